@@ -1,0 +1,1 @@
+//! Layer 3: firmware variables, planned and applied.

@@ -1,0 +1,186 @@
+//! The error that a person sees: what could not be done, why, and the next command.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// A boxed cause, as kept in an [`Error`].
+pub type Cause = Box<dyn StdError + Send + Sync + 'static>;
+/// The result of every operation above the format layer.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What an error means to the caller; decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A finding, or a refusal for a stated reason: exit code 1.
+    Refused,
+    /// The command line or configuration asks for something that makes no sense: exit code 2.
+    Usage,
+    /// Something that is needed is missing, unreadable or not permitted: exit code 3.
+    CouldNotRun,
+    /// A state that bootseal should never reach: exit code 70.
+    Bug,
+}
+
+impl Kind {
+    /// The process exit code.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Refused => 1,
+            Self::Usage => 2,
+            Self::CouldNotRun => 3,
+            Self::Bug => 70,
+        }
+    }
+
+    /// The stable name used in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::Usage => "usage",
+            Self::CouldNotRun => "could_not_run",
+            Self::Bug => "bug",
+        }
+    }
+}
+
+/// A failure with its kind, its cause chain and the commands that may remedy it.
+#[derive(Debug)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    cause: Option<Cause>,
+    hints: Vec<String>,
+}
+
+impl Error {
+    /// An error of `kind`; prefer the constructors named after the kinds.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            cause: None,
+            hints: Vec::new(),
+        }
+    }
+
+    /// A finding or refusal (exit code 1).
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, message)
+    }
+
+    /// A usage error (exit code 2).
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// Something that is needed is missing (exit code 3).
+    pub fn could_not_run(message: impl Into<String>) -> Self {
+        Self::new(Kind::CouldNotRun, message)
+    }
+
+    /// A broken invariant of bootseal itself (exit code 70).
+    pub fn bug(message: impl Into<String>) -> Self {
+        Self::new(Kind::Bug, message)
+    }
+
+    /// Adds the cause below this error.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds a hint: the exact next command or step.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// What the error means to the caller.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The hints of this error and of every [`Error`] below it, outermost first.
+    #[must_use]
+    pub fn hints(&self) -> Vec<&str> {
+        let mut hints: Vec<&str> = self.hints.iter().map(String::as_str).collect();
+        let mut below = self.source();
+        while let Some(cause) = below {
+            if let Some(error) = cause.downcast_ref::<Self>() {
+                hints.extend(error.hints.iter().map(String::as_str));
+            }
+            below = cause.source();
+        }
+        hints
+    }
+
+    /// The messages of the causes, outermost first.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut below = self.source();
+        while let Some(cause) = below {
+            causes.push(cause.to_string());
+            below = cause.source();
+        }
+        causes
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// Turns any failure into an [`Error`] that says what was being done.
+pub trait Explain<T> {
+    /// The failure means "refused" (exit code 1).
+    fn or_refuse(self, message: impl FnOnce() -> String) -> Result<T>;
+    /// The failure means "could not run" (exit code 3).
+    fn or_could_not_run(self, message: impl FnOnce() -> String) -> Result<T>;
+    /// The failure means that the input makes no sense (exit code 2).
+    fn or_usage(self, message: impl FnOnce() -> String) -> Result<T>;
+    /// The failure means that bootseal itself is wrong (exit code 70).
+    fn or_bug(self, message: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T, E: Into<Cause>> Explain<T> for std::result::Result<T, E> {
+    fn or_refuse(self, message: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|cause| Error::refused(message()).caused_by(cause))
+    }
+    fn or_could_not_run(self, message: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|cause| Error::could_not_run(message()).caused_by(cause))
+    }
+    fn or_usage(self, message: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|cause| Error::usage(message()).caused_by(cause))
+    }
+    fn or_bug(self, message: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|cause| Error::bug(message()).caused_by(cause))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_and_hints_are_gathered_outermost_first() {
+        let inner = Error::could_not_run("no key").hint("make one");
+        let outer = Error::refused("not signed").caused_by(inner).hint("sign it");
+        assert_eq!(outer.kind().exit_code(), 1);
+        assert_eq!(outer.causes(), ["no key"]);
+        assert_eq!(outer.hints(), ["sign it", "make one"]);
+    }
+}

@@ -1,0 +1,1 @@
+//! Authenticode signatures in PE files.

@@ -1,0 +1,15 @@
+//! Layer 0: the formats of the chain. Bytes in, values or a typed error out; no I/O, no clock, no panic.
+//!
+//! Every parser is total: whatever the bytes, it returns a value or an error that names the field and its offset.
+
+pub mod authenticated_variable;
+pub mod authenticode;
+pub mod bytes;
+pub mod certificate;
+pub mod cms;
+pub mod guid;
+pub mod hash;
+pub mod module_signature;
+pub mod openpgp;
+pub mod public_key;
+pub mod signature_list;

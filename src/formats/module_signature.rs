@@ -1,0 +1,1 @@
+//! Signatures appended to Linux kernel modules.

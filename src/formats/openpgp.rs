@@ -1,0 +1,1 @@
+//! OpenPGP keys and detached signatures in the form that GRUB takes.

@@ -1,0 +1,122 @@
+//! RSA public keys and the verification of PKCS#1 v1.5 signatures (RFC 8017, section 8.2).
+
+use der::Decode;
+use rsa::pkcs1v15::Pkcs1v15Sign;
+use rsa::traits::PublicKeyParts;
+use rsa::{BoxedUint, RsaPublicKey};
+use spki::{EncodePublicKey, SubjectPublicKeyInfoOwned};
+
+use super::hash::{Digest, HashAlgorithm};
+
+/// Largest RSA modulus that is worked on, in bits; the kernel and firmware stop at 4096, Microsoft's roots too.
+const MAX_BITS: usize = 8192;
+/// Smallest RSA modulus that is worked on, in bits.
+const MIN_BITS: usize = 1024;
+
+/// Why a public key cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublicKeyError {
+    /// Not a SubjectPublicKeyInfo.
+    #[error("not a SubjectPublicKeyInfo: {0}")]
+    Malformed(der::Error),
+    /// Another algorithm than RSA.
+    #[error("public key algorithm {0} is not RSA")]
+    NotRsa(der::asn1::ObjectIdentifier),
+    /// An RSA key with a size or exponent that is not accepted.
+    #[error("RSA key is not acceptable: {0}")]
+    Unacceptable(String),
+}
+
+/// A signature that the key did not make over this digest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the signature was not made by this key over this data")]
+pub struct SignatureMismatch;
+
+/// An RSA public key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    rsa: RsaPublicKey,
+    spki: Vec<u8>,
+}
+
+impl PublicKey {
+    /// Reads a DER SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7).
+    pub fn from_spki_der(spki: &[u8]) -> Result<Self, PublicKeyError> {
+        let info = SubjectPublicKeyInfoOwned::from_der(spki).map_err(PublicKeyError::Malformed)?;
+        if info.algorithm.oid != const_oid::db::rfc5912::RSA_ENCRYPTION {
+            return Err(PublicKeyError::NotRsa(info.algorithm.oid));
+        }
+        let key = rsa::pkcs1::RsaPublicKeyRef::try_from(info.subject_public_key.raw_bytes())
+            .map_err(|error| PublicKeyError::Unacceptable(error.to_string()))?;
+        Self::from_parts(key.modulus.as_bytes(), key.public_exponent.as_bytes())
+    }
+
+    /// From the modulus and the public exponent, both big-endian.
+    pub fn from_parts(modulus: &[u8], exponent: &[u8]) -> Result<Self, PublicKeyError> {
+        let unacceptable = |reason: &dyn std::fmt::Display| PublicKeyError::Unacceptable(reason.to_string());
+        let number = |bytes: &[u8]| {
+            let bits = u32::try_from(bytes.len().saturating_mul(8)).unwrap_or(u32::MAX);
+            if bytes.len() > MAX_BITS / 8 {
+                return Err(unacceptable(&format_args!("{bits} bits are more than {MAX_BITS}")));
+            }
+            BoxedUint::from_be_slice(bytes, bits.next_multiple_of(64).max(64)).map_err(|error| unacceptable(&error))
+        };
+        let rsa = RsaPublicKey::new_with_size_limits(number(modulus)?, number(exponent)?, MIN_BITS..=MAX_BITS)
+            .map_err(|error| unacceptable(&error))?;
+        Self::from_rsa(rsa)
+    }
+
+    /// From the `rsa` crate's key.
+    pub fn from_rsa(rsa: RsaPublicKey) -> Result<Self, PublicKeyError> {
+        let spki = rsa
+            .to_public_key_der()
+            .map_err(|error| PublicKeyError::Unacceptable(error.to_string()))?
+            .into_vec();
+        Ok(Self { rsa, spki })
+    }
+
+    /// The DER SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+
+    /// The modulus, big-endian, without leading zeros.
+    #[must_use]
+    pub fn modulus(&self) -> Vec<u8> {
+        self.rsa.n().to_be_bytes_trimmed_vartime().into()
+    }
+
+    /// The public exponent, big-endian, without leading zeros.
+    #[must_use]
+    pub fn exponent(&self) -> Vec<u8> {
+        self.rsa.e().to_be_bytes_trimmed_vartime().into()
+    }
+
+    /// Size of the modulus in bits.
+    #[must_use]
+    pub fn bits(&self) -> u32 {
+        self.rsa.n().bits_vartime()
+    }
+
+    /// Checks an RSASSA-PKCS1-v1_5 signature over `digest`.
+    pub fn verify(&self, digest: &Digest, signature: &[u8]) -> Result<(), SignatureMismatch> {
+        self.rsa
+            .verify(pkcs1v15(digest.algorithm()), digest.as_bytes(), signature)
+            .map_err(|_| SignatureMismatch)
+    }
+
+    /// The SubjectPublicKeyInfo for a certificate.
+    pub fn spki(&self) -> Result<SubjectPublicKeyInfoOwned, der::Error> {
+        SubjectPublicKeyInfoOwned::from_der(&self.spki)
+    }
+}
+
+/// The PKCS#1 v1.5 padding for digests of this algorithm.
+#[must_use]
+pub fn pkcs1v15(hash: HashAlgorithm) -> Pkcs1v15Sign {
+    Pkcs1v15Sign {
+        hash_len: Some(hash.len()),
+        prefix: hash.digest_info_prefix().into(),
+    }
+}

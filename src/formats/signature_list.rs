@@ -1,0 +1,1 @@
+//! EFI signature lists (UEFI 2.10, section 32.4.1).

@@ -1,0 +1,36 @@
+//! The one door to private operations, whether the key is a file or on a token.
+
+use crate::error::{Explain, Result};
+use crate::formats::certificate::Certificate;
+use crate::formats::cms::{Shape, Unsigned};
+use crate::formats::hash::Digest;
+use crate::formats::public_key::PublicKey;
+
+/// An RSA private key that can be used, but not read.
+pub trait Signer: Send + Sync {
+    /// The public half.
+    fn public_key(&self) -> &PublicKey;
+
+    /// RSASSA-PKCS1-v1_5 over a digest; the signature is as long as the modulus, big-endian.
+    fn sign(&self, digest: &Digest) -> Result<Vec<u8>>;
+}
+
+/// A private key and the certificate that others know it by.
+pub struct Identity {
+    /// The key's name in the key directory: PK, KEK, db or module.
+    pub name: String,
+    /// The certificate.
+    pub certificate: Certificate,
+    /// The private key.
+    pub signer: Box<dyn Signer>,
+}
+
+impl Identity {
+    /// Makes a complete CMS SignedData of this shape over content with this digest.
+    pub fn sign_cms(&self, shape: Shape, content: Digest) -> Result<Vec<u8>> {
+        let unsigned = Unsigned::new(shape, &self.certificate, content);
+        let cannot = || format!("cannot assemble a signature by the {} key", self.name);
+        let signature = self.signer.sign(&unsigned.to_be_signed().or_bug(cannot)?)?;
+        unsigned.assemble(&signature).or_bug(cannot)
+    }
+}

@@ -1,0 +1,23 @@
+//! bootseal owns the verified boot chain of a Linux node: firmware keys, boot loader, GRUB's files,
+//! kernel and modules.
+//!
+//! The modules stand in layers, and a module uses only those below it (`tests/layers.rs` checks):
+//!
+//! | layer | modules | may touch |
+//! |---|---|---|
+//! | 4 | [`cli`], [`ui`] | arguments in, reports out |
+//! | 3 | [`ceremony`], [`enroll`], [`sign`] | operations, through layer 1 |
+//! | 2 | [`trust`], [`keys`] | decisions and keys |
+//! | 1 | [`system`] | files, firmware variables, clock, randomness |
+//! | 0 | [`formats`] | nothing: bytes in, values out |
+//!
+//! [`error`] is the one error type of layers 1 to 4.
+
+pub mod ceremony;
+pub mod enroll;
+pub mod error;
+pub mod formats;
+pub mod keys;
+pub mod sign;
+pub mod system;
+pub mod trust;

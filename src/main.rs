@@ -1,0 +1,3 @@
+//! The `bootseal` program.
+
+fn main() {}

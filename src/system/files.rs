@@ -1,0 +1,144 @@
+//! Reading files, and making new ones that never replace what is there.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::error::{Error, Explain, Result};
+
+use super::Context;
+
+/// Largest file that is read whole, in bytes; kernels and initramfs images are far below.
+const MAX_FILE: u64 = 2 << 30;
+
+/// Reads a whole regular file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    read_prefix(path, None)
+}
+
+/// Reads a regular file, or no more than its first `limit` bytes.
+pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
+    let cannot = || format!("cannot read {}", path.display());
+    let file = File::open(path).map_err(|error| explain_open(path, error))?;
+    let metadata = file.metadata().or_could_not_run(cannot)?;
+    if !metadata.is_file() {
+        return Err(Error::could_not_run(format!(
+            "{} is not a regular file",
+            path.display()
+        )));
+    }
+    if limit.is_none() && metadata.len() > MAX_FILE {
+        return Err(Error::could_not_run(format!(
+            "{} has {} bytes; files over {MAX_FILE} bytes are not read",
+            path.display(),
+            metadata.len()
+        )));
+    }
+    let mut bytes = Vec::new();
+    file.take(limit.unwrap_or(MAX_FILE))
+        .read_to_end(&mut bytes)
+        .or_could_not_run(cannot)?;
+    Ok(bytes)
+}
+
+fn explain_open(path: &Path, error: std::io::Error) -> Error {
+    let kind = error.kind();
+    let refused = Error::could_not_run(format!("cannot read {}", path.display())).caused_by(error);
+    match kind {
+        ErrorKind::PermissionDenied => refused.hint("run the command as root"),
+        _ => refused,
+    }
+}
+
+/// A file that does not exist yet, with its mode.
+#[derive(Debug, Clone, Copy)]
+pub struct NewFile<'a> {
+    /// Where it goes.
+    pub path: &'a Path,
+    /// Its content.
+    pub bytes: &'a [u8],
+    /// Its permission bits.
+    pub mode: u32,
+}
+
+impl NewFile<'_> {
+    /// Creates the file and flushes it to disk. Refuses when anything is there already, and leaves nothing behind when
+    /// the write fails.
+    pub fn create(self, context: &Context) -> Result<()> {
+        if context.dry_run() {
+            return Ok(());
+        }
+        let cannot = || format!("cannot create {}", self.path.display());
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(self.mode)
+            .open(self.path)
+            .or_could_not_run(cannot)?;
+        let written = file.write_all(self.bytes).and_then(|()| file.sync_all());
+        if written.is_err() {
+            // The write's own error is the one to report.
+            let _ = fs::remove_file(self.path);
+        }
+        written.or_could_not_run(cannot)
+    }
+}
+
+/// Makes a directory, and its parents, for which only the owner has any right.
+pub fn create_dir(context: &Context, path: &Path) -> Result<()> {
+    if context.dry_run() {
+        return Ok(());
+    }
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .or_could_not_run(|| format!("cannot make the directory {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_ever_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let file = NewFile {
+            path: &path,
+            bytes: b"first",
+            mode: 0o400,
+        };
+        file.create(&Context::host()).unwrap();
+        let error = NewFile {
+            bytes: b"second",
+            ..file
+        }
+        .create(&Context::host())
+        .unwrap_err();
+        assert_eq!(error.kind().exit_code(), 3);
+        assert_eq!(read(&path).unwrap(), b"first");
+    }
+
+    #[test]
+    fn a_dry_run_makes_no_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        let context = Context::host().with_dry_run(true);
+        NewFile {
+            path: &path,
+            bytes: b"first",
+            mode: 0o400,
+        }
+        .create(&context)
+        .unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn directories_are_no_files() {
+        let error = read(Path::new("/")).unwrap_err();
+        assert_eq!(error.to_string(), "/ is not a regular file");
+    }
+}

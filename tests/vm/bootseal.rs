@@ -1,0 +1,59 @@
+//! The program under test, and every way in which the virtual machine's story calls it.
+
+use super::packages::run;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The command that the guest gives, in `init.sh`, is the only one that is not here.
+pub struct Bootseal {
+    pub program: PathBuf,
+    /// What the ceremony made.
+    pub keys: PathBuf,
+}
+
+impl Bootseal {
+    /// Holds the ceremony: own keys only, since the machine has no Option ROM and no Windows.
+    ///
+    /// The keys used on this host after the ceremony are plain files, as nobody is here to type a
+    /// passphrase.
+    pub fn ceremony(keys: &Path) -> Self {
+        let bootseal = Self { program: env!("CARGO_BIN_EXE_bootseal").into(), keys: keys.to_owned() };
+        run(Command::new(&bootseal.program)
+            .args(["ceremony", "run", "--name", "vm", "--microsoft", "none"])
+            .args(["--plain", "PK,KEK,db,module,grub", "--out"])
+            .arg(keys));
+        bootseal
+    }
+
+    /// Signs a program of the firmware, in place.
+    pub fn sign_efi(&self, file: &Path) {
+        run(self.command(&["sign", "efi"]).arg(file));
+    }
+
+    /// Signs a kernel module, in place, with the firmware's db key: Debian's kernel has no other
+    /// key of ours on its keyrings.
+    pub fn sign_module(&self, file: &Path) {
+        run(self.command(&["sign", "modules"]).args(["--key", "db"]).arg(file));
+    }
+
+    /// Writes `FILE.sig` beside each file that GRUB opens.
+    pub fn sign_for_grub(&self, files: &[PathBuf]) {
+        run(self.command(&["sign", "grub"]).args(files));
+    }
+
+    /// Whether the file would be accepted by who loads it; anything but yes or no fails.
+    pub fn verify(&self, file: &Path) -> bool {
+        let output = self.command(&["verify"]).arg(file).output().expect("bootseal can be started");
+        match output.status.code() {
+            Some(0) => true,
+            Some(1) => false,
+            _ => panic!("bootseal verify {} could not tell: {output:?}", file.display()),
+        }
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(words).arg("--keys").arg(&self.keys);
+        command
+    }
+}

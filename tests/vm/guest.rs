@@ -1,0 +1,146 @@
+//! What runs inside the virtual machine: an initrd of busybox, the program under test and `init.sh`,
+//! and a unified kernel image of it.
+
+use super::packages::{BUSYBOX, EFI_STUB, Kernel, run, tool};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// Said by the guest as soon as it can.
+pub const FIRST_WORDS: &str = "vm: started with ";
+/// Said by the guest when it has nothing more to say.
+pub const LAST_WORDS: &str = "vm: done";
+
+/// Silent but for what is fatal; a panic switches the machine off.
+pub const COMMAND_LINE: &str = "console=ttyS0 panic=-1 quiet";
+
+/// A unified kernel image: systemd's stub with the kernel, its initrd and its command line.
+pub fn unified_image(kernel: &Kernel, initrd: &Path, image: &Path) {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let os_release = work.path().join("os-release");
+    let command_line = work.path().join("cmdline");
+    fs::write(&os_release, "ID=bootseal-vm\nPRETTY_NAME=\"bootseal's virtual machine\"\n").expect("written");
+    fs::write(&command_line, COMMAND_LINE).expect("written");
+
+    let mut objcopy = tool("objcopy");
+    let mut address = end_of_stub();
+    for (section, file) in [
+        (".osrel", &os_release),
+        (".cmdline", &command_line),
+        (".linux", &kernel.image()),
+        (".initrd", &initrd.to_owned()),
+    ] {
+        objcopy.arg("--add-section").arg(format!("{section}={}", file.display()));
+        objcopy.arg("--change-section-vma").arg(format!("{section}={address:#x}"));
+        address = page_after(address + file.metadata().expect("a section's file").len());
+    }
+    run(objcopy.arg(EFI_STUB).arg(image));
+}
+
+/// Where sections can be added: objcopy would put them over those of the stub.
+fn end_of_stub() -> u64 {
+    let stub = fs::read(EFI_STUB).expect("the stub can be read");
+    let stub = goblin::pe::PE::parse(&stub).expect("the stub is a PE image");
+    let ends = stub.sections.iter().map(|section| u64::from(section.virtual_address + section.virtual_size));
+    page_after(ends.max().expect("the stub has sections"))
+}
+
+fn page_after(address: u64) -> u64 {
+    address.next_multiple_of(0x1000)
+}
+
+/// The initrd: `program` as `/bin/bootseal`, the public part of `keys` in `/keys`, and `modules`, by
+/// name, in `/modules`, beside the one that shows the firmware's variables.
+pub fn initrd(kernel: &Kernel, program: &Path, keys: &Path, modules: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = Archive::default();
+    archive.file("/init", 0o755, include_bytes!("init.sh"));
+    archive.program("/bin/busybox", Path::new(BUSYBOX));
+    archive.program("/bin/bootseal", program);
+    for directory in ["/dev", "/proc", "/sys", "/tmp", "/var/lib"] {
+        archive.directory(directory);
+    }
+    for entry in fs::read_dir(keys).expect("the ceremony's folder can be read") {
+        let path = entry.expect("the ceremony's folder can be read").path();
+        // Private keys stay on the host: enrolling needs none.
+        if path.is_file() && path.extension().is_none_or(|extension| extension != "key") {
+            let name = path.file_name().expect("a name").display();
+            archive.file(&format!("/keys/{name}"), 0o444, &fs::read(&path).expect("a public key"));
+        }
+    }
+    archive.file("/modules/efivarfs.ko", 0o644, &kernel.module("fs/efivarfs/efivarfs.ko"));
+    for (name, module) in modules {
+        archive.file(&format!("/modules/{name}"), 0o644, module);
+    }
+    archive.finish()
+}
+
+/// A cpio archive in the one format that the kernel unpacks, "newc"; everything belongs to root.
+#[derive(Default)]
+struct Archive {
+    bytes: Vec<u8>,
+    names: BTreeSet<String>,
+}
+
+impl Archive {
+    /// A program without its debugging information, which can be 100 MB, and with the libraries it
+    /// was linked to.
+    fn program(&mut self, name: &str, program: &Path) {
+        let work = tempfile::tempdir().expect("a temporary folder");
+        let stripped = work.path().join("stripped");
+        run(tool("strip").arg("--strip-debug").arg("-o").arg(&stripped).arg(program));
+        self.file(name, 0o755, &fs::read(stripped).expect("the stripped program"));
+
+        let libraries = tool("ldd").arg(program).output().expect("ldd can be started").stdout;
+        let libraries = String::from_utf8(libraries).expect("ldd writes UTF-8");
+        assert!(!libraries.contains("not found"), "{} lacks libraries:\n{libraries}", program.display());
+        for library in libraries.split_whitespace().filter(|word| word.starts_with('/')) {
+            self.file(library, 0o755, &fs::read(library).expect("a library"));
+        }
+    }
+
+    /// A file and the directories above it; a name that is there already stays as it is.
+    fn file(&mut self, name: &str, permissions: u32, content: &[u8]) {
+        let (parent, _) = name.rsplit_once('/').expect("an absolute name");
+        self.directory(parent);
+        self.entry(name, 0o100_000 | permissions, content);
+    }
+
+    fn directory(&mut self, name: &str) {
+        for (end, _) in name.match_indices('/').skip(1).chain([(name.len(), "")]) {
+            self.entry(&name[..end], 0o040_755, &[]);
+        }
+    }
+
+    fn entry(&mut self, name: &str, mode: u32, content: &[u8]) {
+        if name.is_empty() || !self.names.insert(name.to_owned()) {
+            return;
+        }
+        let inode = self.names.len();
+        self.record(inode, name, mode, content);
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.record(0, "TRAILER!!!", 0, &[]);
+        self.bytes
+    }
+
+    /// A header of 6 + 13 * 8 characters, the name with its NUL, the content; each padded to 4 bytes.
+    fn record(&mut self, inode: usize, name: &str, mode: u32, content: &[u8]) {
+        let name = name.trim_start_matches('/');
+        let (links, name_size, size) = (1, name.len() + 1, content.len());
+        self.bytes.extend(b"070701");
+        // inode, mode, user, group, links, time, size, 4 device numbers, size of the name, checksum
+        let mode = mode as usize;
+        for field in [inode, mode, 0, 0, links, 0, size, 0, 0, 0, 0, name_size, 0] {
+            self.bytes.extend(format!("{field:08x}").bytes());
+        }
+        self.bytes.extend(name.bytes().chain([0]));
+        self.pad();
+        self.bytes.extend(content);
+        self.pad();
+    }
+
+    fn pad(&mut self) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+    }
+}

@@ -1,0 +1,186 @@
+//! A machine with Secure Boot: QEMU, OVMF, its variables, a disk, and what it says on the serial line.
+
+use super::packages::{FIRMWARE_CODE, FIRMWARE_VARS, run, tool};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// What a boot may take, on a slow machine that is busy with other things too. It takes about 15 s.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// The name of the disk's file system, by which GRUB finds it.
+pub const DISK_LABEL: &str = "BOOTSEAL";
+
+/// The part of a machine that outlives a boot: the firmware's variables.
+pub struct Machine {
+    variables: PathBuf,
+    directory: TempDir,
+}
+
+impl Machine {
+    /// As it leaves the shop: no keys, Setup Mode.
+    pub fn in_setup_mode() -> Self {
+        Self::with_variables(Path::new(FIRMWARE_VARS))
+    }
+
+    /// Another machine with the same variables, so that boots need not wait for each other.
+    pub fn twin(&self) -> Self {
+        Self::with_variables(&self.variables)
+    }
+
+    fn with_variables(original: &Path) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary folder");
+        let variables = directory.path().join("variables.fd");
+        fs::copy(original, &variables).expect("the firmware's variables can be copied");
+        Self { variables, directory }
+    }
+
+    /// Boots from a disk that holds the tree `files`, and returns what was said on the serial line
+    /// until `last_words`, after which the machine is switched off.
+    ///
+    /// Fails if the machine ends, or [`PATIENCE`] does, before these words.
+    pub fn boot(&self, files: &Path, last_words: &str) -> Serial {
+        let disk = self.directory.path().join("disk.img");
+        make_disk(&disk, files);
+        let mut running = Running::start(&self.variables, &disk);
+        let started = Instant::now();
+        let mut serial = Serial::default();
+        while !serial.text().contains(last_words) {
+            let left = PATIENCE.saturating_sub(started.elapsed());
+            match running.output.recv_timeout(left) {
+                Ok(bytes) => serial.bytes.extend(bytes),
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("{last_words:?} was not said within {PATIENCE:?}\n{}", serial.tail())
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = running.qemu.wait().expect("QEMU can be waited for");
+                    panic!("QEMU ended ({status}) before {last_words:?} was said\n{}", serial.tail())
+                }
+            }
+        }
+        println!("{:>5.1} s to {last_words:?}", started.elapsed().as_secs_f32());
+        serial
+    }
+}
+
+/// QEMU at work. Dropping it is pulling the plug, so a failed assertion leaves nothing behind.
+struct Running {
+    qemu: Child,
+    output: Receiver<Vec<u8>>,
+}
+
+impl Running {
+    fn start(variables: &Path, disk: &Path) -> Self {
+        let mut qemu = tool("setpriv")
+            // Should the test itself be killed, QEMU goes with it.
+            .args(["--pdeathsig", "KILL"])
+            .arg(tool("qemu-system-x86_64").get_program())
+            // KVM within a virtual machine often starts and then fails inside the firmware.
+            .args(["-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2", "-m", "1024"])
+            .args(["-machine", "q35,smm=on", "-global", "driver=cfi.pflash01,property=secure,value=on"])
+            .args(["-drive", &format!("if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE_CODE}")])
+            .args(["-drive", &format!("if=pflash,unit=1,format=raw,file={}", variables.display())])
+            .args(["-drive", &format!("if=none,id=disk,format=raw,file={}", disk.display())])
+            .args(["-device", "virtio-blk-pci,drive=disk,bootindex=1"])
+            .args(["-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none", "-no-reboot"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("QEMU can be started");
+        let mut stdout = qemu.stdout.take().expect("stdout is a pipe");
+        let (sender, output) = channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = stdout.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { qemu, output }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Neither can fail but for a process that has already ended.
+        let _ = self.qemu.kill();
+        let _ = self.qemu.wait();
+    }
+}
+
+/// A disk without partitions: one FAT32 file system, which is all that the firmware asks for.
+fn make_disk(disk: &Path, files: &Path) {
+    let entries = || fs::read_dir(files).expect("the tree can be read").map(|entry| entry.expect("an entry").path());
+    let bytes: u64 = entries().map(|path| size(&path)).sum();
+    // FAT32 begins at 33 MiB; 16 MiB are for its tables and the ends of clusters.
+    let kibibytes = (bytes / 1024 + 16 * 1024).max(48 * 1024);
+    run(tool("mkfs.vfat")
+        .args(["-F", "32", "-n", DISK_LABEL, "-C"])
+        .arg(disk)
+        .arg(kibibytes.to_string()));
+    run(tool("mcopy").arg("-s").arg("-i").arg(disk).args(entries()).arg("::/"));
+}
+
+fn size(path: &Path) -> u64 {
+    if path.is_dir() {
+        fs::read_dir(path).expect("a folder").map(|entry| size(&entry.expect("an entry").path())).sum()
+    } else {
+        path.metadata().expect("a file").len()
+    }
+}
+
+/// What a machine has said.
+#[derive(Default)]
+pub struct Serial {
+    bytes: Vec<u8>,
+}
+
+impl Serial {
+    /// Fails unless this is one whole line of the log.
+    #[track_caller]
+    pub fn expect_line(&self, line: &str) {
+        let found = self.text().lines().any(|candidate| candidate.trim_end() == line);
+        assert!(found, "the line {line:?} is missing\n{}", self.tail());
+    }
+
+    /// Fails unless the log contains this.
+    #[track_caller]
+    pub fn expect(&self, words: &str) {
+        assert!(self.text().contains(words), "{words:?} is missing\n{}", self.tail());
+    }
+
+    /// Fails if the log contains this.
+    #[track_caller]
+    pub fn expect_no(&self, words: &str) {
+        assert!(!self.text().contains(words), "{words:?} was said\n{}", self.tail());
+    }
+
+    /// The log without the sequences by which firmware and GRUB colour the screen and move on it.
+    fn text(&self) -> String {
+        let log = String::from_utf8_lossy(&self.bytes);
+        let mut parts = log.split('\x1b');
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let after = match part.strip_prefix('[') {
+                Some(sequence) => sequence.trim_start_matches(|c: char| !c.is_ascii_alphabetic()).get(1..),
+                None => part.get(1..),
+            };
+            text.push_str(after.unwrap_or_default());
+        }
+        text
+    }
+
+    /// The end of the log, for a message.
+    fn tail(&self) -> String {
+        let text = self.text();
+        let lines: Vec<_> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        let last = &lines[lines.len().saturating_sub(40)..];
+        format!("--- the end of the serial log:\n{}\n---", last.join("\n"))
+    }
+}

@@ -1,0 +1,179 @@
+//! The whole chain where it counts: a firmware that enforces Secure Boot, Debian's kernel, GRUB.
+//!
+//! Nothing here takes bootseal's word. What is asserted is what the firmware, the kernel and GRUB
+//! say on the serial line of a virtual machine.
+
+mod bootseal;
+mod grub;
+mod guest;
+mod machine;
+mod packages;
+
+use bootseal::Bootseal;
+use machine::Machine;
+use packages::Kernel;
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use tempfile::TempDir;
+
+/// Said by the firmware when no file on any disk may be started.
+const FIRMWARE_GAVE_UP: &str = "No bootable option or device was found";
+
+/// NV, BS, RT and time-based authentication, as efivarfs shows them: four bytes, little-endian.
+const ATTRIBUTES: &str = "27000000";
+
+/// The object identifier 2.16.840.1.101.3.4.2.10, in DER.
+const SHA3_512: [u8; 11] = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x0a];
+
+#[test]
+fn the_chain_end_to_end() {
+    packages::require_all();
+    let story = Story::begin();
+    story.setup_mode_takes_the_keys();
+    // From here on the firmware's keys are only read, and two machines at a time are quicker.
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            story.the_firmware_refuses_what_is_unsigned();
+            story.a_signed_kernel_is_locked_down_and_refuses_bad_modules();
+        });
+        scope.spawn(|| story.grub_boots_what_is_signed_and_refuses_a_changed_byte());
+    });
+}
+
+/// What the boots have in common.
+struct Story {
+    bootseal: Bootseal,
+    kernel: Kernel,
+    machine: Machine,
+    /// A unified image of `kernel` and `initrd`, unsigned.
+    image: PathBuf,
+    initrd: PathBuf,
+    work: TempDir,
+}
+
+impl Story {
+    /// Before the first boot: the ceremony, a module in three states, the system to be booted.
+    fn begin() -> Self {
+        let work = tempfile::tempdir().expect("a temporary folder");
+        let bootseal = Bootseal::ceremony(&work.path().join("keys"));
+        let kernel = Kernel::newest();
+
+        let unsigned = without_signature(kernel.module("drivers/net/dummy.ko"));
+        let file = work.path().join("dummy.ko");
+        fs::write(&file, &unsigned).expect("written");
+        bootseal.sign_module(&file);
+        let signed = fs::read(&file).expect("the signed module");
+        let signature = signed.strip_prefix(&unsigned[..]).expect("signing only appends");
+        assert!(signature.windows(SHA3_512.len()).any(|bytes| bytes == SHA3_512), "not signed with SHA3-512");
+        flip_byte(&file);
+        let flipped = fs::read(&file).expect("the changed module");
+
+        let modules = [("signed.ko", &signed[..]), ("flipped.ko", &flipped), ("unsigned.ko", &unsigned)];
+        let initrd = work.path().join("initrd.img");
+        fs::write(&initrd, guest::initrd(&kernel, &bootseal.program, &bootseal.keys, &modules)).expect("written");
+        let image = work.path().join("unsigned.efi");
+        guest::unified_image(&kernel, &initrd, &image);
+        Self { bootseal, kernel, machine: Machine::in_setup_mode(), image, initrd, work }
+    }
+
+    /// The system, unsigned, enrolls the keys of the machine it runs on.
+    fn setup_mode_takes_the_keys(&self) {
+        let disk = self.disk("setup-mode", &self.image);
+        let log = self.machine.boot(&disk, guest::LAST_WORDS);
+        for before in ["SetupMode=1", "SecureBoot=0", "PK absent", "KEK absent", "db absent", "dbx absent"] {
+            log.expect_line(&format!("vm: {before}"));
+        }
+        log.expect_line("vm: enroll ended with 0");
+        log.expect_line("vm: SetupMode=0");
+        for name in ["PK", "KEK", "db"] {
+            let list = fs::read(self.bootseal.keys.join(name).with_extension("esl")).expect("a signature list");
+            log.expect_line(&format!("vm: {name} {ATTRIBUTES} {}", hex::encode(Sha256::digest(list))));
+        }
+        log.expect(&format!("vm: dbx {ATTRIBUTES} "));
+    }
+
+    /// The very image that has just enrolled the keys is not let in again.
+    fn the_firmware_refuses_what_is_unsigned(&self) {
+        assert!(!self.bootseal.verify(&self.image), "bootseal verify lets an unsigned image pass");
+        let disk = self.disk("unsigned", &self.image);
+        let log = self.machine.twin().boot(&disk, FIRMWARE_GAVE_UP);
+        log.expect(": Access Denied");
+        log.expect_no(guest::FIRST_WORDS);
+    }
+
+    /// The same image once it is signed, and the same module in its three states.
+    fn a_signed_kernel_is_locked_down_and_refuses_bad_modules(&self) {
+        let disk = self.disk("signed", &self.image);
+        let image = disk.join("EFI/BOOT/BOOTX64.EFI");
+        self.bootseal.sign_efi(&image);
+        assert!(self.bootseal.verify(&image), "bootseal verify refuses what it signed");
+        let log = self.machine.twin().boot(&disk, guest::LAST_WORDS);
+        log.expect_line("vm: SetupMode=0");
+        log.expect_line("vm: SecureBoot=1");
+        log.expect_line("vm: lockdown: none [integrity] confidentiality");
+        for refused in ["flipped.ko", "unsigned.ko"] {
+            log.expect_line(&format!(
+                "vm: {refused} refused: insmod: can't insert '/modules/{refused}': Key was rejected by service"
+            ));
+        }
+        log.expect_line("vm: signed.ko loads");
+        log.expect_line("vm: tainted=0");
+    }
+
+    /// Everything that GRUB opens is signed; then one byte of the initrd is no longer what it was.
+    fn grub_boots_what_is_signed_and_refuses_a_changed_byte(&self) {
+        let loader = self.work.path().join("grub.efi");
+        grub::image(&self.bootseal.keys.join("grub.gpg"), &loader);
+        let disk = self.disk("grub", &loader);
+        let [kernel, initrd, configuration] =
+            ["boot/vmlinuz", "boot/initrd.img", "boot/grub/grub.cfg"].map(|name| disk.join(name));
+        fs::create_dir_all(disk.join("boot/grub")).expect("a folder");
+        fs::copy(self.kernel.image(), &kernel).expect("copied");
+        fs::copy(&self.initrd, &initrd).expect("copied");
+        fs::write(&configuration, grub::configuration()).expect("written");
+        // The firmware's signatures are inside the files, so GRUB's, which are beside them, come last.
+        self.bootseal.sign_efi(&disk.join("EFI/BOOT/BOOTX64.EFI"));
+        self.bootseal.sign_efi(&kernel);
+        self.bootseal.sign_for_grub(&[kernel, initrd.clone(), configuration]);
+
+        let log = self.machine.twin().boot(&disk, guest::LAST_WORDS);
+        log.expect_line(&format!("vm: started with BOOT_IMAGE=/boot/vmlinuz {}", guest::COMMAND_LINE));
+        log.expect_line("vm: SecureBoot=1");
+        log.expect_line("vm: lockdown: none [integrity] confidentiality");
+
+        flip_byte(&initrd);
+        let log = self.machine.twin().boot(&disk, grub::LAST_WORDS);
+        log.expect("error: bad signature.");
+        log.expect_no(guest::FIRST_WORDS);
+    }
+
+    /// A folder to become a disk, with `loader` where the firmware looks for it.
+    fn disk(&self, name: &str, loader: &Path) -> PathBuf {
+        let disk = self.work.path().join(name);
+        fs::create_dir_all(disk.join("EFI/BOOT")).expect("a folder");
+        fs::copy(loader, disk.join("EFI/BOOT/BOOTX64.EFI")).expect("the loader can be copied");
+        disk
+    }
+}
+
+/// Changes a byte in the middle of a file, where neither kernel would notice by itself.
+fn flip_byte(file: &Path) {
+    let mut bytes = fs::read(file).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    fs::write(file, bytes).expect("written");
+}
+
+/// Takes off the signature of Debian's build, whose key is built into the kernel: a module that
+/// loads must owe it to bootseal.
+///
+/// It is the content, the signature, 12 bytes of which the last 4 are its size, and the mark.
+fn without_signature(mut module: Vec<u8>) -> Vec<u8> {
+    let rest = module.strip_suffix(b"~Module signature appended~\n").expect("Debian's modules are signed");
+    let (rest, size) = rest.split_last_chunk().expect("a size before the mark");
+    let size = u32::from_be_bytes(*size) as usize;
+    module.truncate(rest.len() - 8 - size);
+    module
+}
