@@ -144,6 +144,12 @@ pub struct Digest {
 }
 
 impl Digest {
+    /// A digest that was computed elsewhere; `None` when its length is not the algorithm's.
+    #[must_use]
+    pub fn new(algorithm: HashAlgorithm, bytes: Vec<u8>) -> Option<Self> {
+        (bytes.len() == algorithm.len()).then_some(Self { algorithm, bytes })
+    }
+
     /// The algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> HashAlgorithm {

@@ -35,7 +35,7 @@ reboot
 
 /// No more than is needed to read the disk, to check signatures and to boot; above all not `tpm`,
 /// which lifts GRUB's lockdown without checking anything.
-const MODULES: &str = "boot configfile echo fat linux normal pgp gcry_rsa gcry_sha256 gcry_sha512 \
+const MODULES: &str = "boot configfile echo efi_gop fat linux normal pgp gcry_rsa gcry_sha256 gcry_sha512 \
                        part_gpt part_msdos reboot search search_label test";
 
 /// Revocation metadata, without which shim (not used here) would refuse the image.

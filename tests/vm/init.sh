@@ -63,7 +63,6 @@ else
     try_module unsigned.ko
     try_module signed.ko
     echo "vm: tainted=$(cat /proc/sys/kernel/tainted)"
-    dmesg | tail -n 15
 fi
 echo "vm: done"
 poweroff -f

@@ -3,6 +3,8 @@
 use super::packages::{FIRMWARE_CODE, FIRMWARE_VARS, run, tool};
 use std::fs;
 use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -71,11 +73,23 @@ impl Machine {
 /// QEMU at work. Dropping it is pulling the plug, so a failed assertion leaves nothing behind.
 struct Running {
     qemu: Child,
+    tpm: Child,
     output: Receiver<Vec<u8>>,
 }
 
 impl Running {
     fn start(variables: &Path, disk: &Path) -> Self {
+        // The two talk over a pair of sockets, so there is no name to wait for, and the TPM ends
+        // when QEMU does.
+        let (tpm, to_tpm) = UnixStream::pair().expect("a pair of sockets");
+        let state = variables.with_file_name("tpm");
+        fs::create_dir_all(&state).expect("a folder");
+        let tpm = tool("swtpm")
+            .args(["socket", "--tpm2", "--flags", "startup-clear", "--terminate"])
+            .arg("--tpmstate").arg(format!("dir={}", state.display()))
+            .args(["--ctrl", "type=unixio,clientfd=0"])
+            .stdin(OwnedFd::from(tpm))
+            .spawn().expect("swtpm can be started");
         let mut qemu = tool("setpriv")
             // Should the test itself be killed, QEMU goes with it.
             .args(["--pdeathsig", "KILL"])
@@ -88,7 +102,9 @@ impl Running {
             .args(["-drive", &format!("if=none,id=disk,format=raw,file={}", disk.display())])
             .args(["-device", "virtio-blk-pci,drive=disk,bootindex=1"])
             .args(["-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none", "-no-reboot"])
-            .stdin(Stdio::null())
+            .args(["-chardev", "socket,id=tpm,fd=0", "-tpmdev", "emulator,id=tpm,chardev=tpm"])
+            .args(["-device", "tpm-crb,tpmdev=tpm"])
+            .stdin(OwnedFd::from(to_tpm))
             .stdout(Stdio::piped())
             .spawn()
             .expect("QEMU can be started");
@@ -102,7 +118,7 @@ impl Running {
                 }
             }
         });
-        Self { qemu, output }
+        Self { qemu, tpm, output }
     }
 }
 
@@ -145,7 +161,7 @@ impl Serial {
     /// Fails unless this is one whole line of the log.
     #[track_caller]
     pub fn expect_line(&self, line: &str) {
-        let found = self.text().lines().any(|candidate| candidate.trim_end() == line);
+        let found = self.text().lines().any(|candidate| candidate == line);
         assert!(found, "the line {line:?} is missing\n{}", self.tail());
     }
 
@@ -163,7 +179,7 @@ impl Serial {
 
     /// The log without the sequences by which firmware and GRUB colour the screen and move on it.
     fn text(&self) -> String {
-        let log = String::from_utf8_lossy(&self.bytes);
+        let log = String::from_utf8_lossy(&self.bytes).replace('\r', "");
         let mut parts = log.split('\x1b');
         let mut text = parts.next().unwrap_or_default().to_owned();
         for part in parts {

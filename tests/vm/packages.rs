@@ -18,6 +18,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("objcopy", "binutils"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("setpriv", "util-linux"),
+    ("swtpm", "swtpm"),
     ("strip", "binutils"),
     ("xz", "xz-utils"),
     (BUSYBOX, "busybox-static"),
