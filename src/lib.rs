@@ -21,3 +21,4 @@ pub mod keys;
 pub mod sign;
 pub mod system;
 pub mod trust;
+pub mod ui;

@@ -1,5 +1,6 @@
 //! Layer 1: the only doors to the outside: files, clock and randomness, all below one root.
 
+pub mod config;
 mod context;
 mod files;
 mod transaction;

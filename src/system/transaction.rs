@@ -46,13 +46,12 @@ impl<'a> Transaction<'a> {
                 let metadata = fs::metadata(&resolved).or_could_not_run(cannot)?;
                 (resolved, Some(metadata))
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (target.to_path_buf(), None),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                (std::path::absolute(target).or_could_not_run(cannot)?, None)
+            }
             Err(error) => return Err(Error::could_not_run(cannot()).caused_by(error)),
         };
-        let directory = target
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        let directory = target.parent().unwrap_or(Path::new("/"));
         let mut file = tempfile::Builder::new()
             .prefix(".bootseal-")
             .tempfile_in(directory)
@@ -63,9 +62,8 @@ impl<'a> Transaction<'a> {
             .staged
             .lock()
             .map_err(|_| Error::bug("a thread died while staging files"))?;
-        if staged.insert(target.clone(), file.into_temp_path()).is_some() {
-            return Err(Error::bug(format!("{} is staged twice", target.display())));
-        }
+        // Two names may lead to one file, as a link's `.sig` to its target's; what is staged last counts.
+        staged.insert(target, file.into_temp_path());
         Ok(())
     }
 

@@ -3,8 +3,6 @@
 use super::packages::{FIRMWARE_CODE, FIRMWARE_VARS, run, tool};
 use std::fs;
 use std::io::Read;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -73,23 +71,11 @@ impl Machine {
 /// QEMU at work. Dropping it is pulling the plug, so a failed assertion leaves nothing behind.
 struct Running {
     qemu: Child,
-    tpm: Child,
     output: Receiver<Vec<u8>>,
 }
 
 impl Running {
     fn start(variables: &Path, disk: &Path) -> Self {
-        // The two talk over a pair of sockets, so there is no name to wait for, and the TPM ends
-        // when QEMU does.
-        let (tpm, to_tpm) = UnixStream::pair().expect("a pair of sockets");
-        let state = variables.with_file_name("tpm");
-        fs::create_dir_all(&state).expect("a folder");
-        let tpm = tool("swtpm")
-            .args(["socket", "--tpm2", "--flags", "startup-clear", "--terminate"])
-            .arg("--tpmstate").arg(format!("dir={}", state.display()))
-            .args(["--ctrl", "type=unixio,clientfd=0"])
-            .stdin(OwnedFd::from(tpm))
-            .spawn().expect("swtpm can be started");
         let mut qemu = tool("setpriv")
             // Should the test itself be killed, QEMU goes with it.
             .args(["--pdeathsig", "KILL"])
@@ -102,9 +88,7 @@ impl Running {
             .args(["-drive", &format!("if=none,id=disk,format=raw,file={}", disk.display())])
             .args(["-device", "virtio-blk-pci,drive=disk,bootindex=1"])
             .args(["-display", "none", "-monitor", "none", "-serial", "stdio", "-net", "none", "-no-reboot"])
-            .args(["-chardev", "socket,id=tpm,fd=0", "-tpmdev", "emulator,id=tpm,chardev=tpm"])
-            .args(["-device", "tpm-crb,tpmdev=tpm"])
-            .stdin(OwnedFd::from(to_tpm))
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .expect("QEMU can be started");
@@ -118,7 +102,7 @@ impl Running {
                 }
             }
         });
-        Self { qemu, tpm, output }
+        Self { qemu, output }
     }
 }
 

@@ -1,0 +1,89 @@
+//! Would a kernel that trusts these certificates, and enforces signatures, load this module?
+
+use const_oid::db::rfc5911::ID_DATA;
+use const_oid::db::rfc5912::RSA_ENCRYPTION;
+use der::asn1::ObjectIdentifier;
+
+use crate::formats::certificate::Certificate;
+use crate::formats::cms::{Refusal as CmsRefusal, SignedData, SignerId, SignerInfo};
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::module_signature::{Module, ModuleError};
+use crate::formats::public_key::PublicKeyError;
+
+/// Why the kernel would refuse a module; the error number is the one in its log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No signature at the end of the file.
+    #[error("the module is not signed (ENODATA)")]
+    Unsigned,
+    /// The appended signature cannot be read.
+    #[error("the appended signature is malformed (EBADMSG): {0}")]
+    Malformed(#[from] ModuleError),
+    /// A CMS shape that the kernel refuses for modules.
+    #[error("the signature {0} (EKEYREJECTED)")]
+    Shape(&'static str),
+    /// The kernel only knows rsaEncryption in a SignerInfo of an RSA key.
+    #[error("signature algorithm {0} is not rsaEncryption (ENOPKG)")]
+    Algorithm(ObjectIdentifier),
+    /// None of the trusted certificates is the signer's.
+    #[error("signed by {0}, which is none of the trusted module certificates (ENOKEY)")]
+    UnknownSigner(String),
+    /// The signer's certificate has a key that cannot be used.
+    #[error("the signer's certificate: {0}")]
+    Key(#[from] PublicKeyError),
+    /// The signature does not hold.
+    #[error("{0} (EKEYREJECTED)")]
+    Signature(CmsRefusal),
+}
+
+/// Who signed a module, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature<'c> {
+    /// The certificate that vouches for the module.
+    pub certificate: &'c Certificate,
+    /// The hash that was signed.
+    pub hash: HashAlgorithm,
+}
+
+/// Judges an uncompressed module.
+pub fn judge<'c>(file: &[u8], trusted: &'c [Certificate]) -> Result<Signature<'c>, Refusal> {
+    let module = Module::parse(file)?;
+    let signed_data = module.signed_data()?.ok_or(Refusal::Unsigned)?;
+    let signer = kernel_rules(&signed_data)?;
+    let certificate = trusted
+        .iter()
+        .find(|certificate| signer.names(certificate))
+        .ok_or_else(|| Refusal::UnknownSigner(describe(&signer.id)))?;
+    let hash = signer.hash().map_err(Refusal::Signature)?;
+    let digest = hash.digest(&[module.content]);
+    signer
+        .verify(&certificate.public_key()?, &signed_data.content_type, &digest)
+        .map_err(Refusal::Signature)?;
+    Ok(Signature { certificate, hash })
+}
+
+/// What `pkcs7_verify` demands of a module's signature.
+fn kernel_rules<'s, 'a>(signed_data: &'s SignedData<'a>) -> Result<&'s SignerInfo<'a>, Refusal> {
+    if signed_data.content_type != ID_DATA || signed_data.content.is_some() {
+        return Err(Refusal::Shape("is not detached over data"));
+    }
+    let [signer] = signed_data.signers.as_slice() else {
+        return Err(Refusal::Shape("has more than one signer"));
+    };
+    if signer.signed_attributes.is_some() {
+        return Err(Refusal::Shape("has signed attributes"));
+    }
+    if signer.signature_algorithm != RSA_ENCRYPTION {
+        return Err(Refusal::Algorithm(signer.signature_algorithm));
+    }
+    Ok(signer)
+}
+
+fn describe(id: &SignerId<'_>) -> String {
+    match id {
+        SignerId::IssuerAndSerial { serial, .. } => {
+            format!("the certificate with serial number {}", hex::encode(serial))
+        }
+        SignerId::SubjectKeyId(id) => format!("the key with identifier {}", hex::encode(id)),
+    }
+}

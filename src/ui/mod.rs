@@ -1,0 +1,115 @@
+//! Layer 4: the terminal contract. Results on stdout, everything else on stderr; with `--json` one object on stdout.
+
+mod style;
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use crate::error::Error;
+
+pub use style::{ColorChoice, Style};
+
+/// What a command has to say.
+pub trait Report {
+    /// The schema of the JSON form: `bootseal.COMMAND/1`.
+    fn schema(&self) -> &'static str;
+
+    /// The JSON form: an object with stable `snake_case` keys.
+    fn json(&self) -> Value;
+
+    /// The form for a person.
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()>;
+
+    /// The error to end with, when the command did its work but found or left something wrong.
+    fn failure(&self) -> Option<Error> {
+        None
+    }
+}
+
+/// How to talk to the caller.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// One JSON object in place of text.
+    pub json: bool,
+    /// No results on stdout; errors are still told.
+    pub quiet: bool,
+    /// Signs and colors.
+    pub style: Style,
+    /// Colors of stderr.
+    pub error_style: Style,
+}
+
+impl Output {
+    /// Prints a report; returns the exit code.
+    pub fn report(&self, report: &dyn Report) -> u8 {
+        let failure = report.failure();
+        if self.json {
+            let mut object = object(report.schema(), report.json());
+            if let Some(error) = &failure {
+                object.insert("error".to_owned(), error_json(error));
+            }
+            print_line(&Value::Object(object).to_string());
+        } else {
+            if !self.quiet {
+                let mut out = io::stdout().lock();
+                // A reader that closed the pipe has seen enough.
+                let _ = report.human(&mut out, self.style).and_then(|()| out.flush());
+            }
+            if let Some(error) = &failure {
+                self.explain(error);
+            }
+        }
+        failure.map_or(0, |error| error.kind().exit_code())
+    }
+
+    /// Prints an error in place of a report; returns the exit code.
+    pub fn error(&self, error: &Error) -> u8 {
+        if self.json {
+            let object = object("bootseal.error/1", json!({ "error": error_json(error) }));
+            print_line(&Value::Object(object).to_string());
+        } else {
+            self.explain(error);
+        }
+        error.kind().exit_code()
+    }
+
+    fn explain(&self, error: &Error) {
+        let style = self.error_style;
+        let mut text = format!("{} {error}\n", style.bad("error:"));
+        for cause in error.causes() {
+            text.push_str(&format!("  because: {cause}\n"));
+        }
+        for hint in error.hints() {
+            text.push_str(&format!("{} {hint}\n", style.note("hint:")));
+        }
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+fn object(schema: &str, value: Value) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("schema".to_owned(), schema.into());
+    match value {
+        Value::Object(fields) => object.extend(fields),
+        other => {
+            object.insert("result".to_owned(), other);
+        }
+    }
+    object
+}
+
+/// The JSON form of an error.
+#[must_use]
+pub fn error_json(error: &Error) -> Value {
+    json!({
+        "kind": error.kind().name(),
+        "message": error.to_string(),
+        "causes": error.causes(),
+        "hints": error.hints(),
+    })
+}
+
+fn print_line(line: &str) {
+    let _ = writeln!(io::stdout().lock(), "{line}");
+}
