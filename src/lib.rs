@@ -14,6 +14,8 @@
 //! [`error`] is the one error type of layers 1 to 4.
 
 pub mod ceremony;
+pub mod cli;
+pub mod demo;
 pub mod enroll;
 pub mod error;
 pub mod formats;

@@ -1,3 +1,7 @@
-//! The `bootseal` program.
+//! The `bootseal` program: parse, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(bootseal::cli::main())
+}

@@ -27,7 +27,7 @@ pub enum Shape {
     /// A Linux module signature: ContentInfo, detached, no certificates, no signed attributes (with them the kernel
     /// answers EKEYREJECTED), digest algorithm without parameters.
     Module,
-    /// EFI_VARIABLE_AUTHENTICATION_2: a bare SignedData (older EDK2 refuses the ContentInfo), detached, with the
+    /// `EFI_VARIABLE_AUTHENTICATION_2`: a bare SignedData (older EDK2 refuses the ContentInfo), detached, with the
     /// signer's certificate and no signed attributes.
     Variable,
     /// Authenticode: ContentInfo, the given content inside, certificate and signed attributes.

@@ -7,6 +7,7 @@ pub mod authenticode;
 pub mod bytes;
 pub mod certificate;
 pub mod cms;
+pub mod compression;
 pub mod guid;
 pub mod hash;
 pub mod module_signature;

@@ -1,5 +1,18 @@
 //! Layer 2: keys, where they rest, and the one door to private operations.
 
+#[cfg(feature = "aws-lc")]
+mod aws_lc;
+pub mod certificate;
+pub mod directory;
+mod name;
+mod passphrase;
+mod pkcs8;
 mod signer;
+mod software;
 
+pub use directory::KeyDirectory;
+pub use name::{KeyName, UnknownKey};
+pub use passphrase::Passphrase;
+pub use pkcs8::KeyFileError;
 pub use signer::{Identity, Signer};
+pub use software::SoftwareKey;

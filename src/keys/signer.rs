@@ -1,6 +1,7 @@
 //! The one door to private operations, whether the key is a file or on a token.
 
 use crate::error::{Explain, Result};
+use crate::formats::authenticated_variable::{AuthenticatedVariable, EfiTime, VariableName};
 use crate::formats::certificate::Certificate;
 use crate::formats::cms::{Shape, Unsigned};
 use crate::formats::hash::Digest;
@@ -26,11 +27,29 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Makes a complete CMS SignedData of this shape over content with this digest.
+    /// Makes a complete CMS `SignedData` of this shape over content with this digest.
     pub fn sign_cms(&self, shape: Shape, content: Digest) -> Result<Vec<u8>> {
         let unsigned = Unsigned::new(shape, &self.certificate, content);
         let cannot = || format!("cannot assemble a signature by the {} key", self.name);
         let signature = self.signer.sign(&unsigned.to_be_signed().or_bug(cannot)?)?;
         unsigned.assemble(&signature).or_bug(cannot)
+    }
+
+    /// Signs a write of a firmware variable: `payload` is its new data, or with the append bit in `attributes` what is
+    /// added to it. Firmware takes a write that does not append only if `time` is later than that of the last one.
+    pub fn sign_update(
+        &self,
+        variable: VariableName,
+        attributes: u32,
+        time: EfiTime,
+        payload: Vec<u8>,
+    ) -> Result<AuthenticatedVariable> {
+        let mut update = AuthenticatedVariable {
+            time,
+            signed_data: Vec::new(),
+            payload,
+        };
+        update.signed_data = self.sign_cms(Shape::Variable, update.signed_digest(variable, attributes))?;
+        Ok(update)
     }
 }

@@ -75,3 +75,10 @@ pub fn signature_path(path: &Path) -> PathBuf {
     name.push(ENDING);
     PathBuf::from(name)
 }
+
+/// The file that a `.sig` signs, if this is the name of one and the file is there.
+#[must_use]
+pub fn signed_file(signature: &Path) -> Option<PathBuf> {
+    let file = signature.with_extension("");
+    (is_signature(signature) && file.is_file()).then_some(file)
+}

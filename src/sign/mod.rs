@@ -1,7 +1,7 @@
 //! Layer 3: discover, plan, stage, commit. Every file that can be signed is signed; those that cannot are named.
 
-pub mod compression;
 mod discover;
+pub mod efi;
 pub mod grub;
 pub mod modules;
 
@@ -30,6 +30,17 @@ pub struct Outcome {
     pub result: Result<Change>,
 }
 
+impl Outcome {
+    /// Something that was asked for and is not there.
+    #[must_use]
+    pub fn missing(error: Error) -> Self {
+        Self {
+            path: PathBuf::new(),
+            result: Err(error),
+        }
+    }
+}
+
 /// Works on every file with all cores and replaces the changed ones together. A file that fails is left as it was and
 /// keeps no other from being signed.
 fn each(
@@ -45,10 +56,7 @@ fn each(
                 result: work(&path, &transaction),
                 path,
             },
-            Err(error) => Outcome {
-                path: PathBuf::new(),
-                result: Err(error),
-            },
+            Err(error) => Outcome::missing(error),
         })
         .collect();
     transaction.commit()?;

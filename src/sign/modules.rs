@@ -6,13 +6,13 @@ use goblin::elf;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::cms::Shape;
+use crate::formats::compression::Compression;
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::module_signature::{self, Module};
 use crate::keys::Identity;
 use crate::system::{self, Context, Transaction};
 use crate::trust;
 
-use super::compression::Compression;
 use super::{Change, Outcome, discover, each};
 
 /// Endings of module files.

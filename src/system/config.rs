@@ -63,7 +63,17 @@ impl Config {
         }
         let bytes = super::read(&path)?;
         let text = String::from_utf8(bytes).or_usage(|| format!("{} is not UTF-8", path.display()))?;
-        toml::from_str(&text).or_usage(|| format!("cannot understand {}", path.display()))
+        toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let line = text
+                .bytes()
+                .take(start)
+                .filter(|byte| *byte == b'\n')
+                .count()
+                .saturating_add(1);
+            let reason = error.message().replace('\n', " ");
+            Error::usage(format!("cannot understand {}", path.display())).caused_by(format!("line {line}: {reason}"))
+        })
     }
 
     /// The files that the patterns name, below the context's root. A pattern without a match is an error in its place.

@@ -42,7 +42,7 @@ pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn explain_open(path: &Path, error: std::io::Error) -> Error {
+pub(super) fn explain_open(path: &Path, error: std::io::Error) -> Error {
     let kind = error.kind();
     let refused = Error::could_not_run(format!("cannot read {}", path.display())).caused_by(error);
     match kind {

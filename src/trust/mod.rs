@@ -1,5 +1,16 @@
 //! Layer 2: would this firmware, kernel or GRUB accept this file? The one place that decides; signing, verification,
 //! enrolment and audit all ask here.
 
+mod anchors;
+mod chain;
+mod examine;
 pub mod grub;
+#[cfg(test)]
+pub(crate) mod identities;
+pub mod image;
+pub mod microsoft;
 pub mod module;
+pub mod variable;
+
+pub use anchors::Anchors;
+pub use examine::{Finding, Kind, examine, read_database};

@@ -1,5 +1,6 @@
 //! Layer 4: the terminal contract. Results on stdout, everything else on stderr; with `--json` one object on stdout.
 
+pub mod prompt;
 mod style;
 
 use std::io::{self, Write};
@@ -7,6 +8,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
+use crate::formats::certificate::printable;
 
 pub use style::{ColorChoice, Style};
 
@@ -42,7 +44,8 @@ pub struct Output {
 
 impl Output {
     /// Prints a report; returns the exit code.
-    pub fn report(&self, report: &dyn Report) -> u8 {
+    #[must_use]
+    pub fn report(self, report: &dyn Report) -> u8 {
         let failure = report.failure();
         if self.json {
             let mut object = object(report.schema(), report.json());
@@ -64,7 +67,8 @@ impl Output {
     }
 
     /// Prints an error in place of a report; returns the exit code.
-    pub fn error(&self, error: &Error) -> u8 {
+    #[must_use]
+    pub fn error(self, error: &Error) -> u8 {
         if self.json {
             let object = object("bootseal.error/1", json!({ "error": error_json(error) }));
             print_line(&Value::Object(object).to_string());
@@ -74,16 +78,22 @@ impl Output {
         error.kind().exit_code()
     }
 
-    fn explain(&self, error: &Error) {
+    fn explain(self, error: &Error) {
         let style = self.error_style;
-        let mut text = format!("{} {error}\n", style.bad("error:"));
-        for cause in error.causes() {
-            text.push_str(&format!("  because: {cause}\n"));
-        }
-        for hint in error.hints() {
-            text.push_str(&format!("{} {hint}\n", style.note("hint:")));
-        }
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        let mut lines = vec![format!("{} {}", style.bad("error:"), printable(&error.to_string()))];
+        lines.extend(
+            error
+                .causes()
+                .iter()
+                .map(|cause| format!("  because: {}", printable(cause))),
+        );
+        lines.extend(
+            error
+                .hints()
+                .iter()
+                .map(|hint| format!("{} {}", style.note("hint:"), printable(hint))),
+        );
+        let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
     }
 }
 

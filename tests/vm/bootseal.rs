@@ -17,7 +17,10 @@ impl Bootseal {
     /// The keys used on this host after the ceremony are plain files, as nobody is here to type a
     /// passphrase.
     pub fn ceremony(keys: &Path) -> Self {
-        let bootseal = Self { program: env!("CARGO_BIN_EXE_bootseal").into(), keys: keys.to_owned() };
+        let bootseal = Self {
+            program: env!("CARGO_BIN_EXE_bootseal").into(),
+            keys: keys.to_owned(),
+        };
         run(Command::new(&bootseal.program)
             .args(["ceremony", "run", "--name", "vm", "--microsoft", "none"])
             .args(["--plain", "PK,KEK,db,module,grub", "--out"])
@@ -43,7 +46,11 @@ impl Bootseal {
 
     /// Whether the file would be accepted by who loads it; anything but yes or no fails.
     pub fn verify(&self, file: &Path) -> bool {
-        let output = self.command(&["verify"]).arg(file).output().expect("bootseal can be started");
+        let output = self
+            .command(&["verify"])
+            .arg(file)
+            .output()
+            .expect("bootseal can be started");
         match output.status.code() {
             Some(0) => true,
             Some(1) => false,

@@ -6,7 +6,7 @@ use super::packages::{run, tool};
 use std::fs;
 use std::path::Path;
 
-/// Said by GRUB, or by its embedded configuration, once it has given up on booting.
+/// Said by either configuration once it has come to its end without a boot.
 pub const LAST_WORDS: &str = "grub: nothing was booted";
 
 /// Embedded, so that it is covered by the image's db signature.
@@ -49,11 +49,12 @@ pub fn image(public_key: &Path, image: &Path) {
     let work = tempfile::tempdir().expect("a temporary folder");
     let configuration = work.path().join("grub.cfg");
     let sbat = work.path().join("sbat.csv");
-    fs::write(&configuration, EMBEDDED.replace("LABEL", DISK_LABEL).replace("LAST_WORDS", LAST_WORDS))
-        .expect("written");
+    let embedded = EMBEDDED.replace("LABEL", DISK_LABEL).replace("LAST_WORDS", LAST_WORDS);
+    fs::write(&configuration, embedded).expect("written");
     fs::write(&sbat, SBAT).expect("written");
     run(tool("grub-mkstandalone")
-        .args(["--format=x86_64-efi", "--disable-shim-lock", "--themes=", "--fonts=", "--locales="])
+        .args(["--format=x86_64-efi", "--disable-shim-lock"])
+        .args(["--themes=", "--fonts=", "--locales="])
         .args([format!("--modules={MODULES}"), format!("--install-modules={MODULES}")])
         .arg(format!("--pubkey={}", public_key.display()))
         .arg(format!("--sbat={}", sbat.display()))
@@ -63,5 +64,6 @@ pub fn image(public_key: &Path, image: &Path) {
 
 /// The configuration on the disk; it is not yet signed for GRUB.
 pub fn configuration() -> String {
-    ON_DISK.replace("COMMAND_LINE", COMMAND_LINE).replace("LAST_WORDS", LAST_WORDS)
+    let filled = ON_DISK.replace("COMMAND_LINE", COMMAND_LINE);
+    filled.replace("LAST_WORDS", LAST_WORDS)
 }

@@ -19,7 +19,7 @@ pub fn unified_image(kernel: &Kernel, initrd: &Path, image: &Path) {
     let work = tempfile::tempdir().expect("a temporary folder");
     let os_release = work.path().join("os-release");
     let command_line = work.path().join("cmdline");
-    fs::write(&os_release, "ID=bootseal-vm\nPRETTY_NAME=\"bootseal's virtual machine\"\n").expect("written");
+    fs::write(&os_release, "ID=bootseal-vm\nNAME=bootseal\n").expect("written");
     fs::write(&command_line, COMMAND_LINE).expect("written");
 
     let mut objcopy = tool("objcopy");
@@ -30,8 +30,12 @@ pub fn unified_image(kernel: &Kernel, initrd: &Path, image: &Path) {
         (".linux", &kernel.image()),
         (".initrd", &initrd.to_owned()),
     ] {
-        objcopy.arg("--add-section").arg(format!("{section}={}", file.display()));
-        objcopy.arg("--change-section-vma").arg(format!("{section}={address:#x}"));
+        objcopy
+            .arg("--add-section")
+            .arg(format!("{section}={}", file.display()));
+        objcopy
+            .arg("--change-section-vma")
+            .arg(format!("{section}={address:#x}"));
         address = page_after(address + file.metadata().expect("a section's file").len());
     }
     run(objcopy.arg(EFI_STUB).arg(image));
@@ -41,7 +45,10 @@ pub fn unified_image(kernel: &Kernel, initrd: &Path, image: &Path) {
 fn end_of_stub() -> u64 {
     let stub = fs::read(EFI_STUB).expect("the stub can be read");
     let stub = goblin::pe::PE::parse(&stub).expect("the stub is a PE image");
-    let ends = stub.sections.iter().map(|section| u64::from(section.virtual_address + section.virtual_size));
+    let ends = stub
+        .sections
+        .iter()
+        .map(|section| u64::from(section.virtual_address + section.virtual_size));
     page_after(ends.max().expect("the stub has sections"))
 }
 
@@ -51,7 +58,7 @@ fn page_after(address: u64) -> u64 {
 
 /// The initrd: `program` as `/bin/bootseal`, the public part of `keys` in `/keys`, and `modules`, by
 /// name, in `/modules`, beside the one that shows the firmware's variables.
-pub fn initrd(kernel: &Kernel, program: &Path, keys: &Path, modules: &[(&str, &[u8])]) -> Vec<u8> {
+pub fn initrd(kernel: &Kernel, program: &Path, keys: &Path, modules: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut archive = Archive::default();
     archive.file("/init", 0o755, include_bytes!("init.sh"));
     archive.program("/bin/busybox", Path::new(BUSYBOX));
@@ -92,7 +99,11 @@ impl Archive {
 
         let libraries = tool("ldd").arg(program).output().expect("ldd can be started").stdout;
         let libraries = String::from_utf8(libraries).expect("ldd writes UTF-8");
-        assert!(!libraries.contains("not found"), "{} lacks libraries:\n{libraries}", program.display());
+        assert!(
+            !libraries.contains("not found"),
+            "{} lacks libraries:\n{libraries}",
+            program.display()
+        );
         for library in libraries.split_whitespace().filter(|word| word.starts_with('/')) {
             self.file(library, 0o755, &fs::read(library).expect("a library"));
         }

@@ -3,6 +3,13 @@
 //! Nothing here takes bootseal's word. What is asserted is what the firmware, the kernel and GRUB
 //! say on the serial line of a virtual machine.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod bootseal;
 mod grub;
 mod guest;
@@ -16,9 +23,6 @@ use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-
-/// Said by the firmware when no file on any disk may be started.
-const FIRMWARE_GAVE_UP: &str = "No bootable option or device was found";
 
 /// NV, BS, RT and time-based authentication, as efivarfs shows them: four bytes, little-endian.
 const ATTRIBUTES: &str = "27000000";
@@ -48,52 +52,59 @@ struct Story {
 }
 
 impl Story {
-    /// Before the first boot: the ceremony, a module in three states, the system to be booted.
+    /// Before the first boot: the ceremony, and a system that has its outcome.
     fn begin() -> Self {
         let work = tempfile::tempdir().expect("a temporary folder");
         let bootseal = Bootseal::ceremony(&work.path().join("keys"));
         let kernel = Kernel::newest();
-
-        let unsigned = without_signature(kernel.module("drivers/net/dummy.ko"));
-        let file = work.path().join("dummy.ko");
-        fs::write(&file, &unsigned).expect("written");
-        bootseal.sign_module(&file);
-        let signed = fs::read(&file).expect("the signed module");
-        let signature = signed.strip_prefix(&unsigned[..]).expect("signing only appends");
-        assert!(signature.windows(SHA3_512.len()).any(|bytes| bytes == SHA3_512), "not signed with SHA3-512");
-        flip_byte(&file);
-        let flipped = fs::read(&file).expect("the changed module");
-
-        let modules = [("signed.ko", &signed[..]), ("flipped.ko", &flipped), ("unsigned.ko", &unsigned)];
+        let modules = module_in_three_states(&bootseal, &kernel);
         let initrd = work.path().join("initrd.img");
-        fs::write(&initrd, guest::initrd(&kernel, &bootseal.program, &bootseal.keys, &modules)).expect("written");
+        let content = guest::initrd(&kernel, &bootseal.program, &bootseal.keys, &modules);
+        fs::write(&initrd, content).expect("written");
         let image = work.path().join("unsigned.efi");
         guest::unified_image(&kernel, &initrd, &image);
-        Self { bootseal, kernel, machine: Machine::in_setup_mode(), image, initrd, work }
+        let machine = Machine::in_setup_mode();
+        Self {
+            bootseal,
+            kernel,
+            machine,
+            image,
+            initrd,
+            work,
+        }
     }
 
-    /// The system, unsigned, enrolls the keys of the machine it runs on.
+    /// The system, unsigned, enrolls the keys on the machine it runs on.
     fn setup_mode_takes_the_keys(&self) {
-        let disk = self.disk("setup-mode", &self.image);
-        let log = self.machine.boot(&disk, guest::LAST_WORDS);
-        for before in ["SetupMode=1", "SecureBoot=0", "PK absent", "KEK absent", "db absent", "dbx absent"] {
+        let log = self.machine.boot(&self.disk("setup-mode", &self.image));
+        for before in [
+            "SetupMode=1",
+            "SecureBoot=0",
+            "PK absent",
+            "KEK absent",
+            "db absent",
+            "dbx absent",
+        ] {
             log.expect_line(&format!("vm: {before}"));
         }
         log.expect_line("vm: enroll ended with 0");
         log.expect_line("vm: SetupMode=0");
-        for name in ["PK", "KEK", "db"] {
-            let list = fs::read(self.bootseal.keys.join(name).with_extension("esl")).expect("a signature list");
-            log.expect_line(&format!("vm: {name} {ATTRIBUTES} {}", hex::encode(Sha256::digest(list))));
+        for name in ["PK", "KEK", "db", "dbx"] {
+            let file = self.bootseal.keys.join(name).with_extension("auth");
+            let digest = hex::encode(Sha256::digest(signed_list(&fs::read(file).expect("a signed list"))));
+            log.expect_line(&format!("vm: {name} {ATTRIBUTES} {digest}"));
         }
-        log.expect(&format!("vm: dbx {ATTRIBUTES} "));
     }
 
     /// The very image that has just enrolled the keys is not let in again.
     fn the_firmware_refuses_what_is_unsigned(&self) {
-        assert!(!self.bootseal.verify(&self.image), "bootseal verify lets an unsigned image pass");
-        let disk = self.disk("unsigned", &self.image);
-        let log = self.machine.twin().boot(&disk, FIRMWARE_GAVE_UP);
+        assert!(
+            !self.bootseal.verify(&self.image),
+            "bootseal verify lets an unsigned image pass"
+        );
+        let log = self.machine.twin().boot(&self.disk("unsigned", &self.image));
         log.expect(": Access Denied");
+        log.expect_line(machine::FIRMWARE_GAVE_UP);
         log.expect_no(guest::FIRST_WORDS);
     }
 
@@ -103,7 +114,7 @@ impl Story {
         let image = disk.join("EFI/BOOT/BOOTX64.EFI");
         self.bootseal.sign_efi(&image);
         assert!(self.bootseal.verify(&image), "bootseal verify refuses what it signed");
-        let log = self.machine.twin().boot(&disk, guest::LAST_WORDS);
+        let log = self.machine.twin().boot(&disk);
         log.expect_line("vm: SetupMode=0");
         log.expect_line("vm: SecureBoot=1");
         log.expect_line("vm: lockdown: none [integrity] confidentiality");
@@ -132,14 +143,16 @@ impl Story {
         self.bootseal.sign_efi(&kernel);
         self.bootseal.sign_for_grub(&[kernel, initrd.clone(), configuration]);
 
-        let log = self.machine.twin().boot(&disk, guest::LAST_WORDS);
-        log.expect_line(&format!("vm: started with BOOT_IMAGE=/boot/vmlinuz {}", guest::COMMAND_LINE));
+        let log = self.machine.twin().boot(&disk);
+        let command_line = format!("BOOT_IMAGE=/boot/vmlinuz {}", guest::COMMAND_LINE);
+        log.expect_line(&format!("vm: started with {command_line}"));
         log.expect_line("vm: SecureBoot=1");
         log.expect_line("vm: lockdown: none [integrity] confidentiality");
 
         flip_byte(&initrd);
-        let log = self.machine.twin().boot(&disk, grub::LAST_WORDS);
-        log.expect("error: bad signature.");
+        let log = self.machine.twin().boot(&disk);
+        log.expect_line("error: bad signature.");
+        log.expect_line(grub::LAST_WORDS);
         log.expect_no(guest::FIRST_WORDS);
     }
 
@@ -150,6 +163,33 @@ impl Story {
         fs::copy(loader, disk.join("EFI/BOOT/BOOTX64.EFI")).expect("the loader can be copied");
         disk
     }
+}
+
+/// What the firmware stores of an authenticated variable: all but 16 bytes of time and the signature,
+/// which begins with its own size.
+fn signed_list(authenticated: &[u8]) -> &[u8] {
+    let (size, _) = authenticated[16..].split_first_chunk().expect("a size after the time");
+    &authenticated[16 + u32::from_le_bytes(*size) as usize..]
+}
+
+/// A module signed by bootseal; the same with one byte changed; the same without a signature.
+fn module_in_three_states(bootseal: &Bootseal, kernel: &Kernel) -> [(&'static str, Vec<u8>); 3] {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let file = work.path().join("dummy.ko");
+    let unsigned = without_signature(kernel.module("drivers/net/dummy.ko"));
+    fs::write(&file, &unsigned).expect("written");
+    bootseal.sign_module(&file);
+    let signed = fs::read(&file).expect("the signed module");
+    let signature = signed.strip_prefix(&unsigned[..]).expect("signing only appends");
+    let is_sha3_512 = signature.windows(SHA3_512.len()).any(|bytes| bytes == SHA3_512);
+    assert!(is_sha3_512, "the module is not signed with SHA3-512");
+    flip_byte(&file);
+    let flipped = fs::read(&file).expect("the changed module");
+    [
+        ("signed.ko", signed),
+        ("flipped.ko", flipped),
+        ("unsigned.ko", unsigned),
+    ]
 }
 
 /// Changes a byte in the middle of a file, where neither kernel would notice by itself.
@@ -165,7 +205,9 @@ fn flip_byte(file: &Path) {
 ///
 /// It is the content, the signature, 12 bytes of which the last 4 are its size, and the mark.
 fn without_signature(mut module: Vec<u8>) -> Vec<u8> {
-    let rest = module.strip_suffix(b"~Module signature appended~\n").expect("Debian's modules are signed");
+    let rest = module
+        .strip_suffix(b"~Module signature appended~\n")
+        .expect("Debian's modules are signed");
     let (rest, size) = rest.split_last_chunk().expect("a size before the mark");
     let size = u32::from_be_bytes(*size) as usize;
     module.truncate(rest.len() - 8 - size);

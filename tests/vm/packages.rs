@@ -18,7 +18,6 @@ const NEEDED: &[(&str, &str)] = &[
     ("objcopy", "binutils"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("setpriv", "util-linux"),
-    ("swtpm", "swtpm"),
     ("strip", "binutils"),
     ("xz", "xz-utils"),
     (BUSYBOX, "busybox-static"),
@@ -56,7 +55,10 @@ pub fn require_all() {
 
 /// A program of [`NEEDED`], to be given arguments.
 pub fn tool(name: &str) -> Command {
-    assert!(NEEDED.iter().any(|(needed, _)| *needed == name), "add {name} and its package to NEEDED");
+    assert!(
+        NEEDED.iter().any(|(needed, _)| *needed == name),
+        "add {name} and its package to NEEDED"
+    );
     Command::new(find(name).unwrap_or_else(|| panic!("{name} went missing during the test")))
 }
 
@@ -103,7 +105,10 @@ impl Kernel {
             .filter_map(|entry| entry.expect("the cache can be read").file_name().into_string().ok());
         let package = newest(cached).unwrap_or_else(|| download(&cache));
         let release = release(&package).expect("a kernel package's name").to_owned();
-        Self { root: cache.join(&package), release }
+        Self {
+            root: cache.join(&package),
+            release,
+        }
     }
 
     /// The bootable image, unsigned.
@@ -115,7 +120,11 @@ impl Kernel {
     ///
     /// `path` is below the kernel's folder of modules, such as `drivers/net/dummy.ko`.
     pub fn module(&self, path: &str) -> Vec<u8> {
-        let packed = self.root.join("lib/modules").join(&self.release).join(format!("kernel/{path}.xz"));
+        let packed = self
+            .root
+            .join("lib/modules")
+            .join(&self.release)
+            .join(format!("kernel/{path}.xz"));
         run(tool("xz").args(["--decompress", "--stdout"]).arg(packed))
     }
 }
@@ -158,8 +167,18 @@ fn download(cache: &Path) -> String {
 
 /// The package with the highest version, among names of which most are something else.
 fn newest(names: impl Iterator<Item = String>) -> Option<String> {
-    let patch_level = |name: &str| release(name)?.strip_prefix("6.12.")?.split('+').next()?.parse::<u32>().ok();
-    names.filter_map(|name| Some((patch_level(&name)?, name))).max().map(|(_, name)| name)
+    let patch_level = |name: &str| {
+        release(name)?
+            .strip_prefix("6.12.")?
+            .split('+')
+            .next()?
+            .parse::<u32>()
+            .ok()
+    };
+    names
+        .filter_map(|name| Some((patch_level(&name)?, name)))
+        .max()
+        .map(|(_, name)| name)
 }
 
 /// `6.12.117+deb12-amd64` of `linux-image-6.12.117+deb12-amd64-unsigned`, and of no other flavour.

@@ -106,7 +106,7 @@ impl UnsignedSignature {
             };
             let mut context = OpenPgpHash::SHA512.context()?.for_signature(4);
             hash_subject(&mut context)?;
-            unsigned.packet(&[])?.hash(&mut context)?;
+            unsigned.packet(&[]).hash(&mut context)?;
             if let Some(digest) = Digest::new(HashAlgorithm::Sha512, context.into_digest()?) {
                 unsigned.digest = digest;
             }
@@ -123,20 +123,17 @@ impl UnsignedSignature {
 
     /// Completes the packet with the RSA signature over [`Self::to_be_signed`].
     pub fn finish(self, signature: &[u8]) -> Result<Vec<u8>, SignatureError> {
-        let body = self
-            .packet(signature)
-            .and_then(|packet| packet.to_vec())
-            .map_err(malformed)?;
+        let body = self.packet(signature).to_vec().map_err(malformed)?;
         Ok(packet::write(packet::SIGNATURE, &body))
     }
 
-    fn packet(&self, signature: &[u8]) -> sequoia_openpgp::Result<Signature> {
+    fn packet(&self, signature: &[u8]) -> Signature {
         let mut prefix = [0; 2];
         prefix
             .iter_mut()
             .zip(self.digest.as_bytes())
             .for_each(|(to, from)| *to = *from);
-        Ok(Signature4::new(
+        Signature4::new(
             self.kind,
             PublicKeyAlgorithm::RSAEncryptSign,
             OpenPgpHash::SHA512,
@@ -147,7 +144,7 @@ impl UnsignedSignature {
                 s: mpi::MPI::new(signature),
             },
         )
-        .into())
+        .into()
     }
 }
 

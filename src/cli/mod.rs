@@ -1,0 +1,135 @@
+//! Layer 4: the command line. Each command turns arguments into an operation and its result into a report.
+
+mod ceremony;
+mod demo;
+mod enroll;
+mod sign;
+mod unlock;
+mod verify;
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::error::Result;
+use crate::system::Context;
+use crate::system::config::Config;
+use crate::ui::{ColorChoice, Output, Report, Style};
+
+/// Own the verified boot chain of this machine: keys, firmware variables, kernel, modules and GRUB.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bootseal",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = false
+)]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[allow(clippy::struct_excessive_bools)] // each is a flag of its own on the command line
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Globals {
+    /// Configuration file [default: /etc/bootseal/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Take DIR for / in every path that bootseal or its configuration names
+    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+    /// Print one JSON object
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print errors only
+    #[arg(long, short, global = true)]
+    quiet: bool,
+    /// Say more: also what needed nothing to be done
+    #[arg(long, short, global = true)]
+    verbose: bool,
+    /// When to use colors
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: ColorChoice,
+    /// Show what would be done; change nothing
+    #[arg(long, global = true)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the keys, once
+    #[command(subcommand)]
+    Ceremony(ceremony::Command),
+    /// Put the keys into the firmware
+    #[command(subcommand)]
+    Enroll(enroll::Command),
+    /// Sign kernels, modules and GRUB's files
+    #[command(subcommand)]
+    Sign(sign::Command),
+    /// Say who signed a file, and whether firmware, kernel or GRUB would accept it
+    Verify(verify::Arguments),
+    /// Walk the whole chain in a temporary directory
+    Demo(demo::Arguments),
+}
+
+/// What a command is given besides its own arguments.
+struct Session {
+    context: Context,
+    config_path: Option<PathBuf>,
+    verbose: bool,
+}
+
+impl Session {
+    fn config(&self) -> Result<Config> {
+        Config::load(&self.context, self.config_path.as_deref())
+    }
+
+    /// The key directory: the one named, or the configuration's below the root.
+    fn keys(&self, named: Option<&PathBuf>) -> Result<PathBuf> {
+        match named {
+            Some(path) => Ok(path.clone()),
+            None => Ok(self.context.path(self.config()?.keys)),
+        }
+    }
+}
+
+/// Runs the program with the process's arguments; returns the exit code.
+#[must_use]
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results, the rest are usage errors; clap knows which stream each takes.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    let globals = cli.globals;
+    let output = Output {
+        json: globals.json,
+        quiet: globals.quiet,
+        style: Style::choose(globals.color, &io::stdout()),
+        error_style: Style::choose(globals.color, &io::stderr()),
+    };
+    let session = Session {
+        context: Context::host().with_root(globals.root).with_dry_run(globals.dry_run),
+        config_path: globals.config,
+        verbose: globals.verbose,
+    };
+    let report: Result<Box<dyn Report>> = match cli.command {
+        Command::Ceremony(command) => ceremony::run(&session, command),
+        Command::Enroll(command) => enroll::run(&session, command),
+        Command::Sign(command) => sign::run(&session, command),
+        Command::Verify(arguments) => verify::run(&session, &arguments),
+        Command::Demo(arguments) => demo::run(&session, &arguments),
+    };
+    match report {
+        Ok(report) => output.report(report.as_ref()),
+        Err(error) => output.error(&error),
+    }
+}

@@ -1,0 +1,252 @@
+//! `bootseal sign`: kernels, modules, GRUB's files, or all that the configuration names.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::formats::certificate::printable;
+use crate::formats::hash::HashAlgorithm;
+use crate::keys::{Identity, KeyDirectory, KeyName};
+use crate::sign::grub::GrubIdentity;
+use crate::sign::{self, Change, Outcome};
+use crate::system::config::Config;
+use crate::ui::{Report, Style, error_json};
+
+use super::Session;
+use super::unlock::Unlock;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// EFI images: kernels, unified kernel images, boot loaders
+    #[command(after_help = "Example: bootseal sign efi /boot/vmlinuz-6.12.58-gentoo")]
+    Efi {
+        #[command(flatten)]
+        key: KeyArguments,
+        /// The images
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Kernel modules: .ko, .ko.gz, .ko.xz, .ko.zst
+    #[command(after_help = "Example: bootseal sign modules /lib/modules/6.12.58-gentoo")]
+    Modules {
+        #[command(flatten)]
+        key: KeyArguments,
+        /// Sign with another key of the key directory
+        #[arg(long = "key", value_name = "NAME", default_value = "module")]
+        name: ModuleKey,
+        /// The hash to sign
+        #[arg(long, value_name = "HASH", default_value = "sha3-512")]
+        hash: ModuleHash,
+        /// Modules, or directories that hold them
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Files that GRUB opens: FILE.sig beside each
+    #[command(after_help = "Example: bootseal sign grub /boot/grub /boot/vmlinuz-6.12.58-gentoo")]
+    Grub {
+        #[command(flatten)]
+        key: KeyArguments,
+        /// Files, or directories that hold them
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// All that the configuration names: modules, then EFI images, then GRUB's files
+    #[command(after_help = "Example: bootseal sign all")]
+    All {
+        #[command(flatten)]
+        key: KeyArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyArguments {
+    /// Key directory [default: /etc/bootseal/keys]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+    #[command(flatten)]
+    unlock: Unlock,
+}
+
+impl KeyArguments {
+    fn directory(&self, session: &Session) -> Result<KeyDirectory> {
+        KeyDirectory::open(&session.keys(self.keys.as_ref())?)
+    }
+
+    fn identity(&self, session: &Session, name: KeyName) -> Result<Identity> {
+        self.directory(session)?
+            .identity(name, &mut |key| self.unlock.existing(key))
+    }
+
+    fn grub(&self, session: &Session) -> Result<GrubIdentity> {
+        let (signer, key) = self
+            .directory(session)?
+            .grub_key(&mut |key| self.unlock.existing(key))?;
+        Ok(GrubIdentity { key, signer })
+    }
+}
+
+/// Keys that may sign modules: the module key, or db where the kernel trusts the firmware's certificates.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ModuleKey {
+    /// The module key
+    Module,
+    /// The db key
+    Db,
+}
+
+impl From<ModuleKey> for KeyName {
+    fn from(key: ModuleKey) -> Self {
+        match key {
+            ModuleKey::Module => Self::Module,
+            ModuleKey::Db => Self::Db,
+        }
+    }
+}
+
+/// Hashes that the kernel takes for modules and that are worth signing with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ModuleHash {
+    /// SHA3-512, from Linux 6.7 on
+    #[value(name = "sha3-512")]
+    Sha3_512,
+    /// SHA-512
+    Sha512,
+}
+
+impl From<ModuleHash> for HashAlgorithm {
+    fn from(hash: ModuleHash) -> Self {
+        match hash {
+            ModuleHash::Sha3_512 => Self::Sha3_512,
+            ModuleHash::Sha512 => Self::Sha512,
+        }
+    }
+}
+
+pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
+    let context = &session.context;
+    let outcomes = match command {
+        Command::Efi { key, files } => sign::efi::sign(context, &files, &key.identity(session, KeyName::Db)?)?,
+        Command::Modules { key, name, hash, paths } => {
+            sign::modules::sign(context, &paths, &key.identity(session, name.into())?, hash.into())?
+        }
+        Command::Grub { key, paths } => sign::grub::sign(context, &paths, &key.grub(session)?)?,
+        Command::All { key } => all(session, &key)?,
+    };
+    Ok(Box::new(SignReport {
+        outcomes,
+        verbose: session.verbose,
+        dry_run: context.dry_run(),
+    }))
+}
+
+/// Authenticode before OpenPGP: GRUB's signatures cover the final bytes.
+fn all(session: &Session, key: &KeyArguments) -> Result<Vec<Outcome>> {
+    let config = session.config()?.sign;
+    if config.modules.is_empty() && config.efi.is_empty() && config.grub.is_empty() {
+        return Err(Error::usage("the configuration names nothing to sign")
+            .hint("list files under [sign] in /etc/bootseal/config.toml; keys.example/config.toml is an example"));
+    }
+    let context = &session.context;
+    let mut outcomes = Vec::new();
+    let mut add = |patterns: &[String], sign: &dyn Fn(&[PathBuf]) -> Result<Vec<Outcome>>| -> Result<()> {
+        let (paths, missing) = Config::expand(context, patterns);
+        if !paths.is_empty() {
+            outcomes.extend(sign(&paths)?);
+        }
+        outcomes.extend(missing.into_iter().map(Outcome::missing));
+        Ok(())
+    };
+    add(&config.modules, &|paths| {
+        let identity = key.identity(session, KeyName::Module)?;
+        sign::modules::sign(context, paths, &identity, HashAlgorithm::Sha3_512)
+    })?;
+    add(&config.efi, &|paths| {
+        sign::efi::sign(context, paths, &key.identity(session, KeyName::Db)?)
+    })?;
+    add(&config.grub, &|paths| {
+        sign::grub::sign(context, paths, &key.grub(session)?)
+    })?;
+    Ok(outcomes)
+}
+
+struct SignReport {
+    outcomes: Vec<Outcome>,
+    verbose: bool,
+    dry_run: bool,
+}
+
+impl SignReport {
+    fn count(&self, change: Change) -> usize {
+        self.outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome.result, Ok(own) if own == change))
+            .count()
+    }
+}
+
+impl Report for SignReport {
+    fn schema(&self) -> &'static str {
+        "bootseal.sign/1"
+    }
+
+    fn json(&self) -> Value {
+        let files: Vec<Value> = self.outcomes.iter().map(outcome_json).collect();
+        json!({
+            "dry_run": self.dry_run,
+            "signed": self.count(Change::Signed),
+            "unchanged": self.count(Change::Unchanged),
+            "failed": self.outcomes.iter().filter(|outcome| outcome.result.is_err()).count(),
+            "files": files,
+        })
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        for outcome in &self.outcomes {
+            let path = name(&outcome.path);
+            match &outcome.result {
+                Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
+                Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
+                Ok(Change::Unchanged) => {}
+                Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
+            }
+        }
+        let verb = if self.dry_run { "would sign" } else { "signed" };
+        writeln!(
+            out,
+            "{verb} {}, unchanged {}",
+            self.count(Change::Signed),
+            self.count(Change::Unchanged)
+        )
+    }
+
+    fn failure(&self) -> Option<Error> {
+        sign::failure(&self.outcomes)
+    }
+}
+
+fn outcome_json(outcome: &Outcome) -> Value {
+    let path = outcome.path.to_string_lossy();
+    match &outcome.result {
+        Ok(Change::Signed) => json!({ "path": path, "outcome": "signed" }),
+        Ok(Change::Unchanged) => json!({ "path": path, "outcome": "unchanged" }),
+        Err(error) => json!({ "path": path, "outcome": "failed", "error": error_json(error) }),
+    }
+}
+
+/// A path as it may reach a terminal.
+pub(super) fn name(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}
+
+/// An error and its causes on one line.
+pub(super) fn with_causes(error: &Error) -> String {
+    let mut line = printable(&error.to_string());
+    for cause in error.causes() {
+        line.push_str(": ");
+        line.push_str(&printable(&cause));
+    }
+    line
+}

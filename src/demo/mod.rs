@@ -1,0 +1,185 @@
+//! Layer 3: the whole chain in a temporary directory, on a machine that needs no UEFI. Nothing here is simulated but
+//! the firmware's variable store; keys, signatures and verdicts are those of the other commands.
+
+mod samples;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::ceremony::{self, Spec};
+use crate::enroll::{self, Request, StoreChoice};
+use crate::error::{Error, Explain, Result};
+use crate::formats::authenticode::minimal_image;
+use crate::formats::hash::HashAlgorithm;
+use crate::keys::{KeyDirectory, KeyName};
+use crate::sign::grub::{GrubIdentity, existing_signature};
+use crate::sign::{self, Outcome};
+use crate::system::{self, Context};
+use crate::trust::{Anchors, Finding, examine};
+
+/// A file and what its readers say of it.
+#[derive(Debug)]
+pub struct Judged {
+    /// Name of the file.
+    pub name: String,
+    /// The verdicts.
+    pub findings: Vec<Finding>,
+}
+
+impl Judged {
+    /// Whether every reader accepts it.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        self.findings.iter().all(|finding| finding.verdict.is_ok())
+    }
+}
+
+/// What the demo did and saw.
+#[derive(Debug)]
+pub struct Demo {
+    /// What was done, in order.
+    pub steps: Vec<String>,
+    /// The files before they were signed: all refused.
+    pub unsigned: Vec<Judged>,
+    /// The same files afterwards: all accepted.
+    pub signed: Vec<Judged>,
+    /// Each of them with one byte flipped: all refused.
+    pub tampered: Vec<Judged>,
+}
+
+impl Demo {
+    /// The first verdict that is not as it must be.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        let wrong = |files: &[Judged], accepted: bool| {
+            files
+                .iter()
+                .find(|file| file.is_accepted() != accepted)
+                .map(|file| file.name.clone())
+        };
+        let what = wrong(&self.unsigned, false).map(|name| format!("{name} is accepted without a signature"));
+        let what = what.or_else(|| wrong(&self.signed, true).map(|name| format!("{name} is signed and refused")));
+        let what =
+            what.or_else(|| wrong(&self.tampered, false).map(|name| format!("{name} is accepted after a change")));
+        what.map(Error::bug)
+    }
+}
+
+/// Runs the chain, from new keys to tampered files.
+pub fn run() -> Result<Demo> {
+    let directory = tempfile::tempdir().or_could_not_run(|| "cannot make a temporary directory".to_owned())?;
+    let (keys, firmware) = (directory.path().join("keys"), directory.path().join("firmware"));
+    // Backups of variables go below the root, too.
+    let context = Context::host().with_root(directory.path());
+    let mut steps = Vec::new();
+
+    let mut spec = Spec::new("demo", &keys);
+    spec.plain = KeyName::ALL.into_iter().collect();
+    let made = ceremony::run(&context, &spec)?;
+    steps.push(format!(
+        "ceremony: {} keys, {} files",
+        made.keys.len(),
+        made.files.len()
+    ));
+
+    fs::create_dir(&firmware).or_could_not_run(|| format!("cannot make {}", firmware.display()))?;
+    let request = Request {
+        keys: keys.clone(),
+        store: StoreChoice::Directory(firmware),
+    };
+    let applied = enroll::apply(&context, &enroll::plan(&context, &request)?)?;
+    let written: Vec<&str> = applied.steps.iter().map(|step| step.variable).collect();
+    steps.push(format!(
+        "enrolment: {} written, the firmware left Setup Mode",
+        written.join(", ")
+    ));
+
+    let keys = KeyDirectory::open(&keys)?;
+    let anchors = Anchors::of(&keys)?;
+    let files = write_samples(directory.path())?;
+    let updates = ["PK.auth", "KEK.auth", "db.auth"].map(|name| keys.file_path(name));
+    let unsigned = judge(&files.each(), &anchors)?;
+    sign_all(&context, &keys, &files)?;
+    steps.push("signing: an EFI image (SHA-256), a module (SHA3-512), a GRUB file (SHA-512)".to_owned());
+    let all: Vec<PathBuf> = files.each().into_iter().chain(updates).collect();
+    let signed = judge(&all, &anchors)?;
+    let tampered = all.iter().map(|path| tamper(path, &anchors)).collect::<Result<_>>()?;
+    Ok(Demo {
+        steps,
+        unsigned,
+        signed,
+        tampered,
+    })
+}
+
+struct Files {
+    image: PathBuf,
+    module: PathBuf,
+    grub: PathBuf,
+}
+
+impl Files {
+    fn each(&self) -> Vec<PathBuf> {
+        vec![self.image.clone(), self.module.clone(), self.grub.clone()]
+    }
+}
+
+fn write_samples(directory: &Path) -> Result<Files> {
+    let write = |name: &str, bytes: &[u8]| {
+        let path = directory.join(name);
+        fs::write(&path, bytes).or_could_not_run(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    };
+    Ok(Files {
+        image: write("hello.efi", &minimal_image())?,
+        module: write("hello.ko", &samples::minimal_module())?,
+        grub: write("grub.cfg", samples::GRUB_CFG)?,
+    })
+}
+
+fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()> {
+    // Every key is plain, so nobody is asked.
+    let ask = &mut |name: &str| Err(Error::bug(format!("the {name} key of the demo is encrypted")));
+    let (signer, key) = keys.grub_key(ask)?;
+    let (db, module) = (keys.identity(KeyName::Db, ask)?, keys.identity(KeyName::Module, ask)?);
+    let mut outcomes = sign::efi::sign(context, std::slice::from_ref(&files.image), &db)?;
+    outcomes.extend(sign::modules::sign(
+        context,
+        std::slice::from_ref(&files.module),
+        &module,
+        HashAlgorithm::Sha3_512,
+    )?);
+    outcomes.extend(sign::grub::sign(
+        context,
+        std::slice::from_ref(&files.grub),
+        &GrubIdentity { key, signer },
+    )?);
+    let failed = outcomes
+        .into_iter()
+        .map(|Outcome { result, .. }| result)
+        .find_map(Result::err);
+    failed.map_or(Ok(()), Err)
+}
+
+fn judge(paths: &[PathBuf], anchors: &Anchors) -> Result<Vec<Judged>> {
+    paths
+        .iter()
+        .map(|path| judge_bytes(path, &system::read(path)?, anchors))
+        .collect()
+}
+
+fn judge_bytes(path: &Path, bytes: &[u8], anchors: &Anchors) -> Result<Judged> {
+    let findings = examine(bytes, existing_signature(path)?.as_deref(), anchors);
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok(Judged { name, findings })
+}
+
+/// Flips one bit in the middle of what the signature covers.
+fn tamper(path: &Path, anchors: &Anchors) -> Result<Judged> {
+    let mut bytes = system::read(path)?;
+    let middle = bytes.len() / 2;
+    if let Some(byte) = bytes.get_mut(middle) {
+        *byte ^= 1;
+    }
+    judge_bytes(path, &bytes, anchors)
+}

@@ -1,0 +1,188 @@
+//! Writing what was planned: backup first, each write read back, and a state that can be explained at every stop.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::system::Context;
+
+use super::backup;
+use super::plan::{Plan, PlannedWrite, not_in_setup_mode};
+use super::store::{Store, StoreChoice};
+use super::warnings::Warning;
+
+/// What was done.
+#[derive(Debug, Clone, Serialize)]
+pub struct Applied {
+    /// The firmware: `live` or a directory.
+    pub store: StoreChoice,
+    /// Whether nothing was changed, only checked.
+    pub dry_run: bool,
+    /// Where the variables from before are; null if nothing was to be written.
+    pub backup: Option<PathBuf>,
+    /// What became of each write, in order.
+    pub steps: Vec<Step>,
+    /// Whether the firmware is in Setup Mode now.
+    pub setup_mode: bool,
+    /// Whether Secure Boot is on; it changes at the next boot.
+    pub secure_boot: Option<bool>,
+    /// The plan's warnings.
+    pub warnings: Vec<Warning>,
+    /// What to do next: commands, or what to choose in the firmware's setup.
+    pub next_steps: Vec<String>,
+}
+
+/// What became of one write.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// PK, KEK, db or dbx.
+    pub variable: &'static str,
+    /// Bytes handed to the firmware.
+    pub bytes: usize,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of one write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Written, read back and found right.
+    Written,
+    /// The firmware held it already.
+    AlreadyThere,
+    /// It would have been written, but for `--dry-run`.
+    WouldWrite,
+}
+
+/// Carries the plan out. May be run again after a failure: what is there already is passed over.
+pub fn apply(context: &Context, plan: &Plan) -> Result<Applied> {
+    let store = Store::open(context, &plan.store)?;
+    let before = store.setup_mode()?;
+    if !before && !plan.is_done() {
+        return Err(not_in_setup_mode(&plan.store));
+    }
+    let backup = if plan.is_done() {
+        None
+    } else {
+        Some(backup::save(context, &store, &plan.store)?.directory)
+    };
+    let mut steps: Vec<Step> = Vec::new();
+    for write in &plan.writes {
+        let outcome = carry_out(context, &store, write).map_err(|error| stopped(&store, plan, &steps, write, error))?;
+        steps.push(Step {
+            variable: write.variable,
+            bytes: write.bytes,
+            outcome,
+        });
+    }
+    let setup_mode = store.setup_mode()?;
+    if setup_mode && !context.dry_run() {
+        return Err(
+            Error::refused("the firmware holds all keys, but says that it is still in Setup Mode")
+                .hint("reboot, and look again: bootseal status"),
+        );
+    }
+    let secure_boot = store.secure_boot()?;
+    Ok(Applied {
+        store: plan.store.clone(),
+        dry_run: context.dry_run(),
+        backup: backup.filter(|_| !context.dry_run()),
+        steps,
+        setup_mode,
+        secure_boot,
+        warnings: plan.warnings.clone(),
+        next_steps: next_steps(context, plan, secure_boot),
+    })
+}
+
+fn carry_out(context: &Context, store: &Store, write: &PlannedWrite) -> Result<Outcome> {
+    if write.is_held_by(store.read(write.name)?.as_ref()) {
+        return Ok(Outcome::AlreadyThere);
+    }
+    if context.dry_run() {
+        return Ok(Outcome::WouldWrite);
+    }
+    store.write(write.name, write.attributes, &write.auth)?;
+    if write.is_held_by(store.read(write.name)?.as_ref()) {
+        return Ok(Outcome::Written);
+    }
+    Err(Error::refused(format!(
+        "the firmware answered that it wrote {}, but does not hold what was written",
+        write.variable
+    ))
+    .hint("this is a fault of the firmware: look for an update, or enroll in its own setup"))
+}
+
+/// Says what state the machine is in after the write that failed, and how to go on.
+fn stopped(store: &Store, plan: &Plan, steps: &[Step], failed: &PlannedWrite, cause: Error) -> Error {
+    let done: Vec<&str> = steps.iter().map(|step| step.variable).collect();
+    let left: Vec<&str> = plan
+        .writes
+        .iter()
+        .map(|write| write.variable)
+        .filter(|variable| !done.contains(variable))
+        .collect();
+    let held = match done.as_slice() {
+        [] => "nothing is written".to_owned(),
+        done => format!("{} in place", is_or_are(done)),
+    };
+    let mode = match store.setup_mode() {
+        Ok(true) => "the firmware is still in Setup Mode, enforces nothing, and boots as before",
+        Ok(false) => "the firmware has left Setup Mode",
+        Err(_) => "the firmware does not tell whether it is still in Setup Mode",
+    };
+    let message = format!(
+        "stopped at {}: {held}, {} not; {mode}",
+        failed.variable,
+        is_or_are(&left)
+    );
+    Error::new(cause.kind(), message)
+        .hint(format!("when the cause is removed, go on with: {}", command(plan)))
+        .caused_by(cause)
+}
+
+fn is_or_are(variables: &[&str]) -> String {
+    let verb = if variables.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", variables.join(", "))
+}
+
+/// The command that carries out this plan.
+fn command(plan: &Plan) -> String {
+    let store = match &plan.store {
+        StoreChoice::Live => "live".to_owned(),
+        StoreChoice::Directory(path) => quoted(path),
+    };
+    format!("bootseal enroll apply --keys {} --store {store}", quoted(&plan.keys))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
+    if text.chars().all(plain) && !text.is_empty() {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn next_steps(context: &Context, plan: &Plan, secure_boot: Option<bool>) -> Vec<String> {
+    let text = |text: &str| text.to_owned();
+    if context.dry_run() {
+        return vec![command(plan)];
+    }
+    if plan.store != StoreChoice::Live {
+        return vec![text(
+            "this was a simulated firmware; to enroll for real, run the same command with --store live",
+        )];
+    }
+    if secure_boot == Some(true) {
+        return vec![text("bootseal status")];
+    }
+    vec![
+        text("bootseal sign all, and bootseal verify FILE on what the machine boots from"),
+        text("systemctl reboot --firmware-setup, and turn Secure Boot on there if it is off"),
+        text("bootseal status"),
+    ]
+}

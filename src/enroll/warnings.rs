@@ -1,0 +1,171 @@
+//! What to know before the keys of a machine change.
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::certificate::Certificate;
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::signature_list::{SignatureDatabase, SignatureType};
+use crate::trust::microsoft;
+
+use super::plan::{Plan, PlannedWrite};
+use super::store::Store;
+
+/// Free memory for variables, in bytes, below which firmware is known to fail (fwupd's gates).
+const SPACE: [(VariableName, u64); 4] = [
+    (VariableName::Kek, 4 << 10),
+    (VariableName::Pk, 8 << 10),
+    (VariableName::Db, 16 << 10),
+    (VariableName::Dbx, 30 << 10),
+];
+
+/// Something to know before applying.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// A stable name, `snake_case`.
+    pub id: &'static str,
+    /// Whether the machine may not start or not show a picture afterwards.
+    pub severe: bool,
+    /// What may happen, and what to do.
+    pub message: String,
+}
+
+fn severe(id: &'static str, message: impl Into<String>) -> Warning {
+    let message = message.into();
+    Warning {
+        id,
+        severe: true,
+        message,
+    }
+}
+
+fn mild(id: &'static str, message: impl Into<String>) -> Warning {
+    Warning {
+        severe: false,
+        ..severe(id, message)
+    }
+}
+
+/// All that applies to the plan; nothing if nothing will be written.
+pub(super) fn of(plan: &Plan, store: &Store) -> Result<Vec<Warning>> {
+    if plan.is_done() {
+        return Ok(Vec::new());
+    }
+    let mut warnings = Vec::new();
+    if let Some(db) = plan.writes.iter().find(|write| write.name == VariableName::Db) {
+        warnings.extend(option_roms(&db.content));
+        warnings.extend(own_certificate(&db.content));
+        let mut revoked = store.database(VariableName::Dbx)?;
+        if let Some(dbx) = plan.writes.iter().find(|write| write.name == VariableName::Dbx) {
+            revoked.merge(&dbx.content);
+        }
+        warnings.extend(revoked_certificates(&db.content, &revoked));
+    }
+    for write in plan.writes.iter().filter(|write| !write.already_there) {
+        warnings.extend(unusual_keys(write));
+        warnings.extend(time(write));
+        warnings.extend(space(write, store));
+    }
+    warnings.push(mild(
+        "pcr7",
+        "PCR 7 of the TPM changes: what is sealed to it (LUKS through systemd-cryptenroll, BitLocker) does not open \
+         after the reboot. Have the passphrase or recovery key at hand, and seal again afterwards",
+    ));
+    Ok(warnings)
+}
+
+fn option_roms(db: &SignatureDatabase) -> Option<Warning> {
+    let any = db
+        .certificates()
+        .any(|(_, der)| microsoft::find(der).is_some_and(|known| known.option_roms));
+    (!any).then(|| {
+        severe(
+            "no_option_rom_authority",
+            "db holds none of Microsoft's third-party certificates: graphics and network cards whose Option ROM is \
+             signed under them are refused, and the machine may show no picture, not even in the firmware's setup",
+        )
+    })
+}
+
+fn own_certificate(db: &SignatureDatabase) -> Option<Warning> {
+    let own = db.certificates().any(|(_, der)| microsoft::find(der).is_none());
+    (!own).then(|| {
+        severe(
+            "no_own_certificate",
+            "db holds no certificate of your own: nothing that you sign will boot",
+        )
+    })
+}
+
+fn revoked_certificates(db: &SignatureDatabase, dbx: &SignatureDatabase) -> Vec<Warning> {
+    let revoked = |certificate: &Certificate| {
+        let tbs = HashAlgorithm::Sha256.digest(&[certificate.tbs_der()]);
+        dbx.contains(SignatureType::X509, certificate.as_der())
+            || dbx
+                .of_type(SignatureType::X509Sha256)
+                .any(|(_, data)| data.starts_with(tbs.as_bytes()))
+    };
+    db.certificates()
+        .filter_map(|(_, der)| Certificate::from_der(der).ok())
+        .filter(revoked)
+        .map(|certificate| {
+            severe(
+                "revoked_by_dbx",
+                format!(
+                    "dbx revokes {}, which is in db: what it signed does not boot",
+                    certificate.common_name()
+                ),
+            )
+        })
+        .collect()
+}
+
+fn unusual_keys(write: &PlannedWrite) -> Vec<Warning> {
+    write
+        .content
+        .certificates()
+        .filter_map(|(_, der)| Certificate::from_der(der).ok())
+        .filter(|certificate| !certificate.public_key().is_ok_and(|key| key.bits() == 2048))
+        // Microsoft's other sizes are in all firmware already.
+        .filter(|certificate| microsoft::find(certificate.as_der()).is_none())
+        .map(|certificate| {
+            mild(
+                "not_rsa_2048",
+                format!(
+                    "{} in {} is not RSA-2048, the one size that all firmware takes; firmware from before 2023-09 may \
+                     refuse it",
+                    certificate.common_name(),
+                    write.variable
+                ),
+            )
+        })
+        .collect()
+}
+
+fn time(write: &PlannedWrite) -> Option<Warning> {
+    let auth = AuthenticatedVariable::parse(&write.auth).ok()?;
+    let invalid = auth.time.check().err()?;
+    Some(mild(
+        "odd_time",
+        format!(
+            "the time stamp of {} is odd ({invalid}); some firmware may refuse it",
+            write.file.display()
+        ),
+    ))
+}
+
+fn space(write: &PlannedWrite, store: &Store) -> Option<Warning> {
+    let free = store.variables().free_space()?;
+    let (_, needed) = SPACE.into_iter().find(|(variable, _)| *variable == write.name)?;
+    (free < needed).then(|| {
+        severe(
+            "low_space",
+            format!(
+                "the firmware has {free} bytes left for variables; below {needed} a write of {} may fail. Remove old \
+                 boot entries and /sys/fs/pstore/*, and reboot",
+                write.variable
+            ),
+        )
+    })
+}

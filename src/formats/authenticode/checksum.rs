@@ -1,0 +1,58 @@
+//! The `CheckSum` of PE files (PE Format, "Optional Header Windows-Specific Fields"; `CheckSumMappedFile` of Windows).
+
+/// Size of the `CheckSum` field, in bytes.
+pub(super) const SIZE: usize = 4;
+
+/// The checksum of a PE file whose `CheckSum` field starts at offset `field`: the one's complement sum of its 16-bit
+/// words, the field itself counted as zero, plus the file's length in bytes.
+#[must_use]
+pub fn checksum(file: &[u8], field: usize) -> u32 {
+    let (before, rest) = file.split_at_checked(field).unwrap_or((file, &[]));
+    let after_field = field.saturating_add(SIZE);
+    let after = rest.get(SIZE..).unwrap_or_default();
+    let mut sum = words(before, 0).saturating_add(words(after, after_field));
+    while let Some(carry) = sum.checked_shr(16).filter(|carry| *carry != 0) {
+        sum = (sum & 0xffff).saturating_add(carry);
+    }
+    let length = u32::try_from(file.len()).unwrap_or(u32::MAX);
+    u32::try_from(sum).unwrap_or(u32::MAX).wrapping_add(length)
+}
+
+/// Sum of the little-endian 16-bit words of a part that starts at `offset` of its file. An odd offset happens where
+/// `e_lfanew` is odd: then the part begins and ends amid words.
+fn words(part: &[u8], offset: usize) -> u64 {
+    let (head, rest) = part.split_at(part.len().min(offset % 2));
+    let head: u64 = head.iter().map(|byte| u64::from(*byte) << 8).sum();
+    let mut pairs = rest.chunks_exact(2);
+    let body: u64 = pairs
+        .by_ref()
+        .map(|pair| pair.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)))
+        .sum();
+    let tail: u64 = pairs.remainder().iter().map(|byte| u64::from(*byte)).sum();
+    head.saturating_add(body).saturating_add(tail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn carries_are_folded_and_the_length_is_added() {
+        assert_eq!(checksum(&[0xff, 0xff, 0x02, 0x00, 9, 9, 9, 9], 4), 2 + 8);
+        assert_eq!(checksum(&[1, 2, 3], 100), 0x0201 + 3 + 3);
+        assert_eq!(checksum(&[], 0), 0);
+    }
+
+    #[test]
+    fn an_odd_field_counts_as_zero() {
+        let mut file = [7; 13];
+        let expected = {
+            let mut zeroed = file;
+            zeroed[5..9].fill(0);
+            checksum(&zeroed, 13)
+        };
+        assert_eq!(checksum(&file, 5), expected);
+        file[5..9].fill(0xaa);
+        assert_eq!(checksum(&file, 5), expected);
+    }
+}

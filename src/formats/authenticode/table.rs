@@ -1,0 +1,183 @@
+//! The attribute certificate table of a PE file and its `WIN_CERTIFICATE` entries (UEFI 2.10, section 32.2.4).
+
+use super::{ALIGNMENT, padding};
+use crate::formats::bytes::{Reader, index};
+
+/// Size of the header of a `WIN_CERTIFICATE`, in bytes.
+const HEADER: usize = 8;
+/// `WIN_CERT_REVISION_2_0`.
+const REVISION: u16 = 0x0200;
+/// `WIN_CERT_TYPE_PKCS_SIGNED_DATA`.
+const PKCS_SIGNED_DATA: u16 = 0x0002;
+/// `WIN_CERT_TYPE_EFI_GUID`.
+const EFI_GUID: u16 = 0x0ef1;
+/// `EFI_CERT_TYPE_PKCS7_GUID`, binary.
+const PKCS7_GUID: [u8; 16] = [
+    0x9d, 0xd2, 0xaf, 0x4a, 0xdf, 0x68, 0xee, 0x49, 0x8a, 0xa9, 0x34, 0x7d, 0x37, 0x56, 0x65, 0xa7,
+];
+
+/// Why a certificate table is not one that firmware reads. Offsets are in bytes from the start of the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// Only one of offset and size is zero.
+    #[error("certificate table directory entry at offset {field:#x}: offset {start:#x} and size {size:#x} contradict")]
+    HalfEmpty {
+        /// Where the directory entry is.
+        field: usize,
+        /// Stated offset of the table.
+        start: u32,
+        /// Stated size of the table, in bytes.
+        size: u32,
+    },
+    /// The offset or the size is no multiple of 8; EDK2 refuses every signature of such a file.
+    #[error("certificate table directory entry at offset {field:#x}: {name} {value:#x} is no multiple of 8")]
+    Misaligned {
+        /// Where the directory entry is.
+        field: usize,
+        /// "offset" or "size".
+        name: &'static str,
+        /// The value, in bytes.
+        value: u32,
+    },
+    /// The table reaches past the end of the file: a truncated file or a wrong size.
+    #[error(
+        "certificate table directory entry at offset {field:#x}: the table at {start:#x}..{end:#x} ends past the end of the file ({file:#x})"
+    )]
+    PastEnd {
+        /// Where the directory entry is.
+        field: usize,
+        /// Where the table starts.
+        start: usize,
+        /// Where the table ends.
+        end: usize,
+        /// The file's length, in bytes.
+        file: usize,
+    },
+    /// Data follows the table; firmware hashes such files in more than one way.
+    #[error(
+        "certificate table directory entry at offset {field:#x}: the table ends at {end:#x}, but the file goes on to {file:#x}"
+    )]
+    NotAtEnd {
+        /// Where the directory entry is.
+        field: usize,
+        /// Where the table ends.
+        end: usize,
+        /// The file's length, in bytes.
+        file: usize,
+    },
+    /// An entry's `dwLength` is smaller than its header or larger than what is left of the table.
+    #[error("WIN_CERTIFICATE at offset {offset:#x}: dwLength {length:#x} does not fit 0x9..={available:#x}")]
+    Length {
+        /// Where the entry starts.
+        offset: usize,
+        /// Its `dwLength`, in bytes.
+        length: u32,
+        /// Bytes left in the table.
+        available: usize,
+    },
+}
+
+/// One entry of the certificate table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WinCertificate<'a> {
+    /// Where the entry starts, in bytes from the start of the file; a multiple of 8.
+    pub offset: usize,
+    /// `wRevision`, 0x0200 in all that is in use. EDK2 does not look at it.
+    pub revision: u16,
+    /// `wCertificateType`; 2 is a PKCS#7 `SignedData`.
+    pub certificate_type: u16,
+    /// `bCertificate`: what `dwLength` covers after the 8 bytes of the header, without padding.
+    pub content: &'a [u8],
+}
+
+impl<'a> WinCertificate<'a> {
+    /// The PKCS#7 `SignedData` inside, if that is what the entry holds. As in EDK2, it may be wrapped in a
+    /// `WIN_CERTIFICATE_UEFI_GUID`.
+    #[must_use]
+    pub fn pkcs7(&self) -> Option<&'a [u8]> {
+        match self.certificate_type {
+            PKCS_SIGNED_DATA => Some(self.content),
+            EFI_GUID => self.content.strip_prefix(&PKCS7_GUID),
+            _ => None,
+        }
+    }
+}
+
+/// Finds the table of a file; returns its start, which is the end of the hashed part, and its bytes.
+pub(super) fn locate(file: &[u8], field: usize, stated: (u32, u32)) -> Result<Option<usize>, TableError> {
+    let (start, size) = stated;
+    if stated == (0, 0) {
+        return Ok(None);
+    }
+    if start == 0 || size == 0 {
+        return Err(TableError::HalfEmpty { field, start, size });
+    }
+    for (name, value) in [("offset", start), ("size", size)] {
+        if padding(index(value)) != 0 {
+            return Err(TableError::Misaligned { field, name, value });
+        }
+    }
+    let (start, file) = (index(start), file.len());
+    let end = start.saturating_add(index(size));
+    match end.cmp(&file) {
+        std::cmp::Ordering::Greater => Err(TableError::PastEnd {
+            field,
+            start,
+            end,
+            file,
+        }),
+        std::cmp::Ordering::Less => Err(TableError::NotAtEnd { field, end, file }),
+        std::cmp::Ordering::Equal => Ok(Some(start)),
+    }
+}
+
+/// Reads the entries of the table that starts at `start` and fills the rest of the file.
+pub(super) fn entries(file: &[u8], start: usize) -> Result<Vec<WinCertificate<'_>>, TableError> {
+    let mut entries = Vec::new();
+    let mut reader = Reader::new(file.get(start..).unwrap_or_default());
+    while !reader.is_empty() {
+        let (offset, available) = (start.saturating_add(reader.offset()), reader.remaining());
+        let entry = entry(&mut reader, offset).ok_or_else(|| TableError::Length {
+            offset,
+            length: stated_length(file, offset),
+            available,
+        })?;
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+/// Takes one entry with its padding; `None` if `dwLength` is out of bounds.
+fn entry<'a>(reader: &mut Reader<'a>, offset: usize) -> Option<WinCertificate<'a>> {
+    let length = index(reader.u32("dwLength").ok()?);
+    let revision = reader.u16("wRevision").ok()?;
+    let certificate_type = reader.u16("wCertificateType").ok()?;
+    let content = length.checked_sub(HEADER).filter(|length| *length != 0)?;
+    let content = reader.take("bCertificate", content).ok()?;
+    reader.take("padding", padding(length)).ok()?;
+    Some(WinCertificate {
+        offset,
+        revision,
+        certificate_type,
+        content,
+    })
+}
+
+fn stated_length(file: &[u8], offset: usize) -> u32 {
+    let mut reader = Reader::new(file.get(offset..).unwrap_or_default());
+    reader.u32("dwLength").unwrap_or(0)
+}
+
+/// A table entry with a PKCS#7 `SignedData`, padded. `dwLength` stays unrounded: strict parsers refuse bytes after the
+/// PKCS#7. `None` if it is too large for the format.
+pub(super) fn pkcs7_entry(pkcs7: &[u8]) -> Option<Vec<u8>> {
+    let length = pkcs7.len().checked_add(HEADER)?;
+    let padded = length.checked_next_multiple_of(ALIGNMENT)?;
+    let mut entry = Vec::with_capacity(padded);
+    entry.extend_from_slice(&u32::try_from(length).ok()?.to_le_bytes());
+    entry.extend_from_slice(&REVISION.to_le_bytes());
+    entry.extend_from_slice(&PKCS_SIGNED_DATA.to_le_bytes());
+    entry.extend_from_slice(pkcs7);
+    entry.resize(padded, 0);
+    Some(entry)
+}

@@ -1,0 +1,187 @@
+//! The key directory: what a ceremony makes, and what every other command reads.
+//!
+//! | file | content |
+//! |---|---|
+//! | `PK.key`, `KEK.key`, `db.key`, `module.key`, `grub.key` | private keys, PKCS#8 PEM, mode 0400 |
+//! | `PK.pem`, `KEK.pem`, `db.pem`, `module.pem` and `.der` | certificates |
+//! | `PK.esl`, `KEK.esl`, `db.esl` | signature lists: the data of the variables |
+//! | `PK.auth`, `KEK.auth`, `db.auth` | the same, signed for a write of the variable |
+//! | `dbx.auth` | revocations, signed for a write that appends |
+//! | `noPK.auth` | an empty PK, signed by the present one: back to Setup Mode |
+//! | `grub.gpg` | the OpenPGP public key that GRUB embeds |
+//! | `owner.guid` | the owner GUID of our entries |
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::certificate::Certificate;
+use crate::formats::guid::Guid;
+use crate::formats::openpgp::GrubKey;
+use crate::formats::public_key::PublicKey;
+use crate::formats::signature_list::SignatureDatabase;
+use crate::system;
+
+use super::name::KeyName;
+use super::passphrase::Passphrase;
+use super::signer::{Identity, Signer};
+use super::software::SoftwareKey;
+
+/// File with the owner's GUID.
+pub const OWNER: &str = "owner.guid";
+/// File with GRUB's public key.
+pub const GRUB_PUBLIC_KEY: &str = "grub.gpg";
+/// File with the write that deletes PK.
+pub const REMOVE_PK: &str = "noPK.auth";
+
+/// Asks for the passphrase of the key with this name.
+pub type Ask<'a> = dyn FnMut(&str) -> Result<Passphrase> + 'a;
+
+/// A directory with the files of a ceremony. Every method reads the one or two files that it needs, so a command that
+/// signs with db never opens PK or KEK.
+#[derive(Debug, Clone)]
+pub struct KeyDirectory {
+    path: PathBuf,
+}
+
+impl KeyDirectory {
+    /// The key directory at `path`; nothing in it is read yet.
+    pub fn open(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Ok(Self {
+                path: path.to_path_buf(),
+            });
+        }
+        Err(
+            Error::could_not_run(format!("there is no key directory at {}", path.display()))
+                .hint(format!("bootseal ceremony run --name NAME --out {}", path.display())),
+        )
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Path of a key's private half.
+    #[must_use]
+    pub fn private_key_path(&self, name: KeyName) -> PathBuf {
+        self.path.join(format!("{name}.key"))
+    }
+
+    /// Path of a key's certificate, PEM.
+    #[must_use]
+    pub fn certificate_path(&self, name: KeyName) -> PathBuf {
+        self.path.join(format!("{name}.pem"))
+    }
+
+    /// Path of a variable's signature lists.
+    #[must_use]
+    pub fn lists_path(&self, variable: VariableName) -> PathBuf {
+        self.path.join(format!("{variable}.esl"))
+    }
+
+    /// Path of the signed write of a variable.
+    #[must_use]
+    pub fn update_path(&self, variable: VariableName) -> PathBuf {
+        self.path.join(format!("{variable}.auth"))
+    }
+
+    /// Path of one of the other files: [`OWNER`], [`GRUB_PUBLIC_KEY`], [`REMOVE_PK`].
+    #[must_use]
+    pub fn file_path(&self, file: &str) -> PathBuf {
+        self.path.join(file)
+    }
+
+    /// The certificate of a key.
+    pub fn certificate(&self, name: KeyName) -> Result<Certificate> {
+        let path = self.certificate_path(name);
+        Certificate::from_pem(&system::read(&path)?).or_refuse(|| format!("cannot use {}", path.display()))
+    }
+
+    /// A private key with its certificate, after checking that they belong together. `ask` is called with the key's
+    /// name, and only if the key is encrypted.
+    pub fn identity(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<Identity> {
+        let certificate = self.certificate(name)?;
+        let certified = certificate
+            .public_key()
+            .or_refuse(|| format!("cannot use {}", self.certificate_path(name).display()))?;
+        Ok(Identity {
+            name: name.name().to_owned(),
+            signer: self.signer(name, &certified, &self.certificate_path(name), ask)?,
+            certificate,
+        })
+    }
+
+    /// GRUB's key: the private half, after checking that it belongs to the public one. `ask` is called only if the key
+    /// is encrypted.
+    pub fn grub_key(&self, ask: &mut Ask<'_>) -> Result<(Box<dyn Signer>, GrubKey)> {
+        let key = self.grub_public_key()?;
+        let public_path = self.file_path(GRUB_PUBLIC_KEY);
+        let signer = self.signer(KeyName::Grub, key.public_key(), &public_path, ask)?;
+        Ok((signer, key))
+    }
+
+    /// The public key that GRUB embeds.
+    pub fn grub_public_key(&self) -> Result<GrubKey> {
+        let path = self.file_path(GRUB_PUBLIC_KEY);
+        GrubKey::parse(&system::read(&path)?).or_refuse(|| format!("cannot use {}", path.display()))
+    }
+
+    /// The owner GUID of our own entries.
+    pub fn owner(&self) -> Result<Guid> {
+        let path = self.file_path(OWNER);
+        let bytes = system::read(&path)?;
+        let text = String::from_utf8_lossy(&bytes);
+        text.trim()
+            .parse()
+            .or_refuse(|| format!("{} holds no GUID", path.display()))
+    }
+
+    /// The signed write of a variable: PK, KEK and db replace it, dbx appends to it.
+    pub fn update(&self, variable: VariableName) -> Result<AuthenticatedVariable> {
+        read_update(&self.update_path(variable))
+    }
+
+    /// The signed write that deletes PK.
+    pub fn remove_pk(&self) -> Result<AuthenticatedVariable> {
+        read_update(&self.file_path(REMOVE_PK))
+    }
+
+    /// What the variable holds once it is enrolled. A ceremony without revocations leaves dbx empty.
+    pub fn database(&self, variable: VariableName) -> Result<SignatureDatabase> {
+        let (path, lists) = if variable == VariableName::Dbx {
+            let path = self.update_path(variable);
+            if !path.exists() {
+                return Ok(SignatureDatabase::default());
+            }
+            let lists = read_update(&path)?.payload;
+            (path, lists)
+        } else {
+            let path = self.lists_path(variable);
+            let lists = system::read(&path)?;
+            (path, lists)
+        };
+        SignatureDatabase::parse(&lists).or_refuse(|| format!("cannot read signature lists from {}", path.display()))
+    }
+
+    fn signer(&self, name: KeyName, public: &PublicKey, known: &Path, ask: &mut Ask<'_>) -> Result<Box<dyn Signer>> {
+        let path = self.private_key_path(name);
+        let key = SoftwareKey::load(&path, &mut || ask(name.name()))?;
+        if key.public_key() == public {
+            return Ok(Box::new(key));
+        }
+        let (key, known) = (path.display(), known.display());
+        Err(
+            Error::refused(format!("{key} is not the private key of {known}")).hint(format!(
+                "copy {key} and {known} from the same ceremony; openssl pkey -in {key} -pubout shows the key's public half"
+            )),
+        )
+    }
+}
+
+fn read_update(path: &Path) -> Result<AuthenticatedVariable> {
+    AuthenticatedVariable::parse(&system::read(path)?)
+        .or_refuse(|| format!("{} is no signed write of a variable", path.display()))
+}

@@ -1,0 +1,73 @@
+//! The five keys of the chain.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::formats::authenticated_variable::VariableName;
+
+/// One of the keys that a ceremony makes. Each is a key of its own, so that one can be replaced without the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyName {
+    /// The platform key: signs changes of KEK and of itself.
+    Pk,
+    /// The key exchange key: signs changes of db and dbx.
+    Kek,
+    /// Signs what firmware starts.
+    Db,
+    /// Signs kernel modules.
+    Module,
+    /// Signs what GRUB opens: an OpenPGP key.
+    Grub,
+}
+
+/// A text that names none of the keys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is none of the keys PK, KEK, db, module and grub")]
+pub struct UnknownKey(String);
+
+impl KeyName {
+    /// All of them, in the order of authority.
+    pub const ALL: [Self; 5] = [Self::Pk, Self::Kek, Self::Db, Self::Module, Self::Grub];
+    /// Those with an X.509 certificate: all but GRUB's.
+    pub const CERTIFIED: [Self; 4] = [Self::Pk, Self::Kek, Self::Db, Self::Module];
+
+    /// The name, also of its files in the key directory.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pk => "PK",
+            Self::Kek => "KEK",
+            Self::Db => "db",
+            Self::Module => "module",
+            Self::Grub => "grub",
+        }
+    }
+
+    /// The firmware variable that holds its certificate, if one does.
+    #[must_use]
+    pub const fn variable(self) -> Option<VariableName> {
+        match self {
+            Self::Pk => Some(VariableName::Pk),
+            Self::Kek => Some(VariableName::Kek),
+            Self::Db => Some(VariableName::Db),
+            Self::Module | Self::Grub => None,
+        }
+    }
+}
+
+impl fmt::Display for KeyName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for KeyName {
+    type Err = UnknownKey;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKey> {
+        Self::ALL
+            .into_iter()
+            .find(|key| key.name() == text)
+            .ok_or_else(|| UnknownKey(text.to_owned()))
+    }
+}

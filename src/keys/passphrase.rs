@@ -1,0 +1,132 @@
+//! The passphrase that wraps private keys at rest. It comes from a file, a file descriptor or the terminal, never from
+//! the command line or the environment, where every process of the machine can read it.
+
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Explain, Result};
+use crate::system::{self, Context};
+
+/// Crockford's base 32: no letter is taken for a digit or another letter when it is copied by hand.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// Characters of a made passphrase, 5 bits each: 120 bits.
+const MADE_CHARACTERS: usize = 24;
+/// Characters between two hyphens of a made passphrase.
+const GROUP: usize = 4;
+
+/// A passphrase: wiped from memory after use, and in no form printable by accident.
+pub struct Passphrase(SecretString);
+
+impl Passphrase {
+    /// From text that a person typed. An empty one is refused, and one with control characters, which no terminal could
+    /// repeat.
+    pub fn new(text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::usage("the passphrase is empty"));
+        }
+        if text.contains(char::is_control) {
+            return Err(Error::usage("the passphrase has control characters in it"));
+        }
+        Ok(Self(SecretString::from(text)))
+    }
+
+    /// The first line of a file that only its owner can read, without the line break.
+    pub fn from_file(path: &Path) -> Result<Self> {
+        let bytes = system::read_secret(path)?;
+        let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let cannot = || format!("cannot take a passphrase from the first line of {}", path.display());
+        // The cause would quote nothing but a position; the bytes stay out of the error.
+        let line = std::str::from_utf8(first).or_usage(cannot)?;
+        Self::new(line.strip_suffix('\r').unwrap_or(line)).or_usage(cannot)
+    }
+
+    /// The first line of what this open file descriptor leads to: a pipe, or a file that only its owner can read.
+    pub fn from_fd(descriptor: u32) -> Result<Self> {
+        Self::from_file(&PathBuf::from(format!("/proc/self/fd/{descriptor}")))
+    }
+
+    /// Makes one of 120 random bits: six groups of four letters and digits.
+    pub fn generate(context: &Context) -> Result<Self> {
+        let random = Zeroizing::new(context.random::<MADE_CHARACTERS>()?);
+        let mut text = Zeroizing::new(String::with_capacity(MADE_CHARACTERS * 2));
+        for (position, byte) in random.iter().enumerate() {
+            if position > 0 && position.is_multiple_of(GROUP) {
+                text.push('-');
+            }
+            // 256 is a multiple of 32, so every character is equally likely.
+            let symbol = ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or_default();
+            text.push(char::from(symbol));
+        }
+        Self::new(&text)
+    }
+
+    /// Another copy, wiped on its own, for a second key under the same passphrase.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// The secret itself: to derive a key from, or to show a made passphrase to its owner, once.
+    #[must_use]
+    pub fn danger_reveal(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn file(content: &[u8]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), content).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_first_line_counts_without_its_break() {
+        for content in ["correct horse", "correct horse\n", "correct horse\r\nsecond\n"] {
+            let file = file(content.as_bytes());
+            let passphrase = Passphrase::from_file(file.path()).unwrap();
+            assert_eq!(passphrase.danger_reveal(), "correct horse");
+            let descriptor = u32::try_from(file.as_file().as_raw_fd()).unwrap();
+            assert_eq!(
+                Passphrase::from_fd(descriptor).unwrap().danger_reveal(),
+                "correct horse"
+            );
+        }
+    }
+
+    #[test]
+    fn errors_never_quote_the_secret() {
+        let shared = file(b"hunter2\n");
+        fs::set_permissions(shared.path(), Permissions::from_mode(0o644)).unwrap();
+        for file in [
+            shared,
+            file(b"hunter2\xff"),
+            file(b"hunter2\x07"),
+            file(b""),
+            file(b"\nhunter2"),
+        ] {
+            let error = Passphrase::from_file(file.path()).err().unwrap();
+            let all = format!("{error:?} {error} {:?} {:?}", error.causes(), error.hints());
+            assert!(!all.contains("hunter2"), "{all}");
+        }
+    }
+
+    #[test]
+    fn made_ones_differ_and_have_120_bits() {
+        let context = Context::host();
+        let one = Passphrase::generate(&context).unwrap();
+        let other = Passphrase::generate(&context).unwrap();
+        assert_ne!(one.danger_reveal(), other.danger_reveal());
+        let groups: Vec<&str> = one.danger_reveal().split('-').collect();
+        assert_eq!(groups.len(), 6);
+        assert!(groups.iter().all(|group| group.len() == 4));
+    }
+}

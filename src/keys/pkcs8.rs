@@ -1,0 +1,302 @@
+//! Private keys at rest: PKCS#8 (RFC 5958), as it is or encrypted with PBES2 (RFC 8018), as PEM or DER, so that stock
+//! OpenSSL opens what bootseal writes and the other way round.
+
+use der::asn1::{ObjectIdentifier, OctetStringRef};
+use der::pem::LineEnding;
+use der::{Decode, SecretDocument};
+use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters, SCRYPT_OID, Salt, ScryptParams};
+use pkcs8::pkcs5::{self, EncryptionScheme as Pkcs5Scheme};
+use pkcs8::{EncodePrivateKey, EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
+use rsa::RsaPrivateKey;
+use rsa::traits::PublicKeyParts;
+use zeroize::Zeroizing;
+
+use super::passphrase::Passphrase;
+
+/// PEM label of a PKCS#8 key.
+const PLAIN: &str = "PRIVATE KEY";
+/// PEM label of an encrypted PKCS#8 key.
+const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
+/// scrypt's N. With r it takes 16 MiB; OpenSSL opens nothing over 32 MiB unless told to.
+const SCRYPT_N: u64 = 1 << 14;
+/// scrypt's r.
+const SCRYPT_R: u16 = 8;
+/// scrypt's p: five times the work, in the same memory.
+const SCRYPT_P: u16 = 5;
+/// Most memory that opening a key may take, in bytes.
+const MAX_SCRYPT_MEMORY: u64 = 1 << 30;
+/// Most passes over that memory.
+const MAX_SCRYPT_P: u16 = 64;
+/// Most rounds of PBKDF2: some ten seconds.
+const MAX_PBKDF2_ROUNDS: u32 = 20_000_000;
+/// Smallest RSA key that signs anything, in bits.
+const MIN_BITS: u32 = 2048;
+
+/// Why a file gives no private key. None of the texts quotes the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyFileError {
+    /// PEM that is cut off or damaged.
+    #[error("the PEM text is damaged: {0}")]
+    Pem(der::Error),
+    /// Not a key at all.
+    #[error("it holds no private key")]
+    NotAKey,
+    /// The older format of RSA keys.
+    #[error("it is a PKCS#1 key (\"RSA PRIVATE KEY\"), not PKCS#8")]
+    Pkcs1,
+    /// A PEM text with something else.
+    #[error("it holds {0}, not a PKCS#8 private key")]
+    OtherContent(String),
+    /// Another algorithm than RSA.
+    #[error("its algorithm is {0}; firmware and GRUB need RSA")]
+    NotRsa(ObjectIdentifier),
+    /// An RSA key whose numbers do not fit together.
+    #[error("its RSA key is not valid: {0}")]
+    Invalid(pkcs8::Error),
+    /// An RSA key that is too small.
+    #[error("its RSA key has {0} bits; less than 2048 are not safe")]
+    TooSmall(u32),
+    /// An encryption that is not opened: DES, PBES1, HMAC with SHA-1.
+    #[error("its encryption is not supported: {0}")]
+    Unsupported(pkcs5::Error),
+    /// Key derivation that would take too long or too much memory.
+    #[error("opening it would take an unreasonable amount of memory or time")]
+    Cost,
+    /// An encrypted key, and nobody gave a passphrase.
+    #[error("it is encrypted, and there is no passphrase")]
+    PassphraseNeeded,
+    /// The wrong passphrase.
+    #[error("the passphrase is wrong")]
+    WrongPassphrase,
+}
+
+/// A private key file, not opened yet.
+pub(super) struct KeyFile {
+    der: SecretDocument,
+    encrypted: bool,
+}
+
+impl KeyFile {
+    /// Recognises PEM or DER; text before and after the first PEM block is skipped.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, KeyFileError> {
+        match std::str::from_utf8(bytes).ok().and_then(first_pem_block) {
+            Some((label, block)) => Self::from_pem(label, block),
+            None => Self::from_der(bytes),
+        }
+    }
+
+    fn from_pem(label: &str, block: &str) -> Result<Self, KeyFileError> {
+        // The label first: older formats have header lines that the decoder does not know.
+        let encrypted = match label {
+            PLAIN => false,
+            ENCRYPTED => true,
+            "RSA PRIVATE KEY" => return Err(KeyFileError::Pkcs1),
+            other => return Err(KeyFileError::OtherContent(describe(other))),
+        };
+        let (_, der) = SecretDocument::from_pem(block).map_err(KeyFileError::Pem)?;
+        Ok(Self { der, encrypted })
+    }
+
+    fn from_der(bytes: &[u8]) -> Result<Self, KeyFileError> {
+        let encrypted = if PrivateKeyInfoRef::from_der(bytes).is_ok() {
+            false
+        } else if EncryptedPrivateKeyInfoRef::from_der(bytes).is_ok() {
+            true
+        } else if rsa::pkcs1::RsaPrivateKeyRef::from_der(bytes).is_ok() {
+            return Err(KeyFileError::Pkcs1);
+        } else {
+            return Err(KeyFileError::NotAKey);
+        };
+        let der = SecretDocument::try_from(bytes).map_err(|_| KeyFileError::NotAKey)?;
+        Ok(Self { der, encrypted })
+    }
+
+    /// Whether a passphrase is needed.
+    pub(super) const fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
+    /// The RSA key inside.
+    pub(super) fn open(&self, passphrase: Option<&Passphrase>) -> Result<RsaPrivateKey, KeyFileError> {
+        if !self.encrypted {
+            let info = PrivateKeyInfoRef::from_der(self.der.as_bytes()).map_err(|_| KeyFileError::NotAKey)?;
+            return rsa_key(info);
+        }
+        let passphrase = passphrase.ok_or(KeyFileError::PassphraseNeeded)?;
+        let plain = decrypt(self.der.as_bytes(), passphrase)?;
+        // What decrypts to no key was decrypted with the wrong passphrase: one in 256 leaves valid padding.
+        let info = PrivateKeyInfoRef::from_der(plain.as_bytes()).map_err(|_| KeyFileError::WrongPassphrase)?;
+        rsa_key(info)
+    }
+}
+
+fn rsa_key(info: PrivateKeyInfoRef<'_>) -> Result<RsaPrivateKey, KeyFileError> {
+    let algorithm = info.algorithm.oid;
+    if algorithm != const_oid::db::rfc5912::RSA_ENCRYPTION {
+        return Err(KeyFileError::NotRsa(algorithm));
+    }
+    let key = RsaPrivateKey::try_from(info).map_err(KeyFileError::Invalid)?;
+    match key.n().bits_vartime() {
+        bits if bits < MIN_BITS => Err(KeyFileError::TooSmall(bits)),
+        _ => Ok(key),
+    }
+}
+
+fn decrypt(der: &[u8], passphrase: &Passphrase) -> Result<SecretDocument, KeyFileError> {
+    let info = EncryptedPrivateKeyInfoRef::from_der(der).map_err(|_| KeyFileError::NotAKey)?;
+    check_cost(&info.encryption_algorithm)?;
+    info.decrypt(passphrase.danger_reveal()).map_err(|error| match error {
+        pkcs8::Error::EncryptedPrivateKey(reason) if reason != pkcs5::Error::DecryptFailed => {
+            KeyFileError::Unsupported(reason)
+        }
+        _ => KeyFileError::WrongPassphrase,
+    })
+}
+
+/// Refuses parameters that would use up the machine, or that the library does not survive: the file states them itself.
+fn check_cost(scheme: &Pkcs5Scheme) -> Result<(), KeyFileError> {
+    let bearable = match scheme.pbes2().map(|parameters| &parameters.kdf) {
+        Some(Kdf::Scrypt(scrypt)) => {
+            let (n, r) = (scrypt.cost_parameter, u64::from(scrypt.block_size));
+            // RFC 7914, section 2; the library panics on an N of zero.
+            if n < 2 || !n.is_power_of_two() || r == 0 || scrypt.parallelization == 0 {
+                return Err(KeyFileError::Unsupported(pkcs5::Error::AlgorithmParametersInvalid {
+                    oid: SCRYPT_OID,
+                }));
+            }
+            n.saturating_mul(r).saturating_mul(128) <= MAX_SCRYPT_MEMORY && scrypt.parallelization <= MAX_SCRYPT_P
+        }
+        Some(Kdf::Pbkdf2(pbkdf2)) => pbkdf2.iteration_count <= MAX_PBKDF2_ROUNDS,
+        _ => true,
+    };
+    if bearable { Ok(()) } else { Err(KeyFileError::Cost) }
+}
+
+/// The label and the text of the first PEM block.
+fn first_pem_block(text: &str) -> Option<(&str, &str)> {
+    const BEGIN: &str = "-----BEGIN ";
+    let (_, from_label) = text.split_once(BEGIN)?;
+    let (label, _) = from_label.split_once("-----")?;
+    let start = text.len().checked_sub(from_label.len())?.checked_sub(BEGIN.len())?;
+    let block = text.get(start..)?;
+    let end_line = format!("-----END {label}-----");
+    // Without its end the decoder gets all there is, and says what is missing.
+    let length = block
+        .find(&end_line)
+        .map_or(block.len(), |end| end.saturating_add(end_line.len()));
+    Some((label, block.get(..length)?))
+}
+
+/// What a PEM label stands for. Labels are not quoted unless they are known: they come from the file.
+fn describe(label: &str) -> String {
+    match label {
+        "EC PRIVATE KEY" => "an elliptic curve key",
+        "OPENSSH PRIVATE KEY" => "an OpenSSH key",
+        "PUBLIC KEY" => "a public key",
+        "CERTIFICATE" => "a certificate",
+        label if label.starts_with("PGP ") => "an OpenPGP key or signature",
+        _ => "something else",
+    }
+    .to_owned()
+}
+
+/// The key as PKCS#8 PEM.
+pub(super) fn encode(key: &RsaPrivateKey) -> Result<Zeroizing<String>, pkcs8::Error> {
+    Ok(key.to_pkcs8_der()?.to_pem(PLAIN, LineEnding::LF)?)
+}
+
+/// The key as PKCS#8 PEM, encrypted: scrypt and AES-256-CBC. Salt and initialization vector must be fresh.
+pub(super) fn encode_encrypted(
+    key: &RsaPrivateKey,
+    passphrase: &Passphrase,
+    salt: &[u8; 16],
+    iv: [u8; 16],
+) -> Result<Zeroizing<String>, pkcs8::Error> {
+    let parameters = Parameters {
+        kdf: Kdf::Scrypt(ScryptParams {
+            salt: Salt::new(salt)?,
+            cost_parameter: SCRYPT_N,
+            block_size: SCRYPT_R,
+            parallelization: SCRYPT_P,
+            key_length: None,
+        }),
+        encryption: EncryptionScheme::Aes256Cbc { iv },
+    };
+    let plain = key.to_pkcs8_der()?;
+    let data = parameters.encrypt(passphrase.danger_reveal(), plain.as_bytes())?;
+    let info = EncryptedPrivateKeyInfoRef {
+        encryption_algorithm: parameters.into(),
+        encrypted_data: OctetStringRef::new(&data)?,
+    };
+    Ok(SecretDocument::try_from(info)?.to_pem(ENCRYPTED, LineEnding::LF)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use der::Encode;
+
+    /// A file that states these parameters of scrypt; what it encrypts is not there to be decrypted.
+    fn stating(n: u64, r: u16, p: u16, data: &[u8]) -> Result<RsaPrivateKey, KeyFileError> {
+        let parameters = Parameters {
+            kdf: Kdf::Scrypt(ScryptParams {
+                salt: Salt::new([7; 16]).unwrap(),
+                cost_parameter: n,
+                block_size: r,
+                parallelization: p,
+                key_length: None,
+            }),
+            encryption: EncryptionScheme::Aes256Cbc { iv: [0; 16] },
+        };
+        let info = EncryptedPrivateKeyInfoRef {
+            encryption_algorithm: parameters.into(),
+            encrypted_data: OctetStringRef::new(data).unwrap(),
+        };
+        let file = KeyFile::parse(&info.to_der().unwrap()).unwrap();
+        assert!(file.is_encrypted());
+        assert_eq!(file.open(None), Err(KeyFileError::PassphraseNeeded));
+        file.open(Some(&Passphrase::new("correct horse").unwrap()))
+    }
+
+    #[test]
+    fn parameters_that_eat_the_machine_are_refused() {
+        for (n, r, p) in [
+            (1 << 40, 8, 1),
+            (1 << 20, 16, 1),
+            (1 << 14, 8, 65),
+            (1 << 63, u16::MAX, 1),
+        ] {
+            assert_eq!(stating(n, r, p, &[0; 32]), Err(KeyFileError::Cost), "{n} {r} {p}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_no_scrypt_are_refused() {
+        for (n, r, p) in [(0, 8, 1), (1, 8, 1), (3, 8, 1), (1 << 10, 0, 1), (1 << 10, 8, 0)] {
+            let refused = stating(n, r, p, &[0; 32]);
+            assert!(matches!(refused, Err(KeyFileError::Unsupported(_))), "{n} {r} {p}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_decrypt_was_given_the_wrong_passphrase() {
+        for length in [0, 1, 16, 31, 32] {
+            let refused = stating(1 << 10, 8, 1, &vec![0; length]);
+            assert_eq!(refused, Err(KeyFileError::WrongPassphrase), "{length}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_pem_block_counts() {
+        let text = "Bag Attributes\n-----BEGIN A-----\nx\n-----END A-----\n-----BEGIN B-----\n-----END B-----\n";
+        assert_eq!(
+            first_pem_block(text),
+            Some(("A", "-----BEGIN A-----\nx\n-----END A-----"))
+        );
+        assert_eq!(first_pem_block("-----BEGIN A"), None);
+        assert_eq!(
+            first_pem_block("-----BEGIN A-----\nx"),
+            Some(("A", "-----BEGIN A-----\nx"))
+        );
+    }
+}

@@ -1,0 +1,79 @@
+//! EFI images: an Authenticode signature by the db key.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::authenticode::Image;
+use crate::formats::certificate::Certificate;
+use crate::formats::hash::HashAlgorithm;
+use crate::keys::Identity;
+use crate::system::{self, Context, Transaction};
+use crate::trust;
+
+use super::{Change, Outcome, discover, each};
+
+/// What all firmware verifies.
+const HASH: HashAlgorithm = HashAlgorithm::Sha256;
+
+/// Signs the images in place. Signatures by others stay; a stale one by this certificate is replaced.
+pub fn sign(context: &Context, files: &[PathBuf], identity: &Identity) -> Result<Vec<Outcome>> {
+    let (directories, files): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|path| path.is_dir());
+    let mut outcomes = each(
+        context,
+        discover::distinct(discover::files(&files, |_| true)),
+        |path, transaction| sign_file(path, transaction, identity),
+    )?;
+    outcomes.extend(directories.into_iter().map(|path| {
+        let error = Error::usage(format!("{} is a directory", path.display())).hint("name the EFI images themselves");
+        Outcome {
+            path,
+            result: Err(error),
+        }
+    }));
+    Ok(outcomes)
+}
+
+fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity) -> Result<Change> {
+    let file = system::read(path)?;
+    let refused = || format!("cannot sign {}", path.display());
+    if is_signed(&Image::parse(&file).or_refuse(refused)?, &identity.certificate) {
+        return Ok(Change::Unchanged);
+    }
+    let file = without_own(file, &identity.certificate).or_refuse(refused)?;
+    let image = Image::parse(&file).or_refuse(refused)?;
+    let unsigned = image
+        .unsigned_signature(&identity.certificate, HASH)
+        .or_refuse(refused)?;
+    let signature = identity.signer.sign(&unsigned.to_be_signed().or_bug(refused)?)?;
+    let cms = unsigned.assemble(&signature).or_bug(refused)?;
+    transaction.stage(path, &image.with_signature(&cms).or_refuse(refused)?)?;
+    Ok(Change::Signed)
+}
+
+/// Whether a signature by this certificate holds for the image as it is.
+fn is_signed(image: &Image<'_>, certificate: &Certificate) -> bool {
+    image
+        .signatures()
+        .iter()
+        .filter_map(|entry| entry.signature().ok())
+        .any(|signature| {
+            signature.hash == HASH
+                && signature.verify_integrity(image).is_ok()
+                && trust::image::signer(&signature).is_ok_and(|signer| signer == certificate)
+        })
+}
+
+/// The image without signatures that name this certificate: one that no longer holds is of no use, and some firmware
+/// looks at the first one only.
+fn without_own(file: Vec<u8>, certificate: &Certificate) -> std::result::Result<Vec<u8>, crate::error::Cause> {
+    let image = Image::parse(&file)?;
+    let own = image.signatures().iter().position(|entry| {
+        entry
+            .signature()
+            .is_ok_and(|signature| signature.cms.signers.iter().any(|signer| signer.names(certificate)))
+    });
+    match own {
+        None => Ok(file),
+        Some(index) => without_own(image.without_signature_at(index)?, certificate),
+    }
+}

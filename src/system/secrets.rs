@@ -1,0 +1,90 @@
+//! Reading files that hold secrets: small, private, and wiped from memory after use.
+
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Explain, Result};
+
+use super::files::explain_open;
+
+/// Largest file that is taken for a key or a passphrase, in bytes; an encrypted RSA-4096 key has about 3,500.
+const MAX_SECRET: u64 = 64 << 10;
+/// Permission bits of the group and of everybody else.
+const NOT_THE_OWNERS: u32 = 0o077;
+
+/// Reads a secret of up to 64 KiB from a regular file that only its owner can read, or from a pipe.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    let cannot = || format!("cannot read {}", path.display());
+    let file = File::open(path).map_err(|error| explain_open(path, error))?;
+    check_privacy(path, &file.metadata().or_could_not_run(cannot)?)?;
+    // Room for all of it from the start: a buffer that grows leaves copies behind.
+    let room = usize::try_from(MAX_SECRET).unwrap_or(usize::MAX).saturating_add(64);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    file.take(MAX_SECRET.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .or_could_not_run(cannot)?;
+    if bytes.len() as u64 > MAX_SECRET {
+        return Err(Error::refused(format!(
+            "{} has more than {MAX_SECRET} bytes: neither a key nor a passphrase",
+            path.display()
+        )));
+    }
+    Ok(bytes)
+}
+
+fn check_privacy(path: &Path, metadata: &Metadata) -> Result<()> {
+    let kind = metadata.file_type();
+    if kind.is_fifo() {
+        return Ok(());
+    }
+    if !kind.is_file() {
+        return Err(Error::could_not_run(format!(
+            "{} is neither a regular file nor a pipe",
+            path.display()
+        )));
+    }
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & NOT_THE_OWNERS == 0 {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "{} holds a secret, but its mode {mode:04o} lets others than its owner use it",
+        path.display()
+    ))
+    .hint(format!("chmod 400 {}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+
+    #[test]
+    fn what_others_can_read_is_refused_with_the_remedy() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        fs::write(&path, b"correct horse").unwrap();
+        for mode in [0o640, 0o604, 0o620, 0o444] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let error = read_secret(&path).unwrap_err();
+            assert_eq!(error.kind().exit_code(), 1);
+            assert_eq!(error.hints(), [format!("chmod 400 {}", path.display())]);
+        }
+        fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
+        assert_eq!(read_secret(&path).unwrap().as_slice(), b"correct horse");
+    }
+
+    #[test]
+    fn neither_directories_nor_images_are_secrets() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(read_secret(directory.path()).is_err());
+        let path = directory.path().join("image");
+        fs::write(&path, vec![0; 70_000]).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        assert!(read_secret(&path).unwrap_err().to_string().contains("more than 65536"));
+    }
+}

@@ -1,0 +1,155 @@
+//! A plain directory stands in for efivarfs; its immutable flag is the real one where the file system has it.
+
+use std::fs;
+
+use efivar::boot::BootVarReader;
+use efivar::efi::{Variable, VariableFlags};
+use efivar::{VarEnumerator, VarReader, VarWriter};
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
+
+use super::*;
+
+/// A store on the disk that the build is on: temporary directories may lie on a file system without flags.
+fn store() -> (tempfile::TempDir, Efivarfs) {
+    let directory = tempfile::tempdir_in(concat!(env!("CARGO_MANIFEST_DIR"), "/target")).unwrap();
+    let store = Efivarfs::at(&Context::host(), directory.path());
+    (directory, store)
+}
+
+/// Sets the flag; returns those from before. Only root may, and where root may not, the test must not pass.
+fn make_immutable(file: &File) -> IFlags {
+    let flags = ioctl_getflags(file).expect("target/ lies on a file system with flags, like ext4, btrfs or xfs");
+    ioctl_setflags(file, flags | IFlags::IMMUTABLE).expect("run the tests as root: they set the immutable flag");
+    flags
+}
+
+#[test]
+fn every_attribute_bit_survives() {
+    let (_directory, mut store) = store();
+    store.write_raw("odd", &Guid::GLOBAL, 0x8000_0127, b"data").unwrap();
+    let raw = store.read_raw("odd", &Guid::GLOBAL).unwrap().unwrap();
+    assert_eq!((raw.attributes, raw.data.as_slice()), (0x8000_0127, b"data".as_slice()));
+    let (data, flags) = store.read(&Variable::new("odd")).unwrap();
+    store.write(&Variable::new("copy"), flags, &data).unwrap();
+    assert_eq!(store.read_raw("copy", &Guid::GLOBAL).unwrap(), Some(raw));
+}
+
+#[test]
+fn a_shorter_value_leaves_nothing_of_the_longer_one() {
+    let (directory, store) = store();
+    store.write_raw("x", &Guid::GLOBAL, 7, b"long value").unwrap();
+    store.write_raw("x", &Guid::GLOBAL, 7, b"short").unwrap();
+    let file = directory.path().join(format!("x-{}", Guid::GLOBAL));
+    assert_eq!(fs::read(file).unwrap(), b"\x07\0\0\0short");
+}
+
+#[test]
+fn files_that_hold_no_variable() {
+    let (directory, store) = store();
+    let file = directory.path().join(format!("x-{}", Guid::GLOBAL));
+    assert_eq!(store.read_raw("x", &Guid::GLOBAL).unwrap(), None);
+    fs::write(&file, b"").unwrap();
+    assert_eq!(store.read_raw("x", &Guid::GLOBAL).unwrap(), None);
+    fs::write(&file, b"\x07\0\0").unwrap();
+    let error = store.read_raw("x", &Guid::GLOBAL).unwrap_err();
+    assert_eq!(error.causes(), ["3 bytes do not hold the 4 of the attributes"]);
+}
+
+#[test]
+fn setup_mode_is_one_byte() {
+    let (_directory, store) = store();
+    assert_eq!(store.flag("SetupMode").unwrap(), None);
+    store.write_raw("SetupMode", &Guid::GLOBAL, 6, &[1]).unwrap();
+    assert_eq!(store.flag("SetupMode").unwrap(), Some(true));
+    store.write_raw("SetupMode", &Guid::GLOBAL, 6, &[2]).unwrap();
+    assert!(store.flag("SetupMode").is_err());
+}
+
+#[test]
+fn an_immutable_variable_is_written_and_is_immutable_again() {
+    let (directory, store) = store();
+    store.write_raw("PK", &Guid::GLOBAL, 7, b"old").unwrap();
+    let path = directory.path().join(format!("PK-{}", Guid::GLOBAL));
+    let file = File::open(&path).unwrap();
+    make_immutable(&file);
+    store.write_raw("PK", &Guid::GLOBAL, 7, b"new").unwrap();
+    assert!(ioctl_getflags(&file).unwrap().contains(IFlags::IMMUTABLE));
+    assert!(fs::write(&path, b"x").is_err());
+    assert_eq!(store.read_raw("PK", &Guid::GLOBAL).unwrap().unwrap().data, b"new");
+    store.remove_raw("PK", &Guid::GLOBAL).unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_failed_write_leaves_the_file_immutable() {
+    let (directory, store) = store();
+    // A directory opens for reading, takes the flag, and refuses to be opened for writing.
+    let path = directory.path().join(format!("PK-{}", Guid::GLOBAL));
+    fs::create_dir(&path).unwrap();
+    let file = File::open(&path).unwrap();
+    let flags = make_immutable(&file);
+    let written = store.write_raw("PK", &Guid::GLOBAL, 7, b"new");
+    let still = ioctl_getflags(&file).unwrap().contains(IFlags::IMMUTABLE);
+    let _ = ioctl_setflags(&file, flags);
+    assert!(written.is_err());
+    assert!(still);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Efivarfs::at(&Context::host().with_dry_run(true), directory.path());
+    store.write_raw("PK", &Guid::GLOBAL, 7, b"new").unwrap();
+    store.remove_raw("PK", &Guid::GLOBAL).unwrap();
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn names_do_not_lead_out_of_the_directory() {
+    let (_directory, mut store) = store();
+    assert!(store.write_raw("../PK", &Guid::GLOBAL, 7, b"").is_err());
+    assert!(store.delete(&Variable::new("a/../../b")).is_err());
+}
+
+#[test]
+fn variables_are_listed_and_boot_entries_come_with_the_traits() {
+    let (directory, mut store) = store();
+    store
+        .write(&Variable::new("BootOrder"), VariableFlags::default(), &[1, 0, 0, 0])
+        .unwrap();
+    fs::write(directory.path().join(".firmware.json"), b"{}").unwrap();
+    let names: Vec<String> = store
+        .get_all_vars()
+        .unwrap()
+        .map(|variable| variable.short_name())
+        .collect();
+    assert_eq!(names, ["BootOrder"]);
+    assert_eq!(store.get_boot_order().unwrap(), [1, 0]);
+}
+
+#[test]
+fn the_kernels_answer_is_explained() {
+    let failure = |step, errno: Errno| WriteFailure {
+        step,
+        source: errno.into(),
+    };
+    let refused = explain("db", failure(Step::Write, Errno::ACCESS));
+    assert_eq!(refused.kind().exit_code(), 1);
+    assert!(refused.to_string().contains("not in Setup Mode"));
+    let full = explain("db", failure(Step::Write, Errno::NOSPC));
+    assert!(full.to_string().contains("no memory left"));
+    let read_only = explain("db", failure(Step::Open, Errno::ROFS));
+    assert_eq!(read_only.hints(), ["mount -o remount,rw /sys/firmware/efi/efivars"]);
+    assert_eq!(explain("db", failure(Step::Write, Errno::IO)).kind().exit_code(), 3);
+}
+
+#[test]
+fn a_machine_without_uefi_is_told_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let context = Context::host().with_root(directory.path());
+    let error = Efivarfs::live(&context).unwrap_err();
+    assert!(error.to_string().contains("not booted through UEFI"));
+    fs::create_dir_all(directory.path().join("sys/firmware/efi")).unwrap();
+    let error = Efivarfs::live(&context).unwrap_err();
+    assert!(error.to_string().contains("not mounted"));
+}

@@ -1,0 +1,54 @@
+//! Whom verdicts rest on.
+
+use crate::error::Result;
+use crate::formats::authenticated_variable::VariableName;
+use crate::formats::certificate::Certificate;
+use crate::formats::openpgp::GrubKey;
+use crate::formats::signature_list::SignatureDatabase;
+use crate::keys::directory::GRUB_PUBLIC_KEY;
+use crate::keys::{KeyDirectory, KeyName};
+
+/// What firmware, kernel and GRUB of a machine trust.
+#[derive(Debug, Clone, Default)]
+pub struct Anchors {
+    /// The firmware's PK.
+    pub pk: SignatureDatabase,
+    /// The firmware's KEK.
+    pub kek: SignatureDatabase,
+    /// The firmware's db.
+    pub db: SignatureDatabase,
+    /// The firmware's dbx.
+    pub dbx: SignatureDatabase,
+    /// Certificates that the kernel trusts for modules.
+    pub modules: Vec<Certificate>,
+    /// Keys that GRUB embeds.
+    pub grub: Vec<GrubKey>,
+}
+
+impl Anchors {
+    /// What a machine trusts that was set up from this key directory. What the directory does not have is not trusted.
+    pub fn of(keys: &KeyDirectory) -> Result<Self> {
+        let database = |variable| {
+            let there = keys.lists_path(variable).exists() || keys.update_path(variable).exists();
+            if there {
+                keys.database(variable)
+            } else {
+                Ok(SignatureDatabase::default())
+            }
+        };
+        let mut anchors = Self {
+            pk: database(VariableName::Pk)?,
+            kek: database(VariableName::Kek)?,
+            db: database(VariableName::Db)?,
+            dbx: database(VariableName::Dbx)?,
+            ..Self::default()
+        };
+        if keys.certificate_path(KeyName::Module).exists() {
+            anchors.modules.push(keys.certificate(KeyName::Module)?);
+        }
+        if keys.file_path(GRUB_PUBLIC_KEY).exists() {
+            anchors.grub.push(keys.grub_public_key()?);
+        }
+        Ok(anchors)
+    }
+}

@@ -1,0 +1,280 @@
+//! Any file of the chain, recognised by its content and judged by the rules of whoever reads it.
+
+use goblin::elf;
+
+use crate::formats::authenticated_variable::{APPEND, AuthenticatedVariable};
+use crate::formats::authenticode::Image;
+use crate::formats::certificate::Certificate;
+use crate::formats::compression::Compression;
+use crate::formats::module_signature::MAGIC;
+use crate::formats::signature_list::{SignatureDatabase, SignatureListError, SignatureType};
+
+use super::{Anchors, grub, image, module, variable};
+
+/// Size of the attributes that efivarfs puts before a variable's data.
+const EFIVARFS_ATTRIBUTES: usize = 4;
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A PE image that firmware starts.
+    EfiImage,
+    /// A kernel module, compressed or not.
+    Module,
+    /// A file that GRUB opens, with its `.sig`.
+    GrubFile,
+    /// EFI signature lists: the content of PK, KEK, db or dbx.
+    SignatureList,
+    /// An authenticated update of a variable.
+    AuthenticatedVariable,
+    /// None of these.
+    Unknown,
+}
+
+impl Kind {
+    /// The stable name used in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EfiImage => "efi_image",
+            Self::Module => "module",
+            Self::GrubFile => "grub_file",
+            Self::SignatureList => "signature_list",
+            Self::AuthenticatedVariable => "authenticated_variable",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The name for a person.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::EfiImage => "EFI image",
+            Self::Module => "module",
+            Self::GrubFile => "GRUB file",
+            Self::SignatureList => "signature list",
+            Self::AuthenticatedVariable => "authenticated variable",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// A verdict on one file by one reader of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What the file is to that reader.
+    pub kind: Kind,
+    /// Who signed it, as far as the file says; several signatures give several names.
+    pub signers: Vec<String>,
+    /// Why it would be accepted, or why not.
+    pub verdict: Result<String, String>,
+}
+
+/// Judges a file; `signature` is the content of the `.sig` beside it. A kernel with a `.sig` has two readers, firmware
+/// and GRUB, and gets two findings.
+#[must_use]
+pub fn examine(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let kind = recognise(file);
+    match kind {
+        Kind::EfiImage => findings.push(examine_image(file, anchors)),
+        Kind::Module => findings.push(examine_module(file, anchors)),
+        Kind::SignatureList => findings.push(examine_lists(file)),
+        Kind::AuthenticatedVariable => findings.push(examine_variable(file, anchors)),
+        Kind::GrubFile | Kind::Unknown => {}
+    }
+    if signature.is_some() {
+        findings.push(examine_grub(file, signature, anchors));
+    }
+    if findings.is_empty() {
+        let verdict = Err("not signed: no signature in the file, and no .sig beside it".to_owned());
+        findings.push(Finding {
+            kind,
+            signers: Vec::new(),
+            verdict,
+        });
+    }
+    findings
+}
+
+/// What the content says; [`Kind::Unknown`] for anything that only a `.sig` could vouch for.
+fn recognise(file: &[u8]) -> Kind {
+    if file.starts_with(b"MZ") {
+        return Kind::EfiImage;
+    }
+    if file.ends_with(MAGIC) || is_object(file) {
+        return Kind::Module;
+    }
+    if AuthenticatedVariable::parse(file).is_ok() {
+        return Kind::AuthenticatedVariable;
+    }
+    if lists(file).is_ok_and(|lists| !lists.is_empty()) {
+        return Kind::SignatureList;
+    }
+    let compression = Compression::of(file);
+    if compression != Compression::None && compression.unpack(file).is_ok_and(|unpacked| is_object(&unpacked)) {
+        return Kind::Module;
+    }
+    Kind::Unknown
+}
+
+/// Whether this is a relocatable ELF object.
+fn is_object(file: &[u8]) -> bool {
+    file.get(..elf::header::header64::SIZEOF_EHDR)
+        .and_then(|header| elf::Elf::parse_header(header).ok())
+        .is_some_and(|header| header.e_type == elf::header::ET_REL)
+}
+
+fn examine_image(file: &[u8], anchors: &Anchors) -> Finding {
+    let image = match Image::parse(file) {
+        Ok(image) => image,
+        Err(error) => {
+            return Finding {
+                kind: Kind::EfiImage,
+                signers: Vec::new(),
+                verdict: Err(error.to_string()),
+            };
+        }
+    };
+    let signatures = image.signatures().iter().filter_map(|entry| entry.signature().ok());
+    let signers = signatures
+        .flat_map(|signature| {
+            let named = signature
+                .cms
+                .signers
+                .iter()
+                .filter_map(|info| signature.cms.certificates_of(info).next());
+            named.map(Certificate::common_name).collect::<Vec<_>>()
+        })
+        .collect();
+    let verdict = image::Policy::new(&anchors.db, &anchors.dbx).judge(&image);
+    let verdict = match verdict {
+        Ok(image::Acceptance::Hash) => Ok("db lists its hash".to_owned()),
+        Ok(image::Acceptance::Certificate { signer, anchor }) if signer == anchor => {
+            Ok(format!("signed by \"{signer}\", which is in db"))
+        }
+        Ok(image::Acceptance::Certificate { signer, anchor }) => {
+            Ok(format!("signed by \"{signer}\", for whom \"{anchor}\" in db vouches"))
+        }
+        Err(refusal) => Err(refusal.to_string()),
+    };
+    Finding {
+        kind: Kind::EfiImage,
+        signers,
+        verdict,
+    }
+}
+
+fn examine_module(file: &[u8], anchors: &Anchors) -> Finding {
+    let verdict = Compression::of(file)
+        .unpack(file)
+        .map_err(|error| format!("cannot unpack: {error}"));
+    let judged = verdict.and_then(|module| match module::judge(&module, &anchors.modules) {
+        Ok(signature) => Ok((signature.certificate.common_name(), signature.hash.name())),
+        Err(refusal) => Err(refusal.to_string()),
+    });
+    match judged {
+        Ok((signer, hash)) => Finding {
+            kind: Kind::Module,
+            verdict: Ok(format!("signed by \"{signer}\" over {hash}")),
+            signers: vec![signer],
+        },
+        Err(reason) => Finding {
+            kind: Kind::Module,
+            signers: Vec::new(),
+            verdict: Err(reason),
+        },
+    }
+}
+
+fn examine_grub(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Finding {
+    let (signers, verdict) = match grub::judge(file, signature, &anchors.grub) {
+        Ok(key) => (
+            vec![key.fingerprint()],
+            Ok(format!("signed by OpenPGP key {}", key.fingerprint())),
+        ),
+        Err(refusal) => (Vec::new(), Err(refusal.to_string())),
+    };
+    Finding {
+        kind: Kind::GrubFile,
+        signers,
+        verdict,
+    }
+}
+
+/// Signature lists carry no signature; well-formed is all that they can be.
+fn examine_lists(file: &[u8]) -> Finding {
+    let verdict = lists(file).map_err(|error| error.to_string()).map(|lists| {
+        let certificates = lists.of_type(SignatureType::X509).count();
+        let others = lists.entries().count().saturating_sub(certificates);
+        format!("well-formed: {certificates} certificates, {others} other entries")
+    });
+    Finding {
+        kind: Kind::SignatureList,
+        signers: Vec::new(),
+        verdict,
+    }
+}
+
+/// An update is judged as firmware in User Mode would, whose PK and KEK are the anchors'.
+fn examine_variable(file: &[u8], anchors: &Anchors) -> Finding {
+    let kind = Kind::AuthenticatedVariable;
+    let recognised = AuthenticatedVariable::parse(file)
+        .map_err(|error| error.to_string())
+        .and_then(|update| Ok((variable::recognise(&update).map_err(|error| error.to_string())?, update)));
+    let (recognised, update) = match recognised {
+        Ok(recognised) => recognised,
+        Err(reason) => {
+            return Finding {
+                kind,
+                signers: Vec::new(),
+                verdict: Err(reason),
+            };
+        }
+    };
+    let firmware = variable::Firmware {
+        pk: &anchors.pk,
+        kek: &anchors.kek,
+        setup_mode: false,
+        last_write: None,
+    };
+    let signer = recognised.signer.common_name();
+    let verdict = variable::judge(&firmware, recognised.variable, recognised.attributes, &update)
+        .map(|_| {
+            format!(
+                "{} of {}, signed by \"{signer}\"",
+                effect(&recognised, &update),
+                recognised.variable.name()
+            )
+        })
+        .map_err(|refusal| refusal.to_string());
+    Finding {
+        kind,
+        signers: vec![signer],
+        verdict,
+    }
+}
+
+fn effect(recognised: &variable::Recognised, update: &AuthenticatedVariable) -> &'static str {
+    match (update.payload.is_empty(), recognised.attributes & APPEND) {
+        (true, _) => "deletion",
+        (false, 0) => "new content",
+        (false, _) => "addition",
+    }
+}
+
+/// The lists of a file: bare, or with the attributes that efivarfs puts before them.
+fn lists(file: &[u8]) -> Result<SignatureDatabase, SignatureListError> {
+    SignatureDatabase::parse(file).or_else(|error| match file.get(EFIVARFS_ATTRIBUTES..) {
+        Some(data) => SignatureDatabase::parse(data).map_err(|_| error),
+        None => Err(error),
+    })
+}
+
+/// Reads db or dbx from signature lists, a file of efivarfs, or an authenticated update.
+pub fn read_database(file: &[u8]) -> Result<SignatureDatabase, SignatureListError> {
+    match AuthenticatedVariable::parse(file) {
+        Ok(update) => SignatureDatabase::parse(&update.payload),
+        Err(_) => lists(file),
+    }
+}

@@ -1,0 +1,100 @@
+//! Keys for unit tests, made once per test process.
+
+use std::str::FromStr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use der::Encode;
+use rsa::RsaPrivateKey;
+use x509_cert::builder::{Builder, CertificateBuilder, profile::cabf::Root};
+use x509_cert::name::Name;
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::time::Validity;
+
+use crate::error::{Explain, Result};
+use crate::formats::authenticated_variable::{AuthenticatedVariable, EfiTime, VariableName};
+use crate::formats::certificate::Certificate;
+use crate::formats::cms::Shape;
+use crate::formats::guid::Guid;
+use crate::formats::hash::Digest;
+use crate::formats::public_key::{PublicKey, pkcs1v15};
+use crate::formats::signature_list::SignatureDatabase;
+use crate::keys::{Identity, Signer};
+
+/// Owner of everything that tests enroll.
+pub const OWNER: Guid = Guid::from_fields(1, 2, 3, [4; 8]);
+
+struct Key {
+    private: RsaPrivateKey,
+    public: PublicKey,
+}
+
+impl Signer for Key {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, digest: &Digest) -> Result<Vec<u8>> {
+        self.private
+            .sign(pkcs1v15(digest.algorithm()), digest.as_bytes())
+            .or_bug(|| "cannot sign".to_owned())
+    }
+}
+
+fn make(name: &str) -> Identity {
+    let private = RsaPrivateKey::new(&mut getrandom::rand_core::UnwrapErr(getrandom::SysRng), 2048).unwrap();
+    let public = PublicKey::from_rsa(private.to_public_key()).unwrap();
+    let subject = Name::from_str(&format!("CN=Test {name},O=bootseal,C=XX")).unwrap();
+    let certificate = CertificateBuilder::new(
+        Root::new(false, subject).unwrap(),
+        SerialNumber::from(7_u32),
+        Validity::from_now(Duration::from_secs(86_400)).unwrap(),
+        public.spki().unwrap(),
+    )
+    .unwrap()
+    .build::<_, rsa::pkcs1v15::Signature>(&rsa::pkcs1v15::SigningKey::<sha2::Sha256>::new(private.clone()))
+    .unwrap();
+    Identity {
+        name: name.to_owned(),
+        certificate: Certificate::from_der(&certificate.to_der().unwrap()).unwrap(),
+        signer: Box::new(Key { private, public }),
+    }
+}
+
+pub static PK: LazyLock<Identity> = LazyLock::new(|| make("PK"));
+pub static KEK: LazyLock<Identity> = LazyLock::new(|| make("KEK"));
+pub static DB: LazyLock<Identity> = LazyLock::new(|| make("db"));
+pub static STRANGER: LazyLock<Identity> = LazyLock::new(|| make("stranger"));
+
+/// A time so many seconds after 2026-01-01.
+pub fn time(seconds: u8) -> EfiTime {
+    EfiTime::from(der::DateTime::new(2026, 1, 1, 0, 0, seconds).unwrap())
+}
+
+/// A database of these certificates.
+pub fn database(identities: &[&Identity]) -> SignatureDatabase {
+    let mut database = SignatureDatabase::default();
+    for identity in identities {
+        database.add_certificate(OWNER, identity.certificate.as_der());
+    }
+    database
+}
+
+/// An `.auth` file with this content.
+pub fn sign(
+    signer: &Identity,
+    variable: VariableName,
+    attributes: u32,
+    time: EfiTime,
+    content: &SignatureDatabase,
+) -> AuthenticatedVariable {
+    let mut auth = AuthenticatedVariable {
+        time,
+        signed_data: Vec::new(),
+        payload: content.to_bytes(),
+    };
+    auth.signed_data = signer
+        .sign_cms(Shape::Variable, auth.signed_digest(variable, attributes))
+        .unwrap();
+    auth
+}

@@ -1,0 +1,110 @@
+//! Microsoft's certificates, for which other people's boot loaders and Option ROMs are signed; every one is chosen or
+//! left out by name. Files and licence: `src/trust/microsoft/`.
+
+mod selection;
+
+use crate::formats::authenticated_variable::VariableName;
+
+pub use selection::Selection;
+
+/// One of Microsoft's certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MicrosoftCertificate {
+    /// The word by which it is chosen.
+    pub name: &'static str,
+    /// The subject's common name.
+    pub common_name: &'static str,
+    /// Where it is enrolled: [`VariableName::Kek`] or [`VariableName::Db`].
+    pub variable: VariableName,
+    /// Whether it is enrolled unless left out by name.
+    pub by_default: bool,
+    /// Whether Option ROMs in the field are signed under it: without any of these a board may show no picture.
+    pub option_roms: bool,
+    /// The certificate.
+    pub der: &'static [u8],
+}
+
+/// All of them. Those that expired stay useful, because firmware does not look at the clock.
+pub const CERTIFICATES: [MicrosoftCertificate; 7] = [
+    MicrosoftCertificate {
+        name: "kek-2023",
+        common_name: "Microsoft Corporation KEK 2K CA 2023",
+        variable: VariableName::Kek,
+        by_default: true,
+        option_roms: false,
+        der: include_bytes!("microsoft/KEK/microsoft-corporation-kek-2k-ca-2023.der"),
+    },
+    MicrosoftCertificate {
+        name: "kek-2011",
+        common_name: "Microsoft Corporation KEK CA 2011",
+        variable: VariableName::Kek,
+        by_default: false,
+        option_roms: false,
+        der: include_bytes!("microsoft/KEK/microsoft-corporation-kek-ca-2011.der"),
+    },
+    MicrosoftCertificate {
+        name: "uefi-2023",
+        common_name: "Microsoft UEFI CA 2023",
+        variable: VariableName::Db,
+        by_default: true,
+        option_roms: false,
+        der: include_bytes!("microsoft/DB/microsoft-uefi-ca-2023.der"),
+    },
+    MicrosoftCertificate {
+        name: "option-rom-2023",
+        common_name: "Microsoft Option ROM UEFI CA 2023",
+        variable: VariableName::Db,
+        by_default: true,
+        option_roms: true,
+        der: include_bytes!("microsoft/DB/microsoft-option-rom-uefi-ca-2023.der"),
+    },
+    MicrosoftCertificate {
+        name: "uefi-2011",
+        common_name: "Microsoft Corporation UEFI CA 2011",
+        variable: VariableName::Db,
+        by_default: true,
+        option_roms: true,
+        der: include_bytes!("microsoft/DB/microsoft-corporation-uefi-ca-2011.der"),
+    },
+    MicrosoftCertificate {
+        name: "windows-2023",
+        common_name: "Windows UEFI CA 2023",
+        variable: VariableName::Db,
+        by_default: false,
+        option_roms: false,
+        der: include_bytes!("microsoft/DB/windows-uefi-ca-2023.der"),
+    },
+    MicrosoftCertificate {
+        name: "windows-2011",
+        common_name: "Microsoft Windows Production PCA 2011",
+        variable: VariableName::Db,
+        by_default: false,
+        option_roms: false,
+        der: include_bytes!("microsoft/DB/microsoft-windows-production-pca-2011.der"),
+    },
+];
+
+/// Microsoft's list of revoked boot loaders for x86-64, an `.auth` file for an append write to dbx, signed under
+/// KEK CA 2011.
+pub const DBX_UPDATE_X64: &[u8] = include_bytes!("microsoft/updates/DBXUpdate-x64.bin");
+
+/// The certificate with exactly these bytes, if it is one of Microsoft's.
+#[must_use]
+pub fn find(der: &[u8]) -> Option<&'static MicrosoftCertificate> {
+    CERTIFICATES.iter().find(|known| known.der == der)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::certificate::Certificate;
+
+    #[test]
+    fn names_are_those_of_the_certificates() {
+        for known in &CERTIFICATES {
+            let certificate = Certificate::from_der(known.der).unwrap();
+            assert_eq!(certificate.common_name(), known.common_name);
+            assert_eq!(find(certificate.as_der()), Some(known));
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Who signed an authenticated write, and whether an enrolled certificate vouches for them.
+
+use const_oid::db::rfc5911::ID_DATA;
+
+use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::certificate::Certificate;
+use crate::formats::cms::{Refusal as CmsRefusal, SignedData};
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::signature_list::SignatureDatabase;
+
+use super::Refusal;
+
+/// Longest chain from a signer to an enrolled certificate that is followed; Microsoft's have one step.
+const MAX_CHAIN: usize = 8;
+
+/// The signer's certificate, its signature checked, and the other certificates that came along.
+pub(super) fn verified(
+    auth: &AuthenticatedVariable,
+    variable: VariableName,
+    attributes: u32,
+) -> Result<(Certificate, Vec<Certificate>), Refusal> {
+    let cms = auth.cms()?;
+    let certificate = signer_of(&cms)?;
+    let [signer] = cms.signers.as_slice() else {
+        return Err(Refusal::Shape("has more than one signer"));
+    };
+    let refused = |reason| Refusal::Signature {
+        signer: certificate.common_name(),
+        reason,
+    };
+    // Older firmware looks for SHA-256 at a fixed place and takes nothing else.
+    if signer.hash().map_err(refused)? != HashAlgorithm::Sha256 {
+        return Err(refused(CmsRefusal::DigestAlgorithm(signer.digest_algorithm)));
+    }
+    let key = certificate.public_key().map_err(|reason| Refusal::Key {
+        subject: certificate.common_name(),
+        reason,
+    })?;
+    signer
+        .verify(&key, &cms.content_type, &auth.signed_digest(variable, attributes))
+        .map_err(refused)?;
+    Ok((certificate, cms.certificates))
+}
+
+/// The certificate of the one signer; it has to come along.
+fn signer_of(cms: &SignedData<'_>) -> Result<Certificate, Refusal> {
+    if cms.content_type != ID_DATA || cms.content.is_some() {
+        return Err(Refusal::Shape("is not detached over data"));
+    }
+    let [signer] = cms.signers.as_slice() else {
+        return Err(Refusal::Shape("has more than one signer"));
+    };
+    cms.certificates_of(signer)
+        .next()
+        .cloned()
+        .ok_or(Refusal::NoCertificate)
+}
+
+/// The certificate in `enrolled` that is the signer's, or that issued it, directly or through `others`.
+pub(super) fn enrolled_issuer(
+    enrolled: &SignatureDatabase,
+    signer: &Certificate,
+    others: &[Certificate],
+) -> Option<Certificate> {
+    let trusted: Vec<Certificate> = enrolled
+        .certificates()
+        .filter_map(|(_, der)| Certificate::from_der(der).ok())
+        .collect();
+    let mut link = signer;
+    for _ in 0..MAX_CHAIN {
+        let found = trusted
+            .iter()
+            .find(|certificate| *certificate == link || link.verify_issued_by(certificate).is_ok());
+        if found.is_some() {
+            return found.cloned();
+        }
+        link = others
+            .iter()
+            .find(|other| *other != link && link.verify_issued_by(other).is_ok())?;
+    }
+    None
+}

@@ -1,0 +1,8 @@
+//! Other people's tools as judges of what we make, and their products as input.
+
+mod authenticode;
+mod grub;
+mod keys;
+mod modules;
+mod trust;
+mod variables;

@@ -1,0 +1,164 @@
+//! Chains that OpenSSL issues and sbsign uses, judged as EDK2 would.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bootseal::formats::authenticode::{Image, minimal_image};
+use bootseal::formats::certificate::Certificate;
+use bootseal::formats::guid::Guid;
+use bootseal::formats::hash::HashAlgorithm;
+use bootseal::formats::signature_list::{SignatureDatabase, SignatureType};
+use bootseal::trust::image::{Acceptance, Policy, Refusal};
+
+use crate::support::{succeed, tool};
+
+const OWNER: Guid = Guid::MICROSOFT;
+
+/// Root, intermediate and leaf in a directory, and an image that the leaf signed with the intermediate beside it.
+struct Chain {
+    directory: tempfile::TempDir,
+    image: Vec<u8>,
+}
+
+impl Chain {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        issue(directory.path(), "root", None);
+        issue(directory.path(), "intermediate", Some("root"));
+        issue(directory.path(), "leaf", Some("intermediate"));
+        let (unsigned, signed) = (path("unsigned.efi"), path("signed.efi"));
+        fs::write(&unsigned, minimal_image()).unwrap();
+        let mut sbsign = tool("sbsign", "sbsigntool");
+        sbsign
+            .arg("--key")
+            .arg(path("leaf.key"))
+            .arg("--cert")
+            .arg(path("leaf.pem"));
+        sbsign
+            .arg("--addcert")
+            .arg(path("intermediate.pem"))
+            .arg("--output")
+            .arg(&signed)
+            .arg(&unsigned);
+        succeed(&mut sbsign);
+        let image = fs::read(&signed).unwrap();
+        Self { directory, image }
+    }
+
+    fn certificate(&self, name: &str) -> Certificate {
+        Certificate::from_pem(&fs::read(self.directory.path().join(format!("{name}.pem"))).unwrap()).unwrap()
+    }
+
+    fn judge(&self, db: &SignatureDatabase, dbx: &SignatureDatabase) -> Result<Acceptance, Refusal> {
+        Policy::new(db, dbx).judge(&Image::parse(&self.image).unwrap())
+    }
+}
+
+fn issue(directory: &Path, name: &str, issuer: Option<&str>) {
+    let path = |name: String| -> PathBuf { directory.join(name) };
+    let extensions = path(format!("{name}.cnf"));
+    let authority = if name == "leaf" { "FALSE" } else { "TRUE" };
+    fs::write(
+        &extensions,
+        format!("basicConstraints=critical,CA:{authority}\nsubjectKeyIdentifier=hash\n"),
+    )
+    .unwrap();
+    let (key, request) = (path(format!("{name}.key")), path(format!("{name}.csr")));
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args([
+        "req",
+        "-new",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        &format!("/CN=Test {name}"),
+    ]);
+    succeed(openssl.arg("-keyout").arg(&key).arg("-out").arg(&request));
+    let mut openssl = tool("openssl", "openssl");
+    openssl
+        .args(["x509", "-req", "-days", "10", "-sha256", "-extfile"])
+        .arg(&extensions)
+        .arg("-in")
+        .arg(&request);
+    match issuer {
+        None => openssl.arg("-key").arg(&key),
+        Some(issuer) => openssl
+            .arg("-CA")
+            .arg(path(format!("{issuer}.pem")))
+            .arg("-CAkey")
+            .arg(path(format!("{issuer}.key")))
+            .arg("-CAcreateserial"),
+    };
+    succeed(openssl.arg("-out").arg(path(format!("{name}.pem"))));
+}
+
+fn listed(kind: SignatureType, data: &[u8]) -> SignatureDatabase {
+    let mut database = SignatureDatabase::default();
+    assert!(database.add(kind, OWNER, data));
+    database
+}
+
+fn holds(certificate: &Certificate) -> SignatureDatabase {
+    listed(SignatureType::X509, certificate.as_der())
+}
+
+#[test]
+fn chains_are_walked_as_firmware_walks_them() {
+    let chain = Chain::new();
+    let nothing = SignatureDatabase::default();
+    for anchor in ["root", "intermediate", "leaf"] {
+        let accepted = chain.judge(&holds(&chain.certificate(anchor)), &nothing).unwrap();
+        let expected = Acceptance::Certificate {
+            signer: "Test leaf".to_owned(),
+            anchor: format!("Test {anchor}"),
+        };
+        assert_eq!(accepted, expected);
+    }
+    // sbverify 0.9.4 accepts this one: a leaf and its intermediate, against a certificate that issued neither.
+    let other = Chain::new();
+    let refused = chain.judge(&holds(&other.certificate("root")), &nothing).unwrap_err();
+    assert_eq!(refused, Refusal::Untrusted("Test leaf".to_owned()));
+
+    let trusted = holds(&chain.certificate("root"));
+    for forbidden in ["root", "intermediate", "leaf"] {
+        let certificate = chain.certificate(forbidden);
+        let by_certificate = chain.judge(&trusted, &holds(&certificate)).unwrap_err();
+        assert_eq!(
+            by_certificate,
+            Refusal::ForbiddenCertificate(format!("Test {forbidden}"))
+        );
+        let mut hash = HashAlgorithm::Sha256
+            .digest(&[certificate.tbs_der()])
+            .as_bytes()
+            .to_vec();
+        hash.extend([0; 16]); // revoked from the beginning
+        let by_hash = chain
+            .judge(&trusted, &listed(SignatureType::X509Sha256, &hash))
+            .unwrap_err();
+        assert_eq!(by_hash, Refusal::ForbiddenCertificate(format!("Test {forbidden}")));
+    }
+
+    let digest = Image::parse(&chain.image).unwrap().digest(HashAlgorithm::Sha256);
+    let hash = listed(SignatureType::Sha256, digest.as_bytes());
+    assert_eq!(chain.judge(&hash, &nothing), Ok(Acceptance::Hash));
+    assert!(matches!(
+        chain.judge(&trusted, &hash),
+        Err(Refusal::ForbiddenHash { .. })
+    ));
+    assert_eq!(
+        chain.judge(&nothing, &nothing),
+        Err(Refusal::Untrusted("Test leaf".to_owned()))
+    );
+}
+
+#[test]
+fn an_unsigned_image_needs_its_hash_in_db() {
+    let file = minimal_image();
+    let image = Image::parse(&file).unwrap();
+    let nothing = SignatureDatabase::default();
+    assert_eq!(Policy::new(&nothing, &nothing).judge(&image), Err(Refusal::Unsigned));
+    let hash = listed(SignatureType::Sha512, image.digest(HashAlgorithm::Sha512).as_bytes());
+    assert_eq!(Policy::new(&hash, &nothing).judge(&image), Ok(Acceptance::Hash));
+}

@@ -1,0 +1,16 @@
+//! The integration tests: one binary, a folder for each kind of judge.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod golden;
+mod layers;
+mod properties;
+mod support;
+mod tamper;
+mod vm;

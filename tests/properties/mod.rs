@@ -1,0 +1,3 @@
+//! What holds for all input: parsers are total, and writing and reading are inverse.
+
+mod authenticode;

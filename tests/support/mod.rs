@@ -1,0 +1,118 @@
+//! What the tests share: other people's tools, keys made once, and small real files.
+
+pub mod signer;
+
+pub mod ceremony;
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// Another program, to be judged by. A missing one is a failure, never a skipped test.
+pub fn tool(program: &str, package: &str) -> Command {
+    let found = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(program).is_file()));
+    assert!(found, "{program} is missing: apt-get install {package}");
+    Command::new(program)
+}
+
+/// The kernel's `sign-file`, from Debian's `linux-kbuild`.
+pub fn sign_file() -> Command {
+    let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib")
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("scripts/sign-file"))
+        .filter(|path| path.is_file())
+        .collect();
+    found.sort();
+    Command::new(
+        found
+            .last()
+            .expect("sign-file is missing: apt-get install linux-kbuild-6.12.*"),
+    )
+}
+
+/// Runs a command that must succeed; returns what it printed.
+pub fn succeed(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?} failed:\n{}", text(&output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs a command that must fail; returns what it printed on both streams.
+pub fn refuse(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(
+        !output.status.success(),
+        "{command:?} should have failed:\n{}",
+        text(&output)
+    );
+    text(&output)
+}
+
+/// Both streams of a command.
+pub fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// bootseal itself.
+pub fn bootseal<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bootseal"));
+    command.args(arguments);
+    command
+}
+
+/// A key directory from a real ceremony with Microsoft's certificates and plain keys, made once for all tests.
+pub fn keys() -> &'static Path {
+    static KEYS: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    &KEYS
+        .get_or_init(|| {
+            let directory = tempfile::tempdir().unwrap();
+            let keys = directory.path().join("keys");
+            let mut ceremony = bootseal([
+                "ceremony",
+                "run",
+                "--name",
+                "test",
+                "--plain",
+                "PK,KEK,db,module,grub",
+                "--out",
+            ]);
+            succeed(ceremony.arg(&keys));
+            (directory, keys)
+        })
+        .1
+}
+
+/// Signs with the keys of [`keys`].
+pub fn sign(what: &str, paths: &[&Path]) -> Command {
+    let mut command = bootseal(["sign", what, "--keys"]);
+    command.arg(keys()).args(paths);
+    command
+}
+
+/// Verifies by the keys of [`keys`].
+pub fn verify(paths: &[&Path]) -> Command {
+    let mut command = bootseal(["verify", "--keys"]);
+    command.arg(keys()).args(paths);
+    command
+}
+
+/// A real relocatable object, made by the C compiler as the kernel's build makes modules.
+pub fn module(directory: &Path, name: &str) -> PathBuf {
+    let source = directory.join("module.c");
+    std::fs::write(
+        &source,
+        "__attribute__((section(\".modinfo\"))) const char l[] = \"license=GPL\"; int f(void) { return 7; }",
+    )
+    .unwrap();
+    let path = directory.join(name);
+    succeed(tool("cc", "gcc").args(["-c", "-o"]).arg(&path).arg(&source));
+    path
+}

@@ -1,0 +1,5 @@
+//! What is broken, truncated or forged.
+
+mod authenticode;
+mod hostile;
+mod keys;
