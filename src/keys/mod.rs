@@ -4,9 +4,11 @@
 mod aws_lc;
 pub mod certificate;
 pub mod directory;
+mod generate;
 mod name;
 mod passphrase;
 mod pkcs8;
+mod portable;
 mod signer;
 mod software;
 

@@ -6,9 +6,7 @@ use der::pem::LineEnding;
 use der::{Decode, SecretDocument};
 use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters, SCRYPT_OID, Salt, ScryptParams};
 use pkcs8::pkcs5::{self, EncryptionScheme as Pkcs5Scheme};
-use pkcs8::{EncodePrivateKey, EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
-use rsa::RsaPrivateKey;
-use rsa::traits::PublicKeyParts;
+use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 use super::passphrase::Passphrase;
@@ -51,8 +49,8 @@ pub enum KeyFileError {
     #[error("its algorithm is {0}; firmware and GRUB need RSA")]
     NotRsa(ObjectIdentifier),
     /// An RSA key whose numbers do not fit together.
-    #[error("its RSA key is not valid: {0}")]
-    Invalid(pkcs8::Error),
+    #[error("its RSA key is not valid")]
+    Invalid,
     /// An RSA key that is too small.
     #[error("its RSA key has {0} bits; less than 2048 are not safe")]
     TooSmall(u32),
@@ -116,29 +114,31 @@ impl KeyFile {
         self.encrypted
     }
 
-    /// The RSA key inside.
-    pub(super) fn open(&self, passphrase: Option<&Passphrase>) -> Result<RsaPrivateKey, KeyFileError> {
+    /// The RSA key inside: a DER `RSAPrivateKey` (RFC 8017, appendix A.1.2), whose numbers are not checked yet.
+    pub(super) fn open(&self, passphrase: Option<&Passphrase>) -> Result<SecretDocument, KeyFileError> {
         if !self.encrypted {
             let info = PrivateKeyInfoRef::from_der(self.der.as_bytes()).map_err(|_| KeyFileError::NotAKey)?;
-            return rsa_key(info);
+            return rsa_key(&info);
         }
         let passphrase = passphrase.ok_or(KeyFileError::PassphraseNeeded)?;
         let plain = decrypt(self.der.as_bytes(), passphrase)?;
         // What decrypts to no key was decrypted with the wrong passphrase: one in 256 leaves valid padding.
         let info = PrivateKeyInfoRef::from_der(plain.as_bytes()).map_err(|_| KeyFileError::WrongPassphrase)?;
-        rsa_key(info)
+        rsa_key(&info)
     }
 }
 
-fn rsa_key(info: PrivateKeyInfoRef<'_>) -> Result<RsaPrivateKey, KeyFileError> {
+fn rsa_key(info: &PrivateKeyInfoRef<'_>) -> Result<SecretDocument, KeyFileError> {
     let algorithm = info.algorithm.oid;
     if algorithm != const_oid::db::rfc5912::RSA_ENCRYPTION {
         return Err(KeyFileError::NotRsa(algorithm));
     }
-    let key = RsaPrivateKey::try_from(info).map_err(KeyFileError::Invalid)?;
-    match key.n().bits_vartime() {
+    let pkcs1 = info.private_key.as_bytes();
+    let parts = rsa::pkcs1::RsaPrivateKeyRef::from_der(pkcs1).map_err(|_| KeyFileError::Invalid)?;
+    let bytes = u32::from(parts.modulus.len());
+    match bytes.saturating_mul(8) {
         bits if bits < MIN_BITS => Err(KeyFileError::TooSmall(bits)),
-        _ => Ok(key),
+        _ => SecretDocument::try_from(pkcs1).map_err(|_| KeyFileError::Invalid),
     }
 }
 
@@ -201,13 +201,19 @@ fn describe(label: &str) -> String {
 }
 
 /// The key as PKCS#8 PEM.
-pub(super) fn encode(key: &RsaPrivateKey) -> Result<Zeroizing<String>, pkcs8::Error> {
-    Ok(key.to_pkcs8_der()?.to_pem(PLAIN, LineEnding::LF)?)
+pub(super) fn encode(pkcs1: &[u8]) -> Result<Zeroizing<String>, pkcs8::Error> {
+    Ok(document(pkcs1)?.to_pem(PLAIN, LineEnding::LF)?)
+}
+
+/// A DER `RSAPrivateKey` in a PKCS#8 `PrivateKeyInfo`.
+fn document(pkcs1: &[u8]) -> Result<SecretDocument, pkcs8::Error> {
+    let info = PrivateKeyInfoRef::new(rsa::pkcs1::ALGORITHM_ID, OctetStringRef::new(pkcs1)?);
+    SecretDocument::try_from(info)
 }
 
 /// The key as PKCS#8 PEM, encrypted: scrypt and AES-256-CBC. Salt and initialization vector must be fresh.
 pub(super) fn encode_encrypted(
-    key: &RsaPrivateKey,
+    pkcs1: &[u8],
     passphrase: &Passphrase,
     salt: &[u8; 16],
     iv: [u8; 16],
@@ -222,7 +228,7 @@ pub(super) fn encode_encrypted(
         }),
         encryption: EncryptionScheme::Aes256Cbc { iv },
     };
-    let plain = key.to_pkcs8_der()?;
+    let plain = document(pkcs1)?;
     let data = parameters.encrypt(passphrase.danger_reveal(), plain.as_bytes())?;
     let info = EncryptedPrivateKeyInfoRef {
         encryption_algorithm: parameters.into(),
@@ -237,7 +243,7 @@ mod tests {
     use der::Encode;
 
     /// A file that states these parameters of scrypt; what it encrypts is not there to be decrypted.
-    fn stating(n: u64, r: u16, p: u16, data: &[u8]) -> Result<RsaPrivateKey, KeyFileError> {
+    fn stating(n: u64, r: u16, p: u16, data: &[u8]) -> Result<SecretDocument, KeyFileError> {
         let parameters = Parameters {
             kdf: Kdf::Scrypt(ScryptParams {
                 salt: Salt::new([7; 16]).unwrap(),
@@ -254,7 +260,7 @@ mod tests {
         };
         let file = KeyFile::parse(&info.to_der().unwrap()).unwrap();
         assert!(file.is_encrypted());
-        assert_eq!(file.open(None), Err(KeyFileError::PassphraseNeeded));
+        assert!(matches!(file.open(None), Err(KeyFileError::PassphraseNeeded)));
         file.open(Some(&Passphrase::new("correct horse").unwrap()))
     }
 
@@ -266,7 +272,10 @@ mod tests {
             (1 << 14, 8, 65),
             (1 << 63, u16::MAX, 1),
         ] {
-            assert_eq!(stating(n, r, p, &[0; 32]), Err(KeyFileError::Cost), "{n} {r} {p}");
+            assert!(
+                matches!(stating(n, r, p, &[0; 32]), Err(KeyFileError::Cost)),
+                "{n} {r} {p}"
+            );
         }
     }
 
@@ -282,7 +291,7 @@ mod tests {
     fn what_does_not_decrypt_was_given_the_wrong_passphrase() {
         for length in [0, 1, 16, 31, 32] {
             let refused = stating(1 << 10, 8, 1, &vec![0; length]);
-            assert_eq!(refused, Err(KeyFileError::WrongPassphrase), "{length}");
+            assert!(matches!(refused, Err(KeyFileError::WrongPassphrase)), "{length}");
         }
     }
 

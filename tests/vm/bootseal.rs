@@ -1,6 +1,8 @@
 //! The program under test, and every way in which the virtual machine's story calls it.
 
 use super::packages::run;
+use sha2::{Digest, Sha256};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,9 +60,22 @@ impl Bootseal {
         }
     }
 
+    /// SHA-256 of what a variable holds once it is enrolled, hexadecimal.
+    pub fn list_digest(&self, variable: &str) -> String {
+        let update = fs::read(self.keys.join(variable).with_extension("auth")).expect("a signed list");
+        hex::encode(Sha256::digest(signed_list(&update)))
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(words).arg("--keys").arg(&self.keys);
         command
     }
+}
+
+/// What the firmware stores of an authenticated variable: all but 16 bytes of time and the signature,
+/// which begins with its own size.
+fn signed_list(authenticated: &[u8]) -> &[u8] {
+    let (size, _) = authenticated[16..].split_first_chunk().expect("a size after the time");
+    &authenticated[16 + u32::from_le_bytes(*size) as usize..]
 }

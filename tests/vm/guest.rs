@@ -57,8 +57,9 @@ fn page_after(address: u64) -> u64 {
 }
 
 /// The initrd: `program` as `/bin/bootseal`, the public part of `keys` in `/keys`, and `modules`, by
-/// name, in `/modules`, beside the one that shows the firmware's variables.
-pub fn initrd(kernel: &Kernel, program: &Path, keys: &Path, modules: &[(&str, Vec<u8>)]) -> Vec<u8> {
+/// name, in `/modules`, beside the one that shows the firmware's variables; and the write of a db that is there before
+/// bootseal comes, as `/former-db.auth`.
+pub fn initrd(kernel: &Kernel, program: &Path, keys: &Path, former_db: &Path, modules: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut archive = Archive::default();
     archive.file("/init", 0o755, include_bytes!("init.sh"));
     archive.program("/bin/busybox", Path::new(BUSYBOX));
@@ -74,6 +75,11 @@ pub fn initrd(kernel: &Kernel, program: &Path, keys: &Path, modules: &[(&str, Ve
             archive.file(&format!("/keys/{name}"), 0o444, &fs::read(&path).expect("a public key"));
         }
     }
+    archive.file(
+        "/former-db.auth",
+        0o444,
+        &fs::read(former_db).expect("another ceremony's db"),
+    );
     archive.file("/modules/efivarfs.ko", 0o644, &kernel.module("fs/efivarfs/efivarfs.ko"));
     for (name, module) in modules {
         archive.file(&format!("/modules/{name}"), 0o644, module);

@@ -51,12 +51,29 @@ try_module() {
     fi
 }
 
+# Whether efivarfs protects a variable: an immutable file cannot even be opened for writing.
+protection() {
+    if answer=$({ : >>"$2"; } 2>&1); then
+        echo "vm: $1: open"
+    else
+        echo "vm: $1: ${answer##*: }"
+    fi
+}
+
 echo "vm: started with $(cat /proc/cmdline)"
+setup=$(flag SetupMode)
+if [ "$setup" = "vm: SetupMode=1" ]; then
+    # A variable is one write(2): attributes, then the data.
+    { printf '\047\000\000\000'; cat /former-db.auth; } >/tmp/db
+    dd if=/tmp/db of=db-$DATABASE bs=1M 2>/dev/null
+fi
 firmware
 echo "vm: lockdown: $(cat /sys/kernel/security/lockdown)"
-if [ "$(flag SetupMode)" = "vm: SetupMode=1" ]; then
+if [ "$setup" = "vm: SetupMode=1" ]; then
+    protection "db before" db-$DATABASE
     bootseal enroll apply --keys /keys --store live --yes </dev/null
     echo "vm: enroll ended with $?"
+    protection "db after" db-$DATABASE
     firmware
 else
     try_module flipped.ko
