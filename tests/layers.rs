@@ -101,3 +101,12 @@ fn an_upward_import_is_seen() {
     assert_eq!(violations("use crate::{formats, ui};", 3), ["ui"]);
     assert!(violations("use crate::formats::hash;", 0).is_empty());
 }
+
+#[test]
+fn unsafe_code_is_in_one_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    files.retain(|file| fs::read_to_string(file).unwrap().contains("allow(unsafe_code)"));
+    assert_eq!(files, [root.join("keys/aws_lc.rs")]);
+}

@@ -8,6 +8,7 @@
     clippy::unwrap_used
 )]
 
+mod cli;
 mod golden;
 mod layers;
 mod properties;

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::system::Context;
 use crate::system::config::Config;
 use crate::ui::{ColorChoice, Output, Report, Style};
@@ -103,11 +103,7 @@ impl Session {
 pub fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are results, the rest are usage errors; clap knows which stream each takes.
-            let _ = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(2);
-        }
+        Err(error) => return usage(&error),
     };
     let globals = cli.globals;
     let output = Output {
@@ -132,4 +128,22 @@ pub fn main() -> u8 {
         Ok(report) => output.report(report.as_ref()),
         Err(error) => output.error(&error),
     }
+}
+
+/// Help and version are results, the rest are usage errors; clap knows which stream each takes.
+fn usage(error: &clap::Error) -> u8 {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let message: Vec<&str> = text
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.is_empty())
+            .collect();
+        let message = message.join(" ");
+        let message = message.strip_prefix("error: ").unwrap_or(&message);
+        return Output::json().error(&Error::usage(message).hint("bootseal help"));
+    }
+    // When the stream is closed, nobody reads what could be said about that.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).unwrap_or(2)
 }

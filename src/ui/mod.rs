@@ -43,6 +43,17 @@ pub struct Output {
 }
 
 impl Output {
+    /// JSON on stdout.
+    #[must_use]
+    pub const fn json() -> Self {
+        Self {
+            json: true,
+            quiet: false,
+            style: Style::plain(),
+            error_style: Style::plain(),
+        }
+    }
+
     /// Prints a report; returns the exit code.
     #[must_use]
     pub fn report(self, report: &dyn Report) -> u8 {

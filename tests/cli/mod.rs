@@ -1,0 +1,9 @@
+//! The command line as people see it: every `--help`, and what a wrong call is answered. `TRYCMD=overwrite cargo test`
+//! writes the snapshots anew; read them before you commit.
+
+mod enroll;
+
+#[test]
+fn snapshots() {
+    trycmd::TestCases::new().case("tests/cli/*.trycmd");
+}
