@@ -81,7 +81,7 @@ pub fn apply(context: &Context, plan: &Plan) -> Result<Applied> {
     if setup_mode && !context.dry_run() {
         return Err(
             Error::refused("the firmware holds all keys, but says that it is still in Setup Mode")
-                .hint("reboot, and look again: bootseal status"),
+                .hint("reboot, and look again: bootseal enroll plan"),
         );
     }
     let secure_boot = store.secure_boot()?;
@@ -178,11 +178,11 @@ fn next_steps(context: &Context, plan: &Plan, secure_boot: Option<bool>) -> Vec<
         )];
     }
     if secure_boot == Some(true) {
-        return vec![text("bootseal status")];
+        return vec![text("bootseal enroll plan shows what the firmware holds then")];
     }
     vec![
         text("bootseal sign all, and bootseal verify FILE on what the machine boots from"),
         text("systemctl reboot --firmware-setup, and turn Secure Boot on there if it is off"),
-        text("bootseal status"),
+        text("bootseal enroll plan shows what the firmware holds then"),
     ]
 }

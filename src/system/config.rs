@@ -25,8 +25,8 @@ pub struct Config {
     pub sign: SignConfig,
 }
 
-/// What `sign all` signs, in this order. Every entry is a path or a glob pattern; modules and GRUB files may be
-/// directories.
+/// What `sign all` signs, in this order. Every entry is a path or a glob pattern, which matches no `.sig`;
+/// modules and GRUB files may be directories.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignConfig {
@@ -94,10 +94,12 @@ fn expand_one(context: &Context, pattern: &str) -> Result<Vec<PathBuf>> {
     let rooted = context.path(pattern);
     let invalid = || format!("\"{pattern}\" in the configuration is no path or glob pattern");
     let text = rooted.to_str().ok_or_else(|| Error::usage(invalid()))?;
-    let found: Vec<PathBuf> = glob::glob(text)
+    let mut found: Vec<PathBuf> = glob::glob(text)
         .or_usage(invalid)?
         .collect::<std::result::Result<_, _>>()
         .or_could_not_run(|| format!("cannot look for \"{pattern}\""))?;
+    // `vmlinuz-*` means the kernels, not the signatures that the last run left beside them.
+    found.retain(|path| path == &rooted || path.extension().is_none_or(|ending| ending != "sig"));
     if found.is_empty() {
         return Err(Error::could_not_run(format!(
             "nothing matches \"{pattern}\" of the configuration"

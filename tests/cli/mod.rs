@@ -2,6 +2,7 @@
 //! writes the snapshots anew; read them before you commit.
 
 mod enroll;
+mod sign_all;
 
 #[test]
 fn snapshots() {

@@ -1,3 +1,5 @@
 //! What holds for all input: parsers are total, and writing and reading are inverse.
 
 mod authenticode;
+mod cms;
+mod openpgp;
