@@ -207,7 +207,7 @@ fn examine_lists(file: &[u8]) -> Finding {
     let verdict = lists(file).map_err(|error| error.to_string()).map(|lists| {
         let certificates = lists.of_type(SignatureType::X509).count();
         let others = lists.entries().count().saturating_sub(certificates);
-        format!("well-formed: {certificates} certificates, {others} other entries")
+        format!("well-formed; certificates: {certificates}, other entries: {others}")
     });
     Finding {
         kind: Kind::SignatureList,
