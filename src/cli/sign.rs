@@ -150,25 +150,33 @@ fn all(session: &Session, key: &KeyArguments) -> Result<Vec<Outcome>> {
             .hint("list files under [sign] in /etc/bootseal/config.toml; keys.example/config.toml is an example"));
     }
     let context = &session.context;
+    // Every key before the first signature: a kernel that is signed anew needs a new signature for GRUB, too.
+    let open = |patterns: &[String], name| (!patterns.is_empty()).then(|| key.identity(session, name)).transpose();
+    let module = open(&config.modules, KeyName::Module)?;
+    let db = open(&config.efi, KeyName::Db)?;
+    let grub = (!config.grub.is_empty()).then(|| key.grub(session)).transpose()?;
+
     let mut outcomes = Vec::new();
-    let mut add = |patterns: &[String], sign: &dyn Fn(&[PathBuf]) -> Result<Vec<Outcome>>| -> Result<()> {
+    let mut add = |patterns: &[String], sign: &dyn Fn(&[PathBuf]) -> Result<Vec<Outcome>>| {
         let (paths, missing) = Config::expand(context, patterns);
-        if !paths.is_empty() {
-            outcomes.extend(sign(&paths)?);
+        // What one part could not do is told at the end; the others are done all the same.
+        match sign(&paths) {
+            Ok(signed) => outcomes.extend(signed),
+            Err(error) => outcomes.push(Outcome::missing(error)),
         }
         outcomes.extend(missing.into_iter().map(Outcome::missing));
-        Ok(())
     };
-    add(&config.modules, &|paths| {
-        let identity = key.identity(session, KeyName::Module)?;
-        sign::modules::sign(context, paths, &identity, HashAlgorithm::Sha3_512)
-    })?;
-    add(&config.efi, &|paths| {
-        sign::efi::sign(context, paths, &key.identity(session, KeyName::Db)?)
-    })?;
-    add(&config.grub, &|paths| {
-        sign::grub::sign(context, paths, &key.grub(session)?)
-    })?;
+    if let Some(identity) = &module {
+        add(&config.modules, &|paths| {
+            sign::modules::sign(context, paths, identity, HashAlgorithm::Sha3_512)
+        });
+    }
+    if let Some(identity) = &db {
+        add(&config.efi, &|paths| sign::efi::sign(context, paths, identity));
+    }
+    if let Some(identity) = &grub {
+        add(&config.grub, &|paths| sign::grub::sign(context, paths, identity));
+    }
     Ok(outcomes)
 }
 
@@ -206,6 +214,9 @@ impl Report for SignReport {
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         for outcome in &self.outcomes {
             let path = name(&outcome.path);
+            for warning in &outcome.warnings {
+                writeln!(out, "{} {path}: {}", style.warn("warning:"), printable(warning))?;
+            }
             match &outcome.result {
                 Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
                 Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
@@ -230,8 +241,8 @@ impl Report for SignReport {
 fn outcome_json(outcome: &Outcome) -> Value {
     let path = outcome.path.to_string_lossy();
     match &outcome.result {
-        Ok(Change::Signed) => json!({ "path": path, "outcome": "signed" }),
-        Ok(Change::Unchanged) => json!({ "path": path, "outcome": "unchanged" }),
+        Ok(Change::Signed) => json!({ "path": path, "outcome": "signed", "warnings": outcome.warnings }),
+        Ok(Change::Unchanged) => json!({ "path": path, "outcome": "unchanged", "warnings": outcome.warnings }),
         Err(error) => json!({ "path": path, "outcome": "failed", "error": error_json(error) }),
     }
 }

@@ -1,5 +1,6 @@
 //! Where a passphrase comes from: a file, a file descriptor, or the terminal; never argv or the environment.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,7 +10,7 @@ use crate::keys::Passphrase;
 use crate::ui::prompt;
 
 /// How to open encrypted private keys.
-#[derive(Debug, Clone, Args)]
+#[derive(Args)]
 pub(super) struct Unlock {
     /// Read the passphrase from the first line of FILE
     #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
@@ -17,15 +18,30 @@ pub(super) struct Unlock {
     /// Read the passphrase from file descriptor N
     #[arg(long, value_name = "N")]
     passphrase_fd: Option<u32>,
+    /// What was read: a descriptor gives it only once.
+    #[arg(skip)]
+    known: RefCell<Option<Passphrase>>,
+}
+
+impl std::fmt::Debug for Unlock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unlock").finish_non_exhaustive()
+    }
 }
 
 impl Unlock {
     /// The passphrase from a file or descriptor, if one was named.
     pub(super) fn given(&self) -> Result<Option<Passphrase>> {
-        if let Some(path) = &self.passphrase_file {
-            return Passphrase::from_file(path).map(Some);
+        if let Some(known) = &*self.known.borrow() {
+            return Ok(Some(known.duplicate()));
         }
-        self.passphrase_fd.map(Passphrase::from_fd).transpose()
+        let given = match (&self.passphrase_file, self.passphrase_fd) {
+            (Some(path), _) => Passphrase::from_file(path)?,
+            (None, Some(descriptor)) => Passphrase::from_fd(descriptor)?,
+            (None, None) => return Ok(None),
+        };
+        self.known.replace(Some(given.duplicate()));
+        Ok(Some(given))
     }
 
     /// The passphrase that opens an existing key.

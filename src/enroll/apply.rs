@@ -20,6 +20,7 @@ pub struct Applied {
     /// Whether nothing was changed, only checked.
     pub dry_run: bool,
     /// Where the variables from before are; null if nothing was to be written.
+    #[serde(serialize_with = "super::lossy_if_any")]
     pub backup: Option<PathBuf>,
     /// What became of each write, in order.
     pub steps: Vec<Step>,

@@ -19,3 +19,16 @@ pub use entries::Entry;
 pub use plan::{Plan, PlannedWrite, Request, plan};
 pub use store::{Store, StoreChoice};
 pub use warnings::Warning;
+
+/// A path as JSON takes it; what is not UTF-8 in it is replaced.
+fn lossy<S: serde::Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
+}
+
+#[allow(clippy::ref_option)] // serde hands over the field as it is
+fn lossy_if_any<S: serde::Serializer>(path: &Option<std::path::PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => lossy(path, serializer),
+        None => serializer.serialize_none(),
+    }
+}

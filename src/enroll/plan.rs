@@ -36,6 +36,7 @@ pub struct Request {
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
     /// The directory of the `.auth` files.
+    #[serde(serialize_with = "super::lossy")]
     pub keys: PathBuf,
     /// The firmware: `live` or a directory.
     pub store: StoreChoice,
@@ -63,6 +64,7 @@ pub struct PlannedWrite {
     /// PK, KEK, db or dbx.
     pub variable: &'static str,
     /// The `.auth` file.
+    #[serde(serialize_with = "super::lossy")]
     pub file: PathBuf,
     /// SHA-256 of the file, lower-case hexadecimal.
     pub sha256: String,

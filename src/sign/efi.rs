@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticode::Image;
+use crate::formats::authenticode::{Image, Severity, Signature};
 use crate::formats::certificate::Certificate;
 use crate::formats::hash::HashAlgorithm;
 use crate::keys::Identity;
 use crate::system::{self, Context, Transaction};
 use crate::trust;
 
-use super::{Change, Outcome, discover, each};
+use super::{Change, Done, Outcome, discover, each};
 
 /// What all firmware verifies.
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
@@ -27,17 +27,17 @@ pub fn sign(context: &Context, files: &[PathBuf], identity: &Identity) -> Result
         let error = Error::usage(format!("{} is a directory", path.display())).hint("name the EFI images themselves");
         Outcome {
             path,
-            result: Err(error),
+            ..Outcome::missing(error)
         }
     }));
     Ok(outcomes)
 }
 
-fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity) -> Result<Change> {
+fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity) -> Result<Done> {
     let file = system::read(path)?;
     let refused = || format!("cannot sign {}", path.display());
     if is_signed(&Image::parse(&file).or_refuse(refused)?, &identity.certificate) {
-        return Ok(Change::Unchanged);
+        return Ok(Change::Unchanged.into());
     }
     let file = without_own(file, &identity.certificate).or_refuse(refused)?;
     let image = Image::parse(&file).or_refuse(refused)?;
@@ -47,7 +47,19 @@ fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity) ->
     let signature = identity.signer.sign(&unsigned.to_be_signed().or_bug(refused)?)?;
     let cms = unsigned.assemble(&signature).or_bug(refused)?;
     transaction.stage(path, &image.with_signature(&cms).or_refuse(refused)?)?;
-    Ok(Change::Signed)
+    Ok(Done {
+        change: Change::Signed,
+        warnings: warnings(&image),
+    })
+}
+
+/// What some firmware may stumble over.
+fn warnings(image: &Image<'_>) -> Vec<String> {
+    let problems = image.layout_problems().into_iter();
+    problems
+        .filter(|problem| problem.severity() == Severity::Warning)
+        .map(|problem| problem.to_string())
+        .collect()
 }
 
 /// Whether a signature by this certificate holds for the image as it is.
@@ -65,15 +77,16 @@ fn is_signed(image: &Image<'_>, certificate: &Certificate) -> bool {
 
 /// The image without signatures that name this certificate: one that no longer holds is of no use, and some firmware
 /// looks at the first one only.
-fn without_own(file: Vec<u8>, certificate: &Certificate) -> std::result::Result<Vec<u8>, crate::error::Cause> {
-    let image = Image::parse(&file)?;
-    let own = image.signatures().iter().position(|entry| {
-        entry
-            .signature()
-            .is_ok_and(|signature| signature.cms.signers.iter().any(|signer| signer.names(certificate)))
-    });
-    match own {
-        None => Ok(file),
-        Some(index) => without_own(image.without_signature_at(index)?, certificate),
+fn without_own(mut file: Vec<u8>, certificate: &Certificate) -> std::result::Result<Vec<u8>, crate::error::Cause> {
+    loop {
+        let image = Image::parse(&file)?;
+        let own = image.signatures().iter().position(|entry| {
+            let names = |signature: Signature<'_>| signature.cms.signers.iter().any(|signer| signer.names(certificate));
+            entry.signature().is_ok_and(names)
+        });
+        match own {
+            None => return Ok(file),
+            Some(index) => file = image.without_signature_at(index)?,
+        }
     }
 }

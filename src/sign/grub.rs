@@ -11,7 +11,7 @@ use crate::keys::Signer;
 use crate::system::{self, Context, Transaction};
 use crate::trust;
 
-use super::{Change, Outcome, discover, each};
+use super::{Change, Done, Outcome, discover, each};
 
 /// Ending of a detached signature. GRUB opens literally `NAME.sig` beside the name that it was given.
 const ENDING: &str = "sig";
@@ -40,7 +40,7 @@ fn is_signature(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == ENDING)
 }
 
-fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &GrubIdentity, created: u32) -> Result<Change> {
+fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &GrubIdentity, created: u32) -> Result<Done> {
     if is_signature(path) {
         return Err(Error::refused(format!("{} is a signature itself", path.display())));
     }
@@ -48,14 +48,14 @@ fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &GrubIdentity
     let existing = existing_signature(path)?;
     let own = std::slice::from_ref(&identity.key);
     if trust::grub::judge(&data, existing.as_deref(), own).is_ok() {
-        return Ok(Change::Unchanged);
+        return Ok(Change::Unchanged.into());
     }
     let cannot = || format!("cannot make a signature for {}", path.display());
     let unsigned = UnsignedSignature::detached(&identity.key, &data, created).or_bug(cannot)?;
     let signature = identity.signer.sign(unsigned.to_be_signed())?;
     let packet = unsigned.finish(&signature).or_bug(cannot)?;
     transaction.stage(&signature_path(path), &packet)?;
-    Ok(Change::Signed)
+    Ok(Change::Signed.into())
 }
 
 /// The content of `PATH.sig`, if there is one.

@@ -28,6 +28,8 @@ pub struct Outcome {
     pub path: PathBuf,
     /// What became of it, or why nothing did.
     pub result: Result<Change>,
+    /// What is odd about it, but did not keep it from being signed.
+    pub warnings: Vec<String>,
 }
 
 impl Outcome {
@@ -37,6 +39,22 @@ impl Outcome {
         Self {
             path: PathBuf::new(),
             result: Err(error),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// What was done to a file, and what is odd about it.
+struct Done {
+    change: Change,
+    warnings: Vec<String>,
+}
+
+impl From<Change> for Done {
+    fn from(change: Change) -> Self {
+        Self {
+            change,
+            warnings: Vec::new(),
         }
     }
 }
@@ -46,21 +64,39 @@ impl Outcome {
 fn each(
     context: &Context,
     found: Vec<Result<PathBuf>>,
-    work: impl Fn(&Path, &Transaction<'_>) -> Result<Change> + Sync,
+    work: impl Fn(&Path, &Transaction<'_>) -> Result<Done> + Sync,
 ) -> Result<Vec<Outcome>> {
     let transaction = Transaction::new(context);
-    let outcomes = found
+    let mut outcomes: Vec<Outcome> = found
         .into_par_iter()
         .map(|found| match found {
-            Ok(path) => Outcome {
-                result: work(&path, &transaction),
-                path,
-            },
+            Ok(path) => outcome(work(&path, &transaction), path),
             Err(error) => Outcome::missing(error),
         })
         .collect();
-    transaction.commit()?;
+    for failed in transaction.commit()? {
+        let is_its =
+            |outcome: &&mut Outcome| outcome.path == failed.path || grub::signature_path(&outcome.path) == failed.path;
+        match outcomes.iter_mut().find(is_its) {
+            Some(outcome) => outcome.result = Err(failed.error),
+            None => outcomes.push(Outcome::missing(failed.error)),
+        }
+    }
     Ok(outcomes)
+}
+
+fn outcome(done: Result<Done>, path: PathBuf) -> Outcome {
+    match done {
+        Ok(Done { change, warnings }) => Outcome {
+            path,
+            result: Ok(change),
+            warnings,
+        },
+        Err(error) => Outcome {
+            path,
+            ..Outcome::missing(error)
+        },
+    }
 }
 
 /// The error to end with after everything else was done: `None` when every file is fine.

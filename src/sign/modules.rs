@@ -13,7 +13,7 @@ use crate::keys::Identity;
 use crate::system::{self, Context, Transaction};
 use crate::trust;
 
-use super::{Change, Outcome, discover, each};
+use super::{Change, Done, Outcome, discover, each};
 
 /// Endings of module files.
 const ENDINGS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
@@ -27,11 +27,11 @@ pub fn sign(context: &Context, paths: &[PathBuf], identity: &Identity, hash: Has
 }
 
 fn is_module(path: &Path) -> bool {
-    path.to_str()
-        .is_some_and(|name| ENDINGS.iter().any(|ending| name.ends_with(ending)))
+    let name = path.as_os_str().as_encoded_bytes();
+    ENDINGS.iter().any(|ending| name.ends_with(ending.as_bytes()))
 }
 
-fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity, hash: HashAlgorithm) -> Result<Change> {
+fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity, hash: HashAlgorithm) -> Result<Done> {
     let file = system::read(path)?;
     let compression = Compression::of(&file);
     let module = compression
@@ -39,7 +39,7 @@ fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity, ha
         .or_refuse(|| format!("cannot unpack {}", path.display()))?;
     check_elf(path, &module)?;
     if is_signed(&module, identity, hash) {
-        return Ok(Change::Unchanged);
+        return Ok(Change::Unchanged.into());
     }
     let refused = || format!("cannot sign {}", path.display());
     let content = Module::stripped(&module).or_refuse(refused)?;
@@ -49,7 +49,7 @@ fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity, ha
         .pack(signed)
         .or_could_not_run(|| format!("cannot compress {}", path.display()))?;
     transaction.stage(path, &packed)?;
-    Ok(Change::Signed)
+    Ok(Change::Signed.into())
 }
 
 /// Whether the kernel would load the module for this key and hash as it is.

@@ -91,10 +91,18 @@ impl Config {
 }
 
 fn expand_one(context: &Context, pattern: &str) -> Result<Vec<PathBuf>> {
+    let invalid = || format!("\"{pattern}\" in the configuration is no absolute path or glob pattern");
+    if !pattern.starts_with('/') || pattern.split('/').any(|part| part == "..") {
+        return Err(Error::usage(invalid()));
+    }
     let rooted = context.path(pattern);
-    let invalid = || format!("\"{pattern}\" in the configuration is no path or glob pattern");
-    let text = rooted.to_str().ok_or_else(|| Error::usage(invalid()))?;
-    let mut found: Vec<PathBuf> = glob::glob(text)
+    let root = context.path("/");
+    let root = root
+        .to_str()
+        .ok_or_else(|| Error::usage(format!("{} is not UTF-8", root.display())))?;
+    // Only the configuration's part is a pattern.
+    let text = format!("{}{pattern}", glob::Pattern::escape(root.trim_end_matches('/')));
+    let mut found: Vec<PathBuf> = glob::glob(&text)
         .or_usage(invalid)?
         .collect::<std::result::Result<_, _>>()
         .or_could_not_run(|| format!("cannot look for \"{pattern}\""))?;
@@ -136,11 +144,18 @@ mod tests {
 
     #[test]
     fn patterns_stay_below_the_root_and_must_match() {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::Builder::new().prefix("ro[o]t").tempdir().unwrap();
         std::fs::write(directory.path().join("vmlinuz-1"), b"").unwrap();
+        std::fs::write(directory.path().join("vmlinuz-1.sig"), b"").unwrap();
         let context = Context::host().with_root(directory.path());
         let (paths, errors) = Config::expand(&context, &["/vmlinuz-*".to_owned(), "/boot/*.efi".to_owned()]);
         assert_eq!(paths, [directory.path().join("vmlinuz-1")]);
         assert_eq!(errors.len(), 1);
+        for outside in ["/../etc/*", "etc/passwd"] {
+            assert_eq!(
+                Config::expand(&context, &[outside.to_owned()]).1[0].kind().exit_code(),
+                2
+            );
+        }
     }
 }

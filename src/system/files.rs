@@ -1,9 +1,11 @@
 //! Reading files, and making new ones that never replace what is there.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use crate::error::{Error, Explain, Result};
 
@@ -20,7 +22,13 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// Reads a regular file, or no more than its first `limit` bytes.
 pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
     let cannot = || format!("cannot read {}", path.display());
-    let file = File::open(path).map_err(|error| explain_open(path, error))?;
+    // A pipe must not block, nor a terminal become ours, before it is seen that they are no regular files.
+    let careful = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(careful)
+        .open(path)
+        .map_err(|error| explain_open(path, error))?;
     let metadata = file.metadata().or_could_not_run(cannot)?;
     if !metadata.is_file() {
         return Err(Error::could_not_run(format!(
@@ -134,6 +142,21 @@ mod tests {
         .create(&context)
         .unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_does_not_block() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
+        assert!(read(&path).unwrap_err().to_string().ends_with("is not a regular file"));
     }
 
     #[test]

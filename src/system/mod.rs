@@ -12,4 +12,4 @@ pub use context::{Clock, Context};
 pub use files::{NewFile, create_dir, read, read_prefix};
 pub use secrets::read_secret;
 pub use staging::NewDirectory;
-pub use transaction::Transaction;
+pub use transaction::{NotReplaced, Transaction};

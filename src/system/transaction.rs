@@ -16,12 +16,22 @@ use super::Context;
 /// Permission bits of a file that did not exist before: readable by all, as kernels and signatures are.
 const NEW_FILE_MODE: u32 = 0o644;
 
+/// A staged file that could not be put in its place.
+#[derive(Debug)]
+pub struct NotReplaced {
+    /// The file, as it was named when it was staged.
+    pub path: PathBuf,
+    /// Why it is still the old one.
+    pub error: Error,
+}
+
 /// Files staged beside their targets under temporary names, renamed together by [`Transaction::commit`]. Dropped
 /// without a commit, it leaves the targets as they were.
 #[derive(Debug)]
 pub struct Transaction<'a> {
     context: &'a Context,
-    staged: Mutex<BTreeMap<PathBuf, TempPath>>,
+    /// By the file that is replaced: the path that it was named by, and the new file.
+    staged: Mutex<BTreeMap<PathBuf, (PathBuf, TempPath)>>,
 }
 
 impl<'a> Transaction<'a> {
@@ -41,7 +51,7 @@ impl<'a> Transaction<'a> {
             return Ok(());
         }
         let cannot = || format!("cannot write beside {}", target.display());
-        let (target, existing) = match fs::canonicalize(target) {
+        let (resolved, existing) = match fs::canonicalize(target) {
             Ok(resolved) => {
                 let metadata = fs::metadata(&resolved).or_could_not_run(cannot)?;
                 (resolved, Some(metadata))
@@ -51,7 +61,7 @@ impl<'a> Transaction<'a> {
             }
             Err(error) => return Err(Error::could_not_run(cannot()).caused_by(error)),
         };
-        let directory = target.parent().unwrap_or(Path::new("/"));
+        let directory = resolved.parent().unwrap_or(Path::new("/"));
         let mut file = tempfile::Builder::new()
             .prefix(".bootseal-")
             .tempfile_in(directory)
@@ -63,30 +73,32 @@ impl<'a> Transaction<'a> {
             .lock()
             .map_err(|_| Error::bug("a thread died while staging files"))?;
         // Two names may lead to one file, as a link's `.sig` to its target's; what is staged last counts.
-        staged.insert(target, file.into_temp_path());
+        staged.insert(resolved, (target.to_path_buf(), file.into_temp_path()));
         Ok(())
     }
 
-    /// Flushes what was staged, renames all of it over the targets, and flushes the renames. Returns how many files
-    /// were replaced.
-    pub fn commit(self) -> Result<usize> {
+    /// Flushes what was staged, renames all of it over the targets, and flushes the renames. A file that cannot be
+    /// replaced keeps no other from it; those are returned.
+    pub fn commit(self) -> Result<Vec<NotReplaced>> {
         let staged = self
             .staged
             .into_inner()
             .map_err(|_| Error::bug("a thread died while staging files"))?;
-        let count = staged.len();
         let directories: Vec<PathBuf> = staged
             .keys()
             .filter_map(|target| target.parent().map(Path::to_path_buf))
             .collect();
         flush(&directories)?;
-        for (target, temporary) in staged {
-            temporary
-                .persist(&target)
-                .or_could_not_run(|| format!("cannot replace {}", target.display()))?;
+        let mut failed = Vec::new();
+        for (target, (path, temporary)) in staged {
+            let cannot = || format!("cannot replace {}", path.display());
+            let persisted = temporary.persist(&target).map_err(|error| error.error);
+            if let Err(error) = persisted.or_could_not_run(cannot) {
+                failed.push(NotReplaced { path, error });
+            }
         }
         flush(&directories)?;
-        Ok(count)
+        Ok(failed)
     }
 }
 
@@ -132,10 +144,28 @@ mod tests {
         let transaction = Transaction::new(&context);
         transaction.stage(&link, b"new").unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"old");
-        assert_eq!(transaction.commit().unwrap(), 1);
+        assert!(transaction.commit().unwrap().is_empty());
         assert_eq!(fs::read(&file).unwrap(), b"new");
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_is_named_and_the_others_are() {
+        let directory = tempfile::tempdir().unwrap();
+        let paths = ["a", "b", "c"].map(|name| directory.path().join(name));
+        let context = Context::host();
+        let transaction = Transaction::new(&context);
+        for path in &paths {
+            transaction.stage(path, b"new").unwrap();
+        }
+        fs::create_dir(&paths[1]).unwrap();
+        let failed = transaction.commit().unwrap();
+        assert_eq!(failed.len(), 1);
+        assert_eq!(failed[0].path, paths[1]);
+        assert_eq!(fs::read(&paths[0]).unwrap(), b"new");
+        assert_eq!(fs::read(&paths[2]).unwrap(), b"new");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 3);
     }
 
     #[test]
@@ -157,7 +187,7 @@ mod tests {
         let context = Context::host().with_dry_run(true);
         let transaction = Transaction::new(&context);
         transaction.stage(&directory.path().join("new"), b"new").unwrap();
-        assert_eq!(transaction.commit().unwrap(), 0);
+        assert!(transaction.commit().unwrap().is_empty());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }

@@ -102,7 +102,7 @@ fn recognise(file: &[u8]) -> Kind {
     if file.starts_with(b"MZ") {
         return Kind::EfiImage;
     }
-    if file.ends_with(MAGIC) || is_object(file) {
+    if file.ends_with(MAGIC) || is_module(file) {
         return Kind::Module;
     }
     if AuthenticatedVariable::parse(file).is_ok() {
@@ -112,17 +112,25 @@ fn recognise(file: &[u8]) -> Kind {
         return Kind::SignatureList;
     }
     let compression = Compression::of(file);
-    if compression != Compression::None && compression.unpack(file).is_ok_and(|unpacked| is_object(&unpacked)) {
+    if compression != Compression::None && compression.unpack(file).is_ok_and(|unpacked| is_module(&unpacked)) {
         return Kind::Module;
     }
     Kind::Unknown
 }
 
-/// Whether this is a relocatable ELF object.
-fn is_object(file: &[u8]) -> bool {
-    file.get(..elf::header::header64::SIZEOF_EHDR)
-        .and_then(|header| elf::Elf::parse_header(header).ok())
-        .is_some_and(|header| header.e_type == elf::header::ET_REL)
+/// Whether this is a relocatable ELF object with a kernel module's section; GRUB's own modules have none.
+fn is_module(file: &[u8]) -> bool {
+    let Ok(parsed) = elf::Elf::parse(file) else {
+        return false;
+    };
+    let has_modinfo = || {
+        let mut names = parsed
+            .section_headers
+            .iter()
+            .map(|section| parsed.shdr_strtab.get_at(section.sh_name));
+        names.any(|name| name == Some(".modinfo"))
+    };
+    parsed.header.e_type == elf::header::ET_REL && has_modinfo()
 }
 
 fn examine_image(file: &[u8], anchors: &Anchors) -> Finding {

@@ -1,12 +1,12 @@
 //! Would firmware with this db and dbx start this image? The rules of EDK2's `DxeImageVerificationHandler`.
 
-use crate::formats::authenticode::{Image, Signature, SignatureError};
+use crate::formats::authenticode::{Image, Signature, SignatureError, WinCertificate};
 use crate::formats::certificate::Certificate;
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::public_key::PublicKeyError;
 use crate::formats::signature_list::{SignatureDatabase, SignatureType};
 
-use super::chain;
+use super::{chain, edk2};
 
 /// Image hashes that a database may list, by the type of their list.
 const IMAGE_HASHES: [(SignatureType, HashAlgorithm); 3] = [
@@ -41,6 +41,9 @@ pub enum Refusal {
     /// A signature is malformed or that of another image.
     #[error(transparent)]
     Signature(#[from] SignatureError),
+    /// An encoding that EDK2 does not take.
+    #[error("firmware does not read the signature: {0}")]
+    Edk2(&'static str),
     /// The signature does not hold the certificate of its signer.
     #[error("the signature does not contain its signer's certificate")]
     NoSigner,
@@ -89,44 +92,76 @@ impl Policy {
 
     /// Judges an image.
     pub fn judge(&self, image: &Image<'_>) -> Result<Acceptance, Refusal> {
-        for (kind, hash) in IMAGE_HASHES {
-            let digest = image.digest(hash);
-            if self.forbidden.contains(kind, digest.as_bytes()) {
-                return Err(Refusal::ForbiddenHash {
-                    hash,
-                    digest: digest.to_hex(),
-                });
-            }
-        }
+        self.forbidden_hash(image)?;
         let judged: Vec<Result<Acceptance, Refusal>> = image
             .signatures()
             .iter()
-            .map(|entry| self.judge_signature(image, &entry.signature()?))
+            .map(|entry| self.judge_entry(image, entry))
             .collect();
-        if let Some(forbidden) = judged
-            .iter()
-            .find(|judged| matches!(judged, Err(Refusal::ForbiddenCertificate(_))))
-        {
+        if let Some(forbidden) = judged.iter().find(|judged| self.is_fatal(judged)) {
             return forbidden.clone();
         }
-        let hash_is_allowed = IMAGE_HASHES
-            .into_iter()
-            .any(|(kind, hash)| self.allowed.contains(kind, image.digest(hash).as_bytes()));
-        if hash_is_allowed {
+        if self.allowed_hash(image) {
             return Ok(Acceptance::Hash);
         }
         let accepted = judged.iter().position(Result::is_ok).unwrap_or_default();
         judged.into_iter().nth(accepted).unwrap_or(Err(Refusal::Unsigned))
     }
 
-    fn judge_signature(&self, image: &Image<'_>, signature: &Signature<'_>) -> Result<Acceptance, Refusal> {
-        signature.verify_integrity(image)?;
-        let signer = signer(signature)?;
+    /// Firmware differs in which hashes it tries and in padding; what is forbidden in any way is refused.
+    fn forbidden_hash(&self, image: &Image<'_>) -> Result<(), Refusal> {
+        for (kind, hash) in IMAGE_HASHES {
+            for digest in [image.digest(hash), image.unpadded_digest(hash)] {
+                if self.forbidden.contains(kind, digest.as_bytes()) {
+                    return Err(Refusal::ForbiddenHash {
+                        hash,
+                        digest: digest.to_hex(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All firmware looks up SHA-256 of an unsigned image, and of a signed one the hash that was signed.
+    fn allowed_hash(&self, image: &Image<'_>) -> bool {
+        let mut tried: Vec<HashAlgorithm> = image
+            .signatures()
+            .iter()
+            .filter_map(|entry| entry.signature().ok())
+            .map(|signature| signature.hash)
+            .collect();
+        if image.signatures().is_empty() {
+            tried.push(HashAlgorithm::Sha256);
+        }
+        IMAGE_HASHES
+            .into_iter()
+            .filter(|(_, hash)| tried.contains(hash))
+            .any(|(kind, hash)| self.allowed.contains(kind, image.unpadded_digest(hash).as_bytes()))
+    }
+
+    /// Whether this verdict on one signature is one on the whole image. With a dbx, EDK2 also refuses an image with a
+    /// signature whose signers it cannot read.
+    fn is_fatal(&self, judged: &Result<Acceptance, Refusal>) -> bool {
+        match judged {
+            Err(Refusal::ForbiddenCertificate(_)) => true,
+            Err(Refusal::Signature(SignatureError::NotPkcs7 { .. } | SignatureError::ImageChanged { .. })) => false,
+            Err(Refusal::Signature(_) | Refusal::Edk2(_)) => !self.forbidden.is_empty(),
+            _ => false,
+        }
+    }
+
+    fn judge_entry(&self, image: &Image<'_>, entry: &WinCertificate<'_>) -> Result<Acceptance, Refusal> {
+        let signature = entry.signature()?;
         let pool = &signature.cms.certificates;
-        if let Some(revoked) = chain::anchor(signer, pool, &self.revoked) {
+        // Before anything else, and whatever was signed: EDK2 asks dbx for the hashes of the certificates alone.
+        if let Some(revoked) = pool.iter().find(|certificate| self.is_revoked(certificate)) {
             return Err(Refusal::ForbiddenCertificate(revoked.common_name()));
         }
-        if let Some(revoked) = pool.iter().find(|certificate| self.is_revoked(certificate)) {
+        edk2_rules(entry, &signature)?;
+        signature.verify_integrity(image)?;
+        let signer = signer(&signature)?;
+        if let Some(revoked) = chain::anchor(signer, pool, &self.revoked) {
             return Err(Refusal::ForbiddenCertificate(revoked.common_name()));
         }
         match chain::anchor(signer, pool, &self.trusted) {
@@ -151,12 +186,40 @@ impl Policy {
     }
 }
 
-/// The certificate inside whose key made the signature.
+/// The certificate inside whose key made the signature. OpenSSL, which EDK2 verifies with, wants every signer's
+/// signature to hold; the first one counts as the signer.
 pub fn signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refusal> {
-    let info = signature.cms.signers.first().ok_or(Refusal::NoSigner)?;
-    let certificate = signature.cms.certificates_of(info).next().ok_or(Refusal::NoSigner)?;
-    signature.verify_signed_by(&certificate.public_key()?)?;
-    Ok(certificate)
+    let cms = &signature.cms;
+    let mut signers = cms.signers.iter().map(|info| -> Result<&Certificate, Refusal> {
+        let certificate = cms.certificates_of(info).next().ok_or(Refusal::NoSigner)?;
+        let digest = signature.content_digest(info.hash().map_err(SignatureError::Refused)?);
+        info.verify(&certificate.public_key()?, &cms.content_type, &digest)
+            .map_err(SignatureError::Refused)?;
+        Ok(certificate)
+    });
+    let first = signers.next().ok_or(Refusal::NoSigner)??;
+    signers.try_for_each(|other| other.map(drop))?;
+    Ok(first)
+}
+
+/// What EDK2 takes for granted about the encoding (`HashPeImageByType`): it reads the digest algorithm at a fixed place,
+/// and knows SHA-2 only.
+fn edk2_rules(entry: &WinCertificate<'_>, signature: &Signature<'_>) -> Result<(), Refusal> {
+    if !IMAGE_HASHES.iter().any(|(_, hash)| *hash == signature.hash) {
+        return Err(Refusal::Edk2(
+            "its image hash is not one of SHA-256, SHA-384 and SHA-512",
+        ));
+    }
+    if !edk2::is_pkcs7(&signature.cms) {
+        return Err(Refusal::Edk2("it is CMS of a version that PKCS#7 does not have"));
+    }
+    if edk2::announces(entry.content, edk2::IN_CONTENT_INFO, signature.hash) {
+        Ok(())
+    } else {
+        Err(Refusal::Edk2(
+            "it does not announce its digest algorithm where firmware looks for it",
+        ))
+    }
 }
 
 fn certificates(database: &SignatureDatabase) -> Vec<Certificate> {

@@ -3,6 +3,7 @@
 
 mod anchors;
 mod chain;
+mod edk2;
 mod examine;
 pub mod grub;
 #[cfg(test)]

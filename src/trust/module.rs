@@ -67,9 +67,23 @@ fn kernel_rules<'s, 'a>(signed_data: &'s SignedData<'a>) -> Result<&'s SignerInf
     if signed_data.content_type != ID_DATA || signed_data.content.is_some() {
         return Err(Refusal::Shape("is not detached over data"));
     }
+    if !matches!(signed_data.version, 1 | 3) {
+        return Err(Refusal::Shape("has a SignedData of unknown version"));
+    }
     let [signer] = signed_data.signers.as_slice() else {
         return Err(Refusal::Shape("has more than one signer"));
     };
+    // Version 1 names the signer by issuer and serial number, version 3 by key identifier; the two do not mix.
+    let expected = match signer.id {
+        SignerId::IssuerAndSerial { .. } => 1,
+        SignerId::SubjectKeyId(_) => 3,
+    };
+    if signer.version != expected || signed_data.version != expected {
+        return Err(Refusal::Shape("has versions that do not fit how it names its signer"));
+    }
+    if !signed_data.digest_algorithms.contains(&signer.digest_algorithm) {
+        return Err(Refusal::Shape("does not announce its signer's digest algorithm"));
+    }
     if signer.signed_attributes.is_some() {
         return Err(Refusal::Shape("has signed attributes"));
     }

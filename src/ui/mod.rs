@@ -58,23 +58,35 @@ impl Output {
     #[must_use]
     pub fn report(self, report: &dyn Report) -> u8 {
         let failure = report.failure();
-        if self.json {
+        let printed = if self.json {
             let mut object = object(report.schema(), report.json());
             if let Some(error) = &failure {
                 object.insert("error".to_owned(), error_json(error));
             }
-            print_line(&Value::Object(object).to_string());
+            print_line(&Value::Object(object).to_string())
+        } else if self.quiet {
+            Ok(())
         } else {
-            if !self.quiet {
-                let mut out = io::stdout().lock();
-                // A reader that closed the pipe has seen enough.
-                let _ = report.human(&mut out, self.style).and_then(|()| out.flush());
-            }
-            if let Some(error) = &failure {
-                self.explain(error);
-            }
+            let mut out = io::stdout().lock();
+            report.human(&mut out, self.style).and_then(|()| out.flush())
+        };
+        if let Some(error) = failure.as_ref().filter(|_| !self.json) {
+            self.explain(error);
         }
-        failure.map_or(0, |error| error.kind().exit_code())
+        let code = failure.map_or(0, |error| error.kind().exit_code());
+        code.max(self.unprinted(printed))
+    }
+
+    /// The exit code for a report that did not reach its reader. One that closed the pipe has seen enough.
+    fn unprinted(self, printed: io::Result<()>) -> u8 {
+        match printed {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                let error = Error::could_not_run("cannot write the report to stdout").caused_by(error);
+                self.explain(&error);
+                error.kind().exit_code()
+            }
+            _ => 0,
+        }
     }
 
     /// Prints an error in place of a report; returns the exit code.
@@ -82,10 +94,10 @@ impl Output {
     pub fn error(self, error: &Error) -> u8 {
         if self.json {
             let object = object("bootseal.error/1", json!({ "error": error_json(error) }));
-            print_line(&Value::Object(object).to_string());
-        } else {
-            self.explain(error);
+            let printed = print_line(&Value::Object(object).to_string());
+            return error.kind().exit_code().max(self.unprinted(printed));
         }
+        self.explain(error);
         error.kind().exit_code()
     }
 
@@ -131,6 +143,7 @@ pub fn error_json(error: &Error) -> Value {
     })
 }
 
-fn print_line(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
+fn print_line(line: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush())
 }

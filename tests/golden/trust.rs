@@ -159,6 +159,25 @@ fn an_unsigned_image_needs_its_hash_in_db() {
     let image = Image::parse(&file).unwrap();
     let nothing = SignatureDatabase::default();
     assert_eq!(Policy::new(&nothing, &nothing).judge(&image), Err(Refusal::Unsigned));
-    let hash = listed(SignatureType::Sha512, image.digest(HashAlgorithm::Sha512).as_bytes());
+    let hash = listed(SignatureType::Sha256, image.digest(HashAlgorithm::Sha256).as_bytes());
     assert_eq!(Policy::new(&hash, &nothing).judge(&image), Ok(Acceptance::Hash));
+}
+
+#[test]
+fn the_hash_of_an_unsigned_image_is_that_of_the_file_without_padding() {
+    let mut file = minimal_image();
+    file.extend(b"odd");
+    let image = Image::parse(&file).unwrap();
+    let nothing = SignatureDatabase::default();
+    let padded = listed(SignatureType::Sha256, image.digest(HashAlgorithm::Sha256).as_bytes());
+    let firmwares = listed(
+        SignatureType::Sha256,
+        image.unpadded_digest(HashAlgorithm::Sha256).as_bytes(),
+    );
+    assert_eq!(Policy::new(&firmwares, &nothing).judge(&image), Ok(Acceptance::Hash));
+    assert_eq!(Policy::new(&padded, &nothing).judge(&image), Err(Refusal::Unsigned));
+    for forbidden in [&padded, &firmwares] {
+        let refused = Policy::new(&firmwares, forbidden).judge(&image);
+        assert!(matches!(refused, Err(Refusal::ForbiddenHash { .. })), "{refused:?}");
+    }
 }

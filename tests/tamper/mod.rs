@@ -1,5 +1,6 @@
 //! What is broken, truncated or forged.
 
 mod authenticode;
+mod containers;
 mod hostile;
 mod keys;

@@ -91,17 +91,29 @@ impl<'a> Image<'a> {
         layout::problems(self.file, self.end, &self.headers, &self.sections)
     }
 
-    /// The image hash as the firmware computes it (Authenticode, "Calculating the PE Image Hash"; EDK2's `HashPeImage`):
-    /// the headers, the sections by their place in the file, then what follows them, padded to 8 bytes.
+    /// The image hash that a signature covers (Authenticode, "Calculating the PE Image Hash"; EDK2's `HashPeImage`): the
+    /// headers, the sections by their place in the file, then what follows them, padded to 8 bytes.
     #[must_use]
     pub fn digest(&self, hash: HashAlgorithm) -> Digest {
+        let mut parts = self.hashed_by_firmware();
+        parts.push(self.padding());
+        hash.digest(&parts)
+    }
+
+    /// The image hash of the file as it lies there, which is what firmware looks up in db and dbx: EDK2 pads nothing.
+    /// It differs from [`Self::digest`] for unsigned files whose length is no multiple of 8 bytes.
+    #[must_use]
+    pub fn unpadded_digest(&self, hash: HashAlgorithm) -> Digest {
+        hash.digest(&self.hashed_by_firmware())
+    }
+
+    fn hashed_by_firmware(&self) -> Vec<&'a [u8]> {
         let mut parts = self.hashed(self.headers.size);
         parts.extend(layout::by_offset(&self.sections).iter().map(|section| section.raw));
         // The specification counts bytes here rather than following the sections: with a gap, this is not their end.
         let hashed = layout::hashed_length(self.headers.size, &self.sections);
         parts.push(self.file.get(hashed..self.end).unwrap_or_default());
-        parts.push(self.padding());
-        hash.digest(&parts)
+        parts
     }
 
     /// The image hash as tools that take the file as flat compute it. It is [`Self::digest`] unless there is a layout

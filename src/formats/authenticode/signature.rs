@@ -130,7 +130,7 @@ impl<'a> Signature<'a> {
         hash.digest(&[self.content.value()])
     }
 
-    /// Checks that `key` made the signature of the first signer, which is the one that firmware verifies. Says nothing
+    /// Checks that `key` made the signature of the first signer; real files have one. Says nothing
     /// about the image; see [`Self::verify_integrity`].
     pub fn verify_signed_by(&self, key: &PublicKey) -> Result<(), SignatureError> {
         let signer = self.cms.signers.first().ok_or(CmsError::NoSigner)?;

@@ -66,6 +66,10 @@ pub enum Refusal {
 /// A parsed SignedData.
 #[derive(Debug, Clone)]
 pub struct SignedData<'a> {
+    /// `version` of the SignedData.
+    pub version: u8,
+    /// The digest algorithms that it announces. Some verifiers go by these rather than by the signer's.
+    pub digest_algorithms: Vec<ObjectIdentifier>,
     /// Type of the signed content.
     pub content_type: ObjectIdentifier,
     /// The content with tag and length, unless detached.
@@ -93,6 +97,8 @@ pub enum SignerId<'a> {
 /// One signature.
 #[derive(Debug, Clone)]
 pub struct SignerInfo<'a> {
+    /// `version` of the SignerInfo.
+    pub version: u8,
     /// The certificate it names.
     pub id: SignerId<'a>,
     /// The digest algorithm's identifier.
@@ -125,8 +131,12 @@ impl<'a> SignedData<'a> {
 
     fn parse_fields(bytes: &'a [u8]) -> Result<Self, CmsError> {
         let mut fields = SliceReader::new(bytes)?;
-        u8::decode(&mut fields)?;
-        expect(&mut fields, Tag::Set)?;
+        let version = u8::decode(&mut fields)?;
+        let mut announced = SliceReader::new(expect(&mut fields, Tag::Set)?.value())?;
+        let mut digest_algorithms = Vec::new();
+        while !announced.is_finished() {
+            digest_algorithms.push(algorithm(&mut announced)?);
+        }
         let (content_type, content) = encapsulated(expect(&mut fields, Tag::Sequence)?.value())?;
         let mut certificates = Vec::new();
         if is_tagged(&fields, 0) {
@@ -162,6 +172,8 @@ impl<'a> SignedData<'a> {
             return Err(CmsError::NoSigner);
         }
         Ok(Self {
+            version,
+            digest_algorithms,
             content_type,
             content,
             certificates,
@@ -178,7 +190,7 @@ impl<'a> SignedData<'a> {
 impl<'a> SignerInfo<'a> {
     fn parse(bytes: &'a [u8]) -> Result<Self, CmsError> {
         let mut fields = SliceReader::new(bytes)?;
-        u8::decode(&mut fields)?;
+        let version = u8::decode(&mut fields)?;
         let id = if is_tagged(&fields, 0) {
             SignerId::SubjectKeyId(AnyRef::decode(&mut fields)?.value())
         } else {
@@ -195,7 +207,12 @@ impl<'a> SignerInfo<'a> {
         };
         let signature_algorithm = algorithm(&mut fields)?;
         let signature = expect(&mut fields, Tag::OctetString)?.value();
+        if is_tagged(&fields, 1) {
+            tagged(&mut fields, 1)?;
+        }
+        fields.finish()?;
         Ok(Self {
+            version,
             id,
             digest_algorithm,
             signature_algorithm,
@@ -300,7 +317,12 @@ fn encapsulated(bytes: &[u8]) -> Result<(ObjectIdentifier, Option<AnyRef<'_>>), 
 
 fn algorithm(reader: &mut SliceReader<'_>) -> Result<ObjectIdentifier, CmsError> {
     let mut fields = SliceReader::new(expect(reader, Tag::Sequence)?.value())?;
-    Ok(ObjectIdentifier::decode(&mut fields)?)
+    let identifier = ObjectIdentifier::decode(&mut fields)?;
+    if !fields.is_finished() {
+        AnyRef::decode(&mut fields)?;
+    }
+    fields.finish()?;
+    Ok(identifier)
 }
 
 fn sequence(bytes: &[u8]) -> Result<&[u8], der::Error> {

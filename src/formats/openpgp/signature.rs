@@ -40,6 +40,12 @@ pub enum SignatureError {
     /// No issuer key ID in the unhashed area, the only place where GRUB looks.
     #[error("no issuer key ID in the unhashed area, where GRUB looks for it")]
     NoIssuer,
+    /// The issuer's subpacket is marked critical, and GRUB does not know it again.
+    #[error("the issuer key ID is marked critical, which hides it from GRUB")]
+    CriticalIssuer,
+    /// The two digest bytes that stand before the signature are not those of the digest.
+    #[error("the digest's first two bytes, which GRUB compares, are wrong: the file or the signature was changed")]
+    DigestPrefix,
     /// The unhashed area does not fit into GRUB's buffer.
     #[error("the unhashed area has {0} bytes; GRUB reads up to {MAX_UNHASHED}")]
     UnhashedArea(usize),
@@ -209,6 +215,9 @@ impl DetachedSignature {
         self.signature.hash(&mut context).map_err(malformed)?;
         let digest = context.into_digest().map_err(malformed)?;
         let digest = Digest::new(self.hash, digest).ok_or(SignatureMismatch)?;
+        if !digest.as_bytes().starts_with(self.signature.digest_prefix()) {
+            return Err(SignatureError::DigestPrefix);
+        }
         let mpi::Signature::RSA { s } = self.signature.mpis() else {
             return Err(SignatureError::Algorithm(self.signature.pk_algo().to_string()));
         };
@@ -243,13 +252,13 @@ fn rules(signature: &Signature4) -> Result<HashAlgorithm, SignatureError> {
     }
 }
 
+/// The issuer as GRUB finds it: it compares the subpacket's whole type octet, critical bit included, and of several the
+/// last one counts.
 fn issuer(signature: &Signature4) -> Result<String, SignatureError> {
-    match signature
-        .unhashed_area()
-        .subpacket(SubpacketTag::Issuer)
-        .map(Subpacket::value)
-    {
-        Some(SubpacketValue::Issuer(id)) => Ok(id.to_hex()),
+    let named = signature.unhashed_area().subpackets(SubpacketTag::Issuer).last();
+    match named.map(|subpacket| (subpacket.critical(), subpacket.value())) {
+        Some((false, SubpacketValue::Issuer(id))) => Ok(id.to_hex()),
+        Some((true, _)) => Err(SignatureError::CriticalIssuer),
         _ => Err(SignatureError::NoIssuer),
     }
 }

@@ -9,6 +9,7 @@ use crate::formats::hash::HashAlgorithm;
 use crate::formats::signature_list::SignatureDatabase;
 
 use super::Refusal;
+use crate::trust::edk2;
 
 /// Longest chain from a signer to an enrolled certificate that is followed; Microsoft's have one step.
 const MAX_CHAIN: usize = 8;
@@ -31,6 +32,14 @@ pub(super) fn verified(
     // Older firmware looks for SHA-256 at a fixed place and takes nothing else.
     if signer.hash().map_err(refused)? != HashAlgorithm::Sha256 {
         return Err(refused(CmsRefusal::DigestAlgorithm(signer.digest_algorithm)));
+    }
+    let announced = [edk2::BARE, edk2::IN_CONTENT_INFO]
+        .into_iter()
+        .any(|offset| edk2::announces(&auth.signed_data, offset, HashAlgorithm::Sha256));
+    if !announced || !edk2::is_pkcs7(&cms) {
+        return Err(Refusal::Shape(
+            "is no PKCS#7 that announces SHA-256 where firmware looks for it",
+        ));
     }
     let key = certificate.public_key().map_err(|reason| Refusal::Key {
         subject: certificate.common_name(),
