@@ -102,11 +102,19 @@ fn an_upward_import_is_seen() {
     assert!(violations("use crate::formats::hash;", 0).is_empty());
 }
 
+/// Each says at its top why it is sound.
+const FILES_WITH_UNSAFE_CODE: [&str; 3] = [
+    "formats/sha3_lanes/avx2.rs",
+    "formats/sha3_lanes/avx512.rs",
+    "keys/aws_lc.rs",
+];
+
 #[test]
-fn unsafe_code_is_in_one_file() {
+fn unsafe_code_is_in_three_files() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     sources(&root, &mut files);
     files.retain(|file| fs::read_to_string(file).unwrap().contains("allow(unsafe_code)"));
-    assert_eq!(files, [root.join("keys/aws_lc.rs")]);
+    files.sort();
+    assert_eq!(files, FILES_WITH_UNSAFE_CODE.map(|file| root.join(file)));
 }

@@ -150,6 +150,15 @@ impl Digest {
         (bytes.len() == algorithm.len()).then_some(Self { algorithm, bytes })
     }
 
+    /// A SHA3-512 digest (FIPS 202, section 6.1) that was computed in lanes.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn sha3_512(bytes: [u8; 64]) -> Self {
+        Self {
+            algorithm: HashAlgorithm::Sha3_512,
+            bytes: bytes.to_vec(),
+        }
+    }
+
     /// The algorithm.
     #[must_use]
     pub const fn algorithm(&self) -> HashAlgorithm {

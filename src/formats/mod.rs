@@ -13,4 +13,5 @@ pub mod hash;
 pub mod module_signature;
 pub mod openpgp;
 pub mod public_key;
+pub mod sha3_lanes;
 pub mod signature_list;

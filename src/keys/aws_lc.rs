@@ -1,7 +1,6 @@
 //! RSA private operations by AWS-LC, which makes several times as many a second as the portable implementation.
 //!
-//! AWS-LC's safe interface has no RSA with SHA-3, so this file calls the C library; it is the only one in the project
-//! with unsafe code. The argument for it:
+//! AWS-LC's safe interface has no RSA with SHA-3, so this file calls the C library. The argument for it:
 //!
 //! - The pointer comes from `RSA_private_key_from_bytes`, is not null, and is freed once, on drop.
 //! - `RSA_sign_raw` gets a buffer of `RSA_size` bytes with its length, and an input slice with its length; it keeps

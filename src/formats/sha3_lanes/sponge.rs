@@ -1,0 +1,102 @@
+//! The sponges of SHA3-512 (FIPS 202, sections 4 and 6.1), side by side: they share nothing but the permutation.
+
+use std::mem;
+
+/// What a block adds to the state, in bytes: 200 less twice the digest's 64 (FIPS 202, section 6.1).
+pub(super) const RATE: usize = 72;
+
+/// The states of `LANES` sponges: for each of the 25 words of 8 bytes (FIPS 202, section 3.1.2), that of every lane.
+/// Aligned to a cache line of 64 bytes, so that no vector lies across two.
+#[repr(align(64))]
+pub(super) struct State<const LANES: usize>(pub(super) [[u64; LANES]; 25]);
+
+/// Keccak-f[1600] over several states at once.
+pub(super) trait Permutation<const LANES: usize>: Copy {
+    /// Permutes every lane.
+    fn permute(self, state: &mut State<LANES>);
+}
+
+/// The permutation of the `keccak` crate, which is that of `sha3`.
+#[derive(Clone, Copy)]
+pub(super) struct Alone;
+
+impl Permutation<1> for Alone {
+    fn permute(self, state: &mut State<1>) {
+        let mut words = state.0.map(|[word]| word);
+        keccak::Keccak::new().with_f1600(|permute| permute(&mut words));
+        state.0 = words.map(|word| [word]);
+    }
+}
+
+impl<const LANES: usize> State<LANES> {
+    /// All zeros, as every sponge starts.
+    pub(super) const fn new() -> Self {
+        Self([[0; LANES]; 25])
+    }
+
+    /// The digest in a lane (64 bytes). The lane is left ready for the next message.
+    pub(super) fn squeeze(&mut self, lane: usize) -> [u8; 64] {
+        let mut digest = [0; 64];
+        for (bytes, [word]) in digest.as_chunks_mut().0.iter_mut().zip(self.leave(lane).0) {
+            *bytes = word.to_le_bytes();
+        }
+        digest
+    }
+
+    /// The state in a lane, by itself. The lane is left ready for the next message.
+    pub(super) fn leave(&mut self, lane: usize) -> State<1> {
+        State(
+            self.0
+                .each_mut()
+                .map(|words| [words.get_mut(lane).map(mem::take).unwrap_or_default()]),
+        )
+    }
+
+    fn absorb(&mut self, lane: usize, block: &[u8; RATE]) {
+        for (words, bytes) in self.0.iter_mut().zip(block.as_chunks().0) {
+            if let Some(word) = words.get_mut(lane) {
+                *word ^= u64::from_le_bytes(*bytes);
+            }
+        }
+    }
+}
+
+/// What is still to be absorbed of a message; `None` once its last block, the padded one, is in the state.
+pub(super) struct Message<'m>(Option<&'m [u8]>);
+
+impl<'m> Message<'m> {
+    /// A whole message.
+    pub(super) const fn new(bytes: &'m [u8]) -> Self {
+        Self(Some(bytes))
+    }
+
+    /// Whether the state, once permuted, holds the digest.
+    pub(super) const fn is_absorbed(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Adds the next block to a lane; the permutation has to follow.
+    pub(super) fn absorb_block<const LANES: usize>(&mut self, state: &mut State<LANES>, lane: usize) {
+        let Some(rest) = self.0 else { return };
+        if let Some((block, rest)) = rest.split_first_chunk() {
+            state.absorb(lane, block);
+            self.0 = Some(rest);
+        } else {
+            state.absorb(lane, &padded(rest));
+            self.0 = None;
+        }
+    }
+}
+
+/// The last block: fewer than 72 bytes of message, the suffix 01 of SHA-3 and the padding 10*1, the lowest bit of a
+/// byte first (FIPS 202, section 6.1 and appendix B.2).
+fn padded(rest: &[u8]) -> [u8; RATE] {
+    let mut block = [0; RATE];
+    let suffix = [0x06];
+    for (to, from) in block.iter_mut().zip(rest.iter().chain(&suffix)) {
+        *to = *from;
+    }
+    let [.., last] = &mut block;
+    *last |= 0x80;
+    block
+}
