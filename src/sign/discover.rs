@@ -77,6 +77,38 @@ pub(super) fn distinct(found: Vec<Result<PathBuf>>) -> Vec<Result<PathBuf>> {
         .collect()
 }
 
+/// Most files in a batch: twice what the widest processor hashes side by side.
+const BATCH: usize = 16;
+/// Most bytes on disk in a batch of more than one file; it bounds what a worker holds in memory.
+const BATCH_BYTES: u64 = 16 << 20;
+
+/// Batches of files of similar size, the largest first, so that all cores end together. Few files make small batches,
+/// so that no core waits.
+pub(super) fn batches(paths: Vec<PathBuf>) -> Vec<Vec<PathBuf>> {
+    let workers = rayon::current_num_threads().max(1);
+    let most = paths.len().div_ceil(workers.saturating_mul(2)).clamp(1, BATCH);
+    let mut sized: Vec<(u64, PathBuf)> = paths
+        .into_iter()
+        .map(|path| (fs::metadata(&path).map_or(0, |metadata| metadata.len()), path))
+        .collect();
+    sized.sort_by(|one, other| other.cmp(one));
+    let mut batches: Vec<Vec<PathBuf>> = Vec::new();
+    let mut room = 0;
+    for (size, path) in sized {
+        match batches.last_mut() {
+            Some(batch) if batch.len() < most && size <= room => {
+                room = room.saturating_sub(size);
+                batch.push(path);
+            }
+            _ => {
+                room = BATCH_BYTES.saturating_sub(size);
+                batches.push(vec![path]);
+            }
+        }
+    }
+    batches
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +128,24 @@ mod tests {
         assert_eq!(found.len(), 4);
         let distinct: Vec<_> = distinct(found).into_iter().filter_map(Result::ok).collect();
         assert_eq!(distinct, [root.join("a.ko"), root.join("sub/b.ko")]);
+    }
+
+    #[test]
+    fn batches_hold_every_file_once_and_not_too_much() {
+        let directory = tempfile::tempdir().unwrap();
+        let large = directory.path().join("large");
+        fs::File::create(&large).unwrap().set_len(BATCH_BYTES + 1).unwrap();
+        let mut paths: Vec<PathBuf> = (0..200).map(|n| directory.path().join(format!("{n}"))).collect();
+        for path in &paths {
+            fs::write(path, b"x").unwrap();
+        }
+        paths.push(large.clone());
+        let batches = batches(paths.clone());
+        assert_eq!(batches[0], [large]);
+        assert!(batches.iter().all(|batch| batch.len() <= BATCH));
+        let mut all: Vec<PathBuf> = batches.into_iter().flatten().collect();
+        all.sort();
+        paths.sort();
+        assert_eq!(all, paths);
     }
 }

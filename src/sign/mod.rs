@@ -67,13 +67,38 @@ fn each(
     work: impl Fn(&Path, &Transaction<'_>) -> Result<Done> + Sync,
 ) -> Result<Vec<Outcome>> {
     let transaction = Transaction::new(context);
-    let mut outcomes: Vec<Outcome> = found
+    let outcomes = found
         .into_par_iter()
         .map(|found| match found {
             Ok(path) => outcome(work(&path, &transaction), path),
             Err(error) => Outcome::missing(error),
         })
         .collect();
+    settle(transaction, outcomes)
+}
+
+/// As [`each`], for work that is faster on several files at once. `work` answers for each path of a batch, in order.
+fn in_batches(
+    context: &Context,
+    found: Vec<Result<PathBuf>>,
+    work: impl Fn(&[PathBuf], &Transaction<'_>) -> Vec<Result<Done>> + Sync,
+) -> Result<Vec<Outcome>> {
+    let transaction = Transaction::new(context);
+    let (paths, missing): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
+    let mut outcomes: Vec<Outcome> = discover::batches(paths.into_iter().flatten().collect())
+        .into_par_iter()
+        .flat_map_iter(|batch| {
+            let done = work(&batch, &transaction);
+            done.into_iter().zip(batch).map(|(done, path)| outcome(done, path))
+        })
+        .collect();
+    outcomes.sort_by(|one, other| one.path.cmp(&other.path));
+    outcomes.extend(missing.into_iter().filter_map(Result::err).map(Outcome::missing));
+    settle(transaction, outcomes)
+}
+
+/// Commits, and turns what could not be replaced into the outcome of its file.
+fn settle(transaction: Transaction<'_>, mut outcomes: Vec<Outcome>) -> Result<Vec<Outcome>> {
     for failed in transaction.commit()? {
         let is_its =
             |outcome: &&mut Outcome| outcome.path == failed.path || grub::signature_path(&outcome.path) == failed.path;

@@ -7,13 +7,13 @@ use goblin::elf;
 use crate::error::{Error, Explain, Result};
 use crate::formats::cms::Shape;
 use crate::formats::compression::Compression;
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::hash::{Digest, HashAlgorithm};
 use crate::formats::module_signature::{self, Module};
 use crate::keys::Identity;
 use crate::system::{self, Context, Transaction};
 use crate::trust;
 
-use super::{Change, Done, Outcome, discover, each};
+use super::{Change, Done, Outcome, discover, in_batches};
 
 /// Endings of module files.
 const ENDINGS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
@@ -21,8 +21,8 @@ const ENDINGS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
 /// Signs the modules among `paths`, and below those that are directories.
 pub fn sign(context: &Context, paths: &[PathBuf], identity: &Identity, hash: HashAlgorithm) -> Result<Vec<Outcome>> {
     let found = discover::distinct(discover::files(paths, is_module));
-    each(context, found, |path, transaction| {
-        sign_file(path, transaction, identity, hash)
+    in_batches(context, found, |paths, transaction| {
+        sign_batch(paths, transaction, identity, hash)
     })
 }
 
@@ -31,21 +31,75 @@ fn is_module(path: &Path) -> bool {
     ENDINGS.iter().any(|ending| name.ends_with(ending.as_bytes()))
 }
 
-fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity, hash: HashAlgorithm) -> Result<Done> {
+/// A module in memory.
+struct Loaded<'a> {
+    path: &'a Path,
+    compression: Compression,
+    /// The unpacked file.
+    module: Vec<u8>,
+    /// How many of its bytes are to be signed; none if it is signed already.
+    unsigned: Option<usize>,
+}
+
+impl Loaded<'_> {
+    fn content(&self) -> Option<&[u8]> {
+        self.module.get(..self.unsigned?)
+    }
+}
+
+/// Modules are hashed side by side, which is several times as fast as one after the other.
+fn sign_batch(
+    paths: &[PathBuf],
+    transaction: &Transaction<'_>,
+    identity: &Identity,
+    hash: HashAlgorithm,
+) -> Vec<Result<Done>> {
+    let loaded: Vec<Result<Loaded<'_>>> = paths.iter().map(|path| load(path, identity, hash)).collect();
+    let contents: Vec<&[u8]> = loaded.iter().flatten().filter_map(Loaded::content).collect();
+    let mut digests = hash.digest_each(&contents).into_iter();
+    let mut finish = |loaded: Loaded<'_>| match loaded.content() {
+        None => Ok(Change::Unchanged.into()),
+        Some(content) => {
+            let digest = digests.next().ok_or_else(|| Error::bug("a module was not hashed"))?;
+            sign_loaded(&loaded, content, digest, transaction, identity)
+        }
+    };
+    loaded.into_iter().map(|loaded| finish(loaded?)).collect()
+}
+
+fn load<'a>(path: &'a Path, identity: &Identity, hash: HashAlgorithm) -> Result<Loaded<'a>> {
     let file = system::read(path)?;
     let compression = Compression::of(&file);
     let module = compression
         .unpack(&file)
         .or_refuse(|| format!("cannot unpack {}", path.display()))?;
     check_elf(path, &module)?;
-    if is_signed(&module, identity, hash) {
-        return Ok(Change::Unchanged.into());
-    }
-    let refused = || format!("cannot sign {}", path.display());
-    let content = Module::stripped(&module).or_refuse(refused)?;
-    let cms = identity.sign_cms(Shape::Module, hash.digest(&[content]))?;
-    let signed = module_signature::append(content, &cms).or_refuse(refused)?;
-    let packed = compression
+    let unsigned = if is_signed(&module, identity, hash) {
+        None
+    } else {
+        let content = Module::stripped(&module).or_refuse(|| format!("cannot sign {}", path.display()))?;
+        Some(content.len())
+    };
+    Ok(Loaded {
+        path,
+        compression,
+        module,
+        unsigned,
+    })
+}
+
+fn sign_loaded(
+    loaded: &Loaded<'_>,
+    content: &[u8],
+    digest: Digest,
+    transaction: &Transaction<'_>,
+    identity: &Identity,
+) -> Result<Done> {
+    let path = loaded.path;
+    let cms = identity.sign_cms(Shape::Module, digest)?;
+    let signed = module_signature::append(content, &cms).or_refuse(|| format!("cannot sign {}", path.display()))?;
+    let packed = loaded
+        .compression
         .pack(signed)
         .or_could_not_run(|| format!("cannot compress {}", path.display()))?;
     transaction.stage(path, &packed)?;

@@ -43,7 +43,9 @@ pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
             metadata.len()
         )));
     }
-    let mut bytes = Vec::new();
+    let expected = metadata.len().min(limit.unwrap_or(MAX_FILE));
+    // One byte more, so that the end is seen without growing.
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
     file.take(limit.unwrap_or(MAX_FILE))
         .read_to_end(&mut bytes)
         .or_could_not_run(cannot)?;
