@@ -82,6 +82,8 @@ struct Session {
     context: Context,
     config_path: Option<PathBuf>,
     verbose: bool,
+    /// Whether stderr is for errors alone.
+    quiet: bool,
 }
 
 impl Session {
@@ -116,6 +118,7 @@ pub fn main() -> u8 {
         context: Context::host().with_root(globals.root).with_dry_run(globals.dry_run),
         config_path: globals.config,
         verbose: globals.verbose,
+        quiet: globals.quiet || globals.json,
     };
     let report: Result<Box<dyn Report>> = match cli.command {
         Command::Ceremony(command) => ceremony::run(&session, command),

@@ -11,9 +11,9 @@ use crate::formats::certificate::printable;
 use crate::formats::hash::HashAlgorithm;
 use crate::keys::{Identity, KeyDirectory, KeyName};
 use crate::sign::grub::GrubIdentity;
-use crate::sign::{self, Change, Outcome};
-use crate::system::config::Config;
-use crate::ui::{Report, Style, error_json};
+use crate::sign::{self, Change, Options, Outcome, Run, Summary};
+use crate::system::config::{Entry, Exclusions};
+use crate::ui::{Progress, Report, Style, error_json};
 
 use super::Session;
 use super::unlock::Unlock;
@@ -68,9 +68,19 @@ pub(super) struct KeyArguments {
     keys: Option<PathBuf>,
     #[command(flatten)]
     unlock: Unlock,
+    /// Verify every file, also those that were seen to be signed and have not changed since
+    #[arg(long)]
+    recheck: bool,
 }
 
 impl KeyArguments {
+    fn options(&self) -> Options {
+        Options {
+            recheck: self.recheck,
+            ..Options::default()
+        }
+    }
+
     fn directory(&self, session: &Session) -> Result<KeyDirectory> {
         KeyDirectory::open(&session.keys(self.keys.as_ref())?)
     }
@@ -126,69 +136,82 @@ impl From<ModuleHash> for HashAlgorithm {
 }
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
-    let context = &session.context;
-    let outcomes = match command {
-        Command::Efi { key, files } => sign::efi::sign(context, &files, &key.identity(session, KeyName::Db)?)?,
-        Command::Modules { key, name, hash, paths } => {
-            sign::modules::sign(context, &paths, &key.identity(session, name.into())?, hash.into())?
+    let summary = match command {
+        Command::Efi { key, files } => {
+            let identity = key.identity(session, KeyName::Db)?;
+            signed(session, &key.options(), |run| sign::efi::sign(run, &files, &identity))?
         }
-        Command::Grub { key, paths } => sign::grub::sign(context, &paths, &key.grub(session)?)?,
+        Command::Modules { key, name, hash, paths } => {
+            let identity = key.identity(session, name.into())?;
+            signed(session, &key.options(), |run| {
+                sign::modules::sign(run, &paths, &identity, hash.into())
+            })?
+        }
+        Command::Grub { key, paths } => {
+            let identity = key.grub(session)?;
+            signed(session, &key.options(), |run| sign::grub::sign(run, &paths, &identity))?
+        }
         Command::All { key } => all(session, &key)?,
     };
     Ok(Box::new(SignReport {
-        outcomes,
+        summary,
         verbose: session.verbose,
-        dry_run: context.dry_run(),
+        dry_run: session.context.dry_run(),
     }))
 }
 
+/// One run; its keys are open already, so that nobody is asked in the middle of it.
+fn signed(session: &Session, options: &Options, sign: impl FnOnce(&mut Run<'_>) -> Result<()>) -> Result<Summary> {
+    let progress = Progress::new(session.quiet);
+    session.context.heed_signals()?;
+    let mut run = Run::begin(&session.context, options, &progress)?;
+    sign(&mut run)?;
+    run.finish()
+}
+
 /// Authenticode before OpenPGP: GRUB's signatures cover the final bytes.
-fn all(session: &Session, key: &KeyArguments) -> Result<Vec<Outcome>> {
+fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
     let config = session.config()?.sign;
     if config.modules.is_empty() && config.efi.is_empty() && config.grub.is_empty() {
         return Err(Error::usage("the configuration names nothing to sign")
             .hint("list files under [sign] in /etc/bootseal/config.toml; keys.example/config.toml is an example"));
     }
-    let context = &session.context;
+    let options = Options {
+        exclude: Exclusions::new(&config.exclude)?,
+        ..key.options()
+    };
     // Every key before the first signature: a kernel that is signed anew needs a new signature for GRUB, too.
-    let open = |patterns: &[String], name| (!patterns.is_empty()).then(|| key.identity(session, name)).transpose();
+    let open = |entries: &[Entry], name| (!entries.is_empty()).then(|| key.identity(session, name)).transpose();
     let module = open(&config.modules, KeyName::Module)?;
     let db = open(&config.efi, KeyName::Db)?;
     let grub = (!config.grub.is_empty()).then(|| key.grub(session)).transpose()?;
-
-    let mut outcomes = Vec::new();
-    let mut add = |patterns: &[String], sign: &dyn Fn(&[PathBuf]) -> Result<Vec<Outcome>>| {
-        let (paths, missing) = Config::expand(context, patterns);
-        // What one part could not do is told at the end; the others are done all the same.
-        match sign(&paths) {
-            Ok(signed) => outcomes.extend(signed),
-            Err(error) => outcomes.push(Outcome::missing(error)),
+    signed(session, &options, |run| {
+        if let Some(identity) = &module {
+            let paths = run.expand(&config.modules);
+            sign::modules::sign(run, &paths, identity, HashAlgorithm::Sha3_512)?;
         }
-        outcomes.extend(missing.into_iter().map(Outcome::missing));
-    };
-    if let Some(identity) = &module {
-        add(&config.modules, &|paths| {
-            sign::modules::sign(context, paths, identity, HashAlgorithm::Sha3_512)
-        });
-    }
-    if let Some(identity) = &db {
-        add(&config.efi, &|paths| sign::efi::sign(context, paths, identity));
-    }
-    if let Some(identity) = &grub {
-        add(&config.grub, &|paths| sign::grub::sign(context, paths, identity));
-    }
-    Ok(outcomes)
+        if let Some(identity) = &db {
+            let paths = run.expand(&config.efi);
+            sign::efi::sign(run, &paths, identity)?;
+        }
+        if let Some(identity) = &grub {
+            let paths = run.expand(&config.grub);
+            sign::grub::sign(run, &paths, identity)?;
+        }
+        Ok(())
+    })
 }
 
 struct SignReport {
-    outcomes: Vec<Outcome>,
+    summary: Summary,
     verbose: bool,
     dry_run: bool,
 }
 
 impl SignReport {
     fn count(&self, change: Change) -> usize {
-        self.outcomes
+        self.summary
+            .outcomes
             .iter()
             .filter(|outcome| matches!(outcome.result, Ok(own) if own == change))
             .count()
@@ -201,18 +224,21 @@ impl Report for SignReport {
     }
 
     fn json(&self) -> Value {
-        let files: Vec<Value> = self.outcomes.iter().map(outcome_json).collect();
+        let files: Vec<Value> = self.summary.outcomes.iter().map(outcome_json).collect();
         json!({
             "dry_run": self.dry_run,
             "signed": self.count(Change::Signed),
             "unchanged": self.count(Change::Unchanged),
-            "failed": self.outcomes.iter().filter(|outcome| outcome.result.is_err()).count(),
+            "removed": self.count(Change::Removed),
+            "absent": self.count(Change::Absent),
+            "failed": self.summary.outcomes.iter().filter(|outcome| outcome.result.is_err()).count(),
+            "warnings": self.summary.warnings,
             "files": files,
         })
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        for outcome in &self.outcomes {
+        for outcome in &self.summary.outcomes {
             let path = name(&outcome.path);
             for warning in &outcome.warnings {
                 writeln!(out, "{} {path}: {}", style.warn("warning:"), printable(warning))?;
@@ -221,8 +247,13 @@ impl Report for SignReport {
                 Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
                 Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
                 Ok(Change::Unchanged) => {}
+                Ok(Change::Removed) => writeln!(out, "{} {path}: removed, what it signed is gone", style.tick())?,
+                Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
                 Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
             }
+        }
+        for warning in &self.summary.warnings {
+            writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
         }
         let verb = if self.dry_run { "would sign" } else { "signed" };
         writeln!(
@@ -234,16 +265,25 @@ impl Report for SignReport {
     }
 
     fn failure(&self) -> Option<Error> {
-        sign::failure(&self.outcomes)
+        sign::failure(&self.summary.outcomes)
     }
 }
 
 fn outcome_json(outcome: &Outcome) -> Value {
     let path = outcome.path.to_string_lossy();
     match &outcome.result {
-        Ok(Change::Signed) => json!({ "path": path, "outcome": "signed", "warnings": outcome.warnings }),
-        Ok(Change::Unchanged) => json!({ "path": path, "outcome": "unchanged", "warnings": outcome.warnings }),
+        Ok(change) => json!({ "path": path, "outcome": change_name(*change), "warnings": outcome.warnings }),
         Err(error) => json!({ "path": path, "outcome": "failed", "error": error_json(error) }),
+    }
+}
+
+/// The stable name used in JSON.
+const fn change_name(change: Change) -> &'static str {
+    match change {
+        Change::Signed => "signed",
+        Change::Unchanged => "unchanged",
+        Change::Removed => "removed",
+        Change::Absent => "absent",
     }
 }
 

@@ -142,19 +142,15 @@ fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()>
     let ask = &mut |name: &str| Err(Error::bug(format!("the {name} key of the demo is encrypted")));
     let (signer, key) = keys.grub_key(ask)?;
     let (db, module) = (keys.identity(KeyName::Db, ask)?, keys.identity(KeyName::Module, ask)?);
-    let mut outcomes = sign::efi::sign(context, std::slice::from_ref(&files.image), &db)?;
-    outcomes.extend(sign::modules::sign(
-        context,
-        std::slice::from_ref(&files.module),
-        &module,
-        HashAlgorithm::Sha3_512,
-    )?);
-    outcomes.extend(sign::grub::sign(
-        context,
-        std::slice::from_ref(&files.grub),
-        &GrubIdentity { key, signer },
-    )?);
-    let failed = outcomes
+    let options = sign::Options::default();
+    let mut run = sign::Run::begin(context, &options, &sign::Unobserved)?;
+    let one = std::slice::from_ref;
+    sign::efi::sign(&mut run, one(&files.image), &db)?;
+    sign::modules::sign(&mut run, one(&files.module), &module, HashAlgorithm::Sha3_512)?;
+    sign::grub::sign(&mut run, one(&files.grub), &GrubIdentity { key, signer })?;
+    let failed = run
+        .finish()?
+        .outcomes
         .into_iter()
         .map(|Outcome { result, .. }| result)
         .find_map(Result::err);

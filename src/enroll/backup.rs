@@ -12,8 +12,8 @@ use crate::system::{Context, NewFile, create_dir};
 
 use super::store::{Store, StoreChoice};
 
-/// Where backups go, each in a directory named after its time.
-const BACKUPS: &str = "/var/lib/bootseal/backups";
+/// Where backups go below the state directory, each in a directory named after its time.
+const BACKUPS: &str = "backups";
 /// Backups that may be made within one second.
 const MAX_PER_SECOND: u32 = 100;
 
@@ -50,7 +50,7 @@ pub struct SavedVariable {
 /// Saves the four variables below [`BACKUPS`], for the owner only.
 pub(super) fn save(context: &Context, store: &Store, choice: &StoreChoice) -> Result<Backup> {
     let time = context.date_time()?.to_string();
-    let directory = fresh(&context.path(BACKUPS), &time)?;
+    let directory = fresh(&context.state()?.join(BACKUPS), &time)?;
     create_dir(context, &directory)?;
     let mut variables = Vec::new();
     for variable in VariableName::ALL {

@@ -1,5 +1,7 @@
 //! The one door to private operations, whether the key is a file or on a token.
 
+use zeroize::Zeroizing;
+
 use crate::error::{Explain, Result};
 use crate::formats::authenticated_variable::{AuthenticatedVariable, EfiTime, VariableName};
 use crate::formats::certificate::Certificate;
@@ -14,6 +16,12 @@ pub trait Signer: Send + Sync {
 
     /// RSASSA-PKCS1-v1_5 over a digest; the signature is as long as the modulus, big-endian.
     fn sign(&self, digest: &Digest) -> Result<Vec<u8>>;
+
+    /// A secret that only who has the private key can make, for the manifest of signed files. `None` where the key
+    /// cannot be read, as on a token.
+    fn manifest_secret(&self) -> Option<Zeroizing<[u8; 32]>> {
+        None
+    }
 }
 
 /// A private key and the certificate that others know it by.

@@ -3,6 +3,9 @@
 use std::path::Path;
 
 use der::{Decode, SecretDocument};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::hash::Digest;
@@ -19,6 +22,8 @@ use super::signer::Signer;
 
 /// Permission bits of a private key file: nobody writes to it, and only the owner reads it.
 const KEY_MODE: u32 = 0o400;
+/// What the secret of the manifests is for: it is an HMAC-SHA-256 over this text with the key's DER.
+const MANIFEST: &[u8] = b"bootseal manifest of signed files";
 
 /// An RSA private key. AWS-LC makes its signatures where the build has it, else the `rsa` crate; both make the same
 /// bytes, and both check them against faults before they hand them out.
@@ -75,6 +80,12 @@ impl Signer for SoftwareKey {
     fn sign(&self, digest: &Digest) -> Result<Vec<u8>> {
         let failed = || Error::bug("the RSA computation went wrong; there is no signature");
         self.engine.sign(digest).ok_or_else(failed)
+    }
+
+    fn manifest_secret(&self) -> Option<Zeroizing<[u8; 32]>> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.pkcs1.as_bytes()).ok()?;
+        mac.update(MANIFEST);
+        Some(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
 }
 

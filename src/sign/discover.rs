@@ -1,80 +1,226 @@
 //! From the paths that were asked for to the files to work on.
 
-use std::collections::BTreeSet;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
+use crate::system::config::Exclusions;
+use crate::system::{Context, FileState, is_on_fat, is_staged, resolve};
 
-/// Prefix of the temporary files that transactions stage.
-const STAGED: &str = ".bootseal-";
-
-/// Every file below `paths` that `wanted` takes, sorted, each once. A file that is named itself is always taken. A path
-/// that cannot be looked at becomes an error in its place. Symbolic links to directories are not followed.
-pub(super) fn files(paths: &[PathBuf], wanted: impl Fn(&Path) -> bool) -> Vec<Result<PathBuf>> {
-    let mut found = BTreeSet::new();
-    let mut errors = Vec::new();
-    for path in paths {
-        match fs::metadata(path).or_could_not_run(|| format!("cannot read {}", path.display())) {
-            Err(error) => errors.push(error),
-            Ok(metadata) if metadata.is_dir() => walk(path, &wanted, &mut found, &mut errors),
-            Ok(metadata) if metadata.is_file() => {
-                found.insert(path.clone());
-            }
-            Ok(_) => errors.push(Error::could_not_run(format!(
-                "{} is not a regular file",
-                path.display()
-            ))),
-        }
-    }
-    found.into_iter().map(Ok).chain(errors.into_iter().map(Err)).collect()
+/// A file to work on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// Its name, as it was asked for or found.
+    pub path: PathBuf,
+    /// What the name leads to, without symbolic links.
+    pub file: PathBuf,
+    /// Its state before it was read.
+    pub state: FileState,
 }
 
-fn walk(directory: &Path, wanted: &impl Fn(&Path) -> bool, found: &mut BTreeSet<PathBuf>, errors: &mut Vec<Error>) {
-    let cannot = || format!("cannot read the directory {}", directory.display());
-    let entries = match fs::read_dir(directory).or_could_not_run(cannot) {
-        Ok(entries) => entries,
-        Err(error) => return errors.push(error),
-    };
-    for entry in entries {
-        let path = match entry.or_could_not_run(cannot) {
-            Ok(entry) => entry.path(),
-            Err(error) => {
-                errors.push(error);
+/// A path that cannot be worked on, and why.
+#[derive(Debug)]
+pub(super) struct Unusable {
+    pub path: PathBuf,
+    pub error: Error,
+}
+
+/// What to do with a file by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interest {
+    /// It is to be worked on.
+    Take,
+    /// It is only noted.
+    Note,
+    /// It is of no interest.
+    Pass,
+}
+
+/// What there is at and below some paths.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// The files, each name once.
+    pub targets: BTreeMap<PathBuf, Target>,
+    /// What could not be looked at.
+    pub unusable: Vec<Unusable>,
+    /// Names that are only noted.
+    pub noted: Vec<PathBuf>,
+    /// What killed runs staged here.
+    pub leftovers: BTreeSet<PathBuf>,
+}
+
+/// Looks for files.
+pub(super) struct Search<'a> {
+    context: &'a Context,
+    exclude: &'a Exclusions,
+    interest: fn(&Path) -> Interest,
+    found: Found,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(context: &'a Context, exclude: &'a Exclusions, interest: fn(&Path) -> Interest) -> Self {
+        Self {
+            context,
+            exclude,
+            interest,
+            found: Found::default(),
+        }
+    }
+
+    /// Every file at and below `paths` that is of interest and not excluded. A file that is named itself is always
+    /// taken, unless it is one that is only noted. Symbolic links to directories are not followed.
+    pub(super) fn below(mut self, paths: &[PathBuf]) -> Found {
+        let mut parents = BTreeSet::new();
+        for path in paths {
+            if self.exclude.excludes(self.context, path) {
                 continue;
             }
+            match self.named(path) {
+                Ok(parent) => parents.extend(parent),
+                Err(error) => self.unusable(path, error),
+            }
+        }
+        for parent in parents {
+            // A directory that cannot be listed holds nothing that could be removed.
+            let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+            self.found
+                .leftovers
+                .extend(entries.map(|entry| entry.path()).filter(|path| is_staged(path)));
+        }
+        self.found
+    }
+
+    /// Takes a path that was asked for; returns the directory of a file.
+    fn named(&mut self, path: &Path) -> Result<Option<PathBuf>> {
+        let cannot = || format!("cannot read {}", path.display());
+        if (self.interest)(path) == Interest::Note {
+            self.found.noted.push(path.to_path_buf());
+            return Ok(None);
+        }
+        let file = resolve(self.context.root(), path).or_could_not_run(cannot)?;
+        let metadata = fs::metadata(&file).or_could_not_run(cannot)?;
+        if metadata.is_dir() {
+            self.walk(path, &file, &file);
+            return Ok(None);
+        }
+        if !metadata.is_file() {
+            return Err(Error::could_not_run(format!(
+                "{} is not a regular file",
+                path.display()
+            )));
+        }
+        let parent = file.parent().map(Path::to_path_buf);
+        self.take(path.to_path_buf(), file, FileState::from(&metadata));
+        Ok(parent)
+    }
+
+    /// Walks the directory `real`, shown as `shown`, of the tree at `tree`.
+    fn walk(&mut self, shown: &Path, real: &Path, tree: &Path) {
+        let cannot = || format!("cannot read the directory {}", shown.display());
+        let entries = match fs::read_dir(real).or_could_not_run(cannot) {
+            Ok(entries) => entries,
+            Err(error) => return self.unusable(shown, error),
         };
-        let own = fs::symlink_metadata(&path).map(|metadata| metadata.is_dir());
-        if matches!(own, Ok(true)) {
-            walk(&path, wanted, found, errors);
-        } else if !is_staged(&path) && wanted(&path) {
-            // A link counts as the file that it leads to; one that leads nowhere is named.
-            match fs::metadata(&path).or_could_not_run(|| format!("cannot read {}", path.display())) {
-                Ok(metadata) if metadata.is_file() => {
-                    found.insert(path);
+        for entry in entries {
+            let entry = match entry.or_could_not_run(cannot) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.unusable(shown, error);
+                    continue;
                 }
-                Ok(_) => {}
-                Err(error) => errors.push(error),
+            };
+            let (shown, real) = (shown.join(entry.file_name()), entry.path());
+            if self.exclude.excludes(self.context, &shown) {
+                continue;
+            }
+            let looked = entry
+                .file_type()
+                .or_could_not_run(|| format!("cannot read {}", shown.display()));
+            match looked {
+                Ok(kind) if kind.is_dir() => self.walk(&shown, &real, tree),
+                Ok(kind) => {
+                    if let Err(error) = self.entry(&shown, real, kind, tree) {
+                        self.unusable(&shown, error);
+                    }
+                }
+                Err(error) => self.unusable(&shown, error),
             }
         }
     }
+
+    fn entry(&mut self, shown: &Path, real: PathBuf, kind: fs::FileType, tree: &Path) -> Result<()> {
+        if is_staged(&real) {
+            if kind.is_file() {
+                self.found.leftovers.insert(real);
+            }
+            return Ok(());
+        }
+        match (self.interest)(shown) {
+            Interest::Pass => return Ok(()),
+            Interest::Note => {
+                self.found.noted.push(shown.to_path_buf());
+                return Ok(());
+            }
+            Interest::Take => {}
+        }
+        let cannot = || format!("cannot read {}", shown.display());
+        // A link counts as the file that it leads to; one that leads nowhere is an error.
+        let file = if kind.is_symlink() {
+            resolve(self.context.root(), &real).or_could_not_run(cannot)?
+        } else {
+            real
+        };
+        let metadata = fs::metadata(&file).or_could_not_run(cannot)?;
+        if !metadata.is_file() {
+            return Ok(());
+        }
+        if kind.is_symlink() && !file.starts_with(tree) {
+            return Err(Error::refused(format!(
+                "{} is a symbolic link to {}, which is outside of the directory that was named",
+                shown.display(),
+                file.display()
+            ))
+            .hint("name the file itself, or list the link under [sign] exclude in the configuration"));
+        }
+        self.take(shown.to_path_buf(), file, FileState::from(&metadata));
+        Ok(())
+    }
+
+    fn take(&mut self, path: PathBuf, file: PathBuf, state: FileState) {
+        let target = Target {
+            path: path.clone(),
+            file,
+            state,
+        };
+        self.found.targets.insert(path, target);
+    }
+
+    fn unusable(&mut self, path: &Path, error: Error) {
+        let path = path.to_path_buf();
+        self.found.unusable.push(Unusable { path, error });
+    }
 }
 
-fn is_staged(path: &Path) -> bool {
-    path.file_name()
-        .is_some_and(|name| name.as_encoded_bytes().starts_with(STAGED.as_bytes()))
-}
-
-/// Keeps one path for each file where several lead to the same one.
-pub(super) fn distinct(found: Vec<Result<PathBuf>>) -> Vec<Result<PathBuf>> {
-    let mut seen = BTreeSet::new();
-    found
-        .into_iter()
-        .filter(|found| match found {
-            Ok(path) => seen.insert(fs::canonicalize(path).unwrap_or_else(|_| path.clone())),
-            Err(_) => true,
-        })
-        .collect()
+impl Found {
+    /// Keeps one name for each file where several lead to the same one: on FAT, also in upper and lower case.
+    pub(super) fn distinct(mut self) -> Self {
+        let mut seen = BTreeSet::new();
+        let mut fat: BTreeMap<PathBuf, bool> = BTreeMap::new();
+        self.targets.retain(|_, target| {
+            let parent = target.file.parent().unwrap_or(Path::new("/"));
+            if !fat.contains_key(parent) {
+                let is_fat = File::open(parent).is_ok_and(|directory| is_on_fat(&directory));
+                fat.insert(parent.to_path_buf(), is_fat);
+            }
+            let mut name = target.file.as_os_str().as_encoded_bytes().to_vec();
+            if fat.get(parent) == Some(&true) {
+                name.make_ascii_lowercase();
+            }
+            seen.insert(name)
+        });
+        self
+    }
 }
 
 /// Most files in a batch: twice what the widest processor hashes side by side.
@@ -84,25 +230,22 @@ const BATCH_BYTES: u64 = 16 << 20;
 
 /// Batches of files of similar size, the largest first, so that all cores end together. Few files make small batches,
 /// so that no core waits.
-pub(super) fn batches(paths: Vec<PathBuf>) -> Vec<Vec<PathBuf>> {
-    let workers = rayon::current_num_threads().max(1);
-    let most = paths.len().div_ceil(workers.saturating_mul(2)).clamp(1, BATCH);
-    let mut sized: Vec<(u64, PathBuf)> = paths
-        .into_iter()
-        .map(|path| (fs::metadata(&path).map_or(0, |metadata| metadata.len()), path))
-        .collect();
-    sized.sort_by(|one, other| other.cmp(one));
-    let mut batches: Vec<Vec<PathBuf>> = Vec::new();
+pub(super) fn batches(mut targets: Vec<Target>) -> Vec<Vec<Target>> {
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let most = targets.len().div_ceil(workers.saturating_mul(2)).clamp(1, BATCH);
+    targets.sort_by(|one, other| (other.state.size, &one.path).cmp(&(one.state.size, &other.path)));
+    let mut batches: Vec<Vec<Target>> = Vec::new();
     let mut room = 0;
-    for (size, path) in sized {
+    for target in targets {
+        let size = target.state.size;
         match batches.last_mut() {
             Some(batch) if batch.len() < most && size <= room => {
                 room = room.saturating_sub(size);
-                batch.push(path);
+                batch.push(target);
             }
             _ => {
                 room = BATCH_BYTES.saturating_sub(size);
-                batches.push(vec![path]);
+                batches.push(vec![target]);
             }
         }
     }
@@ -112,38 +255,75 @@ pub(super) fn batches(paths: Vec<PathBuf>) -> Vec<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn modules(path: &Path) -> Interest {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("ko") => Interest::Take,
+            Some("txt") => Interest::Note,
+            _ => Interest::Pass,
+        }
+    }
 
     #[test]
     fn links_count_once_and_staged_files_not_at_all() {
         let directory = tempfile::tempdir().unwrap();
-        let root = directory.path();
-        fs::create_dir(root.join("sub")).unwrap();
-        for name in ["a.ko", "sub/b.ko", ".bootseal-xyz.ko", "notes.txt"] {
+        let root = directory.path().join("tree");
+        fs::create_dir_all(root.join("sub")).unwrap();
+        for name in ["a.ko", "sub/b.ko", ".bootseal-abcd1234", "notes.txt", "none"] {
             fs::write(root.join(name), b"").unwrap();
         }
-        std::os::unix::fs::symlink("a.ko", root.join("link.ko")).unwrap();
-        std::os::unix::fs::symlink(root, root.join("sub/loop")).unwrap();
-        let is_module = |path: &Path| path.extension().is_some_and(|extension| extension == "ko");
-        let found = files(&[root.to_path_buf(), root.join("gone")], is_module);
-        assert_eq!(found.len(), 4);
-        let distinct: Vec<_> = distinct(found).into_iter().filter_map(Result::ok).collect();
+        fs::write(directory.path().join("outside.ko"), b"").unwrap();
+        symlink("a.ko", root.join("link.ko")).unwrap();
+        symlink("../outside.ko", root.join("out.ko")).unwrap();
+        symlink("nowhere", root.join("dangling.ko")).unwrap();
+        symlink(&root, root.join("sub/loop")).unwrap();
+        let context = Context::host();
+        let exclude = Exclusions::default();
+        let found = Search::new(&context, &exclude, modules).below(&[root.clone(), root.join("gone")]);
+        assert_eq!(found.targets.len(), 3);
+        let unusable: BTreeSet<_> = found.unusable.iter().map(|unusable| unusable.path.clone()).collect();
+        assert_eq!(
+            unusable,
+            ["out.ko", "dangling.ko", "gone"].map(|name| root.join(name)).into()
+        );
+        assert_eq!(found.noted, [root.join("notes.txt")]);
+        assert_eq!(found.leftovers, [root.join(".bootseal-abcd1234")].into());
+        let distinct: Vec<_> = found.distinct().targets.into_keys().collect();
         assert_eq!(distinct, [root.join("a.ko"), root.join("sub/b.ko")]);
+    }
+
+    #[test]
+    fn leftovers_are_found_beside_files_that_were_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let [kernel, left] = ["vmlinuz.ko", ".bootseal-abcd1234"].map(|name| directory.path().join(name));
+        fs::write(&kernel, b"").unwrap();
+        fs::write(&left, b"").unwrap();
+        let context = Context::host();
+        let found = Search::new(&context, &Exclusions::default(), modules).below(std::slice::from_ref(&kernel));
+        assert_eq!((found.targets.len(), found.leftovers), (1, [left].into()));
     }
 
     #[test]
     fn batches_hold_every_file_once_and_not_too_much() {
         let directory = tempfile::tempdir().unwrap();
         let large = directory.path().join("large");
-        fs::File::create(&large).unwrap().set_len(BATCH_BYTES + 1).unwrap();
+        File::create(&large).unwrap().set_len(BATCH_BYTES + 1).unwrap();
         let mut paths: Vec<PathBuf> = (0..200).map(|n| directory.path().join(format!("{n}"))).collect();
         for path in &paths {
             fs::write(path, b"x").unwrap();
         }
         paths.push(large.clone());
-        let batches = batches(paths.clone());
-        assert_eq!(batches[0], [large]);
+        let target = |path: &PathBuf| Target {
+            path: path.clone(),
+            file: path.clone(),
+            state: FileState::of(path).unwrap(),
+        };
+        let batches = batches(paths.iter().map(target).collect());
+        assert_eq!(batches[0].len(), 1);
+        assert_eq!(batches[0][0].path, large);
         assert!(batches.iter().all(|batch| batch.len() <= BATCH));
-        let mut all: Vec<PathBuf> = batches.into_iter().flatten().collect();
+        let mut all: Vec<PathBuf> = batches.into_iter().flatten().map(|target| target.path).collect();
         all.sort();
         paths.sort();
         assert_eq!(all, paths);

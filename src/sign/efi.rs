@@ -7,37 +7,56 @@ use crate::formats::authenticode::{Image, Severity, Signature};
 use crate::formats::certificate::Certificate;
 use crate::formats::hash::HashAlgorithm;
 use crate::keys::Identity;
-use crate::system::{self, Context, Transaction};
+use crate::system::{self, Transaction};
 use crate::trust;
 
-use super::{Change, Done, Outcome, discover, each};
+use super::discover::{Interest, Target};
+use super::run::Kind;
+use super::{Change, Done, Outcome, Run};
 
 /// What all firmware verifies.
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 
 /// Signs the images in place. Signatures by others stay; a stale one by this certificate is replaced.
-pub fn sign(context: &Context, files: &[PathBuf], identity: &Identity) -> Result<Vec<Outcome>> {
+pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity) -> Result<()> {
     let (directories, files): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|path| path.is_dir());
-    let mut outcomes = each(
-        context,
-        discover::distinct(discover::files(&files, |_| true)),
-        |path, transaction| sign_file(path, transaction, identity),
-    )?;
-    outcomes.extend(directories.into_iter().map(|path| {
+    for path in directories {
         let error = Error::usage(format!("{} is a directory", path.display())).hint("name the EFI images themselves");
-        Outcome {
-            path,
-            ..Outcome::missing(error)
-        }
-    }));
-    Ok(outcomes)
+        run.add(Outcome::failed(path, error));
+    }
+    let found = run.discover(&files, interest)?.distinct();
+    let kind = Kind {
+        name: "efi",
+        key: &identity.certificate.fingerprint().to_hex(),
+        signer: identity.signer.as_ref(),
+        hash: HASH,
+        companion: None,
+        recheck: false,
+    };
+    run.process(&kind, found, |targets, transaction| {
+        let sign = |target| sign_file(target, transaction, identity);
+        targets.iter().map(sign).collect()
+    })
 }
 
-fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity) -> Result<Done> {
-    let file = system::read(path)?;
+/// A signature for GRUB beside an image is of no interest here.
+fn interest(path: &Path) -> Interest {
+    match path.extension() {
+        Some(extension) if extension == "sig" => Interest::Pass,
+        _ => Interest::Take,
+    }
+}
+
+fn sign_file(target: &Target, transaction: &Transaction<'_>, identity: &Identity) -> Result<Done> {
+    let path = &target.path;
+    let file = system::read(&target.file)?;
     let refused = || format!("cannot sign {}", path.display());
     if is_signed(&Image::parse(&file).or_refuse(refused)?, &identity.certificate) {
-        return Ok(Change::Unchanged.into());
+        return Ok(Done {
+            change: Change::Unchanged,
+            digest: Image::parse(&file).or_refuse(refused)?.digest(HASH),
+            warnings: Vec::new(),
+        });
     }
     let file = without_own(file, &identity.certificate).or_refuse(refused)?;
     let image = Image::parse(&file).or_refuse(refused)?;
@@ -46,9 +65,10 @@ fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &Identity) ->
         .or_refuse(refused)?;
     let signature = identity.signer.sign(&unsigned.to_be_signed().or_bug(refused)?)?;
     let cms = unsigned.assemble(&signature).or_bug(refused)?;
-    transaction.stage(path, &image.with_signature(&cms).or_refuse(refused)?)?;
+    transaction.stage(path, &[&image.with_signature(&cms).or_refuse(refused)?])?;
     Ok(Done {
         change: Change::Signed,
+        digest: image.digest(HASH),
         warnings: warnings(&image),
     })
 }

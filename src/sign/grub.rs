@@ -5,14 +5,19 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Explain, Result};
-use crate::formats::openpgp::{GrubKey, UnsignedSignature};
+use crate::error::{Explain, Result};
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::openpgp::{DetachedSignature, GrubKey, UnsignedSignature};
 use crate::keys::Signer;
-use crate::system::{self, Context, Transaction};
+use crate::system::{self, Transaction};
 use crate::trust;
 
-use super::{Change, Done, Outcome, discover, each};
+use super::discover::{Interest, Target};
+use super::run::Kind;
+use super::{Change, Done, Outcome, Run};
 
+/// Digest of the file that the manifest keeps.
+const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 /// Ending of a detached signature. GRUB opens literally `NAME.sig` beside the name that it was given.
 const ENDING: &str = "sig";
 
@@ -25,14 +30,28 @@ pub struct GrubIdentity {
 }
 
 /// Signs the files among `paths`, and every file below those that are directories. A symbolic link gets a signature of
-/// its own, since GRUB asks for the name that it opens.
-pub fn sign(context: &Context, paths: &[PathBuf], identity: &GrubIdentity) -> Result<Vec<Outcome>> {
-    let now = context.now()?;
+/// its own, since GRUB asks for the name that it opens. Signatures by this key whose file is gone are removed.
+pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Result<()> {
+    let now = run.context().now()?;
     let created = u32::try_from(now)
         .or_could_not_run(|| format!("the clock stands at {now} seconds, past what OpenPGP can hold"))?;
-    let found = discover::files(paths, |path| !is_signature(path));
-    each(context, found, |path, transaction| {
-        sign_file(path, transaction, identity, created)
+    let mut found = run.discover(paths, interest)?;
+    for signature in std::mem::take(&mut found.noted) {
+        if let Some(outcome) = prune(&signature, run.transaction(), identity) {
+            run.add(outcome);
+        }
+    }
+    let kind = Kind {
+        name: "grub",
+        key: &identity.key.fingerprint().to_lowercase(),
+        signer: identity.signer.as_ref(),
+        hash: HASH,
+        companion: Some(signature_path),
+        recheck: false,
+    };
+    run.process(&kind, found, |targets, transaction| {
+        let sign = |target| sign_file(target, transaction, identity, created);
+        targets.iter().map(sign).collect()
     })
 }
 
@@ -40,22 +59,54 @@ fn is_signature(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == ENDING)
 }
 
-fn sign_file(path: &Path, transaction: &Transaction<'_>, identity: &GrubIdentity, created: u32) -> Result<Done> {
+fn interest(path: &Path) -> Interest {
     if is_signature(path) {
-        return Err(Error::refused(format!("{} is a signature itself", path.display())));
+        Interest::Note
+    } else {
+        Interest::Take
     }
-    let data = system::read(path)?;
+}
+
+/// Has a signature removed whose file is gone. One by another key is not ours to remove.
+fn prune(signature: &Path, transaction: &Transaction<'_>, identity: &GrubIdentity) -> Option<Outcome> {
+    if fs::symlink_metadata(signature.with_extension("")).is_ok() {
+        return None;
+    }
+    let path = signature.to_path_buf();
+    let removed = system::read(signature).and_then(|bytes| {
+        let parsed = DetachedSignature::parse(&bytes);
+        if !parsed.is_ok_and(|parsed| parsed.issuer() == identity.key.key_id()) {
+            return Ok(None);
+        }
+        transaction.remove(signature).map(Some)
+    });
+    match removed {
+        Ok(removed) => removed.map(|()| Outcome::done(path, Change::Removed)),
+        Err(error) => Some(Outcome::failed(path, error)),
+    }
+}
+
+fn sign_file(target: &Target, transaction: &Transaction<'_>, identity: &GrubIdentity, created: u32) -> Result<Done> {
+    let path = &target.path;
+    let data = transaction.read(&target.file)?;
+    let done = |change| Done {
+        change,
+        digest: HASH.digest(&[&data]),
+        warnings: Vec::new(),
+    };
     let existing = existing_signature(path)?;
     let own = std::slice::from_ref(&identity.key);
-    if trust::grub::judge(&data, existing.as_deref(), own).is_ok() {
-        return Ok(Change::Unchanged.into());
+    // In a dry run the data is still that of before.
+    let is_signed = trust::grub::judge(&data, existing.as_deref(), own).is_ok();
+    if is_signed && !transaction.changes(&target.file)? {
+        return Ok(done(Change::Unchanged));
     }
     let cannot = || format!("cannot make a signature for {}", path.display());
     let unsigned = UnsignedSignature::detached(&identity.key, &data, created).or_bug(cannot)?;
     let signature = identity.signer.sign(unsigned.to_be_signed())?;
     let packet = unsigned.finish(&signature).or_bug(cannot)?;
-    transaction.stage(&signature_path(path), &packet)?;
-    Ok(Change::Signed.into())
+    transaction.stage_after(&target.file, &signature_path(path), &[&packet])?;
+    Ok(done(Change::Signed))
 }
 
 /// The content of `PATH.sig`, if there is one.

@@ -1,16 +1,19 @@
-//! Layer 3: discover, plan, stage, commit. Every file that can be signed is signed; those that cannot are named.
+//! Layer 3: discover, plan, stage, commit. One run signs any mix of files and replaces them together; every file that
+//! can be signed is, and those that cannot are named.
 
 mod discover;
 pub mod efi;
 pub mod grub;
+mod manifest;
 pub mod modules;
+mod run;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use rayon::prelude::*;
+use crate::error::Error;
+use crate::formats::hash::Digest;
 
-use crate::error::{Error, Result};
-use crate::system::{Context, Transaction};
+pub use run::{Options, Run, Summary};
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,110 +22,70 @@ pub enum Change {
     Signed,
     /// It was signed by this key already.
     Unchanged,
+    /// A signature of ours whose file is gone was removed.
+    Removed,
+    /// The configuration names it as optional, and there is no such file.
+    Absent,
 }
 
 /// A file and what became of it.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The file as it was found.
+    /// The file as it was found, or the pattern that nothing matches.
     pub path: PathBuf,
     /// What became of it, or why nothing did.
-    pub result: Result<Change>,
+    pub result: Result<Change, Error>,
     /// What is odd about it, but did not keep it from being signed.
     pub warnings: Vec<String>,
 }
 
 impl Outcome {
-    /// Something that was asked for and is not there.
+    /// A file that is done.
     #[must_use]
-    pub fn missing(error: Error) -> Self {
+    pub const fn done(path: PathBuf, change: Change) -> Self {
         Self {
-            path: PathBuf::new(),
+            path,
+            result: Ok(change),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// A file that nothing could be done to.
+    #[must_use]
+    pub const fn failed(path: PathBuf, error: Error) -> Self {
+        Self {
+            path,
             result: Err(error),
             warnings: Vec::new(),
         }
     }
 }
 
-/// What was done to a file, and what is odd about it.
+/// What was done to a file.
 struct Done {
     change: Change,
+    /// What its signature covers.
+    digest: Digest,
     warnings: Vec<String>,
 }
 
-impl From<Change> for Done {
-    fn from(change: Change) -> Self {
-        Self {
-            change,
-            warnings: Vec::new(),
-        }
-    }
+/// Sees how a run gets on.
+pub trait Observer: Sync {
+    /// Another run is at work; this one waits for its end.
+    fn waiting(&self) {}
+    /// So many files with so many bytes on disk are about to be worked on.
+    fn begin(&self, _kind: &'static str, _files: usize, _bytes: u64) {}
+    /// A file of so many bytes is done.
+    fn advance(&self, _bytes: u64) {}
+    /// All of them are done.
+    fn end(&self) {}
 }
 
-/// Works on every file with all cores and replaces the changed ones together. A file that fails is left as it was and
-/// keeps no other from being signed.
-fn each(
-    context: &Context,
-    found: Vec<Result<PathBuf>>,
-    work: impl Fn(&Path, &Transaction<'_>) -> Result<Done> + Sync,
-) -> Result<Vec<Outcome>> {
-    let transaction = Transaction::new(context);
-    let outcomes = found
-        .into_par_iter()
-        .map(|found| match found {
-            Ok(path) => outcome(work(&path, &transaction), path),
-            Err(error) => Outcome::missing(error),
-        })
-        .collect();
-    settle(transaction, outcomes)
-}
+/// Looks away.
+#[derive(Debug, Clone, Copy)]
+pub struct Unobserved;
 
-/// As [`each`], for work that is faster on several files at once. `work` answers for each path of a batch, in order.
-fn in_batches(
-    context: &Context,
-    found: Vec<Result<PathBuf>>,
-    work: impl Fn(&[PathBuf], &Transaction<'_>) -> Vec<Result<Done>> + Sync,
-) -> Result<Vec<Outcome>> {
-    let transaction = Transaction::new(context);
-    let (paths, missing): (Vec<_>, Vec<_>) = found.into_iter().partition(Result::is_ok);
-    let mut outcomes: Vec<Outcome> = discover::batches(paths.into_iter().flatten().collect())
-        .into_par_iter()
-        .flat_map_iter(|batch| {
-            let done = work(&batch, &transaction);
-            done.into_iter().zip(batch).map(|(done, path)| outcome(done, path))
-        })
-        .collect();
-    outcomes.sort_by(|one, other| one.path.cmp(&other.path));
-    outcomes.extend(missing.into_iter().filter_map(Result::err).map(Outcome::missing));
-    settle(transaction, outcomes)
-}
-
-/// Commits, and turns what could not be replaced into the outcome of its file.
-fn settle(transaction: Transaction<'_>, mut outcomes: Vec<Outcome>) -> Result<Vec<Outcome>> {
-    for failed in transaction.commit()? {
-        let is_its =
-            |outcome: &&mut Outcome| outcome.path == failed.path || grub::signature_path(&outcome.path) == failed.path;
-        match outcomes.iter_mut().find(is_its) {
-            Some(outcome) => outcome.result = Err(failed.error),
-            None => outcomes.push(Outcome::missing(failed.error)),
-        }
-    }
-    Ok(outcomes)
-}
-
-fn outcome(done: Result<Done>, path: PathBuf) -> Outcome {
-    match done {
-        Ok(Done { change, warnings }) => Outcome {
-            path,
-            result: Ok(change),
-            warnings,
-        },
-        Err(error) => Outcome {
-            path,
-            ..Outcome::missing(error)
-        },
-    }
-}
+impl Observer for Unobserved {}
 
 /// The error to end with after everything else was done: `None` when every file is fine.
 #[must_use]

@@ -1,5 +1,6 @@
 //! The node's configuration, `/etc/bootseal/config.toml`. Unknown keys are errors: a misspelt one must not go unnoticed.
 
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -25,20 +26,111 @@ pub struct Config {
     pub sign: SignConfig,
 }
 
-/// What `sign all` signs, in this order. Every entry is a path or a glob pattern, which matches no `.sig`;
-/// modules and GRUB files may be directories.
+/// What `sign all` signs, in this order. Modules and GRUB files may be directories.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignConfig {
     /// Kernel modules.
     #[serde(default)]
-    pub modules: Vec<String>,
+    pub modules: Vec<Entry>,
     /// EFI images: kernels, unified kernel images, boot loaders.
     #[serde(default)]
-    pub efi: Vec<String>,
+    pub efi: Vec<Entry>,
     /// Files that GRUB opens.
     #[serde(default)]
-    pub grub: Vec<String>,
+    pub grub: Vec<Entry>,
+    /// What is left alone of all these: paths or patterns, with all that is below them.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+}
+
+/// A path or a glob pattern, which matches no `.sig`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "an entry is a path or pattern, or { path = \"...\", optional = true }"
+)]
+pub enum Entry {
+    /// Something has to match.
+    Required(String),
+    /// Spelt out.
+    Detailed(DetailedEntry),
+}
+
+/// The long form of an [`Entry`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetailedEntry {
+    /// The path or pattern.
+    pub path: String,
+    /// Whether it is fine if nothing matches.
+    #[serde(default)]
+    pub optional: bool,
+}
+
+impl Entry {
+    /// The path or pattern.
+    #[must_use]
+    pub fn pattern(&self) -> &str {
+        match self {
+            Self::Required(path) | Self::Detailed(DetailedEntry { path, .. }) => path,
+        }
+    }
+
+    const fn is_optional(&self) -> bool {
+        matches!(self, Self::Detailed(DetailedEntry { optional: true, .. }))
+    }
+}
+
+/// The files that the entries of a list lead to.
+#[derive(Debug, Default)]
+pub struct Expanded {
+    /// What is there.
+    pub paths: Vec<PathBuf>,
+    /// Signatures that match, but what they sign is gone.
+    pub orphans: Vec<PathBuf>,
+    /// Optional entries that match nothing.
+    pub absent: Vec<PathBuf>,
+    /// Entries that match nothing and should, or make no sense.
+    pub missing: Vec<(PathBuf, Error)>,
+}
+
+/// Paths that `sign all` leaves alone.
+#[derive(Debug, Default)]
+pub struct Exclusions {
+    patterns: Vec<glob::Pattern>,
+}
+
+impl Exclusions {
+    /// Reads the patterns.
+    pub fn new(patterns: &[String]) -> Result<Self> {
+        let patterns = patterns.iter().map(|pattern| {
+            check_absolute(pattern)?;
+            glob::Pattern::new(pattern).or_usage(|| not_absolute(pattern))
+        });
+        let patterns = patterns.collect::<Result<_>>()?;
+        Ok(Self { patterns })
+    }
+
+    /// Whether a path is one of them; what is below one is not found in the first place.
+    #[must_use]
+    pub fn excludes(&self, context: &Context, path: &Path) -> bool {
+        if self.patterns.is_empty() {
+            return false;
+        }
+        let Ok(absolute) = std::path::absolute(path) else {
+            return false;
+        };
+        let below = absolute.strip_prefix(context.root()).unwrap_or(&absolute);
+        let below = Path::new("/").join(below);
+        let options = glob::MatchOptions {
+            require_literal_separator: true,
+            ..glob::MatchOptions::new()
+        };
+        self.patterns
+            .iter()
+            .any(|pattern| pattern.matches_path_with(&below, options))
+    }
 }
 
 fn default_keys() -> PathBuf {
@@ -76,44 +168,78 @@ impl Config {
         })
     }
 
-    /// The files that the patterns name, below the context's root. A pattern without a match is an error in its place.
+    /// The files that the entries name, below the context's root.
     #[must_use]
-    pub fn expand(context: &Context, patterns: &[String]) -> (Vec<PathBuf>, Vec<Error>) {
-        let (mut paths, mut errors) = (Vec::new(), Vec::new());
-        for pattern in patterns {
+    pub fn expand(context: &Context, entries: &[Entry]) -> Expanded {
+        let mut expanded = Expanded::default();
+        for entry in entries {
+            let pattern = entry.pattern();
             match expand_one(context, pattern) {
-                Ok(found) => paths.extend(found),
-                Err(error) => errors.push(error),
+                Ok((paths, orphans)) => {
+                    if paths.is_empty() && entry.is_optional() {
+                        expanded.absent.push(PathBuf::from(pattern));
+                    } else if paths.is_empty() {
+                        let error = Error::could_not_run(format!("nothing matches \"{pattern}\" of the configuration"))
+                            .hint(format!(
+                                "if that is fine, write {{ path = \"{pattern}\", optional = true }}"
+                            ));
+                        expanded.missing.push((PathBuf::from(pattern), error));
+                    }
+                    expanded.paths.extend(paths);
+                    expanded.orphans.extend(orphans);
+                }
+                Err(error) => expanded.missing.push((PathBuf::from(pattern), error)),
             }
         }
-        (paths, errors)
+        expanded
     }
 }
 
-fn expand_one(context: &Context, pattern: &str) -> Result<Vec<PathBuf>> {
-    let invalid = || format!("\"{pattern}\" in the configuration is no absolute path or glob pattern");
-    if !pattern.starts_with('/') || pattern.split('/').any(|part| part == "..") {
-        return Err(Error::usage(invalid()));
+fn check_absolute(pattern: &str) -> Result<()> {
+    if pattern.starts_with('/') && pattern.split('/').all(|part| part != "..") {
+        return Ok(());
     }
+    Err(Error::usage(not_absolute(pattern)))
+}
+
+fn not_absolute(pattern: &str) -> String {
+    format!("\"{pattern}\" in the configuration is no absolute path or glob pattern")
+}
+
+/// What matches a pattern, and the signatures that do and sign nothing.
+fn expand_one(context: &Context, pattern: &str) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    check_absolute(pattern)?;
     let rooted = context.path(pattern);
-    let root = context.path("/");
+    let root = context.root();
     let root = root
         .to_str()
-        .ok_or_else(|| Error::usage(format!("{} is not UTF-8", root.display())))?;
+        .ok_or_else(|| Error::usage(format!("{} is not UTF-8", root.display())))?
+        .trim_end_matches('/');
     // Only the configuration's part is a pattern.
-    let text = format!("{}{pattern}", glob::Pattern::escape(root.trim_end_matches('/')));
-    let mut found: Vec<PathBuf> = glob::glob(&text)
-        .or_usage(invalid)?
+    let text = format!("{}{pattern}", glob::Pattern::escape(root));
+    let exact = glob::Pattern::new(&text).or_usage(|| not_absolute(pattern))?;
+    // FAT does not tell upper from lower case, so `*.efi` means BOOTX64.EFI there.
+    let any_case = glob::MatchOptions {
+        case_sensitive: false,
+        ..glob::MatchOptions::new()
+    };
+    let mut found: Vec<PathBuf> = glob::glob_with(&text, any_case)
+        .or_usage(|| not_absolute(pattern))?
         .collect::<std::result::Result<_, _>>()
         .or_could_not_run(|| format!("cannot look for \"{pattern}\""))?;
+    found.retain(|path| path == &rooted || exact.matches_path(path) || lies_on_fat(path));
     // `vmlinuz-*` means the kernels, not the signatures that the last run left beside them.
-    found.retain(|path| path == &rooted || path.extension().is_none_or(|ending| ending != "sig"));
-    if found.is_empty() {
-        return Err(Error::could_not_run(format!(
-            "nothing matches \"{pattern}\" of the configuration"
-        )));
-    }
-    Ok(found)
+    let is_signature = |path: &Path| path.extension().is_some_and(|ending| ending == "sig");
+    let (mut signatures, found): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|path| path != &rooted && is_signature(path));
+    signatures.retain(|signature| fs::symlink_metadata(signature.with_extension("")).is_err());
+    Ok((found, signatures))
+}
+
+fn lies_on_fat(path: &Path) -> bool {
+    let directory = path.parent().and_then(|parent| File::open(parent).ok());
+    directory.is_some_and(|directory| super::is_on_fat(&directory))
 }
 
 #[cfg(test)]
@@ -145,17 +271,46 @@ mod tests {
     #[test]
     fn patterns_stay_below_the_root_and_must_match() {
         let directory = tempfile::Builder::new().prefix("ro[o]t").tempdir().unwrap();
-        std::fs::write(directory.path().join("vmlinuz-1"), b"").unwrap();
-        std::fs::write(directory.path().join("vmlinuz-1.sig"), b"").unwrap();
+        for name in ["vmlinuz-1", "vmlinuz-1.sig", "vmlinuz-0.sig", "VMLINUZ-2"] {
+            fs::write(directory.path().join(name), b"").unwrap();
+        }
         let context = Context::host().with_root(directory.path());
-        let (paths, errors) = Config::expand(&context, &["/vmlinuz-*".to_owned(), "/boot/*.efi".to_owned()]);
-        assert_eq!(paths, [directory.path().join("vmlinuz-1")]);
-        assert_eq!(errors.len(), 1);
+        let optional = |path: &str| {
+            let path = path.to_owned();
+            Entry::Detailed(DetailedEntry { path, optional: true })
+        };
+        let required = |path: &str| Entry::Required(path.to_owned());
+        let expanded = Config::expand(
+            &context,
+            &[required("/vmlinuz-*"), required("/boot/*.efi"), optional("/boot/*.img")],
+        );
+        assert_eq!(expanded.paths, [directory.path().join("vmlinuz-1")]);
+        assert_eq!(expanded.orphans, [directory.path().join("vmlinuz-0.sig")]);
+        assert_eq!(expanded.absent, [Path::new("/boot/*.img")]);
+        assert_eq!(expanded.missing.len(), 1);
         for outside in ["/../etc/*", "etc/passwd"] {
-            assert_eq!(
-                Config::expand(&context, &[outside.to_owned()]).1[0].kind().exit_code(),
-                2
-            );
+            let expanded = Config::expand(&context, &[optional(outside)]);
+            assert_eq!(expanded.missing[0].1.kind().exit_code(), 2);
+            assert!(Exclusions::new(&[outside.to_owned()]).is_err());
+        }
+    }
+
+    #[test]
+    fn exclusions_are_below_the_root_and_do_not_cross_directories() {
+        let context = Context::host().with_root("/mnt/node");
+        let exclusions = Exclusions::new(&["/boot/grub/grubenv".to_owned(), "/boot/*.old".to_owned()]).unwrap();
+        let excludes = |path: &str| exclusions.excludes(&context, Path::new(path));
+        assert!(excludes("/mnt/node/boot/grub/grubenv") && excludes("/mnt/node/boot/vmlinuz.old"));
+        assert!(!excludes("/mnt/node/boot/grub/vmlinuz.old") && !excludes("/mnt/node/boot/grub/grub.cfg"));
+    }
+
+    #[test]
+    fn an_entry_has_two_forms() {
+        let config = |entry: &str| toml::from_str::<Config>(&format!("[sign]\nefi = [{entry}]\n"));
+        assert!(config("\"/boot/vmlinuz\", { path = \"/boot/x\", optional = true }").is_ok());
+        for wrong in ["{ path = \"/boot/x\", option = true }", "7"] {
+            let error = config(wrong).unwrap_err();
+            assert!(error.message().contains("optional = true"), "{error}");
         }
     }
 }

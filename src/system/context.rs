@@ -1,9 +1,12 @@
 //! What an operation may know of the machine it runs on.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use der::DateTime;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::{Error, Explain, Result};
 
@@ -16,12 +19,18 @@ pub enum Clock {
     Fixed(u64),
 }
 
+/// Where the state is kept, below the root.
+const STATE: &str = "/var/lib/bootseal";
+/// Exit code of a program that a second signal ends at once.
+const ENDED: i32 = 130;
+
 /// The machine as an operation sees it: its root directory, whether anything may change, and its clock.
 #[derive(Debug, Clone)]
 pub struct Context {
     root: PathBuf,
     dry_run: bool,
     clock: Clock,
+    interrupted: Arc<AtomicBool>,
 }
 
 impl Context {
@@ -32,6 +41,7 @@ impl Context {
             root: PathBuf::from("/"),
             dry_run: false,
             clock: Clock::Real,
+            interrupted: Arc::default(),
         }
     }
 
@@ -70,6 +80,58 @@ impl Context {
         self.root.join(absolute.strip_prefix("/").unwrap_or(absolute))
     }
 
+    /// The root directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where bootseal keeps what it must remember: `/var/lib/bootseal` below another root; else the directory in
+    /// `STATE_DIRECTORY` (systemd.exec(5)), `/var/lib/bootseal` for root, or the user's own state directory.
+    pub fn state(&self) -> Result<PathBuf> {
+        let variable = |name| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        if self.root != Path::new("/") {
+            return Ok(self.path(STATE));
+        }
+        if let Some(directory) = variable("STATE_DIRECTORY") {
+            return Ok(directory);
+        }
+        if rustix::process::geteuid().is_root() {
+            return Ok(self.path(STATE));
+        }
+        variable("XDG_STATE_HOME")
+            .or_else(|| variable("HOME").map(|home| home.join(".local/state")))
+            .map(|directory| directory.join("bootseal"))
+            .ok_or_else(|| {
+                Error::could_not_run("there is no place for bootseal's state: HOME is not set")
+                    .hint("set STATE_DIRECTORY to a directory that you can write to")
+            })
+    }
+
+    /// From here on the first SIGINT, SIGTERM or SIGHUP only makes [`Self::check_interrupted`] fail, so that what was
+    /// staged is removed; the second one ends the program.
+    pub fn heed_signals(&self) -> Result<()> {
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            let flag = || Arc::clone(&self.interrupted);
+            signal_hook::flag::register_conditional_shutdown(signal, ENDED, flag())
+                .and_then(|_| signal_hook::flag::register(signal, flag()))
+                .or_could_not_run(|| format!("cannot take signal {signal}"))?;
+        }
+        Ok(())
+    }
+
+    /// Fails once a signal has asked to end.
+    pub fn check_interrupted(&self) -> Result<()> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Error::could_not_run("interrupted by a signal; no file was replaced"));
+        }
+        Ok(())
+    }
+
     /// Seconds since 1970-01-01 UTC.
     pub fn now(&self) -> Result<u64> {
         match self.clock {
@@ -105,6 +167,12 @@ mod tests {
         let context = Context::host().with_root("/mnt/node");
         assert_eq!(context.path("/etc/bootseal"), Path::new("/mnt/node/etc/bootseal"));
         assert_eq!(Context::host().path("/etc/bootseal"), Path::new("/etc/bootseal"));
+    }
+
+    #[test]
+    fn the_state_of_another_root_is_below_it() {
+        let context = Context::host().with_root("/mnt/node");
+        assert_eq!(context.state().unwrap(), Path::new("/mnt/node/var/lib/bootseal"));
     }
 
     #[test]

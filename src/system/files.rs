@@ -107,6 +107,34 @@ pub fn create_dir(context: &Context, path: &Path) -> Result<()> {
         .or_could_not_run(|| format!("cannot make the directory {}", path.display()))
 }
 
+/// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away.
+pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()> {
+    if context.dry_run() {
+        return Ok(());
+    }
+    let cannot = || format!("cannot write {}", path.display());
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    create_dir(context, directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory).or_could_not_run(cannot)?;
+    file.write_all(bytes).or_could_not_run(cannot)?;
+    file.persist(path)
+        .map_err(|error| error.error)
+        .or_could_not_run(cannot)?;
+    Ok(())
+}
+
+/// Removes what a killed run staged. One that is gone meanwhile is no error.
+pub fn remove_leftover(context: &Context, path: &Path) -> Result<()> {
+    if context.dry_run() {
+        return Ok(());
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+    .or_could_not_run(|| format!("cannot remove {}, which an interrupted run left", path.display()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

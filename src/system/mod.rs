@@ -3,13 +3,19 @@
 pub mod config;
 mod context;
 mod files;
+mod lock;
+mod resolve;
 mod secrets;
 mod staging;
+mod state;
 mod transaction;
 pub mod variables;
 
 pub use context::{Clock, Context};
-pub use files::{NewFile, create_dir, read, read_prefix};
+pub use files::{NewFile, create_dir, read, read_prefix, remove_leftover, replace_cache};
+pub use lock::Lock;
+pub use resolve::resolve;
 pub use secrets::read_secret;
 pub use staging::NewDirectory;
-pub use transaction::{NotReplaced, Transaction};
+pub use state::FileState;
+pub use transaction::{NotReplaced, Transaction, is_on_fat, is_staged};

@@ -6,7 +6,7 @@ use der::asn1::ObjectIdentifier;
 
 use crate::formats::certificate::Certificate;
 use crate::formats::cms::{Refusal as CmsRefusal, SignedData, SignerId, SignerInfo};
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::hash::{Digest, HashAlgorithm};
 use crate::formats::module_signature::{Module, ModuleError};
 use crate::formats::public_key::PublicKeyError;
 
@@ -43,6 +43,8 @@ pub struct Signature<'c> {
     pub certificate: &'c Certificate,
     /// The hash that was signed.
     pub hash: HashAlgorithm,
+    /// The digest that was signed: that of the module without its signature.
+    pub digest: Digest,
 }
 
 /// Judges an uncompressed module.
@@ -59,7 +61,11 @@ pub fn judge<'c>(file: &[u8], trusted: &'c [Certificate]) -> Result<Signature<'c
     signer
         .verify(&certificate.public_key()?, &signed_data.content_type, &digest)
         .map_err(Refusal::Signature)?;
-    Ok(Signature { certificate, hash })
+    Ok(Signature {
+        certificate,
+        hash,
+        digest,
+    })
 }
 
 /// What `pkcs7_verify` demands of a module's signature.

@@ -1,5 +1,6 @@
 //! Layer 4: the terminal contract. Results on stdout, everything else on stderr; with `--json` one object on stdout.
 
+mod progress;
 pub mod prompt;
 mod style;
 
@@ -10,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::error::Error;
 use crate::formats::certificate::printable;
 
+pub use progress::Progress;
 pub use style::{ColorChoice, Style};
 
 /// What a command has to say.

@@ -1,6 +1,7 @@
 //! `sign all` on a node's tree: the configuration decides, GRUB's signatures come last, and a second run does nothing.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use bootseal::formats::authenticode::minimal_image;
 use serde_json::Value;
@@ -65,4 +66,178 @@ fn a_whole_node_is_signed_in_the_right_order() {
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["error"]["kind"], "could_not_run", "{}", text(&output));
     assert!(report.to_string().contains("initramfs-*.img"), "{report}");
+}
+
+/// A node with a kernel, a module and GRUB's configuration, and what `sign all` says of it.
+struct Node {
+    root: tempfile::TempDir,
+}
+
+impl Node {
+    fn new(config: &str) -> Self {
+        let node = Self {
+            root: tempfile::tempdir().unwrap(),
+        };
+        for directory in ["boot/grub", "lib/modules/6.12.58", "etc/bootseal"] {
+            fs::create_dir_all(node.path(directory)).unwrap();
+        }
+        fs::write(node.path("boot/vmlinuz"), minimal_image()).unwrap();
+        fs::write(node.path("boot/grub/grub.cfg"), b"set timeout=5\n").unwrap();
+        module(&node.path("lib/modules/6.12.58"), "loop.ko");
+        fs::write(node.path("etc/bootseal/config.toml"), config).unwrap();
+        node
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn sign(&self, arguments: &[&str]) -> (i32, Value) {
+        let mut command = bootseal(["sign", "all", "--json", "--root"]);
+        command.arg(self.root.path()).arg("--keys").arg(keys()).args(arguments);
+        let output = command.output().unwrap();
+        let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
+        (output.status.code().unwrap(), report)
+    }
+
+    /// What became of a file, by its path or pattern.
+    fn outcome(&self, report: &Value, name: &str) -> String {
+        let files = report["files"].as_array().unwrap();
+        let is_it = |file: &&Value| {
+            let path = Path::new(file["path"].as_str().unwrap());
+            path == self.path(name) || path == Path::new("/").join(name)
+        };
+        files
+            .iter()
+            .filter(is_it)
+            .map(|file| file["outcome"].as_str().unwrap())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    fn manifests(&self) -> Vec<PathBuf> {
+        let directory = fs::read_dir(self.path("var/lib/bootseal/manifests")).unwrap();
+        directory.map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+const CONFIG: &str = "[sign]\nmodules = [\"/lib/modules\"]\nefi = [\"/boot/vmlinuz\"]\n\
+    grub = [\"/boot/grub\", \"/boot/vmlinuz*\"]\n";
+
+#[test]
+fn what_is_optional_may_be_missing_and_what_is_excluded_is_left_alone() {
+    let node = Node::new(
+        "[sign]\nefi = [\"/boot/vmlinuz\", \"/boot/gone.efi\", { path = \"/boot/efi/*.efi\", optional = true }]\n\
+         grub = [\"/boot/grub\"]\nexclude = [\"/boot/grub/grubenv\", \"/boot/grub/old\"]\n",
+    );
+    fs::create_dir(node.path("boot/grub/old")).unwrap();
+    for name in ["boot/grub/grubenv", "boot/grub/old/grub.cfg"] {
+        fs::write(node.path(name), b"").unwrap();
+    }
+    let (code, report) = node.sign(&[]);
+    assert_eq!((code, &report["failed"]), (3, &1.into()), "{report}");
+    assert_eq!(node.outcome(&report, "boot/efi/*.efi"), "absent");
+    assert_eq!(node.outcome(&report, "boot/gone.efi"), "failed");
+    assert_eq!(node.outcome(&report, "boot/vmlinuz"), "signed");
+    assert_eq!(node.outcome(&report, "boot/grub/grub.cfg"), "signed");
+    assert!(!node.path("boot/grub/grubenv.sig").exists() && !node.path("boot/grub/old/grub.cfg.sig").exists());
+}
+
+#[test]
+fn a_kernel_that_is_signed_and_its_signature_for_grub_change_together_or_not_at_all() {
+    let node = Node::new(CONFIG);
+    let (code, report) = node.sign(&["--dry-run"]);
+    assert_eq!((code, &report["signed"]), (0, &4.into()), "{report}");
+    assert!(!node.path("boot/vmlinuz.sig").exists() && !node.path("var").exists());
+    node.sign(&[]);
+    succeed(&mut verify(&[&node.path("boot/vmlinuz")]));
+    // A new kernel under the old name: the dry run knows that the signature for GRUB has to follow.
+    let mut kernel = minimal_image();
+    *kernel.last_mut().unwrap() ^= 1;
+    fs::write(node.path("boot/vmlinuz"), &kernel).unwrap();
+    let (_, report) = node.sign(&["--dry-run"]);
+    assert_eq!(node.outcome(&report, "boot/vmlinuz"), "signed signed", "{report}");
+    assert_eq!(fs::read(node.path("boot/vmlinuz")).unwrap(), kernel);
+    let (code, report) = node.sign(&[]);
+    assert_eq!((code, &report["signed"]), (0, &2.into()), "{report}");
+    succeed(&mut verify(&[&node.path("boot/vmlinuz")]));
+}
+
+#[test]
+fn signatures_of_files_that_are_gone_are_removed_if_they_are_ours() {
+    let node = Node::new(CONFIG);
+    fs::copy(node.path("boot/vmlinuz"), node.path("boot/vmlinuz.old")).unwrap();
+    fs::write(node.path("boot/grub/theme.txt"), b"").unwrap();
+    node.sign(&[]);
+    let foreign = node.path("boot/grub/release.sig");
+    fs::write(&foreign, b"not ours").unwrap();
+    for name in ["boot/vmlinuz.old", "boot/grub/theme.txt"] {
+        fs::remove_file(node.path(name)).unwrap();
+    }
+    let (code, report) = node.sign(&[]);
+    assert_eq!((code, &report["removed"]), (0, &2.into()), "{report}");
+    assert!(foreign.exists());
+    assert!(!node.path("boot/vmlinuz.old.sig").exists() && !node.path("boot/grub/theme.txt.sig").exists());
+    assert_eq!(node.sign(&[]).1["removed"], 0);
+}
+
+#[test]
+fn the_manifest_saves_work_and_is_never_believed_against_the_file() {
+    let node = Node::new(CONFIG);
+    node.sign(&[]);
+    let module = node.path("lib/modules/6.12.58/loop.ko");
+    assert_eq!(node.manifests().len(), 3);
+    let signed = fs::read(&module).unwrap();
+    assert_eq!(node.sign(&[]).1["unchanged"], 4);
+
+    // The same size, and the time of modification put back: the time of the change gives it away.
+    let modified = fs::metadata(&module).unwrap().modified().unwrap();
+    let mut flipped = signed.clone();
+    flipped[100] ^= 1;
+    fs::write(&module, &flipped).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&module)
+        .unwrap()
+        .set_modified(modified)
+        .unwrap();
+    let (_, report) = node.sign(&[]);
+    assert_eq!(
+        node.outcome(&report, "lib/modules/6.12.58/loop.ko"),
+        "signed",
+        "{report}"
+    );
+
+    // A manifest that was written by hand, for a file that is not signed.
+    let manifest = node
+        .manifests()
+        .into_iter()
+        .find(|path| path.to_string_lossy().contains("modules-"))
+        .unwrap();
+    let genuine = fs::read_to_string(&manifest).unwrap();
+    fs::write(&module, b"\x7fELF").unwrap();
+    let forged = genuine.replace("sha3-512", "sha3-384");
+    fs::write(&manifest, &forged).unwrap();
+    let (code, report) = node.sign(&[]);
+    assert_eq!(
+        (code, node.outcome(&report, "lib/modules/6.12.58/loop.ko").as_str()),
+        (1, "failed"),
+        "{report}"
+    );
+    assert!(report["warnings"][0].as_str().unwrap().contains("ignored"), "{report}");
+
+    // Whatever the manifest says, every file is read when asked to.
+    fs::write(&module, &signed).unwrap();
+    node.sign(&[]);
+    assert_eq!(node.sign(&["--recheck"]).1["unchanged"], 4);
+}
+
+#[test]
+fn no_absolute_link_leads_out_of_the_root() {
+    let node = Node::new("[sign]\nefi = [\"/boot/kernel\"]\n");
+    std::os::unix::fs::symlink("/boot/vmlinuz", node.path("boot/kernel")).unwrap();
+    let (code, report) = node.sign(&[]);
+    assert_eq!((code, &report["signed"]), (0, &1.into()), "{report}");
+    succeed(&mut verify(&[&node.path("boot/vmlinuz")]));
+    assert!(fs::symlink_metadata(node.path("boot/kernel")).unwrap().is_symlink());
 }

@@ -63,8 +63,11 @@ pub fn text(output: &Output) -> String {
 
 /// bootseal itself.
 pub fn bootseal<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Command {
+    /// The state of all calls: they share a lock, as on a node, and leave no trace on the developer's machine.
+    static STATE: OnceLock<TempDir> = OnceLock::new();
+    let state = STATE.get_or_init(|| tempfile::tempdir().unwrap());
     let mut command = Command::new(env!("CARGO_BIN_EXE_bootseal"));
-    command.args(arguments);
+    command.args(arguments).env("STATE_DIRECTORY", state.path());
     command
 }
 

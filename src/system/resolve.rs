@@ -1,0 +1,95 @@
+//! Symbolic links, followed as the machine whose root directory this is would follow them.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+use std::{fs, io};
+
+use rustix::io::Errno;
+
+/// Symbolic links that are followed in one path, as in the kernel.
+const MAX_LINKS: usize = 40;
+
+/// The file that a path leads to, without symbolic links. For a path below `root`, an absolute link starts again at
+/// `root`, and `..` does not lead out of it.
+pub fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
+    let Some(below) = path.strip_prefix(root).ok().filter(|_| root != Path::new("/")) else {
+        return fs::canonicalize(path);
+    };
+    let root = fs::canonicalize(root)?;
+    let mut resolved = root.clone();
+    let mut rest: VecDeque<OsString> = parts(below);
+    let mut links = 0_usize;
+    while let Some(part) = rest.pop_front() {
+        if part == ".." {
+            if resolved != root {
+                resolved.pop();
+            }
+            continue;
+        }
+        let next = resolved.join(&part);
+        if !fs::symlink_metadata(&next)?.is_symlink() {
+            resolved = next;
+            continue;
+        }
+        links = links.saturating_add(1);
+        if links > MAX_LINKS {
+            return Err(Errno::LOOP.into());
+        }
+        let target = fs::read_link(&next)?;
+        if target.is_absolute() {
+            resolved.clone_from(&root);
+        }
+        for part in parts(&target).into_iter().rev() {
+            rest.push_front(part);
+        }
+    }
+    Ok(resolved)
+}
+
+fn parts(path: &Path) -> VecDeque<OsString> {
+    path.components()
+        .filter_map(|component| match component {
+            Component::Normal(name) => Some(name.to_owned()),
+            Component::ParentDir => Some("..".into()),
+            Component::Prefix(_) | Component::RootDir | Component::CurDir => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn no_link_leads_out_of_the_root() {
+        let directory = tempfile::tempdir().unwrap();
+        let outside = fs::canonicalize(directory.path()).unwrap();
+        let root = outside.join("root");
+        fs::create_dir_all(root.join("boot/sub")).unwrap();
+        fs::write(root.join("boot/vmlinuz-1"), b"").unwrap();
+        fs::write(outside.join("vmlinuz-1"), b"").unwrap();
+        for (link, target) in [
+            ("boot/absolute", "/boot/vmlinuz-1"),
+            ("boot/sub/up", "../../../../boot/vmlinuz-1"),
+            ("boot/chain", "sub/up"),
+            ("boot/outside", outside.join("vmlinuz-1").to_str().unwrap()),
+            ("boot/loop", "loop"),
+        ] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        let kernel = root.join("boot/vmlinuz-1");
+        for link in ["boot/absolute", "boot/sub/up", "boot/chain", "boot/vmlinuz-1"] {
+            assert_eq!(resolve(&root, &root.join(link)).unwrap(), kernel, "{link}");
+        }
+        let error = |link: &str| resolve(&root, &root.join(link)).unwrap_err();
+        assert_eq!(error("boot/outside").kind(), io::ErrorKind::NotFound);
+        assert_eq!(error("boot/loop").raw_os_error(), Some(Errno::LOOP.raw_os_error()));
+        // A path that was named beside the root is what it says.
+        assert_eq!(
+            resolve(&root, &outside.join("vmlinuz-1")).unwrap(),
+            outside.join("vmlinuz-1")
+        );
+    }
+}

@@ -1,0 +1,86 @@
+//! How a long run gets on, on stderr, for who watches a terminal.
+
+use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::sign::Observer;
+
+/// What takes less has no bar.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// `{files}` of `{all}`, the rate and the remaining time.
+const TEMPLATE: &str = "{msg} [{bar:30}] {pos}/{len} files, {per_sec}, {eta} left";
+
+/// A bar for work over a second; nothing at all where stderr is no terminal.
+#[derive(Debug)]
+pub struct Progress {
+    is_shown: bool,
+    says_waiting: bool,
+    bar: Mutex<Option<Bar>>,
+}
+
+#[derive(Debug)]
+struct Bar {
+    bar: ProgressBar,
+    began: Instant,
+}
+
+impl Progress {
+    /// The progress of a command that prints for people, or not.
+    #[must_use]
+    pub fn new(is_quiet: bool) -> Self {
+        Self {
+            is_shown: !is_quiet && io::stderr().is_terminal(),
+            says_waiting: !is_quiet,
+            bar: Mutex::new(None),
+        }
+    }
+
+    fn bar(&self, use_it: impl FnOnce(&mut Option<Bar>)) {
+        use_it(&mut self.bar.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Observer for Progress {
+    fn waiting(&self) {
+        if self.says_waiting {
+            eprintln!("another bootseal is signing files; waiting for its end");
+        }
+    }
+
+    fn begin(&self, kind: &'static str, files: usize, _bytes: u64) {
+        if !self.is_shown || files == 0 {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(Some(files as u64), ProgressDrawTarget::hidden());
+        if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(format!("signing {kind}"));
+        let began = Instant::now();
+        self.bar(|slot| *slot = Some(Bar { bar, began }));
+    }
+
+    fn advance(&self, _bytes: u64) {
+        if !self.is_shown {
+            return;
+        }
+        self.bar(|slot| {
+            let Some(Bar { bar, began }) = slot else { return };
+            bar.inc(1);
+            if bar.is_hidden() && began.elapsed() > PATIENCE {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
+        });
+    }
+
+    fn end(&self) {
+        self.bar(|slot| {
+            if let Some(Bar { bar, .. }) = slot.take() {
+                bar.finish_and_clear();
+            }
+        });
+    }
+}
