@@ -25,8 +25,8 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &Identity, hash: Has
     let found = run.discover(paths, interest)?.distinct();
     let kind = Kind {
         name: "modules",
-        key: &identity.certificate.fingerprint().to_hex(),
-        signer: identity.signer.as_ref(),
+        key: identity.certificate.fingerprint().to_hex(),
+        signer: Some(identity.signer.as_ref()),
         hash,
         companion: None,
         recheck: false,

@@ -1,6 +1,7 @@
 //! Other people's tools as judges of what we make, and their products as input.
 
 mod authenticode;
+mod efi;
 mod grub;
 mod keys;
 mod modules;
