@@ -3,6 +3,7 @@
 //! | file | content |
 //! |---|---|
 //! | `PK.key`, `KEK.key`, `db.key`, `module.key`, `grub.key` | private keys, PKCS#8 PEM, mode 0400 |
+//! | `NAME.uri` in place of `NAME.key` | a line with the PKCS#11 URI (RFC 7512) of the key on a token |
 //! | `PK.pem`, `KEK.pem`, `db.pem`, `module.pem` and `.der` | certificates |
 //! | `PK.esl`, `KEK.esl`, `db.esl` | signature lists: the data of the variables |
 //! | `PK.auth`, `KEK.auth`, `db.auth` | the same, signed for a write of the variable |
@@ -24,6 +25,7 @@ use crate::system;
 
 use super::name::KeyName;
 use super::passphrase::Passphrase;
+use super::pkcs11::{TokenKey, TokenUri};
 use super::signer::{Identity, Signer};
 use super::software::SoftwareKey;
 
@@ -33,6 +35,8 @@ pub const OWNER: &str = "owner.guid";
 pub const GRUB_PUBLIC_KEY: &str = "grub.gpg";
 /// File with the write that deletes PK.
 pub const REMOVE_PK: &str = "noPK.auth";
+/// Longest URI of a key that is read, in bytes.
+const MAX_URI: u64 = 4096;
 
 /// Asks for the passphrase of the key with this name.
 pub type Ask<'a> = dyn FnMut(&str) -> Result<Passphrase> + 'a;
@@ -166,11 +170,28 @@ impl KeyDirectory {
         SignatureDatabase::parse(&lists).or_refuse(|| format!("cannot read signature lists from {}", path.display()))
     }
 
+    /// Path of the file that names a key on a token.
+    #[must_use]
+    pub fn token_uri_path(&self, name: KeyName) -> PathBuf {
+        self.path.join(format!("{name}.uri"))
+    }
+
     fn signer(&self, name: KeyName, public: &PublicKey, known: &Path, ask: &mut Ask<'_>) -> Result<Box<dyn Signer>> {
-        let path = self.private_key_path(name);
-        let key = SoftwareKey::load(&path, &mut || ask(name.name()))?;
+        let (file, uri) = (self.private_key_path(name), self.token_uri_path(name));
+        let ask = &mut || ask(name.name());
+        let (key, path): (Box<dyn Signer>, _) = match (file.exists(), uri.exists()) {
+            (true, true) => {
+                let (file, uri) = (file.display(), uri.display());
+                return Err(Error::refused(format!(
+                    "there are both {file} and {uri}, so it is not clear where the key is"
+                ))
+                .hint("remove the one that is not to be used"));
+            }
+            (false, true) => (Box::new(TokenKey::open(&read_uri(&uri)?, ask)?), uri),
+            (_, false) => (Box::new(SoftwareKey::load(&file, ask)?), file),
+        };
         if key.public_key() == public {
-            return Ok(Box::new(key));
+            return Ok(key);
         }
         let (key, known) = (path.display(), known.display());
         Err(
@@ -179,6 +200,13 @@ impl KeyDirectory {
             )),
         )
     }
+}
+
+fn read_uri(path: &Path) -> Result<TokenUri> {
+    let bytes = system::read_prefix(path, Some(MAX_URI))?;
+    let cannot = || format!("{} holds no PKCS#11 URI of a key", path.display());
+    let text = String::from_utf8(bytes).or_refuse(cannot)?;
+    text.trim().parse().or_refuse(cannot)
 }
 
 fn read_update(path: &Path) -> Result<AuthenticatedVariable> {

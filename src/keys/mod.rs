@@ -7,6 +7,7 @@ pub mod directory;
 mod generate;
 mod name;
 mod passphrase;
+pub mod pkcs11;
 mod pkcs8;
 mod portable;
 mod signer;

@@ -5,6 +5,7 @@ mod efi;
 mod grub;
 mod keys;
 mod modules;
+mod tokens;
 mod trust;
 mod variable_images;
 mod variables;

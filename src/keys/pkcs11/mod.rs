@@ -1,0 +1,297 @@
+//! Private keys on tokens: smart cards, security keys and hardware security modules behind a PKCS#11 library.
+
+mod uri;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error as TokenError, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, SessionState, UserType};
+use cryptoki::slot::{Slot, TokenInfo};
+use cryptoki::types::AuthPin;
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::certificate::printable;
+use crate::formats::hash::Digest;
+use crate::formats::public_key::PublicKey;
+
+use super::passphrase::Passphrase;
+use super::signer::Signer;
+pub use uri::{TokenUri, UriError};
+
+/// Where distributions put PKCS#11 libraries.
+const LIBRARIES: [&str; 6] = [
+    "/usr/lib64/pkcs11",
+    "/usr/lib/pkcs11",
+    "/usr/lib/x86_64-linux-gnu/pkcs11",
+    "/usr/lib/aarch64-linux-gnu/pkcs11",
+    "/usr/lib/x86_64-linux-gnu",
+    "/usr/lib64",
+];
+/// p11-kit's library for all tokens of the machine, which is taken where none is named.
+const PROXY: &str = "p11-kit-proxy";
+
+/// A private key on a token, which the token never gives away.
+pub struct TokenKey {
+    /// The key, for people.
+    name: String,
+    public: PublicKey,
+    library: Pkcs11,
+    slot: Slot,
+    key: ObjectHandle,
+    /// Sessions that nobody uses at the moment; a thread that finds none opens one.
+    sessions: Mutex<Vec<Session>>,
+}
+
+impl TokenKey {
+    /// Finds the key, and logs in to its token. The PIN comes from `pin-source`, or else from `ask`.
+    pub fn open(uri: &TokenUri, ask: &mut dyn FnMut() -> Result<Passphrase>) -> Result<Self> {
+        let path = library_path(uri)?;
+        let library = load(&path)?;
+        let (slot, token) = find_token(&library, uri, &path)?;
+        let name = key_name(uri, &token);
+        let cannot = || format!("cannot use {name}");
+        let session = library.open_ro_session(slot).or_could_not_run(cannot)?;
+        log_in(&session, &library, slot, uri, ask)?;
+        let key = find_key(&session, uri, &name)?;
+        let public =
+            public_key(&session, key, uri).or_could_not_run(|| format!("{name} is not an RSA key for signing"))?;
+        Ok(Self {
+            name,
+            public,
+            library,
+            slot,
+            key,
+            sessions: Mutex::new(vec![session]),
+        })
+    }
+
+    fn idle_session(&self) -> Option<Session> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+}
+
+impl Signer for TokenKey {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let session = match self.idle_session() {
+            Some(session) => session,
+            // The login counts for all sessions of this process.
+            None => self
+                .library
+                .open_ro_session(self.slot)
+                .map_err(|error| explain(&self.name, error))?,
+        };
+        let mut encoded = digest.algorithm().digest_info_prefix().to_vec();
+        encoded.extend_from_slice(digest.as_bytes());
+        let signature = session
+            .sign(&Mechanism::RsaPkcs, self.key, &encoded)
+            .map_err(|error| explain(&self.name, error))?;
+        self.sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(session);
+        // A token that errs in one half of the computation would give the key away to whoever sees the result.
+        self.public
+            .verify(digest, &signature)
+            .or_could_not_run(|| format!("{} made a signature that does not hold", self.name))?;
+        Ok(signature)
+    }
+}
+
+fn library_path(uri: &TokenUri) -> Result<PathBuf> {
+    if let Some(path) = &uri.module_path {
+        return Ok(path.clone());
+    }
+    let name = uri.module_name.as_deref().unwrap_or(PROXY);
+    let candidates = LIBRARIES.into_iter().flat_map(|directory| {
+        [format!("{name}.so"), format!("lib{name}.so")].map(|file| Path::new(directory).join(file))
+    });
+    let found = candidates.into_iter().find(|path| path.is_file());
+    found.ok_or_else(|| {
+        Error::could_not_run(format!("there is no PKCS#11 library {name} in the usual places"))
+            .hint("name the library of the token in the URI: ?module-path=/usr/lib/softhsm/libsofthsm2.so")
+    })
+}
+
+fn load(path: &Path) -> Result<Pkcs11> {
+    let cannot = || format!("cannot use the PKCS#11 library {}", path.display());
+    let library = Pkcs11::new(path).or_could_not_run(cannot)?;
+    match library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
+        // Another key of this process is behind the same library.
+        Ok(()) | Err(TokenError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(library),
+        Err(error) => Err(error).or_could_not_run(cannot),
+    }
+}
+
+/// The one token that the URI means.
+fn find_token(library: &Pkcs11, uri: &TokenUri, path: &Path) -> Result<(Slot, TokenInfo)> {
+    let cannot = || format!("cannot list the tokens of {}", path.display());
+    let mut found = Vec::new();
+    let mut labels = Vec::new();
+    for slot in library.get_slots_with_initialized_token().or_could_not_run(cannot)? {
+        let token = library.get_token_info(slot).or_could_not_run(cannot)?;
+        labels.push(format!("\"{}\"", printable(token.label())));
+        if is_meant(uri, slot, &token) {
+            found.push((slot, token));
+        }
+    }
+    let there = if labels.is_empty() {
+        "there is none".to_owned()
+    } else {
+        format!("there are {}", labels.join(", "))
+    };
+    match (found.pop(), found.is_empty()) {
+        (Some(token), true) => Ok(token),
+        (Some(_), false) => Err(Error::refused(format!(
+            "several tokens fit the URI: {there} behind {}",
+            path.display()
+        ))
+        .hint("add serial=NUMBER to the URI")),
+        (None, _) => Err(
+            Error::could_not_run(format!("no token fits the URI: {there} behind {}", path.display()))
+                .hint("plug the token in; pkcs11-tool --list-slots shows what there is"),
+        ),
+    }
+}
+
+fn is_meant(uri: &TokenUri, slot: Slot, token: &TokenInfo) -> bool {
+    let fits = |wanted: &Option<String>, own: &str| wanted.as_ref().is_none_or(|wanted| wanted == own);
+    fits(&uri.token, token.label())
+        && fits(&uri.manufacturer, token.manufacturer_id())
+        && fits(&uri.serial, token.serial_number())
+        && fits(&uri.model, token.model())
+        && uri.slot_id.is_none_or(|wanted| wanted == slot.id())
+}
+
+fn key_name(uri: &TokenUri, token: &TokenInfo) -> String {
+    let key = match (&uri.object, &uri.id) {
+        (Some(label), _) => format!("\"{}\"", printable(&String::from_utf8_lossy(label))),
+        (None, Some(id)) => format!("with the id {}", hex::encode(id)),
+        (None, None) => String::new(),
+    };
+    format!("the key {key} on the token \"{}\"", printable(token.label()))
+}
+
+/// Logs in, once for all keys of a token. A wrong PIN is never tried again, since tokens lock themselves.
+fn log_in(
+    session: &Session,
+    library: &Pkcs11,
+    slot: Slot,
+    uri: &TokenUri,
+    ask: &mut dyn FnMut() -> Result<Passphrase>,
+) -> Result<()> {
+    let cannot = || "cannot ask the token for its state".to_owned();
+    let token = library.get_token_info(slot).or_could_not_run(cannot)?;
+    let state = session.get_session_info().or_could_not_run(cannot)?.session_state();
+    if !token.login_required() || matches!(state, SessionState::RoUser | SessionState::RwUser) {
+        return Ok(());
+    }
+    let label = printable(token.label());
+    if token.user_pin_locked() {
+        return Err(locked(&label));
+    }
+    let logged_in = if token.protected_authentication_path() {
+        session.login(UserType::User, None)
+    } else {
+        let pin = match &uri.pin_source {
+            Some(path) => Passphrase::from_file(path)?,
+            None => ask()?,
+        };
+        session.login(UserType::User, Some(&AuthPin::from(pin.danger_reveal())))
+    };
+    match logged_in {
+        Ok(()) | Err(TokenError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+        Err(TokenError::Pkcs11(RvError::PinLocked, _)) => Err(locked(&label)),
+        Err(TokenError::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _)) => {
+            let left = match library.get_token_info(slot) {
+                Ok(token) if token.user_pin_locked() => return Err(locked(&label)),
+                Ok(token) if token.user_pin_final_try() => "; one more wrong PIN locks it",
+                Ok(token) if token.user_pin_count_low() => "; only a few more tries are left",
+                _ => "",
+            };
+            Err(Error::refused(format!(
+                "the PIN of the token \"{label}\" is wrong{left}"
+            )))
+        }
+        Err(error) => Err(error).or_could_not_run(|| format!("cannot log in to the token \"{label}\"")),
+    }
+}
+
+fn locked(label: &str) -> Error {
+    Error::refused(format!("the PIN of the token \"{label}\" is locked"))
+        .hint("the token's security officer can set a new one: pkcs11-tool --login --login-type so --init-pin")
+}
+
+/// The one private RSA key that the URI means.
+fn find_key(session: &Session, uri: &TokenUri, name: &str) -> Result<ObjectHandle> {
+    let keys = find(session, uri, ObjectClass::PRIVATE_KEY).or_could_not_run(|| format!("cannot look for {name}"))?;
+    match keys.as_slice() {
+        [key] => Ok(*key),
+        [] => Err(
+            Error::could_not_run(format!("{name} is not there, or is no private RSA key"))
+                .hint("pkcs11-tool --login --list-objects --type privkey shows what there is"),
+        ),
+        several => Err(Error::refused(format!("{name} is there {} times", several.len()))
+            .hint("add id=%XX to the URI; pkcs11-tool --login --list-objects shows the identifiers")),
+    }
+}
+
+fn find(session: &Session, uri: &TokenUri, class: ObjectClass) -> std::result::Result<Vec<ObjectHandle>, TokenError> {
+    let mut template = vec![Attribute::Class(class), Attribute::KeyType(KeyType::RSA)];
+    template.extend(uri.object.clone().map(Attribute::Label));
+    template.extend(uri.id.clone().map(Attribute::Id));
+    session.find_objects(&template)
+}
+
+/// The public half: from the private key, or where the token does not show it there, from the public key beside it.
+fn public_key(
+    session: &Session,
+    key: ObjectHandle,
+    uri: &TokenUri,
+) -> std::result::Result<PublicKey, crate::error::Cause> {
+    let mut objects = vec![key];
+    objects.extend(find(session, uri, ObjectClass::PUBLIC_KEY)?);
+    for object in objects {
+        let wanted = [AttributeType::Modulus, AttributeType::PublicExponent];
+        let (mut modulus, mut exponent) = (None, None);
+        for attribute in session.get_attributes(object, &wanted)? {
+            match attribute {
+                Attribute::Modulus(bytes) => modulus = Some(bytes),
+                Attribute::PublicExponent(bytes) => exponent = Some(bytes),
+                _ => {}
+            }
+        }
+        if let (Some(modulus), Some(exponent)) = (modulus, exponent) {
+            return Ok(PublicKey::from_parts(&modulus, &exponent)?);
+        }
+    }
+    Err("the token shows neither modulus nor public exponent".into())
+}
+
+/// What a failure in the middle of the work means.
+fn explain(name: &str, error: TokenError) -> Error {
+    let gone = matches!(
+        error,
+        TokenError::Pkcs11(
+            RvError::DeviceRemoved | RvError::TokenNotPresent | RvError::SessionHandleInvalid | RvError::DeviceError,
+            _
+        )
+    );
+    let again = matches!(error, TokenError::Pkcs11(RvError::UserNotLoggedIn, _));
+    let failed = Error::could_not_run(format!("{name} made no signature")).caused_by(error);
+    if gone {
+        return failed.hint("plug the token in, and run the command again: what is signed stays so");
+    }
+    if again {
+        return failed
+            .hint("the token wants its PIN for every signature (CKA_ALWAYS_AUTHENTICATE): use a key without that");
+    }
+    failed
+}
