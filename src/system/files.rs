@@ -107,28 +107,22 @@ pub fn create_dir(context: &Context, path: &Path) -> Result<()> {
         .or_could_not_run(|| format!("cannot make the directory {}", path.display()))
 }
 
-/// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away. The caller has
-/// the lock, so nobody else writes to its one temporary name, and what a killed run left there is written over.
+/// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away. The caller
+/// holds the lock, so the temporary name is always the same, and what a killed run left is overwritten.
 pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    create_dir(context, path.parent().unwrap_or(Path::new("/")))?;
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)
-        .and_then(|mut file| file.write_all(bytes))
-        .and_then(|()| fs::rename(&new, path));
+    let cannot = || format!("cannot write {}", path.display());
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    create_dir(context, directory)?;
+    let temporary = path.with_extension("new");
+    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         // The write's own error is the one to report.
-        let _ = fs::remove_file(&new);
+        let _ = fs::remove_file(&temporary);
     }
-    written.or_could_not_run(|| format!("cannot write {}", path.display()))
+    written.or_could_not_run(cannot)
 }
 
 /// Removes what a killed run staged. One that is gone meanwhile is no error.

@@ -5,4 +5,5 @@ mod grub;
 mod keys;
 mod modules;
 mod trust;
+mod variable_images;
 mod variables;
