@@ -9,6 +9,7 @@
 )]
 
 mod cli;
+mod crash;
 mod golden;
 mod layers;
 mod properties;

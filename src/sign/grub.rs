@@ -77,6 +77,15 @@ fn interest(path: &Path) -> Interest {
 /// Has a signature removed, whose file is gone. One by another key is not ours to remove.
 fn prune(signature: &Path, transaction: &Transaction<'_>, identity: &GrubIdentity) -> Option<Outcome> {
     let path = signature.to_path_buf();
+    match fs::symlink_metadata(signature.with_extension("")) {
+        Ok(_) => return None,
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        // Not to be seen is not to be gone.
+        Err(error) => {
+            let error = Error::could_not_run(format!("cannot tell what {} signs", path.display())).caused_by(error);
+            return Some(Outcome::failed(path, error));
+        }
+    }
     let removed = system::read(signature).and_then(|bytes| {
         let parsed = DetachedSignature::parse(&bytes);
         if !parsed.is_ok_and(|parsed| parsed.issuer() == identity.key.key_id()) {

@@ -208,15 +208,13 @@ impl<'a> Run<'a> {
                 settle(kind, done, target, before)
             })
         };
-        let mut batches = batches(todo);
-        // A pool of threads for one file would take longer to start than to use.
-        let settled: Vec<(Outcome, Option<Signed>)> = match batches.pop() {
-            Some(only) if batches.is_empty() => one(only).collect(),
-            Some(last) => {
-                batches.push(last);
-                batches.into_par_iter().flat_map_iter(one).collect()
-            }
-            None => Vec::new(),
+        let batches = batches(todo);
+        // A pool of threads for one batch, or on one core, would take longer to start than to use.
+        let is_serial = batches.len() <= 1 || std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+        let settled: Vec<(Outcome, Option<Signed>)> = if is_serial {
+            batches.into_iter().flat_map(one).collect()
+        } else {
+            batches.into_par_iter().flat_map_iter(one).collect()
         };
         let (outcomes, signed): (Vec<_>, Vec<_>) = settled.into_iter().unzip();
         (outcomes, signed.into_iter().flatten().collect())

@@ -117,9 +117,12 @@ pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()>
     let directory = path.parent().unwrap_or(Path::new("/"));
     create_dir(context, directory)?;
     let temporary = path.with_extension("new");
-    fs::write(&temporary, bytes)
-        .and_then(|()| fs::rename(&temporary, path))
-        .or_could_not_run(cannot)
+    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // The write's own error is the one to report.
+        let _ = fs::remove_file(&temporary);
+    }
+    written.or_could_not_run(cannot)
 }
 
 /// Removes what a killed run staged. One that is gone meanwhile is no error.

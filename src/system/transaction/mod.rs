@@ -132,11 +132,13 @@ impl<'a> Transaction<'a> {
 
     /// Reads `target` as it will be after the commit; in a dry run, as it is.
     pub fn read(&self, target: &Path) -> Result<Vec<u8>> {
-        if let Ok((resolved, _)) = self.locate(target)
-            && let Some(Staged {
-                change: Change::Replace(temporary),
-                ..
-            }) = self.staged()?.get(&resolved)
+        let (resolved, _) = self
+            .locate(target)
+            .or_could_not_run(|| format!("cannot read {}", target.display()))?;
+        if let Some(Staged {
+            change: Change::Replace(temporary),
+            ..
+        }) = self.staged()?.get(&resolved)
         {
             return super::read(temporary);
         }

@@ -1,0 +1,9 @@
+//! Faults in the middle of a run: every file is whole afterwards, old or new, and the next run puts everything right.
+//!
+//! `sign all` runs under strace, which lets it die, or one system call fail, at every place where that can matter.
+
+mod disk;
+mod faults;
+mod interrupted;
+mod node;
+mod tracer;

@@ -1,0 +1,303 @@
+//! A small node with something of every kind to sign, and what it may look like after a run that went wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bootseal::formats::authenticode::minimal_image;
+use bootseal::formats::openpgp::GrubKey;
+use bootseal::trust::grub::judge;
+use tempfile::TempDir;
+
+use crate::support::{bootseal, keys, module, sign, succeed, tool, verify};
+
+const CONFIG: &str = "[sign]\nmodules = [\"/lib/modules\"]\nefi = [\"/boot/vmlinuz-6.12.58\"]\n\
+    grub = [\"/boot/grub\", \"/boot/vmlinuz*\"]\n";
+/// The file that is signed for the firmware and for GRUB, by both of its names.
+const KERNEL: [&str; 2] = ["boot/vmlinuz", "boot/vmlinuz-6.12.58"];
+/// Where bootseal keeps its state.
+const STATE: &str = "var/lib/bootseal";
+/// `S_IFMT` and `S_IFREG` of inode(7).
+const FILE_TYPE: u32 = 0o170_000;
+const REGULAR: u32 = 0o100_000;
+
+/// A file, directory or link, as far as a run must not change it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    /// Content of a file or target of a link.
+    content: Vec<u8>,
+    /// Type and permission bits.
+    mode: u32,
+    owner: (u32, u32),
+    /// Time of modification, of files and links.
+    modified: Option<(i64, i64)>,
+}
+
+/// A tree, by paths below its root.
+type Snapshot = BTreeMap<String, Entry>;
+
+/// The node before and after a run without faults.
+pub struct Template {
+    directory: TempDir,
+    old: Snapshot,
+    new: Snapshot,
+}
+
+impl Template {
+    /// With so few files that a run flushes each of them.
+    pub fn small() -> &'static Self {
+        static TEMPLATE: OnceLock<Template> = OnceLock::new();
+        TEMPLATE.get_or_init(|| Self::new(0))
+    }
+
+    /// With so many files that a run flushes their whole file system.
+    pub fn large() -> &'static Self {
+        static TEMPLATE: OnceLock<Template> = OnceLock::new();
+        TEMPLATE.get_or_init(|| Self::new(16))
+    }
+
+    /// With `fillers` more files for GRUB.
+    fn new(fillers: usize) -> Self {
+        // Where flushing costs nothing.
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let root = directory.path().join("old");
+        let path = |name: &str| root.join(name);
+        for directory in ["boot/grub/x86_64-efi", "lib/modules/6.12.58", "etc/bootseal"] {
+            fs::create_dir_all(path(directory)).unwrap();
+        }
+        fs::write(path("etc/bootseal/config.toml"), CONFIG).unwrap();
+        let modules = path("lib/modules/6.12.58");
+        for (name, pack) in [("loop.ko", None), ("ext4.ko", Some("xz")), ("tun.ko", Some("zstd"))] {
+            let module = module(&modules, name);
+            if let Some(pack) = pack {
+                let mut pack = tool(pack, pack);
+                if name == "ext4.ko" {
+                    pack.arg("--check=crc32");
+                }
+                succeed(pack.args(["-q"]).arg(&module));
+                let _ = fs::remove_file(&module);
+            }
+        }
+        fs::remove_file(modules.join("module.c")).unwrap();
+        fs::write(path(KERNEL[1]), minimal_image()).unwrap();
+        symlink("vmlinuz-6.12.58", path(KERNEL[0])).unwrap();
+        fs::write(path("boot/grub/grub.cfg"), b"set timeout=5\n").unwrap();
+        fs::write(path("boot/grub/x86_64-efi/normal.mod"), b"\x7fELF").unwrap();
+        for number in 0..fillers {
+            fs::write(path(&format!("boot/grub/{number}.lst")), format!("{number}\n")).unwrap();
+        }
+        // Signed as they were before: one stays so, the signatures of the kernel become stale, and one loses its file.
+        let orphan = path("boot/grub/theme.txt");
+        fs::write(&orphan, b"").unwrap();
+        let signed = [
+            orphan.clone(),
+            path("boot/grub/fonts.pf2"),
+            path(KERNEL[0]),
+            path(KERNEL[1]),
+        ];
+        fs::write(&signed[1], b"FILE").unwrap();
+        succeed(&mut sign("grub", &signed.each_ref().map(PathBuf::as_path)));
+        fs::remove_file(orphan).unwrap();
+        // What a run must keep.
+        fs::set_permissions(path(KERNEL[1]), fs::Permissions::from_mode(0o600)).unwrap();
+        chown(modules.join("loop.ko"), Some(12), Some(34)).unwrap();
+        let (attribute, no_flags) = ("trusted.origin", rustix::fs::XattrFlags::empty());
+        rustix::fs::setxattr(modules.join("loop.ko"), attribute, b"build", no_flags).unwrap();
+
+        let old = snapshot(&root);
+        let mut template = Self {
+            directory,
+            old,
+            new: Snapshot::new(),
+        };
+        let node = template.node();
+        succeed(&mut node.sign_all());
+        node.check_state();
+        let new = snapshot(&node.root);
+        drop(node);
+        template.new = new;
+        template
+    }
+
+    /// A fresh copy of the node as it was before the run.
+    pub fn node(&self) -> Node<'_> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::SeqCst);
+        let root = self.directory.path().join(number.to_string());
+        let old = self.directory.path().join("old");
+        succeed(Command::new("cp").arg("-a").arg(old).arg(&root));
+        Node { template: self, root }
+    }
+}
+
+/// A copy of the node, removed on drop.
+pub struct Node<'a> {
+    template: &'a Template,
+    pub root: PathBuf,
+}
+
+impl Node<'_> {
+    /// `bootseal sign all` on this node.
+    pub fn sign_all(&self) -> Command {
+        let mut command = bootseal(["sign", "all", "--root"]);
+        command.arg(&self.root).arg("--keys").arg(keys());
+        command
+    }
+
+    /// Whether a message names a file of this node or of its keys.
+    pub fn is_named_in(&self, message: &str) -> bool {
+        [self.root.as_path(), keys()]
+            .iter()
+            .any(|path| message.contains(path.to_str().unwrap()))
+    }
+
+    /// Checks that every file is old or new, and that no signature is newer than its file. Returns the signatures that
+    /// are older than their file, or what is wrong.
+    pub fn check_whole(&self) -> Result<BTreeSet<String>, String> {
+        let now = snapshot(&self.root);
+        let (old, new) = (&self.template.old, &self.template.new);
+        let names: BTreeSet<&String> = old.keys().chain(new.keys()).chain(now.keys()).collect();
+        let mut stale = BTreeSet::new();
+        for name in names {
+            let (was, will, is) = (old.get(name), new.get(name), now.get(name));
+            let signed = name
+                .strip_suffix(".sig")
+                .filter(|file| is.is_some() && now.contains_key(*file));
+            let holds = signed.is_none_or(|file| self.signature(file));
+            if is == was {
+                if !holds {
+                    stale.insert(name.clone());
+                }
+                continue;
+            }
+            // Two signatures over the same bytes differ in their time.
+            let is_new = |is: &Entry, will: &Entry| signed.is_some() && (is.mode, is.owner) == (will.mode, will.owner);
+            if is != will && !is.zip(will).is_some_and(|(is, will)| is_new(is, will)) {
+                return Err(format!("{name} is neither old nor new, but {is:?}"));
+            }
+            if !holds {
+                return Err(format!("{name} is newer than its file"));
+            }
+        }
+        Ok(stale)
+    }
+
+    /// Whether the signature for GRUB beside a file holds.
+    fn signature(&self, file: &str) -> bool {
+        static KEY: OnceLock<GrubKey> = OnceLock::new();
+        let key = KEY.get_or_init(|| GrubKey::parse(&fs::read(keys().join("grub.gpg")).unwrap()).unwrap());
+        let [data, signature] = [file, &format!("{file}.sig")].map(|name| fs::read(self.root.join(name)).unwrap());
+        judge(&data, Some(&signature), std::slice::from_ref(key)).is_ok()
+    }
+
+    /// Checks that nothing at all has changed.
+    pub fn check_old(&self) {
+        assert_eq!(snapshot(&self.root), self.template.old);
+        assert_eq!(self.staged(), Vec::<PathBuf>::new());
+    }
+
+    /// Checks that everything is signed, and nothing left behind.
+    pub fn check_new(&self) {
+        let now = snapshot(&self.root);
+        let names = |snapshot: &Snapshot| snapshot.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&now), names(&self.template.new));
+        assert_eq!(self.check_whole(), Ok(BTreeSet::new()));
+        for (name, entry) in now.iter().filter(|(name, _)| name.strip_suffix(".sig").is_none()) {
+            assert_eq!(Some(entry), self.template.new.get(name), "{name}");
+        }
+        let files: Vec<PathBuf> = now
+            .iter()
+            .filter(|(name, entry)| entry.mode & FILE_TYPE == REGULAR && !name.starts_with("etc/"))
+            .map(|(name, _)| self.root.join(name))
+            .collect();
+        succeed(&mut verify(&files.iter().map(PathBuf::as_path).collect::<Vec<_>>()));
+        self.check_state();
+    }
+
+    /// Runs again, without faults, and checks that everything is signed. Where nothing at all has changed, that run
+    /// would be the one that made the template.
+    pub fn check_recovery(&self) {
+        let mut state = Vec::new();
+        files(&self.root.join(STATE), &mut state);
+        if self.staged().is_empty() && state.len() <= 1 && snapshot(&self.root) == self.template.old {
+            return;
+        }
+        succeed(&mut self.sign_all());
+        self.check_new();
+    }
+
+    /// Files under a temporary name.
+    pub fn staged(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        files(&self.root, &mut found);
+        found.retain(|path| is_staged(path));
+        found
+    }
+
+    /// The state directory holds the lock and manifests, and nothing else.
+    fn check_state(&self) {
+        let mut found = Vec::new();
+        files(&self.root.join(STATE), &mut found);
+        found.retain(|path| !path.parent().unwrap().ends_with("manifests") || path.extension().unwrap() != "json");
+        assert_eq!(found, [self.root.join(STATE).join("lock")]);
+    }
+}
+
+impl Drop for Node<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+fn is_staged(path: &Path) -> bool {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    name.starts_with(".bootseal-")
+}
+
+fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+    // bootseal's own directory is not there before the first run.
+    for entry in fs::read_dir(directory).into_iter().flatten() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            files(&entry.path(), found);
+        } else {
+            found.push(entry.path());
+        }
+    }
+}
+
+/// All of a tree but bootseal's own state and what is staged.
+fn snapshot(root: &Path) -> Snapshot {
+    let mut snapshot = Snapshot::new();
+    let mut directories = vec![root.to_path_buf()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let entry = entry.unwrap();
+            let (path, metadata) = (entry.path(), entry.metadata().unwrap());
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            if name == "var" || is_staged(&path) {
+                continue;
+            }
+            let content = if metadata.is_dir() {
+                directories.push(path);
+                Vec::new()
+            } else if metadata.is_symlink() {
+                fs::read_link(path).unwrap().into_os_string().into_encoded_bytes()
+            } else {
+                fs::read(path).unwrap()
+            };
+            let entry = Entry {
+                content,
+                mode: metadata.mode(),
+                owner: (metadata.uid(), metadata.gid()),
+                modified: (!metadata.is_dir()).then(|| (metadata.mtime(), metadata.mtime_nsec())),
+            };
+            snapshot.insert(name, entry);
+        }
+    }
+    snapshot
+}
