@@ -54,7 +54,7 @@ fn sign_file(target: &Target, transaction: &Transaction<'_>, identity: &Identity
     if is_signed(&Image::parse(&file).or_refuse(refused)?, &identity.certificate) {
         return Ok(Done {
             change: Change::Unchanged,
-            digest: Image::parse(&file).or_refuse(refused)?.digest(HASH),
+            digest: Some(Image::parse(&file).or_refuse(refused)?.digest(HASH)),
             warnings: Vec::new(),
         });
     }
@@ -68,7 +68,7 @@ fn sign_file(target: &Target, transaction: &Transaction<'_>, identity: &Identity
     transaction.stage(path, &[&image.with_signature(&cms).or_refuse(refused)?])?;
     Ok(Done {
         change: Change::Signed,
-        digest: image.digest(HASH),
+        digest: Some(image.digest(HASH)),
         warnings: warnings(&image),
     })
 }
