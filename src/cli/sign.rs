@@ -41,7 +41,7 @@ pub(super) enum Command {
         /// The hash to sign
         #[arg(long, value_name = "HASH", default_value = "sha3-512")]
         hash: ModuleHash,
-        /// What becomes of modules that another key has signed
+        /// What becomes of modules that another key has signed, such as those of a distribution
         #[arg(long, value_name = "WHAT", default_value = "replace")]
         foreign: ForeignArgument,
         /// Modules, or directories that hold them
@@ -142,7 +142,7 @@ impl From<ModuleHash> for HashAlgorithm {
 /// What becomes of a module that another key has signed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum ForeignArgument {
-    /// Their signature goes, ours comes
+    /// They are signed by our key instead
     Replace,
     /// They stay as they are, and are named
     Keep,

@@ -111,6 +111,22 @@ fn zstd_begins_with_its_data() {
 }
 
 #[test]
+fn headers_that_ask_for_too_much_get_nothing() {
+    let mut packed = Compression::Xz.pack(CONTENT.to_vec()).unwrap();
+    // The dictionary's size in the block's header, and the header's CRC32.
+    packed[16] = 40;
+    let mut crc = Crc::new();
+    crc.update(&packed[12..20]);
+    packed[20..24].copy_from_slice(&crc.sum().to_le_bytes());
+    let error = Compression::Xz.unpack(&packed).unwrap_err();
+    assert!(error.to_string().contains("memory"), "{error}");
+    let mut packed = vec![0x28, 0xb5, 0x2f, 0xfd, 0xe0];
+    packed.extend((1_u64 << 31).to_le_bytes());
+    let error = Compression::Zstd.unpack(&packed).unwrap_err();
+    assert!(error.to_string().contains("memory"), "{error}");
+}
+
+#[test]
 fn what_is_not_packed_is_not_copied() {
     assert!(matches!(Compression::None.unpack(CONTENT), Ok(Cow::Borrowed(_))));
     assert_eq!(Compression::None.kernel_unpacks(CONTENT), Ok(()));
