@@ -1,7 +1,8 @@
 //! From the paths that were asked for to the files to work on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
@@ -17,6 +18,8 @@ pub(super) struct Target {
     pub file: PathBuf,
     /// Its state before it was read.
     pub state: FileState,
+    /// How many names the file has by hard links.
+    pub links: u64,
 }
 
 /// A path that cannot be worked on, and why.
@@ -111,7 +114,7 @@ impl<'a> Search<'a> {
             )));
         }
         let parent = file.parent().map(Path::to_path_buf);
-        self.take(path.to_path_buf(), file, FileState::from(&metadata));
+        self.take(path, file, &metadata);
         Ok(parent)
     }
 
@@ -183,17 +186,18 @@ impl<'a> Search<'a> {
             ))
             .hint("name the file itself, or list the link under [sign] exclude in the configuration"));
         }
-        self.take(shown.to_path_buf(), file, FileState::from(&metadata));
+        self.take(shown, file, &metadata);
         Ok(())
     }
 
-    fn take(&mut self, path: PathBuf, file: PathBuf, state: FileState) {
+    fn take(&mut self, path: &Path, file: PathBuf, metadata: &Metadata) {
         let target = Target {
-            path: path.clone(),
+            path: path.to_path_buf(),
             file,
-            state,
+            state: FileState::from(metadata),
+            links: metadata.nlink(),
         };
-        self.found.targets.insert(path, target);
+        self.found.targets.insert(path.to_path_buf(), target);
     }
 
     fn unusable(&mut self, path: &Path, error: Error) {
@@ -318,6 +322,7 @@ mod tests {
             path: path.clone(),
             file: path.clone(),
             state: FileState::of(path).unwrap(),
+            links: 1,
         };
         let batches = batches(paths.iter().map(target).collect());
         assert_eq!(batches[0].len(), 1);

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Explain, Result};
+use crate::error::{Error, Explain, Result};
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::openpgp::{DetachedSignature, GrubKey, UnsignedSignature};
 use crate::keys::Signer;
@@ -37,8 +37,15 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
         .or_could_not_run(|| format!("the clock stands at {now} seconds, past what OpenPGP can hold"))?;
     let mut found = run.discover(paths, interest)?;
     for signature in std::mem::take(&mut found.noted) {
-        if let Some(outcome) = prune(&signature, run.transaction(), identity) {
-            run.add(outcome);
+        let file = signature.with_extension("");
+        if fs::symlink_metadata(&file).is_err() {
+            if let Some(outcome) = prune(&signature, run.transaction(), identity) {
+                run.add(outcome);
+            }
+        } else if paths.contains(&signature) && !found.targets.contains_key(&file) {
+            let error = Error::refused(format!("{} is a signature itself", signature.display()))
+                .hint(format!("bootseal sign grub {}", file.display()));
+            run.add(Outcome::failed(signature, error));
         }
     }
     let kind = Kind {
@@ -67,11 +74,8 @@ fn interest(path: &Path) -> Interest {
     }
 }
 
-/// Has a signature removed whose file is gone. One by another key is not ours to remove.
+/// Has a signature removed, whose file is gone. One by another key is not ours to remove.
 fn prune(signature: &Path, transaction: &Transaction<'_>, identity: &GrubIdentity) -> Option<Outcome> {
-    if fs::symlink_metadata(signature.with_extension("")).is_ok() {
-        return None;
-    }
     let path = signature.to_path_buf();
     let removed = system::read(signature).and_then(|bytes| {
         let parsed = DetachedSignature::parse(&bytes);

@@ -280,8 +280,15 @@ fn settle(
         Ok(Done {
             change,
             digest,
-            warnings,
+            mut warnings,
         }) => {
+            // With a signature beside it, the file itself stays the same one.
+            if change == Change::Signed && target.links > 1 && kind.companion.is_none() {
+                warnings.push(format!(
+                    "it has {} names (hard links); the others keep the file of before",
+                    target.links
+                ));
+            }
             let outcome = Outcome {
                 path: target.path.clone(),
                 result: Ok(change),

@@ -49,7 +49,8 @@ impl Context {
     /// line stay as they are.
     #[must_use]
     pub fn with_root(mut self, root: impl Into<PathBuf>) -> Self {
-        self.root = root.into();
+        let root = root.into();
+        self.root = std::path::absolute(&root).unwrap_or(root);
         self
     }
 

@@ -107,7 +107,8 @@ pub fn create_dir(context: &Context, path: &Path) -> Result<()> {
         .or_could_not_run(|| format!("cannot make the directory {}", path.display()))
 }
 
-/// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away.
+/// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away. The caller
+/// holds the lock, so the temporary name is always the same, and what a killed run left is overwritten.
 pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()> {
     if context.dry_run() {
         return Ok(());
@@ -115,12 +116,10 @@ pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()>
     let cannot = || format!("cannot write {}", path.display());
     let directory = path.parent().unwrap_or(Path::new("/"));
     create_dir(context, directory)?;
-    let mut file = tempfile::NamedTempFile::new_in(directory).or_could_not_run(cannot)?;
-    file.write_all(bytes).or_could_not_run(cannot)?;
-    file.persist(path)
-        .map_err(|error| error.error)
-        .or_could_not_run(cannot)?;
-    Ok(())
+    let temporary = path.with_extension("new");
+    fs::write(&temporary, bytes)
+        .and_then(|()| fs::rename(&temporary, path))
+        .or_could_not_run(cannot)
 }
 
 /// Removes what a killed run staged. One that is gone meanwhile is no error.

@@ -29,7 +29,8 @@ impl Lock {
             return Ok(None);
         }
         let directory = context.state()?;
-        create_dir(context, &directory)?;
+        create_dir(context, &directory)
+            .map_err(|error| error.hint("bootseal keeps its lock there; STATE_DIRECTORY may name another directory"))?;
         let path = directory.join(FILE);
         let cannot = || format!("cannot lock {}", path.display());
         let file = OpenOptions::new()

@@ -1,17 +1,18 @@
 //! How a long run gets on, on stderr, for who watches a terminal.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::sign::Observer;
 
 /// What takes less has no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// `{files}` of `{all}`, the rate and the remaining time.
-const TEMPLATE: &str = "{msg} [{bar:30}] {pos}/{len} files, {per_sec}, {eta} left";
+/// How far, how fast, and how long still.
+const TEMPLATE: &str = "{msg} [{bar:30}] {pos}/{len} files, {rate}, {eta} left";
 
 /// A bar for work over a second; nothing at all where stderr is no terminal.
 #[derive(Debug)]
@@ -56,7 +57,11 @@ impl Observer for Progress {
         }
         let bar = ProgressBar::with_draw_target(Some(files as u64), ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-            bar.set_style(style.progress_chars("=> "));
+            let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+                // What does not fit the line is left out.
+                let _ = write!(out, "{:.0}/s", state.per_sec());
+            };
+            bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
         }
         bar.set_message(format!("signing {kind}"));
         let began = Instant::now();

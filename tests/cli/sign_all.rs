@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bootseal::formats::authenticode::minimal_image;
 use serde_json::Value;
 
-use crate::support::{bootseal, keys, module, succeed, text, verify};
+use crate::support::{bootseal, keys, module, refuse, sign, succeed, text, verify};
 
 #[test]
 fn a_whole_node_is_signed_in_the_right_order() {
@@ -240,4 +240,28 @@ fn no_absolute_link_leads_out_of_the_root() {
     assert_eq!((code, &report["signed"]), (0, &1.into()), "{report}");
     succeed(&mut verify(&[&node.path("boot/vmlinuz")]));
     assert!(fs::symlink_metadata(node.path("boot/kernel")).unwrap().is_symlink());
+}
+
+#[test]
+fn other_names_of_a_file_are_told_of() {
+    let node = Node::new("[sign]\nefi = [\"/boot/vmlinuz\"]\n");
+    fs::hard_link(node.path("boot/vmlinuz"), node.path("boot/vmlinuz.old")).unwrap();
+    let (code, report) = node.sign(&[]);
+    assert_eq!(code, 0);
+    assert!(
+        report["files"][0]["warnings"][0].as_str().unwrap().contains("2 names"),
+        "{report}"
+    );
+    assert_eq!(fs::read(node.path("boot/vmlinuz.old")).unwrap(), minimal_image());
+}
+
+#[test]
+fn a_signature_is_not_signed_but_may_be_named_beside_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let [file, signature] = ["grub.cfg", "grub.cfg.sig"].map(|name| directory.path().join(name));
+    fs::write(&file, b"set timeout=5\n").unwrap();
+    succeed(&mut sign("grub", &[&file]));
+    succeed(&mut sign("grub", &[&file, &signature]));
+    let said = refuse(&mut sign("grub", &[&signature]));
+    assert!(said.contains("grub.cfg.sig is a signature itself"), "{said}");
 }
