@@ -2,12 +2,14 @@
 
 use super::bootseal::Bootseal;
 use super::packages::{Kernel, run, tool};
-use ::bootseal::error::Error;
+use ::bootseal::error::{Error, Explain, Result};
 use ::bootseal::formats::cms::Shape;
 use ::bootseal::formats::hash::{Digest, HashAlgorithm};
 use ::bootseal::formats::module_signature::append;
+use ::bootseal::formats::public_key::{PublicKey, pkcs1v15};
 use ::bootseal::formats::sha3_lanes::Engine;
-use ::bootseal::keys::{Identity, KeyDirectory, KeyName};
+use ::bootseal::keys::{Identity, KeyDirectory, KeyName, Signer};
+use pkcs8::DecodePrivateKey;
 use std::fs;
 
 /// The object identifier 2.16.840.1.101.3.4.2.10, in DER.
@@ -39,6 +41,7 @@ impl Trials {
         trials.loads("program.ko", "", signed.clone());
         trials.packed(bootseal, &unsigned, &signed);
         trials.hashed_by_each_engine(bootseal, &unsigned, kernel);
+        trials.signed_by_the_rsa_crate(bootseal, &unsigned);
         trials
     }
 
@@ -105,6 +108,37 @@ impl Trials {
                 None => println!("this processor has no {engine:?}: no module is hashed by it"),
             }
         }
+    }
+
+    /// The private operation of builds without AWS-LC.
+    fn signed_by_the_rsa_crate(&mut self, bootseal: &Bootseal, unsigned: &[u8]) {
+        let Identity { name, certificate, .. } = identity(bootseal);
+        let pem = fs::read_to_string(bootseal.keys.join("db.key")).expect("the db key");
+        let private = rsa::RsaPrivateKey::from_pkcs8_pem(&pem).expect("the db key");
+        let public = PublicKey::from_rsa(private.to_public_key()).expect("the db key");
+        let identity = Identity {
+            name,
+            certificate,
+            signer: Box::new(RsaCrate { private, public }),
+        };
+        let digest = HashAlgorithm::Sha3_512.digest(&[unsigned]);
+        self.loads("rsa-crate.ko", "", signed_by(&identity, unsigned, digest));
+    }
+}
+
+struct RsaCrate {
+    private: rsa::RsaPrivateKey,
+    public: PublicKey,
+}
+
+impl Signer for RsaCrate {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let signature = self.private.sign(pkcs1v15(digest.algorithm()), digest.as_bytes());
+        signature.or_bug(|| "the rsa crate cannot sign".to_owned())
     }
 }
 
