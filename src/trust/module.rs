@@ -45,7 +45,7 @@ pub enum Refusal {
     #[error("the signature {0} (EKEYREJECTED)")]
     Shape(&'static str),
     /// A digest algorithm that is broken.
-    #[error("signed over {0}, which is too weak: kernels drop it (ENOPKG), and bootseal does not take it from any")]
+    #[error("signed over {0}, which is too weak: bootseal refuses it, as some kernels do (ENOPKG)")]
     WeakDigest(&'static str),
     /// A digest algorithm that the kernel does not know.
     #[error("digest algorithm {0} is not known (ENOPKG)")]
@@ -152,7 +152,9 @@ fn judge_signer<'c>(
     let above = || chain::anchor(enclosed?, &signed_data.certificates, trusted);
     let anchor = named.or_else(above);
     let unknown = || Refusal::UnknownSigner(describe(signer));
-    let certificate = named.or(enclosed).ok_or_else(unknown)?;
+    if enclosed.is_none() && named.is_none() {
+        return Err(unknown());
+    }
     if let Some(name) = other_signature(signer) {
         // Of a stranger it does not matter.
         return Err(anchor.map_or_else(unknown, |_| Refusal::Unverifiable {
@@ -162,9 +164,12 @@ fn judge_signer<'c>(
     }
     let hash = hash_of(signer)?;
     let digest = hash.digest(&[module.content]);
-    signer
-        .verify(&certificate.public_key()?, &signed_data.content_type, &digest)
-        .map_err(Refusal::Signature)?;
+    // The kernel tries the one inside first, and then the one that it trusts by the same name.
+    for certificate in enclosed.into_iter().chain(named) {
+        signer
+            .verify(&certificate.public_key()?, &signed_data.content_type, &digest)
+            .map_err(Refusal::Signature)?;
+    }
     Ok(Signature {
         certificate: anchor.ok_or_else(unknown)?,
         hash,
