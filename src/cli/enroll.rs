@@ -35,7 +35,8 @@ pub(super) struct Arguments {
     /// Directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth [default: /etc/bootseal/keys]
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
-    /// The firmware: "live", or a directory that serves as a simulated one
+    /// The firmware: "live", the raw image of a virtual machine's variables (`OVMF_VARS.fd`), or a directory that serves
+    /// as a simulated one
     #[arg(long, value_name = "STORE", default_value = "live")]
     store: StoreChoice,
 }

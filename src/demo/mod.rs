@@ -85,7 +85,7 @@ pub fn run() -> Result<Demo> {
     fs::create_dir(&firmware).or_could_not_run(|| format!("cannot make {}", firmware.display()))?;
     let request = Request {
         keys: keys.clone(),
-        store: StoreChoice::Directory(firmware),
+        store: StoreChoice::At(firmware),
     };
     let applied = enroll::apply(&context, &enroll::plan(&context, &request)?)?;
     let written: Vec<&str> = applied.steps.iter().map(|step| step.variable).collect();
@@ -145,7 +145,7 @@ fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()>
     let options = sign::Options::default();
     let mut run = sign::Run::begin(context, &options, &sign::Unobserved)?;
     let one = std::slice::from_ref;
-    sign::efi::sign(&mut run, one(&files.image), &db)?;
+    sign::efi::sign(&mut run, one(&files.image), &db, &sign::efi::EfiOptions::default())?;
     sign::modules::sign(&mut run, one(&files.module), &module, Policy::default())?;
     sign::grub::sign(&mut run, one(&files.grub), &GrubIdentity { key, signer })?;
     let failed = run

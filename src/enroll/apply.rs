@@ -153,7 +153,7 @@ fn is_or_are(variables: &[&str]) -> String {
 fn command(plan: &Plan) -> String {
     let store = match &plan.store {
         StoreChoice::Live => "live".to_owned(),
-        StoreChoice::Directory(path) => quoted(path),
+        StoreChoice::At(path) => quoted(path),
     };
     format!("bootseal enroll apply --keys {} --store {store}", quoted(&plan.keys))
 }
@@ -173,10 +173,18 @@ fn next_steps(context: &Context, plan: &Plan, secure_boot: Option<bool>) -> Vec<
     if context.dry_run() {
         return vec![command(plan)];
     }
-    if plan.store != StoreChoice::Live {
-        return vec![text(
-            "this was a simulated firmware; to enroll for real, run the same command with --store live",
-        )];
+    match &plan.store {
+        StoreChoice::Live => {}
+        StoreChoice::At(path) if path.is_file() => {
+            return vec![text(
+                "sign what the virtual machine boots from, and start it: its firmware starts nothing else from now on",
+            )];
+        }
+        StoreChoice::At(_) => {
+            return vec![text(
+                "this was a simulated firmware; to enroll for real, run the same command with --store live",
+            )];
+        }
     }
     if secure_boot == Some(true) {
         return vec![text("bootseal enroll plan shows what the firmware holds then")];

@@ -4,6 +4,7 @@
 //! says what would change; [`apply`] does exactly that. Neither needs a private key.
 
 mod apply;
+mod backing;
 mod backup;
 mod entries;
 mod plan;

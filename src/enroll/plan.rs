@@ -226,6 +226,7 @@ pub(super) fn not_in_setup_mode(store: &StoreChoice) -> Error {
         StoreChoice::Live => refused
             .hint("systemctl reboot --firmware-setup")
             .hint("there, under Secure Boot, choose \"Reset to Setup Mode\" or delete the platform key; do not restore factory keys"),
-        StoreChoice::Directory(_) => refused.hint("name an empty directory: --store DIR"),
+        StoreChoice::At(_) => refused
+            .hint("name an empty directory, or the variables of a virtual machine without a platform key: --store PATH"),
     }
 }

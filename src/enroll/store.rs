@@ -1,4 +1,4 @@
-//! The firmware that is enrolled to: the machine's own, or a simulated one in a directory.
+//! The firmware that is enrolled to: the machine's own, or one that does not run.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::authenticated_variable::VariableName;
+use crate::formats::guid::Guid;
 use crate::formats::signature_list::SignatureDatabase;
 use crate::system::Context;
 use crate::system::variables::{Efivarfs, RawVariable};
@@ -20,8 +21,9 @@ use super::simulated::Simulated;
 pub enum StoreChoice {
     /// The machine's own firmware.
     Live,
-    /// A simulated firmware in this directory; an empty one is a firmware in Setup Mode.
-    Directory(PathBuf),
+    /// One that does not run: a directory, which is a firmware in Setup Mode if it is empty, or the raw image of a virtual
+    /// machine's variables.
+    At(PathBuf),
 }
 
 impl FromStr for StoreChoice {
@@ -30,7 +32,7 @@ impl FromStr for StoreChoice {
     fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
         Ok(match text {
             "live" => Self::Live,
-            path => Self::Directory(PathBuf::from(path)),
+            path => Self::At(PathBuf::from(path)),
         })
     }
 }
@@ -39,7 +41,7 @@ impl fmt::Display for StoreChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Live => f.write_str("live"),
-            Self::Directory(path) => path.display().fmt(f),
+            Self::At(path) => path.display().fmt(f),
         }
     }
 }
@@ -64,26 +66,26 @@ impl Store {
     pub fn open(context: &Context, choice: &StoreChoice) -> Result<Self> {
         match choice {
             StoreChoice::Live => Efivarfs::live(context).map(Self::Live),
-            StoreChoice::Directory(path) if path.is_dir() => Ok(Self::Simulated(Simulated::open(context, path)?)),
-            StoreChoice::Directory(path) => {
-                let path = path.display();
-                Err(Error::could_not_run(format!("{path} is not a directory")).hint(format!("mkdir -p {path}")))
-            }
-        }
-    }
-
-    /// The variables in the format of efivarfs.
-    #[must_use]
-    pub const fn variables(&self) -> &Efivarfs {
-        match self {
-            Self::Live(variables) => variables,
-            Self::Simulated(simulated) => simulated.variables(),
+            StoreChoice::At(path) => Simulated::open(context, path).map(Self::Simulated),
         }
     }
 
     /// One of the four variables, as it is stored.
     pub fn read(&self, variable: VariableName) -> Result<Option<RawVariable>> {
-        self.variables().read_raw(variable.name(), &variable.vendor())
+        let (name, vendor) = (variable.name(), variable.vendor());
+        match self {
+            Self::Live(variables) => variables.read_raw(name, &vendor),
+            Self::Simulated(simulated) => simulated.read(name, &vendor),
+        }
+    }
+
+    /// Bytes that the firmware still has for variables, if it tells.
+    #[must_use]
+    pub fn free_space(&self) -> Option<u64> {
+        match self {
+            Self::Live(variables) => variables.free_space(),
+            Self::Simulated(simulated) => simulated.free_space(),
+        }
     }
 
     /// One of the four variables as signature lists; empty if it is not there.
@@ -104,7 +106,13 @@ impl Store {
 
     /// Whether Secure Boot was on when the machine booted; none if the firmware does not tell.
     pub fn secure_boot(&self) -> Result<Option<bool>> {
-        self.variables().flag("SecureBoot")
+        match self {
+            Self::Live(variables) => variables.flag("SecureBoot"),
+            Self::Simulated(simulated) => {
+                let raw = simulated.read("SecureBoot", &Guid::GLOBAL)?;
+                Ok(raw.and_then(|raw| raw.data.first().map(|flag| *flag == 1)))
+            }
+        }
     }
 
     /// Hands an `.auth` file to the firmware.

@@ -11,6 +11,7 @@ use crate::formats::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, Vari
 use crate::formats::guid::Guid;
 use crate::formats::signature_list::{SignatureDatabase, SignatureType};
 use crate::keys::Identity;
+use crate::system::variables::Efivarfs;
 use crate::system::{Clock, Context};
 use crate::trust::identities::{DB, KEK, OWNER, PK, STRANGER, database, sign, time};
 use crate::trust::microsoft;
@@ -50,7 +51,7 @@ impl Bench {
         let bench = Self {
             request: Request {
                 keys: path("keys"),
-                store: StoreChoice::Directory(path("firmware")),
+                store: StoreChoice::At(path("firmware")),
             },
             context: Context::host()
                 .with_root(root.path())
@@ -71,6 +72,11 @@ impl Bench {
 
     fn plan(&self) -> crate::error::Result<Plan> {
         plan(&self.context, &self.request)
+    }
+
+    /// The variables of the simulated firmware.
+    fn variables(&self) -> Efivarfs {
+        Efivarfs::at(&self.context, self.root.path().join("firmware"))
     }
 
     fn store(&self) -> Store {
@@ -119,7 +125,7 @@ fn present_revocations_are_never_lost() {
     let store = bench.store();
     let factory = hashes(&[2, 9]);
     let dbx = VariableName::Dbx;
-    store
+    bench
         .variables()
         .write_raw(dbx.name(), &dbx.vendor(), ATTRIBUTES, &factory.to_bytes())
         .unwrap();
@@ -141,7 +147,6 @@ fn the_variables_from_before_are_saved_for_the_owner_only() {
     let kek = VariableName::Kek;
     let old = database(&[&STRANGER]).to_bytes();
     bench
-        .store()
         .variables()
         .write_raw(kek.name(), &kek.vendor(), ATTRIBUTES, &old)
         .unwrap();

@@ -156,7 +156,7 @@ fn time(write: &PlannedWrite) -> Option<Warning> {
 }
 
 fn space(write: &PlannedWrite, store: &Store) -> Option<Warning> {
-    let free = store.variables().free_space()?;
+    let free = store.free_space()?;
     let (_, needed) = SPACE.into_iter().find(|(variable, _)| *variable == write.name)?;
     (free < needed).then(|| {
         severe(

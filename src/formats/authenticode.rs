@@ -16,7 +16,7 @@ mod spc;
 mod table;
 
 pub use checksum::checksum;
-pub use edit::{CannotSign, NoSuchSignature};
+pub use edit::{CannotSign, NoSuchSignature, Rewritten};
 pub use headers::ImageError;
 pub use image::Image;
 pub use layout::{LayoutProblem, Section, Severity};

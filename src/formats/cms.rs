@@ -61,10 +61,17 @@ impl<'a> Unsigned<'a> {
 
     /// The digest that the signer signs.
     pub fn to_be_signed(&self) -> Result<Digest, CmsError> {
-        match self.signed_attributes()? {
+        match self.signed_attributes_der()? {
             None => Ok(self.content_digest.clone()),
-            Some(attributes) => Ok(self.hash().digest(&[&attributes.to_der()?])),
+            Some(attributes) => Ok(self.hash().digest(&[&attributes])),
         }
+    }
+
+    /// The bytes whose digest is [`Self::to_be_signed`]: the DER of the signed attributes. `None` for shapes without
+    /// them, where the content itself is signed.
+    pub fn signed_attributes_der(&self) -> Result<Option<Vec<u8>>, CmsError> {
+        let attributes = self.signed_attributes()?;
+        Ok(attributes.map(|attributes| attributes.to_der()).transpose()?)
     }
 
     /// Completes the SignedData with the signature over [`Self::to_be_signed`]; returns its DER.

@@ -15,3 +15,4 @@ pub mod openpgp;
 pub mod public_key;
 pub mod sha3_lanes;
 pub mod signature_list;
+pub mod variable_image;

@@ -1,42 +1,124 @@
-//! EFI images: an Authenticode signature by the db key.
+//! EFI images: an Authenticode signature by the db key, made here or elsewhere.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::authenticode::{Image, Severity, Signature};
 use crate::formats::certificate::Certificate;
-use crate::formats::hash::HashAlgorithm;
-use crate::keys::Identity;
-use crate::system::{self, Transaction};
+use crate::formats::cms::Unsigned;
+use crate::formats::hash::{Digest, HashAlgorithm};
+use crate::keys::{Identity, Signer};
+use crate::system::{self, Context, NewFile, Transaction};
 use crate::trust;
 
-use super::discover::{Interest, Target};
+use super::discover::{Found, Interest, Target};
 use super::run::Kind;
 use super::{Change, Done, Outcome, Run};
 
 /// What all firmware verifies.
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
+/// Permission bits of a file that holds what is to be signed: nothing secret.
+const PUBLIC_MODE: u32 = 0o644;
 
-/// Signs the images in place. Signatures by others stay; a stale one by this certificate is replaced.
-pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity) -> Result<()> {
+/// How to sign images.
+#[derive(Debug, Clone, Default)]
+pub struct EfiOptions {
+    /// Remove the signatures by others as well, which stay otherwise.
+    pub replace: bool,
+    /// Write the one image here, and leave it as it is.
+    pub output: Option<PathBuf>,
+}
+
+/// Signs the images. Of the signatures that are there, a stale one by the same certificate goes.
+pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: &EfiOptions) -> Result<()> {
+    let found = discover(run, files, options)?;
+    let kind = kind(&identity.certificate, Some(identity.signer.as_ref()), options);
+    run.process(&kind, found, |targets, transaction| {
+        let sign = |target: &Target| {
+            let make = |unsigned: &Unsigned<'_>, _: &Image<'_>| {
+                let cannot = || format!("cannot sign {}", target.path.display());
+                let signature = identity.signer.sign(&unsigned.to_be_signed().or_bug(cannot)?)?;
+                unsigned.assemble(&signature).or_bug(cannot)
+            };
+            sign_file(target, transaction, &identity.certificate, options, make)
+        };
+        targets.iter().map(sign).collect()
+    })
+}
+
+/// Writes the bytes that the key of `certificate` has to sign for this image, with SHA-256 and PKCS#1 v1.5 padding, to a
+/// new file: the DER of the signed attributes. [`attach`] takes the signature.
+pub fn prepare(context: &Context, image: &Path, certificate: &Certificate, to_be_signed: &Path) -> Result<()> {
+    let file = system::read(image)?;
+    let refused = || format!("cannot sign {}", image.display());
+    let parsed = Image::parse(&file).or_refuse(refused)?;
+    let unsigned = parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?;
+    let bytes = unsigned.signed_attributes_der().or_bug(refused)?;
+    NewFile {
+        path: to_be_signed,
+        bytes: &bytes.ok_or_else(|| Error::bug("an Authenticode signature without signed attributes"))?,
+        mode: PUBLIC_MODE,
+    }
+    .create(context)
+}
+
+/// Puts a signature that was made elsewhere into the image: the bare RSA signature over what [`prepare`] wrote, or a whole
+/// PKCS#7 signature (DER). It has to hold for this image and this certificate.
+pub fn attach(
+    run: &mut Run<'_>,
+    image: &Path,
+    signature: &Path,
+    certificate: &Certificate,
+    options: &EfiOptions,
+) -> Result<()> {
+    let bytes = system::read(signature)?;
+    let found = discover(run, &[image.to_path_buf()], options)?;
+    run.process(&kind(certificate, None, options), found, |targets, transaction| {
+        let attach = |target: &Target| {
+            let make = |unsigned: &Unsigned<'_>, image: &Image<'_>| {
+                foreign_signature(unsigned, image, &bytes, certificate).or_refuse(|| {
+                    format!(
+                        "{} is no signature of {} by \"{}\"",
+                        signature.display(),
+                        target.path.display(),
+                        certificate.common_name()
+                    )
+                })
+            };
+            sign_file(target, transaction, certificate, options, make)
+        };
+        targets.iter().map(attach).collect()
+    })
+}
+
+/// The images, each once. With an output, the image is read from its file and named and written as the output.
+fn discover(run: &mut Run<'_>, files: &[PathBuf], options: &EfiOptions) -> Result<Found> {
     let (directories, files): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|path| path.is_dir());
     for path in directories {
         let error = Error::usage(format!("{} is a directory", path.display())).hint("name the EFI images themselves");
         run.add(Outcome::failed(path, error));
     }
-    let found = run.discover(&files, interest)?.distinct();
-    let kind = Kind {
+    let mut found = run.discover(&files, interest)?.distinct();
+    if let Some(output) = &options.output {
+        let named = |target: Target| {
+            let path = output.clone();
+            (path.clone(), Target { path, ..target })
+        };
+        found.targets = found.targets.into_values().map(named).collect();
+    }
+    Ok(found)
+}
+
+fn kind<'k>(certificate: &Certificate, signer: Option<&'k dyn Signer>, options: &EfiOptions) -> Kind<'k> {
+    Kind {
         name: "efi",
-        key: &identity.certificate.fingerprint().to_hex(),
-        signer: identity.signer.as_ref(),
+        key: certificate.fingerprint().to_hex(),
+        // What an output was made from is another file.
+        signer: signer.filter(|_| options.output.is_none()),
         hash: HASH,
         companion: None,
-        recheck: false,
-    };
-    run.process(&kind, found, |targets, transaction| {
-        let sign = |target| sign_file(target, transaction, identity);
-        targets.iter().map(sign).collect()
-    })
+        recheck: options.replace,
+    }
 }
 
 /// A signature for GRUB beside an image is of no interest here.
@@ -47,30 +129,85 @@ fn interest(path: &Path) -> Interest {
     }
 }
 
-fn sign_file(target: &Target, transaction: &Transaction<'_>, identity: &Identity) -> Result<Done> {
+/// Signs one image with what `make` makes of it.
+fn sign_file(
+    target: &Target,
+    transaction: &Transaction<'_>,
+    certificate: &Certificate,
+    options: &EfiOptions,
+    make: impl FnOnce(&Unsigned<'_>, &Image<'_>) -> Result<Vec<u8>>,
+) -> Result<Done> {
     let path = &target.path;
     let file = system::read(&target.file)?;
     let refused = || format!("cannot sign {}", path.display());
-    if is_signed(&Image::parse(&file).or_refuse(refused)?, &identity.certificate) {
+    let image = Image::parse(&file).or_refuse(refused)?;
+    let digest = image.digest(HASH);
+    let signatures: Vec<_> = image.signatures().iter().map(|entry| entry.signature().ok()).collect();
+    let is_signed = signatures
+        .iter()
+        .flatten()
+        .any(|signature| is_own(signature, &digest, certificate));
+    if is_signed && (!options.replace || signatures.len() == 1) {
+        if options.output.is_some() {
+            transaction.stage(path, &[&file])?;
+        }
         return Ok(Done {
             change: Change::Unchanged,
-            digest: Some(Image::parse(&file).or_refuse(refused)?.digest(HASH)),
+            digest: Some(digest),
             warnings: Vec::new(),
         });
     }
-    let file = without_own(file, &identity.certificate).or_refuse(refused)?;
-    let image = Image::parse(&file).or_refuse(refused)?;
-    let unsigned = image
-        .unsigned_signature(&identity.certificate, HASH)
-        .or_refuse(refused)?;
-    let signature = identity.signer.sign(&unsigned.to_be_signed().or_bug(refused)?)?;
-    let cms = unsigned.assemble(&signature).or_bug(refused)?;
-    transaction.stage(path, &[&image.with_signature(&cms).or_refuse(refused)?])?;
+    let unsigned = image.unsigned_signature_over(certificate, &digest).or_refuse(refused)?;
+    let cms = make(&unsigned, &image)?;
+    // One of ours that no longer holds is of no use, and some firmware looks at the first one only.
+    let names = |signature: &Signature<'_>| signature.cms.signers.iter().any(|signer| signer.names(certificate));
+    let keep = |index: usize| {
+        let signature = signatures.get(index).and_then(Option::as_ref);
+        !options.replace && !signature.is_some_and(names)
+    };
+    let signed = image.rewritten(keep, Some(&cms)).or_refuse(refused)?;
+    transaction.stage(path, &signed.parts())?;
     Ok(Done {
         change: Change::Signed,
-        digest: Some(image.digest(HASH)),
+        digest: Some(digest),
         warnings: warnings(&image),
     })
+}
+
+/// Why a signature that was made elsewhere is not put into an image.
+#[derive(Debug, thiserror::Error)]
+enum NotAttached {
+    #[error("its {0} bytes are neither an RSA signature by this key nor PKCS#7")]
+    Neither(usize),
+    #[error("the RSA signature does not hold for the image: one of them is not the one that was prepared")]
+    Mismatch,
+    #[error("it is by \"{0}\"")]
+    OtherSigner(String),
+}
+
+/// The CMS of a signature that was made elsewhere.
+fn foreign_signature(
+    unsigned: &Unsigned<'_>,
+    image: &Image<'_>,
+    bytes: &[u8],
+    certificate: &Certificate,
+) -> std::result::Result<Vec<u8>, crate::error::Cause> {
+    let key = certificate.public_key()?;
+    if bytes.len() == key.modulus().len() {
+        key.verify(&unsigned.to_be_signed()?, bytes)
+            .map_err(|_| NotAttached::Mismatch)?;
+        return Ok(unsigned.assemble(bytes)?);
+    }
+    if bytes.first() != Some(&0x30) {
+        return Err(NotAttached::Neither(bytes.len()).into());
+    }
+    let signature = Signature::parse(bytes)?;
+    signature.verify_integrity(image)?;
+    let signer = trust::image::signer(&signature)?;
+    if signer != certificate {
+        return Err(NotAttached::OtherSigner(signer.common_name()).into());
+    }
+    Ok(signature.der.to_vec())
 }
 
 /// What some firmware may stumble over.
@@ -82,31 +219,7 @@ fn warnings(image: &Image<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Whether a signature by this certificate holds for the image as it is.
-fn is_signed(image: &Image<'_>, certificate: &Certificate) -> bool {
-    image
-        .signatures()
-        .iter()
-        .filter_map(|entry| entry.signature().ok())
-        .any(|signature| {
-            signature.hash == HASH
-                && signature.verify_integrity(image).is_ok()
-                && trust::image::signer(&signature).is_ok_and(|signer| signer == certificate)
-        })
-}
-
-/// The image without signatures that name this certificate: one that no longer holds is of no use, and some firmware
-/// looks at the first one only.
-fn without_own(mut file: Vec<u8>, certificate: &Certificate) -> std::result::Result<Vec<u8>, crate::error::Cause> {
-    loop {
-        let image = Image::parse(&file)?;
-        let own = image.signatures().iter().position(|entry| {
-            let names = |signature: Signature<'_>| signature.cms.signers.iter().any(|signer| signer.names(certificate));
-            entry.signature().is_ok_and(names)
-        });
-        match own {
-            None => return Ok(file),
-            Some(index) => file = image.without_signature_at(index)?,
-        }
-    }
+/// Whether a signature is by this certificate and holds for the image with this digest.
+fn is_own(signature: &Signature<'_>, digest: &Digest, certificate: &Certificate) -> bool {
+    signature.verify_digest(digest).is_ok() && trust::image::signer(signature).is_ok_and(|signer| signer == certificate)
 }

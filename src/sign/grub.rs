@@ -50,8 +50,8 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
     }
     let kind = Kind {
         name: "grub",
-        key: &identity.key.fingerprint().to_lowercase(),
-        signer: identity.signer.as_ref(),
+        key: identity.key.fingerprint().to_lowercase(),
+        signer: Some(identity.signer.as_ref()),
         hash: HASH,
         companion: Some(signature_path),
         recheck: false,

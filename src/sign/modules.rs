@@ -76,8 +76,8 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &Identity, policy: P
     }
     let kind = Kind {
         name: "modules",
-        key: &identity.certificate.fingerprint().to_hex(),
-        signer: identity.signer.as_ref(),
+        key: identity.certificate.fingerprint().to_hex(),
+        signer: Some(identity.signer.as_ref()),
         hash: policy.hash,
         companion: None,
         recheck: false,

@@ -37,9 +37,9 @@ pub(super) struct Kind<'a> {
     /// What the files are: the manifest's name, and for people.
     pub name: &'static str,
     /// What tells this key from others, hexadecimal.
-    pub key: &'a str,
-    /// The key.
-    pub signer: &'a dyn Signer,
+    pub key: String,
+    /// The key, unless nothing is to be remembered.
+    pub signer: Option<&'a dyn Signer>,
     /// The hash that is signed.
     pub hash: HashAlgorithm,
     /// The file beside each that belongs to it, if any.
@@ -153,7 +153,10 @@ impl<'a> Run<'a> {
         work: impl Fn(&[Target], &Transaction<'a>) -> Vec<Result<Done>> + Sync,
     ) -> Result<()> {
         let recheck = self.options.recheck || kind.recheck;
-        let mut manifest = Manifest::open(self.context, kind.name, kind.key, kind.signer, recheck)?;
+        let mut manifest = match kind.signer {
+            Some(signer) => Manifest::open(self.context, kind.name, &kind.key, signer, recheck)?,
+            None => None,
+        };
         if let Some(warning) = manifest.as_mut().and_then(|manifest| manifest.warning.take()) {
             self.summary.warnings.push(warning);
         }

@@ -1,6 +1,7 @@
 //! Firmware variables as efivarfs shows them: a file `NAME-GUID` per variable, 4 bytes of attributes (little-endian)
 //! before the data. The same format in any other directory is a copy of a firmware's variables.
 
+mod image;
 #[cfg(test)]
 mod tests;
 mod traits;
@@ -17,6 +18,7 @@ use crate::formats::guid::Guid;
 
 use super::Context;
 
+pub use image::ImageFile;
 pub use write::{Step, WriteFailure};
 
 /// Where the kernel mounts efivarfs.

@@ -47,6 +47,15 @@ impl Bootseal {
         run(self.command(&["sign", "grub"]).args(files));
     }
 
+    /// Enrolls the keys into the variables of a machine that is switched off.
+    pub fn enroll_image(&self, variables: &Path) {
+        run(self
+            .command(&["enroll", "apply"])
+            .arg("--store")
+            .arg(variables)
+            .arg("--yes"));
+    }
+
     /// Whether the file would be accepted by who loads it; anything but yes or no fails.
     pub fn verify(&self, file: &Path) -> bool {
         let output = self

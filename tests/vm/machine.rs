@@ -49,6 +49,11 @@ impl Machine {
         Self::with_variables(&self.variables)
     }
 
+    /// The file with the variables of a machine that is switched off.
+    pub fn variables(&self) -> &Path {
+        &self.variables
+    }
+
     fn with_variables(original: &Path) -> Self {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let variables = directory.path().join("variables.fd");

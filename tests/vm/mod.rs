@@ -30,6 +30,7 @@ fn the_chain_end_to_end() {
     story.the_firmware_refuses_what_is_unsigned();
     story.a_signed_kernel_is_locked_down_and_refuses_bad_modules();
     story.grub_boots_what_is_signed_and_refuses_a_changed_byte();
+    story.keys_that_were_enrolled_into_an_image_are_enforced();
 }
 
 /// What the boots have in common.
@@ -182,6 +183,23 @@ impl Story {
         log.expect_line("error: bad signature.");
         log.expect_line(grub::LAST_WORDS);
         log.expect_no(guest::FIRST_WORDS);
+    }
+
+    /// The keys come into the variables of a machine that is switched off, and its firmware enforces them.
+    fn keys_that_were_enrolled_into_an_image_are_enforced(&self) {
+        let machine = Machine::in_setup_mode();
+        self.bootseal.enroll_image(machine.variables());
+        let log = machine.twin().boot(&self.disk("signed-again", &self.image));
+        log.expect(": Access Denied");
+        let disk = self.disk("signed-again", &self.image);
+        self.bootseal.sign_efi(&disk.join("EFI/BOOT/BOOTX64.EFI"));
+        let log = machine.boot(&disk);
+        for state in ["SetupMode=0", "SecureBoot=1"] {
+            log.expect_line(&format!("vm: {state}"));
+        }
+        for name in ["PK", "KEK", "db", "dbx"] {
+            log.expect_line(&format!("vm: {name} {ATTRIBUTES} {}", self.bootseal.list_digest(name)));
+        }
     }
 
     /// A folder to become a disk, with `loader` where the firmware looks for it.

@@ -3,18 +3,28 @@
 /// Size of the `CheckSum` field, in bytes.
 pub(super) const SIZE: usize = 4;
 
-/// The checksum of a PE file whose `CheckSum` field starts at offset `field`: the one's complement sum of its 16-bit
-/// words, the field itself counted as zero, plus the file's length in bytes.
+/// The checksum of the PE file that these parts make up, whose `CheckSum` field starts at offset `field` of the first:
+/// the one's complement sum of its 16-bit words, the field itself counted as zero, plus the file's length in bytes.
 #[must_use]
-pub fn checksum(file: &[u8], field: usize) -> u32 {
-    let (before, rest) = file.split_at_checked(field).unwrap_or((file, &[]));
-    let after_field = field.saturating_add(SIZE);
-    let after = rest.get(SIZE..).unwrap_or_default();
-    let mut sum = words(before, 0).saturating_add(words(after, after_field));
+pub fn checksum(parts: &[&[u8]], field: usize) -> u32 {
+    let (mut sum, mut offset) = (0_u64, 0_usize);
+    let mut add = |part: &[u8]| {
+        sum = sum.saturating_add(words(part, offset));
+        offset = offset.saturating_add(part.len());
+    };
+    let mut parts = parts.iter();
+    if let Some(first) = parts.next() {
+        let (before, rest) = first.split_at_checked(field).unwrap_or((first, &[]));
+        let (stated, after) = rest.split_at(rest.len().min(SIZE));
+        add(before);
+        add([0; SIZE].get(..stated.len()).unwrap_or_default());
+        add(after);
+    }
+    parts.for_each(|part| add(part));
     while let Some(carry) = sum.checked_shr(16).filter(|carry| *carry != 0) {
         sum = (sum & 0xffff).saturating_add(carry);
     }
-    let length = u32::try_from(file.len()).unwrap_or(u32::MAX);
+    let length = u32::try_from(offset).unwrap_or(u32::MAX);
     u32::try_from(sum).unwrap_or(u32::MAX).wrapping_add(length)
 }
 
@@ -38,8 +48,8 @@ mod tests {
 
     #[test]
     fn carries_are_folded_and_the_length_is_added() {
-        assert_eq!(checksum(&[0xff, 0xff, 0x02, 0x00, 9, 9, 9, 9], 4), 2 + 8);
-        assert_eq!(checksum(&[1, 2, 3], 100), 0x0201 + 3 + 3);
+        assert_eq!(checksum(&[&[0xff, 0xff, 0x02, 0x00, 9, 9, 9, 9]], 4), 2 + 8);
+        assert_eq!(checksum(&[&[1, 2, 3]], 100), 0x0201 + 3 + 3);
         assert_eq!(checksum(&[], 0), 0);
     }
 
@@ -49,10 +59,19 @@ mod tests {
         let expected = {
             let mut zeroed = file;
             zeroed[5..9].fill(0);
-            checksum(&zeroed, 13)
+            checksum(&[&zeroed], 13)
         };
-        assert_eq!(checksum(&file, 5), expected);
+        assert_eq!(checksum(&[&file], 5), expected);
         file[5..9].fill(0xaa);
-        assert_eq!(checksum(&file, 5), expected);
+        assert_eq!(checksum(&[&file], 5), expected);
+    }
+
+    #[test]
+    fn parts_count_as_one_file() {
+        let file: Vec<u8> = (0..40).collect();
+        for cut in 9..40 {
+            let (one, other) = file.split_at(cut);
+            assert_eq!(checksum(&[one, other, &[]], 4), checksum(&[&file], 4), "cut at {cut}");
+        }
     }
 }

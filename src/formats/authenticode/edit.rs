@@ -7,12 +7,12 @@
 
 use der::{Any, Tag};
 
-use super::headers::ImageError;
+use super::headers::DIRECTORY;
 use super::layout::{LayoutProblem, Severity};
 use super::{Image, checksum, spc, table};
 use crate::formats::certificate::Certificate;
 use crate::formats::cms::{CmsError, Shape, Unsigned};
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::hash::{Digest, HashAlgorithm};
 
 /// Why an image is not signed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,9 +26,6 @@ pub enum CannotSign {
     /// The signature cannot be encoded.
     #[error(transparent)]
     Cms(#[from] CmsError),
-    /// The result is not an image any more; nothing was written.
-    #[error("the signed image does not parse: {0}")]
-    Result(#[from] ImageError),
 }
 
 /// A signature that is to be removed and is not there.
@@ -41,7 +38,38 @@ pub struct NoSuchSignature {
     pub count: usize,
 }
 
-impl Image<'_> {
+/// An image's file with another certificate table, in parts, so that large images are not copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten<'a> {
+    /// The start of the file, with the fields that change.
+    head: Vec<u8>,
+    /// The rest of what is hashed.
+    body: &'a [u8],
+    padding: &'static [u8],
+    /// Entries that stay.
+    kept: Vec<&'a [u8]>,
+    /// The new entry.
+    added: Vec<u8>,
+}
+
+impl Rewritten<'_> {
+    /// The parts of the file, in order.
+    #[must_use]
+    pub fn parts(&self) -> Vec<&[u8]> {
+        let mut parts = vec![self.head.as_slice(), self.body, self.padding];
+        parts.extend(&self.kept);
+        parts.push(&self.added);
+        parts
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.parts().concat()
+    }
+}
+
+impl<'a> Image<'a> {
     /// Prepares a signature of this image by the key of `certificate`. The same image, certificate and hash always make
     /// the same bytes.
     pub fn unsigned_signature<'c>(
@@ -49,9 +77,18 @@ impl Image<'_> {
         certificate: &'c Certificate,
         hash: HashAlgorithm,
     ) -> Result<Unsigned<'c>, CannotSign> {
+        self.unsigned_signature_over(certificate, &self.digest(hash))
+    }
+
+    /// As [`Self::unsigned_signature`], for who has this image's [`Self::digest`] already.
+    pub fn unsigned_signature_over<'c>(
+        &self,
+        certificate: &'c Certificate,
+        digest: &Digest,
+    ) -> Result<Unsigned<'c>, CannotSign> {
         self.check_signable()?;
-        let content = spc::encode(&self.digest(hash));
-        let content_digest = hash.digest(&[&content]);
+        let content = spc::encode(digest);
+        let content_digest = digest.algorithm().digest(&[&content]);
         let shape = Shape::Authenticode {
             content_type: spc::INDIRECT_DATA,
             content: Any::new(Tag::Sequence, content).map_err(CmsError::from)?,
@@ -71,51 +108,69 @@ impl Image<'_> {
     /// The file with this signature (DER of a CMS `SignedData`) after those that it has.
     pub fn with_signature(&self, cms: &[u8]) -> Result<Vec<u8>, CannotSign> {
         self.check_signable()?;
-        let entry = table::pkcs7_entry(cms).ok_or(CannotSign::TooLarge)?;
-        let old = self.file.get(self.end..).unwrap_or_default();
-        let signed = self.with_table(&[old, &entry]).ok_or(CannotSign::TooLarge)?;
-        Image::parse(&signed)?;
-        Ok(signed)
+        Ok(self.rewritten(|_| true, Some(cms))?.to_vec())
     }
 
     /// The file without any signature, padded to a multiple of 8 bytes.
     #[must_use]
     pub fn without_signatures(&self) -> Vec<u8> {
         // A table of nothing has no size that could be too large.
-        self.with_table(&[]).unwrap_or_default()
+        self.rewritten(|_| false, None)
+            .map_or_else(|_| self.file.to_vec(), |rewritten| rewritten.to_vec())
     }
 
     /// The file without the signature at `index`, counted from 0 in [`Self::signatures`].
     pub fn without_signature_at(&self, index: usize) -> Result<Vec<u8>, NoSuchSignature> {
         let count = self.signatures().len();
         let missing = NoSuchSignature { index, count };
-        let start = self.signatures().get(index).ok_or(missing)?.offset;
-        let next = self.signatures().get(index.saturating_add(1));
-        let end = next.map_or(self.file.len(), |signature| signature.offset);
-        let before = self.file.get(self.end..start).unwrap_or_default();
-        let after = self.file.get(end..).unwrap_or_default();
-        self.with_table(&[before, after]).ok_or(missing)
+        if index >= count {
+            return Err(missing);
+        }
+        let rewritten = self.rewritten(|other| other != index, None).map_err(|_| missing)?;
+        Ok(rewritten.to_vec())
     }
 
-    /// The hashed part, padded, with a certificate table of these parts; `None` if it does not fit 32 bits.
-    fn with_table(&self, parts: &[&[u8]]) -> Option<Vec<u8>> {
-        let size: usize = parts.iter().map(|part| part.len()).sum();
-        let mut file = Vec::with_capacity(self.end.checked_add(size)?.checked_add(super::ALIGNMENT)?);
-        file.extend_from_slice(self.file.get(..self.end)?);
-        file.extend_from_slice(self.padding());
-        let start = if size == 0 { 0 } else { file.len() };
-        for part in parts {
-            file.extend_from_slice(part);
-        }
-        u32::try_from(file.len()).ok()?;
-        let (start, size) = (u32::try_from(start).ok()?, u32::try_from(size).ok()?);
-        let [at, length] = [start.to_le_bytes(), size.to_le_bytes()];
-        put(&mut file, self.headers.directory, &[at, length].concat())?;
+    /// The file with the entries of the certificate table that `keep` takes, by their index in [`Self::signatures`], and
+    /// then this signature (DER of a CMS `SignedData`), if any. The caller has made sure that it may be signed.
+    pub fn rewritten(&self, keep: impl Fn(usize) -> bool, add: Option<&[u8]>) -> Result<Rewritten<'a>, CannotSign> {
+        let added = add.map_or(Ok(Vec::new()), |cms| {
+            table::pkcs7_entry(cms).ok_or(CannotSign::TooLarge)
+        })?;
+        let starts = self.signatures().iter().map(|entry| entry.offset);
+        let ends = starts.clone().skip(1).chain([self.file.len()]);
+        let entries = starts.zip(ends).enumerate().filter(|(index, _)| keep(*index));
+        let kept = entries.map(|(_, (start, end))| self.file.get(start..end).unwrap_or_default());
+        let kept: Vec<&[u8]> = kept.collect();
+        let (head, body) = self
+            .file
+            .get(..self.end)
+            .and_then(|hashed| hashed.split_at_checked(self.headers.directory.checked_add(DIRECTORY)?))
+            .ok_or(CannotSign::TooLarge)?;
+        let mut rewritten = Rewritten {
+            head: head.to_vec(),
+            body,
+            padding: self.padding(),
+            kept,
+            added,
+        };
+        self.patch(&mut rewritten).ok_or(CannotSign::TooLarge)?;
+        Ok(rewritten)
+    }
+
+    /// Writes the table's place and the checksum into the headers; `None` if a number does not fit 32 bits.
+    fn patch(&self, rewritten: &mut Rewritten<'_>) -> Option<()> {
+        let length: usize = rewritten.parts().iter().map(|part| part.len()).sum();
+        u32::try_from(length).ok()?;
+        let start = self.end.checked_add(rewritten.padding.len())?;
+        let size = length.checked_sub(start)?;
+        let start = if size == 0 { 0 } else { start };
+        let place = [start, size].map(|number| u32::try_from(number).unwrap_or_default().to_le_bytes());
+        put(&mut rewritten.head, self.headers.directory, &place.concat())?;
         if self.stated_checksum() != 0 {
-            let sum = checksum::checksum(&file, self.headers.checksum);
-            put(&mut file, self.headers.checksum, &sum.to_le_bytes())?;
+            let sum = checksum::checksum(&rewritten.parts(), self.headers.checksum);
+            put(&mut rewritten.head, self.headers.checksum, &sum.to_le_bytes())?;
         }
-        Some(file)
+        Some(())
     }
 }
 

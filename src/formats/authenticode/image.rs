@@ -63,7 +63,7 @@ impl<'a> Image<'a> {
     /// The `CheckSum` that would be right.
     #[must_use]
     pub fn checksum(&self) -> u32 {
-        checksum::checksum(self.file, self.headers.checksum)
+        checksum::checksum(&[self.file], self.headers.checksum)
     }
 
     /// The sections, in the order of the section table.

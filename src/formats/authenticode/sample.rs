@@ -53,7 +53,7 @@ pub fn minimal_image() -> Vec<u8> {
         image.extend_from_slice(data);
     }
     pad(&mut image);
-    let sum = checksum(&image, CHECKSUM).to_le_bytes();
+    let sum = checksum(&[&image], CHECKSUM).to_le_bytes();
     for (byte, value) in image.iter_mut().skip(CHECKSUM).zip(sum) {
         *byte = value;
     }

@@ -72,6 +72,8 @@ pub struct Signature<'a> {
     /// The CMS, with the signers and their certificates.
     pub cms: SignedData<'a>,
     content: AnyRef<'a>,
+    /// The DER that was read, without padding.
+    pub der: &'a [u8],
 }
 
 impl<'a> WinCertificate<'a> {
@@ -108,13 +110,18 @@ impl<'a> Signature<'a> {
             image_digest,
             cms,
             content,
+            der,
         })
     }
 
     /// Checks that the signed digest is that of the image. Says nothing about who signed.
     pub fn verify_integrity(&self, image: &Image<'_>) -> Result<(), SignatureError> {
-        let actual = image.digest(self.hash);
-        if actual.as_bytes() == self.image_digest {
+        self.verify_digest(&image.digest(self.hash))
+    }
+
+    /// As [`Self::verify_integrity`], for who has the image's [`Image::digest`] with [`Self::hash`] already.
+    pub fn verify_digest(&self, actual: &Digest) -> Result<(), SignatureError> {
+        if actual.algorithm() == self.hash && actual.as_bytes() == self.image_digest {
             return Ok(());
         }
         Err(SignatureError::ImageChanged {

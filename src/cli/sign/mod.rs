@@ -1,5 +1,7 @@
 //! `bootseal sign`: kernels, modules, GRUB's files, or all that the configuration names.
 
+mod efi;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::formats::certificate::printable;
 use crate::formats::hash::HashAlgorithm;
 use crate::keys::{Identity, KeyDirectory, KeyName};
+use crate::sign::efi::EfiOptions;
 use crate::sign::grub::GrubIdentity;
 use crate::sign::modules::{Empty, Foreign, Policy};
 use crate::sign::{self, Change, Options, Outcome, Run, Summary};
@@ -22,14 +25,12 @@ use super::unlock::Unlock;
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// EFI images: kernels, unified kernel images, boot loaders
-    #[command(after_help = "Example: bootseal sign efi /boot/vmlinuz-6.12.58-gentoo")]
-    Efi {
-        #[command(flatten)]
-        key: KeyArguments,
-        /// The images
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
+    #[command(after_help = "Example: bootseal sign efi /boot/vmlinuz-6.12.58-gentoo\n\n\
+        With a key that is elsewhere:\n  \
+        bootseal sign efi --prepare kernel.tbs /boot/vmlinuz-6.12.58-gentoo\n  \
+        openssl dgst -sha256 -sign db.key -out kernel.sig kernel.tbs\n  \
+        bootseal sign efi --attach kernel.sig /boot/vmlinuz-6.12.58-gentoo")]
+    Efi(efi::Arguments),
     /// Kernel modules: .ko, .ko.gz, .ko.xz, .ko.zst
     #[command(after_help = "Example: bootseal sign modules /lib/modules/6.12.58-gentoo")]
     Modules {
@@ -162,10 +163,7 @@ impl From<ForeignArgument> for Foreign {
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     let summary = match command {
-        Command::Efi { key, files } => {
-            let identity = key.identity(session, KeyName::Db)?;
-            signed(session, &key.options(), |run| sign::efi::sign(run, &files, &identity))?
-        }
+        Command::Efi(arguments) => return arguments.run(session),
         Command::Modules {
             key,
             name,
@@ -189,11 +187,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         }
         Command::All { key } => all(session, &key)?,
     };
-    Ok(Box::new(SignReport {
-        summary,
-        verbose: session.verbose,
-        dry_run: session.context.dry_run(),
-    }))
+    Ok(Box::new(SignReport::new(session, summary)))
 }
 
 /// One run; its keys are open already, so that nobody is asked in the middle of it.
@@ -228,7 +222,7 @@ fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
         }
         if let Some(identity) = &db {
             let paths = run.expand(&config.efi);
-            sign::efi::sign(run, &paths, identity)?;
+            sign::efi::sign(run, &paths, identity, &EfiOptions::default())?;
         }
         if let Some(identity) = &grub {
             let paths = run.expand(&config.grub);
@@ -245,6 +239,14 @@ struct SignReport {
 }
 
 impl SignReport {
+    fn new(session: &Session, summary: Summary) -> Self {
+        Self {
+            summary,
+            verbose: session.verbose,
+            dry_run: session.context.dry_run(),
+        }
+    }
+
     fn count(&self, change: Change) -> usize {
         self.summary
             .outcomes

@@ -1,0 +1,134 @@
+//! `bootseal sign efi`: in place, to another file, or with a key that is elsewhere.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::certificate::Certificate;
+use crate::keys::{KeyDirectory, KeyName};
+use crate::sign::efi::{self, EfiOptions};
+use crate::system;
+use crate::ui::{Report, Style};
+
+use super::{KeyArguments, Session, SignReport, name, signed};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    #[command(flatten)]
+    key: KeyArguments,
+    /// Remove the signatures by others, which stay otherwise
+    #[arg(long)]
+    replace: bool,
+    /// Write the signed image to FILE, and leave the one image that is named as it is
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write what is to be signed for the one image to the new FILE; needs no private key
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "replace", "attach"])]
+    prepare: Option<PathBuf>,
+    /// Put the signature in FILE into the one image: made over what --prepare wrote, or PKCS#7
+    #[arg(long, value_name = "FILE")]
+    attach: Option<PathBuf>,
+    /// Certificate for --prepare and --attach, PEM or DER [default: that of the db key]
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// The images
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+impl Arguments {
+    pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        if let Some(to_be_signed) = &self.prepare {
+            return self.prepare(session, to_be_signed);
+        }
+        let options = EfiOptions {
+            replace: self.replace,
+            output: self.output.clone(),
+        };
+        if options.output.is_some() {
+            self.only_image("--output")?;
+        }
+        let summary = if let Some(signature) = &self.attach {
+            let image = self.only_image("--attach")?;
+            let certificate = self.certificate(session)?;
+            signed(session, &self.key.options(), |run| {
+                efi::attach(run, image, signature, &certificate, &options)
+            })?
+        } else if self.certificate.is_some() {
+            return Err(Error::usage("--certificate goes with --prepare or --attach"));
+        } else {
+            let identity = self.key.identity(session, KeyName::Db)?;
+            signed(session, &self.key.options(), |run| {
+                efi::sign(run, &self.files, &identity, &options)
+            })?
+        };
+        Ok(Box::new(SignReport::new(session, summary)))
+    }
+
+    fn prepare(&self, session: &Session, to_be_signed: &Path) -> Result<Box<dyn Report>> {
+        let image = self.only_image("--prepare")?;
+        let certificate = self.certificate(session)?;
+        efi::prepare(&session.context, image, &certificate, to_be_signed)?;
+        Ok(Box::new(Prepared {
+            image: image.to_path_buf(),
+            to_be_signed: to_be_signed.to_path_buf(),
+            certificate,
+        }))
+    }
+
+    fn only_image(&self, option: &str) -> Result<&Path> {
+        match self.files.as_slice() {
+            [image] => Ok(image),
+            files => Err(Error::usage(format!("{option} takes one image, not {}", files.len()))),
+        }
+    }
+
+    fn certificate(&self, session: &Session) -> Result<Certificate> {
+        let Some(path) = &self.certificate else {
+            return self
+                .key
+                .directory(session)
+                .and_then(|keys: KeyDirectory| keys.certificate(KeyName::Db));
+        };
+        let bytes = system::read(path)?;
+        if bytes.starts_with(b"-----") {
+            Certificate::from_pem(&bytes)
+        } else {
+            Certificate::from_der(&bytes)
+        }
+        .or_refuse(|| format!("cannot use {}", path.display()))
+    }
+}
+
+/// What is to be signed, and how.
+struct Prepared {
+    image: PathBuf,
+    to_be_signed: PathBuf,
+    certificate: Certificate,
+}
+
+impl Report for Prepared {
+    fn schema(&self) -> &'static str {
+        "bootseal.sign.prepare/1"
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "image": self.image.to_string_lossy(),
+            "to_be_signed": self.to_be_signed.to_string_lossy(),
+            "certificate": self.certificate.fingerprint().to_hex(),
+            "algorithm": "RSASSA-PKCS1-v1_5 with SHA-256",
+        })
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let (image, file) = (name(&self.image), name(&self.to_be_signed));
+        writeln!(out, "{} {file}: what is to be signed for {image}", style.tick())?;
+        writeln!(out, "\nNext, with the key of \"{}\":", self.certificate.common_name())?;
+        writeln!(out, "  1. openssl dgst -sha256 -sign KEY -out {file}.sig {file}")?;
+        writeln!(out, "  2. bootseal sign efi --attach {file}.sig {image}")
+    }
+}

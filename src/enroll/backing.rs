@@ -1,0 +1,176 @@
+//! Where a simulated firmware keeps its variables.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Explain, Result};
+use crate::formats::authenticated_variable::{ATTRIBUTES, EfiTime, VariableName};
+use crate::formats::guid::Guid;
+use crate::formats::variable_image::ImageVariable;
+use crate::system::variables::{Efivarfs, ImageFile, RawVariable};
+use crate::system::{self, Context, Transaction};
+
+/// Holds the time of each variable's last write, which efivarfs does not show: name to `EFI_TIME` in hexadecimal.
+const TIMES: &str = ".bootseal-firmware.json";
+/// Attributes of `SetupMode` and `SecureBoot`: boot service and runtime access.
+const STATE_ATTRIBUTES: u32 = 6;
+/// Vendor of OVMF's own variables of Secure Boot (`gEfiSecureBootEnableDisableGuid`).
+const SECURE_BOOT_ENABLE_VENDOR: Guid = Guid::from_fields(
+    0xf0a3_0bc7,
+    0xaf08,
+    0x4556,
+    [0x99, 0xc4, 0x00, 0x10, 0x09, 0xc9, 0x3a, 0x44],
+);
+/// Whether OVMF enforces Secure Boot once there is a platform key.
+const SECURE_BOOT_ENABLE: &str = "SecureBootEnable";
+/// Attributes of `SecureBootEnable`: non-volatile, boot service access.
+const SECURE_BOOT_ENABLE_ATTRIBUTES: u32 = 3;
+
+/// The variables of a firmware that does not run.
+pub(super) trait Backing: std::fmt::Debug {
+    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>>;
+    /// The time of the last authenticated write.
+    fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>>;
+    /// Replaces one of the four variables; without data, removes it.
+    fn store(&self, variable: VariableName, data: &[u8], time: EfiTime) -> Result<()>;
+    /// The platform key came or went: what firmware does then.
+    fn mode_changed(&self, setup_mode: bool) -> Result<()>;
+    /// Bytes that are left, if that is limited.
+    fn free_space(&self) -> Result<Option<u64>>;
+}
+
+/// A directory in the format of efivarfs.
+#[derive(Debug)]
+pub(super) struct Directory {
+    context: Context,
+    variables: Efivarfs,
+    times: PathBuf,
+}
+
+impl Directory {
+    pub(super) fn open(context: &Context, directory: &Path) -> Result<Self> {
+        let directory = Self {
+            context: context.clone(),
+            variables: Efivarfs::at(context, directory),
+            times: directory.join(TIMES),
+        };
+        directory.times()?;
+        Ok(directory)
+    }
+
+    fn times(&self) -> Result<BTreeMap<String, EfiTime>> {
+        if !self.times.exists() {
+            return Ok(BTreeMap::new());
+        }
+        let malformed = || format!("{} is malformed", self.times.display());
+        let texts: BTreeMap<String, String> =
+            serde_json::from_slice(&system::read(&self.times)?).or_could_not_run(malformed)?;
+        let mut times = BTreeMap::new();
+        for (name, text) in texts {
+            let mut bytes = [0; 16];
+            hex::decode_to_slice(text, &mut bytes).or_could_not_run(malformed)?;
+            times.insert(name, EfiTime::from_bytes(bytes));
+        }
+        Ok(times)
+    }
+
+    fn store_times(&self, times: &BTreeMap<String, EfiTime>) -> Result<()> {
+        let texts: BTreeMap<&String, String> = times
+            .iter()
+            .map(|(name, time)| (name, hex::encode(time.to_bytes())))
+            .collect();
+        let json = serde_json::to_vec_pretty(&texts).or_bug(|| "cannot write times as JSON".to_owned())?;
+        let transaction = Transaction::new(&self.context);
+        transaction.stage(&self.times, &[&json])?;
+        let failed = transaction.commit()?.pop();
+        failed.map_or(Ok(()), |failed| Err(failed.error))
+    }
+}
+
+impl Backing for Directory {
+    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
+        self.variables.read_raw(name, vendor)
+    }
+
+    fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
+        Ok(self.times()?.get(variable.name()).copied())
+    }
+
+    fn store(&self, variable: VariableName, data: &[u8], time: EfiTime) -> Result<()> {
+        let (name, vendor) = (variable.name(), variable.vendor());
+        let mut times = self.times()?;
+        if data.is_empty() {
+            times.remove(name);
+            if self.read(name, &vendor)?.is_some() {
+                self.variables.remove_raw(name, &vendor)?;
+            }
+        } else {
+            times.insert(name.to_owned(), time);
+            self.variables.write_raw(name, &vendor, ATTRIBUTES, data)?;
+        }
+        self.store_times(&times)
+    }
+
+    /// Secure Boot follows at the next boot, which never comes here.
+    fn mode_changed(&self, setup_mode: bool) -> Result<()> {
+        let state = |name, value| {
+            self.variables
+                .write_raw(name, &Guid::GLOBAL, STATE_ATTRIBUTES, &[value])
+        };
+        state("SetupMode", u8::from(setup_mode))?;
+        if self.variables.flag("SecureBoot")?.is_none() {
+            state("SecureBoot", 0)?;
+        }
+        Ok(())
+    }
+
+    fn free_space(&self) -> Result<Option<u64>> {
+        Ok(self.variables.free_space())
+    }
+}
+
+impl Backing for ImageFile {
+    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
+        let variable = self.get(name, vendor)?;
+        Ok(variable.map(|ImageVariable { attributes, data, .. }| RawVariable { attributes, data }))
+    }
+
+    fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
+        let variable = self.get(variable.name(), &variable.vendor())?;
+        Ok(variable.map(|variable| variable.time))
+    }
+
+    fn store(&self, variable: VariableName, data: &[u8], time: EfiTime) -> Result<()> {
+        let (name, vendor) = (variable.name(), variable.vendor());
+        self.change(|image| {
+            if data.is_empty() {
+                image.remove(name, &vendor);
+                return;
+            }
+            image.set(ImageVariable {
+                time,
+                ..ImageVariable::new(name, vendor, ATTRIBUTES, data.to_vec())
+            });
+        })
+    }
+
+    /// `SetupMode` and `SecureBoot` are made at each start. With the platform key OVMF switches enforcement on, and
+    /// forgets the switch without one.
+    fn mode_changed(&self, setup_mode: bool) -> Result<()> {
+        self.change(|image| {
+            image.remove(SECURE_BOOT_ENABLE, &SECURE_BOOT_ENABLE_VENDOR);
+            if !setup_mode {
+                image.set(ImageVariable::new(
+                    SECURE_BOOT_ENABLE,
+                    SECURE_BOOT_ENABLE_VENDOR,
+                    SECURE_BOOT_ENABLE_ATTRIBUTES,
+                    vec![1],
+                ));
+            }
+        })
+    }
+
+    fn free_space(&self) -> Result<Option<u64>> {
+        self.free_space().map(Some)
+    }
+}

@@ -1,0 +1,102 @@
+//! The variables of a virtual machine, in the raw image of its firmware's variable store (`OVMF_VARS.fd`).
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::guid::Guid;
+use crate::formats::variable_image::{ImageVariable, VariableImage, VariableImageError};
+use crate::system::{self, Context, Transaction};
+
+/// Where the kernel lists file locks (`proc_locks(5)`).
+const LOCKS: &str = "/proc/locks";
+
+/// An image on disk. Every read looks at the file anew, and every write replaces it at once.
+#[derive(Debug, Clone)]
+pub struct ImageFile {
+    context: Context,
+    path: PathBuf,
+}
+
+impl ImageFile {
+    /// The image at `path`, which must be one.
+    pub fn open(context: &Context, path: &Path) -> Result<Self> {
+        let file = Self {
+            context: context.clone(),
+            path: path.to_path_buf(),
+        };
+        file.load()?;
+        Ok(file)
+    }
+
+    /// The variable of this name, if there is one.
+    pub fn get(&self, name: &str, vendor: &Guid) -> Result<Option<ImageVariable>> {
+        Ok(self.load()?.get(name, vendor).cloned())
+    }
+
+    /// Bytes that are left for variables, their headers and names.
+    pub fn free_space(&self) -> Result<u64> {
+        Ok(self.load()?.free_space() as u64)
+    }
+
+    /// Changes the variables. Refuses while a virtual machine has the image open: neither would see the other's writes.
+    pub fn change(&self, change: impl FnOnce(&mut VariableImage)) -> Result<()> {
+        if self.context.dry_run() {
+            return Ok(());
+        }
+        self.check_unused()?;
+        let mut image = self.load()?;
+        change(&mut image);
+        let path = self.path.display();
+        let bytes = image
+            .to_bytes()
+            .or_refuse(|| format!("cannot write {path}"))
+            .map_err(|error| error.hint("the image is too small for these variables: use the 4 MiB build of OVMF"))?;
+        let transaction = Transaction::new(&self.context);
+        transaction.stage(&self.path, &[&bytes])?;
+        let failed = transaction.commit()?.pop();
+        failed.map_or(Ok(()), |failed| Err(failed.error))
+    }
+
+    fn load(&self) -> Result<VariableImage> {
+        let path = self.path.display();
+        let parsed = VariableImage::parse(system::read(&self.path)?);
+        let is_qcow2 = parsed == Err(VariableImageError::Qcow2);
+        let image = parsed.or_refuse(|| format!("{path} is no image of a firmware's variables"));
+        let image = image.map_err(|error| {
+            if is_qcow2 {
+                return error
+                    .hint(format!("qemu-img convert -O raw {path} {path}.raw"))
+                    .hint(format!(
+                        "and back afterwards: qemu-img convert -O qcow2 {path}.raw {path}"
+                    ));
+            }
+            error
+        })?;
+        if image.is_authenticated() {
+            return Ok(image);
+        }
+        Err(Error::refused(format!(
+            "{path} is of a firmware that was built without authenticated variables, so it knows no Secure Boot"
+        ))
+        .hint("use an OVMF built with Secure Boot, such as OVMF_CODE_4M.secboot.fd with OVMF_VARS_4M.fd"))
+    }
+
+    /// QEMU locks the images that it has open.
+    fn check_unused(&self) -> Result<()> {
+        let path = self.path.display();
+        let metadata = fs::metadata(&self.path).or_could_not_run(|| format!("cannot read {path}"))?;
+        let (major, minor) = (rustix::fs::major(metadata.dev()), rustix::fs::minor(metadata.dev()));
+        let place = format!("{major:02x}:{minor:02x}:{}", metadata.ino());
+        // Where the kernel does not tell, there is nothing to go by.
+        let locks = fs::read_to_string(LOCKS).unwrap_or_default();
+        if locks.split_whitespace().any(|word| word == place) {
+            return Err(
+                Error::could_not_run(format!("{path} is locked: a virtual machine is running with it"))
+                    .hint("shut the virtual machine down, then run the command again"),
+            );
+        }
+        Ok(())
+    }
+}
