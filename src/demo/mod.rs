@@ -10,9 +10,9 @@ use crate::ceremony::{self, Spec};
 use crate::enroll::{self, Request, StoreChoice};
 use crate::error::{Error, Explain, Result};
 use crate::formats::authenticode::minimal_image;
-use crate::formats::hash::HashAlgorithm;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::grub::{GrubIdentity, existing_signature};
+use crate::sign::modules::Policy;
 use crate::sign::{self, Outcome};
 use crate::system::{self, Context};
 use crate::trust::{Anchors, Finding, examine};
@@ -146,7 +146,7 @@ fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()>
     let mut run = sign::Run::begin(context, &options, &sign::Unobserved)?;
     let one = std::slice::from_ref;
     sign::efi::sign(&mut run, one(&files.image), &db, &sign::efi::EfiOptions::default())?;
-    sign::modules::sign(&mut run, one(&files.module), &module, HashAlgorithm::Sha3_512)?;
+    sign::modules::sign(&mut run, one(&files.module), &module, Policy::default())?;
     sign::grub::sign(&mut run, one(&files.grub), &GrubIdentity { key, signer })?;
     let failed = run
         .finish()?

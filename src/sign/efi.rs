@@ -153,7 +153,7 @@ fn sign_file(
         }
         return Ok(Done {
             change: Change::Unchanged,
-            digest,
+            digest: Some(digest),
             warnings: Vec::new(),
         });
     }
@@ -169,7 +169,7 @@ fn sign_file(
     transaction.stage(path, &signed.parts())?;
     Ok(Done {
         change: Change::Signed,
-        digest,
+        digest: Some(digest),
         warnings: warnings(&image),
     })
 }

@@ -104,7 +104,7 @@ fn sign_file(target: &Target, transaction: &Transaction<'_>, identity: &GrubIden
     let data = transaction.read(&target.file)?;
     let done = |change| Done {
         change,
-        digest: HASH.digest(&[&data]),
+        digest: Some(HASH.digest(&[&data])),
         warnings: Vec::new(),
     };
     let existing = existing_signature(path)?;

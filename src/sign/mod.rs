@@ -22,6 +22,8 @@ pub enum Change {
     Signed,
     /// It was signed by this key already.
     Unchanged,
+    /// It is signed by another key, and stays so as it was asked for.
+    Kept,
     /// A signature of ours whose file is gone was removed.
     Removed,
     /// The configuration names it as optional, and there is no such file.
@@ -64,8 +66,8 @@ impl Outcome {
 /// What was done to a file.
 struct Done {
     change: Change,
-    /// What its signature covers.
-    digest: Digest,
+    /// What our signature covers, if there is one.
+    digest: Option<Digest>,
     warnings: Vec<String>,
 }
 

@@ -1,39 +1,98 @@
 //! Kernel modules: stripped of old signatures, signed, compressed again as they were.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use goblin::elf;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::cms::Shape;
-use crate::formats::compression::Compression;
+use crate::formats::compression::{Compression, KernelRefusal};
 use crate::formats::hash::{Digest, HashAlgorithm};
 use crate::formats::module_signature::{self, Module};
 use crate::keys::Identity;
 use crate::system::{self, Transaction};
-use crate::trust;
+use crate::trust::{self, module::Refusal};
 
 use super::discover::{Interest, Target};
 use super::run::Kind;
-use super::{Change, Done, Run};
+use super::{Change, Done, Outcome, Run};
 
 /// Endings of module files.
 const ENDINGS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
 
+/// What becomes of a module that another key has signed; a signature that cannot be read is nobody's of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Foreign {
+    /// It is signed by our key alone.
+    #[default]
+    Replace,
+    /// It stays as it is.
+    Keep,
+    /// It is an error.
+    Refuse,
+}
+
+/// What becomes of a directory without any module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Empty {
+    /// Nothing: patterns also lead to what removed kernels left.
+    #[default]
+    Accept,
+    /// It is an error: somebody meant another one.
+    Refuse,
+}
+
+/// How modules are signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// The hash that is signed.
+    pub hash: HashAlgorithm,
+    /// Modules by other keys.
+    pub foreign: Foreign,
+    /// Directories without modules.
+    pub empty: Empty,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            hash: HashAlgorithm::Sha3_512,
+            foreign: Foreign::default(),
+            empty: Empty::default(),
+        }
+    }
+}
+
 /// Signs the modules among `paths`, and below those that are directories.
-pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &Identity, hash: HashAlgorithm) -> Result<()> {
-    let found = run.discover(paths, interest)?.distinct();
+pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &Identity, policy: Policy) -> Result<()> {
+    let found = run.discover(paths, interest)?;
+    if policy.empty == Empty::Refuse {
+        for path in paths {
+            if path.is_dir() && !found.targets.keys().any(|module| module.starts_with(path)) {
+                run.add(Outcome::failed(path.clone(), no_modules(path)));
+            }
+        }
+    }
     let kind = Kind {
         name: "modules",
         key: identity.certificate.fingerprint().to_hex(),
         signer: Some(identity.signer.as_ref()),
-        hash,
+        hash: policy.hash,
         companion: None,
         recheck: false,
     };
-    run.process(&kind, found, |targets, transaction| {
-        sign_batch(targets, transaction, identity, hash)
+    run.process(&kind, found.distinct(), |targets, transaction| {
+        sign_batch(targets, transaction, identity, policy)
     })
+}
+
+fn no_modules(directory: &Path) -> Error {
+    let directory = directory.display();
+    Error::could_not_run(format!(
+        "there is no kernel module below {directory}: no name there ends in .ko, .ko.gz, .ko.xz or .ko.zst"
+    ))
+    .hint("ls /lib/modules shows the kernels that have modules")
 }
 
 fn interest(path: &Path) -> Interest {
@@ -58,6 +117,10 @@ struct Loaded<'a> {
 enum State {
     /// Nothing: the digest is signed.
     Signed(Digest),
+    /// Nothing: another key's signature stays.
+    Kept,
+    /// The digest is signed, but the kernel refuses how the module is packed.
+    BadlyPacked(Digest, KernelRefusal),
     /// So many of its bytes are to be signed.
     Unsigned(usize),
 }
@@ -65,8 +128,8 @@ enum State {
 impl Loaded<'_> {
     fn content(&self) -> Option<&[u8]> {
         match self.state {
-            State::Signed(_) => None,
             State::Unsigned(length) => self.module.get(..length),
+            State::Signed(_) | State::Kept | State::BadlyPacked(..) => None,
         }
     }
 }
@@ -76,48 +139,90 @@ fn sign_batch(
     targets: &[Target],
     transaction: &Transaction<'_>,
     identity: &Identity,
-    hash: HashAlgorithm,
+    policy: Policy,
 ) -> Vec<Result<Done>> {
-    let loaded: Vec<Result<Loaded<'_>>> = targets.iter().map(|target| load(target, identity, hash)).collect();
+    let loaded: Vec<Result<Loaded<'_>>> = targets.iter().map(|target| load(target, identity, policy)).collect();
     let contents: Vec<&[u8]> = loaded.iter().flatten().filter_map(Loaded::content).collect();
-    let mut digests = hash.digest_each(&contents).into_iter();
+    let mut digests = policy.hash.digest_each(&contents).into_iter();
     let mut finish = |loaded: Loaded<'_>| {
         if let Some(content) = loaded.content() {
             let digest = digests.next().ok_or_else(|| Error::bug("a module was not hashed"))?;
             return sign_content(loaded.path, content, loaded.compression, digest, transaction, identity);
         }
         match loaded.state {
-            State::Signed(digest) => Ok(Done {
-                change: Change::Unchanged,
-                digest,
-                warnings: Vec::new(),
-            }),
+            State::Signed(digest) => Ok(done(Change::Unchanged, Some(digest))),
+            State::Kept => Ok(done(Change::Kept, None)),
+            State::BadlyPacked(digest, refusal) => {
+                pack(loaded.path, loaded.module, loaded.compression, transaction)?;
+                let warning = format!("was signed already, but is packed anew for the kernel: {refusal}");
+                Ok(Done {
+                    warnings: vec![warning],
+                    ..done(Change::Signed, Some(digest))
+                })
+            }
             State::Unsigned(_) => Err(Error::bug("a module is shorter than its content")),
         }
     };
     loaded.into_iter().map(|loaded| finish(loaded?)).collect()
 }
 
-fn load<'a>(target: &'a Target, identity: &Identity, hash: HashAlgorithm) -> Result<Loaded<'a>> {
+const fn done(change: Change, digest: Option<Digest>) -> Done {
+    Done {
+        change,
+        digest,
+        warnings: Vec::new(),
+    }
+}
+
+fn load<'a>(target: &'a Target, identity: &Identity, policy: Policy) -> Result<Loaded<'a>> {
     let path = &target.path;
     let file = system::read(&target.file)?;
     let compression = Compression::of(&file);
-    let module = compression
+    let unpacked = compression
         .unpack(&file)
         .or_refuse(|| format!("cannot unpack {}", path.display()))?;
-    check_elf(path, &module)?;
-    let state = if let Some(digest) = signed_digest(&module, identity, hash) {
-        State::Signed(digest)
-    } else {
-        let content = Module::stripped(&module).or_refuse(|| format!("cannot sign {}", path.display()))?;
-        State::Unsigned(content.len())
+    check_elf(path, &unpacked)?;
+    let state = match judge(path, &unpacked, identity, policy)? {
+        State::Signed(digest) => match compression.kernel_unpacks(&file) {
+            Ok(()) => State::Signed(digest),
+            Err(refusal) => State::BadlyPacked(digest, refusal),
+        },
+        other => other,
+    };
+    let unpacked = match unpacked {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(module) => Some(module),
     };
     Ok(Loaded {
         path,
         compression,
-        module,
+        module: unpacked.unwrap_or(file),
         state,
     })
+}
+
+/// Decides by the signature that the module has: the kernel looks at the last one.
+fn judge(path: &Path, module: &[u8], identity: &Identity, policy: Policy) -> Result<State> {
+    let own = std::slice::from_ref(&identity.certificate);
+    let refusal = match trust::module::judge(module, own) {
+        Ok(signature) if signature.hash == policy.hash => return Ok(State::Signed(signature.digest)),
+        Ok(_) | Err(Refusal::Unsigned) => None,
+        // Ours, of before the module was changed.
+        Err(_) if trust::module::names_signer(module, &identity.certificate) => None,
+        Err(refusal) => Some(refusal),
+    };
+    match (refusal, policy.foreign) {
+        (Some(_), Foreign::Keep) => return Ok(State::Kept),
+        (Some(refusal), Foreign::Refuse) => {
+            let file = path.display();
+            return Err(Error::refused(format!("{file} is signed by another key"))
+                .caused_by(refusal)
+                .hint(format!("bootseal sign modules --foreign replace {file}")));
+        }
+        (Some(_), Foreign::Replace) | (None, _) => {}
+    }
+    let content = Module::stripped(module).or_refuse(|| format!("cannot sign {}", path.display()))?;
+    Ok(State::Unsigned(content.len()))
 }
 
 fn sign_content(
@@ -130,22 +235,15 @@ fn sign_content(
 ) -> Result<Done> {
     let cms = identity.sign_cms(Shape::Module, digest.clone())?;
     let signed = module_signature::append(content, &cms).or_refuse(|| format!("cannot sign {}", path.display()))?;
-    let packed = compression
-        .pack(signed)
-        .or_could_not_run(|| format!("cannot compress {}", path.display()))?;
-    transaction.stage(path, &[&packed])?;
-    Ok(Done {
-        change: Change::Signed,
-        digest,
-        warnings: Vec::new(),
-    })
+    pack(path, signed, compression, transaction)?;
+    Ok(done(Change::Signed, Some(digest)))
 }
 
-/// The digest that is signed, if the kernel would load the module for this key and hash as it is.
-fn signed_digest(module: &[u8], identity: &Identity, hash: HashAlgorithm) -> Option<Digest> {
-    let own = std::slice::from_ref(&identity.certificate);
-    let signature = trust::module::judge(module, own).ok()?;
-    (signature.hash == hash).then_some(signature.digest)
+fn pack(path: &Path, module: Vec<u8>, compression: Compression, transaction: &Transaction<'_>) -> Result<()> {
+    let packed = compression
+        .pack(module)
+        .or_could_not_run(|| format!("cannot compress {}", path.display()))?;
+    transaction.stage(path, &[&packed])
 }
 
 /// A module is a relocatable ELF object; anything else must not be signed as one.

@@ -295,14 +295,14 @@ fn settle(
                 result: Ok(change),
                 warnings,
             };
-            let signed = Signed {
+            let signed = digest.map(|digest| Signed {
                 target,
                 digest,
                 change,
                 companion: kind.companion,
                 before,
-            };
-            (outcome, Some(signed))
+            });
+            (outcome, signed)
         }
         Err(error) => (Outcome::failed(target.path, error), None),
     }

@@ -174,12 +174,19 @@ fn examine_image(file: &[u8], anchors: &Anchors) -> Finding {
 }
 
 fn examine_module(file: &[u8], anchors: &Anchors) -> Finding {
-    let verdict = Compression::of(file)
+    let compression = Compression::of(file);
+    let unpacked = compression
         .unpack(file)
         .map_err(|error| format!("cannot unpack: {error}"));
-    let judged = verdict.and_then(|module| match module::judge(&module, &anchors.modules) {
+    let judged = unpacked.and_then(|module| match module::judge(&module, &anchors.modules) {
         Ok(signature) => Ok((signature.certificate.common_name(), signature.hash.name())),
         Err(refusal) => Err(refusal.to_string()),
+    });
+    let judged = judged.and_then(|(signer, hash)| match compression.kernel_unpacks(file) {
+        Ok(()) => Ok((signer, hash)),
+        Err(refusal) => Err(format!(
+            "signed by \"{signer}\" over {hash}, but a kernel that unpacks modules itself refuses it: {refusal}"
+        )),
     });
     match judged {
         Ok((signer, hash)) => Finding {

@@ -10,6 +10,28 @@ use crate::formats::hash::{Digest, HashAlgorithm};
 use crate::formats::module_signature::{Module, ModuleError};
 use crate::formats::public_key::PublicKeyError;
 
+use super::chain;
+
+/// Digest algorithms that are broken, by their names.
+const WEAK_DIGESTS: [(ObjectIdentifier, &str); 4] = [
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.2.4"), "MD4"),
+    (ObjectIdentifier::new_unwrap("1.2.840.113549.2.5"), "MD5"),
+    (ObjectIdentifier::new_unwrap("1.3.14.3.2.26"), "SHA-1"),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.4"), "SHA-224"),
+];
+/// Signature algorithms other than RSA that some kernels take, by their names.
+const OTHER_SIGNATURES: [(ObjectIdentifier, &str); 9] = [
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2"), "ECDSA"),
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3"), "ECDSA"),
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4"), "ECDSA"),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.10"), "ECDSA"),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.11"), "ECDSA"),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.12"), "ECDSA"),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17"), "ML-DSA-44"),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18"), "ML-DSA-65"),
+    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19"), "ML-DSA-87"),
+];
+
 /// Why the kernel would refuse a module; the error number is the one in its log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -22,6 +44,20 @@ pub enum Refusal {
     /// A CMS shape that the kernel refuses for modules.
     #[error("the signature {0} (EKEYREJECTED)")]
     Shape(&'static str),
+    /// A digest algorithm that is broken.
+    #[error("signed over {0}, which is too weak: bootseal refuses it, as some kernels do (ENOPKG)")]
+    WeakDigest(&'static str),
+    /// A digest algorithm that the kernel does not know.
+    #[error("digest algorithm {0} is not known (ENOPKG)")]
+    Digest(ObjectIdentifier),
+    /// A kind of signature that some kernels take, and that cannot be judged here.
+    #[error("signed with {name} ({identifier}), which some kernels take, but bootseal cannot verify yet")]
+    Unverifiable {
+        /// The name of the algorithm.
+        name: &'static str,
+        /// Its identifier.
+        identifier: ObjectIdentifier,
+    },
     /// The kernel only knows rsaEncryption in a SignerInfo of an RSA key.
     #[error("signature algorithm {0} is not rsaEncryption (ENOPKG)")]
     Algorithm(ObjectIdentifier),
@@ -47,63 +83,120 @@ pub struct Signature<'c> {
     pub digest: Digest,
 }
 
-/// Judges an uncompressed module.
+/// Judges an uncompressed module. Of several signers one has to be trusted, and every one that a certificate is known
+/// of has to have signed this very module.
 pub fn judge<'c>(file: &[u8], trusted: &'c [Certificate]) -> Result<Signature<'c>, Refusal> {
     let module = Module::parse(file)?;
     let signed_data = module.signed_data()?.ok_or(Refusal::Unsigned)?;
-    let signer = kernel_rules(&signed_data)?;
-    let certificate = trusted
-        .iter()
-        .find(|certificate| signer.names(certificate))
-        .ok_or_else(|| Refusal::UnknownSigner(describe(&signer.id)))?;
-    let hash = signer.hash().map_err(Refusal::Signature)?;
-    let digest = hash.digest(&[module.content]);
-    signer
-        .verify(&certificate.public_key()?, &signed_data.content_type, &digest)
-        .map_err(Refusal::Signature)?;
-    Ok(Signature {
-        certificate,
-        hash,
-        digest,
-    })
+    kernel_rules(&signed_data)?;
+    let mut verdict = None;
+    for signer in &signed_data.signers {
+        match judge_signer(&module, &signed_data, signer, trusted) {
+            Err(unknown @ Refusal::UnknownSigner(_)) => verdict = verdict.or(Some(Err(unknown))),
+            Ok(signature) if !matches!(verdict, Some(Ok(_))) => verdict = Some(Ok(signature)),
+            Ok(_) => {}
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    verdict.unwrap_or(Err(Refusal::Unsigned))
 }
 
-/// What `pkcs7_verify` demands of a module's signature.
-fn kernel_rules<'s, 'a>(signed_data: &'s SignedData<'a>) -> Result<&'s SignerInfo<'a>, Refusal> {
+/// Whether one of those whose signature the module carries is the key of this certificate, valid or not.
+#[must_use]
+pub fn names_signer(file: &[u8], certificate: &Certificate) -> bool {
+    let signed_data = Module::parse(file).and_then(|module| module.signed_data());
+    signed_data.is_ok_and(|data| data.is_some_and(|data| data.signers.iter().any(|signer| signer.names(certificate))))
+}
+
+/// What the parser, for each signer, and `pkcs7_verify` demand of a module's signature.
+fn kernel_rules(signed_data: &SignedData<'_>) -> Result<(), Refusal> {
     if signed_data.content_type != ID_DATA || signed_data.content.is_some() {
         return Err(Refusal::Shape("is not detached over data"));
     }
     if !matches!(signed_data.version, 1 | 3) {
         return Err(Refusal::Shape("has a SignedData of unknown version"));
     }
-    let [signer] = signed_data.signers.as_slice() else {
-        return Err(Refusal::Shape("has more than one signer"));
-    };
-    // Version 1 names the signer by issuer and serial number, version 3 by key identifier; the two do not mix.
-    let expected = match signer.id {
-        SignerId::IssuerAndSerial { .. } => 1,
-        SignerId::SubjectKeyId(_) => 3,
-    };
-    if signer.version != expected || signed_data.version != expected {
-        return Err(Refusal::Shape("has versions that do not fit how it names its signer"));
+    for signer in &signed_data.signers {
+        // Version 1 names the signer by issuer and serial number, version 3 by key identifier; the two do not mix.
+        let expected = match signer.id {
+            SignerId::IssuerAndSerial { .. } => 1,
+            SignerId::SubjectKeyId(_) => 3,
+        };
+        if signer.version != expected || signed_data.version != expected {
+            return Err(Refusal::Shape("has versions that do not fit how it names its signer"));
+        }
+        if !signed_data.digest_algorithms.contains(&signer.digest_algorithm) {
+            return Err(Refusal::Shape("does not announce its signer's digest algorithm"));
+        }
+        if signer.signed_attributes.is_some() {
+            return Err(Refusal::Shape("has signed attributes"));
+        }
+        hash_of(signer)?;
+        if signer.signature_algorithm != RSA_ENCRYPTION && other_signature(signer).is_none() {
+            return Err(Refusal::Algorithm(signer.signature_algorithm));
+        }
     }
-    if !signed_data.digest_algorithms.contains(&signer.digest_algorithm) {
-        return Err(Refusal::Shape("does not announce its signer's digest algorithm"));
-    }
-    if signer.signed_attributes.is_some() {
-        return Err(Refusal::Shape("has signed attributes"));
-    }
-    if signer.signature_algorithm != RSA_ENCRYPTION {
-        return Err(Refusal::Algorithm(signer.signature_algorithm));
-    }
-    Ok(signer)
+    Ok(())
 }
 
-fn describe(id: &SignerId<'_>) -> String {
-    match id {
+/// `pkcs7_verify_one` and `pkcs7_validate_trust_one`: certificates inside the signature lead to a trusted one, but the
+/// signer may as well be trusted itself.
+fn judge_signer<'c>(
+    module: &Module<'_>,
+    signed_data: &SignedData<'_>,
+    signer: &SignerInfo<'_>,
+    trusted: &'c [Certificate],
+) -> Result<Signature<'c>, Refusal> {
+    let enclosed = signed_data.certificates_of(signer).next();
+    let named = trusted.iter().find(|certificate| signer.names(certificate));
+    let above = || chain::anchor(enclosed?, &signed_data.certificates, trusted);
+    let anchor = named.or_else(above);
+    let unknown = || Refusal::UnknownSigner(describe(signer));
+    if enclosed.is_none() && named.is_none() {
+        return Err(unknown());
+    }
+    if let Some(name) = other_signature(signer) {
+        // Of a stranger it does not matter.
+        return Err(anchor.map_or_else(unknown, |_| Refusal::Unverifiable {
+            name,
+            identifier: signer.signature_algorithm,
+        }));
+    }
+    let hash = hash_of(signer)?;
+    let digest = hash.digest(&[module.content]);
+    // The kernel tries the one inside first, and then the one that it trusts by the same name.
+    for certificate in enclosed.into_iter().chain(named) {
+        signer
+            .verify(&certificate.public_key()?, &signed_data.content_type, &digest)
+            .map_err(Refusal::Signature)?;
+    }
+    Ok(Signature {
+        certificate: anchor.ok_or_else(unknown)?,
+        hash,
+        digest,
+    })
+}
+
+fn hash_of(signer: &SignerInfo<'_>) -> Result<HashAlgorithm, Refusal> {
+    signer.hash().map_err(|_| {
+        let algorithm = signer.digest_algorithm;
+        let weak = WEAK_DIGESTS.iter().find(|(weak, _)| *weak == algorithm);
+        weak.map_or(Refusal::Digest(algorithm), |(_, name)| Refusal::WeakDigest(name))
+    })
+}
+
+/// The name of a signature algorithm other than RSA.
+fn other_signature(signer: &SignerInfo<'_>) -> Option<&'static str> {
+    let is_its = |(algorithm, _): &&(ObjectIdentifier, _)| *algorithm == signer.signature_algorithm;
+    OTHER_SIGNATURES.iter().find(is_its).map(|(_, name)| *name)
+}
+
+fn describe(signer: &SignerInfo<'_>) -> String {
+    let with = other_signature(signer).map_or_else(String::new, |name| format!(" with {name}"));
+    match signer.id {
         SignerId::IssuerAndSerial { serial, .. } => {
-            format!("the certificate with serial number {}", hex::encode(serial))
+            format!("the certificate with serial number {}{with}", hex::encode(serial))
         }
-        SignerId::SubjectKeyId(id) => format!("the key with identifier {}", hex::encode(id)),
+        SignerId::SubjectKeyId(id) => format!("the key with identifier {}{with}", hex::encode(id)),
     }
 }

@@ -1,11 +1,14 @@
-//! The kernel's own `sign-file`, and OpenSSL, judge our module signatures.
+//! The kernel's own `sign-file`, OpenSSL, and the tools that pack judge our modules.
+
+mod foreign;
+mod packing;
 
 use std::fs;
 use std::path::Path;
 
 use bootseal::formats::module_signature::Module;
 
-use crate::support::{bootseal, keys, module, sign, sign_file, succeed, tool, verify};
+use crate::support::{bootseal, keys, module, sign, sign_file, succeed, text, tool, verify};
 
 #[test]
 fn the_signature_is_sign_files_byte_for_byte() {
@@ -67,6 +70,13 @@ fn openssl_verifies_the_signature() {
     crate::support::refuse(&mut openssl_verify(&cms, &content));
 }
 
+/// What another tool unpacks.
+fn unpack(program: &str, packed: &Path) -> Vec<u8> {
+    let output = tool(program, program).args(["-d", "-c"]).arg(packed).output().unwrap();
+    assert!(output.status.success(), "{program}: {}", text(&output));
+    output.stdout
+}
+
 fn openssl_verify(cms: &Path, content: &Path) -> std::process::Command {
     let mut openssl = tool("openssl", "openssl");
     openssl.args([
@@ -90,37 +100,71 @@ fn openssl_verify(cms: &Path, content: &Path) -> std::process::Command {
 }
 
 #[test]
-fn compressed_modules_stay_compressed_as_they_were() {
+fn a_tree_is_searched_to_its_leaves() {
     let directory = tempfile::tempdir().unwrap();
-    let pack: [(&str, &str, &[&str]); 3] = [
-        ("gzip", "gz", &["-n"]),
-        ("xz", "xz", &["--check=crc32", "--lzma2=dict=1MiB"]),
-        ("zstd", "zst", &["-q", "--rm"]),
+    let names = [
+        "kernel/drivers/net/in-tree.ko",
+        "updates/dkms/from-dkms.ko",
+        "extra/vendor/out-of-tree.ko",
+        "misc/old-fashioned.ko",
+        "weird.name/top.ko",
     ];
-    let plain = module(directory.path(), "plain.ko");
-    succeed(&mut sign("modules", &[&plain]));
-    for (program, ending, options) in pack {
-        let path = module(directory.path(), &format!("{program}.ko"));
-        succeed(
-            tool(program, &format!("{program} or {program}-utils"))
-                .args(options)
-                .arg(&path),
-        );
-        let packed = path.with_extension(format!("ko.{ending}"));
-        succeed(&mut sign("modules", &[&packed]));
-        succeed(&mut verify(&[&packed]));
-        let unpacked = tool(program, program).args(["-d", "-c"]).arg(&packed).output().unwrap();
-        assert!(unpacked.status.success(), "{program}");
-        assert_eq!(
-            unpacked.stdout,
-            fs::read(&plain).unwrap(),
-            "{program}: the same signed module inside"
-        );
+    let paths: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::rename(module(directory.path(), "built.ko"), &path).unwrap();
+            path
+        })
+        .collect();
+    let before = fs::read(&paths[0]).unwrap();
+    let said = succeed(&mut sign("modules", &[directory.path()]));
+    assert!(said.contains("signed 5, unchanged 0"), "{said}");
+    for path in &paths {
+        succeed(&mut verify(&[path]));
+        // Symbols and all: signing only appends.
+        assert!(fs::read(path).unwrap().starts_with(&before), "{}", path.display());
     }
-    let listed = succeed(
-        tool("xz", "xz-utils")
-            .args(["--list", "--verbose"])
-            .arg(directory.path().join("xz.ko.xz")),
+}
+
+#[test]
+fn symbols_survive_packing_and_signing_byte_for_byte() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("debug.c");
+    fs::write(
+        &source,
+        "__attribute__((section(\".modinfo\"))) const char l[] = \"license=GPL\"; int symbol(void) { return 7; }",
+    )
+    .unwrap();
+    let path = directory.path().join("debug.ko");
+    succeed(tool("cc", "gcc").args(["-g", "-c", "-o"]).arg(&path).arg(&source));
+    let original = fs::read(&path).unwrap();
+    succeed(tool("xz", "xz-utils").arg(&path));
+    let packed = directory.path().join("debug.ko.xz");
+    succeed(&mut sign("modules", &[&packed]));
+    let signed = unpack("xz", &packed);
+    assert_eq!(Module::parse(&signed).unwrap().content, original);
+    fs::write(&path, signed).unwrap();
+    let sections = succeed(tool("readelf", "binutils").args(["--sections", "--symbols"]).arg(&path));
+    assert!(
+        sections.contains(".debug_info") && sections.contains("symbol"),
+        "{sections}"
     );
-    assert!(listed.contains("CRC32"), "{listed}");
+}
+
+#[test]
+fn a_directory_without_modules_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let [full, empty] = ["full", "empty"].map(|name| directory.path().join(name));
+    fs::create_dir(&full).unwrap();
+    fs::create_dir(&empty).unwrap();
+    fs::write(empty.join("modules.dep"), "").unwrap();
+    let path = module(&full, "module.ko");
+    let output = sign("modules", &[&full, &empty]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = text(&output);
+    assert!(said.contains("there is no kernel module below"), "{said}");
+    assert!(said.contains("signed 1, unchanged 0"), "{said}");
+    succeed(&mut verify(&[&path]));
 }

@@ -1,6 +1,7 @@
 //! The program under test, and every way in which the virtual machine's story calls it.
 
 use super::packages::run;
+use ::bootseal::formats::certificate::Certificate;
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,15 @@ impl Bootseal {
     pub fn list_digest(&self, variable: &str) -> String {
         let update = fs::read(self.keys.join(variable).with_extension("auth")).expect("a signed list");
         hex::encode(Sha256::digest(signed_list(&update)))
+    }
+
+    /// How the kernel lists the certificate of a key: subject and key identifier.
+    pub fn key_on_keyring(&self, key: &str) -> String {
+        let pem = fs::read(self.keys.join(key).with_extension("pem")).expect("a certificate");
+        let certificate = Certificate::from_pem(&pem).expect("a certificate");
+        let identifier = hex::encode(certificate.subject_key_id().expect("a key identifier"));
+        let short = &identifier[identifier.len() - 8..];
+        format!("{}: {identifier}: X509.rsa {short} []", certificate.common_name())
     }
 
     fn command(&self, words: &[&str]) -> Command {

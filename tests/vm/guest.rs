@@ -1,7 +1,7 @@
 //! What runs inside the virtual machine: an initrd of busybox, the program under test and `init.sh`,
 //! and a unified kernel image of it.
 
-use super::packages::{BUSYBOX, EFI_STUB, Kernel, run, tool};
+use super::packages::{BUSYBOX, EFI_STUB, KMOD, Kernel, run, tool};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -56,35 +56,60 @@ fn page_after(address: u64) -> u64 {
     address.next_multiple_of(0x1000)
 }
 
-/// The initrd: `program` as `/bin/bootseal`, the public part of `keys` in `/keys`, and `modules`, by
-/// name, in `/modules`, beside the one that shows the firmware's variables; and the write of a db that is there before
-/// bootseal comes, as `/former-db.auth`.
-pub fn initrd(kernel: &Kernel, program: &Path, keys: &Path, former_db: &Path, modules: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut archive = Archive::default();
-    archive.file("/init", 0o755, include_bytes!("init.sh"));
-    archive.program("/bin/busybox", Path::new(BUSYBOX));
-    archive.program("/bin/bootseal", program);
-    for directory in ["/dev", "/proc", "/sys", "/tmp", "/var/lib"] {
-        archive.directory(directory);
-    }
-    for entry in fs::read_dir(keys).expect("the ceremony's folder can be read") {
-        let path = entry.expect("the ceremony's folder can be read").path();
-        // Private keys stay on the host: enrolling needs none.
-        if path.is_file() && path.extension().is_none_or(|extension| extension != "key") {
-            let name = path.file_name().expect("a name").display();
-            archive.file(&format!("/keys/{name}"), 0o444, &fs::read(&path).expect("a public key"));
+/// What the initrd is made of.
+pub struct System<'a> {
+    pub kernel: &'a Kernel,
+    /// The program under test: `/bin/bootseal`.
+    pub program: &'a Path,
+    /// The keys that are enrolled, of which only the public part goes to `/keys`.
+    pub keys: &'a Path,
+    /// Those of another ceremony, `/former`: its db is there before bootseal comes, and its private keys are the ones
+    /// that the guest itself signs with.
+    pub former: &'a Path,
+    /// The modules to be tried, by name, in `/modules/try`.
+    pub modules: &'a [(String, Vec<u8>)],
+    /// An image of a FAT file system, `/fat.img`.
+    pub fat: &'a Path,
+}
+
+/// Modules of the kernel that the guest needs, with the signature of Debian's build.
+const OWN_MODULES: [&str; 6] = [
+    "drivers/block/loop.ko",
+    "fs/efivarfs/efivarfs.ko",
+    "fs/fat/fat.ko",
+    "fs/fat/vfat.ko",
+    "fs/nls/nls_ascii.ko",
+    "fs/nls/nls_cp437.ko",
+];
+
+impl System<'_> {
+    /// The initrd.
+    pub fn initrd(&self) -> Vec<u8> {
+        let mut archive = Archive::default();
+        archive.file("/init", 0o755, include_bytes!("init.sh"));
+        archive.program("/bin/busybox", Path::new(BUSYBOX));
+        // It goes by the name that it is called by.
+        archive.program("/kmod/insmod", Path::new(KMOD));
+        archive.program("/bin/bootseal", self.program);
+        archive.c_program("/bin/finit_module", include_str!("finit_module.c"));
+        for directory in ["/dev", "/proc", "/sys", "/tmp", "/var/lib"] {
+            archive.directory(directory);
         }
+        // Private keys stay on the host: enrolling needs none.
+        archive.keys("/keys", self.keys, |path| {
+            path.extension().is_none_or(|extension| extension != "key")
+        });
+        archive.keys("/former", self.former, |_| true);
+        for path in OWN_MODULES {
+            let (_, name) = path.rsplit_once('/').expect("a path");
+            archive.file(&format!("/modules/{name}"), 0o644, &self.kernel.module(path));
+        }
+        for (name, module) in self.modules {
+            archive.file(&format!("/modules/try/{name}"), 0o644, module);
+        }
+        archive.file("/fat.img", 0o644, &fs::read(self.fat).expect("a FAT file system"));
+        archive.finish()
     }
-    archive.file(
-        "/former-db.auth",
-        0o444,
-        &fs::read(former_db).expect("another ceremony's db"),
-    );
-    archive.file("/modules/efivarfs.ko", 0o644, &kernel.module("fs/efivarfs/efivarfs.ko"));
-    for (name, module) in modules {
-        archive.file(&format!("/modules/{name}"), 0o644, module);
-    }
-    archive.finish()
 }
 
 /// A cpio archive in the one format that the kernel unpacks, "newc"; everything belongs to root.
@@ -112,6 +137,26 @@ impl Archive {
         );
         for library in libraries.split_whitespace().filter(|word| word.starts_with('/')) {
             self.file(library, 0o755, &fs::read(library).expect("a library"));
+        }
+    }
+
+    /// A program from its source, in need of no library.
+    fn c_program(&mut self, name: &str, source: &str) {
+        let work = tempfile::tempdir().expect("a temporary folder");
+        let (file, program) = (work.path().join("source.c"), work.path().join("program"));
+        fs::write(&file, source).expect("written");
+        run(tool("gcc").args(["-static", "-s", "-o"]).arg(&program).arg(&file));
+        self.file(name, 0o755, &fs::read(program).expect("the program"));
+    }
+
+    /// The files of a key directory that are wanted.
+    fn keys(&mut self, name: &str, directory: &Path, wanted: impl Fn(&Path) -> bool) {
+        for entry in fs::read_dir(directory).expect("the ceremony's folder can be read") {
+            let path = entry.expect("the ceremony's folder can be read").path();
+            if path.is_file() && wanted(&path) {
+                let file = path.file_name().expect("a name").display();
+                self.file(&format!("{name}/{file}"), 0o400, &fs::read(&path).expect("a key"));
+            }
         }
     }
 

@@ -43,12 +43,59 @@ firmware() {
     variable dbx $DATABASE
 }
 
+# Packed modules are unpacked by the kernel itself where it can (Debian's can xz, and nothing else), or else by the
+# tools that a distribution would use. kmod does not ask the kernel before version 31, hence finit_module.
 try_module() {
-    if answer=$(insmod "/modules/$1" 2>&1); then
-        echo "vm: $1 loads"
+    name=${1##*/}
+    case $name in
+    *.ko.xz)
+        how=" (unpacked by the kernel)"
+        answer=$(finit_module "$1" 2>&1)
+        ;;
+    *.ko.gz)
+        how=" (unpacked by gunzip)"
+        answer=$({ gunzip -c "$1" >/tmp/module.ko && insmod /tmp/module.ko; } 2>&1)
+        ;;
+    *.ko.zst)
+        how=" (unpacked by kmod)"
+        answer=$(/kmod/insmod "$1" 2>&1)
+        ;;
+    *)
+        how=""
+        answer=$(insmod "$1" 2>&1)
+        ;;
+    esac
+    if [ $? = 0 ]; then
+        echo "vm: $name loads$how"
+        # They are all the same module, which is there only once.
+        rmmod dummy || echo "vm: $name does not unload"
     else
-        echo "vm: $1 refused: $answer"
+        echo "vm: $name refused: $answer"
     fi
+}
+
+# Signs on a FAT file system, with the other machine's keys, by names in the other case.
+sign_on_fat() {
+    for module in loop nls_cp437 nls_ascii fat vfat; do
+        insmod "/modules/$module.ko"
+    done
+    mkdir /fat
+    losetup /dev/loop0 /fat.img
+    mount -t vfat /dev/loop0 /fat
+    bootseal sign efi --keys /former /fat/efi/boot/bootx64.efi
+    echo "vm: sign efi on FAT ended with $?"
+    bootseal sign grub --keys /former /fat/boot/grub/GRUB.CFG
+    echo "vm: sign grub on FAT ended with $?"
+    # What counts is what is on the disk.
+    umount /fat
+    mount -t vfat /dev/loop0 /fat
+    bootseal verify --keys /former /fat/EFI/BOOT/BOOTX64.EFI /fat/boot/grub/grub.cfg
+    echo "vm: verify on FAT ended with $?"
+    cd /fat
+    find . -type f | sort | while read -r file; do
+        echo "vm: on FAT: $file"
+    done
+    echo "vm: on FAT: $(sha256sum EFI/BOOT/BOOTX64.EFI)"
 }
 
 # Whether efivarfs protects a variable: an immutable file cannot even be opened for writing.
@@ -64,7 +111,7 @@ echo "vm: started with $(cat /proc/cmdline)"
 setup=$(flag SetupMode)
 if [ "$setup" = "vm: SetupMode=1" ]; then
     # A variable is one write(2): attributes, then the data.
-    { printf '\047\000\000\000'; cat /former-db.auth; } >/tmp/db
+    { printf '\047\000\000\000'; cat /former/db.auth; } >/tmp/db
     dd if=/tmp/db of=db-$DATABASE bs=1M 2>/dev/null
 fi
 firmware
@@ -76,10 +123,12 @@ if [ "$setup" = "vm: SetupMode=1" ]; then
     protection "db after" db-$DATABASE
     firmware
 else
-    try_module flipped.ko
-    try_module unsigned.ko
-    try_module signed.ko
+    sed -n 's/.* asymmetri /vm: key: /p' /proc/keys
+    for module in /modules/try/*; do
+        try_module "$module"
+    done
     echo "vm: tainted=$(cat /proc/sys/kernel/tainted)"
+    sign_on_fat
 fi
 echo "vm: done"
 poweroff -f

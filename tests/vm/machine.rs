@@ -133,21 +133,39 @@ impl Drop for Running {
     }
 }
 
+/// A small FAT file system that holds the tree `files`.
+pub fn make_floppy(image: &Path, files: &Path) {
+    run(tool("mkfs.vfat").arg("-C").arg(image).arg("1440"));
+    run(tool("mcopy")
+        .arg("-s")
+        .arg("-i")
+        .arg(image)
+        .args(entries(files))
+        .arg("::/"));
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    fs::read_dir(directory)
+        .expect("the tree can be read")
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
+}
+
 /// A disk without partitions: one FAT32 file system, which is all that the firmware asks for.
 fn make_disk(disk: &Path, files: &Path) {
-    let entries = || {
-        fs::read_dir(files)
-            .expect("the tree can be read")
-            .map(|entry| entry.expect("an entry").path())
-    };
-    let bytes: u64 = entries().map(|path| size(&path)).sum();
+    let bytes: u64 = entries(files).iter().map(|path| size(path)).sum();
     // FAT32 begins at 33 MiB; 16 MiB are for its tables and the ends of clusters.
     let kibibytes = (bytes / 1024 + 16 * 1024).max(48 * 1024);
     run(tool("mkfs.vfat")
         .args(["-F", "32", "-n", DISK_LABEL, "-C"])
         .arg(disk)
         .arg(kibibytes.to_string()));
-    run(tool("mcopy").arg("-s").arg("-i").arg(disk).args(entries()).arg("::/"));
+    run(tool("mcopy")
+        .arg("-s")
+        .arg("-i")
+        .arg(disk)
+        .args(entries(files))
+        .arg("::/"));
 }
 
 fn size(path: &Path) -> u64 {
@@ -185,6 +203,15 @@ impl Serial {
     #[track_caller]
     pub fn expect_no(&self, words: &str) {
         assert!(!self.text().contains(words), "{words:?} was said\n{}", self.tail());
+    }
+
+    /// What comes after these words on each line that begins with them.
+    pub fn after(&self, words: &str) -> Vec<String> {
+        let text = self.text();
+        text.lines()
+            .filter_map(|line| line.strip_prefix(words))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The log without the sequences by which firmware and GRUB colour the screen and move on it.

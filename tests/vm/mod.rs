@@ -7,20 +7,20 @@ mod bootseal;
 mod grub;
 mod guest;
 mod machine;
+mod modules;
 mod packages;
 
 use bootseal::Bootseal;
-use machine::Machine;
+use machine::{Machine, Serial};
+use modules::Trials;
 use packages::Kernel;
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// NV, BS, RT and time-based authentication, as efivarfs shows them: four bytes, little-endian.
 const ATTRIBUTES: &str = "27000000";
-
-/// The object identifier 2.16.840.1.101.3.4.2.10, in DER.
-const SHA3_512: [u8; 11] = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x0a];
 
 #[test]
 fn the_chain_end_to_end() {
@@ -40,6 +40,10 @@ struct Story {
     former: Bootseal,
     kernel: Kernel,
     machine: Machine,
+    /// What the kernel is to say of each module.
+    answers: Vec<String>,
+    /// A boot loader that the guest signs on its FAT file system, unsigned.
+    loader: PathBuf,
     /// A unified image of `kernel` and `initrd`, unsigned.
     image: PathBuf,
     initrd: PathBuf,
@@ -53,15 +57,25 @@ impl Story {
         let former = Bootseal::ceremony(&work.path().join("former"));
         let bootseal = Bootseal::ceremony(&work.path().join("keys"));
         let kernel = Kernel::newest();
-        let modules = module_in_three_states(&bootseal, &kernel);
+        let trials = Trials::new(&bootseal, &kernel);
+        let floppy = work.path().join("floppy");
+        let loader = floppy.join("EFI/BOOT/BOOTX64.EFI");
+        fs::create_dir_all(floppy.join("EFI/BOOT")).expect("a folder");
+        fs::create_dir_all(floppy.join("boot/grub")).expect("a folder");
+        fs::copy(packages::EFI_STUB, &loader).expect("copied");
+        fs::write(floppy.join("boot/grub/grub.cfg"), "set timeout=0\n").expect("written");
+        let fat = work.path().join("fat.img");
+        machine::make_floppy(&fat, &floppy);
         let initrd = work.path().join("initrd.img");
-        let content = guest::initrd(
-            &kernel,
-            &bootseal.program,
-            &bootseal.keys,
-            &former.keys.join("db.auth"),
-            &modules,
-        );
+        let content = guest::System {
+            kernel: &kernel,
+            program: &bootseal.program,
+            keys: &bootseal.keys,
+            former: &former.keys,
+            modules: &trials.modules,
+            fat: &fat,
+        }
+        .initrd();
         fs::write(&initrd, content).expect("written");
         let image = work.path().join("unsigned.efi");
         guest::unified_image(&kernel, &initrd, &image);
@@ -71,6 +85,8 @@ impl Story {
             former,
             kernel,
             machine,
+            answers: trials.answers,
+            loader,
             image,
             initrd,
             work,
@@ -106,7 +122,7 @@ impl Story {
         log.expect_no(guest::FIRST_WORDS);
     }
 
-    /// The same image once it is signed, and the same module in its three states.
+    /// The same image once it is signed, and the same module signed in every way, and in bad ones.
     fn a_signed_kernel_is_locked_down_and_refuses_bad_modules(&self) {
         let disk = self.disk("signed", &self.image);
         let image = disk.join("EFI/BOOT/BOOTX64.EFI");
@@ -116,13 +132,28 @@ impl Story {
         log.expect_line("vm: SetupMode=0");
         log.expect_line("vm: SecureBoot=1");
         log.expect_line("vm: lockdown: none [integrity] confidentiality");
-        for refused in ["flipped.ko", "unsigned.ko"] {
-            log.expect_line(&format!(
-                "vm: {refused} refused: insmod: can't insert '/modules/{refused}': Key was rejected by service"
-            ));
+        log.expect_line(&format!("vm: key: {}", self.bootseal.key_on_keyring("db")));
+        for answer in &self.answers {
+            log.expect_line(answer);
         }
-        log.expect_line("vm: signed.ko loads");
         log.expect_line("vm: tainted=0");
+        self.files_on_fat_are_signed(&log);
+    }
+
+    /// In place, under the names that they had, with nothing left behind; and as on any other file system.
+    fn files_on_fat_are_signed(&self, log: &Serial) {
+        for command in ["sign efi", "sign grub", "verify"] {
+            log.expect_line(&format!("vm: {command} on FAT ended with 0"));
+        }
+        self.former.sign_efi(&self.loader);
+        let loader = fs::read(&self.loader).expect("the signed loader");
+        let names = [
+            "./EFI/BOOT/BOOTX64.EFI",
+            "./boot/grub/GRUB.CFG.sig",
+            "./boot/grub/grub.cfg",
+            &format!("{}  EFI/BOOT/BOOTX64.EFI", hex::encode(Sha256::digest(loader))),
+        ];
+        assert_eq!(log.after("vm: on FAT: "), names);
     }
 
     /// Everything that GRUB opens is signed; then one byte of the initrd is no longer what it was.
@@ -180,44 +211,10 @@ impl Story {
     }
 }
 
-/// A module signed by bootseal; the same with one byte changed; the same without a signature.
-fn module_in_three_states(bootseal: &Bootseal, kernel: &Kernel) -> [(&'static str, Vec<u8>); 3] {
-    let work = tempfile::tempdir().expect("a temporary folder");
-    let file = work.path().join("dummy.ko");
-    let unsigned = without_signature(kernel.module("drivers/net/dummy.ko"));
-    fs::write(&file, &unsigned).expect("written");
-    bootseal.sign_module(&file);
-    let signed = fs::read(&file).expect("the signed module");
-    let signature = signed.strip_prefix(&unsigned[..]).expect("signing only appends");
-    let is_sha3_512 = signature.windows(SHA3_512.len()).any(|bytes| bytes == SHA3_512);
-    assert!(is_sha3_512, "the module is not signed with SHA3-512");
-    flip_byte(&file);
-    let flipped = fs::read(&file).expect("the changed module");
-    [
-        ("signed.ko", signed),
-        ("flipped.ko", flipped),
-        ("unsigned.ko", unsigned),
-    ]
-}
-
 /// Changes a byte in the middle of a file, where neither kernel would notice by itself.
 fn flip_byte(file: &Path) {
     let mut bytes = fs::read(file).expect("a file");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0xff;
     fs::write(file, bytes).expect("written");
-}
-
-/// Takes off the signature of Debian's build, whose key is built into the kernel: a module that
-/// loads must owe it to bootseal.
-///
-/// It is the content, the signature, 12 bytes of which the last 4 are its size, and the mark.
-fn without_signature(mut module: Vec<u8>) -> Vec<u8> {
-    let rest = module
-        .strip_suffix(b"~Module signature appended~\n")
-        .expect("Debian's modules are signed");
-    let (rest, size) = rest.split_last_chunk().expect("a size before the mark");
-    let size = u32::from_be_bytes(*size) as usize;
-    module.truncate(rest.len() - 8 - size);
-    module
 }

@@ -11,7 +11,9 @@ const NEEDED: &[(&str, &str)] = &[
     ("apt-cache", "apt"),
     ("apt-get", "apt"),
     ("dpkg-deb", "dpkg"),
+    ("gcc", "gcc libc6-dev"),
     ("grub-mkstandalone", "grub-common"),
+    ("gzip", "gzip"),
     ("ldd", "libc-bin"),
     ("mcopy", "mtools"),
     ("mkfs.vfat", "dosfstools"),
@@ -20,14 +22,18 @@ const NEEDED: &[(&str, &str)] = &[
     ("setpriv", "util-linux"),
     ("strip", "binutils"),
     ("xz", "xz-utils"),
+    ("zstd", "zstd"),
     (BUSYBOX, "busybox-static"),
     (EFI_STUB, "systemd-boot-efi"),
     (FIRMWARE_CODE, "ovmf"),
     (FIRMWARE_VARS, "ovmf"),
+    (KMOD, "kmod"),
     (GRUB_PGP, "grub-efi-amd64-bin"),
 ];
 
 pub const BUSYBOX: &str = "/bin/busybox";
+/// Loads modules; Debian 12's unpacks xz and zstd by itself.
+pub const KMOD: &str = "/bin/kmod";
 /// systemd's loader of unified kernel images.
 pub const EFI_STUB: &str = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 /// Firmware that enforces Secure Boot, which it can only where SMM guards its variables.

@@ -14,6 +14,7 @@ use crate::formats::hash::HashAlgorithm;
 use crate::keys::{Identity, KeyDirectory, KeyName};
 use crate::sign::efi::EfiOptions;
 use crate::sign::grub::GrubIdentity;
+use crate::sign::modules::{Empty, Foreign, Policy};
 use crate::sign::{self, Change, Options, Outcome, Run, Summary};
 use crate::system::config::{Entry, Exclusions};
 use crate::ui::{Progress, Report, Style, error_json};
@@ -41,6 +42,9 @@ pub(super) enum Command {
         /// The hash to sign
         #[arg(long, value_name = "HASH", default_value = "sha3-512")]
         hash: ModuleHash,
+        /// What becomes of modules that another key has signed, such as those of a distribution
+        #[arg(long, value_name = "WHAT", default_value = "replace")]
+        foreign: ForeignArgument,
         /// Modules, or directories that hold them
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
@@ -136,13 +140,45 @@ impl From<ModuleHash> for HashAlgorithm {
     }
 }
 
+/// What becomes of a module that another key has signed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum ForeignArgument {
+    /// They are signed by our key instead
+    Replace,
+    /// They stay as they are, and are named
+    Keep,
+    /// Each is an error
+    Refuse,
+}
+
+impl From<ForeignArgument> for Foreign {
+    fn from(foreign: ForeignArgument) -> Self {
+        match foreign {
+            ForeignArgument::Replace => Self::Replace,
+            ForeignArgument::Keep => Self::Keep,
+            ForeignArgument::Refuse => Self::Refuse,
+        }
+    }
+}
+
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     let summary = match command {
         Command::Efi(arguments) => return arguments.run(session),
-        Command::Modules { key, name, hash, paths } => {
+        Command::Modules {
+            key,
+            name,
+            hash,
+            foreign,
+            paths,
+        } => {
             let identity = key.identity(session, name.into())?;
+            let policy = Policy {
+                hash: hash.into(),
+                foreign: foreign.into(),
+                empty: Empty::Refuse,
+            };
             signed(session, &key.options(), |run| {
-                sign::modules::sign(run, &paths, &identity, hash.into())
+                sign::modules::sign(run, &paths, &identity, policy)
             })?
         }
         Command::Grub { key, paths } => {
@@ -182,7 +218,7 @@ fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
     signed(session, &options, |run| {
         if let Some(identity) = &module {
             let paths = run.expand(&config.modules);
-            sign::modules::sign(run, &paths, identity, HashAlgorithm::Sha3_512)?;
+            sign::modules::sign(run, &paths, identity, Policy::default())?;
         }
         if let Some(identity) = &db {
             let paths = run.expand(&config.efi);
@@ -231,6 +267,7 @@ impl Report for SignReport {
             "dry_run": self.dry_run,
             "signed": self.count(Change::Signed),
             "unchanged": self.count(Change::Unchanged),
+            "kept": self.count(Change::Kept),
             "removed": self.count(Change::Removed),
             "absent": self.count(Change::Absent),
             "failed": self.summary.outcomes.iter().filter(|outcome| outcome.result.is_err()).count(),
@@ -249,6 +286,7 @@ impl Report for SignReport {
                 Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
                 Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
                 Ok(Change::Unchanged) => {}
+                Ok(Change::Kept) => writeln!(out, "{} {path}: kept, signed by another key", style.note("-"))?,
                 Ok(Change::Removed) => writeln!(out, "{} {path}: removed, what it signed is gone", style.tick())?,
                 Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
                 Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
@@ -258,9 +296,13 @@ impl Report for SignReport {
             writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
         }
         let verb = if self.dry_run { "would sign" } else { "signed" };
+        let kept = match self.count(Change::Kept) {
+            0 => String::new(),
+            kept => format!(", kept {kept}"),
+        };
         writeln!(
             out,
-            "{verb} {}, unchanged {}",
+            "{verb} {}, unchanged {}{kept}",
             self.count(Change::Signed),
             self.count(Change::Unchanged)
         )
@@ -284,6 +326,7 @@ const fn change_name(change: Change) -> &'static str {
     match change {
         Change::Signed => "signed",
         Change::Unchanged => "unchanged",
+        Change::Kept => "kept",
         Change::Removed => "removed",
         Change::Absent => "absent",
     }

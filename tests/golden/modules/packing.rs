@@ -1,0 +1,169 @@
+//! Packed modules, judged by the tools that pack and unpack.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use super::unpack;
+use crate::support::{bootseal, keys, module, refuse, sign, succeed, text, tool, verify};
+
+/// A module packed by one of the tools: its path, and the tool.
+fn packed(directory: &Path, name: &str, program: &'static str, options: &[&str]) -> PathBuf {
+    let path = module(directory, &format!("{name}.ko"));
+    pack(&path, program, options)
+}
+
+fn pack(path: &Path, program: &'static str, options: &[&str]) -> PathBuf {
+    succeed(tool(program, program).args(options).arg(path));
+    let ending = match program {
+        "gzip" => "ko.gz",
+        "xz" => "ko.xz",
+        _ => "ko.zst",
+    };
+    path.with_extension(ending)
+}
+
+/// As the kernel's build packs (`scripts/Makefile.modinst`).
+const KERNELS: [(&str, &[&str]); 3] = [
+    ("gzip", &["-n"]),
+    ("xz", &["--check=crc32", "--lzma2=dict=1MiB"]),
+    ("zstd", &["-q", "--rm"]),
+];
+
+#[test]
+fn packed_modules_stay_packed_as_they_were() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = module(directory.path(), "plain.ko");
+    succeed(&mut sign("modules", &[&plain]));
+    for (program, options) in KERNELS {
+        let path = packed(directory.path(), program, program, options);
+        succeed(&mut sign("modules", &[&path]));
+        succeed(&mut verify(&[&path]));
+        let inside = unpack(program, &path);
+        assert_eq!(
+            inside,
+            fs::read(&plain).unwrap(),
+            "{program}: the same signed module inside"
+        );
+        let again = succeed(&mut sign("modules", &[&path]));
+        assert!(again.contains("signed 0, unchanged 1"), "{program}: {again}");
+    }
+}
+
+#[test]
+fn the_tools_see_the_kernels_settings() {
+    let directory = tempfile::tempdir().unwrap();
+    // Something else in all of them before.
+    let xz = packed(directory.path(), "xz", "xz", &["--check=sha256", "-0"]);
+    let zstd = packed(directory.path(), "zstd", "zstd", &["-q", "--rm", "--no-check", "-1"]);
+    let gzip = packed(directory.path(), "gzip", "gzip", &["-1"]);
+    succeed(&mut sign("modules", &[&xz, &zstd, &gzip]));
+    let listed = succeed(tool("xz", "xz-utils").arg("-lvv").arg(&xz));
+    assert!(listed.contains("CRC32"), "{listed}");
+    assert!(listed.contains("--lzma2=dict=1MiB"), "{listed}");
+    let streams = succeed(tool("xz", "xz-utils").args(["--robot", "--list"]).arg(&xz));
+    assert!(streams.contains("\nfile\t1\t1\t"), "one stream, one block: {streams}");
+    let listed = succeed(tool("zstd", "zstd").arg("-lv").arg(&zstd));
+    assert!(listed.contains("XXH64"), "{listed}");
+    assert!(
+        listed
+            .lines()
+            .any(|line| line.contains("Frames") && line.ends_with('1')),
+        "{listed}"
+    );
+    // No name, no time.
+    assert_eq!(fs::read(&gzip).unwrap()[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+}
+
+/// Signed modules that in-kernel decompression would refuse, and why.
+#[test]
+fn what_the_kernel_cannot_unpack_is_packed_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let signed = module(directory.path(), "signed.ko");
+    succeed(&mut sign("modules", &[&signed]));
+    let content = fs::read(&signed).unwrap();
+    let cases: [(&[&str], &str); 4] = [
+        (&["--check=crc64"], "its xz check has type 4"),
+        (&["--check=sha256"], "its xz check has type 10"),
+        (
+            &["--check=crc32", "--x86", "--lzma2=dict=1MiB"],
+            "filters other than LZMA2",
+        ),
+        (
+            &["--check=crc32", "--delta=dist=4", "--lzma2=preset=6"],
+            "filters other than LZMA2",
+        ),
+    ];
+    for (number, (options, reason)) in cases.into_iter().enumerate() {
+        let path = directory.path().join(format!("{number}.ko"));
+        fs::write(&path, &content).unwrap();
+        check_repacking("xz", &pack(&path, "xz", options), &content, reason);
+    }
+    // What zstd reads from its input may be of any length, so the window is as large as was asked for.
+    let path = directory.path().join("window.ko.zst");
+    let mut zstd = tool("zstd", "zstd");
+    zstd.args(["-q", "--ultra", "--long=29", "-c"])
+        .stdin(File::open(&signed).unwrap());
+    fs::write(&path, zstd.output().unwrap().stdout).unwrap();
+    check_repacking("zstd", &path, &content, "its zstd window has 536870912 bytes");
+}
+
+#[test]
+fn several_streams_become_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let signed = module(directory.path(), "signed.ko");
+    succeed(&mut sign("modules", &[&signed]));
+    let content = fs::read(&signed).unwrap();
+    for (program, options) in KERNELS {
+        let halves: Vec<PathBuf> = content
+            .chunks(content.len().div_ceil(2))
+            .enumerate()
+            .map(|(number, half)| {
+                let path = directory.path().join(format!("{program}-{number}.ko"));
+                fs::write(&path, half).unwrap();
+                pack(&path, program, options)
+            })
+            .collect();
+        let ending = halves[0].extension().unwrap().display();
+        let path = directory.path().join(format!("joined.ko.{ending}"));
+        let joined: Vec<u8> = halves.iter().flat_map(|half| fs::read(half).unwrap()).collect();
+        fs::write(&path, joined).unwrap();
+        check_repacking(program, &path, &content, "more than one");
+    }
+}
+
+#[test]
+fn many_blocks_and_a_name_are_no_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let signed = module(directory.path(), "signed.ko");
+    succeed(&mut sign("modules", &[&signed]));
+    let copy = directory.path().join("copy.ko");
+    fs::copy(&signed, &copy).unwrap();
+    let blocks = pack(&signed, "xz", &["--check=crc32", "--block-size=512"]);
+    let name = pack(&copy, "gzip", &["-N"]);
+    for path in [blocks, name] {
+        succeed(&mut verify(&[&path]));
+        let said = succeed(&mut sign("modules", &[&path]));
+        assert!(said.contains("signed 0, unchanged 1"), "{said}");
+    }
+}
+
+/// `verify` names the reason, `sign` mends it, and the signature is the one that was there.
+#[track_caller]
+fn check_repacking(program: &str, path: &Path, content: &[u8], reason: &str) {
+    let said = refuse(&mut verify(&[path]));
+    assert!(said.contains(reason), "{}: {said}", path.display());
+    let output = bootseal(["--json", "sign", "modules", "--keys"])
+        .arg(keys())
+        .arg(path)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["signed"], 1, "{report}");
+    let warning = report["files"][0]["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("packed anew") && warning.contains(reason), "{warning}");
+    succeed(&mut verify(&[path]));
+    assert_eq!(unpack(program, path), content);
+    let again = succeed(&mut sign("modules", &[path]));
+    assert!(again.contains("signed 0, unchanged 1"), "{}: {again}", path.display());
+}

@@ -1,0 +1,193 @@
+//! One module of Debian's kernel, signed in every way that bootseal has.
+
+use super::bootseal::Bootseal;
+use super::packages::{Kernel, run, tool};
+use ::bootseal::error::{Error, Explain, Result};
+use ::bootseal::formats::cms::Shape;
+use ::bootseal::formats::hash::{Digest, HashAlgorithm};
+use ::bootseal::formats::module_signature::append;
+use ::bootseal::formats::public_key::{PublicKey, pkcs1v15};
+use ::bootseal::formats::sha3_lanes::Engine;
+use ::bootseal::keys::{Identity, KeyDirectory, KeyName, Signer};
+use pkcs8::DecodePrivateKey;
+use std::fs;
+
+/// The object identifier 2.16.840.1.101.3.4.2.10, in DER.
+const SHA3_512: [u8; 11] = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x0a];
+
+/// What the kernel says of a file that it cannot unpack.
+const CANNOT_UNPACK: &str = "finit_module: Invalid argument";
+
+/// Modules by name, and what the guest is to say of each.
+#[derive(Default)]
+pub struct Trials {
+    pub modules: Vec<(String, Vec<u8>)>,
+    pub answers: Vec<String>,
+}
+
+impl Trials {
+    pub fn new(bootseal: &Bootseal, kernel: &Kernel) -> Self {
+        let unsigned = without_signature(kernel.module("drivers/net/dummy.ko"));
+        let signed = sign(bootseal, "dummy.ko", &unsigned);
+        let signature = signed.strip_prefix(&unsigned[..]).expect("signing only appends");
+        let is_sha3_512 = signature.windows(SHA3_512.len()).any(|bytes| bytes == SHA3_512);
+        assert!(is_sha3_512, "the module is not signed with SHA3-512");
+
+        let mut trials = Self::default();
+        trials.rejected("unsigned.ko", unsigned.clone());
+        let mut flipped = signed.clone();
+        flipped[unsigned.len() / 2] ^= 0xff;
+        trials.rejected("flipped.ko", flipped);
+        trials.loads("program.ko", "", signed.clone());
+        trials.packed(bootseal, &unsigned, &signed);
+        trials.hashed_by_each_engine(bootseal, &unsigned, kernel);
+        trials.signed_by_the_rsa_crate(bootseal, &unsigned);
+        trials
+    }
+
+    fn loads(&mut self, name: &str, how: &str, module: Vec<u8>) {
+        self.answers.push(format!("vm: {name} loads{how}"));
+        self.modules.push((name.to_owned(), module));
+    }
+
+    /// The kernel's answer to a signature that does not hold.
+    fn rejected(&mut self, name: &str, module: Vec<u8>) {
+        let reason = format!("insmod: can't insert '/modules/try/{name}': Key was rejected by service");
+        self.refused(name, &reason, module);
+    }
+
+    fn refused(&mut self, name: &str, reason: &str, module: Vec<u8>) {
+        self.answers.push(format!("vm: {name} refused: {reason}"));
+        self.modules.push((name.to_owned(), module));
+    }
+
+    /// Packed as the kernel's build does, then signed; and signed, but packed so that the kernel refuses it, before and
+    /// after bootseal has packed it anew.
+    fn packed(&mut self, bootseal: &Bootseal, unsigned: &[u8], signed: &[u8]) {
+        for (program, ending, options, how) in [
+            ("gzip", "gz", &["-n"][..], "unpacked by gunzip"),
+            (
+                "xz",
+                "xz",
+                &["--check=crc32", "--lzma2=dict=1MiB"],
+                "unpacked by the kernel",
+            ),
+            ("zstd", "zst", &["-q"], "unpacked by kmod"),
+        ] {
+            let name = format!("program.ko.{ending}");
+            let module = sign(bootseal, &name, &pack(program, options, unsigned));
+            assert_eq!(unpack(program, &name, &module), signed, "{name}");
+            self.loads(&name, &format!(" ({how})"), module);
+        }
+        for (name, options) in [
+            ("crc64", &["--check=crc64"][..]),
+            ("delta", &["--check=crc32", "--delta=dist=4", "--lzma2=preset=6"]),
+        ] {
+            let bad = pack("xz", options, signed);
+            let good = sign(bootseal, "repacked.ko.xz", &bad);
+            self.refused(&format!("{name}.ko.xz"), CANNOT_UNPACK, bad);
+            self.loads(&format!("{name}-repacked.ko.xz"), " (unpacked by the kernel)", good);
+        }
+        let [first, second] = [&signed[..4096], &signed[4096..]].map(|part| pack("xz", &["--check=crc32"], part));
+        let good = sign(bootseal, "repacked.ko.xz", &[first, second].concat());
+        self.loads("streams-repacked.ko.xz", " (unpacked by the kernel)", good);
+    }
+
+    /// The digest comes from each engine that this processor has, with other messages beside it in the lanes.
+    fn hashed_by_each_engine(&mut self, bootseal: &Bootseal, unsigned: &[u8], kernel: &Kernel) {
+        let identity = identity(bootseal);
+        let neighbour = kernel.module("fs/fat/fat.ko");
+        let mut messages = vec![&neighbour[..]; 8];
+        messages[3] = unsigned;
+        for engine in Engine::ALL {
+            match engine.digests(&messages) {
+                Some(mut digests) => {
+                    let name = format!("{engine:?}.ko").to_lowercase();
+                    self.loads(&name, "", signed_by(&identity, unsigned, digests.swap_remove(3)));
+                }
+                None => println!("this processor has no {engine:?}: no module is hashed by it"),
+            }
+        }
+    }
+
+    /// The private operation of builds without AWS-LC.
+    fn signed_by_the_rsa_crate(&mut self, bootseal: &Bootseal, unsigned: &[u8]) {
+        let Identity { name, certificate, .. } = identity(bootseal);
+        let pem = fs::read_to_string(bootseal.keys.join("db.key")).expect("the db key");
+        let private = rsa::RsaPrivateKey::from_pkcs8_pem(&pem).expect("the db key");
+        let public = PublicKey::from_rsa(private.to_public_key()).expect("the db key");
+        let identity = Identity {
+            name,
+            certificate,
+            signer: Box::new(RsaCrate { private, public }),
+        };
+        let digest = HashAlgorithm::Sha3_512.digest(&[unsigned]);
+        self.loads("rsa-crate.ko", "", signed_by(&identity, unsigned, digest));
+    }
+}
+
+struct RsaCrate {
+    private: rsa::RsaPrivateKey,
+    public: PublicKey,
+}
+
+impl Signer for RsaCrate {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let signature = self.private.sign(pkcs1v15(digest.algorithm()), digest.as_bytes());
+        signature.or_bug(|| "the rsa crate cannot sign".to_owned())
+    }
+}
+
+/// The db key, through AWS-LC unless the build is without it: Debian's kernel has no other key of ours on its keyrings.
+fn identity(bootseal: &Bootseal) -> Identity {
+    let keys = KeyDirectory::open(&bootseal.keys).expect("the ceremony's folder");
+    let ask = &mut |_: &str| Err(Error::bug("the keys are plain"));
+    keys.identity(KeyName::Db, ask).expect("the db key")
+}
+
+fn signed_by(identity: &Identity, unsigned: &[u8], digest: Digest) -> Vec<u8> {
+    assert_eq!(digest.algorithm(), HashAlgorithm::Sha3_512);
+    let cms = identity.sign_cms(Shape::Module, digest).expect("a signature");
+    append(unsigned, &cms).expect("a signed module")
+}
+
+fn pack(program: &str, options: &[&str], content: &[u8]) -> Vec<u8> {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let path = work.path().join("module.ko");
+    fs::write(&path, content).expect("written");
+    run(tool(program).args(options).arg("-c").arg(path))
+}
+
+fn unpack(program: &str, name: &str, packed: &[u8]) -> Vec<u8> {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let path = work.path().join(name);
+    fs::write(&path, packed).expect("written");
+    run(tool(program).args(["-d", "-c"]).arg(path))
+}
+
+/// What the program makes of a file with this name and content.
+fn sign(bootseal: &Bootseal, name: &str, content: &[u8]) -> Vec<u8> {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let path = work.path().join(name);
+    fs::write(&path, content).expect("written");
+    bootseal.sign_module(&path);
+    fs::read(path).expect("the signed module")
+}
+
+/// Takes off the signature of Debian's build, whose key is built into the kernel: a module that
+/// loads must owe it to bootseal.
+///
+/// It is the content, the signature, 12 bytes of which the last 4 are its size, and the mark.
+fn without_signature(mut module: Vec<u8>) -> Vec<u8> {
+    let rest = module
+        .strip_suffix(b"~Module signature appended~\n")
+        .expect("Debian's modules are signed");
+    let (rest, size) = rest.split_last_chunk().expect("a size before the mark");
+    let size = u32::from_be_bytes(*size) as usize;
+    module.truncate(rest.len() - 8 - size);
+    module
+}
