@@ -66,7 +66,10 @@ fn seconds_to_hash(directory: &Path) -> Result<f64, Box<dyn Error>> {
     for _ in 0..ROUNDS {
         let began = Instant::now();
         files.par_chunks(BATCH).try_for_each(|batch| {
-            let contents = batch.iter().map(|(_, path)| fs::read(path)).collect::<Result<Vec<_>, _>>()?;
+            let contents = batch
+                .iter()
+                .map(|(_, path)| fs::read(path))
+                .collect::<Result<Vec<_>, _>>()?;
             black_box(HASH.digest_each(&contents.iter().map(Vec::as_slice).collect::<Vec<_>>()));
             Ok::<(), std::io::Error>(())
         })?;

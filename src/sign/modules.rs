@@ -11,6 +11,7 @@ use crate::formats::compression::{Compression, KernelRefusal};
 use crate::formats::hash::{Digest, HashAlgorithm};
 use crate::formats::module_signature::{self, Module};
 use crate::keys::Identity;
+use crate::system::config::ForeignModules;
 use crate::system::{self, Transaction};
 use crate::trust::{self, module::Refusal};
 
@@ -31,6 +32,16 @@ pub enum Foreign {
     Keep,
     /// It is an error.
     Refuse,
+}
+
+impl From<ForeignModules> for Foreign {
+    fn from(configured: ForeignModules) -> Self {
+        match configured {
+            ForeignModules::Replace => Self::Replace,
+            ForeignModules::Keep => Self::Keep,
+            ForeignModules::Refuse => Self::Refuse,
+        }
+    }
 }
 
 /// What becomes of a directory without any module.

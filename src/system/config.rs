@@ -39,9 +39,25 @@ pub struct SignConfig {
     /// Files that GRUB opens.
     #[serde(default)]
     pub grub: Vec<Entry>,
+    /// Modules that another key has signed.
+    #[serde(default)]
+    pub foreign_modules: ForeignModules,
     /// What is left alone of all these: paths or patterns, with all that is below them.
     #[serde(default)]
     pub exclude: Vec<String>,
+}
+
+/// What becomes of modules that another key has signed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ForeignModules {
+    /// They are signed by our key instead.
+    #[default]
+    Replace,
+    /// They stay as they are.
+    Keep,
+    /// Each is an error.
+    Refuse,
 }
 
 /// A path or a glob pattern, which matches no `.sig`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bootseal::formats::authenticode::minimal_image;
 use serde_json::Value;
 
-use crate::support::{bootseal, keys, module, refuse, sign, succeed, text, verify};
+use crate::support::{bootseal, keys, module, refuse, sign, sign_file, succeed, text, verify};
 
 #[test]
 fn a_whole_node_is_signed_in_the_right_order() {
@@ -264,4 +264,26 @@ fn a_signature_is_not_signed_but_may_be_named_beside_its_file() {
     succeed(&mut sign("grub", &[&file, &signature]));
     let said = refuse(&mut sign("grub", &[&signature]));
     assert!(said.contains("grub.cfg.sig is a signature itself"), "{said}");
+}
+
+#[test]
+fn modules_of_others_are_treated_as_the_configuration_says() {
+    for (foreign, code, outcome) in [("replace", 0, "signed"), ("keep", 0, "kept"), ("refuse", 1, "failed")] {
+        let node = Node::new(&format!(
+            "[sign]\nmodules = [\"/lib/modules\"]\nforeign_modules = \"{foreign}\"\n"
+        ));
+        let path = node.path("lib/modules/6.12.58/loop.ko");
+        let mut signed = sign_file();
+        signed
+            .arg("sha512")
+            .arg(keys().join("db.key"))
+            .arg(keys().join("db.pem"));
+        succeed(signed.arg(&path));
+        let (actual, report) = node.sign(&[]);
+        assert_eq!(
+            (actual, node.outcome(&report, "lib/modules/6.12.58/loop.ko").as_str()),
+            (code, outcome),
+            "{report}"
+        );
+    }
 }

@@ -2,110 +2,27 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use bootseal::formats::authenticode::minimal_image;
-use tempfile::TempDir;
 
 use crate::support::ceremony::private;
+use crate::support::token::{LIBRARY, PIN, Token};
 use crate::support::{bootseal, keys, module, refuse, sign, succeed, text, tool, verify};
 
-const LIBRARY: &str = "/usr/lib/softhsm/libsofthsm2.so";
-const PIN: &str = "sehr-geheim-1234";
-
-/// A token with the keys of [`keys`], and a key directory that names them.
-struct Token {
-    directory: TempDir,
-}
-
-impl Token {
-    fn new() -> Self {
-        let token = Self {
-            directory: tempfile::tempdir().unwrap(),
-        };
-        fs::create_dir(token.path("tokens")).unwrap();
-        let config = format!(
-            "directories.tokendir = {}\nlog.level = ERROR\n",
-            token.path("tokens").display()
-        );
-        fs::write(token.path("softhsm2.conf"), config).unwrap();
-        token.softhsm(&[
-            "--init-token",
-            "--free",
-            "--label",
-            "node",
-            "--so-pin",
-            "87654321",
-            "--pin",
-            PIN,
-        ]);
-        private(&token.path("pin"), PIN.as_bytes());
-        fs::create_dir(token.path("keys")).unwrap();
-        for entry in fs::read_dir(keys()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|extension| extension != "key") {
-                fs::copy(&path, token.path("keys").join(path.file_name().unwrap())).unwrap();
-            }
-        }
-        for (name, id) in [("db", "01"), ("module", "02"), ("grub", "03")] {
-            token.import(name, name, id);
-            token.name_key(name, &token.uri(&format!("object={name}")));
-        }
-        token
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn softhsm(&self, arguments: &[&str]) {
-        let mut command = tool("softhsm2-util", "softhsm2");
-        succeed(command.env("SOFTHSM2_CONF", self.path("softhsm2.conf")).args(arguments));
-    }
-
-    /// Puts the private key NAME.key onto the token.
-    fn import(&self, name: &str, label: &str, id: &str) {
-        let key = keys().join(format!("{name}.key"));
-        let key = key.to_str().unwrap();
-        self.softhsm(&[
-            "--import", key, "--token", "node", "--label", label, "--id", id, "--pin", PIN,
-        ]);
-    }
-
-    /// A URI with the PIN's file.
-    fn uri(&self, key: &str) -> String {
-        format!(
-            "pkcs11:token=node;{key}?module-path={LIBRARY}&pin-source=file:{}",
-            self.path("pin").display()
-        )
-    }
-
-    fn name_key(&self, name: &str, uri: &str) {
-        fs::write(self.path("keys").join(format!("{name}.uri")), format!("{uri}\n")).unwrap();
-    }
-
-    fn sign(&self, what: &str, paths: &[&Path]) -> Command {
-        let mut command = bootseal(["sign", what, "--keys"]);
-        command.arg(self.path("keys")).args(paths);
-        command.env("SOFTHSM2_CONF", self.path("softhsm2.conf"));
-        command
-    }
-
-    /// What `sign modules` says of a module with this URI; the module stays as it is.
-    fn refusal(&self, uri: &str) -> String {
-        let path = module(self.directory.path(), "refused.ko");
-        let before = fs::read(&path).unwrap();
-        self.name_key("module", uri);
-        let said = refuse(&mut self.sign("modules", &[&path]));
-        assert_eq!(fs::read(&path).unwrap(), before);
-        assert!(!said.contains(PIN), "{said}");
-        said
-    }
+/// What `sign modules` says of a module with this URI; the module stays as it is.
+fn refusal(token: &Token, uri: &str) -> String {
+    let path = module(token.directory.path(), "refused.ko");
+    let before = fs::read(&path).unwrap();
+    token.name_key("module", uri);
+    let said = refuse(&mut token.sign("modules", &[&path]));
+    assert_eq!(fs::read(&path).unwrap(), before);
+    assert!(!said.contains(PIN), "{said}");
+    said
 }
 
 #[test]
 fn a_token_makes_the_same_files_as_the_key_in_a_file() {
-    let token = Token::new();
+    let token = Token::new(keys());
     let image = token.path("image.efi");
     let in_file = |bytes: &[u8], path: &Path| fs::write(path, bytes).unwrap();
 
@@ -139,14 +56,14 @@ fn a_token_makes_the_same_files_as_the_key_in_a_file() {
     gpgv.arg("--keyring").arg(keys().join("grub.gpg"));
     succeed(gpgv.arg(token.path("grub.cfg.sig")).arg(&config));
 
-    // A second run needs no signature, and none of what it said or wrote has the PIN in it.
+    // A second run needs no signature.
     let again = succeed(&mut token.sign("modules", &paths));
     assert!(again.contains("unchanged 40"), "{again}");
 }
 
 #[test]
 fn all_keys_of_a_token_are_opened_with_one_login() {
-    let token = Token::new();
+    let token = Token::new(keys());
     let root = token.path("root");
     fs::create_dir_all(root.join("etc/bootseal")).unwrap();
     fs::create_dir_all(root.join("boot")).unwrap();
@@ -171,24 +88,24 @@ fn all_keys_of_a_token_are_opened_with_one_login() {
 
 #[test]
 fn a_wrong_pin_is_tried_once_and_never_told() {
-    let token = Token::new();
+    let token = Token::new(keys());
     private(&token.path("pin"), b"wrong-9999");
-    let said = token.refusal(&token.uri("object=module"));
+    let said = refusal(&token, &token.uri("object=module"));
     assert!(
         said.contains("the PIN of the token \"node\" is wrong") && !said.contains("9999"),
         "{said}"
     );
     // Nobody is there to be asked.
-    let said = token.refusal(&format!("pkcs11:object=module?module-path={LIBRARY}"));
+    let said = refusal(&token, &format!("pkcs11:object=module?module-path={LIBRARY}"));
     assert!(said.contains("assphrase"), "{said}");
     fs::set_permissions(token.path("pin"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    let said = token.refusal(&token.uri("object=module"));
+    let said = refusal(&token, &token.uri("object=module"));
     assert!(said.contains("lets others than its owner use it"), "{said}");
 }
 
 #[test]
 fn what_is_not_there_or_not_clear_is_named() {
-    let token = Token::new();
+    let token = Token::new(keys());
     for (uri, expected) in [
         (token.uri("object=gone"), "\"gone\" on the token \"node\" is not there"),
         (
@@ -209,11 +126,11 @@ fn what_is_not_there_or_not_clear_is_named() {
         // The key of another certificate.
         (token.uri("object=db"), "is not the private key of"),
     ] {
-        let said = token.refusal(&uri);
+        let said = refusal(&token, &uri);
         assert!(said.contains(expected), "{uri}: {said}");
     }
     token.import("module", "module", "04");
-    let said = token.refusal(&token.uri("object=module"));
+    let said = refusal(&token, &token.uri("object=module"));
     assert!(said.contains("is there 2 times") && said.contains("id=%XX"), "{said}");
     token.name_key("module", &token.uri("object=module;id=%04"));
     let path = module(token.directory.path(), "clear.ko");
@@ -231,7 +148,7 @@ fn what_is_not_there_or_not_clear_is_named() {
 
 #[test]
 fn no_token_is_touched_to_verify() {
-    let token = Token::new();
+    let token = Token::new(keys());
     let path = module(token.directory.path(), "signed.ko");
     succeed(&mut token.sign("modules", &[&path]));
     token.name_key("module", "pkcs11:object=module?module-path=/usr/lib/nothing.so");

@@ -3,6 +3,7 @@
 pub mod signer;
 
 pub mod ceremony;
+pub mod token;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 use super::bootseal::Bootseal;
 use super::packages::{Kernel, run, tool};
+use crate::support::token::Token;
 use ::bootseal::error::{Error, Explain, Result};
 use ::bootseal::formats::cms::Shape;
 use ::bootseal::formats::hash::{Digest, HashAlgorithm};
@@ -42,6 +43,7 @@ impl Trials {
         trials.packed(bootseal, &unsigned, &signed);
         trials.hashed_by_each_engine(bootseal, &unsigned, kernel);
         trials.signed_by_the_rsa_crate(bootseal, &unsigned);
+        trials.signed_by_a_token(bootseal, &unsigned);
         trials
     }
 
@@ -123,6 +125,15 @@ impl Trials {
         };
         let digest = HashAlgorithm::Sha3_512.digest(&[unsigned]);
         self.loads("rsa-crate.ko", "", signed_by(&identity, unsigned, digest));
+    }
+
+    /// The private operation of a token, through PKCS#11.
+    fn signed_by_a_token(&mut self, bootseal: &Bootseal, unsigned: &[u8]) {
+        let token = Token::new(&bootseal.keys);
+        let path = token.path("token.ko");
+        fs::write(&path, unsigned).expect("written");
+        run(token.sign("modules", &[&path]).args(["--key", "db"]));
+        self.loads("token.ko", "", fs::read(path).expect("the signed module"));
     }
 }
 

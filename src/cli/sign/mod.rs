@@ -218,7 +218,11 @@ fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
     signed(session, &options, |run| {
         if let Some(identity) = &module {
             let paths = run.expand(&config.modules);
-            sign::modules::sign(run, &paths, identity, Policy::default())?;
+            let policy = Policy {
+                foreign: config.foreign_modules.into(),
+                ..Policy::default()
+            };
+            sign::modules::sign(run, &paths, identity, policy)?;
         }
         if let Some(identity) = &db {
             let paths = run.expand(&config.efi);
