@@ -37,6 +37,8 @@ pub struct Outcome {
     pub path: PathBuf,
     /// What became of it, or why nothing did.
     pub result: Result<Change, Error>,
+    /// What it was signed as: "modules", "efi" or "grub"; none if it did not come to that.
+    pub kind: Option<&'static str>,
     /// What is odd about it, but did not keep it from being signed.
     pub warnings: Vec<String>,
 }
@@ -48,6 +50,7 @@ impl Outcome {
         Self {
             path,
             result: Ok(change),
+            kind: None,
             warnings: Vec::new(),
         }
     }
@@ -58,6 +61,7 @@ impl Outcome {
         Self {
             path,
             result: Err(error),
+            kind: None,
             warnings: Vec::new(),
         }
     }

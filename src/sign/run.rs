@@ -109,10 +109,11 @@ impl<'a> Run<'a> {
         self.summary.outcomes.push(outcome);
     }
 
-    /// The files that a list of the configuration leads to. What is not there becomes an outcome.
-    pub fn expand(&mut self, entries: &[Entry]) -> Vec<PathBuf> {
+    /// The files that a list of the configuration leads to, and the signatures for GRUB that match, but sign nothing.
+    /// What is not there becomes an outcome.
+    pub fn expand(&mut self, entries: &[Entry]) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let Expanded {
-            mut paths,
+            paths,
             orphans,
             absent,
             missing,
@@ -123,8 +124,7 @@ impl<'a> Run<'a> {
         for (path, error) in missing {
             self.add(Outcome::failed(path, error));
         }
-        paths.extend(orphans);
-        paths
+        (paths, orphans)
     }
 
     /// Looks for files, and removes what killed runs left there.
@@ -176,6 +176,9 @@ impl<'a> Run<'a> {
         self.context.check_interrupted()?;
         outcomes.extend(done);
         outcomes.sort_by(|one, other| one.path.cmp(&other.path));
+        for outcome in &mut outcomes {
+            outcome.kind = Some(kind.name);
+        }
         self.summary.outcomes.extend(outcomes);
         self.manifests.extend(manifest.map(|manifest| (manifest, signed)));
         Ok(())
@@ -293,6 +296,7 @@ fn settle(
             let outcome = Outcome {
                 path: target.path.clone(),
                 result: Ok(change),
+                kind: None,
                 warnings,
             };
             let signed = digest.map(|digest| Signed {

@@ -217,7 +217,7 @@ fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
     let grub = (!config.grub.is_empty()).then(|| key.grub(session)).transpose()?;
     signed(session, &options, |run| {
         if let Some(identity) = &module {
-            let paths = run.expand(&config.modules);
+            let (paths, _) = run.expand(&config.modules);
             let policy = Policy {
                 foreign: config.foreign_modules.into(),
                 ..Policy::default()
@@ -225,11 +225,12 @@ fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
             sign::modules::sign(run, &paths, identity, policy)?;
         }
         if let Some(identity) = &db {
-            let paths = run.expand(&config.efi);
+            let (paths, _) = run.expand(&config.efi);
             sign::efi::sign(run, &paths, identity, &EfiOptions::default())?;
         }
         if let Some(identity) = &grub {
-            let paths = run.expand(&config.grub);
+            let (mut paths, orphans) = run.expand(&config.grub);
+            paths.extend(orphans);
             sign::grub::sign(run, &paths, identity)?;
         }
         Ok(())
@@ -282,7 +283,11 @@ impl Report for SignReport {
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         for outcome in &self.summary.outcomes {
-            let path = name(&outcome.path);
+            let mut path = name(&outcome.path);
+            // GRUB's signature is beside the file, which may have been named before as an image.
+            if outcome.kind == Some("grub") {
+                path.push_str(" (for GRUB)");
+            }
             for warning in &outcome.warnings {
                 writeln!(out, "{} {path}: {}", style.warn("warning:"), printable(warning))?;
             }
@@ -318,10 +323,12 @@ impl Report for SignReport {
 }
 
 fn outcome_json(outcome: &Outcome) -> Value {
-    let path = outcome.path.to_string_lossy();
+    let (path, kind) = (outcome.path.to_string_lossy(), outcome.kind);
     match &outcome.result {
-        Ok(change) => json!({ "path": path, "outcome": change_name(*change), "warnings": outcome.warnings }),
-        Err(error) => json!({ "path": path, "outcome": "failed", "error": error_json(error) }),
+        Ok(change) => {
+            json!({ "path": path, "kind": kind, "outcome": change_name(*change), "warnings": outcome.warnings })
+        }
+        Err(error) => json!({ "path": path, "kind": kind, "outcome": "failed", "error": error_json(error) }),
     }
 }
 
