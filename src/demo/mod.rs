@@ -146,7 +146,7 @@ fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()>
     let mut run = sign::Run::begin(context, &options, &sign::Unobserved)?;
     let one = std::slice::from_ref;
     sign::efi::sign(&mut run, one(&files.image), &db, &sign::efi::EfiOptions::default())?;
-    sign::modules::sign(&mut run, one(&files.module), &module, Policy::default())?;
+    sign::modules::sign(&mut run, one(&files.module), &[], &module, Policy::default())?;
     sign::grub::sign(&mut run, one(&files.grub), &GrubIdentity { key, signer })?;
     let failed = run
         .finish()?

@@ -44,16 +44,6 @@ impl From<ForeignModules> for Foreign {
     }
 }
 
-/// What becomes of a directory without any module.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Empty {
-    /// Nothing: patterns also lead to what removed kernels left.
-    #[default]
-    Accept,
-    /// It is an error: somebody meant another one.
-    Refuse,
-}
-
 /// How modules are signed.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
@@ -61,8 +51,6 @@ pub struct Policy {
     pub hash: HashAlgorithm,
     /// Modules by other keys.
     pub foreign: Foreign,
-    /// Directories without modules.
-    pub empty: Empty,
 }
 
 impl Default for Policy {
@@ -70,19 +58,23 @@ impl Default for Policy {
         Self {
             hash: HashAlgorithm::Sha3_512,
             foreign: Foreign::default(),
-            empty: Empty::default(),
         }
     }
 }
 
-/// Signs the modules among `paths`, and below those that are directories.
-pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &Identity, policy: Policy) -> Result<()> {
+/// Signs the modules among `paths`, and below those that are directories. A directory among `meant` that holds no
+/// module is an error: somebody meant another one.
+pub fn sign(
+    run: &mut Run<'_>,
+    paths: &[PathBuf],
+    meant: &[PathBuf],
+    identity: &Identity,
+    policy: Policy,
+) -> Result<()> {
     let found = run.discover(paths, interest)?;
-    if policy.empty == Empty::Refuse {
-        for path in paths {
-            if path.is_dir() && !found.targets.keys().any(|module| module.starts_with(path)) {
-                run.add(Outcome::failed(path.clone(), no_modules(path)));
-            }
+    for path in meant {
+        if path.is_dir() && !found.targets.keys().any(|module| module.starts_with(path)) {
+            run.add(Outcome::failed(path.clone(), no_modules(path)));
         }
     }
     let kind = Kind {
@@ -101,7 +93,7 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &Identity, policy: P
 fn no_modules(directory: &Path) -> Error {
     let directory = directory.display();
     Error::could_not_run(format!(
-        "there is no kernel module below {directory}: no name there ends in .ko, .ko.gz, .ko.xz or .ko.zst"
+        "there is no kernel module below {directory} to be signed: their names end in .ko, .ko.gz, .ko.xz or .ko.zst"
     ))
     .hint("ls /lib/modules shows the kernels that have modules")
 }

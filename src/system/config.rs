@@ -209,6 +209,16 @@ impl Config {
         }
         expanded
     }
+
+    /// What the required entries name that are no patterns, below the context's root. A pattern also leads to what
+    /// removed kernels left.
+    #[must_use]
+    pub fn literal(context: &Context, entries: &[Entry]) -> Vec<PathBuf> {
+        let is_literal = |pattern: &&str| glob::Pattern::escape(pattern) == *pattern;
+        let required = entries.iter().filter(|entry| !entry.is_optional());
+        let literal = required.map(Entry::pattern).filter(is_literal);
+        literal.map(|path| context.path(path)).collect()
+    }
 }
 
 fn check_absolute(pattern: &str) -> Result<()> {

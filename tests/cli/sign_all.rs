@@ -287,3 +287,29 @@ fn modules_of_others_are_treated_as_the_configuration_says() {
         );
     }
 }
+
+#[test]
+fn a_configured_directory_without_modules_is_an_error_unless_it_may_be() {
+    for (entry, code) in [
+        ("\"/lib/modules/6.1\"", 3),
+        ("{ path = \"/lib/modules/6.1\", optional = true }", 0),
+        // What a removed kernel left.
+        ("\"/lib/modules/*\"", 0),
+    ] {
+        let node = Node::new(&format!("[sign]\nmodules = [{entry}, \"/lib/modules/6.12.58\"]\n"));
+        fs::create_dir(node.path("lib/modules/6.1")).unwrap();
+        fs::write(node.path("lib/modules/6.1/modules.dep"), "").unwrap();
+        let (actual, report) = node.sign(&[]);
+        assert_eq!((actual, &report["signed"]), (code, &1.into()), "{entry}: {report}");
+        let failed = if code == 0 { "absent from the report" } else { "failed" };
+        let outcome = report["files"].as_array().unwrap().iter().find_map(|file| {
+            let is_it = Path::new(file["path"].as_str().unwrap()) == node.path("lib/modules/6.1");
+            is_it.then(|| file["outcome"].as_str().unwrap().to_owned())
+        });
+        assert_eq!(
+            outcome.as_deref().unwrap_or("absent from the report"),
+            failed,
+            "{entry}: {report}"
+        );
+    }
+}

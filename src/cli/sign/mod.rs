@@ -14,9 +14,9 @@ use crate::formats::hash::HashAlgorithm;
 use crate::keys::{Identity, KeyDirectory, KeyName};
 use crate::sign::efi::EfiOptions;
 use crate::sign::grub::GrubIdentity;
-use crate::sign::modules::{Empty, Foreign, Policy};
+use crate::sign::modules::{Foreign, Policy};
 use crate::sign::{self, Change, Options, Outcome, Run, Summary};
-use crate::system::config::{Entry, Exclusions};
+use crate::system::config::{Config, Entry, Exclusions};
 use crate::ui::{Progress, Report, Style, error_json};
 
 use super::Session;
@@ -175,10 +175,9 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let policy = Policy {
                 hash: hash.into(),
                 foreign: foreign.into(),
-                empty: Empty::Refuse,
             };
             signed(session, &key.options(), |run| {
-                sign::modules::sign(run, &paths, &identity, policy)
+                sign::modules::sign(run, &paths, &paths, &identity, policy)
             })?
         }
         Command::Grub { key, paths } => {
@@ -222,7 +221,8 @@ fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
                 foreign: config.foreign_modules.into(),
                 ..Policy::default()
             };
-            sign::modules::sign(run, &paths, identity, policy)?;
+            let meant = Config::literal(&session.context, &config.modules);
+            sign::modules::sign(run, &paths, &meant, identity, policy)?;
         }
         if let Some(identity) = &db {
             let (paths, _) = run.expand(&config.efi);
