@@ -102,7 +102,7 @@ fn recognise(file: &[u8]) -> Kind {
     if file.starts_with(b"MZ") {
         return Kind::EfiImage;
     }
-    if file.ends_with(MAGIC) || is_module(file) {
+    if is_module(file) {
         return Kind::Module;
     }
     if AuthenticatedVariable::parse(file).is_ok() {
@@ -118,8 +118,12 @@ fn recognise(file: &[u8]) -> Kind {
     Kind::Unknown
 }
 
-/// Whether this is a relocatable ELF object with a kernel module's section; GRUB's own modules have none.
+/// Whether this is signed as a module, or a relocatable ELF object with a kernel module's section; GRUB's own modules
+/// have none.
 fn is_module(file: &[u8]) -> bool {
+    if file.ends_with(MAGIC) {
+        return true;
+    }
     let Ok(parsed) = elf::Elf::parse(file) else {
         return false;
     };
