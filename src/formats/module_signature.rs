@@ -121,23 +121,24 @@ impl<'a> Module<'a> {
     }
 }
 
-/// The signed module: content, CMS, trailer and magic.
+/// The signed module: content, CMS, and what [`end`] makes.
 pub fn append(content: &[u8], cms: &[u8]) -> Result<Vec<u8>, ModuleError> {
+    Ok([content, cms, &end(content, cms)?].concat())
+}
+
+/// What follows content and CMS in a signed module: `struct module_signature` and the magic.
+pub fn end(content: &[u8], cms: &[u8]) -> Result<Vec<u8>, ModuleError> {
     let length = u32::try_from(cms.len()).map_err(|_| ModuleError::Length {
         offset: content.len(),
         length: cms.len(),
         available: index(u32::MAX),
     })?;
-    let size = [content.len(), cms.len(), TRAILER, MAGIC.len()]
-        .iter()
-        .fold(0, |sum: usize, n| sum.saturating_add(*n));
-    let mut file = Vec::with_capacity(size);
-    file.extend_from_slice(content);
-    file.extend_from_slice(cms);
-    file.extend_from_slice(&[0, 0, ID_TYPE_PKCS7, 0, 0, 0, 0, 0]);
-    file.extend_from_slice(&length.to_be_bytes());
-    file.extend_from_slice(MAGIC);
-    Ok(file)
+    Ok([
+        [0, 0, ID_TYPE_PKCS7, 0, 0, 0, 0, 0].as_slice(),
+        &length.to_be_bytes(),
+        MAGIC,
+    ]
+    .concat())
 }
 
 /// Checks what the kernel checks; returns the signature's length in bytes.

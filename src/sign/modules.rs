@@ -237,8 +237,13 @@ fn sign_content(
     identity: &Identity,
 ) -> Result<Done> {
     let cms = identity.sign_cms(Shape::Module, digest.clone())?;
-    let signed = module_signature::append(content, &cms).or_refuse(|| format!("cannot sign {}", path.display()))?;
-    pack(path, signed, compression, transaction)?;
+    let end = module_signature::end(content, &cms).or_refuse(|| format!("cannot sign {}", path.display()))?;
+    let signed = [content, &cms, &end];
+    if compression == Compression::None {
+        transaction.stage(path, &signed)?;
+    } else {
+        pack(path, signed.concat(), compression, transaction)?;
+    }
     Ok(done(Change::Signed, Some(digest)))
 }
 

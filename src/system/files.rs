@@ -95,16 +95,20 @@ impl NewFile<'_> {
     }
 }
 
-/// Makes a directory, and its parents, for which only the owner has any right.
+/// Makes a directory for which only the owner has any right, and its parents with the usual rights.
 pub fn create_dir(context: &Context, path: &Path) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .or_could_not_run(|| format!("cannot make the directory {}", path.display()))
+    let cannot = || format!("cannot make the directory {}", path.display());
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).or_could_not_run(cannot)?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        other => other,
+    }
+    .or_could_not_run(cannot)
 }
 
 /// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away. The caller
@@ -140,6 +144,7 @@ pub fn remove_leftover(context: &Context, path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn nothing_is_ever_replaced() {
@@ -189,6 +194,20 @@ mod tests {
         )
         .unwrap();
         assert!(read(&path).unwrap_err().to_string().ends_with("is not a regular file"));
+    }
+
+    #[test]
+    fn a_new_directory_is_the_owners_and_its_parents_are_not() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("var/lib/bootseal");
+        for _ in 0..2 {
+            create_dir(&Context::host(), &path).unwrap();
+        }
+        let others = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o077;
+        assert_eq!(others(&path), 0);
+        assert_ne!(others(&root.path().join("var")), 0);
+        fs::write(root.path().join("file"), b"").unwrap();
+        assert!(create_dir(&Context::host(), &root.path().join("file")).is_err());
     }
 
     #[test]
