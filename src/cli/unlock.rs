@@ -44,11 +44,11 @@ impl Unlock {
         Ok(Some(given))
     }
 
-    /// The passphrase that opens an existing key.
-    pub(super) fn existing(&self, key: &str) -> Result<Passphrase> {
+    /// The secret that opens an existing key.
+    pub(super) fn existing(&self, what: &str) -> Result<Passphrase> {
         match self.given()? {
             Some(passphrase) => Ok(passphrase),
-            None => prompt::passphrase(&format!("Passphrase of the {key} key")),
+            None => prompt::passphrase(what),
         }
     }
 }

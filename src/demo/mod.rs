@@ -139,7 +139,7 @@ fn write_samples(directory: &Path) -> Result<Files> {
 
 fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()> {
     // Every key is plain, so nobody is asked.
-    let ask = &mut |name: &str| Err(Error::bug(format!("the {name} key of the demo is encrypted")));
+    let ask = &mut |what: &str| Err(Error::bug(format!("the demo asks for a {what}")));
     let (signer, key) = keys.grub_key(ask)?;
     let (db, module) = (keys.identity(KeyName::Db, ask)?, keys.identity(KeyName::Module, ask)?);
     let options = sign::Options::default();

@@ -38,7 +38,7 @@ pub const REMOVE_PK: &str = "noPK.auth";
 /// Longest URI of a key that is read, in bytes.
 const MAX_URI: u64 = 4096;
 
-/// Asks for the passphrase of the key with this name.
+/// Asks for a secret: the argument is what it is, as "Passphrase of the db key".
 pub type Ask<'a> = dyn FnMut(&str) -> Result<Passphrase> + 'a;
 
 /// A directory with the files of a ceremony. Every method reads the one or two files that it needs, so a command that
@@ -104,8 +104,8 @@ impl KeyDirectory {
         Certificate::from_pem(&system::read(&path)?).or_refuse(|| format!("cannot use {}", path.display()))
     }
 
-    /// A private key with its certificate, after checking that they belong together. `ask` is called with the key's
-    /// name, and only if the key is encrypted.
+    /// A private key with its certificate, after checking that they belong together. `ask` is called only if the key is
+    /// encrypted, or on a token whose PIN is nowhere else.
     pub fn identity(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<Identity> {
         let certificate = self.certificate(name)?;
         let certified = certificate
@@ -178,8 +178,7 @@ impl KeyDirectory {
 
     fn signer(&self, name: KeyName, public: &PublicKey, known: &Path, ask: &mut Ask<'_>) -> Result<Box<dyn Signer>> {
         let (file, uri) = (self.private_key_path(name), self.token_uri_path(name));
-        let ask = &mut || ask(name.name());
-        let (key, path): (Box<dyn Signer>, _) = match (file.exists(), uri.exists()) {
+        let (key, path): (Box<dyn Signer>, &Path) = match (file.exists(), uri.exists()) {
             (true, true) => {
                 let (file, uri) = (file.display(), uri.display());
                 return Err(Error::refused(format!(
@@ -187,23 +186,35 @@ impl KeyDirectory {
                 ))
                 .hint("remove the one that is not to be used"));
             }
-            (false, true) => (Box::new(TokenKey::open(&read_uri(&uri)?, ask)?), uri),
-            (_, false) => (Box::new(SoftwareKey::load(&file, ask)?), file),
+            (false, true) => {
+                let ask = &mut |token: &str| ask(&format!("PIN of the token \"{token}\" with the {name} key"));
+                (Box::new(TokenKey::open(&read_uri(&uri)?, ask)?), &uri)
+            }
+            (_, false) => {
+                let ask = &mut || ask(&format!("Passphrase of the {name} key"));
+                (Box::new(SoftwareKey::load(&file, ask)?), &file)
+            }
         };
         if key.public_key() == public {
             return Ok(key);
         }
         let (key, known) = (path.display(), known.display());
+        let show = if path == file {
+            format!("openssl pkey -in {key} -pubout")
+        } else {
+            "pkcs11-tool --read-object --type pubkey".to_owned()
+        };
         Err(
             Error::refused(format!("{key} is not the private key of {known}")).hint(format!(
-                "copy {key} and {known} from the same ceremony; openssl pkey -in {key} -pubout shows the key's public half"
+                "copy {key} and {known} from the same ceremony; {show} shows the key's public half"
             )),
         )
     }
 }
 
 fn read_uri(path: &Path) -> Result<TokenUri> {
-    let bytes = system::read_prefix(path, Some(MAX_URI))?;
+    // The library that it names is loaded into this process.
+    let bytes = system::read_trusted(path, MAX_URI)?;
     let cannot = || format!("{} holds no PKCS#11 URI of a key", path.display());
     let text = String::from_utf8(bytes).or_refuse(cannot)?;
     text.trim().parse().or_refuse(cannot)

@@ -93,6 +93,9 @@ pub struct Unobserved;
 
 impl Observer for Unobserved {}
 
+/// Most hints at the end, where many files failed for many reasons.
+const MAX_HINTS: usize = 3;
+
 /// The error to end with after everything else was done: `None` when every file is fine.
 #[must_use]
 pub fn failure(outcomes: &[Outcome]) -> Option<Error> {
@@ -104,8 +107,10 @@ pub fn failure(outcomes: &[Outcome]) -> Option<Error> {
         .iter()
         .map(|error| error.kind())
         .max_by_key(|kind| kind.exit_code())?;
-    Some(Error::new(
-        kind,
-        format!("{} of {} files could not be signed", failed.len(), outcomes.len()),
-    ))
+    let mut hints: Vec<&str> = failed.iter().flat_map(|error| error.hints()).collect();
+    hints.sort_unstable();
+    hints.dedup();
+    let message = format!("{} of {} files could not be signed", failed.len(), outcomes.len());
+    let error = Error::new(kind, message);
+    Some(hints.into_iter().take(MAX_HINTS).fold(error, Error::hint))
 }

@@ -15,7 +15,7 @@ pub use context::{Clock, Context};
 pub use files::{NewFile, create_dir, read, read_prefix, remove_leftover, replace_cache};
 pub use lock::Lock;
 pub use resolve::resolve;
-pub use secrets::read_secret;
+pub use secrets::{read_secret, read_trusted};
 pub use staging::NewDirectory;
 pub use state::FileState;
 pub use transaction::{NotReplaced, Transaction, is_on_fat, is_staged};

@@ -15,6 +15,8 @@ use super::files::explain_open;
 const MAX_SECRET: u64 = 64 << 10;
 /// Permission bits of the group and of everybody else.
 const NOT_THE_OWNERS: u32 = 0o077;
+/// Those of them that allow to write.
+const OTHERS_WRITE: u32 = 0o022;
 
 /// Reads a secret of up to 64 KiB from a regular file that only its owner can read, or from a pipe.
 pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
@@ -34,6 +36,27 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         )));
     }
     Ok(bytes)
+}
+
+/// Reads a file of up to `limit` bytes that tells what to trust: nobody but its owner may change it.
+pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>> {
+    let bytes = super::read_prefix(path, Some(limit.saturating_add(1)))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::refused(format!(
+            "{} has more than {limit} bytes",
+            path.display()
+        )));
+    }
+    let metadata = std::fs::metadata(path).or_could_not_run(|| format!("cannot read {}", path.display()))?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & OTHERS_WRITE == 0 {
+        return Ok(bytes);
+    }
+    Err(Error::refused(format!(
+        "the mode {mode:04o} of {} lets others than its owner change it",
+        path.display()
+    ))
+    .hint(format!("chmod 644 {}", path.display())))
 }
 
 fn check_privacy(path: &Path, metadata: &Metadata) -> Result<()> {

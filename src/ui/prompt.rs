@@ -39,8 +39,12 @@ pub fn new_passphrase() -> Result<Option<Passphrase>> {
 fn read(prompt: &str) -> Result<Zeroizing<String>> {
     rpassword::prompt_password(prompt)
         .map(Zeroizing::new)
-        .or_could_not_run(|| "cannot ask for a passphrase: there is no terminal".to_owned())
-        .map_err(|error| error.hint("give the passphrase with --passphrase-file FILE or --passphrase-fd N"))
+        .or_could_not_run(|| "cannot ask for a passphrase or PIN: there is no terminal".to_owned())
+        .map_err(|error| {
+            error.hint(
+                "give it with --passphrase-file FILE or --passphrase-fd N; a PIN also by pin-source in the key's URI",
+            )
+        })
 }
 
 /// Shows a passphrase that was made, once, on the terminal.

@@ -246,8 +246,8 @@ fn keys_of_stock_openssl_open_in_every_form() {
     for (form, encrypted) in forms.into_iter().zip([false, false, false, true, true, true]) {
         private(&at("db.key"), &fs::read(at(form)).unwrap());
         let mut asked = 0;
-        let identity = directory.identity(KeyName::Db, &mut |name| {
-            assert_eq!(name, "db");
+        let identity = directory.identity(KeyName::Db, &mut |what| {
+            assert_eq!(what, "Passphrase of the db key");
             asked += 1;
             Passphrase::new(PASSPHRASE)
         });

@@ -74,7 +74,7 @@ fn all_keys_of_a_token_are_opened_with_one_login() {
     for (name, id) in [("db", "%01"), ("module", "%02"), ("grub", "%03")] {
         token.name_key(name, &format!("pkcs11:token=node;id={id}?module-path={LIBRARY}"));
     }
-    // The PIN is read once, from a descriptor that gives it once.
+    // The PIN is in no URI.
     let mut command = token.sign("all", &[]);
     command
         .arg("--root")
@@ -97,7 +97,7 @@ fn a_wrong_pin_is_tried_once_and_never_told() {
     );
     // Nobody is there to be asked.
     let said = refusal(&token, &format!("pkcs11:object=module?module-path={LIBRARY}"));
-    assert!(said.contains("assphrase"), "{said}");
+    assert!(said.contains("pin-source"), "{said}");
     fs::set_permissions(token.path("pin"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let said = refusal(&token, &token.uri("object=module"));
     assert!(said.contains("lets others than its owner use it"), "{said}");
@@ -122,6 +122,10 @@ fn what_is_not_there_or_not_clear_is_named() {
         ),
         (token.uri("object=module;colour=red"), "the attribute colour is unknown"),
         (token.uri("object=module") + "&pin-value=1234", "pin-source=file:PATH"),
+        (
+            token.uri("object=module") + "&pin-value:1234",
+            "is not of the form NAME=VALUE",
+        ),
         ("/etc/module.key".to_owned(), "does not begin with pkcs11:"),
         // The key of another certificate.
         (token.uri("object=db"), "is not the private key of"),
@@ -135,6 +139,12 @@ fn what_is_not_there_or_not_clear_is_named() {
     token.name_key("module", &token.uri("object=module;id=%04"));
     let path = module(token.directory.path(), "clear.ko");
     succeed(&mut token.sign("modules", &[&path]));
+
+    // Whoever can change the file can have a library of his loaded.
+    let uri = token.path("keys/module.uri");
+    fs::set_permissions(&uri, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    let said = refuse(&mut token.sign("modules", &[&path]));
+    assert!(said.contains("chmod 644"), "{said}");
 
     fs::copy(keys().join("module.key"), token.path("keys/module.key")).unwrap();
     let output = token.sign("modules", &[&path]).output().unwrap();
@@ -154,4 +164,46 @@ fn no_token_is_touched_to_verify() {
     token.name_key("module", "pkcs11:object=module?module-path=/usr/lib/nothing.so");
     let mut command = bootseal(["verify", "--keys"]);
     succeed(command.arg(token.path("keys")).arg(&path));
+}
+
+/// A library that allows one session, and the file in which it counts logins.
+fn one_session(token: &Token) -> (PathBuf, PathBuf) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/one_session.c");
+    let library = token.path("one_session.so");
+    let mut compiler = tool("cc", "gcc");
+    succeed(compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source));
+    (library, token.path("logins"))
+}
+
+#[test]
+fn a_token_that_allows_one_session_is_logged_in_to_once_and_serves_all_keys_and_threads() {
+    let token = Token::new(keys());
+    let (library, logins) = one_session(&token);
+    for name in ["db", "module", "grub"] {
+        let uri = token
+            .uri(&format!("object={name}"))
+            .replace(LIBRARY, library.to_str().unwrap());
+        token.name_key(name, &uri);
+    }
+    let root = token.path("root");
+    for directory in ["etc/bootseal", "boot", "lib/modules"] {
+        fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    fs::write(root.join("boot/vmlinuz"), minimal_image()).unwrap();
+    for n in 0..40 {
+        module(&root.join("lib/modules"), &format!("m{n}.ko"));
+    }
+    let config = "[sign]\nmodules = [\"/lib/modules\"]\nefi = [\"/boot/vmlinuz\"]\ngrub = [\"/boot\"]\n";
+    fs::write(root.join("etc/bootseal/config.toml"), config).unwrap();
+    let mut command = token.sign("all", &[]);
+    let said = succeed(command.arg("--root").arg(&root).env("LOGINS", &logins));
+    assert!(said.contains("signed 42"), "{said}");
+    assert_eq!(fs::read_to_string(&logins).unwrap(), "login\n");
+
+    // A wrong PIN costs one try, however many keys there are.
+    fs::remove_file(&logins).unwrap();
+    private(&token.path("pin"), b"wrong-9999");
+    let mut command = token.sign("all", &[]);
+    refuse(command.arg("--root").arg(&root).env("LOGINS", &logins));
+    assert_eq!(fs::read_to_string(&logins).unwrap(), "login\n");
 }

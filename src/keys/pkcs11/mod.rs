@@ -1,9 +1,10 @@
 //! Private keys on tokens: smart cards, security keys and hardware security modules behind a PKCS#11 library.
 
+mod pool;
 mod uri;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as TokenError, RvError};
@@ -20,6 +21,7 @@ use crate::formats::public_key::PublicKey;
 
 use super::passphrase::Passphrase;
 use super::signer::Signer;
+use pool::{Lease, Pool};
 pub use uri::{TokenUri, UriError};
 
 /// Where distributions put PKCS#11 libraries.
@@ -39,38 +41,36 @@ pub struct TokenKey {
     /// The key, for people.
     name: String,
     public: PublicKey,
-    library: Pkcs11,
-    slot: Slot,
     key: ObjectHandle,
-    /// Sessions that nobody uses at the moment; a thread that finds none opens one.
-    sessions: Mutex<Vec<Session>>,
+    sessions: Arc<Pool>,
 }
 
 impl TokenKey {
-    /// Finds the key, and logs in to its token. The PIN comes from `pin-source`, or else from `ask`.
-    pub fn open(uri: &TokenUri, ask: &mut dyn FnMut() -> Result<Passphrase>) -> Result<Self> {
+    /// Finds the key, and logs in to its token. The PIN comes from `pin-source`, or else from `ask`, which is called
+    /// with the token's label.
+    pub fn open(uri: &TokenUri, ask: &mut dyn FnMut(&str) -> Result<Passphrase>) -> Result<Self> {
         let path = library_path(uri)?;
         let library = load(&path)?;
         let (slot, token) = find_token(&library, uri, &path)?;
         let name = key_name(uri, &token);
-        let cannot = || format!("cannot use {name}");
-        let session = library.open_ro_session(slot).or_could_not_run(cannot)?;
-        log_in(&session, &library, slot, uri, ask)?;
-        let key = find_key(&session, uri, &name)?;
+        let sessions = Pool::of(&path, &library, slot);
+        let lease = sessions.take().map_err(|error| explain(&name, error))?;
+        log_in(&lease, &library, slot, uri, ask)?;
+        let key = find_key(&lease, uri, &name)?;
+        let public = lease
+            .with(|session| public_parts(session, key))
+            .or_could_not_run(|| format!("cannot read the public half of {name}"))?;
+        let (modulus, exponent) =
+            public.ok_or_else(|| Error::could_not_run(format!("{name} shows neither modulus nor public exponent")))?;
         let public =
-            public_key(&session, key, uri).or_could_not_run(|| format!("{name} is not an RSA key for signing"))?;
+            PublicKey::from_parts(&modulus, &exponent).or_refuse(|| format!("{name} is no RSA key to sign with"))?;
+        drop(lease);
         Ok(Self {
             name,
             public,
-            library,
-            slot,
             key,
-            sessions: Mutex::new(vec![session]),
+            sessions,
         })
-    }
-
-    fn idle_session(&self) -> Option<Session> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 }
 
@@ -80,23 +80,14 @@ impl Signer for TokenKey {
     }
 
     fn sign(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let session = match self.idle_session() {
-            Some(session) => session,
-            // The login counts for all sessions of this process.
-            None => self
-                .library
-                .open_ro_session(self.slot)
-                .map_err(|error| explain(&self.name, error))?,
-        };
         let mut encoded = digest.algorithm().digest_info_prefix().to_vec();
         encoded.extend_from_slice(digest.as_bytes());
-        let signature = session
-            .sign(&Mechanism::RsaPkcs, self.key, &encoded)
+        // The login counts for all sessions of this process.
+        let lease = self.sessions.take().map_err(|error| explain(&self.name, error))?;
+        let signature = lease
+            .with(|session| session.sign(&Mechanism::RsaPkcs, self.key, &encoded))
             .map_err(|error| explain(&self.name, error))?;
-        self.sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(session);
+        drop(lease);
         // A token that errs in one half of the computation would give the key away to whoever sees the result.
         self.public
             .verify(digest, &signature)
@@ -181,15 +172,18 @@ fn key_name(uri: &TokenUri, token: &TokenInfo) -> String {
 
 /// Logs in, once for all keys of a token. A wrong PIN is never tried again, since tokens lock themselves.
 fn log_in(
-    session: &Session,
+    lease: &Lease<'_>,
     library: &Pkcs11,
     slot: Slot,
     uri: &TokenUri,
-    ask: &mut dyn FnMut() -> Result<Passphrase>,
+    ask: &mut dyn FnMut(&str) -> Result<Passphrase>,
 ) -> Result<()> {
     let cannot = || "cannot ask the token for its state".to_owned();
     let token = library.get_token_info(slot).or_could_not_run(cannot)?;
-    let state = session.get_session_info().or_could_not_run(cannot)?.session_state();
+    let state = lease
+        .with(Session::get_session_info)
+        .or_could_not_run(cannot)?
+        .session_state();
     if !token.login_required() || matches!(state, SessionState::RoUser | SessionState::RwUser) {
         return Ok(());
     }
@@ -197,14 +191,20 @@ fn log_in(
     if token.user_pin_locked() {
         return Err(locked(&label));
     }
+    if token.user_pin_final_try() {
+        return Err(Error::refused(format!(
+            "one more wrong PIN locks the token \"{label}\", so none is tried from here"
+        ))
+        .hint("log in once by hand with the right one: pkcs11-tool --login --list-objects"));
+    }
     let logged_in = if token.protected_authentication_path() {
-        session.login(UserType::User, None)
+        lease.with(|session| session.login(UserType::User, None))
     } else {
         let pin = match &uri.pin_source {
             Some(path) => Passphrase::from_file(path)?,
-            None => ask()?,
+            None => ask(&label)?,
         };
-        session.login(UserType::User, Some(&AuthPin::from(pin.danger_reveal())))
+        lease.with(|session| session.login(UserType::User, Some(&AuthPin::from(pin.danger_reveal()))))
     };
     match logged_in {
         Ok(()) | Err(TokenError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
@@ -230,8 +230,16 @@ fn locked(label: &str) -> Error {
 }
 
 /// The one private RSA key that the URI means.
-fn find_key(session: &Session, uri: &TokenUri, name: &str) -> Result<ObjectHandle> {
-    let keys = find(session, uri, ObjectClass::PRIVATE_KEY).or_could_not_run(|| format!("cannot look for {name}"))?;
+fn find_key(lease: &Lease<'_>, uri: &TokenUri, name: &str) -> Result<ObjectHandle> {
+    let mut template = vec![
+        Attribute::Class(ObjectClass::PRIVATE_KEY),
+        Attribute::KeyType(KeyType::RSA),
+    ];
+    template.extend(uri.object.clone().map(Attribute::Label));
+    template.extend(uri.id.clone().map(Attribute::Id));
+    let keys = lease
+        .with(|session| session.find_objects(&template))
+        .or_could_not_run(|| format!("cannot look for {name}"))?;
     match keys.as_slice() {
         [key] => Ok(*key),
         [] => Err(
@@ -243,21 +251,18 @@ fn find_key(session: &Session, uri: &TokenUri, name: &str) -> Result<ObjectHandl
     }
 }
 
-fn find(session: &Session, uri: &TokenUri, class: ObjectClass) -> std::result::Result<Vec<ObjectHandle>, TokenError> {
-    let mut template = vec![Attribute::Class(class), Attribute::KeyType(KeyType::RSA)];
-    template.extend(uri.object.clone().map(Attribute::Label));
-    template.extend(uri.id.clone().map(Attribute::Id));
-    session.find_objects(&template)
-}
+/// Modulus and public exponent, big-endian.
+type PublicParts = (Vec<u8>, Vec<u8>);
 
-/// The public half: from the private key, or where the token does not show it there, from the public key beside it.
-fn public_key(
-    session: &Session,
-    key: ObjectHandle,
-    uri: &TokenUri,
-) -> std::result::Result<PublicKey, crate::error::Cause> {
+/// The public half: from the private key, or where the token does not show them there, from the public key
+/// with the same identifier.
+fn public_parts(session: &Session, key: ObjectHandle) -> std::result::Result<Option<PublicParts>, TokenError> {
     let mut objects = vec![key];
-    objects.extend(find(session, uri, ObjectClass::PUBLIC_KEY)?);
+    for attribute in session.get_attributes(key, &[AttributeType::Id])? {
+        if matches!(&attribute, Attribute::Id(id) if !id.is_empty()) {
+            objects.extend(session.find_objects(&[Attribute::Class(ObjectClass::PUBLIC_KEY), attribute])?);
+        }
+    }
     for object in objects {
         let wanted = [AttributeType::Modulus, AttributeType::PublicExponent];
         let (mut modulus, mut exponent) = (None, None);
@@ -269,29 +274,34 @@ fn public_key(
             }
         }
         if let (Some(modulus), Some(exponent)) = (modulus, exponent) {
-            return Ok(PublicKey::from_parts(&modulus, &exponent)?);
+            return Ok(Some((modulus, exponent)));
         }
     }
-    Err("the token shows neither modulus nor public exponent".into())
+    Ok(None)
 }
 
 /// What a failure in the middle of the work means.
 fn explain(name: &str, error: TokenError) -> Error {
-    let gone = matches!(
-        error,
+    let hint = match &error {
         TokenError::Pkcs11(
-            RvError::DeviceRemoved | RvError::TokenNotPresent | RvError::SessionHandleInvalid | RvError::DeviceError,
-            _
-        )
-    );
-    let again = matches!(error, TokenError::Pkcs11(RvError::UserNotLoggedIn, _));
+            RvError::DeviceRemoved
+            | RvError::DeviceError
+            | RvError::TokenNotPresent
+            | RvError::SessionClosed
+            | RvError::SessionHandleInvalid
+            | RvError::KeyHandleInvalid
+            | RvError::SlotIdInvalid,
+            _,
+        ) => Some("plug the token in, and run the command again: what is signed stays so"),
+        TokenError::Pkcs11(RvError::UserNotLoggedIn, _) => Some(
+            "the token was taken out, or wants its PIN for every signature (CKA_ALWAYS_AUTHENTICATE): plug it in, or use a \
+             key without that",
+        ),
+        _ => None,
+    };
     let failed = Error::could_not_run(format!("{name} made no signature")).caused_by(error);
-    if gone {
-        return failed.hint("plug the token in, and run the command again: what is signed stays so");
+    match hint {
+        Some(hint) => failed.hint(hint),
+        None => failed,
     }
-    if again {
-        return failed
-            .hint("the token wants its PIN for every signature (CKA_ALWAYS_AUTHENTICATE): use a key without that");
-    }
-    failed
 }

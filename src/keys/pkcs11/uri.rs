@@ -9,9 +9,12 @@ pub enum UriError {
     /// Another kind of URI, or none.
     #[error("it does not begin with pkcs11:")]
     Scheme,
-    /// A part that is not NAME=VALUE.
-    #[error("\"{0}\" is not of the form NAME=VALUE")]
-    Form(String),
+    /// A part that is not NAME=VALUE. It is not quoted, since it may be a PIN.
+    #[error("part {0} is not of the form NAME=VALUE")]
+    Form(usize),
+    /// White space or a control character, which has to be percent-encoded.
+    #[error("it has white space or control characters in it; a space is written as %20")]
+    Space,
     /// An attribute that the standard, or bootseal, does not know.
     #[error("the attribute {0} is unknown")]
     Unknown(String),
@@ -61,13 +64,21 @@ impl FromStr for TokenUri {
 
     fn from_str(text: &str) -> Result<Self, UriError> {
         let rest = text.strip_prefix("pkcs11:").ok_or(UriError::Scheme)?;
-        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        if rest.contains(|c: char| c.is_control() || c.is_whitespace()) {
+            return Err(UriError::Space);
+        }
+        let (path, query) = match rest.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (rest, None),
+        };
         let mut uri = Self::default();
         let mut seen = Vec::new();
         let parts = path.split(';').map(|part| (part, true));
-        let parts = parts.chain(query.split('&').map(|part| (part, false)));
-        for (part, is_path) in parts.filter(|(part, _)| !part.is_empty()) {
-            let (name, value) = part.split_once('=').ok_or_else(|| UriError::Form(part.to_owned()))?;
+        let query = query.into_iter().flat_map(|query| query.split('&'));
+        let parts = parts.chain(query.map(|part| (part, false)));
+        for (number, (part, is_path)) in parts.enumerate() {
+            let malformed = UriError::Form(number.saturating_add(1));
+            let (name, value) = part.split_once('=').ok_or(malformed)?;
             if seen.contains(&name) {
                 return Err(UriError::Twice(name.to_owned()));
             }
@@ -95,11 +106,13 @@ impl TokenUri {
             "manufacturer" => self.manufacturer = Some(text(value)?),
             "serial" => self.serial = Some(text(value)?),
             "model" => self.model = Some(text(value)?),
-            "slot-id" => self.slot_id = Some(text(value)?.parse().map_err(|_| malformed())?),
-            "object" => self.object = Some(value),
-            "id" => self.id = Some(value),
+            "slot-id" if value.iter().all(u8::is_ascii_digit) => {
+                self.slot_id = Some(text(value)?.parse().map_err(|_| malformed())?);
+            }
+            "object" if !value.is_empty() => self.object = Some(value),
+            "id" if !value.is_empty() => self.id = Some(value),
             "type" if value == b"private" => {}
-            "type" => return Err(malformed()),
+            "object" | "id" | "slot-id" | "type" => return Err(malformed()),
             _ => return Err(UriError::Unknown(name.to_owned())),
         }
         Ok(())
@@ -171,12 +184,28 @@ mod tests {
     fn what_is_wrong_is_named() {
         let error = |text: &str| text.parse::<TokenUri>().unwrap_err();
         assert_eq!(error("/etc/key.pem"), UriError::Scheme);
-        assert_eq!(error("pkcs11:object"), UriError::Form("object".to_owned()));
+        for (text, part) in [
+            ("object", 1),
+            ("object=a;", 2),
+            ("object=a;;id=%01", 2),
+            ("object=a?pin-value:1", 2),
+        ] {
+            assert_eq!(error(&format!("pkcs11:{text}")), UriError::Form(part), "{text}");
+        }
+        assert_eq!(error("pkcs11:object=a\nb"), UriError::Space);
         assert_eq!(error("pkcs11:objekt=a"), UriError::Unknown("objekt".to_owned()));
         assert_eq!(error("pkcs11:object=a;object=b"), UriError::Twice("object".to_owned()));
         assert_eq!(error("pkcs11:object=a?pin-value=1234"), UriError::PinValue);
         assert_eq!(error("pkcs11:token=a"), UriError::NoKey);
-        for value in ["id=%0", "id=%zz", "type=public", "slot-id=x", "token=%ff"] {
+        for value in [
+            "id=%0",
+            "id=%zz",
+            "id=",
+            "type=public",
+            "slot-id=x",
+            "slot-id=+7",
+            "token=%ff",
+        ] {
             let name = value.split('=').next().unwrap().to_owned();
             assert_eq!(error(&format!("pkcs11:object=a;{value}")), UriError::Value(name));
         }
@@ -188,7 +217,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_label_survives(label: Vec<u8>) {
+        fn any_label_survives(label in prop::collection::vec(any::<u8>(), 1..64)) {
             let encoded: Vec<String> = label.iter().map(|byte| format!("%{byte:02X}")).collect();
             let encoded = encoded.concat();
             let uri: TokenUri = format!("pkcs11:object={encoded}").parse().unwrap();
