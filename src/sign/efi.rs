@@ -1,5 +1,7 @@
 //! EFI images: an Authenticode signature by the db key, made here or elsewhere.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
@@ -8,7 +10,7 @@ use crate::formats::certificate::Certificate;
 use crate::formats::cms::Unsigned;
 use crate::formats::hash::{Digest, HashAlgorithm};
 use crate::keys::{Identity, Signer};
-use crate::system::{self, Context, NewFile, Transaction};
+use crate::system::{self, Context, FileState, NewFile, Transaction, resolve};
 use crate::trust;
 
 use super::discover::{Found, Interest, Target};
@@ -25,7 +27,7 @@ const PUBLIC_MODE: u32 = 0o644;
 pub struct EfiOptions {
     /// Remove the signatures by others as well, which stay otherwise.
     pub replace: bool,
-    /// Write the one image here, and leave it as it is.
+    /// Write the one image here, and leave it as it is. A file that is there is replaced; it cannot be the image itself.
     pub output: Option<PathBuf>,
 }
 
@@ -49,8 +51,13 @@ pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: 
 /// Writes the bytes that the key of `certificate` has to sign for this image, with SHA-256 and PKCS#1 v1.5 padding, to a
 /// new file: the DER of the signed attributes. [`attach`] takes the signature.
 pub fn prepare(context: &Context, image: &Path, certificate: &Certificate, to_be_signed: &Path) -> Result<()> {
+    if image.is_dir() {
+        return Err(is_directory(image));
+    }
     let file = system::read(image)?;
     let refused = || format!("cannot sign {}", image.display());
+    // Of another key, no signature could be attached.
+    certificate.public_key().or_refuse(refused)?;
     let parsed = Image::parse(&file).or_refuse(refused)?;
     let unsigned = parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?;
     let bytes = unsigned.signed_attributes_der().or_bug(refused)?;
@@ -75,12 +82,12 @@ pub fn attach(
     let found = discover(run, &[image.to_path_buf()], options)?;
     run.process(&kind(certificate, None, options), found, |targets, transaction| {
         let attach = |target: &Target| {
-            let make = |unsigned: &Unsigned<'_>, image: &Image<'_>| {
-                foreign_signature(unsigned, image, &bytes, certificate).or_refuse(|| {
+            let make = |unsigned: &Unsigned<'_>, parsed: &Image<'_>| {
+                foreign_signature(unsigned, parsed, &bytes, certificate).or_refuse(|| {
                     format!(
                         "{} is no signature of {} by \"{}\"",
                         signature.display(),
-                        target.path.display(),
+                        image.display(),
                         certificate.common_name()
                     )
                 })
@@ -95,11 +102,14 @@ pub fn attach(
 fn discover(run: &mut Run<'_>, files: &[PathBuf], options: &EfiOptions) -> Result<Found> {
     let (directories, files): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|path| path.is_dir());
     for path in directories {
-        let error = Error::usage(format!("{} is a directory", path.display())).hint("name the EFI images themselves");
+        let error = is_directory(&path);
         run.add(Outcome::failed(path, error));
     }
     let mut found = run.discover(&files, interest)?.distinct();
     if let Some(output) = &options.output {
+        for target in found.targets.values() {
+            check_output(run.context(), output, target)?;
+        }
         let named = |target: Target| {
             let path = output.clone();
             (path.clone(), Target { path, ..target })
@@ -107,6 +117,31 @@ fn discover(run: &mut Run<'_>, files: &[PathBuf], options: &EfiOptions) -> Resul
         found.targets = found.targets.into_values().map(named).collect();
     }
     Ok(found)
+}
+
+fn is_directory(path: &Path) -> Error {
+    Error::usage(format!("{} is a directory", path.display())).hint("name the EFI images themselves")
+}
+
+/// Refuses an output that is the image by whatever name, since that is to be left alone, and one that is no file: a
+/// device would be replaced, not written to.
+fn check_output(context: &Context, output: &Path, image: &Target) -> Result<()> {
+    let cannot = || format!("cannot write {}", output.display());
+    // A link that leads nowhere becomes the file.
+    let existing = match resolve(context.root(), output).and_then(fs::metadata) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        existing => existing.or_could_not_run(cannot)?,
+    };
+    if !existing.is_file() {
+        return Err(
+            Error::usage(format!("{} is not a regular file", output.display())).hint("name a file for --output")
+        );
+    }
+    if FileState::from(&existing).is_same_file(&image.state) {
+        return Err(Error::usage(format!("{} is the image itself", output.display()))
+            .hint("leave out --output to sign it in place"));
+    }
+    Ok(())
 }
 
 fn kind<'k>(certificate: &Certificate, signer: Option<&'k dyn Signer>, options: &EfiOptions) -> Kind<'k> {
@@ -139,7 +174,8 @@ fn sign_file(
 ) -> Result<Done> {
     let path = &target.path;
     let file = system::read(&target.file)?;
-    let refused = || format!("cannot sign {}", path.display());
+    let input = if options.output.is_some() { &target.file } else { path };
+    let refused = || format!("cannot sign {}", input.display());
     let image = Image::parse(&file).or_refuse(refused)?;
     let digest = image.digest(HASH);
     let signatures: Vec<_> = image.signatures().iter().map(|entry| entry.signature().ok()).collect();
@@ -183,6 +219,8 @@ enum NotAttached {
     Mismatch,
     #[error("it is by \"{0}\"")]
     OtherSigner(String),
+    #[error("it is over {}, and not all firmware verifies that", .0.name())]
+    OtherHash(HashAlgorithm),
 }
 
 /// The CMS of a signature that was made elsewhere.
@@ -202,6 +240,9 @@ fn foreign_signature(
         return Err(NotAttached::Neither(bytes.len()).into());
     }
     let signature = Signature::parse(bytes)?;
+    if signature.hash != HASH {
+        return Err(NotAttached::OtherHash(signature.hash).into());
+    }
     signature.verify_integrity(image)?;
     let signer = trust::image::signer(&signature)?;
     if signer != certificate {

@@ -26,6 +26,12 @@ impl FileState {
         fs::metadata(path).map(|metadata| Self::from(&metadata))
     }
 
+    /// Whether both are of one file, by whatever names.
+    #[must_use]
+    pub const fn is_same_file(&self, other: &Self) -> bool {
+        self.device == other.device && self.inode == other.inode
+    }
+
     /// Whether the file was changed later than `seconds` after 1970-01-01 UTC.
     #[must_use]
     pub const fn changed_after(&self, seconds: i64) -> bool {

@@ -52,7 +52,7 @@ fn read(path: &str, package: &str) -> Vec<u8> {
 }
 
 /// systemd's stub with a kernel's sections, added as its manual says.
-fn uki(directory: &TempDir) -> Vec<u8> {
+pub(super) fn uki(directory: &TempDir) -> Vec<u8> {
     let [part, uki] = ["part", "uki.efi"].map(|name| directory.path().join(name));
     fs::write(&part, [7; 12_345]).unwrap();
     let mut objcopy = tool("objcopy", "binutils");

@@ -1,21 +1,24 @@
 //! `bootseal sign efi` with the tools of others: keys that are elsewhere, several signatures, other files as output.
 
 use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bootseal::formats::authenticode::{Image, minimal_image};
 use tempfile::TempDir;
 
+use super::authenticode::uki;
 use crate::support::signer::TestKey;
 use crate::support::{bootseal, keys, refuse, sign, succeed, text, tool, verify};
 
 /// Loaders and tools that a node signs, and their packages.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("/usr/lib/systemd/boot/efi/systemd-bootx64.efi", "systemd-boot-efi"),
     ("/usr/lib/systemd/boot/efi/linuxx64.efi.stub", "systemd-boot-efi"),
     ("/usr/lib/grub/x86_64-efi/monolithic/grubx64.efi", "grub-efi-amd64-bin"),
     ("/usr/lib/efitools/x86_64-linux-gnu/HashTool.efi", "efitools"),
+    ("/usr/libexec/fwupd/efi/fwupdx64.efi", "fwupd-unsigned"),
 ];
 
 struct Bench {
@@ -213,6 +216,126 @@ fn an_output_leaves_the_input_alone() {
         assert!(fs::read(&output).unwrap() == signed, "{}", file.0);
         refuse(to_output().arg(&output));
         fs::remove_file(&output).unwrap();
+    }
+}
+
+#[test]
+fn an_output_is_neither_the_input_nor_a_device() {
+    let bench = Bench::new();
+    let image = bench.write("image.efi", &minimal_image());
+    let [link, hard, fifo, directory] = ["link", "hard", "fifo", "directory"].map(|name| bench.path(name));
+    symlink(&image, &link).unwrap();
+    fs::hard_link(&image, &hard).unwrap();
+    succeed(tool("mkfifo", "coreutils").arg(&fifo));
+    fs::create_dir(&directory).unwrap();
+    let refusals = [
+        (&image, "is the image itself"),
+        (&link, "is the image itself"),
+        (&hard, "is the image itself"),
+        (&fifo, "is not a regular file"),
+        (&directory, "is not a regular file"),
+    ];
+    for (output, reason) in refusals {
+        let done = sign("efi", &[&image]).arg("--output").arg(output).output().unwrap();
+        assert_eq!(done.status.code(), Some(2), "{}: {}", output.display(), text(&done));
+        assert!(text(&done).contains(reason), "{}", text(&done));
+        assert!(fs::read(&image).unwrap() == minimal_image(), "{}", output.display());
+    }
+    assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo());
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    // What is wrong with the image is said of the image.
+    let broken = bench.write("broken.efi", b"no image");
+    let said = refuse(sign("efi", &[&broken]).arg("--output").arg(bench.path("new.efi")));
+    assert!(said.contains("broken.efi: not a PE file"), "{said}");
+    assert!(!bench.path("new.efi").exists());
+}
+
+#[test]
+fn the_printed_commands_work_as_they_are() {
+    let bench = Bench::new();
+    let image = bench.write("it's an image.efi", &minimal_image());
+    fs::copy(keys().join("db.key"), bench.path("KEY")).unwrap();
+    fs::copy(keys().join("db.pem"), bench.path("a certificate.pem")).unwrap();
+    let mut prepare = sign_with("--prepare", Path::new("to be signed"), &image);
+    prepare.args(["--certificate", "a certificate.pem"]);
+    let printed = succeed(prepare.current_dir(bench.directory.path()));
+    let commands: Vec<&str> = ["  1. ", "  2. "]
+        .iter()
+        .filter_map(|number| printed.lines().find_map(|line| line.strip_prefix(number)))
+        .collect();
+    let [openssl, attach] = commands.as_slice() else {
+        panic!("{printed}");
+    };
+    let attach = attach.replacen("bootseal", env!("CARGO_BIN_EXE_bootseal"), 1);
+    let mut shell = tool("sh", "dash");
+    shell.env("STATE_DIRECTORY", bench.path("state")).arg("-c");
+    succeed(
+        shell
+            .arg(format!("{openssl} && {attach}"))
+            .current_dir(bench.directory.path()),
+    );
+    sbverify(&image);
+}
+
+#[test]
+fn nothing_is_prepared_that_could_not_be_attached() {
+    let bench = Bench::new();
+    let image = bench.write("image.efi", &minimal_image());
+    let [key, certificate, tbs] = ["ec.key", "ec.pem", "image.tbs"].map(|name| bench.path(name));
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    openssl.args(["-nodes", "-subj", "/CN=ec", "-keyout"]).arg(&key);
+    succeed(openssl.arg("-out").arg(&certificate));
+    let mut prepare = sign_with("--prepare", &tbs, &image);
+    let said = refuse(prepare.arg("--certificate").arg(&certificate));
+    assert!(said.contains("is not RSA"), "{said}");
+    let said = refuse(
+        sign_with("--prepare", &tbs, bench.directory.path())
+            .arg("--keys")
+            .arg(keys()),
+    );
+    assert!(said.contains("hint: name the EFI images themselves"), "{said}");
+    let mut dry = sign_with("--prepare", &tbs, &image);
+    let said = succeed(dry.arg("--keys").arg(keys()).arg("--dry-run"));
+    assert!(said.starts_with("would write "), "{said}");
+    assert!(!tbs.exists());
+    // Firmware need not know SHA-512 in signatures of images.
+    let [signed, by_sha512] = ["sha512.efi", "sha512.p7"].map(|name| bench.path(name));
+    let mut osslsigncode = tool("osslsigncode", "osslsigncode");
+    osslsigncode
+        .args(["sign", "-h", "sha512", "-certs"])
+        .arg(keys().join("db.pem"));
+    osslsigncode
+        .arg("-key")
+        .arg(keys().join("db.key"))
+        .arg("-in")
+        .arg(&image);
+    succeed(osslsigncode.arg("-out").arg(&signed));
+    fs::write(&by_sha512, signed_data(&fs::read(&signed).unwrap())).unwrap();
+    let said = refuse(sign_with("--attach", &by_sha512, &image).arg("--keys").arg(keys()));
+    assert!(said.contains("it is over sha512"), "{said}");
+    assert!(fs::read(&image).unwrap() == minimal_image());
+}
+
+#[test]
+fn one_signature_covers_all_of_a_unified_kernel_image() {
+    let bench = Bench::new();
+    let original = uki(&bench.directory);
+    let image = bench.write("linux.efi", &original);
+    succeed(&mut sign("efi", &[&image]));
+    sbverify(&image);
+    let mut osslsigncode = tool("osslsigncode", "osslsigncode");
+    osslsigncode.args(["verify", "-ignore-timestamp", "-ignore-cdp", "-CAfile"]);
+    succeed(osslsigncode.arg(keys().join("db.pem")).arg("-in").arg(&image));
+    succeed(&mut verify(&[&image]));
+    let signed = fs::read(&image).unwrap();
+    for section in [".osrel", ".cmdline", ".linux"] {
+        let data = Image::parse(&signed).unwrap().section(section).unwrap().as_ptr();
+        let mut changed = signed.clone();
+        changed[data as usize - signed.as_ptr() as usize] ^= 1;
+        fs::write(&image, changed).unwrap();
+        let said = refuse(&mut verify(&[&image]));
+        assert!(said.contains("digest"), "{section}: {said}");
     }
 }
 

@@ -76,6 +76,8 @@ impl Arguments {
             image: image.to_path_buf(),
             to_be_signed: to_be_signed.to_path_buf(),
             certificate,
+            source: self.source(),
+            dry_run: session.context.dry_run(),
         }))
     }
 
@@ -83,6 +85,15 @@ impl Arguments {
         match self.files.as_slice() {
             [image] => Ok(image),
             files => Err(Error::usage(format!("{option} takes one image, not {}", files.len()))),
+        }
+    }
+
+    /// The option that leads to the same certificate again, and a space.
+    fn source(&self) -> String {
+        match (&self.certificate, &self.key.keys) {
+            (Some(file), _) => format!("--certificate {} ", quoted(file)),
+            (None, Some(keys)) => format!("--keys {} ", quoted(keys)),
+            (None, None) => String::new(),
         }
     }
 
@@ -108,6 +119,19 @@ struct Prepared {
     image: PathBuf,
     to_be_signed: PathBuf,
     certificate: Certificate,
+    /// The option that named the certificate, if any, and a space.
+    source: String,
+    dry_run: bool,
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let path = name(path);
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:,@%=".contains(&byte);
+    if path.bytes().all(is_plain) {
+        return path;
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
 }
 
 impl Report for Prepared {
@@ -117,6 +141,7 @@ impl Report for Prepared {
 
     fn json(&self) -> Value {
         json!({
+            "dry_run": self.dry_run,
             "image": self.image.to_string_lossy(),
             "to_be_signed": self.to_be_signed.to_string_lossy(),
             "certificate": self.certificate.fingerprint().to_hex(),
@@ -126,9 +151,20 @@ impl Report for Prepared {
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         let (image, file) = (name(&self.image), name(&self.to_be_signed));
+        if self.dry_run {
+            return writeln!(out, "would write {file}: what is to be signed for {image}");
+        }
         writeln!(out, "{} {file}: what is to be signed for {image}", style.tick())?;
         writeln!(out, "\nNext, with the key of \"{}\":", self.certificate.common_name())?;
-        writeln!(out, "  1. openssl dgst -sha256 -sign KEY -out {file}.sig {file}")?;
-        writeln!(out, "  2. bootseal sign efi --attach {file}.sig {image}")
+        let [image, tbs] = [&self.image, &self.to_be_signed].map(|path| quoted(path));
+        let mut signature = self.to_be_signed.clone().into_os_string();
+        signature.push(".sig");
+        let signature = quoted(Path::new(&signature));
+        writeln!(out, "  1. openssl dgst -sha256 -sign KEY -out {signature} {tbs}")?;
+        writeln!(
+            out,
+            "  2. bootseal sign efi {}--attach {signature} {image}",
+            self.source
+        )
     }
 }
