@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 
 /// A boxed cause, as kept in an [`Error`].
 pub type Cause = Box<dyn StdError + Send + Sync + 'static>;
@@ -171,9 +172,32 @@ impl<T, E: Into<Cause>> Explain<T> for std::result::Result<T, E> {
     }
 }
 
+/// A path as a shell takes it, for hints that are commands.
+#[must_use]
+pub fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
+    if text.chars().all(plain) && !text.is_empty() {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quoted_path_is_one_word_of_a_shell() {
+        for (path, expected) in [
+            ("/boot/a-1.efi", "/boot/a-1.efi"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), expected);
+        }
+    }
 
     #[test]
     fn causes_and_hints_are_gathered_outermost_first() {

@@ -1,10 +1,10 @@
 //! Writing what was planned: backup first, each write read back, and a state that can be explained at every stop.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::system::Context;
 
 use super::backup;
@@ -156,16 +156,6 @@ fn command(plan: &Plan) -> String {
         StoreChoice::At(path) => quoted(path),
     };
     format!("bootseal enroll apply --keys {} --store {store}", quoted(&plan.keys))
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%".contains(c);
-    if text.chars().all(plain) && !text.is_empty() {
-        return text.into_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn next_steps(context: &Context, plan: &Plan, secure_boot: Option<bool>) -> Vec<String> {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Explain, Result};
-use crate::formats::certificate::Certificate;
+use crate::error::{Error, Explain, Result, quoted};
+use crate::formats::certificate::{Certificate, printable};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::efi::{self, EfiOptions};
 use crate::system;
@@ -124,16 +124,6 @@ struct Prepared {
     dry_run: bool,
 }
 
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let path = name(path);
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:,@%=".contains(&byte);
-    if path.bytes().all(is_plain) {
-        return path;
-    }
-    format!("'{}'", path.replace('\'', r"'\''"))
-}
-
 impl Report for Prepared {
     fn schema(&self) -> &'static str {
         "bootseal.sign.prepare/1"
@@ -156,15 +146,16 @@ impl Report for Prepared {
         }
         writeln!(out, "{} {file}: what is to be signed for {image}", style.tick())?;
         writeln!(out, "\nNext, with the key of \"{}\":", self.certificate.common_name())?;
-        let [image, tbs] = [&self.image, &self.to_be_signed].map(|path| quoted(path));
+        let word = |path: &Path| printable(&quoted(path));
+        let [image, tbs] = [&self.image, &self.to_be_signed].map(|path| word(path));
         let mut signature = self.to_be_signed.clone().into_os_string();
         signature.push(".sig");
-        let signature = quoted(Path::new(&signature));
+        let signature = word(Path::new(&signature));
         writeln!(out, "  1. openssl dgst -sha256 -sign KEY -out {signature} {tbs}")?;
         writeln!(
             out,
             "  2. bootseal sign efi {}--attach {signature} {image}",
-            self.source
+            printable(&self.source)
         )
     }
 }
