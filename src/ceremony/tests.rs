@@ -71,7 +71,7 @@ fn a_ceremony_makes_what_its_dry_run_says() {
     };
     directory.identity(KeyName::Pk, &mut ask).unwrap();
     directory.identity(KeyName::Db, &mut ask).unwrap();
-    assert_eq!(asked, ["PK"]);
+    assert_eq!(asked, ["Passphrase of the PK key"]);
 }
 
 #[test]
