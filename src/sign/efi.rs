@@ -112,7 +112,9 @@ fn discover(run: &mut Run<'_>, files: &[PathBuf], options: &EfiOptions) -> Resul
         }
         let named = |target: Target| {
             let path = output.clone();
-            (path.clone(), Target { path, ..target })
+            // The image itself stays as it is, under all its names.
+            let links = 1;
+            (path.clone(), Target { path, links, ..target })
         };
         found.targets = found.targets.into_values().map(named).collect();
     }
