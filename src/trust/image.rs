@@ -158,9 +158,9 @@ impl Policy {
         if let Some(revoked) = pool.iter().find(|certificate| self.is_revoked(certificate)) {
             return Err(Refusal::ForbiddenCertificate(revoked.common_name()));
         }
-        edk2_rules(entry, &signature)?;
+        edk2_rules(&signature)?;
         signature.verify_integrity(image)?;
-        let signer = signer(&signature)?;
+        let signer = proven_signer(&signature)?;
         if let Some(revoked) = chain::anchor(signer, pool, &self.revoked) {
             return Err(Refusal::ForbiddenCertificate(revoked.common_name()));
         }
@@ -186,9 +186,15 @@ impl Policy {
     }
 }
 
+/// Who made a signature that firmware can read. Says nothing about the image; see [`Signature::verify_integrity`].
+pub fn signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refusal> {
+    edk2_rules(signature)?;
+    proven_signer(signature)
+}
+
 /// The certificate inside whose key made the signature. OpenSSL, which EDK2 verifies with, wants every signer's
 /// signature to hold; the first one counts as the signer.
-pub fn signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refusal> {
+fn proven_signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refusal> {
     let cms = &signature.cms;
     let mut signers = cms.signers.iter().map(|info| -> Result<&Certificate, Refusal> {
         let certificate = cms.certificates_of(info).next().ok_or(Refusal::NoSigner)?;
@@ -204,7 +210,7 @@ pub fn signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refus
 
 /// What EDK2 takes for granted about the encoding (`HashPeImageByType`): it reads the digest algorithm at a fixed place,
 /// and knows SHA-2 only.
-fn edk2_rules(entry: &WinCertificate<'_>, signature: &Signature<'_>) -> Result<(), Refusal> {
+fn edk2_rules(signature: &Signature<'_>) -> Result<(), Refusal> {
     if !IMAGE_HASHES.iter().any(|(_, hash)| *hash == signature.hash) {
         return Err(Refusal::Edk2(
             "its image hash is not one of SHA-256, SHA-384 and SHA-512",
@@ -213,7 +219,7 @@ fn edk2_rules(entry: &WinCertificate<'_>, signature: &Signature<'_>) -> Result<(
     if !edk2::is_pkcs7(&signature.cms) {
         return Err(Refusal::Edk2("it is CMS of a version that PKCS#7 does not have"));
     }
-    if edk2::announces(entry.content, edk2::IN_CONTENT_INFO, signature.hash) {
+    if edk2::announces(signature.der, edk2::IN_CONTENT_INFO, signature.hash) {
         Ok(())
     } else {
         Err(Refusal::Edk2(

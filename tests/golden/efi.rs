@@ -375,3 +375,59 @@ fn many_stale_signatures_go_at_once() {
     assert_eq!(Image::parse(&fs::read(&image).unwrap()).unwrap().signatures().len(), 2);
     sbverify(&image);
 }
+
+#[test]
+fn what_firmware_cannot_read_is_neither_attached_nor_taken_for_a_signature() {
+    let bench = Bench::new();
+    let original = minimal_image();
+    let image = bench.write("image.efi", &original);
+    succeed(&mut sign("efi", &[&image]));
+    let signed = fs::read(&image).unwrap();
+    let mut pkcs7 = signed_data(&signed);
+    // The version is not signed; EDK2 reads PKCS#7's only.
+    assert_eq!(pkcs7[23..26], [2, 1, 1]);
+    pkcs7[25] = 3;
+    fs::write(&image, &original).unwrap();
+    let signature = bench.write("image.p7", &pkcs7);
+    let said = refuse(sign_with("--attach", &signature, &image).arg("--keys").arg(keys()));
+    assert!(said.contains("firmware does not read the signature"), "{said}");
+    assert!(fs::read(&image).unwrap() == original);
+    // Where it is there already, it does not count, and goes.
+    fs::write(&image, Image::parse(&original).unwrap().with_signature(&pkcs7).unwrap()).unwrap();
+    refuse(&mut verify(&[&image]));
+    succeed(&mut sign("efi", &[&image]));
+    assert!(fs::read(&image).unwrap() == signed);
+    succeed(&mut verify(&[&image]));
+}
+
+#[test]
+fn an_output_says_nothing_of_the_other_names_of_the_image() {
+    let bench = Bench::new();
+    let image = bench.write("image.efi", &minimal_image());
+    fs::hard_link(&image, bench.path("hard")).unwrap();
+    let said = succeed(sign("efi", &[&image]).arg("--output").arg(bench.path("new.efi")));
+    assert!(!said.contains("hard links"), "{said}");
+    let said = succeed(&mut sign("efi", &[&image]));
+    assert!(said.contains("hard links"), "{said}");
+}
+
+#[test]
+fn a_signature_inside_an_efi_guid_entry_counts() {
+    let bench = Bench::new();
+    let original = minimal_image();
+    let image = bench.write("image.efi", &original);
+    succeed(&mut sign("efi", &[&image]));
+    let pkcs7 = signed_data(&fs::read(&image).unwrap());
+    // EFI_CERT_TYPE_PKCS7_GUID in front, and the entry's type changed to WIN_CERT_TYPE_EFI_GUID.
+    let guid = hex::decode("9dd2af4adf68ee498aa9347d375665a7").unwrap();
+    let mut wrapped = Image::parse(&original)
+        .unwrap()
+        .with_signature(&[guid, pkcs7].concat())
+        .unwrap();
+    let at = original.len() + 6;
+    wrapped[at..at + 2].copy_from_slice(&[0xf1, 0x0e]);
+    fs::write(&image, &wrapped).unwrap();
+    succeed(&mut verify(&[&image]));
+    succeed(&mut sign("efi", &[&image]));
+    assert!(fs::read(&image).unwrap() == wrapped);
+}
