@@ -81,18 +81,26 @@ pub fn attach(
     let bytes = system::read(signature)?;
     let found = discover(run, &[image.to_path_buf()], options)?;
     run.process(&kind(certificate, None, options), found, |targets, transaction| {
+        let offered = |unsigned: &Unsigned<'_>, parsed: &Image<'_>| {
+            foreign_signature(unsigned, parsed, &bytes, certificate).or_refuse(|| {
+                format!(
+                    "{} is no signature of {} by \"{}\"",
+                    signature.display(),
+                    image.display(),
+                    certificate.common_name()
+                )
+            })
+        };
         let attach = |target: &Target| {
-            let make = |unsigned: &Unsigned<'_>, parsed: &Image<'_>| {
-                foreign_signature(unsigned, parsed, &bytes, certificate).or_refuse(|| {
-                    format!(
-                        "{} is no signature of {} by \"{}\"",
-                        signature.display(),
-                        image.display(),
-                        certificate.common_name()
-                    )
-                })
-            };
-            sign_file(target, transaction, certificate, options, make)
+            // Also where the image has one already and needs none: a wrong one is not passed over in silence.
+            let file = system::read(&target.file)?;
+            let refused = || format!("cannot sign {}", image.display());
+            let parsed = Image::parse(&file).or_refuse(refused)?;
+            offered(
+                &parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?,
+                &parsed,
+            )?;
+            sign_file(target, transaction, certificate, options, offered)
         };
         targets.iter().map(attach).collect()
     })
