@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStderr, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::node::Template;
+use super::node::{Node, Template};
 use crate::support::{bootseal, keys, module};
 
 /// Longest that a test waits for something.
@@ -61,33 +61,8 @@ fn a_signal_ends_a_run_in_order_and_nothing_was_replaced() {
     }
 }
 
-#[test]
-fn a_second_run_waits_for_the_first_and_says_so() {
-    let node = Template::small().node();
-    let state = node.root.join("var/lib/bootseal");
-    fs::create_dir_all(&state).unwrap();
-    let lock = File::create(state.join("lock")).unwrap();
-    flock(&lock, FlockOperation::LockExclusive).unwrap();
-    let mut run = node
-        .sign_all()
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = String::new();
-    BufReader::new(run.stderr.take().unwrap()).read_line(&mut said).unwrap();
-    assert_eq!(said, "another bootseal is signing files; waiting for its end\n");
-    std::thread::sleep(Duration::from_millis(100));
-    assert!(run.try_wait().unwrap().is_none());
-    node.check_old();
-    drop(lock);
-    assert!(run.wait().unwrap().success());
-    node.check_new();
-}
-
-#[test]
-fn a_run_that_waits_ends_at_a_signal() {
-    let node = Template::small().node();
+/// A run that has found the lock taken, what it says from then on, and the lock.
+fn waiting(node: &Node) -> (Child, BufReader<ChildStderr>, File) {
     let state = node.root.join("var/lib/bootseal");
     fs::create_dir_all(&state).unwrap();
     let lock = File::create(state.join("lock")).unwrap();
@@ -99,7 +74,28 @@ fn a_run_that_waits_ends_at_a_signal() {
         .spawn()
         .unwrap();
     let mut stderr = BufReader::new(run.stderr.take().unwrap());
-    stderr.read_line(&mut String::new()).unwrap();
+    let mut said = String::new();
+    stderr.read_line(&mut said).unwrap();
+    assert_eq!(said, "another bootseal is signing files; waiting for its end\n");
+    (run, stderr, lock)
+}
+
+#[test]
+fn a_second_run_waits_for_the_first_and_says_so() {
+    let node = Template::small().node();
+    let (mut run, _stderr, lock) = waiting(&node);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(run.try_wait().unwrap().is_none());
+    node.check_old();
+    drop(lock);
+    assert!(run.wait().unwrap().success());
+    node.check_new();
+}
+
+#[test]
+fn a_run_that_waits_ends_at_a_signal() {
+    let node = Template::small().node();
+    let (mut run, _stderr, _lock) = waiting(&node);
     signal(&run, Signal::TERM);
     assert_eq!(run.wait().unwrap().code(), Some(3));
     node.check_old();
