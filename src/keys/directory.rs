@@ -199,16 +199,14 @@ impl KeyDirectory {
             return Ok(key);
         }
         let (key, known) = (path.display(), known.display());
-        let show = if path == file {
-            format!("openssl pkey -in {key} -pubout")
+        let hint = if path == file {
+            format!(
+                "copy {key} and {known} from the same ceremony; openssl pkey -in {key} -pubout shows the key's public half"
+            )
         } else {
-            "pkcs11-tool --read-object --type pubkey".to_owned()
+            format!("name the key of {known} in {key}, by object or id")
         };
-        Err(
-            Error::refused(format!("{key} is not the private key of {known}")).hint(format!(
-                "copy {key} and {known} from the same ceremony; {show} shows the key's public half"
-            )),
-        )
+        Err(Error::refused(format!("{key} is not the private key of {known}")).hint(hint))
     }
 }
 

@@ -14,7 +14,7 @@ use cryptoki::session::{Session, SessionState, UserType};
 use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::certificate::printable;
 use crate::formats::hash::Digest;
 use crate::formats::public_key::PublicKey;
@@ -25,11 +25,12 @@ use pool::{Lease, Pool};
 pub use uri::{TokenUri, UriError};
 
 /// Where distributions put PKCS#11 libraries.
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: [&str; 7] = [
     "/usr/lib64/pkcs11",
     "/usr/lib/pkcs11",
     "/usr/lib/x86_64-linux-gnu/pkcs11",
     "/usr/lib/aarch64-linux-gnu/pkcs11",
+    "/usr/lib/softhsm",
     "/usr/lib/x86_64-linux-gnu",
     "/usr/lib64",
 ];
@@ -54,9 +55,11 @@ impl TokenKey {
         let (slot, token) = find_token(&library, uri, &path)?;
         let name = key_name(uri, &token);
         let sessions = Pool::of(&path, &library, slot);
-        let lease = sessions.take().map_err(|error| explain(&name, error))?;
-        log_in(&lease, &library, slot, uri, ask)?;
-        let key = find_key(&lease, uri, &name)?;
+        let lease = sessions
+            .take()
+            .or_could_not_run(|| format!("cannot open a session for {name}"))?;
+        log_in(&sessions, &lease, uri, ask)?;
+        let key = find_key(&sessions, &lease, uri, &name)?;
         let public = lease
             .with(|session| public_parts(session, key))
             .or_could_not_run(|| format!("cannot read the public half of {name}"))?;
@@ -111,9 +114,16 @@ fn library_path(uri: &TokenUri) -> Result<PathBuf> {
     })
 }
 
+/// A command that shows what there is: without its library, the tool looks at smart cards alone.
+fn pkcs11_tool(library: &Path, arguments: &str) -> String {
+    format!("pkcs11-tool --module {} {arguments}", quoted(library))
+}
+
 fn load(path: &Path) -> Result<Pkcs11> {
     let cannot = || format!("cannot use the PKCS#11 library {}", path.display());
-    let library = Pkcs11::new(path).or_could_not_run(cannot)?;
+    let library = Pkcs11::new(path)
+        .or_could_not_run(cannot)
+        .map_err(|error| error.hint("name the library that came with the token in the URI: ?module-path=PATH"))?;
     match library.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
         // Another key of this process is behind the same library.
         Ok(()) | Err(TokenError::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => Ok(library),
@@ -146,8 +156,10 @@ fn find_token(library: &Pkcs11, uri: &TokenUri, path: &Path) -> Result<(Slot, To
         ))
         .hint("add serial=NUMBER to the URI")),
         (None, _) => Err(
-            Error::could_not_run(format!("no token fits the URI: {there} behind {}", path.display()))
-                .hint("plug the token in; pkcs11-tool --list-slots shows what there is"),
+            Error::could_not_run(format!("no token fits the URI: {there} behind {}", path.display())).hint(format!(
+                "plug the token in; to see what there is: {}",
+                pkcs11_tool(path, "--list-slots")
+            )),
         ),
     }
 }
@@ -172,14 +184,13 @@ fn key_name(uri: &TokenUri, token: &TokenInfo) -> String {
 
 /// Logs in, once for all keys of a token. A wrong PIN is never tried again, since tokens lock themselves.
 fn log_in(
+    pool: &Pool,
     lease: &Lease<'_>,
-    library: &Pkcs11,
-    slot: Slot,
     uri: &TokenUri,
     ask: &mut dyn FnMut(&str) -> Result<Passphrase>,
 ) -> Result<()> {
     let cannot = || "cannot ask the token for its state".to_owned();
-    let token = library.get_token_info(slot).or_could_not_run(cannot)?;
+    let token = pool.token().or_could_not_run(cannot)?;
     let state = lease
         .with(Session::get_session_info)
         .or_could_not_run(cannot)?
@@ -188,14 +199,21 @@ fn log_in(
         return Ok(());
     }
     let label = printable(token.label());
+    let locked = || {
+        Error::refused(format!("the PIN of the token \"{label}\" is locked")).hint(format!(
+            "the token's security officer can set a new one: {}",
+            pkcs11_tool(&pool.path, "--login --login-type so --init-pin")
+        ))
+    };
+    let by_hand = || pkcs11_tool(&pool.path, "--login --list-objects");
     if token.user_pin_locked() {
-        return Err(locked(&label));
+        return Err(locked());
     }
     if token.user_pin_final_try() {
         return Err(Error::refused(format!(
             "one more wrong PIN locks the token \"{label}\", so none is tried from here"
         ))
-        .hint("log in once by hand with the right one: pkcs11-tool --login --list-objects"));
+        .hint(format!("log in once by hand with the right one: {}", by_hand())));
     }
     let logged_in = if token.protected_authentication_path() {
         lease.with(|session| session.login(UserType::User, None))
@@ -208,29 +226,27 @@ fn log_in(
     };
     match logged_in {
         Ok(()) | Err(TokenError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
-        Err(TokenError::Pkcs11(RvError::PinLocked, _)) => Err(locked(&label)),
+        Err(TokenError::Pkcs11(RvError::PinLocked, _)) => Err(locked()),
         Err(TokenError::Pkcs11(RvError::PinIncorrect | RvError::PinInvalid | RvError::PinLenRange, _)) => {
-            let left = match library.get_token_info(slot) {
-                Ok(token) if token.user_pin_locked() => return Err(locked(&label)),
+            let left = match pool.token() {
+                Ok(token) if token.user_pin_locked() => return Err(locked()),
                 Ok(token) if token.user_pin_final_try() => "; one more wrong PIN locks it",
                 Ok(token) if token.user_pin_count_low() => "; only a few more tries are left",
                 _ => "",
             };
-            Err(Error::refused(format!(
-                "the PIN of the token \"{label}\" is wrong{left}"
-            )))
+            Err(
+                Error::refused(format!("the PIN of the token \"{label}\" is wrong{left}")).hint(format!(
+                    "it was tried once; to see whether another is right: {}",
+                    by_hand()
+                )),
+            )
         }
         Err(error) => Err(error).or_could_not_run(|| format!("cannot log in to the token \"{label}\"")),
     }
 }
 
-fn locked(label: &str) -> Error {
-    Error::refused(format!("the PIN of the token \"{label}\" is locked"))
-        .hint("the token's security officer can set a new one: pkcs11-tool --login --login-type so --init-pin")
-}
-
 /// The one private RSA key that the URI means.
-fn find_key(lease: &Lease<'_>, uri: &TokenUri, name: &str) -> Result<ObjectHandle> {
+fn find_key(pool: &Pool, lease: &Lease<'_>, uri: &TokenUri, name: &str) -> Result<ObjectHandle> {
     let mut template = vec![
         Attribute::Class(ObjectClass::PRIVATE_KEY),
         Attribute::KeyType(KeyType::RSA),
@@ -240,14 +256,15 @@ fn find_key(lease: &Lease<'_>, uri: &TokenUri, name: &str) -> Result<ObjectHandl
     let keys = lease
         .with(|session| session.find_objects(&template))
         .or_could_not_run(|| format!("cannot look for {name}"))?;
+    let show = || pkcs11_tool(&pool.path, "--login --list-objects --type privkey");
     match keys.as_slice() {
         [key] => Ok(*key),
         [] => Err(
             Error::could_not_run(format!("{name} is not there, or is no private RSA key"))
-                .hint("pkcs11-tool --login --list-objects --type privkey shows what there is"),
+                .hint(format!("to see what there is: {}", show())),
         ),
         several => Err(Error::refused(format!("{name} is there {} times", several.len()))
-            .hint("add id=%XX to the URI; pkcs11-tool --login --list-objects shows the identifiers")),
+            .hint(format!("add id=%XX to the URI; to see the identifiers: {}", show()))),
     }
 }
 

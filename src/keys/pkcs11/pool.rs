@@ -7,10 +7,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error as TokenError, RvError};
 use cryptoki::session::Session;
-use cryptoki::slot::Slot;
+use cryptoki::slot::{Slot, TokenInfo};
 
 /// The sessions of this process with one token.
 pub(super) struct Pool {
+    /// The library that speaks to the token.
+    pub path: PathBuf,
     library: Pkcs11,
     slot: Slot,
     state: Mutex<State>,
@@ -31,6 +33,7 @@ impl Pool {
         let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
         let pool = pools.entry((path.to_path_buf(), slot.id())).or_insert_with(|| {
             Arc::new(Self {
+                path: path.to_path_buf(),
                 library: library.clone(),
                 slot,
                 state: Mutex::default(),
@@ -38,6 +41,11 @@ impl Pool {
             })
         });
         Arc::clone(pool)
+    }
+
+    /// What the token says of itself at the moment.
+    pub(super) fn token(&self) -> Result<TokenInfo, TokenError> {
+        self.library.get_token_info(self.slot)
     }
 
     /// An idle session, or a new one; where the token allows no more, the next that comes back.

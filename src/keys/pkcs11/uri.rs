@@ -130,8 +130,10 @@ impl TokenUri {
             "module-name" if !text.contains('/') && !text.is_empty() => self.module_name = Some(text),
             "module-name" => return Err(malformed()),
             "pin-source" => {
+                // A file URI (RFC 8089) may have an authority: none, or this machine.
                 let path = text.strip_prefix("file:").unwrap_or(&text);
-                self.pin_source = Some(absolute(path.strip_prefix("//").unwrap_or(path))?);
+                let path = path.strip_prefix("//").unwrap_or(path);
+                self.pin_source = Some(absolute(path.strip_prefix("localhost").unwrap_or(path))?);
             }
             "pin-value" => return Err(UriError::PinValue),
             _ => return Err(UriError::Unknown(name.to_owned())),
@@ -174,7 +176,12 @@ mod tests {
         assert_eq!((uri.slot_id, uri.object.as_deref()), (Some(7), Some(b"db".as_slice())));
         assert_eq!(uri.id, Some(vec![1, 0xff]));
         assert_eq!(uri.module_path.unwrap(), Path::new("/usr/lib/softhsm/libsofthsm2.so"));
-        for source in ["file:/etc/pin", "file:///etc/pin", "/etc/pin"] {
+        for source in [
+            "file:/etc/pin",
+            "file:///etc/pin",
+            "file://localhost/etc/pin",
+            "/etc/pin",
+        ] {
             let uri: TokenUri = format!("pkcs11:object=a?pin-source={source}").parse().unwrap();
             assert_eq!(uri.pin_source.unwrap(), Path::new("/etc/pin"), "{source}");
         }
