@@ -13,11 +13,10 @@ use crate::formats::public_key::PublicKey;
 use crate::system::{self, Context, NewFile};
 
 #[cfg(feature = "aws-lc")]
-use super::aws_lc::AwsLcKey as Engine;
+use super::aws_lc::AwsLcKey;
 use super::passphrase::Passphrase;
 use super::pkcs8::{self, KeyFile, KeyFileError};
-#[cfg(not(feature = "aws-lc"))]
-use super::portable::PortableKey as Engine;
+use super::portable::PortableKey;
 use super::signer::Signer;
 
 /// Permission bits of a private key file: nobody writes to it, and only the owner reads it.
@@ -34,7 +33,42 @@ pub struct SoftwareKey {
     engine: Engine,
 }
 
+/// What makes the signatures.
+enum Engine {
+    #[cfg(feature = "aws-lc")]
+    AwsLc(AwsLcKey),
+    Portable(Box<PortableKey>),
+}
+
+impl Engine {
+    /// The fastest of this build; `None` if the numbers do not fit together.
+    #[cfg(feature = "aws-lc")]
+    fn new(pkcs1: &[u8]) -> Option<Self> {
+        AwsLcKey::new(pkcs1).map(Self::AwsLc)
+    }
+
+    #[cfg(not(feature = "aws-lc"))]
+    fn new(pkcs1: &[u8]) -> Option<Self> {
+        PortableKey::new(pkcs1).map(|key| Self::Portable(Box::new(key)))
+    }
+
+    fn sign(&self, digest: &Digest) -> Option<Vec<u8>> {
+        match self {
+            #[cfg(feature = "aws-lc")]
+            Self::AwsLc(key) => key.sign(digest),
+            Self::Portable(key) => key.sign(digest),
+        }
+    }
+}
+
 impl SoftwareKey {
+    /// The same key with its signatures made by the `rsa` crate, to check one implementation by the other.
+    pub fn portable(self) -> Result<Self> {
+        let engine = PortableKey::new(self.pkcs1.as_bytes()).map(|key| Engine::Portable(Box::new(key)));
+        let engine = engine.ok_or_else(|| Error::bug("the rsa crate does not take a key that was in use"))?;
+        Ok(Self { engine, ..self })
+    }
+
     pub(super) fn from_pkcs1(pkcs1: SecretDocument) -> std::result::Result<Self, KeyFileError> {
         let parts = rsa::pkcs1::RsaPrivateKeyRef::from_der(pkcs1.as_bytes()).map_err(|_| KeyFileError::Invalid)?;
         let public = PublicKey::from_parts(parts.modulus.as_bytes(), parts.public_exponent.as_bytes())

@@ -3,14 +3,12 @@
 use super::bootseal::Bootseal;
 use super::packages::{Kernel, run, tool};
 use crate::support::token::Token;
-use ::bootseal::error::{Error, Explain, Result};
+use ::bootseal::error::Error;
 use ::bootseal::formats::cms::Shape;
 use ::bootseal::formats::hash::{Digest, HashAlgorithm};
 use ::bootseal::formats::module_signature::append;
-use ::bootseal::formats::public_key::{PublicKey, pkcs1v15};
 use ::bootseal::formats::sha3_lanes::Engine;
-use ::bootseal::keys::{Identity, KeyDirectory, KeyName, Signer};
-use pkcs8::DecodePrivateKey;
+use ::bootseal::keys::{Identity, KeyDirectory, KeyName, SoftwareKey};
 use std::fs;
 
 /// The object identifier 2.16.840.1.101.3.4.2.10, in DER.
@@ -114,14 +112,12 @@ impl Trials {
 
     /// The private operation of builds without AWS-LC.
     fn signed_by_the_rsa_crate(&mut self, bootseal: &Bootseal, unsigned: &[u8]) {
-        let Identity { name, certificate, .. } = identity(bootseal);
-        let pem = fs::read_to_string(bootseal.keys.join("db.key")).expect("the db key");
-        let private = rsa::RsaPrivateKey::from_pkcs8_pem(&pem).expect("the db key");
-        let public = PublicKey::from_rsa(private.to_public_key()).expect("the db key");
+        let key = SoftwareKey::load(&bootseal.keys.join("db.key"), &mut || {
+            Err(Error::bug("the key is plain"))
+        });
         let identity = Identity {
-            name,
-            certificate,
-            signer: Box::new(RsaCrate { private, public }),
+            signer: Box::new(key.and_then(SoftwareKey::portable).expect("the db key")),
+            ..identity(bootseal)
         };
         let digest = HashAlgorithm::Sha3_512.digest(&[unsigned]);
         self.loads("rsa-crate.ko", "", signed_by(&identity, unsigned, digest));
@@ -134,22 +130,6 @@ impl Trials {
         fs::write(&path, unsigned).expect("written");
         run(token.sign("modules", &[&path]).args(["--key", "db"]));
         self.loads("token.ko", "", fs::read(path).expect("the signed module"));
-    }
-}
-
-struct RsaCrate {
-    private: rsa::RsaPrivateKey,
-    public: PublicKey,
-}
-
-impl Signer for RsaCrate {
-    fn public_key(&self) -> &PublicKey {
-        &self.public
-    }
-
-    fn sign(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let signature = self.private.sign(pkcs1v15(digest.algorithm()), digest.as_bytes());
-        signature.or_bug(|| "the rsa crate cannot sign".to_owned())
     }
 }
 
