@@ -11,6 +11,17 @@ pub const FIRST_WORDS: &str = "vm: started with ";
 /// Said by the guest when it has nothing more to say.
 pub const LAST_WORDS: &str = "vm: done";
 
+/// What Debian 13's kmod is linked to or loads by itself; the first loads it.
+const MODINFO_LIBRARIES: [&str; 7] = [
+    "ld-linux-x86-64.so.2",
+    "libc.so.6",
+    "libcrypto.so.3",
+    "libkmod.so.2",
+    "liblzma.so.5",
+    "libz.so.1",
+    "libzstd.so.1",
+];
+
 /// Silent but for what is fatal; a panic switches the machine off.
 pub const COMMAND_LINE: &str = "console=ttyS0 panic=-1 quiet";
 
@@ -90,6 +101,7 @@ impl System<'_> {
         archive.program("/bin/busybox", Path::new(BUSYBOX));
         // It goes by the name that it is called by.
         archive.program("/kmod/insmod", Path::new(KMOD));
+        archive.modinfo("/modinfo");
         archive.program("/bin/bootseal", self.program);
         archive.c_program("/bin/finit_module", include_str!("finit_module.c"));
         for directory in ["/dev", "/proc", "/sys", "/tmp", "/var/lib"] {
@@ -157,6 +169,20 @@ impl Archive {
                 let file = path.file_name().expect("a name").display();
                 self.file(&format!("{name}/{file}"), 0o400, &fs::read(&path).expect("a key"));
             }
+        }
+    }
+
+    /// Debian 13's kmod, which knows signatures over SHA3-512, with the loader and the libraries that it wants.
+    fn modinfo(&mut self, directory: &str) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges/kmod/usr");
+        let program = [root.join("bin/kmod")];
+        let libraries = MODINFO_LIBRARIES.map(|name| root.join("lib/x86_64-linux-gnu").join(name));
+        for path in program.iter().chain(&libraries) {
+            let name = path.file_name().expect("a name").display();
+            let content = fs::read(path).unwrap_or_else(|error| {
+                panic!("{}: {error}: run tests/run, which downloads it", path.display());
+            });
+            self.file(&format!("{directory}/{name}"), 0o755, &content);
         }
     }
 

@@ -43,6 +43,13 @@ firmware() {
     variable dbx $DATABASE
 }
 
+# What Debian 13's kmod says of a module's signature.
+signature() {
+    for field in signer sig_hashalgo sig_key; do
+        /modinfo/ld-linux-x86-64.so.2 --library-path /modinfo --argv0 modinfo /modinfo/kmod -F $field "$1"
+    done | tr '\n' ' '
+}
+
 # Packed modules are unpacked by the kernel itself where it can (Debian's can xz, and nothing else), or else by the
 # tools that a distribution would use. kmod does not ask the kernel before version 31, hence finit_module.
 try_module() {
@@ -67,6 +74,10 @@ try_module() {
     esac
     if [ $? = 0 ]; then
         echo "vm: $name loads$how"
+        case $name in
+        *.ko.gz) echo "vm: $name: $(signature /tmp/module.ko)" ;;
+        *) echo "vm: $name: $(signature "$1")" ;;
+        esac
         # They are all the same module, which is there only once.
         rmmod dummy || echo "vm: $name does not unload"
     else

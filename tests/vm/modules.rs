@@ -20,6 +20,8 @@ const CANNOT_UNPACK: &str = "finit_module: Invalid argument";
 /// Modules by name, and what the guest is to say of each.
 #[derive(Default)]
 pub struct Trials {
+    /// What modinfo is to say of every signature: the signer, the hash, the key.
+    signature: String,
     pub modules: Vec<(String, Vec<u8>)>,
     pub answers: Vec<String>,
 }
@@ -32,7 +34,13 @@ impl Trials {
         let is_sha3_512 = signature.windows(SHA3_512.len()).any(|bytes| bytes == SHA3_512);
         assert!(is_sha3_512, "the module is not signed with SHA3-512");
 
-        let mut trials = Self::default();
+        let certificate = identity(bootseal).certificate;
+        let serial = certificate.parsed().tbs_certificate().serial_number().as_bytes();
+        let serial: Vec<String> = serial.iter().map(|byte| format!("{byte:02X}")).collect();
+        let mut trials = Self {
+            signature: format!("{} sha3-512 {} ", certificate.common_name(), serial.join(":")),
+            ..Self::default()
+        };
         trials.rejected("unsigned.ko", unsigned.clone());
         let mut flipped = signed.clone();
         flipped[unsigned.len() / 2] ^= 0xff;
@@ -47,6 +55,7 @@ impl Trials {
 
     fn loads(&mut self, name: &str, how: &str, module: Vec<u8>) {
         self.answers.push(format!("vm: {name} loads{how}"));
+        self.answers.push(format!("vm: {name}: {}", self.signature));
         self.modules.push((name.to_owned(), module));
     }
 
