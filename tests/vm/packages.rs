@@ -1,5 +1,5 @@
-//! What the virtual machine is made of, all of it from Debian 12: tools, firmware, boot loaders, a
-//! kernel. Anything that cannot be had fails the test with the command that brings it; nothing is
+//! What the virtual machine is made of, all of it from Debian 12, but for the modinfo of Debian 13: tools, firmware, boot
+//! loaders, a kernel. Anything that cannot be had fails the test with the command that brings it; nothing is
 //! ever skipped.
 
 use std::fs;
