@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use crate::enroll::{self, Applied, Entry, Outcome, Plan, Request, StoreChoice, Warning};
+use crate::enroll::{self, Applied, Entry, Level, Outcome, Plan, Request, StoreChoice, Warning};
 use crate::error::{Error, Explain, Result};
 use crate::formats::certificate::printable;
 use crate::ui::{Report, Style, prompt};
@@ -55,10 +55,8 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 }
 
 fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
-    let request = Request {
-        keys: session.keys(arguments.keys.as_ref())?,
-        store: arguments.store.clone(),
-    };
+    let keys = session.keys(arguments.keys.as_ref())?;
+    let request = Request::new(keys, arguments.store.clone());
     enroll::plan(&session.context, &request)
 }
 
@@ -166,10 +164,10 @@ impl Report for Applied {
 
 fn warnings(out: &mut dyn Write, style: Style, warnings: &[Warning]) -> io::Result<()> {
     for warning in warnings {
-        let label = if warning.severe {
-            style.bad("DANGER:")
-        } else {
-            style.warn("warning:")
+        let label = match warning.level {
+            Level::Note => style.warn("warning:"),
+            Level::Danger => style.bad("DANGER:"),
+            Level::Stop => style.bad("STOP:"),
         };
         writeln!(out, "\n{label} {}", printable(&warning.message))?;
     }

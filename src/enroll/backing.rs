@@ -29,6 +29,10 @@ const SECURE_BOOT_ENABLE_ATTRIBUTES: u32 = 3;
 /// The variables of a firmware that does not run.
 pub(super) trait Backing: std::fmt::Debug {
     fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>>;
+    /// Names of all variables.
+    fn names(&self) -> Result<Vec<(String, Guid)>>;
+    /// Writes a variable that needs no authentication; without data, removes it.
+    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()>;
     /// The time of the last authenticated write.
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>>;
     /// Replaces one of the four variables; without data, removes it.
@@ -92,6 +96,17 @@ impl Backing for Directory {
         self.variables.read_raw(name, vendor)
     }
 
+    fn names(&self) -> Result<Vec<(String, Guid)>> {
+        self.variables.names()
+    }
+
+    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
+        if data.is_empty() {
+            return self.variables.remove_raw(name, vendor);
+        }
+        self.variables.write_raw(name, vendor, attributes, data)
+    }
+
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
         Ok(self.times()?.get(variable.name()).copied())
     }
@@ -133,6 +148,20 @@ impl Backing for ImageFile {
     fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
         let variable = self.get(name, vendor)?;
         Ok(variable.map(|ImageVariable { attributes, data, .. }| RawVariable { attributes, data }))
+    }
+
+    fn names(&self) -> Result<Vec<(String, Guid)>> {
+        self.names()
+    }
+
+    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
+        self.change(|image| {
+            if data.is_empty() {
+                image.remove(name, vendor);
+            } else {
+                image.set(ImageVariable::new(name, *vendor, attributes, data.to_vec()));
+            }
+        })
     }
 
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {

@@ -8,6 +8,7 @@ mod backing;
 mod backup;
 mod entries;
 mod plan;
+mod request;
 mod simulated;
 mod store;
 #[cfg(test)]
@@ -17,9 +18,10 @@ mod warnings;
 pub use apply::{Applied, Outcome, Step, apply};
 pub use backup::Backup;
 pub use entries::Entry;
-pub use plan::{Plan, PlannedWrite, Request, plan};
+pub use plan::{Plan, PlannedWrite, plan};
+pub use request::{Allow, Request, Source, Update};
 pub use store::{Store, StoreChoice};
-pub use warnings::Warning;
+pub use warnings::{Level, Warning};
 
 /// A path as JSON takes it; what is not UTF-8 in it is replaced.
 fn lossy<S: serde::Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {

@@ -15,6 +15,7 @@ use crate::system::{self, Context};
 use crate::trust::variable::{Firmware, judge, recognise};
 
 use super::entries::{self, Entry};
+use super::request::{Request, Source};
 use super::store::{Store, StoreChoice};
 use super::warnings::{self, Warning};
 
@@ -22,15 +23,6 @@ use super::warnings::{self, Warning};
 const ORDER: [VariableName; 4] = [VariableName::Dbx, VariableName::Db, VariableName::Kek, VariableName::Pk];
 /// Largest `.auth` file that is read, in bytes.
 const MAX_AUTH: u64 = 4 << 20;
-
-/// What is to be enrolled, and where.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// A directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth.
-    pub keys: PathBuf,
-    /// The firmware.
-    pub store: StoreChoice,
-}
 
 /// What [`super::apply`] would do.
 #[derive(Debug, Clone, Serialize)]
@@ -116,15 +108,18 @@ impl PlannedWrite {
 pub fn plan(context: &Context, request: &Request) -> Result<Plan> {
     let store = Store::open(context, &request.store)?;
     let mut writes = Vec::new();
+    let Source::Keys(keys) = &request.source else {
+        return Err(Error::bug("single updates are not planned yet"));
+    };
     for variable in ORDER {
-        if let Some(write) = read(&request.keys, variable, &store)? {
+        if let Some(write) = read(keys, variable, &store)? {
             writes.push(write);
         }
     }
     judge_all(&writes)?;
     let setup_mode = store.setup_mode()?;
     let mut plan = Plan {
-        keys: request.keys.clone(),
+        keys: keys.clone(),
         store: request.store.clone(),
         setup_mode,
         secure_boot: store.secure_boot()?,

@@ -9,9 +9,10 @@ use crate::formats::guid::Guid;
 use crate::formats::signature_list::SignatureDatabase;
 use crate::system::Context;
 use crate::system::variables::{ImageFile, RawVariable};
-use crate::trust::variable::{Firmware, judge};
+use crate::trust::variable::{Firmware as Rules, judge};
 
 use super::backing::{Backing, Directory};
+use super::store::Firmware;
 
 /// A simulated firmware.
 #[derive(Debug)]
@@ -37,13 +38,24 @@ impl Simulated {
         Ok(Self { backing })
     }
 
-    /// A variable with all its attribute bits; none if there is no such variable.
-    pub fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
+    fn database(&self, variable: VariableName) -> Result<SignatureDatabase> {
+        let data = self.backing.read(variable.name(), &variable.vendor())?;
+        let data = data.map(|raw| raw.data).unwrap_or_default();
+        SignatureDatabase::parse(&data).or_could_not_run(|| format!("the stored {variable} is malformed"))
+    }
+}
+
+impl Firmware for Simulated {
+    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
         self.backing.read(name, vendor)
     }
 
+    fn names(&self) -> Result<Vec<(String, Guid)>> {
+        self.backing.names()
+    }
+
     /// What `SetupMode` says, or else whether there is no platform key.
-    pub fn setup_mode(&self) -> Result<bool> {
+    fn setup_mode(&self) -> Result<bool> {
         match self
             .read("SetupMode", &Guid::GLOBAL)?
             .as_ref()
@@ -55,16 +67,16 @@ impl Simulated {
     }
 
     /// Bytes that are left for variables, if that is known.
-    pub fn free_space(&self) -> Option<u64> {
+    fn free_space(&self) -> Option<u64> {
         self.backing.free_space().ok().flatten()
     }
 
     /// What firmware does with `SetVariable()`.
-    pub fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
+    fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
         let refused = || format!("the firmware would refuse to write {variable}");
         let auth = AuthenticatedVariable::parse(auth).or_refuse(refused)?;
         let last_write = self.backing.last_write(variable)?;
-        let firmware = Firmware {
+        let firmware = Rules {
             pk: &self.database(VariableName::Pk)?,
             kek: &self.database(VariableName::Kek)?,
             setup_mode: self.setup_mode()?,
@@ -91,9 +103,7 @@ impl Simulated {
         Ok(())
     }
 
-    fn database(&self, variable: VariableName) -> Result<SignatureDatabase> {
-        let data = self.read(variable.name(), &variable.vendor())?;
-        let data = data.map(|raw| raw.data).unwrap_or_default();
-        SignatureDatabase::parse(&data).or_could_not_run(|| format!("the stored {variable} is malformed"))
+    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
+        self.backing.put(name, vendor, attributes, data)
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use efivar::efi::{Variable, VariableFlags};
+use efivar::{VarEnumerator, VarManager, VarReader, VarWriter};
 use serde::Serialize;
 
 use crate::error::{Error, Explain, Result};
@@ -52,40 +54,93 @@ impl Serialize for StoreChoice {
     }
 }
 
+/// A firmware whose variables are within reach.
+pub(super) trait Firmware: fmt::Debug {
+    /// A variable with all its attribute bits; none if there is no such variable.
+    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>>;
+    /// Names of all variables.
+    fn names(&self) -> Result<Vec<(String, Guid)>>;
+    /// Whether it takes a platform key, and everything before that unchecked.
+    fn setup_mode(&self) -> Result<bool>;
+    /// Bytes that are left for variables, if it tells.
+    fn free_space(&self) -> Option<u64>;
+    /// Takes an `.auth` file for one of the four variables.
+    fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()>;
+    /// Writes a variable that needs no authentication; without data, removes it.
+    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()>;
+}
+
+/// The machine's own.
+impl Firmware for Efivarfs {
+    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
+        self.read_raw(name, vendor)
+    }
+
+    fn names(&self) -> Result<Vec<(String, Guid)>> {
+        Self::names(self)
+    }
+
+    fn setup_mode(&self) -> Result<bool> {
+        self.flag("SetupMode")?.ok_or_else(|| {
+            Error::could_not_run("the firmware does not tell whether it is in Setup Mode: it has no Secure Boot")
+        })
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        Self::free_space(self)
+    }
+
+    fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
+        self.write_raw(variable.name(), &variable.vendor(), attributes, auth)
+    }
+
+    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
+        if data.is_empty() {
+            return self.remove_raw(name, vendor);
+        }
+        self.write_raw(name, vendor, attributes, data)
+    }
+}
+
 /// An open firmware.
 #[derive(Debug)]
-pub enum Store {
-    /// The machine's own.
-    Live(Efivarfs),
-    /// A simulated one.
-    Simulated(Simulated),
+pub struct Store {
+    firmware: Box<dyn Firmware>,
 }
 
 impl Store {
     /// Opens the firmware that `choice` names.
     pub fn open(context: &Context, choice: &StoreChoice) -> Result<Self> {
-        match choice {
-            StoreChoice::Live => Efivarfs::live(context).map(Self::Live),
-            StoreChoice::At(path) => Simulated::open(context, path).map(Self::Simulated),
-        }
+        Ok(match choice {
+            StoreChoice::Live => Self::of(Efivarfs::live(context)?),
+            StoreChoice::At(path) => Self::of(Simulated::open(context, path)?),
+        })
+    }
+
+    pub(super) fn of(firmware: impl Firmware + 'static) -> Self {
+        let firmware = Box::new(firmware);
+        Self { firmware }
     }
 
     /// One of the four variables, as it is stored.
     pub fn read(&self, variable: VariableName) -> Result<Option<RawVariable>> {
-        let (name, vendor) = (variable.name(), variable.vendor());
-        match self {
-            Self::Live(variables) => variables.read_raw(name, &vendor),
-            Self::Simulated(simulated) => simulated.read(name, &vendor),
-        }
+        self.read_any(variable.name(), &variable.vendor())
+    }
+
+    /// Any variable, as it is stored.
+    pub fn read_any(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
+        self.firmware.read(name, vendor)
+    }
+
+    /// Names of all variables, in no order.
+    pub fn names(&self) -> Result<Vec<(String, Guid)>> {
+        self.firmware.names()
     }
 
     /// Bytes that the firmware still has for variables, if it tells.
     #[must_use]
     pub fn free_space(&self) -> Option<u64> {
-        match self {
-            Self::Live(variables) => variables.free_space(),
-            Self::Simulated(simulated) => simulated.free_space(),
-        }
+        self.firmware.free_space()
     }
 
     /// One of the four variables as signature lists; empty if it is not there.
@@ -96,30 +151,83 @@ impl Store {
 
     /// Whether the firmware is in Setup Mode: it takes a platform key, and everything before that unchecked.
     pub fn setup_mode(&self) -> Result<bool> {
-        match self {
-            Self::Simulated(simulated) => simulated.setup_mode(),
-            Self::Live(variables) => variables.flag("SetupMode")?.ok_or_else(|| {
-                Error::could_not_run("the firmware does not tell whether it is in Setup Mode: it has no Secure Boot")
-            }),
-        }
+        self.firmware.setup_mode()
     }
 
     /// Whether Secure Boot was on when the machine booted; none if the firmware does not tell.
     pub fn secure_boot(&self) -> Result<Option<bool>> {
-        match self {
-            Self::Live(variables) => variables.flag("SecureBoot"),
-            Self::Simulated(simulated) => {
-                let raw = simulated.read("SecureBoot", &Guid::GLOBAL)?;
-                Ok(raw.and_then(|raw| raw.data.first().map(|flag| *flag == 1)))
-            }
-        }
+        self.flag("SecureBoot")
+    }
+
+    /// A global variable of one byte, as `AuditMode` is; none if the firmware has none.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
+        let raw = self.read_any(name, &Guid::GLOBAL)?;
+        Ok(raw.and_then(|raw| raw.data.first().map(|flag| *flag == 1)))
     }
 
     /// Hands an `.auth` file to the firmware.
     pub fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
-        match self {
-            Self::Live(variables) => variables.write_raw(variable.name(), &variable.vendor(), attributes, auth),
-            Self::Simulated(simulated) => simulated.write(variable, attributes, auth),
+        self.firmware.write(variable, attributes, auth)
+    }
+}
+
+/// Name and vendor as we write them.
+fn parts(variable: &Variable) -> efivar::Result<(&str, Guid)> {
+    let vendor = variable.vendor().to_string().parse();
+    let vendor = vendor.map_err(|_| efivar::Error::VarParseError)?;
+    Ok((variable.name(), vendor))
+}
+
+fn failed(variable: &Variable, error: &Error) -> efivar::Error {
+    let texts: Vec<String> = std::iter::once(error.to_string()).chain(error.causes()).collect();
+    efivar::Error::VarUnknownError {
+        var: variable.clone(),
+        error: std::io::Error::other(texts.join(": ")),
+    }
+}
+
+impl VarReader for Store {
+    fn read(&self, variable: &Variable) -> efivar::Result<(Vec<u8>, VariableFlags)> {
+        let (name, vendor) = parts(variable)?;
+        match self.read_any(name, &vendor).map_err(|error| failed(variable, &error))? {
+            Some(raw) => Ok((raw.data, VariableFlags::from_bits_retain(raw.attributes))),
+            None => Err(efivar::Error::VarNotFound { var: variable.clone() }),
         }
     }
 }
+
+impl VarWriter for Store {
+    fn write(&mut self, variable: &Variable, attributes: VariableFlags, value: &[u8]) -> efivar::Result<()> {
+        let (name, vendor) = parts(variable)?;
+        let known = VariableName::ALL
+            .into_iter()
+            .find(|known| known.name() == name && known.vendor() == vendor);
+        let written = match known {
+            Some(known) => Self::write(self, known, attributes.bits(), value),
+            None => self.firmware.put(name, &vendor, attributes.bits(), value),
+        };
+        written.map_err(|error| failed(variable, &error))
+    }
+
+    fn delete(&mut self, variable: &Variable) -> efivar::Result<()> {
+        let (name, vendor) = parts(variable)?;
+        let deleted = self.firmware.put(name, &vendor, 0, &[]);
+        deleted.map_err(|error| failed(variable, &error))
+    }
+}
+
+impl VarEnumerator for Store {
+    /// Names that the crate cannot hold are passed over.
+    fn get_all_vars<'a>(&'a self) -> efivar::Result<Box<dyn Iterator<Item = Variable> + 'a>> {
+        let names = self
+            .names()
+            .map_err(|error| efivar::Error::UnknownIoError(std::io::Error::other(error.to_string())))?;
+        Ok(Box::new(
+            names
+                .into_iter()
+                .filter_map(|(name, vendor)| format!("{name}-{vendor}").parse().ok()),
+        ))
+    }
+}
+
+impl VarManager for Store {}

@@ -49,10 +49,7 @@ impl Bench {
             path
         };
         let bench = Self {
-            request: Request {
-                keys: path("keys"),
-                store: StoreChoice::At(path("firmware")),
-            },
+            request: Request::new(path("keys"), StoreChoice::At(path("firmware"))),
             context: Context::host()
                 .with_root(root.path())
                 .with_clock(Clock::Fixed(1_767_225_600)),
@@ -67,7 +64,14 @@ impl Bench {
 
     fn file(&self, variable: VariableName, signer: &Identity, attributes: u32, content: &SignatureDatabase) {
         let auth = sign(signer, variable, attributes, time(1), content);
-        fs::write(self.request.keys.join(format!("{variable}.auth")), auth.to_bytes()).unwrap();
+        fs::write(self.keys().join(format!("{variable}.auth")), auth.to_bytes()).unwrap();
+    }
+
+    fn keys(&self) -> &Path {
+        match &self.request.source {
+            Source::Keys(keys) => keys,
+            Source::Updates(_) => unreachable!("the bench has a key directory"),
+        }
     }
 
     fn plan(&self) -> crate::error::Result<Plan> {
@@ -195,7 +199,7 @@ fn a_failed_write_stops_is_explained_and_can_be_resumed() {
     );
     let resume = format!(
         "when the cause is removed, go on with: bootseal enroll apply --keys {} --store {}",
-        bench.request.keys.display(),
+        bench.keys().display(),
         bench.request.store
     );
     assert_eq!(error.hints()[0], resume);
@@ -263,11 +267,11 @@ fn files_that_are_not_what_they_should_be_are_refused() {
     assert!(empties.contains("would empty db"), "{empties}");
 
     let bench = Bench::new();
-    fs::copy(bench.request.keys.join("KEK.auth"), bench.request.keys.join("db.auth")).unwrap();
+    fs::copy(bench.keys().join("KEK.auth"), bench.keys().join("db.auth")).unwrap();
     assert!(bench.refusal().contains("signed to replace KEK, not to replace db"));
-    fs::write(bench.request.keys.join("db.auth"), b"nonsense").unwrap();
+    fs::write(bench.keys().join("db.auth"), b"nonsense").unwrap();
     assert!(bench.refusal().contains("TimeStamp at offset 0x0 needs 16 bytes"));
-    fs::remove_file(bench.request.keys.join("db.auth")).unwrap();
+    fs::remove_file(bench.keys().join("db.auth")).unwrap();
     assert_eq!(bench.plan().unwrap_err().kind().exit_code(), 3);
 }
 
@@ -292,7 +296,7 @@ fn dangers_are_named() {
 #[test]
 fn without_dbx_there_are_three_writes() {
     let bench = Bench::new();
-    fs::remove_file(bench.request.keys.join("dbx.auth")).unwrap();
+    fs::remove_file(bench.keys().join("dbx.auth")).unwrap();
     let plan = bench.plan().unwrap();
     let variables: Vec<_> = plan.writes.iter().map(|write| write.variable).collect();
     assert_eq!(variables, ["db", "KEK", "PK"]);

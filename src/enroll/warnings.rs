@@ -25,25 +25,60 @@ const SPACE: [(VariableName, u64); 4] = [
 pub struct Warning {
     /// A stable name, `snake_case`.
     pub id: &'static str,
-    /// Whether the machine may not start or not show a picture afterwards.
-    pub severe: bool,
+    /// How bad it is.
+    pub level: Level,
     /// What may happen, and what to do.
     pub message: String,
+    /// Commands that help, most useful first.
+    pub hints: Vec<String>,
 }
 
-fn severe(id: &'static str, message: impl Into<String>) -> Warning {
-    let message = message.into();
-    Warning {
-        id,
-        severe: true,
-        message,
+/// How bad a warning is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Good to know.
+    Note,
+    /// The machine may not start or not show a picture afterwards.
+    Danger,
+    /// Nothing is written while this stands.
+    Stop,
+}
+
+impl Warning {
+    fn new(id: &'static str, level: Level, message: impl Into<String>) -> Self {
+        Self {
+            id,
+            level,
+            message: message.into(),
+            hints: Vec::new(),
+        }
     }
-}
 
-fn mild(id: &'static str, message: impl Into<String>) -> Warning {
-    Warning {
-        severe: false,
-        ..severe(id, message)
+    pub(super) fn note(id: &'static str, message: impl Into<String>) -> Self {
+        Self::new(id, Level::Note, message)
+    }
+
+    pub(super) fn danger(id: &'static str, message: impl Into<String>) -> Self {
+        Self::new(id, Level::Danger, message)
+    }
+
+    pub(super) fn stop(id: &'static str, message: impl Into<String>) -> Self {
+        Self::new(id, Level::Stop, message)
+    }
+
+    /// Adds a command that helps.
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Turns a stop into a danger, if the user has said to go on regardless.
+    pub(super) fn unless(mut self, allowed: bool) -> Self {
+        if allowed && self.level == Level::Stop {
+            self.level = Level::Danger;
+        }
+        self
     }
 }
 
@@ -67,7 +102,7 @@ pub(super) fn of(plan: &Plan, store: &Store) -> Result<Vec<Warning>> {
         warnings.extend(time(write));
         warnings.extend(space(write, store));
     }
-    warnings.push(mild(
+    warnings.push(Warning::note(
         "pcr7",
         "PCR 7 of the TPM changes: what is sealed to it (LUKS through systemd-cryptenroll, BitLocker) does not open \
          after the reboot. Have the passphrase or recovery key at hand, and seal again afterwards",
@@ -80,7 +115,7 @@ fn option_roms(db: &SignatureDatabase) -> Option<Warning> {
         .certificates()
         .any(|(_, der)| microsoft::find(der).is_some_and(|known| known.option_roms));
     (!any).then(|| {
-        severe(
+        Warning::danger(
             "no_option_rom_authority",
             "db holds none of Microsoft's third-party certificates: graphics and network cards whose Option ROM is \
              signed under them are refused, and the machine may show no picture, not even in the firmware's setup",
@@ -91,7 +126,7 @@ fn option_roms(db: &SignatureDatabase) -> Option<Warning> {
 fn own_certificate(db: &SignatureDatabase) -> Option<Warning> {
     let own = db.certificates().any(|(_, der)| microsoft::find(der).is_none());
     (!own).then(|| {
-        severe(
+        Warning::danger(
             "no_own_certificate",
             "db holds no certificate of your own: nothing that you sign will boot",
         )
@@ -110,7 +145,7 @@ fn revoked_certificates(db: &SignatureDatabase, dbx: &SignatureDatabase) -> Vec<
         .filter_map(|(_, der)| Certificate::from_der(der).ok())
         .filter(revoked)
         .map(|certificate| {
-            severe(
+            Warning::danger(
                 "revoked_by_dbx",
                 format!(
                     "dbx revokes {}, which is in db: what it signed does not boot",
@@ -130,7 +165,7 @@ fn unusual_keys(write: &PlannedWrite) -> Vec<Warning> {
         // Microsoft's other sizes are in all firmware already.
         .filter(|certificate| microsoft::find(certificate.as_der()).is_none())
         .map(|certificate| {
-            mild(
+            Warning::note(
                 "not_rsa_2048",
                 format!(
                     "{} in {} is not RSA-2048, the one size that all firmware takes; firmware from before 2023-09 may \
@@ -146,7 +181,7 @@ fn unusual_keys(write: &PlannedWrite) -> Vec<Warning> {
 fn time(write: &PlannedWrite) -> Option<Warning> {
     let auth = AuthenticatedVariable::parse(&write.auth).ok()?;
     let invalid = auth.time.check().err()?;
-    Some(mild(
+    Some(Warning::note(
         "odd_time",
         format!(
             "the time stamp of {} is odd ({invalid}); some firmware may refuse it",
@@ -159,7 +194,7 @@ fn space(write: &PlannedWrite, store: &Store) -> Option<Warning> {
     let free = store.free_space()?;
     let (_, needed) = SPACE.into_iter().find(|(variable, _)| *variable == write.name)?;
     (free < needed).then(|| {
-        severe(
+        Warning::danger(
             "low_space",
             format!(
                 "the firmware has {free} bytes left for variables; below {needed} a write of {} may fail. Remove old \

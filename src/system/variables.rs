@@ -7,7 +7,7 @@ mod tests;
 mod traits;
 mod write;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,8 @@ pub use write::{Step, WriteFailure};
 
 /// Where the kernel mounts efivarfs.
 pub const EFIVARFS: &str = "/sys/firmware/efi/efivars";
+/// Length of a vendor's GUID in a file name.
+const VENDOR: usize = 36;
 /// Size of the attributes before the data, in bytes.
 const ATTRIBUTES: usize = 4;
 /// Largest variable that is read, in bytes; firmware stores at most a few hundred kilobytes.
@@ -108,6 +110,17 @@ impl Efivarfs {
             .map_err(|failure| explain(name, failure))
     }
 
+    /// Name and vendor of every variable; files that are not named like one are passed over.
+    pub fn names(&self) -> Result<Vec<(String, Guid)>> {
+        let cannot = || format!("cannot read {}", self.directory.display());
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.directory).or_could_not_run(cannot)? {
+            let file = entry.or_could_not_run(cannot)?.file_name();
+            names.extend(file.to_str().and_then(name_and_vendor));
+        }
+        Ok(names)
+    }
+
     /// A variable of one byte that is 0 or 1, as `SetupMode` and `SecureBoot` are; none if there is no such variable.
     pub fn flag(&self, name: &str) -> Result<Option<bool>> {
         let Some(variable) = self.read_raw(name, &Guid::GLOBAL)? else {
@@ -149,6 +162,12 @@ impl Efivarfs {
         }
         write::remove(&self.path(plain(file)?))
     }
+}
+
+/// Splits `NAME-GUID`; a name may itself hold hyphens.
+fn name_and_vendor(file: &str) -> Option<(String, Guid)> {
+    let (name, vendor) = file.split_at_checked(file.len().checked_sub(VENDOR)?)?;
+    Some((name.strip_suffix('-')?.to_owned(), vendor.parse().ok()?))
 }
 
 /// A file name that stays in its directory.

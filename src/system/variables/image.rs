@@ -35,6 +35,15 @@ impl ImageFile {
         Ok(self.load()?.get(name, vendor).cloned())
     }
 
+    /// Name and vendor of every variable.
+    pub fn names(&self) -> Result<Vec<(String, Guid)>> {
+        let image = self.load()?;
+        let names = image.variables().iter();
+        Ok(names
+            .map(|variable| (String::from_utf16_lossy(&variable.name), variable.vendor))
+            .collect())
+    }
+
     /// Bytes that are left for variables, their headers and names.
     pub fn free_space(&self) -> Result<u64> {
         Ok(self.load()?.free_space() as u64)
