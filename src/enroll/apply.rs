@@ -8,7 +8,7 @@ use crate::error::{Error, Result, quoted};
 use crate::system::Context;
 
 use super::backup;
-use super::plan::{Plan, PlannedWrite, not_in_setup_mode};
+use super::plan::{Plan, PlannedWrite};
 use super::store::{Store, StoreChoice};
 use super::warnings::Warning;
 
@@ -60,10 +60,7 @@ pub enum Outcome {
 /// Carries the plan out. May be run again after a failure: what is there already is passed over.
 pub fn apply(context: &Context, plan: &Plan) -> Result<Applied> {
     let store = Store::open(context, &plan.store)?;
-    let before = store.setup_mode()?;
-    if !before && !plan.is_done() {
-        return Err(not_in_setup_mode(&plan.store));
-    }
+    plan.check_stops()?;
     let backup = if plan.is_done() {
         None
     } else {
@@ -79,7 +76,7 @@ pub fn apply(context: &Context, plan: &Plan) -> Result<Applied> {
         });
     }
     let setup_mode = store.setup_mode()?;
-    if setup_mode && !context.dry_run() {
+    if setup_mode && !plan.after.pk.is_empty() && !context.dry_run() {
         return Err(
             Error::refused("the firmware holds all keys, but says that it is still in Setup Mode")
                 .hint("reboot, and look again: bootseal enroll plan"),
@@ -155,7 +152,10 @@ fn command(plan: &Plan) -> String {
         StoreChoice::Live => "live".to_owned(),
         StoreChoice::At(path) => quoted(path),
     };
-    format!("bootseal enroll apply --keys {} --store {store}", quoted(&plan.keys))
+    match &plan.keys {
+        Some(keys) => format!("bootseal enroll apply --keys {} --store {store}", quoted(keys)),
+        None => format!("the same command again, with --store {store}"),
+    }
 }
 
 fn next_steps(context: &Context, plan: &Plan, secure_boot: Option<bool>) -> Vec<String> {

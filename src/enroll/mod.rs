@@ -7,18 +7,24 @@ mod apply;
 mod backing;
 mod backup;
 mod entries;
+mod judge;
+mod mode;
 mod plan;
+mod quirks;
 mod request;
 mod simulated;
 mod store;
 #[cfg(test)]
 mod tests;
 mod warnings;
+mod writes;
 
 pub use apply::{Applied, Outcome, Step, apply};
 pub use backup::Backup;
-pub use entries::Entry;
-pub use plan::{Plan, PlannedWrite, plan};
+pub use entries::{Change, Entry, EntryChange, Whose};
+pub use mode::{Mode, VendorDefault};
+pub use plan::{Plan, PlannedVariable, PlannedWrite, plan};
+pub use quirks::{Quirk, When};
 pub use request::{Allow, Request, Source, Update};
 pub use store::{Store, StoreChoice};
 pub use warnings::{Level, Warning};

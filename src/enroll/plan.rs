@@ -1,45 +1,57 @@
 //! What would be written, whether the firmware would take it, and what to know before.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::{
-    APPEND, APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, VariableName,
-};
+use crate::error::{Error, Result};
+use crate::formats::authenticated_variable::{APPEND, ATTRIBUTES, VariableName};
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::signature_list::SignatureDatabase;
+use crate::system::Context;
 use crate::system::variables::RawVariable;
-use crate::system::{self, Context};
-use crate::trust::variable::{Firmware, judge, recognise};
 
-use super::entries::{self, Entry};
-use super::request::{Request, Source};
+use super::entries::{self, EntryChange, Owners};
+use super::judge;
+use super::mode::{Mode, VendorDefault, vendor_defaults};
+use super::quirks::{self, Quirk};
+use super::request::{Allow, Request, Source};
 use super::store::{Store, StoreChoice};
-use super::warnings::{self, Warning};
-
-/// Order of the writes: PK ends Setup Mode, so everything else comes before it.
-const ORDER: [VariableName; 4] = [VariableName::Dbx, VariableName::Db, VariableName::Kek, VariableName::Pk];
-/// Largest `.auth` file that is read, in bytes.
-const MAX_AUTH: u64 = 4 << 20;
+use super::warnings::{self, Level, Warning};
+use super::writes;
 
 /// What [`super::apply`] would do.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
-    /// The directory of the `.auth` files.
-    #[serde(serialize_with = "super::lossy")]
-    pub keys: PathBuf,
-    /// The firmware: `live` or a directory.
+    /// The directory of the `.auth` files; null if the writes come from elsewhere.
+    #[serde(serialize_with = "super::lossy_if_any")]
+    pub keys: Option<PathBuf>,
+    /// The firmware: `live`, a directory or an image.
     pub store: StoreChoice,
-    /// Whether the firmware is in Setup Mode.
-    pub setup_mode: bool,
-    /// Whether Secure Boot is on; null if the firmware does not tell.
-    pub secure_boot: Option<bool>,
+    /// SHA-256 over what is there and what is to be written, lower-case hexadecimal: `apply --plan` takes it.
+    pub digest: String,
+    /// What the firmware says of itself.
+    pub mode: Mode,
+    /// The variables, entry by entry.
+    pub variables: Vec<PlannedVariable>,
+    /// Bytes that the firmware has left for variables; null if it does not tell.
+    pub free_space: Option<u64>,
     /// The writes, in their order.
     pub writes: Vec<PlannedWrite>,
+    /// What the vendor would put back.
+    pub vendor_defaults: Vec<VendorDefault>,
+    /// Known faults of this firmware.
+    pub quirks: Vec<Quirk>,
     /// What to know before.
     pub warnings: Vec<Warning>,
+    /// What is done in spite of a reason to stop.
+    pub allow: Allow,
+    /// What the variables hold now, as it was judged.
+    #[serde(skip)]
+    pub(super) before: Lists,
+    /// What the variables hold afterwards.
+    #[serde(skip)]
+    pub(super) after: Lists,
 }
 
 impl Plan {
@@ -48,6 +60,79 @@ impl Plan {
     pub fn is_done(&self) -> bool {
         self.writes.iter().all(|write| write.already_there)
     }
+
+    /// Fails with all that stops this plan.
+    pub fn check_stops(&self) -> Result<()> {
+        let stops: Vec<&Warning> = self
+            .warnings
+            .iter()
+            .filter(|warning| warning.level == Level::Stop)
+            .collect();
+        if stops.is_empty() {
+            return Ok(());
+        }
+        let reasons: Vec<&str> = stops.iter().map(|stop| stop.message.as_str()).collect();
+        let refused = Error::refused(format!("nothing is written: {}", reasons.join("; and ")));
+        let hints = stops.iter().flat_map(|stop| &stop.hints);
+        Err(hints.fold(refused, Error::hint))
+    }
+}
+
+/// The content of the four variables.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Lists {
+    pub(super) pk: SignatureDatabase,
+    pub(super) kek: SignatureDatabase,
+    pub(super) db: SignatureDatabase,
+    pub(super) dbx: SignatureDatabase,
+}
+
+impl Lists {
+    pub(super) fn of(store: &Store) -> Result<Self> {
+        Ok(Self {
+            pk: store.database(VariableName::Pk)?,
+            kek: store.database(VariableName::Kek)?,
+            db: store.database(VariableName::Db)?,
+            dbx: store.database(VariableName::Dbx)?,
+        })
+    }
+
+    pub(super) const fn get(&self, variable: VariableName) -> &SignatureDatabase {
+        match variable {
+            VariableName::Pk => &self.pk,
+            VariableName::Kek => &self.kek,
+            VariableName::Db => &self.db,
+            VariableName::Dbx => &self.dbx,
+        }
+    }
+
+    /// What the firmware holds once it has taken this write.
+    pub(super) fn take(&mut self, write: &PlannedWrite) {
+        let held = match write.name {
+            VariableName::Pk => &mut self.pk,
+            VariableName::Kek => &mut self.kek,
+            VariableName::Db => &mut self.db,
+            VariableName::Dbx => &mut self.dbx,
+        };
+        if write.append {
+            held.merge(&write.content);
+        } else {
+            *held = write.content.clone();
+        }
+    }
+}
+
+/// One of the four variables, before and after.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedVariable {
+    /// PK, KEK, db or dbx.
+    pub variable: &'static str,
+    /// Size of its data now, in bytes.
+    pub bytes_before: usize,
+    /// Size of its data afterwards, in bytes.
+    pub bytes_after: usize,
+    /// What is added, kept and removed.
+    pub entries: Vec<EntryChange>,
 }
 
 /// One write to the firmware.
@@ -55,23 +140,18 @@ impl Plan {
 pub struct PlannedWrite {
     /// PK, KEK, db or dbx.
     pub variable: &'static str,
-    /// The `.auth` file.
-    #[serde(serialize_with = "super::lossy")]
-    pub file: PathBuf,
-    /// SHA-256 of the file, lower-case hexadecimal.
+    /// The `.auth` file, or what made the write.
+    pub origin: String,
+    /// SHA-256 of the signed write, lower-case hexadecimal.
     pub sha256: String,
-    /// Size of the file, which is what the firmware receives, in bytes.
+    /// Size of the signed write, which is what the firmware receives, in bytes.
     pub bytes: usize,
     /// Whether present entries stay and these are added; otherwise these replace them.
     pub append: bool,
     /// When it was signed, UTC.
     pub time: String,
-    /// Common name of the certificate whose key signed it.
-    pub signed_by: String,
-    /// What the variable holds now.
-    pub present: Vec<Entry>,
-    /// What the file holds.
-    pub wanted: Vec<Entry>,
+    /// Common name of the certificate whose key signed it; null if its signature holds for nothing.
+    pub signed_by: Option<String>,
     /// Whether the firmware holds all that already, so that nothing will be written.
     pub already_there: bool,
     /// The variable.
@@ -91,137 +171,99 @@ pub struct PlannedWrite {
 impl PlannedWrite {
     /// Whether the firmware holds what this write is about.
     pub(super) fn is_held_by(&self, present: Option<&RawVariable>) -> bool {
-        let Some(present) = present else { return false };
+        let Some(present) = present else {
+            return self.content.is_empty() && !self.append;
+        };
         if present.attributes != ATTRIBUTES {
             return false;
         }
         if self.append {
             SignatureDatabase::parse(&present.data).is_ok_and(|held| held.contains_all(&self.content))
         } else {
-            present.data == self.content.to_bytes()
+            !self.content.is_empty() && present.data == self.content.to_bytes()
         }
     }
 }
 
-/// Judges what the request asks for. Refuses outside Setup Mode, unless everything is there already, and when a file is
-/// not what its name says or the firmware would not take it once the keys are in place.
+/// Judges what the request asks for. Refuses when a file is not what its name says, when the firmware as it is would not
+/// take it, and when it would not take it once the keys are in place.
 pub fn plan(context: &Context, request: &Request) -> Result<Plan> {
     let store = Store::open(context, &request.store)?;
-    let mut writes = Vec::new();
-    let Source::Keys(keys) = &request.source else {
-        return Err(Error::bug("single updates are not planned yet"));
+    plan_on(context, &store, request)
+}
+
+/// The same on an open firmware.
+pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Result<Plan> {
+    let mode = Mode::of(store)?;
+    let before = Lists::of(store)?;
+    let unordered = writes::of(&request.source, store)?;
+    let (writes, after) = judge::in_order(store, &request.store, mode, &before, unordered)?;
+    let keys = match &request.source {
+        Source::Keys(keys) => Some(keys.clone()),
+        Source::Updates(_) => None,
     };
-    for variable in ORDER {
-        if let Some(write) = read(keys, variable, &store)? {
-            writes.push(write);
+    let vendor = vendor_defaults(store)?;
+    let owners = Owners {
+        own: keys.as_deref().and_then(Owners::owner_of),
+        vendor: &vendor,
+    };
+    let variables = VariableName::ALL
+        .into_iter()
+        .map(|variable| PlannedVariable {
+            variable: variable.name(),
+            bytes_before: before.get(variable).to_bytes().len(),
+            bytes_after: after.get(variable).to_bytes().len(),
+            entries: entries::changes(before.get(variable), after.get(variable), &owners),
+        })
+        .collect();
+    let vendor_db = vendor.iter().find(|default| default.name == VariableName::Db);
+    let vendor_db = vendor_db.map(|default| default.content.clone()).unwrap_or_default();
+    let mut plan = Plan {
+        keys,
+        store: request.store.clone(),
+        digest: digest(&request.store, mode, &before, &writes),
+        mode,
+        variables,
+        free_space: store.free_space(),
+        writes,
+        vendor_defaults: vendor,
+        quirks: Vec::new(),
+        warnings: Vec::new(),
+        allow: request.allow,
+        before,
+        after,
+    };
+    if !plan.is_done() {
+        plan.warnings = warnings::of(&plan);
+        if request.store == StoreChoice::Live {
+            let (met, warnings) = quirks::check(context, &plan.before, &plan.after, &vendor_db, request.allow.quirks)?;
+            plan.quirks = met;
+            plan.warnings.extend(warnings);
         }
     }
-    judge_all(&writes)?;
-    let setup_mode = store.setup_mode()?;
-    let mut plan = Plan {
-        keys: keys.clone(),
-        store: request.store.clone(),
-        setup_mode,
-        secure_boot: store.secure_boot()?,
-        writes,
-        warnings: Vec::new(),
-    };
-    if !setup_mode && !plan.is_done() {
-        return Err(not_in_setup_mode(&request.store));
-    }
-    plan.warnings = warnings::of(&plan, &store)?;
     Ok(plan)
 }
 
-fn read(keys: &Path, variable: VariableName, store: &Store) -> Result<Option<PlannedWrite>> {
-    let file = keys.join(format!("{variable}.auth"));
-    if variable == VariableName::Dbx && !file.exists() {
-        return Ok(None);
-    }
-    let auth_bytes = system::read_prefix(&file, Some(MAX_AUTH)).map_err(|error| {
-        error.hint("name the directory of a ceremony that holds PK.auth, KEK.auth and db.auth: --keys DIR")
-    })?;
-    let cannot = || format!("{} cannot be enrolled", file.display());
-    let auth = AuthenticatedVariable::parse(&auth_bytes).or_refuse(cannot)?;
-    let recognised = recognise(&auth).or_refuse(cannot)?;
-    // dbx only ever grows: what the firmware's maker or Microsoft revoked stays revoked.
-    let attributes = match variable {
-        VariableName::Dbx => APPEND_ATTRIBUTES,
-        VariableName::Pk | VariableName::Kek | VariableName::Db => ATTRIBUTES,
-    };
-    if (recognised.variable, recognised.attributes) != (variable, attributes) {
-        return Err(Error::refused(format!(
-            "{} was signed to {} {}, not to {} {variable}",
-            file.display(),
-            verb(recognised.attributes),
-            recognised.variable,
-            verb(attributes),
-        )));
-    }
-    let content = SignatureDatabase::parse(&auth.payload).or_refuse(cannot)?;
-    if content.is_empty() {
-        return Err(Error::refused(format!("{} would empty {variable}", file.display())));
-    }
-    let mut write = PlannedWrite {
-        variable: variable.name(),
-        sha256: HashAlgorithm::Sha256.digest(&[&auth_bytes]).to_hex(),
-        bytes: auth_bytes.len(),
-        append: attributes & APPEND != 0,
-        time: auth.time.to_string(),
-        signed_by: recognised.signer.common_name(),
-        present: entries::describe(&store.database(variable)?),
-        wanted: entries::describe(&content),
-        already_there: false,
-        name: variable,
-        attributes,
-        auth: auth_bytes,
-        content,
-        file,
-    };
-    write.already_there = write.is_held_by(store.read(variable)?.as_ref());
-    Ok(Some(write))
+/// A digest of what is there and what is to be written, so that nothing else is applied than what was looked at.
+fn digest(store: &StoreChoice, mode: Mode, before: &Lists, writes: &[PlannedWrite]) -> String {
+    let sha256 = |bytes: &[u8]| HashAlgorithm::Sha256.digest(&[bytes]).to_hex();
+    let has = VariableName::ALL
+        .into_iter()
+        .map(|variable| format!("has {variable} {}", sha256(&before.get(variable).to_bytes())));
+    let does = writes.iter().map(|write| {
+        let verb = if write.append { "append" } else { "replace" };
+        format!("{verb} {} {}", write.variable, write.sha256)
+    });
+    let what = [
+        "bootseal.plan/1".to_owned(),
+        format!("store {store}"),
+        format!("setup mode {}", mode.setup_mode),
+    ];
+    let lines: Vec<String> = what.into_iter().chain(has).chain(does).collect();
+    sha256(lines.join("\n").as_bytes())
 }
 
-const fn verb(attributes: u32) -> &'static str {
-    if attributes & APPEND == 0 {
-        "replace"
-    } else {
-        "append to"
-    }
-}
-
-/// Checks the writes against each other, as a firmware that holds the new keys would: in Setup Mode the real one checks
-/// next to nothing, and a KEK that cannot update db would come to light only years later.
-fn judge_all(writes: &[PlannedWrite]) -> Result<()> {
-    let new = |variable| {
-        writes
-            .iter()
-            .find(|write| write.name == variable)
-            .map(|write| write.content.clone())
-            .unwrap_or_default()
-    };
-    let (pk, kek) = (new(VariableName::Pk), new(VariableName::Kek));
-    for write in writes {
-        let firmware = Firmware {
-            pk: &pk,
-            kek: &kek,
-            setup_mode: write.name == VariableName::Pk,
-            last_write: None,
-        };
-        let cannot = || format!("{} cannot be enrolled", write.file.display());
-        let auth = AuthenticatedVariable::parse(&write.auth).or_refuse(cannot)?;
-        judge(&firmware, write.name, write.attributes, &auth).or_refuse(cannot)?;
-    }
-    Ok(())
-}
-
-pub(super) fn not_in_setup_mode(store: &StoreChoice) -> Error {
-    let refused = Error::refused("the firmware is not in Setup Mode, so it would not take these keys");
-    match store {
-        StoreChoice::Live => refused
-            .hint("systemctl reboot --firmware-setup")
-            .hint("there, under Secure Boot, choose \"Reset to Setup Mode\" or delete the platform key; do not restore factory keys"),
-        StoreChoice::At(_) => refused
-            .hint("name an empty directory, or the variables of a virtual machine without a platform key: --store PATH"),
-    }
+/// Whether a write adds to what is there.
+pub(super) const fn appends(attributes: u32) -> bool {
+    attributes & APPEND != 0
 }

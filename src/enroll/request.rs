@@ -51,6 +51,8 @@ pub enum Source {
 pub struct Update {
     /// The variable.
     pub variable: VariableName,
+    /// The attributes that it was signed for: 0x27 replaces, 0x67 appends.
+    pub attributes: u32,
     /// The content of the `.auth` file.
     pub auth: Vec<u8>,
     /// Where it comes from: a file's name, or what made it.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::{APPEND, AuthenticatedVariable, VariableName};
+use crate::formats::authenticated_variable::{APPEND, AuthenticatedVariable, EfiTime, VariableName};
 use crate::formats::guid::Guid;
 use crate::formats::signature_list::SignatureDatabase;
 use crate::system::Context;
@@ -64,6 +64,10 @@ impl Firmware for Simulated {
             Some([flag]) => Ok(*flag == 1),
             _ => Ok(self.database(VariableName::Pk)?.is_empty()),
         }
+    }
+
+    fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
+        self.backing.last_write(variable)
     }
 
     /// Bytes that are left for variables, if that is known.

@@ -10,7 +10,7 @@ use efivar::{VarEnumerator, VarManager, VarReader, VarWriter};
 use serde::Serialize;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::VariableName;
+use crate::formats::authenticated_variable::{EfiTime, VariableName};
 use crate::formats::guid::Guid;
 use crate::formats::signature_list::SignatureDatabase;
 use crate::system::Context;
@@ -64,6 +64,8 @@ pub(super) trait Firmware: fmt::Debug {
     fn setup_mode(&self) -> Result<bool>;
     /// Bytes that are left for variables, if it tells.
     fn free_space(&self) -> Option<u64>;
+    /// The time of the last authenticated write, if that can be known.
+    fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>>;
     /// Takes an `.auth` file for one of the four variables.
     fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()>;
     /// Writes a variable that needs no authentication; without data, removes it.
@@ -88,6 +90,11 @@ impl Firmware for Efivarfs {
 
     fn free_space(&self) -> Option<u64> {
         Self::free_space(self)
+    }
+
+    /// efivarfs does not show it.
+    fn last_write(&self, _: VariableName) -> Result<Option<EfiTime>> {
+        Ok(None)
     }
 
     fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
@@ -163,6 +170,11 @@ impl Store {
     pub fn flag(&self, name: &str) -> Result<Option<bool>> {
         let raw = self.read_any(name, &Guid::GLOBAL)?;
         Ok(raw.and_then(|raw| raw.data.first().map(|flag| *flag == 1)))
+    }
+
+    /// The time of the last authenticated write of a variable; none if there was none, or the firmware hides it.
+    pub fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
+        self.firmware.last_write(variable)
     }
 
     /// Hands an `.auth` file to the firmware.

@@ -102,7 +102,7 @@ impl Bench {
 fn a_fresh_firmware_takes_everything_in_order_and_leaves_setup_mode() {
     let bench = Bench::new();
     let plan = bench.plan().unwrap();
-    assert!(plan.setup_mode && !plan.is_done());
+    assert!(plan.mode.setup_mode && !plan.is_done());
     let applied = apply(&bench.context, &plan).unwrap();
     let steps: Vec<_> = applied.steps.iter().map(|step| (step.variable, step.outcome)).collect();
     let written = Outcome::Written;
@@ -134,7 +134,15 @@ fn present_revocations_are_never_lost() {
         .write_raw(dbx.name(), &dbx.vendor(), ATTRIBUTES, &factory.to_bytes())
         .unwrap();
     let plan = bench.plan().unwrap();
-    assert!(matches!(plan.writes[0].present[..], [Entry::Others { count: 2, .. }]));
+    let changes: Vec<(Change, usize)> = plan.variables[3]
+        .entries
+        .iter()
+        .map(|EntryChange { change, entry }| match entry {
+            Entry::Others { count, .. } => (*change, *count),
+            Entry::Certificate { .. } => unreachable!("there are digests only"),
+        })
+        .collect();
+    assert_eq!(changes, [(Change::Added, 1), (Change::Kept, 2)]);
     apply(&bench.context, &plan).unwrap();
     let held: Vec<u8> = store
         .database(dbx)
@@ -224,19 +232,15 @@ fn what_the_firmware_refuses_is_refused() {
 }
 
 #[test]
-fn outside_setup_mode_nothing_is_planned_or_applied() {
+fn in_user_mode_what_the_enrolled_keys_do_not_sign_is_not_planned() {
     let bench = Bench::new();
     let early = bench.plan().unwrap();
     apply(&bench.context, &early).unwrap();
     bench.file(VariableName::Db, &KEK, ATTRIBUTES, &database(&[&STRANGER]));
     assert!(bench.refusal().contains("not in Setup Mode"));
-    let mut late = early;
-    late.writes[0].already_there = false;
-    assert!(
-        apply(&bench.context, &late)
-            .unwrap_err()
-            .to_string()
-            .contains("not in Setup Mode")
+    assert_eq!(
+        apply(&bench.context, &early).unwrap().steps[0].outcome,
+        Outcome::AlreadyThere
     );
 }
 
@@ -301,9 +305,12 @@ fn without_dbx_there_are_three_writes() {
     let variables: Vec<_> = plan.writes.iter().map(|write| write.variable).collect();
     assert_eq!(variables, ["db", "KEK", "PK"]);
     let json = serde_json::to_value(&plan).unwrap();
-    assert_eq!(json["writes"][2]["wanted"][0]["subject"], "Test PK");
-    assert_eq!(json["writes"][2]["wanted"][0]["kind"], "certificate");
-    assert_eq!(json["writes"][2]["wanted"][0]["rsa_bits"], 2048);
+    let pk = &json["variables"][0]["entries"][0];
+    assert_eq!(
+        [&pk["change"], &pk["subject"], &pk["kind"]],
+        ["added", "Test PK", "certificate"]
+    );
+    assert_eq!(pk["rsa_bits"], 2048);
     assert_eq!(json["writes"][2].get("auth"), None);
 }
 

@@ -1,8 +1,7 @@
 //! What to know before the keys of a machine change.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
 use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
 use crate::formats::certificate::Certificate;
 use crate::formats::hash::HashAlgorithm;
@@ -10,7 +9,6 @@ use crate::formats::signature_list::{SignatureDatabase, SignatureType};
 use crate::trust::microsoft;
 
 use super::plan::{Plan, PlannedWrite};
-use super::store::Store;
 
 /// Free memory for variables, in bytes, below which firmware is known to fail (fwupd's gates).
 const SPACE: [(VariableName, u64); 4] = [
@@ -34,7 +32,7 @@ pub struct Warning {
 }
 
 /// How bad a warning is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Good to know.
@@ -82,32 +80,27 @@ impl Warning {
     }
 }
 
-/// All that applies to the plan; nothing if nothing will be written.
-pub(super) fn of(plan: &Plan, store: &Store) -> Result<Vec<Warning>> {
-    if plan.is_done() {
-        return Ok(Vec::new());
-    }
+/// All that follows from what is written.
+pub(super) fn of(plan: &Plan) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    if let Some(db) = plan.writes.iter().find(|write| write.name == VariableName::Db) {
-        warnings.extend(option_roms(&db.content));
-        warnings.extend(own_certificate(&db.content));
-        let mut revoked = store.database(VariableName::Dbx)?;
-        if let Some(dbx) = plan.writes.iter().find(|write| write.name == VariableName::Dbx) {
-            revoked.merge(&dbx.content);
-        }
-        warnings.extend(revoked_certificates(&db.content, &revoked));
+    let db = &plan.after.db;
+    // Without a platform key nothing is enforced.
+    if !plan.after.pk.is_empty() {
+        warnings.extend(option_roms(db));
+        warnings.extend(own_certificate(db));
+        warnings.extend(revoked_certificates(db, &plan.after.dbx));
     }
     for write in plan.writes.iter().filter(|write| !write.already_there) {
         warnings.extend(unusual_keys(write));
         warnings.extend(time(write));
-        warnings.extend(space(write, store));
+        warnings.extend(space(write, plan.free_space));
     }
     warnings.push(Warning::note(
         "pcr7",
         "PCR 7 of the TPM changes: what is sealed to it (LUKS through systemd-cryptenroll, BitLocker) does not open \
          after the reboot. Have the passphrase or recovery key at hand, and seal again afterwards",
     ));
-    Ok(warnings)
+    warnings
 }
 
 fn option_roms(db: &SignatureDatabase) -> Option<Warning> {
@@ -185,13 +178,13 @@ fn time(write: &PlannedWrite) -> Option<Warning> {
         "odd_time",
         format!(
             "the time stamp of {} is odd ({invalid}); some firmware may refuse it",
-            write.file.display()
+            write.origin
         ),
     ))
 }
 
-fn space(write: &PlannedWrite, store: &Store) -> Option<Warning> {
-    let free = store.free_space()?;
+fn space(write: &PlannedWrite, free: Option<u64>) -> Option<Warning> {
+    let free = free?;
     let (_, needed) = SPACE.into_iter().find(|(variable, _)| *variable == write.name)?;
     (free < needed).then(|| {
         Warning::danger(

@@ -52,6 +52,14 @@ pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads a regular file that may be missing; a link that leads nowhere is none that is.
+pub fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        _ => read_prefix(path, Some(limit)).map(Some),
+    }
+}
+
 pub(super) fn explain_open(path: &Path, error: std::io::Error) -> Error {
     let kind = error.kind();
     let refused = Error::could_not_run(format!("cannot read {}", path.display())).caused_by(error);

@@ -12,7 +12,7 @@ mod transaction;
 pub mod variables;
 
 pub use context::{Clock, Context};
-pub use files::{NewFile, create_dir, read, read_prefix, remove_leftover, replace_cache};
+pub use files::{NewFile, create_dir, read, read_if_there, read_prefix, remove_leftover, replace_cache};
 pub use lock::Lock;
 pub use resolve::resolve;
 pub use secrets::{read_secret, read_trusted};

@@ -1,0 +1,134 @@
+//! `bootseal enroll`: what would change in the firmware, and changing it.
+
+mod report;
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::enroll::{self, Allow, Plan, Request, Source, StoreChoice};
+use crate::error::{Error, Explain, Result};
+use crate::ui::{Report, Style, prompt};
+
+use super::Session;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show what would change in the firmware, entry by entry
+    #[command(after_help = "Example: bootseal enroll plan --keys /mnt/usb/keys")]
+    Plan(Arguments),
+    /// Write dbx, db, KEK and PK, in this order
+    #[command(after_help = "Example: bootseal enroll apply --keys /mnt/usb/keys\n\n\
+        The present variables are saved below /var/lib/bootseal/backups first. No private key is needed.")]
+    Apply {
+        #[command(flatten)]
+        arguments: Arguments,
+        #[command(flatten)]
+        consent: Consent,
+    },
+}
+
+/// How the user agrees to a plan.
+#[derive(Debug, Args)]
+pub(super) struct Consent {
+    /// Apply this plan and no other: the digest that `enroll plan` printed
+    #[arg(long, value_name = "DIGEST")]
+    plan: Option<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth [default: /etc/bootseal/keys]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// The firmware, and what is known of the machine.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// The firmware: "live", the raw image of a virtual machine's variables (`OVMF_VARS.fd`), or a directory that serves
+    /// as a simulated one
+    #[arg(long, value_name = "STORE", default_value = "live")]
+    store: StoreChoice,
+    /// Mount point of an EFI system partition, whose files are judged [default: those that are mounted]
+    #[arg(long, value_name = "DIR")]
+    esp: Vec<PathBuf>,
+    /// The event log of the machine's last start [default: the kernel's]
+    #[arg(long, value_name = "FILE")]
+    event_log: Option<PathBuf>,
+    /// Go on although Option ROMs, such as that of the graphics card, may be refused
+    #[arg(long)]
+    i_know_option_roms_may_stop_working: bool,
+    /// Go on although the firmware would refuse what it starts next
+    #[arg(long)]
+    i_know_this_machine_may_not_boot: bool,
+    /// Go on although this firmware is known to misbehave
+    #[arg(long)]
+    i_know_this_firmware_misbehaves: bool,
+}
+
+impl Target {
+    /// What is asked of a plan.
+    fn request(&self, source: Source) -> Request {
+        Request {
+            source,
+            store: self.store.clone(),
+            esp: self.esp.clone(),
+            event_log: self.event_log.clone(),
+            allow: Allow {
+                option_roms: self.i_know_option_roms_may_stop_working,
+                boot_files: self.i_know_this_machine_may_not_boot,
+                quirks: self.i_know_this_firmware_misbehaves,
+            },
+        }
+    }
+}
+
+pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
+    match command {
+        Command::Plan(arguments) => Ok(Box::new(plan(session, &arguments)?)),
+        Command::Apply { arguments, consent } => apply(session, &plan(session, &arguments)?, &consent),
+    }
+}
+
+fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
+    let keys = session.keys(arguments.keys.as_ref())?;
+    enroll::plan(&session.context, &arguments.target.request(Source::Keys(keys)))
+}
+
+/// Carries a plan out, once the user has agreed to it.
+fn apply(session: &Session, plan: &Plan, consent: &Consent) -> Result<Box<dyn Report>> {
+    plan.check_stops()?;
+    if let Some(wanted) = &consent.plan
+        && !wanted.eq_ignore_ascii_case(&plan.digest)
+    {
+        return Err(Error::refused(format!(
+            "the plan is no longer the one that was looked at: its digest is {}",
+            plan.digest
+        ))
+        .hint("look again: bootseal enroll plan"));
+    }
+    if consent.plan.is_none() && !consent.yes && !plan.is_done() && !session.context.dry_run() {
+        confirm(plan)?;
+    }
+    Ok(Box::new(enroll::apply(&session.context, plan)?))
+}
+
+/// Shows the plan on the terminal and waits for a yes.
+fn confirm(plan: &Plan) -> Result<()> {
+    if !io::stderr().is_terminal() {
+        return Err(Error::usage("nobody is there to confirm the plan")
+            .hint("look at it with bootseal enroll plan, then add --plan and the digest that it prints"));
+    }
+    let mut err = io::stderr().lock();
+    plan.human(&mut err, Style::plain())
+        .or_could_not_run(|| "cannot show the plan".to_owned())?;
+    drop(err);
+    prompt::confirm("Write this to the firmware?")
+}

@@ -1,0 +1,119 @@
+//! Whether the firmware would take the writes, and in which order.
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::certificate::{Certificate, printable};
+use crate::trust::variable::{Firmware, judge};
+
+use super::mode::Mode;
+use super::plan::{Lists, PlannedWrite};
+use super::store::{Store, StoreChoice};
+use super::writes::cannot;
+
+/// Order of the writes: PK ends Setup Mode, so everything else comes before it.
+const ORDER: [VariableName; 4] = [VariableName::Dbx, VariableName::Db, VariableName::Kek, VariableName::Pk];
+
+/// Puts the writes into an order in which the firmware takes each, and says what it holds afterwards.
+pub(super) fn in_order(
+    store: &Store,
+    choice: &StoreChoice,
+    mode: Mode,
+    before: &Lists,
+    mut writes: Vec<PlannedWrite>,
+) -> Result<(Vec<PlannedWrite>, Lists)> {
+    writes.sort_by_key(|write| ORDER.iter().position(|variable| *variable == write.name));
+    let mut after = before.clone();
+    let is_done = writes.iter().all(|write| write.already_there);
+    if mode.setup_mode || is_done {
+        for write in &writes {
+            after.take(write);
+        }
+        judge_outcome(mode, &after, &writes)?;
+        return Ok((writes, after));
+    }
+    // In User Mode a new KEK may have to come before what it signed.
+    let mut ordered = Vec::new();
+    while !writes.is_empty() {
+        let judged = writes.iter().map(|write| judge_one(store, &after, write));
+        let (mut next, mut refusal) = (None, None);
+        for (index, judged) in judged.enumerate() {
+            match judged {
+                Ok(()) if next.is_none() => next = Some(index),
+                Ok(()) => {}
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        match (next, refusal) {
+            (Some(index), _) => {
+                let write = writes.remove(index);
+                after.take(&write);
+                ordered.push(write);
+            }
+            (None, refusal) => return Err(not_taken(choice, &after, refusal)),
+        }
+    }
+    Ok((ordered, after))
+}
+
+/// Judges a write as the running firmware will.
+fn judge_one(store: &Store, present: &Lists, write: &PlannedWrite) -> Result<()> {
+    if write.already_there {
+        return Ok(());
+    }
+    let firmware = Firmware {
+        pk: &present.pk,
+        kek: &present.kek,
+        setup_mode: present.pk.is_empty(),
+        last_write: store.last_write(write.name)?,
+    };
+    judge_by(&firmware, write)
+}
+
+/// Checks the writes against each other, as a firmware that holds the new keys would: in Setup Mode the real one checks
+/// next to nothing, and a KEK that cannot update db would come to light only years later.
+fn judge_outcome(mode: Mode, after: &Lists, writes: &[PlannedWrite]) -> Result<()> {
+    let with_pk = writes.iter().any(|write| write.name == VariableName::Pk);
+    for write in writes {
+        let firmware = Firmware {
+            pk: &after.pk,
+            kek: &after.kek,
+            setup_mode: write.name == VariableName::Pk || (mode.setup_mode && !with_pk),
+            last_write: None,
+        };
+        judge_by(&firmware, write)?;
+    }
+    Ok(())
+}
+
+fn judge_by(firmware: &Firmware<'_>, write: &PlannedWrite) -> Result<()> {
+    let cannot = || cannot(&write.origin);
+    let auth = AuthenticatedVariable::parse(&write.auth).or_refuse(cannot)?;
+    judge(firmware, write.name, write.attributes, &auth).or_refuse(cannot)?;
+    Ok(())
+}
+
+/// No write is left that the firmware would take.
+fn not_taken(choice: &StoreChoice, present: &Lists, refusal: Option<Error>) -> Error {
+    let holder = present
+        .pk
+        .certificates()
+        .find_map(|(_, der)| Certificate::from_der(der).ok())
+        .map_or_else(
+            || "is unreadable".to_owned(),
+            |pk| format!("is \"{}\"", printable(&pk.common_name())),
+        );
+    let refused = Error::refused(format!(
+        "the firmware is not in Setup Mode: its platform key {holder}, and it would not take these keys"
+    ));
+    let refused = match refusal {
+        Some(refusal) => refused.caused_by(refusal),
+        None => refused,
+    };
+    match choice {
+        StoreChoice::Live => refused
+            .hint("systemctl reboot --firmware-setup")
+            .hint("there, under Secure Boot, choose \"Reset to Setup Mode\" or delete the platform key; do not restore factory keys"),
+        StoreChoice::At(_) => refused
+            .hint("name an empty directory, or the variables of a virtual machine without a platform key: --store PATH"),
+    }
+}

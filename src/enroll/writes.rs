@@ -1,0 +1,117 @@
+//! The signed writes that are asked for, read and checked one by one.
+
+use std::path::Path;
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, VariableName};
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::signature_list::SignatureDatabase;
+use crate::system;
+use crate::trust::variable::recognise;
+
+use super::plan::{PlannedWrite, appends};
+use super::request::{Source, Update};
+use super::store::Store;
+
+/// Largest `.auth` file that is read, in bytes.
+const MAX_AUTH: u64 = 4 << 20;
+
+/// All writes of the source, in no order.
+pub(super) fn of(source: &Source, store: &Store) -> Result<Vec<PlannedWrite>> {
+    match source {
+        Source::Keys(keys) => {
+            let mut writes = Vec::new();
+            for variable in VariableName::ALL {
+                if let Some(update) = read(keys, variable)? {
+                    let write = planned(update, store)?;
+                    check_file(&write)?;
+                    writes.push(write);
+                }
+            }
+            Ok(writes)
+        }
+        Source::Updates(updates) => updates.iter().map(|update| planned(update.clone(), store)).collect(),
+    }
+}
+
+/// The file of a key directory; none if there is no dbx.auth, which is the only one that may be missing.
+fn read(keys: &Path, variable: VariableName) -> Result<Option<Update>> {
+    let file = keys.join(format!("{variable}.auth"));
+    let hint = |error: Error| {
+        error.hint("name the directory of a ceremony that holds PK.auth, KEK.auth and db.auth: --keys DIR")
+    };
+    let auth = if variable == VariableName::Dbx {
+        match system::read_if_there(&file, MAX_AUTH).map_err(hint)? {
+            Some(auth) => auth,
+            None => return Ok(None),
+        }
+    } else {
+        system::read_prefix(&file, Some(MAX_AUTH)).map_err(hint)?
+    };
+    // dbx only ever grows: what the firmware's maker or Microsoft revoked stays revoked.
+    let attributes = match variable {
+        VariableName::Dbx => APPEND_ATTRIBUTES,
+        VariableName::Pk | VariableName::Kek | VariableName::Db => ATTRIBUTES,
+    };
+    Ok(Some(Update {
+        variable,
+        attributes,
+        auth,
+        origin: file.display().to_string(),
+    }))
+}
+
+fn planned(update: Update, store: &Store) -> Result<PlannedWrite> {
+    let cannot = || cannot(&update.origin);
+    let auth = AuthenticatedVariable::parse(&update.auth).or_refuse(cannot)?;
+    let content = SignatureDatabase::parse(&auth.payload).or_refuse(cannot)?;
+    let mut write = PlannedWrite {
+        variable: update.variable.name(),
+        sha256: HashAlgorithm::Sha256.digest(&[&update.auth]).to_hex(),
+        bytes: update.auth.len(),
+        append: appends(update.attributes),
+        time: auth.time.to_string(),
+        signed_by: recognise(&auth).ok().map(|recognised| recognised.signer.common_name()),
+        already_there: false,
+        name: update.variable,
+        attributes: update.attributes,
+        auth: update.auth,
+        content,
+        origin: update.origin,
+    };
+    write.already_there = write.is_held_by(store.read(write.name)?.as_ref());
+    Ok(write)
+}
+
+/// A file of a key directory has to be what its name says, and hold something.
+fn check_file(write: &PlannedWrite) -> Result<()> {
+    let cannot = || cannot(&write.origin);
+    let auth = AuthenticatedVariable::parse(&write.auth).or_refuse(cannot)?;
+    let recognised = recognise(&auth).or_refuse(cannot)?;
+    if (recognised.variable, recognised.attributes) != (write.name, write.attributes) {
+        return Err(Error::refused(format!(
+            "{} was signed to {} {}, not to {} {}",
+            write.origin,
+            verb(recognised.attributes),
+            recognised.variable,
+            verb(write.attributes),
+            write.variable,
+        )));
+    }
+    if write.content.is_empty() {
+        return Err(Error::refused(format!(
+            "{} would empty {}",
+            write.origin, write.variable
+        )));
+    }
+    Ok(())
+}
+
+/// The beginning of a refusal.
+pub(super) fn cannot(origin: &str) -> String {
+    format!("{origin} cannot be enrolled")
+}
+
+const fn verb(attributes: u32) -> &'static str {
+    if appends(attributes) { "append to" } else { "replace" }
+}
