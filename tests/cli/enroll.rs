@@ -22,7 +22,7 @@ fn apply_writes_once_backs_up_and_refuses_other_keys_afterwards() {
     fs::create_dir_all(&store).unwrap();
     let planned = succeed(&mut enroll(&root, "plan", keys(), &store));
     assert!(
-        planned.contains("in Setup Mode") && planned.contains("PCR 7"),
+        planned.contains("Setup Mode: it has no platform key") && planned.contains("PCR 7"),
         "{planned}"
     );
     assert_eq!(fs::read_dir(&store).unwrap().count(), 0, "a plan changes nothing");
