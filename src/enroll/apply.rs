@@ -10,6 +10,7 @@ use crate::system::Context;
 use super::backup;
 use super::plan::{Plan, PlannedWrite};
 use super::store::{Store, StoreChoice};
+use super::times;
 use super::warnings::Warning;
 
 /// What was done.
@@ -24,6 +25,8 @@ pub struct Applied {
     pub backup: Option<PathBuf>,
     /// What became of each write, in order.
     pub steps: Vec<Step>,
+    /// Whether the firmware was in Setup Mode before.
+    pub was_setup_mode: bool,
     /// Whether the firmware is in Setup Mode now.
     pub setup_mode: bool,
     /// Whether Secure Boot is on; it changes at the next boot.
@@ -83,16 +86,37 @@ pub fn apply(context: &Context, plan: &Plan) -> Result<Applied> {
         );
     }
     let secure_boot = store.secure_boot()?;
+    let mut warnings = plan.warnings.clone();
+    warnings.extend(remember_times(context, plan, &steps).err().map(|error| {
+        Warning::note(
+            "times_not_recorded",
+            format!("the times of these writes could not be recorded, so a clock that stands behind may spoil later ones: {error}"),
+        )
+    }));
     Ok(Applied {
         store: plan.store.clone(),
         dry_run: context.dry_run(),
         backup: backup.filter(|_| !context.dry_run()),
         steps,
+        was_setup_mode: plan.mode.setup_mode,
         setup_mode,
         secure_boot,
-        warnings: plan.warnings.clone(),
+        warnings,
         next_steps: next_steps(context, plan, secure_boot),
     })
+}
+
+/// efivarfs does not show when a variable was written, and the next write has to be later.
+fn remember_times(context: &Context, plan: &Plan, steps: &[Step]) -> Result<()> {
+    if plan.store != StoreChoice::Live || context.dry_run() {
+        return Ok(());
+    }
+    for (write, step) in plan.writes.iter().zip(steps) {
+        if step.outcome == Outcome::Written {
+            times::remember(context, write.name, write.time)?;
+        }
+    }
+    Ok(())
 }
 
 fn carry_out(context: &Context, store: &Store, write: &PlannedWrite) -> Result<Outcome> {
@@ -175,6 +199,11 @@ fn next_steps(context: &Context, plan: &Plan, secure_boot: Option<bool>) -> Vec<
                 "this was a simulated firmware; to enroll for real, run the same command with --store live",
             )];
         }
+    }
+    if plan.after.pk.is_empty() {
+        return vec![text(
+            "enroll keys again before anybody else does: bootseal enroll apply --keys DIR",
+        )];
     }
     if secure_boot == Some(true) {
         return vec![text("bootseal enroll plan shows what the firmware holds then")];

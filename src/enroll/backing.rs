@@ -10,6 +10,8 @@ use crate::formats::variable_image::ImageVariable;
 use crate::system::variables::{Efivarfs, ImageFile, RawVariable};
 use crate::system::{self, Context, Transaction};
 
+use super::times;
+
 /// Holds the time of each variable's last write, which efivarfs does not show: name to `EFI_TIME` in hexadecimal.
 const TIMES: &str = ".bootseal-firmware.json";
 /// Attributes of `SetupMode` and `SecureBoot`: boot service and runtime access.
@@ -66,16 +68,8 @@ impl Directory {
         if !self.times.exists() {
             return Ok(BTreeMap::new());
         }
-        let malformed = || format!("{} is malformed", self.times.display());
-        let texts: BTreeMap<String, String> =
-            serde_json::from_slice(&system::read(&self.times)?).or_could_not_run(malformed)?;
-        let mut times = BTreeMap::new();
-        for (name, text) in texts {
-            let mut bytes = [0; 16];
-            hex::decode_to_slice(text, &mut bytes).or_could_not_run(malformed)?;
-            times.insert(name, EfiTime::from_bytes(bytes));
-        }
-        Ok(times)
+        let json = system::read(&self.times)?;
+        times::parse(&json).or_could_not_run(|| format!("{} is malformed", self.times.display()))
     }
 
     fn store_times(&self, times: &BTreeMap<String, EfiTime>) -> Result<()> {

@@ -8,6 +8,7 @@ mod backing;
 mod backup;
 mod entries;
 mod judge;
+mod material;
 mod mode;
 mod plan;
 mod quirks;
@@ -16,28 +17,32 @@ mod simulated;
 mod store;
 #[cfg(test)]
 mod tests;
+mod times;
+mod update;
 mod warnings;
 mod writes;
 
 pub use apply::{Applied, Outcome, Step, apply};
 pub use backup::Backup;
 pub use entries::{Change, Entry, EntryChange, Whose};
+pub use material::material;
 pub use mode::{Mode, VendorDefault};
 pub use plan::{Plan, PlannedVariable, PlannedWrite, plan};
 pub use quirks::{Quirk, When};
 pub use request::{Allow, Request, Source, Update};
 pub use store::{Store, StoreChoice};
+pub use update::Updater;
 pub use warnings::{Level, Warning};
 
-/// A path as JSON takes it; what is not UTF-8 in it is replaced.
-fn lossy<S: serde::Serializer>(path: &std::path::Path, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&path.display())
+fn as_text<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
 }
 
+/// A path as JSON takes it; what is not UTF-8 in it is replaced.
 #[allow(clippy::ref_option)] // serde hands over the field as it is
 fn lossy_if_any<S: serde::Serializer>(path: &Option<std::path::PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     match path {
-        Some(path) => lossy(path, serializer),
+        Some(path) => serializer.collect_str(&path.display()),
         None => serializer.serialize_none(),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::formats::authenticated_variable::{APPEND, ATTRIBUTES, VariableName};
+use crate::formats::authenticated_variable::{APPEND, ATTRIBUTES, EfiTime, VariableName};
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::signature_list::SignatureDatabase;
 use crate::system::Context;
@@ -149,7 +149,8 @@ pub struct PlannedWrite {
     /// Whether present entries stay and these are added; otherwise these replace them.
     pub append: bool,
     /// When it was signed, UTC.
-    pub time: String,
+    #[serde(serialize_with = "super::as_text")]
+    pub time: EfiTime,
     /// Common name of the certificate whose key signed it; null if its signature holds for nothing.
     pub signed_by: Option<String>,
     /// Whether the firmware holds all that already, so that nothing will be written.

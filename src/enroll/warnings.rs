@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::authenticated_variable::VariableName;
 use crate::formats::certificate::Certificate;
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::signature_list::{SignatureDatabase, SignatureType};
@@ -84,12 +84,18 @@ impl Warning {
 pub(super) fn of(plan: &Plan) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let db = &plan.after.db;
-    // Without a platform key nothing is enforced.
-    if !plan.after.pk.is_empty() {
+    if plan.after.pk.is_empty() {
+        warnings.push(Warning::danger(
+            "no_platform_key",
+            "without a platform key the firmware starts everything, and whoever runs code on it can enroll keys of their \
+             own",
+        ));
+    } else {
         warnings.extend(option_roms(db));
         warnings.extend(own_certificate(db));
         warnings.extend(revoked_certificates(db, &plan.after.dbx));
     }
+    warnings.extend(new_revocations(&plan.before.dbx, &plan.after.dbx));
     for write in plan.writes.iter().filter(|write| !write.already_there) {
         warnings.extend(unusual_keys(write));
         warnings.extend(time(write));
@@ -124,6 +130,31 @@ fn own_certificate(db: &SignatureDatabase) -> Option<Warning> {
             "db holds no certificate of your own: nothing that you sign will boot",
         )
     })
+}
+
+/// Revocations that Microsoft itself has not made everybody's yet.
+fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec<Warning> {
+    let is_new = |kind: SignatureType, data: &[u8]| !before.contains(kind, data);
+    let revokes_windows = after.certificates().any(|(_, der)| {
+        is_new(SignatureType::X509, der) && microsoft::find(der).is_some_and(|known| known.name == "windows-2011")
+    });
+    let lifts_svn = after
+        .entries()
+        .any(|(kind, entry)| entry.owner == microsoft::SVN_OWNER && is_new(kind, &entry.data));
+    let windows = revokes_windows.then(|| {
+        Warning::danger(
+            "revokes_windows_2011",
+            "dbx comes to revoke Microsoft Windows Production PCA 2011: Windows, and its installation and recovery media, \
+             start only with boot managers that are signed under Windows UEFI CA 2023",
+        )
+    });
+    let svn = lifts_svn.then(|| {
+        Warning::note(
+            "raises_svn",
+            "dbx comes to hold security version numbers, by which Windows' boot managers refuse older ones of their kind",
+        )
+    });
+    windows.into_iter().chain(svn).collect()
 }
 
 fn revoked_certificates(db: &SignatureDatabase, dbx: &SignatureDatabase) -> Vec<Warning> {
@@ -172,8 +203,7 @@ fn unusual_keys(write: &PlannedWrite) -> Vec<Warning> {
 }
 
 fn time(write: &PlannedWrite) -> Option<Warning> {
-    let auth = AuthenticatedVariable::parse(&write.auth).ok()?;
-    let invalid = auth.time.check().err()?;
+    let invalid = write.time.check().err()?;
     Some(Warning::note(
         "odd_time",
         format!(

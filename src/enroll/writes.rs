@@ -70,7 +70,7 @@ fn planned(update: Update, store: &Store) -> Result<PlannedWrite> {
         sha256: HashAlgorithm::Sha256.digest(&[&update.auth]).to_hex(),
         bytes: update.auth.len(),
         append: appends(update.attributes),
-        time: auth.time.to_string(),
+        time: auth.time,
         signed_by: recognise(&auth).ok().map(|recognised| recognised.signer.common_name()),
         already_there: false,
         name: update.variable,

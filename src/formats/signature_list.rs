@@ -296,6 +296,15 @@ impl SignatureDatabase {
         self.add(SignatureType::Sha256, owner, digest)
     }
 
+    /// Keeps the entries for which `wanted` says so; a list without any goes.
+    pub fn retain(&mut self, wanted: impl Fn(SignatureType, &Signature) -> bool) {
+        for list in &mut self.lists {
+            let kind = list.signature_type();
+            list.entries.retain(|entry| wanted(kind, entry));
+        }
+        self.lists.retain(|list| !list.entries.is_empty());
+    }
+
     /// Adds every entry of `other` that is not there yet, as an append write does. Returns how many were added.
     pub fn merge(&mut self, other: &Self) -> usize {
         let mut added = 0_usize;

@@ -4,6 +4,7 @@
 mod selection;
 
 use crate::formats::authenticated_variable::VariableName;
+use crate::formats::guid::Guid;
 
 pub use selection::Selection;
 
@@ -23,6 +24,14 @@ pub struct MicrosoftCertificate {
     /// The certificate.
     pub der: &'static [u8],
 }
+
+/// Owner of the entries in dbx that hold a security version number of Windows' boot managers in place of a hash.
+pub const SVN_OWNER: Guid = Guid::from_fields(
+    0x9d13_2b6c,
+    0x59d5,
+    0x4388,
+    [0xab, 0x1c, 0x18, 0x5c, 0xfc, 0xb2, 0xeb, 0x92],
+);
 
 /// All of them. Those that expired stay useful, because firmware does not look at the clock.
 pub const CERTIFICATES: [MicrosoftCertificate; 7] = [

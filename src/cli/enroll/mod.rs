@@ -1,6 +1,7 @@
 //! `bootseal enroll`: what would change in the firmware, and changing it.
 
 mod report;
+mod update;
 
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
@@ -27,6 +28,27 @@ pub(super) enum Command {
         #[command(flatten)]
         consent: Consent,
     },
+    /// Add to KEK, db or dbx what is not there yet; outside Setup Mode too
+    #[command(
+        after_help = "Examples:\n  bootseal enroll add db windows-2023\n  bootseal enroll add dbx DBXUpdate-x64.bin\n  \
+        bootseal enroll add db --hash memtest.efi\n\n\
+        KEK is changed with the PK key, db and dbx with the KEK key."
+    )]
+    Add(update::Add),
+    /// Take entries out of KEK, db or dbx
+    #[command(after_help = "Example: bootseal enroll remove db \"Microsoft Windows Production PCA 2011\"")]
+    Remove(update::Remove),
+    /// Take the platform key out: back to Setup Mode
+    #[command(after_help = "Example: bootseal enroll reset --keys /mnt/usb/keys\n\n\
+        Until keys are enrolled again, the firmware starts everything and takes keys from anyone.")]
+    Reset(update::Reset),
+    /// Let the keys of another ceremony take over, signed by the present ones
+    #[command(
+        after_help = "Example: bootseal enroll rotate /mnt/usb/new-keys --keys /mnt/usb/keys\n\n\
+        db and KEK keep the old certificates beside the new ones. When everything is signed anew and boots,\n\
+        bootseal enroll apply --keys /mnt/usb/new-keys takes the old ones out."
+    )]
+    Rotate(update::Rotate),
 }
 
 /// How the user agrees to a plan.
@@ -94,6 +116,10 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
     match command {
         Command::Plan(arguments) => Ok(Box::new(plan(session, &arguments)?)),
         Command::Apply { arguments, consent } => apply(session, &plan(session, &arguments)?, &consent),
+        Command::Add(arguments) => arguments.run(session),
+        Command::Remove(arguments) => arguments.run(session),
+        Command::Reset(arguments) => arguments.run(session),
+        Command::Rotate(arguments) => arguments.run(session),
     }
 }
 

@@ -110,8 +110,10 @@ impl Report for Applied {
                 step.bytes
             )?;
         }
-        if !self.setup_mode {
-            writeln!(out, "{} the firmware has left Setup Mode", style.tick())?;
+        match (self.was_setup_mode, self.setup_mode) {
+            (true, false) => writeln!(out, "{} the firmware has left Setup Mode", style.tick())?,
+            (false, true) => writeln!(out, "{} the firmware is in Setup Mode again", style.tick())?,
+            _ => {}
         }
         warnings(out, style, &self.warnings)?;
         if !self.next_steps.is_empty() {

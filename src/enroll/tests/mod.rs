@@ -16,6 +16,11 @@ use crate::system::{Clock, Context};
 use crate::trust::identities::{DB, KEK, OWNER, PK, STRANGER, database, sign, time};
 use crate::trust::microsoft;
 
+mod updates;
+
+/// 2026-01-01T00:00:00Z.
+const NOW: u64 = 1_767_225_600;
+
 struct Bench {
     root: TempDir,
     context: Context,
@@ -50,9 +55,7 @@ impl Bench {
         };
         let bench = Self {
             request: Request::new(path("keys"), StoreChoice::At(path("firmware"))),
-            context: Context::host()
-                .with_root(root.path())
-                .with_clock(Clock::Fixed(1_767_225_600)),
+            context: Context::host().with_root(root.path()).with_clock(Clock::Fixed(NOW)),
             root,
         };
         bench.file(VariableName::Pk, &PK, ATTRIBUTES, &database(&[&PK]));

@@ -1,0 +1,88 @@
+//! What can be added to KEK, db or dbx: a word for what is built in, or a file, recognised by its content.
+
+use std::path::Path;
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::authenticode::Image;
+use crate::formats::certificate::Certificate;
+use crate::formats::guid::Guid;
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::signature_list::{SignatureDatabase, SignatureType};
+use crate::system;
+use crate::trust::{microsoft, read_database};
+
+/// The word for Microsoft's list of revoked boot loaders that is built in.
+const MICROSOFT: &str = "microsoft";
+/// How PEM begins.
+const PEM: &[u8] = b"-----BEGIN";
+/// How a PE image begins.
+const PE: &[u8] = b"MZ";
+
+/// What is meant, with owners: those that a list names, else `owner`. In db the hash of an image counts for more than
+/// its signature, so it has to be asked for.
+pub fn material(variable: VariableName, what: &str, owner: Guid, hashes: bool) -> Result<SignatureDatabase> {
+    let mut entries = SignatureDatabase::default();
+    let known = microsoft::CERTIFICATES.iter().find(|known| known.name == what);
+    if let Some(known) = known.filter(|known| known.variable == variable) {
+        entries.add_certificate(Guid::MICROSOFT, known.der);
+        return Ok(entries);
+    }
+    if variable == VariableName::Dbx && what == MICROSOFT {
+        let update = AuthenticatedVariable::parse(microsoft::DBX_UPDATE_X64);
+        let update = update.or_bug(|| "Microsoft's revocation list is malformed".to_owned())?;
+        return SignatureDatabase::parse(&update.payload)
+            .or_bug(|| "Microsoft's revocation list is malformed".to_owned());
+    }
+    let path = Path::new(what);
+    let bytes = system::read(path).map_err(|error| error.hint(hint(variable)))?;
+    let cannot = || format!("cannot use {}", path.display());
+    if bytes.starts_with(PE) {
+        if variable != VariableName::Dbx && !hashes {
+            return Err(Error::usage(format!(
+                "{} is an EFI image; its hash in {variable} would let in this one image, signed or not",
+                path.display()
+            ))
+            .hint("if that is meant, add --hash; to sign it instead: bootseal sign efi FILE"));
+        }
+        let image = Image::parse(&bytes).or_refuse(cannot)?;
+        let digest = image.unpadded_digest(HashAlgorithm::Sha256);
+        entries.add(SignatureType::Sha256, owner, digest.as_bytes());
+        return Ok(entries);
+    }
+    let certificate = if bytes.starts_with(PEM) {
+        Some(Certificate::from_pem(&bytes).or_refuse(cannot)?)
+    } else {
+        Certificate::from_der(&bytes).ok()
+    };
+    if let Some(certificate) = certificate {
+        let is_microsofts = microsoft::find(certificate.as_der()).is_some();
+        let owner = if is_microsofts { Guid::MICROSOFT } else { owner };
+        entries.add_certificate(owner, certificate.as_der());
+        return Ok(entries);
+    }
+    let lists = read_database(&bytes)
+        .or_refuse(|| {
+            format!(
+                "{} is no certificate, signature list, signed update or EFI image",
+                path.display()
+            )
+        })
+        .map_err(|error| error.hint(hint(variable)))?;
+    if lists.is_empty() {
+        return Err(Error::refused(format!("{} holds no entry", path.display())));
+    }
+    Ok(lists)
+}
+
+fn hint(variable: VariableName) -> String {
+    let words: Vec<&str> = match variable {
+        VariableName::Dbx => vec![MICROSOFT],
+        _ => microsoft::CERTIFICATES
+            .iter()
+            .filter(|known| known.variable == variable)
+            .map(|known| known.name)
+            .collect(),
+    };
+    format!("name a file, or one of: {}", words.join(", "))
+}

@@ -1,0 +1,224 @@
+//! Changes outside Setup Mode, made from what the firmware holds.
+
+use std::sync::LazyLock;
+
+use super::*;
+use crate::ceremony::{Revocations, Spec};
+use crate::enroll::{Updater, material};
+use crate::error::Result;
+use crate::formats::authenticated_variable::EfiTime;
+use crate::keys::{KeyDirectory, KeyName};
+use crate::trust::microsoft::Selection;
+
+/// A firmware in User Mode whose keys are those of a real directory: the private halves are needed here.
+struct UserMode {
+    bench: Bench,
+    keys: KeyDirectory,
+}
+
+impl UserMode {
+    fn new() -> Self {
+        let bench = Bench::new();
+        let directory = FIRST.path().join("keys");
+        let keys = KeyDirectory::open(&directory).unwrap();
+        let request = Request::new(directory, bench.request.store.clone());
+        apply(&bench.context, &plan(&bench.context, &request).unwrap()).unwrap();
+        Self { bench, keys }
+    }
+
+    fn make(&self, make: impl FnOnce(&Updater<'_>) -> Result<Vec<Update>>) -> Result<Applied> {
+        let updater = Updater::open(&self.bench.context, &self.bench.request.store, &self.keys)?;
+        let request = Request {
+            source: Source::Updates(make(&updater)?),
+            ..self.bench.request.clone()
+        };
+        apply(&self.bench.context, &plan(&self.bench.context, &request)?)
+    }
+
+    fn add(&self, variable: VariableName, content: &SignatureDatabase) -> Result<Applied> {
+        self.make(|updater| Ok(vec![updater.add(variable, content, &mut nobody)?]))
+    }
+
+    fn remove(&self, variable: VariableName, selector: &str) -> Result<Applied> {
+        self.make(|updater| Ok(vec![updater.remove(variable, &[selector.to_owned()], &mut nobody)?]))
+    }
+
+    fn content(&self, variable: VariableName) -> SignatureDatabase {
+        self.bench.store().database(variable).unwrap()
+    }
+}
+
+/// Keys made once for all tests, so many seconds after the clock of the bench.
+fn ceremony(later: u64) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let spec = Spec {
+        plain: KeyName::ALL.into(),
+        microsoft: Selection::none(),
+        dbx: Revocations::None,
+        ..Spec::new("test", directory.path().join("keys"))
+    };
+    let context = Context::host().with_clock(Clock::Fixed(NOW + later));
+    crate::ceremony::run(&context, &spec).unwrap();
+    directory
+}
+
+static FIRST: LazyLock<TempDir> = LazyLock::new(|| ceremony(0));
+static SECOND: LazyLock<TempDir> = LazyLock::new(|| ceremony(60));
+
+fn nobody(_: &str) -> Result<crate::keys::Passphrase> {
+    unreachable!("the keys are not encrypted")
+}
+
+#[test]
+fn what_is_added_and_removed_again_leaves_what_was_there() {
+    let machine = UserMode::new();
+    for variable in [VariableName::Kek, VariableName::Db] {
+        let before = machine.content(variable);
+        machine.add(variable, &database(&[&STRANGER])).unwrap();
+        let with = machine.content(variable);
+        assert!(with.contains_all(&before) && with.contains_all(&database(&[&STRANGER])));
+        let again = machine.add(variable, &database(&[&STRANGER])).unwrap();
+        assert_eq!(again.steps[0].outcome, Outcome::AlreadyThere);
+        assert_eq!(machine.content(variable), with);
+        machine.remove(variable, "Test stranger").unwrap();
+        assert_eq!(machine.content(variable), before);
+    }
+}
+
+#[test]
+fn entries_are_named_by_their_first_digits_and_one_at_a_time() {
+    let machine = UserMode::new();
+    machine.add(VariableName::Dbx, &hashes(&[7, 8])).unwrap();
+    let refusal = |selector: &str| machine.remove(VariableName::Dbx, selector).unwrap_err().to_string();
+    assert!(refusal("0707").contains("dbx holds no \"0707\""));
+    assert!(refusal("09090909").contains("dbx holds no"));
+    machine.remove(VariableName::Dbx, "07070707").unwrap();
+    assert_eq!(machine.content(VariableName::Dbx), hashes(&[8]));
+    let own = machine.keys.certificate(KeyName::Db).unwrap();
+    let refusal = machine
+        .remove(VariableName::Db, &own.fingerprint().to_hex())
+        .unwrap_err();
+    assert!(refusal.to_string().contains("db would be empty"), "{refusal}");
+}
+
+#[test]
+fn times_go_forward_although_the_clock_does_not() {
+    let machine = UserMode::new();
+    let store = machine.bench.store();
+    let last = || store.last_write(VariableName::Db).unwrap().unwrap();
+    let mut times: Vec<EfiTime> = vec![last()];
+    for identity in [&STRANGER, &PK, &KEK] {
+        machine.add(VariableName::Db, &database(&[identity])).unwrap();
+        machine
+            .remove(VariableName::Db, &identity.certificate.common_name())
+            .unwrap();
+        times.push(last());
+    }
+    assert!(
+        times.windows(2).all(|pair| pair[1].is_later_than(&pair[0])),
+        "{times:?}"
+    );
+}
+
+#[test]
+fn a_reset_leads_back_to_setup_mode_and_the_keys_come_in_again() {
+    let machine = UserMode::new();
+    let applied = machine.make(|updater| Ok(vec![updater.reset(&mut nobody)?])).unwrap();
+    assert!(!applied.was_setup_mode && applied.setup_mode);
+    assert!(applied.warnings.iter().any(|warning| warning.id == "no_platform_key"));
+    let request = Request::new(machine.keys.path().to_owned(), machine.bench.request.store.clone());
+    let applied = apply(&machine.bench.context, &plan(&machine.bench.context, &request).unwrap()).unwrap();
+    assert!(!applied.setup_mode);
+    // By now the ceremony's own write is older than what is there, or as old.
+    machine.make(|updater| Ok(vec![updater.reset(&mut nobody)?])).unwrap();
+    assert!(machine.bench.store().setup_mode().unwrap());
+}
+
+#[test]
+fn the_keys_of_another_ceremony_take_over_in_two_steps() {
+    let machine = UserMode::new();
+    let directory = SECOND.path().join("keys");
+    let new = KeyDirectory::open(&directory).unwrap();
+    machine.make(|updater| updater.rotate(&new, &mut nobody)).unwrap();
+    for (variable, count) in [(VariableName::Pk, 1), (VariableName::Kek, 2), (VariableName::Db, 2)] {
+        assert_eq!(machine.content(variable).entries().count(), count, "{variable}");
+    }
+    let refusal = machine.add(VariableName::Kek, &database(&[&STRANGER])).unwrap_err();
+    assert!(refusal.to_string().contains("the firmware's PK holds"), "{refusal}");
+
+    let request = Request::new(directory, machine.bench.request.store.clone());
+    let applied = apply(&machine.bench.context, &plan(&machine.bench.context, &request).unwrap()).unwrap();
+    assert!(applied.steps.iter().any(|step| step.outcome == Outcome::Written));
+    for variable in [VariableName::Pk, VariableName::Kek, VariableName::Db] {
+        assert_eq!(machine.content(variable), new.database(variable).unwrap(), "{variable}");
+    }
+}
+
+#[test]
+fn keys_that_the_firmware_does_not_know_are_named_before_anybody_is_asked() {
+    let machine = UserMode::new();
+    let others = KeyDirectory::open(&SECOND.path().join("keys")).unwrap();
+    let updater = Updater::open(&machine.bench.context, &machine.bench.request.store, &others).unwrap();
+    let error = updater
+        .add(VariableName::Db, &database(&[&STRANGER]), &mut |_| {
+            unreachable!("nobody is asked")
+        })
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("the firmware's KEK holds \"test Key Exchange Key"),
+        "{error}"
+    );
+    assert_eq!(error.kind().exit_code(), 1);
+}
+
+#[test]
+fn microsofts_files_are_taken_by_name_and_what_they_do_is_said() {
+    let machine = UserMode::new();
+    let microsoft = material(VariableName::Dbx, "microsoft", OWNER, false).unwrap();
+    assert_eq!(microsoft.entries().count(), 443);
+    machine.add(VariableName::Dbx, &microsoft).unwrap();
+    assert!(machine.content(VariableName::Dbx).contains_all(&microsoft));
+
+    let named = |file: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("src/trust/microsoft/updates")
+            .join(file);
+        material(VariableName::Dbx, path.to_str().unwrap(), OWNER, false).unwrap()
+    };
+    let ids = |content: &SignatureDatabase| -> Vec<&str> {
+        let applied = machine.add(VariableName::Dbx, content).unwrap();
+        applied.warnings.iter().map(|warning| warning.id).collect()
+    };
+    assert!(ids(&named("DBXUpdate2024.bin")).contains(&"revokes_windows_2011"));
+    assert!(ids(&named("DBXUpdateSVN.bin")).contains(&"raises_svn"));
+}
+
+#[test]
+fn material_is_recognised_by_its_content() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |bytes: &[u8]| {
+        let path = directory.path().join("file.txt");
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let of = |variable, bytes: &[u8], hashes| material(variable, &file(bytes), OWNER, hashes);
+    let expected = database(&[&STRANGER]);
+    let certificate = &STRANGER.certificate;
+    for bytes in [
+        certificate.as_der(),
+        certificate.to_pem().unwrap().as_bytes(),
+        &expected.to_bytes(),
+        &[&[0x27, 0, 0, 0], expected.to_bytes().as_slice()].concat(),
+        &sign(&KEK, VariableName::Db, ATTRIBUTES, time(1), &expected).to_bytes(),
+    ] {
+        assert_eq!(of(VariableName::Db, bytes, false).unwrap(), expected);
+    }
+    let image = crate::formats::authenticode::minimal_image();
+    assert_eq!(of(VariableName::Db, &image, false).unwrap_err().kind().exit_code(), 2);
+    let hashed = of(VariableName::Db, &image, true).unwrap();
+    assert_eq!(hashed, of(VariableName::Dbx, &image, false).unwrap());
+    assert_eq!(hashed.of_type(SignatureType::Sha256).count(), 1);
+    assert!(of(VariableName::Db, b"nonsense", false).is_err() && of(VariableName::Db, b"", false).is_err());
+}

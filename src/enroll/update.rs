@@ -1,0 +1,262 @@
+//! Writes that change what the firmware holds, made from what it holds now and signed by the keys that it trusts.
+
+use std::time::Duration;
+
+use der::DateTime;
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
+use crate::formats::certificate::{Certificate, printable};
+use crate::formats::signature_list::{Signature, SignatureDatabase, SignatureType};
+use crate::keys::directory::Ask;
+use crate::keys::{KeyDirectory, KeyName};
+use crate::system::Context;
+
+use super::request::Update;
+use super::store::{Store, StoreChoice};
+use super::times;
+
+/// Fewest digits of a fingerprint by which an entry is named.
+const MIN_DIGITS: usize = 8;
+
+/// What makes signed writes for one firmware.
+#[derive(Debug)]
+pub struct Updater<'a> {
+    context: &'a Context,
+    choice: &'a StoreChoice,
+    keys: &'a KeyDirectory,
+    store: Store,
+}
+
+impl<'a> Updater<'a> {
+    /// Opens the firmware; `keys` holds the PK and KEK that it trusts.
+    pub fn open(context: &'a Context, choice: &'a StoreChoice, keys: &'a KeyDirectory) -> Result<Self> {
+        let store = Store::open(context, choice)?;
+        Ok(Self {
+            context,
+            choice,
+            keys,
+            store,
+        })
+    }
+
+    /// Adds entries to KEK, db or dbx, and leaves what is there. Signed even if all of them are there already, so that
+    /// the plan can say so.
+    pub fn add(&self, variable: VariableName, entries: &SignatureDatabase, ask: &mut Ask<'_>) -> Result<Update> {
+        if variable == VariableName::Pk {
+            return Err(Error::usage("PK holds one certificate, to which none can be added")
+                .hint("to put another in its place: bootseal enroll rotate NEW-KEYS"));
+        }
+        self.sign(variable, APPEND_ATTRIBUTES, entries, ask)
+    }
+
+    /// Takes entries out of KEK, db or dbx: certificates by their SHA-256, other entries by their data, both in
+    /// hexadecimal and at least the first 8 digits; certificates also by their whole subject name.
+    pub fn remove(&self, variable: VariableName, selectors: &[String], ask: &mut Ask<'_>) -> Result<Update> {
+        if variable == VariableName::Pk {
+            return Err(Error::usage("PK is not emptied entry by entry").hint("bootseal enroll reset"));
+        }
+        let present = self.store.database(variable)?;
+        let mut doomed: Vec<&Signature> = Vec::new();
+        for selector in selectors {
+            doomed.push(select(variable, &present, selector)?);
+        }
+        let mut left = present.clone();
+        left.retain(|_, entry| !doomed.contains(&entry));
+        if left.is_empty() && variable != VariableName::Dbx {
+            return Err(Error::refused(format!(
+                "without {} {variable} would be empty, and nothing could use or change it any more",
+                selectors.join(", ")
+            ))
+            .hint(format!("first put another in: bootseal enroll add {variable} FILE")));
+        }
+        self.sign(variable, ATTRIBUTES, &left, ask)
+    }
+
+    /// Takes the platform key out: Setup Mode again. The ceremony has made that write; it is signed anew only if the
+    /// platform key was written later.
+    pub fn reset(&self, ask: &mut Ask<'_>) -> Result<Update> {
+        let made = self.keys.remove_pk()?;
+        let last = self.last_write(VariableName::Pk)?;
+        if last.is_none_or(|last| made.time.is_later_than(&last)) {
+            return Ok(Update {
+                variable: VariableName::Pk,
+                attributes: ATTRIBUTES,
+                auth: made.to_bytes(),
+                origin: self
+                    .keys
+                    .file_path(crate::keys::directory::REMOVE_PK)
+                    .display()
+                    .to_string(),
+            });
+        }
+        self.sign(VariableName::Pk, ATTRIBUTES, &SignatureDatabase::default(), ask)
+    }
+
+    /// Brings in the keys of another ceremony, signed by the present ones: db and KEK take them beside what is there, and
+    /// the new platform key takes the place of the old.
+    pub fn rotate(&self, new: &KeyDirectory, ask: &mut Ask<'_>) -> Result<Vec<Update>> {
+        let mut updates = Vec::new();
+        for variable in [VariableName::Db, VariableName::Kek] {
+            let lists = new.database(variable)?;
+            // An append may be of any time. An old one leaves room for the new ceremony's own writes.
+            let time = MICROSOFTS_TIME;
+            updates.push(self.sign_at(variable, APPEND_ATTRIBUTES, &lists, time, ask)?);
+        }
+        let pk = new.database(VariableName::Pk)?;
+        updates.push(self.sign(VariableName::Pk, ATTRIBUTES, &pk, ask)?);
+        Ok(updates)
+    }
+
+    /// Replaces a variable's whole content.
+    pub fn replace(&self, variable: VariableName, content: &SignatureDatabase, ask: &mut Ask<'_>) -> Result<Update> {
+        self.sign(variable, ATTRIBUTES, content, ask)
+    }
+
+    fn sign(
+        &self,
+        variable: VariableName,
+        attributes: u32,
+        content: &SignatureDatabase,
+        ask: &mut Ask<'_>,
+    ) -> Result<Update> {
+        self.sign_at(variable, attributes, content, self.time(variable)?, ask)
+    }
+
+    fn sign_at(
+        &self,
+        variable: VariableName,
+        attributes: u32,
+        content: &SignatureDatabase,
+        time: EfiTime,
+        ask: &mut Ask<'_>,
+    ) -> Result<Update> {
+        let name = match variable {
+            VariableName::Pk | VariableName::Kek => KeyName::Pk,
+            VariableName::Db | VariableName::Dbx => KeyName::Kek,
+        };
+        self.check_enrolled(variable, name)?;
+        let identity = self.keys.identity(name, ask)?;
+        let auth = identity.sign_update(variable, attributes, time, content.to_bytes())?;
+        Ok(Update {
+            variable,
+            attributes,
+            auth: auth.to_bytes(),
+            origin: format!("the write of {variable} by the {name} key"),
+        })
+    }
+
+    /// Before anybody is asked for a passphrase: the firmware has to know the key that signs.
+    fn check_enrolled(&self, variable: VariableName, name: KeyName) -> Result<()> {
+        let master = match name {
+            KeyName::Pk => VariableName::Pk,
+            _ => VariableName::Kek,
+        };
+        let ours = self.keys.certificate(name)?;
+        let enrolled = self.store.database(master)?;
+        if self.store.setup_mode()? || enrolled.contains(SignatureType::X509, ours.as_der()) {
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "the firmware's {master} holds {}, but not the \"{}\" of {}, so {variable} cannot be changed with it",
+            names(&enrolled),
+            printable(&ours.common_name()),
+            self.keys.path().display()
+        ))
+        .hint("name the directory with the enrolled keys: --keys DIR"))
+    }
+
+    /// When the variable was last written, as far as the firmware tells or our own record does.
+    fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
+        match self.store.last_write(variable)? {
+            Some(time) => Ok(Some(time)),
+            None if *self.choice == StoreChoice::Live => times::last(self.context, variable),
+            None => Ok(None),
+        }
+    }
+
+    /// Now, or a second after the latest known write: a clock that stands behind must not make a write that is refused.
+    fn time(&self, variable: VariableName) -> Result<EfiTime> {
+        let now = EfiTime::from(self.context.date_time()?);
+        let made = self.keys.update(variable).ok().map(|update| update.time);
+        let known = [self.last_write(variable)?, made];
+        let latest = known
+            .into_iter()
+            .flatten()
+            .reduce(|a, b| if a.is_later_than(&b) { a } else { b });
+        match latest {
+            Some(latest) if !now.is_later_than(&latest) => next_second(latest),
+            _ => Ok(now),
+        }
+    }
+}
+
+/// The time that all of Microsoft's revocation updates bear, so that they can only be appended.
+const MICROSOFTS_TIME: EfiTime = EfiTime::from_bytes([0xda, 0x07, 3, 6, 19, 17, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+
+fn next_second(time: EfiTime) -> Result<EfiTime> {
+    let cannot = || format!("{time}, the time of the last write, cannot be exceeded");
+    let time = DateTime::new(time.year, time.month, time.day, time.hour, time.minute, time.second)
+        .map(|time| time.unix_duration().saturating_add(Duration::from_secs(1)))
+        .and_then(DateTime::from_unix_duration)
+        .or_refuse(cannot)?;
+    Ok(EfiTime::from(time))
+}
+
+/// The one entry that a selector names.
+fn select<'d>(variable: VariableName, present: &'d SignatureDatabase, selector: &str) -> Result<&'d Signature> {
+    let digits = selector.to_ascii_lowercase();
+    let is_hex = digits.len() >= MIN_DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_meant = |kind: SignatureType, entry: &Signature| {
+        if kind != SignatureType::X509 {
+            return is_hex && hex::encode(&entry.data).starts_with(&digits);
+        }
+        Certificate::from_der(&entry.data).is_ok_and(|certificate| {
+            certificate.common_name() == selector || is_hex && certificate.fingerprint().to_hex().starts_with(&digits)
+        })
+    };
+    let found: Vec<&Signature> = present
+        .entries()
+        .filter(|(kind, entry)| is_meant(*kind, entry))
+        .map(|(_, entry)| entry)
+        .collect();
+    match found.as_slice() {
+        [entry] => Ok(entry),
+        [] => Err(Error::refused(format!(
+            "{variable} holds no \"{}\"; it holds {}",
+            printable(selector),
+            names(present)
+        ))
+        .hint(format!(
+            "name an entry by its subject, or by at least {MIN_DIGITS} digits of its SHA-256: bootseal enroll plan shows them"
+        ))),
+        several => Err(Error::refused(format!(
+            "\"{}\" means {} entries of {variable}",
+            printable(selector),
+            several.len()
+        ))
+        .hint("give more digits of the SHA-256")),
+    }
+}
+
+/// The certificates of a database, for a message.
+fn names(database: &SignatureDatabase) -> String {
+    let mut names: Vec<String> = database
+        .certificates()
+        .filter_map(|(_, der)| Certificate::from_der(der).ok())
+        .map(|certificate| {
+            let fingerprint = certificate.fingerprint().to_hex();
+            let short = fingerprint.get(..16).unwrap_or(&fingerprint);
+            format!("\"{}\" ({short}…)", printable(&certificate.common_name()))
+        })
+        .collect();
+    let others = database.entries().count().saturating_sub(names.len());
+    if others > 0 {
+        names.push(format!("{others} other entries"));
+    }
+    if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
