@@ -8,6 +8,7 @@ pub mod bytes;
 pub mod certificate;
 pub mod cms;
 pub mod compression;
+pub mod event_log;
 pub mod guid;
 pub mod hash;
 pub mod module_signature;

@@ -1,0 +1,107 @@
+//! Device paths (UEFI 2.10, section 10), as far as they tell an Option ROM from the firmware's own drivers.
+
+use std::fmt;
+
+use crate::formats::bytes::Reader;
+use crate::formats::guid::Guid;
+
+/// Types of nodes.
+const HARDWARE: u8 = 1;
+const ACPI: u8 = 2;
+const MEDIA: u8 = 4;
+const END: u8 = 0x7f;
+/// Size of a node's header, in bytes.
+const HEADER: u16 = 4;
+
+/// A device path; unreadable ones have no nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DevicePath {
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Node {
+    kind: u8,
+    sub_kind: u8,
+    data: Vec<u8>,
+}
+
+impl DevicePath {
+    /// Reads nodes until the end node, or until they make no sense.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut reader = Reader::new(bytes);
+        let mut nodes = Vec::new();
+        while let Some(node) = node(&mut reader) {
+            nodes.push(node);
+        }
+        Self { nodes }
+    }
+
+    /// Whether it leads into a volume of the firmware itself, or to a range of memory that the firmware has filled.
+    #[must_use]
+    pub fn is_of_firmware(&self) -> bool {
+        self.nodes
+            .iter()
+            .any(|node| matches!((node.kind, node.sub_kind), (HARDWARE, 3) | (MEDIA, 6 | 7)))
+    }
+
+    /// Whether it leads to a device on the PCI bus.
+    #[must_use]
+    pub fn is_of_pci(&self) -> bool {
+        self.nodes
+            .iter()
+            .any(|node| (node.kind, node.sub_kind) == (HARDWARE, 1))
+    }
+
+    /// Whether it leads to a file of a file system.
+    #[must_use]
+    pub fn is_of_file(&self) -> bool {
+        self.nodes.iter().any(|node| (node.kind, node.sub_kind) == (MEDIA, 4))
+    }
+}
+
+/// The next node; none at the end.
+fn node(reader: &mut Reader<'_>) -> Option<Node> {
+    let kind = reader.u8("Type").ok()?;
+    let sub_kind = reader.u8("SubType").ok()?;
+    let size = reader.u16("Length").ok()?.checked_sub(HEADER)?;
+    let data = reader.take("data", usize::from(size)).ok()?.to_vec();
+    (kind != END).then_some(Node { kind, sub_kind, data })
+}
+
+impl fmt::Display for DevicePath {
+    /// As UEFI writes them; what is not known here as its type and bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self.nodes.iter().map(Node::text).collect();
+        if texts.is_empty() {
+            return f.write_str("an unreadable device path");
+        }
+        f.write_str(&texts.join("/"))
+    }
+}
+
+impl Node {
+    fn text(&self) -> String {
+        let data = self.data.as_slice();
+        match (self.kind, self.sub_kind, data) {
+            (HARDWARE, 1, [function, device]) => format!("Pci({device:#x},{function:#x})"),
+            (ACPI, 1, [0xd0, 0x41, 0x03 | 0x08, 0x0a, uid, ..]) => format!("PciRoot({uid:#x})"),
+            (MEDIA, 4, units) => {
+                let units = units.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
+                String::from_utf16_lossy(&units.take_while(|unit| *unit != 0).collect::<Vec<_>>())
+            }
+            (MEDIA, 6, guid) => named("FvFile", guid),
+            (MEDIA, 7, guid) => named("Fv", guid),
+            (MEDIA, 8, [_, _, _, _, range @ ..]) => format!("Offset({})", hex::encode(range)),
+            (kind, sub_kind, data) => format!("Path({kind},{sub_kind},{})", hex::encode(data)),
+        }
+    }
+}
+
+fn named(what: &str, guid: &[u8]) -> String {
+    match <[u8; 16]>::try_from(guid) {
+        Ok(bytes) => format!("{what}({})", Guid::from_bytes(bytes)),
+        Err(_) => format!("{what}({})", hex::encode(guid)),
+    }
+}
