@@ -6,9 +6,11 @@
 mod apply;
 mod backing;
 mod backup;
+mod boot_files;
 mod entries;
 mod judge;
 mod material;
+mod measured;
 mod mode;
 mod plan;
 mod quirks;
@@ -24,8 +26,10 @@ mod writes;
 
 pub use apply::{Applied, Outcome, Step, apply};
 pub use backup::Backup;
+pub use boot_files::{BootFile, Verdict};
 pub use entries::{Change, Entry, EntryChange, Whose};
 pub use material::material;
+pub use measured::{OptionRom, Pcr7, hashes_to_keep};
 pub use mode::{Mode, VendorDefault};
 pub use plan::{Plan, PlannedVariable, PlannedWrite, plan};
 pub use quirks::{Quirk, When};

@@ -11,8 +11,10 @@ use crate::formats::signature_list::SignatureDatabase;
 use crate::system::Context;
 use crate::system::variables::RawVariable;
 
+use super::boot_files::{self, BootFile};
 use super::entries::{self, EntryChange, Owners};
 use super::judge;
+use super::measured::{self, OptionRom, Pcr7};
 use super::mode::{Mode, VendorDefault, vendor_defaults};
 use super::quirks::{self, Quirk};
 use super::request::{Allow, Request, Source};
@@ -42,6 +44,12 @@ pub struct Plan {
     pub vendor_defaults: Vec<VendorDefault>,
     /// Known faults of this firmware.
     pub quirks: Vec<Quirk>,
+    /// What the firmware may start, and what it will say to it.
+    pub boot_files: Vec<BootFile>,
+    /// The Option ROMs of the last start, and whether they will be let in.
+    pub option_roms: Vec<OptionRom>,
+    /// What becomes of PCR 7.
+    pub pcr7: Pcr7,
     /// What to know before.
     pub warnings: Vec<Warning>,
     /// What is done in spite of a reason to stop.
@@ -229,6 +237,9 @@ pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Re
         writes,
         vendor_defaults: vendor,
         quirks: Vec::new(),
+        boot_files: Vec::new(),
+        option_roms: Vec::new(),
+        pcr7: Pcr7::default(),
         warnings: Vec::new(),
         allow: request.allow,
         before,
@@ -236,6 +247,16 @@ pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Re
     };
     if !plan.is_done() {
         plan.warnings = warnings::of(&plan);
+        // Without a platform key everything starts.
+        if !plan.after.pk.is_empty() {
+            let (files, warnings) = boot_files::check(context, store, request, &plan.after)?;
+            plan.boot_files = files;
+            plan.warnings.extend(warnings);
+        }
+        let findings = measured::check(context, request, &plan.after, &plan.boot_files)?;
+        plan.option_roms = findings.option_roms;
+        plan.pcr7 = findings.pcr7;
+        plan.warnings.extend(findings.warnings);
         if request.store == StoreChoice::Live {
             let (met, warnings) = quirks::check(context, &plan.before, &plan.after, &vendor_db, request.allow.quirks)?;
             plan.quirks = met;

@@ -12,9 +12,11 @@ use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::Context;
 
+use super::mode::vendor_defaults;
 use super::request::Update;
 use super::store::{Store, StoreChoice};
 use super::times;
+use super::writes;
 
 /// Fewest digits of a fingerprint by which an entry is named.
 const MIN_DIGITS: usize = 8;
@@ -108,9 +110,35 @@ impl<'a> Updater<'a> {
         Ok(updates)
     }
 
-    /// Replaces a variable's whole content.
-    pub fn replace(&self, variable: VariableName, content: &SignatureDatabase, ask: &mut Ask<'_>) -> Result<Update> {
-        self.sign(variable, ATTRIBUTES, content, ask)
+    /// The writes of the key directory, with what is to be kept besides: what `vendor` variables hold now, or would after
+    /// factory keys are restored, and the hashes of Option ROMs. Only what grows is signed anew.
+    pub fn keep(&self, vendor: &[VariableName], hashes: &[[u8; 32]], ask: &mut Ask<'_>) -> Result<Vec<Update>> {
+        let defaults = vendor_defaults(&self.store)?;
+        let owner = self.keys.owner()?;
+        let mut updates = writes::of_directory(self.keys.path())?;
+        for update in &mut updates {
+            let variable = update.variable;
+            if variable == VariableName::Dbx {
+                continue;
+            }
+            let own = self.keys.database(variable)?;
+            let mut content = own.clone();
+            if vendor.contains(&variable) {
+                content.merge(&self.store.database(variable)?);
+                for default in defaults.iter().filter(|default| default.name == variable) {
+                    content.merge(&default.content);
+                }
+            }
+            if variable == VariableName::Db {
+                for hash in hashes {
+                    content.add_sha256(owner, hash);
+                }
+            }
+            if content != own {
+                *update = self.sign(variable, ATTRIBUTES, &content, ask)?;
+            }
+        }
+        Ok(updates)
     }
 
     fn sign(

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::formats::authenticated_variable::VariableName;
 use crate::formats::certificate::Certificate;
-use crate::formats::hash::HashAlgorithm;
 use crate::formats::signature_list::{SignatureDatabase, SignatureType};
+use crate::trust::image::Policy;
 use crate::trust::microsoft;
 
 use super::plan::{Plan, PlannedWrite};
@@ -101,11 +101,6 @@ pub(super) fn of(plan: &Plan) -> Vec<Warning> {
         warnings.extend(time(write));
         warnings.extend(space(write, plan.free_space));
     }
-    warnings.push(Warning::note(
-        "pcr7",
-        "PCR 7 of the TPM changes: what is sealed to it (LUKS through systemd-cryptenroll, BitLocker) does not open \
-         after the reboot. Have the passphrase or recovery key at hand, and seal again afterwards",
-    ));
     warnings
 }
 
@@ -158,16 +153,10 @@ fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec
 }
 
 fn revoked_certificates(db: &SignatureDatabase, dbx: &SignatureDatabase) -> Vec<Warning> {
-    let revoked = |certificate: &Certificate| {
-        let tbs = HashAlgorithm::Sha256.digest(&[certificate.tbs_der()]);
-        dbx.contains(SignatureType::X509, certificate.as_der())
-            || dbx
-                .of_type(SignatureType::X509Sha256)
-                .any(|(_, data)| data.starts_with(tbs.as_bytes()))
-    };
+    let policy = Policy::new(db, dbx);
     db.certificates()
         .filter_map(|(_, der)| Certificate::from_der(der).ok())
-        .filter(revoked)
+        .filter(|certificate| policy.revokes(certificate))
         .map(|certificate| {
             Warning::danger(
                 "revoked_by_dbx",

@@ -21,17 +21,24 @@ pub(super) fn of(source: &Source, store: &Store) -> Result<Vec<PlannedWrite>> {
     match source {
         Source::Keys(keys) => {
             let mut writes = Vec::new();
-            for variable in VariableName::ALL {
-                if let Some(update) = read(keys, variable)? {
-                    let write = planned(update, store)?;
-                    check_file(&write)?;
-                    writes.push(write);
-                }
+            for update in of_directory(keys)? {
+                let write = planned(update, store)?;
+                check_file(&write)?;
+                writes.push(write);
             }
             Ok(writes)
         }
         Source::Updates(updates) => updates.iter().map(|update| planned(update.clone(), store)).collect(),
     }
+}
+
+/// The writes of a key directory.
+pub(super) fn of_directory(keys: &Path) -> Result<Vec<Update>> {
+    let mut updates = Vec::new();
+    for variable in VariableName::ALL {
+        updates.extend(read(keys, variable)?);
+    }
+    Ok(updates)
 }
 
 /// The file of a key directory; none if there is no dbx.auth, which is the only one that may be missing.

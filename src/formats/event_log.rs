@@ -1,7 +1,6 @@
 //! The log of what firmware measured into the TPM (TCG PC Client Platform Firmware Profile, section 10), in its
 //! crypto-agile form and in the SHA-1 form of TPM 1.2.
 
-mod device_path;
 mod event;
 #[cfg(test)]
 mod tests;
@@ -9,7 +8,6 @@ mod tests;
 use crate::formats::bytes::{Reader, Truncated, index};
 use crate::formats::hash::{Digest, HashAlgorithm};
 
-pub use device_path::DevicePath;
 pub use event::{ImageLoad, UefiVariable};
 
 /// Number of PCRs that the log may name.

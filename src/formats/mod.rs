@@ -4,13 +4,17 @@
 
 pub mod authenticated_variable;
 pub mod authenticode;
+pub mod boot_configuration;
 pub mod bytes;
 pub mod certificate;
 pub mod cms;
 pub mod compression;
+pub mod device_path;
 pub mod event_log;
 pub mod guid;
 pub mod hash;
+pub mod load_option;
+pub mod luks2;
 pub mod module_signature;
 pub mod openpgp;
 pub mod public_key;

@@ -1,9 +1,12 @@
 //! Layer 1: the only doors to the outside: files, clock and randomness, all below one root.
 
+mod block_devices;
 pub mod config;
 mod context;
 mod files;
 mod lock;
+mod measurements;
+mod mounts;
 mod resolve;
 mod secrets;
 mod staging;
@@ -11,9 +14,12 @@ mod state;
 mod transaction;
 pub mod variables;
 
+pub use block_devices::{Sealed, sealed_to};
 pub use context::{Clock, Context};
 pub use files::{NewFile, create_dir, read, read_if_there, read_prefix, remove_leftover, replace_cache};
 pub use lock::Lock;
+pub use measurements::event_log;
+pub use mounts::{FatMount, fat_mounts};
 pub use resolve::resolve;
 pub use secrets::{read_secret, read_trusted};
 pub use staging::NewDirectory;

@@ -161,13 +161,7 @@ fn examine_image(file: &[u8], anchors: &Anchors) -> Finding {
         .collect();
     let verdict = image::Policy::new(&anchors.db, &anchors.dbx).judge(&image);
     let verdict = match verdict {
-        Ok(image::Acceptance::Hash) => Ok("db lists its hash".to_owned()),
-        Ok(image::Acceptance::Certificate { signer, anchor }) if signer == anchor => {
-            Ok(format!("signed by \"{signer}\", which is in db"))
-        }
-        Ok(image::Acceptance::Certificate { signer, anchor }) => {
-            Ok(format!("signed by \"{signer}\", for whom \"{anchor}\" in db vouches"))
-        }
+        Ok(acceptance) => Ok(acceptance.to_string()),
         Err(refusal) => Err(refusal.to_string()),
     };
     Finding {

@@ -13,10 +13,11 @@ use x509_cert::time::Validity;
 
 use crate::error::{Explain, Result};
 use crate::formats::authenticated_variable::{AuthenticatedVariable, EfiTime, VariableName};
+use crate::formats::authenticode::Image;
 use crate::formats::certificate::Certificate;
 use crate::formats::cms::Shape;
 use crate::formats::guid::Guid;
-use crate::formats::hash::Digest;
+use crate::formats::hash::{Digest, HashAlgorithm};
 use crate::formats::public_key::{PublicKey, pkcs1v15};
 use crate::formats::signature_list::SignatureDatabase;
 use crate::keys::{Identity, Signer};
@@ -97,4 +98,14 @@ pub fn sign(
         .sign_cms(Shape::Variable, auth.signed_digest(variable, attributes))
         .unwrap();
     auth
+}
+
+/// An image with a signature by this identity.
+pub fn sign_image(image: &[u8], signer: &Identity) -> Vec<u8> {
+    let parsed = Image::parse(image).unwrap();
+    let unsigned = parsed
+        .unsigned_signature(&signer.certificate, HashAlgorithm::Sha256)
+        .unwrap();
+    let signature = signer.signer.sign(&unsigned.to_be_signed().unwrap()).unwrap();
+    parsed.with_signature(&unsigned.assemble(&signature).unwrap()).unwrap()
 }

@@ -4,7 +4,7 @@ use crate::formats::authenticode::{Image, Signature, SignatureError, WinCertific
 use crate::formats::certificate::Certificate;
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::public_key::PublicKeyError;
-use crate::formats::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::signature_list::{Signature as DatabaseEntry, SignatureDatabase, SignatureType};
 
 use super::{chain, edk2};
 
@@ -59,14 +59,43 @@ pub enum Refusal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acceptance {
     /// db lists its hash.
-    Hash,
+    Hash {
+        /// The entry of db.
+        entry: DatabaseEntry,
+    },
     /// A certificate of db vouches for a signature.
     Certificate {
         /// Common name of the signer.
         signer: String,
         /// Common name of the certificate in db.
         anchor: String,
+        /// The entry of db.
+        entry: DatabaseEntry,
     },
+}
+
+impl Acceptance {
+    /// The entry of db that let the image in: firmware measures it.
+    #[must_use]
+    pub const fn entry(&self) -> &DatabaseEntry {
+        match self {
+            Self::Hash { entry } | Self::Certificate { entry, .. } => entry,
+        }
+    }
+}
+
+impl std::fmt::Display for Acceptance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hash { .. } => f.write_str("db lists its hash"),
+            Self::Certificate { signer, anchor, .. } if signer == anchor => {
+                write!(f, "signed by \"{signer}\", which is in db")
+            }
+            Self::Certificate { signer, anchor, .. } => {
+                write!(f, "signed by \"{signer}\", for whom \"{anchor}\" in db vouches")
+            }
+        }
+    }
 }
 
 /// db and dbx, ready to judge images.
@@ -101,8 +130,8 @@ impl Policy {
         if let Some(forbidden) = judged.iter().find(|judged| self.is_fatal(judged)) {
             return forbidden.clone();
         }
-        if self.allowed_hash(image) {
-            return Ok(Acceptance::Hash);
+        if let Some(entry) = self.allowed_hash(image) {
+            return Ok(Acceptance::Hash { entry });
         }
         let accepted = judged.iter().position(Result::is_ok).unwrap_or_default();
         judged.into_iter().nth(accepted).unwrap_or(Err(Refusal::Unsigned))
@@ -124,7 +153,7 @@ impl Policy {
     }
 
     /// All firmware looks up SHA-256 of an unsigned image, and of a signed one the hash that was signed.
-    fn allowed_hash(&self, image: &Image<'_>) -> bool {
+    fn allowed_hash(&self, image: &Image<'_>) -> Option<DatabaseEntry> {
         let mut tried: Vec<HashAlgorithm> = image
             .signatures()
             .iter()
@@ -137,7 +166,19 @@ impl Policy {
         IMAGE_HASHES
             .into_iter()
             .filter(|(_, hash)| tried.contains(hash))
-            .any(|(kind, hash)| self.allowed.contains(kind, image.unpadded_digest(hash).as_bytes()))
+            .find_map(|(kind, hash)| self.entry(kind, image.unpadded_digest(hash).as_bytes()))
+    }
+
+    /// The entry of db with this data.
+    fn entry(&self, kind: SignatureType, data: &[u8]) -> Option<DatabaseEntry> {
+        let mut entries = self.allowed.entries();
+        entries.find_map(|(listed, entry)| (listed == kind && entry.data == data).then(|| entry.clone()))
+    }
+
+    /// Whether dbx forbids everything that this certificate signs.
+    #[must_use]
+    pub fn revokes(&self, certificate: &Certificate) -> bool {
+        self.is_revoked(certificate) || self.revoked.contains(certificate)
     }
 
     /// Whether this verdict on one signature is one on the whole image. With a dbx, EDK2 also refuses an image with a
@@ -169,6 +210,9 @@ impl Policy {
             Some(anchor) => Ok(Acceptance::Certificate {
                 signer: signer.common_name(),
                 anchor: anchor.common_name(),
+                entry: self
+                    .entry(SignatureType::X509, anchor.as_der())
+                    .ok_or(Refusal::NoSigner)?,
             }),
             None => Err(Refusal::Untrusted(signer.common_name())),
         }

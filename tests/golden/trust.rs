@@ -7,7 +7,7 @@ use bootseal::formats::authenticode::{Image, minimal_image};
 use bootseal::formats::certificate::Certificate;
 use bootseal::formats::guid::Guid;
 use bootseal::formats::hash::HashAlgorithm;
-use bootseal::formats::signature_list::{SignatureDatabase, SignatureType};
+use bootseal::formats::signature_list::{Signature, SignatureDatabase, SignatureType};
 use bootseal::trust::image::{Acceptance, Policy, Refusal};
 
 use crate::support::{succeed, tool};
@@ -53,6 +53,12 @@ impl Chain {
     fn judge(&self, db: &SignatureDatabase, dbx: &SignatureDatabase) -> Result<Acceptance, Refusal> {
         Policy::new(db, dbx).judge(&Image::parse(&self.image).unwrap())
     }
+}
+
+fn entry(kind: SignatureType, data: &[u8]) -> Signature {
+    let mut database = SignatureDatabase::default();
+    database.add(kind, OWNER, data);
+    database.entries().next().unwrap().1.clone()
 }
 
 fn issue(directory: &Path, name: &str, issuer: Option<&str>) {
@@ -113,6 +119,7 @@ fn chains_are_walked_as_firmware_walks_them() {
         let expected = Acceptance::Certificate {
             signer: "Test leaf".to_owned(),
             anchor: format!("Test {anchor}"),
+            entry: entry(SignatureType::X509, chain.certificate(anchor).as_der()),
         };
         assert_eq!(accepted, expected);
     }
@@ -142,7 +149,7 @@ fn chains_are_walked_as_firmware_walks_them() {
 
     let digest = Image::parse(&chain.image).unwrap().digest(HashAlgorithm::Sha256);
     let hash = listed(SignatureType::Sha256, digest.as_bytes());
-    assert_eq!(chain.judge(&hash, &nothing), Ok(Acceptance::Hash));
+    assert!(matches!(chain.judge(&hash, &nothing), Ok(Acceptance::Hash { .. })));
     assert!(matches!(
         chain.judge(&trusted, &hash),
         Err(Refusal::ForbiddenHash { .. })
@@ -160,7 +167,10 @@ fn an_unsigned_image_needs_its_hash_in_db() {
     let nothing = SignatureDatabase::default();
     assert_eq!(Policy::new(&nothing, &nothing).judge(&image), Err(Refusal::Unsigned));
     let hash = listed(SignatureType::Sha256, image.digest(HashAlgorithm::Sha256).as_bytes());
-    assert_eq!(Policy::new(&hash, &nothing).judge(&image), Ok(Acceptance::Hash));
+    assert!(matches!(
+        Policy::new(&hash, &nothing).judge(&image),
+        Ok(Acceptance::Hash { .. })
+    ));
 }
 
 #[test]
@@ -174,7 +184,10 @@ fn the_hash_of_an_unsigned_image_is_that_of_the_file_without_padding() {
         SignatureType::Sha256,
         image.unpadded_digest(HashAlgorithm::Sha256).as_bytes(),
     );
-    assert_eq!(Policy::new(&firmwares, &nothing).judge(&image), Ok(Acceptance::Hash));
+    assert!(matches!(
+        Policy::new(&firmwares, &nothing).judge(&image),
+        Ok(Acceptance::Hash { .. })
+    ));
     assert_eq!(Policy::new(&padded, &nothing).judge(&image), Err(Refusal::Unsigned));
     for forbidden in [&padded, &firmwares] {
         let refused = Policy::new(&firmwares, forbidden).judge(&image);

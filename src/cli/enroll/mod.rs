@@ -8,11 +8,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::enroll::{self, Allow, Plan, Request, Source, StoreChoice};
+use crate::enroll::{self, Allow, Plan, Request, Source, StoreChoice, Updater};
 use crate::error::{Error, Explain, Result};
+use crate::formats::authenticated_variable::VariableName;
+use crate::keys::KeyDirectory;
 use crate::ui::{Report, Style, prompt};
 
 use super::Session;
+use super::unlock::Unlock;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -67,6 +70,15 @@ pub(super) struct Arguments {
     /// Directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth [default: /etc/bootseal/keys]
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
+    /// Keep in these variables what they hold now and what the vendor's defaults are: KEK, db or both. Signed anew, so
+    /// the PK key is needed for KEK, and the KEK key for db
+    #[arg(long, value_name = "VARIABLES", value_delimiter = ',')]
+    keep_vendor: Vec<VariableName>,
+    /// Take the hashes of the present Option ROMs into db. Signed anew, so the KEK key is needed
+    #[arg(long)]
+    keep_option_roms: bool,
+    #[command(flatten)]
+    unlock: Unlock,
     #[command(flatten)]
     target: Target,
 }
@@ -112,6 +124,9 @@ impl Target {
     }
 }
 
+/// Variables in which the vendor's entries can stay.
+const KEEPABLE: [VariableName; 2] = [VariableName::Kek, VariableName::Db];
+
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     match command {
         Command::Plan(arguments) => Ok(Box::new(plan(session, &arguments)?)),
@@ -125,7 +140,32 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 
 fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
     let keys = session.keys(arguments.keys.as_ref())?;
-    enroll::plan(&session.context, &arguments.target.request(Source::Keys(keys)))
+    let mut request = arguments.target.request(Source::Keys(keys.clone()));
+    if let Some(other) = arguments
+        .keep_vendor
+        .iter()
+        .find(|variable| !KEEPABLE.contains(variable))
+    {
+        return Err(Error::usage(format!(
+            "the vendor's {other} cannot be kept: {}",
+            match other {
+                VariableName::Dbx => "dbx is only ever added to",
+                _ => "there is one platform key",
+            }
+        )));
+    }
+    if arguments.keep_option_roms || !arguments.keep_vendor.is_empty() {
+        let hashes = if arguments.keep_option_roms {
+            enroll::hashes_to_keep(&session.context, &request)?
+        } else {
+            Vec::new()
+        };
+        let keys = KeyDirectory::open(&keys)?;
+        let updater = Updater::open(&session.context, &arguments.target.store, &keys)?;
+        let ask = &mut |key: &str| arguments.unlock.existing(key);
+        request.source = Source::Updates(updater.keep(&arguments.keep_vendor, &hashes, ask)?);
+    }
+    enroll::plan(&session.context, &request)
 }
 
 /// Carries a plan out, once the user has agreed to it.

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::enroll::{Applied, Change, Entry, EntryChange, Level, Outcome, Plan, PlannedVariable, Warning, Whose};
+use crate::enroll::{
+    Applied, Change, Entry, EntryChange, Level, Outcome, Plan, PlannedVariable, Verdict, Warning, Whose,
+};
 use crate::formats::certificate::printable;
 use crate::ui::{Report, Style};
 
@@ -34,12 +36,42 @@ impl Report for Plan {
         for variable in self.variables.iter().rev() {
             self.variable(out, style, variable)?;
         }
+        self.judged(out, style)?;
         warnings(out, style, &self.warnings)?;
         writeln!(out, "\nPlan {}", self.digest)
     }
 }
 
 impl Plan {
+    /// What starts, and what will be said to it.
+    fn judged(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        if !self.boot_files.is_empty() {
+            writeln!(out, "\nWhat the firmware may start:")?;
+        }
+        for file in &self.boot_files {
+            let (sign, reason) = match &file.verdict {
+                Verdict::Accepted(reason) => (style.tick(), reason),
+                Verdict::Refused(reason) => (style.cross(), reason),
+                Verdict::NotJudged(reason) => ("?".to_owned(), reason),
+            };
+            let next = if file.is_next { ", next" } else { "" };
+            writeln!(out, "  {sign} {} ({}{next}): {reason}", file.path, file.source)?;
+        }
+        if !self.option_roms.is_empty() {
+            writeln!(out, "\nOption ROMs:")?;
+        }
+        for rom in &self.option_roms {
+            let (sign, reason) = match rom.covered_by {
+                "hash" => (style.tick(), "db lists its hash"),
+                "authority" => (style.tick(), "db keeps who let it in"),
+                "likely" => ("?".to_owned(), "let in if Microsoft signed it"),
+                _ => (style.cross(), "would be refused"),
+            };
+            writeln!(out, "  {sign} {}: {reason}", printable(&rom.device))?;
+        }
+        Ok(())
+    }
+
     fn variable(&self, out: &mut dyn Write, style: Style, variable: &PlannedVariable) -> io::Result<()> {
         let name = variable.variable;
         let mut writes = self.writes.iter().filter(|write| write.variable == name).peekable();

@@ -222,3 +222,37 @@ fn material_is_recognised_by_its_content() {
     assert_eq!(hashed.of_type(SignatureType::Sha256).count(), 1);
     assert!(of(VariableName::Db, b"nonsense", false).is_err() && of(VariableName::Db, b"", false).is_err());
 }
+
+#[test]
+fn what_the_vendor_put_there_and_option_roms_are_kept_if_asked_for() {
+    let bench = Bench::new();
+    let global = |name: &str, content: &SignatureDatabase| {
+        bench
+            .variables()
+            .write_raw(name, &Guid::GLOBAL, 6, &content.to_bytes())
+            .unwrap();
+    };
+    global("dbDefault", &database(&[&STRANGER]));
+    global("KEKDefault", &database(&[&PK]));
+    let keys = KeyDirectory::open(&FIRST.path().join("keys")).unwrap();
+    let updater = Updater::open(&bench.context, &bench.request.store, &keys).unwrap();
+    let kept = [VariableName::Db, VariableName::Kek];
+    let request = Request {
+        source: Source::Updates(updater.keep(&kept, &[[5; 32]], &mut nobody).unwrap()),
+        ..bench.request.clone()
+    };
+    let planned = plan(&bench.context, &request).unwrap();
+    assert_eq!(planned.vendor_defaults.len(), 2);
+    apply(&bench.context, &planned).unwrap();
+    let store = bench.store();
+    let db = store.database(VariableName::Db).unwrap();
+    assert!(db.contains_all(&keys.database(VariableName::Db).unwrap()));
+    assert!(db.contains_all(&database(&[&STRANGER])) && db.contains(SignatureType::Sha256, &[5; 32]));
+    assert!(
+        store
+            .database(VariableName::Kek)
+            .unwrap()
+            .contains_all(&database(&[&PK]))
+    );
+    assert!(!store.setup_mode().unwrap());
+}

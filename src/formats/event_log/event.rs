@@ -1,9 +1,8 @@
 //! What events say of themselves: `UEFI_VARIABLE_DATA` and `UEFI_IMAGE_LOAD_EVENT`.
 
 use crate::formats::bytes::{Reader, Truncated, index};
+use crate::formats::device_path::DevicePath;
 use crate::formats::guid::Guid;
-
-use super::DevicePath;
 
 /// A variable as it was measured.
 #[derive(Debug, Clone, PartialEq, Eq)]

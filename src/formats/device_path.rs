@@ -1,4 +1,5 @@
-//! Device paths (UEFI 2.10, section 10), as far as they tell an Option ROM from the firmware's own drivers.
+//! Device paths (UEFI 2.10, section 10), as far as they tell files, partitions, and an Option ROM from the firmware's own
+//! drivers. The efivar crate reads them too, but panics on a node that is shorter than its header.
 
 use std::fmt;
 
@@ -10,6 +11,8 @@ const HARDWARE: u8 = 1;
 const ACPI: u8 = 2;
 const MEDIA: u8 = 4;
 const END: u8 = 0x7f;
+/// `SignatureType` of a hard drive node: the signature is a GPT partition's GUID.
+const GPT: u8 = 2;
 /// Size of a node's header, in bytes.
 const HEADER: u16 = 4;
 
@@ -54,10 +57,17 @@ impl DevicePath {
             .any(|node| (node.kind, node.sub_kind) == (HARDWARE, 1))
     }
 
-    /// Whether it leads to a file of a file system.
+    /// The file that it leads to, with `\` between directories; none if it leads elsewhere.
     #[must_use]
-    pub fn is_of_file(&self) -> bool {
-        self.nodes.iter().any(|node| (node.kind, node.sub_kind) == (MEDIA, 4))
+    pub fn file(&self) -> Option<String> {
+        let parts: Vec<String> = self.nodes.iter().filter_map(Node::file).collect();
+        (!parts.is_empty()).then(|| parts.join("\\"))
+    }
+
+    /// GUID of the GPT partition that it leads through.
+    #[must_use]
+    pub fn partition(&self) -> Option<Guid> {
+        self.nodes.iter().find_map(Node::partition)
     }
 }
 
@@ -82,14 +92,39 @@ impl fmt::Display for DevicePath {
 }
 
 impl Node {
+    fn file(&self) -> Option<String> {
+        if (self.kind, self.sub_kind) != (MEDIA, 4) {
+            return None;
+        }
+        let units = self
+            .data
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|unit| u16::from_le_bytes(*unit));
+        Some(String::from_utf16_lossy(
+            &units.take_while(|unit| *unit != 0).collect::<Vec<_>>(),
+        ))
+    }
+
+    fn partition(&self) -> Option<Guid> {
+        let (MEDIA, 1, [fields @ .., _format, GPT]) = (self.kind, self.sub_kind, self.data.as_slice()) else {
+            return None;
+        };
+        Some(Guid::from_bytes(*fields.last_chunk()?))
+    }
+
     fn text(&self) -> String {
         let data = self.data.as_slice();
         match (self.kind, self.sub_kind, data) {
             (HARDWARE, 1, [function, device]) => format!("Pci({device:#x},{function:#x})"),
             (ACPI, 1, [0xd0, 0x41, 0x03 | 0x08, 0x0a, uid, ..]) => format!("PciRoot({uid:#x})"),
-            (MEDIA, 4, units) => {
-                let units = units.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
-                String::from_utf16_lossy(&units.take_while(|unit| *unit != 0).collect::<Vec<_>>())
+            (MEDIA, 4, _) => self.file().unwrap_or_default(),
+            (MEDIA, 1, [number, ..]) if self.partition().is_some() => {
+                format!(
+                    "HD({number},GPT,{})",
+                    self.partition().unwrap_or(Guid::from_bytes([0; 16]))
+                )
             }
             (MEDIA, 6, guid) => named("FvFile", guid),
             (MEDIA, 7, guid) => named("Fv", guid),

@@ -1,0 +1,288 @@
+//! What the firmware may start, judged as it will judge once the plan is carried out.
+
+mod esp;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::error::{Result, quoted};
+use crate::formats::authenticode::Image;
+use crate::formats::certificate::printable;
+use crate::formats::guid::Guid;
+use crate::formats::load_option::LoadOption;
+use crate::formats::signature_list::Signature;
+use crate::system::{self, Context};
+use crate::trust::image::Policy;
+
+use super::plan::Lists;
+use super::request::{Request, Source};
+use super::store::{Store, StoreChoice};
+use super::warnings::Warning;
+use esp::Esp;
+
+/// The files that the firmware starts from a medium without a boot entry, by architecture.
+const FALLBACK: [&str; 4] = ["BOOTX64.EFI", "BOOTAA64.EFI", "BOOTIA32.EFI", "BOOTRISCV64.EFI"];
+
+/// A file that the firmware may start.
+#[derive(Debug, Clone, Serialize)]
+pub struct BootFile {
+    /// What leads to it.
+    pub source: String,
+    /// Where it is, as a person reads it.
+    pub path: String,
+    /// What the firmware will say to it.
+    pub verdict: Verdict,
+    /// Whether it is what the next start begins with.
+    pub is_next: bool,
+    /// Whether the firmware itself starts it, rather than a boot loader.
+    #[serde(skip)]
+    is_first: bool,
+    /// The entry of db that lets it in.
+    #[serde(skip)]
+    pub(super) entry: Option<Signature>,
+}
+
+/// What the firmware will say to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "answer", content = "reason", rename_all = "snake_case")]
+pub enum Verdict {
+    /// It starts it, because of this.
+    Accepted(String),
+    /// It refuses it, because of this.
+    Refused(String),
+    /// That cannot be told, because of this.
+    NotJudged(String),
+}
+
+/// Finds and judges everything, and says what stops or should worry.
+pub(super) fn check(
+    context: &Context,
+    store: &Store,
+    request: &Request,
+    after: &Lists,
+) -> Result<(Vec<BootFile>, Vec<Warning>)> {
+    let partitions = Esp::all(context, request)?;
+    if partitions.is_empty() && request.store != StoreChoice::Live {
+        let warning = Warning::note(
+            "boot_files_not_judged",
+            "whether what boots is signed for these keys was not judged: the EFI system partition is not known",
+        );
+        return Ok((Vec::new(), vec![warning.hint("mount it, and name it: --esp DIR")]));
+    }
+    let judge = Judge {
+        policy: Policy::new(&after.db, &after.dbx),
+        partitions,
+    };
+    let mut files = judge.entries(store)?;
+    files.extend(judge.fallback());
+    files.extend(judge.loaders_files(context));
+    if let Some(next) = files.iter_mut().find(|file| file.is_first && file.is_found()) {
+        next.is_next = true;
+    }
+    let warnings = warnings(&files, request);
+    Ok((files, warnings))
+}
+
+impl BootFile {
+    fn is_found(&self) -> bool {
+        !matches!(self.verdict, Verdict::NotJudged(_))
+    }
+}
+
+struct Judge {
+    policy: Policy,
+    partitions: Vec<Esp>,
+}
+
+impl Judge {
+    /// `BootNext`, then `BootOrder`.
+    fn entries(&self, store: &Store) -> Result<Vec<BootFile>> {
+        let numbers = |name| -> Result<Vec<u16>> {
+            let raw = store.read_any(name, &Guid::GLOBAL)?;
+            let data = raw.map(|raw| raw.data).unwrap_or_default();
+            Ok(data
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|number| u16::from_le_bytes(*number))
+                .collect())
+        };
+        let mut files = Vec::new();
+        let next = numbers("BootNext")?;
+        let order = numbers("BootOrder")?;
+        for (position, number) in next.iter().chain(&order).enumerate() {
+            let name = format!("Boot{number:04X}");
+            let Some(raw) = store.read_any(&name, &Guid::GLOBAL)? else {
+                continue;
+            };
+            let Ok(option) = LoadOption::parse(&raw.data) else {
+                files.push(not_judged(name, String::new(), "the entry is malformed"));
+                continue;
+            };
+            // BootNext starts an entry also if it is not active.
+            if option.is_active() || position < next.len() {
+                files.push(self.entry(&name, &option));
+            }
+        }
+        Ok(files)
+    }
+
+    fn entry(&self, name: &str, option: &LoadOption) -> BootFile {
+        let source = format!("{name} \"{}\"", printable(&option.description));
+        let path = printable(&option.device_path.to_string());
+        let Some(file) = option.device_path.file() else {
+            return not_judged(source, path, "it leads to no file");
+        };
+        let partition = option.device_path.partition();
+        let found = self
+            .partitions
+            .iter()
+            .filter(|esp| esp.may_be(partition))
+            .find_map(|esp| esp.find(&file.replace('\\', "/")));
+        match found {
+            Some(found) => BootFile {
+                is_first: true,
+                ..self.judge(source, &found)
+            },
+            None => not_judged(source, path, "there is no such file on a mounted EFI system partition"),
+        }
+    }
+
+    fn fallback(&self) -> Vec<BootFile> {
+        let paths = FALLBACK.map(|name| format!("EFI/BOOT/{name}"));
+        let found = self
+            .partitions
+            .iter()
+            .flat_map(|esp| paths.iter().filter_map(|path| esp.find(path)));
+        found
+            .map(|found| BootFile {
+                is_first: true,
+                ..self.judge("fallback loader".to_owned(), &found)
+            })
+            .collect()
+    }
+
+    /// What systemd-boot and GRUB are told to start.
+    fn loaders_files(&self, context: &Context) -> Vec<BootFile> {
+        let mut files = Vec::new();
+        for esp in &self.partitions {
+            for (source, found) in esp.loaders_files(context) {
+                match found {
+                    Ok(found) => files.push(self.judge(source, &found)),
+                    Err(path) => files.push(not_judged(source, path, "there is no such file")),
+                }
+            }
+        }
+        files
+    }
+
+    fn judge(&self, source: String, file: &Path) -> BootFile {
+        let path = printable(&file.display().to_string());
+        let bytes = match system::read(file) {
+            Ok(bytes) => bytes,
+            Err(error) => return not_judged(source, path, &error.to_string()),
+        };
+        let judged = Image::parse(&bytes)
+            .map_err(|error| error.to_string())
+            .and_then(|image| self.policy.judge(&image).map_err(|refusal| refusal.to_string()));
+        let (verdict, entry) = match judged {
+            Ok(acceptance) => (
+                Verdict::Accepted(printable(&acceptance.to_string())),
+                Some(acceptance.entry().clone()),
+            ),
+            Err(reason) => (Verdict::Refused(printable(&reason)), None),
+        };
+        BootFile {
+            source,
+            path,
+            verdict,
+            is_next: false,
+            is_first: false,
+            entry,
+        }
+    }
+}
+
+fn not_judged(source: String, path: String, reason: &str) -> BootFile {
+    BootFile {
+        source,
+        path,
+        verdict: Verdict::NotJudged(reason.to_owned()),
+        is_next: false,
+        is_first: false,
+        entry: None,
+    }
+}
+
+fn warnings(files: &[BootFile], request: &Request) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let next = files.iter().find(|file| file.is_next);
+    match next.map(|next| (next, &next.verdict)) {
+        Some((next, Verdict::Refused(reason))) => warnings.push(
+            Warning::stop(
+                "next_boot_refused",
+                format!(
+                    "the next start would be refused: {}, {}: {reason}",
+                    next.source, next.path
+                ),
+            )
+            .hint(sign(request, &next.path))
+            .unless(request.allow.boot_files),
+        ),
+        Some(_) => {}
+        None => warnings.push(
+            Warning::stop(
+                "no_boot_file_found",
+                "no file was found that the firmware could start next, so none could be judged",
+            )
+            .hint("mount the EFI system partition, or name where it is mounted: --esp DIR")
+            .unless(request.allow.boot_files),
+        ),
+    }
+    // What the loader starts is refused as well, and one kernel that starts is needed.
+    let chained: Vec<&BootFile> = files.iter().filter(|file| !file.is_first && file.is_found()).collect();
+    let refused = |file: &&BootFile| matches!(file.verdict, Verdict::Refused(_));
+    if !chained.is_empty() && chained.iter().all(refused) {
+        let message = format!(
+            "nothing that the boot loader is told to start would be accepted: {}",
+            list(&chained)
+        );
+        let warning = Warning::stop("no_kernel_accepted", message).unless(request.allow.boot_files);
+        let hints = chained.iter().map(|file| sign(request, &file.path));
+        warnings.push(hints.fold(warning, Warning::hint));
+    }
+    let others: Vec<&BootFile> = files
+        .iter()
+        .filter(|file| !file.is_next && matches!(file.verdict, Verdict::Refused(_)))
+        .collect();
+    if !others.is_empty() {
+        let message = format!("these would be refused from now on: {}", list(&others));
+        let warning = Warning::danger("boot_file_refused", message);
+        let hints = others.iter().map(|file| sign(request, &file.path));
+        warnings.push(hints.fold(warning, Warning::hint));
+    }
+    warnings
+}
+
+fn list(files: &[&BootFile]) -> String {
+    let texts: Vec<String> = files
+        .iter()
+        .filter_map(|file| match &file.verdict {
+            Verdict::Refused(reason) => Some(format!("{} ({}): {reason}", file.path, file.source)),
+            Verdict::Accepted(_) | Verdict::NotJudged(_) => None,
+        })
+        .collect();
+    texts.join("; ")
+}
+
+/// The command that would have the file accepted.
+fn sign(request: &Request, path: &str) -> String {
+    let path = quoted(path.as_ref());
+    match &request.source {
+        Source::Keys(keys) => format!("bootseal sign efi --keys {} {path}", quoted(keys)),
+        Source::Updates(_) => format!("bootseal sign efi {path}"),
+    }
+}

@@ -1,0 +1,226 @@
+//! What the event log of the last start says about the plan: Option ROMs, and PCR 7.
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::formats::authenticated_variable::VariableName;
+use crate::formats::event_log::EventLog;
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::signature_list::Signature;
+use crate::system::{self, Context, Sealed};
+use crate::trust::measured_boot::{self, Coverage};
+
+use super::boot_files::{BootFile, Verdict};
+use super::plan::Lists;
+use super::request::Request;
+use super::store::StoreChoice;
+use super::warnings::Warning;
+
+/// Bank of the TPM that is predicted.
+const BANK: HashAlgorithm = HashAlgorithm::Sha256;
+/// The option that has the present Option ROMs kept.
+const KEEP: &str = "bootseal enroll apply --keep-option-roms";
+
+/// An Option ROM of the last start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OptionRom {
+    /// The device that holds it.
+    pub device: String,
+    /// Its SHA-256, lower-case hexadecimal; null if the log has no such bank.
+    pub sha256: Option<String>,
+    /// `hash`, `authority`, `likely`, `none` or `forbidden`.
+    pub covered_by: &'static str,
+}
+
+/// What becomes of PCR 7.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Pcr7 {
+    /// Its value after the last start, by the event log, lower-case hexadecimal.
+    pub present: Option<String>,
+    /// Its value after the next start; null if that cannot be told.
+    pub predicted: Option<String>,
+    /// Why it cannot be told.
+    pub unpredictable: Option<String>,
+    /// What is sealed to it.
+    pub sealed: Vec<Sealed>,
+}
+
+/// What the log says, for the report.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) option_roms: Vec<OptionRom>,
+    pub(super) pcr7: Pcr7,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// The log that the request means; none if the firmware is not this machine's and no log is named.
+fn log(context: &Context, request: &Request) -> Option<Result<EventLog>> {
+    let named = request.event_log.as_deref();
+    if named.is_none() && request.store != StoreChoice::Live {
+        return None;
+    }
+    Some(system::event_log(context, named))
+}
+
+/// SHA-256 of the Option ROMs that db does not list yet.
+pub fn hashes_to_keep(context: &Context, request: &Request) -> Result<Vec<[u8; 32]>> {
+    let log = log(context, request).unwrap_or_else(|| {
+        Err(Error::usage("which Option ROMs the machine has is not known").hint("name its event log: --event-log FILE"))
+    })?;
+    let digests = measured_boot::option_roms(&log)
+        .into_iter()
+        .filter_map(|rom| rom.sha256);
+    Ok(digests.filter_map(|digest| digest.as_bytes().try_into().ok()).collect())
+}
+
+/// Judges the Option ROMs, and tells what becomes of PCR 7.
+pub(super) fn check(context: &Context, request: &Request, after: &Lists, boot_files: &[BootFile]) -> Result<Findings> {
+    let mut findings = Findings::default();
+    let enforces = !after.pk.is_empty();
+    let log = match log(context, request) {
+        Some(Ok(log)) => Some(log),
+        // A log that is named has to be one.
+        Some(Err(error)) if request.event_log.is_some() => return Err(error),
+        Some(Err(error)) => {
+            if enforces {
+                findings.warnings.push(unknown(&error, request));
+            }
+            findings.pcr7.unpredictable = Some(error.to_string());
+            None
+        }
+        None => {
+            findings.pcr7.unpredictable = Some("no event log is named".to_owned());
+            None
+        }
+    };
+    if let Some(log) = &log {
+        if enforces {
+            option_roms(log, request, after, &mut findings);
+        }
+        predict(log, after, boot_files, &mut findings.pcr7);
+    }
+    if request.store == StoreChoice::Live {
+        findings.pcr7.sealed = system::sealed_to(context, measured_boot::PCR);
+    }
+    findings.warnings.push(pcr7(&findings.pcr7));
+    Ok(findings)
+}
+
+fn unknown(error: &Error, request: &Request) -> Warning {
+    let warning = Warning::stop(
+        "option_roms_unknown",
+        format!(
+            "which Option ROMs this machine needs, that of its graphics card for one, is not known: {error}. Those that \\
+             db does not let in are refused, and the machine may show no picture, not even in the firmware's setup"
+        ),
+    );
+    let hints = error.hints();
+    let warning = hints.into_iter().fold(warning, Warning::hint);
+    warning
+        .hint("if it has none, or all are signed by Microsoft: --i-know-option-roms-may-stop-working")
+        .unless(request.allow.option_roms)
+}
+
+fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut Findings) {
+    for rom in measured_boot::option_roms(log) {
+        let coverage = measured_boot::coverage(&rom, log, &after.db, &after.dbx);
+        let sha256 = rom.sha256.as_ref().map(crate::formats::hash::Digest::to_hex);
+        let name = format!("{} (SHA-256 {})", rom.device, sha256.as_deref().unwrap_or("unknown"));
+        let (covered_by, warning) = match coverage {
+            Coverage::Hash => ("hash", None),
+            Coverage::Authority => ("authority", None),
+            Coverage::Likely => (
+                "likely",
+                Some(Warning::danger(
+                    "option_rom_likely",
+                    format!(
+                        "the Option ROM of {name} is let in only if Microsoft signed it, which a log of a start without \\
+                         Secure Boot does not say"
+                    ),
+                )),
+            ),
+            Coverage::None => (
+                "none",
+                Some(Warning::stop(
+                    "option_rom_uncovered",
+                    format!(
+                        "the Option ROM of {name} would be refused: the new db holds neither its hash nor who let it in"
+                    ),
+                )),
+            ),
+            Coverage::Forbidden => (
+                "forbidden",
+                Some(Warning::stop(
+                    "option_rom_forbidden",
+                    format!("the Option ROM of {name} would be refused: dbx forbids its hash"),
+                )),
+            ),
+        };
+        findings.warnings.extend(warning.map(|warning| {
+            let warning = if coverage == Coverage::Forbidden {
+                warning
+            } else {
+                warning.hint(KEEP)
+            };
+            warning.unless(request.allow.option_roms)
+        }));
+        findings.option_roms.push(OptionRom {
+            device: rom.device,
+            sha256,
+            covered_by,
+        });
+    }
+}
+
+fn predict(log: &EventLog, after: &Lists, boot_files: &[BootFile], pcr7: &mut Pcr7) {
+    pcr7.present = log.replay(BANK, measured_boot::PCR).map(|digest| digest.to_hex());
+    let secure_boot = !after.pk.is_empty();
+    let mut entries: Vec<Signature> = Vec::new();
+    if secure_boot {
+        let next = boot_files.iter().find(|file| file.is_next);
+        let Some(next) = next.filter(|next| matches!(next.verdict, Verdict::Accepted(_))) else {
+            pcr7.unpredictable = Some("what starts next is not known, or would be refused".to_owned());
+            return;
+        };
+        entries = measured_boot::option_rom_entries(log, &after.db);
+        entries.extend(next.entry.clone());
+    }
+    let data = |variable: VariableName| after.get(variable).to_bytes();
+    match measured_boot::predict(log, BANK, data, secure_boot, &entries) {
+        Ok(predicted) => pcr7.predicted = Some(predicted.to_hex()),
+        Err(reason) => pcr7.unpredictable = Some(reason.to_string()),
+    }
+}
+
+fn pcr7(pcr7: &Pcr7) -> Warning {
+    let outcome = match (&pcr7.predicted, &pcr7.unpredictable) {
+        (Some(predicted), _) => format!(
+            "to {predicted} (SHA-256 bank) once Secure Boot is on, if all that starts is let in by the same entry of db"
+        ),
+        (None, Some(reason)) => format!("to a value that cannot be told: {reason}"),
+        (None, None) => "to a value that cannot be told".to_owned(),
+    };
+    let sealed: Vec<String> = pcr7
+        .sealed
+        .iter()
+        .map(|sealed| format!("{} ({})", sealed.device, sealed.by))
+        .collect();
+    let sealed = if sealed.is_empty() {
+        "what is sealed to it (LUKS through systemd-cryptenroll, BitLocker)".to_owned()
+    } else {
+        format!("{}, which is sealed to it,", sealed.join(", "))
+    };
+    let warning = Warning::note(
+        "pcr7",
+        format!(
+            "PCR 7 of the TPM changes, {outcome}. After the reboot {sealed} does not open: have the passphrase or \\
+             recovery key at hand, and seal again afterwards"
+        ),
+    );
+    pcr7.sealed.iter().fold(warning, |warning, sealed| {
+        warning.hint(format!(
+            "after the reboot: systemd-cryptenroll --wipe-slot=tpm2 --tpm2-device=auto --tpm2-pcrs=7 {}",
+            sealed.device
+        ))
+    })
+}

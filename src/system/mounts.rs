@@ -1,0 +1,104 @@
+//! Which FAT file systems are mounted, and on which partitions.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::formats::guid::Guid;
+
+use super::{Context, read_if_there};
+
+/// Where the kernel lists mounts (`proc_pid_mountinfo(5)`).
+const MOUNTS: &str = "/proc/self/mountinfo";
+/// Where udev names partitions by their GUID.
+const BY_GUID: &str = "/dev/disk/by-partuuid";
+/// Longest list of mounts that is read, in bytes.
+const MAX_LIST: u64 = 4 << 20;
+
+/// A mounted FAT file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FatMount {
+    /// Where it is mounted, below the context's root.
+    pub directory: PathBuf,
+    /// The GUID of its GPT partition, if that is known.
+    pub partition: Option<Guid>,
+}
+
+/// All mounted FAT file systems, each once, in the order of their mounting.
+pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
+    let list = read_if_there(&context.path(MOUNTS), MAX_LIST)?.unwrap_or_default();
+    let list = String::from_utf8_lossy(&list);
+    let mut mounts: Vec<(&str, FatMount)> = Vec::new();
+    for line in list.lines() {
+        let Some((device, directory)) = fat(line) else { continue };
+        if mounts.iter().any(|(known, _)| *known == device) {
+            continue;
+        }
+        let mount = FatMount {
+            directory: context.path(unescaped(directory)),
+            partition: partition(context, &unescaped(device)),
+        };
+        mounts.push((device, mount));
+    }
+    Ok(mounts.into_iter().map(|(_, mount)| mount).collect())
+}
+
+/// Device and mount point of a line, if it is of a whole FAT file system.
+fn fat(line: &str) -> Option<(&str, &str)> {
+    let (mount, source) = line.split_once(" - ")?;
+    let mut mount = mount.split(' ').skip(3);
+    let (root, directory) = (mount.next()?, mount.next()?);
+    let mut source = source.split(' ');
+    let (kind, device) = (source.next()?, source.next()?);
+    (root == "/" && ["vfat", "msdos"].contains(&kind)).then_some((device, directory))
+}
+
+/// Space, tab, newline and backslash are written in octal.
+fn unescaped(text: &str) -> String {
+    [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
+        .into_iter()
+        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// The GUID under which udev names the partition.
+fn partition(context: &Context, device: &str) -> Option<Guid> {
+    let device = Path::new(device).file_name()?;
+    let links = fs::read_dir(context.path(BY_GUID)).ok()?;
+    links.filter_map(std::result::Result::ok).find_map(|link| {
+        let target = fs::read_link(link.path()).ok()?;
+        (target.file_name()? == device).then(|| link.file_name().to_str()?.parse().ok())?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn fat_file_systems_are_found_with_their_partitions() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        assert_eq!(fat_mounts(&context).unwrap(), []);
+        let list = context.path(MOUNTS);
+        fs::create_dir_all(list.parent().unwrap()).unwrap();
+        fs::write(
+            &list,
+            "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n\
+             30 22 8:1 / /my\\040efi rw,relatime shared:1 - vfat /dev/sda1 rw\n\
+             31 22 8:1 / /twice rw - vfat /dev/sda1 rw\n\
+             32 22 8:1 /EFI /bound rw - vfat /dev/sdb1 rw\n\
+             garbage\n",
+        )
+        .unwrap();
+        let names = context.path(BY_GUID);
+        fs::create_dir_all(&names).unwrap();
+        symlink("../../sda1", names.join("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")).unwrap();
+        let mount = FatMount {
+            directory: context.path("/my efi"),
+            partition: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b".parse().ok(),
+        };
+        assert!(mount.partition.is_some());
+        assert_eq!(fat_mounts(&context).unwrap(), [mount]);
+    }
+}

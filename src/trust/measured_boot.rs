@@ -1,0 +1,360 @@
+//! What the event log of the last start says about Secure Boot: which Option ROMs ran and on whose word, and what PCR 7
+//! will hold once the variables have changed. The rules are those of EDK2 (`Tcg2Dxe`, `DxeImageVerificationLib`).
+
+use crate::formats::authenticated_variable::VariableName;
+use crate::formats::event_log::{Event, EventLog, EventType, UefiVariable, extended};
+use crate::formats::guid::Guid;
+use crate::formats::hash::{Digest, HashAlgorithm};
+use crate::formats::signature_list::{Signature, SignatureDatabase, SignatureType};
+
+use super::microsoft;
+
+/// The PCR of Secure Boot.
+pub const PCR: u32 = 7;
+/// Size of the owner before the data of a signature, in bytes.
+const OWNER: usize = 16;
+
+/// A driver that the firmware took from a device and started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OptionRom {
+    /// Where it came from.
+    pub device: String,
+    /// Its Authenticode hash, as far as the log has the bank of SHA-256.
+    pub sha256: Option<Digest>,
+}
+
+/// Whether an Option ROM will still be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coverage {
+    /// db lists its hash.
+    Hash,
+    /// db keeps every entry that let Option ROMs in.
+    Authority,
+    /// The log was written with Secure Boot off, so it does not say who signed it; db holds Microsoft's certificates for
+    /// Option ROMs, old and new.
+    Likely,
+    /// Nothing says that it will.
+    None,
+    /// dbx forbids its hash.
+    Forbidden,
+}
+
+/// The Option ROMs of the last start, in their order. What the firmware takes out of its own volumes is none.
+#[must_use]
+pub fn option_roms(log: &EventLog) -> Vec<OptionRom> {
+    drivers(log)
+        .map(|(_, event)| OptionRom {
+            device: event
+                .image()
+                .map_or_else(|| "an unknown device".to_owned(), |image| image.device_path.to_string()),
+            sha256: event.digest(HashAlgorithm::Sha256).cloned(),
+        })
+        .collect()
+}
+
+fn drivers(log: &EventLog) -> impl DoubleEndedIterator<Item = (usize, &Event)> {
+    let is_driver = |event: &Event| {
+        [EventType::BOOT_SERVICES_DRIVER, EventType::RUNTIME_SERVICES_DRIVER].contains(&event.kind)
+            && !event.image().is_some_and(|image| image.device_path.is_of_firmware())
+    };
+    log.events()
+        .iter()
+        .enumerate()
+        .filter(move |(_, event)| is_driver(event))
+}
+
+/// The entries of db that let Option ROMs in: each is measured when it is first used, right before the image that it lets
+/// in, so those after the last Option ROM are for boot loaders only.
+fn authorities(log: &EventLog) -> Vec<UefiVariable> {
+    let last = drivers(log).next_back().map_or(0, |(position, _)| position);
+    let before = log.events().iter().take(last);
+    before
+        .filter(|event| event.kind == EventType::VARIABLE_AUTHORITY)
+        .filter_map(Event::variable)
+        .filter(|variable| variable.name() == VariableName::Db.name())
+        .collect()
+}
+
+/// Whether images were judged at the last start.
+#[must_use]
+pub fn secure_boot_was_on(log: &EventLog) -> bool {
+    log.events()
+        .iter()
+        .filter_map(Event::variable)
+        .any(|variable| variable.name() == "SecureBoot" && variable.data == [1])
+}
+
+/// Whether a firmware with these databases starts the Option ROM.
+#[must_use]
+pub fn coverage(rom: &OptionRom, log: &EventLog, db: &SignatureDatabase, dbx: &SignatureDatabase) -> Coverage {
+    let listed = |database: &SignatureDatabase| {
+        rom.sha256
+            .as_ref()
+            .is_some_and(|digest| database.contains(SignatureType::Sha256, digest.as_bytes()))
+    };
+    if listed(dbx) {
+        return Coverage::Forbidden;
+    }
+    if listed(db) {
+        return Coverage::Hash;
+    }
+    if secure_boot_was_on(log) {
+        let authorities = authorities(log);
+        let kept = |authority: &UefiVariable| entry_of(db, authority).is_some();
+        return if !authorities.is_empty() && authorities.iter().all(kept) {
+            Coverage::Authority
+        } else {
+            Coverage::None
+        };
+    }
+    let mut microsofts = microsoft::CERTIFICATES.iter().filter(|known| known.option_roms);
+    if microsofts.all(|known| db.contains(SignatureType::X509, known.der)) {
+        Coverage::Likely
+    } else {
+        Coverage::None
+    }
+}
+
+/// The entry of the database that was measured as an authority, whoever owns it now.
+fn entry_of<'d>(database: &'d SignatureDatabase, authority: &UefiVariable) -> Option<&'d Signature> {
+    let data = authority.data.get(OWNER..)?;
+    database
+        .entries()
+        .map(|(_, entry)| entry)
+        .find(|entry| entry.data == data)
+}
+
+/// The entries by which these databases let the Option ROMs in, in the order of their use, as far as they are known.
+#[must_use]
+pub fn option_rom_entries(log: &EventLog, db: &SignatureDatabase) -> Vec<Signature> {
+    let by_hash = option_roms(log).into_iter().filter_map(|rom| {
+        let digest = rom.sha256?;
+        let mut entries = db.entries();
+        entries.find_map(|(kind, entry)| {
+            (kind == SignatureType::Sha256 && entry.data == digest.as_bytes()).then(|| entry.clone())
+        })
+    });
+    let by_certificate = authorities(log);
+    let by_certificate = by_certificate
+        .iter()
+        .filter_map(|authority| entry_of(db, authority).cloned());
+    by_hash.chain(by_certificate).collect()
+}
+
+/// Why PCR 7 cannot be told before the start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unpredictable {
+    /// The log is not for this bank.
+    #[error("the event log has no {} bank", .0.name())]
+    Bank(HashAlgorithm),
+    /// Something else is measured into it as well.
+    #[error("PCR 7 also holds an event of type {0:#x}, as boot loaders such as shim measure them")]
+    Foreign(u32),
+    /// The log does not look as EDK2 writes it.
+    #[error("the event log does not show the variables of Secure Boot as EDK2 measures them")]
+    NotEdk2,
+}
+
+/// PCR 7 at the next start, if the four variables hold this and these entries of db let in what starts, in this order.
+pub fn predict(
+    log: &EventLog,
+    algorithm: HashAlgorithm,
+    data: impl Fn(VariableName) -> Vec<u8>,
+    secure_boot: bool,
+    entries: &[Signature],
+) -> Result<Digest, Unpredictable> {
+    if !log.algorithms().contains(&algorithm) {
+        return Err(Unpredictable::Bank(algorithm));
+    }
+    let mut value = Digest::new(algorithm, vec![0; algorithm.len()]).ok_or(Unpredictable::Bank(algorithm))?;
+    let mut replaced = 0_usize;
+    let mut separated = false;
+    for event in log.events().iter().filter(|event| event.pcr == PCR) {
+        match event.kind {
+            EventType::VARIABLE_AUTHORITY => continue,
+            EventType::SEPARATOR => separated = true,
+            EventType::VARIABLE_DRIVER_CONFIG => {}
+            EventType(other) => return Err(Unpredictable::Foreign(other)),
+        }
+        let measured = event.variable().and_then(|variable| {
+            let name = variable.name();
+            if name == "SecureBoot" {
+                return Some(UefiVariable {
+                    data: vec![u8::from(secure_boot)],
+                    ..variable
+                });
+            }
+            let known = VariableName::ALL.into_iter().find(|known| known.name() == name)?;
+            Some(UefiVariable {
+                data: data(known),
+                ..variable
+            })
+        });
+        let digest = match measured {
+            Some(measured) => {
+                replaced = replaced.saturating_add(1);
+                algorithm.digest(&[&measured.to_bytes()])
+            }
+            None => event.digest(algorithm).cloned().ok_or(Unpredictable::NotEdk2)?,
+        };
+        value = extended(&value, &digest);
+    }
+    if replaced != VariableName::ALL.len().saturating_add(1) || !separated {
+        return Err(Unpredictable::NotEdk2);
+    }
+    let mut used: Vec<&Signature> = Vec::new();
+    for entry in entries {
+        if !used.contains(&entry) {
+            used.push(entry);
+            let authority = authority(entry).to_bytes();
+            value = extended(&value, &algorithm.digest(&[&authority]));
+        }
+    }
+    Ok(value)
+}
+
+/// What is measured when an entry of db lets an image in: owner and data.
+fn authority(entry: &Signature) -> UefiVariable {
+    let data = [entry.owner.as_bytes().as_slice(), &entry.data].concat();
+    UefiVariable::new(VariableName::Db.name(), Guid::IMAGE_SECURITY_DATABASE, &data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log() -> EventLog {
+        EventLog::parse(include_bytes!("../../tests/golden/data/tpm/ovmf-swtpm-eventlog.bin")).unwrap()
+    }
+
+    fn data(name: &str) -> Vec<u8> {
+        let log = log();
+        let mut variables = log.events().iter().filter_map(Event::variable);
+        variables.find(|variable| variable.name() == name).unwrap().data
+    }
+
+    fn used() -> Signature {
+        let log = log();
+        let mut events = log.events().iter();
+        let event = events
+            .find(|event| event.kind == EventType::VARIABLE_AUTHORITY)
+            .unwrap();
+        let data = event.variable().unwrap().data;
+        Signature {
+            owner: Guid::from_bytes(data[..16].try_into().unwrap()),
+            data: data[16..].to_vec(),
+        }
+    }
+
+    #[test]
+    fn the_same_variables_and_the_same_loader_give_the_same_pcr() {
+        let log = log();
+        for algorithm in [HashAlgorithm::Sha256, HashAlgorithm::Sha384] {
+            let predicted = predict(&log, algorithm, |name| data(name.name()), true, &[used()]).unwrap();
+            assert_eq!(Some(predicted.clone()), log.replay(algorithm, PCR));
+            // An entry is measured once, however many images it lets in.
+            let twice = predict(&log, algorithm, |name| data(name.name()), true, &[used(), used()]).unwrap();
+            assert_eq!(twice, predicted);
+        }
+    }
+
+    #[test]
+    fn every_variable_counts() {
+        let log = log();
+        let of = |changed: Option<VariableName>, secure_boot, entries: &[Signature]| {
+            let data = |name: VariableName| {
+                let mut data = data(name.name());
+                if changed == Some(name) {
+                    data.push(1);
+                }
+                data
+            };
+            predict(&log, HashAlgorithm::Sha256, data, secure_boot, entries).unwrap()
+        };
+        let present = of(None, true, &[used()]);
+        for name in VariableName::ALL {
+            assert_ne!(of(Some(name), true, &[used()]), present, "{name}");
+        }
+        assert_ne!(of(None, false, &[used()]), present);
+        assert_ne!(of(None, true, &[]), present);
+        let bank = HashAlgorithm::Sha3_256;
+        let refused = predict(&log, bank, |_| Vec::new(), true, &[]);
+        assert_eq!(refused, Err(Unpredictable::Bank(bank)));
+    }
+
+    /// The sample with a driver from a PCI device, and an authority before it.
+    fn with_option_rom(secure_boot: bool) -> (EventLog, Digest) {
+        let bytes = include_bytes!("../../tests/golden/data/tpm/ovmf-swtpm-eventlog.bin");
+        let mut log = bytes.to_vec();
+        let position = log.windows(20).position(|window| {
+            window
+                == "SecureBoot"
+                    .encode_utf16()
+                    .flat_map(u16::to_le_bytes)
+                    .collect::<Vec<u8>>()
+        });
+        log[position.unwrap() + 20] = u8::from(secure_boot);
+        let digest = HashAlgorithm::Sha256.digest(&[b"option rom"]);
+        let mut event = Vec::new();
+        event.extend(2_u32.to_le_bytes());
+        event.extend(EventType::BOOT_SERVICES_DRIVER.0.to_le_bytes());
+        event.extend(1_u32.to_le_bytes());
+        event.extend(0x0b_u16.to_le_bytes());
+        event.extend(digest.as_bytes());
+        let path = [
+            2, 1, 12, 0, 0xd0, 0x41, 3, 0x0a, 0, 0, 0, 0, 1, 1, 6, 0, 0, 3, 4, 8, 24, 0,
+        ]
+        .into_iter()
+        .chain([0; 20])
+        .chain([0x7f, 0xff, 4, 0])
+        .collect::<Vec<u8>>();
+        let size = u32::try_from(path.len()).unwrap();
+        event.extend((32 + size).to_le_bytes());
+        event.extend([0; 24]);
+        event.extend(u64::from(size).to_le_bytes());
+        event.extend(path);
+        log.extend(event);
+        (EventLog::parse(&log).unwrap(), digest)
+    }
+
+    fn listed(kind: SignatureType, data: &[u8]) -> SignatureDatabase {
+        let mut database = SignatureDatabase::default();
+        database.add(kind, Guid::GLOBAL, data);
+        database
+    }
+
+    #[test]
+    fn option_roms_are_covered_by_hash_or_by_who_let_them_in() {
+        let nothing = SignatureDatabase::default();
+        let (on, digest) = with_option_rom(true);
+        let roms = option_roms(&on);
+        assert_eq!(roms.len(), 1);
+        assert!(
+            roms[0].device.starts_with("PciRoot(0x0)/Pci(0x3,0x0)/"),
+            "{}",
+            roms[0].device
+        );
+        let hash = listed(SignatureType::Sha256, digest.as_bytes());
+        let certificate = listed(SignatureType::X509, &used().data);
+        let of = |log: &EventLog, db: &SignatureDatabase, dbx: &SignatureDatabase| coverage(&roms[0], log, db, dbx);
+        assert_eq!(of(&on, &hash, &nothing), Coverage::Hash);
+        assert_eq!(of(&on, &certificate, &nothing), Coverage::Authority);
+        assert_eq!(of(&on, &nothing, &nothing), Coverage::None);
+        assert_eq!(of(&on, &hash, &hash), Coverage::Forbidden);
+        assert_eq!(option_rom_entries(&on, &certificate).len(), 1);
+
+        let (off, _) = with_option_rom(false);
+        assert_eq!(of(&off, &certificate, &nothing), Coverage::None);
+        let mut microsofts = SignatureDatabase::default();
+        for known in microsoft::CERTIFICATES.iter().filter(|known| known.option_roms) {
+            microsofts.add_certificate(Guid::MICROSOFT, known.der);
+        }
+        assert_eq!(of(&off, &microsofts, &nothing), Coverage::Likely);
+        assert_eq!(of(&off, &hash, &nothing), Coverage::Hash);
+    }
+
+    #[test]
+    fn the_firmwares_own_drivers_and_boot_loaders_are_no_option_roms() {
+        assert_eq!(option_roms(&log()), []);
+    }
+}
