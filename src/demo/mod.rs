@@ -84,7 +84,7 @@ pub fn run() -> Result<Demo> {
 
     fs::create_dir(&firmware).or_could_not_run(|| format!("cannot make {}", firmware.display()))?;
     let request = Request::new(keys.clone(), StoreChoice::At(firmware));
-    let applied = enroll::apply(&context, &enroll::plan(&context, &request)?)?;
+    let applied = enroll::apply(&context, &enroll::plan(&context, &request)?, || ())?;
     let written: Vec<&str> = applied.steps.iter().map(|step| step.variable).collect();
     steps.push(format!(
         "enrolment: {} written, the firmware left Setup Mode",

@@ -1,14 +1,15 @@
 //! Writing what was planned: backup first, each write read back, and a state that can be explained at every stop.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::error::{Error, Result, quoted};
-use crate::system::Context;
+use crate::formats::authenticated_variable::VariableName;
+use crate::system::{Context, Lock};
 
 use super::backup;
-use super::plan::{Plan, PlannedWrite};
+use super::plan::{Lists, Plan, PlannedWrite};
 use super::store::{Store, StoreChoice};
 use super::times;
 use super::warnings::Warning;
@@ -60,18 +61,44 @@ pub enum Outcome {
     WouldWrite,
 }
 
-/// Carries the plan out. May be run again after a failure: what is there already is passed over.
-pub fn apply(context: &Context, plan: &Plan) -> Result<Applied> {
-    let store = Store::open(context, &plan.store)?;
+/// Carries the plan out. May be run again after a failure: what is there already is passed over. `waiting` is called once
+/// if another run has the lock.
+pub fn apply(context: &Context, plan: &Plan, waiting: impl FnOnce()) -> Result<Applied> {
     plan.check_stops()?;
-    let backup = if plan.is_done() {
+    let _lock = if plan.is_done() {
         None
     } else {
-        Some(backup::save(context, &store, &plan.store)?.directory)
+        Lock::take(context, waiting)?
     };
+    apply_to(context, &Store::open(context, &plan.store)?, plan)
+}
+
+/// The same on an open firmware, for whoever holds the lock.
+pub(super) fn apply_to(context: &Context, store: &Store, plan: &Plan) -> Result<Applied> {
+    if Lists::of(store)? != plan.before {
+        return Err(
+            Error::refused("the firmware's variables are no longer those that the plan was made for")
+                .hint("look again: bootseal enroll plan"),
+        );
+    }
+    let backup = if plan.is_done() || context.dry_run() {
+        None
+    } else {
+        Some(backup::save(context, store, plan)?)
+    };
+    let mut warnings = plan.warnings.clone();
     let mut steps: Vec<Step> = Vec::new();
     for write in &plan.writes {
-        let outcome = carry_out(context, &store, write).map_err(|error| stopped(&store, plan, &steps, write, error))?;
+        let stop = |error| stopped(store, plan, backup.as_deref(), &steps, write, error);
+        check_steps(store, plan, &steps, write).map_err(stop)?;
+        let (outcome, complaint) = carry_out(context, store, write).map_err(stop)?;
+        warnings.extend(complaint.map(|error| {
+            let message = format!(
+                "the firmware answered the write of {} with an error ({error}), but holds what was written",
+                write.variable
+            );
+            Warning::danger("stored_in_spite_of_error", message)
+        }));
         steps.push(Step {
             variable: write.variable,
             bytes: write.bytes,
@@ -86,7 +113,6 @@ pub fn apply(context: &Context, plan: &Plan) -> Result<Applied> {
         );
     }
     let secure_boot = store.secure_boot()?;
-    let mut warnings = plan.warnings.clone();
     warnings.extend(remember_times(context, plan, &steps).err().map(|error| {
         Warning::note(
             "times_not_recorded",
@@ -96,7 +122,7 @@ pub fn apply(context: &Context, plan: &Plan) -> Result<Applied> {
     Ok(Applied {
         store: plan.store.clone(),
         dry_run: context.dry_run(),
-        backup: backup.filter(|_| !context.dry_run()),
+        backup,
         steps,
         was_setup_mode: plan.mode.setup_mode,
         setup_mode,
@@ -119,26 +145,58 @@ fn remember_times(context: &Context, plan: &Plan, steps: &[Step]) -> Result<()> 
     Ok(())
 }
 
-fn carry_out(context: &Context, store: &Store, write: &PlannedWrite) -> Result<Outcome> {
+/// Before the platform key ends Setup Mode, everything else has to be there still: some firmware forgets.
+fn check_steps(store: &Store, plan: &Plan, steps: &[Step], next: &PlannedWrite) -> Result<()> {
+    if next.name != VariableName::Pk || next.already_there {
+        return Ok(());
+    }
+    for (write, step) in plan.writes.iter().zip(steps) {
+        if step.outcome != Outcome::WouldWrite && !write.is_held_by(store.read(write.name)?.as_ref()) {
+            return Err(Error::refused(format!(
+                "the firmware no longer holds what was written to {}",
+                write.variable
+            ))
+            .hint("this is a fault of the firmware: look for an update, or enroll in its own setup"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes, and reads back whatever the firmware answered. Returns its complaint if it holds what was written all the
+/// same.
+fn carry_out(context: &Context, store: &Store, write: &PlannedWrite) -> Result<(Outcome, Option<Error>)> {
     if write.is_held_by(store.read(write.name)?.as_ref()) {
-        return Ok(Outcome::AlreadyThere);
+        return Ok((Outcome::AlreadyThere, None));
     }
     if context.dry_run() {
-        return Ok(Outcome::WouldWrite);
+        return Ok((Outcome::WouldWrite, None));
     }
-    store.write(write.name, write.attributes, &write.auth)?;
-    if write.is_held_by(store.read(write.name)?.as_ref()) {
-        return Ok(Outcome::Written);
+    let complaint = store.write(write.name, write.attributes, &write.auth).err();
+    match (store.read(write.name), complaint) {
+        (Ok(held), complaint) if write.is_held_by(held.as_ref()) => Ok((Outcome::Written, complaint)),
+        (_, Some(complaint)) => Err(complaint),
+        (Err(error), None) => Err(Error::could_not_run(format!(
+            "the firmware answered that it wrote {}, but it cannot be read back",
+            write.variable
+        ))
+        .caused_by(error)),
+        (Ok(_), None) => Err(Error::refused(format!(
+            "the firmware answered that it wrote {}, but does not hold what was written",
+            write.variable
+        ))
+        .hint("this is a fault of the firmware: look for an update, or enroll in its own setup")),
     }
-    Err(Error::refused(format!(
-        "the firmware answered that it wrote {}, but does not hold what was written",
-        write.variable
-    ))
-    .hint("this is a fault of the firmware: look for an update, or enroll in its own setup"))
 }
 
 /// Says what state the machine is in after the write that failed, and how to go on.
-fn stopped(store: &Store, plan: &Plan, steps: &[Step], failed: &PlannedWrite, cause: Error) -> Error {
+fn stopped(
+    store: &Store,
+    plan: &Plan,
+    backup: Option<&Path>,
+    steps: &[Step],
+    failed: &PlannedWrite,
+    cause: Error,
+) -> Error {
     let done: Vec<&str> = steps.iter().map(|step| step.variable).collect();
     let left: Vec<&str> = plan
         .writes
@@ -160,9 +218,17 @@ fn stopped(store: &Store, plan: &Plan, steps: &[Step], failed: &PlannedWrite, ca
         failed.variable,
         is_or_are(&left)
     );
-    Error::new(cause.kind(), message)
-        .hint(format!("when the cause is removed, go on with: {}", command(plan)))
-        .caused_by(cause)
+    let error =
+        Error::new(cause.kind(), message).hint(format!("when the cause is removed, go on with: {}", command(plan)));
+    let error = match backup {
+        Some(backup) => error.hint(format!(
+            "to go back: bootseal enroll revert {} --store {}",
+            quoted(backup),
+            argument(&plan.store)
+        )),
+        None => error,
+    };
+    error.caused_by(cause)
 }
 
 fn is_or_are(variables: &[&str]) -> String {
@@ -172,13 +238,18 @@ fn is_or_are(variables: &[&str]) -> String {
 
 /// The command that carries out this plan.
 fn command(plan: &Plan) -> String {
-    let store = match &plan.store {
-        StoreChoice::Live => "live".to_owned(),
-        StoreChoice::At(path) => quoted(path),
-    };
+    let store = argument(&plan.store);
     match &plan.keys {
         Some(keys) => format!("bootseal enroll apply --keys {} --store {store}", quoted(keys)),
         None => format!("the same command again, with --store {store}"),
+    }
+}
+
+/// The firmware, as `--store` takes it.
+fn argument(store: &StoreChoice) -> String {
+    match store {
+        StoreChoice::Live => "live".to_owned(),
+        StoreChoice::At(path) => quoted(path),
     }
 }
 

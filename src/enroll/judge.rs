@@ -77,7 +77,8 @@ fn judge_outcome(mode: Mode, after: &Lists, writes: &[PlannedWrite]) -> Result<(
         let firmware = Firmware {
             pk: &after.pk,
             kek: &after.kek,
-            setup_mode: write.name == VariableName::Pk || (mode.setup_mode && !with_pk),
+            // What is not signed at all comes from a backup, and only Setup Mode takes it.
+            setup_mode: write.name == VariableName::Pk || (mode.setup_mode && (!with_pk || write.signed_by.is_none())),
             last_write: None,
         };
         judge_by(&firmware, write)?;

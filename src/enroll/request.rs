@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::formats::authenticated_variable::VariableName;
 
@@ -60,7 +60,7 @@ pub struct Update {
 }
 
 /// What is done in spite of a reason to stop. Recorded with the backup.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Allow {
     /// Option ROMs may be refused, and the machine show no picture.
     pub option_roms: bool,

@@ -141,7 +141,7 @@ impl<'a> Updater<'a> {
         Ok(updates)
     }
 
-    fn sign(
+    pub(super) fn sign(
         &self,
         variable: VariableName,
         attributes: u32,
@@ -194,6 +194,20 @@ impl<'a> Updater<'a> {
         .hint("name the directory with the enrolled keys: --keys DIR"))
     }
 
+    pub(super) fn database(&self, variable: VariableName) -> Result<SignatureDatabase> {
+        self.store.database(variable)
+    }
+
+    pub(super) fn setup_mode(&self) -> Result<bool> {
+        self.store.setup_mode()
+    }
+
+    /// Whether the key directory has the platform key that this holds.
+    pub(super) fn holds(&self, pk: &SignatureDatabase) -> Result<bool> {
+        let ours = self.keys.certificate(KeyName::Pk)?;
+        Ok(pk.contains(SignatureType::X509, ours.as_der()))
+    }
+
     /// When the variable was last written, as far as the firmware tells or our own record does.
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
         match self.store.last_write(variable)? {
@@ -204,7 +218,7 @@ impl<'a> Updater<'a> {
     }
 
     /// Now, or a second after the latest known write: a clock that stands behind must not make a write that is refused.
-    fn time(&self, variable: VariableName) -> Result<EfiTime> {
+    pub(super) fn time(&self, variable: VariableName) -> Result<EfiTime> {
         let now = EfiTime::from(self.context.date_time()?);
         let made = self.keys.update(variable).ok().map(|update| update.time);
         let known = [self.last_write(variable)?, made];

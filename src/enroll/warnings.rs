@@ -91,6 +91,12 @@ pub(super) fn of(plan: &Plan) -> Vec<Warning> {
              own",
         ));
     } else {
+        if plan.after.kek.is_empty() || db.is_empty() {
+            warnings.push(Warning::stop(
+                "keys_missing",
+                "with this platform key, and KEK or db empty, the firmware would start nothing, or never take an update",
+            ));
+        }
         warnings.extend(option_roms(db));
         warnings.extend(own_certificate(db));
         warnings.extend(revoked_certificates(db, &plan.after.dbx));

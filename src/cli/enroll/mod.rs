@@ -1,5 +1,6 @@
 //! `bootseal enroll`: what would change in the firmware, and changing it.
 
+mod export;
 mod report;
 mod update;
 
@@ -52,6 +53,12 @@ pub(super) enum Command {
         bootseal enroll apply --keys /mnt/usb/new-keys takes the old ones out."
     )]
     Rotate(update::Rotate),
+    /// Go back to what the variables held before `enroll apply`
+    #[command(after_help = "Example: bootseal enroll revert /var/lib/bootseal/backups/2026-01-01T00-00-00Z")]
+    Revert(update::Revert),
+    /// Write the public files for firmware setup screens, `KeyTool` and systemd-boot
+    #[command(after_help = "Example: bootseal enroll export /mnt/usb")]
+    Export(export::Export),
 }
 
 /// How the user agrees to a plan.
@@ -135,6 +142,8 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         Command::Remove(arguments) => arguments.run(session),
         Command::Reset(arguments) => arguments.run(session),
         Command::Rotate(arguments) => arguments.run(session),
+        Command::Revert(arguments) => arguments.run(session),
+        Command::Export(arguments) => arguments.run(session),
     }
 }
 
@@ -183,7 +192,12 @@ fn apply(session: &Session, plan: &Plan, consent: &Consent) -> Result<Box<dyn Re
     if consent.plan.is_none() && !consent.yes && !plan.is_done() && !session.context.dry_run() {
         confirm(plan)?;
     }
-    Ok(Box::new(enroll::apply(&session.context, plan)?))
+    let waiting = || {
+        if !session.quiet {
+            eprintln!("waiting for another run of bootseal to end");
+        }
+    };
+    Ok(Box::new(enroll::apply(&session.context, plan, waiting)?))
 }
 
 /// Shows the plan on the terminal and waits for a yes.

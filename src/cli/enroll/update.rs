@@ -75,6 +75,15 @@ pub(in crate::cli) struct Rotate {
     common: Common,
 }
 
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Revert {
+    /// The directory that `enroll apply` saved the variables in
+    #[arg(value_name = "BACKUP")]
+    backup: PathBuf,
+    #[command(flatten)]
+    common: Common,
+}
+
 impl Common {
     fn carry_out(
         &self,
@@ -131,6 +140,14 @@ impl Rotate {
         let new = KeyDirectory::open(&self.new)?;
         self.common.carry_out(session, |updater, _, unlock| {
             updater.rotate(&new, &mut |key| unlock.existing(key))
+        })
+    }
+}
+
+impl Revert {
+    pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        self.common.carry_out(session, |updater, _, unlock| {
+            updater.revert(&self.backup, &mut |key| unlock.existing(key))
         })
     }
 }

@@ -22,7 +22,7 @@ impl UserMode {
         let directory = FIRST.path().join("keys");
         let keys = KeyDirectory::open(&directory).unwrap();
         let request = Request::new(directory, bench.request.store.clone());
-        apply(&bench.context, &plan(&bench.context, &request).unwrap()).unwrap();
+        carry_out(&bench.context, &plan(&bench.context, &request).unwrap()).unwrap();
         Self { bench, keys }
     }
 
@@ -32,7 +32,7 @@ impl UserMode {
             source: Source::Updates(make(&updater)?),
             ..self.bench.request.clone()
         };
-        apply(&self.bench.context, &plan(&self.bench.context, &request)?)
+        carry_out(&self.bench.context, &plan(&self.bench.context, &request)?)
     }
 
     fn add(&self, variable: VariableName, content: &SignatureDatabase) -> Result<Applied> {
@@ -127,7 +127,7 @@ fn a_reset_leads_back_to_setup_mode_and_the_keys_come_in_again() {
     assert!(!applied.was_setup_mode && applied.setup_mode);
     assert!(applied.warnings.iter().any(|warning| warning.id == "no_platform_key"));
     let request = Request::new(machine.keys.path().to_owned(), machine.bench.request.store.clone());
-    let applied = apply(&machine.bench.context, &plan(&machine.bench.context, &request).unwrap()).unwrap();
+    let applied = carry_out(&machine.bench.context, &plan(&machine.bench.context, &request).unwrap()).unwrap();
     assert!(!applied.setup_mode);
     // By now the ceremony's own write is older than what is there, or as old.
     machine.make(|updater| Ok(vec![updater.reset(&mut nobody)?])).unwrap();
@@ -147,7 +147,7 @@ fn the_keys_of_another_ceremony_take_over_in_two_steps() {
     assert!(refusal.to_string().contains("the firmware's PK holds"), "{refusal}");
 
     let request = Request::new(directory, machine.bench.request.store.clone());
-    let applied = apply(&machine.bench.context, &plan(&machine.bench.context, &request).unwrap()).unwrap();
+    let applied = carry_out(&machine.bench.context, &plan(&machine.bench.context, &request).unwrap()).unwrap();
     assert!(applied.steps.iter().any(|step| step.outcome == Outcome::Written));
     for variable in [VariableName::Pk, VariableName::Kek, VariableName::Db] {
         assert_eq!(machine.content(variable), new.database(variable).unwrap(), "{variable}");
@@ -243,7 +243,7 @@ fn what_the_vendor_put_there_and_option_roms_are_kept_if_asked_for() {
     };
     let planned = plan(&bench.context, &request).unwrap();
     assert_eq!(planned.vendor_defaults.len(), 2);
-    apply(&bench.context, &planned).unwrap();
+    carry_out(&bench.context, &planned).unwrap();
     let store = bench.store();
     let db = store.database(VariableName::Db).unwrap();
     assert!(db.contains_all(&keys.database(VariableName::Db).unwrap()));
@@ -255,4 +255,62 @@ fn what_the_vendor_put_there_and_option_roms_are_kept_if_asked_for() {
             .contains_all(&database(&[&PK]))
     );
     assert!(!store.setup_mode().unwrap());
+}
+
+#[test]
+fn a_backup_leads_back_in_both_modes_and_a_tampered_one_does_not() {
+    let machine = UserMode::new();
+    let before: Vec<SignatureDatabase> = VariableName::ALL.map(|variable| machine.content(variable)).into();
+    let applied = machine.add(VariableName::Db, &database(&[&STRANGER])).unwrap();
+    machine.add(VariableName::Dbx, &hashes(&[3])).unwrap();
+    let backup = applied.backup.unwrap();
+    let revert = || machine.make(|updater| updater.revert(&backup, &mut nobody));
+    revert().unwrap();
+    assert_eq!(
+        VariableName::ALL.map(|variable| machine.content(variable)).to_vec(),
+        before
+    );
+    assert!(revert().unwrap().steps.is_empty());
+
+    // From Setup Mode too, where nothing but PK needs a key.
+    machine.make(|updater| Ok(vec![updater.reset(&mut nobody)?])).unwrap();
+    for variable in [VariableName::Db, VariableName::Kek] {
+        let auth = sign(&STRANGER, variable, ATTRIBUTES, time(50), &database(&[&STRANGER]));
+        machine
+            .bench
+            .store()
+            .write(variable, ATTRIBUTES, &auth.to_bytes())
+            .unwrap();
+    }
+    revert().unwrap();
+    assert_eq!(
+        VariableName::ALL.map(|variable| machine.content(variable)).to_vec(),
+        before
+    );
+
+    let file = backup.join(VariableName::Db.full_name());
+    let mut bytes = fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let error = revert().unwrap_err();
+    assert!(error.to_string().contains("is not what was saved"), "{error}");
+    fs::write(backup.join("manifest.json"), b"{}").unwrap();
+    assert!(revert().unwrap_err().to_string().contains("is no backup"));
+}
+
+#[test]
+fn a_vendors_platform_key_is_its_owners_to_put_back() {
+    let machine = UserMode::new();
+    let applied = machine.add(VariableName::Db, &database(&[&STRANGER])).unwrap();
+    machine.make(|updater| Ok(vec![updater.reset(&mut nobody)?])).unwrap();
+    let others = KeyDirectory::open(&SECOND.path().join("keys")).unwrap();
+    let updater = Updater::open(&machine.bench.context, &machine.bench.request.store, &others).unwrap();
+    let error = updater.revert(&applied.backup.unwrap(), &mut nobody).unwrap_err();
+    assert!(
+        error
+            .hints()
+            .iter()
+            .any(|hint| hint.contains("restore the factory keys")),
+        "{error}"
+    );
 }

@@ -1,0 +1,64 @@
+//! `bootseal enroll export`: the public half of a key directory, for other programs.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::cli::Session;
+use crate::enroll;
+use crate::error::Result;
+use crate::formats::certificate::printable;
+use crate::keys::KeyDirectory;
+use crate::ui::{Report, Style};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Export {
+    /// Where the files go; none of them may be there
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// Key directory [default: /etc/bootseal/keys]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+}
+
+impl Export {
+    pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?;
+        Ok(Box::new(Exported {
+            directory: self.directory.clone(),
+            files: enroll::export(&session.context, &keys, &self.directory)?,
+            dry_run: session.context.dry_run(),
+        }))
+    }
+}
+
+struct Exported {
+    directory: PathBuf,
+    files: Vec<PathBuf>,
+    dry_run: bool,
+}
+
+impl Report for Exported {
+    fn schema(&self) -> &'static str {
+        "bootseal.enroll.export/1"
+    }
+
+    fn json(&self) -> Value {
+        let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
+        json!({
+            "directory": self.directory.display().to_string(),
+            "files": files,
+            "dry_run": self.dry_run,
+        })
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        for file in &self.files {
+            let path = self.directory.join(file);
+            writeln!(out, "{} {}", style.tick(), printable(&path.display().to_string()))?;
+        }
+        Ok(())
+    }
+}

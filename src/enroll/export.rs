@@ -1,0 +1,64 @@
+//! The public half of a key directory, laid out for other programs: firmware setup screens, `KeyTool`, systemd-boot.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::formats::authenticated_variable::VariableName;
+use crate::keys::directory::REMOVE_PK;
+use crate::keys::{KeyDirectory, KeyName};
+use crate::system::{Context, NewFile, create_dir};
+
+/// Permission bits of what is exported: all of it is public.
+const PUBLIC: u32 = 0o644;
+
+/// What the files are for.
+const README: &str = "\
+Public keys and signed writes for Secure Boot. Nothing here is secret, nothing here is needed to boot.
+
+PK.cer KEK.cer db.cer       certificates (DER), for setup screens that enroll single certificates
+PK.esl KEK.esl db.esl       signature lists with all that belongs into the variable, Microsoft's certificates too
+PK.auth KEK.auth db.auth    the same, signed: for KeyTool, efi-updatevar and setup screens that take .auth files
+dbx.esl dbx.auth            revocations; dbx.auth is signed to be appended
+noPK.auth                   takes the platform key out again: back to Setup Mode
+
+Enroll in this order: dbx, db, KEK, and PK last, which ends Setup Mode. Copy these files to a FAT file system; setup
+screens look at its top, or let you choose.
+
+loader/keys/bootseal holds what systemd-boot enrolls by itself from an EFI system partition while the firmware is in
+Setup Mode (loader.conf: secure-boot-enroll).
+";
+
+/// Writes everything into a new or empty directory; returns the names of the files, relative to it.
+pub fn export(context: &Context, keys: &KeyDirectory, directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files: Vec<(PathBuf, Vec<u8>)> = vec![("README.txt".into(), README.into())];
+    for variable in VariableName::ALL {
+        let lists = keys.database(variable)?;
+        if lists.is_empty() {
+            continue;
+        }
+        let auth = keys.update(variable)?.to_bytes();
+        files.push((format!("{variable}.esl").into(), lists.to_bytes()));
+        files.push((format!("loader/keys/bootseal/{variable}.auth").into(), auth.clone()));
+        files.push((format!("{variable}.auth").into(), auth));
+    }
+    for name in [KeyName::Pk, KeyName::Kek, KeyName::Db] {
+        let certificate = keys.certificate(name)?.as_der().to_vec();
+        files.push((format!("{name}.cer").into(), certificate));
+    }
+    files.push((REMOVE_PK.into(), keys.remove_pk()?.to_bytes()));
+    files.sort();
+    for (file, bytes) in &files {
+        let path = directory.join(file);
+        if let Some(parent) = path.parent() {
+            create_dir(context, parent)?;
+        }
+        let mode = PUBLIC;
+        NewFile {
+            path: &path,
+            bytes,
+            mode,
+        }
+        .create(context)?;
+    }
+    Ok(files.into_iter().map(|(file, _)| file).collect())
+}
