@@ -15,7 +15,7 @@ use crate::formats::guid::Guid;
 use crate::formats::load_option::LoadOption;
 use crate::formats::signature_list::Signature;
 use crate::system::{self, Context};
-use crate::trust::image::Policy;
+use crate::trust::image::{Policy, Refusal};
 
 use super::plan::Lists;
 use super::request::{Request, Source};
@@ -37,12 +37,15 @@ pub struct BootFile {
     pub verdict: Verdict,
     /// Whether it is what the next start begins with.
     pub is_next: bool,
+    /// Whether dbx forbids its hash, which no signature changes.
+    #[serde(skip)]
+    is_forbidden: bool,
     /// Whether the firmware itself starts it, rather than a boot loader.
     #[serde(skip)]
     is_first: bool,
-    /// The entry of db that lets it in.
+    /// The entry of db that is measured when it is let in.
     #[serde(skip)]
-    pub(super) entry: Option<Signature>,
+    pub(super) measured: Option<Signature>,
 }
 
 /// What the firmware will say to a file.
@@ -186,14 +189,19 @@ impl Judge {
             Err(error) => return not_judged(source, path, &error.to_string()),
         };
         let judged = Image::parse(&bytes)
-            .map_err(|error| error.to_string())
-            .and_then(|image| self.policy.judge(&image).map_err(|refusal| refusal.to_string()));
-        let (verdict, entry) = match judged {
+            .map_err(|error| (error.to_string(), false))
+            .and_then(|image| {
+                let is_forbidden = |refusal: &Refusal| matches!(refusal, Refusal::ForbiddenHash { .. });
+                let judged = self.policy.judge(&image);
+                judged.map_err(|refusal| (refusal.to_string(), is_forbidden(&refusal)))
+            });
+        let is_forbidden = matches!(judged, Err((_, true)));
+        let (verdict, measured) = match judged {
             Ok(acceptance) => (
                 Verdict::Accepted(printable(&acceptance.to_string())),
-                Some(acceptance.entry().clone()),
+                acceptance.measured().cloned(),
             ),
-            Err(reason) => (Verdict::Refused(printable(&reason)), None),
+            Err((reason, _)) => (Verdict::Refused(printable(&reason)), None),
         };
         BootFile {
             source,
@@ -201,7 +209,8 @@ impl Judge {
             verdict,
             is_next: false,
             is_first: false,
-            entry,
+            is_forbidden,
+            measured,
         }
     }
 }
@@ -213,7 +222,8 @@ fn not_judged(source: String, path: String, reason: &str) -> BootFile {
         verdict: Verdict::NotJudged(reason.to_owned()),
         is_next: false,
         is_first: false,
-        entry: None,
+        is_forbidden: false,
+        measured: None,
     }
 }
 
@@ -229,7 +239,7 @@ fn warnings(files: &[BootFile], request: &Request) -> Vec<Warning> {
                     next.source, next.path
                 ),
             )
-            .hint(sign(request, &next.path))
+            .hint(remedy(request, next))
             .unless(request.allow.boot_files),
         ),
         Some(_) => {}
@@ -251,7 +261,7 @@ fn warnings(files: &[BootFile], request: &Request) -> Vec<Warning> {
             list(&chained)
         );
         let warning = Warning::stop("no_kernel_accepted", message).unless(request.allow.boot_files);
-        let hints = chained.iter().map(|file| sign(request, &file.path));
+        let hints = chained.iter().map(|file| remedy(request, file));
         warnings.push(hints.fold(warning, Warning::hint));
     }
     let others: Vec<&BootFile> = files
@@ -261,7 +271,7 @@ fn warnings(files: &[BootFile], request: &Request) -> Vec<Warning> {
     if !others.is_empty() {
         let message = format!("these would be refused from now on: {}", list(&others));
         let warning = Warning::danger("boot_file_refused", message);
-        let hints = others.iter().map(|file| sign(request, &file.path));
+        let hints = others.iter().map(|file| remedy(request, file));
         warnings.push(hints.fold(warning, Warning::hint));
     }
     warnings
@@ -278,9 +288,12 @@ fn list(files: &[&BootFile]) -> String {
     texts.join("; ")
 }
 
-/// The command that would have the file accepted.
-fn sign(request: &Request, path: &str) -> String {
-    let path = quoted(path.as_ref());
+/// What would have the file accepted.
+fn remedy(request: &Request, file: &BootFile) -> String {
+    let path = quoted(file.path.as_ref());
+    if file.is_forbidden {
+        return format!("put a version of {path} in its place that dbx does not forbid");
+    }
     match &request.source {
         Source::Keys(keys) => format!("bootseal sign efi --keys {} {path}", quoted(keys)),
         Source::Updates(_) => format!("bootseal sign efi {path}"),

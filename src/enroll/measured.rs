@@ -110,7 +110,7 @@ fn unknown(error: &Error, request: &Request) -> Warning {
     let warning = Warning::stop(
         "option_roms_unknown",
         format!(
-            "which Option ROMs this machine needs, that of its graphics card for one, is not known: {error}. Those that \\
+            "which Option ROMs this machine needs, that of its graphics card for one, is not known: {error}. Those that \
              db does not let in are refused, and the machine may show no picture, not even in the firmware's setup"
         ),
     );
@@ -134,7 +134,7 @@ fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut 
                 Some(Warning::danger(
                     "option_rom_likely",
                     format!(
-                        "the Option ROM of {name} is let in only if Microsoft signed it, which a log of a start without \\
+                        "the Option ROM of {name} is let in only if Microsoft signed it, which a log of a start without \
                          Secure Boot does not say"
                     ),
                 )),
@@ -183,7 +183,7 @@ fn predict(log: &EventLog, after: &Lists, boot_files: &[BootFile], pcr7: &mut Pc
             return;
         };
         entries = measured_boot::option_rom_entries(log, &after.db);
-        entries.extend(next.entry.clone());
+        entries.extend(next.measured.clone());
     }
     let data = |variable: VariableName| after.get(variable).to_bytes();
     match measured_boot::predict(log, BANK, data, secure_boot, &entries) {
@@ -213,7 +213,7 @@ fn pcr7(pcr7: &Pcr7) -> Warning {
     let warning = Warning::note(
         "pcr7",
         format!(
-            "PCR 7 of the TPM changes, {outcome}. After the reboot {sealed} does not open: have the passphrase or \\
+            "PCR 7 of the TPM changes, {outcome}. After the reboot {sealed} does not open: have the passphrase or \
              recovery key at hand, and seal again afterwards"
         ),
     );

@@ -274,7 +274,8 @@ fn digest(store: &StoreChoice, mode: Mode, before: &Lists, writes: &[PlannedWrit
         .map(|variable| format!("has {variable} {}", sha256(&before.get(variable).to_bytes())));
     let does = writes.iter().map(|write| {
         let verb = if write.append { "append" } else { "replace" };
-        format!("{verb} {} {}", write.variable, write.sha256)
+        // Not the signature: what is signed anew bears another time.
+        format!("{verb} {} {}", write.variable, sha256(&write.content.to_bytes()))
     });
     let what = [
         "bootseal.plan/1".to_owned(),

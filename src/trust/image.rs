@@ -59,10 +59,7 @@ pub enum Refusal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acceptance {
     /// db lists its hash.
-    Hash {
-        /// The entry of db.
-        entry: DatabaseEntry,
-    },
+    Hash,
     /// A certificate of db vouches for a signature.
     Certificate {
         /// Common name of the signer.
@@ -75,11 +72,12 @@ pub enum Acceptance {
 }
 
 impl Acceptance {
-    /// The entry of db that let the image in: firmware measures it.
+    /// The entry of db that EDK2 measures into PCR 7: the certificate that let the image in. A hash is not measured.
     #[must_use]
-    pub const fn entry(&self) -> &DatabaseEntry {
+    pub const fn measured(&self) -> Option<&DatabaseEntry> {
         match self {
-            Self::Hash { entry } | Self::Certificate { entry, .. } => entry,
+            Self::Hash => None,
+            Self::Certificate { entry, .. } => Some(entry),
         }
     }
 }
@@ -87,7 +85,7 @@ impl Acceptance {
 impl std::fmt::Display for Acceptance {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Hash { .. } => f.write_str("db lists its hash"),
+            Self::Hash => f.write_str("db lists its hash"),
             Self::Certificate { signer, anchor, .. } if signer == anchor => {
                 write!(f, "signed by \"{signer}\", which is in db")
             }
@@ -130,8 +128,8 @@ impl Policy {
         if let Some(forbidden) = judged.iter().find(|judged| self.is_fatal(judged)) {
             return forbidden.clone();
         }
-        if let Some(entry) = self.allowed_hash(image) {
-            return Ok(Acceptance::Hash { entry });
+        if self.allowed_hash(image) {
+            return Ok(Acceptance::Hash);
         }
         let accepted = judged.iter().position(Result::is_ok).unwrap_or_default();
         judged.into_iter().nth(accepted).unwrap_or(Err(Refusal::Unsigned))
@@ -153,7 +151,7 @@ impl Policy {
     }
 
     /// All firmware looks up SHA-256 of an unsigned image, and of a signed one the hash that was signed.
-    fn allowed_hash(&self, image: &Image<'_>) -> Option<DatabaseEntry> {
+    fn allowed_hash(&self, image: &Image<'_>) -> bool {
         let mut tried: Vec<HashAlgorithm> = image
             .signatures()
             .iter()
@@ -166,13 +164,15 @@ impl Policy {
         IMAGE_HASHES
             .into_iter()
             .filter(|(_, hash)| tried.contains(hash))
-            .find_map(|(kind, hash)| self.entry(kind, image.unpadded_digest(hash).as_bytes()))
+            .any(|(kind, hash)| self.allowed.contains(kind, image.unpadded_digest(hash).as_bytes()))
     }
 
-    /// The entry of db with this data.
-    fn entry(&self, kind: SignatureType, data: &[u8]) -> Option<DatabaseEntry> {
-        let mut entries = self.allowed.entries();
-        entries.find_map(|(listed, entry)| (listed == kind && entry.data == data).then(|| entry.clone()))
+    /// The entry of db with this certificate.
+    fn entry(&self, certificate: &Certificate) -> Option<DatabaseEntry> {
+        let mut entries = self.allowed.certificates();
+        let (owner, der) = entries.find(|(_, der)| *der == certificate.as_der())?;
+        let data = der.to_vec();
+        Some(DatabaseEntry { owner, data })
     }
 
     /// Whether dbx forbids everything that this certificate signs.
@@ -210,9 +210,7 @@ impl Policy {
             Some(anchor) => Ok(Acceptance::Certificate {
                 signer: signer.common_name(),
                 anchor: anchor.common_name(),
-                entry: self
-                    .entry(SignatureType::X509, anchor.as_der())
-                    .ok_or(Refusal::NoSigner)?,
+                entry: self.entry(anchor).ok_or(Refusal::NoSigner)?,
             }),
             None => Err(Refusal::Untrusted(signer.common_name())),
         }

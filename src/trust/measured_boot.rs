@@ -124,21 +124,13 @@ fn entry_of<'d>(database: &'d SignatureDatabase, authority: &UefiVariable) -> Op
         .find(|entry| entry.data == data)
 }
 
-/// The entries by which these databases let the Option ROMs in, in the order of their use, as far as they are known.
+/// The certificates by which db lets the Option ROMs in, in the order of their use. What is let in by its hash leaves no
+/// trace in PCR 7: EDK2 measures certificates only.
 #[must_use]
 pub fn option_rom_entries(log: &EventLog, db: &SignatureDatabase) -> Vec<Signature> {
-    let by_hash = option_roms(log).into_iter().filter_map(|rom| {
-        let digest = rom.sha256?;
-        let mut entries = db.entries();
-        entries.find_map(|(kind, entry)| {
-            (kind == SignatureType::Sha256 && entry.data == digest.as_bytes()).then(|| entry.clone())
-        })
-    });
-    let by_certificate = authorities(log);
-    let by_certificate = by_certificate
-        .iter()
-        .filter_map(|authority| entry_of(db, authority).cloned());
-    by_hash.chain(by_certificate).collect()
+    let authorities = authorities(log);
+    let entries = authorities.iter().filter_map(|authority| entry_of(db, authority));
+    entries.cloned().collect()
 }
 
 /// Why PCR 7 cannot be told before the start.
@@ -155,7 +147,8 @@ pub enum Unpredictable {
     NotEdk2,
 }
 
-/// PCR 7 at the next start, if the four variables hold this and these entries of db let in what starts, in this order.
+/// PCR 7 at the next start, if the four variables hold this and these certificates of db let in what starts, in this
+/// order.
 pub fn predict(
     log: &EventLog,
     algorithm: HashAlgorithm,

@@ -2,6 +2,7 @@
 
 mod authenticode;
 mod efi;
+mod exports;
 mod grub;
 mod keys;
 mod modules;

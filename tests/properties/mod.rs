@@ -2,4 +2,5 @@
 
 mod authenticode;
 mod cms;
+mod event_log;
 mod openpgp;

@@ -124,6 +124,45 @@ impl System<'_> {
     }
 }
 
+/// A guest that does what it is told on its disk, as an administrator would.
+pub struct Administered<'a> {
+    pub kernel: &'a Kernel,
+    /// The program under test: `/bin/bootseal`.
+    pub program: &'a Path,
+    /// Key directories with their private keys, and where they go.
+    pub keys: [(&'a str, &'a Path); 2],
+}
+
+/// What mounts a FAT file system from a virtio disk, in the order of loading.
+const DISK_MODULES: [&str; 6] = [
+    "fs/efivarfs/efivarfs.ko",
+    "drivers/block/virtio_blk.ko",
+    "fs/nls/nls_cp437.ko",
+    "fs/nls/nls_ascii.ko",
+    "fs/fat/fat.ko",
+    "fs/fat/vfat.ko",
+];
+
+impl Administered<'_> {
+    /// The initrd.
+    pub fn initrd(&self) -> Vec<u8> {
+        let mut archive = Archive::default();
+        archive.file("/init", 0o755, include_bytes!("administered.sh"));
+        archive.program("/bin/busybox", Path::new(BUSYBOX));
+        archive.program("/bin/bootseal", self.program);
+        for directory in ["/dev", "/proc", "/sys", "/tmp", "/var/lib", "/efi"] {
+            archive.directory(directory);
+        }
+        for (name, directory) in self.keys {
+            archive.keys(name, directory, |_| true);
+        }
+        for (number, path) in DISK_MODULES.iter().enumerate() {
+            archive.file(&format!("/modules/{number:02}.ko"), 0o644, &self.kernel.module(path));
+        }
+        archive.finish()
+    }
+}
+
 /// A cpio archive in the one format that the kernel unpacks, "newc"; everything belongs to root.
 #[derive(Default)]
 struct Archive {

@@ -34,14 +34,27 @@ pub const DISK_LABEL: &str = "BOOTSEAL";
 /// The part of a machine that outlives a boot: the firmware's variables.
 pub struct Machine {
     variables: PathBuf,
-    /// Holds `variables`.
-    _directory: TempDir,
+    /// The TPM's memory, if there is one.
+    tpm: Option<PathBuf>,
+    /// Holds them.
+    directory: TempDir,
 }
 
 impl Machine {
     /// As it leaves the shop: no keys, Setup Mode.
     pub fn in_setup_mode() -> Self {
         Self::with_variables(Path::new(FIRMWARE_VARS))
+    }
+
+    /// The same with a TPM, and with a network card whose Option ROM nobody has signed.
+    pub fn with_tpm_and_card() -> Self {
+        let machine = Self::in_setup_mode();
+        let tpm = machine.directory.path().join("tpm");
+        fs::create_dir(&tpm).expect("a folder");
+        Self {
+            tpm: Some(tpm),
+            ..machine
+        }
     }
 
     /// A machine with the same variables, to be booted without changing this one's.
@@ -60,7 +73,8 @@ impl Machine {
         fs::copy(original, &variables).expect("the firmware's variables can be copied");
         Self {
             variables,
-            _directory: directory,
+            tpm: None,
+            directory,
         }
     }
 
@@ -72,6 +86,7 @@ impl Machine {
         let work = tempfile::tempdir().expect("a temporary folder");
         let disk = work.path().join("disk.img");
         make_disk(&disk, files);
+        let _tpm = self.tpm.as_ref().map(|memory| Tpm::start(memory));
         let running = self.start(&disk);
         let started = Instant::now();
         let mut serial = Serial::default();
@@ -100,6 +115,7 @@ impl Machine {
             .arg(format!("if=pflash,unit=1,format=raw,file={}", self.variables.display()))
             .arg("-drive")
             .arg(format!("if=none,id=disk,format=raw,file={}", disk.display()))
+            .args(self.tpm.iter().flat_map(|memory| Tpm::hardware(memory)))
             .stdin(Stdio::null())
             .stdout(to_log.try_clone().expect("a pipe"))
             .stderr(to_log)
@@ -116,6 +132,59 @@ impl Machine {
             }
         });
         Running { qemu, output }
+    }
+}
+
+/// A TPM at work. It ends with the machine that it is in.
+struct Tpm(Child);
+
+impl Tpm {
+    fn start(memory: &Path) -> Self {
+        let socket = Self::socket(memory);
+        let swtpm = tool("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(tool("swtpm").get_program())
+            .args([
+                "socket",
+                "--tpm2",
+                "--flags",
+                "startup-clear",
+                "--terminate",
+                "--tpmstate",
+            ])
+            .arg(format!("dir={}", memory.display()))
+            .arg("--ctrl")
+            .arg(format!("type=unixio,path={}", socket.display()))
+            .spawn()
+            .expect("swtpm can be started");
+        let started = Instant::now();
+        while !socket.exists() {
+            assert!(started.elapsed() < PATIENCE, "swtpm opens no socket");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Self(swtpm)
+    }
+
+    fn socket(memory: &Path) -> PathBuf {
+        memory.join("socket")
+    }
+
+    fn hardware(memory: &Path) -> Vec<String> {
+        let socket = Self::socket(memory);
+        let words = format!(
+            "-chardev socket,id=tpm,path={} -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0 \
+             -device virtio-net-pci,romfile=efi-virtio.rom",
+            socket.display()
+        );
+        words.split_whitespace().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for Tpm {
+    fn drop(&mut self) {
+        // Neither can fail but for a process that has already ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -4,6 +4,7 @@
 //! say on the serial line of a virtual machine.
 
 mod bootseal;
+mod enrolment;
 mod grub;
 mod guest;
 mod machine;

@@ -21,12 +21,14 @@ const NEEDED: &[(&str, &str)] = &[
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("setpriv", "util-linux"),
     ("strip", "binutils"),
+    ("swtpm", "swtpm"),
     ("xz", "xz-utils"),
     ("zstd", "zstd"),
     (BUSYBOX, "busybox-static"),
     (EFI_STUB, "systemd-boot-efi"),
     (FIRMWARE_CODE, "ovmf"),
     (FIRMWARE_VARS, "ovmf"),
+    (OPTION_ROM, "ipxe-qemu"),
     (KMOD, "kmod"),
     (GRUB_PGP, "grub-efi-amd64-bin"),
 ];
@@ -40,6 +42,8 @@ pub const EFI_STUB: &str = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 pub const FIRMWARE_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 /// Variables of a machine in Setup Mode: no key is enrolled.
 pub const FIRMWARE_VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+/// What QEMU's network card brings.
+const OPTION_ROM: &str = "/usr/lib/ipxe/qemu/efi-virtio.rom";
 const GRUB_PGP: &str = "/usr/lib/grub/x86_64-efi/pgp.mod";
 
 /// The programs of an administrator, which are not on every user's PATH.

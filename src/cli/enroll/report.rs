@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::enroll::{
     Applied, Change, Entry, EntryChange, Level, Outcome, Plan, PlannedVariable, Verdict, Warning, Whose,
 };
+use crate::error::Error;
 use crate::formats::certificate::printable;
 use crate::ui::{Report, Style};
 
@@ -39,6 +40,10 @@ impl Report for Plan {
         self.judged(out, style)?;
         warnings(out, style, &self.warnings)?;
         writeln!(out, "\nPlan {}", self.digest)
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.check_stops().err()
     }
 }
 

@@ -314,3 +314,46 @@ fn a_vendors_platform_key_is_its_owners_to_put_back() {
         "{error}"
     );
 }
+
+#[test]
+fn each_refusal_outside_setup_mode_says_what_it_is_about() {
+    let machine = UserMode::new();
+    let refusal = |auth: Vec<u8>, attributes| {
+        let update = Update {
+            variable: VariableName::Db,
+            attributes,
+            auth,
+            origin: "db.auth".to_owned(),
+        };
+        let error = machine.make(|_| Ok(vec![update])).unwrap_err();
+        assert_eq!(error.kind().exit_code(), 1);
+        format!("{error}: {}", error.causes().join(": "))
+    };
+    let kek = machine.keys.identity(KeyName::Kek, &mut nobody).unwrap();
+    let old = sign(
+        &kek,
+        VariableName::Db,
+        ATTRIBUTES,
+        EfiTime::from_bytes([0; 16]),
+        &database(&[&DB]),
+    );
+    assert!(refusal(old.to_bytes(), ATTRIBUTES).contains("is not later than that of the last write"));
+    let mut tampered = sign(&kek, VariableName::Db, ATTRIBUTES, time(50), &database(&[&DB]));
+    tampered.payload = database(&[&STRANGER]).to_bytes();
+    assert!(refusal(tampered.to_bytes(), ATTRIBUTES).contains("not for this variable, or not with this content"));
+    let appended = sign(
+        &kek,
+        VariableName::Db,
+        APPEND_ATTRIBUTES,
+        time(50),
+        &database(&[&STRANGER]),
+    );
+    assert!(refusal(appended.to_bytes(), ATTRIBUTES).contains("not for this variable, or not with this content"));
+    let foreign = sign(&STRANGER, VariableName::Db, ATTRIBUTES, time(50), &database(&[&DB]));
+    let said = refusal(foreign.to_bytes(), ATTRIBUTES);
+    assert!(said.contains("its platform key is \"test Platform Key"), "{said}");
+    assert!(
+        said.contains("signed by Test stranger, who is not in KEK, nor the PK"),
+        "{said}"
+    );
+}

@@ -9,10 +9,7 @@ use crate::formats::hash::HashAlgorithm;
 use crate::formats::signature_list::SignatureDatabase;
 
 use super::Refusal;
-use crate::trust::edk2;
-
-/// Longest chain from a signer to an enrolled certificate that is followed; Microsoft's have one step.
-const MAX_CHAIN: usize = 8;
+use crate::trust::{chain, edk2};
 
 /// The signer's certificate, its signature checked, and the other certificates that came along.
 pub(super) fn verified(
@@ -75,17 +72,5 @@ pub(super) fn enrolled_issuer(
         .certificates()
         .filter_map(|(_, der)| Certificate::from_der(der).ok())
         .collect();
-    let mut link = signer;
-    for _ in 0..MAX_CHAIN {
-        let found = trusted
-            .iter()
-            .find(|certificate| *certificate == link || link.verify_issued_by(certificate).is_ok());
-        if found.is_some() {
-            return found.cloned();
-        }
-        link = others
-            .iter()
-            .find(|other| *other != link && link.verify_issued_by(other).is_ok())?;
-    }
-    None
+    chain::anchor(signer, others, &trusted).cloned()
 }

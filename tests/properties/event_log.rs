@@ -1,0 +1,50 @@
+//! Event logs, boot options and headers of encrypted devices: whatever the bytes, nothing panics, and what is read is
+//! bounded by what is there.
+
+use bootseal::formats::boot_configuration;
+use bootseal::formats::device_path::DevicePath;
+use bootseal::formats::event_log::EventLog;
+use bootseal::formats::hash::HashAlgorithm;
+use bootseal::formats::load_option::LoadOption;
+use bootseal::formats::luks2;
+use proptest::prelude::*;
+
+const LOG: &[u8] = include_bytes!("../golden/data/tpm/ovmf-swtpm-eventlog.bin");
+
+proptest! {
+    #[test]
+    fn a_changed_log_is_read_or_refused(changes in proptest::collection::vec((0..LOG.len(), any::<u8>()), 1..8), end in 0..LOG.len()) {
+        let mut bytes = LOG.to_vec();
+        for (position, value) in changes {
+            bytes[position] = value;
+        }
+        bytes.truncate(LOG.len() - end / 16);
+        if let Ok(log) = EventLog::parse(&bytes) {
+            let data: usize = log.events().iter().map(|event| event.data.len()).sum();
+            prop_assert!(data < bytes.len());
+            for event in log.events() {
+                if let Some(variable) = event.variable() {
+                    prop_assert!(event.data.starts_with(&variable.to_bytes()));
+                }
+                let _ = event.image().map(|image| image.device_path.to_string());
+            }
+            for pcr in 0..24 {
+                let _ = log.replay(HashAlgorithm::Sha256, pcr);
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+        let _ = EventLog::parse(&bytes);
+        let _ = LoadOption::parse(&bytes).map(|option| option.device_path.file());
+        let path = DevicePath::new(&bytes);
+        let _ = (path.to_string(), path.partition(), path.is_of_firmware());
+        let _ = luks2::tpm_tokens(&bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        for image in boot_configuration::grub(&text) {
+            prop_assert!(image.starts_with('/'));
+        }
+        let _ = boot_configuration::loader_entry(&text);
+    }
+}
