@@ -22,6 +22,10 @@ const PE: &[u8] = b"MZ";
 /// What is meant, with owners: those that a list names, else `owner`. In db the hash of an image counts for more than
 /// its signature, so it has to be asked for.
 pub fn material(variable: VariableName, what: &str, owner: Guid, hashes: bool) -> Result<SignatureDatabase> {
+    if variable == VariableName::Pk {
+        return Err(Error::usage("PK holds one certificate, to which none can be added")
+            .hint("to put another in its place: bootseal enroll rotate NEW-KEYS"));
+    }
     let mut entries = SignatureDatabase::default();
     let known = microsoft::CERTIFICATES.iter().find(|known| known.name == what);
     if let Some(known) = known.filter(|known| known.variable == variable) {

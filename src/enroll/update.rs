@@ -45,10 +45,6 @@ impl<'a> Updater<'a> {
     /// Adds entries to KEK, db or dbx, and leaves what is there. Signed even if all of them are there already, so that
     /// the plan can say so.
     pub fn add(&self, variable: VariableName, entries: &SignatureDatabase, ask: &mut Ask<'_>) -> Result<Update> {
-        if variable == VariableName::Pk {
-            return Err(Error::usage("PK holds one certificate, to which none can be added")
-                .hint("to put another in its place: bootseal enroll rotate NEW-KEYS"));
-        }
         self.sign(variable, APPEND_ATTRIBUTES, entries, ask)
     }
 

@@ -69,3 +69,55 @@ fn a_dry_run_writes_nothing() {
     assert_eq!(fs::read_dir(&store).unwrap().count(), 0);
     assert!(!root.exists());
 }
+
+/// A command on a simulated firmware that this directory's keys were enrolled into.
+fn on(root: &Path, words: &[&str]) -> Command {
+    let mut command = bootseal(["enroll"]);
+    command.args(words).arg("--root").arg(root).arg("--keys").arg(keys());
+    command.arg("--store").arg(root.join("firmware"));
+    command
+}
+
+#[test]
+fn entries_come_and_go_and_a_backup_leads_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    fs::create_dir_all(root.join("firmware")).unwrap();
+    let plan = || -> serde_json::Value {
+        let said = succeed(on(root, &["plan"]).arg("--json"));
+        serde_json::from_str(&said).unwrap()
+    };
+    let refusal = |words: &[&str], code: i32, said: &str| {
+        let output = on(root, words).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output));
+        assert!(text(&output).contains(said), "{}", text(&output));
+    };
+    refusal(&["apply"], 2, "nobody is there to confirm the plan");
+    refusal(&["apply", "--plan", "0123"], 1, "no longer the one that was looked at");
+    let digest = plan()["digest"].as_str().unwrap().to_owned();
+    succeed(&mut on(root, &["apply", "--plan", &digest]));
+
+    let before = plan()["variables"].clone();
+    succeed(&mut on(root, &["add", "db", "windows-2023", "--yes"]));
+    refusal(&["add", "PK", "windows-2023", "--yes"], 2, "PK holds one certificate");
+    refusal(
+        &["add", "db", "nonsense", "--yes"],
+        3,
+        "name a file, or one of: uefi-2023",
+    );
+    refusal(&["remove", "dbx", "0123", "--yes"], 2, "may start again");
+    let added = on(root, &["remove", "db", "Windows UEFI CA 2023", "--yes"])
+        .output()
+        .unwrap();
+    assert!(added.status.success(), "{}", text(&added));
+    assert_eq!(plan()["variables"], before);
+
+    succeed(&mut on(root, &["add", "dbx", "microsoft", "--yes"]));
+    let applied = succeed(on(root, &["add", "db", "windows-2023", "--yes"]).arg("--json"));
+    let applied: serde_json::Value = serde_json::from_str(&applied).unwrap();
+    let backup = applied["backup"].as_str().unwrap();
+    succeed(&mut on(root, &["revert", backup, "--yes"]));
+    assert_eq!(plan()["variables"], before);
+    succeed(&mut on(root, &["reset", "--yes"]));
+    assert_eq!(plan()["mode"]["setup_mode"], true);
+}

@@ -223,8 +223,8 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 /// A disk without partitions: one FAT32 file system, which is all that the firmware asks for.
 fn make_disk(disk: &Path, files: &Path) {
     let bytes: u64 = entries(files).iter().map(|path| size(path)).sum();
-    // FAT32 begins at 33 MiB; 16 MiB are for its tables and the ends of clusters.
-    let kibibytes = (bytes / 1024 + 16 * 1024).max(48 * 1024);
+    // FAT32 begins at 33 MiB; 16 MiB are for its tables and the ends of clusters. What is signed needs its room twice.
+    let kibibytes = (bytes / 1024 * 2 + 16 * 1024).max(48 * 1024);
     run(tool("mkfs.vfat")
         .args(["-F", "32", "-n", DISK_LABEL, "-C"])
         .arg(disk)
