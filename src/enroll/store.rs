@@ -1,12 +1,12 @@
 //! The firmware that is enrolled to: the machine's own, or one that does not run.
 
+mod traits;
+
 use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use efivar::efi::{Variable, VariableFlags};
-use efivar::{VarEnumerator, VarManager, VarReader, VarWriter};
 use serde::Serialize;
 
 use crate::error::{Error, Explain, Result};
@@ -182,64 +182,3 @@ impl Store {
         self.firmware.write(variable, attributes, auth)
     }
 }
-
-/// Name and vendor as we write them.
-fn parts(variable: &Variable) -> efivar::Result<(&str, Guid)> {
-    let vendor = variable.vendor().to_string().parse();
-    let vendor = vendor.map_err(|_| efivar::Error::VarParseError)?;
-    Ok((variable.name(), vendor))
-}
-
-fn failed(variable: &Variable, error: &Error) -> efivar::Error {
-    let texts: Vec<String> = std::iter::once(error.to_string()).chain(error.causes()).collect();
-    efivar::Error::VarUnknownError {
-        var: variable.clone(),
-        error: std::io::Error::other(texts.join(": ")),
-    }
-}
-
-impl VarReader for Store {
-    fn read(&self, variable: &Variable) -> efivar::Result<(Vec<u8>, VariableFlags)> {
-        let (name, vendor) = parts(variable)?;
-        match self.read_any(name, &vendor).map_err(|error| failed(variable, &error))? {
-            Some(raw) => Ok((raw.data, VariableFlags::from_bits_retain(raw.attributes))),
-            None => Err(efivar::Error::VarNotFound { var: variable.clone() }),
-        }
-    }
-}
-
-impl VarWriter for Store {
-    fn write(&mut self, variable: &Variable, attributes: VariableFlags, value: &[u8]) -> efivar::Result<()> {
-        let (name, vendor) = parts(variable)?;
-        let known = VariableName::ALL
-            .into_iter()
-            .find(|known| known.name() == name && known.vendor() == vendor);
-        let written = match known {
-            Some(known) => Self::write(self, known, attributes.bits(), value),
-            None => self.firmware.put(name, &vendor, attributes.bits(), value),
-        };
-        written.map_err(|error| failed(variable, &error))
-    }
-
-    fn delete(&mut self, variable: &Variable) -> efivar::Result<()> {
-        let (name, vendor) = parts(variable)?;
-        let deleted = self.firmware.put(name, &vendor, 0, &[]);
-        deleted.map_err(|error| failed(variable, &error))
-    }
-}
-
-impl VarEnumerator for Store {
-    /// Names that the crate cannot hold are passed over.
-    fn get_all_vars<'a>(&'a self) -> efivar::Result<Box<dyn Iterator<Item = Variable> + 'a>> {
-        let names = self
-            .names()
-            .map_err(|error| efivar::Error::UnknownIoError(std::io::Error::other(error.to_string())))?;
-        Ok(Box::new(
-            names
-                .into_iter()
-                .filter_map(|(name, vendor)| format!("{name}-{vendor}").parse().ok()),
-        ))
-    }
-}
-
-impl VarManager for Store {}

@@ -4,7 +4,6 @@
 mod image;
 #[cfg(test)]
 mod tests;
-mod traits;
 mod write;
 
 use std::fs::{self, File};

@@ -5,6 +5,7 @@ mod efi;
 mod exports;
 mod grub;
 mod keys;
+mod luks2;
 mod modules;
 mod tokens;
 mod trust;
