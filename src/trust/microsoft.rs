@@ -106,7 +106,10 @@ pub fn find(der: &[u8]) -> Option<&'static MicrosoftCertificate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::authenticated_variable::AuthenticatedVariable;
     use crate::formats::certificate::Certificate;
+    use crate::formats::hash::HashAlgorithm;
+    use crate::formats::signature_list::SignatureDatabase;
 
     #[test]
     fn names_are_those_of_the_certificates() {
@@ -115,5 +118,37 @@ mod tests {
             assert_eq!(certificate.common_name(), known.common_name);
             assert_eq!(find(certificate.as_der()), Some(known));
         }
+    }
+
+    /// SHA-256 and size of the signature list of each certificate, and of the revocations.
+    const GOLDEN: &str = include_str!("microsoft/GOLDEN-ESL.txt");
+
+    #[test]
+    fn signature_lists_are_those_that_microsoft_signs() {
+        let golden = |what: &str| {
+            let mut lines = GOLDEN.lines().filter(|line| !line.starts_with('#'));
+            let line = lines.find(|line| line.contains(what)).unwrap();
+            let mut words = line.split(' ');
+            let digest = words.next().unwrap().to_owned();
+            (digest, words.next().unwrap().parse::<usize>().unwrap())
+        };
+        let measured = |lists: &SignatureDatabase| {
+            let bytes = lists.to_bytes();
+            (HashAlgorithm::Sha256.digest(&[&bytes]).to_hex(), bytes.len())
+        };
+        for known in &CERTIFICATES {
+            let mut lists = SignatureDatabase::default();
+            lists.add_certificate(Guid::MICROSOFT, known.der);
+            let file = format!("{}.der", known.common_name.to_lowercase().replace(' ', "-"));
+            assert_eq!(measured(&lists), golden(&file), "{file}");
+        }
+        let update = AuthenticatedVariable::parse(DBX_UPDATE_X64).unwrap();
+        let revoked = SignatureDatabase::parse(&update.payload).unwrap();
+        assert_eq!(measured(&revoked), golden("DBXUpdate-x64.bin"));
+        assert_eq!(revoked.entries().count(), 443);
+        // What is merged twice is there once, and in the same order as it came.
+        let mut merged = SignatureDatabase::default();
+        assert_eq!((merged.merge(&revoked), merged.merge(&revoked)), (443, 0));
+        assert_eq!(merged, revoked);
     }
 }

@@ -4,6 +4,7 @@
 
 mod disk;
 mod faults;
+mod firmware;
 mod interrupted;
 mod node;
 mod tracer;
