@@ -210,7 +210,8 @@ fn stopped(
     };
     let mode = match store.setup_mode() {
         Ok(true) => "the firmware is still in Setup Mode, enforces nothing, and boots as before",
-        Ok(false) => "the firmware has left Setup Mode",
+        Ok(false) if plan.mode.setup_mode => "the firmware has left Setup Mode",
+        Ok(false) => "the firmware enforces what it holds",
         Err(_) => "the firmware does not tell whether it is still in Setup Mode",
     };
     let message = format!(
@@ -240,7 +241,14 @@ fn is_or_are(variables: &[&str]) -> String {
 fn command(plan: &Plan) -> String {
     let store = argument(&plan.store);
     match &plan.keys {
-        Some(keys) => format!("bootseal enroll apply --keys {} --store {store}", quoted(keys)),
+        Some(keys) => {
+            let options: Vec<String> = plan.allow.options().map(|option| format!(" {option}")).collect();
+            format!(
+                "bootseal enroll apply --keys {} --store {store}{}",
+                quoted(keys),
+                options.concat()
+            )
+        }
         None => format!("the same command again, with --store {store}"),
     }
 }

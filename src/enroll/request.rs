@@ -69,3 +69,16 @@ pub struct Allow {
     /// The firmware is known to misbehave.
     pub quirks: bool,
 }
+
+impl Allow {
+    /// The options that say so on the command line.
+    pub(super) fn options(self) -> impl Iterator<Item = &'static str> {
+        [
+            (self.option_roms, "--i-know-option-roms-may-stop-working"),
+            (self.boot_files, "--i-know-this-machine-may-not-boot"),
+            (self.quirks, "--i-know-this-firmware-misbehaves"),
+        ]
+        .into_iter()
+        .filter_map(|(said, option)| said.then_some(option))
+    }
+}

@@ -69,6 +69,10 @@ fn expect(output: &Output, code: i32, said: &str) {
     assert_eq!(output.status.code(), Some(code), "{said}: {text}");
     assert!(text.contains(said), "{text}");
     assert!(text.contains("nothing is written"), "{text}");
+    assert!(
+        text.contains("--store live --i-know-option-roms-may-stop-working"),
+        "{text}"
+    );
     assert!(text.contains("to go back: bootseal enroll revert"), "{text}");
 }
 
