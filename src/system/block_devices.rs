@@ -55,3 +55,38 @@ fn header(device: &Path) -> Option<Vec<u8>> {
     file.take(rest).read_to_end(&mut header).ok()?;
     Some(header)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_devices_with_a_token_for_this_pcr_are_named() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        fs::create_dir_all(context.path("/dev")).unwrap();
+        let device = |name: &str, content: &[u8]| {
+            fs::create_dir_all(context.path(DEVICES).join(name)).unwrap();
+            fs::write(context.path("/dev").join(name), content).unwrap();
+        };
+        let sealed = |pcrs: &str| {
+            let mut header = b"LUKS\xba\xbe\x00\x02".to_vec();
+            header.extend((16_u64 << 10).to_be_bytes());
+            header.resize(luks2::BINARY, 0);
+            header.extend(format!(r#"{{"tokens":{{"0":{{"type":"systemd-tpm2","tpm2-pcrs":{pcrs}}}}}}}"#).bytes());
+            header.resize(1 << 20, 0);
+            header
+        };
+        device("sda1", &sealed("[7]"));
+        device("sda2", &sealed("[11]"));
+        device("sda3", &[0; 8192]);
+        device("sda4", b"short");
+        fs::create_dir_all(context.path(DEVICES).join("gone")).unwrap();
+        let expected = Sealed {
+            device: "/dev/sda1".to_owned(),
+            by: "systemd-tpm2".to_owned(),
+        };
+        assert_eq!(sealed_to(&context, 7), [expected]);
+        assert_eq!(sealed_to(&context, 4), []);
+    }
+}
