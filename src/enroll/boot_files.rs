@@ -23,8 +23,18 @@ use super::store::{Store, StoreChoice};
 use super::warnings::Warning;
 use esp::Esp;
 
-/// The files that the firmware starts from a medium without a boot entry, by architecture.
-const FALLBACK: [&str; 4] = ["BOOTX64.EFI", "BOOTAA64.EFI", "BOOTIA32.EFI", "BOOTRISCV64.EFI"];
+/// The files that the firmware starts from a medium without a boot entry, by architecture; this machine's own first.
+fn fallback_names() -> Vec<&'static str> {
+    let own = match std::env::consts::ARCH {
+        "aarch64" => "BOOTAA64.EFI",
+        "x86" => "BOOTIA32.EFI",
+        "riscv64" => "BOOTRISCV64.EFI",
+        _ => "BOOTX64.EFI",
+    };
+    let mut names = vec!["BOOTX64.EFI", "BOOTAA64.EFI", "BOOTIA32.EFI", "BOOTRISCV64.EFI"];
+    names.sort_by_key(|name| *name != own);
+    names
+}
 
 /// A file that the firmware may start.
 #[derive(Debug, Clone, Serialize)]
@@ -37,15 +47,26 @@ pub struct BootFile {
     pub verdict: Verdict,
     /// Whether it is what the next start begins with.
     pub is_next: bool,
-    /// Whether dbx forbids its hash, which no signature changes.
+    /// What would have it accepted.
     #[serde(skip)]
-    is_forbidden: bool,
+    remedy: Remedy,
     /// Whether the firmware itself starts it, rather than a boot loader.
     #[serde(skip)]
     is_first: bool,
     /// The entry of db that is measured when it is let in.
     #[serde(skip)]
     pub(super) measured: Option<Signature>,
+}
+
+/// What would have a file accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remedy {
+    /// A signature.
+    Sign,
+    /// A signature in place of those that condemn the file, whoever else signed it.
+    Replace,
+    /// Another version: dbx forbids its hash, which no signature changes.
+    Exchange,
 }
 
 /// What the firmware will say to a file.
@@ -155,7 +176,7 @@ impl Judge {
     }
 
     fn fallback(&self) -> Vec<BootFile> {
-        let paths = FALLBACK.map(|name| format!("EFI/BOOT/{name}"));
+        let paths: Vec<String> = fallback_names().iter().map(|name| format!("EFI/BOOT/{name}")).collect();
         let found = self
             .partitions
             .iter()
@@ -186,16 +207,26 @@ impl Judge {
         let path = printable(&file.display().to_string());
         let bytes = match system::read(file) {
             Ok(bytes) => bytes,
-            Err(error) => return not_judged(source, path, &error.to_string()),
+            Err(error) => {
+                let verdict = Verdict::Refused(format!("it cannot be judged: {}", printable(&error.to_string())));
+                return BootFile {
+                    verdict,
+                    ..not_judged(source, path, "")
+                };
+            }
         };
         let judged = Image::parse(&bytes)
-            .map_err(|error| (error.to_string(), false))
+            .map_err(|error| (error.to_string(), None))
             .and_then(|image| {
-                let is_forbidden = |refusal: &Refusal| matches!(refusal, Refusal::ForbiddenHash { .. });
                 let judged = self.policy.judge(&image);
-                judged.map_err(|refusal| (refusal.to_string(), is_forbidden(&refusal)))
+                judged.map_err(|refusal| (refusal.to_string(), Some(refusal)))
             });
-        let is_forbidden = matches!(judged, Err((_, true)));
+        let refusal = judged.as_ref().err().and_then(|(_, refusal)| refusal.as_ref());
+        let remedy = match refusal {
+            Some(Refusal::ForbiddenHash { .. }) => Remedy::Exchange,
+            Some(Refusal::ForbiddenCertificate(_) | Refusal::Signature(_) | Refusal::Edk2(_)) => Remedy::Replace,
+            _ => Remedy::Sign,
+        };
         let (verdict, measured) = match judged {
             Ok(acceptance) => (
                 Verdict::Accepted(printable(&acceptance.to_string())),
@@ -209,7 +240,7 @@ impl Judge {
             verdict,
             is_next: false,
             is_first: false,
-            is_forbidden,
+            remedy,
             measured,
         }
     }
@@ -222,7 +253,7 @@ fn not_judged(source: String, path: String, reason: &str) -> BootFile {
         verdict: Verdict::NotJudged(reason.to_owned()),
         is_next: false,
         is_first: false,
-        is_forbidden: false,
+        remedy: Remedy::Sign,
         measured: None,
     }
 }
@@ -291,11 +322,13 @@ fn list(files: &[&BootFile]) -> String {
 /// What would have the file accepted.
 fn remedy(request: &Request, file: &BootFile) -> String {
     let path = quoted(file.path.as_ref());
-    if file.is_forbidden {
-        return format!("put a version of {path} in its place that dbx does not forbid");
-    }
+    let replace = match file.remedy {
+        Remedy::Exchange => return format!("put a version of {path} in its place that dbx does not forbid"),
+        Remedy::Replace => " --replace",
+        Remedy::Sign => "",
+    };
     match &request.source {
-        Source::Keys(keys) => format!("bootseal sign efi --keys {} {path}", quoted(keys)),
-        Source::Updates(_) => format!("bootseal sign efi {path}"),
+        Source::Keys(keys) => format!("bootseal sign efi{replace} --keys {} {path}", quoted(keys)),
+        Source::Updates(_) => format!("bootseal sign efi{replace} {path}"),
     }
 }

@@ -182,8 +182,12 @@ fn predict(log: &EventLog, after: &Lists, boot_files: &[BootFile], pcr7: &mut Pc
             pcr7.unpredictable = Some("what starts next is not known, or would be refused".to_owned());
             return;
         };
+        let Some(measured) = next.measured.clone() else {
+            pcr7.unpredictable = Some("what starts next is let in by its hash".to_owned());
+            return;
+        };
         entries = measured_boot::option_rom_entries(log, &after.db);
-        entries.extend(next.measured.clone());
+        entries.push(measured);
     }
     let data = |variable: VariableName| after.get(variable).to_bytes();
     match measured_boot::predict(log, BANK, data, secure_boot, &entries) {

@@ -72,7 +72,8 @@ pub enum Acceptance {
 }
 
 impl Acceptance {
-    /// The entry of db that EDK2 measures into PCR 7: the certificate that let the image in. A hash is not measured.
+    /// The certificate of db that let the image in, which firmware measures into PCR 7. None for a hash: which firmware
+    /// measures that is not known here.
     #[must_use]
     pub const fn measured(&self) -> Option<&DatabaseEntry> {
         match self {

@@ -124,8 +124,8 @@ fn entry_of<'d>(database: &'d SignatureDatabase, authority: &UefiVariable) -> Op
         .find(|entry| entry.data == data)
 }
 
-/// The certificates by which db lets the Option ROMs in, in the order of their use. What is let in by its hash leaves no
-/// trace in PCR 7: EDK2 measures certificates only.
+/// The certificates by which db lets the Option ROMs in, in the order of their use. Hashes are left out: OVMF 2022.11
+/// starts an Option ROM whose hash is in db, and measures no entry for it.
 #[must_use]
 pub fn option_rom_entries(log: &EventLog, db: &SignatureDatabase) -> Vec<Signature> {
     let authorities = authorities(log);
@@ -164,7 +164,16 @@ pub fn predict(
     let mut separated = false;
     for event in log.events().iter().filter(|event| event.pcr == PCR) {
         match event.kind {
-            EventType::VARIABLE_AUTHORITY => continue,
+            EventType::VARIABLE_AUTHORITY => {
+                // shim measures its own databases in the same way.
+                if event
+                    .variable()
+                    .is_some_and(|variable| variable.name() == VariableName::Db.name())
+                {
+                    continue;
+                }
+                return Err(Unpredictable::Foreign(event.kind.0));
+            }
             EventType::SEPARATOR => separated = true,
             EventType::VARIABLE_DRIVER_CONFIG => {}
             EventType(other) => return Err(Unpredictable::Foreign(other)),

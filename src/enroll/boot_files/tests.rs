@@ -199,3 +199,27 @@ fn a_partition_that_is_not_there_is_an_error_and_an_unknown_one_a_note() {
     machine.request.esp.clear();
     assert_eq!(machine.warnings(), [("boot_files_not_judged", Level::Note)]);
 }
+
+#[test]
+fn a_signature_that_dbx_forbids_has_to_go_and_an_unreadable_file_is_no_reason_to_look_further() {
+    let mut machine = Machine::new();
+    machine.put("EFI/BOOT/BOOTX64.EFI", &sign_image(&minimal_image(), &STRANGER));
+    machine.after.dbx = database(&[&STRANGER]);
+    let store = Store::open(&machine.context(), &machine.request.store).unwrap();
+    let (_, warnings) = check(&machine.context(), &store, &machine.request, &machine.after).unwrap();
+    assert!(
+        warnings[0].hints[0].starts_with("bootseal sign efi --replace --keys /keys "),
+        "{warnings:?}"
+    );
+
+    machine.put("huge.efi", b"");
+    let huge = fs::File::options()
+        .write(true)
+        .open(machine.root.path().join("esp/huge.efi"))
+        .unwrap();
+    huge.set_len(3 << 30).unwrap();
+    machine.put("EFI/BOOT/BOOTX64.EFI", &signed());
+    machine.entry(1, "\\huge.efi");
+    machine.variable("BootOrder", &[1, 0]);
+    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Stop)]);
+}
