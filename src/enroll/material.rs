@@ -10,6 +10,7 @@ use crate::formats::guid::Guid;
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::signature_list::{SignatureDatabase, SignatureType};
 use crate::system;
+use crate::trust::variable::recognise;
 use crate::trust::{microsoft, read_database};
 
 /// The word for Microsoft's list of revoked boot loaders that is built in.
@@ -76,7 +77,31 @@ pub fn material(variable: VariableName, what: &str, owner: Guid, hashes: bool) -
     if lists.is_empty() {
         return Err(Error::refused(format!("{} holds no entry", path.display())));
     }
+    if let Ok(update) = AuthenticatedVariable::parse(&bytes) {
+        check_purpose(variable, &update, path)?;
+    }
+    let lets_in_images = lists.entries().any(|(kind, _)| kind != SignatureType::X509);
+    if variable != VariableName::Dbx && lets_in_images && !hashes {
+        return Err(Error::usage(format!(
+            "{} lists hashes; in {variable} they would let in images, signed or not",
+            path.display()
+        ))
+        .hint("if that is meant, add --hash; revocations go into dbx"));
+    }
     Ok(lists)
+}
+
+/// What was signed for one variable does the opposite in another: revocations in db would let in what they revoke.
+fn check_purpose(variable: VariableName, update: &AuthenticatedVariable, path: &Path) -> Result<()> {
+    let signed = recognise(update).or_refuse(|| format!("cannot use {}", path.display()))?;
+    if signed.variable == variable {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "{} is signed for {}, not for {variable}",
+        path.display(),
+        signed.variable
+    )))
 }
 
 fn hint(variable: VariableName) -> String {

@@ -6,9 +6,9 @@ use super::*;
 use crate::ceremony::{Revocations, Spec};
 use crate::enroll::{Updater, material};
 use crate::error::Result;
-use crate::formats::authenticated_variable::EfiTime;
+use crate::formats::authenticated_variable::{AuthenticatedVariable, EfiTime};
 use crate::keys::{KeyDirectory, KeyName};
-use crate::trust::microsoft::Selection;
+use crate::trust::microsoft::{self, Selection};
 
 /// A firmware in User Mode whose keys are those of a real directory: the private halves are needed here.
 struct UserMode {
@@ -220,6 +220,16 @@ fn material_is_recognised_by_its_content() {
     let hashed = of(VariableName::Db, &image, true).unwrap();
     assert_eq!(hashed, of(VariableName::Dbx, &image, false).unwrap());
     assert_eq!(hashed.of_type(SignatureType::Sha256).count(), 1);
+    // Revocations would let in what they revoke.
+    let revocations = microsoft::DBX_UPDATE_X64;
+    let error = of(VariableName::Db, revocations, true).unwrap_err();
+    assert!(error.to_string().ends_with("is signed for dbx, not for db"), "{error}");
+    let unsigned = SignatureDatabase::parse(&AuthenticatedVariable::parse(revocations).unwrap().payload).unwrap();
+    for variable in [VariableName::Db, VariableName::Kek] {
+        let error = of(variable, &unsigned.to_bytes(), false).unwrap_err();
+        assert_eq!(error.kind().exit_code(), 2);
+    }
+    assert_eq!(of(VariableName::Dbx, &unsigned.to_bytes(), false).unwrap(), unsigned);
     assert!(of(VariableName::Db, b"nonsense", false).is_err() && of(VariableName::Db, b"", false).is_err());
 }
 
