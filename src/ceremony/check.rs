@@ -1,39 +1,65 @@
 //! Trying the product before it is handed over: everything is read back from the disk, every key signs, and every
 //! write is judged as firmware will.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs;
 
-use rayon::prelude::*;
-
+use crate::enroll::{self, Request, StoreChoice};
 use crate::error::{Error, Explain, Result};
 use crate::formats::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, VariableName};
-use crate::formats::certificate::Certificate;
+use crate::formats::authenticode::{Image, minimal_image};
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::openpgp::{DetachedSignature, UnsignedSignature};
 use crate::formats::public_key::PublicKey;
 use crate::formats::signature_list::SignatureDatabase;
-use crate::keys::{KeyDirectory, KeyName, Passphrase};
-use crate::system::Context;
+use crate::keys::{KeyDirectory, KeyName, Signer};
+use crate::system;
 use crate::trust::variable::{Authority, Firmware, judge};
+use crate::trust::{Anchors, examine, read_database};
 
-use super::{Report, Spec, make};
+use super::make;
+use super::spec::Spec;
+use super::transcript::Event;
+use super::work::Work;
 
-/// Checks the directory at `out`; reports on it as if it were in its place.
-pub(super) fn all(context: &Context, spec: &Spec, out: &Path) -> Result<Report> {
-    let directory = KeyDirectory::open(out)?;
+mod lint;
+
+/// Folder of the simulated firmware, in the work directory.
+const TRIAL: &str = "trial";
+
+/// Checks what was made, unless that is recorded.
+pub(super) fn all(work: &mut Work<'_>) -> Result<()> {
+    if work.has(|event| matches!(event, Event::Checked { .. })) {
+        return Ok(());
+    }
+    work.check_files()?;
+    let directory = work.directory()?;
     let product = Product {
-        context,
-        spec,
+        work,
+        spec: work.spec,
         directory: &directory,
     };
+    work.step("reading the keys back: each signs, and its certificate verifies")?;
     product.keys()?;
+    product.certificates()?;
+    work.step("trying the signed writes as firmware takes them")?;
     product.variables()?;
-    Report::made(spec, &directory)
+    product.enrolment()?;
+    let checks = [
+        "each key signs a nonce that its public half verifies, read back from the disk",
+        "no two keys are the same",
+        "certificates: serial number, validity, usage, self-signature, strength",
+        "signature lists and signed writes read back, judged by the rules of EDK2",
+        "a simulated firmware goes from Setup Mode to User Mode with this PK",
+        "that firmware lets a signed EFI image start, and no altered one",
+    ];
+    let checks = checks.map(str::to_owned).into();
+    work.record(Event::Checked { checks })
 }
 
 /// What was made, as it stands on the disk.
 struct Product<'a> {
-    context: &'a Context,
+    work: &'a Work<'a>,
     spec: &'a Spec,
     directory: &'a KeyDirectory,
 }
@@ -41,9 +67,10 @@ struct Product<'a> {
 impl Product<'_> {
     /// Every key opens, belongs to its certificate, signs what that verifies, and is like no other.
     fn keys(&self) -> Result<()> {
-        let mut moduli = KeyName::ALL
-            .into_par_iter()
-            .map(|name| Ok(self.key(name)?.modulus()))
+        let signers = self.work.signers()?;
+        let mut moduli = signers
+            .iter()
+            .map(|(name, signer)| Ok(self.key(*name, signer.as_ref())?.modulus()))
             .collect::<Result<Vec<_>>>()?;
         moduli.sort();
         moduli.dedup();
@@ -54,12 +81,11 @@ impl Product<'_> {
         }
     }
 
-    fn key(&self, name: KeyName) -> Result<PublicKey> {
-        let ask = &mut |_: &str| self.ask(name);
-        let nonce: [u8; 32] = self.context.random()?;
+    fn key(&self, name: KeyName, signer: &dyn Signer) -> Result<PublicKey> {
+        let nonce: [u8; 32] = self.work.began.random()?;
         if name == KeyName::Grub {
             let cannot = || "the grub key does not verify what it signs".to_owned();
-            let (signer, key) = self.directory.grub_key(ask)?;
+            let key = self.directory.grub_public_key()?;
             let unsigned = UnsignedSignature::detached(&key, &nonce, key.created()).or_bug(cannot)?;
             let signature = signer.sign(unsigned.to_be_signed())?;
             let packet = unsigned.finish(&signature).or_bug(cannot)?;
@@ -69,19 +95,118 @@ impl Product<'_> {
             return Ok(key.public_key().clone());
         }
         let cannot = || format!("the {name} certificate does not verify what its key signs");
-        let identity = self.directory.identity(name, ask)?;
-        let public = identity.certificate.public_key().or_bug(cannot)?;
+        let certificate = self.directory.certificate(name)?;
+        let public = certificate.public_key().or_bug(cannot)?;
         let digest = HashAlgorithm::Sha256.digest(&[&nonce]);
-        public.verify(&digest, &identity.signer.sign(&digest)?).or_bug(cannot)?;
-        self_signature(&identity.certificate, &public).or_bug(cannot)?;
+        public.verify(&digest, &signer.sign(&digest)?).or_bug(cannot)?;
         Ok(public)
     }
 
-    fn ask(&self, name: KeyName) -> Result<Passphrase> {
-        self.spec
-            .passphrase_of(name)?
-            .map(Passphrase::duplicate)
-            .ok_or_else(|| Error::bug(format!("the {name} key is encrypted although it was to stay plain")))
+    /// The certificates state what was asked for, and are what firmware and kernel take.
+    fn certificates(&self) -> Result<()> {
+        let mut serials = BTreeSet::new();
+        for name in KeyName::CERTIFIED {
+            let certificate = self.directory.certificate(name)?;
+            let der = system::read(&self.directory.certificate_path(name).with_extension("der"))?;
+            same(certificate.as_der(), &der, &format!("{name}.der"))?;
+            let expected = lint::Expected {
+                purpose: make::purpose(name),
+                bits: self.spec.key(name).bits,
+                years: self.spec.key(name).years,
+                from: self.work.began.date_time()?,
+            };
+            let finding = lint::lint(&certificate, &expected);
+            if let Some(finding) = finding.first() {
+                return Err(Error::bug(format!("the {name} certificate: {finding}")));
+            }
+            serials.insert(
+                certificate
+                    .parsed()
+                    .tbs_certificate()
+                    .serial_number()
+                    .as_bytes()
+                    .to_vec(),
+            );
+        }
+        if serials.len() == KeyName::CERTIFIED.len() {
+            Ok(())
+        } else {
+            Err(Error::bug("two certificates have one serial number"))
+        }
+    }
+
+    /// A firmware in Setup Mode is given all of it, and must end in User Mode, with this PK, starting what db signs.
+    fn enrolment(&self) -> Result<()> {
+        let cannot = || "cannot try the enrolment".to_owned();
+        let trial = self.work.path().join(TRIAL);
+        if trial.exists() {
+            fs::remove_dir_all(&trial).or_could_not_run(cannot)?;
+        }
+        let firmware = trial.join("firmware");
+        fs::create_dir_all(&firmware).or_could_not_run(cannot)?;
+        // Backups of variables go below this root, too.
+        let context = self.work.began.clone().with_root(&trial);
+        let store = StoreChoice::At(firmware.clone());
+        let request = Request::new(self.directory.path().to_path_buf(), store);
+        let applied = enroll::apply(&context, &enroll::plan(&context, &request)?, || ())?;
+        let held = |variable: VariableName| {
+            let bytes = system::read(&firmware.join(variable.full_name()))?;
+            read_database(&bytes).or_bug(cannot)
+        };
+        if applied.setup_mode || held(VariableName::Pk)? != self.directory.database(VariableName::Pk)? {
+            return Err(Error::bug(
+                "the simulated firmware did not end in User Mode with this PK",
+            ));
+        }
+        let dbx = self.spec.dbx == super::Revocations::Microsoft;
+        let anchors = Anchors {
+            pk: held(VariableName::Pk)?,
+            kek: held(VariableName::Kek)?,
+            db: held(VariableName::Db)?,
+            dbx: if dbx {
+                held(VariableName::Dbx)?
+            } else {
+                SignatureDatabase::default()
+            },
+            ..Anchors::default()
+        };
+        self.image(&anchors)?;
+        fs::remove_dir_all(&trial).or_could_not_run(cannot)
+    }
+
+    fn image(&self, anchors: &Anchors) -> Result<()> {
+        let cannot = || "cannot sign an EFI image".to_owned();
+        let certificate = self.directory.certificate(KeyName::Db)?;
+        let key = self
+            .work
+            .signers()?
+            .get(&KeyName::Db)
+            .ok_or_else(|| Error::bug(cannot()))?;
+        let file = minimal_image();
+        let image = Image::parse(&file).or_bug(cannot)?;
+        let unsigned = image
+            .unsigned_signature(&certificate, HashAlgorithm::Sha256)
+            .or_bug(cannot)?;
+        let signature = key.sign(&unsigned.to_be_signed().or_bug(cannot)?)?;
+        let signed = image
+            .with_signature(&unsigned.assemble(&signature).or_bug(cannot)?)
+            .or_bug(cannot)?;
+        let starts = |bytes: &[u8]| {
+            examine(bytes, None, anchors)
+                .iter()
+                .all(|finding| finding.verdict.is_ok())
+        };
+        let mut altered = signed.clone();
+        if let Some(byte) = altered.get_mut(file.len() / 2) {
+            *byte ^= 1;
+        }
+        if starts(&signed) && !starts(&file) && !starts(&altered) {
+            Ok(())
+        } else {
+            Err(Error::bug(
+                "the simulated firmware does not start what db signs, or starts what it does not",
+            ))
+        }
     }
 
     /// Firmware in Setup Mode takes the writes in the order of enrolment; afterwards only from whom they should come.
@@ -193,13 +318,4 @@ fn same(present: &[u8], expected: &[u8], file: &str) -> Result<()> {
     } else {
         Err(Error::bug(format!("{file} does not hold what it should")))
     }
-}
-
-/// Checks the signature of a certificate that is its own issuer.
-fn self_signature(
-    certificate: &Certificate,
-    key: &PublicKey,
-) -> std::result::Result<(), crate::formats::public_key::SignatureMismatch> {
-    let digest = HashAlgorithm::Sha256.digest(&[certificate.tbs_der()]);
-    key.verify(&digest, certificate.parsed().signature().raw_bytes())
 }

@@ -1,61 +1,161 @@
-//! Making keys, certificates, signature lists and signed writes.
-
-use std::path::Path;
+//! Making keys, certificates, signature lists and signed writes: each a step that is recorded.
 
 use rayon::prelude::*;
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Explain, Result};
 use crate::formats::authenticated_variable::{
     APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, EfiTime, VariableName,
 };
 use crate::formats::certificate::Certificate;
 use crate::formats::guid::Guid;
 use crate::formats::openpgp::GrubKey;
+use crate::formats::public_key::PublicKey;
 use crate::formats::signature_list::SignatureDatabase;
 use crate::keys::certificate::{Purpose, Request, self_signed};
 use crate::keys::directory::{GRUB_PUBLIC_KEY, OWNER, REMOVE_PK};
-use crate::keys::{Identity, KeyDirectory, KeyName, Signer, SoftwareKey};
-use crate::system::{Clock, Context, NewFile};
+use crate::keys::pkcs11::{TokenKey, TokenUri};
+use crate::keys::{Identity, KeyName, Signer, SoftwareKey};
+use crate::system::{Clock, Context};
 use crate::trust::microsoft;
 
-use super::{Revocations, Spec, bits};
+use super::plan::{PUBLIC, SECRET, protection};
+use super::spec::{Place, Revocations, Spec, TokenPlace};
+use super::transcript::{Event, FileRecord};
+use super::work::{IMPORTED, Work};
 
-/// Permission bits of all that is no private key; the directory's own keep others out.
-const PUBLIC: u32 = 0o644;
-
-/// Makes every file of a key directory.
-pub(super) fn all(context: &Context, spec: &Spec, out: &Path) -> Result<()> {
-    // One moment for all of it: the second between two certificates tells nobody anything.
-    let context = &context.clone().with_clock(Clock::Fixed(context.now()?));
-    let files = Files {
-        context,
-        directory: KeyDirectory::open(out)?,
-    };
-    let [pk, kek, db, module, grub] = make_keys(context, spec, &files.directory)?;
-    let pk = files.certify(spec, KeyName::Pk, pk)?;
-    let kek = files.certify(spec, KeyName::Kek, kek)?;
-    let db = files.certify(spec, KeyName::Db, db)?;
-    files.certify(spec, KeyName::Module, module)?;
-    files.grub_key(spec, &grub)?;
-    let owner = match spec.owner {
-        Some(owner) => owner,
-        None => Guid::from_random(context.random()?),
-    };
-    files.write(&files.directory.file_path(OWNER), format!("{owner}\n").as_bytes())?;
-    files.variables(spec, owner, [&pk, &kek, &db])
+/// Makes every file of a key directory that is not there yet.
+pub(super) fn all(work: &mut Work<'_>) -> Result<()> {
+    keys(work)?;
+    for name in KeyName::CERTIFIED {
+        certify(work, name)?;
+    }
+    grub_key(work)?;
+    owner(work)?;
+    variables(work)
 }
 
-/// Makes the five keys with all cores and writes each to its file.
-fn make_keys(context: &Context, spec: &Spec, directory: &KeyDirectory) -> Result<[SoftwareKey; 5]> {
-    let keys: Vec<SoftwareKey> = KeyName::ALL
+/// Makes the keys with all cores and writes each to its file, or leaves it to its token.
+fn keys(work: &mut Work<'_>) -> Result<()> {
+    let missing: Vec<KeyName> = KeyName::ALL.into_iter().filter(|name| !work.has_key(*name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let here = |name: &KeyName| work.spec.is_backed_up(*name);
+    let names: Vec<KeyName> = missing.iter().copied().filter(here).collect();
+    work.step(&format!("making {} keys", missing.len()))?;
+    let made: Vec<(KeyName, SoftwareKey)> = names
+        .into_iter()
+        .map(|name| (name, work.spec.key(name).bits))
+        .collect::<Vec<_>>()
         .into_par_iter()
-        .map(|name| {
-            let key = SoftwareKey::generate(context, bits(name))?;
-            key.save(context, &directory.private_key_path(name), spec.passphrase_of(name)?)?;
-            Ok(key)
-        })
+        .map(|(name, bits)| Ok((name, SoftwareKey::generate(&Context::host(), bits)?)))
         .collect::<Result<_>>()?;
-    keys.try_into().map_err(|_| Error::bug("a ceremony makes five keys"))
+    for (name, key) in made {
+        match work.spec.key(name).place {
+            Place::Token(token) => import(work, name, &token, &key)?,
+            Place::Node => save(work, name, "node", &key)?,
+            Place::Offline => save(work, name, "offline", &key)?,
+        }
+    }
+    for name in missing {
+        if let Place::Token(token) = work.spec.key(name).place
+            && !token.import
+        {
+            generate_on_token(work, name, &token)?;
+        }
+    }
+    Ok(())
+}
+
+fn save(work: &mut Work<'_>, name: KeyName, place: &str, key: &SoftwareKey) -> Result<()> {
+    let pem = key.to_pem(&work.began, work.spec.passphrase_of(name)?)?;
+    let files = vec![work.file(place, &format!("{name}.key"), pem.as_bytes(), SECRET)?];
+    made(work, name, key.public_key(), files)
+}
+
+fn made(work: &mut Work<'_>, name: KeyName, public: &PublicKey, files: Vec<FileRecord>) -> Result<()> {
+    work.record(Event::KeyMade {
+        key: name.name().to_owned(),
+        bits: public.bits(),
+        protection: protection(work.spec, name).to_owned(),
+        public_key: hex::encode(public.spki_der()),
+        files,
+    })
+}
+
+/// The identifier that a key has on its token: the one in the URI, or one that is written down before the key is made,
+/// so that a run that was cut short finds its own key again and no other.
+fn intend(work: &mut Work<'_>, name: KeyName, token: &TokenPlace) -> Result<TokenUri> {
+    let intended = work.transcript.events().find_map(|event| match event {
+        Event::KeyIntended { key, id } if key == name.name() => hex::decode(id).ok(),
+        _ => None,
+    });
+    let id = if let Some(id) = intended {
+        id
+    } else {
+        let own = token.parsed.id.clone();
+        let id = match own {
+            Some(id) => id,
+            None => work.began.random::<16>()?.to_vec(),
+        };
+        let ask = &mut |what: &str| {
+            work.observer
+                .pin(&format!("PIN of the token \"{what}\" for the {name} key"))
+        };
+        TokenKey::check_free(&token.parsed, ask)?;
+        work.record(Event::KeyIntended {
+            key: name.name().to_owned(),
+            id: hex::encode(&id),
+        })?;
+        id
+    };
+    Ok(TokenUri {
+        id: Some(id),
+        ..token.parsed.clone()
+    })
+}
+
+/// Lets the token make a key, and names it in the key directory.
+fn generate_on_token(work: &mut Work<'_>, name: KeyName, token: &TokenPlace) -> Result<()> {
+    work.step(&format!("the token makes the {name} key"))?;
+    let uri = intend(work, name, token)?;
+    let bits = work.spec.key(name).bits;
+    let ask = &mut |what: &str| {
+        work.observer
+            .pin(&format!("PIN of the token \"{what}\" for the {name} key"))
+    };
+    let key = TokenKey::generate(&uri, name.name(), bits, ask)?;
+    name_on_token(work, name, &uri, key.public_key(), Vec::new())
+}
+
+/// Puts a key that was made here on its token. The file stays in the work directory until the backup is made.
+fn import(work: &mut Work<'_>, name: KeyName, token: &TokenPlace, key: &SoftwareKey) -> Result<()> {
+    work.step(&format!("putting the {name} key on its token"))?;
+    // A key that a run before put there would be another one, of which no file is left.
+    let uri = intend(work, name, token)?;
+    let wrap = work
+        .spec
+        .the_passphrase(&format!("the {name} key is encrypted on its way to the token"))?;
+    let pem = key.to_pem(&work.began, Some(wrap))?;
+    let files = vec![work.file(IMPORTED, &format!("{name}.imported"), pem.as_bytes(), SECRET)?];
+    let ask = &mut |what: &str| {
+        work.observer
+            .pin(&format!("PIN of the token \"{what}\" for the {name} key"))
+    };
+    TokenKey::import(&uri, name.name(), key, ask)?;
+    name_on_token(work, name, &uri, key.public_key(), files)
+}
+
+fn name_on_token(
+    work: &mut Work<'_>,
+    name: KeyName,
+    uri: &TokenUri,
+    public: &PublicKey,
+    mut files: Vec<FileRecord>,
+) -> Result<()> {
+    let line = format!("{uri}\n");
+    files.push(work.file("keys", &format!("{name}.uri"), line.as_bytes(), PUBLIC)?);
+    made(work, name, public, files)
 }
 
 /// The moment of a signed write, `later` seconds after now.
@@ -86,82 +186,134 @@ fn lists(spec: &Spec, owner: Guid, variable: VariableName, own: &Certificate) ->
     database
 }
 
-/// The directory that is being made.
-struct Files<'a> {
-    context: &'a Context,
-    directory: KeyDirectory,
+/// An identity whose certificate is on the disk.
+fn identity(work: &Work<'_>, name: KeyName) -> Result<Identity> {
+    work.directory()?.identity(name, &mut |what| work.ask(name, what))
 }
 
-impl Files<'_> {
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        NewFile {
-            path,
-            bytes,
-            mode: PUBLIC,
-        }
-        .create(self.context)
+/// Issues a key's certificate and writes it in both forms.
+fn certify(work: &mut Work<'_>, name: KeyName) -> Result<()> {
+    if work.has(|event| matches!(event, Event::Certified { key, .. } if key == name.name())) {
+        return Ok(());
     }
+    work.step(&format!("issuing its certificate to {name}"))?;
+    let request = Request {
+        common_name: work.spec.subject(name, work.began.date_time()?.year()),
+        organization: None,
+        purpose: purpose(name),
+        years: work.spec.key(name).years,
+    };
+    let certificate = self_signed(&work.began, work.signer(name)?.as_ref(), &request)?;
+    let pem = certificate
+        .to_pem()
+        .or_bug(|| format!("cannot encode the {name} certificate"))?;
+    let files = vec![
+        work.file("keys", &format!("{name}.pem"), pem.as_bytes(), PUBLIC)?,
+        work.file("keys", &format!("{name}.der"), certificate.as_der(), PUBLIC)?,
+    ];
+    work.record(Event::Certified {
+        key: name.name().to_owned(),
+        subject: certificate.common_name(),
+        fingerprint: certificate.fingerprint().to_hex(),
+        not_after: Some(certificate.not_after()),
+        files,
+    })
+}
 
-    /// Issues a key's certificate and writes it in both forms.
-    fn certify(&self, spec: &Spec, name: KeyName, key: SoftwareKey) -> Result<Identity> {
-        let request = Request {
-            common_name: spec.subject(name, self.context.date_time()?.year()),
-            organization: None,
-            purpose: match name {
-                KeyName::Pk | KeyName::Kek => Purpose::Variables,
-                KeyName::Db | KeyName::Module | KeyName::Grub => Purpose::Code,
-            },
-            years: spec.years,
+/// What a key's certificate states.
+pub(super) const fn purpose(name: KeyName) -> Purpose {
+    match name {
+        KeyName::Pk | KeyName::Kek => Purpose::Variables,
+        KeyName::Db | KeyName::Module | KeyName::Grub => Purpose::Code,
+    }
+}
+
+/// Writes GRUB's public key, with a user ID and a self-signature so that GnuPG takes it too.
+fn grub_key(work: &mut Work<'_>) -> Result<()> {
+    let name = KeyName::Grub;
+    if work.has(|event| matches!(event, Event::Certified { key, .. } if key == name.name())) {
+        return Ok(());
+    }
+    work.step("making GRUB's OpenPGP public key")?;
+    let cannot = || "cannot make GRUB's OpenPGP key".to_owned();
+    let user_id = work.spec.subject(name, work.began.date_time()?.year());
+    let created = u32::try_from(work.began.now()?)
+        .or_could_not_run(|| "the clock stands past 2106, which OpenPGP cannot hold".to_owned())?;
+    let key = work.signer(name)?;
+    let grub = GrubKey::new(key.public_key(), created).or_bug(cannot)?;
+    let binding = grub.certify(&user_id, created).or_bug(cannot)?;
+    let signature = key.sign(binding.to_be_signed())?;
+    let exported = grub
+        .export(&user_id, &binding.finish(&signature).or_bug(cannot)?)
+        .or_bug(cannot)?;
+    let files = vec![work.file("keys", GRUB_PUBLIC_KEY, &exported, PUBLIC)?];
+    work.record(Event::Certified {
+        key: name.name().to_owned(),
+        subject: user_id,
+        fingerprint: grub.fingerprint(),
+        not_after: None,
+        files,
+    })
+}
+
+fn owner(work: &mut Work<'_>) -> Result<()> {
+    step(work, "the owner's GUID", |work| {
+        let owner = match work.spec.owner {
+            Some(owner) => owner,
+            None => Guid::from_random(work.began.random()?),
         };
-        let certificate = self_signed(self.context, &key, &request)?;
-        let pem = certificate
-            .to_pem()
-            .or_bug(|| format!("cannot encode the {name} certificate"))?;
-        let path = self.directory.certificate_path(name);
-        self.write(&path, pem.as_bytes())?;
-        self.write(&path.with_extension("der"), certificate.as_der())?;
-        Ok(Identity {
-            name: name.name().to_owned(),
-            certificate,
-            signer: Box::new(key),
-        })
-    }
+        Ok(vec![(OWNER.to_owned(), format!("{owner}\n").into_bytes())])
+    })
+}
 
-    /// Writes GRUB's public key, with a user ID and a self-signature so that GnuPG takes it too.
-    fn grub_key(&self, spec: &Spec, key: &SoftwareKey) -> Result<()> {
-        let cannot = || "cannot make GRUB's OpenPGP key".to_owned();
-        let user_id = spec.subject(KeyName::Grub, self.context.date_time()?.year());
-        let created = u32::try_from(self.context.now()?)
-            .or_could_not_run(|| "the clock stands past 2106, which OpenPGP cannot hold".to_owned())?;
-        let grub = GrubKey::new(key.public_key(), created).or_bug(cannot)?;
-        let binding = grub.certify(&user_id, created).or_bug(cannot)?;
-        let signature = key.sign(binding.to_be_signed())?;
-        let exported = grub
-            .export(&user_id, &binding.finish(&signature).or_bug(cannot)?)
-            .or_bug(cannot)?;
-        self.write(&self.directory.file_path(GRUB_PUBLIC_KEY), &exported)
+/// Writes the signature lists and the signed writes of the four variables.
+fn variables(work: &mut Work<'_>) -> Result<()> {
+    let now = moment(&work.began, 0)?;
+    for (variable, own, signer) in [
+        (VariableName::Pk, KeyName::Pk, KeyName::Pk),
+        (VariableName::Kek, KeyName::Kek, KeyName::Pk),
+        (VariableName::Db, KeyName::Db, KeyName::Kek),
+    ] {
+        step(work, &format!("the contents of {variable}"), |work| {
+            let directory = work.directory()?;
+            let own = directory.certificate(own)?;
+            let lists = lists(work.spec, directory.owner()?, variable, &own).to_bytes();
+            let update = identity(work, signer)?.sign_update(variable, ATTRIBUTES, now, lists.clone())?;
+            Ok(vec![
+                (format!("{variable}.esl"), lists),
+                (format!("{variable}.auth"), update.to_bytes()),
+            ])
+        })?;
     }
-
-    /// Writes the signature lists and the signed writes of the four variables.
-    fn variables(&self, spec: &Spec, owner: Guid, [pk, kek, db]: [&Identity; 3]) -> Result<()> {
-        let now = moment(self.context, 0)?;
-        let signed = [
-            (VariableName::Pk, pk, pk),
-            (VariableName::Kek, kek, pk),
-            (VariableName::Db, db, kek),
-        ];
-        for (variable, own, signer) in signed {
-            let lists = lists(spec, owner, variable, &own.certificate).to_bytes();
-            self.write(&self.directory.lists_path(variable), &lists)?;
-            let update = signer.sign_update(variable, ATTRIBUTES, now, lists)?;
-            self.write(&self.directory.update_path(variable), &update.to_bytes())?;
-        }
-        if let Some(revoked) = revocations(spec)? {
+    if let Some(revoked) = revocations(work.spec)? {
+        step(work, "the revocations", |work| {
+            let kek = identity(work, KeyName::Kek)?;
             let update = kek.sign_update(VariableName::Dbx, APPEND_ATTRIBUTES, now, revoked.to_bytes())?;
-            self.write(&self.directory.update_path(VariableName::Dbx), &update.to_bytes())?;
-        }
-        // Later than PK's own write, or firmware would take it for a replay.
-        let removal = pk.sign_update(VariableName::Pk, ATTRIBUTES, moment(self.context, 1)?, Vec::new())?;
-        self.write(&self.directory.file_path(REMOVE_PK), &removal.to_bytes())
+            Ok(vec![(format!("{}.auth", VariableName::Dbx), update.to_bytes())])
+        })?;
     }
+    step(work, "the removal of PK", |work| {
+        // Later than PK's own write, or firmware would take it for a replay.
+        let later = moment(&work.began, 1)?;
+        let removal = identity(work, KeyName::Pk)?.sign_update(VariableName::Pk, ATTRIBUTES, later, Vec::new())?;
+        Ok(vec![(REMOVE_PK.to_owned(), removal.to_bytes())])
+    })
+}
+
+/// Makes some public files of the key directory, unless that is recorded.
+fn step(
+    work: &mut Work<'_>,
+    what: &str,
+    content: impl FnOnce(&Work<'_>) -> Result<Vec<(String, Vec<u8>)>>,
+) -> Result<()> {
+    if work.has(|event| matches!(event, Event::Made { what: known, .. } if known == what)) {
+        return Ok(());
+    }
+    work.step(&format!("making {what}"))?;
+    let files = content(work)?
+        .iter()
+        .map(|(name, bytes)| work.file("keys", name, bytes, PUBLIC))
+        .collect::<Result<_>>()?;
+    let what = what.to_owned();
+    work.record(Event::Made { what, files })
 }

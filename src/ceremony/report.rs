@@ -1,24 +1,32 @@
 //! The closing card of a ceremony.
 
-use std::path::Path;
-
 use serde::Serialize;
 
-use crate::error::Result;
-use crate::formats::authenticated_variable::VariableName;
-use crate::keys::directory::{GRUB_PUBLIC_KEY, OWNER, REMOVE_PK};
-use crate::keys::{KeyDirectory, KeyName};
+use crate::error::{Error, Result, quoted};
+use crate::formats::words::fingerprint_words;
+use crate::keys::KeyName;
+use crate::keys::directory::{GRUB_PUBLIC_KEY, TRANSCRIPT};
 use crate::system::Context;
 
-use super::{Spec, bits, make};
+use super::backup::ARCHIVE;
+use super::plan::Plan;
+use super::spec::{Place, Spec};
+use super::transcript::Event;
+use super::work::Work;
 
 /// What a ceremony made, or in a dry run would make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Whether nothing was made.
     pub dry_run: bool,
-    /// The key directory.
+    /// Whether the keys were made to be thrown away.
+    pub rehearsal: bool,
+    /// The node's key directory.
     pub directory: String,
+    /// The directory with the keys that do not belong on a node.
+    pub offline: Option<String>,
+    /// The directory of the backup.
+    pub backup: Option<String>,
     /// Owner GUID of our entries; in a dry run only if it was given.
     pub owner: Option<String>,
     /// The keys, in the order of authority.
@@ -27,8 +35,16 @@ pub struct Report {
     pub microsoft: Vec<String>,
     /// How many revocations `dbx.auth` holds.
     pub revocations: usize,
-    /// Names of all files in the directory, sorted.
+    /// Names of all files in the node's directory, sorted.
     pub files: Vec<String>,
+    /// SHA-256 of the plan, lower-case hex.
+    pub plan: String,
+    /// SHA-256 of the transcript's last line, lower-case hex; null in a dry run.
+    pub transcript: Option<String>,
+    /// The same for people to write down.
+    pub words: Option<String>,
+    /// Whether nothing is missing but the restore drill, or not even that.
+    pub missing: Vec<String>,
     /// The command that comes next.
     pub next: String,
 }
@@ -47,9 +63,11 @@ pub struct KeyReport {
     /// SHA-256 of the DER certificate, lower-case hex; of GRUB's key the OpenPGP fingerprint, upper-case as GnuPG prints
     /// it. `None` in a dry run.
     pub fingerprint: Option<String>,
+    /// The fingerprint in words; `None` in a dry run.
+    pub words: Option<String>,
     /// End of validity, RFC 3339 UTC. `None` in a dry run, and for GRUB's key, which does not expire.
     pub not_after: Option<String>,
-    /// Path of the private key.
+    /// Path of the private key, or the URI of the one on a token.
     pub private_key: String,
     /// Path of the certificate (PEM) or the OpenPGP key.
     pub public_key: String,
@@ -58,93 +76,121 @@ pub struct KeyReport {
 impl Report {
     /// What would be made now.
     pub(super) fn planned(context: &Context, spec: &Spec) -> Result<Self> {
+        let plan = Plan::new(context, spec)?;
         let year = context.date_time()?.year();
-        let keys = KeyName::ALL.map(|name| KeyReport::planned(spec, name, year));
-        Self::new(spec, keys.into(), true, spec.owner.map(|owner| owner.to_string()))
+        let keys = KeyName::ALL.map(|name| KeyReport::planned(spec, name, spec.subject(name, year)));
+        Ok(Self::new(spec, plan, keys.into()))
     }
 
-    /// What was made in `directory`, with the paths that it will have in its place.
-    pub(super) fn made(spec: &Spec, directory: &KeyDirectory) -> Result<Self> {
-        let keys = KeyName::ALL
-            .into_iter()
-            .map(|name| KeyReport::made(spec, directory, name))
-            .collect::<Result<_>>()?;
-        Self::new(spec, keys, false, Some(directory.owner()?.to_string()))
-    }
-
-    fn new(spec: &Spec, keys: Vec<KeyReport>, dry_run: bool, owner: Option<String>) -> Result<Self> {
-        let revocations = make::revocations(spec)?.map_or(0, |lists| lists.entries().count());
-        let directory = spec.out.display().to_string();
+    /// What was made.
+    pub(super) fn made(work: &Work<'_>) -> Result<Self> {
+        let spec = work.spec;
+        let keys = KeyName::ALL.map(|name| {
+            let certified = work.transcript.events().find_map(|event| match event {
+                Event::Certified {
+                    key,
+                    subject,
+                    fingerprint,
+                    not_after,
+                    ..
+                } if key == name.name() => Some((subject, fingerprint, not_after)),
+                _ => None,
+            });
+            let (subject, fingerprint, not_after) =
+                certified.ok_or_else(|| Error::bug(format!("the transcript has no {name} key")))?;
+            Ok(KeyReport {
+                words: hex::decode(fingerprint).ok().map(|bytes| fingerprint_words(&bytes)),
+                fingerprint: Some(fingerprint.clone()),
+                not_after: not_after.clone(),
+                ..KeyReport::planned(spec, name, subject.clone())
+            })
+        });
+        let keys = keys.into_iter().collect::<Result<_>>()?;
+        let head = work.transcript.head();
         Ok(Self {
-            dry_run,
-            owner,
-            keys,
-            microsoft: spec.microsoft.all().map(|known| known.name.to_owned()).collect(),
-            revocations,
-            files: files(revocations > 0),
-            next: format!("bootseal enroll plan --keys {directory}"),
-            directory,
+            dry_run: false,
+            owner: Some(work.directory()?.owner()?.to_string()),
+            transcript: Some(head.to_owned()),
+            words: hex::decode(head).ok().map(|bytes| fingerprint_words(&bytes)),
+            ..Self::new(spec, Plan::new(&work.began, spec)?, keys)
         })
+    }
+
+    fn new(spec: &Spec, plan: Plan, keys: Vec<KeyReport>) -> Self {
+        let directory = spec.out.display().to_string();
+        let backup = spec.backup.as_ref().map(|backup| &backup.directory);
+        let mut missing = Vec::new();
+        let mut next = format!("bootseal enroll plan --keys {}", quoted(&spec.out));
+        match backup {
+            _ if spec.waiver.is_some() || spec.rehearsal => {}
+            Some(backup) => {
+                missing.push("the backup has to be restored once: the restore drill".to_owned());
+                let archive = backup.join(ARCHIVE);
+                next = format!(
+                    "bootseal ceremony drill --keys {} {}",
+                    quoted(&spec.out),
+                    quoted(&archive)
+                );
+            }
+            None => missing.push("there is no backup: who loses these keys starts anew".to_owned()),
+        }
+        Self {
+            dry_run: true,
+            rehearsal: spec.rehearsal,
+            offline: spec.offline.as_ref().map(|path| path.display().to_string()),
+            backup: backup.map(|path| path.display().to_string()),
+            owner: plan.contents.owner.clone(),
+            keys,
+            files: plan.names("node"),
+            microsoft: plan.contents.microsoft,
+            revocations: plan.contents.revocations,
+            plan: plan.digest,
+            transcript: None,
+            words: None,
+            missing,
+            next,
+            directory,
+        }
     }
 }
 
 impl KeyReport {
-    fn planned(spec: &Spec, name: KeyName, year: u16) -> Self {
+    fn planned(spec: &Spec, name: KeyName, subject: String) -> Self {
         let public = match name {
             KeyName::Grub => GRUB_PUBLIC_KEY.to_owned(),
             _ => format!("{name}.pem"),
         };
-        let path = |file: &str| Path::new(&spec.out).join(file).display().to_string();
+        let key = spec.key(name);
+        let file = format!("{name}.key");
+        let private = match (&key.place, &spec.offline) {
+            (Place::Token(token), _) => token.uri.clone(),
+            (Place::Offline, Some(offline)) => offline.join(file).display().to_string(),
+            _ => spec.out.join(file).display().to_string(),
+        };
         Self {
             name: name.name().to_owned(),
-            bits: bits(name),
-            encrypted: !spec.plain.contains(&name),
-            subject: spec.subject(name, year),
+            bits: key.bits,
+            encrypted: spec.is_encrypted(name),
+            subject,
             fingerprint: None,
+            words: None,
             not_after: None,
-            private_key: path(&format!("{name}.key")),
-            public_key: path(&public),
+            private_key: private,
+            public_key: spec.out.join(public).display().to_string(),
         }
     }
 
-    fn made(spec: &Spec, directory: &KeyDirectory, name: KeyName) -> Result<Self> {
-        if name == KeyName::Grub {
-            let key = directory.grub_public_key()?;
-            // The user ID says the year of the certificates; GRUB's key was made in the same moment.
-            let year = directory
-                .certificate(KeyName::Pk)?
-                .parsed()
-                .tbs_certificate()
-                .validity()
-                .not_before;
-            return Ok(Self {
-                fingerprint: Some(key.fingerprint()),
-                ..Self::planned(spec, name, year.to_date_time().year())
-            });
-        }
-        let certificate = directory.certificate(name)?;
-        Ok(Self {
-            subject: certificate.common_name(),
-            fingerprint: Some(certificate.fingerprint().to_hex()),
-            not_after: Some(certificate.not_after()),
-            ..Self::planned(spec, name, 0)
-        })
+    /// Whether the private key is on a token.
+    #[must_use]
+    pub fn is_on_token(&self) -> bool {
+        self.private_key.starts_with("pkcs11:")
     }
 }
 
-/// Names of all files of a key directory, sorted.
-fn files(with_dbx: bool) -> Vec<String> {
-    let mut files: Vec<String> = [OWNER, GRUB_PUBLIC_KEY, REMOVE_PK].map(str::to_owned).into();
-    files.extend(KeyName::ALL.map(|name| format!("{name}.key")));
-    for name in KeyName::CERTIFIED {
-        files.extend(["pem", "der"].map(|ending| format!("{name}.{ending}")));
+impl Report {
+    /// Path of the transcript.
+    #[must_use]
+    pub fn transcript_path(&self) -> String {
+        format!("{}/{TRANSCRIPT}", self.directory)
     }
-    for variable in KeyName::CERTIFIED.into_iter().filter_map(KeyName::variable) {
-        files.extend(["esl", "auth"].map(|ending| format!("{variable}.{ending}")));
-    }
-    if with_dbx {
-        files.push(format!("{}.auth", VariableName::Dbx));
-    }
-    files.sort();
-    files
 }

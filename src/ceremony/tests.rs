@@ -2,10 +2,18 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use rayon::prelude::*;
+
+use super::backup::drill::Opener;
+use super::transcript::{Event, Transcript};
 use super::*;
+use crate::formats::guid::Guid;
 use crate::formats::hash::HashAlgorithm;
+use crate::formats::share::Share;
 use crate::keys::KeyDirectory;
+use crate::keys::directory::TRANSCRIPT;
 use crate::system::Clock;
+use crate::trust::microsoft::Selection;
 
 /// 2028-02-29T12:00:00Z: a leap day, in the past of no certificate that matters here.
 const LEAP_DAY: u64 = 1_835_438_400;
@@ -20,10 +28,15 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 fn plain(name: &str, out: &Path) -> Spec {
-    Spec {
-        plain: KeyName::ALL.into(),
-        ..Spec::new(name, out)
-    }
+    Spec::new(name, out).with_plain(KeyName::ALL)
+}
+
+fn run(context: &Context, spec: &Spec) -> Result<Report> {
+    super::run(context, spec, &Unobserved)
+}
+
+fn passphrase() -> Option<Passphrase> {
+    Some(Passphrase::new("correct horse").unwrap())
 }
 
 #[test]
@@ -31,9 +44,8 @@ fn a_ceremony_makes_what_its_dry_run_says() {
     let outside = tempfile::tempdir().unwrap();
     let out = outside.path().join("keys");
     let spec = Spec {
-        plain: [KeyName::Db, KeyName::Module, KeyName::Grub].into(),
-        passphrase: Some(Passphrase::new("correct horse").unwrap()),
-        ..Spec::new("Node, one+", &out)
+        passphrase: passphrase(),
+        ..Spec::new("Node, one+", &out).with_plain([KeyName::Db, KeyName::Module, KeyName::Grub])
     };
     let context = Context::host().with_clock(Clock::Fixed(LEAP_DAY));
     let planned = run(&context.clone().with_dry_run(true), &spec).unwrap();
@@ -126,12 +138,345 @@ fn what_cannot_be_made_is_refused_before_anything_is() {
 }
 
 #[test]
-fn an_error_halfway_leaves_nothing_behind() {
+fn an_error_halfway_goes_on_later_or_is_aborted_with_nothing_left() {
     let outside = tempfile::tempdir().unwrap();
     let out = outside.path().join("keys");
     // OpenPGP's clock ends in 2106, so GRUB's key fails after the others were written.
     let context = Context::host().with_clock(Clock::Fixed(4_300_000_000));
     let error = run(&context, &plain("x", &out)).unwrap_err();
     assert!(error.to_string().contains("2106"), "{error}");
+    assert_eq!(names(outside.path()), [".keys.ceremony"]);
+    let work = outside.path().join(".keys.ceremony");
+    assert!(
+        error
+            .hints()
+            .contains(&format!("bootseal ceremony abort {}", work.display()).as_str())
+    );
+    let mode = fs::metadata(&work).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o700);
+
+    let other = run(&Context::host(), &plain("y", &out)).unwrap_err();
+    assert!(other.to_string().contains("another ceremony is under way"), "{other}");
+    let no_pin = &mut |_: &str| unreachable!("no key is on a token");
+    let aborted = abort(&Context::host(), &work, no_pin).unwrap();
+    assert_eq!(aborted.work, work.display().to_string());
     assert_eq!(names(outside.path()).len(), 0);
+    assert!(abort(&Context::host(), &work, no_pin).is_err());
+}
+
+/// A ceremony with all that one can have but tokens.
+fn whole(outside: &Path) -> Spec {
+    let mut spec = Spec::new("whole", outside.join("node")).with_plain([KeyName::Db, KeyName::Module, KeyName::Grub]);
+    spec.offline = Some(outside.join("offline"));
+    for name in [KeyName::Pk, KeyName::Kek] {
+        spec.keys.get_mut(&name).unwrap().place = Place::Offline;
+    }
+    // The smallest keys: this is about the order of things.
+    for key in spec.keys.values_mut() {
+        key.bits = 2048;
+    }
+    let shares = Some(Shares { needed: 2, of: 3 });
+    let directory = outside.join("backup");
+    spec.backup = Some(Backup { directory, shares });
+    spec.passphrase = passphrase();
+    spec
+}
+
+fn share(backup: &Path, number: u8) -> Share {
+    let page = fs::read_to_string(backup.join("shares").join(backup::share_name(number))).unwrap();
+    let start = page.find("bs1-").unwrap();
+    Share::parse(page[start..].split('<').next().unwrap()).unwrap()
+}
+
+#[test]
+fn keys_go_to_their_places_and_come_back_from_their_backup() {
+    let outside = tempfile::tempdir().unwrap();
+    let spec = whole(outside.path());
+    let context = Context::host();
+    let plan = Plan::new(&context, &spec).unwrap();
+    let report = run(&context, &spec).unwrap();
+    assert_eq!(report.plan, plan.digest);
+    assert_eq!(names(outside.path()), ["backup", "node", "offline"]);
+    for file in &plan.contents.files {
+        let mode = fs::metadata(&file.path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(format!("{mode:04o}"), file.mode, "{}", file.path);
+    }
+    let keys = |place: &str| -> Vec<String> {
+        let mut names = names(&outside.path().join(place));
+        names.retain(|name| name.ends_with(".key"));
+        names
+    };
+    assert_eq!(keys("node"), ["db.key", "grub.key", "module.key"]);
+    assert_eq!(keys("offline"), ["KEK.key", "PK.key"]);
+    assert_eq!(report.missing.len(), 1);
+
+    for place in ["node", "offline", "backup"] {
+        let verified = verify::verify(&outside.path().join(place), None).unwrap();
+        assert_eq!(verified.findings, [""; 0], "{place}");
+        assert!(!verified.complete);
+        assert_eq!(Some(verified.head), report.transcript);
+    }
+    let (node, backup) = (outside.path().join("node"), outside.path().join("backup"));
+    let archive = backup.join(backup::ARCHIVE);
+    let drill = |opener| backup::drill::drill(&context, &node, &archive, &opener);
+    let too_few = drill(Opener::Shares(vec![share(&backup, 1)])).unwrap_err();
+    assert_eq!(too_few.causes(), ["1 shares are there, and 2 are needed"]);
+    assert!(drill(Opener::Passphrase(Passphrase::new("correct horse").unwrap())).is_err());
+    assert!(!verify::verify(&node, None).unwrap().complete);
+    let drilled = drill(Opener::Shares(vec![share(&backup, 3), share(&backup, 1)])).unwrap();
+    assert_eq!(drilled.restored, ["PK", "KEK", "db", "module", "grub"]);
+    assert_eq!(drilled.opened_by, "shares 1, 3");
+
+    // The sheet's lines, as somebody scans them.
+    let page = fs::read_to_string(backup.join(backup::SHEET)).unwrap();
+    let blocks = page.split("<pre class=\"lines\">").skip(1);
+    let lines: Vec<&str> = blocks.map(|block| block.split('<').next().unwrap()).collect();
+    let scanned = outside.path().join("scanned.txt");
+    fs::write(&scanned, lines.join("\n")).unwrap();
+    let shares = Opener::Shares(vec![share(&backup, 2), share(&backup, 1)]);
+    let drilled = backup::drill::drill(&context, &node, &scanned, &shares).unwrap();
+    assert_eq!(drilled.from, "sheet");
+
+    let head = note(&context, &node, "Ada was present", &mut |_| unreachable!("db is plain")).unwrap();
+    let verified = verify::verify(&node, Some(&drilled.head)).unwrap();
+    assert!(
+        verified.findings[0].contains("not the one named"),
+        "{:?}",
+        verified.findings
+    );
+    let verified = verify::verify(&node, Some(&head)).unwrap();
+    assert_eq!(verified.findings, [""; 0]);
+    assert!(verified.complete && verified.remarks[0].ends_with(": Ada was present"));
+}
+
+#[test]
+fn a_file_that_changed_is_found() {
+    let outside = tempfile::tempdir().unwrap();
+    run(&Context::host(), &whole(outside.path())).unwrap();
+    let node = outside.path().join("node");
+    let findings = || verify::verify(&node, None).unwrap().findings;
+    let finding = |expected: &str| {
+        let findings = findings();
+        assert!(findings.len() == 1 && findings[0].ends_with(expected), "{findings:?}");
+    };
+    let db = node.join("db.pem");
+    let original = fs::read(&db).unwrap();
+    fs::write(&db, b"other").unwrap();
+    finding("db.pem is not the file that is recorded");
+    fs::write(&db, &original).unwrap();
+    let key = node.join("db.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    finding("db.key has the mode 0644: others can use it");
+    fs::rename(&key, outside.path().join("db.key")).unwrap();
+    finding("db.key is missing");
+    fs::rename(outside.path().join("db.key"), &key).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
+    fs::write(node.join("other.key"), b"").unwrap();
+    finding("other.key is not recorded");
+    fs::remove_file(node.join("other.key")).unwrap();
+    assert_eq!(findings(), [""; 0]);
+}
+
+/// The transcript of a ceremony with a drill, made once.
+fn transcript() -> (tempfile::TempDir, Vec<u8>) {
+    let outside = tempfile::tempdir().unwrap();
+    let mut spec = whole(outside.path());
+    spec.microsoft = Selection::none();
+    spec.dbx = Revocations::None;
+    run(&Context::host(), &spec).unwrap();
+    let (node, backup) = (outside.path().join("node"), outside.path().join("backup"));
+    let shares = Opener::Shares(vec![share(&backup, 2), share(&backup, 1)]);
+    backup::drill::drill(&Context::host(), &node, &backup.join(backup::ARCHIVE), &shares).unwrap();
+    let bytes = fs::read(node.join(TRANSCRIPT)).unwrap();
+    (outside, bytes)
+}
+
+#[test]
+fn every_byte_of_the_transcript_counts() {
+    let (_directory, bytes) = transcript();
+    let holds =
+        |bytes: &[u8]| Transcript::parse(bytes).is_ok_and(|transcript| verify::check_seals(&transcript).is_ok());
+    assert!(holds(&bytes));
+    (0..bytes.len()).into_par_iter().for_each(|place| {
+        for mask in [0x01, 0x20, 0x80, 0xff] {
+            let mut flipped = bytes.clone();
+            flipped[place] ^= mask;
+            assert!(!holds(&flipped), "byte {place} ^ {mask:#x}");
+        }
+        let without = [&bytes[..place], &bytes[place + 1..]].concat();
+        assert!(!holds(&without), "without byte {place}");
+    });
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let is_seal = |line: &&[u8]| String::from_utf8_lossy(line).contains("\"sealed\"");
+    for kept in 0..lines.len() {
+        // Cut back to an earlier seal it holds, and it takes the head that was written down to see that.
+        assert_eq!(holds(&lines[..kept].concat()), kept > 0 && is_seal(&lines[kept - 1]));
+        for other in 0..kept {
+            let mut swapped = lines.clone();
+            swapped.swap(kept, other);
+            assert!(!holds(&swapped.concat()));
+        }
+    }
+}
+
+/// Cuts the ceremony off after each line of its transcript, as `kill -9` does, with what the next step may have left.
+#[test]
+fn cut_off_after_any_step_it_goes_on_with_the_same_keys() {
+    struct Cut(std::cell::Cell<usize>);
+    impl Observer for Cut {
+        fn step(&self, _: &str) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let counter = Cut(std::cell::Cell::new(0));
+    let reference = tempfile::tempdir().unwrap();
+    super::run(&Context::host(), &whole(reference.path()), &counter).unwrap();
+    let steps = counter.0.get();
+    assert!(steps > 15, "{steps}");
+    (1..=steps).into_par_iter().for_each(|cut| {
+        struct Stop(std::cell::Cell<usize>);
+        impl Observer for Stop {
+            fn step(&self, _: &str) {
+                if self.0.replace(self.0.get() - 1) == 1 {
+                    std::panic::resume_unwind(Box::new("killed"));
+                }
+            }
+        }
+        let outside = tempfile::tempdir().unwrap();
+        let spec = whole(outside.path());
+        let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            super::run(&Context::host(), &spec, &Stop(std::cell::Cell::new(cut)))
+        }));
+        assert!(killed.is_err(), "step {cut}");
+        let work = spec.work_directory();
+        let before = Transcript::parse(&fs::read(work.join(TRANSCRIPT)).unwrap()).unwrap();
+        for folder in ["keys", "backup", "shares"] {
+            for left in [
+                "PK.key",
+                "module.pem",
+                "dbx.auth",
+                "grub.gpg",
+                backup::ARCHIVE,
+                "share-2.html",
+            ] {
+                let path = work.join(folder).join(left);
+                if !path.exists() {
+                    fs::write(path, b"cut off").unwrap();
+                }
+            }
+        }
+        if cut > 2 {
+            let mut wrong = whole(outside.path());
+            wrong.passphrase = Some(Passphrase::new("wrong horse").unwrap());
+            let sealed = before.events().any(|event| matches!(event, Event::Sealed { .. }));
+            assert!(sealed || run(&Context::host(), &wrong).is_err(), "step {cut}");
+        }
+        run(&Context::host(), &spec).unwrap();
+        assert_eq!(names(outside.path()), ["backup", "node", "offline"], "step {cut}");
+        for place in ["node", "offline", "backup"] {
+            let verified = verify::verify(&outside.path().join(place), None).unwrap();
+            assert_eq!(verified.findings, [""; 0], "step {cut}");
+        }
+        // What was recorded before is recorded still, and the files with it.
+        let after = fs::read(outside.path().join("node").join(TRANSCRIPT)).unwrap();
+        assert!(after.starts_with(before.as_bytes()), "step {cut}");
+    });
+}
+
+#[test]
+fn a_rehearsal_says_test_and_leaves_nothing() {
+    let outside = tempfile::tempdir().unwrap();
+    let mut spec = whole(outside.path());
+    let uri = "pkcs11:token=none;object=db".to_owned();
+    let parsed = uri.parse().unwrap();
+    let token = TokenPlace {
+        uri,
+        parsed,
+        import: false,
+    };
+    spec.keys.get_mut(&KeyName::Db).unwrap().place = Place::Token(Box::new(token));
+    let report = rehearse(&Context::host(), spec, &Unobserved).unwrap();
+    assert!(report.rehearsal);
+    for key in &report.keys {
+        assert!(key.subject.starts_with("TEST whole "), "{}", key.subject);
+        assert!(!Path::new(&key.private_key).exists());
+    }
+    assert_eq!(names(outside.path()).len(), 0);
+}
+
+#[test]
+fn a_specification_says_what_is_wrong_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ceremony.toml");
+    let error = |text: &str| {
+        fs::write(&path, text).unwrap();
+        let error = Spec::load(&path).and_then(|spec| spec.validate()).err().unwrap();
+        assert_eq!(error.kind().exit_code(), 2);
+        let hints = error.hints().join("; ");
+        format!("{error}: {}; {hints}", error.causes().join(": "))
+    };
+    let base = "name = \"x\"\nnode = \"keys\"\noffline = \"stick\"\n";
+    for (text, expected) in [
+        ("nmae = \"y\"", "did you mean \"name\" for \"nmae\"?"),
+        ("[keys.DB]\nbits = 2048", "did you mean [keys.db]?"),
+        (
+            "[keys.db]\nbitz = 2048",
+            "did you mean \"bits\" for \"bitz\" in [keys.db]?",
+        ),
+        ("[keys.db]\nbits = 1024", "the db key has 1024 bits"),
+        ("[keys.db]\ntype = \"ecdsa\"", "firmware and GRUB read RSA alone"),
+        (
+            "[keys.db]\nplace = \"stick\"",
+            "a key goes to \"node\", \"offline\", or a token",
+        ),
+        ("[keys.db]\nplace = \"pkcs11:token=a\"", "neither object nor id"),
+        ("[keys.db]\ntoken = \"import\"", "its place is no token"),
+        (
+            "[backup]\ndirectory = \"b\"\nshares = { neded = 2, of = 3 }",
+            "did you mean \"needed\"",
+        ),
+        (
+            "[backup]\ndirectory = \"b\"\nshares = { needed = 4, of = 3 }",
+            "4 of 3 shares cannot be",
+        ),
+        ("[backup]\ndirectory = \"keys/b\"", "lie in each other"),
+        ("[preflight]\nfatal = [\"netwrk\"]", "did you mean \"network\"?"),
+        ("[preflight]\nprogram = \"12\"", "has 64 hexadecimal digits"),
+        (
+            "microsoft = [\"uefi-2024\"]",
+            "\"uefi-2024\" is none of Microsoft's certificates",
+        ),
+        ("owner = \"me\"", "owner is no GUID"),
+        ("years = 101", "1 to 100 years"),
+    ] {
+        let error = error(&format!("{base}{text}\n"));
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    let error = error("name = \"x\"\nnode = \"keys\"\n");
+    assert!(
+        error.contains("the PK key is to be offline, but no directory is named"),
+        "{error}"
+    );
+    fs::write(&path, base).unwrap();
+    let spec = Spec::load(&path).unwrap();
+    spec.validate().unwrap();
+    assert_eq!(spec.out, directory.path().join("keys"));
+}
+
+#[test]
+fn the_example_is_a_specification() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys.example/ceremony.toml");
+    let spec = Spec::load(&path).unwrap();
+    spec.validate().unwrap();
+    // What is commented out is right, too.
+    let text = fs::read_to_string(path).unwrap();
+    let uncommented: Vec<&str> = text
+        .lines()
+        .map(|line| line.strip_prefix("#= ").unwrap_or(line))
+        .collect();
+    assert!(uncommented.join("\n") != text);
+    let directory = tempfile::tempdir().unwrap();
+    let all = directory.path().join("all.toml");
+    fs::write(&all, uncommented.join("\n")).unwrap();
+    Spec::load(&all).unwrap().validate().unwrap();
 }

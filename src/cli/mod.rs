@@ -103,6 +103,8 @@ impl Session {
 /// Runs the program with the process's arguments; returns the exit code.
 #[must_use]
 pub fn main() -> u8 {
+    // Keys and passphrases pass through this process; where the kernel cannot forbid it, `ceremony plan` says so.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

@@ -52,3 +52,39 @@ impl Unlock {
         }
     }
 }
+
+/// How to open tokens.
+#[derive(Args)]
+pub(super) struct Pin {
+    /// Read the PIN of tokens from the first line of FILE, where their URIs name none
+    #[arg(long = "pin-file", id = "pin_file", value_name = "FILE", conflicts_with = "pin_fd")]
+    file: Option<PathBuf>,
+    /// Read the PIN from file descriptor N
+    #[arg(long = "pin-fd", id = "pin_fd", value_name = "N")]
+    descriptor: Option<u32>,
+    /// What was read: a descriptor gives it only once.
+    #[arg(skip)]
+    known: RefCell<Option<Passphrase>>,
+}
+
+impl std::fmt::Debug for Pin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pin").finish_non_exhaustive()
+    }
+}
+
+impl Pin {
+    /// The PIN from file, descriptor or terminal.
+    pub(super) fn ask(&self, what: &str) -> Result<Passphrase> {
+        if let Some(known) = &*self.known.borrow() {
+            return Ok(known.duplicate());
+        }
+        let given = match (&self.file, self.descriptor) {
+            (Some(path), _) => Passphrase::from_file(path)?,
+            (None, Some(descriptor)) => Passphrase::from_fd(descriptor)?,
+            (None, None) => return prompt::passphrase(what),
+        };
+        self.known.replace(Some(given.duplicate()));
+        Ok(given)
+    }
+}

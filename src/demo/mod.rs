@@ -73,9 +73,8 @@ pub fn run() -> Result<Demo> {
     let context = Context::host().with_root(directory.path());
     let mut steps = Vec::new();
 
-    let mut spec = Spec::new("demo", &keys);
-    spec.plain = KeyName::ALL.into_iter().collect();
-    let made = ceremony::run(&context, &spec)?;
+    let spec = Spec::new("demo", &keys).with_plain(KeyName::ALL);
+    let made = ceremony::run(&context, &spec, &ceremony::Unobserved)?;
     steps.push(format!(
         "ceremony: {} keys, {} files",
         made.keys.len(),

@@ -4,6 +4,7 @@
 
 pub mod authenticated_variable;
 pub mod authenticode;
+pub mod base32;
 pub mod boot_configuration;
 pub mod bytes;
 pub mod certificate;
@@ -17,7 +18,11 @@ pub mod load_option;
 pub mod luks2;
 pub mod module_signature;
 pub mod openpgp;
+pub mod paper;
 pub mod public_key;
+pub mod secret_sharing;
 pub mod sha3_lanes;
+pub mod share;
 pub mod signature_list;
 pub mod variable_image;
+pub mod words;

@@ -11,6 +11,7 @@
 //! | `noPK.auth` | an empty PK, signed by the present one: back to Setup Mode |
 //! | `grub.gpg` | the OpenPGP public key that GRUB embeds |
 //! | `owner.guid` | the owner GUID of our entries |
+//! | `ceremony.jsonl` | the transcript of the ceremony, and of what became of its keys |
 
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,8 @@ pub const OWNER: &str = "owner.guid";
 pub const GRUB_PUBLIC_KEY: &str = "grub.gpg";
 /// File with the write that deletes PK.
 pub const REMOVE_PK: &str = "noPK.auth";
+/// File with the transcript of the ceremony.
+pub const TRANSCRIPT: &str = "ceremony.jsonl";
 /// Longest URI of a key that is read, in bytes.
 const MAX_URI: u64 = 4096;
 
@@ -177,27 +180,16 @@ impl KeyDirectory {
     }
 
     fn signer(&self, name: KeyName, public: &PublicKey, known: &Path, ask: &mut Ask<'_>) -> Result<Box<dyn Signer>> {
-        let (file, uri) = (self.private_key_path(name), self.token_uri_path(name));
-        let (key, path): (Box<dyn Signer>, &Path) = match (file.exists(), uri.exists()) {
-            (true, true) => {
-                let (file, uri) = (file.display(), uri.display());
-                return Err(Error::refused(format!(
-                    "there are both {file} and {uri}, so it is not clear where the key is"
-                ))
-                .hint("remove the one that is not to be used"));
-            }
-            (false, true) => {
-                let ask = &mut |token: &str| ask(&format!("PIN of the token \"{token}\" with the {name} key"));
-                (Box::new(TokenKey::open(&read_uri(&uri)?, ask)?), &uri)
-            }
-            (_, false) => {
-                let ask = &mut || ask(&format!("Passphrase of the {name} key"));
-                (Box::new(SoftwareKey::load(&file, ask)?), &file)
-            }
-        };
+        let key = self.private(name, ask)?;
         if key.public_key() == public {
             return Ok(key);
         }
+        let file = self.private_key_path(name);
+        let path = if file.exists() {
+            file.clone()
+        } else {
+            self.token_uri_path(name)
+        };
         let (key, known) = (path.display(), known.display());
         let hint = if path == file {
             format!(
@@ -207,6 +199,32 @@ impl KeyDirectory {
             format!("name the key of {known} in {key}, by object or id")
         };
         Err(Error::refused(format!("{key} is not the private key of {known}")).hint(hint))
+    }
+
+    /// A private key, not compared with its certificate yet. `ask` is called only if the key is encrypted, or on a token
+    /// whose PIN is nowhere else.
+    pub fn private(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<Box<dyn Signer>> {
+        let (file, uri) = (self.private_key_path(name), self.token_uri_path(name));
+        match (file.exists(), uri.exists()) {
+            (true, true) => {
+                let (file, uri) = (file.display(), uri.display());
+                Err(Error::refused(format!(
+                    "there are both {file} and {uri}, so it is not clear where the key is"
+                ))
+                .hint("remove the one that is not to be used"))
+            }
+            (false, true) => {
+                let ask = &mut |token: &str| ask(&format!("PIN of the token \"{token}\" with the {name} key"));
+                Ok(Box::new(TokenKey::open(&read_uri(&uri)?, ask)?))
+            }
+            (_, false) => Ok(Box::new(self.software_key(name, ask)?)),
+        }
+    }
+
+    /// A private key from its file, which can be encrypted anew.
+    pub fn software_key(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<SoftwareKey> {
+        let ask = &mut || ask(&format!("Passphrase of the {name} key"));
+        SoftwareKey::load(&self.private_key_path(name), ask)
     }
 }
 

@@ -7,14 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::words::words;
 use crate::system::{self, Context};
 
-/// Crockford's base 32: no letter is taken for a digit or another letter when it is copied by hand.
-const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-/// Characters of a made passphrase, 5 bits each: 120 bits.
-const MADE_CHARACTERS: usize = 24;
-/// Characters between two hyphens of a made passphrase.
-const GROUP: usize = 4;
+/// Words of a made passphrase, 11 bits each: 110 bits.
+const MADE_WORDS: usize = 10;
 
 /// A passphrase: wiped from memory after use, and in no form printable by accident.
 pub struct Passphrase(SecretString);
@@ -47,18 +44,10 @@ impl Passphrase {
         Self::from_file(&PathBuf::from(format!("/proc/self/fd/{descriptor}")))
     }
 
-    /// Makes one of 120 random bits: six groups of four letters and digits.
+    /// Makes one of 110 random bits: ten words with hyphens between.
     pub fn generate(context: &Context) -> Result<Self> {
-        let random = Zeroizing::new(context.random::<MADE_CHARACTERS>()?);
-        let mut text = Zeroizing::new(String::with_capacity(MADE_CHARACTERS * 2));
-        for (position, byte) in random.iter().enumerate() {
-            if position > 0 && position.is_multiple_of(GROUP) {
-                text.push('-');
-            }
-            // 256 is a multiple of 32, so every character is equally likely.
-            let symbol = ALPHABET.get(usize::from(byte % 32)).copied().unwrap_or_default();
-            text.push(char::from(symbol));
-        }
+        let random = Zeroizing::new(context.random::<{ (MADE_WORDS * 11).div_ceil(8) }>()?);
+        let text = Zeroizing::new(words(random.as_slice(), MADE_WORDS).join("-"));
         Self::new(&text)
     }
 
@@ -120,13 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn made_ones_differ_and_have_120_bits() {
+    fn made_ones_differ_and_have_ten_words() {
         let context = Context::host();
         let one = Passphrase::generate(&context).unwrap();
         let other = Passphrase::generate(&context).unwrap();
         assert_ne!(one.danger_reveal(), other.danger_reveal());
-        let groups: Vec<&str> = one.danger_reveal().split('-').collect();
-        assert_eq!(groups.len(), 6);
-        assert!(groups.iter().all(|group| group.len() == 4));
+        assert_eq!(one.danger_reveal().split('-').count(), 10);
     }
 }

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Explain, Result};
 use crate::formats::hash::Digest;
 use crate::formats::public_key::PublicKey;
-use crate::system::{self, Context, NewFile};
+use crate::system::{self, Context};
 
 #[cfg(feature = "aws-lc")]
 use super::aws_lc::AwsLcKey;
@@ -19,8 +19,6 @@ use super::pkcs8::{self, KeyFile, KeyFileError};
 use super::portable::PortableKey;
 use super::signer::Signer;
 
-/// Permission bits of a private key file: nobody writes to it, and only the owner reads it.
-const KEY_MODE: u32 = 0o400;
 /// What the secret of the manifests is for: it is an HMAC-SHA-256 over this text with the key's DER.
 const MANIFEST: &[u8] = b"bootseal manifest of signed files";
 
@@ -80,29 +78,38 @@ impl SoftwareKey {
     /// Reads a key file: PKCS#8, PEM or DER. `ask` is called only if the file is encrypted. A file that others than its
     /// owner can read is refused.
     pub fn load(path: &Path, ask: &mut dyn FnMut() -> Result<Passphrase>) -> Result<Self> {
-        let bytes = system::read_secret(path)?;
-        let file = KeyFile::parse(&bytes).map_err(|reason| unusable(path, reason))?;
+        Self::parse(&system::read_secret(path)?, path, ask)
+    }
+
+    /// Reads the content of a key file. `path` says in errors where it is from.
+    pub fn parse(bytes: &[u8], path: &Path, ask: &mut dyn FnMut() -> Result<Passphrase>) -> Result<Self> {
+        let file = KeyFile::parse(bytes).map_err(|reason| unusable(path, reason))?;
         let passphrase = if file.is_encrypted() { Some(ask()?) } else { None };
         file.open(passphrase.as_ref())
             .and_then(Self::from_pkcs1)
             .map_err(|reason| unusable(path, reason))
     }
 
-    /// Writes the key to a new file (PKCS#8 PEM, mode 0400), encrypted where there is a passphrase.
-    pub fn save(&self, context: &Context, path: &Path, passphrase: Option<&Passphrase>) -> Result<()> {
-        let cannot = || format!("cannot encode the key for {}", path.display());
+    /// Whether a key file is encrypted.
+    pub fn is_encrypted(path: &Path) -> Result<bool> {
+        let file = KeyFile::parse(&system::read_secret(path)?).map_err(|reason| unusable(path, reason))?;
+        Ok(file.is_encrypted())
+    }
+
+    /// The content of a key file, PKCS#8 PEM: encrypted where there is a passphrase, else the secret itself.
+    pub fn to_pem(&self, context: &Context, passphrase: Option<&Passphrase>) -> Result<Zeroizing<String>> {
         let pkcs1 = self.pkcs1.as_bytes();
-        let pem = match passphrase {
+        match passphrase {
             None => pkcs8::encode(pkcs1),
             Some(passphrase) => pkcs8::encode_encrypted(pkcs1, passphrase, &context.random()?, context.random()?),
         }
-        .or_bug(cannot)?;
-        NewFile {
-            path,
-            bytes: pem.as_bytes(),
-            mode: KEY_MODE,
-        }
-        .create(context)
+        .or_bug(|| "cannot encode a private key".to_owned())
+    }
+
+    /// The numbers of the key for a token, which takes them over (PKCS#11, `CKO_PRIVATE_KEY` of `CKK_RSA`).
+    pub(super) fn numbers(&self) -> Result<rsa::pkcs1::RsaPrivateKeyRef<'_>> {
+        rsa::pkcs1::RsaPrivateKeyRef::from_der(self.pkcs1.as_bytes())
+            .or_bug(|| "a key that was in use does not read".to_owned())
     }
 }
 

@@ -137,6 +137,25 @@ pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()>
     written.or_could_not_run(cannot)
 }
 
+/// Replaces a file so that a crash leaves the old or the new one.
+pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".bootseal-new");
+    let temporary = &path.with_file_name(name);
+    remove_leftover(context, temporary)?;
+    NewFile {
+        path: temporary,
+        bytes,
+        mode,
+    }
+    .create(context)?;
+    if context.dry_run() {
+        return Ok(());
+    }
+    fs::rename(temporary, path).or_could_not_run(|| format!("cannot replace {}", path.display()))?;
+    super::sync_directory(path.parent().unwrap_or(Path::new("/")))
+}
+
 /// Removes what a killed run staged. One that is gone meanwhile is no error.
 pub fn remove_leftover(context: &Context, path: &Path) -> Result<()> {
     if context.dry_run() {

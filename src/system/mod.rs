@@ -4,6 +4,7 @@ mod block_devices;
 pub mod config;
 mod context;
 mod files;
+mod journal;
 mod lock;
 mod measurements;
 mod mounts;
@@ -16,12 +17,15 @@ pub mod variables;
 
 pub use block_devices::{Sealed, sealed_to};
 pub use context::{Clock, Context};
-pub use files::{NewFile, create_dir, read, read_if_there, read_prefix, remove_leftover, replace_cache};
+pub use files::{
+    NewFile, create_dir, read, read_if_there, read_prefix, remove_leftover, replace_cache, replace_durably,
+};
+pub use journal::{Journal, sync_directory};
 pub use lock::Lock;
 pub use measurements::event_log;
 pub use mounts::{FatMount, fat_mounts};
 pub use resolve::resolve;
-pub use secrets::{read_secret, read_trusted};
+pub use secrets::{check_private, read_secret, read_secret_file, read_trusted};
 pub use staging::NewDirectory;
 pub use state::FileState;
 pub use transaction::{NotReplaced, Transaction, is_on_fat, is_staged};

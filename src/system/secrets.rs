@@ -13,6 +13,8 @@ use super::files::explain_open;
 
 /// Largest file that is taken for a key or a passphrase, in bytes; an encrypted RSA-4096 key has about 3,500.
 const MAX_SECRET: u64 = 64 << 10;
+/// Largest archive or sheet, in bytes.
+const MAX_SECRET_FILE: u64 = 16 << 20;
 /// Permission bits of the group and of everybody else.
 const NOT_THE_OWNERS: u32 = 0o077;
 /// Those of them that allow to write.
@@ -36,6 +38,26 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
         )));
     }
     Ok(bytes)
+}
+
+/// Reads a regular file that may hold secrets, an archive or the page of a share, into memory that is wiped after use. It
+/// may come from a stick, whose files have no owner.
+pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    super::read_prefix(path, Some(MAX_SECRET_FILE)).map(Zeroizing::new)
+}
+
+/// Checks that only its owner can use a directory.
+pub fn check_private(path: &Path) -> Result<()> {
+    let cannot = || format!("cannot look at {}", path.display());
+    let metadata = path.symlink_metadata().or_could_not_run(cannot)?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if metadata.is_dir() && mode & NOT_THE_OWNERS == 0 {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "{} is no directory of the owner alone (mode {mode:04o})",
+        path.display()
+    )))
 }
 
 /// Reads a file of up to `limit` bytes that tells what to trust: nobody but its owner may change it.

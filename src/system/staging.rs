@@ -62,8 +62,14 @@ impl NewDirectory {
         if !parent.is_dir() {
             create_dir(context, parent)?;
         }
+        // Always the same name, so that what a killed run left is found and taken away.
+        let staged = format!(".{}.bootseal-new", name.to_string_lossy());
+        if parent.join(&staged).is_dir() {
+            fs::remove_dir_all(parent.join(&staged)).or_could_not_run(cannot)?;
+        }
         let staging = tempfile::Builder::new()
-            .prefix(&format!(".{}.bootseal-", name.to_string_lossy()))
+            .prefix(&staged)
+            .rand_bytes(0)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(parent)
             .or_could_not_run(cannot)?;

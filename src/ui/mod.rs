@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::error::Error;
 use crate::formats::certificate::printable;
 
-pub use progress::Progress;
+pub use progress::{CeremonyProgress, Progress};
 pub use style::{ColorChoice, Style};
 
 /// What a command has to say.

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use crate::ceremony::preflight::{Check, Outcome};
+use crate::formats::certificate::printable;
 use crate::sign::Observer;
 
 /// What takes less has no bar.
@@ -87,5 +89,37 @@ impl Observer for Progress {
                 bar.finish_and_clear();
             }
         });
+    }
+}
+
+/// The steps of a ceremony, for who watches a terminal, and what the machine is found lacking, for everybody.
+#[derive(Debug, Clone, Copy)]
+pub struct CeremonyProgress {
+    is_quiet: bool,
+}
+
+impl CeremonyProgress {
+    /// The progress of a command that prints for people, or not.
+    #[must_use]
+    pub const fn new(is_quiet: bool) -> Self {
+        Self { is_quiet }
+    }
+
+    /// Says what a check saw, unless all is well.
+    pub fn looked(self, check: &Check) {
+        if self.is_quiet || check.outcome == Outcome::Pass {
+            return;
+        }
+        eprintln!("warning: {}: {}", check.id.name(), printable(&check.reason));
+        if let Some(remedy) = &check.remedy {
+            eprintln!("hint: {}", printable(remedy));
+        }
+    }
+
+    /// Says what comes now.
+    pub fn step(self, what: &str) {
+        if !self.is_quiet && io::stderr().is_terminal() {
+            eprintln!("… {}", printable(what));
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use bootseal::ceremony::{self, Report, Spec};
+use bootseal::ceremony::{self, Report, Spec, Unobserved};
 use bootseal::keys::{KeyName, Passphrase};
 use bootseal::system::Context;
 use tempfile::TempDir;
@@ -46,11 +46,10 @@ pub fn encrypted() -> &'static Ceremony {
             format!("{PASSPHRASE}\n").as_bytes(),
         );
         let spec = Spec {
-            plain: [KeyName::Kek, KeyName::Db].into(),
             passphrase: Some(Passphrase::new(PASSPHRASE).unwrap()),
-            ..Spec::new("Golden", directory.path().join("keys"))
+            ..Spec::new("Golden", directory.path().join("keys")).with_plain([KeyName::Kek, KeyName::Db])
         };
-        let report = ceremony::run(&Context::host(), &spec).unwrap();
+        let report = ceremony::run(&Context::host(), &spec, &Unobserved).unwrap();
         Ceremony { directory, report }
     })
 }

@@ -52,13 +52,12 @@ impl UserMode {
 fn ceremony(later: u64) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let spec = Spec {
-        plain: KeyName::ALL.into(),
         microsoft: Selection::none(),
         dbx: Revocations::None,
-        ..Spec::new("test", directory.path().join("keys"))
+        ..Spec::new("test", directory.path().join("keys")).with_plain(KeyName::ALL)
     };
     let context = Context::host().with_clock(Clock::Fixed(NOW + later));
-    crate::ceremony::run(&context, &spec).unwrap();
+    crate::ceremony::run(&context, &spec, &crate::ceremony::Unobserved).unwrap();
     directory
 }
 

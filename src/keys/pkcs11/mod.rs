@@ -1,5 +1,6 @@
 //! Private keys on tokens: smart cards, security keys and hardware security modules behind a PKCS#11 library.
 
+mod create;
 mod pool;
 mod uri;
 

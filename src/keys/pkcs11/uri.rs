@@ -1,5 +1,7 @@
 //! PKCS#11 URIs (RFC 7512): which key on which token, and where the module and the PIN are.
 
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -142,6 +144,58 @@ impl TokenUri {
     }
 }
 
+impl fmt::Display for TokenUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slot = self.slot_id.map(|slot| slot.to_string());
+        let text = |value: &Option<String>| value.as_ref().map(|value| encode(value.as_bytes()));
+        let path = [
+            ("token", text(&self.token)),
+            ("manufacturer", text(&self.manufacturer)),
+            ("serial", text(&self.serial)),
+            ("model", text(&self.model)),
+            ("slot-id", slot),
+            ("object", self.object.as_deref().map(encode)),
+            ("id", self.id.as_deref().map(encode_all)),
+        ];
+        let file = |path: &PathBuf| encode(path.as_os_str().as_bytes());
+        let query = [
+            ("module-path", self.module_path.as_ref().map(file)),
+            ("module-name", text(&self.module_name)),
+            (
+                "pin-source",
+                self.pin_source.as_ref().map(|path| format!("file:{}", file(path))),
+            ),
+        ];
+        let join = |parts: &[(&str, Option<String>)], separator: &str| {
+            let there = parts
+                .iter()
+                .filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+            there.collect::<Vec<_>>().join(separator)
+        };
+        write!(f, "pkcs11:{}", join(&path, ";"))?;
+        match join(&query, "&") {
+            query if query.is_empty() => Ok(()),
+            query => write!(f, "?{query}"),
+        }
+    }
+}
+
+/// Percent-encodes what is not unreserved (RFC 3986, section 2.3) nor a slash.
+fn encode(bytes: &[u8]) -> String {
+    let one = |byte: &u8| match byte {
+        b'/' | b'-' | b'.' | b'_' | b'~' => char::from(*byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() => char::from(*byte).to_string(),
+        byte => format!("%{byte:02x}"),
+    };
+    bytes.iter().map(one).collect()
+}
+
+/// Percent-encodes every byte, as identifiers are written.
+fn encode_all(bytes: &[u8]) -> String {
+    let encoded: Vec<String> = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
+    encoded.concat()
+}
+
 /// Undoes the percent-encoding; `None` if it is malformed.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = text.bytes();
@@ -229,6 +283,24 @@ mod tests {
             let encoded = encoded.concat();
             let uri: TokenUri = format!("pkcs11:object={encoded}").parse().unwrap();
             prop_assert_eq!(uri.object, Some(label));
+        }
+
+        #[test]
+        fn what_is_written_is_read(
+            token in prop::option::of(".*"),
+            object in prop::collection::vec(any::<u8>(), 1..20),
+            id in prop::option::of(prop::collection::vec(any::<u8>(), 1..20)),
+            slot_id: Option<u64>,
+            pin in prop::option::of("/[a-z ?&;%]{1,9}"),
+        ) {
+            let uri = TokenUri {
+                token, slot_id, id,
+                object: Some(object),
+                pin_source: pin.map(PathBuf::from),
+                module_path: Some("/usr/lib/x.so".into()),
+                ..TokenUri::default()
+            };
+            prop_assert_eq!(uri.to_string().parse(), Ok(uri));
         }
 
         #[test]

@@ -1,0 +1,106 @@
+//! Ending a ceremony that is under way, with nothing left behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{Error, Explain, Result};
+use crate::keys::Passphrase;
+use crate::keys::directory::TRANSCRIPT;
+use crate::keys::pkcs11::{TokenKey, TokenUri};
+use crate::system::{Context, Journal};
+
+use super::transcript::{Event, Transcript};
+use super::{publish, work};
+
+/// What was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Aborted {
+    /// The work directory.
+    pub work: String,
+    /// Directories that were in their place already.
+    pub directories: Vec<String>,
+    /// Keys on tokens.
+    pub token_keys: Vec<String>,
+    /// Whether nothing was removed.
+    pub dry_run: bool,
+}
+
+/// Removes the work directory of a ceremony, what it put on tokens, and directories that it put in their place.
+pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result<Passphrase>) -> Result<Aborted> {
+    let file = path.join(TRANSCRIPT);
+    if !file.is_file() {
+        return Err(
+            Error::could_not_run(format!("no ceremony is under way in {}", path.display()))
+                .hint("name the work directory, as the stopped ceremony printed it"),
+        );
+    }
+    let (_lock, lines) = Journal::open(&file)?;
+    let transcript = if lines.is_empty() {
+        Transcript::new()
+    } else {
+        Transcript::parse(&lines).or_refuse(|| format!("{} was altered", file.display()))?
+    };
+    if !path.join("keys").is_dir() && transcript.events().any(|event| matches!(event, Event::Sealed { .. })) {
+        return Err(Error::refused(format!(
+            "{} is a key directory, not a ceremony under way",
+            path.display()
+        )));
+    }
+    let plan = match transcript.events().next() {
+        Some(Event::Began { specification, .. }) => serde_json::from_str(specification).unwrap_or_default(),
+        _ => Value::Null,
+    };
+    let mut aborted = Aborted {
+        work: path.display().to_string(),
+        directories: Vec::new(),
+        token_keys: Vec::new(),
+        dry_run: context.dry_run(),
+    };
+    for event in transcript.events() {
+        if let Event::KeyIntended { key, id } = event {
+            let uri = token_key(&plan, key, id)?;
+            if !context.dry_run() {
+                TokenKey::remove(&uri, ask)?;
+            }
+            aborted.token_keys.push(format!("{key}: {uri}"));
+        }
+    }
+    for directory in directories(&plan) {
+        if publish::is_there(&transcript, &directory)? {
+            if !context.dry_run() {
+                fs::remove_dir_all(&directory).or_could_not_run(|| format!("cannot remove {}", directory.display()))?;
+            }
+            aborted.directories.push(directory.display().to_string());
+        }
+    }
+    if !context.dry_run() {
+        work::remove(path)?;
+    }
+    Ok(aborted)
+}
+
+/// The key that this ceremony made on a token, and no other.
+fn token_key(plan: &Value, key: &str, id: &str) -> Result<TokenUri> {
+    let cannot = || format!("the transcript does not say on which token the {key} key is");
+    let keys = plan.get("keys").and_then(Value::as_array).into_iter().flatten();
+    let mut own = keys.filter(|planned| planned.get("name").and_then(Value::as_str) == Some(key));
+    let place = own.find_map(|planned| planned.get("place").and_then(Value::as_str));
+    let uri: TokenUri = place.unwrap_or_default().parse().or_refuse(cannot)?;
+    let id = hex::decode(id).or_refuse(cannot)?;
+    Ok(TokenUri { id: Some(id), ..uri })
+}
+
+/// The directories of a plan.
+fn directories(plan: &Value) -> Vec<PathBuf> {
+    let files = plan.get("files").and_then(Value::as_array).into_iter().flatten();
+    let paths = files.filter_map(|file| file.get("path").and_then(Value::as_str));
+    let mut directories: Vec<PathBuf> = paths
+        .filter(|path| path.ends_with(TRANSCRIPT))
+        .filter_map(|path| Path::new(path).parent().map(Path::to_path_buf))
+        .collect();
+    directories.dedup();
+    directories
+}

@@ -1,0 +1,152 @@
+//! The restore drill: a backup that was never restored is none.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::share::Share;
+use crate::formats::words::fingerprint_words;
+use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
+use crate::system::Context;
+
+use super::super::amend;
+use super::super::transcript::{Event, ShareSet, Transcript};
+use super::super::verify;
+use super::{Source, passphrase_of, read_source};
+
+/// What opens the backup.
+pub enum Opener {
+    /// The passphrase of the keys, or the one that the shares give.
+    Passphrase(Passphrase),
+    /// Shares.
+    Shares(Vec<Share>),
+}
+
+/// What a drill showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drilled {
+    /// The key directory whose keys were compared.
+    pub keys: String,
+    /// The archive, or the lines of the sheet.
+    pub source: String,
+    /// "archive" or "sheet".
+    pub from: String,
+    /// What opened it.
+    pub opened_by: String,
+    /// The keys that were restored, sign, and are the right ones.
+    pub restored: Vec<String>,
+    /// Keys that are in no backup, because they never leave their token.
+    pub without: Vec<String>,
+    /// Whether nothing was written down.
+    pub dry_run: bool,
+    /// SHA-256 of the transcript's last line, lower-case hex.
+    pub head: String,
+    /// The same for people to compare.
+    pub words: String,
+}
+
+/// What the backup of a key directory is under.
+pub fn shares_of(keys: &Path) -> Result<Option<ShareSet>> {
+    let signed = verify::read(keys)?;
+    Ok(recorded(&signed.transcript)?.2.cloned())
+}
+
+/// The last backup: keys in it, keys without, shares.
+fn recorded(transcript: &Transcript) -> Result<(&[String], &[String], Option<&ShareSet>)> {
+    let last = transcript.events().rev().find_map(|event| match event {
+        Event::BackedUp {
+            keys, without, shares, ..
+        } => Some((keys.as_slice(), without.as_slice(), shares.as_ref())),
+        _ => None,
+    });
+    last.ok_or_else(|| Error::refused("this ceremony made no backup, so there is none to restore"))
+}
+
+/// Restores every key of the backup in memory, compares them with those of the key directory, and writes that down,
+/// signed by the restored keys themselves.
+pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> Result<Drilled> {
+    let signed = verify::read(keys)?;
+    let (names, without, set) = recorded(&signed.transcript)?;
+    let (passphrase, opened_by) = open(opener, set)?;
+    let Source {
+        files,
+        kind: from,
+        sha256,
+    } = read_source(source)?;
+    let mut restored: BTreeMap<KeyName, Box<dyn Signer>> = BTreeMap::new();
+    for name in names {
+        let known: KeyName = name
+            .parse()
+            .or_refuse(|| format!("the transcript names the key {name}"))?;
+        let file = format!("{name}.key");
+        let bytes = files.get(&file).ok_or_else(|| {
+            Error::refused(format!("{} holds no {file}", source.display()))
+                .hint("every key of the backup has to be there: scan or type the remaining lines")
+        })?;
+        let path: PathBuf = source.join(&file);
+        let key = SoftwareKey::parse(bytes, &path, &mut || Ok(passphrase.duplicate()))?;
+        if signed.keys.get(name) != Some(key.public_key()) {
+            return Err(Error::refused(format!(
+                "the {name} key of the backup is another than that of {}",
+                keys.display()
+            )));
+        }
+        let digest = HashAlgorithm::Sha256.digest(&[&context.random::<32>()?]);
+        let signature = key.sign(&digest)?;
+        key.public_key()
+            .verify(&digest, &signature)
+            .or_refuse(|| format!("the {name} key of the backup makes no signature that holds"))?;
+        restored.insert(known, Box::new(key));
+    }
+    let report = |transcript: &Transcript| Drilled {
+        keys: keys.display().to_string(),
+        source: source.display().to_string(),
+        from: from.to_owned(),
+        opened_by: opened_by.clone(),
+        restored: names.to_vec(),
+        without: without.to_vec(),
+        dry_run: context.dry_run(),
+        words: fingerprint_words(&hex::decode(transcript.head()).unwrap_or_default()),
+        head: transcript.head().to_owned(),
+    };
+    if context.dry_run() {
+        return Ok(report(&signed.transcript));
+    }
+    let event = Event::Drilled {
+        from: from.to_owned(),
+        sha256,
+        opened_by: opened_by.clone(),
+        keys: names.to_vec(),
+    };
+    let transcript = amend::append(context, keys, signed.transcript.clone(), vec![event], &restored)?;
+    Ok(report(&transcript))
+}
+
+/// The passphrase, and what gave it.
+fn open(opener: &Opener, set: Option<&ShareSet>) -> Result<(Passphrase, String)> {
+    match opener {
+        Opener::Passphrase(passphrase) => Ok((passphrase.duplicate(), "passphrase".to_owned())),
+        Opener::Shares(shares) => {
+            let set =
+                set.ok_or_else(|| Error::usage("this backup is under the passphrase of the keys, not under shares"))?;
+            if let Some(other) = shares.iter().find(|share| share.set_name() != set.set) {
+                return Err(Error::refused(format!(
+                    "share {} is of the set {}, and this backup is under the set {}",
+                    other.number,
+                    other.set_name(),
+                    set.set
+                )));
+            }
+            let secret = Share::combine(shares).or_refuse(|| "the shares do not open the backup".to_owned())?;
+            let mut numbers: Vec<u8> = shares.iter().map(|share| share.number).collect();
+            numbers.sort_unstable();
+            numbers.dedup();
+            let numbers: Vec<String> = numbers.iter().map(u8::to_string).collect();
+            let passphrase = Passphrase::new(&passphrase_of(&secret))?;
+            Ok((passphrase, format!("shares {}", numbers.join(", "))))
+        }
+    }
+}

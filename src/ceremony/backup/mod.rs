@@ -1,0 +1,178 @@
+//! The backup: an archive whose keys stock `openssl` opens, the same on paper, and shares of the secret that opens both.
+
+mod archive;
+pub mod drill;
+mod sheet;
+
+use std::collections::BTreeMap;
+
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::share::{SECRET as SECRET_BYTES, Share};
+use crate::formats::{base32, secret_sharing};
+use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
+use crate::system;
+
+use super::plan::SECRET;
+use super::spec::Shares;
+use super::transcript::{Event, ShareSet};
+use super::work::Work;
+
+/// The archive.
+pub const ARCHIVE: &str = "bootseal-backup.tar";
+/// The printable sheet.
+pub const SHEET: &str = "bootseal-sheet.html";
+
+/// Name of a share's sheet.
+#[must_use]
+pub fn share_name(number: u8) -> String {
+    format!("share-{number}.html")
+}
+
+/// The passphrase that a divided secret is.
+#[must_use]
+pub fn passphrase_of(secret: &[u8; SECRET_BYTES]) -> Zeroizing<String> {
+    base32::encode(secret)
+}
+
+/// Makes the backup and restores from it, unless that is recorded: archive, sheet and shares at once, since they are
+/// under one secret, which nothing keeps.
+pub(super) fn make(work: &mut Work<'_>) -> Result<()> {
+    let Some(backup) = work.spec.backup.clone() else {
+        return Ok(());
+    };
+    if work.has(|event| matches!(event, Event::BackedUp { .. })) {
+        return Ok(());
+    }
+    work.step("making the backup")?;
+    let secret = Zeroizing::new(work.began.random::<SECRET_BYTES>()?);
+    let wrap = match backup.shares {
+        Some(_) => Passphrase::new(&passphrase_of(&secret))?,
+        None => work
+            .spec
+            .the_passphrase("the backup is under the passphrase of the keys")?
+            .duplicate(),
+    };
+    let (keys, without): (Vec<KeyName>, Vec<KeyName>) =
+        KeyName::ALL.into_iter().partition(|name| work.spec.is_backed_up(*name));
+    let mut wrapped = BTreeMap::new();
+    for name in keys.iter().copied() {
+        let key = software_key(work, name)?;
+        wrapped.insert(name, key.to_pem(&work.began, Some(&wrap))?);
+    }
+    let shares = match backup.shares {
+        Some(shares) => Some(divide(work, shares, &secret)?),
+        None => None,
+    };
+    let contents = sheet::Contents::gather(work, &backup, &wrapped, shares.as_deref())?;
+    let archive = archive::write(&contents, work)?;
+    work.step("restoring all keys from it")?;
+    for name in keys.iter().copied() {
+        let held = restored(&archive, name, &wrap)?;
+        if held.public_key() != work.signers()?.get(&name).ok_or_else(no_key)?.public_key() {
+            return Err(Error::bug(format!("the backup holds another {name} key")));
+        }
+    }
+    let digest = HashAlgorithm::Sha256.digest(&[&archive]).to_hex();
+    let mut files = vec![
+        work.file("backup", ARCHIVE, &archive, SECRET)?,
+        work.file("backup", SHEET, sheet::keys(&contents, &digest)?.as_bytes(), SECRET)?,
+    ];
+    // Only now: nobody holds a share of what cannot be restored.
+    for share in shares.iter().flatten() {
+        let page = sheet::share(&contents, share)?;
+        files.push(work.file("shares", &share_name(share.number), page.as_bytes(), SECRET)?);
+    }
+    let set = shares.as_deref().and_then(<[Share]>::first).map(|share| ShareSet {
+        set: share.set_name(),
+        needed: share.needed,
+        of: share.of,
+    });
+    let names = |names: Vec<KeyName>| names.into_iter().map(|name| name.name().to_owned()).collect();
+    work.record(Event::BackedUp {
+        keys: names(keys),
+        without: names(without),
+        shares: set,
+        files,
+    })
+}
+
+fn no_key() -> Error {
+    Error::bug("a key of the backup was not made")
+}
+
+/// A key from its file, or one that is on a token from the copy that was put there.
+fn software_key(work: &Work<'_>, name: KeyName) -> Result<SoftwareKey> {
+    let path = work.place("keys").join(format!("{name}.imported"));
+    if path.exists() {
+        let wrap = || work.spec.the_passphrase("a key is encrypted on its way to the token");
+        return SoftwareKey::load(&path, &mut || wrap().map(Passphrase::duplicate));
+    }
+    work.directory()?.software_key(name, &mut |what| work.ask(name, what))
+}
+
+/// A key out of the archive, as a restore gets it.
+fn restored(archive: &[u8], name: KeyName, wrap: &Passphrase) -> Result<SoftwareKey> {
+    let file = format!("{name}.key");
+    let files = archive::read(archive).or_bug(|| "the archive does not read back".to_owned())?;
+    let bytes = files
+        .get(&file)
+        .ok_or_else(|| Error::bug(format!("the archive lacks {file}")))?;
+    SoftwareKey::parse(bytes, file.as_ref(), &mut || Ok(wrap.duplicate()))
+}
+
+/// Divides the secret; any that are enough must give it back.
+fn divide(work: &Work<'_>, shares: Shares, secret: &[u8; SECRET_BYTES]) -> Result<Vec<Share>> {
+    let Shares { needed, of } = shares;
+    let cannot = || "cannot divide the secret of the backup".to_owned();
+    let mut random = Zeroizing::new(Vec::new());
+    for _ in 1..needed {
+        random.extend_from_slice(&*Zeroizing::new(work.began.random::<SECRET_BYTES>()?));
+    }
+    debug_assert_eq!(random.len(), secret_sharing::coefficients(SECRET_BYTES, needed));
+    let shares = Share::split(secret, work.began.random()?, needed, of, &random).or_bug(cannot)?;
+    for window in shares.windows(usize::from(needed)) {
+        if *Share::combine(window).or_bug(cannot)? != *secret {
+            return Err(Error::bug("shares of the backup's secret do not give it back"));
+        }
+    }
+    Ok(shares)
+}
+
+/// What a restore reads.
+struct Source {
+    /// Encrypted private keys, and other files, by name.
+    files: BTreeMap<String, Vec<u8>>,
+    /// "archive" or "sheet".
+    kind: &'static str,
+    /// SHA-256, lower-case hex.
+    sha256: String,
+}
+
+/// Reads an archive, or the lines of a sheet.
+fn read_source(path: &std::path::Path) -> Result<Source> {
+    let bytes = system::read_secret_file(path)?;
+    let sha256 = HashAlgorithm::Sha256.digest(&[&bytes]).to_hex();
+    let cannot = || {
+        format!(
+            "{} is neither the archive of a backup nor the lines of its sheet",
+            path.display()
+        )
+    };
+    if let Ok(files) = archive::read(&bytes) {
+        return Ok(Source {
+            files,
+            kind: "archive",
+            sha256,
+        });
+    }
+    let text = std::str::from_utf8(&bytes).or_refuse(cannot)?;
+    let files = crate::formats::paper::files(text).or_refuse(cannot)?;
+    Ok(Source {
+        files,
+        kind: "sheet",
+        sha256,
+    })
+}

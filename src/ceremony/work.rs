@@ -1,0 +1,317 @@
+//! A ceremony under way: its work directory, and the transcript that says how far it is.
+//!
+//! The transcript is the state. A step's files are on the disk before its line is, so a step is either recorded with all
+//! its files, or it is done again, after what it left was taken away.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use der::DateTime;
+
+use crate::error::{Error, Explain, Result, quoted};
+use crate::formats::hash::HashAlgorithm;
+use crate::keys::directory::TRANSCRIPT;
+use crate::keys::{KeyDirectory, KeyName, Passphrase, Signer};
+use crate::system::{self, Clock, Context, Journal, NewFile, create_dir, remove_leftover};
+
+use super::Observer;
+use super::plan::Plan;
+use super::preflight;
+use super::spec::Spec;
+use super::transcript::{Entry, Event, FORMAT, FileRecord, Transcript};
+
+/// Places whose files are made in the work directory, each in a folder of the same name.
+pub(super) const FOLDERS: [&str; 3] = ["keys", "backup", "shares"];
+/// What only the work directory ever has.
+pub(super) const IMPORTED: &str = "work";
+
+/// A ceremony under way.
+pub(super) struct Work<'a> {
+    /// The machine, with its clock.
+    live: &'a Context,
+    /// The machine, at the moment that the ceremony began: all that is made bears one date.
+    pub began: Context,
+    pub spec: &'a Spec,
+    pub observer: &'a dyn Observer,
+    path: PathBuf,
+    journal: Journal,
+    pub transcript: Transcript,
+    signers: OnceCell<BTreeMap<KeyName, Box<dyn Signer>>>,
+}
+
+impl<'a> Work<'a> {
+    /// Begins the ceremony, or goes on with the one of the same plan. The work directory is locked from here on.
+    pub fn open(context: &'a Context, spec: &'a Spec, observer: &'a dyn Observer) -> Result<Self> {
+        let path = spec.work_directory();
+        claim(context, &path)?;
+        let (journal, lines) = Journal::open(&path.join(TRANSCRIPT))?;
+        let transcript = if lines.is_empty() {
+            Transcript::new()
+        } else {
+            Transcript::parse(&lines).or_refuse(|| format!("{} was altered", path.join(TRANSCRIPT).display()))?
+        };
+        let mut work = Self {
+            live: context,
+            began: context.clone().with_clock(Clock::Fixed(context.now()?)),
+            spec,
+            observer,
+            path,
+            journal,
+            transcript,
+            signers: OnceCell::new(),
+        };
+        match began(&work.transcript) {
+            None => work.begin()?,
+            Some((entry, plan)) => {
+                let at: DateTime = entry
+                    .time
+                    .parse()
+                    .or_refuse(|| "the transcript's first time is none".to_owned())?;
+                let clock = Clock::Fixed(at.unix_duration().as_secs());
+                work.began = context.clone().with_clock(clock);
+                if Plan::new(&work.began, spec)?.digest != plan {
+                    return Err(Error::refused(format!(
+                        "another ceremony is under way in {}: its plan is {plan}",
+                        work.path.display()
+                    ))
+                    .hint("go on with the specification that it was begun with")
+                    .hint(format!("bootseal ceremony abort {}", quoted(&work.path))));
+                }
+                work.check_passphrase()?;
+                let program = preflight::program()?;
+                let bootseal = env!("CARGO_PKG_VERSION").to_owned();
+                if !work.is_sealed() {
+                    work.record(Event::Resumed { bootseal, program })?;
+                }
+            }
+        }
+        for folder in FOLDERS {
+            create_dir(context, &work.path.join(folder))?;
+        }
+        Ok(work)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.spec.check_targets()?;
+        let checks = preflight::look(self.live, self.spec);
+        for check in &checks {
+            self.observer.looked(check);
+        }
+        preflight::insist(self.spec, &checks)?;
+        let plan = Plan::new(&self.began, self.spec)?;
+        self.record(Event::Began {
+            format: FORMAT.to_owned(),
+            bootseal: env!("CARGO_PKG_VERSION").to_owned(),
+            program: preflight::program()?,
+            specification: plan.text()?,
+            plan: plan.digest,
+            rehearsal: self.spec.rehearsal,
+        })?;
+        let checks = checks.iter().map(preflight::Check::record).collect();
+        self.record(Event::Preflight { checks })?;
+        if let Some(waiver) = self.spec.waiver.clone() {
+            let what = "restore drill".to_owned();
+            let (by, reason) = (waiver.by, waiver.reason);
+            self.record(Event::Waived { what, by, reason })?;
+        }
+        Ok(())
+    }
+
+    /// Who goes on with another passphrase than the keys have that are there would get keys under two.
+    fn check_passphrase(&self) -> Result<()> {
+        let encrypted = KeyName::ALL
+            .into_iter()
+            .find(|name| self.spec.is_encrypted(*name) && self.has_key(*name));
+        if let Some(name) = encrypted.filter(|_| !self.is_sealed()) {
+            self.signer(name)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a line down, with all that was made since the last.
+    pub fn record(&mut self, event: Event) -> Result<()> {
+        let time = self.live.date_time()?.to_string();
+        let entry = self.transcript.next(time, event);
+        let folders = FOLDERS.map(|folder| self.path.join(folder));
+        let folders = folders.iter().filter(|folder| folder.is_dir());
+        let directories: Vec<&Path> = folders.map(PathBuf::as_path).chain([self.path.as_path()]).collect();
+        let mut next = self.transcript.clone();
+        self.journal.append(&next.push(entry), &directories)?;
+        self.transcript = next;
+        Ok(())
+    }
+
+    /// Says what comes now; ends here if a signal has asked for that.
+    pub fn step(&self, what: &str) -> Result<()> {
+        if self.live.check_interrupted().is_err() {
+            return Err(Error::could_not_run(
+                "interrupted by a signal; what is done is recorded",
+            ));
+        }
+        self.observer.step(what);
+        Ok(())
+    }
+
+    /// The next line for a seal, with no signatures in it yet.
+    pub fn unsealed(&self) -> Result<Entry> {
+        let event = Event::Sealed {
+            signatures: BTreeMap::new(),
+        };
+        Ok(self.transcript.next(self.live.date_time()?.to_string(), event))
+    }
+
+    /// Writes the seal down as it was signed.
+    pub fn record_seal(&mut self, entry: Entry) -> Result<()> {
+        let mut next = self.transcript.clone();
+        self.journal.append(&next.push(entry), &[])?;
+        self.transcript = next;
+        Ok(())
+    }
+
+    /// Whether the transcript holds such an event.
+    pub fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
+        self.transcript.events().any(wanted)
+    }
+
+    pub fn has_key(&self, wanted: KeyName) -> bool {
+        self.has(|event| matches!(event, Event::KeyMade { key, .. } if key == wanted.name()))
+    }
+
+    pub fn is_sealed(&self) -> bool {
+        self.has(|event| matches!(event, Event::Sealed { .. }))
+    }
+
+    /// Writes a file for a place, in place of what a step left that was cut short.
+    pub fn file(&self, place: &str, name: &str, bytes: &[u8], mode: u32) -> Result<FileRecord> {
+        let path = self.place(place).join(name);
+        let record = FileRecord {
+            place: place.to_owned(),
+            name: name.to_owned(),
+            mode: format!("{mode:04o}"),
+            sha256: HashAlgorithm::Sha256.digest(&[bytes]).to_hex(),
+        };
+        let same = |known: &&FileRecord| known.place == record.place && known.name == record.name;
+        if self
+            .transcript
+            .events()
+            .flat_map(Event::files)
+            .any(|known| same(&known))
+        {
+            return Err(Error::bug(format!("a step makes {name} anew")));
+        }
+        remove_leftover(self.live, &path)?;
+        let path = &path;
+        NewFile { path, bytes, mode }.create(self.live)?;
+        Ok(record)
+    }
+
+    /// The folder of a place.
+    pub fn place(&self, place: &str) -> PathBuf {
+        let folder = if FOLDERS.contains(&place) { place } else { "keys" };
+        self.path.join(folder)
+    }
+
+    /// Where all is made.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key directory as far as it is.
+    pub fn directory(&self) -> Result<KeyDirectory> {
+        KeyDirectory::open(&self.path.join("keys"))
+    }
+
+    /// Opens a key that was made, from what is on the disk.
+    pub fn signer(&self, name: KeyName) -> Result<Box<dyn Signer>> {
+        self.directory()?.private(name, &mut |what| self.ask(name, what))
+    }
+
+    /// Answers for whoever asks for a passphrase or a PIN.
+    pub fn ask(&self, name: KeyName, what: &str) -> Result<Passphrase> {
+        if self.spec.is_encrypted(name) {
+            return self
+                .spec
+                .passphrase_of(name)?
+                .map(Passphrase::duplicate)
+                .ok_or_else(|| Error::bug(format!("the {name} key is encrypted although it was to stay plain")));
+        }
+        self.observer.pin(what)
+    }
+
+    /// All keys, each opened once.
+    pub fn signers(&self) -> Result<&BTreeMap<KeyName, Box<dyn Signer>>> {
+        if let Some(signers) = self.signers.get() {
+            return Ok(signers);
+        }
+        let opened = KeyName::ALL
+            .into_iter()
+            .map(|name| Ok((name, self.signer(name)?)))
+            .collect::<Result<_>>()?;
+        Ok(self.signers.get_or_init(|| opened))
+    }
+
+    /// Checks that the files of the steps so far are as they were made.
+    pub fn check_files(&self) -> Result<()> {
+        for record in self.transcript.events().flat_map(Event::files) {
+            let path = self.place(&record.place).join(&record.name);
+            let bytes = system::read(&path)?;
+            if HashAlgorithm::Sha256.digest(&[&bytes]).to_hex() != record.sha256 {
+                return Err(Error::refused(format!(
+                    "{} is not as the ceremony made it",
+                    path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the work directory away; the transcript last, since it says what the rest is.
+    pub fn remove(self) -> Result<()> {
+        remove(&self.path)
+    }
+}
+
+/// The first line, and the plan that it names.
+fn began(transcript: &Transcript) -> Option<(&Entry, &str)> {
+    let entry = transcript.entries().first()?;
+    match &entry.event {
+        Event::Began { plan, .. } => Some((entry, plan)),
+        _ => None,
+    }
+}
+
+/// Makes the work directory, or takes the one that a ceremony left; another one is nobody's business here.
+fn claim(context: &Context, path: &Path) -> Result<()> {
+    let cannot = || format!("cannot use {} to make keys in", path.display());
+    if path.symlink_metadata().is_ok() {
+        let empty = fs::read_dir(path).or_could_not_run(cannot)?.next().is_none();
+        if !empty && !path.join(TRANSCRIPT).is_file() {
+            return Err(Error::refused(format!(
+                "{} is there already, and is no ceremony under way",
+                path.display()
+            )));
+        }
+        system::check_private(path)?;
+    }
+    create_dir(context, path)
+}
+
+/// Takes a work directory away.
+pub(super) fn remove(path: &Path) -> Result<()> {
+    let cannot = || format!("cannot remove {}", path.display());
+    for entry in fs::read_dir(path).or_could_not_run(cannot)? {
+        let inner = entry.or_could_not_run(cannot)?.path();
+        if inner.is_dir() {
+            fs::remove_dir_all(&inner).or_could_not_run(cannot)?;
+        } else if !inner.ends_with(TRANSCRIPT) {
+            fs::remove_file(&inner).or_could_not_run(cannot)?;
+        }
+    }
+    let transcript = path.join(TRANSCRIPT);
+    if transcript.exists() {
+        fs::remove_file(&transcript).or_could_not_run(cannot)?;
+    }
+    fs::remove_dir(path).or_could_not_run(cannot)
+}

@@ -1,0 +1,117 @@
+//! What comes after a ceremony, or ends one: verify, drill, note, abort.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::ceremony::backup::drill::{self, Opener};
+use crate::ceremony::{self, verify};
+use crate::error::{Error, Explain, Result};
+use crate::formats::share::Share;
+use crate::system;
+use crate::ui::{Report, prompt};
+
+use super::super::Session;
+use super::super::unlock::{Pin, Unlock};
+use super::report::Noted;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Verify {
+    /// A directory that a ceremony made: keys or backup
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// The transcript must end here: its last digest, in hex or words, as it was written down
+    #[arg(long, value_name = "HEAD")]
+    head: Option<String>,
+}
+
+impl Verify {
+    pub(super) fn run(&self) -> Result<Box<dyn Report>> {
+        Ok(Box::new(verify::verify(&self.directory, self.head.as_deref())?))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Drill {
+    /// The archive, or a file with the lines of the printed sheet
+    #[arg(value_name = "SOURCE")]
+    source: PathBuf,
+    /// Key directory whose keys they are [default: the one of the configuration]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+    /// Read the shares from FILE, one a line, in place of asking for them
+    #[arg(long, value_name = "FILE")]
+    shares: Option<PathBuf>,
+    #[command(flatten)]
+    unlock: Unlock,
+}
+
+impl Drill {
+    pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        let keys = session.keys(self.keys.as_ref())?;
+        let set = drill::shares_of(&keys)?;
+        let opener = match (&self.shares, set, self.unlock.given()?) {
+            (Some(_), _, Some(_)) => {
+                return Err(Error::usage("name the shares or the passphrase, not both"));
+            }
+            (Some(path), ..) => Opener::Shares(read_shares(path)?),
+            (None, _, Some(passphrase)) => Opener::Passphrase(passphrase),
+            (None, Some(set), None) => Opener::Shares(prompt::shares(set.needed, &set.set)?),
+            (None, None, None) => Opener::Passphrase(self.unlock.existing("Passphrase of the backup")?),
+        };
+        Ok(Box::new(drill::drill(&session.context, &keys, &self.source, &opener)?))
+    }
+}
+
+fn read_shares(path: &std::path::Path) -> Result<Vec<Share>> {
+    let bytes = system::read_secret(path)?;
+    let cannot = || format!("cannot use the shares in {}", path.display());
+    let text = std::str::from_utf8(&bytes).or_refuse(cannot)?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(number, line)| {
+            let line = Share::parse(line).or_refuse(|| format!("line {}", number.saturating_add(1)));
+            line.or_refuse(cannot)
+        })
+        .collect()
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Note {
+    /// A key directory, or the work directory of a ceremony under way
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// One line of text
+    #[arg(value_name = "TEXT")]
+    text: String,
+    #[command(flatten)]
+    unlock: Unlock,
+}
+
+impl Note {
+    pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        let ask = &mut |what: &str| self.unlock.existing(what);
+        let head = ceremony::note(&session.context, &self.directory, &self.text, ask)?;
+        Ok(Box::new(Noted {
+            text: self.text.clone(),
+            head,
+            dry_run: session.context.dry_run(),
+        }))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Abort {
+    /// The work directory, as the stopped ceremony printed it
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    #[command(flatten)]
+    pin: Pin,
+}
+
+impl Abort {
+    pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        let ask = &mut |token: &str| self.pin.ask(&format!("PIN of the token \"{token}\""));
+        Ok(Box::new(ceremony::abort(&session.context, &self.directory, ask)?))
+    }
+}

@@ -1,0 +1,245 @@
+//! `bootseal ceremony`: the keys, made once.
+
+mod life;
+mod report;
+mod wizard;
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::ceremony::{self, DEFAULT_YEARS, Observer, Plan, Revocations, Spec};
+use crate::error::{Error, Result, quoted};
+use crate::formats::guid::Guid;
+use crate::keys::{KeyName, Passphrase};
+use crate::trust::microsoft::Selection;
+use crate::ui::{CeremonyProgress, Report, prompt};
+
+use super::Session;
+use super::unlock::{Pin, Unlock};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show every step and file of a ceremony, and its digest; make nothing
+    #[command(after_help = "Example: bootseal ceremony plan ceremony.toml\n\n\
+        keys.example/ceremony.toml shows all that a specification can say.")]
+    Plan(What),
+    /// Make PK, KEK, db, module and GRUB keys, with everything that enrolls them
+    #[command(after_help = "Example: bootseal ceremony run ceremony.toml\n\n\
+        Without a specification: bootseal ceremony run --name home --plain db,module,grub --out /root/bootseal-keys. \
+        At a terminal, with neither, it asks.\n\n\
+        A ceremony that was cut short goes on where it was when the same command is run again.\n\n\
+        Microsoft's certificates, by name: kek-2023, uefi-2023, option-rom-2023, uefi-2011 (these four by default), \
+        windows-2023, windows-2011, kek-2011. Without any of the third-party ones, boards with signed Option ROMs may \
+        show no picture.")]
+    Run(Run),
+    /// Replay the transcript of a ceremony and compare its files
+    #[command(after_help = "Example: bootseal ceremony verify /root/bootseal-keys")]
+    Verify(life::Verify),
+    /// Restore all keys from their backup, to see that it can be done, and record that
+    #[command(
+        after_help = "Example: bootseal ceremony drill --keys /mnt/stick/keys /mnt/stick/backup/bootseal-backup.tar\n\n\
+        The keys are restored in memory alone. SOURCE may also be a file with the lines of the printed sheet, scanned or \
+        typed. Shares are asked for, or read from --shares."
+    )]
+    Drill(life::Drill),
+    /// Add a line to the transcript: who was there, what was seen
+    #[command(after_help = "Example: bootseal ceremony note /root/bootseal-keys \"Ada and Charles were present\"")]
+    Note(life::Note),
+    /// End a ceremony that is under way; leave nothing of it behind
+    #[command(after_help = "Example: bootseal ceremony abort /root/.bootseal-keys.ceremony")]
+    Abort(life::Abort),
+}
+
+/// What to make.
+#[derive(Debug, Args)]
+pub(super) struct What {
+    /// Specification, as keys.example/ceremony.toml
+    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "years"])]
+    specification: Option<PathBuf>,
+    /// Directory to make; it must not exist yet, or be empty
+    #[arg(long, value_name = "DIR", requires = "name")]
+    out: Option<PathBuf>,
+    /// Whose keys they are: begins every certificate's subject
+    #[arg(long, value_name = "NAME", requires = "out")]
+    name: Option<String>,
+    /// Owner GUID of the entries [default: a random one]
+    #[arg(long, value_name = "GUID", requires = "name")]
+    owner: Option<Guid>,
+    /// Microsoft's certificates: "default", "none", names to add, -names to leave out [default: default]
+    #[arg(long, value_name = "LIST", allow_hyphen_values = true, requires = "name")]
+    microsoft: Option<String>,
+    /// Revocations [default: microsoft]
+    #[arg(long, value_name = "WHICH", requires = "name")]
+    dbx: Option<RevocationChoice>,
+    /// Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub
+    #[arg(long, value_name = "KEYS", value_delimiter = ',', requires = "name")]
+    plain: Vec<KeyName>,
+    /// Validity of the certificates, in years [default: 10]
+    #[arg(long, value_name = "YEARS", requires = "name")]
+    years: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    what: What,
+    /// Go through all of it with keys that say TEST, in a directory that is thrown away
+    #[arg(long)]
+    rehearse: bool,
+    /// Hold the ceremony only if its plan has this digest, as `plan` prints it, in hex or words
+    #[arg(long, value_name = "DIGEST")]
+    plan: Option<String>,
+    #[command(flatten)]
+    unlock: Unlock,
+    #[command(flatten)]
+    pin: Pin,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RevocationChoice {
+    /// Microsoft's list for x86-64, signed anew by the new KEK
+    Microsoft,
+    /// None
+    None,
+}
+
+impl From<RevocationChoice> for Revocations {
+    fn from(choice: RevocationChoice) -> Self {
+        match choice {
+            RevocationChoice::Microsoft => Self::Microsoft,
+            RevocationChoice::None => Self::None,
+        }
+    }
+}
+
+impl What {
+    /// What the file or the options ask for; `None` if neither says anything.
+    fn spec(&self) -> Result<Option<Spec>> {
+        if let Some(path) = &self.specification {
+            return Spec::load(path).map(Some);
+        }
+        let (Some(name), Some(out)) = (&self.name, &self.out) else {
+            return Ok(None);
+        };
+        let mut spec = Spec::new(name, out)
+            .with_plain(self.plain.iter().copied())
+            .with_years(self.years.unwrap_or(DEFAULT_YEARS));
+        spec.owner = self.owner;
+        if let Some(list) = &self.microsoft {
+            spec.microsoft = Selection::parse(list)?;
+        }
+        spec.dbx = self.dbx.map_or(Revocations::default(), Into::into);
+        Ok(Some(spec))
+    }
+}
+
+fn nothing_named() -> Error {
+    Error::usage("nothing says what to make")
+        .hint("name a specification: bootseal ceremony run ceremony.toml (keys.example/ceremony.toml shows one)")
+        .hint("or bootseal ceremony run --name NAME --out DIR")
+}
+
+pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
+    match command {
+        Command::Plan(what) => {
+            let spec = what.spec()?.ok_or_else(nothing_named)?;
+            Ok(Box::new(report::Planned {
+                plan: Plan::new(&session.context, &spec)?,
+                checks: ceremony::preflight::look(&session.context, &spec),
+            }))
+        }
+        Command::Run(arguments) => arguments.run(session),
+        Command::Verify(arguments) => arguments.run(),
+        Command::Drill(arguments) => arguments.run(session),
+        Command::Note(arguments) => arguments.run(session),
+        Command::Abort(arguments) => arguments.run(session),
+    }
+}
+
+impl Run {
+    fn run(self, session: &Session) -> Result<Box<dyn Report>> {
+        let asks = io::stdin().is_terminal() && io::stderr().is_terminal() && !session.quiet;
+        let mut spec = match self.what.spec()? {
+            Some(spec) => spec,
+            None if asks => wizard::ask(session)?,
+            None => return Err(nothing_named()),
+        };
+        spec.validate()?;
+        self.check_plan(session, &spec)?;
+        if spec.needs_passphrase() && !session.context.dry_run() {
+            let going_on = spec.work_directory().exists() && !self.rehearse;
+            spec.passphrase = Some(if self.rehearse {
+                Passphrase::generate(&session.context)?
+            } else if going_on {
+                self.unlock.existing("Passphrase of the ceremony under way")?
+            } else {
+                self.new_passphrase(session)?
+            });
+        }
+        let watch = Watch {
+            progress: CeremonyProgress::new(session.quiet),
+            pin: &self.pin,
+        };
+        session.context.heed_signals()?;
+        let report = if self.rehearse {
+            ceremony::rehearse(&session.context, spec, &watch)?
+        } else {
+            ceremony::run(&session.context, &spec, &watch)?
+        };
+        Ok(Box::new(report))
+    }
+
+    /// What was reviewed is what is made.
+    fn check_plan(&self, session: &Session, spec: &Spec) -> Result<()> {
+        let Some(expected) = &self.plan else { return Ok(()) };
+        let plan = Plan::new(&session.context, spec)?;
+        let expected = expected.trim().to_lowercase().replace(' ', "-");
+        if expected == plan.digest || expected == plan.words {
+            return Ok(());
+        }
+        let review = self.what.specification.as_ref().map_or_else(
+            || "bootseal ceremony plan shows it".to_owned(),
+            |path| format!("bootseal ceremony plan {}", quoted(path)),
+        );
+        Err(Error::refused(format!(
+            "the plan is another than the one reviewed: it has the digest {}",
+            plan.digest
+        ))
+        .hint(review))
+    }
+
+    /// The passphrase for the new keys: given, typed twice, or made and shown once.
+    fn new_passphrase(&self, session: &Session) -> Result<Passphrase> {
+        if let Some(given) = self.unlock.given()? {
+            return Ok(given);
+        }
+        if let Some(typed) = prompt::new_passphrase()? {
+            return Ok(typed);
+        }
+        let made = Passphrase::generate(&session.context)?;
+        prompt::show_once(&made)?;
+        Ok(made)
+    }
+}
+
+/// Watches a ceremony on the terminal, and answers for PINs.
+struct Watch<'a> {
+    progress: CeremonyProgress,
+    pin: &'a Pin,
+}
+
+impl Observer for Watch<'_> {
+    fn looked(&self, check: &ceremony::preflight::Check) {
+        self.progress.looked(check);
+    }
+
+    fn step(&self, what: &str) {
+        self.progress.step(what);
+    }
+
+    fn pin(&self, what: &str) -> Result<Passphrase> {
+        self.pin.ask(what)
+    }
+}

@@ -1,0 +1,145 @@
+//! The questions of a ceremony without a specification, in plain words. The answers become one, which is kept.
+
+use std::path::PathBuf;
+
+use crate::ceremony::{Plan, Spec};
+use crate::error::{Error, Explain, Result, quoted};
+use crate::formats::certificate::printable;
+use crate::system::NewFile;
+use crate::ui::{Report as _, Style, prompt};
+
+use super::super::Session;
+use super::report::Planned;
+
+/// The answer that says that there is none.
+const NONE: &str = "-";
+
+/// Asks until the answers make a ceremony, shows its plan, and keeps the specification.
+pub(super) fn ask(session: &Session) -> Result<Spec> {
+    eprintln!("This makes the keys that decide what your machines boot. Nothing is made before you say yes.\n");
+    let name = prompt::question("Whose keys are they? The name begins every certificate", "home")?;
+    let node = prompt::question(
+        "Directory for the keys of the machine that signs",
+        "/root/bootseal-keys",
+    )?;
+    eprintln!("PK and KEK change what the firmware trusts. They are best kept apart: on a stick, in a drawer.");
+    let offline = prompt::question(
+        "Directory for PK and KEK, on a stick (- to keep them with the others)",
+        "-",
+    )?;
+    eprintln!(
+        "A hook that signs each new kernel with nobody there needs db, module and GRUB keys without a passphrase."
+    );
+    let plain = yes("Leave these three unencrypted (mode 0400)?", true)?;
+    eprintln!(
+        "Microsoft\'s certificates let in Windows, other systems\' boot loaders and the Option ROMs of graphics cards."
+    );
+    let microsoft = prompt::question("Which: default, none, or names as default,windows-2023", "default")?;
+    let backup = prompt::question("Directory for the backup (- for none)", NONE)?;
+    let shares = if backup == NONE {
+        NONE.to_owned()
+    } else {
+        eprintln!("The backup is under your passphrase, or under shares that you give to several people.");
+        prompt::question("Shares, as 2/3 for any two of three (- for the passphrase)", NONE)?
+    };
+    let answers = Answers {
+        name,
+        node,
+        offline: unless_none(offline),
+        plain,
+        microsoft,
+        backup: unless_none(backup),
+        shares: unless_none(shares),
+    };
+    let text = answers.specification()?;
+    let file = PathBuf::from(prompt::question("File to keep these answers in", "ceremony.toml")?);
+    NewFile {
+        path: &file,
+        bytes: text.as_bytes(),
+        mode: 0o644,
+    }
+    .create(&session.context)
+    .map_err(|error| {
+        error.hint(format!(
+            "to use the answers that are there: bootseal ceremony run {}",
+            quoted(&file)
+        ))
+    })?;
+    let spec = Spec::load(&file)?;
+    let planned = Planned {
+        plan: Plan::new(&session.context, &spec)?,
+        checks: Vec::new(),
+    };
+    eprintln!();
+    planned
+        .human(&mut std::io::stderr(), Style::plain())
+        .or_could_not_run(|| "cannot show the plan".to_owned())?;
+    let again = format!("bootseal ceremony run {}", quoted(&file));
+    prompt::confirm("Hold the ceremony?").map_err(|error| error.hint(&again))?;
+    eprintln!("If it is cut short, this goes on: {}", printable(&again));
+    Ok(spec)
+}
+
+fn yes(question: &str, suggestion: bool) -> Result<bool> {
+    let suggestion = if suggestion { "yes" } else { "no" };
+    match prompt::question(question, suggestion)?.to_lowercase().as_str() {
+        "yes" | "y" => Ok(true),
+        "no" | "n" => Ok(false),
+        other => Err(Error::usage(format!("\"{}\" is neither yes nor no", printable(other)))),
+    }
+}
+
+/// An answer, unless it says that there is none.
+fn unless_none(answer: String) -> Option<String> {
+    (answer != NONE).then_some(answer)
+}
+
+/// What was answered.
+struct Answers {
+    name: String,
+    node: String,
+    offline: Option<String>,
+    plain: bool,
+    microsoft: String,
+    backup: Option<String>,
+    shares: Option<String>,
+}
+
+impl Answers {
+    /// The answers as a specification.
+    fn specification(&self) -> Result<String> {
+        // The library writes a text as TOML wants it, whatever is in it.
+        let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let mut lines = vec![
+            "# Made by bootseal ceremony run".to_owned(),
+            format!("name = {}", quote(&self.name)),
+            format!("node = {}", quote(&self.node)),
+        ];
+        lines.extend(self.offline.as_ref().map(|path| format!("offline = {}", quote(path))));
+        let words: Vec<String> = self.microsoft.split(',').map(|word| quote(word.trim())).collect();
+        lines.push(format!("microsoft = [{}]", words.join(", ")));
+        if self.offline.is_none() {
+            for key in ["PK", "KEK"] {
+                lines.push(format!("\n[keys.{key}]\nplace = \"node\""));
+            }
+        }
+        for key in ["db", "module", "grub"] {
+            lines.push(format!("\n[keys.{key}]\nencrypted = {}", !self.plain));
+        }
+        if let Some(backup) = &self.backup {
+            lines.push(format!("\n[backup]\ndirectory = {}", quote(backup)));
+            if let Some(shares) = &self.shares {
+                let odd = || Error::usage(format!("\"{}\" does not say shares as 2/3", printable(shares)));
+                let (needed, of) = shares.split_once('/').ok_or_else(odd)?;
+                let number = |text: &str| text.trim().parse::<u8>().map_err(|_| odd());
+                lines.push(format!(
+                    "shares = {{ needed = {}, of = {} }}",
+                    number(needed)?,
+                    number(of)?
+                ));
+            }
+        }
+        lines.push(String::new());
+        Ok(lines.join("\n"))
+    }
+}

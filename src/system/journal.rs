@@ -1,0 +1,109 @@
+//! A file that only grows, line by line, each on the disk before the work goes on.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use crate::error::{Error, Explain, Result};
+
+/// Largest journal that is read, in bytes; a ceremony's has some 20 KiB.
+const MAX_JOURNAL: u64 = 16 << 20;
+
+/// A journal, locked until it is dropped.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// Opens or makes the journal, and returns its lines so far. A last line that was cut off in the middle of its write
+    /// is taken away. A journal that another process has open is refused.
+    pub fn open(path: &Path) -> Result<(Self, Vec<u8>)> {
+        let cannot = || format!("cannot use {}", path.display());
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .or_could_not_run(cannot)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => {
+                return Err(
+                    Error::could_not_run(format!("another bootseal is at work on {}", path.display()))
+                        .hint("wait for its end, and run the command again"),
+                );
+            }
+            Err(error) => return Err(error).or_could_not_run(cannot),
+        }
+        let mut bytes = Vec::new();
+        (&mut file)
+            .take(MAX_JOURNAL)
+            .read_to_end(&mut bytes)
+            .or_could_not_run(cannot)?;
+        let whole = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |last| last.saturating_add(1));
+        if whole < bytes.len() {
+            bytes.truncate(whole);
+            file.set_len(whole as u64)
+                .and_then(|()| file.seek(SeekFrom::End(0)).map(drop))
+                .or_could_not_run(cannot)?;
+        }
+        let path = path.to_path_buf();
+        Ok((Self { path, file }, bytes))
+    }
+
+    /// Adds a line, which ends with a line break, and waits until it is on the disk, with all that is in `directories`.
+    pub fn append(&mut self, line: &[u8], directories: &[&Path]) -> Result<()> {
+        let cannot = || format!("cannot write {}", self.path.display());
+        for directory in directories {
+            sync_directory(directory)?;
+        }
+        self.file
+            .write_all(line)
+            .and_then(|()| self.file.sync_all())
+            .or_could_not_run(cannot)
+    }
+}
+
+/// Waits until the names in a directory are on the disk.
+pub fn sync_directory(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .or_could_not_run(|| format!("cannot flush {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_stay_and_half_a_line_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal");
+        let (mut journal, lines) = Journal::open(&path).unwrap();
+        assert!(lines.is_empty());
+        journal.append(b"one\n", &[directory.path()]).unwrap();
+        assert!(
+            Journal::open(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("another bootseal")
+        );
+        drop(journal);
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"tw").unwrap();
+        let (mut journal, lines) = Journal::open(&path).unwrap();
+        assert_eq!(lines, b"one\n");
+        journal.append(b"two\n", &[]).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+    }
+}
