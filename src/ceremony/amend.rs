@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::keys::directory::{Ask, TRANSCRIPT};
-use crate::keys::{KeyDirectory, KeyName, Signer, SoftwareKey};
+use crate::keys::{KeyDirectory, KeyName, Protection, Signer, SoftwareKey};
 use crate::system::{self, Context, Journal};
 
 use super::plan::PUBLIC;
@@ -96,7 +96,9 @@ pub(super) fn handiest(keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<(KeyNam
         .rev()
         .filter(|name| keys.private_key_path(*name).exists() || keys.token_uri_path(*name).exists())
         .collect();
-    let plain = |name: &&KeyName| SoftwareKey::is_encrypted(&keys.private_key_path(**name)).is_ok_and(|is| !is);
+    let plain = |name: &&KeyName| {
+        SoftwareKey::protection(&keys.private_key_path(**name)).is_ok_and(|rest| rest == Protection::Plain)
+    };
     let name = there.iter().find(plain).or(there.first()).copied().ok_or_else(|| {
         Error::could_not_run(format!(
             "{} has no private key to sign the transcript with",

@@ -14,10 +14,11 @@ use crate::formats::signature_list::SignatureDatabase;
 use crate::keys::certificate::{Purpose, Request, self_signed};
 use crate::keys::directory::{GRUB_PUBLIC_KEY, OWNER, REMOVE_PK};
 use crate::keys::pkcs11::{TokenKey, TokenUri};
-use crate::keys::{Identity, KeyName, Signer, SoftwareKey};
+use crate::keys::{Identity, KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{Clock, Context};
 use crate::trust::microsoft;
 
+use super::import;
 use super::plan::{PUBLIC, SECRET, protection};
 use super::spec::{Place, Revocations, Spec, TokenPlace};
 use super::transcript::{Event, FileRecord};
@@ -40,7 +41,15 @@ fn keys(work: &mut Work<'_>) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    let here = |name: &KeyName| work.spec.is_backed_up(*name);
+    let imported = work.spec.imported()?;
+    for (name, files) in &imported {
+        if missing.contains(name) {
+            work.step(&format!("taking the imported {name} key over"))?;
+            let key = files.key(&mut |what| work.observer.ask(what))?;
+            put(work, *name, &key)?;
+        }
+    }
+    let here = |name: &KeyName| work.spec.is_backed_up(*name) && !imported.contains_key(name);
     let names: Vec<KeyName> = missing.iter().copied().filter(here).collect();
     work.step(&format!("making {} keys", missing.len()))?;
     let made: Vec<(KeyName, SoftwareKey)> = names
@@ -51,11 +60,7 @@ fn keys(work: &mut Work<'_>) -> Result<()> {
         .map(|(name, bits)| Ok((name, SoftwareKey::generate(&Context::host(), bits)?)))
         .collect::<Result<_>>()?;
     for (name, key) in made {
-        match work.spec.key(name).place {
-            Place::Token(token) => import(work, name, &token, &key)?,
-            Place::Node => save(work, name, "node", &key)?,
-            Place::Offline => save(work, name, "offline", &key)?,
-        }
+        put(work, name, &key)?;
     }
     for name in missing {
         if let Place::Token(token) = work.spec.key(name).place
@@ -65,6 +70,15 @@ fn keys(work: &mut Work<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Puts a key in its place.
+fn put(work: &mut Work<'_>, name: KeyName, key: &SoftwareKey) -> Result<()> {
+    match work.spec.key(name).place {
+        Place::Token(token) => put_on_token(work, name, &token, key),
+        Place::Node => save(work, name, "node", key),
+        Place::Offline => save(work, name, "offline", key),
+    }
 }
 
 fn save(work: &mut Work<'_>, name: KeyName, place: &str, key: &SoftwareKey) -> Result<()> {
@@ -83,6 +97,11 @@ fn made(work: &mut Work<'_>, name: KeyName, public: &PublicKey, files: Vec<FileR
     })
 }
 
+fn ask_pin(work: &Work<'_>, name: KeyName, token: &str) -> Result<Passphrase> {
+    work.observer
+        .ask(&format!("PIN of the token \"{token}\" for the {name} key"))
+}
+
 /// The identifier that a key has on its token: the one in the URI, or one that is written down before the key is made,
 /// so that a run that was cut short finds its own key again and no other.
 fn intend(work: &mut Work<'_>, name: KeyName, token: &TokenPlace) -> Result<TokenUri> {
@@ -98,10 +117,7 @@ fn intend(work: &mut Work<'_>, name: KeyName, token: &TokenPlace) -> Result<Toke
             Some(id) => id,
             None => work.began.random::<16>()?.to_vec(),
         };
-        let ask = &mut |what: &str| {
-            work.observer
-                .pin(&format!("PIN of the token \"{what}\" for the {name} key"))
-        };
+        let ask = &mut |token: &str| ask_pin(work, name, token);
         TokenKey::check_free(&token.parsed, ask)?;
         work.record(Event::KeyIntended {
             key: name.name().to_owned(),
@@ -120,16 +136,13 @@ fn generate_on_token(work: &mut Work<'_>, name: KeyName, token: &TokenPlace) -> 
     work.step(&format!("the token makes the {name} key"))?;
     let uri = intend(work, name, token)?;
     let bits = work.spec.key(name).bits;
-    let ask = &mut |what: &str| {
-        work.observer
-            .pin(&format!("PIN of the token \"{what}\" for the {name} key"))
-    };
+    let ask = &mut |token: &str| ask_pin(work, name, token);
     let key = TokenKey::generate(&uri, name.name(), bits, ask)?;
     name_on_token(work, name, &uri, key.public_key(), Vec::new())
 }
 
 /// Puts a key that was made here on its token. The file stays in the work directory until the backup is made.
-fn import(work: &mut Work<'_>, name: KeyName, token: &TokenPlace, key: &SoftwareKey) -> Result<()> {
+fn put_on_token(work: &mut Work<'_>, name: KeyName, token: &TokenPlace, key: &SoftwareKey) -> Result<()> {
     work.step(&format!("putting the {name} key on its token"))?;
     // A key that a run before put there would be another one, of which no file is left.
     let uri = intend(work, name, token)?;
@@ -138,10 +151,7 @@ fn import(work: &mut Work<'_>, name: KeyName, token: &TokenPlace, key: &Software
         .the_passphrase(&format!("the {name} key is encrypted on its way to the token"))?;
     let pem = key.to_pem(&work.began, Some(wrap))?;
     let files = vec![work.file(IMPORTED, &format!("{name}.imported"), pem.as_bytes(), SECRET)?];
-    let ask = &mut |what: &str| {
-        work.observer
-            .pin(&format!("PIN of the token \"{what}\" for the {name} key"))
-    };
+    let ask = &mut |token: &str| ask_pin(work, name, token);
     TokenKey::import(&uri, name.name(), key, ask)?;
     name_on_token(work, name, &uri, key.public_key(), files)
 }
@@ -196,14 +206,13 @@ fn certify(work: &mut Work<'_>, name: KeyName) -> Result<()> {
     if work.has(|event| matches!(event, Event::Certified { key, .. } if key == name.name())) {
         return Ok(());
     }
-    work.step(&format!("issuing its certificate to {name}"))?;
-    let request = Request {
-        common_name: work.spec.subject(name, work.began.date_time()?.year()),
-        organization: None,
-        purpose: purpose(name),
-        years: work.spec.key(name).years,
+    let certificate = match work.spec.imported()?.get(&name) {
+        Some(files) => {
+            work.step(&format!("taking the imported {name} certificate over"))?;
+            files.certificate()?
+        }
+        None => issue(work, name)?,
     };
-    let certificate = self_signed(&work.began, work.signer(name)?.as_ref(), &request)?;
     let pem = certificate
         .to_pem()
         .or_bug(|| format!("cannot encode the {name} certificate"))?;
@@ -218,6 +227,17 @@ fn certify(work: &mut Work<'_>, name: KeyName) -> Result<()> {
         not_after: Some(certificate.not_after()),
         files,
     })
+}
+
+fn issue(work: &Work<'_>, name: KeyName) -> Result<Certificate> {
+    work.step(&format!("issuing its certificate to {name}"))?;
+    let request = Request {
+        common_name: work.spec.subject(name, work.began.date_time()?.year()),
+        organization: None,
+        purpose: purpose(name),
+        years: work.spec.key(name).years,
+    };
+    self_signed(&work.began, work.signer(name)?.as_ref(), &request)
 }
 
 /// What a key's certificate states.
@@ -258,7 +278,12 @@ fn grub_key(work: &mut Work<'_>) -> Result<()> {
 
 fn owner(work: &mut Work<'_>) -> Result<()> {
     step(work, "the owner's GUID", |work| {
-        let owner = match work.spec.owner {
+        let imported = match (work.spec.owner, &work.spec.import) {
+            (Some(owner), _) => Some(owner),
+            (None, Some(directory)) => import::owner(directory)?,
+            (None, None) => None,
+        };
+        let owner = match imported {
             Some(owner) => owner,
             None => Guid::from_random(work.began.random()?),
         };

@@ -9,6 +9,8 @@ mod abort;
 mod amend;
 pub mod backup;
 mod check;
+mod import;
+pub mod life;
 mod make;
 mod plan;
 pub mod preflight;
@@ -42,10 +44,10 @@ pub trait Observer {
     /// What comes now.
     fn step(&self, _what: &str) {}
 
-    /// Asked for a PIN that is named nowhere else.
-    fn pin(&self, what: &str) -> Result<Passphrase> {
+    /// Asked for a PIN that is named nowhere else, or for the passphrase of a key that is imported.
+    fn ask(&self, what: &str) -> Result<Passphrase> {
         Err(Error::usage(format!("nobody is there to be asked for the {what}"))
-            .hint("name a file that holds it in the key's URI: ?pin-source=file:PATH"))
+            .hint("name a file that holds it: --pin-file FILE, or in a token's URI ?pin-source=file:PATH"))
     }
 }
 

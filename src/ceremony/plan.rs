@@ -1,5 +1,6 @@
 //! What a ceremony would do, step by step and file by file, under one digest.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -13,6 +14,7 @@ use crate::keys::directory::{GRUB_PUBLIC_KEY, OWNER, REMOVE_PK, TRANSCRIPT};
 use crate::system::Context;
 
 use super::backup::{ARCHIVE, SHEET, share_name};
+use super::import::Files;
 use super::make;
 use super::spec::{Place, Revocations, Spec};
 
@@ -74,6 +76,8 @@ pub struct PlannedKey {
     pub bits: u32,
     /// Common name of the certificate, or user ID of GRUB's key.
     pub subject: String,
+    /// Whether it was made elsewhere, and is taken over with its certificate.
+    pub imported: bool,
     /// Validity of the certificate, in years; GRUB's key does not expire.
     pub years: Option<u16>,
     /// "node", "offline", or the URI of a token.
@@ -118,14 +122,26 @@ impl Plan {
     pub fn new(context: &Context, spec: &Spec) -> Result<Self> {
         spec.validate()?;
         let year = context.date_time()?.year();
+        let imported = spec.imported()?;
         let keys = KeyName::ALL.map(|name| {
             let key = spec.key(name);
-            PlannedKey {
+            let (bits, subject) = match imported.get(&name) {
+                None => (key.bits, spec.subject(name, year)),
+                Some(files) => {
+                    let certificate = files.certificate()?;
+                    let public = certificate.public_key();
+                    let public = public.or_refuse(|| format!("the imported {name} certificate is of no use"))?;
+                    (public.bits(), certificate.common_name())
+                }
+            };
+            let is_imported = imported.contains_key(&name);
+            Ok(PlannedKey {
                 name: name.name().to_owned(),
                 kind: "rsa",
-                bits: key.bits,
-                subject: spec.subject(name, year),
-                years: (name != KeyName::Grub).then_some(key.years),
+                bits,
+                subject,
+                imported: is_imported,
+                years: (name != KeyName::Grub && !is_imported).then_some(key.years),
                 place: match &key.place {
                     Place::Node => "node".to_owned(),
                     Place::Offline => "offline".to_owned(),
@@ -133,15 +149,16 @@ impl Plan {
                 },
                 protection: protection(spec, name),
                 backed_up: spec.backup.is_some() && spec.is_backed_up(name),
-            }
+            })
         });
+        let keys: Vec<PlannedKey> = keys.into_iter().collect::<Result<_>>()?;
         let revocations = make::revocations(spec)?.map_or(0, |lists| lists.entries().count());
         let shares = spec.backup.as_ref().and_then(|backup| backup.shares);
         let contents = Contents {
             name: spec.name.clone(),
             rehearsal: spec.rehearsal,
             owner: spec.owner.map(|owner| owner.to_string()),
-            keys: keys.into(),
+            keys,
             microsoft: spec.microsoft.all().map(|known| known.name.to_owned()).collect(),
             revocations,
             shares: shares.map(|shares| PlannedShares {
@@ -151,7 +168,7 @@ impl Plan {
             drill_waived_by: spec.waiver.as_ref().map(|waiver| waiver.by.clone()),
             fatal: spec.fatal.iter().map(|check| check.name()).collect(),
             work: spec.work_directory().display().to_string(),
-            steps: steps(spec),
+            steps: steps(spec, &imported),
             files: files(spec),
         };
         let text = serde_json::to_vec(&contents).or_bug(|| "cannot encode the plan".to_owned())?;
@@ -180,7 +197,7 @@ impl Plan {
     }
 }
 
-fn steps(spec: &Spec) -> Vec<String> {
+fn steps(spec: &Spec, imported: &BTreeMap<KeyName, Files>) -> Vec<String> {
     let mut steps = vec![
         "look at the machine: network, swap, core dumps, work space, clock, randomness, program, \
                           Secure Boot"
@@ -188,7 +205,10 @@ fn steps(spec: &Spec) -> Vec<String> {
     ];
     for name in KeyName::ALL {
         let key = spec.key(name);
+        let is_imported = imported.contains_key(&name);
         steps.push(match &key.place {
+            Place::Token(_) if is_imported => format!("take the imported {name} key over, and put it on its token"),
+            _ if is_imported => format!("take the imported {name} key over"),
             Place::Token(token) if token.import => {
                 format!("make the {name} key, RSA-{}, and put it on its token", key.bits)
             }
@@ -197,6 +217,10 @@ fn steps(spec: &Spec) -> Vec<String> {
         });
     }
     for name in KeyName::CERTIFIED {
+        if imported.contains_key(&name) {
+            steps.push(format!("take the imported {name} certificate over"));
+            continue;
+        }
         steps.push(format!("issue its certificate to {name}"));
     }
     steps.push("make GRUB's OpenPGP public key".to_owned());

@@ -98,7 +98,12 @@ impl Report {
             });
             let (subject, fingerprint, not_after) =
                 certified.ok_or_else(|| Error::bug(format!("the transcript has no {name} key")))?;
+            let made = work.transcript.events().find_map(|event| match event {
+                Event::KeyMade { key, bits, .. } if key == name.name() => Some(*bits),
+                _ => None,
+            });
             Ok(KeyReport {
+                bits: made.unwrap_or_default(),
                 words: hex::decode(fingerprint).ok().map(|bytes| fingerprint_words(&bytes)),
                 fingerprint: Some(fingerprint.clone()),
                 not_after: not_after.clone(),

@@ -12,6 +12,7 @@ use crate::keys::{KeyName, Passphrase};
 use crate::system::NewDirectory;
 use crate::trust::microsoft::Selection;
 
+use super::import::{self, Files};
 use super::preflight::CheckId;
 
 /// Validity of certificates unless another is asked for, in years.
@@ -111,6 +112,8 @@ pub struct Spec {
     pub microsoft: Selection,
     /// What dbx holds.
     pub dbx: Revocations,
+    /// A directory with keys that were made elsewhere, which are taken over.
+    pub import: Option<PathBuf>,
     /// The keys.
     pub keys: BTreeMap<KeyName, KeySpec>,
     /// Their backup, if there is to be one.
@@ -158,6 +161,7 @@ impl Spec {
             owner: None,
             microsoft: Selection::default(),
             dbx: Revocations::default(),
+            import: None,
             keys: KeyName::ALL.map(|name| (name, KeySpec::usual(name))).into(),
             backup: None,
             waiver: None,
@@ -201,6 +205,11 @@ impl Spec {
         self.keys.get(&name).cloned().unwrap_or_else(|| KeySpec::usual(name))
     }
 
+    /// Where the keys are that are imported.
+    pub(super) fn imported(&self) -> Result<BTreeMap<KeyName, Files>> {
+        self.import.as_deref().map_or_else(|| Ok(BTreeMap::new()), import::look)
+    }
+
     /// Whether the key rests encrypted in a file.
     #[must_use]
     pub fn is_encrypted(&self, name: KeyName) -> bool {
@@ -230,6 +239,7 @@ impl Spec {
     #[must_use]
     pub fn rehearse(mut self, directory: &Path) -> Self {
         self.rehearsal = true;
+        self.import = None;
         self.out = directory.join("node");
         self.offline = self.offline.map(|_| directory.join("offline"));
         self.work = Some(directory.join("work"));
@@ -270,6 +280,14 @@ impl Spec {
         }
         for name in KeyName::ALL {
             self.validate_key(name)?;
+        }
+        for name in self.imported()?.into_keys() {
+            if !self.is_backed_up(name) {
+                return Err(
+                    Error::usage(format!("the {name} key is imported, so its token cannot make it"))
+                        .hint(format!("[keys.{name}] token = \"import\" puts it there")),
+                );
+            }
         }
         self.validate_backup()?;
         self.validate_directories()

@@ -35,8 +35,8 @@ fn run(context: &Context, spec: &Spec) -> Result<Report> {
     super::run(context, spec, &Unobserved)
 }
 
-fn passphrase() -> Option<Passphrase> {
-    Some(Passphrase::new("correct horse").unwrap())
+fn passphrase() -> Passphrase {
+    Passphrase::new("correct horse").unwrap()
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_ceremony_makes_what_its_dry_run_says() {
     let outside = tempfile::tempdir().unwrap();
     let out = outside.path().join("keys");
     let spec = Spec {
-        passphrase: passphrase(),
+        passphrase: Some(passphrase()),
         ..Spec::new("Node, one+", &out).with_plain([KeyName::Db, KeyName::Module, KeyName::Grub])
     };
     let context = Context::host().with_clock(Clock::Fixed(LEAP_DAY));
@@ -178,7 +178,7 @@ fn whole(outside: &Path) -> Spec {
     let shares = Some(Shares { needed: 2, of: 3 });
     let directory = outside.join("backup");
     spec.backup = Some(Backup { directory, shares });
-    spec.passphrase = passphrase();
+    spec.passphrase = Some(passphrase());
     spec
 }
 
@@ -203,7 +203,7 @@ fn keys_go_to_their_places_and_come_back_from_their_backup() {
     }
     let keys = |place: &str| -> Vec<String> {
         let mut names = names(&outside.path().join(place));
-        names.retain(|name| name.ends_with(".key"));
+        names.retain(|name| Path::new(name).extension().is_some_and(|ending| ending == "key"));
         names
     };
     assert_eq!(keys("node"), ["db.key", "grub.key", "module.key"]);
@@ -221,7 +221,7 @@ fn keys_go_to_their_places_and_come_back_from_their_backup() {
     let drill = |opener| backup::drill::drill(&context, &node, &archive, &opener);
     let too_few = drill(Opener::Shares(vec![share(&backup, 1)])).unwrap_err();
     assert_eq!(too_few.causes(), ["1 shares are there, and 2 are needed"]);
-    assert!(drill(Opener::Passphrase(Passphrase::new("correct horse").unwrap())).is_err());
+    assert!(drill(Opener::Passphrase(passphrase())).is_err());
     assert!(!verify::verify(&node, None).unwrap().complete);
     let drilled = drill(Opener::Shares(vec![share(&backup, 3), share(&backup, 1)])).unwrap();
     assert_eq!(drilled.restored, ["PK", "KEK", "db", "module", "grub"]);
@@ -479,4 +479,40 @@ fn the_example_is_a_specification() {
     let all = directory.path().join("all.toml");
     fs::write(&all, uncommented.join("\n")).unwrap();
     Spec::load(&all).unwrap().validate().unwrap();
+}
+
+#[test]
+fn another_passphrase_is_recorded_and_the_old_one_is_of_no_use() {
+    let outside = tempfile::tempdir().unwrap();
+    run(&Context::host(), &whole(outside.path())).unwrap();
+    let keys = KeyDirectory::open(&outside.path().join("offline")).unwrap();
+    let new = Passphrase::new("better horse").unwrap();
+    let rewrap = |old: &str, new: Option<&Passphrase>| {
+        let ask = &mut |_: &str| Passphrase::new(old);
+        life::rewrap(&Context::host(), &keys, &[KeyName::Pk, KeyName::Kek], new, ask)
+    };
+    let before = fs::read(keys.private_key_path(KeyName::Pk)).unwrap();
+    assert!(rewrap("wrong horse", Some(&new)).is_err());
+    assert_eq!(fs::read(keys.private_key_path(KeyName::Pk)).unwrap(), before);
+    rewrap("correct horse", Some(&new)).unwrap();
+    assert!(
+        keys.private(KeyName::Pk, &mut |_| Passphrase::new("correct horse"))
+            .is_err()
+    );
+    rewrap("better horse", None).unwrap();
+    let mode = fs::metadata(keys.private_key_path(KeyName::Pk))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o7777, 0o400);
+    let verified = verify::verify(keys.path(), None).unwrap();
+    assert_eq!(verified.findings, [""; 0]);
+    let listed = life::list(&keys).unwrap();
+    let rests: Vec<&str> = listed.iter().map(|key| key.protection.as_str()).collect();
+    assert_eq!(rests, ["plain", "plain", "elsewhere", "elsewhere", "elsewhere"]);
+    assert!(
+        listed
+            .iter()
+            .all(|key| key.backed_up == Some(true) && key.last_drill.is_none())
+    );
 }

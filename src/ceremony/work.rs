@@ -237,7 +237,7 @@ impl<'a> Work<'a> {
                 .map(Passphrase::duplicate)
                 .ok_or_else(|| Error::bug(format!("the {name} key is encrypted although it was to stay plain")));
         }
-        self.observer.pin(what)
+        self.observer.ask(what)
     }
 
     /// All keys, each opened once.

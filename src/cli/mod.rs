@@ -3,6 +3,7 @@
 mod ceremony;
 mod demo;
 mod enroll;
+mod keys;
 mod sign;
 mod unlock;
 mod verify;
@@ -65,6 +66,9 @@ enum Command {
     /// Make the keys, once
     #[command(subcommand)]
     Ceremony(ceremony::Command),
+    /// See the keys, export them, change their passphrase
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Put the keys into the firmware
     #[command(subcommand)]
     Enroll(enroll::Command),
@@ -124,6 +128,7 @@ pub fn main() -> u8 {
     };
     let report: Result<Box<dyn Report>> = match cli.command {
         Command::Ceremony(command) => ceremony::run(&session, command),
+        Command::Keys(command) => keys::run(&session, command),
         Command::Enroll(command) => enroll::run(&session, command),
         Command::Sign(command) => sign::run(&session, command),
         Command::Verify(arguments) => verify::run(&session, &arguments),

@@ -56,7 +56,7 @@ impl Unlock {
 /// How to open tokens.
 #[derive(Args)]
 pub(super) struct Pin {
-    /// Read the PIN of tokens from the first line of FILE, where their URIs name none
+    /// Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE
     #[arg(long = "pin-file", id = "pin_file", value_name = "FILE", conflicts_with = "pin_fd")]
     file: Option<PathBuf>,
     /// Read the PIN from file descriptor N

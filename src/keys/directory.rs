@@ -83,6 +83,25 @@ impl KeyDirectory {
         self.path.join(format!("{name}.pem"))
     }
 
+    /// Path of what others know a key by: the certificate, PEM, or GRUB's public key.
+    #[must_use]
+    pub fn public_path(&self, name: KeyName) -> PathBuf {
+        match name {
+            KeyName::Grub => self.file_path(GRUB_PUBLIC_KEY),
+            _ => self.certificate_path(name),
+        }
+    }
+
+    /// The key on a token that stands for this one, if one does.
+    pub fn token_uri(&self, name: KeyName) -> Result<Option<TokenUri>> {
+        let path = self.token_uri_path(name);
+        if path.exists() {
+            read_uri(&path).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
     /// Path of a variable's signature lists.
     #[must_use]
     pub fn lists_path(&self, variable: VariableName) -> PathBuf {

@@ -16,6 +16,6 @@ mod software;
 pub use directory::KeyDirectory;
 pub use name::{KeyName, UnknownKey};
 pub use passphrase::Passphrase;
-pub use pkcs8::KeyFileError;
+pub use pkcs8::{KeyFileError, Protection};
 pub use signer::{Identity, Signer};
 pub use software::SoftwareKey;

@@ -68,6 +68,39 @@ pub enum KeyFileError {
     WrongPassphrase,
 }
 
+/// How a private key file rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// In clear.
+    Plain,
+    /// Encrypted, the key derived with scrypt.
+    Scrypt,
+    /// Encrypted, the key derived with PBKDF2.
+    Pbkdf2,
+    /// Encrypted in a way that is not read here.
+    Other,
+}
+
+impl Protection {
+    /// Name of [`Self::Plain`].
+    pub const PLAIN: &str = "plain";
+    /// Name of [`Self::Scrypt`].
+    pub const SCRYPT: &str = "scrypt";
+    /// What stands in its place for a key on a token.
+    pub const TOKEN: &str = "token";
+
+    /// The name in reports and transcripts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => Self::PLAIN,
+            Self::Scrypt => Self::SCRYPT,
+            Self::Pbkdf2 => "pbkdf2",
+            Self::Other => "another encryption",
+        }
+    }
+}
+
 /// A private key file, not opened yet.
 pub(super) struct KeyFile {
     der: SecretDocument,
@@ -112,6 +145,20 @@ impl KeyFile {
     /// Whether a passphrase is needed.
     pub(super) const fn is_encrypted(&self) -> bool {
         self.encrypted
+    }
+
+    /// How it rests.
+    pub(super) fn protection(&self) -> Protection {
+        if !self.encrypted {
+            return Protection::Plain;
+        }
+        let info = EncryptedPrivateKeyInfoRef::from_der(self.der.as_bytes());
+        let scheme = info.as_ref().ok().and_then(|info| info.encryption_algorithm.pbes2());
+        match scheme.map(|parameters| &parameters.kdf) {
+            Some(Kdf::Scrypt(_)) => Protection::Scrypt,
+            Some(Kdf::Pbkdf2(_)) => Protection::Pbkdf2,
+            _ => Protection::Other,
+        }
     }
 
     /// The RSA key inside: a DER `RSAPrivateKey` (RFC 8017, appendix A.1.2), whose numbers are not checked yet.

@@ -15,7 +15,7 @@ use crate::system::{self, Context};
 #[cfg(feature = "aws-lc")]
 use super::aws_lc::AwsLcKey;
 use super::passphrase::Passphrase;
-use super::pkcs8::{self, KeyFile, KeyFileError};
+use super::pkcs8::{self, KeyFile, KeyFileError, Protection};
 use super::portable::PortableKey;
 use super::signer::Signer;
 
@@ -90,10 +90,10 @@ impl SoftwareKey {
             .map_err(|reason| unusable(path, reason))
     }
 
-    /// Whether a key file is encrypted.
-    pub fn is_encrypted(path: &Path) -> Result<bool> {
+    /// How a key file rests.
+    pub fn protection(path: &Path) -> Result<Protection> {
         let file = KeyFile::parse(&system::read_secret(path)?).map_err(|reason| unusable(path, reason))?;
-        Ok(file.is_encrypted())
+        Ok(file.protection())
     }
 
     /// The content of a key file, PKCS#8 PEM: encrypted where there is a passphrase, else the secret itself.

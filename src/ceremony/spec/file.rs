@@ -28,6 +28,7 @@ struct File {
     offline: Option<PathBuf>,
     work: Option<PathBuf>,
     owner: Option<String>,
+    import: Option<PathBuf>,
     years: Option<u16>,
     microsoft: Option<Vec<String>>,
     dbx: Option<Dbx>,
@@ -104,6 +105,7 @@ const KNOWN: [(&str, &[&str]); 6] = [
             "offline",
             "work",
             "owner",
+            "import",
             "years",
             "microsoft",
             "dbx",
@@ -195,6 +197,7 @@ fn build(file: File, base: &Path) -> Result<Spec> {
     }
     spec.offline = file.offline.map(|path| base.join(path));
     spec.work = file.work.map(|path| base.join(path));
+    spec.import = file.import.map(|path| base.join(path));
     spec.owner = file
         .owner
         .map(|text| text.parse::<Guid>())

@@ -14,9 +14,10 @@ use crate::error::{Error, Result, quoted};
 use crate::formats::guid::Guid;
 use crate::keys::{KeyName, Passphrase};
 use crate::trust::microsoft::Selection;
-use crate::ui::{CeremonyProgress, Report, prompt};
+use crate::ui::{CeremonyProgress, Report};
 
 use super::Session;
+use super::keys::typed_or_made;
 use super::unlock::{Pin, Unlock};
 
 #[derive(Debug, Subcommand)]
@@ -56,7 +57,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct What {
     /// Specification, as keys.example/ceremony.toml
-    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "years"])]
+    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "import", "years"])]
     specification: Option<PathBuf>,
     /// Directory to make; it must not exist yet, or be empty
     #[arg(long, value_name = "DIR", requires = "name")]
@@ -76,6 +77,9 @@ pub(super) struct What {
     /// Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub
     #[arg(long, value_name = "KEYS", value_delimiter = ',', requires = "name")]
     plain: Vec<KeyName>,
+    /// Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others
+    #[arg(long, value_name = "DIR", requires = "name")]
+    import: Option<PathBuf>,
     /// Validity of the certificates, in years [default: 10]
     #[arg(long, value_name = "YEARS", requires = "name")]
     years: Option<u16>,
@@ -127,6 +131,7 @@ impl What {
             .with_plain(self.plain.iter().copied())
             .with_years(self.years.unwrap_or(DEFAULT_YEARS));
         spec.owner = self.owner;
+        spec.import.clone_from(&self.import);
         if let Some(list) = &self.microsoft {
             spec.microsoft = Selection::parse(list)?;
         }
@@ -215,12 +220,7 @@ impl Run {
         if let Some(given) = self.unlock.given()? {
             return Ok(given);
         }
-        if let Some(typed) = prompt::new_passphrase()? {
-            return Ok(typed);
-        }
-        let made = Passphrase::generate(&session.context)?;
-        prompt::show_once(&made)?;
-        Ok(made)
+        typed_or_made(session)
     }
 }
 
@@ -239,7 +239,7 @@ impl Observer for Watch<'_> {
         self.progress.step(what);
     }
 
-    fn pin(&self, what: &str) -> Result<Passphrase> {
+    fn ask(&self, what: &str) -> Result<Passphrase> {
         self.pin.ask(what)
     }
 }

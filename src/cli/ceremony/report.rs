@@ -37,9 +37,10 @@ impl Report for Planned {
                 ", in no backup"
             };
             let years = key.years.map_or_else(String::new, |years| format!(", {years} years"));
+            let imported = if key.imported { ", imported" } else { "" };
             writeln!(
                 out,
-                "  {}: \"{}\", RSA-{}{years}, to {}, {}{backup}",
+                "  {}: \"{}\", RSA-{}{years}{imported}, to {}, {}{backup}",
                 key.name,
                 printable(&key.subject),
                 key.bits,

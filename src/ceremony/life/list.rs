@@ -1,0 +1,111 @@
+//! What the keys of a directory are, and how they rest. No private key is opened for that.
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::formats::words::fingerprint_words;
+use crate::keys::directory::TRANSCRIPT;
+use crate::keys::{KeyDirectory, KeyName, Protection, SoftwareKey};
+
+use super::super::transcript::Transcript;
+use super::super::verify;
+
+/// A key of a directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// PK, KEK, db, module or grub.
+    pub name: String,
+    /// Common name of the certificate; null for GRUB's key.
+    pub subject: Option<String>,
+    /// Size of the RSA modulus, in bits.
+    pub bits: u32,
+    /// SHA-256 of the certificate, lower-case hex; of GRUB's key the OpenPGP fingerprint.
+    pub fingerprint: String,
+    /// The same for people to compare.
+    pub words: String,
+    /// Serial number of the certificate, lower-case hex.
+    pub serial: Option<String>,
+    /// Begin of validity, RFC 3339 UTC.
+    pub not_before: Option<String>,
+    /// End of validity, RFC 3339 UTC; GRUB's key does not expire.
+    pub not_after: Option<String>,
+    /// Where the private half is: a path, the URI of a token, or null if it is elsewhere.
+    pub private_key: Option<String>,
+    /// How it rests: "scrypt", "pbkdf2", "plain", "token", "elsewhere", or why that cannot be told.
+    pub protection: String,
+    /// Path of the certificate, or of GRUB's key.
+    pub public_key: String,
+    /// Whether the ceremony's backup has the private half; null if there is no transcript.
+    pub backed_up: Option<bool>,
+    /// When a restore was tried last, RFC 3339 UTC.
+    pub last_drill: Option<String>,
+}
+
+/// The keys whose public half is in the directory, in the order of authority.
+pub fn list(keys: &KeyDirectory) -> Result<Vec<Listed>> {
+    let has_transcript = keys.file_path(TRANSCRIPT).exists();
+    let transcript = has_transcript
+        .then(|| verify::read(keys.path()).map(|signed| signed.transcript))
+        .transpose()?;
+    let is_there = |name: &KeyName| keys.public_path(*name).exists();
+    KeyName::ALL
+        .into_iter()
+        .filter(is_there)
+        .map(|name| one(keys, name, transcript.as_ref()))
+        .collect()
+}
+
+fn one(keys: &KeyDirectory, name: KeyName, transcript: Option<&Transcript>) -> Result<Listed> {
+    let (private_key, protection) = rest(keys, name);
+    let mut listed = Listed {
+        name: name.name().to_owned(),
+        subject: None,
+        bits: 0,
+        fingerprint: String::new(),
+        words: String::new(),
+        serial: None,
+        not_before: None,
+        not_after: None,
+        private_key,
+        protection,
+        public_key: keys.public_path(name).display().to_string(),
+        backed_up: transcript.map(|transcript| verify::is_backed_up(transcript, name)),
+        last_drill: transcript.and_then(verify::last_drill),
+    };
+    if name == KeyName::Grub {
+        let key = keys.grub_public_key()?;
+        listed.bits = key.public_key().bits();
+        listed.fingerprint = key.fingerprint();
+    } else {
+        let certificate = keys.certificate(name)?;
+        let tbs = certificate.parsed().tbs_certificate();
+        listed.subject = Some(certificate.common_name());
+        listed.bits = certificate.public_key().map_or(0, |key| key.bits());
+        listed.fingerprint = certificate.fingerprint().to_hex();
+        listed.serial = Some(hex::encode(tbs.serial_number().as_bytes()));
+        listed.not_before = Some(tbs.validity().not_before.to_date_time().to_string());
+        listed.not_after = Some(certificate.not_after());
+    }
+    listed.words = fingerprint_words(&hex::decode(&listed.fingerprint).unwrap_or_default());
+    Ok(listed)
+}
+
+/// Where the private half is, and how it rests.
+fn rest(keys: &KeyDirectory, name: KeyName) -> (Option<String>, String) {
+    let path = keys.private_key_path(name);
+    if path.exists() {
+        let protection = match SoftwareKey::protection(&path) {
+            Ok(protection) => protection.name().to_owned(),
+            Err(error) => std::iter::once(error.to_string())
+                .chain(error.causes())
+                .collect::<Vec<_>>()
+                .join(": "),
+        };
+        return (Some(path.display().to_string()), protection);
+    }
+    match keys.token_uri(name) {
+        Ok(Some(uri)) => (Some(uri.to_string()), Protection::TOKEN.to_owned()),
+        Ok(None) => (None, "elsewhere".to_owned()),
+        Err(error) => (None, error.to_string()),
+    }
+}

@@ -1,0 +1,9 @@
+//! Life after the ceremony: what the keys are, where they rest, other forms of them, and another passphrase.
+
+mod export;
+mod list;
+mod passphrase;
+
+pub use export::{Exported, Format, export};
+pub use list::{Listed, list};
+pub use passphrase::{Rewrapped, rewrap};

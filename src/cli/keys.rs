@@ -1,0 +1,304 @@
+//! `bootseal keys`: what the keys are, other forms of them, another passphrase.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::ceremony::life::{self, Exported, Format, Listed, Rewrapped};
+use crate::error::{Error, Result};
+use crate::formats::certificate::printable;
+use crate::keys::{KeyDirectory, KeyName, Passphrase};
+use crate::ui::{Report, Style, prompt};
+
+use super::Session;
+use super::unlock::Unlock;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// All keys: role, subject, fingerprint, expiry, place, protection, last restore drill
+    #[command(after_help = "Example: bootseal keys list")]
+    List {
+        #[command(flatten)]
+        directory: Directory,
+    },
+    /// All that is known of one key
+    #[command(after_help = "Example: bootseal keys show db")]
+    Show {
+        /// PK, KEK, db, module or grub
+        #[arg(value_name = "KEY")]
+        name: KeyName,
+        #[command(flatten)]
+        directory: Directory,
+    },
+    /// Write a key to a new file, in the form that another program reads
+    #[command(
+        after_help = "Example: bootseal keys export db --format portage --output /etc/portage/secureboot.pem\n\n\
+        signing-key and portage hold the private key in clear, for programs that ask nobody; the file has the mode 0400."
+    )]
+    Export {
+        /// PK, KEK, db, module or grub
+        #[arg(value_name = "KEY")]
+        name: KeyName,
+        /// The form
+        #[arg(long, value_name = "FORM")]
+        format: FormatChoice,
+        /// The file; it must not exist yet
+        #[arg(long, short, value_name = "FILE")]
+        output: PathBuf,
+        #[command(flatten)]
+        directory: Directory,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
+    /// Encrypt private keys with another passphrase, or leave them in clear
+    #[command(after_help = "Example: bootseal keys passphrase --keys /mnt/stick/keys PK KEK")]
+    Passphrase {
+        /// PK, KEK, db, module or grub
+        #[arg(required = true, value_name = "KEY")]
+        names: Vec<KeyName>,
+        /// Leave them unencrypted, for signing with nobody there
+        #[arg(long, conflicts_with = "new_passphrase_file")]
+        plain: bool,
+        /// Read the new passphrase from the first line of FILE, in place of asking for it
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+        #[command(flatten)]
+        directory: Directory,
+        #[command(flatten)]
+        unlock: Unlock,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Directory {
+    /// Key directory [default: /etc/bootseal/keys]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+}
+
+impl Directory {
+    fn open(&self, session: &Session) -> Result<KeyDirectory> {
+        KeyDirectory::open(&session.keys(self.keys.as_ref())?)
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum FormatChoice {
+    /// The certificate, PEM
+    Pem,
+    /// The certificate, DER
+    Der,
+    /// Signature lists: for PK, KEK and db all that the variable holds
+    Esl,
+    /// The signed write of the variable
+    Auth,
+    /// The OpenPGP public key that GRUB embeds
+    Gpg,
+    /// Private key and certificate for the kernel's `CONFIG_MODULE_SIG_KEY`
+    SigningKey,
+    /// Private key and certificate for /etc/portage/secureboot.pem
+    Portage,
+}
+
+impl From<FormatChoice> for Format {
+    fn from(choice: FormatChoice) -> Self {
+        match choice {
+            FormatChoice::Pem => Self::Pem,
+            FormatChoice::Der => Self::Der,
+            FormatChoice::Esl => Self::Esl,
+            FormatChoice::Auth => Self::Auth,
+            FormatChoice::Gpg => Self::Gpg,
+            FormatChoice::SigningKey => Self::SigningKey,
+            FormatChoice::Portage => Self::Portage,
+        }
+    }
+}
+
+pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
+    match command {
+        Command::List { directory } => Ok(Box::new(List {
+            keys: life::list(&directory.open(session)?)?,
+        })),
+        Command::Show { name, directory } => {
+            let directory = directory.open(session)?;
+            let found = life::list(&directory)?.into_iter().find(|key| key.name == name.name());
+            let missing = || Error::could_not_run(format!("there is no {}", directory.public_path(name).display()));
+            Ok(Box::new(Show(found.ok_or_else(missing)?)))
+        }
+        Command::Export {
+            name,
+            format,
+            output,
+            directory,
+            unlock,
+        } => {
+            let ask = &mut |what: &str| unlock.existing(what);
+            let keys = directory.open(session)?;
+            let exported = life::export(&session.context, &keys, name, format.into(), &output, ask)?;
+            Ok(Box::new(exported))
+        }
+        Command::Passphrase {
+            names,
+            plain,
+            new_passphrase_file,
+            directory,
+            unlock,
+        } => {
+            let keys = directory.open(session)?;
+            let new = match (plain, &new_passphrase_file) {
+                (true, _) => None,
+                (false, Some(path)) => Some(Passphrase::from_file(path)?),
+                (false, None) => Some(typed_or_made(session)?),
+            };
+            let ask = &mut |what: &str| unlock.existing(what);
+            let rewrapped = life::rewrap(&session.context, &keys, &names, new.as_ref(), ask)?;
+            Ok(Box::new(rewrapped))
+        }
+    }
+}
+
+/// A new passphrase: typed twice, or made and shown once.
+pub(super) fn typed_or_made(session: &Session) -> Result<Passphrase> {
+    if let Some(typed) = prompt::new_passphrase()? {
+        return Ok(typed);
+    }
+    let made = Passphrase::generate(&session.context)?;
+    prompt::show_once(&made)?;
+    Ok(made)
+}
+
+struct List {
+    keys: Vec<Listed>,
+}
+
+impl Report for List {
+    fn schema(&self) -> &'static str {
+        "bootseal.keys.list/1"
+    }
+
+    fn json(&self) -> Value {
+        json!({ "keys": self.keys })
+    }
+
+    fn human(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {
+        for key in &self.keys {
+            let subject = key
+                .subject
+                .as_deref()
+                .map(|subject| format!("\"{}\", ", printable(subject)));
+            let until = key
+                .not_after
+                .as_deref()
+                .map_or(String::new(), |until| format!(", until {until}"));
+            writeln!(
+                out,
+                "{}: {}RSA-{}{until}, {}",
+                key.name,
+                subject.unwrap_or_default(),
+                key.bits,
+                printable(&key.protection)
+            )?;
+            writeln!(out, "    {}\n    {}", key.fingerprint, key.words)?;
+            if let Some(private) = &key.private_key {
+                writeln!(out, "    {}", printable(private))?;
+            }
+        }
+        let drill = self.keys.iter().find_map(|key| key.last_drill.as_deref());
+        let has_transcript = self.keys.iter().any(|key| key.backed_up.is_some());
+        match (drill, has_transcript) {
+            (Some(time), _) => writeln!(out, "Last restore drill: {time}"),
+            (None, true) => writeln!(out, "Last restore drill: none"),
+            (None, false) => writeln!(
+                out,
+                "Last restore drill: not known, there is no transcript of a ceremony"
+            ),
+        }
+    }
+}
+
+struct Show(Listed);
+
+impl Report for Show {
+    fn schema(&self) -> &'static str {
+        "bootseal.keys.show/1"
+    }
+
+    fn json(&self) -> Value {
+        serde_json::to_value(&self.0).unwrap_or_default()
+    }
+
+    fn human(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {
+        let key = &self.0;
+        let backed_up = key.backed_up.map(|yes| if yes { "yes" } else { "no" }.to_owned());
+        let lines = [
+            ("Key", Some(key.name.clone())),
+            ("Subject", key.subject.clone()),
+            ("Type", Some(format!("RSA-{}", key.bits))),
+            ("Fingerprint", Some(key.fingerprint.clone())),
+            ("In words", Some(key.words.clone())),
+            ("Serial number", key.serial.clone()),
+            ("Valid from", key.not_before.clone()),
+            ("Valid until", key.not_after.clone()),
+            ("Public half", Some(key.public_key.clone())),
+            ("Private half", key.private_key.clone()),
+            ("At rest", Some(key.protection.clone())),
+            ("In the backup", backed_up),
+            ("Last drill", key.last_drill.clone()),
+        ];
+        for (name, value) in lines {
+            if let Some(value) = value {
+                writeln!(out, "{name:<14} {}", printable(&value))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report for Exported {
+    fn schema(&self) -> &'static str {
+        "bootseal.keys.export/1"
+    }
+
+    fn json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let verb = if self.dry_run { "would be written" } else { "written" };
+        writeln!(
+            out,
+            "{} {verb}: {} ({})",
+            style.tick(),
+            printable(&self.path),
+            self.mode
+        )?;
+        if self.secret {
+            writeln!(out, "{} it holds the private key in clear", style.warn("!"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Report for Rewrapped {
+    fn schema(&self) -> &'static str {
+        "bootseal.keys.passphrase/1"
+    }
+
+    fn json(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let verb = if self.dry_run { "would rest" } else { "rest now" };
+        writeln!(
+            out,
+            "{} {} {verb}: {}",
+            style.tick(),
+            self.keys.join(", "),
+            self.protection
+        )?;
+        writeln!(out, "The backup keeps its own passphrase or shares")
+    }
+}
