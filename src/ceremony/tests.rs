@@ -319,9 +319,9 @@ fn every_byte_of_the_transcript_counts() {
     }
 }
 
-/// Cuts the ceremony off after each line of its transcript, as `kill -9` does, with what the next step may have left.
+/// Cuts the ceremony off as `kill -9` does, with files that the next steps may have left half written.
 #[test]
-fn cut_off_after_any_step_it_goes_on_with_the_same_keys() {
+fn cut_off_it_goes_on_with_the_same_keys_and_no_leftover() {
     struct Cut(std::cell::Cell<usize>);
     impl Observer for Cut {
         fn step(&self, _: &str) {
@@ -333,7 +333,8 @@ fn cut_off_after_any_step_it_goes_on_with_the_same_keys() {
     super::run(&Context::host(), &whole(reference.path()), &counter).unwrap();
     let steps = counter.0.get();
     assert!(steps > 15, "{steps}");
-    (1..=steps).into_par_iter().for_each(|cut| {
+    // Every place at which a process can be killed is tests/crash's; these are before certificates, backup and seal.
+    [2, steps - 7, steps - 3].into_par_iter().for_each(|cut| {
         struct Stop(std::cell::Cell<usize>);
         impl Observer for Stop {
             fn step(&self, _: &str) {
@@ -365,7 +366,7 @@ fn cut_off_after_any_step_it_goes_on_with_the_same_keys() {
                 }
             }
         }
-        if cut > 2 {
+        {
             let mut wrong = whole(outside.path());
             wrong.passphrase = Some(Passphrase::new("wrong horse").unwrap());
             let sealed = before.events().any(|event| matches!(event, Event::Sealed { .. }));

@@ -101,14 +101,19 @@ impl<'a> Work<'a> {
         }
         preflight::insist(self.spec, &checks)?;
         let plan = Plan::new(&self.began, self.spec)?;
-        self.record(Event::Began {
-            format: FORMAT.to_owned(),
-            bootseal: env!("CARGO_PKG_VERSION").to_owned(),
-            program: preflight::program()?,
-            specification: plan.text()?,
-            plan: plan.digest,
-            rehearsal: self.spec.rehearsal,
-        })?;
+        // Whoever goes on later takes the moment from here.
+        let began = self.began.date_time()?.to_string();
+        self.record_at(
+            began,
+            Event::Began {
+                format: FORMAT.to_owned(),
+                bootseal: env!("CARGO_PKG_VERSION").to_owned(),
+                program: preflight::program()?,
+                specification: plan.text()?,
+                plan: plan.digest,
+                rehearsal: self.spec.rehearsal,
+            },
+        )?;
         let checks = checks.iter().map(preflight::Check::record).collect();
         self.record(Event::Preflight { checks })?;
         if let Some(waiver) = self.spec.waiver.clone() {
@@ -132,7 +137,10 @@ impl<'a> Work<'a> {
 
     /// Writes a line down, with all that was made since the last.
     pub fn record(&mut self, event: Event) -> Result<()> {
-        let time = self.live.date_time()?.to_string();
+        self.record_at(self.live.date_time()?.to_string(), event)
+    }
+
+    fn record_at(&mut self, time: String, event: Event) -> Result<()> {
         let entry = self.transcript.next(time, event);
         let folders = FOLDERS.map(|folder| self.path.join(folder));
         let folders = folders.iter().filter(|folder| folder.is_dir());

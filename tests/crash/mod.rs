@@ -2,6 +2,7 @@
 //!
 //! `sign all` runs under strace, which lets it die, or one system call fail, at every place where that can matter.
 
+mod ceremony;
 mod disk;
 mod faults;
 mod firmware;

@@ -1,6 +1,7 @@
 //! Other people's tools as judges of what we make, and their products as input.
 
 mod authenticode;
+mod ceremony;
 mod efi;
 mod exports;
 mod grub;

@@ -2,6 +2,7 @@
 
 pub mod signer;
 
+pub mod backup;
 pub mod ceremony;
 pub mod token;
 

@@ -1,0 +1,282 @@
+//! The backup of a ceremony, restored with other people's tools: openssl, tar, python, a printer and a scanner.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::backup::Whole;
+use crate::support::ceremony::{PASSPHRASE, private};
+use crate::support::{bootseal, refuse, succeed, tool};
+
+/// The commands that the sheet prints, block by block.
+fn commands(sheet: &str) -> Vec<String> {
+    let blocks = sheet.split("<pre class=\"commands\">").skip(1);
+    blocks
+        .map(|block| {
+            block
+                .split('<')
+                .next()
+                .unwrap()
+                .replace("&gt;", ">")
+                .replace("&lt;", "<")
+                .replace("&amp;", "&")
+        })
+        .collect()
+}
+
+fn shell(directory: &Path, commands: &str) {
+    succeed(Command::new("sh").current_dir(directory).args(["-euc", commands]));
+}
+
+fn modulus(key: &Path) -> String {
+    succeed(
+        tool("openssl", "openssl")
+            .args(["rsa", "-noout", "-modulus", "-in"])
+            .arg(key),
+    )
+}
+
+#[test]
+fn what_the_sheet_says_is_all_that_it_takes() {
+    let whole = Whole::made();
+    let sheet = fs::read_to_string(whole.path("backup/bootseal-sheet.html")).unwrap();
+    let [recover, archive, paper, drills]: [String; 4] = commands(&sheet).try_into().unwrap();
+    let desk = whole.path("desk");
+    fs::create_dir(&desk).unwrap();
+    fs::copy(
+        whole.path("backup/bootseal-backup.tar"),
+        desk.join("bootseal-backup.tar"),
+    )
+    .unwrap();
+    fs::write(
+        desk.join("shares.txt"),
+        format!("{}\n\n{}\n", whole.share(3), whole.share(1).to_uppercase()),
+    )
+    .unwrap();
+    shell(&desk, &recover);
+    shell(&desk, &archive);
+    // The same key as the one of the ceremony.
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args(["rsa", "-noout", "-modulus", "-passin"]);
+    openssl
+        .arg(format!("pass:{PASSPHRASE}"))
+        .arg("-in")
+        .arg(whole.path("offline/PK.key"));
+    let expected = succeed(&mut openssl);
+    assert_eq!(modulus(&desk.join("PK.plain.pem")), expected);
+    fs::remove_file(desk.join("PK.plain.pem")).unwrap();
+
+    let blocks = sheet.split("<pre class=\"lines\">").skip(1);
+    let lines: Vec<&str> = blocks.map(|block| block.split('<').next().unwrap()).collect();
+    assert_eq!(lines.len(), 5);
+    fs::write(desk.join("sheet.txt"), lines.join("\n") + "\n").unwrap();
+    shell(&desk, &paper);
+    assert_eq!(modulus(&desk.join("PK.plain.pem")), expected);
+
+    private(
+        &whole.path("shares.txt"),
+        fs::read(desk.join("shares.txt")).unwrap().as_slice(),
+    );
+    for line in drills.lines() {
+        let source = desk.join(line.split(' ').next_back().unwrap());
+        let printed = succeed(&mut whole.drill(&source));
+        assert!(printed.contains("grub: restored from the"), "{printed}");
+    }
+    let verified = succeed(bootseal(["ceremony", "verify"]).arg(whole.path("node")));
+    assert!(verified.contains("last restore drill: 20"), "{verified}");
+    private(&whole.path("shares.txt"), whole.share(2).as_bytes());
+    let refused = refuse(&mut whole.drill(&desk.join("sheet.txt")));
+    assert!(refused.contains("1 shares are there, and 2 are needed"), "{refused}");
+}
+
+#[test]
+fn what_is_printed_on_a4_is_scanned_and_restores_the_keys() {
+    let whole = Whole::made();
+    let scan = |page: &str, name: &str| {
+        let pdf = whole.path(&format!("{name}.pdf"));
+        succeed(tool("weasyprint", "weasyprint").arg(whole.path(page)).arg(&pdf));
+        let info = succeed(tool("pdfinfo", "poppler-utils").arg(&pdf));
+        assert!(info.contains("(A4)"), "{info}");
+        succeed(
+            tool("pdftoppm", "poppler-utils")
+                .args(["-r", "200", "-gray", "-png"])
+                .arg(&pdf)
+                .arg(whole.path(name)),
+        );
+        let mut pages: Vec<_> = fs::read_dir(whole.directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "png"))
+            .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(name))
+            .collect();
+        pages.sort();
+        // The first page of the sheet is text, and a page without a picture is an error to zbarimg.
+        let pictures = if pages.len() > 1 { &pages[1..] } else { &pages[..] };
+        succeed(tool("zbarimg", "zbar-tools").args(["--quiet", "--raw"]).args(pictures))
+    };
+    let lines = scan("backup/bootseal-sheet.html", "sheet");
+    let shares = [
+        scan("backup/shares/share-1.html", "one"),
+        scan("backup/shares/share-2.html", "two"),
+    ];
+    assert_eq!(shares[0].trim(), whole.share(1));
+    fs::write(whole.path("scanned.txt"), lines).unwrap();
+    private(&whole.path("shares.txt"), shares.concat().as_bytes());
+    let printed = succeed(&mut whole.drill(&whole.path("scanned.txt")));
+    assert!(printed.contains("PK: restored from the sheet"), "{printed}");
+}
+
+#[test]
+fn keys_of_sbctl_and_of_openssl_are_taken_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let make = |key: &Path, certificate: &Path, name: &str, passphrase: Option<&str>| {
+        fs::create_dir_all(key.parent().unwrap()).unwrap();
+        let mut openssl = tool("openssl", "openssl");
+        openssl.args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj",
+        ]);
+        openssl.arg(format!("/CN={name}"));
+        succeed(openssl.arg("-keyout").arg(key).arg("-out").arg(certificate));
+        if let Some(passphrase) = passphrase {
+            let mut openssl = tool("openssl", "openssl");
+            openssl.args([
+                "pkcs8",
+                "-topk8",
+                "-v2",
+                "aes-256-cbc",
+                "-passout",
+                &format!("pass:{passphrase}"),
+                "-in",
+            ]);
+            succeed(openssl.arg(key).arg("-out").arg(key.with_extension("encrypted")));
+            fs::rename(key.with_extension("encrypted"), key).unwrap();
+        }
+        fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    };
+    // sbctl's: all three, in folders, with the owner beside them.
+    let sbctl = directory.path().join("sbctl/keys");
+    for name in ["PK", "KEK", "db"] {
+        let key = sbctl.join(name).join(format!("{name}.key"));
+        make(&key, &key.with_extension("pem"), &format!("sbctl {name}"), None);
+    }
+    let owner = "fda38b1e-9bcf-4e67-815e-2f9669846dde";
+    fs::write(directory.path().join("sbctl/GUID"), owner).unwrap();
+    // openssl's: two of them, encrypted.
+    let openssl = directory.path().join("openssl");
+    for name in ["PK", "db"] {
+        let key = openssl.join(format!("{name}.key"));
+        make(
+            &key,
+            &key.with_extension("crt"),
+            &format!("own {name}"),
+            Some("old passphrase"),
+        );
+    }
+    private(&directory.path().join("old"), b"old passphrase\n");
+    for (from, name, imported) in [(&sbctl, "sbctl", 3), (&openssl, "own", 2)] {
+        let out = directory.path().join(format!("{name}-keys"));
+        let mut command = bootseal([
+            "ceremony",
+            "run",
+            "--name",
+            "taken",
+            "--plain",
+            "PK,KEK,db,module,grub",
+            "--import",
+        ]);
+        command.arg(from).arg("--out").arg(&out);
+        let printed = succeed(command.arg("--pin-file").arg(directory.path().join("old")));
+        assert_eq!(printed.matches(&format!("\"{name} ")).count(), imported, "{printed}");
+        let image = directory.path().join(format!("{name}.efi"));
+        fs::write(&image, bootseal::formats::authenticode::minimal_image()).unwrap();
+        succeed(bootseal(["sign", "efi", "--keys"]).arg(&out).arg(&image));
+        let certificate = if name == "own" {
+            openssl.join("db.crt")
+        } else {
+            sbctl.join("db/db.pem")
+        };
+        succeed(
+            tool("sbverify", "sbsigntool")
+                .arg("--cert")
+                .arg(certificate)
+                .arg(&image),
+        );
+    }
+    let guid = fs::read_to_string(directory.path().join("sbctl-keys/owner.guid")).unwrap();
+    assert_eq!(guid.trim(), owner);
+}
+
+#[test]
+fn exported_forms_are_those_that_others_read() {
+    let whole = Whole::made();
+    let export = |name: &str, format: &str, file: &str| {
+        let mut command = bootseal(["keys", "export", name, "--format", format, "--keys"]);
+        command.arg(whole.path("node")).arg("--output").arg(whole.path(file));
+        succeed(&mut command);
+        whole.path(file)
+    };
+    let pem = export("db", "pem", "db.crt");
+    let der = export("db", "der", "db.cer");
+    let fingerprint = |path: &Path, form: &str| {
+        let mut openssl = tool("openssl", "openssl");
+        succeed(
+            openssl
+                .args(["x509", "-noout", "-fingerprint", "-sha256", "-inform", form, "-in"])
+                .arg(path),
+        )
+    };
+    assert_eq!(fingerprint(&pem, "PEM"), fingerprint(&der, "DER"));
+    assert_eq!(
+        fs::read(export("KEK", "auth", "KEK.auth")).unwrap(),
+        fs::read(whole.path("node/KEK.auth")).unwrap()
+    );
+    succeed(
+        tool("sig-list-to-certs", "efitools")
+            .arg(export("module", "esl", "mok.esl"))
+            .arg(whole.path("mok")),
+    );
+    let known = succeed(
+        tool("gpg", "gpg")
+            .args(["--show-keys", "--with-colons"])
+            .arg(export("grub", "gpg", "grub.pub")),
+    );
+    assert!(known.starts_with("pub:"), "{known}");
+
+    // One file for key and certificate, as Portage's eclass passes it to sbsign, and the kernel's build to sign-file.
+    let portage = export("db", "portage", "secureboot.pem");
+    let image = whole.path("hello.efi");
+    fs::write(&image, bootseal::formats::authenticode::minimal_image()).unwrap();
+    let mut sbsign = tool("sbsign", "sbsigntool");
+    succeed(
+        sbsign
+            .arg("--key")
+            .arg(&portage)
+            .arg("--cert")
+            .arg(&portage)
+            .arg(&image)
+            .arg("--output")
+            .arg(&image),
+    );
+    succeed(bootseal(["verify", "--keys"]).arg(whole.path("node")).arg(&image));
+    let signing_key = export("module", "signing-key", "signing_key.pem");
+    let module = crate::support::module(whole.directory.path(), "hello.ko");
+    succeed(
+        crate::support::sign_file()
+            .arg("sha512")
+            .arg(&signing_key)
+            .arg(&signing_key)
+            .arg(&module),
+    );
+    succeed(bootseal(["verify", "--keys"]).arg(whole.path("node")).arg(&module));
+    for path in [&portage, &signing_key] {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o400);
+    }
+    let mut again = bootseal(["keys", "export", "db", "--format", "portage", "--keys"]);
+    let refused = refuse(again.arg(whole.path("node")).arg("--output").arg(&portage));
+    assert!(refused.contains("cannot create"), "{refused}");
+    let listed = succeed(bootseal(["keys", "list", "--keys"]).arg(whole.path("node")));
+    assert!(listed.contains("db: \"whole Secure Boot Signing Key "), "{listed}");
+    let shown = succeed(bootseal(["keys", "show", "db", "--keys"]).arg(whole.path("node")));
+    assert!(shown.contains("At rest        plain"), "{shown}");
+}
