@@ -8,6 +8,7 @@ mod grub;
 mod keys;
 mod luks2;
 mod modules;
+mod token_ceremony;
 mod tokens;
 mod trust;
 mod variable_images;

@@ -23,6 +23,22 @@ pub struct Token {
 
 impl Token {
     pub fn new(origin: &Path) -> Self {
+        let token = Self::empty(origin);
+        for entry in fs::read_dir(origin).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "key") {
+                fs::copy(&path, token.path("keys").join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        for (name, id) in [("db", "01"), ("module", "02"), ("grub", "03")] {
+            token.import(name, name, id);
+            token.name_key(name, &token.uri(&format!("object={name}")));
+        }
+        token
+    }
+
+    /// A token with no key on it.
+    pub fn empty(origin: &Path) -> Self {
         let token = Self {
             directory: tempfile::tempdir().unwrap(),
             origin: origin.to_path_buf(),
@@ -45,17 +61,21 @@ impl Token {
         ]);
         private(&token.path("pin"), PIN.as_bytes());
         fs::create_dir(token.path("keys")).unwrap();
-        for entry in fs::read_dir(origin).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|extension| extension != "key") {
-                fs::copy(&path, token.path("keys").join(path.file_name().unwrap())).unwrap();
-            }
-        }
-        for (name, id) in [("db", "01"), ("module", "02"), ("grub", "03")] {
-            token.import(name, name, id);
-            token.name_key(name, &token.uri(&format!("object={name}")));
-        }
         token
+    }
+
+    /// bootseal, with this token in reach.
+    pub fn bootseal(&self, arguments: &[&str]) -> Command {
+        let mut command = bootseal(arguments);
+        command.env("SOFTHSM2_CONF", self.path("softhsm2.conf"));
+        command
+    }
+
+    /// The objects on the token, as pkcs11-tool lists them.
+    pub fn objects(&self) -> String {
+        let mut command = tool("pkcs11-tool", "opensc");
+        command.env("SOFTHSM2_CONF", self.path("softhsm2.conf"));
+        succeed(command.args(["--module", LIBRARY, "--login", "--pin", PIN, "--list-objects"]))
     }
 
     /// A file or directory beside the token.

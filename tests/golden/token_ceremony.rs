@@ -1,0 +1,196 @@
+//! A ceremony whose keys never leave a token, and all that they sign afterwards.
+
+use std::fs;
+use std::path::PathBuf;
+
+use bootseal::formats::authenticode::minimal_image;
+
+use crate::support::ceremony::{PASSPHRASE, private};
+use crate::support::token::{LIBRARY, PIN, Token};
+use crate::support::{keys, module, refuse, succeed, text, tool};
+
+/// A specification whose keys are all on the token; each with what `rest` says.
+fn specification(token: &Token, pin: bool, rest: &str) -> PathBuf {
+    let mut text = format!("name = \"token\"\nnode = \"made\"\n{rest}\n");
+    for name in ["PK", "KEK", "db", "module", "grub"] {
+        let source = format!("&pin-source=file:{}", token.path("pin").display());
+        let source = if pin { source.as_str() } else { "" };
+        let uri = ["pkcs11:token=node;object=my%20", name, "?module-path=", LIBRARY, source].concat();
+        text += &["[keys.", name, "]\nbits = 2048\nplace = \"", &uri, "\"\n"].concat();
+    }
+    let path = token.path("ceremony.toml");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn keys_that_never_leave_their_token_sign_the_whole_chain() {
+    let token = Token::empty(keys());
+    let spec = specification(&token, true, "");
+    let printed = succeed(token.bootseal(&["ceremony", "run"]).arg(&spec));
+    assert_eq!(printed.matches("RSA-2048, on a token").count(), 5, "{printed}");
+    let made = token.path("made");
+    assert!(
+        fs::read_dir(&made)
+            .unwrap()
+            .all(|entry| entry.unwrap().path().extension().unwrap() != "key")
+    );
+    assert_eq!(token.objects().matches("Private Key Object").count(), 5);
+    assert!(
+        !token.objects().contains("Access:     extractable"),
+        "{}",
+        token.objects()
+    );
+    succeed(token.bootseal(&["ceremony", "verify"]).arg(&made));
+
+    let sign = |what: &str, path: &PathBuf| {
+        let mut command = token.bootseal(&["sign", what, "--keys"]);
+        succeed(command.arg(&made).arg(path));
+    };
+    let image = token.path("image.efi");
+    fs::write(&image, minimal_image()).unwrap();
+    sign("efi", &image);
+    succeed(
+        tool("sbverify", "sbsigntool")
+            .arg("--cert")
+            .arg(made.join("db.pem"))
+            .arg(&image),
+    );
+    let object = module(token.directory.path(), "a.ko");
+    let unsigned = fs::read(&object).unwrap();
+    sign("modules", &object);
+    // The signature between the module and its trailer, for openssl.
+    let signed = fs::read(&object).unwrap();
+    let tail = &signed[unsigned.len()..];
+    let trailer = b"~Module signature appended~\n".len() + 12;
+    let (cms, content) = (token.path("module.cms"), token.path("module.raw"));
+    fs::write(&cms, &tail[..tail.len() - trailer]).unwrap();
+    fs::write(&content, &unsigned).unwrap();
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args([
+        "cms",
+        "-verify",
+        "-binary",
+        "-inform",
+        "DER",
+        "-noverify",
+        "-nointern",
+        "-out",
+        "/dev/null",
+        "-in",
+    ]);
+    openssl
+        .arg(&cms)
+        .arg("-content")
+        .arg(&content)
+        .arg("-certfile")
+        .arg(made.join("module.pem"));
+    succeed(&mut openssl);
+    let config = token.path("grub.cfg");
+    fs::write(&config, b"set timeout=5\n").unwrap();
+    sign("grub", &config);
+    let mut gpgv = tool("gpgv", "gpgv");
+    gpgv.arg("--keyring").arg(made.join("grub.gpg"));
+    succeed(gpgv.arg(token.path("grub.cfg.sig")).arg(&config));
+
+    // Authenticated variables: into a simulated firmware, and then a change that the KEK on the token signs.
+    let firmware = token.path("firmware");
+    fs::create_dir(&firmware).unwrap();
+    for arguments in [
+        &["enroll", "apply", "--yes"][..],
+        &["enroll", "add", "db", "windows-2023", "--yes"],
+    ] {
+        let mut command = token.bootseal(arguments);
+        command.arg("--keys").arg(&made).arg("--store").arg(&firmware);
+        succeed(&mut command);
+    }
+    // A note is signed by a key on the token, too.
+    succeed(
+        token
+            .bootseal(&["ceremony", "note"])
+            .arg(&made)
+            .arg("the token is in the safe"),
+    );
+    let verified = succeed(token.bootseal(&["ceremony", "verify"]).arg(&made));
+    assert!(verified.contains("the token is in the safe"), "{verified}");
+
+    // Nothing is replaced: another ceremony finds the names taken, and leaves nothing.
+    let spec = specification(&token, true, "");
+    let other = fs::read_to_string(&spec).unwrap().replace("\"made\"", "\"other\"");
+    fs::write(&spec, other).unwrap();
+    let refused = refuse(token.bootseal(&["ceremony", "run"]).arg(&spec));
+    assert!(
+        refused.contains("the token \"node\" has such a key already"),
+        "{refused}"
+    );
+    succeed(
+        token
+            .bootseal(&["ceremony", "abort"])
+            .arg(token.path(".other.ceremony")),
+    );
+    assert_eq!(token.objects().matches("Private Key Object").count(), 5);
+}
+
+#[test]
+fn imported_keys_are_in_the_backup_and_an_aborted_ceremony_takes_them_off_the_token() {
+    let token = Token::empty(keys());
+    private(&token.path("passphrase"), PASSPHRASE.as_bytes());
+    let spec = specification(&token, false, "");
+    let text_of = fs::read_to_string(&spec)
+        .unwrap()
+        .replace("bits = 2048", "bits = 2048\ntoken = \"import\"");
+    fs::write(&spec, text_of + "[backup]\ndirectory = \"backup\"\n").unwrap();
+    let run = || {
+        let mut command = token.bootseal(&["ceremony", "run"]);
+        command
+            .arg(&spec)
+            .arg("--passphrase-file")
+            .arg(token.path("passphrase"));
+        command
+    };
+    // The PIN is in no URI, and nobody can be asked.
+    let refused = refuse(
+        run()
+            .stdin(std::process::Stdio::null())
+            .arg("--pin-file")
+            .arg(token.path("nowhere")),
+    );
+    assert!(!refused.contains(PIN), "{refused}");
+    // Killed in the middle of what the token is given.
+    let strace = |nth: &str| {
+        let mut command = tool("strace", "strace");
+        let inject = format!("inject=fsync:signal=KILL:when={nth}");
+        command.args(["-f", "-e", "trace=fsync", "-e", &inject, "-o", "/dev/null"]);
+        command
+            .arg(run().get_program())
+            .args(run().get_args())
+            .arg("--pin-file")
+            .arg(token.path("pin"));
+        command.env("SOFTHSM2_CONF", token.path("softhsm2.conf"));
+        command.output().unwrap()
+    };
+    strace("40");
+    let work = token.path(".made.ceremony");
+    let transcript = fs::read_to_string(work.join("ceremony.jsonl")).unwrap();
+    assert!(transcript.contains("key_intended"), "{transcript}");
+    let mut abort = token.bootseal(&["ceremony", "abort"]);
+    succeed(abort.arg(&work).arg("--pin-file").arg(token.path("pin")));
+    assert!(!token.objects().contains("Private Key Object"), "{}", token.objects());
+
+    strace("40");
+    let output = run().arg("--pin-file").arg(token.path("pin")).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(token.objects().matches("Private Key Object").count(), 5);
+    assert!(!work.exists());
+    let mut drill = token.bootseal(&["ceremony", "drill", "--keys"]);
+    drill
+        .arg(token.path("made"))
+        .arg(token.path("backup/bootseal-backup.tar"));
+    let drilled = succeed(drill.arg("--passphrase-file").arg(token.path("passphrase")));
+    assert_eq!(drilled.matches("restored from the archive").count(), 5, "{drilled}");
+    // The copies that were on their way are nowhere.
+    for place in ["made", "backup"] {
+        let mut names = fs::read_dir(token.path(place)).unwrap();
+        assert!(names.all(|entry| entry.unwrap().path().extension().unwrap_or_default() != "imported"));
+    }
+}
