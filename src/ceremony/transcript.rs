@@ -151,6 +151,15 @@ pub enum Event {
         /// Its file.
         files: Vec<FileRecord>,
     },
+    /// A key gives way to the one that the next lines record.
+    Retired {
+        /// The key.
+        key: String,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// By the old key: RSASSA-PKCS1-v1_5 over SHA-256 of the new DER `SubjectPublicKeyInfo`, lower-case hex.
+        successor: String,
+    },
     /// The keys sign this line and all before.
     Sealed {
         /// By key: RSASSA-PKCS1-v1_5 over SHA-256 of this line with no signatures in it, lower-case hex.

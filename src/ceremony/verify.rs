@@ -105,6 +105,14 @@ pub enum SealError {
         /// The line, from 1.
         line: u64,
     },
+    /// A key in the place of another, which did not sign for it.
+    #[error("the new {key} key of line {line} is not signed by the one before it")]
+    Successor {
+        /// The key.
+        key: String,
+        /// The line, from 1.
+        line: u64,
+    },
     /// Lines after the last seal, or none at all.
     #[error("its end is not signed: lines were removed or added")]
     Open,
@@ -112,9 +120,10 @@ pub enum SealError {
 
 /// Checks that every seal holds, the first by all keys, and that nothing comes after the last.
 pub fn check_seals(transcript: &Transcript) -> std::result::Result<BTreeMap<String, PublicKey>, SealError> {
-    let mut keys = BTreeMap::new();
+    let mut keys: BTreeMap<String, PublicKey> = BTreeMap::new();
     let mut is_first = true;
     let mut is_open = true;
+    let mut successor: Option<(String, Vec<u8>)> = None;
     for entry in transcript.entries() {
         let line = entry.number.saturating_add(1);
         is_open = true;
@@ -122,7 +131,23 @@ pub fn check_seals(transcript: &Transcript) -> std::result::Result<BTreeMap<Stri
             Event::KeyMade { key, public_key, .. } => {
                 let spki = hex::decode(public_key).map_err(|_| SealError::Key(line))?;
                 let public = PublicKey::from_spki_der(&spki).map_err(|_| SealError::Key(line))?;
+                if let Some(old) = keys.get(key) {
+                    let unnamed = SealError::Successor { key: key.clone(), line };
+                    let (name, signature) = successor.take().ok_or_else(|| unnamed.clone())?;
+                    let digest = HashAlgorithm::Sha256.digest(&[&spki]);
+                    if name != *key || old.verify(&digest, &signature).is_err() {
+                        return Err(unnamed);
+                    }
+                }
                 keys.insert(key.clone(), public);
+            }
+            Event::Retired {
+                key,
+                successor: signature,
+                ..
+            } => {
+                let signature = hex::decode(signature).map_err(|_| SealError::Key(line))?;
+                successor = Some((key.clone(), signature));
             }
             Event::Sealed { signatures } => {
                 let digest = entry.seal_digest().ok_or(SealError::Open)?;
@@ -328,7 +353,14 @@ fn unrecorded(directory: &Path, known: &BTreeSet<&str>, verified: &mut Verified)
 /// How a key rests by the last record, and whether the backup has it.
 #[must_use]
 pub fn is_backed_up(transcript: &Transcript, name: KeyName) -> bool {
-    transcript
-        .events()
-        .any(|event| matches!(event, Event::BackedUp { keys, .. } if keys.iter().any(|key| key == name.name())))
+    let mut is_backed_up = false;
+    for event in transcript.events() {
+        match event {
+            Event::BackedUp { keys, .. } => is_backed_up |= keys.iter().any(|key| key == name.name()),
+            // Another key than the one of the backup.
+            Event::KeyMade { key, .. } if key == name.name() => is_backed_up = false,
+            _ => {}
+        }
+    }
+    is_backed_up
 }

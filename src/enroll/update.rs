@@ -106,6 +106,19 @@ impl<'a> Updater<'a> {
         Ok(updates)
     }
 
+    /// Puts another platform key in the place of the present one, which signs that.
+    pub fn replace_platform_key(&self, pk: &SignatureDatabase, ask: &mut Ask<'_>) -> Result<Update> {
+        self.sign(VariableName::Pk, ATTRIBUTES, pk, ask)
+    }
+
+    /// Whether the firmware holds a certificate.
+    pub fn holds_certificate(&self, variable: VariableName, certificate: &Certificate) -> Result<bool> {
+        Ok(self
+            .store
+            .database(variable)?
+            .contains(SignatureType::X509, certificate.as_der()))
+    }
+
     /// The writes of the key directory, with what is to be kept besides: what `vendor` variables hold now, or would after
     /// factory keys are restored, and the hashes of Option ROMs. Only what grows is signed anew.
     pub fn keep(&self, vendor: &[VariableName], hashes: &[[u8; 32]], ask: &mut Ask<'_>) -> Result<Vec<Update>> {

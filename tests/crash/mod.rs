@@ -8,4 +8,5 @@ mod faults;
 mod firmware;
 mod interrupted;
 mod node;
+mod rotation;
 mod tracer;

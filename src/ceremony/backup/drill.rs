@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::hash::HashAlgorithm;
+use crate::formats::public_key::PublicKey;
 use crate::formats::share::Share;
 use crate::formats::words::fingerprint_words;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
@@ -88,7 +89,7 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
         })?;
         let path: PathBuf = source.join(&file);
         let key = SoftwareKey::parse(bytes, &path, &mut || Ok(passphrase.duplicate()))?;
-        if signed.keys.get(name) != Some(key.public_key()) {
+        if at_backup(&signed.transcript, name).as_ref() != Some(key.public_key()) {
             return Err(Error::refused(format!(
                 "the {name} key of the backup is another than that of {}",
                 keys.display()
@@ -99,7 +100,10 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
         key.public_key()
             .verify(&digest, &signature)
             .or_refuse(|| format!("the {name} key of the backup makes no signature that holds"))?;
-        restored.insert(known, Box::new(key));
+        // A key that was rotated since is in the backup still, but signs for nothing any more.
+        if signed.keys.get(name) == Some(key.public_key()) {
+            restored.insert(known, Box::new(key));
+        }
     }
     let report = |transcript: &Transcript| Drilled {
         keys: keys.display().to_string(),
@@ -123,6 +127,20 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
     };
     let transcript = amend::append(context, keys, signed.transcript.clone(), vec![event], &restored)?;
     Ok(report(&transcript))
+}
+
+/// The public half of a key as it was when the backup was made.
+fn at_backup(transcript: &Transcript, name: &str) -> Option<PublicKey> {
+    let mut present = None;
+    let mut backed_up = None;
+    for event in transcript.events() {
+        match event {
+            Event::KeyMade { key, public_key, .. } if key == name => present = Some(public_key),
+            Event::BackedUp { .. } => backed_up = present,
+            _ => {}
+        }
+    }
+    PublicKey::from_spki_der(&hex::decode(backed_up?).ok()?).ok()
 }
 
 /// The passphrase, and what gave it.

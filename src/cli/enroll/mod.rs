@@ -92,11 +92,11 @@ pub(super) struct Arguments {
 
 /// The firmware, and what is known of the machine.
 #[derive(Debug, Args)]
-pub(super) struct Target {
+pub(in crate::cli) struct Target {
     /// The firmware: "live", the raw image of a virtual machine's variables (`OVMF_VARS.fd`), or a directory that serves
     /// as a simulated one
     #[arg(long, value_name = "STORE", default_value = "live")]
-    store: StoreChoice,
+    pub(in crate::cli) store: StoreChoice,
     /// Mount point of an EFI system partition, whose files are judged [default: those that are mounted]
     #[arg(long, value_name = "DIR")]
     esp: Vec<PathBuf>,
@@ -198,6 +198,13 @@ fn apply(session: &Session, plan: &Plan, consent: &Consent) -> Result<Box<dyn Re
         }
     };
     Ok(Box::new(enroll::apply(&session.context, plan, waiting)?))
+}
+
+/// Writes updates to the firmware, once the user has agreed to them.
+pub(super) fn write(session: &Session, target: &Target, updates: Vec<enroll::Update>, yes: bool) -> Result<()> {
+    let consent = Consent { plan: None, yes };
+    let plan = enroll::plan(&session.context, &target.request(Source::Updates(updates)))?;
+    apply(session, &plan, &consent).map(drop)
 }
 
 /// Shows the plan on the terminal and waits for a yes.

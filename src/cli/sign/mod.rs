@@ -67,12 +67,12 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct KeyArguments {
+pub(in crate::cli) struct KeyArguments {
     /// Key directory [default: /etc/bootseal/keys]
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
     #[command(flatten)]
-    unlock: Unlock,
+    pub(in crate::cli) unlock: Unlock,
     /// Verify every file, also those that were seen to be signed and have not changed since
     #[arg(long)]
     recheck: bool,
@@ -86,7 +86,7 @@ impl KeyArguments {
         }
     }
 
-    fn directory(&self, session: &Session) -> Result<KeyDirectory> {
+    pub(in crate::cli) fn directory(&self, session: &Session) -> Result<KeyDirectory> {
         KeyDirectory::open(&session.keys(self.keys.as_ref())?)
     }
 
@@ -235,6 +235,15 @@ fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
         }
         Ok(())
     })
+}
+
+/// Signs all that the configuration names, or fails; returns how many files were signed, or in a dry run would be.
+pub(super) fn everything(session: &Session, key: &KeyArguments) -> Result<usize> {
+    let summary = all(session, key)?;
+    if let Some(error) = sign::failure(&summary.outcomes) {
+        return Err(error);
+    }
+    Ok(SignReport::new(session, summary).count(Change::Signed))
 }
 
 struct SignReport {

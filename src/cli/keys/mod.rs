@@ -1,5 +1,7 @@
 //! `bootseal keys`: what the keys are, other forms of them, another passphrase.
 
+mod rotate;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -52,6 +54,13 @@ pub(super) enum Command {
         #[command(flatten)]
         unlock: Unlock,
     },
+    /// Put another key in the place of one: beside it first, files signed again, the old one retired last
+    #[command(after_help = "Example: bootseal keys rotate db --authority /mnt/stick/keys\n\n\
+        Stages: the new key is made and tried; firmware takes its certificate beside the old one (PK: in its place; \
+        the kernel and GRUB have to be built with it); it takes its place in the key directory; all files of the \
+        configuration are signed again and verified; firmware forgets the old certificate. Run it again wherever it was \
+        cut short. The old key is kept in the key directory, below retired/.")]
+    Rotate(rotate::Rotate),
     /// Encrypt private keys with another passphrase, or leave them in clear
     #[command(after_help = "Example: bootseal keys passphrase --keys /mnt/stick/keys PK KEK")]
     Passphrase {
@@ -139,6 +148,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let exported = life::export(&session.context, &keys, name, format.into(), &output, ask)?;
             Ok(Box::new(exported))
         }
+        Command::Rotate(arguments) => arguments.run(session),
         Command::Passphrase {
             names,
             plain,
