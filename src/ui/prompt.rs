@@ -1,7 +1,9 @@
 //! Asking for passphrases on the terminal, without showing them.
 
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
 
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Kind, Result};
@@ -12,6 +14,8 @@ use crate::keys::Passphrase;
 /// time and money allow.
 const SHORTEST: usize = 12;
 
+/// Longest line that is read blindly, in bytes.
+const LONGEST: usize = 1024;
 /// How often a person may mistype what is typed blindly.
 const TRIES: usize = 3;
 
@@ -96,20 +100,94 @@ pub fn question(question: &str, suggestion: &str) -> Result<String> {
     }
 }
 
+/// Asks on the terminal for something that is not shown.
 fn read(prompt: &str) -> Result<Zeroizing<String>> {
-    rpassword::prompt_password(prompt)
-        .map(Zeroizing::new)
+    let terminal = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/tty")
         .or_could_not_run(|| "cannot ask for a passphrase or PIN: there is no terminal".to_owned())
         .map_err(|error| {
             error.hint(
                 "give it with --passphrase-file FILE or --passphrase-fd N; a PIN also by pin-source in the key's URI",
             )
-        })
+        })?;
+    let cannot = || "cannot ask on the terminal".to_owned();
+    let hidden = Hidden::begin(&terminal)?;
+    let mut shared = &terminal;
+    shared.write_all(prompt.as_bytes()).or_could_not_run(cannot)?;
+    let typed = line(&mut shared);
+    drop(hidden);
+    // The line break that was typed was not shown, either.
+    shared.write_all(b"\n").or_could_not_run(cannot)?;
+    typed
+}
+
+/// A terminal that shows nothing and hands over every key, Ctrl-C too, until this is dropped: a signal would end the
+/// program and leave the terminal so.
+struct Hidden<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl<'a> Hidden<'a> {
+    fn begin(terminal: &'a File) -> Result<Hidden<'a>> {
+        let cannot = || "cannot keep the terminal from showing what is typed".to_owned();
+        let before = tcgetattr(terminal).or_could_not_run(cannot)?;
+        let mut hidden = before.clone();
+        hidden.local_modes &= !(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+        tcsetattr(terminal, OptionalActions::Flush, &hidden).or_could_not_run(cannot)?;
+        Ok(Hidden { terminal, before })
+    }
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        // There is nobody left to tell if the terminal is gone.
+        let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
+    }
+}
+
+/// Reads a line byte by byte, with the usual keys to correct it.
+fn line(terminal: &mut impl Read) -> Result<Zeroizing<String>> {
+    /// Control keys: Ctrl-C, Ctrl-D, and Ctrl-U, which takes all back.
+    const INTERRUPT: u8 = 3;
+    const END: u8 = 4;
+    const KILL: u8 = 21;
+    let stopped = || Error::could_not_run("interrupted at the prompt");
+    // Room from the start: a buffer that grows leaves copies behind.
+    let mut typed = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let mut byte = Zeroizing::new([0_u8]);
+    loop {
+        let count = terminal.read(byte.as_mut_slice());
+        if count.or_could_not_run(|| "cannot read from the terminal".to_owned())? == 0 {
+            return Err(stopped());
+        }
+        match *byte {
+            [b'\n' | b'\r'] => break,
+            [INTERRUPT] => return Err(stopped()),
+            [END] if typed.is_empty() => return Err(stopped()),
+            [END] => {}
+            [KILL] => typed.clear(),
+            [8 | 127] => {
+                // Back over the bytes of one character (UTF-8).
+                while typed.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
+            }
+            [_] if typed.len() == LONGEST => {
+                return Err(Error::usage(format!(
+                    "a line on the terminal has at most {LONGEST} bytes"
+                )));
+            }
+            [byte] => typed.push(byte),
+        }
+    }
+    let text = std::str::from_utf8(&typed).or_usage(|| "what was typed is not UTF-8".to_owned())?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Shows a passphrase that was made, once, on the terminal.
 pub fn show_once(passphrase: &Passphrase) -> Result<()> {
-    let mut terminal = std::fs::OpenOptions::new()
+    let mut terminal = OpenOptions::new()
         .write(true)
         .open("/dev/tty")
         .or_could_not_run(|| "cannot show the new passphrase: there is no terminal".to_owned())?;
@@ -132,5 +210,23 @@ pub fn confirm(question: &str) -> Result<()> {
         Ok(())
     } else {
         Err(Error::refused("not confirmed; nothing was written"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_can_be_corrected_and_given_up() {
+        let typed = |keys: &[u8]| line(&mut &*keys).map(|line| line.to_string());
+        assert_eq!(typed(b"correct horse\n").unwrap(), "correct horse");
+        assert_eq!(typed("h\u{f6}\u{7f}orsf\u{8}e\r".as_bytes()).unwrap(), "horse");
+        assert_eq!(typed(b"wrong\x15right\n").unwrap(), "right");
+        assert_eq!(typed(b"\x7f\n").unwrap(), "");
+        for given_up in [&b"hor\x03"[..], b"\x04", b"horse"] {
+            assert_eq!(typed(given_up).unwrap_err().to_string(), "interrupted at the prompt");
+        }
+        assert!(typed(&[0xff, b'\n']).is_err() && typed(&[b'x'; 2000]).is_err());
     }
 }
