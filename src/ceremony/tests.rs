@@ -479,7 +479,9 @@ fn the_example_is_a_specification() {
     let directory = tempfile::tempdir().unwrap();
     let all = directory.path().join("all.toml");
     fs::write(&all, uncommented.join("\n")).unwrap();
-    Spec::load(&all).unwrap().validate().unwrap();
+    let mut spec = Spec::load(&all).unwrap();
+    assert_eq!(spec.import.take().unwrap(), Path::new("/var/lib/sbctl/keys"));
+    spec.validate().unwrap();
 }
 
 #[test]
