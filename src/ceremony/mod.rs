@@ -112,7 +112,18 @@ fn steps(mut work: Work<'_>) -> Result<Report> {
         work.record_seal(entry)?;
     }
     work.check_files()?;
+    let spec = work.spec;
     publish::all(&work)?;
+    for (_, directory) in spec.directories() {
+        let verified = verify::verify(&directory, Some(work.transcript.head()))?;
+        if let Some(finding) = verified.findings.first() {
+            return Err(Error::refused(format!(
+                "{}, after it was put in its place: {finding}",
+                directory.display()
+            ))
+            .hint("a stick with a FAT file system is mounted with umask=077, or its files are everybody's"));
+        }
+    }
     let report = Report::made(&work)?;
     work.remove()?;
     Ok(report)

@@ -41,17 +41,27 @@ pub fn new_passphrase() -> Result<Option<Passphrase>> {
     new_passphrase_once()
 }
 
+/// Refuses a passphrase for new keys that is too short to keep a thief out.
+pub fn long_enough(passphrase: Passphrase) -> Result<Passphrase> {
+    check_length(passphrase.danger_reveal())?;
+    Ok(passphrase)
+}
+
+fn check_length(text: &str) -> Result<()> {
+    if text.chars().count() < SHORTEST {
+        return Err(Error::usage(format!(
+            "the passphrase is shorter than {SHORTEST} characters"
+        )));
+    }
+    Ok(())
+}
+
 fn new_passphrase_once() -> Result<Option<Passphrase>> {
     let first = read("Passphrase for the new keys (empty: one is made for you): ")?;
     if first.is_empty() {
         return Ok(None);
     }
-    if first.chars().count() < SHORTEST {
-        return Err(
-            Error::usage(format!("the passphrase is shorter than {SHORTEST} characters"))
-                .hint("press Enter at the prompt, and one is made"),
-        );
-    }
+    check_length(&first).map_err(|error| error.hint("press Enter at the prompt, and one is made"))?;
     let second = read("The same passphrase again: ")?;
     if *first != *second {
         return Err(Error::usage("the two passphrases differ"));

@@ -93,6 +93,7 @@ fn keys_that_never_leave_their_token_sign_the_whole_chain() {
     gpgv.arg("--keyring").arg(made.join("grub.gpg"));
     succeed(gpgv.arg(token.path("grub.cfg.sig")).arg(&config));
 
+    super::variables::judged_by_openssl(&made);
     // Authenticated variables: into a simulated firmware, and then a change that the KEK on the token signs.
     let firmware = token.path("firmware");
     fs::create_dir(&firmware).unwrap();

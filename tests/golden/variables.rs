@@ -214,6 +214,11 @@ fn a_ceremonys_files_are_those_of_efitools_byte_for_byte() {
 
 #[test]
 fn openssl_verifies_the_signatures_of_a_ceremony() {
+    judged_by_openssl(keys());
+}
+
+/// PK, KEK and db of a key directory.
+pub fn judged_by_openssl(keys: &Path) {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     for (variable, signer) in [
@@ -221,7 +226,7 @@ fn openssl_verifies_the_signatures_of_a_ceremony() {
         (VariableName::Kek, "PK.pem"),
         (VariableName::Db, "KEK.pem"),
     ] {
-        let bytes = fs::read(keys().join(format!("{variable}.auth"))).unwrap();
+        let bytes = fs::read(keys.join(format!("{variable}.auth"))).unwrap();
         let auth = AuthenticatedVariable::parse(&bytes).unwrap();
         auth.time.check().unwrap();
         let mut content = signed_bytes(variable.name(), &variable.vendor(), ATTRIBUTES, &auth.time);
@@ -243,7 +248,7 @@ fn openssl_verifies_the_signatures_of_a_ceremony() {
             ]);
             openssl
                 .arg("-CAfile")
-                .arg(keys().join(signer))
+                .arg(keys.join(signer))
                 .arg("-in")
                 .arg(path("cms"));
             openssl.arg("-content").arg(path("content"));

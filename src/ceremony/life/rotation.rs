@@ -138,7 +138,7 @@ impl Place<'_> {
     fn grub(&self, new: &SoftwareKey, files: &mut BTreeMap<String, (Vec<u8>, u32)>) -> Result<Rotation> {
         let cannot = || "cannot make GRUB's OpenPGP key".to_owned();
         let old = self.keys.grub_public_key()?;
-        let subject = format!("GRUB Key {}", self.context.date_time()?.year());
+        let subject = successor(&self.grub_user_id()?, self.context.date_time()?.year());
         let created = u32::try_from(self.context.now()?).or_could_not_run(cannot)?;
         let key = GrubKey::new(new.public_key(), created).or_bug(cannot)?;
         let binding = key.certify(&subject, created).or_bug(cannot)?;
@@ -154,6 +154,19 @@ impl Place<'_> {
             new: key.fingerprint(),
             files: Vec::new(),
         })
+    }
+
+    /// The user ID of GRUB's present key, as the transcript has it.
+    fn grub_user_id(&self) -> Result<String> {
+        if !self.keys.file_path(TRANSCRIPT).exists() {
+            return Ok("GRUB Key".to_owned());
+        }
+        let signed = verify::read(self.keys.path())?;
+        let user_id = signed.transcript.events().rev().find_map(|event| match event {
+            Event::Certified { key, subject, .. } if key == KeyName::Grub.name() => Some(subject.clone()),
+            _ => None,
+        });
+        Ok(user_id.unwrap_or_else(|| "GRUB Key".to_owned()))
     }
 
     fn certified(

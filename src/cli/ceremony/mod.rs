@@ -14,7 +14,7 @@ use crate::error::{Error, Result, quoted};
 use crate::formats::guid::Guid;
 use crate::keys::{KeyName, Passphrase};
 use crate::trust::microsoft::Selection;
-use crate::ui::{CeremonyProgress, Report};
+use crate::ui::{CeremonyProgress, Report, prompt};
 
 use super::Session;
 use super::keys::typed_or_made;
@@ -218,7 +218,7 @@ impl Run {
     /// The passphrase for the new keys: given, typed twice, or made and shown once.
     fn new_passphrase(&self, session: &Session) -> Result<Passphrase> {
         if let Some(given) = self.unlock.given()? {
-            return Ok(given);
+            return prompt::long_enough(given);
         }
         typed_or_made(session)
     }

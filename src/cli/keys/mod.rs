@@ -159,7 +159,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let keys = directory.open(session)?;
             let new = match (plain, &new_passphrase_file) {
                 (true, _) => None,
-                (false, Some(path)) => Some(Passphrase::from_file(path)?),
+                (false, Some(path)) => Some(prompt::long_enough(Passphrase::from_file(path)?)?),
                 (false, None) => Some(typed_or_made(session)?),
             };
             let ask = &mut |what: &str| unlock.existing(what);
