@@ -301,9 +301,10 @@ fn claim(context: &Context, path: &Path) -> Result<()> {
                 path.display()
             )));
         }
-        system::check_private(path)?;
     }
-    create_dir(context, path)
+    create_dir(context, path)?;
+    // Whoever made it: somebody else may have been there first.
+    system::check_private(path)
 }
 
 /// Takes a work directory away.

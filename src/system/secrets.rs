@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::Read;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -46,18 +46,24 @@ pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     super::read_prefix(path, Some(MAX_SECRET_FILE)).map(Zeroizing::new)
 }
 
-/// Checks that only its owner can use a directory.
+/// Checks that a directory is this user's, and that nobody else can use it: in `/dev/shm` anybody may have made it.
 pub fn check_private(path: &Path) -> Result<()> {
+    check_private_to(path, rustix::process::geteuid().as_raw())
+}
+
+fn check_private_to(path: &Path, user: u32) -> Result<()> {
     let cannot = || format!("cannot look at {}", path.display());
     let metadata = path.symlink_metadata().or_could_not_run(cannot)?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if metadata.is_dir() && mode & NOT_THE_OWNERS == 0 {
+    if metadata.is_dir() && mode & NOT_THE_OWNERS == 0 && metadata.uid() == user {
         return Ok(());
     }
     Err(Error::refused(format!(
-        "{} is no directory of the owner alone (mode {mode:04o})",
-        path.display()
-    )))
+        "{} is no directory of this user alone (owner {}, mode {mode:04o})",
+        path.display(),
+        metadata.uid()
+    ))
+    .hint("name another directory"))
 }
 
 /// Reads a file of up to `limit` bytes that tells what to trust: nobody but its owner may change it.
@@ -121,6 +127,22 @@ mod tests {
         }
         fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
         assert_eq!(read_secret(&path).unwrap().as_slice(), b"correct horse");
+    }
+
+    #[test]
+    fn a_directory_is_private_only_to_its_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let inner = directory.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::set_permissions(&inner, Permissions::from_mode(0o700)).unwrap();
+        check_private(&inner).unwrap();
+        let other = rustix::process::geteuid().as_raw() + 1;
+        assert!(check_private_to(&inner, other).is_err());
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&inner, &link).unwrap();
+        assert!(check_private(&link).is_err());
+        fs::set_permissions(&inner, Permissions::from_mode(0o750)).unwrap();
+        assert!(check_private(&inner).is_err());
     }
 
     #[test]
