@@ -59,7 +59,10 @@ pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result
         token_keys: Vec::new(),
         dry_run: context.dry_run(),
     };
-    for event in transcript.events() {
+    let directories = directories(&plan);
+    // With every directory in its place the ceremony is over: then only its work directory is in the way.
+    let is_over = !directories.is_empty() && publish::is_complete(&transcript, &directories)?;
+    for event in transcript.events().filter(|_| !is_over) {
         if let Event::KeyIntended { key, id } = event {
             let uri = token_key(&plan, key, id)?;
             if !context.dry_run() {
@@ -68,10 +71,10 @@ pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result
             aborted.token_keys.push(format!("{key}: {uri}"));
         }
     }
-    for directory in directories(&plan) {
-        if publish::is_there(&transcript, &directory)? {
+    for (_, directory) in directories.iter().filter(|_| !is_over) {
+        if publish::is_there(&transcript, directory)? {
             if !context.dry_run() {
-                fs::remove_dir_all(&directory).or_could_not_run(|| format!("cannot remove {}", directory.display()))?;
+                fs::remove_dir_all(directory).or_could_not_run(|| format!("cannot remove {}", directory.display()))?;
             }
             aborted.directories.push(directory.display().to_string());
         }
@@ -94,13 +97,14 @@ fn token_key(plan: &Value, key: &str, id: &str) -> Result<TokenUri> {
 }
 
 /// The directories of a plan.
-fn directories(plan: &Value) -> Vec<PathBuf> {
+fn directories(plan: &Value) -> Vec<(&str, PathBuf)> {
     let files = plan.get("files").and_then(Value::as_array).into_iter().flatten();
-    let paths = files.filter_map(|file| file.get("path").and_then(Value::as_str));
-    let mut directories: Vec<PathBuf> = paths
-        .filter(|path| path.ends_with(TRANSCRIPT))
-        .filter_map(|path| Path::new(path).parent().map(Path::to_path_buf))
-        .collect();
-    directories.dedup();
-    directories
+    let place = |file: &'_ Value| -> Option<PathBuf> {
+        let path = Path::new(file.get("path").and_then(Value::as_str)?);
+        path.ends_with(TRANSCRIPT)
+            .then(|| path.parent().map(Path::to_path_buf))?
+    };
+    files
+        .filter_map(|file| Some((file.get("place").and_then(Value::as_str)?, place(file)?)))
+        .collect()
 }

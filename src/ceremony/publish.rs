@@ -1,6 +1,6 @@
 //! Putting what was made in its places: each directory appears at once, and whole.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::keys::directory::TRANSCRIPT;
@@ -26,6 +26,16 @@ pub(super) fn all(work: &Work<'_>) -> Result<()> {
 pub(super) fn is_there(transcript: &Transcript, target: &Path) -> Result<bool> {
     let path = target.join(TRANSCRIPT);
     Ok(path.is_file() && system::read(&path)? == transcript.as_bytes())
+}
+
+/// Whether every directory is in its place.
+pub(super) fn is_complete(transcript: &Transcript, directories: &[(&str, PathBuf)]) -> Result<bool> {
+    for (_, directory) in directories {
+        if !is_there(transcript, directory)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether a file belongs to a directory.

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, quoted};
 use crate::formats::words::fingerprint_words;
-use crate::keys::KeyName;
 use crate::keys::directory::{GRUB_PUBLIC_KEY, TRANSCRIPT};
+use crate::keys::{KeyDirectory, KeyName};
 use crate::system::Context;
 
 use super::backup::ARCHIVE;
@@ -114,7 +114,7 @@ impl Report {
         let head = work.transcript.head();
         Ok(Self {
             dry_run: false,
-            owner: Some(work.directory()?.owner()?.to_string()),
+            owner: Some(KeyDirectory::open(&spec.out)?.owner()?.to_string()),
             transcript: Some(head.to_owned()),
             words: hex::decode(head).ok().map(|bytes| fingerprint_words(&bytes)),
             ..Self::new(spec, Plan::new(&work.began, spec)?, keys)

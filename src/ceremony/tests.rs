@@ -384,6 +384,47 @@ fn cut_off_it_goes_on_with_the_same_keys_and_no_leftover() {
     });
 }
 
+/// Killed while it clears up, a ceremony is over: neither way to end it touches what is in its place.
+#[test]
+fn what_is_in_its_place_outlives_a_run_cut_short_and_an_abort() {
+    let outside = tempfile::tempdir().unwrap();
+    let spec = whole(outside.path());
+    let report = run(&Context::host(), &spec).unwrap();
+    let transcript = fs::read(outside.path().join("node").join(TRANSCRIPT)).unwrap();
+    let work = spec.work_directory();
+    let half_cleared = || {
+        crate::system::create_dir(&Context::host(), &work.join("keys")).unwrap();
+        fs::set_permissions(&work, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(work.join(TRANSCRIPT), &transcript).unwrap();
+    };
+    half_cleared();
+    let again = run(&Context::host(), &spec).unwrap();
+    assert_eq!(again, report);
+    half_cleared();
+    let aborted = abort(&Context::host(), &work, &mut |_| unreachable!()).unwrap();
+    assert_eq!(aborted.directories, [""; 0]);
+    assert_eq!(names(outside.path()), ["backup", "node", "offline"]);
+    for place in ["node", "offline", "backup"] {
+        assert_eq!(
+            verify::verify(&outside.path().join(place), None).unwrap().findings,
+            [""; 0]
+        );
+    }
+}
+
+#[test]
+fn a_drill_is_waived_by_name_or_the_ceremony_is_not_complete() {
+    let outside = tempfile::tempdir().unwrap();
+    let mut spec = plain("x", &outside.path().join("keys"));
+    let (by, reason) = ("Ada Lovelace".to_owned(), "to try things on".to_owned());
+    spec.waiver = Some(Waiver { by, reason });
+    let report = run(&Context::host(), &spec).unwrap();
+    assert_eq!(report.missing, [""; 0]);
+    let verified = verify::verify(&spec.out, None).unwrap();
+    assert!(verified.complete && verified.last_drill.is_none());
+    assert!(verified.remarks[0].ends_with("Ada Lovelace waives the restore drill: to try things on"));
+}
+
 #[test]
 fn a_rehearsal_says_test_and_leaves_nothing() {
     let outside = tempfile::tempdir().unwrap();

@@ -73,6 +73,39 @@ fn flushes(specification: &str) -> (Vec<(usize, bool)>, usize) {
     (flushes, renames)
 }
 
+/// The calls that clear up when all is in its place: after the last rename.
+fn clearing(specification: &str) -> Vec<(&'static str, usize)> {
+    const CALLS: [&str; 3] = ["unlink", "unlinkat", "rmdir"];
+    let reference = Whole::planned(specification);
+    let trace = reference.path("trace");
+    let calls = format!("trace=rename,{}", CALLS.join(","));
+    succeed(&mut traced(
+        &reference,
+        &["-f", "-e", &calls, "-o", trace.to_str().unwrap()],
+    ));
+    let text = fs::read_to_string(&trace).unwrap();
+    let last = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.contains(" rename("))
+        .last()
+        .unwrap()
+        .0;
+    let mut counts = BTreeMap::new();
+    let mut found = Vec::new();
+    for (place, line) in text.lines().enumerate() {
+        if let Some(call) = CALLS.into_iter().find(|call| line.contains(&format!(" {call}("))) {
+            let count = counts.entry(call).or_insert(0);
+            *count += 1;
+            if place > last {
+                found.push((call, *count));
+            }
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
 #[test]
 fn killed_at_any_flush_it_completes_with_the_keys_that_it_has() {
     let with_backup = format!("{SMALL}{BACKUP}");
@@ -83,7 +116,9 @@ fn killed_at_any_flush_it_completes_with_the_keys_that_it_has() {
     let rounds = all.into_iter().map(|(nth, _)| ("fsync", nth, SMALL));
     let late = late.into_iter().filter(|(_, is_checked)| *is_checked);
     let rounds = rounds.chain(late.map(|(nth, _)| ("fsync", nth, with_backup.as_str())));
+    let clearing = clearing(SMALL).into_iter().map(|(call, nth)| (call, nth, SMALL));
     let rounds: Vec<_> = rounds
+        .chain(clearing)
         .chain((1..=renames).map(|nth| ("rename", nth, with_backup.as_str())))
         .collect();
     rounds.into_par_iter().for_each(|(call, nth, specification)| {
