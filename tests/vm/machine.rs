@@ -3,16 +3,17 @@
 use super::packages::{FIRMWARE_CODE, FIRMWARE_VARS, run, tool};
 use super::{grub, guest};
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What a boot may take on a slow machine that is busy with other things too; 15 s are usual.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Said by the firmware when it may start nothing that is on any disk.
 pub const FIRMWARE_GAVE_UP: &str = "BdsDxe: No bootable option or device was found.";
@@ -83,13 +84,28 @@ impl Machine {
     ///
     /// Fails after [`PATIENCE`].
     pub fn boot(&self, files: &Path) -> Serial {
+        self.talk(files, &[])
+    }
+
+    /// The same with somebody at the keyboard, who waits for the first words of each pair and then types the second.
+    pub fn talk(&self, files: &Path, conversation: &[(&str, &str)]) -> Serial {
+        // Two at once would take each other's time.
+        static THE_ONLY_ONE: Mutex<()> = Mutex::new(());
         let work = tempfile::tempdir().expect("a temporary folder");
         let disk = work.path().join("disk.img");
         make_disk(&disk, files);
+        if !conversation.is_empty() {
+            fs::copy(&disk, "/tmp/vg-disk.img").unwrap();
+            fs::copy(&self.variables, "/tmp/vg-vars.fd").unwrap();
+        }
+        let _only = THE_ONLY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let _tpm = self.tpm.as_ref().map(|memory| Tpm::start(memory));
-        let running = self.start(&disk);
+        let mut running = self.start(&disk);
         let started = Instant::now();
         let mut serial = Serial::default();
+        let mut turns = conversation.iter();
+        let mut turn = turns.next();
+        let mut heard = 0;
         while !LAST_WORDS.iter().any(|words| serial.text().contains(words)) {
             let left = PATIENCE.saturating_sub(started.elapsed());
             match running.output.recv_timeout(left) {
@@ -97,6 +113,19 @@ impl Machine {
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("no end after {PATIENCE:?}\n{}", serial.tail()),
             }
+            if let Some((words, answer)) = turn
+                && let Some(at) = serial.text()[heard..].find(words)
+            {
+                heard += at + words.len();
+                running.keyboard.write_all(answer.as_bytes()).expect("QEMU reads");
+                turn = turns.next();
+            }
+        }
+        if !conversation.is_empty() {
+            fs::write("/tmp/vg-last.log", serial.text()).unwrap();
+        }
+        if let Some((words, _)) = turn {
+            panic!("{words:?} was not said\n{}", serial.tail());
         }
         println!("a boot of {:.1} s", started.elapsed().as_secs_f32());
         serial
@@ -104,7 +133,7 @@ impl Machine {
 
     fn start(&self, disk: &Path) -> Running {
         let (mut log, to_log) = io::pipe().expect("a pipe");
-        let qemu = tool("setpriv")
+        let mut qemu = tool("setpriv")
             // Should the test itself be killed, QEMU goes with it.
             .args(["--pdeathsig", "KILL"])
             .arg(tool("qemu-system-x86_64").get_program())
@@ -116,7 +145,7 @@ impl Machine {
             .arg("-drive")
             .arg(format!("if=none,id=disk,format=raw,file={}", disk.display()))
             .args(self.tpm.iter().flat_map(|memory| Tpm::hardware(memory)))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(to_log.try_clone().expect("a pipe"))
             .stderr(to_log)
             .spawn()
@@ -131,7 +160,8 @@ impl Machine {
                 }
             }
         });
-        Running { qemu, output }
+        let keyboard = qemu.stdin.take().expect("a pipe");
+        Running { qemu, keyboard, output }
     }
 }
 
@@ -191,6 +221,7 @@ impl Drop for Tpm {
 /// QEMU at work. Dropping it is pulling the plug, so a failed assertion leaves nothing behind.
 struct Running {
     qemu: Child,
+    keyboard: ChildStdin,
     output: Receiver<Vec<u8>>,
 }
 
@@ -272,6 +303,17 @@ impl Serial {
     #[track_caller]
     pub fn expect_no(&self, words: &str) {
         assert!(!self.text().contains(words), "{words:?} was said\n{}", self.tail());
+    }
+
+    /// What was said between these two lines.
+    #[track_caller]
+    pub fn between(&self, first: &str, last: &str) -> String {
+        let text = self.text();
+        let find = |line: &str| {
+            let found = text.find(&format!("\n{line}\n"));
+            found.unwrap_or_else(|| panic!("the line {line:?} is missing\n{}", self.tail()))
+        };
+        text[find(first) + first.len() + 1..=find(last)].to_owned()
     }
 
     /// What comes after these words on each line that begins with them.

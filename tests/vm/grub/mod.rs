@@ -1,0 +1,168 @@
+//! GRUB as this project wants it: it opens nothing that its embedded key did not sign. Every version that there is says
+//! so itself.
+
+mod forms;
+mod image;
+mod packets;
+mod tree;
+
+use std::fs;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::bootseal::Bootseal;
+use super::flip_byte;
+use super::guest::{COMMAND_LINE, FIRST_WORDS, silent};
+use super::machine::{Machine, Serial};
+use super::packages::{self, Kernel};
+use forms::Forms;
+use image::Version;
+
+/// Said by either configuration once it has come to its end without a boot.
+pub const LAST_WORDS: &str = "grub: nothing was booted";
+
+/// The only one who may edit an entry or open a shell.
+const USER: &str = "root";
+const PASSWORD: &str = "korrekt-pferd";
+
+#[test]
+fn grub_opens_only_what_is_signed() {
+    packages::require_all();
+    let mut chain = Chain::begin();
+    for version in [Version::V2_06, Version::V2_12, Version::V2_14] {
+        chain.upgrade(version);
+        chain.what_is_signed_boots_and_nothing_else_is_opened(version);
+        chain.a_bad_configuration_ends_in_a_reboot(version);
+    }
+}
+
+/// A machine with keys and a disk, whose GRUB is upgraded.
+struct Chain {
+    own: Bootseal,
+    /// The second key that GRUB embeds, for a rotation.
+    next: Bootseal,
+    /// A key that GRUB does not embed.
+    stranger: Bootseal,
+    machine: Machine,
+    forms: Forms,
+    disk: PathBuf,
+    work: TempDir,
+}
+
+impl Chain {
+    fn begin() -> Self {
+        let work = tempfile::tempdir().expect("a temporary folder");
+        let [own, next, stranger] = ["own", "next", "stranger"].map(|name| Bootseal::ceremony(&work.path().join(name)));
+        let machine = Machine::in_setup_mode();
+        own.enroll_image(machine.variables());
+        let disk = work.path().join("disk");
+        for folder in ["EFI/BOOT", "boot/grub"] {
+            fs::create_dir_all(disk.join(folder)).expect("a folder");
+        }
+        let kernel = disk.join("boot/vmlinuz");
+        fs::copy(Kernel::newest().image(), &kernel).expect("copied");
+        // The firmware's signature is inside the file, so GRUB's, which is beside it, comes last.
+        own.sign_efi(&kernel);
+        fs::write(disk.join("boot/initrd.img"), silent()).expect("written");
+        Self {
+            own,
+            next,
+            stranger,
+            machine,
+            forms: Forms::new(),
+            disk,
+            work,
+        }
+    }
+
+    fn grub(&self) -> PathBuf {
+        self.disk.join("boot/grub")
+    }
+
+    /// The packages of this version over those of another, everything signed again, and a new core image.
+    fn upgrade(&mut self, version: Version) {
+        let grub = self.grub();
+        tree::install(version, &grub);
+        fs::write(grub.join("signed.cfg"), "echo 'this may be read'\n").expect("written");
+        fs::write(grub.join("grubenv"), environment()).expect("written");
+        let forms = self.forms.write(&self.disk.join("forms"));
+        fs::write(grub.join("forms.cfg"), forms).expect("written");
+        fs::write(grub.join("grub.cfg"), tree::configuration()).expect("written");
+        self.own.sign_for_grub(&[self.disk.join("boot")]);
+        tree::change(&self.disk.join("boot"), &self.disk.join("bad"));
+        self.stranger
+            .sign_for_grub(&["bad/other.cfg", "bad/other.img"].map(|name| self.disk.join(name)));
+
+        let loader = self.disk.join("EFI/BOOT/BOOTX64.EFI");
+        let keys = [&self.own, &self.next].map(|keys| keys.keys.join("grub.gpg"));
+        image::enforcing(version, &[&keys[0], &keys[1]], &loader);
+        self.own.sign_efi(&loader);
+    }
+
+    /// A person at the menu has no password, and then has it.
+    fn what_is_signed_boots_and_nothing_else_is_opened(&self, version: Version) {
+        let log = self.machine.talk(
+            &self.disk,
+            &[
+                ("for everybody", "e"),
+                ("Enter username:", "root\r"),
+                ("Enter password:", "wrong\r"),
+                ("for everybody", "c"),
+                ("Enter username:", "nobody\r"),
+                ("Enter password:", "wrong\r"),
+                ("for everybody", "t"),
+                ("bad signature", " "),
+                ("for the superuser", "l"),
+                ("Enter username:", "root\r"),
+                ("Enter password:", "korrekt-pferd\r"),
+            ],
+        );
+        no_shell(&log);
+        tree::judge(&log);
+        self.forms.judge(&log);
+        log.expect_line(&format!(
+            "{FIRST_WORDS}BOOT_IMAGE=/boot/vmlinuz {COMMAND_LINE} by=superuser"
+        ));
+        log.expect_line("vm: lockdown: none [integrity] confidentiality");
+    }
+
+    fn a_bad_configuration_ends_in_a_reboot(&self, version: Version) {
+        let configuration = self.grub().join("grub.cfg");
+        let signature = self.grub().join("grub.cfg.sig");
+        let good = [&configuration, &signature].map(|path| fs::read(path).expect("a file"));
+        let refused = |words: &str| {
+            let log = self.machine.boot(&self.disk);
+            log.expect(words);
+            log.expect_line(LAST_WORDS);
+            log.expect_no("try ");
+            log.expect_no(FIRST_WORDS);
+            no_shell(&log);
+        };
+        fs::remove_file(&signature).expect("removed");
+        refused("grub.cfg.sig' not found");
+        if version != Version::V2_14 {
+            fs::write(&signature, &good[1]).expect("written");
+            flip_byte(&configuration);
+            refused("error: bad signature");
+            fs::write(&configuration, &good[0]).expect("written");
+            fs::remove_file(&signature).expect("removed");
+            self.stranger.sign_for_grub(std::slice::from_ref(&configuration));
+            refused(" not found");
+        }
+        fs::write(&configuration, &good[0]).expect("written");
+        fs::write(&signature, &good[1]).expect("written");
+    }
+}
+
+fn no_shell(log: &Serial) {
+    log.expect_no("grub>");
+    log.expect_no("grub rescue>");
+}
+
+/// An environment block of 1024 bytes.
+fn environment() -> Vec<u8> {
+    let mut block = b"# GRUB Environment Block\nsaved_entry=0\n".to_vec();
+    block.resize(1024, b'#');
+    block
+}
