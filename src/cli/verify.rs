@@ -1,5 +1,7 @@
 //! `bootseal verify`: who signed a file, and whether firmware, kernel or GRUB would accept it.
 
+mod grub_image;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -108,6 +110,9 @@ impl Report for VerifyReport {
                         };
                         let kind = finding.kind.title();
                         writeln!(out, "{sign} {} ({kind}): {}", name(path), printable(reason))?;
+                        if let Some(image) = &finding.grub_image {
+                            grub_image::human(image, out)?;
+                        }
                     }
                 }
                 Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
@@ -139,10 +144,14 @@ pub(super) fn finding_json(finding: &Finding) -> Value {
         Ok(reason) => (true, reason),
         Err(reason) => (false, reason),
     };
-    json!({
+    let mut json = json!({
         "kind": finding.kind.name(),
         "signers": finding.signers,
         "accepted": accepted,
         "reason": reason,
-    })
+    });
+    if let (Some(image), Some(object)) = (&finding.grub_image, json.as_object_mut()) {
+        object.insert("grub_image".to_owned(), grub_image::to_json(image));
+    }
+    json
 }

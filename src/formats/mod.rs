@@ -12,6 +12,7 @@ pub mod cms;
 pub mod compression;
 pub mod device_path;
 pub mod event_log;
+pub mod grub_core_image;
 pub mod guid;
 pub mod hash;
 pub mod load_option;

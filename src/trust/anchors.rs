@@ -23,6 +23,8 @@ pub struct Anchors {
     pub modules: Vec<Certificate>,
     /// Keys that GRUB embeds.
     pub grub: Vec<GrubKey>,
+    /// Whether shim starts GRUB, and not the firmware.
+    pub with_shim: bool,
 }
 
 impl Anchors {
