@@ -121,9 +121,7 @@ impl Chain {
         no_shell(&log);
         tree::judge(&log);
         self.forms.judge(&log);
-        log.expect_line(&format!(
-            "{FIRST_WORDS}BOOT_IMAGE=/boot/vmlinuz {COMMAND_LINE} by=superuser"
-        ));
+        log.expect_line(&format!("{FIRST_WORDS}BOOT_IMAGE=/boot/vmlinuz {COMMAND_LINE}"));
         log.expect_line("vm: lockdown: none [integrity] confidentiality");
     }
 
