@@ -7,7 +7,9 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::formats::authenticode::Image;
 use crate::formats::certificate::printable;
+use crate::formats::grub_core_image::{CoreImage, Switch};
 use crate::formats::openpgp::GrubKey;
 use crate::grub::{self, Built, FileSystem, Place, Recipe, Step, Superuser, Toolchain, hash_password};
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
@@ -29,7 +31,13 @@ pub(super) enum Command {
     Install(Box<Install>),
     /// Let the image on trial, by which this machine was started, take the place of the present one
     #[command(after_help = "Example: bootseal grub confirm")]
-    Confirm(Where),
+    Confirm {
+        #[command(flatten)]
+        place: Where,
+        /// The present image has taken its place without a trial, and has started this machine: take my word
+        #[arg(long)]
+        no_nvram: bool,
+    },
     /// Hash a password for `password` under [grub] in the configuration
     #[command(after_help = "Example: bootseal grub password --password-file /root/grub-password")]
     Password {
@@ -106,7 +114,7 @@ pub(super) struct Install {
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     match command {
         Command::Install(arguments) => arguments.run(session),
-        Command::Confirm(place) => confirm(session, &place),
+        Command::Confirm { place, no_nvram } => confirm(session, &place, no_nvram),
         Command::Password { password_file } => password(session, password_file.as_deref()),
     }
 }
@@ -237,8 +245,8 @@ impl Install {
         built: &Built,
     ) -> Result<Vec<String>> {
         let mut warnings = Vec::new();
-        let image = crate::formats::authenticode::Image::parse(&built.bytes)
-            .map_err(|error| Error::bug("the signed image is malformed").caused_by(error))?;
+        let image =
+            Image::parse(&built.bytes).map_err(|error| Error::bug("the signed image is malformed").caused_by(error))?;
         if let Err(refusal) = Policy::new(&anchors.db, &anchors.dbx).judge(&image) {
             warnings.push(format!(
                 "firmware with the db and dbx of these keys would not start the image: {refusal}"
@@ -268,16 +276,55 @@ impl Install {
     }
 }
 
-fn confirm(session: &Session, place: &Where) -> Result<Box<dyn Report>> {
+fn confirm(session: &Session, place: &Where, by_word: bool) -> Result<Box<dyn Report>> {
     let config = session.config()?.grub;
-    let architecture = if cfg!(target_arch = "aarch64") { "aa64" } else { "x64" };
-    let place = place.place(session, &config, architecture)?;
-    let variables = Efivarfs::live(&session.context)?;
-    let confirmed = grub::confirm(&session.context, &place, &variables)?;
+    let place = place.place(session, &config, own_architecture())?;
+    let confirmed = if by_word {
+        grub::confirm_by_word(&session.context, &place)?
+    } else {
+        grub::confirm(&session.context, &place, &Efivarfs::live(&session.context)?)?
+    };
     Ok(Box::new(ConfirmReport {
         steps: confirmed.steps,
         dry_run: session.context.dry_run(),
     }))
+}
+
+/// Whether the image in its place, past its trial, embeds a key; says so, or why not.
+pub(super) fn installed_with(session: &Session, config: &GrubConfig, key: &GrubKey) -> Result<String> {
+    let nowhere = Where {
+        esp: None,
+        name: None,
+        removable: false,
+    };
+    let place = nowhere.place(session, config, own_architecture())?;
+    let unknown = || {
+        Error::refused(format!(
+            "{} does not know the new key, so it would refuse what is signed with it alone",
+            place.current().display()
+        ))
+    };
+    let bytes = crate::system::read(&place.current()).map_err(|error| unknown().caused_by(error))?;
+    let image = Image::parse(&bytes).map_err(|error| unknown().caused_by(error))?;
+    let core = CoreImage::parse(&image)
+        .map_err(|error| unknown().caused_by(error))?
+        .ok_or_else(unknown)?;
+    let judged = trust::grub_image::judge(&core, &[], config.shim);
+    if !judged
+        .keys
+        .iter()
+        .any(|embedded| embedded.fingerprint() == key.fingerprint())
+    {
+        return Err(unknown());
+    }
+    if grub::is_unproven(&session.context, &bytes)? {
+        return Err(unknown().caused_by("it embeds the key, and has not been confirmed to start this machine"));
+    }
+    Ok(format!("{} embeds it", place.current().display()))
+}
+
+const fn own_architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "aa64" } else { "x64" }
 }
 
 fn password(session: &Session, file: Option<&Path>) -> Result<Box<dyn Report>> {
@@ -308,7 +355,7 @@ impl InstallReport {
             version: image.version.clone().unwrap_or_default(),
             keys: image.keys.iter().map(GrubKey::fingerprint).collect(),
             verdict: image.verdict().unwrap_or_else(|reason| reason),
-            cli_disabled: image.cli_disabled == crate::formats::grub_core_image::Switch::Set,
+            cli_disabled: image.cli_disabled == Switch::Set,
             steps: Vec::new(),
             on_trial: false,
             variables_left: None,
@@ -378,6 +425,13 @@ impl Report for InstallReport {
         if let Some(reason) = &self.variables_left {
             writeln!(out, "The firmware's variables are left alone: {}", printable(reason))?;
         }
+        let in_place = self.variables_left.is_some() && self.steps.iter().any(|step| matches!(step, Step::Kept(_)));
+        if in_place {
+            writeln!(
+                out,
+                "\nNext: restart; the image of before can be chosen in the firmware's setup. Then: bootseal grub confirm --no-nvram"
+            )?;
+        }
         if self.on_trial {
             writeln!(
                 out,
@@ -403,6 +457,11 @@ impl Report for ConfirmReport {
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        writeln!(
+            out,
+            "{} the image has started this machine, and is the present one",
+            style.tick()
+        )?;
         steps(&self.steps, self.dry_run, out, style)
     }
 }

@@ -11,5 +11,5 @@ mod toolchain;
 pub use build::{Built, Recipe, build};
 pub use configuration::{Superuser, hash_password};
 pub use file_system::FileSystem;
-pub use place::{Confirmed, Installed, Place, Step, confirm, install};
+pub use place::{Confirmed, Installed, Place, Step, confirm, confirm_by_word, install, is_unproven};
 pub use toolchain::Toolchain;

@@ -16,6 +16,10 @@ use crate::system::{self, Context, Lock, Transaction, esp_partition};
 use super::boot_entry::Entries;
 use super::build::Built;
 
+/// File in the state directory with the SHA-256 digest of an image that has taken its place without a trial.
+const UNPROVEN: &str = "grub-unproven";
+/// Its length, in bytes.
+const MAX_DIGEST: u64 = 64;
 /// Largest image that is read, in bytes.
 const MAX_IMAGE: u64 = 64 << 20;
 
@@ -148,8 +152,16 @@ pub fn install(
         (variables, present) => {
             let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
             if let Some(present) = present.filter(|present| *present != built.bytes) {
-                steps.push(Step::Kept(place.previous()));
-                files.push((place.previous(), present));
+                // What was never seen to start anything does not push out what was.
+                if !is_unproven(context, &present)? || !place.previous().exists() {
+                    steps.push(Step::Kept(place.previous()));
+                    files.push((place.previous(), present));
+                }
+                system::replace_cache(
+                    context,
+                    &context.state()?.join(UNPROVEN),
+                    digest(&built.bytes).as_bytes(),
+                )?;
             }
             files.push((place.current(), built.bytes.clone()));
             steps.push(Step::Written(place.current()));
@@ -176,6 +188,32 @@ pub fn install(
             })
         }
     }
+}
+
+/// Takes somebody's word that the present image has started the machine: from now on it may become the previous one.
+pub fn confirm_by_word(context: &Context, place: &Place) -> Result<Confirmed> {
+    place.check()?;
+    let _lock = Lock::take(context, || {})?;
+    let present = system::read_if_there(&place.current(), MAX_IMAGE)?;
+    if !present.is_some_and(|present| is_unproven(context, &present).unwrap_or(false)) {
+        return Err(Error::refused(format!(
+            "{} is confirmed already, or not there",
+            place.current().display()
+        ))
+        .hint("bootseal grub install"));
+    }
+    system::remove_leftover(context, &context.state()?.join(UNPROVEN))?;
+    Ok(Confirmed { steps: Vec::new() })
+}
+
+/// Whether an image has taken its place without a trial, and nobody has confirmed it since.
+pub fn is_unproven(context: &Context, image: &[u8]) -> Result<bool> {
+    let recorded = system::read_if_there(&context.state()?.join(UNPROVEN), MAX_DIGEST)?;
+    Ok(recorded.is_some_and(|recorded| recorded == digest(image).as_bytes()))
+}
+
+fn digest(image: &[u8]) -> String {
+    HashAlgorithm::Sha256.digest(&[image]).to_hex()
 }
 
 /// Lets the image on trial, by which the machine has been started, take the place of the present one.
@@ -237,7 +275,7 @@ fn fallback(place: &Place, new: &[u8], files: &mut Vec<(PathBuf, Vec<u8>)>, step
             return Err(Error::refused(format!(
                 "{} is no GRUB (SHA-256 {}), and stays",
                 path.display(),
-                HashAlgorithm::Sha256.digest(&[&there]).to_hex()
+                digest(&there)
             ))
             .hint("move it away if GRUB is to take its place"));
         }
