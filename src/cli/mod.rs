@@ -3,6 +3,7 @@
 mod ceremony;
 mod demo;
 mod enroll;
+mod grub;
 mod keys;
 mod sign;
 mod unlock;
@@ -75,6 +76,9 @@ enum Command {
     /// Sign kernels, modules and GRUB's files
     #[command(subcommand)]
     Sign(sign::Command),
+    /// Build and install a GRUB that enforces signatures
+    #[command(subcommand)]
+    Grub(grub::Command),
     /// Say who signed a file, and whether firmware, kernel or GRUB would accept it
     Verify(verify::Arguments),
     /// Walk the whole chain in a temporary directory
@@ -131,6 +135,7 @@ pub fn main() -> u8 {
         Command::Keys(command) => keys::run(&session, command),
         Command::Enroll(command) => enroll::run(&session, command),
         Command::Sign(command) => sign::run(&session, command),
+        Command::Grub(command) => grub::run(&session, command),
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };
