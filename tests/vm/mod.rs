@@ -38,7 +38,6 @@ struct Story {
     bootseal: Bootseal,
     /// Another ceremony, whose db is in the firmware before.
     former: Bootseal,
-    kernel: Kernel,
     machine: Machine,
     /// What the kernel is to say of each module.
     answers: Vec<String>,
@@ -82,7 +81,6 @@ impl Story {
         Self {
             bootseal,
             former,
-            kernel,
             machine,
             answers: trials.answers,
             loader,

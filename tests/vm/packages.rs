@@ -13,7 +13,6 @@ const NEEDED: &[(&str, &str)] = &[
     ("dpkg-deb", "dpkg"),
     ("gcc", "gcc libc6-dev"),
     ("grub-mkimage", "grub-common"),
-    ("grub-mkpasswd-pbkdf2", "grub-common"),
     ("gzip", "gzip"),
     ("ldd", "libc-bin"),
     ("mcopy", "mtools"),

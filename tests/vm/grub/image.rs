@@ -1,13 +1,15 @@
 //! Core images.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use super::super::machine::DISK_LABEL;
+use super::super::bootseal::Bootseal;
+use super::super::machine::DISK_UUID;
 use super::super::packages::{run, tool};
-use super::{LAST_WORDS, PASSWORD, USER};
+use super::PASSWORD;
 
 /// A version of GRUB, from the Debian suite that has it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,80 +74,62 @@ impl Version {
     }
 }
 
-/// Embedded, so that it is covered by the image's db signature.
+/// Has bootseal build and sign the image that trusts the key of `bootseal` and another.
+pub fn enforcing(version: Version, bootseal: &Bootseal, other_key: &Path, image: &Path) {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let password = work.path().join("password");
+    fs::write(&password, PASSWORD).expect("written");
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o400)).expect("made secret");
+    let mut arguments: Vec<OsString> = ["--fs-uuid", DISK_UUID, "--grub-path", "/boot/grub"]
+        .map(OsString::from)
+        .to_vec();
+    for (option, path) in [
+        ("--modules-dir", &version.modules()),
+        ("--mkimage", &version.mkimage(work.path())),
+        ("--password-file", &password),
+        ("--add-key", &other_key.to_owned()),
+        ("--output", &image.to_owned()),
+    ] {
+        arguments.extend([option.into(), path.into()]);
+    }
+    bootseal.grub_image(&arguments);
+}
+
+/// Made by hand, and looking as if it enforced: a key, and the words, but no `pgp`. It is not yet signed for db.
+pub fn lacking_pgp(version: Version, key: &Path, image: &Path) {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let configuration = work.path().join("grub.cfg");
+    let sbat = work.path().join("sbat.csv");
+    fs::write(&configuration, EMBEDDED.replace("UUID", DISK_UUID)).expect("written");
+    fs::write(&sbat, SBAT).expect("written");
+    let mut modules: Vec<_> = MODULES.split_whitespace().collect();
+    if version == Version::V2_14 {
+        // Which brought pgp until 2.12.
+        modules.push("gcry_rsa");
+    }
+    run(Command::new(version.mkimage(work.path()))
+        .args(["--format=x86_64-efi", "--disable-shim-lock", "--prefix=/boot/grub"])
+        .arg(format!("--directory={}", version.modules().display()))
+        .arg(format!("--config={}", configuration.display()))
+        .arg(format!("--sbat={}", sbat.display()))
+        .arg(format!("--output={}", image.display()))
+        .arg(format!("--pubkey={}", key.display()))
+        .args(modules));
+}
+
+/// What everybody writes who wants enforcement.
 const EMBEDDED: &str = "\
 set check_signatures=enforce
 export check_signatures
-set superusers=USER
-export superusers
-password_pbkdf2 USER HASH
-search --no-floppy --label LABEL --set=root
-set prefix=($root)/boot/grub
-export prefix
+search --no-floppy --fs-uuid UUID --set=root
 configfile ($root)/boot/grub/grub.cfg
-echo 'LAST_WORDS'
-reboot
 ";
 
-const MODULES: &str = "all_video boot configfile echo efi_gop fat linux normal password_pbkdf2 pgp gcry_rsa gcry_sha256 \
-                       gcry_sha512 part_gpt part_msdos reboot search search_label test";
+/// `tpm` lifts the lockdown, and so a kernel is loaded that nobody has verified.
+const MODULES: &str = "boot configfile echo fat linux normal search search_fs_uuid tpm";
 
 /// Revocation metadata, without which shim (not used here) would refuse the image.
 const SBAT: &str = "\
 sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md
 grub,3,Free Software Foundation,grub,2.06,https://www.gnu.org/software/grub/
 ";
-
-/// Builds the image that trusts these OpenPGP keys; it is not yet signed for db.
-pub fn enforcing(version: Version, keys: &[&Path], image: &Path) {
-    build(version, MODULES, keys, image);
-}
-
-/// The same without these modules.
-pub fn lacking(version: Version, modules: &[&str], added: &str, keys: &[&Path], image: &Path) {
-    let kept: Vec<_> = MODULES.split(' ').filter(|module| !modules.contains(module)).collect();
-    build(version, &format!("{} {added}", kept.join(" ")), keys, image);
-}
-
-fn build(version: Version, modules: &str, keys: &[&Path], image: &Path) {
-    let work = tempfile::tempdir().expect("a temporary folder");
-    let configuration = work.path().join("grub.cfg");
-    let sbat = work.path().join("sbat.csv");
-    let embedded = EMBEDDED
-        .replace("USER", USER)
-        .replace("HASH", &password_hash())
-        .replace("LABEL", DISK_LABEL)
-        .replace("LAST_WORDS", LAST_WORDS);
-    fs::write(&configuration, embedded).expect("written");
-    fs::write(&sbat, SBAT).expect("written");
-    let mut mkimage = Command::new(version.mkimage(work.path()));
-    mkimage
-        .args(["--format=x86_64-efi", "--disable-shim-lock", "--prefix=/boot/grub"])
-        .arg(format!("--directory={}", version.modules().display()))
-        .arg(format!("--config={}", configuration.display()))
-        .arg(format!("--sbat={}", sbat.display()))
-        .arg(format!("--output={}", image.display()))
-        .args(keys.iter().map(|key| format!("--pubkey={}", key.display())));
-    if version == Version::V2_14 {
-        mkimage.arg("--disable-cli");
-    }
-    run(mkimage.args(modules.split_whitespace()));
-}
-
-/// What GRUB compares a password with.
-fn password_hash() -> String {
-    use std::io::Write;
-    let mut program = tool("grub-mkpasswd-pbkdf2")
-        .args(["--iteration-count=1000"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("grub-mkpasswd-pbkdf2 can be started");
-    let mut input = program.stdin.take().expect("a pipe");
-    write!(input, "{PASSWORD}\n{PASSWORD}\n").expect("grub-mkpasswd-pbkdf2 reads");
-    drop(input);
-    let said = program.wait_with_output().expect("grub-mkpasswd-pbkdf2 ends").stdout;
-    let said = String::from_utf8(said).expect("UTF-8");
-    let hash = said.split_whitespace().find(|word| word.starts_with("grub.pbkdf2."));
-    hash.expect("a hash").to_owned()
-}

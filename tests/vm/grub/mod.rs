@@ -19,11 +19,10 @@ use super::packages::{self, Kernel};
 use forms::Forms;
 use image::Version;
 
-/// Said by either configuration once it has come to its end without a boot.
-pub const LAST_WORDS: &str = "grub: nothing was booted";
+/// Said by the embedded configuration once it has come to its end without a boot.
+pub const LAST_WORDS: &str = "bootseal: nothing was started: ";
 
-/// The only one who may edit an entry or open a shell.
-const USER: &str = "root";
+/// Of the only one who may edit an entry or open a shell, `root`.
 const PASSWORD: &str = "korrekt-pferd";
 
 #[test]
@@ -32,8 +31,11 @@ fn grub_opens_only_what_is_signed() {
     let mut chain = Chain::begin();
     for version in [Version::V2_06, Version::V2_12, Version::V2_14] {
         chain.upgrade(version);
-        chain.what_is_signed_boots_and_nothing_else_is_opened(version);
+        chain.what_is_signed_boots_and_nothing_else_is_opened();
         chain.a_bad_configuration_ends_in_a_reboot(version);
+    }
+    for version in [Version::V2_06, Version::V2_14] {
+        chain.an_image_without_pgp_enforces_nothing(version);
     }
 }
 
@@ -47,6 +49,7 @@ struct Chain {
     machine: Machine,
     forms: Forms,
     disk: PathBuf,
+    /// Holds it all.
     work: TempDir,
 }
 
@@ -95,13 +98,12 @@ impl Chain {
             .sign_for_grub(&["bad/other.cfg", "bad/other.img"].map(|name| self.disk.join(name)));
 
         let loader = self.disk.join("EFI/BOOT/BOOTX64.EFI");
-        let keys = [&self.own, &self.next].map(|keys| keys.keys.join("grub.gpg"));
-        image::enforcing(version, &[&keys[0], &keys[1]], &loader);
-        self.own.sign_efi(&loader);
+        image::enforcing(version, &self.own, &self.next.keys.join("grub.gpg"), &loader);
+        assert!(self.own.verify(&loader), "bootseal verify refuses what it built");
     }
 
     /// A person at the menu has no password, and then has it.
-    fn what_is_signed_boots_and_nothing_else_is_opened(&self, version: Version) {
+    fn what_is_signed_boots_and_nothing_else_is_opened(&self) {
         let log = self.machine.talk(
             &self.disk,
             &[
@@ -132,7 +134,7 @@ impl Chain {
         let refused = |words: &str| {
             let log = self.machine.boot(&self.disk);
             log.expect(words);
-            log.expect_line(LAST_WORDS);
+            log.expect(LAST_WORDS);
             log.expect_no("try ");
             log.expect_no(FIRST_WORDS);
             no_shell(&log);
@@ -150,6 +152,30 @@ impl Chain {
         }
         fs::write(&configuration, &good[0]).expect("written");
         fs::write(&signature, &good[1]).expect("written");
+    }
+}
+
+impl Chain {
+    /// It has the key and the words, and starts what nobody has signed for it.
+    fn an_image_without_pgp_enforces_nothing(&self, version: Version) {
+        let disk = self.work.path().join(format!("{version:?}-without-pgp"));
+        for folder in ["EFI/BOOT", "boot/grub"] {
+            fs::create_dir_all(disk.join(folder)).expect("a folder");
+        }
+        for name in ["boot/vmlinuz", "boot/initrd.img"] {
+            fs::copy(self.disk.join(name), disk.join(name)).expect("copied");
+        }
+        fs::write(disk.join("boot/grub/grub.cfg"), tree::unsigned_configuration()).expect("written");
+        let loader = disk.join("EFI/BOOT/BOOTX64.EFI");
+        image::lacking_pgp(version, &self.own.keys.join("grub.gpg"), &loader);
+        self.own.sign_efi(&loader);
+        let said = self.own.refuses(&loader);
+        assert!(said.contains("does not enforce signatures, because "), "{said}");
+        assert!(said.contains("the module pgp is not in it"), "{said}");
+
+        let log = self.machine.with_tpm().boot(&disk);
+        log.expect_line("check_signatures is enforce");
+        log.expect_line(&format!("{FIRST_WORDS}BOOT_IMAGE=/boot/vmlinuz {COMMAND_LINE}"));
     }
 }
 
