@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// What a boot may take on a slow machine that is busy with other things too; 15 s are usual.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(80);
 
 /// Said by the firmware when it may start nothing that is on any disk.
 pub const FIRMWARE_GAVE_UP: &str = "BdsDxe: No bootable option or device was found.";

@@ -74,8 +74,8 @@ impl Version {
     }
 }
 
-/// Has bootseal build and sign the image that trusts the key of `bootseal` and another.
-pub fn enforcing(version: Version, bootseal: &Bootseal, other_key: &Path, image: &Path) {
+/// Has bootseal build and sign the image that trusts its key, and that of another.
+pub fn enforcing(version: Version, bootseal: &Bootseal, other: Option<&Bootseal>, image: &Path) {
     let work = tempfile::tempdir().expect("a temporary folder");
     let password = work.path().join("password");
     fs::write(&password, PASSWORD).expect("written");
@@ -87,10 +87,12 @@ pub fn enforcing(version: Version, bootseal: &Bootseal, other_key: &Path, image:
         ("--modules-dir", &version.modules()),
         ("--mkimage", &version.mkimage(work.path())),
         ("--password-file", &password),
-        ("--add-key", &other_key.to_owned()),
         ("--output", &image.to_owned()),
     ] {
         arguments.extend([option.into(), path.into()]);
+    }
+    if let Some(other) = other {
+        arguments.extend(["--add-key".into(), other.keys.join("grub.gpg").into()]);
     }
     bootseal.grub_image(&arguments);
 }

@@ -17,7 +17,7 @@ pub const THEME: &str = "/usr/share/grub/themes/starfield";
 const TRIALS: &[Trial] = &[
     Trial::works(
         "modules",
-        "insmod font\ninsmod loadenv\ninsmod gfxterm\ninsmod gfxterm_background\ninsmod png\ninsmod chain",
+        "insmod all_video\ninsmod font\ninsmod loadenv\ninsmod gfxterm\ninsmod gfxterm_background\ninsmod png\ninsmod chain",
     ),
     Trial::works("font", "loadfont /boot/grub/fonts/unicode.pf2"),
     Trial::works("theme font", "loadfont /boot/grub/themes/starfield/dejavu_12.pf2"),
