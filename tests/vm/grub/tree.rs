@@ -60,7 +60,8 @@ const LAST_TRIALS: &[Trial] = &[
     Trial::works("initrd", "initrd /boot/initrd.img"),
 ];
 
-const BAD: &str = "error: bad signature";
+/// Of a signature that is not over the content.
+pub const BAD: &str = "error: bad signature";
 /// Stands in files that GRUB must not read.
 pub const NOT_TO_BE_READ: &str = "this must not be read";
 
@@ -115,6 +116,11 @@ const CONFIGURATION: &str = "\
 TRIALS
 set lang=
 source /boot/grub/forms.cfg
+function start {
+  echo
+  LAST_ONES
+  boot
+}
 insmod gfxmenu
 set timeout=-1
 set theme=/boot/grub/themes/starfield/theme.txt
@@ -124,8 +130,10 @@ menuentry 'for everybody' --unrestricted {
 submenu 'changed theme' --hotkey=t --unrestricted {
   set theme=/bad/starfield/theme.txt
   menuentry 'for the superuser' --hotkey=l {
-    LAST_ONES
-    boot
+    start
+  }
+  menuentry 'for the locked out' --hotkey=o --unrestricted {
+    start
   }
 }
 ";
