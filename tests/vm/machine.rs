@@ -22,9 +22,10 @@ pub const FIRMWARE_GAVE_UP: &str = "BdsDxe: No bootable option or device was fou
 const LAST_WORDS: [&str; 3] = [FIRMWARE_GAVE_UP, grub::LAST_WORDS, guest::LAST_WORDS];
 
 /// Secure Boot needs SMM, which guards the variables. There is no KVM, since within a virtual machine
-/// it often starts and then fails inside the firmware.
+/// it often starts and then fails inside the firmware. One processor: of two, one may run, under emulation, what the other
+/// is patching, and a kernel that starts patches itself (an oops at `int3`).
 const HARDWARE: &str = "\
-    -accel tcg,thread=multi -cpu max,la57=off -smp 2 -m 1024 \
+    -accel tcg,thread=multi -cpu max,la57=off -smp 1 -m 1024 \
     -machine q35,smm=on -global driver=cfi.pflash01,property=secure,value=on \
     -device virtio-blk-pci,drive=disk,bootindex=1 \
     -net none -display none -monitor none -serial stdio -no-reboot";

@@ -81,6 +81,16 @@ pub struct Pair {
 
 impl Pair {
     pub fn new() -> Self {
+        let made = std::iter::repeat_with(Self::any);
+        // Where GRUB goes on after a length of two octets, which it takes for 192 less; here it must find no packet.
+        let fits = |pair: &Self| {
+            let body = pair.body();
+            (1..0x80).contains(&body[body.len() - 192])
+        };
+        made.take(64).find(fits).expect("one of two keys")
+    }
+
+    fn any() -> Self {
         let key = TestKey::new("grub");
         let public = key.certificate.public_key().expect("an RSA key");
         let openpgp = GrubKey::new(&public, u32::from_be_bytes(MOMENT)).expect("a key that GRUB takes");
