@@ -147,7 +147,7 @@ impl Forms {
             ("sha384", Accepted, (9, "sha384")),
             ("sha512", Accepted, (10, "sha512")),
             ("sha224", AcceptedByGrub, (11, "sha224")),
-            ("sha3-512", Refused("unknown hash"), (14, "sha3-512")),
+            ("sha3-512", Refused("hash"), (14, "sha3-512")),
         ] {
             self.signed(name, pair, answer, |draft| draft.hash = hash);
         }
