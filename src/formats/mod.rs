@@ -12,6 +12,8 @@ pub mod cms;
 pub mod compression;
 pub mod device_path;
 pub mod event_log;
+pub mod grub_script;
+pub mod grub_theme;
 pub mod guid;
 pub mod hash;
 pub mod load_option;

@@ -6,6 +6,7 @@ mod chain;
 mod edk2;
 mod examine;
 pub mod grub;
+pub mod grub_traps;
 #[cfg(test)]
 pub(crate) mod identities;
 pub mod image;
