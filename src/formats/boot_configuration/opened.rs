@@ -224,7 +224,10 @@ const OPENERS: [Opener; 15] = [
 #[must_use]
 pub fn variables<'a>(scripts: impl Iterator<Item = &'a Script> + Clone) -> Variables {
     let mut variables = Variables::default();
-    variables.add("prefix", PREFIX);
+    // GRUB's configuration lies at the prefix, unless it was told otherwise.
+    for name in ["prefix", "config_directory"] {
+        variables.add(name, PREFIX);
+    }
     for (name, values) in PLATFORMS {
         values.iter().for_each(|value| variables.add(name, value));
     }
