@@ -5,6 +5,8 @@ mod ceremony;
 mod efi;
 mod exports;
 mod grub;
+mod grub_script;
+mod grub_tree;
 mod keys;
 mod luks2;
 mod modules;

@@ -120,6 +120,8 @@ impl<'a> Lexer<'a> {
             match next {
                 '\\' => match self.take() {
                     None => return Err(self.error(SyntaxReason::OpenEscape)),
+                    // GRUB asks for the next line, and has to get one.
+                    Some('\n') if self.peek().is_none() => return Err(self.error(SyntaxReason::OpenEscape)),
                     Some('\n') => {}
                     Some(escaped) => word.push(escaped.encode_utf8(&mut [0; 4])),
                 },
