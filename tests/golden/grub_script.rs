@@ -167,11 +167,8 @@ fn grub_takes_the_same_scripts() {
     // What the distribution's scripts copy as it is.
     for name in ["40_custom", "41_custom"] {
         let script = fs::read_to_string(format!("/etc/grub.d/{name}")).unwrap();
-        let body: String = script
-            .lines()
-            .skip_while(|line| line.starts_with('#'))
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let body: Vec<&str> = script.lines().skip_while(|line| line.starts_with('#')).collect();
+        let body = body.join("\n");
         judge(directory.path(), &body);
     }
 }

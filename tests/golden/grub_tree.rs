@@ -121,6 +121,9 @@ impl Machine {
     }
 }
 
+/// A problem, the file that has it, and what brings it about.
+type Fault<'a> = (&'a str, &'a str, &'a dyn Fn(&str));
+
 /// Another key's signatures, over any hash.
 struct Stranger {
     home: tempfile::TempDir,
@@ -184,34 +187,27 @@ fn a_distributions_tree_is_signed_whole_and_each_fault_is_named_and_mended() {
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(machine.path(name), bytes).unwrap();
     };
-    let faults: [(&str, &str, &dyn Fn(&str)); 13] = [
-        ("missing", "boot/grub/x86_64-efi/normal.mod", &|name| {
-            remove(&format!("{name}.sig"))
-        }),
-        ("missing", "boot/grub/locale/de.mo", &|name| {
-            remove(&format!("{name}.sig"))
-        }),
-        ("missing", KERNEL, &|name| remove(&format!("{name}.sig"))),
-        ("missing", "boot/grub/new.cfg", &|name| {
-            machine.write(name, "echo new\n")
-        }),
+    let unsign = |name: &str| remove(&format!("{name}.sig"));
+    let add = |name: &str| machine.write(name, "echo new\n");
+    let sign_by_stranger = |name: &str| stranger.sign(&machine.path(name), "SHA512");
+    let sign_over_sha1 = |name: &str| stranger.sign(&machine.path(name), "SHA1");
+    let sign_over_md5 = |name: &str| stranger.sign(&machine.path(name), "MD5");
+    let garble = |name: &str| machine.write(&format!("{name}.sig"), "no packet");
+    let link = |name: &str| symlink("new.cfg", machine.path(name)).unwrap();
+    let faults: [Fault; 13] = [
+        ("missing", "boot/grub/x86_64-efi/normal.mod", &unsign),
+        ("missing", "boot/grub/locale/de.mo", &unsign),
+        ("missing", KERNEL, &unsign),
+        ("missing", "boot/grub/new.cfg", &add),
         ("stale", "boot/grub/themes/starfield/blob_w.png", &change),
         ("stale", "boot/grub/x86_64-efi/command.lst", &change),
         ("stale", "boot/grub/fonts/unicode.pf2", &change),
         ("stale", INITRD, &change),
-        ("wrong_key", "boot/grub/grub.cfg", &|name| {
-            stranger.sign(&machine.path(name), "SHA512")
-        }),
-        ("weak_hash", "boot/grub/x86_64-efi/linux.mod", &|name| {
-            stranger.sign(&machine.path(name), "SHA1")
-        }),
-        ("weak_hash", KERNEL, &|name| stranger.sign(&machine.path(name), "MD5")),
-        ("malformed_signature", "boot/grub/grubenv", &|name| {
-            machine.write(&format!("{name}.sig"), "no packet")
-        }),
-        ("link_missing", "boot/grub/custom.cfg", &|name| {
-            symlink("new.cfg", machine.path(name)).unwrap()
-        }),
+        ("wrong_key", "boot/grub/grub.cfg", &sign_by_stranger),
+        ("weak_hash", "boot/grub/x86_64-efi/linux.mod", &sign_over_sha1),
+        ("weak_hash", KERNEL, &sign_over_md5),
+        ("malformed_signature", "boot/grub/grubenv", &garble),
+        ("link_missing", "boot/grub/custom.cfg", &link),
     ];
     for (problem, name, fault) in faults {
         fault(name);

@@ -1,7 +1,7 @@
 //! Scripts of GRUB: any text is read without a panic, and what is quoted means itself again.
 
 use bootseal::formats::boot_configuration::{opened, variables};
-use bootseal::formats::grub_script::{Script, quote};
+use bootseal::formats::grub_script::{Script, Word, quote};
 use bootseal::formats::grub_theme;
 use bootseal::trust::grub_traps::{default_traps, traps};
 use proptest::prelude::*;
@@ -43,7 +43,7 @@ proptest! {
     fn a_quoted_text_means_itself(text in "[^\0\r]*") {
         let script = Script::parse(&format!("echo {}", quote(&text)));
         prop_assert_eq!(script.error, None);
-        let words: Vec<_> = script.commands[0].words.iter().map(|word| word.literal()).collect();
+        let words: Vec<_> = script.commands[0].words.iter().map(Word::literal).collect();
         prop_assert_eq!(words, [Some("echo".to_owned()), Some(text)]);
     }
 

@@ -100,29 +100,29 @@ impl Verified {
     fn is_accepted(&self) -> bool {
         match self {
             Self::File { findings, traps } => {
-                findings.iter().all(|finding| finding.verdict.is_ok())
-                    && !traps.iter().any(|trap| script::is_finding(&trap))
+                findings.iter().all(|finding| finding.verdict.is_ok()) && !traps.iter().any(script::is_finding)
             }
             Self::Directory(audit) => audit.is_clean(),
         }
     }
 
-    fn json(&self) -> Value {
-        let mut json = match self {
+    fn json(&self, path: &str) -> Value {
+        let accepted = self.is_accepted();
+        match self {
             Self::File { findings, traps } => {
                 let findings: Vec<Value> = findings.iter().map(finding_json).collect();
                 let traps: Vec<Value> = traps.iter().map(script::trap_json).collect();
-                json!({ "findings": findings, "traps": traps })
+                json!({ "path": path, "accepted": accepted, "findings": findings, "traps": traps })
             }
             Self::Directory(audit) => json!({
+                "path": path,
+                "accepted": accepted,
                 "kind": "grub_directory",
                 "judged": audit.judged,
                 "problems": audit.problems.iter().map(script::problem_json).collect::<Vec<_>>(),
                 "traps": audit.traps.iter().map(script::trap_json).collect::<Vec<_>>(),
             }),
-        };
-        json["accepted"] = self.is_accepted().into();
-        json
+        }
     }
 }
 
@@ -139,12 +139,11 @@ impl Report for VerifyReport {
 
     fn json(&self) -> Value {
         let json = |(path, result): &(PathBuf, Result<Verified>)| {
-            let mut json = match result {
-                Ok(verified) => verified.json(),
-                Err(error) => json!({ "accepted": false, "error": error_json(error) }),
-            };
-            json["path"] = path.to_string_lossy().into();
-            json
+            let path = path.to_string_lossy();
+            match result {
+                Ok(verified) => verified.json(&path),
+                Err(error) => json!({ "path": path, "accepted": false, "error": error_json(error) }),
+            }
         };
         let files: Vec<Value> = self.files.iter().map(json).collect();
         json!({ "files": files })
@@ -173,6 +172,7 @@ impl Report for VerifyReport {
 
     fn failure(&self) -> Option<Error> {
         let refused = |result: &Result<Verified>| match result {
+            Ok(Verified::Directory(audit)) if audit.could_not_run() => Some(Error::could_not_run("")),
             Ok(verified) => (!verified.is_accepted()).then(|| Error::refused("")),
             Err(error) => Some(Error::new(error.kind(), "")),
         };

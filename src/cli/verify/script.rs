@@ -33,8 +33,8 @@ pub(super) fn traps_of(path: &Path, file: &[u8]) -> Vec<(PathBuf, Trap)> {
     found.into_iter().map(|trap| (path.to_path_buf(), trap)).collect()
 }
 
-pub(super) fn is_finding((_, trap): &&(PathBuf, Trap)) -> bool {
-    trap.level == Level::Finding
+pub(super) fn is_finding(trap: &(PathBuf, Trap)) -> bool {
+    trap.1.level == Level::Finding
 }
 
 pub(super) fn trap_json((path, trap): &(PathBuf, Trap)) -> Value {
@@ -115,7 +115,7 @@ pub(super) fn write_audit(
     }
     write_traps(out, style, &audit.traps, verbose)?;
     let directory = name(directory);
-    let traps = audit.traps.iter().filter(is_finding).count();
+    let traps = audit.traps.iter().filter(|trap| is_finding(trap)).count();
     let notes = match audit.traps.len().saturating_sub(traps) {
         0 => String::new(),
         notes if verbose => format!(", notes: {notes}"),

@@ -229,11 +229,13 @@ pub fn variables<'a>(scripts: impl Iterator<Item = &'a Script> + Clone) -> Varia
         variables.add(name, PREFIX);
     }
     for (name, values) in PLATFORMS {
-        values.iter().for_each(|value| variables.add(name, value));
+        for value in values {
+            variables.add(name, value);
+        }
     }
     // Searches set it while GRUB runs.
     variables.add("root", &Variables::UNKNOWN.to_string());
-    variables.gather(scripts.flat_map(|script| &script.commands));
+    variables.gather(&scripts.flat_map(|script| &script.commands));
     variables
 }
 

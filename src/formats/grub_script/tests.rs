@@ -99,7 +99,7 @@ fn every_assignment_counts() {
         "set a=1\nif x; then b=$a/x; set a='2'; fi\nfor c in $b y; do echo; done\nd=$d$d/\nset e\nset 'f=g h'\n",
     );
     let mut variables = Variables::default();
-    variables.gather(script.commands.iter());
+    variables.gather(&script.commands.iter());
     let expand = |text: &str| variables.expand(&Script::parse(&format!("echo {text}")).commands[0].words[1]);
     assert_eq!(expand("$a"), ["1", "2"]);
     assert_eq!(expand("\"$c\""), ["1/x", "2/x", "y"]);

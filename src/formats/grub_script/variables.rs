@@ -33,7 +33,7 @@ impl Variables {
     }
 
     /// Takes in what some commands assign.
-    pub fn gather<'a>(&mut self, commands: impl Iterator<Item = &'a Command> + Clone) {
+    pub fn gather<'a>(&mut self, commands: &(impl Iterator<Item = &'a Command> + Clone)) {
         for _ in 0..ROUNDS {
             for command in commands.clone() {
                 for (name, value) in assignments(command) {

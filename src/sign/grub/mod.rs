@@ -97,7 +97,9 @@ fn follow(
     for missing in &tree.not_found {
         run.warn(format!("{}: {}", missing.path.display(), missing.reason));
     }
-    for path in tree.environments(found) {
+    let outside: Vec<PathBuf> = tree.outside.iter().cloned().collect();
+    found.targets.extend(run.discover(&outside, interest)?.targets);
+    for path in tree.environments(directory, found) {
         if paths.contains(&path) || !tree.leaves_environment(run.options().grub_environment) {
             continue;
         }
@@ -114,8 +116,6 @@ fn follow(
             ));
         }
     }
-    let outside: Vec<PathBuf> = tree.outside.into_iter().collect();
-    found.targets.extend(run.discover(&outside, interest)?.targets);
     Ok(())
 }
 

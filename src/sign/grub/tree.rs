@@ -41,8 +41,12 @@ struct View<'a> {
     prefix: PathBuf,
     /// The files of the directory, without symbolic links in their directories.
     files: BTreeSet<PathBuf>,
+    /// Directories of modules, and what each module there needs, by `moddep.lst`.
+    modules: Vec<(PathBuf, String)>,
     /// Directories that may be the root of a file system that GRUB reads, the likeliest first.
     bases: Vec<PathBuf>,
+    /// Whether the directory is what this machine boots from, and not one for another.
+    is_own: bool,
 }
 
 impl Tree {
@@ -74,8 +78,7 @@ impl Tree {
             tree.traps.extend(traps.into_iter().map(|trap| (path.clone(), trap)));
         }
         let defaults = context.path(DEFAULTS);
-        let is_own = resolve(context.root(), &context.path("/boot")).is_ok_and(|boot| view.directory.starts_with(boot));
-        if is_own && defaults.exists() {
+        if view.is_own && defaults.exists() {
             let text = system::read(&defaults)?;
             let traps = grub_traps::default_traps(&String::from_utf8_lossy(&text));
             tree.traps
@@ -101,10 +104,12 @@ impl Tree {
         }
     }
 
-    /// The blocks of variables among the files.
-    pub(super) fn environments(&self, found: &Found) -> Vec<PathBuf> {
-        let names = found.targets.keys();
-        names.filter(|path| grub_traps::is_environment(path)).cloned().collect()
+    /// The blocks of variables among the files that GRUB opens by the configurations of `directory`.
+    pub(super) fn environments(&self, directory: &Path, found: &Found) -> Vec<PathBuf> {
+        let is_its = |path: &&PathBuf| {
+            grub_traps::is_environment(path) && (path.starts_with(directory) || self.outside.contains(*path))
+        };
+        found.targets.keys().filter(is_its).cloned().collect()
     }
 }
 
@@ -122,20 +127,36 @@ impl<'a> View<'a> {
             .filter(|path| path.file_name().is_some_and(|name| name == "grub.cfg"));
         let shallowest = configurations.min_by_key(|path| path.components().count());
         let prefix = shallowest.and_then(|path| path.parent()).unwrap_or(&real).to_path_buf();
-        // GRUB's names begin at a file system that the prefix lies on: the nearest directory in which a name leads
-        // somewhere is taken for its root.
         let root = fs::canonicalize(context.root()).unwrap_or_else(|_| context.root().to_path_buf());
-        let above = prefix.ancestors().skip(1).take_while(|base| base.starts_with(&root));
+        let partitions: Vec<PathBuf> = fat_mounts(context)?.into_iter().map(|mount| mount.directory).collect();
+        let boot = root.join("boot");
+        let is_own = root != Path::new("/")
+            || real.starts_with(&boot)
+            || partitions.iter().any(|partition| real.starts_with(partition));
+        // GRUB's names begin at the root of a file system, and which one that is turns out as it runs: the nearest
+        // directory above the prefix in which a name leads somewhere is taken for it.
+        let above = prefix.ancestors().skip(1).take_while(|base| *base != root);
         let mut bases: Vec<PathBuf> = above.map(Path::to_path_buf).collect();
-        bases.push(root.join("boot"));
-        bases.extend(fat_mounts(context)?.into_iter().map(|mount| mount.directory));
-        bases.push(root);
+        if is_own {
+            bases.push(boot);
+            bases.extend(partitions);
+            bases.push(root);
+        }
+        let lists = files.iter().filter(|path| path.ends_with("moddep.lst"));
+        let mut modules = Vec::new();
+        for list in lists {
+            let directory = list.parent().unwrap_or(Path::new("/")).to_path_buf();
+            let text = system::read(list).unwrap_or_default();
+            modules.push((directory, String::from_utf8_lossy(&text).into_owned()));
+        }
         Ok(Self {
             context,
             directory: real,
             prefix,
             files,
+            modules,
             bases,
+            is_own,
         })
     }
 
@@ -249,12 +270,15 @@ impl<'a> View<'a> {
                 let directory = path.parent().unwrap_or(Path::new("/"));
                 let mut files: Vec<PathBuf> = images
                     .iter()
-                    .filter_map(|image| match image.starts_with('/') {
-                        true => self
-                            .bases
-                            .iter()
-                            .find_map(|base| self.there(&below(base, image), false)),
-                        false => self.there(&below(directory, image), false),
+                    .filter_map(|image| {
+                        let bases = if image.starts_with('/') {
+                            self.bases.iter().map(PathBuf::as_path).collect()
+                        } else {
+                            vec![directory]
+                        };
+                        bases
+                            .into_iter()
+                            .find_map(|base| self.there(&below(base, image), false))
                     })
                     .collect();
                 // Icons are named by the classes of the entries.
@@ -269,12 +293,9 @@ impl<'a> View<'a> {
 
     /// The trap of a module that is in no directory of modules here, or lacks what it needs.
     fn missing_module(&self, file: &Opened, name: &str) -> Option<Trap> {
-        let lists = self.files.iter().filter(|path| path.ends_with("moddep.lst"));
         let mut lacking = None;
-        for list in lists {
-            let directory = list.parent()?;
-            let text = system::read(list).unwrap_or_default();
-            let lacks = needed(&String::from_utf8_lossy(&text), name)
+        for (directory, list) in &self.modules {
+            let lacks = needed(list, name)
                 .into_iter()
                 .find(|module| !self.files.contains(&directory.join(format!("{module}.mod"))));
             // One processor's or firmware's directory that has all is enough.

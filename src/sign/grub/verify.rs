@@ -16,6 +16,9 @@ use crate::trust::grub_traps::{self, Level, Trap};
 use super::tree::Tree;
 use super::{existing_signature, interest, is_by, signature_path};
 
+/// What could not be looked at, which is neither fine nor wrong.
+const NOT_JUDGED: &str = "not_judged";
+
 /// Something that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -44,7 +47,17 @@ impl Audit {
     /// Whether nothing was found that is more than a note.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.problems.is_empty() && self.traps.iter().all(|(_, trap)| trap.level == Level::Note)
+        self.problems.is_empty() && !self.is_trapped()
+    }
+
+    /// Whether all that is wrong is that something could not be judged.
+    #[must_use]
+    pub fn could_not_run(&self) -> bool {
+        !self.is_clean() && !self.is_trapped() && self.problems.iter().all(|problem| problem.name == NOT_JUDGED)
+    }
+
+    fn is_trapped(&self) -> bool {
+        self.traps.iter().any(|(_, trap)| trap.level == Level::Finding)
     }
 }
 
@@ -70,7 +83,7 @@ pub fn verify(
     found.targets.extend(followed.targets);
     found.unusable.extend(followed.unusable);
     let mut traps = tree.traps.clone();
-    for path in tree.environments(&found) {
+    for path in tree.environments(directory, &found) {
         let is_signed = fs::symlink_metadata(signature_path(&path)).is_ok();
         if is_signed && let Some((script, command)) = tree.writer() {
             traps.push((script.to_path_buf(), grub_traps::signed_environment(command)));
@@ -122,7 +135,7 @@ fn not_judged(path: &Path, error: &Error) -> Problem {
     }
     Problem {
         path: path.to_path_buf(),
-        name: "not_judged",
+        name: NOT_JUDGED,
         reason,
         remedy: error
             .hints()
