@@ -82,6 +82,9 @@ pub struct SignConfig {
     /// Modules that another key has signed.
     #[serde(default)]
     pub foreign_modules: ForeignModules,
+    /// GRUB's block of variables, in a directory of GRUB.
+    #[serde(default)]
+    pub grubenv: GrubEnvironment,
     /// What is left alone of all these: paths or patterns, with all that is below them.
     #[serde(default)]
     pub exclude: Vec<String>,
@@ -98,6 +101,19 @@ pub enum ForeignModules {
     Keep,
     /// Each is an error.
     Refuse,
+}
+
+/// Whether `grubenv` is signed with the directory of GRUB that it lies in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrubEnvironment {
+    /// Unless a configuration has GRUB write to it, which no signature outlives.
+    #[default]
+    Auto,
+    /// Always.
+    Sign,
+    /// Never.
+    Leave,
 }
 
 /// A path or a glob pattern, which matches no `.sig`.
