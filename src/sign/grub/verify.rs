@@ -24,12 +24,23 @@ const NOT_JUDGED: &str = "not_judged";
 pub struct Problem {
     /// The file, or the signature, or the configuration that names it.
     pub path: PathBuf,
+    /// The line of a configuration, from 1.
+    pub line: Option<usize>,
     /// The stable name used in JSON.
     pub name: &'static str,
     /// What is wrong.
     pub reason: String,
     /// What mends it.
     pub remedy: String,
+}
+
+impl Problem {
+    /// The file, with the line if there is one.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let line = self.line.map(|line| format!(":{line}"));
+        format!("{}{}", self.path.display(), line.unwrap_or_default())
+    }
 }
 
 /// What was found in a directory of GRUB.
@@ -100,7 +111,7 @@ pub fn verify(
         .collect();
     problems.extend(tree.not_found.iter().cloned());
     problems.extend(others(&found, keys));
-    problems.sort_by(|one, other| one.path.cmp(&other.path));
+    problems.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
     Ok(Audit {
         judged: found.targets.len(),
         problems,
@@ -120,6 +131,7 @@ fn others(found: &Found, keys: &[GrubKey]) -> Vec<Problem> {
     };
     let orphans = found.noted.iter().filter(is_orphan).map(|signature| Problem {
         path: signature.clone(),
+        line: None,
         name: "orphan",
         reason: "what it signs is gone, and would be accepted if it came back".to_owned(),
         remedy: format!("rm {}", quoted(signature)),
@@ -135,6 +147,7 @@ fn not_judged(path: &Path, error: &Error) -> Problem {
     }
     Problem {
         path: path.to_path_buf(),
+        line: None,
         name: NOT_JUDGED,
         reason,
         remedy: error
@@ -165,6 +178,7 @@ fn judge(target: &Target, keys: &[GrubKey]) -> Option<Problem> {
     };
     Some(Problem {
         path: path.clone(),
+        line: None,
         name,
         reason,
         remedy: format!("bootseal sign grub {}", quoted(path)),
