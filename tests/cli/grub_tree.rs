@@ -211,7 +211,8 @@ fn what_is_excluded_is_not_judged_and_a_broken_script_or_link_is_named() {
     );
     assert_eq!(names("traps", "trap"), ["malformed /boot/grub/grub.cfg"]);
     assert_eq!(report["error"]["hints"][0], "bootseal sign grub /boot/grub");
-    fs::create_dir(node.path("empty")).unwrap();
-    let said = refuse(&mut verify(&[&node.path("empty")]));
-    assert!(said.contains("holds no file that GRUB could open"), "{said}");
+    fs::create_dir(node.path("modules")).unwrap();
+    fs::write(node.path("modules/loop.ko"), "x").unwrap();
+    let said = refuse(&mut verify(&[&node.path("modules")]));
+    assert!(said.contains("modules is no directory of GRUB"), "{said}");
 }

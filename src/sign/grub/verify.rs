@@ -19,6 +19,9 @@ use super::{existing_signature, interest, is_by, signature_path};
 /// What could not be looked at, which is neither fine nor wrong.
 const NOT_JUDGED: &str = "not_judged";
 
+/// Endings of names by which a directory is known to be GRUB's.
+const ENDINGS: [&str; 5] = ["cfg", "mod", "lst", "pf2", "mo"];
+
 /// Something that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -82,10 +85,15 @@ pub fn verify(
 ) -> Result<Audit> {
     let search = |paths: &[PathBuf]| Search::new(context, exclude, interest).below(paths);
     let mut found = search(&[directory.to_path_buf()]);
-    if found.targets.is_empty() && found.noted.is_empty() && found.unusable.is_empty() {
+    let is_grubs = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
+    };
+    // Kernel modules, say, are in directories as well, and none of them needs a signature for GRUB.
+    if found.noted.is_empty() && found.unusable.is_empty() && !found.targets.keys().any(is_grubs) {
         return Err(
-            Error::could_not_run(format!("{} holds no file that GRUB could open", directory.display()))
-                .hint("name the directory that grub.cfg is in, such as /boot/grub"),
+            Error::could_not_run(format!("{} is no directory of GRUB", directory.display()))
+                .hint("name the files, or the directory that grub.cfg is in, such as /boot/grub"),
         );
     }
     let tree = Tree::read(context, directory, &found)?;
