@@ -68,7 +68,7 @@ fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
         ("boot/initrd-1", "x"),
         (
             "boot/more.cfg",
-            "devicetree (hd0,gpt2)/@boot/dtb\nacpi /@boot/dsdt.aml\n",
+            "devicetree (hd0,gpt2)/@boot/dtb\nacpi /@boot/dsdt.aml\nmultiboot2 /../../kernel\n",
         ),
         ("dtb", "x"),
         ("boot/dsdt.aml", "x"),
@@ -84,6 +84,7 @@ fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
         ("usr/share/locale/grub/de.mo", "x"),
         ("etc/default/grub", "GRUB_SAVEDEFAULT=true\n"),
     ]);
+    std::os::unix::fs::symlink("/dtb", node.path("boot/kernel")).unwrap();
     let (code, said) = node.run(&["sign", "grub"]);
     assert_eq!(code, 0, "{said}");
     let signed: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("✓ ")).collect();
@@ -95,6 +96,7 @@ fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
             "/boot/grub/x86_64-efi/gzio.mod",
             "/boot/grub/x86_64-efi/moddep.lst",
             "/boot/initrd-1",
+            "/boot/kernel",
             "/boot/more.cfg",
             "/boot/ucode.img",
             "/boot/vmlinuz-1",
@@ -118,7 +120,7 @@ fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
             "/boot/grub/grub.cfg:10",
             "/boot/grub/grub.cfg:16",
             "/etc/default/grub:1",
-            "/boot/grub/grub.cfg"
+            "/boot/grub/grub.cfg:14"
         ],
         "{said}"
     );
@@ -126,7 +128,7 @@ fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
     let (code, said) = node.run(&["-v", "verify"]);
     assert_eq!(code, 1);
     let expected = "\
-✗ /boot/grub/grub.cfg (not_found): line 14: linux /vmlinuz-0: there is no such file, so it was not judged
+✗ /boot/grub/grub.cfg:14 (not_found): linux /vmlinuz-0: there is no such file here
 - /boot/grub/grub.cfg:17: insmod crypto (insmod_not_there): neither the module nor one that it needs is in this tree, so it works only if the core image holds it
     install the module, or take it out
 ✗ /boot/grub/grub.cfg:10: menuentry Windows ${menuentry_id_option} osprober-efi-1 (os_prober): os-prober lets whatever lies on another disk into the menu; such files are not signed along
@@ -135,10 +137,31 @@ fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
     take it out: the embedded configuration sets check_signatures=enforce
 ✗ /etc/default/grub:1: GRUB_SAVEDEFAULT=true (savedefault): GRUB writes the choice into grubenv, whose signature does not hold from then on
     set GRUB_SAVEDEFAULT=false, and the default by GRUB_DEFAULT=NUMBER or ID
-✗ /boot/grub (GRUB directory): files: 14, problems: 1, traps: 3, notes: 1
+✗ /boot/grub (GRUB directory): files: 15, problems: 1, traps: 3, notes: 1
 error: 1 of 1 files are not accepted
 ";
     assert_eq!(said, expected);
+}
+
+/// Such as one for another machine's image.
+#[test]
+fn a_tree_that_this_machine_does_not_boot_from_does_not_lead_to_its_files() {
+    let node = Node::new(&[
+        (
+            "boot/grub/grub.cfg",
+            "loadfont /usr/share/grub/unicode.pf2\nlinux /etc/passwd\ninitrd /initrd\n",
+        ),
+        ("boot/initrd", "x"),
+    ]);
+    let host = std::path::Path::new("/usr/share/grub/unicode.pf2");
+    assert!(host.is_file(), "unicode.pf2 is missing: apt-get install grub-common");
+    let said = succeed(&mut sign("grub", &[&node.path("boot/grub")]));
+    assert!(
+        said.contains("signed 2,") && said.contains("linux /etc/passwd: there is no such file here"),
+        "{said}"
+    );
+    assert!(node.path("boot/initrd.sig").exists());
+    assert!(!host.with_extension("pf2.sig").exists() && !std::path::Path::new("/etc/passwd.sig").exists());
 }
 
 #[test]
@@ -188,7 +211,8 @@ fn what_is_excluded_is_not_judged_and_a_broken_script_or_link_is_named() {
     );
     assert_eq!(names("traps", "trap"), ["malformed /boot/grub/grub.cfg"]);
     assert_eq!(report["error"]["hints"][0], "bootseal sign grub /boot/grub");
-    fs::create_dir(node.path("empty")).unwrap();
-    let said = refuse(&mut verify(&[&node.path("empty")]));
-    assert!(said.contains("holds no file that GRUB could open"), "{said}");
+    fs::create_dir(node.path("modules")).unwrap();
+    fs::write(node.path("modules/loop.ko"), "x").unwrap();
+    let said = refuse(&mut verify(&[&node.path("modules")]));
+    assert!(said.contains("modules is no directory of GRUB"), "{said}");
 }

@@ -53,6 +53,7 @@ pub(super) fn problem_json(problem: &Problem) -> Value {
     json!({
         "problem": problem.name,
         "path": problem.path.to_string_lossy(),
+        "line": problem.line,
         "reason": problem.reason,
         "remedy": problem.remedy,
     })
@@ -98,19 +99,14 @@ pub(super) fn write_audit(
     audit: &Audit,
     verbose: bool,
 ) -> io::Result<()> {
-    for Problem {
-        path,
-        name: problem,
-        reason,
-        ..
-    } in &audit.problems
-    {
+    for problem in &audit.problems {
+        let place = printable(&problem.place());
         writeln!(
             out,
-            "{} {} ({problem}): {}",
+            "{} {place} ({}): {}",
             style.cross(),
-            name(path),
-            printable(reason)
+            problem.name,
+            printable(&problem.reason)
         )?;
     }
     write_traps(out, style, &audit.traps, verbose)?;

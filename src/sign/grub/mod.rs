@@ -56,7 +56,9 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
             run.add(Outcome::failed(signature, error));
         }
     }
-    for directory in paths.iter().filter(|path| path.is_dir()) {
+    let root = run.context().root();
+    let is_directory = |path: &&PathBuf| system::resolve(root, path).is_ok_and(|real| real.is_dir());
+    for directory in paths.iter().filter(is_directory) {
         follow(run, directory, paths, &mut found, identity)?;
     }
     let kind = Kind {
@@ -95,7 +97,7 @@ fn follow(
         run.warn(format!("{}:{line}: {text}: {name}: {reason}; {remedy}", path.display()));
     }
     for missing in &tree.not_found {
-        run.warn(format!("{}: {}", missing.path.display(), missing.reason));
+        run.warn(format!("{}: {}", missing.place(), missing.reason));
     }
     let outside: Vec<PathBuf> = tree.outside.iter().cloned().collect();
     found.targets.extend(run.discover(&outside, interest)?.targets);

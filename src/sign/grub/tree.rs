@@ -342,11 +342,9 @@ impl Problem {
     fn not_found(script: &Path, file: &Opened, name: &str) -> Self {
         Self {
             path: script.to_path_buf(),
+            line: Some(file.line),
             name: "not_found",
-            reason: format!(
-                "line {}: {} {name}: there is no such file, so it was not judged",
-                file.line, file.command
-            ),
+            reason: format!("{} {name}: there is no such file here", file.command),
             remedy: "remove the entry, by grub-mkconfig say, or mount the file system that holds the file".to_owned(),
         }
     }

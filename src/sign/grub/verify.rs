@@ -19,17 +19,31 @@ use super::{existing_signature, interest, is_by, signature_path};
 /// What could not be looked at, which is neither fine nor wrong.
 const NOT_JUDGED: &str = "not_judged";
 
+/// Endings of names by which a directory is known to be GRUB's.
+const ENDINGS: [&str; 5] = ["cfg", "mod", "lst", "pf2", "mo"];
+
 /// Something that is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The file, or the signature, or the configuration that names it.
     pub path: PathBuf,
+    /// The line of a configuration, from 1.
+    pub line: Option<usize>,
     /// The stable name used in JSON.
     pub name: &'static str,
     /// What is wrong.
     pub reason: String,
     /// What mends it.
     pub remedy: String,
+}
+
+impl Problem {
+    /// The file, with the line if there is one.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let line = self.line.map(|line| format!(":{line}"));
+        format!("{}{}", self.path.display(), line.unwrap_or_default())
+    }
 }
 
 /// What was found in a directory of GRUB.
@@ -71,10 +85,15 @@ pub fn verify(
 ) -> Result<Audit> {
     let search = |paths: &[PathBuf]| Search::new(context, exclude, interest).below(paths);
     let mut found = search(&[directory.to_path_buf()]);
-    if found.targets.is_empty() && found.noted.is_empty() && found.unusable.is_empty() {
+    let is_grubs = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
+    };
+    // Kernel modules, say, are in directories as well, and none of them needs a signature for GRUB.
+    if found.noted.is_empty() && found.unusable.is_empty() && !found.targets.keys().any(is_grubs) {
         return Err(
-            Error::could_not_run(format!("{} holds no file that GRUB could open", directory.display()))
-                .hint("name the directory that grub.cfg is in, such as /boot/grub"),
+            Error::could_not_run(format!("{} is no directory of GRUB", directory.display()))
+                .hint("name the files, or the directory that grub.cfg is in, such as /boot/grub"),
         );
     }
     let tree = Tree::read(context, directory, &found)?;
@@ -100,7 +119,7 @@ pub fn verify(
         .collect();
     problems.extend(tree.not_found.iter().cloned());
     problems.extend(others(&found, keys));
-    problems.sort_by(|one, other| one.path.cmp(&other.path));
+    problems.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
     Ok(Audit {
         judged: found.targets.len(),
         problems,
@@ -120,6 +139,7 @@ fn others(found: &Found, keys: &[GrubKey]) -> Vec<Problem> {
     };
     let orphans = found.noted.iter().filter(is_orphan).map(|signature| Problem {
         path: signature.clone(),
+        line: None,
         name: "orphan",
         reason: "what it signs is gone, and would be accepted if it came back".to_owned(),
         remedy: format!("rm {}", quoted(signature)),
@@ -135,6 +155,7 @@ fn not_judged(path: &Path, error: &Error) -> Problem {
     }
     Problem {
         path: path.to_path_buf(),
+        line: None,
         name: NOT_JUDGED,
         reason,
         remedy: error
@@ -165,6 +186,7 @@ fn judge(target: &Target, keys: &[GrubKey]) -> Option<Problem> {
     };
     Some(Problem {
         path: path.clone(),
+        line: None,
         name,
         reason,
         remedy: format!("bootseal sign grub {}", quoted(path)),
