@@ -1,5 +1,6 @@
 //! Layer 4: the command line. Each command turns arguments into an operation and its result into a report.
 
+mod audit;
 mod ceremony;
 mod demo;
 mod enroll;
@@ -79,6 +80,8 @@ enum Command {
     /// Build and install a GRUB that enforces signatures
     #[command(subcommand)]
     Grub(grub::Command),
+    /// Prove every link of the chain on this machine, or say which does not hold
+    Audit(audit::Arguments),
     /// Say who signed a file, and whether firmware, kernel or GRUB would accept it
     Verify(verify::Arguments),
     /// Walk the whole chain in a temporary directory
@@ -136,6 +139,7 @@ pub fn main() -> u8 {
         Command::Enroll(command) => enroll::run(&session, command),
         Command::Sign(command) => sign::run(&session, command),
         Command::Grub(command) => grub::run(&session, command),
+        Command::Audit(arguments) => audit::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };

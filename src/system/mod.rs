@@ -25,7 +25,7 @@ pub use files::{
 pub use journal::{Journal, sync_directory};
 pub use lock::Lock;
 pub use measurements::event_log;
-pub use mounts::{FatMount, esp_partition, fat_mounts};
+pub use mounts::{FatMount, esp_partition, fat_mounts, is_shared};
 pub use resolve::resolve;
 pub use secrets::{check_private, read_secret, read_secret_file, read_trusted};
 pub use staging::NewDirectory;

@@ -63,6 +63,23 @@ fn fat(line: &str) -> Option<(&str, &str)> {
     (root == "/" && ["vfat", "msdos"].contains(&kind)).then_some((device, directory))
 }
 
+/// File systems whose files are not this machine's alone, or have no owners, by `f_type` (linux/magic.h).
+const SHARED: [(u64, &str); 6] = [
+    (0x4d44, "FAT"),
+    (0x2011_bab0, "exFAT"),
+    (0x6969, "NFS"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB2"),
+    (0x0102_1997, "9p"),
+];
+
+/// What a file lies on, if that is FAT or a network file system.
+pub fn is_shared(path: &Path) -> std::io::Result<Option<&'static str>> {
+    let status = rustix::fs::statfs(path)?;
+    let own = u64::try_from(status.f_type).unwrap_or_default();
+    Ok(SHARED.iter().find(|(kind, _)| *kind == own).map(|(_, name)| *name))
+}
+
 /// Space, tab, newline and backslash are written in octal.
 fn unescaped(text: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
