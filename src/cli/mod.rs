@@ -1,8 +1,10 @@
 //! Layer 4: the command line. Each command turns arguments into an operation and its result into a report.
 
 mod ceremony;
+mod completions;
 mod demo;
 mod enroll;
+mod hook;
 mod keys;
 mod sign;
 mod unlock;
@@ -77,6 +79,11 @@ enum Command {
     Sign(sign::Command),
     /// Say who signed a file, and whether firmware, kernel or GRUB would accept it
     Verify(verify::Arguments),
+    /// Have every kernel signed as it is installed
+    #[command(subcommand)]
+    Hook(hook::Command),
+    /// Print the completions for a shell
+    Completions(completions::Arguments),
     /// Walk the whole chain in a temporary directory
     Demo(demo::Arguments),
 }
@@ -132,6 +139,8 @@ pub fn main() -> u8 {
         Command::Enroll(command) => enroll::run(&session, command),
         Command::Sign(command) => sign::run(&session, command),
         Command::Verify(arguments) => verify::run(&session, &arguments),
+        Command::Hook(command) => hook::run(&session, command),
+        Command::Completions(arguments) => Ok(completions::run(&arguments)),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };
     match report {

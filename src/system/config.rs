@@ -24,6 +24,17 @@ pub struct Config {
     /// What `sign all` signs.
     #[serde(default)]
     pub sign: SignConfig,
+    /// What the hooks need besides.
+    #[serde(default)]
+    pub hook: HookConfig,
+}
+
+/// What the hooks need to sign with nobody there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookConfig {
+    /// File whose first line is the passphrase of the keys, or the PIN of the token.
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// What `sign all` signs, in this order. Modules and GRUB files may be directories.
@@ -158,6 +169,7 @@ impl Default for Config {
         Self {
             keys: default_keys(),
             sign: SignConfig::default(),
+            hook: HookConfig::default(),
         }
     }
 }
