@@ -165,7 +165,7 @@ impl Files<'_> {
                     .strip_suffix(".old")
                     .map(str::to_owned)
                     .or_else(|| Some(format!("{}.efi", name.strip_suffix("-old.efi")?)));
-                if let Some(former) = former.filter(|former| is_boot_file(former)) {
+                if let Some(former) = former.filter(|former| is_boot_file(former) && path.is_file()) {
                     rotated.push((directory.join(former), path));
                 }
             }
