@@ -157,8 +157,8 @@ pub fn install(context: &Context, mode: Mode) -> Result<Vec<Changed>> {
     for (entry, change) in &changes {
         if *change != Change::Foreign {
             record.files.insert(entry.path(), digest(entry.text.as_bytes()));
-            let made = entry.path();
-            let missing = made
+            let path = entry.path();
+            let missing = path
                 .ancestors()
                 .skip(1)
                 .take_while(|above| !context.path(above).exists());

@@ -65,6 +65,25 @@ struct Open {
     grub: Option<GrubIdentity>,
 }
 
+impl Open {
+    /// Opens what is wanted and there; a key of which nothing is there is left out.
+    fn of(keys: &KeyDirectory, module: bool, db: bool, grub: bool, ask: &mut Ask<'_>) -> Result<Self> {
+        let wanted = |is_wanted: bool, name| is_wanted && has(keys, name);
+        let module = wanted(module, KeyName::Module)
+            .then(|| keys.identity(KeyName::Module, ask))
+            .transpose()?;
+        let db = wanted(db, KeyName::Db)
+            .then(|| keys.identity(KeyName::Db, ask))
+            .transpose()?;
+        let grub = wanted(grub, KeyName::Grub).then(|| keys.grub_key(ask)).transpose()?;
+        Ok(Self {
+            module,
+            db,
+            grub: grub.map(|(signer, key)| GrubIdentity { key, signer }),
+        })
+    }
+}
+
 impl Hook<'_> {
     /// Does what belongs into the slot. What cannot be signed is the failure of the result; with an error nothing was
     /// replaced.
@@ -105,7 +124,7 @@ impl Hook<'_> {
         let image = request.image.as_ref().map(|image| files.below(image));
         let open = if let Some(image) = image.filter(|image| installs && image.is_file()) {
             // All keys now: one that does not open must not be found when the kernel is replaced already.
-            let open = self.open(keys, true, has(keys, KeyName::Db), self.uses_grub(files), ask)?;
+            let open = Open::of(keys, true, has(keys, KeyName::Db), self.uses_grub(files), ask)?;
             if open.db.is_some() {
                 preflight::check(files, &image)?;
             }
@@ -113,7 +132,7 @@ impl Hook<'_> {
         } else {
             let efi = !plan.efi.is_empty() || plan.configured_efi;
             let grub = !plan.grub.is_empty() || plan.configured_grub;
-            self.open(keys, !plan.modules.is_empty(), efi, grub, ask)?
+            Open::of(keys, !plan.modules.is_empty(), efi, grub, ask)?
         };
         plan.notes.extend(missing_keys(&plan, &open));
         Ok(Done {
@@ -194,23 +213,6 @@ impl Hook<'_> {
             }
         }
         Ok(plan)
-    }
-
-    /// Opens what is wanted and there; a key of which nothing is there is left out.
-    fn open(&self, keys: &KeyDirectory, module: bool, db: bool, grub: bool, ask: &mut Ask<'_>) -> Result<Open> {
-        let wanted = |is_wanted: bool, name| is_wanted && has(keys, name);
-        let module = wanted(module, KeyName::Module)
-            .then(|| keys.identity(KeyName::Module, ask))
-            .transpose()?;
-        let db = wanted(db, KeyName::Db)
-            .then(|| keys.identity(KeyName::Db, ask))
-            .transpose()?;
-        let grub = wanted(grub, KeyName::Grub).then(|| keys.grub_key(ask)).transpose()?;
-        Ok(Open {
-            module,
-            db,
-            grub: grub.map(|(signer, key)| GrubIdentity { key, signer }),
-        })
     }
 
     fn sign(&self, plan: &Plan, open: &Open) -> Result<Summary> {

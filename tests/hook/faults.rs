@@ -2,62 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::os::unix::net::UnixDatagram;
 
 use bootseal::formats::authenticode::minimal_image;
 
 use super::machine::{Machine, snapshot};
 use super::node::{Node, VERSION};
 use crate::support::ceremony::{self, PASSPHRASE, private};
-use crate::support::judges::{check_grub, check_kernel, sbverify};
+use crate::support::judges::{check_grub, check_kernel};
 use crate::support::{refuse, succeed, text, tool};
-
-#[test]
-fn another_machines_root_is_signed_with_boot_and_esp_in_it() {
-    let node = Node::new();
-    let uki = format!("boot/efi/EFI/Linux/gentoo-{VERSION}.efi");
-    node.write(&uki, &minimal_image());
-    let said = succeed(&mut node.run("all", &[VERSION]));
-    // Module, image and UKI; image, initramfs and grub.cfg for GRUB.
-    assert!(
-        said.contains(&format!("bootseal: all of {VERSION}: signed 6, unchanged 0")),
-        "{said}"
-    );
-    check_kernel(&node.path(&format!("boot/vmlinuz-{VERSION}")));
-    succeed(&mut sbverify(&node.path(&uki)));
-    check_grub(&node.path("boot/grub/grub.cfg"));
-    // Hooks that run there name their paths as they see them.
-    let said = succeed(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
-    assert!(said.contains("signed 0, unchanged 4"), "{said}");
-}
-
-#[test]
-fn each_file_is_a_line_in_the_log() {
-    let node = Node::new();
-    fs::create_dir(node.path("dev")).unwrap();
-    let daemon = UnixDatagram::bind(node.path("dev/log")).unwrap();
-    daemon.set_nonblocking(true).unwrap();
-    succeed(&mut node.run("modules", &[VERSION]));
-    node.write(&format!("boot/vmlinuz-{VERSION}"), b"no image");
-    refuse(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
-    let mut lines = Vec::new();
-    let mut buffer = [0; 2048];
-    while let Ok(length) = daemon.recv(&mut buffer) {
-        lines.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
-    }
-    let module = node.path(&format!("lib/modules/{VERSION}/loop.ko"));
-    assert!(lines[0].starts_with("<30>bootseal["), "{lines:?}");
-    assert!(
-        lines[0].ends_with(&format!(": modules {VERSION}: signed {} (modules)", module.display())),
-        "{lines:?}"
-    );
-    assert!(
-        lines
-            .iter()
-            .any(|line| line.starts_with("<27>") && line.contains("cannot sign")),
-        "{lines:?}"
-    );
-}
 
 #[test]
 fn the_former_kernel_keeps_its_signature_though_no_key_opens() {

@@ -6,6 +6,7 @@ mod initramfs;
 mod machine;
 mod node;
 mod shells;
+mod slots;
 mod status;
 mod systemd;
 mod traditional;

@@ -171,7 +171,7 @@ fn what_would_defeat_the_hooks_is_told() {
         node.chmod(&format!("usr/lib/kernel/install.d/{name}"), 0o755);
     };
     finding("90-yy-bootseal-image.install is not installed", 1, |node, _| {
-        fs::remove_file(node.path(hook)).unwrap()
+        fs::remove_file(node.path(hook)).unwrap();
     });
     finding("masks it: an empty file", 1, |node, _| node.write(hook, b""));
     finding("masks it: an empty file, or a link to /dev/null", 1, |node, _| {
@@ -180,7 +180,7 @@ fn what_would_defeat_the_hooks_is_told() {
     });
     finding("is not executable", 1, |node, _| node.chmod(hook, 0o644));
     finding("is not as this bootseal installs it", 0, |node, _| {
-        node.write(hook, b"#!/bin/sh\nexit 0\n")
+        node.write(hook, b"#!/bin/sh\nexit 0\n");
     });
     finding("KERNEL_INSTALL_BYPASS=1 in the environment", 1, |_, command| {
         command.env("KERNEL_INSTALL_BYPASS", "1");
@@ -196,25 +196,25 @@ fn what_would_defeat_the_hooks_is_told() {
         },
     );
     finding("44-ugrd.install puts modules into the initramfs", 1, |node, _| {
-        plugin(node, "44-ugrd.install")
+        plugin(node, "44-ugrd.install");
     });
     finding("48-dkms.install builds modules after", 1, |node, _| {
-        plugin(node, "48-dkms.install")
+        plugin(node, "48-dkms.install");
     });
     finding("95-loaderentry.install copies the image after", 1, |node, _| {
-        plugin(node, "95-loaderentry.install")
+        plugin(node, "95-loaderentry.install");
     });
     finding("97-grub-mkconfig.install writes grub.cfg after", 1, |node, _| {
-        plugin(node, "97-grub-mkconfig.install")
+        plugin(node, "97-grub-mkconfig.install");
     });
     finding("91-sbctl.install signs as well", 0, |node, _| {
-        plugin(node, "91-sbctl.install")
+        plugin(node, "91-sbctl.install");
     });
     finding("CONFIG_MODULE_SIG_SHA3-512", 0, |node, _| {
         node.write("etc/portage/make.conf", b"MODULES_SIGN_HASH=\"sha3-512\"\n");
     });
     finding("there are no keys at", 1, |node, _| {
-        fs::remove_dir_all(node.path("etc/bootseal/keys")).unwrap()
+        fs::remove_dir_all(node.path("etc/bootseal/keys")).unwrap();
     });
     finding("the private half of the db key is not at", 1, |node, _| {
         fs::remove_file(node.path("etc/bootseal/keys/db.key")).unwrap();
@@ -225,7 +225,7 @@ fn what_would_defeat_the_hooks_is_told() {
         }
     });
     finding("bootseal is in none of the directories", 1, |node, _| {
-        fs::remove_file(node.path("usr/bin/bootseal")).unwrap()
+        fs::remove_file(node.path("usr/bin/bootseal")).unwrap();
     });
     finding("/boot/efi is not mounted", 1, |node, _| {
         node.write(
