@@ -14,6 +14,8 @@ use super::files::Files;
 
 /// Ending of the configuration that GRUB's own hook keeps before it writes another.
 const BACKUP: &str = "~";
+/// Ending of a configuration that is not in use.
+const UNFINISHED: &str = ".new";
 
 /// Gives a file that was moved aside, as `vmlinuz-VER.old`, the signature that its former name had, if it fits. The
 /// private key may fail later; the file boots as before.
@@ -27,53 +29,50 @@ pub(super) fn carry_signatures(files: &Files<'_>, key: &GrubKey) -> Result<()> {
         let data = system::read(&path)?;
         let own = existing_signature(&path)?;
         if !own.is_some_and(|own| fits(&own, &data)) && fits(&signature, &data) {
-            moves.push((path, signature));
+            moves.push((signature_path(&path), signature));
         }
     }
-    put(
-        files.context,
-        &moves
-            .iter()
-            .map(|(path, bytes)| (signature_path(path), bytes.as_slice()))
-            .collect::<Vec<_>>(),
-    )
+    put(files.context, &moves)
 }
 
 /// Puts GRUB's former configuration back where the present one is not signed and the former is; returns those that were.
+/// The present one is kept beside it, under the name that grub-mkconfig gives to what it does not finish.
 pub(super) fn restore_configs(files: &Files<'_>, key: &GrubKey) -> Result<Vec<PathBuf>> {
     let mut restored = Vec::new();
+    let mut changes = Vec::new();
     for config in files.grub_configs() {
         let Some(signature) = existing_signature(&config)? else {
             continue;
         };
-        let backup = backup(&config);
-        if accepts(key, &system::read(&config)?, &signature) || !backup.is_file() {
+        let present = system::read(&config)?;
+        let backup = with_ending(&config, BACKUP);
+        if accepts(key, &present, &signature) || !backup.is_file() {
             continue;
         }
         let former = system::read(&backup)?;
         if accepts(key, &former, &signature) {
-            restored.push((config, former));
+            if !present.is_empty() {
+                changes.push((with_ending(&config, UNFINISHED), present));
+            }
+            changes.push((config.clone(), former));
+            restored.push(config);
         }
     }
-    let changes: Vec<_> = restored
-        .iter()
-        .map(|(path, bytes)| (path.clone(), bytes.as_slice()))
-        .collect();
     put(files.context, &changes)?;
-    Ok(restored.into_iter().map(|(path, _)| path).collect())
+    Ok(restored)
 }
 
 fn accepts(key: &GrubKey, data: &[u8], signature: &[u8]) -> bool {
     trust::grub::judge(data, Some(signature), std::slice::from_ref(key)).is_ok()
 }
 
-fn backup(config: &Path) -> PathBuf {
+fn with_ending(config: &Path, ending: &str) -> PathBuf {
     let mut name = OsString::from(config);
-    name.push(BACKUP);
+    name.push(ending);
     PathBuf::from(name)
 }
 
-fn put(context: &Context, files: &[(PathBuf, &[u8])]) -> Result<()> {
+fn put(context: &Context, files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
     if files.is_empty() {
         return Ok(());
     }

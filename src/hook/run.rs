@@ -311,7 +311,8 @@ fn refuse_empty(configs: &[PathBuf]) -> Result<()> {
 
 /// After a failure: puts back what still boots, and says so.
 fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Vec<String> {
-    if ![Slot::Grub, Slot::Portage, Slot::All].contains(&files.request.slot) || !has(keys, KeyName::Grub) {
+    let writes_config = [Slot::Grub, Slot::Portage, Slot::All].contains(&files.request.slot);
+    if !writes_config || files.context.dry_run() || !has(keys, KeyName::Grub) {
         return Vec::new();
     }
     let restored = keys
@@ -322,7 +323,8 @@ fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Vec<String> {
             let told = |path: &PathBuf| {
                 let path = path.display();
                 format!(
-                    "the former {path} is back in its place, since its signature still holds; make it anew with grub-mkconfig -o {path}"
+                    "the former {path} is back in its place, since its signature still holds, and the new one in \
+                     {path}.new; make it anew with grub-mkconfig -o {path}"
                 )
             };
             restored.iter().map(told).collect()

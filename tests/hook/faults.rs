@@ -41,6 +41,8 @@ fn grubs_former_configuration_comes_back_where_the_new_one_cannot_be_signed() {
         assert!(said.contains("is back in its place"), "{said}");
         assert_eq!(fs::read(&config).unwrap(), b"set timeout=5\n");
         check_grub(&config);
+        let kept = fs::read(node.path("boot/grub/grub.cfg.new")).unwrap_or_default();
+        assert_eq!(kept, content);
     }
 }
 
