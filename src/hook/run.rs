@@ -10,9 +10,9 @@ use crate::sign::grub::GrubIdentity;
 use crate::sign::modules::Policy;
 use crate::sign::{self, Change, Observer, Options, Outcome, Run, Summary};
 use crate::system::config::{Config, Exclusions};
-use crate::system::{Context, Severity, Syslog};
+use crate::system::{Context, Severity, Syslog, not_mounted};
 
-use super::files::Files;
+use super::files::{BOOT_DIRECTORIES, Files};
 use super::{Environment, Mode, Request, Slot, preflight, rotation};
 
 /// What GRUB writes into itself, and what its own hook keeps of before: a signature would not hold, or not help.
@@ -123,6 +123,11 @@ impl Hook<'_> {
         let installs = request.slot == Slot::Modules && !request.removes;
         let image = request.image.as_ref().map(|image| files.below(image));
         let open = if let Some(image) = image.filter(|image| installs && image.is_file()) {
+            for directory in not_mounted(self.context, &BOOT_DIRECTORIES)? {
+                let note =
+                    format!("{directory} is listed in /etc/fstab and is not mounted: the kernel may go elsewhere");
+                plan.notes.push(note);
+            }
             // All keys now: one that does not open must not be found when the kernel is replaced already.
             let open = Open::of(keys, true, has(keys, KeyName::Db), self.uses_grub(files), ask)?;
             if open.db.is_some() {

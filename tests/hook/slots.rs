@@ -108,3 +108,19 @@ fn a_machine_without_one_of_the_keys_signs_what_it_can() {
     check_grub(&node.path(&format!("boot/vmlinuz-{VERSION}")));
     refuse(&mut sbverify(&node.path(&format!("boot/vmlinuz-{VERSION}"))));
 }
+
+#[test]
+fn a_boot_partition_that_is_not_mounted_is_told_before_the_kernel_is_installed() {
+    let node = Node::new();
+    node.write("etc/fstab", b"LABEL=boot /boot ext4 noauto 0 2\n");
+    node.write("proc/self/mountinfo", b"22 1 8:3 / / rw - ext4 /dev/sda3 rw\n");
+    node.write("usr/src/bzImage", &minimal_image());
+    let said = succeed(&mut node.run("modules", &[VERSION, "/usr/src/bzImage"]));
+    assert!(
+        said.contains("/boot is listed in /etc/fstab and is not mounted"),
+        "{said}"
+    );
+    node.write("proc/self/mountinfo", b"23 22 8:1 / /boot rw - ext4 /dev/sda1 rw\n");
+    let said = succeed(&mut node.run("modules", &[VERSION, "/usr/src/bzImage"]));
+    assert!(!said.contains("fstab"), "{said}");
+}
