@@ -56,8 +56,14 @@ impl Files<'_> {
 
     /// The unified image that waits to be copied, if there is one.
     pub fn staged(&self) -> Option<PathBuf> {
-        let staged = self.below(self.environment.staging.as_ref()?).join("uki.efi");
+        let staged = self.staging()?.join("uki.efi");
         staged.is_file().then_some(staged)
+    }
+
+    /// Where things wait to be copied, as long as the installation takes.
+    pub fn staging(&self) -> Option<PathBuf> {
+        let staging = self.below(self.environment.staging.as_ref()?);
+        staging.is_dir().then_some(staging)
     }
 
     /// The image as it was installed, where the arguments name it.

@@ -10,13 +10,16 @@ use crate::sign::grub::GrubIdentity;
 use crate::sign::modules::Policy;
 use crate::sign::{self, Change, Observer, Options, Outcome, Run, Summary};
 use crate::system::config::{Config, Exclusions};
-use crate::system::{Context, Severity, Syslog, not_mounted};
+use crate::system::{Context, NewFile, Severity, Syslog, not_mounted};
 
 use super::files::{BOOT_DIRECTORIES, Files};
 use super::{Environment, Mode, Request, Slot, preflight, rotation};
 
 /// What GRUB writes into itself, and what its own hook keeps of before: a signature would not hold, or not help.
 const NOT_SIGNED: [&str; 3] = ["grubenv", "grub.cfg~", "grub.cfg.new"];
+
+/// Mark in the staging area: somebody was told that there are no keys.
+const TOLD: &str = "bootseal-no-keys";
 
 /// A hook on this machine.
 pub struct Hook<'a> {
@@ -88,14 +91,14 @@ impl Hook<'_> {
     /// Does what belongs into the slot. What cannot be signed is the failure of the result; with an error nothing was
     /// replaced.
     pub fn run(&self, request: &Request, ask: &mut Ask<'_>) -> Result<Done> {
-        let mut log = Syslog::open(self.context);
-        let Some(keys) = self.key_directory() else {
-            return Ok(self.without_keys(request, &mut log));
-        };
         let files = Files {
             context: self.context,
             environment: self.environment,
             request,
+        };
+        let mut log = Syslog::open(self.context);
+        let Some(keys) = self.key_directory() else {
+            return self.without_keys(&files, &mut log);
         };
         let done = self.in_slot(&files, &keys, ask);
         let done = match done {
@@ -154,23 +157,36 @@ impl Hook<'_> {
         signing.iter().any(|name| has(&keys, *name)).then_some(keys)
     }
 
-    /// Told once for a kernel, in the slot that comes first.
-    fn without_keys(&self, request: &Request, log: &mut Syslog) -> Done {
+    /// Told once for a kernel, in the slot that comes first; a mark in the staging area says that it was.
+    fn without_keys(&self, files: &Files<'_>, log: &mut Syslog) -> Result<Done> {
+        let request = files.request;
         let is_first = [Slot::Modules, Slot::Portage, Slot::All].contains(&request.slot) && !request.removes;
-        let note = format!(
-            "there are no keys at {} yet, so nothing of {} is signed; bootseal ceremony run makes them",
-            self.keys.display(),
-            request.subject
-        );
-        if is_first {
-            log.say(Severity::Warning, &note);
+        let mark = files.staging().map(|staging| staging.join(TOLD));
+        let mut notes = Vec::new();
+        if is_first && !mark.as_ref().is_some_and(|mark| mark.exists()) {
+            notes.push(format!(
+                "there are no keys at {} yet, so nothing of {} is signed; bootseal ceremony run makes them",
+                self.keys.display(),
+                request.subject
+            ));
+            if let Some(mark) = mark {
+                NewFile {
+                    path: &mark,
+                    bytes: &[],
+                    mode: 0o600,
+                }
+                .create(self.context)?;
+            }
         }
-        Done {
+        for note in &notes {
+            log.say(Severity::Warning, note);
+        }
+        Ok(Done {
             summary: Summary::default(),
-            notes: is_first.then_some(note).into_iter().collect(),
+            notes,
             has_keys: false,
             again: self.again(request),
-        }
+        })
     }
 
     fn uses_grub(&self, files: &Files<'_>) -> bool {

@@ -178,3 +178,16 @@ fn run_parts_takes_our_hooks_and_their_order() {
     check_kernel(&machine.path(&format!("boot/vmlinuz-{release}")));
     check_grub(&machine.path("boot/grub/grub.cfg"));
 }
+
+#[test]
+fn without_keys_a_kernel_is_installed_and_one_line_says_so() {
+    let machine = machine();
+    machine.succeed("rm -r /etc/bootseal/keys");
+    let said = machine.succeed(&add(&machine));
+    assert_eq!(
+        said.matches("there are no keys at /etc/bootseal/keys yet").count(),
+        1,
+        "{said}"
+    );
+    assert!(machine.has(&format!("boot/vmlinuz-{}", machine.kernel.release())));
+}
