@@ -2,9 +2,11 @@
 
 mod audit;
 mod ceremony;
+mod completions;
 mod demo;
 mod enroll;
 mod grub;
+mod hook;
 mod keys;
 mod sign;
 mod unlock;
@@ -84,6 +86,11 @@ enum Command {
     Audit(audit::Arguments),
     /// Say who signed a file, and whether firmware, kernel or GRUB would accept it
     Verify(verify::Arguments),
+    /// Have every kernel signed as it is installed
+    #[command(subcommand)]
+    Hook(hook::Command),
+    /// Print the completions for a shell
+    Completions(completions::Arguments),
     /// Walk the whole chain in a temporary directory
     Demo(demo::Arguments),
 }
@@ -141,6 +148,8 @@ pub fn main() -> u8 {
         Command::Grub(command) => grub::run(&session, command),
         Command::Audit(arguments) => audit::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
+        Command::Hook(command) => hook::run(&session, command),
+        Command::Completions(arguments) => Ok(completions::run(&arguments)),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };
     match report {
