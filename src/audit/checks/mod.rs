@@ -3,8 +3,10 @@
 mod boot;
 mod firmware;
 mod grub;
+mod hooks;
 mod keys;
 mod measured;
+mod modules;
 
 use super::check::Check;
 
@@ -14,8 +16,10 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         firmware::CHECKS,
         boot::CHECKS,
         grub::CHECKS,
+        modules::CHECKS,
         measured::CHECKS,
         keys::CHECKS,
+        hooks::CHECKS,
     ]
     .into_iter()
     .flatten()
