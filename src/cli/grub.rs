@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::authenticode::Image;
 use crate::formats::certificate::printable;
 use crate::formats::grub_core_image::{CoreImage, Switch};
 use crate::formats::openpgp::GrubKey;
-use crate::grub::{self, Built, FileSystem, Place, Recipe, Step, Superuser, Toolchain, hash_password};
+use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
+use crate::sign::grub::existing_signature;
 use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
-use crate::system::{Context, Transaction, fat_mounts};
+use crate::system::{self, Context, Transaction, fat_mounts};
 use crate::trust::{self, Anchors, image::Policy};
 use crate::ui::{Report, Style, prompt};
 
@@ -79,6 +80,9 @@ pub(super) struct Install {
     /// GRUB's directory on that file system, such as /grub or /boot/grub
     #[arg(long, value_name = "PATH", requires = "fs_uuid")]
     grub_path: Option<String>,
+    /// The menu, whose modules the image is to hold [default: grub.cfg in GRUB's directory, if that is on this machine]
+    #[arg(long, value_name = "FILE")]
+    menu: Option<PathBuf>,
     /// One more module for the image
     #[arg(long = "module", value_name = "NAME")]
     modules: Vec<String>,
@@ -106,6 +110,9 @@ pub(super) struct Install {
     /// Leave the firmware's variables alone: the image takes its place at once
     #[arg(long)]
     no_nvram: bool,
+    /// Do nothing if no image is in its place yet: for hooks
+    #[arg(long, conflicts_with = "output")]
+    if_installed: bool,
     /// Only build and sign: write the image to FILE
     #[arg(long, value_name = "FILE", conflicts_with_all = ["esp", "name", "removable", "no_nvram"])]
     output: Option<PathBuf>,
@@ -157,15 +164,19 @@ fn only_esp(context: &Context) -> Result<PathBuf> {
 impl Install {
     fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let config = session.config()?.grub;
+        if self.if_installed && !self.is_installed(session, &config) {
+            return Ok(Box::new(NotInstalled));
+        }
         let directory = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?;
         let toolchain = Toolchain::new(&session.context, self.mkimage.as_deref(), self.modules_dir.as_deref())?;
         let place = match self.output {
             Some(_) => None,
             None => Some(self.place.place(session, &config, toolchain.architecture()?)?),
         };
-        let (built, anchors) = self.build(session, &config, &directory, &toolchain)?;
+        let menu = self.menu(session, &config)?;
+        let (built, anchors) = self.build(session, &config, &directory, &toolchain, menu.as_ref())?;
         let mut report = InstallReport::new(session, &built);
-        report.warnings = self.warnings(session, &config, &anchors, &built)?;
+        report.warnings = warnings(&anchors, &built, menu.as_ref())?;
         match (&self.output, place) {
             (Some(path), _) => {
                 let transaction = Transaction::new(&session.context);
@@ -197,6 +208,7 @@ impl Install {
         config: &GrubConfig,
         directory: &KeyDirectory,
         toolchain: &Toolchain,
+        menu: Option<&(PathBuf, Vec<u8>)>,
     ) -> Result<(Built, Anchors)> {
         let mut keys = directory.grub_public_keys()?;
         for path in &self.add_keys {
@@ -215,7 +227,9 @@ impl Install {
             hash,
         };
         let modules: Vec<String> = config.modules.iter().chain(&self.modules).cloned().collect();
+        let menu = menu.map(|(_, bytes)| Menu::parse(bytes));
         let recipe = Recipe {
+            menu: menu.as_ref(),
             toolchain,
             keys: &keys,
             file_system: &file_system,
@@ -231,49 +245,59 @@ impl Install {
         Ok((built, anchors))
     }
 
+    /// Whether an image was put in its place before. Where the place cannot be told, none was.
+    fn is_installed(&self, session: &Session, config: &GrubConfig) -> bool {
+        let place = self.place.place(session, config, own_architecture());
+        place.is_ok_and(|place| place.current().exists())
+    }
+
     fn directory(&self, session: &Session, config: &GrubConfig) -> PathBuf {
         let configured = || session.context.path(&config.directory);
         self.directory.clone().unwrap_or_else(configured)
     }
 
-    /// What would keep the image, once it is started, from starting anything.
-    fn warnings(
-        &self,
-        session: &Session,
-        config: &GrubConfig,
-        anchors: &Anchors,
-        built: &Built,
-    ) -> Result<Vec<String>> {
-        let mut warnings = Vec::new();
-        let image =
-            Image::parse(&built.bytes).map_err(|error| Error::bug("the signed image is malformed").caused_by(error))?;
-        if let Err(refusal) = Policy::new(&anchors.db, &anchors.dbx).judge(&image) {
-            warnings.push(format!(
-                "firmware with the db and dbx of these keys would not start the image: {refusal}"
-            ));
-        }
-        if self.fs_uuid.is_some() {
-            return Ok(warnings);
-        }
-        let menu = self.directory(session, config).join("grub.cfg");
-        let judged = match crate::system::read(&menu) {
-            Ok(bytes) => {
-                let signature = crate::sign::grub::existing_signature(&menu)?;
-                trust::grub::judge(&bytes, signature.as_deref(), &anchors.grub)
-                    .map(|_| ())
-                    .map_err(|refusal| refusal.to_string())
-            }
-            Err(error) => Err(error.to_string()),
+    /// The menu that the image is to run: where it is, and what it says.
+    fn menu(&self, session: &Session, config: &GrubConfig) -> Result<Option<(PathBuf, Vec<u8>)>> {
+        let path = match (&self.menu, &self.fs_uuid) {
+            (Some(path), _) => path.clone(),
+            (None, Some(_)) => return Ok(None),
+            (None, None) => self.directory(session, config).join("grub.cfg"),
         };
-        if let Err(reason) = judged {
-            warnings.push(format!(
-                "the image would refuse {}: {reason}; before the next start: bootseal sign grub {}",
-                menu.display(),
-                self.directory(session, config).display()
-            ));
-        }
-        Ok(warnings)
+        let bytes = system::read(&path).map_err(|error| error.hint("grub-mkconfig -o, or name another with --menu"))?;
+        Ok(Some((path, bytes)))
     }
+}
+
+/// What would keep the image, once it is started, from starting anything.
+fn warnings(anchors: &Anchors, built: &Built, menu: Option<&(PathBuf, Vec<u8>)>) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    let image = Image::parse(&built.bytes).or_bug(|| "the signed image is malformed".to_owned())?;
+    if let Err(refusal) = Policy::new(&anchors.db, &anchors.dbx).judge(&image) {
+        warnings.push(format!(
+            "firmware with the db and dbx of these keys would not start the image: {refusal}"
+        ));
+    }
+    let Some((path, bytes)) = menu else {
+        return Ok(warnings);
+    };
+    let signature = existing_signature(path)?;
+    if let Err(refusal) = trust::grub::judge(bytes, signature.as_deref(), &anchors.grub) {
+        let directory = quoted(path.parent().unwrap_or(Path::new("/")));
+        warnings.push(format!(
+            "the image would refuse {}: {refusal}; before the next start: bootseal sign grub {directory}",
+            path.display()
+        ));
+    }
+    let locked = Menu::parse(bytes).locked();
+    if let Some(first) = locked.first() {
+        warnings.push(format!(
+            "{} entries of {}, \"{first}\" the first, want a password before they start, since there is a superuser: to let \
+             anybody start them, put --unrestricted into CLASS in /etc/grub.d/10_linux, make grub.cfg anew, and sign it",
+            locked.len(),
+            path.display()
+        ));
+    }
+    Ok(warnings)
 }
 
 fn confirm(session: &Session, place: &Where, by_word: bool) -> Result<Box<dyn Report>> {
@@ -304,7 +328,7 @@ pub(super) fn installed_with(session: &Session, config: &GrubConfig, key: &GrubK
             place.current().display()
         ))
     };
-    let bytes = crate::system::read(&place.current()).map_err(|error| unknown().caused_by(error))?;
+    let bytes = system::read(&place.current()).map_err(|error| unknown().caused_by(error))?;
     let image = Image::parse(&bytes).map_err(|error| unknown().caused_by(error))?;
     let core = CoreImage::parse(&image)
         .map_err(|error| unknown().caused_by(error))?
@@ -334,6 +358,23 @@ fn password(session: &Session, file: Option<&Path>) -> Result<Box<dyn Report>> {
     };
     let hash = hash_password(&session.context, &password)?;
     Ok(Box::new(PasswordReport { hash }))
+}
+
+/// There is nothing to do anew.
+struct NotInstalled;
+
+impl Report for NotInstalled {
+    fn schema(&self) -> &'static str {
+        "bootseal.grub.install/1"
+    }
+
+    fn json(&self) -> Value {
+        json!({ "installed": false })
+    }
+
+    fn human(&self, _out: &mut dyn Write, _style: Style) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct InstallReport {

@@ -1,9 +1,12 @@
 //! Layer 4: the command line. Each command turns arguments into an operation and its result into a report.
 
+mod audit;
 mod ceremony;
+mod completions;
 mod demo;
 mod enroll;
 mod grub;
+mod hook;
 mod keys;
 mod sign;
 mod unlock;
@@ -79,8 +82,15 @@ enum Command {
     /// Build and install a GRUB that enforces signatures
     #[command(subcommand)]
     Grub(grub::Command),
+    /// Prove every link of the chain on this machine, or say which does not hold
+    Audit(audit::Arguments),
     /// Say who signed a file, and whether firmware, kernel or GRUB would accept it
     Verify(verify::Arguments),
+    /// Have every kernel signed as it is installed
+    #[command(subcommand)]
+    Hook(hook::Command),
+    /// Print the completions for a shell
+    Completions(completions::Arguments),
     /// Walk the whole chain in a temporary directory
     Demo(demo::Arguments),
 }
@@ -136,7 +146,10 @@ pub fn main() -> u8 {
         Command::Enroll(command) => enroll::run(&session, command),
         Command::Sign(command) => sign::run(&session, command),
         Command::Grub(command) => grub::run(&session, command),
+        Command::Audit(arguments) => audit::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
+        Command::Hook(command) => hook::run(&session, command),
+        Command::Completions(arguments) => Ok(completions::run(&arguments)),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };
     match report {

@@ -13,6 +13,8 @@ pub mod compression;
 pub mod device_path;
 pub mod event_log;
 pub mod grub_core_image;
+pub mod grub_script;
+pub mod grub_theme;
 pub mod guid;
 pub mod hash;
 pub mod load_option;

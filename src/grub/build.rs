@@ -15,6 +15,7 @@ use crate::trust::grub_image::{self, GrubImage, VERIFIERS};
 
 use super::configuration::{Superuser, embedded};
 use super::file_system::FileSystem;
+use super::menu::Menu;
 use super::toolchain::Toolchain;
 
 /// What every image needs besides the verifiers and what reads the disk: to run the embedded configuration, and to have a
@@ -58,6 +59,8 @@ pub struct Recipe<'a> {
     pub superuser: &'a Superuser,
     /// Whether shim starts it.
     pub with_shim: bool,
+    /// The menu that it is to run, if that is known.
+    pub menu: Option<&'a Menu>,
     /// More modules.
     pub modules: &'a [String],
     /// `sbat.csv` in place of the distribution's.
@@ -79,6 +82,9 @@ pub fn build(context: &Context, recipe: &Recipe<'_>, identity: &Identity) -> Res
     recipe.superuser.check()?;
     let mut modules: Vec<String> = BASE.into_iter().chain(VERIFIERS).map(str::to_owned).collect();
     modules.extend(recipe.superuser.hash.is_some().then(|| PASSWORD.to_owned()));
+    if let Some(menu) = recipe.menu {
+        modules.extend(menu.modules(recipe.toolchain)?);
+    }
     modules.extend(recipe.file_system.modules.iter().chain(recipe.modules).cloned());
     modules.sort();
     modules.dedup();

@@ -5,11 +5,13 @@ mod boot_entry;
 mod build;
 mod configuration;
 mod file_system;
+mod menu;
 mod place;
 mod toolchain;
 
 pub use build::{Built, Recipe, build};
 pub use configuration::{Superuser, hash_password};
 pub use file_system::FileSystem;
+pub use menu::Menu;
 pub use place::{Confirmed, Installed, Place, Step, confirm, confirm_by_word, install, is_unproven};
 pub use toolchain::Toolchain;

@@ -111,10 +111,17 @@ impl Toolchain {
         numbers(&self.version).unwrap_or(OLDEST)
     }
 
+    /// Whether there is such a module.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        is_plain && self.modules.join(format!("{name}.mod")).is_file()
+    }
+
     /// Refuses when a module is not there.
     pub fn require(&self, names: &[String]) -> Result<()> {
         for name in names {
-            if !self.modules.join(format!("{name}.mod")).is_file() {
+            if !self.has(name) {
                 return Err(
                     Error::could_not_run(format!("GRUB {} has no module {name}", self.version))
                         .hint(format!("ls {}", self.modules.display())),

@@ -27,6 +27,17 @@ pub struct Config {
     /// How `grub install` makes and places images.
     #[serde(default)]
     pub grub: GrubConfig,
+    /// What the hooks need besides.
+    #[serde(default)]
+    pub hook: HookConfig,
+}
+
+/// What the hooks need to sign with nobody there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookConfig {
+    /// File whose first line is the passphrase of the keys, or the PIN of the token.
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// How GRUB's own image is made, and where it goes.
@@ -82,6 +93,9 @@ pub struct SignConfig {
     /// Modules that another key has signed.
     #[serde(default)]
     pub foreign_modules: ForeignModules,
+    /// GRUB's block of variables, in a directory of GRUB.
+    #[serde(default)]
+    pub grubenv: GrubEnvironment,
     /// What is left alone of all these: paths or patterns, with all that is below them.
     #[serde(default)]
     pub exclude: Vec<String>,
@@ -98,6 +112,19 @@ pub enum ForeignModules {
     Keep,
     /// Each is an error.
     Refuse,
+}
+
+/// Whether `grubenv` is signed with the directory of GRUB that it lies in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrubEnvironment {
+    /// Unless a configuration has GRUB write to it, which no signature outlives.
+    #[default]
+    Auto,
+    /// Always.
+    Sign,
+    /// Never.
+    Leave,
 }
 
 /// A path or a glob pattern, which matches no `.sig`.
@@ -199,6 +226,7 @@ impl Default for Config {
             keys: default_keys(),
             sign: SignConfig::default(),
             grub: GrubConfig::default(),
+            hook: HookConfig::default(),
         }
     }
 }

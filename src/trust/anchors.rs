@@ -49,7 +49,7 @@ impl Anchors {
             anchors.modules.push(keys.certificate(KeyName::Module)?);
         }
         if keys.file_path(GRUB_PUBLIC_KEY).exists() {
-            anchors.grub.push(keys.grub_public_key()?);
+            anchors.grub = keys.grub_public_keys()?;
         }
         Ok(anchors)
     }

@@ -5,6 +5,7 @@
 
 use crate::formats::certificate::printable;
 use crate::formats::grub_core_image::{CoreImage, Switch};
+use crate::formats::grub_script::{Command, Part, Script, Word};
 use crate::formats::openpgp::{GrubKey, GrubKeyFile};
 
 /// Modules without which no signature over SHA-512 by an RSA key is verified: GRUB would open nothing at all.
@@ -123,10 +124,10 @@ pub fn judge(image: &CoreImage<'_>, trusted: &[GrubKey], with_shim: bool) -> Gru
         problems.push(Problem::ShimLock);
     }
     let commands = commands(image);
-    let script = Script::of(&commands);
-    problems.extend(script.problems.iter().cloned());
+    let effects = Effects::of(&commands);
+    problems.extend(effects.problems.iter().cloned());
     if image.cli_disabled != Switch::Set
-        && let Some(reason) = script.open_shell()
+        && let Some(reason) = effects.open_shell()
     {
         problems.push(Problem::OpenShell(reason));
     }
@@ -198,18 +199,18 @@ fn scripts<'i>(image: &'i CoreImage<'_>) -> impl Iterator<Item = &'i [u8]> {
     embedded.chain(image.memory_disk_configuration.as_deref())
 }
 
-/// The words of each command.
+/// The words of each command, without quotes.
 fn commands(image: &CoreImage<'_>) -> Vec<Vec<String>> {
-    let mut commands = Vec::new();
-    for script in scripts(image) {
-        for line in String::from_utf8_lossy(script).lines() {
-            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-            if !words.is_empty() {
-                commands.push(words);
-            }
-        }
-    }
-    commands
+    let words = |command: Command| {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Variable(name) => format!("${{{name}}}"),
+        };
+        let text = |word: &Word| word.parts.iter().map(part).collect();
+        command.words.iter().map(text).collect()
+    };
+    let parsed = scripts(image).map(|script| Script::parse_bytes(script).commands);
+    parsed.flatten().map(words).collect()
 }
 
 /// The configuration as text, without what would help to find a password.
@@ -229,20 +230,20 @@ fn configuration(image: &CoreImage<'_>) -> Option<String> {
 
 /// What the embedded configuration does to the enforcement, whether or not a condition holds.
 #[derive(Debug, Default)]
-struct Script {
+struct Effects {
     superusers: bool,
     exported: bool,
     ends: bool,
     problems: Vec<Problem>,
 }
 
-impl Script {
+impl Effects {
     fn of(commands: &[Vec<String>]) -> Self {
-        let mut script = Self::default();
+        let mut effects = Self::default();
         for words in commands {
-            script.command(words);
+            effects.command(words);
         }
-        script
+        effects
     }
 
     fn command(&mut self, words: &[String]) {
@@ -253,7 +254,7 @@ impl Script {
                 Some(("check_signatures", value)) if !is_enforcing(value) => {
                     self.problems.push(Problem::Disabled(said()));
                 }
-                Some(("superusers", value)) => self.superusers = !unquoted(value).is_empty(),
+                Some(("superusers", value)) => self.superusers = !value.is_empty(),
                 _ => {}
             },
             ["unset", "check_signatures", ..] | ["rmmod", "pgp", ..] => self.problems.push(Problem::Disabled(said())),
@@ -284,12 +285,7 @@ impl Script {
 
 /// GRUB looks at the first character.
 fn is_enforcing(value: &str) -> bool {
-    let value = unquoted(value);
-    value.starts_with('e') || value.starts_with('1')
-}
-
-fn unquoted(value: &str) -> &str {
-    value.trim_matches(['"', '\''])
+    value.starts_with(['e', '1'])
 }
 
 #[cfg(test)]

@@ -325,3 +325,38 @@ fn a_password_is_hashed_as_grub_hashes_it() {
         "{said}"
     );
 }
+
+/// No module is read from the disk, where those of another version may be.
+#[test]
+fn the_image_holds_what_its_menu_uses() {
+    let machine = Machine::new();
+    machine.file(
+        "grub.cfg",
+        b"insmod png\nif loadfont unicode; then terminal_output gfxterm; fi\nterminal_input serial\n\
+          insmod no_such_module\nmenuentry 'Linux' --class os --unrestricted { initrd /i }\n\
+          menuentry 'Other' { chainloader /x.efi }\n",
+    );
+    let image = machine.path("grub.efi");
+    let menu = machine.path("grub.cfg");
+    let printed = succeed(
+        machine
+            .install(UUID)
+            .arg("--output")
+            .arg(&image)
+            .arg("--menu")
+            .arg(&menu),
+    );
+    let said = verify(&image);
+    let modules = said["files"][0]["findings"][1]["grub_image"]["modules"].to_string();
+    for name in ["png", "font", "gfxterm", "serial"] {
+        assert!(modules.contains(&format!("\"{name}\"")), "{name}: {modules}");
+    }
+    assert!(
+        printed.contains("1 entries of") && printed.contains("\"Other\" the first"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("grub.cfg: there is no signature beside it"),
+        "{printed}"
+    );
+}

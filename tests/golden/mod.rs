@@ -6,6 +6,8 @@ mod efi;
 mod exports;
 mod grub;
 mod grub_image;
+mod grub_script;
+mod grub_tree;
 mod keys;
 mod luks2;
 mod modules;

@@ -54,7 +54,7 @@ pub(super) enum Command {
     Grub {
         #[command(flatten)]
         key: KeyArguments,
-        /// Files, or directories that hold them
+        /// Files, or directories of GRUB: all that is in them and what their configurations lead to
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
@@ -182,7 +182,11 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         }
         Command::Grub { key, paths } => {
             let identity = key.grub(session)?;
-            signed(session, &key.options(), |run| sign::grub::sign(run, &paths, &identity))?
+            let options = Options {
+                grub_environment: session.config()?.sign.grubenv,
+                ..key.options()
+            };
+            signed(session, &options, |run| sign::grub::sign(run, &paths, &identity))?
         }
         Command::All { key } => all(session, &key)?,
     };
@@ -207,6 +211,7 @@ fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
     }
     let options = Options {
         exclude: Exclusions::new(&config.exclude)?,
+        grub_environment: config.grubenv,
         ..key.options()
     };
     // Every key before the first signature: a kernel that is signed anew needs a new signature for GRUB, too.
@@ -246,14 +251,15 @@ pub(super) fn everything(session: &Session, key: &KeyArguments) -> Result<usize>
     Ok(SignReport::new(session, summary).count(Change::Signed))
 }
 
-struct SignReport {
+/// What became of the files of a run.
+pub(in crate::cli) struct SignReport {
     summary: Summary,
     verbose: bool,
     dry_run: bool,
 }
 
 impl SignReport {
-    fn new(session: &Session, summary: Summary) -> Self {
+    pub(in crate::cli) fn new(session: &Session, summary: Summary) -> Self {
         Self {
             summary,
             verbose: session.verbose,
@@ -267,6 +273,51 @@ impl SignReport {
             .iter()
             .filter(|outcome| matches!(outcome.result, Ok(own) if own == change))
             .count()
+    }
+
+    /// Whether nothing was looked at.
+    pub(in crate::cli) const fn is_empty(&self) -> bool {
+        self.summary.outcomes.is_empty()
+    }
+
+    /// Each file; in brief, only what is wrong.
+    pub(in crate::cli) fn files(&self, out: &mut dyn Write, style: Style, is_brief: bool) -> io::Result<()> {
+        for outcome in &self.summary.outcomes {
+            let mut path = name(&outcome.path);
+            // GRUB's signature is beside the file, which may have been named before as an image.
+            if outcome.kind == Some("grub") {
+                path.push_str(" (for GRUB)");
+            }
+            for warning in &outcome.warnings {
+                writeln!(out, "{} {path}: {}", style.warn("warning:"), printable(warning))?;
+            }
+            match &outcome.result {
+                Ok(_) if is_brief => {}
+                Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
+                Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
+                Ok(Change::Unchanged) => {}
+                Ok(Change::Kept) => writeln!(out, "{} {path}: kept, signed by another key", style.note("-"))?,
+                Ok(Change::Removed) => writeln!(out, "{} {path}: removed, what it signed is gone", style.tick())?,
+                Ok(Change::Withdrawn) => writeln!(out, "{} {path}: removed, it would not hold", style.tick())?,
+                Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
+                Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
+            }
+        }
+        for warning in &self.summary.warnings {
+            writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
+        }
+        Ok(())
+    }
+
+    /// How many files, on one line.
+    pub(in crate::cli) fn totals(&self) -> String {
+        let verb = if self.dry_run { "would sign" } else { "signed" };
+        let kept = match self.count(Change::Kept) {
+            0 => String::new(),
+            kept => format!(", kept {kept}"),
+        };
+        let (signed, unchanged) = (self.count(Change::Signed), self.count(Change::Unchanged));
+        format!("{verb} {signed}, unchanged {unchanged}{kept}")
     }
 }
 
@@ -283,6 +334,7 @@ impl Report for SignReport {
             "unchanged": self.count(Change::Unchanged),
             "kept": self.count(Change::Kept),
             "removed": self.count(Change::Removed),
+            "withdrawn": self.count(Change::Withdrawn),
             "absent": self.count(Change::Absent),
             "failed": self.summary.outcomes.iter().filter(|outcome| outcome.result.is_err()).count(),
             "warnings": self.summary.warnings,
@@ -291,39 +343,8 @@ impl Report for SignReport {
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        for outcome in &self.summary.outcomes {
-            let mut path = name(&outcome.path);
-            // GRUB's signature is beside the file, which may have been named before as an image.
-            if outcome.kind == Some("grub") {
-                path.push_str(" (for GRUB)");
-            }
-            for warning in &outcome.warnings {
-                writeln!(out, "{} {path}: {}", style.warn("warning:"), printable(warning))?;
-            }
-            match &outcome.result {
-                Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
-                Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
-                Ok(Change::Unchanged) => {}
-                Ok(Change::Kept) => writeln!(out, "{} {path}: kept, signed by another key", style.note("-"))?,
-                Ok(Change::Removed) => writeln!(out, "{} {path}: removed, what it signed is gone", style.tick())?,
-                Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
-                Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
-            }
-        }
-        for warning in &self.summary.warnings {
-            writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
-        }
-        let verb = if self.dry_run { "would sign" } else { "signed" };
-        let kept = match self.count(Change::Kept) {
-            0 => String::new(),
-            kept => format!(", kept {kept}"),
-        };
-        writeln!(
-            out,
-            "{verb} {}, unchanged {}{kept}",
-            self.count(Change::Signed),
-            self.count(Change::Unchanged)
-        )
+        self.files(out, style, false)?;
+        writeln!(out, "{}", self.totals())
     }
 
     fn failure(&self) -> Option<Error> {
@@ -348,6 +369,7 @@ const fn change_name(change: Change) -> &'static str {
         Change::Unchanged => "unchanged",
         Change::Kept => "kept",
         Change::Removed => "removed",
+        Change::Withdrawn => "withdrawn",
         Change::Absent => "absent",
     }
 }
