@@ -6,7 +6,7 @@
 //! | layer | modules | may touch |
 //! |---|---|---|
 //! | 4 | [`cli`], [`ui`] | arguments in, reports out |
-//! | 3 | [`ceremony`], [`enroll`], [`sign`] | operations, through layer 1 |
+//! | 3 | [`ceremony`], [`enroll`], [`kernel_config`], [`sign`] | operations, through layer 1 |
 //! | 2 | [`trust`], [`keys`] | decisions and keys |
 //! | 1 | [`system`] | files, firmware variables, clock, randomness |
 //! | 0 | [`formats`] | nothing: bytes in, values out |
@@ -19,6 +19,7 @@ pub mod demo;
 pub mod enroll;
 pub mod error;
 pub mod formats;
+pub mod kernel_config;
 pub mod keys;
 pub mod sign;
 pub mod system;

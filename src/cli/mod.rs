@@ -3,6 +3,7 @@
 mod ceremony;
 mod demo;
 mod enroll;
+mod kernel_config;
 mod keys;
 mod sign;
 mod unlock;
@@ -77,6 +78,8 @@ enum Command {
     Sign(sign::Command),
     /// Say who signed a file, and whether firmware, kernel or GRUB would accept it
     Verify(verify::Arguments),
+    /// Print the options that the chain needs of a kernel, or check a kernel's configuration
+    KernelConfig(kernel_config::Arguments),
     /// Walk the whole chain in a temporary directory
     Demo(demo::Arguments),
 }
@@ -132,6 +135,7 @@ pub fn main() -> u8 {
         Command::Enroll(command) => enroll::run(&session, command),
         Command::Sign(command) => sign::run(&session, command),
         Command::Verify(arguments) => verify::run(&session, &arguments),
+        Command::KernelConfig(arguments) => kernel_config::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };
     match report {

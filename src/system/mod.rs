@@ -5,9 +5,11 @@ pub mod config;
 mod context;
 mod files;
 mod journal;
+mod kernel;
 mod lock;
 mod measurements;
 mod mounts;
+mod portage;
 mod resolve;
 mod secrets;
 mod staging;
@@ -21,11 +23,13 @@ pub use files::{
     NewFile, create_dir, read, read_if_there, read_prefix, remove_leftover, replace_cache, replace_durably,
 };
 pub use journal::{Journal, sync_directory};
+pub use kernel::{ConfigFile, release_in_path, running_release, source_trees};
 pub use lock::Lock;
 pub use measurements::event_log;
 pub use mounts::{FatMount, fat_mounts};
+pub use portage::PortageSettings;
 pub use resolve::resolve;
-pub use secrets::{check_private, read_secret, read_secret_file, read_trusted};
+pub use secrets::{check_private, is_private, is_public, read_secret, read_secret_file, read_trusted};
 pub use staging::NewDirectory;
 pub use state::FileState;
 pub use transaction::{NotReplaced, Transaction, is_on_fat, is_staged};

@@ -9,6 +9,7 @@ pub mod grub;
 #[cfg(test)]
 pub(crate) mod identities;
 pub mod image;
+pub mod kernel_config;
 pub mod measured_boot;
 pub mod microsoft;
 pub mod module;
