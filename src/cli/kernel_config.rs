@@ -76,7 +76,8 @@ impl Arguments {
             (Some(key), _) => ModuleKey::SigningKey(key.clone()),
             (None, Some(certificate)) => ModuleKey::Certificate(text(certificate)?),
             (None, None) => {
-                let file = keys.join(format!("{}.pem", KeyName::Module));
+                let file = std::path::absolute(keys).unwrap_or_else(|_| keys.to_path_buf());
+                let file = file.join(format!("{}.pem", KeyName::Module));
                 ModuleKey::Certificate(if crate::system::is_public(&file) {
                     text(&session.context.below_root(&file))?
                 } else {

@@ -5,6 +5,7 @@ mod ceremony;
 mod efi;
 mod exports;
 mod grub;
+mod kernel_config;
 mod keys;
 mod luks2;
 mod modules;

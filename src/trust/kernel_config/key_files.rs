@@ -120,7 +120,8 @@ pub fn judge_key_files(
     trees: &[PathBuf],
     module: Option<(&Certificate, &Path)>,
 ) -> Vec<Judgement> {
-    if !config.is_on("MODULE_SIG") && config.get("MODULE_SIG").is_some() {
+    let is_complete = config.version.is_some();
+    if !config.is_on("MODULE_SIG") && (is_complete || config.get("MODULE_SIG").is_some()) {
         return Vec::new();
     }
     let place = |symbol| Place::of(context, config.text(symbol), trees);
