@@ -3,6 +3,7 @@
 
 mod anchors;
 mod chain;
+pub mod command_line;
 mod edk2;
 mod examine;
 pub mod grub;

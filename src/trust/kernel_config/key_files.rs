@@ -28,24 +28,24 @@ enum Place {
     /// A PEM file.
     File {
         path: PathBuf,
-        content: PemFile,
+        pem: PemFile,
         is_private: bool,
     },
 }
 
 impl Place {
-    fn of(context: &Context, named: &str, trees: &[PathBuf]) -> Self {
-        if named.is_empty() {
+    fn of(context: &Context, value: &str, trees: &[PathBuf]) -> Self {
+        if value.is_empty() {
             return Self::Nowhere;
         }
-        if named.starts_with("pkcs11:") {
+        if value.starts_with("pkcs11:") {
             return Self::Token;
         }
         // Make takes a relative path from the directory of the build, then from that of the sources.
-        let candidates: Vec<PathBuf> = if Path::new(named).is_absolute() {
-            vec![context.path(named)]
+        let candidates: Vec<PathBuf> = if Path::new(value).is_absolute() {
+            vec![context.path(value)]
         } else {
-            trees.iter().map(|tree| tree.join(named)).collect()
+            trees.iter().map(|tree| tree.join(value)).collect()
         };
         let found = candidates
             .iter()
@@ -54,39 +54,35 @@ impl Place {
             return Self::Missing(candidates);
         };
         match read(&path) {
-            Ok((content, is_private)) => Self::File {
-                path,
-                content,
-                is_private,
-            },
+            Ok((pem, is_private)) => Self::File { path, pem, is_private },
             Err(error) => Self::Unreadable(error),
         }
     }
 
     fn certificates(&self) -> &[Certificate] {
         match self {
-            Self::File { content, .. } => &content.certificates,
+            Self::File { pem, .. } => &pem.certificates,
             _ => &[],
         }
     }
 
-    fn describe(&self, named: &str) -> String {
+    fn describe(&self, value: &str) -> String {
         match self {
             Self::Nowhere => "empty".to_owned(),
             Self::Token => "a key on a token".to_owned(),
             Self::Missing(candidates) if candidates.is_empty() => {
-                format!("{named}, in a source tree that is not here")
+                format!("{value}, in a source tree that is not here")
             }
             Self::Missing(candidates) => {
                 let places: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
-                format!("{named}, but there is no {}", places.join(" and no "))
+                format!("{value}, but there is no {}", places.join(" and no "))
             }
             Self::Unreadable(error) => match error.causes().last() {
                 Some(cause) => format!("{error}: {cause}"),
                 None => error.to_string(),
             },
-            Self::File { path, content, .. } => {
-                let names: Vec<String> = content
+            Self::File { path, pem, .. } => {
+                let names: Vec<String> = pem
                     .certificates
                     .iter()
                     .map(|certificate| format!("\"{}\"", certificate.common_name()))
@@ -114,6 +110,7 @@ fn read(path: &Path) -> crate::error::Result<(PemFile, bool)> {
 
 /// Judges the files that `CONFIG_SYSTEM_TRUSTED_KEYS` and `CONFIG_MODULE_SIG_KEY` name. Relative paths are looked up in
 /// `trees`. `module` is the certificate that has to be among the trusted ones, with a path to it for remedies.
+#[must_use]
 pub fn judge_key_files(
     context: &Context,
     config: &KernelConfig,
@@ -200,7 +197,7 @@ fn judge_signing_key(config: &KernelConfig, signing: &Place) -> Vec<Judgement> {
     }
     if named == DEFAULT_KEY {
         let remedy = match signing {
-            Place::File { path, content, .. } if content.has_private_key => {
+            Place::File { path, pem, .. } if pem.has_private_key => {
                 format!("build with another key; then remove {}", quoted(path))
             }
             _ => format!("set {PREFIX}{SIGNING_KEY}=\"\" and {PREFIX}MODULE_SIG_ALL=n, and let bootseal sign"),
@@ -214,13 +211,8 @@ fn judge_signing_key(config: &KernelConfig, signing: &Place) -> Vec<Judgement> {
             Some(remedy),
         ));
     }
-    if let Place::File {
-        path,
-        content,
-        is_private,
-    } = signing
-    {
-        if content.certificates.is_empty() || !content.has_private_key {
+    if let Place::File { path, pem, is_private } = signing {
+        if pem.certificates.is_empty() || !pem.has_private_key {
             judgements.push(judgement(
                 Level::Required,
                 State::Unmet,
@@ -229,7 +221,7 @@ fn judge_signing_key(config: &KernelConfig, signing: &Place) -> Vec<Judgement> {
                 Some("bootseal keys export module --format signing-key --output FILE".to_owned()),
             ));
         }
-        if content.has_private_key {
+        if pem.has_private_key {
             let state = if *is_private { State::Met } else { State::Unmet };
             judgements.push(judgement(
                 Level::Required,

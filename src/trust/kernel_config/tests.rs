@@ -44,7 +44,7 @@ fn each_line_of_the_fragment_is_missed() {
             let opposite = if requirement.wanted == Wanted::No { "y" } else { "n" };
             assert!(text.contains(&line), "{line}");
             let changed = text.replace(&line, &format!("{option}={opposite}\n"));
-            assert_eq!(unmet(&changed, version), [option.clone()], "{version}");
+            assert_eq!(unmet(&changed, version), std::slice::from_ref(&option), "{version}");
             if requirement.wanted == Wanted::Yes {
                 let changed = text.replace(&line, &format!("{option}=m\n"));
                 assert_eq!(unmet(&changed, version), [option], "a module comes too late");
