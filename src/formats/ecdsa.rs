@@ -68,3 +68,67 @@ impl EcdsaKey {
         verified.map_err(|_| SignatureMismatch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::hash::HashAlgorithm;
+    use p256::ecdsa::SigningKey;
+    use p256::ecdsa::signature::hazmat::PrehashSigner;
+    use p256::pkcs8::EncodePublicKey;
+    use proptest::prelude::*;
+
+    /// The key of RFC 6979, A.2.5.
+    const PRIVATE: [u8; 32] = [
+        0xc9, 0xaf, 0xa9, 0xd8, 0x45, 0xba, 0x75, 0x16, 0x6b, 0x5c, 0x21, 0x57, 0x67, 0xb1, 0xd6, 0x93, 0x4e, 0x50,
+        0xc3, 0xdb, 0x36, 0xe8, 0x9b, 0x12, 0x7b, 0x8a, 0x62, 0x2b, 0x12, 0x0f, 0x67, 0x21,
+    ];
+    /// Its signature over SHA-256 of "sample": r and s.
+    const SIGNATURE: &str = "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716\
+                             f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
+
+    fn spki() -> Vec<u8> {
+        let key = SigningKey::from_slice(&PRIVATE).unwrap();
+        key.verifying_key().to_public_key_der().unwrap().into_vec()
+    }
+
+    fn signature(hex: &str) -> Vec<u8> {
+        let numbers = p256::ecdsa::Signature::from_slice(&hex::decode(hex).unwrap()).unwrap();
+        numbers.to_der().as_bytes().to_vec()
+    }
+
+    #[test]
+    fn the_standards_signature_holds_for_its_message_alone() {
+        let key = EcdsaKey::from_spki_der(&spki()).unwrap();
+        let signature = signature(SIGNATURE);
+        let digest = |message: &[u8]| HashAlgorithm::Sha256.digest(&[message]);
+        key.verify(&digest(b"sample"), &signature).unwrap();
+        assert!(key.verify(&digest(b"simple"), &signature).is_err());
+        assert!(key.verify(&digest(b"sample"), &signature[1..]).is_err());
+        assert!(key.verify(&digest(b"sample"), &[]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parsers_panic(bytes: Vec<u8>, place: prop::sample::Index, value: u8) {
+            let _ = EcdsaKey::from_spki_der(&bytes);
+            let mut mutant = spki();
+            let place = place.index(mutant.len());
+            mutant[place] = value;
+            let digest = HashAlgorithm::Sha512.digest(&[&bytes]);
+            if let Ok(key) = EcdsaKey::from_spki_der(&mutant) {
+                prop_assert!(key.verify(&digest, &bytes).is_err());
+            }
+        }
+
+        #[test]
+        fn what_is_signed_verifies(message: Vec<u8>) {
+            let key = SigningKey::from_slice(&PRIVATE).unwrap();
+            for hash in HashAlgorithm::ALL {
+                let digest = hash.digest(&[&message]);
+                let signature: p256::ecdsa::DerSignature = key.sign_prehash(digest.as_bytes()).unwrap();
+                EcdsaKey::from_spki_der(&spki()).unwrap().verify(&digest, signature.as_bytes()).unwrap();
+            }
+        }
+    }
+}

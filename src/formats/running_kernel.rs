@@ -21,3 +21,11 @@ pub struct LineError {
     /// What is wrong with it.
     pub what: &'static str,
 }
+
+/// Reads each line of a list.
+fn each_line<T>(text: &str, what: &'static str, read: fn(&str) -> Option<T>) -> Result<Vec<T>, LineError> {
+    let lines = text.lines().zip(1..);
+    lines
+        .map(|(line, number)| read(line).ok_or(LineError { line: number, what }))
+        .collect()
+}

@@ -83,6 +83,7 @@ impl ConfigFile {
 pub fn source_trees(context: &Context, config: &Path, release: Option<&str>) -> Vec<PathBuf> {
     let mut trees = Vec::new();
     if config.file_name().is_some_and(|name| name == ".config") {
+        let config = std::path::absolute(config).unwrap_or_else(|_| config.to_path_buf());
         trees.extend(config.parent().map(Path::to_path_buf));
     }
     if let Some(release) = release {

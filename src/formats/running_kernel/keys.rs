@@ -1,7 +1,7 @@
 //! `/proc/keys` (`security/keys/proc.c`): serial number, flags, usage, timeout, permissions, user, group, type and
 //! description of each key that the reader may see. Which keyring holds a key is not there.
 
-use super::LineError;
+use super::{LineError, each_line};
 
 /// `asymmetric`, cut to the nine characters that the kernel prints of a type.
 const ASYMMETRIC: &str = "asymmetri";
@@ -67,15 +67,7 @@ impl KernelKey {
 
 /// Reads the list.
 pub fn key_list(text: &str) -> Result<Vec<KernelKey>, LineError> {
-    let lines = text.lines().enumerate();
-    lines
-        .map(|(number, line)| {
-            key(line).ok_or(LineError {
-                line: number.saturating_add(1),
-                what: "not a key as /proc/keys shows it",
-            })
-        })
-        .collect()
+    each_line(text, "not a key as /proc/keys shows it", key)
 }
 
 fn key(line: &str) -> Option<KernelKey> {

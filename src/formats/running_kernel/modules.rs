@@ -1,6 +1,6 @@
 //! `/proc/modules` (`kernel/module/procfs.c`).
 
-use super::{LineError, Taint};
+use super::{LineError, Taint, each_line};
 
 /// What a module is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +32,7 @@ pub struct LoadedModule {
 
 /// Reads the list.
 pub fn loaded_modules(text: &str) -> Result<Vec<LoadedModule>, LineError> {
-    let lines = text.lines().enumerate();
-    lines
-        .map(|(number, line)| {
-            module(line).ok_or(LineError {
-                line: number.saturating_add(1),
-                what: "not a module as /proc/modules shows it",
-            })
-        })
-        .collect()
+    each_line(text, "not a module as /proc/modules shows it", module)
 }
 
 fn module(line: &str) -> Option<LoadedModule> {
