@@ -6,19 +6,21 @@
 //! | layer | modules | may touch |
 //! |---|---|---|
 //! | 4 | [`cli`], [`ui`] | arguments in, reports out |
-//! | 3 | [`ceremony`], [`enroll`], [`kernel_config`], [`sign`] | operations, through layer 1 |
+//! | 3 | [`audit`], [`ceremony`], [`enroll`], [`grub`], [`kernel_config`], [`sign`] | operations, through layer 1 |
 //! | 2 | [`trust`], [`keys`] | decisions and keys |
 //! | 1 | [`system`] | files, firmware variables, clock, randomness |
 //! | 0 | [`formats`] | nothing: bytes in, values out |
 //!
 //! [`error`] is the one error type of layers 1 to 4.
 
+pub mod audit;
 pub mod ceremony;
 pub mod cli;
 pub mod demo;
 pub mod enroll;
 pub mod error;
 pub mod formats;
+pub mod grub;
 pub mod kernel_config;
 pub mod keys;
 pub mod sign;

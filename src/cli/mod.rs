@@ -1,8 +1,10 @@
 //! Layer 4: the command line. Each command turns arguments into an operation and its result into a report.
 
+mod audit;
 mod ceremony;
 mod demo;
 mod enroll;
+mod grub;
 mod kernel_config;
 mod keys;
 mod sign;
@@ -76,6 +78,11 @@ enum Command {
     /// Sign kernels, modules and GRUB's files
     #[command(subcommand)]
     Sign(sign::Command),
+    /// Build and install a GRUB that enforces signatures
+    #[command(subcommand)]
+    Grub(grub::Command),
+    /// Prove every link of the chain on this machine, or say which does not hold
+    Audit(audit::Arguments),
     /// Say who signed a file, and whether firmware, kernel or GRUB would accept it
     Verify(verify::Arguments),
     /// Print the options that the chain needs of a kernel, or check a kernel's configuration
@@ -134,6 +141,8 @@ pub fn main() -> u8 {
         Command::Keys(command) => keys::run(&session, command),
         Command::Enroll(command) => enroll::run(&session, command),
         Command::Sign(command) => sign::run(&session, command),
+        Command::Grub(command) => grub::run(&session, command),
+        Command::Audit(arguments) => audit::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::KernelConfig(arguments) => kernel_config::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),

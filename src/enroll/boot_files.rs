@@ -110,6 +110,13 @@ pub(super) fn check(
     Ok((files, warnings))
 }
 
+/// What the machine's own firmware may start, judged by what it holds now.
+pub fn present_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>> {
+    let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
+    let (files, _) = check(context, store, &request, &Lists::of(store)?)?;
+    Ok(files)
+}
+
 impl BootFile {
     fn is_found(&self) -> bool {
         !matches!(self.verdict, Verdict::NotJudged(_))

@@ -1,6 +1,12 @@
 //! What boot loaders are told to start, as far as the firmware judges it: entries of the Boot Loader Specification
 //! (systemd-boot), and `grub.cfg`.
 
+mod opened;
+
+pub use opened::{Opened, Place, Use, is_elsewhere, names, opened, variables};
+
+use super::grub_script::Script;
+
 /// Words of a Boot Loader Specification entry that name an EFI image.
 const ENTRY_WORDS: [&str; 3] = ["linux", "efi", "uki"];
 /// GRUB's commands that hand an image to the firmware.
@@ -21,26 +27,21 @@ pub fn loader_entry(text: &str) -> Vec<String> {
     images
 }
 
-/// The images that `grub.cfg` names literally; what holds a variable is left out. A device in parentheses is dropped.
+/// The images on a disk that a `grub.cfg` hands to the firmware, without their devices, each once. What cannot be known
+/// before GRUB runs is left out.
 #[must_use]
 pub fn grub(text: &str) -> Vec<String> {
+    let script = Script::parse(text);
+    let variables = variables(std::iter::once(&script));
     let mut images: Vec<String> = Vec::new();
-    for line in text.lines() {
-        let mut words = line.split_whitespace().skip_while(|word| word.starts_with('{'));
-        if !words.next().is_some_and(|command| GRUB_WORDS.contains(&command)) {
-            continue;
-        }
-        let Some(path) = words.find(|word| !word.starts_with('-')) else {
+    for opened in opened(&script, &variables) {
+        let Place::File { device, path } = opened.place else {
             continue;
         };
-        let path = path.trim_matches(['"', '\'']);
-        let path = match path.split_once(')') {
-            Some((device, path)) if device.starts_with('(') => path,
-            _ => path,
-        };
-        let is_new = !images.iter().any(|known| known == path);
-        if path.starts_with('/') && !path.contains('$') && is_new {
-            images.push(path.to_owned());
+        let is_new = !images.contains(&path);
+        if GRUB_WORDS.contains(&opened.command.as_str()) && device.is_none_or(|device| !is_elsewhere(&device)) && is_new
+        {
+            images.push(path);
         }
     }
     images
@@ -60,8 +61,11 @@ mod tests {
     #[test]
     fn grubs_literal_paths_are_found_once() {
         let text = "menuentry 'Gentoo' {\n\tlinux\t/vmlinuz-6.12 root=/dev/sda2\n\tinitrd /initrd\n}\n\
-                    chainloader ($root)/EFI/Microsoft/Boot/bootmgfw.efi\nlinux ${prefix}/x\nlinux /a$b\n  \
+                    chainloader ($root)/EFI/Microsoft/Boot/bootmgfw.efi\nlinux ${prefix}/x\nlinux /a$b\nset k=/vmlinuz-6.6\nlinux $k\n  \
                     linux \"(hd0,gpt1)/vmlinuz-6.12\"\nchainloader --force +1\nlinux\n";
-        assert_eq!(grub(text), ["/vmlinuz-6.12", "/EFI/Microsoft/Boot/bootmgfw.efi"]);
+        assert_eq!(
+            grub(text),
+            ["/vmlinuz-6.12", "/EFI/Microsoft/Boot/bootmgfw.efi", "/vmlinuz-6.6"]
+        );
     }
 }

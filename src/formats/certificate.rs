@@ -147,6 +147,13 @@ impl Certificate {
         validity.not_after.to_date_time().to_string()
     }
 
+    /// The end of validity, in seconds since 1970-01-01 UTC.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        let validity = self.parsed.tbs_certificate().validity();
+        validity.not_after.to_date_time().unix_duration().as_secs()
+    }
+
     /// Whether the issuer's name is the subject's.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {

@@ -5,9 +5,11 @@
 //! mostly with a message that names something else, so everything here is written, and judged, by GRUB's rules.
 
 mod key;
+mod key_file;
 mod packet;
 mod signature;
 
 pub use key::{GrubKey, KeyError};
+pub use key_file::GrubKeyFile;
 pub use packet::PacketError;
 pub use signature::{DetachedSignature, SignatureError, UnsignedSignature};

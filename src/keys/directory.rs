@@ -36,6 +36,8 @@ pub const OWNER: &str = "owner.guid";
 pub const GRUB_PUBLIC_KEY: &str = "grub.gpg";
 /// File with the write that deletes PK.
 pub const REMOVE_PK: &str = "noPK.auth";
+/// Directory of what `keys rotate` has made and not yet put in its place.
+pub const ROTATION: &str = "rotation";
 /// File with the transcript of the ceremony.
 pub const TRANSCRIPT: &str = "ceremony.jsonl";
 /// Longest URI of a key that is read, in bytes.
@@ -149,10 +151,19 @@ impl KeyDirectory {
         Ok((signer, key))
     }
 
+    /// The public keys that GRUB embeds: the present one, and while `keys rotate grub` is under way the next one.
+    pub fn grub_public_keys(&self) -> Result<Vec<GrubKey>> {
+        let mut keys = vec![self.grub_public_key()?];
+        let next = self.file_path(ROTATION).join(GRUB_PUBLIC_KEY);
+        if next.exists() {
+            keys.push(read_grub_key(&next)?);
+        }
+        Ok(keys)
+    }
+
     /// The public key that GRUB embeds.
     pub fn grub_public_key(&self) -> Result<GrubKey> {
-        let path = self.file_path(GRUB_PUBLIC_KEY);
-        GrubKey::parse(&system::read(&path)?).or_refuse(|| format!("cannot use {}", path.display()))
+        read_grub_key(&self.file_path(GRUB_PUBLIC_KEY))
     }
 
     /// The owner GUID of our own entries.
@@ -258,4 +269,9 @@ fn read_uri(path: &Path) -> Result<TokenUri> {
 fn read_update(path: &Path) -> Result<AuthenticatedVariable> {
     AuthenticatedVariable::parse(&system::read(path)?)
         .or_refuse(|| format!("{} is no signed write of a variable", path.display()))
+}
+
+/// Reads an OpenPGP public key that GRUB can embed.
+pub fn read_grub_key(path: &Path) -> Result<GrubKey> {
+    GrubKey::parse(&system::read(path)?).or_refuse(|| format!("cannot use {}", path.display()))
 }

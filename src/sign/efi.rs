@@ -48,6 +48,22 @@ pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: 
     })
 }
 
+/// An image that nobody has signed yet, signed.
+pub fn signed_image(file: &[u8], identity: &Identity) -> Result<Vec<u8>> {
+    let cannot = || "cannot sign the image".to_owned();
+    let image = Image::parse(file).or_refuse(cannot)?;
+    let unsigned = image
+        .unsigned_signature(&identity.certificate, HASH)
+        .or_refuse(cannot)?;
+    let signature = identity.signer.sign(&unsigned.to_be_signed().or_bug(cannot)?)?;
+    let cms = unsigned.assemble(&signature).or_bug(cannot)?;
+    Ok(image
+        .rewritten(|_| false, Some(&cms))
+        .or_refuse(cannot)?
+        .parts()
+        .concat())
+}
+
 /// Writes the bytes that the key of `certificate` has to sign for this image, with SHA-256 and PKCS#1 v1.5 padding, to a
 /// new file: the DER of the signed attributes. [`attach`] takes the signature.
 pub fn prepare(context: &Context, image: &Path, certificate: &Certificate, to_be_signed: &Path) -> Result<()> {

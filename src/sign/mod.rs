@@ -26,6 +26,8 @@ pub enum Change {
     Kept,
     /// A signature of ours whose file is gone was removed.
     Removed,
+    /// A signature of ours was removed that would not hold, as GRUB writes to the file.
+    Withdrawn,
     /// The configuration names it as optional, and there is no such file.
     Absent,
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::formats::hash::{Digest, HashAlgorithm};
 use crate::keys::Signer;
-use crate::system::config::{Config, Entry, Exclusions, Expanded};
+use crate::system::config::{Config, Entry, Exclusions, Expanded, GrubEnvironment};
 use crate::system::{Context, FileState, Lock, Transaction, remove_leftover};
 
 use super::discover::{Found, Interest, Search, Target, batches};
@@ -21,6 +21,8 @@ pub struct Options {
     pub recheck: bool,
     /// What is left alone.
     pub exclude: Exclusions,
+    /// Whether GRUB's block of variables is signed with its tree.
+    pub grub_environment: GrubEnvironment,
 }
 
 /// What became of the files of a run.
@@ -103,6 +105,17 @@ impl<'a> Run<'a> {
 
     pub(super) const fn transaction(&self) -> &Transaction<'a> {
         &self.transaction
+    }
+
+    pub(super) const fn options(&self) -> &'a Options {
+        self.options
+    }
+
+    /// Tells of something odd, once.
+    pub(super) fn warn(&mut self, warning: String) {
+        if !self.summary.warnings.contains(&warning) {
+            self.summary.warnings.push(warning);
+        }
     }
 
     pub(super) fn add(&mut self, outcome: Outcome) {

@@ -24,6 +24,46 @@ pub struct Config {
     /// What `sign all` signs.
     #[serde(default)]
     pub sign: SignConfig,
+    /// How `grub install` makes and places images.
+    #[serde(default)]
+    pub grub: GrubConfig,
+}
+
+/// How GRUB's own image is made, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrubConfig {
+    /// Its directory below `EFI`, and its name in the firmware's menu.
+    pub name: String,
+    /// Where the EFI system partition is mounted; if it is not said, the one that is.
+    pub esp: Option<PathBuf>,
+    /// GRUB's directory.
+    pub directory: PathBuf,
+    /// Who may edit entries and get a command line.
+    pub superuser: String,
+    /// That one's password, as `grub password` hashes it; without one, nobody may.
+    pub password: Option<String>,
+    /// Whether shim starts GRUB.
+    pub shim: bool,
+    /// Whether the path that firmware falls back to, `EFI/BOOT`, is to hold it as well.
+    pub removable: bool,
+    /// More modules for the image.
+    pub modules: Vec<String>,
+}
+
+impl Default for GrubConfig {
+    fn default() -> Self {
+        Self {
+            name: "bootseal".to_owned(),
+            esp: None,
+            directory: PathBuf::from("/boot/grub"),
+            superuser: "root".to_owned(),
+            password: None,
+            shim: false,
+            removable: false,
+            modules: Vec::new(),
+        }
+    }
 }
 
 /// What `sign all` signs, in this order. Modules and GRUB files may be directories.
@@ -42,6 +82,9 @@ pub struct SignConfig {
     /// Modules that another key has signed.
     #[serde(default)]
     pub foreign_modules: ForeignModules,
+    /// GRUB's block of variables, in a directory of GRUB.
+    #[serde(default)]
+    pub grubenv: GrubEnvironment,
     /// What is left alone of all these: paths or patterns, with all that is below them.
     #[serde(default)]
     pub exclude: Vec<String>,
@@ -58,6 +101,19 @@ pub enum ForeignModules {
     Keep,
     /// Each is an error.
     Refuse,
+}
+
+/// Whether `grubenv` is signed with the directory of GRUB that it lies in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrubEnvironment {
+    /// Unless a configuration has GRUB write to it, which no signature outlives.
+    #[default]
+    Auto,
+    /// Always.
+    Sign,
+    /// Never.
+    Leave,
 }
 
 /// A path or a glob pattern, which matches no `.sig`.
@@ -158,6 +214,7 @@ impl Default for Config {
         Self {
             keys: default_keys(),
             sign: SignConfig::default(),
+            grub: GrubConfig::default(),
         }
     }
 }

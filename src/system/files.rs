@@ -119,6 +119,17 @@ pub fn create_dir(context: &Context, path: &Path) -> Result<()> {
     .or_could_not_run(cannot)
 }
 
+/// Makes a directory, and its parents, with the usual rights, flushed to disk.
+pub fn create_public_dir(context: &Context, path: &Path) -> Result<()> {
+    if context.dry_run() || path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    create_public_dir(context, parent)?;
+    fs::create_dir(path).or_could_not_run(|| format!("cannot make the directory {}", path.display()))?;
+    super::sync_directory(parent)
+}
+
 /// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away. The caller
 /// holds the lock, so the temporary name is always the same, and what a killed run left is overwritten.
 pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()> {

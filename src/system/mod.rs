@@ -10,6 +10,7 @@ mod lock;
 mod measurements;
 mod mounts;
 mod portage;
+pub mod process;
 mod resolve;
 mod secrets;
 mod staging;
@@ -20,13 +21,14 @@ pub mod variables;
 pub use block_devices::{Sealed, sealed_to};
 pub use context::{Clock, Context};
 pub use files::{
-    NewFile, create_dir, read, read_if_there, read_prefix, remove_leftover, replace_cache, replace_durably,
+    NewFile, create_dir, create_public_dir, read, read_if_there, read_prefix, remove_leftover, replace_cache,
+    replace_durably,
 };
 pub use journal::{Journal, sync_directory};
 pub use kernel::{ConfigFile, release_in_path, running_release, source_trees};
 pub use lock::Lock;
 pub use measurements::event_log;
-pub use mounts::{FatMount, fat_mounts};
+pub use mounts::{FatMount, esp_partition, fat_mounts, is_shared};
 pub use portage::PortageSettings;
 pub use resolve::resolve;
 pub use secrets::{check_private, is_private, is_public, read_secret, read_secret_file, read_trusted};

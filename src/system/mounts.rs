@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::formats::device_path::GptPartition;
 use crate::formats::guid::Guid;
 
 use super::{Context, read_if_there};
@@ -12,6 +13,10 @@ use super::{Context, read_if_there};
 const MOUNTS: &str = "/proc/self/mountinfo";
 /// Where udev names partitions by their GUID.
 const BY_GUID: &str = "/dev/disk/by-partuuid";
+/// Where the kernel describes block devices.
+const BLOCK_DEVICES: &str = "/sys/class/block";
+/// What the kernel counts in, in bytes.
+const SECTOR: u64 = 512;
 /// Longest list of mounts that is read, in bytes.
 const MAX_LIST: u64 = 4 << 20;
 
@@ -20,6 +25,8 @@ const MAX_LIST: u64 = 4 << 20;
 pub struct FatMount {
     /// Where it is mounted, below the context's root.
     pub directory: PathBuf,
+    /// The kernel's name of the device that it is on, such as `sda1`.
+    pub device: String,
     /// The GUID of its GPT partition, if that is known.
     pub partition: Option<Guid>,
 }
@@ -34,9 +41,12 @@ pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
         if mounts.iter().any(|(known, _)| *known == device) {
             continue;
         }
+        let path = unescaped(device);
+        let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
         let mount = FatMount {
             directory: context.path(unescaped(directory)),
-            partition: partition(context, &unescaped(device)),
+            partition: partition(context, &name),
+            device: name.into_owned(),
         };
         mounts.push((device, mount));
     }
@@ -53,6 +63,23 @@ fn fat(line: &str) -> Option<(&str, &str)> {
     (root == "/" && ["vfat", "msdos"].contains(&kind)).then_some((device, directory))
 }
 
+/// File systems whose files are not this machine's alone, or have no owners, by `f_type` (linux/magic.h).
+const SHARED: [(u64, &str); 6] = [
+    (0x4d44, "FAT"),
+    (0x2011_bab0, "exFAT"),
+    (0x6969, "NFS"),
+    (0xff53_4d42, "CIFS"),
+    (0xfe53_4d42, "SMB2"),
+    (0x0102_1997, "9p"),
+];
+
+/// What a file lies on, if that is FAT or a network file system.
+pub fn is_shared(path: &Path) -> std::io::Result<Option<&'static str>> {
+    let status = rustix::fs::statfs(path)?;
+    let own = u64::try_from(status.f_type).unwrap_or_default();
+    Ok(SHARED.iter().find(|(kind, _)| *kind == own).map(|(_, name)| *name))
+}
+
 /// Space, tab, newline and backslash are written in octal.
 fn unescaped(text: &str) -> String {
     [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
@@ -60,13 +87,55 @@ fn unescaped(text: &str) -> String {
         .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
-/// The GUID under which udev names the partition.
+/// The GUID under which udev names the partition, or that the kernel tells (since Linux 6.10).
 fn partition(context: &Context, device: &str) -> Option<Guid> {
-    let device = Path::new(device).file_name()?;
-    let links = fs::read_dir(context.path(BY_GUID)).ok()?;
-    links.filter_map(std::result::Result::ok).find_map(|link| {
+    let links = fs::read_dir(context.path(BY_GUID)).into_iter().flatten();
+    let named = links.filter_map(std::result::Result::ok).find_map(|link| {
         let target = fs::read_link(link.path()).ok()?;
         (target.file_name()? == device).then(|| link.file_name().to_str()?.parse().ok())?
+    });
+    named.or_else(|| {
+        let told = fs::read_to_string(context.path(BLOCK_DEVICES).join(device).join("uevent")).ok()?;
+        told.lines()
+            .find_map(|line| line.strip_prefix("PARTUUID=")?.parse().ok())
+    })
+}
+
+/// The GPT partition of a mounted file system, as boot entries name it.
+pub fn esp_partition(context: &Context, directory: &Path) -> Result<GptPartition> {
+    let cannot = |reason: String| {
+        Error::could_not_run(format!(
+            "cannot tell which partition {} is on: {reason}",
+            directory.display()
+        ))
+        .hint("leave the firmware's variables alone (--no-nvram), and make the entry with efibootmgr")
+    };
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let mount = fat_mounts(context)?
+        .into_iter()
+        .find(|mount| real(&mount.directory) == real(directory));
+    let mount = mount.ok_or_else(|| cannot("no FAT file system is mounted there".to_owned()))?;
+    let guid = mount
+        .partition
+        .ok_or_else(|| cannot(format!("{} has no GPT partition's GUID", mount.device)))?;
+    let device = context.path(BLOCK_DEVICES).join(&mount.device);
+    let number = |file: &Path| -> Result<u64> {
+        let text = fs::read_to_string(file).map_err(|error| cannot(format!("{}: {error}", file.display())))?;
+        text.trim()
+            .parse()
+            .map_err(|_| cannot(format!("{} holds no number", file.display())))
+    };
+    // The kernel counts in 512 bytes, whatever the disk does; the disk's directory holds the partition's.
+    let block = number(&real(&device).join("../queue/logical_block_size"))?
+        .checked_div(SECTOR)
+        .unwrap_or(1)
+        .max(1);
+    let blocks = |sectors: u64| sectors.checked_div(block).unwrap_or(sectors);
+    Ok(GptPartition {
+        number: u32::try_from(number(&device.join("partition"))?).map_err(|_| cannot("its number".to_owned()))?,
+        start: blocks(number(&device.join("start"))?),
+        size: blocks(number(&device.join("size"))?),
+        guid,
     })
 }
 
@@ -96,6 +165,7 @@ mod tests {
         symlink("../../sda1", names.join("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")).unwrap();
         let mount = FatMount {
             directory: context.path("/my efi"),
+            device: "sda1".to_owned(),
             partition: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b".parse().ok(),
         };
         assert!(mount.partition.is_some());

@@ -23,6 +23,8 @@ pub struct Anchors {
     pub modules: Vec<Certificate>,
     /// Keys that GRUB embeds.
     pub grub: Vec<GrubKey>,
+    /// Whether shim starts GRUB, and not the firmware.
+    pub with_shim: bool,
 }
 
 impl Anchors {
@@ -47,7 +49,7 @@ impl Anchors {
             anchors.modules.push(keys.certificate(KeyName::Module)?);
         }
         if keys.file_path(GRUB_PUBLIC_KEY).exists() {
-            anchors.grub.push(keys.grub_public_key()?);
+            anchors.grub = keys.grub_public_keys()?;
         }
         Ok(anchors)
     }

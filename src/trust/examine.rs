@@ -6,9 +6,11 @@ use crate::formats::authenticated_variable::{APPEND, AuthenticatedVariable};
 use crate::formats::authenticode::Image;
 use crate::formats::certificate::Certificate;
 use crate::formats::compression::Compression;
+use crate::formats::grub_core_image::CoreImage;
 use crate::formats::module_signature::MAGIC;
 use crate::formats::signature_list::{SignatureDatabase, SignatureListError, SignatureType};
 
+use super::grub_image::{self, GrubImage};
 use super::{Anchors, grub, image, module, variable};
 
 /// Size of the attributes that efivarfs puts before a variable's data.
@@ -19,6 +21,8 @@ const EFIVARFS_ATTRIBUTES: usize = 4;
 pub enum Kind {
     /// A PE image that firmware starts.
     EfiImage,
+    /// GRUB's core image, as a judge of other files.
+    GrubImage,
     /// A kernel module, compressed or not.
     Module,
     /// A file that GRUB opens, with its `.sig`.
@@ -37,6 +41,7 @@ impl Kind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::EfiImage => "efi_image",
+            Self::GrubImage => "grub_image",
             Self::Module => "module",
             Self::GrubFile => "grub_file",
             Self::SignatureList => "signature_list",
@@ -50,6 +55,7 @@ impl Kind {
     pub const fn title(self) -> &'static str {
         match self {
             Self::EfiImage => "EFI image",
+            Self::GrubImage => "GRUB image",
             Self::Module => "module",
             Self::GrubFile => "GRUB file",
             Self::SignatureList => "signature list",
@@ -60,7 +66,7 @@ impl Kind {
 }
 
 /// A verdict on one file by one reader of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Finding {
     /// What the file is to that reader.
     pub kind: Kind,
@@ -68,6 +74,19 @@ pub struct Finding {
     pub signers: Vec<String>,
     /// Why it would be accepted, or why not.
     pub verdict: Result<String, String>,
+    /// What a GRUB core image is made of.
+    pub grub_image: Option<Box<GrubImage>>,
+}
+
+impl Finding {
+    const fn new(kind: Kind, signers: Vec<String>, verdict: Result<String, String>) -> Self {
+        Self {
+            kind,
+            signers,
+            verdict,
+            grub_image: None,
+        }
+    }
 }
 
 /// Judges a file; `signature` is the content of the `.sig` beside it. A kernel with a `.sig` has two readers, firmware
@@ -77,22 +96,21 @@ pub fn examine(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Vec<
     let mut findings = Vec::new();
     let kind = recognise(file);
     match kind {
-        Kind::EfiImage => findings.push(examine_image(file, anchors)),
+        Kind::EfiImage => {
+            findings.push(examine_image(file, anchors));
+            findings.extend(examine_grub_image(file, anchors));
+        }
         Kind::Module => findings.push(examine_module(file, anchors)),
         Kind::SignatureList => findings.push(examine_lists(file)),
         Kind::AuthenticatedVariable => findings.push(examine_variable(file, anchors)),
-        Kind::GrubFile | Kind::Unknown => {}
+        Kind::GrubImage | Kind::GrubFile | Kind::Unknown => {}
     }
     if signature.is_some() {
         findings.push(examine_grub(file, signature, anchors));
     }
     if findings.is_empty() {
         let verdict = Err("not signed: no signature in the file, and no .sig beside it".to_owned());
-        findings.push(Finding {
-            kind,
-            signers: Vec::new(),
-            verdict,
-        });
+        findings.push(Finding::new(kind, Vec::new(), verdict));
     }
     findings
 }
@@ -141,11 +159,7 @@ fn examine_image(file: &[u8], anchors: &Anchors) -> Finding {
     let image = match Image::parse(file) {
         Ok(image) => image,
         Err(error) => {
-            return Finding {
-                kind: Kind::EfiImage,
-                signers: Vec::new(),
-                verdict: Err(error.to_string()),
-            };
+            return Finding::new(Kind::EfiImage, Vec::new(), Err(error.to_string()));
         }
     };
     let signatures = image.signatures().iter().filter_map(|entry| entry.signature().ok());
@@ -164,11 +178,21 @@ fn examine_image(file: &[u8], anchors: &Anchors) -> Finding {
         Ok(acceptance) => Ok(acceptance.to_string()),
         Err(refusal) => Err(refusal.to_string()),
     };
-    Finding {
-        kind: Kind::EfiImage,
-        signers,
-        verdict,
-    }
+    Finding::new(Kind::EfiImage, signers, verdict)
+}
+
+/// What a GRUB core image, whoever lets it in, would open itself.
+fn examine_grub_image(file: &[u8], anchors: &Anchors) -> Option<Finding> {
+    let image = Image::parse(file).ok()?;
+    let core = match CoreImage::parse(&image) {
+        Ok(core) => core?,
+        Err(error) => return Some(Finding::new(Kind::GrubImage, Vec::new(), Err(error.to_string()))),
+    };
+    let judged = grub_image::judge(&core, &anchors.grub, anchors.with_shim);
+    Some(Finding {
+        grub_image: Some(Box::new(judged.clone())),
+        ..Finding::new(Kind::GrubImage, Vec::new(), judged.verdict())
+    })
 }
 
 fn examine_module(file: &[u8], anchors: &Anchors) -> Finding {
@@ -187,16 +211,11 @@ fn examine_module(file: &[u8], anchors: &Anchors) -> Finding {
         )),
     });
     match judged {
-        Ok((signer, hash)) => Finding {
-            kind: Kind::Module,
-            verdict: Ok(format!("signed by \"{signer}\" over {hash}")),
-            signers: vec![signer],
-        },
-        Err(reason) => Finding {
-            kind: Kind::Module,
-            signers: Vec::new(),
-            verdict: Err(reason),
-        },
+        Ok((signer, hash)) => {
+            let verdict = Ok(format!("signed by \"{signer}\" over {hash}"));
+            Finding::new(Kind::Module, vec![signer], verdict)
+        }
+        Err(reason) => Finding::new(Kind::Module, Vec::new(), Err(reason)),
     }
 }
 
@@ -208,11 +227,7 @@ fn examine_grub(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Fin
         ),
         Err(refusal) => (Vec::new(), Err(refusal.to_string())),
     };
-    Finding {
-        kind: Kind::GrubFile,
-        signers,
-        verdict,
-    }
+    Finding::new(Kind::GrubFile, signers, verdict)
 }
 
 /// Signature lists carry no signature; well-formed is all that they can be.
@@ -222,11 +237,7 @@ fn examine_lists(file: &[u8]) -> Finding {
         let others = lists.entries().count().saturating_sub(certificates);
         format!("well-formed; certificates: {certificates}, other entries: {others}")
     });
-    Finding {
-        kind: Kind::SignatureList,
-        signers: Vec::new(),
-        verdict,
-    }
+    Finding::new(Kind::SignatureList, Vec::new(), verdict)
 }
 
 /// An update is judged as firmware in User Mode would, whose PK and KEK are the anchors'.
@@ -238,11 +249,7 @@ fn examine_variable(file: &[u8], anchors: &Anchors) -> Finding {
     let (recognised, update) = match recognised {
         Ok(recognised) => recognised,
         Err(reason) => {
-            return Finding {
-                kind,
-                signers: Vec::new(),
-                verdict: Err(reason),
-            };
+            return Finding::new(kind, Vec::new(), Err(reason));
         }
     };
     let firmware = variable::Firmware {
@@ -261,11 +268,7 @@ fn examine_variable(file: &[u8], anchors: &Anchors) -> Finding {
             )
         })
         .map_err(|refusal| refusal.to_string());
-    Finding {
-        kind,
-        signers: vec![signer],
-        verdict,
-    }
+    Finding::new(kind, vec![signer], verdict)
 }
 
 fn effect(recognised: &variable::Recognised, update: &AuthenticatedVariable) -> &'static str {

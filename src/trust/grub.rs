@@ -16,6 +16,21 @@ pub enum Refusal {
     Signature(#[from] SignatureError),
 }
 
+impl Refusal {
+    /// The stable name used in JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Unsigned => "missing",
+            Self::NoKey => "no_key",
+            Self::Signature(SignatureError::OtherKey { .. }) => "wrong_key",
+            Self::Signature(SignatureError::WeakHash(_)) => "weak_hash",
+            Self::Signature(SignatureError::Mismatch(_) | SignatureError::DigestPrefix) => "stale",
+            Self::Signature(_) => "malformed_signature",
+        }
+    }
+}
+
 /// Judges a file by the content of its `.sig`; returns the key that vouches for it.
 pub fn judge<'k>(data: &[u8], signature: Option<&[u8]>, trusted: &'k [GrubKey]) -> Result<&'k GrubKey, Refusal> {
     let signature = DetachedSignature::parse(signature.ok_or(Refusal::Unsigned)?)?;

@@ -3,8 +3,10 @@
 
 mod selection;
 
-use crate::formats::authenticated_variable::VariableName;
+use crate::error::{Explain, Result};
+use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
 use crate::formats::guid::Guid;
+use crate::formats::signature_list::SignatureDatabase;
 
 pub use selection::Selection;
 
@@ -103,10 +105,24 @@ pub fn find(der: &[u8]) -> Option<&'static MicrosoftCertificate> {
     CERTIFICATES.iter().find(|known| known.der == der)
 }
 
+/// The certificate of 2023 that takes over from one of 2011.
+#[must_use]
+pub fn successor(certificate: &MicrosoftCertificate) -> Option<&'static MicrosoftCertificate> {
+    let name = certificate.name.strip_suffix("-2011")?;
+    let is_next = |other: &&MicrosoftCertificate| other.name.strip_suffix("-2023") == Some(name);
+    CERTIFICATES.iter().find(is_next)
+}
+
+/// The entries of [`DBX_UPDATE_X64`].
+pub fn revocations() -> Result<SignatureDatabase> {
+    let cannot = || "cannot read Microsoft's revocations".to_owned();
+    let update = AuthenticatedVariable::parse(DBX_UPDATE_X64).or_bug(cannot)?;
+    SignatureDatabase::parse(&update.payload).or_bug(cannot)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::authenticated_variable::AuthenticatedVariable;
     use crate::formats::certificate::Certificate;
     use crate::formats::hash::HashAlgorithm;
     use crate::formats::signature_list::SignatureDatabase;

@@ -7,6 +7,8 @@ pub mod command_line;
 mod edk2;
 mod examine;
 pub mod grub;
+pub mod grub_image;
+pub mod grub_traps;
 #[cfg(test)]
 pub(crate) mod identities;
 pub mod image;

@@ -3,6 +3,7 @@
 
 mod ceremony;
 mod enroll;
+mod grub_tree;
 mod sign_all;
 
 #[test]

@@ -138,8 +138,14 @@ fn killed_at_any_flush_it_completes_with_the_keys_that_it_has() {
         let output = traced(&whole, &options).output().unwrap();
         assert_eq!(output.status.signal(), Some(9), "{round}: {}", text(&output));
         let (before, transcript) = (keys(&whole), recorded(&whole));
-        let printed = succeed(&mut whole.run());
-        assert!(printed.contains("Transcript: write its end down"), "{round}");
+        // The transcript goes last of all: without it nothing is left to go on with, and what is there stays.
+        let is_over = ["unlink", "rmdir"].contains(&call) && transcript.is_empty();
+        if is_over {
+            assert!(refuse(&mut whole.run()).contains("node is not empty"), "{round}");
+        } else {
+            let printed = succeed(&mut whole.run());
+            assert!(printed.contains("Transcript: write its end down"), "{round}");
+        }
         let after = keys(&whole);
         assert_eq!(after.len(), 5, "{round}");
         for (name, bytes) in before {
@@ -160,6 +166,7 @@ fn killed_at_any_flush_it_completes_with_the_keys_that_it_has() {
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .filter(|name| !["ceremony.toml", "passphrase", "trace", "state"].contains(&name.as_str()))
+            .filter(|name| !is_over || name != ".node.ceremony")
             .collect();
         left.sort();
         assert_eq!(left, places, "{round}");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::{keys, refuse, sign, succeed, tool, verify};
 
-fn gpgv(signature: &Path, file: &Path) -> Command {
+pub fn gpgv(signature: &Path, file: &Path) -> Command {
     let mut gpgv = tool("gpgv", "gpgv");
     gpgv.arg("--keyring")
         .arg(keys().join("grub.gpg"))
@@ -15,7 +15,7 @@ fn gpgv(signature: &Path, file: &Path) -> Command {
 }
 
 #[test]
-fn gpgv_accepts_our_signature_and_refuses_another_file() {
+pub fn gpgv_accepts_our_signature_and_refuses_another_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("grub.cfg");
     let signature = directory.path().join("grub.cfg.sig");

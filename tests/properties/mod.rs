@@ -3,4 +3,5 @@
 mod authenticode;
 mod cms;
 mod event_log;
+mod grub_script;
 mod openpgp;

@@ -16,7 +16,7 @@ use crate::formats::hash::HashAlgorithm;
 use crate::formats::openpgp::GrubKey;
 use crate::formats::signature_list::{SignatureDatabase, SignatureType};
 use crate::keys::certificate::{Request, self_signed};
-use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, TRANSCRIPT};
+use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, ROTATION, TRANSCRIPT};
 use crate::keys::{Identity, KeyDirectory, KeyName, Passphrase, Protection, Signer, SoftwareKey};
 use crate::system::{self, Context, NewDirectory, NewFile, create_dir};
 
@@ -24,8 +24,6 @@ use super::super::plan::{PUBLIC, SECRET};
 use super::super::transcript::{Event, FileRecord};
 use super::super::{amend, make, verify};
 
-/// Folder of what is under way.
-const FOLDER: &str = "rotation";
 /// What is under way.
 const STATE: &str = "rotation.json";
 /// Folder of the old keys.
@@ -59,7 +57,7 @@ pub struct Place<'a> {
 
 impl Place<'_> {
     fn folder(&self) -> PathBuf {
-        self.keys.path().join(FOLDER)
+        self.keys.path().join(ROTATION)
     }
 
     /// The rotation under way, if there is one.

@@ -7,13 +7,14 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::ceremony::life::rotation::{Place, Rotation};
-use crate::cli::{Session, enroll, sign};
+use crate::cli::{Session, enroll, grub, sign};
 use crate::enroll::{Update, Updater};
 use crate::error::{Error, Explain, Result};
 use crate::formats::authenticated_variable::VariableName;
 use crate::formats::certificate::{Certificate, printable};
 use crate::formats::signature_list::SignatureDatabase;
 use crate::formats::words::fingerprint_words;
+use crate::keys::directory::{GRUB_PUBLIC_KEY, read_grub_key};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system;
 use crate::ui::{Report, Style};
@@ -154,13 +155,13 @@ impl Rotate {
         }
         let folder = place.keys.path().join("rotation");
         if self.name == KeyName::Grub {
-            return Err(
-                Error::refused("GRUB's image has to know the new key before files are signed with it").hint(format!(
-                    "build the image with both keys: --pubkey {} --pubkey {}; start it once, and add --trusted",
-                    place.keys.public_path(self.name).display(),
-                    folder.join("grub.gpg").display()
-                )),
-            );
+            let config = session.config()?.grub;
+            let next = read_grub_key(&folder.join(GRUB_PUBLIC_KEY))?;
+            return grub::installed_with(session, &config, &next).map_err(|error| {
+                error
+                    .hint("bootseal grub install; restart; bootseal grub confirm; then this command again")
+                    .hint("if GRUB was built elsewhere with both keys, add --trusted")
+            });
         }
         let certificate = place.new_certificate(self.name)?;
         let id = hex::encode(certificate.subject_key_id().unwrap_or_default());

@@ -54,7 +54,7 @@ pub(super) enum Command {
     Grub {
         #[command(flatten)]
         key: KeyArguments,
-        /// Files, or directories that hold them
+        /// Files, or directories of GRUB: all that is in them and what their configurations lead to
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
@@ -182,7 +182,11 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         }
         Command::Grub { key, paths } => {
             let identity = key.grub(session)?;
-            signed(session, &key.options(), |run| sign::grub::sign(run, &paths, &identity))?
+            let options = Options {
+                grub_environment: session.config()?.sign.grubenv,
+                ..key.options()
+            };
+            signed(session, &options, |run| sign::grub::sign(run, &paths, &identity))?
         }
         Command::All { key } => all(session, &key)?,
     };
@@ -207,6 +211,7 @@ fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
     }
     let options = Options {
         exclude: Exclusions::new(&config.exclude)?,
+        grub_environment: config.grubenv,
         ..key.options()
     };
     // Every key before the first signature: a kernel that is signed anew needs a new signature for GRUB, too.
@@ -283,6 +288,7 @@ impl Report for SignReport {
             "unchanged": self.count(Change::Unchanged),
             "kept": self.count(Change::Kept),
             "removed": self.count(Change::Removed),
+            "withdrawn": self.count(Change::Withdrawn),
             "absent": self.count(Change::Absent),
             "failed": self.summary.outcomes.iter().filter(|outcome| outcome.result.is_err()).count(),
             "warnings": self.summary.warnings,
@@ -306,6 +312,7 @@ impl Report for SignReport {
                 Ok(Change::Unchanged) => {}
                 Ok(Change::Kept) => writeln!(out, "{} {path}: kept, signed by another key", style.note("-"))?,
                 Ok(Change::Removed) => writeln!(out, "{} {path}: removed, what it signed is gone", style.tick())?,
+                Ok(Change::Withdrawn) => writeln!(out, "{} {path}: removed, it would not hold", style.tick())?,
                 Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
                 Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
             }
@@ -348,6 +355,7 @@ const fn change_name(change: Change) -> &'static str {
         Change::Unchanged => "unchanged",
         Change::Kept => "kept",
         Change::Removed => "removed",
+        Change::Withdrawn => "withdrawn",
         Change::Absent => "absent",
     }
 }

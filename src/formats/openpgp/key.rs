@@ -57,7 +57,11 @@ impl GrubKey {
 
     /// Reads the first packet of an exported key, as GRUB does; what follows it plays no part there.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
-        let body = packet::first(bytes, packet::PUBLIC_KEY)?;
+        Self::from_body(packet::first(bytes, packet::PUBLIC_KEY)?)
+    }
+
+    /// Reads the body of a packet with a primary key or a subkey, which GRUB takes alike.
+    pub(super) fn from_body(body: &[u8]) -> Result<Self, KeyError> {
         if let Some(version) = body.first()
             && *version != 4
         {

@@ -6,6 +6,8 @@ use crate::formats::bytes::{Reader, Truncated, index};
 pub(super) const SIGNATURE: u8 = 2;
 /// Tag of a primary public key packet.
 pub(super) const PUBLIC_KEY: u8 = 6;
+/// Tag of a public subkey packet.
+pub(super) const PUBLIC_SUBKEY: u8 = 14;
 /// Tag of a user ID packet.
 pub(super) const USER_ID: u8 = 13;
 
@@ -43,19 +45,25 @@ pub(super) fn first(bytes: &[u8], wanted: u8) -> Result<&[u8], PacketError> {
         return Err(PacketError::Armored);
     }
     let mut reader = Reader::new(bytes);
+    let (found, length) = header(&mut reader)?;
+    if found != wanted {
+        return Err(PacketError::Tag { found, wanted });
+    }
+    Ok(reader.take("packet body", length)?)
+}
+
+/// Takes a packet's header; returns its tag and the length of its body, in bytes.
+pub(super) fn header(reader: &mut Reader<'_>) -> Result<(u8, usize), PacketError> {
     let header = reader.u8("packet header")?;
     if header & 0x80 == 0 {
         return Err(PacketError::NoPacket(header));
     }
     let new_format = header & 0x40 != 0;
-    let found = if new_format {
+    let tag = if new_format {
         header & 0x3f
     } else {
         (header >> 2) & 0x0f
     };
-    if found != wanted {
-        return Err(PacketError::Tag { found, wanted });
-    }
     let field = "packet length";
     let length = match (new_format, header & 0x03) {
         (false, 0) => usize::from(reader.u8(field)?),
@@ -69,7 +77,7 @@ pub(super) fn first(bytes: &[u8], wanted: u8) -> Result<&[u8], PacketError> {
             224..255 => return Err(PacketError::OpenLength),
         },
     };
-    Ok(reader.take("packet body", length)?)
+    Ok((tag, length))
 }
 
 /// A packet with an old-format header, which every reader understands. `tag` is below 16.

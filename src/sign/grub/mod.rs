@@ -1,5 +1,10 @@
 //! Files that GRUB opens: a detached OpenPGP signature beside each.
 
+mod tree;
+mod verify;
+
+pub use verify::{Audit, Problem, verify};
+
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
@@ -11,10 +16,12 @@ use crate::formats::openpgp::{DetachedSignature, GrubKey, UnsignedSignature};
 use crate::keys::Signer;
 use crate::system::{self, Transaction};
 use crate::trust;
+use crate::trust::grub_traps::{Level, Trap};
 
-use super::discover::{Interest, Target};
+use super::discover::{Found, Interest, Target};
 use super::run::Kind;
 use super::{Change, Done, Outcome, Run};
+use tree::Tree;
 
 /// Digest of the file that the manifest keeps.
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
@@ -29,8 +36,9 @@ pub struct GrubIdentity {
     pub signer: Box<dyn Signer>,
 }
 
-/// Signs the files among `paths`, and every file below those that are directories. A symbolic link gets a signature of
-/// its own, since GRUB asks for the name that it opens. Signatures by this key whose file is gone are removed.
+/// Signs the files among `paths`, every file below those that are directories, and what the configurations of GRUB in
+/// these lead to. A symbolic link gets a signature of its own, since GRUB asks for the name that it opens. Signatures by
+/// this key whose file is gone are removed.
 pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Result<()> {
     let now = run.context().now()?;
     let created = u32::try_from(now)
@@ -48,6 +56,11 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
             run.add(Outcome::failed(signature, error));
         }
     }
+    let root = run.context().root();
+    let is_directory = |path: &&PathBuf| system::resolve(root, path).is_ok_and(|real| real.is_dir());
+    for directory in paths.iter().filter(is_directory) {
+        follow(run, directory, paths, &mut found, identity)?;
+    }
     let kind = Kind {
         name: "grub",
         key: identity.key.fingerprint().to_lowercase(),
@@ -62,6 +75,52 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
     })
 }
 
+/// Takes in what the configurations in a directory lead to, and leaves out what would not stay signed.
+fn follow(
+    run: &mut Run<'_>,
+    directory: &Path,
+    paths: &[PathBuf],
+    found: &mut Found,
+    identity: &GrubIdentity,
+) -> Result<()> {
+    let tree = Tree::read(run.context(), directory, found)?;
+    let warnings = tree.traps.iter().filter(|(_, trap)| trap.level == Level::Finding);
+    for (path, trap) in warnings {
+        let Trap {
+            name,
+            line,
+            text,
+            reason,
+            remedy,
+            ..
+        } = trap;
+        run.warn(format!("{}:{line}: {text}: {name}: {reason}; {remedy}", path.display()));
+    }
+    for missing in &tree.not_found {
+        run.warn(format!("{}: {}", missing.place(), missing.reason));
+    }
+    let outside: Vec<PathBuf> = tree.outside.iter().cloned().collect();
+    found.targets.extend(run.discover(&outside, interest)?.targets);
+    for path in tree.environments(directory, found) {
+        if paths.contains(&path) || !tree.leaves_environment(run.options().grub_environment) {
+            continue;
+        }
+        found.targets.remove(&path);
+        if let Some(outcome) = remove_own(&signature_path(&path), Change::Withdrawn, run.transaction(), identity) {
+            run.add(outcome);
+        }
+        if let Some((script, command)) = tree.writer() {
+            run.warn(format!(
+                "{} is left unsigned, since GRUB writes to it ({}:{}: {command})",
+                path.display(),
+                script.display(),
+                command.line
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn is_signature(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == ENDING)
 }
@@ -74,29 +133,48 @@ fn interest(path: &Path) -> Interest {
     }
 }
 
-/// Has a signature removed, whose file is gone. One by another key is not ours to remove.
+/// Has a signature removed, whose file is gone.
 fn prune(signature: &Path, transaction: &Transaction<'_>, identity: &GrubIdentity) -> Option<Outcome> {
-    let path = signature.to_path_buf();
     match fs::symlink_metadata(signature.with_extension("")) {
-        Ok(_) => return None,
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Ok(_) => None,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            remove_own(signature, Change::Removed, transaction, identity)
+        }
         // Not to be seen is not to be gone.
-        Err(error) => {
-            let error = Error::could_not_run(format!("cannot tell what {} signs", path.display())).caused_by(error);
-            return Some(Outcome::failed(path, error));
+        Err(cause) => {
+            let error = Error::could_not_run(format!("cannot tell what {} signs", signature.display()));
+            Some(Outcome::failed(signature.to_path_buf(), error.caused_by(cause)))
         }
     }
+}
+
+/// Has a signature removed if it is by our key. One by another key is not ours to remove.
+fn remove_own(
+    signature: &Path,
+    change: Change,
+    transaction: &Transaction<'_>,
+    identity: &GrubIdentity,
+) -> Option<Outcome> {
+    if fs::symlink_metadata(signature).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return None;
+    }
+    let path = signature.to_path_buf();
     let removed = system::read(signature).and_then(|bytes| {
-        let parsed = DetachedSignature::parse(&bytes);
-        if !parsed.is_ok_and(|parsed| parsed.issuer() == identity.key.key_id()) {
+        if !is_by(&bytes, std::slice::from_ref(&identity.key)) {
             return Ok(None);
         }
         transaction.remove(signature).map(Some)
     });
     match removed {
-        Ok(removed) => removed.map(|()| Outcome::done(path, Change::Removed)),
+        Ok(removed) => removed.map(|()| Outcome::done(path, change)),
         Err(error) => Some(Outcome::failed(path, error)),
     }
+}
+
+/// Whether a signature says that one of these keys made it.
+fn is_by(signature: &[u8], keys: &[GrubKey]) -> bool {
+    let parsed = DetachedSignature::parse(signature);
+    parsed.is_ok_and(|parsed| keys.iter().any(|key| key.key_id() == parsed.issuer()))
 }
 
 fn sign_file(target: &Target, transaction: &Transaction<'_>, identity: &GrubIdentity, created: u32) -> Result<Done> {

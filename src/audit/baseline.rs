@@ -1,0 +1,107 @@
+//! Findings that somebody accepts: each with a reason, and until a day.
+
+use der::DateTime;
+use serde::Deserialize;
+
+use crate::error::{Error, Explain, Result};
+use crate::system::{self, Context};
+
+use super::check::{Check, Finding};
+
+/// Where a baseline is looked for.
+pub const DEFAULT: &str = "/etc/bootseal/baseline.toml";
+/// Longest baseline that is read, in bytes.
+const MAX_BASELINE: u64 = 1 << 20;
+
+/// All that is accepted.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// One entry each.
+    #[serde(default)]
+    accept: Vec<Acceptance>,
+}
+
+/// One finding, or all of a check.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acceptance {
+    /// ID of the check.
+    pub check: String,
+    /// What the finding is about; all of the check's findings if it is left out.
+    pub subject: Option<String>,
+    /// Why it is fine.
+    pub reason: String,
+    /// The last day on which it is, `YYYY-MM-DD`, UTC.
+    pub until: String,
+}
+
+impl Baseline {
+    /// Reads a baseline; one that is not named may be missing. It decides what is fine, so nobody else may write to it.
+    pub fn load(context: &Context, named: Option<&std::path::Path>) -> Result<Self> {
+        let path = named.map_or_else(|| context.path(DEFAULT), std::path::Path::to_path_buf);
+        if named.is_none() && !path.exists() {
+            return Ok(Self::default());
+        }
+        let bytes = system::read_trusted(&path, MAX_BASELINE)?;
+        let cannot = || format!("cannot understand {}", path.display());
+        let text = String::from_utf8(bytes).or_usage(cannot)?;
+        let baseline: Self = toml::from_str(&text).or_usage(cannot)?;
+        for acceptance in &baseline.accept {
+            if acceptance.reason.trim().is_empty() {
+                return Err(
+                    Error::usage(cannot()).caused_by(format!("{} is accepted without a reason", acceptance.check))
+                );
+            }
+            if end(&acceptance.until).is_none() {
+                let wrong = format!("until = \"{}\" is no day like 2027-01-31", acceptance.until);
+                return Err(Error::usage(cannot()).caused_by(wrong));
+            }
+            if !super::all().any(|check| check.id == acceptance.check) {
+                return Err(Error::usage(cannot())
+                    .caused_by(format!("there is no check \"{}\"", acceptance.check))
+                    .hint("bootseal audit --list"));
+            }
+        }
+        Ok(baseline)
+    }
+
+    /// What is accepted now, with the reason, and what is not.
+    pub(super) fn divide(
+        &self,
+        check: &Check,
+        findings: Vec<Finding>,
+        now: u64,
+    ) -> (Vec<(Finding, String)>, Vec<Finding>) {
+        let (mut accepted, mut found) = (Vec::new(), Vec::new());
+        for mut finding in findings {
+            let is_meant = |acceptance: &&Acceptance| {
+                let subject = acceptance.subject.as_ref();
+                acceptance.check == check.id && subject.is_none_or(|subject| *subject == finding.subject)
+            };
+            match self.accept.iter().find(is_meant) {
+                Some(acceptance) if end(&acceptance.until).is_some_and(|end| now < end) => {
+                    accepted.push((finding, format!("{}, until {}", acceptance.reason, acceptance.until)));
+                }
+                Some(acceptance) => {
+                    finding.text = format!("{} (accepted until {}, which is past)", finding.text, acceptance.until);
+                    found.push(finding);
+                }
+                None => found.push(finding),
+            }
+        }
+        (accepted, found)
+    }
+}
+
+/// The first second after a day, since 1970-01-01 UTC.
+fn end(day: &str) -> Option<u64> {
+    let mut numbers = day.split('-').map(str::parse::<u16>);
+    let (year, month, date) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+    let (month, date) = (u8::try_from(month).ok()?, u8::try_from(date).ok()?);
+    let start = DateTime::new(year, month, date, 0, 0, 0)
+        .ok()?
+        .unix_duration()
+        .as_secs();
+    start.checked_add(24 * 60 * 60).filter(|_| numbers.next().is_none())
+}

@@ -1,0 +1,203 @@
+//! What the firmware starts, and what else lies where it looks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::enroll::{BootFile, Verdict, present_boot_files};
+use crate::formats::authenticated_variable::VariableName;
+use crate::formats::authenticode::Image;
+use crate::formats::certificate::printable;
+use crate::formats::grub_core_image::CoreImage;
+use crate::system;
+use crate::trust::grub_image;
+use crate::trust::image::Policy;
+
+use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
+use super::super::machine::Machine;
+
+/// Largest image that is read, in bytes.
+const MAX_IMAGE: u64 = 512 << 20;
+/// How deep directories of an EFI system partition are looked into.
+const DEPTH: usize = 8;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "boot.entries",
+        group: Group::Boot,
+        title: "Everything that the firmware and its loaders are told to start is let in by db",
+        level: Level::Error,
+        proves: "Each file of the boot order, the fallback loader, and each kernel that systemd-boot or GRUB is told to start \
+                 is accepted by the db and dbx that the firmware holds now.",
+        remedy: "bootseal sign efi FILE; remove entries of what is not to start: efibootmgr -B -b NUMBER",
+        run: entries,
+    },
+    Check {
+        id: "boot.images",
+        group: Group::Boot,
+        title: "No image that db lets in leads around the chain",
+        level: Level::Error,
+        proves: "Of all images on the EFI system partitions, those that db lets in are no GRUB that opens what nobody signed. \
+                 Whoever can write to the partition can start any of them.",
+        remedy: "Remove the file, and have its hash forbidden: bootseal enroll add dbx FILE",
+        run: images,
+    },
+    Check {
+        id: "boot.partition",
+        group: Group::Boot,
+        title: "Only root can write to the EFI system partition",
+        level: Level::Warning,
+        proves: "No directory of it can be written to by group or others, as it is mounted now.",
+        remedy: "Mount it with umask=0077",
+        run: partition,
+    },
+];
+
+fn entries(machine: &Machine<'_>) -> Outcome {
+    let store = match machine.store() {
+        Ok(store) => store,
+        Err(missing) => return Outcome::could_not_run(missing.clone()),
+    };
+    let files = match present_boot_files(machine.context(), store) {
+        Ok(files) => files,
+        Err(error) => return Outcome::could_not_run(reason(&error)),
+    };
+    let mut outcome = Outcome::default();
+    for file in &files {
+        look_at(file, &mut outcome);
+    }
+    if !files.iter().any(|file| matches!(file.verdict, Verdict::Accepted(_))) && outcome.findings.is_empty() {
+        outcome
+            .not_run
+            .push("no file was found that the firmware could start: is the EFI system partition mounted?".to_owned());
+    }
+    outcome
+}
+
+fn look_at(file: &BootFile, outcome: &mut Outcome) {
+    let place = format!("{} ({})", file.path, file.source);
+    match &file.verdict {
+        Verdict::Accepted(reason) => outcome.evidence.push(format!("{place}: {reason}")),
+        Verdict::Refused(reason) => outcome.findings.push(Finding::new(
+            file.path.clone(),
+            format!("{place} would not start: {reason}"),
+            format!("bootseal sign efi {}", crate::error::quoted(Path::new(&file.path))),
+        )),
+        // An entry of the firmware for a network card, say, leads to no file.
+        Verdict::NotJudged(reason) => outcome.evidence.push(format!("{place}: not judged, {reason}")),
+    }
+}
+
+/// The images of a directory and those below it.
+fn below(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    let mut entries: Vec<fs::DirEntry> = fs::read_dir(directory)?.collect::<std::io::Result<_>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let (kind, path) = (entry.file_type()?, entry.path());
+        if kind.is_dir() && depth > 0 {
+            below(&path, depth.saturating_sub(1), found)?;
+        } else if kind.is_file()
+            && path
+                .extension()
+                .is_some_and(|ending| ending.eq_ignore_ascii_case("efi"))
+        {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn images(machine: &Machine<'_>) -> Outcome {
+    let (esps, store, anchors) = match (machine.esps(), machine.store(), machine.anchors()) {
+        (Ok(esps), Ok(store), Ok(anchors)) => (esps, store, anchors),
+        (Err(missing), _, _) | (_, Err(missing), _) | (_, _, Err(missing)) => {
+            return Outcome::could_not_run(missing.clone());
+        }
+    };
+    if esps.is_empty() {
+        return Outcome::could_not_run("no EFI system partition is mounted");
+    }
+    let database = |variable| store.database(variable).map_err(|error| reason(&error));
+    let (db, dbx) = match (database(VariableName::Db), database(VariableName::Dbx)) {
+        (Ok(db), Ok(dbx)) => (db, dbx),
+        (Err(missing), _) | (_, Err(missing)) => return Outcome::could_not_run(missing),
+    };
+    let policy = Policy::new(&db, &dbx);
+    let mut outcome = Outcome::default();
+    for esp in esps {
+        let mut found = Vec::new();
+        if let Err(error) = below(&esp.directory, DEPTH, &mut found) {
+            outcome.not_run.push(format!("{}: {error}", esp.directory.display()));
+        }
+        for path in found {
+            let shown = printable(&path.display().to_string());
+            let bytes = match system::read_prefix(&path, Some(MAX_IMAGE)) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    outcome.not_run.push(reason(&error));
+                    continue;
+                }
+            };
+            let Ok(image) = Image::parse(&bytes) else {
+                outcome
+                    .evidence
+                    .push(format!("{shown}: no image that firmware would start"));
+                continue;
+            };
+            let let_in = match policy.judge(&image) {
+                Ok(let_in) => let_in.to_string(),
+                Err(refusal) => {
+                    outcome.evidence.push(format!("{shown}: not let in, {refusal}"));
+                    continue;
+                }
+            };
+            let core = match CoreImage::parse(&image) {
+                Ok(None) => {
+                    outcome.evidence.push(format!("{shown}: {let_in}"));
+                    continue;
+                }
+                Ok(Some(core)) => grub_image::judge(&core, &anchors.grub, anchors.with_shim).verdict(),
+                Err(error) => Err(error.to_string()),
+            };
+            match core {
+                Ok(verdict) => outcome.evidence.push(format!("{shown}: {let_in}; {verdict}")),
+                Err(verdict) => outcome.findings.push(Finding::new(
+                    path.to_string_lossy(),
+                    format!("{shown} is {let_in}, and as a GRUB {verdict}"),
+                    format!(
+                        "remove it, and: bootseal enroll add dbx {}",
+                        crate::error::quoted(&path)
+                    ),
+                )),
+            }
+        }
+    }
+    outcome
+}
+
+fn partition(machine: &Machine<'_>) -> Outcome {
+    use std::os::unix::fs::PermissionsExt;
+    let esps = match machine.esps() {
+        Ok(esps) => esps,
+        Err(missing) => return Outcome::could_not_run(missing.clone()),
+    };
+    if esps.is_empty() {
+        return Outcome::could_not_run("no EFI system partition is mounted");
+    }
+    let mut outcome = Outcome::default();
+    for esp in esps {
+        let shown = esp.directory.display();
+        match fs::metadata(&esp.directory) {
+            Ok(metadata) if metadata.permissions().mode() & 0o022 != 0 => {
+                let mode = metadata.permissions().mode() & 0o7777;
+                let text = format!("{shown} has mode {mode:04o}: others than root can change what starts");
+                let remedy = format!("mount -o remount,umask=0077 {}", crate::error::quoted(&esp.directory));
+                outcome
+                    .findings
+                    .push(Finding::new(esp.directory.to_string_lossy(), text, remedy));
+            }
+            Ok(_) => outcome.evidence.push(format!("{shown}: written by root only")),
+            Err(error) => outcome.not_run.push(format!("{shown}: {error}")),
+        }
+    }
+    outcome
+}

@@ -1,0 +1,226 @@
+//! The keys on this machine: who may read them, how they rest, how long they last, and whether a backup is one.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use crate::ceremony::life::{Listed, list};
+use crate::formats::certificate::printable;
+use crate::keys::{KeyDirectory, KeyName};
+use crate::system::is_shared;
+
+use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
+use super::super::machine::Machine;
+
+/// How long before its end a certificate is told of, in seconds.
+const SOON: u64 = 90 * 24 * 60 * 60;
+/// How old the last restore drill may be, in seconds.
+const DRILL: u64 = 366 * 24 * 60 * 60;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "keys.private",
+        group: Group::Keys,
+        title: "Private keys can be read by root alone",
+        level: Level::Error,
+        proves: "The key directory has mode 0700, private keys have no rights for group and others, and all belong to root.",
+        remedy: "chown root: FILE; chmod 0400 FILE; chmod 0700 DIRECTORY. Whoever read a key may have a copy: rotate it.",
+        run: private,
+    },
+    Check {
+        id: "keys.offline",
+        group: Group::Keys,
+        title: "The private keys of PK and KEK are not on this machine",
+        level: Level::Warning,
+        proves: "Whoever takes this machine over cannot change what its firmware, and that of others, trusts.",
+        remedy: "Move PK.key and KEK.key to a medium that is kept elsewhere",
+        run: offline,
+    },
+    Check {
+        id: "keys.place",
+        group: Group::Keys,
+        title: "Private keys lie on a file system of this machine that knows owners",
+        level: Level::Error,
+        proves: "They are neither on FAT, as EFI system partitions are, nor on a network file system.",
+        remedy: "Move them to /etc/bootseal/keys; who could read them there may have a copy: bootseal keys rotate",
+        run: place,
+    },
+    Check {
+        id: "keys.expiry",
+        group: Group::Keys,
+        title: "Our certificates have not expired, and will not soon",
+        level: Level::Warning,
+        proves: "Every certificate of the key directory is valid for another 90 days.",
+        remedy: "bootseal keys rotate KEY",
+        run: expiry,
+    },
+    Check {
+        id: "keys.drill",
+        group: Group::Keys,
+        title: "The backup of the keys has been restored within a year",
+        level: Level::Warning,
+        proves: "The transcript of the ceremony records a restore drill that is not older than 366 days.",
+        remedy: "bootseal ceremony drill BACKUP",
+        run: drill,
+    },
+];
+
+fn with_directory(machine: &Machine<'_>, look: impl FnOnce(&KeyDirectory) -> Result<Outcome, String>) -> Outcome {
+    match machine.directory() {
+        Ok(directory) => look(directory).unwrap_or_else(Outcome::could_not_run),
+        Err(missing) => Outcome::could_not_run(missing.clone()),
+    }
+}
+
+fn listed(machine: &Machine<'_>, look: impl Fn(&Listed, &mut Outcome)) -> Outcome {
+    with_directory(machine, |directory| {
+        let mut outcome = Outcome::default();
+        for key in list(directory).map_err(|error| reason(&error))? {
+            look(&key, &mut outcome);
+        }
+        Ok(outcome)
+    })
+}
+
+/// The private keys that are files here.
+fn files(directory: &KeyDirectory) -> impl Iterator<Item = std::path::PathBuf> {
+    let paths = KeyName::ALL.into_iter().map(|name| directory.private_key_path(name));
+    paths.filter(|path| fs::symlink_metadata(path).is_ok())
+}
+
+fn private(machine: &Machine<'_>) -> Outcome {
+    with_directory(machine, |directory| {
+        let mut outcome = Outcome::default();
+        look_at(directory.path(), 0o700, &mut outcome);
+        for path in files(directory) {
+            look_at(&path, 0o400, &mut outcome);
+        }
+        Ok(outcome)
+    })
+}
+
+fn look_at(path: &Path, mode: u32, outcome: &mut Outcome) {
+    let shown = path.display();
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => return outcome.not_run.push(format!("{shown}: {error}")),
+    };
+    let found = metadata.permissions().mode() & 0o7777;
+    if found & 0o077 != 0 {
+        let text = format!("{shown} has mode {found:04o}: others than its owner can use it");
+        let remedy = format!("chmod {mode:04o} {}", crate::error::quoted(path));
+        outcome
+            .findings
+            .push(Finding::new(path.to_string_lossy(), text, remedy));
+    } else if metadata.uid() != 0 {
+        let text = format!("{shown} belongs to user {}, not to root", metadata.uid());
+        let remedy = format!("chown root: {}", crate::error::quoted(path));
+        outcome
+            .findings
+            .push(Finding::new(path.to_string_lossy(), text, remedy));
+    } else {
+        outcome.evidence.push(format!("{shown}: {found:04o}, root"));
+    }
+}
+
+fn offline(machine: &Machine<'_>) -> Outcome {
+    with_directory(machine, |directory| {
+        let mut outcome = Outcome::default();
+        for name in [KeyName::Pk, KeyName::Kek] {
+            let path = directory.private_key_path(name);
+            if path.exists() {
+                let text = format!("the private key of {name} is on this machine, in {}", path.display());
+                let remedy = format!("move {} to a medium that is kept elsewhere", path.display());
+                outcome.findings.push(Finding::new(name.name(), text, remedy));
+            } else {
+                outcome.evidence.push(format!("{name}: not here"));
+            }
+        }
+        Ok(outcome)
+    })
+}
+
+fn place(machine: &Machine<'_>) -> Outcome {
+    with_directory(machine, |directory| {
+        let mut outcome = Outcome::default();
+        for path in files(directory) {
+            match is_shared(&path) {
+                Ok(None) => outcome.evidence.push(format!("{}: local", path.display())),
+                Ok(Some(kind)) => outcome.findings.push(Finding::new(
+                    path.to_string_lossy(),
+                    format!("{} is on {kind}", path.display()),
+                    "move it to /etc/bootseal/keys, and rotate the key",
+                )),
+                Err(error) => outcome.not_run.push(format!("{}: {error}", path.display())),
+            }
+        }
+        Ok(outcome)
+    })
+}
+
+fn expiry(machine: &Machine<'_>) -> Outcome {
+    let now = match machine.context().now() {
+        Ok(now) => now,
+        Err(error) => return Outcome::could_not_run(reason(&error)),
+    };
+    listed(machine, |key, outcome| {
+        let Some(not_after) = &key.not_after else {
+            return outcome.evidence.push(format!("{}: does not expire", key.name));
+        };
+        let subject = printable(key.subject.as_deref().unwrap_or(&key.name));
+        let remedy = format!("bootseal keys rotate {}", key.name);
+        match seconds(not_after) {
+            Some(end) if end <= now => {
+                let text = format!("{}: \"{subject}\" has expired on {not_after}", key.name);
+                outcome
+                    .findings
+                    .push(Finding::new(&key.name, text, remedy).at(Level::Error));
+            }
+            Some(end) if end.saturating_sub(now) < SOON => {
+                let text = format!("{}: \"{subject}\" expires on {not_after}", key.name);
+                outcome.findings.push(Finding::new(&key.name, text, remedy));
+            }
+            Some(_) => outcome.evidence.push(format!("{}: until {not_after}", key.name)),
+            None => outcome.not_run.push(format!("{}: {not_after} is no time", key.name)),
+        }
+    })
+}
+
+fn drill(machine: &Machine<'_>) -> Outcome {
+    let now = match machine.context().now() {
+        Ok(now) => now,
+        Err(error) => return Outcome::could_not_run(reason(&error)),
+    };
+    with_directory(machine, |directory| {
+        let keys = list(directory).map_err(|error| reason(&error))?;
+        if keys.iter().all(|key| key.backed_up.is_none()) {
+            return Ok(Outcome::could_not_run(
+                "there is no transcript of a ceremony in the key directory",
+            ));
+        }
+        let last = keys.iter().find_map(|key| key.last_drill.clone());
+        let remedy = "bootseal ceremony drill BACKUP";
+        Ok(match last {
+            None => Outcome::found(Finding::new(
+                "drill",
+                "no backup was ever restored: a backup that was not is none",
+                remedy,
+            )),
+            Some(last) => match seconds(&last) {
+                Some(then) if now.saturating_sub(then) <= DRILL => Outcome::pass(format!("restored on {last}")),
+                _ => Outcome::found(Finding::new(
+                    "drill",
+                    format!("the backup was last restored on {last}"),
+                    remedy,
+                )),
+            },
+        })
+    })
+}
+
+/// An RFC 3339 time, UTC, in seconds since 1970-01-01.
+fn seconds(time: &str) -> Option<u64> {
+    time.parse::<der::DateTime>()
+        .ok()
+        .map(|time| time.unix_duration().as_secs())
+}

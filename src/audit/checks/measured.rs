@@ -1,0 +1,141 @@
+//! What the TPM was told at the last start, against what is there now.
+
+use std::collections::BTreeMap;
+
+use crate::formats::authenticated_variable::VariableName;
+use crate::formats::event_log::{EventLog, EventType};
+use crate::formats::guid::Guid;
+use crate::formats::hash::HashAlgorithm;
+
+use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
+use super::super::machine::Machine;
+
+/// The bank that is looked at.
+const BANK: HashAlgorithm = HashAlgorithm::Sha256;
+/// The registers that firmware fills before the operating system starts.
+const FIRMWARE_PCRS: std::ops::RangeInclusive<u32> = 0..=7;
+/// Where the kernel shows the bank's registers.
+const PCRS: &str = "/sys/class/tpm/tpm0/pcr-sha256";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "measured.log",
+        group: Group::Measured,
+        title: "The event log is what the TPM was told",
+        level: Level::Error,
+        proves: "Replayed, the log gives the values that PCR 0 to 7 of the SHA-256 bank hold: nothing was taken from it or \
+                 put into it since.",
+        remedy: "Restart. If it stays so, update the firmware, or do not rely on the log.",
+        run: log,
+    },
+    Check {
+        id: "measured.variables",
+        group: Group::Measured,
+        title: "PK, KEK, db and dbx are those that the firmware started with",
+        level: Level::Error,
+        proves: "The variables that were measured into PCR 7 at the last start have the content that they have now, and \
+                 SecureBoot was on.",
+        remedy: "If they were changed on purpose, restart; else find out who changed them: bootseal enroll plan",
+        run: variables,
+    },
+];
+
+fn with_log(machine: &Machine<'_>, look: impl FnOnce(&EventLog) -> Outcome) -> Outcome {
+    match machine.event_log() {
+        Ok(log) => look(log),
+        Err(missing) => Outcome::could_not_run(missing.clone()),
+    }
+}
+
+fn log(machine: &Machine<'_>) -> Outcome {
+    with_log(machine, |log| {
+        let mut outcome = Outcome::default();
+        for pcr in FIRMWARE_PCRS {
+            let held = match machine.text(&format!("{PCRS}/{pcr}")) {
+                Ok(Some(held)) => held.to_lowercase(),
+                Ok(None) => {
+                    outcome
+                        .not_run
+                        .push(format!("the kernel does not show PCR {pcr} of the SHA-256 bank"));
+                    continue;
+                }
+                Err(missing) => {
+                    outcome.not_run.push(missing);
+                    continue;
+                }
+            };
+            match log.replay(BANK, pcr).map(|digest| digest.to_hex()) {
+                Some(replayed) if replayed == held => outcome.evidence.push(format!("PCR {pcr}: {held}")),
+                Some(replayed) => outcome.findings.push(Finding::new(
+                    format!("PCR {pcr}"),
+                    format!("PCR {pcr} holds {held}, and the log gives {replayed}"),
+                    "restart; if it stays so, the log is not to be relied on",
+                )),
+                None => outcome.not_run.push("the log has no SHA-256 bank".to_owned()),
+            }
+        }
+        outcome
+    })
+}
+
+fn variables(machine: &Machine<'_>) -> Outcome {
+    let store = match machine.store() {
+        Ok(store) => store,
+        Err(missing) => return Outcome::could_not_run(missing.clone()),
+    };
+    with_log(machine, |log| {
+        let mut measured: BTreeMap<(String, Guid), Vec<u8>> = BTreeMap::new();
+        for event in log
+            .events()
+            .iter()
+            .filter(|event| event.kind == EventType::VARIABLE_DRIVER_CONFIG && event.pcr == 7)
+        {
+            let Some(variable) = event.variable() else { continue };
+            // What the log says was measured is only what was measured if its digest is the event's.
+            let told = BANK.digest(&[&event.data]);
+            if event.digest(BANK).is_some_and(|digest| *digest == told) {
+                measured.insert((variable.name(), variable.vendor), variable.data);
+            }
+        }
+        let mut outcome = Outcome::default();
+        for variable in [VariableName::Pk, VariableName::Kek, VariableName::Db, VariableName::Dbx] {
+            let held = match store.read(variable) {
+                Ok(held) => held.map(|raw| raw.data).unwrap_or_default(),
+                Err(error) => {
+                    outcome.not_run.push(reason(&error));
+                    continue;
+                }
+            };
+            match measured.get(&(variable.name().to_owned(), variable.vendor())) {
+                Some(then) if *then == held => outcome.evidence.push(format!("{variable}: as measured")),
+                Some(then) => outcome.findings.push(Finding::new(
+                    variable.name(),
+                    format!(
+                        "{variable} has {} bytes now, and others than the {} of the last start",
+                        held.len(),
+                        then.len()
+                    ),
+                    "if it was changed on purpose, restart",
+                )),
+                None => outcome
+                    .not_run
+                    .push(format!("the log does not say what {variable} was")),
+            }
+        }
+        match measured
+            .get(&("SecureBoot".to_owned(), Guid::GLOBAL))
+            .map(Vec::as_slice)
+        {
+            Some([1]) => outcome.evidence.push("SecureBoot was on".to_owned()),
+            Some(_) => outcome.findings.push(Finding::new(
+                "SecureBoot",
+                "Secure Boot was off at the last start, by what was measured",
+                "switch it on in the firmware's setup, and restart",
+            )),
+            None => outcome
+                .not_run
+                .push("the log does not say whether Secure Boot was on".to_owned()),
+        }
+        outcome
+    })
+}

@@ -1,0 +1,120 @@
+//! The machine that is looked at. Each thing is read once, by the first check that asks for it.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+
+use crate::enroll::{Store, StoreChoice};
+use crate::formats::event_log::EventLog;
+use crate::keys::KeyDirectory;
+use crate::system::config::Config;
+use crate::system::{self, Context, FatMount};
+use crate::trust::Anchors;
+
+use super::check::reason;
+
+/// Longest file below `/proc` and `/sys` that is read, in bytes.
+const MAX_PROC: u64 = 4 << 20;
+
+/// What was found, or why it could not be looked at.
+pub(super) type Seen<'s, T> = Result<&'s T, &'s String>;
+
+/// The machine.
+#[derive(Debug)]
+pub struct Machine<'a> {
+    context: &'a Context,
+    config: &'a Config,
+    keys: PathBuf,
+    store: OnceCell<Result<Store, String>>,
+    anchors: OnceCell<Result<Anchors, String>>,
+    directory: OnceCell<Result<KeyDirectory, String>>,
+    log: OnceCell<Result<EventLog, String>>,
+    esps: OnceCell<Result<Vec<FatMount>, String>>,
+}
+
+impl<'a> Machine<'a> {
+    /// The machine below the context's root, with the keys in this directory.
+    #[must_use]
+    pub const fn new(context: &'a Context, config: &'a Config, keys: PathBuf) -> Self {
+        Self {
+            context,
+            config,
+            keys,
+            store: OnceCell::new(),
+            anchors: OnceCell::new(),
+            directory: OnceCell::new(),
+            log: OnceCell::new(),
+            esps: OnceCell::new(),
+        }
+    }
+
+    pub(super) const fn context(&self) -> &'a Context {
+        self.context
+    }
+
+    pub(super) const fn config(&self) -> &'a Config {
+        self.config
+    }
+
+    /// Where the keys are, whether or not that can be read.
+    pub(super) fn keys_path(&self) -> &std::path::Path {
+        &self.keys
+    }
+
+    /// The firmware.
+    pub(super) fn store(&self) -> Seen<'_, Store> {
+        let open = || Store::open(self.context, &StoreChoice::Live).map_err(|error| reason(&error));
+        self.store.get_or_init(open).as_ref()
+    }
+
+    /// The key directory.
+    pub(super) fn directory(&self) -> Seen<'_, KeyDirectory> {
+        let open = || KeyDirectory::open(&self.keys).map_err(|error| reason(&error));
+        self.directory.get_or_init(open).as_ref()
+    }
+
+    /// What firmware, kernel and GRUB are meant to trust: by the keys, not by what the firmware holds.
+    pub(super) fn anchors(&self) -> Seen<'_, Anchors> {
+        let read = || {
+            let directory = self.directory().map_err(Clone::clone)?;
+            let mut anchors = Anchors::of(directory).map_err(|error| reason(&error))?;
+            anchors.with_shim = self.config.grub.shim;
+            Ok(anchors)
+        };
+        self.anchors.get_or_init(read).as_ref()
+    }
+
+    /// What the TPM was told at the last start.
+    pub(super) fn event_log(&self) -> Seen<'_, EventLog> {
+        let read = || system::event_log(self.context, None).map_err(|error| reason(&error));
+        self.log.get_or_init(read).as_ref()
+    }
+
+    /// The mounted FAT file systems with a directory `EFI`.
+    pub(super) fn esps(&self) -> Seen<'_, Vec<FatMount>> {
+        let read = || {
+            let mut mounts = system::fat_mounts(self.context).map_err(|error| reason(&error))?;
+            mounts.retain(|mount| mount.directory.join("EFI").is_dir());
+            Ok(mounts)
+        };
+        self.esps.get_or_init(read).as_ref()
+    }
+
+    /// The text of a file below `/proc` or `/sys`; none if there is none.
+    pub(super) fn text(&self, path: &str) -> Result<Option<String>, String> {
+        let bytes = system::read_if_there(&self.context.path(path), MAX_PROC).map_err(|error| reason(&error))?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim_end().to_owned()))
+    }
+
+    /// The version of the running kernel.
+    pub(super) fn release(&self) -> Result<String, String> {
+        let release = self.text("/proc/sys/kernel/osrelease")?;
+        release.ok_or_else(|| "there is no /proc/sys/kernel/osrelease: is /proc mounted?".to_owned())
+    }
+
+    /// What the machine calls itself.
+    pub(super) fn host(&self) -> String {
+        let name = self.text("/proc/sys/kernel/hostname").ok().flatten();
+        name.filter(|name| !name.is_empty())
+            .unwrap_or_else(|| "localhost".to_owned())
+    }
+}

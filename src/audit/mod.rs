@@ -1,0 +1,127 @@
+//! The audit: will this machine boot what is on its disks, and only that? A list of checks, each of which proves one thing
+//! with evidence. What could not be looked at is an answer of its own, and never a pass.
+
+mod baseline;
+mod check;
+mod checks;
+mod machine;
+
+pub use baseline::{Acceptance, Baseline};
+pub use check::{Check, Finding, Group, Level, Outcome, Status};
+pub use checks::all;
+pub use machine::Machine;
+
+use crate::error::{Error, Result};
+
+/// What is looked at.
+#[derive(Debug, Default)]
+pub struct Selection {
+    /// IDs, or groups, of the checks to run; all if empty.
+    pub only: Vec<String>,
+    /// IDs, or groups, of checks to leave out.
+    pub skip: Vec<String>,
+}
+
+/// What came of one check.
+#[derive(Debug)]
+pub struct Checked {
+    /// The check.
+    pub check: &'static Check,
+    /// Its outcome, without what the baseline accepts.
+    pub outcome: Outcome,
+    /// What the baseline accepts, each with the reason.
+    pub accepted: Vec<(Finding, String)>,
+}
+
+/// What came of all.
+#[derive(Debug)]
+pub struct Audit {
+    /// Every check that was run, in the order of the list.
+    pub checked: Vec<Checked>,
+    /// When it was run, in seconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// What the machine calls itself.
+    pub host: String,
+}
+
+impl Selection {
+    fn check(&self) -> Result<()> {
+        for name in self.only.iter().chain(&self.skip) {
+            let is_known = |check: &Check| check.id == name || check.group.name() == name;
+            if !all().any(is_known) {
+                return Err(
+                    Error::usage(format!("there is no check, nor group of checks, \"{name}\""))
+                        .hint("bootseal audit --list"),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn takes(&self, check: &Check) -> bool {
+        let named = |names: &[String]| names.iter().any(|name| check.id == name || check.group.name() == name);
+        (self.only.is_empty() || named(&self.only)) && !named(&self.skip)
+    }
+}
+
+/// Runs the checks.
+pub fn audit(machine: &Machine<'_>, selection: &Selection, baseline: &Baseline) -> Result<Audit> {
+    selection.check()?;
+    let time = machine.context().now()?;
+    let mut checked = Vec::new();
+    for check in all().filter(|check| selection.takes(check)) {
+        machine.context().check_interrupted()?;
+        let mut outcome = (check.run)(machine);
+        let (accepted, found) = baseline.divide(check, std::mem::take(&mut outcome.findings), time);
+        outcome.findings = found;
+        checked.push(Checked {
+            check,
+            outcome,
+            accepted,
+        });
+    }
+    Ok(Audit {
+        checked,
+        time,
+        host: machine.host(),
+    })
+}
+
+impl Checked {
+    /// The check's answer.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.outcome.status()
+    }
+}
+
+impl Audit {
+    /// How many checks have this answer.
+    #[must_use]
+    pub fn count(&self, status: Status) -> usize {
+        self.checked.iter().filter(|checked| checked.status() == status).count()
+    }
+
+    /// The error to end with: findings weigh more than what could not be looked at.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        let findings: usize = self.checked.iter().map(|checked| checked.outcome.findings.len()).sum();
+        let not_run = self
+            .checked
+            .iter()
+            .filter(|checked| !checked.outcome.not_run.is_empty())
+            .count();
+        if findings > 0 {
+            Some(Error::refused(format!(
+                "findings: {findings}; checks that could not run: {not_run}"
+            )))
+        } else if not_run > 0 {
+            Some(Error::could_not_run(format!("checks that could not run: {not_run}")))
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! The audit for a person: grouped, the verdict last, the remedy under each finding.
+
+use std::io::{self, Write};
+
+use crate::audit::{Audit, Status};
+use crate::formats::certificate::printable;
+use crate::ui::Style;
+
+pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: Style) -> io::Result<()> {
+    let mut group = None;
+    for checked in &audit.checked {
+        if group != Some(checked.check.group) {
+            let gap = if group.is_some() { "\n" } else { "" };
+            writeln!(out, "{gap}{}", checked.check.group.title())?;
+            group = Some(checked.check.group);
+        }
+        let sign = match checked.status() {
+            Status::Pass => style.tick(),
+            Status::NotApplicable => "-".to_owned(),
+            Status::CouldNotRun => style.warn("?"),
+            Status::Warn => style.warn("!"),
+            Status::Fail => style.cross(),
+        };
+        writeln!(out, "  {sign} {}  [{}]", checked.check.title, checked.check.id)?;
+        for finding in &checked.outcome.findings {
+            writeln!(out, "      {}", printable(&finding.text))?;
+            writeln!(out, "        {} {}", style.note("fix:"), printable(&finding.remedy))?;
+        }
+        for reason in &checked.outcome.not_run {
+            writeln!(out, "      could not look: {}", printable(reason))?;
+        }
+        for (finding, reason) in &checked.accepted {
+            writeln!(
+                out,
+                "      accepted: {} ({})",
+                printable(&finding.text),
+                printable(reason)
+            )?;
+        }
+        if verbose {
+            let evidence = checked.outcome.evidence.iter().chain(&checked.outcome.not_applicable);
+            for line in evidence {
+                writeln!(out, "      {}", printable(line))?;
+            }
+        }
+    }
+    let counted = |status: Status, word: &str| match audit.count(status) {
+        0 => None,
+        count => Some(format!("{count} {word}")),
+    };
+    let words = [
+        counted(Status::Fail, "fail"),
+        counted(Status::Warn, "warn"),
+        counted(Status::CouldNotRun, "could not run"),
+        counted(Status::NotApplicable, "do not apply"),
+        counted(Status::Pass, "pass"),
+    ];
+    let counts: Vec<String> = words.into_iter().flatten().collect();
+    let verdict = if audit.count(Status::Fail) > 0 {
+        style.bad("The chain does not hold")
+    } else if audit.count(Status::CouldNotRun) > 0 {
+        style.warn("The chain is not proven")
+    } else if audit.count(Status::Warn) > 0 {
+        style.warn("The chain holds; something is to be looked after")
+    } else {
+        style.good("The chain holds")
+    };
+    writeln!(out, "\n{verdict}: {}", counts.join(", "))
+}

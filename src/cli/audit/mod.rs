@@ -1,0 +1,233 @@
+//! `bootseal audit`: the whole chain, proven on this machine, for a person, a script, Prometheus or a documentation site.
+
+mod human;
+mod markdown;
+mod prometheus;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::audit::{self, Audit, Baseline, Check, Finding, Level, Machine, Selection, Status, audit};
+use crate::error::{Error, Result};
+use crate::system::{Context, replace_durably};
+use crate::ui::{Report, Style};
+
+use super::Session;
+
+/// What everybody may read.
+const PUBLIC: u32 = 0o644;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: bootseal audit --only firmware,keys\n\n\
+    Exit code 0: every check passes, or what it finds is accepted in the baseline. 1: there are findings. 3: there are \
+    none, but not everything could be looked at.")]
+pub(super) struct Arguments {
+    /// Key directory [default: /etc/bootseal/keys]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+    /// Run these checks, or groups of checks, only
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Leave these checks, or groups of checks, out
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    skip: Vec<String>,
+    /// Findings that are accepted, with reason and last day [default: /etc/bootseal/baseline.toml]
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// How to say it
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    format: Format,
+    /// Write it to FILE, which is replaced at once
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// List the checks
+    #[arg(long, conflicts_with = "explain")]
+    list: bool,
+    /// Say what a check proves, and how its findings are mended
+    #[arg(long, value_name = "ID")]
+    explain: Option<String>,
+}
+
+/// The forms of an audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a person
+    Human,
+    /// One JSON object, as with --json
+    Json,
+    /// For node_exporter's textfile collector
+    Prometheus,
+    /// A page for a documentation site
+    Markdown,
+}
+
+pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Report>> {
+    if arguments.list {
+        return Ok(Box::new(Explained(audit::all().collect(), false)));
+    }
+    if let Some(id) = &arguments.explain {
+        let check = audit::all().find(|check| check.id == id);
+        let unknown = || Error::usage(format!("there is no check \"{id}\"")).hint("bootseal audit --list");
+        return Ok(Box::new(Explained(vec![check.ok_or_else(unknown)?], true)));
+    }
+    let config = session.config()?;
+    let machine = Machine::new(&session.context, &config, session.keys(arguments.keys.as_ref())?);
+    let baseline = Baseline::load(&session.context, arguments.baseline.as_deref())?;
+    let selection = Selection {
+        only: arguments.only.clone(),
+        skip: arguments.skip.clone(),
+    };
+    let report = AuditReport {
+        audit: audit(&machine, &selection, &baseline)?,
+        format: arguments.format,
+        verbose: session.verbose,
+        written: arguments.output.clone(),
+    };
+    if let Some(path) = &arguments.output {
+        write(&session.context, path, &report)?;
+    }
+    Ok(Box::new(report))
+}
+
+/// A file that is read at any moment, by node_exporter say, is whole at any moment.
+fn write(context: &Context, path: &std::path::Path, report: &AuditReport) -> Result<()> {
+    let mut text = Vec::new();
+    let failed = |error: io::Error| Error::bug("cannot put the report into memory").caused_by(error);
+    report.render(&mut text, Style::plain()).map_err(failed)?;
+    replace_durably(context, path, &text, PUBLIC)
+}
+
+struct AuditReport {
+    audit: Audit,
+    format: Format,
+    verbose: bool,
+    written: Option<PathBuf>,
+}
+
+impl AuditReport {
+    fn render(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        match self.format {
+            Format::Human => human::render(&self.audit, self.verbose, out, style),
+            Format::Json => {
+                let mut object = json!({ "schema": self.schema() });
+                if let (Some(object), Value::Object(fields)) = (object.as_object_mut(), self.json()) {
+                    object.extend(fields);
+                }
+                writeln!(out, "{object}")
+            }
+            Format::Prometheus => prometheus::render(&self.audit, out),
+            Format::Markdown => markdown::render(&self.audit, out),
+        }
+    }
+}
+
+impl Report for AuditReport {
+    fn schema(&self) -> &'static str {
+        "bootseal.audit/1"
+    }
+
+    fn json(&self) -> Value {
+        to_json(&self.audit)
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        match &self.written {
+            Some(path) => {
+                let audit = &self.audit;
+                let (passed, total) = (audit.count(Status::Pass), audit.checked.len());
+                writeln!(out, "{passed} of {total} checks pass: {}", path.display())
+            }
+            None => self.render(out, style),
+        }
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.audit.failure()
+    }
+}
+
+/// A moment in RFC 3339, UTC.
+fn moment(seconds: u64) -> String {
+    let time = der::DateTime::from_unix_duration(std::time::Duration::from_secs(seconds));
+    time.map_or_else(|_| seconds.to_string(), |time| time.to_string())
+}
+
+fn to_json(audit: &Audit) -> Value {
+    let checks: Vec<Value> = audit
+        .checked
+        .iter()
+        .map(|checked| {
+            let check = checked.check;
+            let found = |finding: &Finding| {
+                let level = finding.level.unwrap_or(check.level).name();
+                json!({ "subject": finding.subject, "level": level, "text": finding.text, "remedy": finding.remedy })
+            };
+            let accepted: Vec<Value> = checked
+                .accepted
+                .iter()
+                .map(|(finding, reason)| json!({ "subject": finding.subject, "text": finding.text, "reason": reason }))
+                .collect();
+            json!({
+                "id": check.id,
+                "group": check.group.name(),
+                "title": check.title,
+                "status": checked.status().name(),
+                "evidence": checked.outcome.evidence,
+                "findings": checked.outcome.findings.iter().map(found).collect::<Vec<_>>(),
+                "not_run": checked.outcome.not_run,
+                "not_applicable": checked.outcome.not_applicable,
+                "accepted": accepted,
+            })
+        })
+        .collect();
+    let counts: serde_json::Map<String, Value> = Status::ALL
+        .into_iter()
+        .map(|status| (status.name().to_owned(), audit.count(status).into()))
+        .collect();
+    json!({ "host": audit.host, "time": moment(audit.time), "counts": counts, "checks": checks })
+}
+
+/// Checks, described.
+struct Explained(Vec<&'static Check>, bool);
+
+impl Report for Explained {
+    fn schema(&self) -> &'static str {
+        "bootseal.audit.checks/1"
+    }
+
+    fn json(&self) -> Value {
+        let check = |check: &&Check| {
+            json!({
+                "id": check.id,
+                "group": check.group.name(),
+                "title": check.title,
+                "level": check.level.name(),
+                "proves": check.proves,
+                "remedy": check.remedy,
+            })
+        };
+        json!({ "checks": self.0.iter().map(check).collect::<Vec<_>>() })
+    }
+
+    fn human(&self, out: &mut dyn Write, _style: Style) -> io::Result<()> {
+        for check in &self.0 {
+            if self.1 {
+                let level = match check.level {
+                    Level::Error => "error: the chain does not hold",
+                    Level::Warning => "warning: something to look after",
+                };
+                writeln!(
+                    out,
+                    "{}: {}\n\nLevel   {level}\nProves  {}\nRemedy  {}",
+                    check.id, check.title, check.proves, check.remedy
+                )?;
+            } else {
+                writeln!(out, "{:26} {}", check.id, check.title)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,497 @@
+//! `bootseal grub`: an image of GRUB that enforces signatures, tried before the present one is given up.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::error::{Error, Explain, Result, quoted};
+use crate::formats::authenticode::Image;
+use crate::formats::certificate::printable;
+use crate::formats::grub_core_image::{CoreImage, Switch};
+use crate::formats::openpgp::GrubKey;
+use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
+use crate::keys::{KeyDirectory, KeyName, Passphrase};
+use crate::sign::grub::existing_signature;
+use crate::system::config::GrubConfig;
+use crate::system::variables::Efivarfs;
+use crate::system::{self, Context, Transaction, fat_mounts};
+use crate::trust::{self, Anchors, image::Policy};
+use crate::ui::{Report, Style, prompt};
+
+use super::Session;
+use super::unlock::Unlock;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Build an image that enforces signatures, sign it, and put it on the EFI system partition
+    #[command(after_help = "Example: bootseal grub install --esp /boot/efi\n\n\
+        Where an image is there already, the new one is started once, by BootNext; after that:\n  \
+        bootseal grub confirm")]
+    Install(Box<Install>),
+    /// Let the image on trial, by which this machine was started, take the place of the present one
+    #[command(after_help = "Example: bootseal grub confirm")]
+    Confirm {
+        #[command(flatten)]
+        place: Where,
+        /// The present image has taken its place without a trial, and has started this machine: take my word
+        #[arg(long)]
+        no_nvram: bool,
+    },
+    /// Hash a password for `password` under [grub] in the configuration
+    #[command(after_help = "Example: bootseal grub password --password-file /root/grub-password")]
+    Password {
+        /// Read the password from the first line of FILE
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+    },
+}
+
+/// Where the image goes.
+#[derive(Debug, Args)]
+pub(super) struct Where {
+    /// Where the EFI system partition is mounted [default: the one that is, or the configuration's]
+    #[arg(long, value_name = "DIR")]
+    esp: Option<PathBuf>,
+    /// Directory below EFI, and name in the firmware's menu [default: bootseal]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Also take the path that firmware falls back to, EFI/BOOT
+    #[arg(long)]
+    removable: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Install {
+    #[command(flatten)]
+    place: Where,
+    /// Key directory [default: /etc/bootseal/keys]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+    #[command(flatten)]
+    unlock: Unlock,
+    /// GRUB's directory on this machine [default: /boot/grub]
+    #[arg(long, value_name = "DIR", conflicts_with = "fs_uuid")]
+    directory: Option<PathBuf>,
+    /// UUID of the file system with GRUB's directory, in place of asking grub-probe
+    #[arg(long, value_name = "UUID", requires = "grub_path")]
+    fs_uuid: Option<String>,
+    /// GRUB's directory on that file system, such as /grub or /boot/grub
+    #[arg(long, value_name = "PATH", requires = "fs_uuid")]
+    grub_path: Option<String>,
+    /// The menu, whose modules the image is to hold [default: grub.cfg in GRUB's directory, if that is on this machine]
+    #[arg(long, value_name = "FILE")]
+    menu: Option<PathBuf>,
+    /// One more module for the image
+    #[arg(long = "module", value_name = "NAME")]
+    modules: Vec<String>,
+    /// One more OpenPGP key that GRUB is to trust
+    #[arg(long = "add-key", value_name = "FILE")]
+    add_keys: Vec<PathBuf>,
+    /// Who may edit entries and get a command line [default: root]
+    #[arg(long, value_name = "NAME")]
+    superuser: Option<String>,
+    /// Read that one's password from the first line of FILE [default: the configuration's; without one, nobody may]
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Shim starts GRUB, not the firmware
+    #[arg(long)]
+    shim: bool,
+    /// SBAT lines [default: /usr/share/grub/sbat.csv, or those of GRUB's version]
+    #[arg(long, value_name = "FILE")]
+    sbat: Option<PathBuf>,
+    /// The program that makes images [default: grub-mkimage]
+    #[arg(long, value_name = "PROGRAM")]
+    mkimage: Option<PathBuf>,
+    /// GRUB's modules [default: /usr/lib/grub/x86_64-efi]
+    #[arg(long, value_name = "DIR")]
+    modules_dir: Option<PathBuf>,
+    /// Leave the firmware's variables alone: the image takes its place at once
+    #[arg(long)]
+    no_nvram: bool,
+    /// Only build and sign: write the image to FILE
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["esp", "name", "removable", "no_nvram"])]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
+    match command {
+        Command::Install(arguments) => arguments.run(session),
+        Command::Confirm { place, no_nvram } => confirm(session, &place, no_nvram),
+        Command::Password { password_file } => password(session, password_file.as_deref()),
+    }
+}
+
+impl Where {
+    fn place(&self, session: &Session, config: &GrubConfig, architecture: &'static str) -> Result<Place> {
+        let esp = match (&self.esp, &config.esp) {
+            (Some(esp), _) => esp.clone(),
+            (None, Some(esp)) => session.context.path(esp),
+            (None, None) => only_esp(&session.context)?,
+        };
+        Ok(Place {
+            esp,
+            name: self.name.clone().unwrap_or_else(|| config.name.clone()),
+            architecture,
+            fallback: self.removable || config.removable,
+        })
+    }
+}
+
+/// The mounted FAT file system with a directory `EFI`, if there is only one.
+fn only_esp(context: &Context) -> Result<PathBuf> {
+    let mut found: Vec<PathBuf> = fat_mounts(context)?.into_iter().map(|mount| mount.directory).collect();
+    found.retain(|directory| directory.join("EFI").is_dir());
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => {
+            Err(Error::could_not_run("no EFI system partition is mounted").hint("mount it, and name where: --esp DIR"))
+        }
+        many => {
+            let names: Vec<String> = many.iter().map(|path| path.display().to_string()).collect();
+            Err(
+                Error::usage(format!("there are several EFI system partitions: {}", names.join(", ")))
+                    .hint("--esp DIR"),
+            )
+        }
+    }
+}
+
+impl Install {
+    fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        let config = session.config()?.grub;
+        let directory = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?;
+        let toolchain = Toolchain::new(&session.context, self.mkimage.as_deref(), self.modules_dir.as_deref())?;
+        let place = match self.output {
+            Some(_) => None,
+            None => Some(self.place.place(session, &config, toolchain.architecture()?)?),
+        };
+        let menu = self.menu(session, &config)?;
+        let (built, anchors) = self.build(session, &config, &directory, &toolchain, menu.as_ref())?;
+        let mut report = InstallReport::new(session, &built);
+        report.warnings = warnings(&anchors, &built, menu.as_ref())?;
+        match (&self.output, place) {
+            (Some(path), _) => {
+                let transaction = Transaction::new(&session.context);
+                transaction.stage(path, &[&built.bytes])?;
+                if let Some(failed) = transaction.commit()?.into_iter().next() {
+                    return Err(failed.error);
+                }
+                report.steps.push(Step::Written(path.clone()));
+            }
+            (None, Some(place)) => {
+                let variables = if self.no_nvram {
+                    Err("as was asked for".to_owned())
+                } else {
+                    Efivarfs::live(&session.context).map_err(|error| error.to_string())
+                };
+                let installed = grub::install(&session.context, &place, &built, variables)?;
+                report.steps = installed.steps;
+                report.on_trial = installed.on_trial;
+                report.variables_left = installed.variables_left;
+            }
+            (None, None) => return Err(Error::bug("nowhere to put the image")),
+        }
+        Ok(Box::new(report))
+    }
+
+    fn build(
+        &self,
+        session: &Session,
+        config: &GrubConfig,
+        directory: &KeyDirectory,
+        toolchain: &Toolchain,
+        menu: Option<&(PathBuf, Vec<u8>)>,
+    ) -> Result<(Built, Anchors)> {
+        let mut keys = directory.grub_public_keys()?;
+        for path in &self.add_keys {
+            keys.push(crate::keys::directory::read_grub_key(path)?);
+        }
+        let file_system = match (&self.fs_uuid, &self.grub_path) {
+            (Some(uuid), Some(path)) => FileSystem::named(uuid, path),
+            _ => FileSystem::of(&self.directory(session, config))?,
+        };
+        let hash = match &self.password_file {
+            Some(path) => Some(hash_password(&session.context, &Passphrase::from_file(path)?)?),
+            None => config.password.clone(),
+        };
+        let superuser = Superuser {
+            name: self.superuser.clone().unwrap_or_else(|| config.superuser.clone()),
+            hash,
+        };
+        let modules: Vec<String> = config.modules.iter().chain(&self.modules).cloned().collect();
+        let menu = menu.map(|(_, bytes)| Menu::parse(bytes));
+        let recipe = Recipe {
+            menu: menu.as_ref(),
+            toolchain,
+            keys: &keys,
+            file_system: &file_system,
+            superuser: &superuser,
+            with_shim: self.shim || config.shim,
+            modules: &modules,
+            sbat: self.sbat.as_deref(),
+        };
+        let identity = directory.identity(KeyName::Db, &mut |key| self.unlock.existing(key))?;
+        let built = grub::build(&session.context, &recipe, &identity)?;
+        let mut anchors = Anchors::of(directory)?;
+        anchors.grub = keys;
+        Ok((built, anchors))
+    }
+
+    fn directory(&self, session: &Session, config: &GrubConfig) -> PathBuf {
+        let configured = || session.context.path(&config.directory);
+        self.directory.clone().unwrap_or_else(configured)
+    }
+
+    /// The menu that the image is to run: where it is, and what it says.
+    fn menu(&self, session: &Session, config: &GrubConfig) -> Result<Option<(PathBuf, Vec<u8>)>> {
+        let path = match (&self.menu, &self.fs_uuid) {
+            (Some(path), _) => path.clone(),
+            (None, Some(_)) => return Ok(None),
+            (None, None) => self.directory(session, config).join("grub.cfg"),
+        };
+        let bytes = system::read(&path).map_err(|error| error.hint("grub-mkconfig -o, or name another with --menu"))?;
+        Ok(Some((path, bytes)))
+    }
+}
+
+/// What would keep the image, once it is started, from starting anything.
+fn warnings(anchors: &Anchors, built: &Built, menu: Option<&(PathBuf, Vec<u8>)>) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    let image = Image::parse(&built.bytes).or_bug(|| "the signed image is malformed".to_owned())?;
+    if let Err(refusal) = Policy::new(&anchors.db, &anchors.dbx).judge(&image) {
+        warnings.push(format!(
+            "firmware with the db and dbx of these keys would not start the image: {refusal}"
+        ));
+    }
+    let Some((path, bytes)) = menu else {
+        return Ok(warnings);
+    };
+    let signature = existing_signature(path)?;
+    if let Err(refusal) = trust::grub::judge(bytes, signature.as_deref(), &anchors.grub) {
+        let directory = quoted(path.parent().unwrap_or(Path::new("/")));
+        warnings.push(format!(
+            "the image would refuse {}: {refusal}; before the next start: bootseal sign grub {directory}",
+            path.display()
+        ));
+    }
+    let locked = Menu::parse(bytes).locked();
+    if let Some(first) = locked.first() {
+        warnings.push(format!(
+            "{} entries of {}, \"{first}\" the first, want a password before they start, since there is a superuser: to let \
+             anybody start them, put --unrestricted into CLASS in /etc/grub.d/10_linux, make grub.cfg anew, and sign it",
+            locked.len(),
+            path.display()
+        ));
+    }
+    Ok(warnings)
+}
+
+fn confirm(session: &Session, place: &Where, by_word: bool) -> Result<Box<dyn Report>> {
+    let config = session.config()?.grub;
+    let place = place.place(session, &config, own_architecture())?;
+    let confirmed = if by_word {
+        grub::confirm_by_word(&session.context, &place)?
+    } else {
+        grub::confirm(&session.context, &place, &Efivarfs::live(&session.context)?)?
+    };
+    Ok(Box::new(ConfirmReport {
+        steps: confirmed.steps,
+        dry_run: session.context.dry_run(),
+    }))
+}
+
+/// Whether the image in its place, past its trial, embeds a key; says so, or why not.
+pub(super) fn installed_with(session: &Session, config: &GrubConfig, key: &GrubKey) -> Result<String> {
+    let nowhere = Where {
+        esp: None,
+        name: None,
+        removable: false,
+    };
+    let place = nowhere.place(session, config, own_architecture())?;
+    let unknown = || {
+        Error::refused(format!(
+            "{} does not know the new key, so it would refuse what is signed with it alone",
+            place.current().display()
+        ))
+    };
+    let bytes = system::read(&place.current()).map_err(|error| unknown().caused_by(error))?;
+    let image = Image::parse(&bytes).map_err(|error| unknown().caused_by(error))?;
+    let core = CoreImage::parse(&image)
+        .map_err(|error| unknown().caused_by(error))?
+        .ok_or_else(unknown)?;
+    let judged = trust::grub_image::judge(&core, &[], config.shim);
+    if !judged
+        .keys
+        .iter()
+        .any(|embedded| embedded.fingerprint() == key.fingerprint())
+    {
+        return Err(unknown());
+    }
+    if grub::is_unproven(&session.context, &bytes)? {
+        return Err(unknown().caused_by("it embeds the key, and has not been confirmed to start this machine"));
+    }
+    Ok(format!("{} embeds it", place.current().display()))
+}
+
+const fn own_architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "aa64" } else { "x64" }
+}
+
+fn password(session: &Session, file: Option<&Path>) -> Result<Box<dyn Report>> {
+    let password = match file {
+        Some(path) => Passphrase::from_file(path)?,
+        None => prompt::new_passphrase()?.ok_or_else(|| Error::usage("no password was given"))?,
+    };
+    let hash = hash_password(&session.context, &password)?;
+    Ok(Box::new(PasswordReport { hash }))
+}
+
+struct InstallReport {
+    version: String,
+    keys: Vec<String>,
+    verdict: String,
+    cli_disabled: bool,
+    steps: Vec<Step>,
+    on_trial: bool,
+    variables_left: Option<String>,
+    warnings: Vec<String>,
+    dry_run: bool,
+}
+
+impl InstallReport {
+    fn new(session: &Session, built: &Built) -> Self {
+        let image = &built.image;
+        Self {
+            version: image.version.clone().unwrap_or_default(),
+            keys: image.keys.iter().map(GrubKey::fingerprint).collect(),
+            verdict: image.verdict().unwrap_or_else(|reason| reason),
+            cli_disabled: image.cli_disabled == Switch::Set,
+            steps: Vec::new(),
+            on_trial: false,
+            variables_left: None,
+            warnings: Vec::new(),
+            dry_run: session.context.dry_run(),
+        }
+    }
+}
+
+fn step_json(step: &Step) -> Value {
+    match step {
+        Step::Written(path) => json!({ "step": "written", "path": path.to_string_lossy() }),
+        Step::Kept(path) => json!({ "step": "kept", "path": path.to_string_lossy() }),
+        Step::Removed(path) => json!({ "step": "removed", "path": path.to_string_lossy() }),
+        Step::Variable(name, what) => json!({ "step": "variable", "name": name, "what": what }),
+    }
+}
+
+fn steps(steps: &[Step], dry_run: bool, out: &mut dyn Write, style: Style) -> io::Result<()> {
+    for step in steps {
+        let text = match step {
+            Step::Written(path) => path.display().to_string(),
+            Step::Kept(path) => format!("{}: what was there before", path.display()),
+            Step::Removed(path) => format!("{}: removed", path.display()),
+            Step::Variable(name, what) => format!("firmware variable {name}: {what}"),
+        };
+        let text = printable(&text);
+        if dry_run {
+            writeln!(out, "would write {text}")?;
+        } else {
+            writeln!(out, "{} {text}", style.tick())?;
+        }
+    }
+    Ok(())
+}
+
+impl Report for InstallReport {
+    fn schema(&self) -> &'static str {
+        "bootseal.grub.install/1"
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "dry_run": self.dry_run,
+            "version": self.version,
+            "keys": self.keys.iter().map(|key| key.to_lowercase()).collect::<Vec<_>>(),
+            "cli_disabled": self.cli_disabled,
+            "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
+            "on_trial": self.on_trial,
+            "variables_left": self.variables_left,
+            "warnings": self.warnings,
+        })
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        writeln!(
+            out,
+            "{} GRUB {}: {}",
+            style.tick(),
+            printable(&self.version),
+            printable(&self.verdict)
+        )?;
+        steps(&self.steps, self.dry_run, out, style)?;
+        for warning in &self.warnings {
+            writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
+        }
+        if let Some(reason) = &self.variables_left {
+            writeln!(out, "The firmware's variables are left alone: {}", printable(reason))?;
+        }
+        let in_place = self.variables_left.is_some() && self.steps.iter().any(|step| matches!(step, Step::Kept(_)));
+        if in_place {
+            writeln!(
+                out,
+                "\nNext: restart; the image of before can be chosen in the firmware's setup. Then: bootseal grub confirm --no-nvram"
+            )?;
+        }
+        if self.on_trial {
+            writeln!(
+                out,
+                "\nNext: restart; the new image is started once. Then: bootseal grub confirm"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+struct ConfirmReport {
+    steps: Vec<Step>,
+    dry_run: bool,
+}
+
+impl Report for ConfirmReport {
+    fn schema(&self) -> &'static str {
+        "bootseal.grub.confirm/1"
+    }
+
+    fn json(&self) -> Value {
+        json!({ "dry_run": self.dry_run, "steps": self.steps.iter().map(step_json).collect::<Vec<_>>() })
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        writeln!(
+            out,
+            "{} the image has started this machine, and is the present one",
+            style.tick()
+        )?;
+        steps(&self.steps, self.dry_run, out, style)
+    }
+}
+
+struct PasswordReport {
+    hash: String,
+}
+
+impl Report for PasswordReport {
+    fn schema(&self) -> &'static str {
+        "bootseal.grub.password/1"
+    }
+
+    fn json(&self) -> Value {
+        json!({ "hash": self.hash })
+    }
+
+    fn human(&self, out: &mut dyn Write, _style: Style) -> io::Result<()> {
+        writeln!(out, "{}", self.hash)
+    }
+}

@@ -1,0 +1,212 @@
+//! `bootseal verify`: who signed a file, and whether firmware, kernel or GRUB would accept it.
+
+mod grub_image;
+mod script;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::certificate::printable;
+use crate::formats::signature_list::SignatureDatabase;
+use crate::keys::KeyDirectory;
+use crate::sign::grub::{self, Audit, existing_signature, signed_file};
+use crate::system;
+use crate::system::config::Exclusions;
+use crate::trust::grub_traps::Trap;
+use crate::trust::{Anchors, Finding, examine, read_database};
+use crate::ui::{Report, Style, error_json};
+
+use super::Session;
+use super::sign::{name, with_causes};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example: bootseal verify /boot/vmlinuz-6.12.58-gentoo /boot/grub\n\n\
+    A directory is judged as one of GRUB: every file in it and what its configurations lead to needs a signature that \
+    holds, and what undoes signatures is named. Notes are told with -v, and never change the exit code.\n\n\
+    Accepts signature lists, efivarfs files and .auth files for --db and --dbx; without them, db and dbx are those of \
+    the key directory. Exit code 1 means that at least one file is not accepted.")]
+pub(super) struct Arguments {
+    /// Key directory whose certificates and keys are trusted [default: /etc/bootseal/keys]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+    /// Judge EFI images by this db
+    #[arg(long, value_name = "FILE")]
+    db: Option<PathBuf>,
+    /// Judge EFI images by this dbx
+    #[arg(long, value_name = "FILE")]
+    dbx: Option<PathBuf>,
+    /// Files, or directories of GRUB
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Report>> {
+    let mut anchors = Anchors::of(&KeyDirectory::open(&session.keys(arguments.keys.as_ref())?)?)?;
+    if let Some(path) = &arguments.db {
+        anchors.db = database(path)?;
+    }
+    if let Some(path) = &arguments.dbx {
+        anchors.dbx = database(path)?;
+    }
+    let config = session.config()?;
+    anchors.with_shim = config.grub.shim;
+    let config = config.sign;
+    let exclude = Exclusions::new(&config.exclude)?;
+    let of = |path: &PathBuf| {
+        if path.is_dir() {
+            let audit = grub::verify(&session.context, &exclude, config.grubenv, path, &anchors.grub)?;
+            return Ok(Verified::Directory(audit));
+        }
+        verify(path, &anchors)
+    };
+    let files = arguments.files.iter().map(|path| (path.clone(), of(path))).collect();
+    Ok(Box::new(VerifyReport {
+        files,
+        verbose: session.verbose,
+    }))
+}
+
+fn database(path: &Path) -> Result<SignatureDatabase> {
+    let bytes = system::read(path)?;
+    read_database(&bytes).or_refuse(|| format!("cannot read signature lists from {}", path.display()))
+}
+
+fn verify(path: &Path, anchors: &Anchors) -> Result<Verified> {
+    // A signature is judged with the file that it signs.
+    let path = signed_file(path).unwrap_or_else(|| path.to_path_buf());
+    let file = system::read(&path)?;
+    let findings = if script::is_defaults(&path) {
+        Vec::new()
+    } else {
+        examine(&file, existing_signature(&path)?.as_deref(), anchors)
+    };
+    let traps = script::traps_of(&path, &file);
+    Ok(Verified::File { findings, traps })
+}
+
+/// What was found out about a path.
+enum Verified {
+    /// A file, by each of its readers, and as a script.
+    File {
+        findings: Vec<Finding>,
+        traps: Vec<(PathBuf, Trap)>,
+    },
+    /// A directory of GRUB.
+    Directory(Audit),
+}
+
+impl Verified {
+    fn is_accepted(&self) -> bool {
+        match self {
+            Self::File { findings, traps } => {
+                findings.iter().all(|finding| finding.verdict.is_ok()) && !traps.iter().any(script::is_finding)
+            }
+            Self::Directory(audit) => audit.is_clean(),
+        }
+    }
+
+    fn json(&self, path: &str) -> Value {
+        let accepted = self.is_accepted();
+        match self {
+            Self::File { findings, traps } => {
+                let findings: Vec<Value> = findings.iter().map(finding_json).collect();
+                let traps: Vec<Value> = traps.iter().map(script::trap_json).collect();
+                json!({ "path": path, "accepted": accepted, "findings": findings, "traps": traps })
+            }
+            Self::Directory(audit) => json!({
+                "path": path,
+                "accepted": accepted,
+                "kind": "grub_directory",
+                "judged": audit.judged,
+                "problems": audit.problems.iter().map(script::problem_json).collect::<Vec<_>>(),
+                "traps": audit.traps.iter().map(script::trap_json).collect::<Vec<_>>(),
+            }),
+        }
+    }
+}
+
+/// The verdicts on each path.
+struct VerifyReport {
+    files: Vec<(PathBuf, Result<Verified>)>,
+    verbose: bool,
+}
+
+impl Report for VerifyReport {
+    fn schema(&self) -> &'static str {
+        "bootseal.verify/1"
+    }
+
+    fn json(&self) -> Value {
+        let json = |(path, result): &(PathBuf, Result<Verified>)| {
+            let path = path.to_string_lossy();
+            match result {
+                Ok(verified) => verified.json(&path),
+                Err(error) => json!({ "path": path, "accepted": false, "error": error_json(error) }),
+            }
+        };
+        let files: Vec<Value> = self.files.iter().map(json).collect();
+        json!({ "files": files })
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        for (path, result) in &self.files {
+            match result {
+                Ok(Verified::File { findings, traps }) => {
+                    for finding in findings {
+                        let (sign, reason) = match &finding.verdict {
+                            Ok(reason) => (style.tick(), reason),
+                            Err(reason) => (style.cross(), reason),
+                        };
+                        let kind = finding.kind.title();
+                        writeln!(out, "{sign} {} ({kind}): {}", name(path), printable(reason))?;
+                        if let Some(image) = &finding.grub_image {
+                            grub_image::human(image, out)?;
+                        }
+                    }
+                    script::write_traps(out, style, traps, true)?;
+                }
+                Ok(Verified::Directory(audit)) => script::write_audit(out, style, path, audit, self.verbose)?,
+                Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn failure(&self) -> Option<Error> {
+        let refused = |result: &Result<Verified>| match result {
+            Ok(Verified::Directory(audit)) if audit.could_not_run() => Some(Error::could_not_run("")),
+            Ok(verified) => (!verified.is_accepted()).then(|| Error::refused("")),
+            Err(error) => Some(Error::new(error.kind(), "")),
+        };
+        let failed: Vec<Error> = self.files.iter().filter_map(|(_, result)| refused(result)).collect();
+        // A file that was judged and refused weighs more than one that could not be read: lowest code first.
+        let kind = failed.iter().map(Error::kind).min_by_key(|kind| kind.exit_code())?;
+        let message = format!("{} of {} files are not accepted", failed.len(), self.files.len());
+        let remedies = self.files.iter().filter_map(|(path, result)| match result {
+            Ok(Verified::Directory(audit)) => script::remedy(path, audit),
+            _ => None,
+        });
+        Some(remedies.fold(Error::new(kind, message), Error::hint))
+    }
+}
+
+pub(super) fn finding_json(finding: &Finding) -> Value {
+    let (accepted, reason) = match &finding.verdict {
+        Ok(reason) => (true, reason),
+        Err(reason) => (false, reason),
+    };
+    let mut json = json!({
+        "kind": finding.kind.name(),
+        "signers": finding.signers,
+        "accepted": accepted,
+        "reason": reason,
+    });
+    if let (Some(image), Some(object)) = (&finding.grub_image, json.as_object_mut()) {
+        object.insert("grub_image".to_owned(), grub_image::to_json(image));
+    }
+    json
+}

@@ -1,0 +1,280 @@
+//! Tokens to commands, with a stack of its own, so that no depth of nesting can exhaust that of the program.
+
+use super::lexer::{Lexer, Located, Token};
+use super::{Command, Script, SyntaxError, SyntaxReason, Word};
+
+/// Words that begin or divide a compound where a command could stand. `case`, `esac` and `select` are reserved only.
+pub(super) const KEYWORDS: [&str; 15] = [
+    "if", "then", "elif", "else", "fi", "for", "in", "do", "done", "while", "until", "function", "case", "esac",
+    "select",
+];
+
+/// What the commands that are being read belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    Top,
+    /// In the braces of the command with this index.
+    Braces(usize),
+    Function,
+    /// The condition after `if` or `elif`.
+    If,
+    Then,
+    Else,
+    /// The condition after `while` or `until`.
+    While,
+    /// Between the words of a `for` and its `do`.
+    For,
+    Do,
+}
+
+impl Block {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Top => "",
+            Self::Braces(_) => "{",
+            Self::Function => "function",
+            Self::If => "if",
+            Self::Then => "then",
+            Self::Else => "else",
+            Self::While => "while",
+            Self::For => "for",
+            Self::Do => "do",
+        }
+    }
+}
+
+/// What stands before the next token of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Nothing: a command has to come.
+    Nothing,
+    /// A command: an end of line or `;` has to come.
+    Command,
+    /// The end of a command: another may come, or the end of the block.
+    End,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    block: Block,
+    before: Before,
+}
+
+struct Parser<'a> {
+    lexer: Lexer<'a>,
+    ahead: Option<Located>,
+    /// The innermost block is the last; those outside of it are below.
+    current: Frame,
+    outer: Vec<Frame>,
+    function: Option<String>,
+    commands: Vec<Command>,
+}
+
+pub(super) fn parse(text: &str) -> Script {
+    let mut parser = Parser {
+        lexer: Lexer::new(text),
+        ahead: None,
+        current: frame(Block::Top, Before::Nothing),
+        outer: Vec::new(),
+        function: None,
+        commands: Vec::new(),
+    };
+    let error = parser.run().err();
+    Script {
+        commands: parser.commands,
+        error,
+    }
+}
+
+const fn frame(block: Block, before: Before) -> Frame {
+    Frame { block, before }
+}
+
+impl Parser<'_> {
+    fn run(&mut self) -> Result<(), SyntaxError> {
+        while let Some(Located { token, line, offset }) = self.next()? {
+            let unexpected = |text: &str| SyntaxError {
+                line,
+                offset,
+                reason: SyntaxReason::Unexpected(text.to_owned()),
+            };
+            match (token, self.current.before) {
+                (Token::Newline | Token::Semicolon, Before::Command) => {
+                    self.current.before = Before::End;
+                }
+                (Token::Newline, _) => {}
+                (Token::Semicolon, _) => return Err(unexpected(";")),
+                (Token::Open, _) => return Err(unexpected("{")),
+                (Token::Close, before) => match (self.current.block, before) {
+                    (Block::Braces(_), Before::Command | Before::End) => self.close(),
+                    (Block::Function, Before::End) => {
+                        self.function = None;
+                        self.close();
+                    }
+                    _ => return Err(unexpected("}")),
+                },
+                (Token::Word(word), Before::Command) => return Err(unexpected(&word.to_string())),
+                (Token::Word(word), _) => {
+                    let keyword = word.bare().filter(|text| KEYWORDS.contains(text)).map(str::to_owned);
+                    match keyword {
+                        Some(keyword) => self.keyword(&keyword, line, &unexpected)?,
+                        None if self.current.block == Block::For => return Err(unexpected(&word.to_string())),
+                        None => self.command(word, line)?,
+                    }
+                }
+            }
+        }
+        match self.current.block {
+            Block::Top => Ok(()),
+            block => Err(self.lexer.error(SyntaxReason::End(block.name()))),
+        }
+    }
+
+    /// The next token; `[[` and `]]` are reserved wherever they stand.
+    fn next(&mut self) -> Result<Option<Located>, SyntaxError> {
+        if let Some(ahead) = self.ahead.take() {
+            return Ok(Some(ahead));
+        }
+        let next = self.lexer.next()?;
+        if let Some(Located {
+            token: Token::Word(word),
+            line,
+            offset,
+        }) = &next
+            && let Some(reserved @ ("[[" | "]]")) = word.bare()
+        {
+            return Err(SyntaxError {
+                line: *line,
+                offset: *offset,
+                reason: SyntaxReason::Reserved(reserved.to_owned()),
+            });
+        }
+        Ok(next)
+    }
+
+    fn open(&mut self, block: Block, before: Before) {
+        self.outer.push(self.current);
+        self.current = frame(block, before);
+    }
+
+    /// Ends the innermost block; what it is a part of has become a command.
+    fn close(&mut self) {
+        self.current = frame(
+            self.outer.pop().map_or(Block::Top, |outer| outer.block),
+            Before::Command,
+        );
+    }
+
+    fn keyword(
+        &mut self,
+        keyword: &str,
+        line: usize,
+        unexpected: &dyn Fn(&str) -> SyntaxError,
+    ) -> Result<(), SyntaxError> {
+        match (keyword, self.current.block, self.current.before) {
+            ("do", Block::While | Block::For, Before::End) => self.current = frame(Block::Do, Before::Nothing),
+            (_, Block::For, _) => return Err(unexpected(keyword)),
+            ("if", ..) => self.open(Block::If, Before::Nothing),
+            ("while" | "until", ..) => self.open(Block::While, Before::Nothing),
+            ("for", ..) => self.for_loop(line, unexpected)?,
+            ("function", Block::Top, _) => self.function(unexpected)?,
+            ("then", Block::If, Before::End) => self.current = frame(Block::Then, Before::Nothing),
+            ("elif", Block::Then, Before::End) => self.current = frame(Block::If, Before::Nothing),
+            ("else", Block::Then, Before::End) => self.current = frame(Block::Else, Before::Nothing),
+            ("fi", Block::Then | Block::Else, Before::End) | ("done", Block::Do, Before::End) => self.close(),
+            _ => return Err(unexpected(keyword)),
+        }
+        Ok(())
+    }
+
+    /// `for NAME in WORD…`, up to the end of the words.
+    fn for_loop(&mut self, line: usize, unexpected: &dyn Fn(&str) -> SyntaxError) -> Result<(), SyntaxError> {
+        let name = self.name(unexpected)?;
+        match self.next()?.map(|located| located.token) {
+            Some(Token::Word(word)) if word.bare() == Some("in") => {}
+            _ => return Err(unexpected("for")),
+        }
+        let words = self.words()?;
+        self.push(line, words, Some(name));
+        self.open(Block::For, Before::Command);
+        Ok(())
+    }
+
+    /// `function NAME {`, with ends of lines before the brace.
+    fn function(&mut self, unexpected: &dyn Fn(&str) -> SyntaxError) -> Result<(), SyntaxError> {
+        let name = self.name(unexpected)?;
+        loop {
+            match self.next()?.map(|located| located.token) {
+                Some(Token::Newline) => {}
+                Some(Token::Open) => break,
+                _ => return Err(unexpected("function")),
+            }
+        }
+        self.function = Some(name);
+        self.open(Block::Function, Before::Nothing);
+        Ok(())
+    }
+
+    /// The name of a function or of the variable of a loop.
+    fn name(&mut self, unexpected: &dyn Fn(&str) -> SyntaxError) -> Result<String, SyntaxError> {
+        let Some(Token::Word(word)) = self.next()?.map(|located| located.token) else {
+            return Err(unexpected("for or function without a name"));
+        };
+        let is_name = |text: &&str| {
+            let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+            text.starts_with(is_letter)
+                && text.chars().all(|c| is_letter(c) || c.is_ascii_digit())
+                && !KEYWORDS.contains(text)
+        };
+        match word.bare().filter(is_name) {
+            Some(name) => Ok(name.to_owned()),
+            None => Err(unexpected(&word.to_string())),
+        }
+    }
+
+    /// A command that begins with `first`, up to its end or its brace.
+    fn command(&mut self, first: Word, line: usize) -> Result<(), SyntaxError> {
+        let mut words = vec![first];
+        words.extend(self.words()?);
+        let index = self.push(line, words, None);
+        self.current.before = Before::Command;
+        match self.next()? {
+            Some(Located { token: Token::Open, .. }) => self.open(Block::Braces(index), Before::Nothing),
+            other => self.ahead = other,
+        }
+        Ok(())
+    }
+
+    fn words(&mut self) -> Result<Vec<Word>, SyntaxError> {
+        let mut words = Vec::new();
+        loop {
+            match self.next()? {
+                Some(Located {
+                    token: Token::Word(word),
+                    ..
+                }) => words.push(word),
+                other => {
+                    self.ahead = other;
+                    return Ok(words);
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, line: usize, mut words: Vec<Word>, loop_variable: Option<String>) -> usize {
+        let mut blocks = std::iter::once(&self.current).chain(self.outer.iter().rev());
+        let parent = blocks.find_map(|frame| match frame.block {
+            Block::Braces(index) => Some(index),
+            _ => None,
+        });
+        words.retain(|word| !word.parts.is_empty());
+        self.commands.push(Command {
+            line,
+            words,
+            loop_variable,
+            parent,
+            function: self.function.clone(),
+        });
+        self.commands.len().saturating_sub(1)
+    }
+}

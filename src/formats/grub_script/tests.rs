@@ -1,0 +1,108 @@
+//! The language by examples; `tests/golden/grub_script.rs` has GRUB's own checker judge many more.
+
+use super::*;
+
+fn literals(text: &str) -> Vec<Vec<String>> {
+    let script = Script::parse(text);
+    assert_eq!(script.error, None, "{text}");
+    let words = |command: &Command| command.words.iter().map(Word::to_string).collect();
+    script.commands.iter().map(words).collect()
+}
+
+#[test]
+fn words_lose_their_quotes_and_keep_their_variables() {
+    assert_eq!(
+        literals("set a='b c'\"$d e\"\\ f # comment\necho x#y \\\n  z\r\n"),
+        [vec!["set", "'a=b c'${d}' e f'"], vec!["echo", "'x#y'", "z"]]
+    );
+    let script = Script::parse("echo \"a\\$b\\q\\\"\" $\"c\" '' ${1}$?\n");
+    let words: Vec<_> = script.commands[0].words.iter().map(Word::literal).collect();
+    assert_eq!(
+        words[..4],
+        ["echo", "a$b\\q\"", "c", ""].map(|text| Some(text.to_owned()))
+    );
+    assert_eq!(
+        script.commands[0].words[4].parts,
+        ["1", "?"].map(|name| Part::Variable(name.to_owned()))
+    );
+}
+
+#[test]
+fn commands_know_their_line_entry_and_function() {
+    let text = "function f {\n  save_env x\n}\nsubmenu 'More' {\n\n  menuentry \"Gentoo\" --id g {\n    if true; then\n      \
+                linux /k\n    else initrd /i; fi\n  }\n}\nfor m in a b; do insmod $m; done\n";
+    let script = Script::parse(text);
+    assert_eq!(script.error, None);
+    let seen: Vec<_> = script
+        .commands
+        .iter()
+        .map(|command| {
+            (
+                command.line,
+                command.to_string(),
+                command.parent,
+                command.function.as_deref(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (2, "save_env x".to_owned(), None, Some("f")),
+            (4, "submenu More".to_owned(), None, None),
+            (6, "menuentry Gentoo --id g".to_owned(), Some(1), None),
+            (7, "true".to_owned(), Some(2), None),
+            (8, "linux /k".to_owned(), Some(2), None),
+            (9, "initrd /i".to_owned(), Some(2), None),
+            (12, "for m in a b".to_owned(), None, None),
+            (12, "insmod ${m}".to_owned(), None, None),
+        ]
+    );
+    let parents: Vec<_> = script
+        .parents(&script.commands[4])
+        .map(|command| command.line)
+        .collect();
+    assert_eq!(parents, [6, 4]);
+}
+
+#[test]
+fn an_error_names_its_place_and_keeps_what_stands_before() {
+    for (text, line, offset, commands) in [
+        ("echo a\nmenuentry x {\n}\n", 3, 21, 2),
+        ("echo 'a\n", 2, 8, 0),
+        ("echo $\n", 1, 6, 0),
+        ("echo a\n[[ b ]]\n", 2, 7, 1),
+        ("echo a; ;\n", 1, 8, 1),
+        ("if true\n", 2, 8, 1),
+        ("echo \0", 1, 5, 0),
+    ] {
+        let script = Script::parse(text);
+        let error = script.error.unwrap();
+        assert_eq!(
+            (error.line, error.offset, script.commands.len()),
+            (line, offset, commands),
+            "{text:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn depth_does_not_exhaust_the_stack() {
+    let deep = format!("{}true\n{}", "menuentry x {\n".repeat(100_000), "}\n".repeat(100_000));
+    let script = Script::parse(&deep);
+    assert_eq!((script.error, script.commands.len()), (None, 100_001));
+}
+
+#[test]
+fn every_assignment_counts() {
+    let script = Script::parse(
+        "set a=1\nif x; then b=$a/x; set a='2'; fi\nfor c in $b y; do echo; done\nd=$d$d/\nset e\nset 'f=g h'\n",
+    );
+    let mut variables = Variables::default();
+    variables.gather(&script.commands.iter());
+    let expand = |text: &str| variables.expand(&Script::parse(&format!("echo {text}")).commands[0].words[1]);
+    assert_eq!(expand("$a"), ["1", "2"]);
+    assert_eq!(expand("\"$c\""), ["1/x", "2/x", "y"]);
+    assert_eq!(expand("'$a'$f"), ["$ag h"]);
+    assert!(expand("$none").contains(&"\0".to_owned()) && expand("$d").iter().any(|text| text.contains('\0')));
+}

@@ -1,0 +1,181 @@
+//! A core image, made by `grub-mkimage`, and judged before it is signed.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::authenticode::Image;
+use crate::formats::grub_core_image::CoreImage;
+use crate::formats::openpgp::GrubKey;
+use crate::keys::Identity;
+use crate::sign;
+use crate::system::{self, Context, process};
+use crate::trust::grub_image::{self, GrubImage, VERIFIERS};
+
+use super::configuration::{Superuser, embedded};
+use super::file_system::FileSystem;
+use super::menu::Menu;
+use super::toolchain::Toolchain;
+
+/// What every image needs besides the verifiers and what reads the disk: to run the embedded configuration, and to have a
+/// menu that starts Linux. All else comes from the disk, signed.
+const BASE: [&str; 15] = [
+    "boot",
+    "chain",
+    "configfile",
+    "echo",
+    "gcry_sha256",
+    "halt",
+    "linux",
+    "loadenv",
+    "minicmd",
+    "normal",
+    "reboot",
+    "search",
+    "search_fs_uuid",
+    "sleep",
+    "test",
+];
+/// Understands the password.
+const PASSWORD: &str = "password_pbkdf2";
+/// Says `tpm` is in the image: it measures, and alone would lift the lockdown without checking anything.
+const MEASURES: &str = "tpm";
+/// Where distributions keep GRUB's own line for shim (Gentoo does).
+const SBAT: &str = "/usr/share/grub/sbat.csv";
+/// Longest such file, in bytes.
+const MAX_SBAT: u64 = 64 << 10;
+
+/// What an image is made of.
+#[derive(Debug)]
+pub struct Recipe<'a> {
+    /// The distribution's GRUB.
+    pub toolchain: &'a Toolchain,
+    /// The keys that it trusts; two while one gives way to the other.
+    pub keys: &'a [GrubKey],
+    /// Where its files are.
+    pub file_system: &'a FileSystem,
+    /// Who may do more than start what there is.
+    pub superuser: &'a Superuser,
+    /// Whether shim starts it.
+    pub with_shim: bool,
+    /// The menu that it is to run, if that is known.
+    pub menu: Option<&'a Menu>,
+    /// More modules.
+    pub modules: &'a [String],
+    /// `sbat.csv` in place of the distribution's.
+    pub sbat: Option<&'a Path>,
+}
+
+/// An image, signed by db.
+#[derive(Debug)]
+pub struct Built {
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// What it is made of.
+    pub image: GrubImage,
+}
+
+/// Builds, judges and signs an image. One that would not enforce is not made.
+pub fn build(context: &Context, recipe: &Recipe<'_>, identity: &Identity) -> Result<Built> {
+    recipe.file_system.check()?;
+    recipe.superuser.check()?;
+    let mut modules: Vec<String> = BASE.into_iter().chain(VERIFIERS).map(str::to_owned).collect();
+    modules.extend(recipe.superuser.hash.is_some().then(|| PASSWORD.to_owned()));
+    if let Some(menu) = recipe.menu {
+        modules.extend(menu.modules(recipe.toolchain)?);
+    }
+    modules.extend(recipe.file_system.modules.iter().chain(recipe.modules).cloned());
+    modules.sort();
+    modules.dedup();
+    // Verifiers first: what is started before them is started without them.
+    modules.sort_by_key(|name| (!VERIFIERS.contains(&name.as_str()), name == MEASURES));
+    recipe.toolchain.require(&modules)?;
+    let configuration = embedded(recipe.file_system, recipe.superuser);
+    let bytes = make(context, recipe, &modules, &configuration)?;
+    let image = judge(&bytes, recipe)?;
+    let bytes = sign::efi::signed_image(&bytes, identity)?;
+    Ok(Built { bytes, image })
+}
+
+fn make(context: &Context, recipe: &Recipe<'_>, modules: &[String], configuration: &str) -> Result<Vec<u8>> {
+    let cannot = || "cannot prepare the image".to_owned();
+    let work = tempfile::tempdir().or_could_not_run(cannot)?;
+    let file = |name: &str, content: &[u8]| -> Result<PathBuf> {
+        let path = work.path().join(name);
+        fs::write(&path, content).or_could_not_run(cannot)?;
+        Ok(path)
+    };
+    let output = work.path().join("grub.efi");
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut option = |name: &str, value: OsString| arguments.extend([name.into(), value]);
+    option("--format", recipe.toolchain.format().into());
+    option("--directory", recipe.toolchain.modules.clone().into());
+    option("--output", output.clone().into());
+    option("--prefix", recipe.file_system.path.clone().into());
+    option("--config", file("embedded.cfg", configuration.as_bytes())?.into());
+    // A regular file: GRUB seeks in it.
+    option("--sbat", file("sbat.csv", &sbat(context, recipe)?)?.into());
+    for (number, key) in recipe.keys.iter().enumerate() {
+        let packet = key.export("bootseal", &[]).or_bug(cannot)?;
+        option("--pubkey", file(&format!("key-{number}.gpg"), &packet)?.into());
+    }
+    if !recipe.with_shim {
+        arguments.push("--disable-shim-lock".into());
+    }
+    if recipe.toolchain.can_disable_cli {
+        arguments.push("--disable-cli".into());
+    }
+    arguments.extend(modules.iter().map(OsString::from));
+    process::output(&recipe.toolchain.program, arguments)?;
+    system::read(&output)
+}
+
+/// Whoever made it, the image itself says what it does.
+fn judge(bytes: &[u8], recipe: &Recipe<'_>) -> Result<GrubImage> {
+    let refused = || "the image that grub-mkimage has made is not used".to_owned();
+    let image = Image::parse(bytes).or_refuse(refused)?;
+    let core = CoreImage::parse(&image).or_refuse(refused)?;
+    let core = core.ok_or_else(|| Error::refused(refused()).caused_by("it is no GRUB core image"))?;
+    let judged = grub_image::judge(&core, recipe.keys, recipe.with_shim);
+    if let Err(reason) = judged.verdict() {
+        return Err(Error::refused(refused()).caused_by(reason));
+    }
+    for key in recipe.keys {
+        if !judged
+            .keys
+            .iter()
+            .any(|embedded| embedded.fingerprint() == key.fingerprint())
+        {
+            return Err(Error::refused(refused()).caused_by(format!("key {} is not in it", key.fingerprint())));
+        }
+    }
+    Ok(judged)
+}
+
+/// What shim, if there is one, looks up in its list of revoked generations.
+fn sbat(context: &Context, recipe: &Recipe<'_>) -> Result<Vec<u8>> {
+    if let Some(path) = recipe.sbat {
+        return system::read(path);
+    }
+    if let Some(own) = system::read_if_there(&context.path(SBAT), MAX_SBAT)? {
+        return Ok(own);
+    }
+    // Upstream's generations; a distribution that fixes more says so in a file of its own.
+    let generation = match recipe.toolchain.numbers() {
+        (2, ..=11) => 3,
+        (2, 12..=13) => 4,
+        _ => 5,
+    };
+    let version = &recipe.toolchain.version;
+    let upstream = version
+        .split(|c: char| !c.is_ascii_digit() && c != '.')
+        .next()
+        .unwrap_or(version);
+    Ok(format!(
+        "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n\
+         grub,{generation},Free Software Foundation,grub,{upstream},https://www.gnu.org/software/grub/\n\
+         grub.bootseal,1,bootseal,grub,{version},https://github.com/bootseal/bootseal\n"
+    )
+    .into_bytes())
+}

@@ -1,0 +1,17 @@
+//! GRUB itself: an image that enforces signatures, built by the distribution's `grub-mkimage`, judged, signed and put on the
+//! EFI system partition so that the image of before can be started until the new one has been.
+
+mod boot_entry;
+mod build;
+mod configuration;
+mod file_system;
+mod menu;
+mod place;
+mod toolchain;
+
+pub use build::{Built, Recipe, build};
+pub use configuration::{Superuser, hash_password};
+pub use file_system::FileSystem;
+pub use menu::Menu;
+pub use place::{Confirmed, Installed, Place, Step, confirm, confirm_by_word, install, is_unproven};
+pub use toolchain::Toolchain;

@@ -1,0 +1,39 @@
+//! Other people's programs: run to their end, without a terminal, in one language.
+
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::error::{Error, Explain, Result};
+
+/// Runs a program, looked for on PATH unless it is a path; returns what it wrote to its output.
+pub fn output<I: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = I>) -> Result<String> {
+    let cannot = || format!("cannot run {}", program.display());
+    let output = Command::new(program)
+        .args(arguments)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output();
+    let output = match output {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(Error::could_not_run(format!(
+                "there is no program {}",
+                program.display()
+            )));
+        }
+        output => output.or_could_not_run(cannot)?,
+    };
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.trim();
+        let ended = format!("it ended with {}", output.status);
+        let reason = if said.is_empty() {
+            ended
+        } else {
+            format!("{ended}: {said}")
+        };
+        return Err(Error::could_not_run(format!("{} failed", program.display())).caused_by(reason));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
