@@ -11,6 +11,7 @@
 mod cli;
 mod crash;
 mod golden;
+mod hook;
 mod layers;
 mod properties;
 mod support;

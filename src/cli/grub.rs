@@ -110,6 +110,9 @@ pub(super) struct Install {
     /// Leave the firmware's variables alone: the image takes its place at once
     #[arg(long)]
     no_nvram: bool,
+    /// Do nothing if no image is in its place yet: for hooks
+    #[arg(long, conflicts_with = "output")]
+    if_installed: bool,
     /// Only build and sign: write the image to FILE
     #[arg(long, value_name = "FILE", conflicts_with_all = ["esp", "name", "removable", "no_nvram"])]
     output: Option<PathBuf>,
@@ -161,6 +164,9 @@ fn only_esp(context: &Context) -> Result<PathBuf> {
 impl Install {
     fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let config = session.config()?.grub;
+        if self.if_installed && !self.is_installed(session, &config) {
+            return Ok(Box::new(NotInstalled));
+        }
         let directory = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?;
         let toolchain = Toolchain::new(&session.context, self.mkimage.as_deref(), self.modules_dir.as_deref())?;
         let place = match self.output {
@@ -237,6 +243,12 @@ impl Install {
         let mut anchors = Anchors::of(directory)?;
         anchors.grub = keys;
         Ok((built, anchors))
+    }
+
+    /// Whether an image was put in its place before. Where the place cannot be told, none was.
+    fn is_installed(&self, session: &Session, config: &GrubConfig) -> bool {
+        let place = self.place.place(session, config, own_architecture());
+        place.is_ok_and(|place| place.current().exists())
     }
 
     fn directory(&self, session: &Session, config: &GrubConfig) -> PathBuf {
@@ -346,6 +358,23 @@ fn password(session: &Session, file: Option<&Path>) -> Result<Box<dyn Report>> {
     };
     let hash = hash_password(&session.context, &password)?;
     Ok(Box::new(PasswordReport { hash }))
+}
+
+/// There is nothing to do anew.
+struct NotInstalled;
+
+impl Report for NotInstalled {
+    fn schema(&self) -> &'static str {
+        "bootseal.grub.install/1"
+    }
+
+    fn json(&self) -> Value {
+        json!({ "installed": false })
+    }
+
+    fn human(&self, _out: &mut dyn Write, _style: Style) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 struct InstallReport {

@@ -2,9 +2,11 @@
 
 mod audit;
 mod ceremony;
+mod completions;
 mod demo;
 mod enroll;
 mod grub;
+mod hook;
 mod kernel_config;
 mod keys;
 mod sign;
@@ -85,6 +87,11 @@ enum Command {
     Audit(audit::Arguments),
     /// Say who signed a file, and whether firmware, kernel or GRUB would accept it
     Verify(verify::Arguments),
+    /// Have every kernel signed as it is installed
+    #[command(subcommand)]
+    Hook(hook::Command),
+    /// Print the completions for a shell
+    Completions(completions::Arguments),
     /// Print the options that the chain needs of a kernel, or check a kernel's configuration
     KernelConfig(kernel_config::Arguments),
     /// Walk the whole chain in a temporary directory
@@ -144,6 +151,8 @@ pub fn main() -> u8 {
         Command::Grub(command) => grub::run(&session, command),
         Command::Audit(arguments) => audit::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
+        Command::Hook(command) => hook::run(&session, command),
+        Command::Completions(arguments) => Ok(completions::run(&arguments)),
         Command::KernelConfig(arguments) => kernel_config::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };

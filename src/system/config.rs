@@ -27,6 +27,17 @@ pub struct Config {
     /// How `grub install` makes and places images.
     #[serde(default)]
     pub grub: GrubConfig,
+    /// What the hooks need besides.
+    #[serde(default)]
+    pub hook: HookConfig,
+}
+
+/// What the hooks need to sign with nobody there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookConfig {
+    /// File whose first line is the passphrase of the keys, or the PIN of the token.
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// How GRUB's own image is made, and where it goes.
@@ -215,6 +226,7 @@ impl Default for Config {
             keys: default_keys(),
             sign: SignConfig::default(),
             grub: GrubConfig::default(),
+            hook: HookConfig::default(),
         }
     }
 }

@@ -130,6 +130,18 @@ pub fn create_public_dir(context: &Context, path: &Path) -> Result<()> {
     super::sync_directory(parent)
 }
 
+/// Removes a directory if nothing is in it; one that is gone is no error.
+pub fn remove_empty_dir(context: &Context, path: &Path) -> Result<()> {
+    if context.dry_run() {
+        return Ok(());
+    }
+    match fs::remove_dir(path) {
+        Err(error) if ![ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&error.kind()) => Err(error),
+        _ => Ok(()),
+    }
+    .or_could_not_run(|| format!("cannot remove the directory {}", path.display()))
+}
+
 /// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away. The caller
 /// holds the lock, so the temporary name is always the same, and what a killed run left is overwritten.
 pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()> {

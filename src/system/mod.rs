@@ -13,25 +13,29 @@ mod portage;
 pub mod process;
 mod resolve;
 mod secrets;
+mod space;
 mod staging;
 mod state;
+mod syslog;
 mod transaction;
 pub mod variables;
 
 pub use block_devices::{Sealed, sealed_to};
 pub use context::{Clock, Context};
 pub use files::{
-    NewFile, create_dir, create_public_dir, read, read_if_there, read_prefix, remove_leftover, replace_cache,
-    replace_durably,
+    NewFile, create_dir, create_public_dir, read, read_if_there, read_prefix, remove_empty_dir, remove_leftover,
+    replace_cache, replace_durably,
 };
 pub use journal::{Journal, sync_directory};
 pub use kernel::{ConfigFile, release_in_path, running_release, source_trees};
 pub use lock::Lock;
 pub use measurements::event_log;
-pub use mounts::{FatMount, esp_partition, fat_mounts, is_shared};
+pub use mounts::{FatMount, esp_partition, fat_mounts, is_shared, not_mounted};
 pub use portage::PortageSettings;
 pub use resolve::resolve;
 pub use secrets::{check_private, is_private, is_public, read_secret, read_secret_file, read_trusted};
+pub use space::Space;
 pub use staging::NewDirectory;
 pub use state::FileState;
+pub use syslog::{Severity, Syslog};
 pub use transaction::{NotReplaced, Transaction, is_on_fat, is_staged};

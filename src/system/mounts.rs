@@ -1,4 +1,4 @@
-//! Which FAT file systems are mounted, and on which partitions.
+//! Which file systems are mounted: FAT ones with their partitions, and whether those of fstab are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,8 @@ const BY_GUID: &str = "/dev/disk/by-partuuid";
 const BLOCK_DEVICES: &str = "/sys/class/block";
 /// What the kernel counts in, in bytes.
 const SECTOR: u64 = 512;
+/// What is to be mounted (fstab(5)).
+const FSTAB: &str = "/etc/fstab";
 /// Longest list of mounts that is read, in bytes.
 const MAX_LIST: u64 = 4 << 20;
 
@@ -51,6 +53,33 @@ pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
         mounts.push((device, mount));
     }
     Ok(mounts.into_iter().map(|(_, mount)| mount).collect())
+}
+
+/// The directories among these that fstab(5) names as mount points and that nothing is mounted on. Empty if the kernel
+/// lists no mounts, as in another machine's root.
+pub fn not_mounted<'a>(context: &Context, directories: &[&'a str]) -> Result<Vec<&'a str>> {
+    let Some(mounts) = read_if_there(&context.path(MOUNTS), MAX_LIST)? else {
+        return Ok(Vec::new());
+    };
+    let mounts = String::from_utf8_lossy(&mounts);
+    let mounted: Vec<String> = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(unescaped)
+        .collect();
+    let table = read_if_there(&context.path(FSTAB), MAX_LIST)?.unwrap_or_default();
+    let table = String::from_utf8_lossy(&table);
+    let wanted: Vec<String> = table
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .map(|directory| unescaped(directory).trim_end_matches('/').to_owned())
+        .collect();
+    let missing = |directory: &&&str| {
+        let is_it = |listed: &String| listed == **directory;
+        wanted.iter().any(is_it) && !mounted.iter().any(is_it)
+    };
+    Ok(directories.iter().filter(missing).copied().collect())
 }
 
 /// Device and mount point of a line, if it is of a whole FAT file system.
@@ -170,5 +199,20 @@ mod tests {
         };
         assert!(mount.partition.is_some());
         assert_eq!(fat_mounts(&context).unwrap(), [mount]);
+    }
+
+    #[test]
+    fn what_fstab_names_and_the_kernel_does_not_is_not_mounted() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        fs::create_dir_all(context.path("/etc")).unwrap();
+        let table = "# /dev/sda9 /efi vfat\nLABEL=b /boot/ ext4 noauto 0 2\nLABEL=e /boot/efi vfat defaults 0 2\n";
+        fs::write(context.path(FSTAB), table).unwrap();
+        let directories = ["/boot", "/boot/efi", "/efi"];
+        // Nobody knows what is mounted.
+        assert!(not_mounted(&context, &directories).unwrap().is_empty());
+        fs::create_dir_all(context.path("/proc/self")).unwrap();
+        fs::write(context.path(MOUNTS), "30 22 8:1 / /boot/efi rw - vfat /dev/sda1 rw\n").unwrap();
+        assert_eq!(not_mounted(&context, &directories).unwrap(), ["/boot"]);
     }
 }

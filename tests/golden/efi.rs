@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::authenticode::uki;
 use crate::support::signer::TestKey;
-use crate::support::{bootseal, keys, refuse, sign, succeed, text, tool, verify};
+use crate::support::{bootseal, judges, keys, refuse, sign, succeed, text, tool, verify};
 
 /// Loaders and tools that a node signs, and their packages.
 const FILES: [(&str, &str); 5] = [
@@ -58,8 +58,7 @@ fn sign_with(option: &str, file: &Path, image: &Path) -> Command {
 }
 
 fn sbverify(image: &Path) {
-    let mut command = tool("sbverify", "sbsigntool");
-    succeed(command.arg("--cert").arg(keys().join("db.pem")).arg(image));
+    succeed(&mut judges::sbverify(image));
 }
 
 /// The PKCS#7 of the first signature.

@@ -1,21 +1,12 @@
 //! GnuPG judges our detached signatures and the exported key; GRUB itself does so in `tests/vm`.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
+use crate::support::judges::gpgv;
 use crate::support::{keys, refuse, sign, succeed, tool, verify};
 
-pub fn gpgv(signature: &Path, file: &Path) -> Command {
-    let mut gpgv = tool("gpgv", "gpgv");
-    gpgv.arg("--keyring")
-        .arg(keys().join("grub.gpg"))
-        .args([signature, file]);
-    gpgv
-}
-
 #[test]
-pub fn gpgv_accepts_our_signature_and_refuses_another_file() {
+fn gpgv_accepts_our_signature_and_refuses_another_file() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("grub.cfg");
     let signature = directory.path().join("grub.cfg.sig");

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::{bootseal, keys, succeed, text, tool};
 
-use super::grub::gpgv;
+use crate::support::judges::gpgv;
 
 const KERNEL: &str = "boot/vmlinuz-6.12.58-gentoo";
 const INITRD: &str = "boot/initrd.img-6.12.58-gentoo";

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use bootseal::formats::module_signature::Module;
 
+use crate::support::judges::openssl_verify;
 use crate::support::{bootseal, keys, module, sign, sign_file, succeed, text, tool, verify};
 
 #[test]
@@ -75,28 +76,6 @@ fn unpack(program: &str, packed: &Path) -> Vec<u8> {
     let output = tool(program, program).args(["-d", "-c"]).arg(packed).output().unwrap();
     assert!(output.status.success(), "{program}: {}", text(&output));
     output.stdout
-}
-
-fn openssl_verify(cms: &Path, content: &Path) -> std::process::Command {
-    let mut openssl = tool("openssl", "openssl");
-    openssl.args([
-        "cms",
-        "-verify",
-        "-binary",
-        "-inform",
-        "DER",
-        "-noverify",
-        "-out",
-        "/dev/null",
-    ]);
-    openssl
-        .arg("-certfile")
-        .arg(keys().join("module.pem"))
-        .arg("-in")
-        .arg(cms)
-        .arg("-content")
-        .arg(content);
-    openssl
 }
 
 #[test]

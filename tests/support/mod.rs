@@ -4,6 +4,7 @@ pub mod signer;
 
 pub mod backup;
 pub mod ceremony;
+pub mod judges;
 pub mod token;
 
 use std::ffi::OsStr;

@@ -9,7 +9,7 @@ mod grub;
 mod guest;
 mod machine;
 mod modules;
-mod packages;
+pub mod packages;
 
 use bootseal::Bootseal;
 use machine::{Machine, Serial};

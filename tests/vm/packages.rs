@@ -126,6 +126,16 @@ impl Kernel {
         self.root.join("boot").join(format!("vmlinuz-{}", self.release))
     }
 
+    /// What `uname -r` says.
+    pub fn release(&self) -> &str {
+        &self.release
+    }
+
+    /// The directory of its modules.
+    pub fn modules(&self) -> PathBuf {
+        self.root.join("lib/modules").join(&self.release)
+    }
+
     /// A module, unpacked, with the signature of Debian's build still on it.
     ///
     /// `path` is below the kernel's folder of modules, such as `drivers/net/dummy.ko`.

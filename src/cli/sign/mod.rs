@@ -251,14 +251,15 @@ pub(super) fn everything(session: &Session, key: &KeyArguments) -> Result<usize>
     Ok(SignReport::new(session, summary).count(Change::Signed))
 }
 
-struct SignReport {
+/// What became of the files of a run.
+pub(in crate::cli) struct SignReport {
     summary: Summary,
     verbose: bool,
     dry_run: bool,
 }
 
 impl SignReport {
-    fn new(session: &Session, summary: Summary) -> Self {
+    pub(in crate::cli) fn new(session: &Session, summary: Summary) -> Self {
         Self {
             summary,
             verbose: session.verbose,
@@ -272,6 +273,51 @@ impl SignReport {
             .iter()
             .filter(|outcome| matches!(outcome.result, Ok(own) if own == change))
             .count()
+    }
+
+    /// Whether nothing was looked at.
+    pub(in crate::cli) const fn is_empty(&self) -> bool {
+        self.summary.outcomes.is_empty()
+    }
+
+    /// Each file; in brief, only what is wrong.
+    pub(in crate::cli) fn files(&self, out: &mut dyn Write, style: Style, is_brief: bool) -> io::Result<()> {
+        for outcome in &self.summary.outcomes {
+            let mut path = name(&outcome.path);
+            // GRUB's signature is beside the file, which may have been named before as an image.
+            if outcome.kind == Some("grub") {
+                path.push_str(" (for GRUB)");
+            }
+            for warning in &outcome.warnings {
+                writeln!(out, "{} {path}: {}", style.warn("warning:"), printable(warning))?;
+            }
+            match &outcome.result {
+                Ok(_) if is_brief => {}
+                Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
+                Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
+                Ok(Change::Unchanged) => {}
+                Ok(Change::Kept) => writeln!(out, "{} {path}: kept, signed by another key", style.note("-"))?,
+                Ok(Change::Removed) => writeln!(out, "{} {path}: removed, what it signed is gone", style.tick())?,
+                Ok(Change::Withdrawn) => writeln!(out, "{} {path}: removed, it would not hold", style.tick())?,
+                Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
+                Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
+            }
+        }
+        for warning in &self.summary.warnings {
+            writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
+        }
+        Ok(())
+    }
+
+    /// How many files, on one line.
+    pub(in crate::cli) fn totals(&self) -> String {
+        let verb = if self.dry_run { "would sign" } else { "signed" };
+        let kept = match self.count(Change::Kept) {
+            0 => String::new(),
+            kept => format!(", kept {kept}"),
+        };
+        let (signed, unchanged) = (self.count(Change::Signed), self.count(Change::Unchanged));
+        format!("{verb} {signed}, unchanged {unchanged}{kept}")
     }
 }
 
@@ -297,40 +343,8 @@ impl Report for SignReport {
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        for outcome in &self.summary.outcomes {
-            let mut path = name(&outcome.path);
-            // GRUB's signature is beside the file, which may have been named before as an image.
-            if outcome.kind == Some("grub") {
-                path.push_str(" (for GRUB)");
-            }
-            for warning in &outcome.warnings {
-                writeln!(out, "{} {path}: {}", style.warn("warning:"), printable(warning))?;
-            }
-            match &outcome.result {
-                Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
-                Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
-                Ok(Change::Unchanged) => {}
-                Ok(Change::Kept) => writeln!(out, "{} {path}: kept, signed by another key", style.note("-"))?,
-                Ok(Change::Removed) => writeln!(out, "{} {path}: removed, what it signed is gone", style.tick())?,
-                Ok(Change::Withdrawn) => writeln!(out, "{} {path}: removed, it would not hold", style.tick())?,
-                Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
-                Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
-            }
-        }
-        for warning in &self.summary.warnings {
-            writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
-        }
-        let verb = if self.dry_run { "would sign" } else { "signed" };
-        let kept = match self.count(Change::Kept) {
-            0 => String::new(),
-            kept => format!(", kept {kept}"),
-        };
-        writeln!(
-            out,
-            "{verb} {}, unchanged {}{kept}",
-            self.count(Change::Signed),
-            self.count(Change::Unchanged)
-        )
+        self.files(out, style, false)?;
+        writeln!(out, "{}", self.totals())
     }
 
     fn failure(&self) -> Option<Error> {

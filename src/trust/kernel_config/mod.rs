@@ -14,7 +14,7 @@ use crate::formats::kernel_config::{KernelConfig, KernelVersion, PREFIX, Value};
 
 pub use fragment::{Fragment, Line, ModuleKey};
 pub use key_files::judge_key_files;
-pub use portage::judge_portage;
+pub use portage::{judge_hashes, judge_portage};
 pub use table::REQUIREMENTS;
 
 /// What an unmet requirement means.

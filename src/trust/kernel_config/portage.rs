@@ -15,6 +15,14 @@ const UNSET: &str = "unset it, and put the fragment into /etc/kernel/config.d/: 
 /// Judges `MODULES_SIGN_HASH` and `USE=modules-sign` by what kernel-build.eclass and linux-mod-r1.eclass make of them.
 #[must_use]
 pub fn judge_portage(settings: &PortageSettings, config: &KernelConfig) -> Vec<Judgement> {
+    let mut judgements = judge_hashes(settings);
+    judgements.extend(judge_flag(settings, config));
+    judgements
+}
+
+/// Judges `MODULES_SIGN_HASH`, wherever it is set.
+#[must_use]
+pub fn judge_hashes(settings: &PortageSettings) -> Vec<Judgement> {
     let everywhere = settings
         .make_conf(HASH)
         .map(|value| ("make.conf".to_owned(), None, value));
@@ -25,7 +33,7 @@ pub fn judge_portage(settings: &PortageSettings, config: &KernelConfig) -> Vec<J
         .into_iter()
         .chain(apart)
         .filter(|(.., value)| !value.is_empty());
-    let mut judgements: Vec<Judgement> = hashes
+    hashes
         .map(|(place, package, value)| {
             let for_kernels = package.is_none_or(|package| package.starts_with(KERNELS));
             let for_modules = package.is_none_or(|package| !package.starts_with(KERNELS));
@@ -40,20 +48,22 @@ pub fn judge_portage(settings: &PortageSettings, config: &KernelConfig) -> Vec<J
                 remedy: wrong.map(|_| UNSET.to_owned()),
             }
         })
-        .collect();
+        .collect()
+}
+
+/// Judges `USE=modules-sign`, with which packages take the kernel's key.
+fn judge_flag(settings: &PortageSettings, config: &KernelConfig) -> Option<Judgement> {
     let keyless = config.get("MODULE_SIG_KEY").is_some() && config.text("MODULE_SIG_KEY").is_empty();
-    if keyless && settings.uses("modules-sign") && settings.make_conf(KEY).is_none() {
-        judgements.push(Judgement {
-            subject: "USE=modules-sign".to_owned(),
-            level: Level::Recommended,
-            state: State::Unmet,
-            wanted: format!("off, or {KEY} and MODULES_SIGN_CERT set"),
-            found: format!("on, without {KEY}, while CONFIG_MODULE_SIG_KEY is empty"),
-            reason: "packages with modules of their own then refuse to build: they take the kernel's key".to_owned(),
-            remedy: Some("USE=\"-modules-sign\" for them: bootseal signs modules wherever they come from".to_owned()),
-        });
-    }
-    judgements
+    let clashes = keyless && settings.uses("modules-sign") && settings.make_conf(KEY).is_none();
+    clashes.then(|| Judgement {
+        subject: "USE=modules-sign".to_owned(),
+        level: Level::Recommended,
+        state: State::Unmet,
+        wanted: format!("off, or {KEY} and MODULES_SIGN_CERT set"),
+        found: format!("on, without {KEY}, while CONFIG_MODULE_SIG_KEY is empty"),
+        reason: "packages with modules of their own then refuse to build: they take the kernel's key".to_owned(),
+        remedy: Some("USE=\"-modules-sign\" for them: bootseal signs modules wherever they come from".to_owned()),
+    })
 }
 
 /// What goes wrong with a hash of this name; `None` if nothing does.

@@ -1,0 +1,170 @@
+//! `bootseal hook`: the scripts that sign every kernel as it is installed, and what they call.
+
+mod report;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::error::Result;
+use crate::hook::{self, Environment, Hook, Mode, Request, Settings, Slot};
+use crate::keys::Passphrase;
+use crate::system::config::Config;
+use crate::ui::{Progress, Report};
+
+use super::Session;
+use super::sign::SignReport;
+use super::unlock::Unlock;
+
+/// The credential of systemd.exec(5) that opens the keys.
+const CREDENTIAL: &str = "bootseal.passphrase";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Put the scripts into their places: of kernel-install or installkernel, and of Portage
+    #[command(after_help = "Example: bootseal hook install\n\n\
+        Shows what goes where, with --dry-run without putting it there. What is there and is not bootseal's stays.")]
+    Install {
+        #[command(flatten)]
+        mode: ModeArgument,
+    },
+    /// Take them away again, byte for byte
+    #[command(after_help = "Example: bootseal hook remove")]
+    Remove,
+    /// Say what will happen when the next kernel is installed, and what would defeat it
+    #[command(after_help = "Example: bootseal hook status")]
+    Status {
+        #[command(flatten)]
+        mode: ModeArgument,
+        #[command(flatten)]
+        keys: KeysArgument,
+    },
+    /// Sign what belongs to a moment in the installation of a kernel: what the scripts call
+    #[command(after_help = "Example: bootseal hook run all 6.12.58-gentoo\n\n\
+        Slots: modules, uki, image and grub take the arguments of the hook that calls them: add VERSION DIR IMAGE or \
+        remove VERSION DIR of kernel-install, VERSION IMAGE of installkernel. portage takes CATEGORY/PACKAGE. all takes \
+        VERSION, and is for people: after genkernel, after a hook that failed, or with --root for a machine whose root \
+        is mounted here.\n\n\
+        Passphrase or PIN come from the options, from [hook] passphrase_file of the configuration, from the systemd \
+        credential bootseal.passphrase, or from the terminal.")]
+    Run {
+        #[command(flatten)]
+        keys: KeysArgument,
+        #[command(flatten)]
+        unlock: Unlock,
+        /// When: modules, uki, image, grub, portage or all
+        #[arg(value_name = "SLOT")]
+        slot: Slot,
+        /// What the hook was called with
+        #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeysArgument {
+    /// Key directory [default: /etc/bootseal/keys]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ModeArgument {
+    /// How kernels are installed here, in place of finding it out
+    #[arg(long, value_name = "MODE")]
+    mode: Option<ModeChoice>,
+}
+
+impl ModeArgument {
+    fn named(&self) -> Option<Mode> {
+        self.mode.map(|mode| match mode {
+            ModeChoice::Systemd => Mode::Systemd,
+            ModeChoice::Traditional => Mode::Traditional,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeChoice {
+    /// kernel-install of systemd
+    Systemd,
+    /// installkernel with preinst.d and postinst.d
+    Traditional,
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
+    let context = &session.context;
+    match command {
+        Command::Install { mode } => {
+            let settings = Settings::of_machine(context, variable);
+            let detected = hook::detect(context, &settings, mode.named())?;
+            let changes = hook::install(context, detected.mode)?;
+            Ok(Box::new(report::Installed {
+                detected: Some(detected),
+                changes,
+                dry_run: context.dry_run(),
+            }))
+        }
+        Command::Remove => Ok(Box::new(report::Installed {
+            detected: None,
+            changes: hook::remove(context)?,
+            dry_run: context.dry_run(),
+        })),
+        Command::Status { mode, keys } => {
+            let keys = session.keys(keys.keys.as_ref())?;
+            let status = hook::status(context, &session.config()?, &keys, mode.named(), variable)?;
+            Ok(Box::new(report::Outlook(status)))
+        }
+        Command::Run {
+            keys,
+            unlock,
+            slot,
+            arguments,
+        } => {
+            let request = Request::parse(slot, &arguments)?;
+            let environment = Environment::read(|name| std::env::var_os(name));
+            let config = session.config()?;
+            let keys = session.keys(keys.keys.as_ref())?;
+            let observer = Progress::new(session.quiet);
+            context.heed_signals()?;
+            let hook = Hook {
+                context,
+                config: &config,
+                keys: &keys,
+                environment: &environment,
+                observer: &observer,
+            };
+            let done = hook.run(&request, &mut |what| secret(session, &config, &unlock, what))?;
+            Ok(Box::new(report::Signed {
+                verbose: session.verbose || environment.verbose,
+                request,
+                files: SignReport::new(session, done.summary),
+                notes: done.notes,
+                has_keys: done.has_keys,
+                again: done.again,
+            }))
+        }
+    }
+}
+
+/// What opens a key, most deliberate source first; only the last one needs a person.
+fn secret(session: &Session, config: &Config, unlock: &Unlock, what: &str) -> Result<Passphrase> {
+    if let Some(given) = unlock.given()? {
+        return Ok(given);
+    }
+    if let Some(path) = &config.hook.passphrase_file {
+        return Passphrase::from_file(&session.context.path(path));
+    }
+    let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|directory| Path::new(&directory).join(CREDENTIAL));
+    if let Some(path) = credential.filter(|path| path.exists()) {
+        return Passphrase::from_file(&path);
+    }
+    unlock.existing(what).map_err(|error| {
+        error.hint("for hooks with nobody there: [hook] passphrase_file in the configuration, or the systemd credential bootseal.passphrase")
+    })
+}

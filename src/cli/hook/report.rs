@@ -1,0 +1,222 @@
+//! What the hooks have to say.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::sign::{SignReport, name};
+use crate::error::Error;
+use crate::formats::certificate::printable;
+use crate::hook::{Change, Changed, Detected, Finding, Request, State, Status, Weight};
+use crate::ui::{Report, Style};
+
+/// What was installed or taken away.
+pub(super) struct Installed {
+    pub detected: Option<Detected>,
+    pub changes: Vec<Changed>,
+    pub dry_run: bool,
+}
+
+impl Report for Installed {
+    fn schema(&self) -> &'static str {
+        if self.detected.is_some() {
+            "bootseal.hook.install/1"
+        } else {
+            "bootseal.hook.remove/1"
+        }
+    }
+
+    fn json(&self) -> Value {
+        let changes = self.changes.iter();
+        let changes: Vec<Value> = changes
+            .map(|changed| json!({ "path": changed.path.to_string_lossy(), "change": changed.change.name() }))
+            .collect();
+        json!({
+            "dry_run": self.dry_run,
+            "mode": self.detected.as_ref().map(|detected| detected.mode.name()),
+            "evidence": self.detected.as_ref().map(|detected| &detected.evidence),
+            "files": changes,
+        })
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        if let Some(detected) = &self.detected {
+            writeln!(out, "Mode: {}", mode(detected))?;
+        }
+        if self.changes.is_empty() {
+            writeln!(out, "nothing of bootseal's is installed")?;
+        }
+        for Changed { path, change } in &self.changes {
+            let path = name(path);
+            match change {
+                Change::Installed => writeln!(out, "{} {path}", style.tick())?,
+                Change::Updated => writeln!(out, "{} {path}: replaces that of an older bootseal", style.tick())?,
+                Change::Unchanged => writeln!(out, "{} {path}: there already", style.tick())?,
+                Change::Removed => writeln!(out, "{} {path}: removed", style.tick())?,
+                Change::Foreign => writeln!(out, "{} {path}: not bootseal's, left alone", style.note("-"))?,
+            }
+        }
+        match (self.dry_run, &self.detected) {
+            (true, _) => writeln!(out, "nothing was written"),
+            (false, Some(_)) => writeln!(out, "\nNext: bootseal hook status"),
+            (false, None) => Ok(()),
+        }
+    }
+}
+
+fn mode(detected: &Detected) -> String {
+    format!("{} ({})", detected.mode.name(), printable(&detected.evidence))
+}
+
+/// What will happen.
+pub(super) struct Outlook(pub Status);
+
+impl Report for Outlook {
+    fn schema(&self) -> &'static str {
+        "bootseal.hook.status/1"
+    }
+
+    fn json(&self) -> Value {
+        let Status {
+            detected,
+            layout,
+            plugins,
+            findings,
+        } = &self.0;
+        let plugins: Vec<Value> = plugins
+            .iter()
+            .map(|plugin| {
+                json!({
+                    "phase": plugin.phase.name(),
+                    "path": plugin.path.to_string_lossy(),
+                    "state": state_name(plugin.state),
+                    "slot": plugin.slot.map(crate::hook::Slot::name),
+                })
+            })
+            .collect();
+        let findings: Vec<Value> = findings
+            .iter()
+            .map(|finding| {
+                json!({
+                    "defeats": finding.weight == Weight::Defeats,
+                    "text": finding.text,
+                    "remedy": finding.remedy,
+                })
+            })
+            .collect();
+        json!({
+            "mode": detected.mode.name(),
+            "evidence": detected.evidence,
+            "layout": layout,
+            "plugins": plugins,
+            "findings": findings,
+        })
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let status = &self.0;
+        writeln!(out, "Mode: {}", mode(&status.detected))?;
+        if let Some(layout) = &status.layout {
+            writeln!(out, "Layout: {}", printable(layout))?;
+        }
+        writeln!(out, "\nThe next kernel:")?;
+        let mut phase = None;
+        for plugin in &status.plugins {
+            if phase != Some(plugin.phase) {
+                writeln!(out, "  {}", plugin.phase.name())?;
+                phase = Some(plugin.phase);
+            }
+            let shown = printable(&plugin.name);
+            let note = match plugin.state {
+                State::Active => "",
+                State::Masked => ": masked, does not run",
+                State::NotExecutable => ": not executable, does not run",
+            };
+            match (plugin.slot, plugin.state) {
+                (Some(_), State::Active) => writeln!(out, "  {} {}", style.tick(), style.good(&shown))?,
+                (Some(_), _) => writeln!(out, "  {} {shown}{note}", style.cross())?,
+                (None, _) => writeln!(out, "    {shown}{note}")?,
+            }
+        }
+        for Finding { weight, text, remedy } in &status.findings {
+            let sign = match weight {
+                Weight::Defeats => style.cross(),
+                Weight::Warns => style.warn("!"),
+            };
+            writeln!(out, "\n{sign} {}", printable(text))?;
+            if let Some(remedy) = remedy {
+                writeln!(out, "    {} {}", style.note("hint:"), printable(remedy))?;
+            }
+        }
+        if status.findings.is_empty() {
+            writeln!(out, "\n{} nothing stands in the way", style.tick())?;
+        }
+        Ok(())
+    }
+
+    fn failure(&self) -> Option<Error> {
+        let defeats = |finding: &&Finding| finding.weight == Weight::Defeats;
+        match self.0.findings.iter().filter(defeats).count() {
+            0 => None,
+            1 => Some(Error::refused("one thing would keep the next kernel from being signed")),
+            many => Some(Error::refused(format!(
+                "{many} things would keep the next kernel from being signed"
+            ))),
+        }
+    }
+}
+
+const fn state_name(state: State) -> &'static str {
+    match state {
+        State::Active => "active",
+        State::Masked => "masked",
+        State::NotExecutable => "not_executable",
+    }
+}
+
+/// What was signed in a slot.
+pub(super) struct Signed {
+    pub request: Request,
+    pub files: SignReport,
+    pub notes: Vec<String>,
+    pub has_keys: bool,
+    /// The command that makes up for what failed.
+    pub again: String,
+    pub verbose: bool,
+}
+
+impl Report for Signed {
+    fn schema(&self) -> &'static str {
+        "bootseal.hook.run/1"
+    }
+
+    fn json(&self) -> Value {
+        let mut report = json!({
+            "slot": self.request.slot.name(),
+            "subject": self.request.subject,
+            "has_keys": self.has_keys,
+            "notes": self.notes,
+        });
+        if let (Value::Object(report), Value::Object(files)) = (&mut report, self.files.json()) {
+            report.extend(files);
+        }
+        report
+    }
+
+    /// One line among those of `emerge`, unless more was asked for; what failed is always named.
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        for note in &self.notes {
+            writeln!(out, "bootseal: {}", printable(note))?;
+        }
+        self.files.files(out, style, !self.verbose)?;
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        let (slot, subject) = (self.request.slot.name(), printable(&self.request.subject));
+        writeln!(out, "bootseal: {slot} of {subject}: {}", self.files.totals())
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.files.failure().map(|error| error.hint(&self.again))
+    }
+}

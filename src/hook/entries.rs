@@ -1,0 +1,144 @@
+//! The scripts that are installed: a few lines each, embedded in the program.
+
+use std::path::{Path, PathBuf};
+
+use super::{Mode, Phase, Slot};
+
+/// A script and its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry {
+    /// Where it is run by the installation of a kernel; none for what Portage reads.
+    pub phase: Option<Phase>,
+    /// Its directory.
+    pub directory: &'static str,
+    /// Its name there.
+    pub name: &'static str,
+    /// What it does.
+    pub slot: Slot,
+    /// Its content.
+    pub text: &'static str,
+}
+
+impl Entry {
+    /// Where it goes.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        Path::new(self.directory).join(self.name)
+    }
+
+    /// Permission bits: what is run, or what is read by a shell.
+    #[must_use]
+    pub const fn mode(&self) -> u32 {
+        if self.phase.is_some() { 0o755 } else { 0o644 }
+    }
+}
+
+macro_rules! script {
+    ($phase:expr, $directory:literal, $folder:literal, $name:literal, $slot:expr) => {
+        Entry {
+            phase: Some($phase),
+            directory: $directory,
+            name: $name,
+            slot: $slot,
+            text: include_str!(concat!("../../hooks/", $folder, "/", $name)),
+        }
+    };
+}
+
+const SYSTEMD: [Entry; 4] = [
+    script!(
+        Phase::Plugins,
+        "/etc/kernel/install.d",
+        "kernel-install",
+        "45-bootseal-modules.install",
+        Slot::Modules
+    ),
+    script!(
+        Phase::Plugins,
+        "/etc/kernel/install.d",
+        "kernel-install",
+        "65-bootseal-uki.install",
+        Slot::Uki
+    ),
+    script!(
+        Phase::Plugins,
+        "/etc/kernel/install.d",
+        "kernel-install",
+        "90-yy-bootseal-image.install",
+        Slot::Image
+    ),
+    script!(
+        Phase::Plugins,
+        "/etc/kernel/install.d",
+        "kernel-install",
+        "96-bootseal-grub.install",
+        Slot::Grub
+    ),
+];
+
+const TRADITIONAL: [Entry; 5] = [
+    script!(
+        Phase::Preinst,
+        "/etc/kernel/preinst.d",
+        "preinst.d",
+        "45-bootseal-modules",
+        Slot::Modules
+    ),
+    script!(
+        Phase::Preinst,
+        "/etc/kernel/preinst.d",
+        "preinst.d",
+        "65-bootseal-uki",
+        Slot::Uki
+    ),
+    script!(
+        Phase::Postinst,
+        "/etc/kernel/postinst.d",
+        "postinst.d",
+        "45-bootseal-modules",
+        Slot::Modules
+    ),
+    script!(
+        Phase::Postinst,
+        "/etc/kernel/postinst.d",
+        "postinst.d",
+        "50-bootseal-image",
+        Slot::Image
+    ),
+    script!(
+        Phase::Postinst,
+        "/etc/kernel/postinst.d",
+        "postinst.d",
+        "96-bootseal-grub",
+        Slot::Grub
+    ),
+];
+
+const fn portage(directory: &'static str, name: &'static str) -> Entry {
+    Entry {
+        phase: None,
+        directory,
+        name,
+        slot: Slot::Portage,
+        text: include_str!("../../hooks/portage/bashrc"),
+    }
+}
+
+/// Packages that put files beside signed ones.
+const PORTAGE: [Entry; 5] = [
+    portage("/etc/portage/env/sys-boot", "grub"),
+    portage("/etc/portage/env/sys-boot", "refind"),
+    portage("/etc/portage/env/sys-apps", "fwupd-efi"),
+    portage("/etc/portage/env/sys-apps", "systemd"),
+    portage("/etc/portage/env/sys-apps", "systemd-utils"),
+];
+
+/// What is installed for a mode, in the order of its running; then what Portage reads.
+#[must_use]
+pub fn entries(mode: Mode) -> Vec<Entry> {
+    let scripts: &[Entry] = match mode {
+        Mode::Systemd => &SYSTEMD,
+        Mode::Traditional => &TRADITIONAL,
+    };
+    [scripts, &PORTAGE].concat()
+}

@@ -1,0 +1,218 @@
+//! Putting the scripts into their places, and taking them away again: only what is ours, byte for byte.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Explain, Result, quoted};
+use crate::formats::hash::HashAlgorithm;
+use crate::system::{self, Context, Transaction};
+
+use super::{Entry, Mode, entries};
+
+/// What was installed, in the state directory.
+const RECORD: &str = "hooks.json";
+/// Where Portage's configuration is; without it there is nothing for its hooks.
+const PORTAGE: &str = "/etc/portage";
+/// Longest file that is compared, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+/// Permission bits of the record.
+const RECORD_MODE: u32 = 0o644;
+
+/// What became of a script's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It is new.
+    Installed,
+    /// It replaced one of an older bootseal.
+    Updated,
+    /// It was there already.
+    Unchanged,
+    /// It was taken away.
+    Removed,
+    /// Something else is there, and stays.
+    Foreign,
+}
+
+impl Change {
+    /// The stable name used in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Installed => "installed",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Removed => "removed",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
+/// A place and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The file, below the root.
+    pub path: PathBuf,
+    /// What became of it.
+    pub change: Change,
+}
+
+/// What was put where, and in which directories that were not there.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Record {
+    /// SHA-256 of each file, by its path without the root.
+    files: BTreeMap<PathBuf, String>,
+    /// Directories that were made, without the root, outermost first.
+    directories: BTreeSet<PathBuf>,
+}
+
+impl Record {
+    fn path(context: &Context) -> Result<PathBuf> {
+        Ok(context.state()?.join(RECORD))
+    }
+
+    fn read(context: &Context) -> Result<Self> {
+        let path = Self::path(context)?;
+        match system::read_if_there(&path, MAX_FILE)? {
+            Some(bytes) => serde_json::from_slice(&bytes).or_refuse(|| format!("cannot understand {}", path.display())),
+            None => Ok(Self::default()),
+        }
+    }
+
+    fn write(&self, context: &Context) -> Result<()> {
+        let path = Self::path(context)?;
+        let bytes = serde_json::to_vec_pretty(self).or_bug(|| "cannot write down what was installed".to_owned())?;
+        if let Some(directory) = path.parent() {
+            system::create_dir(context, directory)?;
+        }
+        system::replace_durably(context, &path, &bytes, RECORD_MODE)
+    }
+
+    /// Whether what is at a path is ours: as this bootseal installs it, or as an older one did.
+    fn owns(&self, path: &Path, bytes: &[u8]) -> bool {
+        let current = |entry: &Entry| entry.path() == path && entry.text.as_bytes() == bytes;
+        let all = [Mode::Systemd, Mode::Traditional];
+        self.files.get(path) == Some(&digest(bytes)) || all.into_iter().flat_map(entries).any(|entry| current(&entry))
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    hex::encode(HashAlgorithm::Sha256.digest(&[bytes]).as_bytes())
+}
+
+/// What is at the place of a script.
+enum Place {
+    Free,
+    Ours { is_current: bool },
+    Foreign,
+}
+
+fn look(context: &Context, record: &Record, entry: &Entry) -> Result<Place> {
+    let path = context.path(entry.path());
+    let Ok(metadata) = fs::symlink_metadata(&path) else {
+        return Ok(Place::Free);
+    };
+    if !metadata.is_file() {
+        return Ok(Place::Foreign);
+    }
+    let bytes = system::read_prefix(&path, Some(MAX_FILE))?;
+    if !record.owns(&entry.path(), &bytes) {
+        return Ok(Place::Foreign);
+    }
+    let is_current = bytes == entry.text.as_bytes() && metadata.permissions().mode() & 0o777 == entry.mode();
+    Ok(Place::Ours { is_current })
+}
+
+/// Installs the scripts of a mode. Nothing is written if something else is in the place of a kernel's hook; where
+/// Portage has a file of its own for a package, that stays, and is named.
+pub fn install(context: &Context, mode: Mode) -> Result<Vec<Changed>> {
+    let mut record = Record::read(context)?;
+    let has_portage = context.path(PORTAGE).is_dir();
+    let wanted: Vec<Entry> = entries(mode)
+        .into_iter()
+        .filter(|entry| entry.phase.is_some() || has_portage)
+        .collect();
+    let mut changes = Vec::new();
+    for entry in &wanted {
+        let place = look(context, &record, entry)?;
+        if let (Place::Foreign, Some(_)) = (&place, entry.phase) {
+            let path = context.path(entry.path());
+            return Err(
+                Error::refused(format!("{} is not bootseal's, and stays", path.display()))
+                    .hint(format!("look at it, and move it away: mv {} /root/", quoted(&path))),
+            );
+        }
+        let change = match place {
+            Place::Free => Change::Installed,
+            Place::Ours { is_current: true } => Change::Unchanged,
+            Place::Ours { is_current: false } => Change::Updated,
+            Place::Foreign => Change::Foreign,
+        };
+        changes.push((entry, change));
+    }
+    // Recorded first: what a crash leaves is found by `remove`.
+    for (entry, change) in &changes {
+        if *change != Change::Foreign {
+            record.files.insert(entry.path(), digest(entry.text.as_bytes()));
+            let path = entry.path();
+            let missing = path
+                .ancestors()
+                .skip(1)
+                .take_while(|above| !context.path(above).exists());
+            record.directories.extend(missing.map(Path::to_path_buf));
+        }
+    }
+    record.write(context)?;
+    let mut done = Vec::new();
+    for (entry, change) in changes {
+        let path = context.path(entry.path());
+        if matches!(change, Change::Installed | Change::Updated) {
+            system::create_public_dir(context, &context.path(entry.directory))?;
+            system::replace_durably(context, &path, entry.text.as_bytes(), entry.mode())?;
+        }
+        done.push(Changed { path, change });
+    }
+    Ok(done)
+}
+
+/// Takes away the scripts of both modes, as far as they are ours, and the directories that were made for them.
+pub fn remove(context: &Context) -> Result<Vec<Changed>> {
+    let record = Record::read(context)?;
+    let all = [Mode::Systemd, Mode::Traditional].into_iter().flat_map(entries);
+    let paths: BTreeSet<PathBuf> = all
+        .map(|entry| entry.path())
+        .chain(record.files.keys().cloned())
+        .collect();
+    let transaction = Transaction::new(context);
+    let mut done = Vec::new();
+    for path in paths {
+        let real = context.path(&path);
+        let Ok(metadata) = fs::symlink_metadata(&real) else {
+            continue;
+        };
+        let is_ours = metadata.is_file() && record.owns(&path, &system::read_prefix(&real, Some(MAX_FILE))?);
+        if is_ours {
+            transaction.remove(&real)?;
+        }
+        let change = if is_ours { Change::Removed } else { Change::Foreign };
+        done.push(Changed { path: real, change });
+    }
+    if let Some(failed) = transaction.commit()?.into_iter().next() {
+        return Err(failed.error);
+    }
+    for directory in record.directories.iter().rev() {
+        system::remove_empty_dir(context, &context.path(directory))?;
+    }
+    let record = Record::path(context)?;
+    if record.exists() {
+        let transaction = Transaction::new(context);
+        transaction.remove(&record)?;
+        if let Some(failed) = transaction.commit()?.into_iter().next() {
+            return Err(failed.error);
+        }
+    }
+    Ok(done)
+}

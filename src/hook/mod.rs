@@ -1,0 +1,25 @@
+//! Layer 3: every kernel that is installed comes out signed, with nobody watching. Small scripts in the slots of
+//! kernel-install, installkernel and Portage hand everything to [`run`]; [`install`], [`remove`] and [`status`] see to
+//! the scripts.
+
+mod entries;
+mod files;
+mod findings;
+mod install;
+mod mode;
+mod plugins;
+mod preflight;
+mod request;
+mod rotation;
+mod run;
+mod settings;
+mod status;
+
+pub use entries::{Entry, entries};
+pub use install::{Change, Changed, install, remove};
+pub use mode::{Detected, Mode, detect};
+pub use plugins::{Phase, Plugin, State, plugins};
+pub use request::{Environment, Request, Slot, UnknownSlot};
+pub use run::{Done, Hook};
+pub use settings::Settings;
+pub use status::{Finding, Status, Weight, status};

@@ -1,0 +1,226 @@
+//! What runs when the next kernel is installed, in its order, and what is kept from running.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::system::{self, Context};
+
+use super::{Mode, Slot, entries};
+
+/// A stage of the installation, with plugins of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// All of kernel-install.
+    Plugins,
+    /// Before installkernel copies.
+    Preinst,
+    /// After it has copied.
+    Postinst,
+}
+
+impl Phase {
+    /// The name of its directories.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plugins => "install.d",
+            Self::Preinst => "preinst.d",
+            Self::Postinst => "postinst.d",
+        }
+    }
+
+    /// The phases of a mode.
+    #[must_use]
+    pub const fn of(mode: Mode) -> &'static [Self] {
+        match mode {
+            Mode::Systemd => &[Self::Plugins],
+            Mode::Traditional => &[Self::Preinst, Self::Postinst],
+        }
+    }
+
+    /// Its directories; a name in an earlier one hides the same name in a later one.
+    const fn directories(self) -> &'static [&'static str] {
+        match self {
+            Self::Plugins => &[
+                "/etc/kernel/install.d",
+                "/run/kernel/install.d",
+                "/usr/lib/kernel/install.d",
+            ],
+            Self::Preinst => &["/etc/kernel/preinst.d", "/usr/lib/kernel/preinst.d"],
+            Self::Postinst => &["/etc/kernel/postinst.d", "/usr/lib/kernel/postinst.d"],
+        }
+    }
+}
+
+/// Whether a plugin runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It does.
+    Active,
+    /// It does not: an empty file or a link to /dev/null stands for it.
+    Masked,
+    /// It does not, nor does one of the same name further down: it is not executable.
+    NotExecutable,
+}
+
+/// A plugin that runs, or would.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plugin {
+    /// When.
+    pub phase: Phase,
+    /// Its name.
+    pub name: String,
+    /// Its path, without the root.
+    pub path: PathBuf,
+    /// Whether it runs.
+    pub state: State,
+    /// What it does, if it has the name of one of ours.
+    pub slot: Option<Slot>,
+}
+
+/// The plugins of a mode in the order of their running.
+#[must_use]
+pub fn plugins(context: &Context, mode: Mode) -> Vec<Plugin> {
+    Phase::of(mode)
+        .iter()
+        .flat_map(|phase| of_phase(context, mode, *phase))
+        .collect()
+}
+
+fn of_phase(context: &Context, mode: Mode, phase: Phase) -> Vec<Plugin> {
+    let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for directory in phase.directories() {
+        let listed = fs::read_dir(context.path(directory)).into_iter().flatten().flatten();
+        for entry in listed {
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            // A link that leads nowhere hides nothing.
+            let is_plugin = (phase != Phase::Plugins || name.ends_with(".install"))
+                && system::resolve(context.root(), &entry.path()).is_ok_and(|path| !path.is_dir())
+                || is_null(&entry.path());
+            if is_plugin {
+                found
+                    .entry(name)
+                    .or_insert_with_key(|name| Path::new(directory).join(name));
+            }
+        }
+    }
+    let ours = entries(mode);
+    let mut plugins: Vec<Plugin> = found
+        .into_iter()
+        .map(|(name, path)| Plugin {
+            phase,
+            state: state(context, &context.path(&path)),
+            slot: ours
+                .iter()
+                .find(|entry| entry.phase == Some(phase) && entry.name == name)
+                .map(|entry| entry.slot),
+            path,
+            name,
+        })
+        .collect();
+    // installkernel sorts by version, and so does kernel-install while it is a script; its successor compares bytes.
+    if mode == Mode::Traditional || is_script(context) {
+        plugins.sort_by(|one, other| by_version(&one.name, &other.name));
+    }
+    plugins
+}
+
+fn is_null(path: &Path) -> bool {
+    fs::read_link(path).is_ok_and(|target| target == Path::new("/dev/null"))
+}
+
+fn state(context: &Context, path: &Path) -> State {
+    if is_null(path) {
+        return State::Masked;
+    }
+    match system::resolve(context.root(), path).and_then(fs::metadata) {
+        Ok(metadata) if metadata.len() == 0 => State::Masked,
+        Ok(metadata) if metadata.permissions().mode() & 0o111 != 0 => State::Active,
+        _ => State::NotExecutable,
+    }
+}
+
+fn is_script(context: &Context) -> bool {
+    let program = context.path("/usr/bin/kernel-install");
+    system::read_prefix(&program, Some(2)).is_ok_and(|start| start == b"#!")
+}
+
+/// The order of `sort -V`: runs of digits by their number; letters before other characters, `~` before all.
+fn by_version(one: &str, other: &str) -> Ordering {
+    let (mut one, mut other) = (one.as_bytes(), other.as_bytes());
+    loop {
+        let (text, rest) = split(one, |byte| !byte.is_ascii_digit());
+        let (other_text, other_rest) = split(other, |byte| !byte.is_ascii_digit());
+        let order = weights(text).cmp(weights(other_text));
+        let (digits, rest) = split(rest, u8::is_ascii_digit);
+        let (other_digits, other_rest) = split(other_rest, u8::is_ascii_digit);
+        let order = order.then_with(|| number(digits).cmp(&number(other_digits)));
+        if order != Ordering::Equal || (rest.is_empty() && other_rest.is_empty()) {
+            return order.then_with(|| one.cmp(other));
+        }
+        (one, other) = (rest, other_rest);
+    }
+}
+
+fn split(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
+    let end = bytes.iter().position(|byte| !belongs(byte)).unwrap_or(bytes.len());
+    bytes.split_at(end)
+}
+
+/// What characters weigh; the end of the text weighs less than all but `~`.
+fn weights(text: &[u8]) -> impl Iterator<Item = u16> + '_ {
+    let weight = |byte: &u8| match *byte {
+        b'~' => 0,
+        byte if byte.is_ascii_alphabetic() => u16::from(byte).saturating_add(1),
+        byte => u16::from(byte).saturating_add(257),
+    };
+    text.iter().map(weight).chain([1])
+}
+
+/// Longer is larger, once zeros in front are gone.
+fn number(digits: &[u8]) -> (usize, &[u8]) {
+    let (_, digits) = split(digits, |byte| *byte == b'0');
+    (digits.len(), digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_sorted_as_sort_does() {
+        let mut names = vec![
+            "100-last",
+            "45-bootseal-modules",
+            "5-first",
+            "90-zz-update-static.install",
+            "90-yy-bootseal-image.install",
+            "90-loaderentry.install",
+            "90-uki-copy.install",
+            "91-sbctl",
+            "9-a",
+            "090-b",
+            "zz",
+            "a~",
+            "a",
+            "52-dracut",
+        ];
+        let mut sort = std::process::Command::new("sort");
+        let mut sort = sort
+            .arg("-V")
+            .env("LC_ALL", "C")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut sort.stdin.take().unwrap(), names.join("\n").as_bytes()).unwrap();
+        let sorted = String::from_utf8(sort.wait_with_output().unwrap().stdout).unwrap();
+        names.sort_by(|one, other| by_version(one, other));
+        assert_eq!(names, sorted.lines().collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,389 @@
+//! One slot of a kernel's installation: what there is to sign, in one run.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result, quoted};
+use crate::keys::directory::Ask;
+use crate::keys::{Identity, KeyDirectory, KeyName};
+use crate::sign::efi::EfiOptions;
+use crate::sign::grub::GrubIdentity;
+use crate::sign::modules::Policy;
+use crate::sign::{self, Change, Observer, Options, Outcome, Run, Summary};
+use crate::system::config::{Config, Exclusions};
+use crate::system::{Context, NewFile, Severity, Syslog, not_mounted};
+
+use super::files::{BOOT_DIRECTORIES, Files};
+use super::{Environment, Mode, Request, Slot, preflight, rotation};
+
+/// What GRUB writes into itself, and what its own hook keeps of before: a signature would not hold, or not help.
+const NOT_SIGNED: [&str; 3] = ["grubenv", "grub.cfg~", "grub.cfg.new"];
+
+/// Mark in the staging area: somebody was told that there are no keys.
+const TOLD: &str = "bootseal-no-keys";
+
+/// A hook on this machine.
+pub struct Hook<'a> {
+    /// The machine.
+    pub context: &'a Context,
+    /// Its configuration.
+    pub config: &'a Config,
+    /// The key directory, which may not be there yet.
+    pub keys: &'a Path,
+    /// What the caller tells.
+    pub environment: &'a Environment,
+    /// Sees how it gets on.
+    pub observer: &'a dyn Observer,
+}
+
+/// What became of a slot.
+#[derive(Debug)]
+pub struct Done {
+    /// The files that were looked at.
+    pub summary: Summary,
+    /// What a person should know besides.
+    pub notes: Vec<String>,
+    /// Whether there are keys at all.
+    pub has_keys: bool,
+    /// The command that makes up for what could not be signed.
+    pub again: String,
+}
+
+/// What there is to sign.
+#[derive(Debug, Default)]
+struct Plan {
+    modules: Vec<PathBuf>,
+    efi: Vec<PathBuf>,
+    grub: Vec<PathBuf>,
+    /// Also what the configuration lists under `efi`.
+    configured_efi: bool,
+    /// Also what the configuration lists under `grub`.
+    configured_grub: bool,
+    notes: Vec<String>,
+}
+
+/// The keys that the plan takes, opened.
+struct Open {
+    module: Option<Identity>,
+    db: Option<Identity>,
+    grub: Option<GrubIdentity>,
+}
+
+impl Open {
+    /// Opens what is wanted and there; a key of which nothing is there is left out.
+    fn of(keys: &KeyDirectory, module: bool, db: bool, grub: bool, ask: &mut Ask<'_>) -> Result<Self> {
+        let wanted = |is_wanted: bool, name| is_wanted && has(keys, name);
+        let module = wanted(module, KeyName::Module)
+            .then(|| keys.identity(KeyName::Module, ask))
+            .transpose()?;
+        let db = wanted(db, KeyName::Db)
+            .then(|| keys.identity(KeyName::Db, ask))
+            .transpose()?;
+        let grub = wanted(grub, KeyName::Grub).then(|| keys.grub_key(ask)).transpose()?;
+        Ok(Self {
+            module,
+            db,
+            grub: grub.map(|(signer, key)| GrubIdentity { key, signer }),
+        })
+    }
+}
+
+impl Hook<'_> {
+    /// Does what belongs into the slot. What cannot be signed is the failure of the result; with an error nothing was
+    /// replaced.
+    pub fn run(&self, request: &Request, ask: &mut Ask<'_>) -> Result<Done> {
+        let files = Files {
+            context: self.context,
+            environment: self.environment,
+            request,
+        };
+        let mut log = Syslog::open(self.context);
+        let Some(keys) = self.key_directory() else {
+            return self.without_keys(&files, &mut log);
+        };
+        let done = self.in_slot(&files, &keys, ask);
+        let done = match done {
+            Ok(mut done) => {
+                if done.summary.outcomes.iter().any(|outcome| outcome.result.is_err()) {
+                    done.notes.extend(restore(&files, &keys));
+                }
+                Ok(done)
+            }
+            Err(error) => {
+                let error = restore(&files, &keys).into_iter().fold(error, Error::hint);
+                Err(error.hint(self.again(request)))
+            }
+        };
+        record(&mut log, request, &done);
+        done
+    }
+
+    fn in_slot(&self, files: &Files<'_>, keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<Done> {
+        let request = files.request;
+        if request.slot == Slot::Image && !request.removes && has(keys, KeyName::Grub) {
+            rotation::carry_signatures(files, &keys.grub_public_key()?)?;
+        }
+        let mut plan = self.plan(files, keys)?;
+        let installs = request.slot == Slot::Modules && !request.removes;
+        let image = request.image.as_ref().map(|image| files.below(image));
+        let open = if let Some(image) = image.filter(|image| installs && image.is_file()) {
+            for directory in not_mounted(self.context, &BOOT_DIRECTORIES)? {
+                let note =
+                    format!("{directory} is listed in /etc/fstab and is not mounted: the kernel may go elsewhere");
+                plan.notes.push(note);
+            }
+            // All keys now: one that does not open must not be found when the kernel is replaced already.
+            let open = Open::of(keys, true, has(keys, KeyName::Db), self.uses_grub(files), ask)?;
+            if open.db.is_some() {
+                preflight::check(files, &image)?;
+            }
+            open
+        } else {
+            let efi = !plan.efi.is_empty() || plan.configured_efi;
+            let grub = !plan.grub.is_empty() || plan.configured_grub;
+            Open::of(keys, !plan.modules.is_empty(), efi, grub, ask)?
+        };
+        plan.notes.extend(missing_keys(&plan, &open));
+        Ok(Done {
+            summary: self.sign(&plan, &open)?,
+            notes: plan.notes,
+            has_keys: true,
+            again: self.again(request),
+        })
+    }
+
+    fn key_directory(&self) -> Option<KeyDirectory> {
+        let keys = KeyDirectory::open(self.keys).ok()?;
+        let signing = [KeyName::Db, KeyName::Module, KeyName::Grub];
+        signing.iter().any(|name| has(&keys, *name)).then_some(keys)
+    }
+
+    /// Told once for a kernel, in the slot that comes first; a mark in the staging area says that it was.
+    fn without_keys(&self, files: &Files<'_>, log: &mut Syslog) -> Result<Done> {
+        let request = files.request;
+        let is_first = [Slot::Modules, Slot::Portage, Slot::All].contains(&request.slot) && !request.removes;
+        let mark = files.staging().map(|staging| staging.join(TOLD));
+        let mut notes = Vec::new();
+        if is_first && !mark.as_ref().is_some_and(|mark| mark.exists()) {
+            notes.push(format!(
+                "there are no keys at {} yet, so nothing of {} is signed; bootseal ceremony run makes them",
+                self.keys.display(),
+                request.subject
+            ));
+            if let Some(mark) = mark {
+                NewFile {
+                    path: &mark,
+                    bytes: &[],
+                    mode: 0o600,
+                }
+                .create(self.context)?;
+            }
+        }
+        for note in &notes {
+            log.say(Severity::Warning, note);
+        }
+        Ok(Done {
+            summary: Summary::default(),
+            notes,
+            has_keys: false,
+            again: self.again(request),
+        })
+    }
+
+    fn uses_grub(&self, files: &Files<'_>) -> bool {
+        !self.config.sign.grub.is_empty() || !files.grub_configs().is_empty()
+    }
+
+    fn plan(&self, files: &Files<'_>, keys: &KeyDirectory) -> Result<Plan> {
+        let request = files.request;
+        let slot = request.slot;
+        let mut plan = Plan::default();
+        let is = |slots: &[Slot]| slots.contains(&slot) && !request.removes;
+        if is(&[Slot::Modules, Slot::All]) {
+            let modules = files.modules();
+            if modules.is_dir() {
+                plan.modules.push(modules);
+            } else {
+                plan.notes
+                    .push(format!("there is no {}: this kernel has no modules", modules.display()));
+            }
+        }
+        if is(&[Slot::Uki]) {
+            plan.efi.extend(files.staged());
+        }
+        if is(&[Slot::Image, Slot::All]) {
+            plan.efi.extend(files.images());
+            if plan.efi.is_empty() {
+                plan.notes.push(format!("no image of {} was found", request.subject));
+            }
+        }
+        if is(&[Slot::Portage]) {
+            plan.configured_efi = !self.config.sign.efi.is_empty();
+        }
+        if [Slot::Image, Slot::Uki, Slot::Modules].contains(&slot) && request.removes {
+            return Ok(plan);
+        }
+        let grub = [Slot::Image, Slot::Grub, Slot::Portage, Slot::All].contains(&slot);
+        if grub && self.uses_grub(files) && has(keys, KeyName::Grub) {
+            plan.grub = files.boot_files();
+            if slot != Slot::Image {
+                plan.configured_grub = !self.config.sign.grub.is_empty();
+                let configs = files.grub_configs();
+                refuse_empty(&configs)?;
+                let directories = configs.iter().filter_map(|config| config.parent());
+                plan.grub.extend(directories.map(Path::to_path_buf));
+            }
+        }
+        Ok(plan)
+    }
+
+    fn sign(&self, plan: &Plan, open: &Open) -> Result<Summary> {
+        let mut exclude = self.config.sign.exclude.clone();
+        for directory in plan.grub.iter().filter(|path| path.is_dir()) {
+            let below = directory.strip_prefix(self.context.root()).unwrap_or(directory);
+            let below = glob::Pattern::escape(&format!("/{}", below.display()));
+            exclude.extend(NOT_SIGNED.map(|name| format!("{below}/{name}")));
+        }
+        let options = Options {
+            exclude: Exclusions::new(&exclude)?,
+            grub_environment: self.config.sign.grubenv,
+            ..Options::default()
+        };
+        let mut run = Run::begin(self.context, &options, self.observer)?;
+        if let Some(identity) = open.module.as_ref().filter(|_| !plan.modules.is_empty()) {
+            let policy = Policy {
+                foreign: self.config.sign.foreign_modules.into(),
+                ..Policy::default()
+            };
+            sign::modules::sign(&mut run, &plan.modules, &[], identity, policy)?;
+        }
+        if let Some(identity) = &open.db {
+            let mut paths = plan.efi.clone();
+            if plan.configured_efi {
+                paths.extend(run.expand(&self.config.sign.efi).0);
+            }
+            sign::efi::sign(&mut run, &paths, identity, &EfiOptions::default())?;
+        }
+        if let Some(identity) = &open.grub {
+            let mut paths = plan.grub.clone();
+            if plan.configured_grub {
+                let (found, orphans) = run.expand(&self.config.sign.grub);
+                paths.extend(found.into_iter().chain(orphans));
+            }
+            sign::grub::sign(&mut run, &paths, identity)?;
+        }
+        run.finish()
+    }
+
+    /// The command that makes up for a failure.
+    fn again(&self, request: &Request) -> String {
+        let root = if self.context.root() == Path::new("/") {
+            String::new()
+        } else {
+            format!(" --root {}", quoted(self.context.root()))
+        };
+        let subject = &request.subject;
+        let image = request.image.as_deref().map_or_else(|| "IMAGE".to_owned(), quoted);
+        let before_it_is_installed = [Slot::Modules, Slot::Uki].contains(&request.slot);
+        match request.mode {
+            Some(Mode::Systemd) if before_it_is_installed => {
+                format!("nothing was installed; when that is put right: kernel-install add {subject} {image}")
+            }
+            Some(Mode::Traditional) if before_it_is_installed => {
+                "when that is put right, install the kernel again: make install, or emerge --config its package"
+                    .to_owned()
+            }
+            None if request.slot == Slot::Portage => format!("bootseal{root} hook run portage {subject}"),
+            _ => format!("before the next reboot: bootseal{root} hook run all {subject}"),
+        }
+    }
+}
+
+/// Whether anything of a key is there.
+fn has(keys: &KeyDirectory, name: KeyName) -> bool {
+    let paths = [
+        keys.public_path(name),
+        keys.private_key_path(name),
+        keys.token_uri_path(name),
+    ];
+    paths.iter().any(|path| path.exists())
+}
+
+fn missing_keys(plan: &Plan, open: &Open) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !plan.modules.is_empty() && open.module.is_none() {
+        notes.push("there is no module key: the modules stay as they are".to_owned());
+    }
+    if !plan.efi.is_empty() && open.db.is_none() {
+        notes.push("there is no db key: the image stays as it is".to_owned());
+    }
+    notes
+}
+
+/// An empty configuration is what a failed grub-mkconfig leaves: signed, it would start nothing.
+fn refuse_empty(configs: &[PathBuf]) -> Result<()> {
+    let is_empty = |path: &&PathBuf| path.metadata().is_ok_and(|metadata| metadata.len() == 0);
+    match configs.iter().find(is_empty) {
+        Some(config) => Err(
+            Error::refused(format!("{} is empty and is not signed", config.display()))
+                .hint(format!("grub-mkconfig -o {} says what is wrong", quoted(config))),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// After a failure: puts back what still boots, and says so.
+fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Vec<String> {
+    let writes_config = [Slot::Grub, Slot::Portage, Slot::All].contains(&files.request.slot);
+    if !writes_config || files.context.dry_run() || !has(keys, KeyName::Grub) {
+        return Vec::new();
+    }
+    let restored = keys
+        .grub_public_key()
+        .and_then(|key| rotation::restore_configs(files, &key));
+    match restored {
+        Ok(restored) => {
+            let told = |path: &PathBuf| {
+                let path = path.display();
+                format!(
+                    "the former {path} is back in its place, since its signature still holds, and the new one in \
+                     {path}.new; make it anew with grub-mkconfig -o {path}"
+                )
+            };
+            restored.iter().map(told).collect()
+        }
+        Err(error) => vec![format!("nor could GRUB's former configuration be put back: {error}")],
+    }
+}
+
+/// One line for each file that changed or could not be signed.
+fn record(log: &mut Syslog, request: &Request, done: &Result<Done>) {
+    let (slot, subject) = (request.slot.name(), &request.subject);
+    let mut say = |severity, text: String| log.say(severity, &format!("{slot} {subject}: {text}"));
+    match done {
+        Ok(done) => {
+            for Outcome { path, result, kind, .. } in &done.summary.outcomes {
+                let path = path.display();
+                match result {
+                    Ok(Change::Signed) => say(
+                        Severity::Informational,
+                        format!("signed {path} ({})", kind.unwrap_or("file")),
+                    ),
+                    Ok(Change::Removed | Change::Withdrawn) => say(Severity::Informational, format!("removed {path}")),
+                    Ok(Change::Unchanged | Change::Kept | Change::Absent) => {}
+                    Err(error) => say(Severity::Error, whole(error)),
+                }
+            }
+            for note in &done.notes {
+                say(Severity::Warning, note.clone());
+            }
+        }
+        Err(error) => say(Severity::Error, whole(error)),
+    }
+}
+
+fn whole(error: &Error) -> String {
+    std::iter::once(error.to_string())
+        .chain(error.causes())
+        .collect::<Vec<_>>()
+        .join(": ")
+}

@@ -1,0 +1,90 @@
+//! What will happen when the next kernel is installed, and what would defeat it.
+
+use std::path::Path;
+
+use crate::error::Result;
+use crate::system::Context;
+use crate::system::config::Config;
+
+use super::findings;
+use super::settings::Settings;
+use super::{Detected, Mode, Plugin, detect, plugins};
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// The next kernel comes out unsigned, or is not installed.
+    Defeats,
+    /// It may be meant.
+    Warns,
+}
+
+/// Something that a person should know before the next kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How much it matters.
+    pub weight: Weight,
+    /// What it is.
+    pub text: String,
+    /// The command or step that remedies it.
+    pub remedy: Option<String>,
+}
+
+/// The outlook for the next kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The mode, and what tells.
+    pub detected: Detected,
+    /// How kernels are laid out, if a file says so.
+    pub layout: Option<String>,
+    /// What runs, in its order.
+    pub plugins: Vec<Plugin>,
+    /// What would defeat it.
+    pub findings: Vec<Finding>,
+}
+
+/// Variables of the environment that matter here.
+const OF_INTEREST: [&str; 4] = [
+    "SYSTEMD_KERNEL_INSTALL",
+    "KERNEL_INSTALL_BYPASS",
+    "KERNEL_INSTALL_PLUGINS",
+    "KERNEL_INSTALL_LAYOUT",
+];
+
+impl Settings {
+    /// Those of this machine; `variable` is the process's environment.
+    #[must_use]
+    pub fn of_machine(context: &Context, variable: impl Fn(&str) -> Option<String>) -> Self {
+        Self::read(context, variable, &OF_INTEREST)
+    }
+}
+
+/// Looks at the machine. `keys` is the key directory, `variable` the process's environment.
+pub fn status(
+    context: &Context,
+    config: &Config,
+    keys: &Path,
+    named: Option<Mode>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Status> {
+    let settings = Settings::of_machine(context, variable);
+    let detected = detect(context, &settings, named)?;
+    let plugins = plugins(context, detected.mode);
+    let findings = findings::all(&findings::Scene {
+        context,
+        config,
+        keys,
+        settings: &settings,
+        mode: detected.mode,
+        plugins: &plugins,
+    })?;
+    Ok(Status {
+        layout: settings
+            .get("KERNEL_INSTALL_LAYOUT")
+            .or(settings.get("layout"))
+            .map(|(layout, _)| layout.to_owned()),
+        detected,
+        plugins,
+        findings,
+    })
+}

@@ -1,0 +1,205 @@
+//! What goes wrong in a hook: the former kernel stays bootable, and the error says what to run.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use bootseal::formats::authenticode::minimal_image;
+
+use super::machine::{Machine, snapshot};
+use super::node::{Node, VERSION};
+use crate::support::ceremony::{self, PASSPHRASE, private};
+use crate::support::judges::{check_grub, check_kernel};
+use crate::support::{refuse, succeed, text, tool};
+
+#[test]
+fn the_former_kernel_keeps_its_signature_though_no_key_opens() {
+    let node = Node::new();
+    succeed(&mut node.run("all", &[VERSION]));
+    let [kernel, former] = ["", ".old"].map(|ending| node.path(&format!("boot/vmlinuz-{VERSION}{ending}")));
+    fs::rename(&kernel, &former).unwrap();
+    fs::write(&kernel, minimal_image()).unwrap();
+    node.write("etc/bootseal/keys/db.key", b"");
+    let said = refuse(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
+    assert!(said.contains("before the next reboot: bootseal --root '"), "{said}");
+    assert!(said.contains(&format!("hook run all {VERSION}")), "{said}");
+    check_kernel(&former);
+}
+
+#[test]
+fn grubs_former_configuration_comes_back_where_the_new_one_cannot_be_signed() {
+    for (broken, content) in [("grub.key", &b"set timeout=6\n"[..]), ("none", b"")] {
+        let node = Node::new();
+        succeed(&mut node.run("all", &[VERSION]));
+        let config = node.path("boot/grub/grub.cfg");
+        fs::copy(&config, node.path("boot/grub/grub.cfg~")).unwrap();
+        fs::write(&config, content).unwrap();
+        node.chmod(
+            &format!("etc/bootseal/keys/{}", if broken == "none" { "db.key" } else { broken }),
+            0o644,
+        );
+        let said = refuse(&mut node.run("grub", &["add", VERSION, "/boot/token", "/usr/src/bzImage"]));
+        assert!(said.contains("is back in its place"), "{said}");
+        assert_eq!(fs::read(&config).unwrap(), b"set timeout=5\n");
+        check_grub(&config);
+        let kept = fs::read(node.path("boot/grub/grub.cfg.new")).unwrap_or_default();
+        assert_eq!(kept, content);
+    }
+}
+
+#[test]
+fn a_kernel_that_is_no_image_is_refused_and_all_others_are_signed() {
+    let node = Node::new();
+    let kernel = format!("boot/vmlinuz-{VERSION}");
+    node.write(&kernel, b"no image");
+    node.write("boot/vmlinuz-6.1.0.old", b"no image, and not of this kernel");
+    let output = node.run("image", &[VERSION, &format!("/{kernel}")]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("cannot sign"), "{}", text(&output));
+    assert_eq!(fs::read(node.path(&kernel)).unwrap(), b"no image");
+}
+
+#[test]
+fn odd_versions_are_refused_and_odd_paths_are_not() {
+    let node = Node::new();
+    for odd in ["../../etc", "6.12 1", "$(touch /pwned)", "-6", "6\n1", ""] {
+        let output = node.run("modules", &["--", odd, "/boot/x"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{odd:?}: {}", text(&output));
+    }
+    let image = format!("boot/odd name's $HOME/vmlinuz-{VERSION}");
+    node.write(&image, &minimal_image());
+    succeed(&mut node.run("image", &[VERSION, &format!("/{image}")]));
+    check_kernel(&node.path(&image));
+}
+
+#[test]
+fn a_link_out_of_the_modules_is_an_error_and_leads_nowhere() {
+    let node = Node::new();
+    let outside = node.path("opt/outside.ko");
+    node.write("opt/outside.ko", b"\x7fELF");
+    symlink("/opt/outside.ko", node.path(&format!("lib/modules/{VERSION}/link.ko"))).unwrap();
+    let said = refuse(&mut node.run("modules", &[VERSION]));
+    assert!(
+        said.contains("outside of the directory that was named") && said.contains("make install"),
+        "{said}"
+    );
+    assert_eq!(fs::read(outside).unwrap(), b"\x7fELF");
+}
+
+#[test]
+fn two_hooks_at_once_end_well() {
+    let node = Node::new();
+    let runs: Vec<_> = (0..3).map(|_| node.run("all", &[VERSION]).spawn().unwrap()).collect();
+    for mut run in runs {
+        assert!(run.wait().unwrap().success());
+    }
+    check_kernel(&node.path(&format!("boot/vmlinuz-{VERSION}")));
+    check_grub(&node.path("boot/grub/grub.cfg"));
+}
+
+#[test]
+fn an_encrypted_key_opens_by_configuration_or_credential_and_else_nothing_is_written() {
+    let node = Node::new();
+    for entry in fs::read_dir(ceremony::encrypted().keys()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("etc/bootseal/keys/{}", path.file_name().unwrap().to_str().unwrap());
+        fs::remove_file(node.path(&name)).ok();
+        node.write(&name, &fs::read(&path).unwrap());
+        node.chmod(&name, 0o400);
+    }
+    let run = || node.run("modules", &[VERSION]);
+    let before = snapshot(&node.path("lib"));
+    let output = run().output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    let said = text(&output);
+    assert!(
+        said.contains("there is no terminal") && said.contains("[hook] passphrase_file"),
+        "{said}"
+    );
+    assert_eq!(snapshot(&node.path("lib")), before);
+
+    let status = text(&node.hook(&["status", "--mode", "traditional"]).output().unwrap());
+    assert!(status.contains("the module key is encrypted"), "{status}");
+
+    let credentials = tempfile::tempdir().unwrap();
+    private(&credentials.path().join("bootseal.passphrase"), PASSPHRASE.as_bytes());
+    let said = succeed(run().env("CREDENTIALS_DIRECTORY", credentials.path()));
+    assert!(said.contains("signed 1"), "{said}");
+
+    private(&node.path("etc/bootseal/passphrase"), PASSPHRASE.as_bytes());
+    let config = "[hook]\npassphrase_file = \"/etc/bootseal/passphrase\"\n";
+    node.write("etc/bootseal/config.toml", config.as_bytes());
+    let said = succeed(&mut run());
+    assert!(said.contains("unchanged 1"), "{said}");
+}
+
+#[test]
+fn a_hook_that_is_killed_leaves_the_old_kernel_and_the_next_one_completes() {
+    for nth in 1..=4 {
+        let node = Node::new();
+        let old = "boot/vmlinuz-6.1.0";
+        node.write(old, &minimal_image());
+        succeed(&mut node.run("all", &["6.1.0"]));
+        fs::remove_file(node.path(&format!("boot/vmlinuz-{VERSION}.sig"))).unwrap();
+        node.write("boot/grub/grub.cfg", b"set timeout=7\n");
+        let inner = node.run("all", &[VERSION]);
+        let mut strace = tool("strace", "strace");
+        let calls = "rename,renameat,renameat2";
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"]);
+        strace.arg(format!("inject={calls}:signal=KILL:when={nth}"));
+        let output = strace.arg(inner.get_program()).args(inner.get_args()).output().unwrap();
+        assert!(!output.status.success(), "{nth}: {}", text(&output));
+        check_kernel(&node.path(old));
+        succeed(&mut node.run("all", &[VERSION]));
+        check_kernel(&node.path(&format!("boot/vmlinuz-{VERSION}")));
+        check_grub(&node.path("boot/grub/grub.cfg"));
+        let left = snapshot(node.root.path()).into_iter().map(|(path, _)| path);
+        let staged: Vec<_> = left
+            .filter(|path| path.to_string_lossy().contains(".bootseal-"))
+            .collect();
+        assert_eq!(staged, Vec::<std::path::PathBuf>::new());
+    }
+}
+
+#[test]
+fn no_room_and_no_right_to_write_are_told_before_a_kernel_is_replaced() {
+    let machine = Machine::new();
+    let release = machine.kernel.release().to_owned();
+    let size = fs::metadata(machine.path("usr/src/bzImage")).unwrap().len();
+    let modules = snapshot(&machine.path("usr/lib/modules"));
+    for (options, expected) in [
+        (
+            format!("size={}", size / 2),
+            "bytes left, and signing the kernel there takes",
+        ),
+        ("ro".to_owned(), "/boot is mounted for reading only"),
+    ] {
+        let script =
+            format!("mount -t tmpfs -o {options} tmpfs /boot; bootseal hook run modules {release} /usr/src/bzImage");
+        let (code, said) = machine.refuse(&script);
+        assert_eq!(code, 3, "{said}");
+        assert!(said.contains(expected), "{said}");
+        assert_eq!(snapshot(&machine.path("usr/lib/modules")), modules);
+    }
+    // And where it is found too late: the image stays as it was copied.
+    for (options, expected) in [
+        (format!("size={}", size + size / 2), "No space left on device"),
+        ("rw".to_owned(), "Read-only file system"),
+    ] {
+        let remount = if options == "rw" {
+            "mount -o remount,ro /boot;"
+        } else {
+            ""
+        };
+        let script = format!(
+            "mount -t tmpfs -o {options} tmpfs /boot; cp /usr/src/bzImage /boot/vmlinuz-{release}; {remount}
+             code=0; bootseal hook run image {release} /boot/vmlinuz-{release} || code=$?
+             cmp /usr/src/bzImage /boot/vmlinuz-{release}; exit $code"
+        );
+        let (code, said) = machine.refuse(&script);
+        assert_eq!(code, 3, "{said}");
+        assert!(
+            said.contains(expected) && said.contains("before the next reboot"),
+            "{said}"
+        );
+    }
+}

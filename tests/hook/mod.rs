@@ -1,0 +1,12 @@
+//! Kernels that are installed with our hooks in place: by Debian's kernel-install, by a driver that follows Gentoo's
+//! installkernel, and by Debian's run-parts. The results are judged by other people's tools.
+
+mod faults;
+mod initramfs;
+mod machine;
+mod node;
+mod shells;
+mod slots;
+mod status;
+mod systemd;
+mod traditional;

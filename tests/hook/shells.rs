@@ -1,0 +1,116 @@
+//! The scripts themselves: shellcheck has nothing to say, and every shell hands everything to bootseal.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{bootseal, succeed, tool};
+
+fn scripts() -> Vec<PathBuf> {
+    let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks");
+    let mut scripts = Vec::new();
+    for folder in fs::read_dir(hooks).unwrap() {
+        scripts.extend(
+            fs::read_dir(folder.unwrap().path())
+                .unwrap()
+                .map(|entry| entry.unwrap().path()),
+        );
+    }
+    scripts.sort();
+    assert_eq!(scripts.len(), 10);
+    scripts
+}
+
+/// dash, bash, and the shell of busybox, by their paths: the tests take PATH away.
+fn shells() -> [Command; 3] {
+    let shell = |program: &str, package: &str| {
+        tool(program, package);
+        Command::new(Path::new("/bin").join(program))
+    };
+    let mut busybox = shell("busybox", "busybox-static");
+    busybox.arg("sh");
+    [shell("dash", "dash"), shell("bash", "bash"), busybox]
+}
+
+/// A program in the place of bootseal that writes down its arguments, one a line, and fails if told to.
+fn path(directory: &Path) -> String {
+    let program = directory.join("bootseal");
+    fs::write(&program, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit \"${FAIL:-0}\"\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:/usr/bin:/bin", directory.display())
+}
+
+#[test]
+fn shellcheck_finds_nothing() {
+    let mut shellcheck = tool("shellcheck", "shellcheck");
+    shellcheck
+        .args(["--shell", "sh", "--severity", "style"])
+        .args(scripts());
+    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hook/installkernel.sh");
+    assert_eq!(succeed(shellcheck.arg(driver)), "");
+}
+
+#[test]
+fn every_shell_hands_over_all_arguments_and_the_exit_code() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = path(directory.path());
+    let arguments = ["add", "6.12.1", "/efi/a b/6.12.1", "/src/it's $HOME*"];
+    for script in scripts().into_iter().filter(|script| !script.ends_with("bashrc")) {
+        let text = fs::read_to_string(&script).unwrap();
+        let slot = text.split("hook run ").nth(1).unwrap().split(' ').next().unwrap();
+        for mut shell in shells() {
+            shell.arg(&script).args(arguments).env("PATH", &path);
+            let said = succeed(&mut shell);
+            let expected: Vec<&str> = ["hook", "run", slot].into_iter().chain(arguments).collect();
+            assert_eq!(said.lines().collect::<Vec<_>>(), expected, "{shell:?}");
+            let failed = shell.env("FAIL", "3").output().unwrap();
+            assert_eq!(failed.status.code(), Some(3));
+            // Without bootseal it does not pass in silence, and is no 77.
+            let missing = shell.env("PATH", "/nonexistent").output().unwrap();
+            assert_eq!(missing.status.code(), Some(127));
+        }
+    }
+}
+
+#[test]
+fn portage_is_told_and_no_emerge_breaks() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = path(directory.path());
+    let script = scripts().into_iter().find(|script| script.ends_with("bashrc")).unwrap();
+    for mut shell in shells() {
+        let call = "eerror() { echo \"eerror: $*\"; }; . \"$1\"; post_pkg_postinst";
+        shell.args(["-c", call, "sh"]).arg(&script).env("PATH", &path);
+        shell
+            .env("CATEGORY", "sys-boot")
+            .env("PF", "grub-2.12-r4")
+            .env("ROOT", "");
+        let said = succeed(&mut shell);
+        assert_eq!(
+            said.lines().collect::<Vec<_>>(),
+            ["--root", "/", "hook", "run", "portage", "sys-boot/grub-2.12-r4"]
+        );
+        let said = succeed(shell.env("FAIL", "1"));
+        assert!(said.contains("eerror: bootseal: not all files are signed"), "{said}");
+    }
+}
+
+#[test]
+fn completions_know_the_commands() {
+    let directory = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = succeed(&mut bootseal(["completions", shell]));
+        assert!(script.contains("completions") && script.contains("hook"), "{shell}");
+        fs::write(directory.path().join(shell), script).unwrap();
+    }
+    let complete =
+        ". \"$1\"; COMP_WORDS=(bootseal hook ''); COMP_CWORD=2; _bootseal bootseal '' hook; echo \"${COMPREPLY[*]}\"";
+    let said = succeed(
+        tool("bash", "bash")
+            .args(["-c", complete, "bash"])
+            .arg(directory.path().join("bash")),
+    );
+    for word in ["install", "remove", "status", "run"] {
+        assert!(said.split_whitespace().any(|found| found == word), "{said}");
+    }
+}

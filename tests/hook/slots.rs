@@ -1,0 +1,126 @@
+//! What the slots sign on a tree of its own, and what they say of it.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+
+use bootseal::formats::authenticode::minimal_image;
+use serde_json::Value;
+
+use super::node::{Node, VERSION};
+use crate::support::judges::{check_grub, check_kernel, sbverify};
+use crate::support::{refuse, succeed, text};
+
+#[test]
+fn another_machines_root_is_signed_with_boot_and_esp_in_it() {
+    let node = Node::new();
+    let uki = format!("boot/efi/EFI/Linux/gentoo-{VERSION}.efi");
+    node.write(&uki, &minimal_image());
+    let said = succeed(&mut node.run("all", &[VERSION]));
+    // Module, image and UKI; image, initramfs and grub.cfg for GRUB.
+    assert!(
+        said.contains(&format!("bootseal: all of {VERSION}: signed 6, unchanged 0")),
+        "{said}"
+    );
+    check_kernel(&node.path(&format!("boot/vmlinuz-{VERSION}")));
+    succeed(&mut sbverify(&node.path(&uki)));
+    check_grub(&node.path("boot/grub/grub.cfg"));
+    // Hooks that run there name their paths as they see them.
+    let said = succeed(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
+    assert!(said.contains("signed 0, unchanged 4"), "{said}");
+}
+
+#[test]
+fn each_file_is_a_line_in_the_log() {
+    let node = Node::new();
+    fs::create_dir(node.path("dev")).unwrap();
+    let daemon = UnixDatagram::bind(node.path("dev/log")).unwrap();
+    daemon.set_nonblocking(true).unwrap();
+    succeed(&mut node.run("modules", &[VERSION]));
+    node.write(&format!("boot/vmlinuz-{VERSION}"), b"no image");
+    refuse(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
+    let mut lines = Vec::new();
+    let mut buffer = [0; 2048];
+    while let Ok(length) = daemon.recv(&mut buffer) {
+        lines.push(String::from_utf8(buffer[..length].to_vec()).unwrap());
+    }
+    let module = node.path(&format!("lib/modules/{VERSION}/loop.ko"));
+    assert!(lines[0].starts_with("<30>bootseal["), "{lines:?}");
+    assert!(
+        lines[0].ends_with(&format!(": modules {VERSION}: signed {} (modules)", module.display())),
+        "{lines:?}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("<27>") && line.contains("cannot sign")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn after_a_package_of_portage_what_the_configuration_lists_is_signed() {
+    let node = Node::new();
+    node.write("boot/efi/EFI/gentoo/grubx64.efi", &minimal_image());
+    node.write("boot/grub/x86_64-efi/normal.mod", b"\x7fELF");
+    node.write("boot/grub/grubenv", b"# GRUB Environment Block\n");
+    let config = "[sign]\nefi = [\"/boot/efi/EFI/gentoo/grubx64.efi\"]\ngrub = [\"/boot/grub\"]\n";
+    node.write("etc/bootseal/config.toml", config.as_bytes());
+    let said = succeed(&mut node.run("portage", &["sys-boot/grub-2.12-r4"]));
+    // The loader; grub.cfg, the module of GRUB, kernel and initramfs.
+    assert!(
+        said.contains("bootseal: portage of sys-boot/grub-2.12-r4: signed 5, unchanged 0"),
+        "{said}"
+    );
+    succeed(&mut sbverify(&node.path("boot/efi/EFI/gentoo/grubx64.efi")));
+    check_grub(&node.path("boot/grub/x86_64-efi/normal.mod"));
+    assert!(!node.path("boot/grub/grubenv.sig").exists());
+    fs::remove_file(node.path("boot/efi/EFI/gentoo/grubx64.efi")).unwrap();
+    let output = node.run("portage", &["sys-boot/grub-2.12-r4"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = text(&output);
+    assert!(said.contains("grubx64.efi\" of the configuration"), "{said}");
+    assert!(said.contains("hook run portage sys-boot/grub-2.12-r4"), "{said}");
+}
+
+#[test]
+fn a_dry_run_tells_and_changes_nothing_and_json_is_one_object() {
+    let node = Node::new();
+    let before = super::machine::snapshot(node.root.path());
+    let said = succeed(&mut node.hook(&["--dry-run", "--json", "run", "all", VERSION]));
+    let report: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(report["schema"], "bootseal.hook.run/1");
+    assert_eq!(
+        (&report["slot"], &report["signed"], &report["has_keys"]),
+        (&"all".into(), &5.into(), &true.into())
+    );
+    assert_eq!(super::machine::snapshot(node.root.path()), before);
+}
+
+#[test]
+fn a_machine_without_one_of_the_keys_signs_what_it_can() {
+    let node = Node::new();
+    for name in ["db.key", "db.pem", "db.der"] {
+        fs::remove_file(node.path(&format!("etc/bootseal/keys/{name}"))).unwrap();
+    }
+    let said = succeed(&mut node.run("all", &[VERSION]));
+    assert!(said.contains("there is no db key: the image stays as it is"), "{said}");
+    assert!(said.contains("signed 4, unchanged 0"), "{said}");
+    check_grub(&node.path(&format!("boot/vmlinuz-{VERSION}")));
+    refuse(&mut sbverify(&node.path(&format!("boot/vmlinuz-{VERSION}"))));
+}
+
+#[test]
+fn a_boot_partition_that_is_not_mounted_is_told_before_the_kernel_is_installed() {
+    let node = Node::new();
+    node.write("etc/fstab", b"LABEL=boot /boot ext4 noauto 0 2\n");
+    node.write("proc/self/mountinfo", b"22 1 8:3 / / rw - ext4 /dev/sda3 rw\n");
+    node.write("usr/src/bzImage", &minimal_image());
+    let said = succeed(&mut node.run("modules", &[VERSION, "/usr/src/bzImage"]));
+    assert!(
+        said.contains("/boot is listed in /etc/fstab and is not mounted"),
+        "{said}"
+    );
+    node.write("proc/self/mountinfo", b"23 22 8:1 / /boot rw - ext4 /dev/sda1 rw\n");
+    let said = succeed(&mut node.run("modules", &[VERSION, "/usr/src/bzImage"]));
+    assert!(!said.contains("fstab"), "{said}");
+}

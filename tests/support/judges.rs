@@ -1,0 +1,82 @@
+//! Other people's tools that judge signed files by the keys of [`keys`].
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use bootseal::formats::module_signature::Module;
+
+use super::{keys, succeed, tool};
+
+/// sbsigntool's verdict on an EFI image.
+pub fn sbverify(image: &Path) -> Command {
+    let mut command = tool("sbverify", "sbsigntool");
+    command.arg("--cert").arg(keys().join("db.pem")).arg(image);
+    command
+}
+
+/// GnuPG's verdict on a detached signature.
+pub fn gpgv(signature: &Path, file: &Path) -> Command {
+    let mut gpgv = tool("gpgv", "gpgv");
+    gpgv.arg("--keyring")
+        .arg(keys().join("grub.gpg"))
+        .args([signature, file]);
+    gpgv
+}
+
+/// OpenSSL's verdict on a detached CMS by the module key.
+pub fn openssl_verify(cms: &Path, content: &Path) -> Command {
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args([
+        "cms",
+        "-verify",
+        "-binary",
+        "-inform",
+        "DER",
+        "-noverify",
+        "-out",
+        "/dev/null",
+    ]);
+    openssl
+        .arg("-certfile")
+        .arg(keys().join("module.pem"))
+        .arg("-in")
+        .arg(cms)
+        .arg("-content")
+        .arg(content);
+    openssl
+}
+
+/// Unpacks a module of any kind and has OpenSSL judge the signature at its end.
+pub fn judge_module(path: &Path) -> Command {
+    let directory = std::env::temp_dir().join(format!(
+        "judge-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    fs::create_dir_all(&directory).unwrap();
+    let file = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("xz") => {
+            let output = tool("xz", "xz-utils").args(["-d", "-c"]).arg(path).output().unwrap();
+            assert!(output.status.success(), "{}", path.display());
+            output.stdout
+        }
+        _ => fs::read(path).unwrap(),
+    };
+    let module = Module::parse(&file).unwrap();
+    let [content, cms] = ["content", "cms"].map(|name| directory.join(name));
+    fs::write(&content, module.content).unwrap();
+    fs::write(&cms, module.signature.unwrap_or_default()).unwrap();
+    openssl_verify(&cms, &content)
+}
+
+/// Firmware and GRUB would take the kernel.
+pub fn check_kernel(image: &Path) {
+    succeed(&mut sbverify(image));
+    check_grub(image);
+}
+
+/// GRUB would open the file.
+pub fn check_grub(file: &Path) {
+    succeed(&mut gpgv(&bootseal::sign::grub::signature_path(file), file));
+}
