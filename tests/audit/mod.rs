@@ -12,13 +12,13 @@ use bootseal::formats::authenticode::minimal_image;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{bootseal, keys, module, sign_file, succeed};
+use crate::support::{bootseal, keys, module, sign_file, succeed, tool};
 
 const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 const DATABASE: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 const KERNEL: &str = "6.12.58-gentoo";
-/// No hooks are installed there, and no drill was held for keys that live as long as these tests.
-const ELSEWHERE: [&str; 2] = ["--skip", "hooks,keys.drill,keys.offline,measured"];
+/// There is no configuration of a kernel, no hooks are installed there, and no drill was held for keys that live as long as these tests.
+const ELSEWHERE: [&str; 2] = ["--skip", "hooks,kernel.configuration,keys.drill,keys.offline,measured"];
 
 /// A machine as it should be, in the groups that are looked at here.
 struct Machine {
@@ -53,6 +53,11 @@ impl Machine {
         machine.write("proc/self/mountinfo", b"30 22 8:1 / /efi rw - vfat /dev/vda1 rw\n");
         machine.write("proc/sys/kernel/osrelease", format!("{KERNEL}\n").as_bytes());
         machine.write("proc/sys/kernel/hostname", b"node\n");
+        machine.write("sys/kernel/security/lockdown", b"none [integrity] confidentiality\n");
+        machine.write("sys/module/module/parameters/sig_enforce", b"Y\n");
+        machine.write("proc/cmdline", b"root=/dev/vda2 ro quiet\n");
+        machine.write("proc/sys/kernel/tainted", b"0\n");
+        machine.write("proc/keys", &module_key_listed());
         let loader = "efi/EFI/BOOT/BOOTX64.EFI";
         machine.write(loader, &minimal_image());
         machine.mode("efi", 0o700);
@@ -128,6 +133,51 @@ impl Machine {
             "{subjects:?}: {subject}"
         );
     }
+}
+
+/// `/proc/keys` of a kernel that trusts the module key.
+fn module_key_listed() -> Vec<u8> {
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args(["x509", "-noout", "-ext", "subjectKeyIdentifier", "-in"]);
+    let printed = succeed(openssl.arg(keys().join("module.pem")));
+    let id = printed.lines().last().unwrap().trim().replace(':', "").to_lowercase();
+    let short = &id[id.len() - 8..];
+    format!("2f3ab2bb I------     1 perm 1f030000     0     0 asymmetri test: {id}: X509.rsa {short} []\n").into_bytes()
+}
+
+#[test]
+fn faults_of_the_running_kernel_are_each_convicted() {
+    let machine = Machine::new();
+    let with = |name: &str, content: &str, id: &str, subject: &str| {
+        let before = fs::read(machine.path(name)).unwrap();
+        machine.write(name, content.as_bytes());
+        machine.convicts(id, "fail", subject);
+        machine.write(name, &before);
+    };
+    let lockdown = "sys/kernel/security/lockdown";
+    with(
+        lockdown,
+        "[none] integrity confidentiality\n",
+        "kernel.lockdown",
+        "lockdown",
+    );
+    let enforce = "sys/module/module/parameters/sig_enforce";
+    with(enforce, "N\n", "kernel.modules_enforced", "sig_enforce");
+    for line in [
+        "module.sig_enforce=0",
+        "lockdown=none",
+        "init=/bin/sh",
+        "quiet \"init=/bin/sh\"",
+    ] {
+        with("proc/cmdline", line, "kernel.command_line", "");
+    }
+    // Out of tree and unsigned; a proprietary module alone is no matter of the chain.
+    with("proc/sys/kernel/tainted", "12288\n", "kernel.taint", "O");
+    let other =
+        "2f3ab2bb I------     1 perm 1f030000     0     0 asymmetri x: 0011223344556677: X509.rsa 44556677 []\n";
+    with("proc/keys", other, "kernel.module_key", "module key");
+    machine.write("proc/sys/kernel/tainted", b"1\n");
+    assert_eq!(machine.audit(), (0, vec![]));
 }
 
 fn unsigned_module() -> Vec<u8> {

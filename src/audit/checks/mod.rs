@@ -4,6 +4,7 @@ mod boot;
 mod firmware;
 mod grub;
 mod hooks;
+mod kernel;
 mod keys;
 mod measured;
 mod modules;
@@ -16,6 +17,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         firmware::CHECKS,
         boot::CHECKS,
         grub::CHECKS,
+        kernel::CHECKS,
         modules::CHECKS,
         measured::CHECKS,
         keys::CHECKS,
