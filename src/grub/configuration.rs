@@ -79,6 +79,8 @@ pub(super) fn embedded(file_system: &FileSystem, superuser: &Superuser) -> Strin
     line(&format!("search.fs_uuid {} root", file_system.uuid));
     line(&format!("set prefix=($root){}", file_system.path.trim_end_matches('/')));
     line("configfile $prefix/grub.cfg");
+    // `configfile` is silent about what it does not read; this says why.
+    line("verify_detached $prefix/grub.cfg $prefix/grub.cfg.sig");
     line("echo 'bootseal: nothing was started: grub.cfg is missing, or its signature does not hold.'");
     line("sleep 10");
     line("reboot");

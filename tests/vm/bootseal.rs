@@ -3,6 +3,7 @@
 use super::packages::run;
 use ::bootseal::formats::certificate::Certificate;
 use sha2::{Digest, Sha256};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -47,6 +48,11 @@ impl Bootseal {
         run(self.command(&["sign", "grub"]).args(files));
     }
 
+    /// Builds and signs an image of GRUB.
+    pub fn grub_image(&self, arguments: &[OsString]) {
+        run(self.command(&["grub", "install"]).args(arguments));
+    }
+
     /// Enrolls the keys into the variables of a machine that is switched off.
     pub fn enroll_image(&self, variables: &Path) {
         run(self
@@ -58,14 +64,27 @@ impl Bootseal {
 
     /// Whether the file would be accepted by who loads it; anything but yes or no fails.
     pub fn verify(&self, file: &Path) -> bool {
+        self.judged(file).0
+    }
+
+    /// What is said of a file that would not be accepted.
+    #[track_caller]
+    pub fn refuses(&self, file: &Path) -> String {
+        let (accepted, said) = self.judged(file);
+        assert!(!accepted, "{said}");
+        said
+    }
+
+    fn judged(&self, file: &Path) -> (bool, String) {
         let output = self
             .command(&["verify"])
             .arg(file)
             .output()
             .expect("bootseal can be started");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
         match output.status.code() {
-            Some(0) => true,
-            Some(1) => false,
+            Some(0) => (true, said),
+            Some(1) => (false, said),
             _ => panic!("bootseal verify {} could not tell: {output:?}", file.display()),
         }
     }

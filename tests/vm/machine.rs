@@ -3,10 +3,11 @@
 use super::packages::{FIRMWARE_CODE, FIRMWARE_VARS, run, tool};
 use super::{grub, guest};
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -21,15 +22,16 @@ pub const FIRMWARE_GAVE_UP: &str = "BdsDxe: No bootable option or device was fou
 const LAST_WORDS: [&str; 3] = [FIRMWARE_GAVE_UP, grub::LAST_WORDS, guest::LAST_WORDS];
 
 /// Secure Boot needs SMM, which guards the variables. There is no KVM, since within a virtual machine
-/// it often starts and then fails inside the firmware.
+/// it often starts and then fails inside the firmware. One processor: of two, one may run, under emulation, what the other
+/// is patching, and a kernel that starts patches itself (an oops at `int3`).
 const HARDWARE: &str = "\
-    -accel tcg,thread=multi -cpu max,la57=off -smp 2 -m 1024 \
+    -accel tcg,thread=multi -cpu max,la57=off -smp 1 -m 1024 \
     -machine q35,smm=on -global driver=cfi.pflash01,property=secure,value=on \
     -device virtio-blk-pci,drive=disk,bootindex=1 \
     -net none -display none -monitor none -serial stdio -no-reboot";
 
-/// The name of the disk's file system, by which GRUB finds it.
-pub const DISK_LABEL: &str = "BOOTSEAL";
+/// The identity of the disk's file system, by which GRUB finds it.
+pub const DISK_UUID: &str = "B007-5EA1";
 
 /// The part of a machine that outlives a boot: the firmware's variables.
 pub struct Machine {
@@ -46,20 +48,25 @@ impl Machine {
         Self::with_variables(Path::new(FIRMWARE_VARS))
     }
 
-    /// The same with a TPM, and with a network card whose Option ROM nobody has signed.
+    /// The same with a TPM and the card.
     pub fn with_tpm_and_card() -> Self {
-        let machine = Self::in_setup_mode();
+        Self::in_setup_mode().with_tpm()
+    }
+
+    /// A machine with the same variables, to be booted without changing this one's.
+    pub fn twin(&self) -> Self {
+        Self::with_variables(&self.variables)
+    }
+
+    /// The same with a TPM, and with a network card whose Option ROM nobody has signed.
+    pub fn with_tpm(&self) -> Self {
+        let machine = self.twin();
         let tpm = machine.directory.path().join("tpm");
         fs::create_dir(&tpm).expect("a folder");
         Self {
             tpm: Some(tpm),
             ..machine
         }
-    }
-
-    /// A machine with the same variables, to be booted without changing this one's.
-    pub fn twin(&self) -> Self {
-        Self::with_variables(&self.variables)
     }
 
     /// The file with the variables of a machine that is switched off.
@@ -83,13 +90,24 @@ impl Machine {
     ///
     /// Fails after [`PATIENCE`].
     pub fn boot(&self, files: &Path) -> Serial {
+        self.talk(files, &[])
+    }
+
+    /// The same with somebody at the keyboard, who waits for the first words of each pair and then types the second.
+    pub fn talk(&self, files: &Path, conversation: &[(&str, &str)]) -> Serial {
+        // Two at once would take each other's time.
+        static THE_ONLY_ONE: Mutex<()> = Mutex::new(());
         let work = tempfile::tempdir().expect("a temporary folder");
         let disk = work.path().join("disk.img");
         make_disk(&disk, files);
+        let _only = THE_ONLY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let _tpm = self.tpm.as_ref().map(|memory| Tpm::start(memory));
-        let running = self.start(&disk);
+        let mut running = self.start(&disk);
         let started = Instant::now();
         let mut serial = Serial::default();
+        let mut turns = conversation.iter();
+        let mut turn = turns.next();
+        let mut heard = 0;
         while !LAST_WORDS.iter().any(|words| serial.text().contains(words)) {
             let left = PATIENCE.saturating_sub(started.elapsed());
             match running.output.recv_timeout(left) {
@@ -97,6 +115,16 @@ impl Machine {
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("no end after {PATIENCE:?}\n{}", serial.tail()),
             }
+            if let Some((words, answer)) = turn
+                && let Some(at) = serial.text()[heard..].find(words)
+            {
+                heard += at + words.len();
+                running.keyboard.write_all(answer.as_bytes()).expect("QEMU reads");
+                turn = turns.next();
+            }
+        }
+        if let Some((words, _)) = turn {
+            panic!("{words:?} was not said\n{}", serial.tail());
         }
         println!("a boot of {:.1} s", started.elapsed().as_secs_f32());
         serial
@@ -104,7 +132,7 @@ impl Machine {
 
     fn start(&self, disk: &Path) -> Running {
         let (mut log, to_log) = io::pipe().expect("a pipe");
-        let qemu = tool("setpriv")
+        let mut qemu = tool("setpriv")
             // Should the test itself be killed, QEMU goes with it.
             .args(["--pdeathsig", "KILL"])
             .arg(tool("qemu-system-x86_64").get_program())
@@ -116,7 +144,7 @@ impl Machine {
             .arg("-drive")
             .arg(format!("if=none,id=disk,format=raw,file={}", disk.display()))
             .args(self.tpm.iter().flat_map(|memory| Tpm::hardware(memory)))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(to_log.try_clone().expect("a pipe"))
             .stderr(to_log)
             .spawn()
@@ -131,7 +159,8 @@ impl Machine {
                 }
             }
         });
-        Running { qemu, output }
+        let keyboard = qemu.stdin.take().expect("a pipe");
+        Running { qemu, keyboard, output }
     }
 }
 
@@ -191,6 +220,7 @@ impl Drop for Tpm {
 /// QEMU at work. Dropping it is pulling the plug, so a failed assertion leaves nothing behind.
 struct Running {
     qemu: Child,
+    keyboard: ChildStdin,
     output: Receiver<Vec<u8>>,
 }
 
@@ -226,7 +256,7 @@ fn make_disk(disk: &Path, files: &Path) {
     // FAT32 begins at 33 MiB; 16 MiB are for its tables and the ends of clusters. What is signed needs its room twice.
     let kibibytes = (bytes / 1024 * 2 + 16 * 1024).max(48 * 1024);
     run(tool("mkfs.vfat")
-        .args(["-F", "32", "-n", DISK_LABEL, "-C"])
+        .args(["-F", "32", "-i", &DISK_UUID.replace('-', ""), "-C"])
         .arg(disk)
         .arg(kibibytes.to_string()));
     run(tool("mcopy")
@@ -272,6 +302,17 @@ impl Serial {
     #[track_caller]
     pub fn expect_no(&self, words: &str) {
         assert!(!self.text().contains(words), "{words:?} was said\n{}", self.tail());
+    }
+
+    /// What was said between these two lines.
+    #[track_caller]
+    pub fn between(&self, first: &str, last: &str) -> String {
+        let text = self.text();
+        let find = |line: &str| {
+            let found = text.find(&format!("\n{line}\n"));
+            found.unwrap_or_else(|| panic!("the line {line:?} is missing\n{}", self.tail()))
+        };
+        text[find(first) + first.len() + 1..=find(last)].to_owned()
     }
 
     /// What comes after these words on each line that begins with them.

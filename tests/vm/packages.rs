@@ -12,7 +12,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("apt-get", "apt"),
     ("dpkg-deb", "dpkg"),
     ("gcc", "gcc libc6-dev"),
-    ("grub-mkstandalone", "grub-common"),
+    ("grub-mkimage", "grub-common"),
     ("gzip", "gzip"),
     ("ldd", "libc-bin"),
     ("mcopy", "mtools"),
@@ -31,6 +31,7 @@ const NEEDED: &[(&str, &str)] = &[
     (OPTION_ROM, "ipxe-qemu"),
     (KMOD, "kmod"),
     (GRUB_PGP, "grub-efi-amd64-bin"),
+    (GRUB_THEME, "grub-theme-starfield"),
 ];
 
 pub const BUSYBOX: &str = "/bin/busybox";
@@ -45,6 +46,7 @@ pub const FIRMWARE_VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// What QEMU's network card brings.
 const OPTION_ROM: &str = "/usr/lib/ipxe/qemu/efi-virtio.rom";
 const GRUB_PGP: &str = "/usr/lib/grub/x86_64-efi/pgp.mod";
+const GRUB_THEME: &str = "/usr/share/grub/themes/starfield/theme.txt";
 
 /// The programs of an administrator, which are not on every user's PATH.
 const SYSTEM_PROGRAMS: [&str; 2] = ["/usr/sbin", "/sbin"];
