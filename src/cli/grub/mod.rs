@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::authenticode::Image;
-use crate::formats::grub_core_image::CoreImage;
+use crate::formats::grub_core_image::{CoreImage, Switch};
 use crate::formats::openpgp::GrubKey;
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
@@ -290,9 +290,14 @@ fn warnings(anchors: &Anchors, built: &Built, menu: Option<&(PathBuf, Vec<u8>)>)
     }
     let locked = Menu::parse(bytes).locked();
     if let Some(first) = locked.first() {
+        // Without a command line GRUB asks nobody for a password.
+        let what = match built.image.cli_disabled {
+            Switch::Set => "cannot be started by anybody, since there is a superuser and no command line",
+            Switch::Unset | Switch::Unknown => "want a password before they start, since there is a superuser",
+        };
         warnings.push(format!(
-            "{} entries of {}, \"{first}\" the first, want a password before they start, since there is a superuser: to let \
-             anybody start them, put --unrestricted into CLASS in /etc/grub.d/10_linux, make grub.cfg anew, and sign it",
+            "{} entries of {}, \"{first}\" the first, {what}: to let anybody start them, put --unrestricted into CLASS in \
+             /etc/grub.d/10_linux, make grub.cfg anew, and sign it",
             locked.len(),
             path.display()
         ));
