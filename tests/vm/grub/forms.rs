@@ -188,10 +188,10 @@ impl Forms {
         self.signed("issuer-in-both", pair, Accepted, |draft| draft.hashed.extend(&issuer));
         self.signed("no-issuer", pair, nobody, |draft| draft.unhashed.clear());
         self.signed("fingerprint-only", pair, nobody, |draft| {
-            draft.unhashed = fingerprint.clone()
+            draft.unhashed.clone_from(&fingerprint);
         });
         self.signed("fingerprint-hashed", pair, Accepted, |draft| {
-            draft.hashed.extend(&fingerprint)
+            draft.hashed.extend(&fingerprint);
         });
         self.signed("issuer-critical", pair, nobody, |draft| {
             draft.unhashed = subpacket(ISSUER | CRITICAL, &pair.id);
@@ -221,7 +221,7 @@ impl Forms {
             draft.unhashed = [&issuer[..], &[100, 100, 0]].concat();
         });
         self.signed("critical-unknown", pair, Accepted, |draft| {
-            draft.hashed.extend(subpacket(100 | CRITICAL, b"?"));
+            draft.hashed.extend(subpacket(0x64 | CRITICAL, b"?"));
         });
     }
 
@@ -240,17 +240,17 @@ impl Forms {
         };
         assert_eq!(filled(BUFFER).len(), BUFFER);
         self.signed("unhashed-of-4096", pair, Accepted, |draft| {
-            draft.unhashed = filled(BUFFER)
+            draft.unhashed = filled(BUFFER);
         });
         self.signed("unhashed-of-4097", pair, BAD, |draft| {
-            draft.unhashed = filled(BUFFER + 1)
+            draft.unhashed = filled(BUFFER + 1);
         });
         self.signed("hashed-of-8000", pair, Accepted, |draft| draft.hashed = filled(8000));
         self.signed("number-of-4094", pair, BAD, |draft| {
             draft.leading_zeros = BUFFER - 2 - 256;
         });
         self.signed("number-of-4095", pair, BAD, |draft| {
-            draft.leading_zeros = BUFFER - 1 - 256
+            draft.leading_zeros = BUFFER - 1 - 256;
         });
     }
 
