@@ -3,6 +3,7 @@
 use super::packages::run;
 use ::bootseal::formats::certificate::Certificate;
 use sha2::{Digest, Sha256};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -54,6 +55,11 @@ impl Bootseal {
             .arg("--store")
             .arg(variables)
             .arg("--yes"));
+    }
+
+    /// Builds and signs an image of GRUB.
+    pub fn grub_image(&self, arguments: &[OsString]) {
+        run(self.command(&["grub", "install"]).args(arguments));
     }
 
     /// Whether the file would be accepted by who loads it; anything but yes or no fails.

@@ -30,6 +30,8 @@ const HARDWARE: &str = "\
 
 /// The name of the disk's file system, by which GRUB finds it.
 pub const DISK_LABEL: &str = "BOOTSEAL";
+/// Its UUID.
+pub const DISK_UUID: &str = "B007-5EA1";
 
 /// The part of a machine that outlives a boot: the firmware's variables.
 pub struct Machine {
@@ -78,16 +80,21 @@ impl Machine {
         }
     }
 
-    /// Boots from a disk that holds the tree `files`, and returns what was said on the serial line
-    /// until somebody's last words, or until the machine switched itself off.
-    ///
-    /// Fails after [`PATIENCE`].
+    /// Boots from a disk that holds the tree `files`, as [`Self::boot_disk`] does.
     pub fn boot(&self, files: &Path) -> Serial {
         let work = tempfile::tempdir().expect("a temporary folder");
         let disk = work.path().join("disk.img");
         make_disk(&disk, files);
+        self.boot_disk(&disk)
+    }
+
+    /// Boots from a disk, and returns what was said on the serial line until somebody's last words, or until the
+    /// machine switched itself off.
+    ///
+    /// Fails after [`PATIENCE`].
+    pub fn boot_disk(&self, disk: &Path) -> Serial {
         let _tpm = self.tpm.as_ref().map(|memory| Tpm::start(memory));
-        let running = self.start(&disk);
+        let running = self.start(disk);
         let started = Instant::now();
         let mut serial = Serial::default();
         while !LAST_WORDS.iter().any(|words| serial.text().contains(words)) {
@@ -221,12 +228,12 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A disk without partitions: one FAT32 file system, which is all that the firmware asks for.
-fn make_disk(disk: &Path, files: &Path) {
+pub fn make_disk(disk: &Path, files: &Path) {
     let bytes: u64 = entries(files).iter().map(|path| size(path)).sum();
     // FAT32 begins at 33 MiB; 16 MiB are for its tables and the ends of clusters. What is signed needs its room twice.
     let kibibytes = (bytes / 1024 * 2 + 16 * 1024).max(48 * 1024);
     run(tool("mkfs.vfat")
-        .args(["-F", "32", "-n", DISK_LABEL, "-C"])
+        .args(["-F", "32", "-n", DISK_LABEL, "-i", &DISK_UUID.replace('-', ""), "-C"])
         .arg(disk)
         .arg(kibibytes.to_string()));
     run(tool("mcopy")
@@ -235,6 +242,11 @@ fn make_disk(disk: &Path, files: &Path) {
         .arg(disk)
         .args(entries(files))
         .arg("::/"));
+}
+
+/// Writes a file, of that name, into the root of a disk.
+pub fn write_to_disk(disk: &Path, file: &Path) {
+    run(tool("mcopy").arg("-o").arg("-i").arg(disk).arg(file).arg("::/"));
 }
 
 fn size(path: &Path) -> u64 {
