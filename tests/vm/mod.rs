@@ -10,6 +10,7 @@ mod guest;
 mod machine;
 mod modules;
 pub mod packages;
+mod rebuild;
 
 use bootseal::Bootseal;
 use machine::{Machine, Serial};
