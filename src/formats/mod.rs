@@ -13,6 +13,7 @@ pub mod compression;
 pub mod device_path;
 pub mod ecdsa;
 pub mod event_log;
+pub mod gpt;
 pub mod grub_core_image;
 pub mod grub_script;
 pub mod grub_theme;

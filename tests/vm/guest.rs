@@ -135,7 +135,7 @@ pub struct Administered<'a> {
 }
 
 /// What mounts a FAT file system from a virtio disk, in the order of loading.
-const DISK_MODULES: [&str; 6] = [
+pub const DISK_MODULES: [&str; 6] = [
     "fs/efivarfs/efivarfs.ko",
     "drivers/block/virtio_blk.ko",
     "fs/nls/nls_cp437.ko",
@@ -213,7 +213,7 @@ impl Archive {
     }
 
     /// The files of a key directory that are wanted.
-    fn keys(&mut self, name: &str, directory: &Path, wanted: impl Fn(&Path) -> bool) {
+    pub fn keys(&mut self, name: &str, directory: &Path, wanted: impl Fn(&Path) -> bool) {
         for entry in fs::read_dir(directory).expect("the ceremony's folder can be read") {
             let path = entry.expect("the ceremony's folder can be read").path();
             if path.is_file() && wanted(&path) {

@@ -276,6 +276,29 @@ pub fn make_disk(disk: &Path, files: &Path) {
         .arg("::/"));
 }
 
+/// A disk with a GPT whose one partition, an EFI system partition, holds the tree `files`.
+pub fn make_partitioned_disk(disk: &Path, files: &Path) {
+    const BEFORE: u64 = 1 << 20;
+    make_disk(disk, files);
+    let partition = fs::read(disk).expect("a file system");
+    let mut image = vec![0; usize::try_from(BEFORE).expect("a size")];
+    image.extend(partition);
+    // For the table at the end.
+    image.resize(image.len() + image.len().min(1 << 20), 0);
+    fs::write(disk, &image).expect("written");
+    let sectors = (image.len() as u64 - 2 * BEFORE) / 512;
+    let table = format!("label: gpt\nstart={}, size={sectors}, type=U\n", BEFORE / 512);
+    let script = disk.with_extension("sfdisk");
+    fs::write(&script, table).expect("written");
+    let mut sfdisk = tool("sfdisk");
+    sfdisk
+        .arg("--quiet")
+        .arg(disk)
+        .stdin(fs::File::open(&script).expect("a script"));
+    let output = sfdisk.output().expect("sfdisk can be started");
+    assert!(output.status.success(), "{output:?}");
+}
+
 /// Writes a file, of that name, into the root of a disk.
 pub fn write_to_disk(disk: &Path, file: &Path) {
     run(tool("mcopy").arg("-o").arg("-i").arg(disk).arg(file).arg("::/"));

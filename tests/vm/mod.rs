@@ -11,6 +11,7 @@ mod machine;
 mod modules;
 pub mod packages;
 mod rebuild;
+mod trial;
 
 use bootseal::Bootseal;
 use machine::{Machine, Serial};

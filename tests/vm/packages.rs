@@ -20,6 +20,7 @@ const NEEDED: &[(&str, &str)] = &[
     ("objcopy", "binutils"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("setpriv", "util-linux"),
+    ("sfdisk", "fdisk"),
     (STRACE, "strace"),
     ("strip", "binutils"),
     ("swtpm", "swtpm"),
