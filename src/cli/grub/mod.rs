@@ -321,35 +321,33 @@ fn confirm(session: &Session, place: &Where, by_word: bool) -> Result<Box<dyn Re
 
 /// Whether the image in its place, past its trial, embeds a key; says so, or why not.
 pub(super) fn installed_with(session: &Session, config: &GrubConfig, key: &GrubKey) -> Result<String> {
+    let unknown = || Error::refused("GRUB's image has to know the new key before files are signed with it");
     let nowhere = Where {
         esp: None,
         name: None,
         removable: false,
     };
-    let place = nowhere.place(session, config, own_architecture())?;
-    let unknown = || {
-        Error::refused(format!(
-            "{} does not know the new key, so it would refuse what is signed with it alone",
-            place.current().display()
-        ))
-    };
+    let place = nowhere
+        .place(session, config, own_architecture())
+        .map_err(|error| unknown().caused_by(error))?;
+    let shown = place.current().display().to_string();
     let bytes = system::read(&place.current()).map_err(|error| unknown().caused_by(error))?;
     let image = Image::parse(&bytes).map_err(|error| unknown().caused_by(error))?;
-    let core = CoreImage::parse(&image)
-        .map_err(|error| unknown().caused_by(error))?
-        .ok_or_else(unknown)?;
-    let judged = trust::grub_image::judge(&core, &[], config.shim);
-    if !judged
-        .keys
+    let core = CoreImage::parse(&image).map_err(|error| unknown().caused_by(error))?;
+    let core = core.ok_or_else(|| unknown().caused_by(format!("{shown} is no GRUB")))?;
+    let embedded = trust::grub_image::judge(&core, &[], config.shim).keys;
+    if !embedded
         .iter()
         .any(|embedded| embedded.fingerprint() == key.fingerprint())
     {
-        return Err(unknown());
+        return Err(unknown().caused_by(format!("{shown} does not embed it")));
     }
     if grub::is_unproven(&session.context, &bytes)? {
-        return Err(unknown().caused_by("it embeds the key, and has not been confirmed to start this machine"));
+        return Err(unknown().caused_by(format!(
+            "{shown} embeds it, and has not been confirmed to start this machine"
+        )));
     }
-    Ok(format!("{} embeds it", place.current().display()))
+    Ok(format!("{shown} embeds it"))
 }
 
 const fn own_architecture() -> &'static str {
