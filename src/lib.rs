@@ -6,7 +6,7 @@
 //! | layer | modules | may touch |
 //! |---|---|---|
 //! | 4 | [`cli`], [`ui`] | arguments in, reports out |
-//! | 3 | [`audit`], [`ceremony`], [`enroll`], [`sign`], [`grub`], [`hook`] | operations, through layer 1 |
+//! | 3 | [`audit`], [`ceremony`], [`enroll`], [`grub`], [`hook`], [`kernel_config`], [`sign`] | operations, through layer 1 |
 //! | 2 | [`trust`], [`keys`] | decisions and keys |
 //! | 1 | [`system`] | files, firmware variables, clock, randomness |
 //! | 0 | [`formats`] | nothing: bytes in, values out |
@@ -22,6 +22,7 @@ pub mod error;
 pub mod formats;
 pub mod grub;
 pub mod hook;
+pub mod kernel_config;
 pub mod keys;
 pub mod sign;
 pub mod system;

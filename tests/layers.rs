@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of each module, by its first path element. `error` is below all but the formats, which do not use it.
-const LAYERS: [(&str, u8); 14] = [
+const LAYERS: [(&str, u8); 15] = [
     ("formats", 0),
     ("error", 1),
     ("system", 1),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, u8); 14] = [
     ("enroll", 3),
     ("grub", 3),
     ("hook", 3),
+    ("kernel_config", 3),
     ("sign", 3),
     ("demo", 3),
     ("ui", 4),

@@ -8,6 +8,7 @@
     clippy::unwrap_used
 )]
 
+mod audit;
 mod cli;
 mod crash;
 mod golden;

@@ -211,10 +211,10 @@ impl Outcome {
         }
     }
 
-    /// The answer; what could not be looked at is never a pass.
+    /// The answer, where findings that do not say it weigh this much; what could not be looked at is never a pass.
     #[must_use]
-    pub fn status(&self) -> Status {
-        let is_error = |finding: &Finding| finding.level != Some(Level::Warning);
+    pub fn status(&self, level: Level) -> Status {
+        let is_error = |finding: &Finding| finding.level.unwrap_or(level) == Level::Error;
         if self.findings.iter().any(is_error) {
             Status::Fail
         } else if !self.findings.is_empty() {

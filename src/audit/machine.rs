@@ -107,8 +107,7 @@ impl<'a> Machine<'a> {
 
     /// The version of the running kernel.
     pub(super) fn release(&self) -> Result<String, String> {
-        let release = self.text("/proc/sys/kernel/osrelease")?;
-        release.ok_or_else(|| "there is no /proc/sys/kernel/osrelease: is /proc mounted?".to_owned())
+        system::running_release(self.context).map_err(|error| reason(&error))
     }
 
     /// What the machine calls itself.

@@ -91,7 +91,7 @@ impl Checked {
     /// The check's answer.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.outcome.status()
+        self.outcome.status(self.check.level)
     }
 }
 

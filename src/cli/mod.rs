@@ -7,6 +7,7 @@ mod demo;
 mod enroll;
 mod grub;
 mod hook;
+mod kernel_config;
 mod keys;
 mod sign;
 mod unlock;
@@ -91,6 +92,8 @@ enum Command {
     Hook(hook::Command),
     /// Print the completions for a shell
     Completions(completions::Arguments),
+    /// Print the options that the chain needs of a kernel, or check a kernel's configuration
+    KernelConfig(kernel_config::Arguments),
     /// Walk the whole chain in a temporary directory
     Demo(demo::Arguments),
 }
@@ -150,6 +153,7 @@ pub fn main() -> u8 {
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::Hook(command) => hook::run(&session, command),
         Command::Completions(arguments) => Ok(completions::run(&arguments)),
+        Command::KernelConfig(arguments) => kernel_config::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };
     match report {

@@ -12,7 +12,7 @@ use crate::error::{Result, quoted};
 use crate::formats::authenticode::Image;
 use crate::formats::certificate::printable;
 use crate::formats::guid::Guid;
-use crate::formats::load_option::LoadOption;
+use crate::formats::load_option::{self, LoadOption};
 use crate::formats::signature_list::Signature;
 use crate::system::{self, Context};
 use crate::trust::image::{Policy, Refusal};
@@ -133,13 +133,7 @@ impl Judge {
     fn entries(&self, store: &Store) -> Result<Vec<BootFile>> {
         let numbers = |name| -> Result<Vec<u16>> {
             let raw = store.read_any(name, &Guid::GLOBAL)?;
-            let data = raw.map(|raw| raw.data).unwrap_or_default();
-            Ok(data
-                .as_chunks::<2>()
-                .0
-                .iter()
-                .map(|number| u16::from_le_bytes(*number))
-                .collect())
+            Ok(load_option::numbers(&raw.map(|raw| raw.data).unwrap_or_default()))
         };
         let mut files = Vec::new();
         let next = numbers("BootNext")?;

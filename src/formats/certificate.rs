@@ -4,6 +4,7 @@ use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode, Reader, SliceReader};
 use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
 
+use super::ecdsa::{EcdsaKey, EcdsaKeyError};
 use super::hash::{Digest, HashAlgorithm};
 use super::public_key::{PublicKey, PublicKeyError, SignatureMismatch};
 
@@ -160,15 +161,18 @@ impl Certificate {
         tbs.issuer() == tbs.subject()
     }
 
-    /// The public key.
+    /// The public key, which is RSA.
     pub fn public_key(&self) -> Result<PublicKey, PublicKeyError> {
-        let spki = self
-            .parsed
-            .tbs_certificate()
-            .subject_public_key_info()
-            .to_der()
-            .map_err(PublicKeyError::Malformed)?;
-        PublicKey::from_spki_der(&spki)
+        PublicKey::from_spki_der(&self.spki_der().map_err(PublicKeyError::Malformed)?)
+    }
+
+    /// The public key, which is ECDSA.
+    pub fn ecdsa_key(&self) -> Result<EcdsaKey, EcdsaKeyError> {
+        EcdsaKey::from_spki_der(&self.spki_der().map_err(EcdsaKeyError::Malformed)?)
+    }
+
+    fn spki_der(&self) -> Result<Vec<u8>, der::Error> {
+        self.parsed.tbs_certificate().subject_public_key_info().to_der()
     }
 
     /// The subject key identifier, if the certificate states one.

@@ -8,6 +8,13 @@ const ACTIVE: u32 = 1;
 /// `LOAD_OPTION_CATEGORY`: zero for what is booted.
 const CATEGORY: u32 = 0x1f00;
 
+/// The numbers of boot options that `BootOrder`, `BootNext` or `BootCurrent` holds.
+#[must_use]
+pub fn numbers(data: &[u8]) -> Vec<u16> {
+    let units = data.as_chunks::<2>().0;
+    units.iter().map(|number| u16::from_le_bytes(*number)).collect()
+}
+
 /// One boot option. Its optional data is not looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadOption {

@@ -3,7 +3,7 @@
 use crate::error::{Error, Explain, Result};
 use crate::formats::device_path::{DevicePath, GptPartition};
 use crate::formats::guid::Guid;
-use crate::formats::load_option::LoadOption;
+use crate::formats::load_option::{self, LoadOption};
 use crate::system::Context;
 use crate::system::variables::Efivarfs;
 
@@ -136,13 +136,7 @@ impl<'a> Entries<'a> {
 
     fn numbers(&self, variable: &str) -> Result<Vec<u16>> {
         let raw = self.variables.read_raw(variable, &Guid::GLOBAL)?;
-        let data = raw.map(|raw| raw.data).unwrap_or_default();
-        Ok(data
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|number| u16::from_le_bytes(*number))
-            .collect())
+        Ok(load_option::numbers(&raw.map(|raw| raw.data).unwrap_or_default()))
     }
 
     /// Writes a variable, and looks whether the firmware has kept it.

@@ -16,6 +16,9 @@ const SIZE: usize = 64;
 /// How a hash begins.
 const SCHEME: &str = "grub.pbkdf2.sha512.";
 
+/// Beside `grub.cfg`: the last one that was signed, for the time between a new one and its signature.
+pub const KEPT_MENU: &str = "grub.cfg.signed";
+
 /// Who may edit entries and get a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Superuser {
@@ -79,6 +82,8 @@ pub(super) fn embedded(file_system: &FileSystem, superuser: &Superuser) -> Strin
     line(&format!("search.fs_uuid {} root", file_system.uuid));
     line(&format!("set prefix=($root){}", file_system.path.trim_end_matches('/')));
     line("configfile $prefix/grub.cfg");
+    // Reached where that one's signature does not hold: grub-mkconfig wrote it anew, and who was to sign it was killed.
+    line(&format!("configfile $prefix/{KEPT_MENU}"));
     // `configfile` is silent about what it does not read; this says why.
     line("verify_detached $prefix/grub.cfg $prefix/grub.cfg.sig");
     line("echo 'bootseal: nothing was started: grub.cfg is missing, or its signature does not hold.'");

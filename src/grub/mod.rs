@@ -10,7 +10,7 @@ mod place;
 mod toolchain;
 
 pub use build::{Built, Recipe, build};
-pub use configuration::{Superuser, hash_password};
+pub use configuration::{KEPT_MENU, Superuser, hash_password};
 pub use file_system::FileSystem;
 pub use menu::Menu;
 pub use place::{Confirmed, Installed, Place, Step, confirm, confirm_by_word, install, is_unproven};

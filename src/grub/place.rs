@@ -133,11 +133,15 @@ pub fn install(
     place.check()?;
     let _lock = Lock::take(context, || {})?;
     let present = system::read_if_there(&place.current(), MAX_IMAGE)?;
+    // Before anything is written.
+    let variables = match variables {
+        Ok(variables) => Ok((esp_partition(context, &place.esp)?, variables)),
+        Err(reason) => Err(reason),
+    };
     let mut steps = Vec::new();
     match (variables, present) {
-        (Ok(variables), Some(present)) if present != built.bytes => {
+        (Ok((partition, variables)), Some(present)) if present != built.bytes => {
             let entries = Entries::new(context, &variables);
-            let partition = esp_partition(context, &place.esp)?;
             write(context, &[(place.trial(), &built.bytes)])?;
             steps.push(Step::Written(place.trial()));
             let label = format!("{} (trial)", place.name);
@@ -171,9 +175,8 @@ pub fn install(
             let parts: Vec<(PathBuf, &Vec<u8>)> = files.iter().map(|(path, bytes)| (path.clone(), bytes)).collect();
             write(context, &parts)?;
             let variables_left = match variables {
-                Ok(variables) => {
+                Ok((partition, variables)) => {
                     let entries = Entries::new(context, &variables);
-                    let partition = esp_partition(context, &place.esp)?;
                     let path = place.device_path(&place.current())?;
                     let number = entries.ensure(&place.name, &partition, &path, &mut steps)?;
                     entries.first(number, &mut steps)?;

@@ -6,7 +6,8 @@ use crate::ceremony::life;
 use crate::error::{Result, quoted};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::config::Config;
-use crate::system::{Context, not_mounted};
+use crate::system::{Context, PortageSettings, not_mounted};
+use crate::trust::kernel_config::{self, judge_hashes};
 
 use super::files::BOOT_DIRECTORIES;
 use super::settings::{Settings, is_program};
@@ -75,7 +76,7 @@ pub(super) fn all(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     findings.extend(keys(scene));
     findings.extend(mounts(scene)?);
     findings.extend(sbctl(scene));
-    findings.extend(portage_hash(scene));
+    findings.extend(portage_hash(scene)?);
     Ok(findings)
 }
 
@@ -254,17 +255,11 @@ fn sbctl(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 /// One value cannot serve both eclasses (see docs/adr/0011).
-fn portage_hash(scene: &Scene<'_>) -> Option<Finding> {
-    let (value, place) = scene.settings.get("MODULES_SIGN_HASH")?;
-    value.starts_with("sha3").then(|| {
-        warns(
-            format!(
-                "MODULES_SIGN_HASH=\"{value}\" in {place}: kernel-build.eclass makes CONFIG_MODULE_SIG_{} of it, which \
-                 does not exist",
-                value.to_uppercase()
-            ),
-            "take it out there, choose the hash in the kernel's configuration, and set it by package.env for modules alone"
-                .to_owned(),
-        )
-    })
+fn portage_hash(scene: &Scene<'_>) -> Result<Vec<Finding>> {
+    let settings = PortageSettings::read(scene.context)?;
+    let judged = settings.iter().flat_map(judge_hashes);
+    let wrong = judged.filter(|judgement| judgement.state == kernel_config::State::Unmet);
+    Ok(wrong
+        .map(|it| warns(format!("{}: {}: {}", it.subject, it.found, it.reason), it.remedy))
+        .collect())
 }

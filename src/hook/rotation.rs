@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::formats::openpgp::GrubKey;
+use crate::grub::KEPT_MENU;
 use crate::sign::grub::{existing_signature, signature_path};
 use crate::system::{self, Context, Lock, Transaction};
 use crate::trust;
@@ -60,6 +61,27 @@ pub(super) fn restore_configs(files: &Files<'_>, key: &GrubKey) -> Result<Vec<Pa
     }
     put(files.context, &changes)?;
     Ok(restored)
+}
+
+/// Keeps GRUB's configuration, as long as its signature fits, under the name that GRUB falls back to: grub-mkconfig writes
+/// over the present one, and until that is signed, no other would start the machine.
+pub(super) fn keep_configs(files: &Files<'_>, key: &GrubKey) -> Result<()> {
+    let mut changes = Vec::new();
+    for config in files.grub_configs() {
+        let Some(signature) = existing_signature(&config)? else {
+            continue;
+        };
+        let present = system::read(&config)?;
+        let kept = config.with_file_name(KEPT_MENU);
+        let is_kept = existing_signature(&kept)?.as_ref() == Some(&signature)
+            && kept.is_file()
+            && system::read(&kept)? == present;
+        if !is_kept && accepts(key, &present, &signature) {
+            changes.push((signature_path(&kept), signature));
+            changes.push((kept, present));
+        }
+    }
+    put(files.context, &changes)
 }
 
 fn accepts(key: &GrubKey, data: &[u8], signature: &[u8]) -> bool {

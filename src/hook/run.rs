@@ -105,6 +105,8 @@ impl Hook<'_> {
             Ok(mut done) => {
                 if done.summary.outcomes.iter().any(|outcome| outcome.result.is_err()) {
                     done.notes.extend(restore(&files, &keys));
+                } else if has(&keys, KeyName::Grub) {
+                    done.notes.extend(keep(&files, &keys));
                 }
                 Ok(done)
             }
@@ -353,6 +355,15 @@ fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Vec<String> {
         }
         Err(error) => vec![format!("nor could GRUB's former configuration be put back: {error}")],
     }
+}
+
+/// After success: keeps what GRUB falls back to, or says that it could not.
+fn keep(files: &Files<'_>, keys: &KeyDirectory) -> Option<String> {
+    let kept = keys
+        .grub_public_key()
+        .and_then(|key| rotation::keep_configs(files, &key));
+    let told = |error| format!("GRUB's configuration could not be kept for GRUB to fall back to: {error}");
+    kept.err().map(told)
 }
 
 /// One line for each file that changed or could not be signed.

@@ -140,14 +140,10 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let context = Context::host().with_root(root.path());
         fs::create_dir_all(context.path("/etc/portage/make.conf")).unwrap();
-        fs::write(
-            context.path("/etc/portage/make.conf/10-keys"),
-            "MODULES_SIGN_HASH=\"sha3-512\"\nX=1\n",
-        )
-        .unwrap();
+        fs::write(context.path("/etc/portage/make.conf/10-keys"), "A=\"b\"\nX=1\n").unwrap();
         let settings = Settings::read(&context, |name| (name == "X").then(|| "2".to_owned()), &["X", "Y"]);
-        let expected = ("sha3-512", "/etc/portage/make.conf/10-keys");
-        assert_eq!(settings.get("MODULES_SIGN_HASH"), Some(expected));
+        let expected = ("b", "/etc/portage/make.conf/10-keys");
+        assert_eq!(settings.get("A"), Some(expected));
         assert_eq!(settings.get("X"), Some(("2", "the environment")));
         assert_eq!(settings.get("Y"), None);
     }

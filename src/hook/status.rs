@@ -44,12 +44,11 @@ pub struct Status {
 }
 
 /// Variables of the environment that matter here.
-const OF_INTEREST: [&str; 5] = [
+const OF_INTEREST: [&str; 4] = [
     "SYSTEMD_KERNEL_INSTALL",
     "KERNEL_INSTALL_BYPASS",
     "KERNEL_INSTALL_PLUGINS",
     "KERNEL_INSTALL_LAYOUT",
-    "MODULES_SIGN_HASH",
 ];
 
 impl Settings {

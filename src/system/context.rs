@@ -81,6 +81,15 @@ impl Context {
         self.root.join(absolute.strip_prefix("/").unwrap_or(absolute))
     }
 
+    /// The path that the machine itself has for one of ours; a path that is not below the root stays as it is.
+    #[must_use]
+    pub fn below_root(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(&self.root) {
+            Ok(below) => Path::new("/").join(below),
+            Err(_) => path.to_path_buf(),
+        }
+    }
+
     /// The root directory.
     #[must_use]
     pub fn root(&self) -> &Path {

@@ -5,9 +5,11 @@ pub mod config;
 mod context;
 mod files;
 mod journal;
+mod kernel;
 mod lock;
 mod measurements;
 mod mounts;
+mod portage;
 pub mod process;
 mod resolve;
 mod secrets;
@@ -25,11 +27,13 @@ pub use files::{
     replace_cache, replace_durably,
 };
 pub use journal::{Journal, sync_directory};
+pub use kernel::{ConfigFile, release_in_path, running_release, source_trees};
 pub use lock::Lock;
 pub use measurements::event_log;
 pub use mounts::{FatMount, esp_partition, fat_mounts, is_shared, not_mounted};
+pub use portage::PortageSettings;
 pub use resolve::resolve;
-pub use secrets::{check_private, read_secret, read_secret_file, read_trusted};
+pub use secrets::{check_private, is_private, is_public, read_secret, read_secret_file, read_trusted};
 pub use space::Space;
 pub use staging::NewDirectory;
 pub use state::FileState;

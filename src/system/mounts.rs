@@ -1,10 +1,12 @@
 //! Which file systems are mounted: FAT ones with their partitions, and whether those of fstab are.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::formats::device_path::GptPartition;
+use crate::formats::gpt::partition_guid;
 use crate::formats::guid::Guid;
 
 use super::{Context, read_if_there};
@@ -19,6 +21,8 @@ const BLOCK_DEVICES: &str = "/sys/class/block";
 const SECTOR: u64 = 512;
 /// What is to be mounted (fstab(5)).
 const FSTAB: &str = "/etc/fstab";
+/// How much of a disk is read for its table, in bytes: 128 entries begin in the third of blocks of 4 KiB.
+const MAX_TABLE: u64 = 64 << 10;
 /// Longest list of mounts that is read, in bytes.
 const MAX_LIST: u64 = 4 << 20;
 
@@ -116,17 +120,12 @@ fn unescaped(text: &str) -> String {
         .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
-/// The GUID under which udev names the partition, or that the kernel tells (since Linux 6.10).
+/// The GUID under which udev names the partition.
 fn partition(context: &Context, device: &str) -> Option<Guid> {
     let links = fs::read_dir(context.path(BY_GUID)).into_iter().flatten();
-    let named = links.filter_map(std::result::Result::ok).find_map(|link| {
+    links.filter_map(std::result::Result::ok).find_map(|link| {
         let target = fs::read_link(link.path()).ok()?;
         (target.file_name()? == device).then(|| link.file_name().to_str()?.parse().ok())?
-    });
-    named.or_else(|| {
-        let told = fs::read_to_string(context.path(BLOCK_DEVICES).join(device).join("uevent")).ok()?;
-        told.lines()
-            .find_map(|line| line.strip_prefix("PARTUUID=")?.parse().ok())
     })
 }
 
@@ -144,9 +143,6 @@ pub fn esp_partition(context: &Context, directory: &Path) -> Result<GptPartition
         .into_iter()
         .find(|mount| real(&mount.directory) == real(directory));
     let mount = mount.ok_or_else(|| cannot("no FAT file system is mounted there".to_owned()))?;
-    let guid = mount
-        .partition
-        .ok_or_else(|| cannot(format!("{} has no GPT partition's GUID", mount.device)))?;
     let device = context.path(BLOCK_DEVICES).join(&mount.device);
     let number = |file: &Path| -> Result<u64> {
         let text = fs::read_to_string(file).map_err(|error| cannot(format!("{}: {error}", file.display())))?;
@@ -154,18 +150,34 @@ pub fn esp_partition(context: &Context, directory: &Path) -> Result<GptPartition
             .parse()
             .map_err(|_| cannot(format!("{} holds no number", file.display())))
     };
-    // The kernel counts in 512 bytes, whatever the disk does; the disk's directory holds the partition's.
-    let block = number(&real(&device).join("../queue/logical_block_size"))?
-        .checked_div(SECTOR)
-        .unwrap_or(1)
-        .max(1);
-    let blocks = |sectors: u64| sectors.checked_div(block).unwrap_or(sectors);
+    // The disk's directory holds the partition's.
+    let disk = real(&device);
+    let disk = disk.parent().unwrap_or(&disk);
+    let block = number(&disk.join("queue/logical_block_size"))?.max(SECTOR);
+    let partition = u32::try_from(number(&device.join("partition"))?).map_err(|_| cannot("its number".to_owned()))?;
+    let guid = match mount.partition {
+        Some(guid) => guid,
+        None => on_disk(context, disk, block, partition).map_err(cannot)?,
+    };
+    // The kernel counts in 512 bytes, whatever the disk does.
+    let factor = block.checked_div(SECTOR).unwrap_or(1).max(1);
+    let blocks = |sectors: u64| sectors.checked_div(factor).unwrap_or(sectors);
     Ok(GptPartition {
-        number: u32::try_from(number(&device.join("partition"))?).map_err(|_| cannot("its number".to_owned()))?,
+        number: partition,
         start: blocks(number(&device.join("start"))?),
         size: blocks(number(&device.join("size"))?),
         guid,
     })
+}
+
+/// What the disk's own table says, where there is no udev.
+fn on_disk(context: &Context, disk: &Path, block: u64, number: u32) -> std::result::Result<Guid, String> {
+    let path = context.path("/dev").join(disk.file_name().unwrap_or_default());
+    let mut bytes = Vec::new();
+    let read = fs::File::open(&path).and_then(|file| file.take(MAX_TABLE).read_to_end(&mut bytes));
+    read.map_err(|error| format!("{}: {error}", path.display()))?;
+    let block = usize::try_from(block).unwrap_or(usize::MAX);
+    partition_guid(&bytes, block, number).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

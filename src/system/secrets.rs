@@ -66,6 +66,19 @@ fn check_private_to(path: &Path, user: u32) -> Result<()> {
     .hint("name another directory"))
 }
 
+/// Whether only its owner has any right to a file.
+pub fn is_private(path: &Path) -> Result<bool> {
+    let metadata = std::fs::metadata(path).or_could_not_run(|| format!("cannot look at {}", path.display()))?;
+    Ok(metadata.permissions().mode() & NOT_THE_OWNERS == 0)
+}
+
+/// Whether everybody can read a file, and reach it in its directory.
+#[must_use]
+pub fn is_public(path: &Path) -> bool {
+    let mode = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+    mode(path) & 0o004 != 0 && path.parent().is_some_and(|directory| mode(directory) & 0o001 != 0)
+}
+
 /// Reads a file of up to `limit` bytes that tells what to trust: nobody but its owner may change it.
 pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let bytes = super::read_prefix(path, Some(limit.saturating_add(1)))?;

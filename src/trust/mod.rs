@@ -3,6 +3,7 @@
 
 mod anchors;
 mod chain;
+pub mod command_line;
 mod edk2;
 mod examine;
 pub mod grub;
@@ -11,6 +12,7 @@ pub mod grub_traps;
 #[cfg(test)]
 pub(crate) mod identities;
 pub mod image;
+pub mod kernel_config;
 pub mod measured_boot;
 pub mod microsoft;
 pub mod module;

@@ -6,6 +6,7 @@ use der::asn1::ObjectIdentifier;
 
 use crate::formats::certificate::Certificate;
 use crate::formats::cms::{Refusal as CmsRefusal, SignedData, SignerId, SignerInfo};
+use crate::formats::ecdsa::EcdsaKeyError;
 use crate::formats::hash::{Digest, HashAlgorithm};
 use crate::formats::module_signature::{Module, ModuleError};
 use crate::formats::public_key::PublicKeyError;
@@ -19,14 +20,18 @@ const WEAK_DIGESTS: [(ObjectIdentifier, &str); 4] = [
     (ObjectIdentifier::new_unwrap("1.3.14.3.2.26"), "SHA-1"),
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.4"), "SHA-224"),
 ];
-/// Signature algorithms other than RSA that some kernels take, by their names.
-const OTHER_SIGNATURES: [(ObjectIdentifier, &str); 9] = [
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2"), "ECDSA"),
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3"), "ECDSA"),
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4"), "ECDSA"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.10"), "ECDSA"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.11"), "ECDSA"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.12"), "ECDSA"),
+/// ECDSA with SHA-256, SHA-384, SHA-512, SHA3-256, SHA3-384 and SHA3-512. The hash that counts for the kernel is the one
+/// that the SignerInfo names as its digest algorithm.
+const ECDSA: [ObjectIdentifier; 6] = [
+    ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2"),
+    ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3"),
+    ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.10"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.11"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.12"),
+];
+/// Signature algorithms that some kernels take, and that cannot be judged here, by their names.
+const OTHER_SIGNATURES: [(ObjectIdentifier, &str); 3] = [
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17"), "ML-DSA-44"),
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18"), "ML-DSA-65"),
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19"), "ML-DSA-87"),
@@ -58,8 +63,8 @@ pub enum Refusal {
         /// Its identifier.
         identifier: ObjectIdentifier,
     },
-    /// The kernel only knows rsaEncryption in a SignerInfo of an RSA key.
-    #[error("signature algorithm {0} is not rsaEncryption (ENOPKG)")]
+    /// The kernel only knows rsaEncryption in a SignerInfo of an RSA key, and ECDSA.
+    #[error("signature algorithm {0} is neither rsaEncryption nor ECDSA (ENOPKG)")]
     Algorithm(ObjectIdentifier),
     /// None of the trusted certificates is the signer's.
     #[error("signed by {0}, which is none of the trusted module certificates (ENOKEY)")]
@@ -67,6 +72,9 @@ pub enum Refusal {
     /// The signer's certificate has a key that cannot be used.
     #[error("the signer's certificate: {0}")]
     Key(#[from] PublicKeyError),
+    /// The signer's certificate has an ECDSA key that cannot be used, or none.
+    #[error("the signer's certificate: {0}")]
+    EcdsaKey(#[from] EcdsaKeyError),
     /// The signature does not hold.
     #[error("{0} (EKEYREJECTED)")]
     Signature(CmsRefusal),
@@ -132,7 +140,7 @@ fn kernel_rules(signed_data: &SignedData<'_>) -> Result<(), Refusal> {
             return Err(Refusal::Shape("has signed attributes"));
         }
         hash_of(signer)?;
-        if signer.signature_algorithm != RSA_ENCRYPTION && other_signature(signer).is_none() {
+        if signer.signature_algorithm != RSA_ENCRYPTION && !is_ecdsa(signer) && other_signature(signer).is_none() {
             return Err(Refusal::Algorithm(signer.signature_algorithm));
         }
     }
@@ -166,9 +174,15 @@ fn judge_signer<'c>(
     let digest = hash.digest(&[module.content]);
     // The kernel tries the one inside first, and then the one that it trusts by the same name.
     for certificate in enclosed.into_iter().chain(named) {
-        signer
-            .verify(&certificate.public_key()?, &signed_data.content_type, &digest)
-            .map_err(Refusal::Signature)?;
+        if is_ecdsa(signer) {
+            // Signed attributes were refused before, so the signature is over the module itself.
+            let verified = certificate.ecdsa_key()?.verify(&digest, signer.signature);
+            verified.map_err(|mismatch| Refusal::Signature(mismatch.into()))?;
+        } else {
+            signer
+                .verify(&certificate.public_key()?, &signed_data.content_type, &digest)
+                .map_err(Refusal::Signature)?;
+        }
     }
     Ok(Signature {
         certificate: anchor.ok_or_else(unknown)?,
@@ -185,14 +199,23 @@ fn hash_of(signer: &SignerInfo<'_>) -> Result<HashAlgorithm, Refusal> {
     })
 }
 
-/// The name of a signature algorithm other than RSA.
+fn is_ecdsa(signer: &SignerInfo<'_>) -> bool {
+    ECDSA.contains(&signer.signature_algorithm)
+}
+
+/// The name of a signature algorithm that cannot be judged here.
 fn other_signature(signer: &SignerInfo<'_>) -> Option<&'static str> {
     let is_its = |(algorithm, _): &&(ObjectIdentifier, _)| *algorithm == signer.signature_algorithm;
     OTHER_SIGNATURES.iter().find(is_its).map(|(_, name)| *name)
 }
 
 fn describe(signer: &SignerInfo<'_>) -> String {
-    let with = other_signature(signer).map_or_else(String::new, |name| format!(" with {name}"));
+    let name = if is_ecdsa(signer) {
+        Some("ECDSA")
+    } else {
+        other_signature(signer)
+    };
+    let with = name.map_or_else(String::new, |name| format!(" with {name}"));
     match signer.id {
         SignerId::IssuerAndSerial { serial, .. } => {
             format!("the certificate with serial number {}{with}", hex::encode(serial))

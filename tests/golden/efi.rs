@@ -57,6 +57,13 @@ fn sign_with(option: &str, file: &Path, image: &Path) -> Command {
     command
 }
 
+/// bootseal says that firmware starts the image, whatever it says of it as a GRUB.
+fn firmware_accepts(image: &Path) {
+    let said = text(&verify(&[image]).output().unwrap());
+    let accepted = |line: &str| line.starts_with('✓') && line.contains("(EFI image): signed by");
+    assert!(said.lines().any(accepted), "{said}");
+}
+
 fn sbverify(image: &Path) {
     succeed(&mut judges::sbverify(image));
 }

@@ -34,10 +34,9 @@ impl Machine {
         for (name, content) in [("partition", "1\n"), ("start", "2048\n"), ("size", "409600\n")] {
             machine.file(&format!("sys/devices/vda/vda1/{name}"), content.as_bytes());
         }
-        machine.file(
-            "sys/devices/vda/vda1/uevent",
-            b"DEVNAME=vda1\nPARTUUID=c12a7328-f81f-11d2-ba4b-00a0c93ec93b\n",
-        );
+        let guid = machine.path("dev/disk/by-partuuid/c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
+        fs::create_dir_all(guid.parent().unwrap()).unwrap();
+        symlink("../../vda1", guid).unwrap();
         fs::create_dir_all(machine.path("sys/class/block")).unwrap();
         symlink("../../devices/vda/vda1", machine.path("sys/class/block/vda1")).unwrap();
         fs::create_dir_all(machine.path("sys/firmware/efi/efivars")).unwrap();

@@ -8,6 +8,7 @@ mod grub;
 mod grub_image;
 mod grub_script;
 mod grub_tree;
+mod kernel_config;
 mod keys;
 mod luks2;
 mod modules;

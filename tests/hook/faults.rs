@@ -47,6 +47,25 @@ fn grubs_former_configuration_comes_back_where_the_new_one_cannot_be_signed() {
 }
 
 #[test]
+fn the_configuration_that_grub_falls_back_to_is_the_last_one_that_was_signed() {
+    let node = Node::new();
+    let [config, kept] = ["", ".signed"].map(|ending| node.path(&format!("boot/grub/grub.cfg{ending}")));
+    succeed(&mut node.run("modules", &[VERSION]));
+    assert!(!kept.exists(), "kept without a signature");
+    succeed(&mut node.run("all", &[VERSION]));
+    assert_eq!(fs::read(&kept).unwrap(), b"set timeout=5\n");
+    check_grub(&kept);
+    // As long as grub-mkconfig's new one is not signed.
+    fs::write(&config, b"set timeout=6\n").unwrap();
+    succeed(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
+    assert_eq!(fs::read(&kept).unwrap(), b"set timeout=5\n");
+    check_grub(&kept);
+    succeed(&mut node.run("grub", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
+    assert_eq!(fs::read(&kept).unwrap(), b"set timeout=6\n");
+    check_grub(&kept);
+}
+
+#[test]
 fn a_kernel_that_is_no_image_is_refused_and_all_others_are_signed() {
     let node = Node::new();
     let kernel = format!("boot/vmlinuz-{VERSION}");

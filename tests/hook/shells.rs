@@ -47,8 +47,14 @@ fn shellcheck_finds_nothing() {
     shellcheck
         .args(["--shell", "sh", "--severity", "style"])
         .args(scripts());
-    let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hook/installkernel.sh");
-    assert_eq!(succeed(shellcheck.arg(driver)), "");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let drivers = [
+        "hook/installkernel.sh",
+        "vm/rebuild/init.sh",
+        "vm/rebuild/52-initramfs",
+        "vm/rebuild/91-grub-mkconfig",
+    ];
+    assert_eq!(succeed(shellcheck.args(drivers.map(|name| tests.join(name)))), "");
 }
 
 #[test]

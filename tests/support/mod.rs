@@ -22,18 +22,23 @@ pub fn tool(program: &str, package: &str) -> Command {
     Command::new(program)
 }
 
-/// The kernel's `sign-file`, from Debian's `linux-kbuild`.
+/// The kernel's `sign-file`.
 pub fn sign_file() -> Command {
+    kbuild("sign-file")
+}
+
+/// A program of the kernel's build, from Debian's `linux-kbuild`, by its path below `scripts`.
+pub fn kbuild(program: &str) -> Command {
     let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib")
         .unwrap()
-        .map(|entry| entry.unwrap().path().join("scripts/sign-file"))
+        .map(|entry| entry.unwrap().path().join("scripts").join(program))
         .filter(|path| path.is_file())
         .collect();
     found.sort();
     Command::new(
         found
             .last()
-            .expect("sign-file is missing: apt-get install linux-kbuild-6.12.*"),
+            .unwrap_or_else(|| panic!("{program} is missing: apt-get install linux-kbuild-6.12.*")),
     )
 }
 

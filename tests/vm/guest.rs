@@ -4,6 +4,7 @@
 use super::packages::{BUSYBOX, EFI_STUB, KMOD, Kernel, run, tool};
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// Said by the guest as soon as it can.
@@ -134,7 +135,7 @@ pub struct Administered<'a> {
 }
 
 /// What mounts a FAT file system from a virtio disk, in the order of loading.
-const DISK_MODULES: [&str; 6] = [
+pub const DISK_MODULES: [&str; 6] = [
     "fs/efivarfs/efivarfs.ko",
     "drivers/block/virtio_blk.ko",
     "fs/nls/nls_cp437.ko",
@@ -176,7 +177,7 @@ pub fn silent() -> Vec<u8> {
 
 /// A cpio archive in the one format that the kernel unpacks, "newc"; everything belongs to root.
 #[derive(Default)]
-struct Archive {
+pub struct Archive {
     bytes: Vec<u8>,
     names: BTreeSet<String>,
 }
@@ -184,7 +185,7 @@ struct Archive {
 impl Archive {
     /// A program without its debugging information, which can be 100 MB, and with the libraries it
     /// was linked to.
-    fn program(&mut self, name: &str, program: &Path) {
+    pub fn program(&mut self, name: &str, program: &Path) {
         let work = tempfile::tempdir().expect("a temporary folder");
         let stripped = work.path().join("stripped");
         run(tool("strip").arg("--strip-debug").arg("-o").arg(&stripped).arg(program));
@@ -212,7 +213,7 @@ impl Archive {
     }
 
     /// The files of a key directory that are wanted.
-    fn keys(&mut self, name: &str, directory: &Path, wanted: impl Fn(&Path) -> bool) {
+    pub fn keys(&mut self, name: &str, directory: &Path, wanted: impl Fn(&Path) -> bool) {
         for entry in fs::read_dir(directory).expect("the ceremony's folder can be read") {
             let path = entry.expect("the ceremony's folder can be read").path();
             if path.is_file() && wanted(&path) {
@@ -236,14 +237,31 @@ impl Archive {
         }
     }
 
+    /// Every file below a directory of the host, with its permissions, at the same path below the archive's root.
+    pub fn tree(&mut self, root: &Path) {
+        let mut directories = vec![root.to_owned()];
+        while let Some(directory) = directories.pop() {
+            for entry in fs::read_dir(directory).expect("the tree can be read") {
+                let path = entry.expect("the tree can be read").path();
+                if path.is_dir() {
+                    directories.push(path);
+                    continue;
+                }
+                let name = path.strip_prefix(root).expect("a path below the root").display();
+                let permissions = path.metadata().expect("a file").permissions().mode() & 0o777;
+                self.file(&format!("/{name}"), permissions, &fs::read(&path).expect("a file"));
+            }
+        }
+    }
+
     /// A file and the directories above it; a name that is there already stays as it is.
-    fn file(&mut self, name: &str, permissions: u32, content: &[u8]) {
+    pub fn file(&mut self, name: &str, permissions: u32, content: &[u8]) {
         let (parent, _) = name.rsplit_once('/').expect("an absolute name");
         self.directory(parent);
         self.entry(name, 0o100_000 | permissions, content);
     }
 
-    fn directory(&mut self, name: &str) {
+    pub fn directory(&mut self, name: &str) {
         for (end, _) in name.match_indices('/').skip(1).chain([(name.len(), "")]) {
             self.entry(&name[..end], 0o040_755, &[]);
         }
@@ -257,7 +275,7 @@ impl Archive {
         self.record(inode, name, mode, content);
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    pub fn finish(mut self) -> Vec<u8> {
         self.record(0, "TRAILER!!!", 0, &[]);
         self.bytes
     }

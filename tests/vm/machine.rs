@@ -85,24 +85,33 @@ impl Machine {
         }
     }
 
-    /// Boots from a disk that holds the tree `files`, and returns what was said on the serial line
-    /// until somebody's last words, or until the machine switched itself off.
-    ///
-    /// Fails after [`PATIENCE`].
+    /// Boots from a disk that holds the tree `files`, as [`Self::boot_disk`] does.
     pub fn boot(&self, files: &Path) -> Serial {
         self.talk(files, &[])
     }
 
     /// The same with somebody at the keyboard, who waits for the first words of each pair and then types the second.
     pub fn talk(&self, files: &Path, conversation: &[(&str, &str)]) -> Serial {
-        // Two at once would take each other's time.
-        static THE_ONLY_ONE: Mutex<()> = Mutex::new(());
         let work = tempfile::tempdir().expect("a temporary folder");
         let disk = work.path().join("disk.img");
         make_disk(&disk, files);
+        self.talk_disk(&disk, conversation)
+    }
+
+    /// Boots from a disk, and returns what was said on the serial line until somebody's last words, or until the
+    /// machine switched itself off.
+    ///
+    /// Fails after [`PATIENCE`].
+    pub fn boot_disk(&self, disk: &Path) -> Serial {
+        self.talk_disk(disk, &[])
+    }
+
+    fn talk_disk(&self, disk: &Path, conversation: &[(&str, &str)]) -> Serial {
+        // Two at once would take each other's time.
+        static THE_ONLY_ONE: Mutex<()> = Mutex::new(());
         let _only = THE_ONLY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let _tpm = self.tpm.as_ref().map(|memory| Tpm::start(memory));
-        let mut running = self.start(&disk);
+        let mut running = self.start(disk);
         let started = Instant::now();
         let mut serial = Serial::default();
         let mut turns = conversation.iter();
@@ -251,7 +260,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// A disk without partitions: one FAT32 file system, which is all that the firmware asks for.
-fn make_disk(disk: &Path, files: &Path) {
+pub fn make_disk(disk: &Path, files: &Path) {
     let bytes: u64 = entries(files).iter().map(|path| size(path)).sum();
     // FAT32 begins at 33 MiB; 16 MiB are for its tables and the ends of clusters. What is signed needs its room twice.
     let kibibytes = (bytes / 1024 * 2 + 16 * 1024).max(48 * 1024);
@@ -265,6 +274,34 @@ fn make_disk(disk: &Path, files: &Path) {
         .arg(disk)
         .args(entries(files))
         .arg("::/"));
+}
+
+/// A disk with a GPT whose one partition, an EFI system partition, holds the tree `files`.
+pub fn make_partitioned_disk(disk: &Path, files: &Path) {
+    const BEFORE: u64 = 1 << 20;
+    make_disk(disk, files);
+    let partition = fs::read(disk).expect("a file system");
+    let mut image = vec![0; usize::try_from(BEFORE).expect("a size")];
+    image.extend(partition);
+    // For the table at the end.
+    image.resize(image.len() + image.len().min(1 << 20), 0);
+    fs::write(disk, &image).expect("written");
+    let sectors = (image.len() as u64 - 2 * BEFORE) / 512;
+    let table = format!("label: gpt\nstart={}, size={sectors}, type=U\n", BEFORE / 512);
+    let script = disk.with_extension("sfdisk");
+    fs::write(&script, table).expect("written");
+    let mut sfdisk = tool("sfdisk");
+    sfdisk
+        .arg("--quiet")
+        .arg(disk)
+        .stdin(fs::File::open(&script).expect("a script"));
+    let output = sfdisk.output().expect("sfdisk can be started");
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Writes a file, of that name, into the root of a disk.
+pub fn write_to_disk(disk: &Path, file: &Path) {
+    run(tool("mcopy").arg("-o").arg("-i").arg(disk).arg(file).arg("::/"));
 }
 
 fn size(path: &Path) -> u64 {

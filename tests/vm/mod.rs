@@ -10,6 +10,8 @@ mod guest;
 mod machine;
 mod modules;
 pub mod packages;
+mod rebuild;
+mod trial;
 
 use bootseal::Bootseal;
 use machine::{Machine, Serial};

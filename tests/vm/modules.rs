@@ -182,7 +182,7 @@ fn sign(bootseal: &Bootseal, name: &str, content: &[u8]) -> Vec<u8> {
 /// loads must owe it to bootseal.
 ///
 /// It is the content, the signature, 12 bytes of which the last 4 are its size, and the mark.
-fn without_signature(mut module: Vec<u8>) -> Vec<u8> {
+pub fn without_signature(mut module: Vec<u8>) -> Vec<u8> {
     let rest = module
         .strip_suffix(b"~Module signature appended~\n")
         .expect("Debian's modules are signed");

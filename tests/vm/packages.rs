@@ -20,6 +20,8 @@ const NEEDED: &[(&str, &str)] = &[
     ("objcopy", "binutils"),
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("setpriv", "util-linux"),
+    ("sfdisk", "fdisk"),
+    (STRACE, "strace"),
     ("strip", "binutils"),
     ("swtpm", "swtpm"),
     ("xz", "xz-utils"),
@@ -37,6 +39,8 @@ const NEEDED: &[(&str, &str)] = &[
 pub const BUSYBOX: &str = "/bin/busybox";
 /// Loads modules; Debian 12's unpacks xz and zstd by itself.
 pub const KMOD: &str = "/bin/kmod";
+/// Kills a program in the midst of its work.
+pub const STRACE: &str = "/usr/bin/strace";
 /// systemd's loader of unified kernel images.
 pub const EFI_STUB: &str = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 /// Firmware that enforces Secure Boot, which it can only where SMM guards its variables.
@@ -111,16 +115,33 @@ pub struct Kernel {
 impl Kernel {
     /// The newest kernel in the cache; if there is none, the newest that apt knows, downloaded.
     pub fn newest() -> Self {
+        let [kernel] = Self::newest_ones();
+        kernel
+    }
+
+    /// The newest kernels in the cache, the newest first; if there are fewer, the newest that apt knows, downloaded.
+    pub fn newest_ones<const COUNT: usize>() -> [Self; COUNT] {
         let cache = cache();
         let cached = fs::read_dir(&cache)
             .expect("the cache can be read")
             .filter_map(|entry| entry.expect("the cache can be read").file_name().into_string().ok());
-        let package = newest(cached).unwrap_or_else(|| download(&cache));
-        let release = release(&package).expect("a kernel package's name").to_owned();
-        Self {
-            root: cache.join(&package),
-            release,
+        let mut packages = newest_first(cached);
+        if packages.len() < COUNT {
+            packages = newest_first(known_to_apt().into_iter());
         }
+        std::array::from_fn(|number| {
+            let package = packages.get(number).expect(
+                "apt does not know enough of linux-image-6.12.*+deb12-amd64-unsigned; \
+                 run apt-get update on Debian 12 with bookworm-security among its sources",
+            );
+            if !cache.join(package).is_dir() {
+                download(&cache, package);
+            }
+            Self {
+                root: cache.join(package),
+                release: release(package).expect("a kernel package's name").to_owned(),
+            }
+        })
     }
 
     /// The bootable image, unsigned.
@@ -159,18 +180,18 @@ fn cache() -> PathBuf {
     cache
 }
 
-/// Fetches and unpacks; the cache then holds all of the package or, if anything fails, none of it.
-fn download(cache: &Path) -> String {
+/// Names of packages, of which most are something else.
+fn known_to_apt() -> Vec<String> {
     let listed = run(tool("apt-cache").args(["search", "--names-only", "^linux-image-6[.]12[.].*-unsigned$"]));
     let listed = String::from_utf8(listed).expect("apt-cache writes UTF-8");
     let names = listed.lines().filter_map(|line| line.split_whitespace().next());
-    let package = newest(names.map(str::to_owned)).expect(
-        "apt knows no linux-image-6.12.*+deb12-amd64-unsigned; \
-         run apt-get update on Debian 12 with bookworm-security among its sources",
-    );
+    names.map(str::to_owned).collect()
+}
 
+/// Fetches and unpacks; the cache then holds all of the package or, if anything fails, none of it.
+fn download(cache: &Path, package: &str) {
     let work = tempfile::tempdir_in(cache).expect("a folder in the cache");
-    run(tool("apt-get").args(["download", &package]).current_dir(&work));
+    run(tool("apt-get").args(["download", package]).current_dir(&work));
     let archive = fs::read_dir(&work)
         .expect("the download's folder can be read")
         .map(|entry| entry.expect("the download's folder can be read").path())
@@ -179,16 +200,15 @@ fn download(cache: &Path) -> String {
     let unpacked = work.path().join("root");
     run(tool("dpkg-deb").arg("--extract").arg(archive).arg(&unpacked));
 
-    let target = cache.join(&package);
+    let target = cache.join(package);
     if let Err(error) = fs::rename(&unpacked, &target) {
         // Another run of this test may have been quicker.
         assert!(target.is_dir(), "cannot keep {}: {error}", target.display());
     }
-    package
 }
 
-/// The package with the highest version, among names of which most are something else.
-fn newest(names: impl Iterator<Item = String>) -> Option<String> {
+/// Those of the names that are packages of kernels, by version.
+fn newest_first(names: impl Iterator<Item = String>) -> Vec<String> {
     let patch_level = |name: &str| {
         release(name)?
             .strip_prefix("6.12.")?
@@ -197,10 +217,9 @@ fn newest(names: impl Iterator<Item = String>) -> Option<String> {
             .parse::<u32>()
             .ok()
     };
-    names
-        .filter_map(|name| Some((patch_level(&name)?, name)))
-        .max()
-        .map(|(_, name)| name)
+    let mut packages: Vec<_> = names.filter_map(|name| Some((patch_level(&name)?, name))).collect();
+    packages.sort();
+    packages.into_iter().rev().map(|(_, name)| name).collect()
 }
 
 /// `6.12.117+deb12-amd64` of `linux-image-6.12.117+deb12-amd64-unsigned`, and of no other flavour.

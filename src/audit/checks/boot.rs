@@ -1,7 +1,7 @@
 //! What the firmware starts, and what else lies where it looks.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::enroll::{BootFile, Verdict, present_boot_files};
 use crate::formats::authenticated_variable::VariableName;
@@ -14,11 +14,10 @@ use crate::trust::image::Policy;
 
 use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
 use super::super::machine::Machine;
+use super::files_below;
 
 /// Largest image that is read, in bytes.
 const MAX_IMAGE: u64 = 512 << 20;
-/// How deep directories of an EFI system partition are looked into.
-const DEPTH: usize = 8;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -87,23 +86,9 @@ fn look_at(file: &BootFile, outcome: &mut Outcome) {
     }
 }
 
-/// The images of a directory and those below it.
-fn below(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    let mut entries: Vec<fs::DirEntry> = fs::read_dir(directory)?.collect::<std::io::Result<_>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let (kind, path) = (entry.file_type()?, entry.path());
-        if kind.is_dir() && depth > 0 {
-            below(&path, depth.saturating_sub(1), found)?;
-        } else if kind.is_file()
-            && path
-                .extension()
-                .is_some_and(|ending| ending.eq_ignore_ascii_case("efi"))
-        {
-            found.push(path);
-        }
-    }
-    Ok(())
+fn is_image(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("efi"))
 }
 
 fn images(machine: &Machine<'_>) -> Outcome {
@@ -124,10 +109,10 @@ fn images(machine: &Machine<'_>) -> Outcome {
     let policy = Policy::new(&db, &dbx);
     let mut outcome = Outcome::default();
     for esp in esps {
-        let mut found = Vec::new();
-        if let Err(error) = below(&esp.directory, DEPTH, &mut found) {
+        let found = files_below(&esp.directory, is_image).unwrap_or_else(|error| {
             outcome.not_run.push(format!("{}: {error}", esp.directory.display()));
-        }
+            Vec::new()
+        });
         for path in found {
             let shown = printable(&path.display().to_string());
             let bytes = match system::read_prefix(&path, Some(MAX_IMAGE)) {

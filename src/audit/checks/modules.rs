@@ -1,7 +1,6 @@
 //! The modules of the running kernel.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 
@@ -13,13 +12,12 @@ use crate::trust::module;
 
 use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
 use super::super::machine::Machine;
+use super::files_below;
 
 /// Where modules are, below which each kernel has a directory.
 const MODULES: &str = "/lib/modules";
 /// What modules are to be signed over.
 const HASH: HashAlgorithm = HashAlgorithm::Sha3_512;
-/// How deep the directories are looked into.
-const DEPTH: usize = 32;
 
 pub(super) const CHECKS: &[Check] = &[Check {
     id: "modules.files",
@@ -45,10 +43,10 @@ fn files(machine: &Machine<'_>) -> Outcome {
             directory.display()
         ));
     }
-    let mut paths = Vec::new();
-    if let Err(error) = below(&directory, DEPTH, &mut paths) {
-        return Outcome::could_not_run(format!("{}: {error}", directory.display()));
-    }
+    let paths = match files_below(&directory, is_module) {
+        Ok(paths) => paths,
+        Err(error) => return Outcome::could_not_run(format!("{}: {error}", directory.display())),
+    };
     let judged: Vec<Answer> = paths.par_iter().map(|path| judge(path, &anchors.modules)).collect();
     let mut outcome = Outcome::default();
     let mut right = 0_usize;
@@ -101,21 +99,6 @@ fn judge(path: &Path, trusted: &[Certificate]) -> Answer {
         Ok(signature) if signature.hash != HASH => Answer::OtherHash(signature.hash),
         Ok(_) => Answer::Right,
     }
-}
-
-/// The modules of a directory and those below it, in order; links to source trees are not followed.
-fn below(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    let mut entries: Vec<fs::DirEntry> = fs::read_dir(directory)?.collect::<std::io::Result<_>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let (kind, path) = (entry.file_type()?, entry.path());
-        if kind.is_dir() && depth > 0 {
-            below(&path, depth.saturating_sub(1), found)?;
-        } else if !kind.is_dir() && is_module(&path) {
-            found.push(path);
-        }
-    }
-    Ok(())
 }
 
 fn is_module(path: &Path) -> bool {

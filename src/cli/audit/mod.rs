@@ -58,7 +58,7 @@ enum Format {
     Human,
     /// One JSON object, as with --json
     Json,
-    /// For node_exporter's textfile collector
+    /// For the textfile collector of Prometheus' node exporter
     Prometheus,
     /// A page for a documentation site
     Markdown,
@@ -92,7 +92,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     Ok(Box::new(report))
 }
 
-/// A file that is read at any moment, by node_exporter say, is whole at any moment.
+/// A file that is read at any moment, by `node_exporter` say, is whole at any moment.
 fn write(context: &Context, path: &std::path::Path, report: &AuditReport) -> Result<()> {
     let mut text = Vec::new();
     let failed = |error: io::Error| Error::bug("cannot put the report into memory").caused_by(error);

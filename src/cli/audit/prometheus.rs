@@ -1,4 +1,4 @@
-//! The audit for node_exporter's textfile collector (Prometheus text exposition format 0.0.4).
+//! The audit for `node_exporter`'s textfile collector (Prometheus text exposition format 0.0.4).
 
 use std::io::{self, Write};
 

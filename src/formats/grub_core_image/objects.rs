@@ -162,10 +162,9 @@ impl<'a> Objects<'a> {
     fn switch(&self, scheme: Scheme, old: u32, new: u32) -> super::Switch {
         let has = |kind| self.of(kind).next().is_some();
         let set = match scheme {
-            Scheme::Old => has(old),
-            Scheme::New => has(new),
             Scheme::Unknown if has(old) != has(new) => return super::Switch::Unknown,
-            Scheme::Unknown => has(old),
+            Scheme::Old | Scheme::Unknown => has(old),
+            Scheme::New => has(new),
         };
         if set { super::Switch::Set } else { super::Switch::Unset }
     }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use bootseal::formats::authenticode::minimal_image;
 
-use super::{Bench, FILES, sbverify, sign_with, signed_data};
+use super::{Bench, FILES, firmware_accepts, sbverify, sign_with, signed_data};
 use crate::support::signer::TestKey;
-use crate::support::{keys, refuse, sign, succeed, text, tool, verify};
+use crate::support::{keys, refuse, sign, succeed, text, tool};
 
 impl Bench {
     /// What is to be signed for an image, signed by OpenSSL with this key.
@@ -36,7 +36,7 @@ fn a_key_that_is_elsewhere_makes_the_same_file() {
         succeed(sign_with("--attach", &signature, &image).arg("--keys").arg(keys()));
         let attached = fs::read(&image).unwrap();
         sbverify(&image);
-        succeed(&mut verify(&[&image]));
+        firmware_accepts(&image);
         let image = bench.copy(file);
         succeed(&mut sign("efi", &[&image]));
         assert!(fs::read(&image).unwrap() == attached, "{}", file.0);
@@ -64,7 +64,7 @@ fn a_signature_by_sbsign_is_attached() {
         succeed(sbsign.arg("--detached").arg("--output").arg(&signature).arg(&image));
         succeed(sign_with("--attach", &signature, &image).arg("--keys").arg(keys()));
         sbverify(&image);
-        succeed(&mut verify(&[&image]));
+        firmware_accepts(&image);
     }
 }
 

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bootseal::formats::certificate::Certificate;
 use bootseal::formats::module_signature::{Module, append};
+use bootseal::trust::module::{Refusal, judge};
 
 use crate::support::{bootseal, keys, module, refuse, sign, sign_file, succeed, text, tool, verify};
 
@@ -182,4 +184,60 @@ fn what_cannot_be_judged_is_called_by_its_name() {
         text(&output)
     );
     succeed(&mut verify(&[&path]));
+}
+
+/// A module that a key on this curve has signed over `hash`, and the certificate of the key.
+fn signed_on(directory: &Path, curve: &str, hash: &str) -> (Vec<u8>, Certificate) {
+    stranger(directory, &["ec", "-pkeyopt", &format!("ec_paramgen_curve:{curve}")]);
+    let path = module(directory, "ecdsa.ko");
+    let [key, certificate] = ["stranger.key", "stranger.pem"].map(|name| directory.join(name));
+    by_sign_file(&path, hash, &key, &certificate);
+    let certificate = Certificate::from_pem(&fs::read(certificate).unwrap()).unwrap();
+    (fs::read(path).unwrap(), certificate)
+}
+
+#[test]
+fn ecdsa_signatures_are_verified() {
+    let directory = tempfile::tempdir().unwrap();
+    let other = Certificate::from_pem(&fs::read(keys().join("module.pem")).unwrap()).unwrap();
+    // Digests shorter than the curve's numbers, as long, and longer.
+    for (curve, hash) in [
+        ("P-256", "sha256"),
+        ("P-256", "sha512"),
+        ("P-384", "sha256"),
+        ("P-384", "sha384"),
+        ("P-384", "sha512"),
+    ] {
+        let (file, certificate) = signed_on(directory.path(), curve, hash);
+        let trusted = [other.clone(), certificate.clone()];
+        let signature = judge(&file, &trusted).unwrap_or_else(|refusal| panic!("{curve} {hash}: {refusal}"));
+        assert_eq!((signature.certificate, signature.hash.name()), (&certificate, hash));
+        assert!(matches!(judge(&file, &trusted[..1]), Err(Refusal::UnknownSigner(_))));
+        let rejected = |file: &[u8]| judge(file, &trusted).unwrap_err().to_string();
+        let mut changed = file.clone();
+        changed[0x30] ^= 1;
+        assert!(rejected(&changed).contains("EKEYREJECTED"));
+        // Every byte of the signature's two numbers counts, and none makes the parser panic.
+        let parsed = Module::parse(&file).unwrap();
+        let numbers = parsed.signed_data().unwrap().unwrap().signers[0].signature;
+        let start = numbers.as_ptr() as usize - file.as_ptr() as usize;
+        for place in start..start + numbers.len() {
+            let mut forged = file.clone();
+            forged[place] ^= 1;
+            assert!(
+                rejected(&forged).contains("EKEYREJECTED"),
+                "{curve} {hash}: byte {}",
+                place - start
+            );
+        }
+    }
+}
+
+#[test]
+fn a_curve_that_is_not_known_is_said_to_be_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, certificate) = signed_on(directory.path(), "P-521", "sha512");
+    let refusal = judge(&file, &[certificate]).unwrap_err();
+    assert!(matches!(refusal, Refusal::EcdsaKey(_)), "{refusal}");
+    assert!(refusal.to_string().contains("neither P-256 nor P-384"), "{refusal}");
 }

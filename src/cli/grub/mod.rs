@@ -1,14 +1,13 @@
 //! `bootseal grub`: an image of GRUB that enforces signatures, tried before the present one is given up.
 
-use std::io::{self, Write};
+mod report;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::authenticode::Image;
-use crate::formats::certificate::printable;
 use crate::formats::grub_core_image::{CoreImage, Switch};
 use crate::formats::openpgp::GrubKey;
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
@@ -18,10 +17,11 @@ use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
 use crate::system::{self, Context, Transaction, fat_mounts};
 use crate::trust::{self, Anchors, image::Policy};
-use crate::ui::{Report, Style, prompt};
+use crate::ui::{Report, prompt};
 
 use super::Session;
 use super::unlock::Unlock;
+use report::{ConfirmReport, InstallReport, NotInstalled, PasswordReport};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -290,9 +290,14 @@ fn warnings(anchors: &Anchors, built: &Built, menu: Option<&(PathBuf, Vec<u8>)>)
     }
     let locked = Menu::parse(bytes).locked();
     if let Some(first) = locked.first() {
+        // Without a command line GRUB asks nobody for a password.
+        let what = match built.image.cli_disabled {
+            Switch::Set => "cannot be started by anybody, since there is a superuser and no command line",
+            Switch::Unset | Switch::Unknown => "want a password before they start, since there is a superuser",
+        };
         warnings.push(format!(
-            "{} entries of {}, \"{first}\" the first, want a password before they start, since there is a superuser: to let \
-             anybody start them, put --unrestricted into CLASS in /etc/grub.d/10_linux, make grub.cfg anew, and sign it",
+            "{} entries of {}, \"{first}\" the first, {what}: to let anybody start them, put --unrestricted into CLASS in \
+             /etc/grub.d/10_linux, make grub.cfg anew, and sign it",
             locked.len(),
             path.display()
         ));
@@ -316,35 +321,33 @@ fn confirm(session: &Session, place: &Where, by_word: bool) -> Result<Box<dyn Re
 
 /// Whether the image in its place, past its trial, embeds a key; says so, or why not.
 pub(super) fn installed_with(session: &Session, config: &GrubConfig, key: &GrubKey) -> Result<String> {
+    let unknown = || Error::refused("GRUB's image has to know the new key before files are signed with it");
     let nowhere = Where {
         esp: None,
         name: None,
         removable: false,
     };
-    let place = nowhere.place(session, config, own_architecture())?;
-    let unknown = || {
-        Error::refused(format!(
-            "{} does not know the new key, so it would refuse what is signed with it alone",
-            place.current().display()
-        ))
-    };
+    let place = nowhere
+        .place(session, config, own_architecture())
+        .map_err(|error| unknown().caused_by(error))?;
+    let shown = place.current().display().to_string();
     let bytes = system::read(&place.current()).map_err(|error| unknown().caused_by(error))?;
     let image = Image::parse(&bytes).map_err(|error| unknown().caused_by(error))?;
-    let core = CoreImage::parse(&image)
-        .map_err(|error| unknown().caused_by(error))?
-        .ok_or_else(unknown)?;
-    let judged = trust::grub_image::judge(&core, &[], config.shim);
-    if !judged
-        .keys
+    let core = CoreImage::parse(&image).map_err(|error| unknown().caused_by(error))?;
+    let core = core.ok_or_else(|| unknown().caused_by(format!("{shown} is no GRUB")))?;
+    let embedded = trust::grub_image::judge(&core, &[], config.shim).keys;
+    if !embedded
         .iter()
         .any(|embedded| embedded.fingerprint() == key.fingerprint())
     {
-        return Err(unknown());
+        return Err(unknown().caused_by(format!("{shown} does not embed it")));
     }
     if grub::is_unproven(&session.context, &bytes)? {
-        return Err(unknown().caused_by("it embeds the key, and has not been confirmed to start this machine"));
+        return Err(unknown().caused_by(format!(
+            "{shown} embeds it, and has not been confirmed to start this machine"
+        )));
     }
-    Ok(format!("{} embeds it", place.current().display()))
+    Ok(format!("{shown} embeds it"))
 }
 
 const fn own_architecture() -> &'static str {
@@ -358,169 +361,4 @@ fn password(session: &Session, file: Option<&Path>) -> Result<Box<dyn Report>> {
     };
     let hash = hash_password(&session.context, &password)?;
     Ok(Box::new(PasswordReport { hash }))
-}
-
-/// There is nothing to do anew.
-struct NotInstalled;
-
-impl Report for NotInstalled {
-    fn schema(&self) -> &'static str {
-        "bootseal.grub.install/1"
-    }
-
-    fn json(&self) -> Value {
-        json!({ "installed": false })
-    }
-
-    fn human(&self, _out: &mut dyn Write, _style: Style) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-struct InstallReport {
-    version: String,
-    keys: Vec<String>,
-    verdict: String,
-    cli_disabled: bool,
-    steps: Vec<Step>,
-    on_trial: bool,
-    variables_left: Option<String>,
-    warnings: Vec<String>,
-    dry_run: bool,
-}
-
-impl InstallReport {
-    fn new(session: &Session, built: &Built) -> Self {
-        let image = &built.image;
-        Self {
-            version: image.version.clone().unwrap_or_default(),
-            keys: image.keys.iter().map(GrubKey::fingerprint).collect(),
-            verdict: image.verdict().unwrap_or_else(|reason| reason),
-            cli_disabled: image.cli_disabled == Switch::Set,
-            steps: Vec::new(),
-            on_trial: false,
-            variables_left: None,
-            warnings: Vec::new(),
-            dry_run: session.context.dry_run(),
-        }
-    }
-}
-
-fn step_json(step: &Step) -> Value {
-    match step {
-        Step::Written(path) => json!({ "step": "written", "path": path.to_string_lossy() }),
-        Step::Kept(path) => json!({ "step": "kept", "path": path.to_string_lossy() }),
-        Step::Removed(path) => json!({ "step": "removed", "path": path.to_string_lossy() }),
-        Step::Variable(name, what) => json!({ "step": "variable", "name": name, "what": what }),
-    }
-}
-
-fn steps(steps: &[Step], dry_run: bool, out: &mut dyn Write, style: Style) -> io::Result<()> {
-    for step in steps {
-        let text = match step {
-            Step::Written(path) => path.display().to_string(),
-            Step::Kept(path) => format!("{}: what was there before", path.display()),
-            Step::Removed(path) => format!("{}: removed", path.display()),
-            Step::Variable(name, what) => format!("firmware variable {name}: {what}"),
-        };
-        let text = printable(&text);
-        if dry_run {
-            writeln!(out, "would write {text}")?;
-        } else {
-            writeln!(out, "{} {text}", style.tick())?;
-        }
-    }
-    Ok(())
-}
-
-impl Report for InstallReport {
-    fn schema(&self) -> &'static str {
-        "bootseal.grub.install/1"
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "dry_run": self.dry_run,
-            "version": self.version,
-            "keys": self.keys.iter().map(|key| key.to_lowercase()).collect::<Vec<_>>(),
-            "cli_disabled": self.cli_disabled,
-            "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
-            "on_trial": self.on_trial,
-            "variables_left": self.variables_left,
-            "warnings": self.warnings,
-        })
-    }
-
-    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        writeln!(
-            out,
-            "{} GRUB {}: {}",
-            style.tick(),
-            printable(&self.version),
-            printable(&self.verdict)
-        )?;
-        steps(&self.steps, self.dry_run, out, style)?;
-        for warning in &self.warnings {
-            writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
-        }
-        if let Some(reason) = &self.variables_left {
-            writeln!(out, "The firmware's variables are left alone: {}", printable(reason))?;
-        }
-        let in_place = self.variables_left.is_some() && self.steps.iter().any(|step| matches!(step, Step::Kept(_)));
-        if in_place {
-            writeln!(
-                out,
-                "\nNext: restart; the image of before can be chosen in the firmware's setup. Then: bootseal grub confirm --no-nvram"
-            )?;
-        }
-        if self.on_trial {
-            writeln!(
-                out,
-                "\nNext: restart; the new image is started once. Then: bootseal grub confirm"
-            )?;
-        }
-        Ok(())
-    }
-}
-
-struct ConfirmReport {
-    steps: Vec<Step>,
-    dry_run: bool,
-}
-
-impl Report for ConfirmReport {
-    fn schema(&self) -> &'static str {
-        "bootseal.grub.confirm/1"
-    }
-
-    fn json(&self) -> Value {
-        json!({ "dry_run": self.dry_run, "steps": self.steps.iter().map(step_json).collect::<Vec<_>>() })
-    }
-
-    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        writeln!(
-            out,
-            "{} the image has started this machine, and is the present one",
-            style.tick()
-        )?;
-        steps(&self.steps, self.dry_run, out, style)
-    }
-}
-
-struct PasswordReport {
-    hash: String,
-}
-
-impl Report for PasswordReport {
-    fn schema(&self) -> &'static str {
-        "bootseal.grub.password/1"
-    }
-
-    fn json(&self) -> Value {
-        json!({ "hash": self.hash })
-    }
-
-    fn human(&self, out: &mut dyn Write, _style: Style) -> io::Result<()> {
-        writeln!(out, "{}", self.hash)
-    }
 }

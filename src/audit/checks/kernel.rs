@@ -1,0 +1,228 @@
+//! The running kernel: what it enforces, and what it was told.
+
+use crate::formats::certificate::printable;
+use crate::formats::running_kernel::{CommandLine, Lockdown, Taint, key_list};
+use crate::kernel_config;
+use crate::trust::command_line::dangers;
+use crate::trust::kernel_config::{Level as Need, State};
+
+use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
+use super::super::machine::Machine;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "kernel.lockdown",
+        group: Group::Kernel,
+        title: "The kernel is locked down",
+        level: Level::Error,
+        proves: "Root cannot change the running kernel: /sys/kernel/security/lockdown says integrity or confidentiality.",
+        remedy: "Build it in (bootseal kernel-config), or start with lockdown=integrity, and restart",
+        run: lockdown,
+    },
+    Check {
+        id: "kernel.modules_enforced",
+        group: Group::Kernel,
+        title: "The kernel takes no module without a good signature",
+        level: Level::Error,
+        proves: "sig_enforce is Y: a module with no signature, or by an unknown key, is refused and not only noted.",
+        remedy: "CONFIG_MODULE_SIG_FORCE=y, or start with module.sig_enforce=1",
+        run: modules_enforced,
+    },
+    Check {
+        id: "kernel.command_line",
+        group: Group::Kernel,
+        title: "Nothing on the kernel's command line leads around the chain",
+        level: Level::Error,
+        proves: "/proc/cmdline holds none of the parameters that switch enforcement off or start another program.",
+        remedy: "Take the parameter out of /etc/default/grub or the unified image's command line, sign, and restart",
+        run: command_line,
+    },
+    Check {
+        id: "kernel.module_key",
+        group: Group::Kernel,
+        title: "The kernel trusts our module key",
+        level: Level::Error,
+        proves: "A key with the identifier of the module certificate is listed in /proc/keys.",
+        remedy: "Build the certificate in: CONFIG_SYSTEM_TRUSTED_KEYS (bootseal kernel-config)",
+        run: module_key,
+    },
+    Check {
+        id: "kernel.taint",
+        group: Group::Kernel,
+        title: "Nothing that nobody vouched for has come into the kernel",
+        level: Level::Error,
+        proves: "No taint flag is set that says so: forced, unsigned or out-of-tree modules, live patches, changed tables.",
+        remedy: "Find out by what (dmesg), remove it, and restart",
+        run: taint,
+    },
+    Check {
+        id: "kernel.configuration",
+        group: Group::Kernel,
+        title: "The kernel is configured as the chain needs it",
+        level: Level::Error,
+        proves: "Every option that the chain needs is set in the configuration of the running kernel.",
+        remedy: "bootseal kernel-config prints them, each with its reason",
+        run: configuration,
+    },
+];
+
+/// What a file of the kernel says, or why it says nothing.
+fn text(machine: &Machine<'_>, path: &str, missing: &str) -> Result<String, Outcome> {
+    match machine.text(path) {
+        Ok(Some(text)) => Ok(text),
+        Ok(None) => Err(Outcome::could_not_run(format!("there is no {path}: {missing}"))),
+        Err(error) => Err(Outcome::could_not_run(error)),
+    }
+}
+
+fn lockdown(machine: &Machine<'_>) -> Outcome {
+    const FILE: &str = "/sys/kernel/security/lockdown";
+    let missing = "securityfs is not mounted, or the kernel has no lockdown";
+    let text = match text(machine, FILE, missing) {
+        Ok(text) => text,
+        Err(outcome) => return outcome,
+    };
+    match text.parse::<Lockdown>() {
+        Ok(Lockdown::None) => {
+            let remedy = "start with lockdown=integrity, or build it in: bootseal kernel-config";
+            Outcome::found(Finding::new("lockdown", "the kernel is not locked down", remedy))
+        }
+        Ok(state) => Outcome::pass(state.name()),
+        Err(error) => Outcome::could_not_run(format!("{FILE}: {error}")),
+    }
+}
+
+fn modules_enforced(machine: &Machine<'_>) -> Outcome {
+    const FILE: &str = "/sys/module/module/parameters/sig_enforce";
+    match text(
+        machine,
+        FILE,
+        "the kernel is built without CONFIG_MODULE_SIG, or without modules",
+    ) {
+        Ok(text) if text == "Y" => Outcome::pass("sig_enforce is Y"),
+        Ok(text) => Outcome::found(Finding::new(
+            "sig_enforce",
+            format!(
+                "sig_enforce is {}: a module without a signature is only noted, unless lockdown refuses it",
+                printable(&text)
+            ),
+            "CONFIG_MODULE_SIG_FORCE=y, or module.sig_enforce=1 on the command line",
+        )),
+        Err(outcome) => outcome,
+    }
+}
+
+fn command_line(machine: &Machine<'_>) -> Outcome {
+    let text = match text(machine, "/proc/cmdline", "/proc is not mounted") {
+        Ok(text) => text,
+        Err(outcome) => return outcome,
+    };
+    let mut outcome = Outcome::pass(printable(&text));
+    for danger in dangers(&CommandLine::parse(&text)) {
+        let said = printable(&danger.parameter);
+        let remedy = format!("take {said} out of the command line, sign, and restart");
+        outcome
+            .findings
+            .push(Finding::new(&said, format!("{said}: {}", danger.reason), remedy));
+    }
+    outcome
+}
+
+fn module_key(machine: &Machine<'_>) -> Outcome {
+    let anchors = match machine.anchors() {
+        Ok(anchors) => anchors,
+        Err(missing) => return Outcome::could_not_run(missing.clone()),
+    };
+    let text = match text(
+        machine,
+        "/proc/keys",
+        "/proc is not mounted, or the kernel has no keyrings",
+    ) {
+        Ok(text) => text,
+        Err(outcome) => return outcome,
+    };
+    let keys = match key_list(&text) {
+        Ok(keys) => keys,
+        Err(error) => return Outcome::could_not_run(format!("/proc/keys: {error}")),
+    };
+    let Some(certificate) = anchors.modules.first() else {
+        return Outcome::could_not_run("the key directory holds no module certificate");
+    };
+    let id = certificate.subject_key_id().unwrap_or_default();
+    // The kernel shows the end of the identifier.
+    let is_ours = |key: &&crate::formats::running_kernel::KernelKey| {
+        let shown = key.asymmetric().map(|key| key.id).unwrap_or_default();
+        key.is_valid && !shown.is_empty() && id.ends_with(&shown)
+    };
+    let name = printable(&certificate.common_name());
+    match keys.iter().find(is_ours) {
+        Some(key) => Outcome::pass(printable(&key.description)),
+        // Others than root see their own keys only.
+        None if keys.iter().all(|key| key.asymmetric().is_none()) => {
+            Outcome::could_not_run("no key of the kernel is shown in /proc/keys: run the command as root")
+        }
+        None => Outcome::found(Finding::new(
+            "module key",
+            format!("the kernel does not hold \"{name}\", so it would refuse our modules"),
+            "build module.pem in: CONFIG_SYSTEM_TRUSTED_KEYS (bootseal kernel-config)",
+        )),
+    }
+}
+
+fn taint(machine: &Machine<'_>) -> Outcome {
+    const FILE: &str = "/proc/sys/kernel/tainted";
+    let text = match text(machine, FILE, "/proc is not mounted") {
+        Ok(text) => text,
+        Err(outcome) => return outcome,
+    };
+    let taint = match text.parse::<Taint>() {
+        Ok(taint) => taint,
+        Err(error) => return Outcome::could_not_run(format!("{FILE}: {error}")),
+    };
+    let mut outcome = Outcome::default();
+    for flag in taint.flags() {
+        let said = format!("{}: {}", flag.letter, flag.meaning);
+        if flag.concerns_the_chain {
+            outcome.findings.push(Finding::new(
+                flag.letter.to_string(),
+                said,
+                "dmesg says by what; remove it, and restart",
+            ));
+        } else {
+            outcome.evidence.push(said);
+        }
+    }
+    if taint.flags().next().is_none() {
+        outcome.evidence.push("not tainted".to_owned());
+    }
+    outcome
+}
+
+fn configuration(machine: &Machine<'_>) -> Outcome {
+    let checked = match kernel_config::check(machine.context(), None, None, machine.keys_path()) {
+        Ok(checked) => checked,
+        Err(error) => return Outcome::could_not_run(reason(&error)),
+    };
+    let mut outcome = Outcome::pass(format!("{} for {}", checked.config.display(), checked.kernel));
+    for judged in checked.judgements {
+        let remedy = judged
+            .remedy
+            .unwrap_or_else(|| "bootseal kernel-config --check".to_owned());
+        let text = format!(
+            "{}: {}, not {}: {}",
+            judged.subject, judged.found, judged.wanted, judged.reason
+        );
+        match judged.state {
+            State::Met | State::DoesNotApply => {}
+            State::Unknown => outcome.not_run.push(text),
+            State::Unmet => {
+                let finding = Finding::new(judged.subject, text, remedy);
+                outcome.findings.push(match judged.level {
+                    Need::Required => finding,
+                    Need::Recommended => finding.at(Level::Warning),
+                });
+            }
+        }
+    }
+    outcome
+}

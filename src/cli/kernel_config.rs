@@ -1,0 +1,214 @@
+//! `bootseal kernel-config`: the options that the chain needs of a kernel, printed or checked.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::formats::certificate::printable;
+use crate::kernel_config::{self, Checked, Wanted};
+use crate::keys::KeyName;
+use crate::trust::kernel_config::{Judgement, Level, ModuleKey, State};
+use crate::ui::{Report, Style};
+
+use super::Session;
+use super::sign::name;
+
+/// Where the certificate is expected if the key directory is closed to an unprivileged build.
+const PUBLIC_CERTIFICATE: &str = "/etc/kernel/bootseal-module.pem";
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: bootseal kernel-config --kernel 6.12 -o /etc/kernel/config.d/50-bootseal.config\n\n\
+    Check the running kernel, one that is installed, or a file:\n  \
+    bootseal kernel-config --check\n  \
+    bootseal kernel-config --check --kernel 6.12.58-gentoo-dist\n  \
+    bootseal kernel-config --check /usr/src/linux/.config\n\n\
+    Exit code 1 means that something required is not there, 3 that it could not be looked at."
+)]
+pub(super) struct Arguments {
+    /// Check a configuration, packed or not [default: that of the running kernel, or of --kernel]
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[allow(clippy::option_option)] // the flag may stand alone
+    check: Option<Option<PathBuf>>,
+    /// The kernel, as 6.12 or 6.12.58-gentoo-dist [default: the running one]
+    #[arg(long, value_name = "VERSION")]
+    kernel: Option<String>,
+    /// Write the fragment to FILE, which may be there already if bootseal wrote it
+    #[arg(long, short, value_name = "FILE", conflicts_with = "check")]
+    output: Option<PathBuf>,
+    /// The module certificate, as the build finds it [default: the key directory's, or
+    /// /etc/kernel/bootseal-module.pem where others than root cannot read that]
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    certificate: Option<PathBuf>,
+    /// Let the build sign: PEM file with private key and certificate, or PKCS#11 URI of both
+    #[arg(long, value_name = "FILE|URI", conflicts_with_all = ["check", "certificate"])]
+    signing_key: Option<String>,
+    /// Key directory with the module certificate [default: /etc/bootseal/keys]
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
+}
+
+pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Report>> {
+    let context = &session.context;
+    let keys = session.keys(arguments.keys.as_ref())?;
+    let kernel = arguments.kernel.as_deref();
+    if let Some(file) = &arguments.check {
+        return Ok(Box::new(CheckReport {
+            checked: kernel_config::check(context, file.as_deref(), kernel, &keys)?,
+            verbose: session.verbose,
+        }));
+    }
+    let key = arguments.module_key(session, &keys)?;
+    Ok(Box::new(kernel_config::wanted(
+        context,
+        kernel,
+        &key,
+        arguments.output.as_deref(),
+    )?))
+}
+
+impl Arguments {
+    fn module_key(&self, session: &Session, keys: &Path) -> Result<ModuleKey> {
+        let key = match (&self.signing_key, &self.certificate) {
+            (Some(key), _) => ModuleKey::SigningKey(key.clone()),
+            (None, Some(certificate)) => ModuleKey::Certificate(text(certificate)?),
+            (None, None) => {
+                let file = std::path::absolute(keys).unwrap_or_else(|_| keys.to_path_buf());
+                let file = file.join(format!("{}.pem", KeyName::Module));
+                ModuleKey::Certificate(if crate::system::is_public(&file) {
+                    text(&session.context.below_root(&file))?
+                } else {
+                    PUBLIC_CERTIFICATE.to_owned()
+                })
+            }
+        };
+        let (ModuleKey::Certificate(value) | ModuleKey::SigningKey(value)) = &key;
+        if value.contains(char::is_control) {
+            return Err(Error::usage(
+                "control characters cannot stand in a kernel's configuration",
+            ));
+        }
+        Ok(key)
+    }
+}
+
+fn text(path: &Path) -> Result<String> {
+    let text = path.to_str();
+    text.map(str::to_owned)
+        .ok_or_else(|| Error::usage(format!("the name of {} is not UTF-8", path.display())))
+}
+
+impl Report for Wanted {
+    fn schema(&self) -> &'static str {
+        "bootseal.kernel-config/1"
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "kernel": self.fragment.version.to_string(),
+            "options": self.fragment.lines,
+            "fragment": self.fragment.to_string(),
+            "written": self.written,
+            "dry_run": self.dry_run,
+            "portage": self.portage,
+            "next_steps": self.next_steps,
+        })
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let Some(path) = &self.written else {
+            return write!(out, "{}", self.fragment);
+        };
+        let verb = if self.dry_run { "would be written" } else { "written" };
+        let (count, version) = (self.fragment.lines.len(), self.fragment.version);
+        writeln!(
+            out,
+            "{} {verb}: {} ({count} options for Linux {version})",
+            style.tick(),
+            name(path)
+        )?;
+        for judgement in self.portage.iter().filter(|judgement| judgement.state == State::Unmet) {
+            describe(out, style, judgement)?;
+        }
+        for step in &self.next_steps {
+            writeln!(out, "Next: {}", printable(step))?;
+        }
+        Ok(())
+    }
+}
+
+struct CheckReport {
+    checked: Checked,
+    verbose: bool,
+}
+
+impl Report for CheckReport {
+    fn schema(&self) -> &'static str {
+        "bootseal.kernel-config.check/1"
+    }
+
+    fn json(&self) -> Value {
+        serde_json::to_value(&self.checked).unwrap_or_default()
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let checked = &self.checked;
+        writeln!(out, "{} (Linux {})", name(&checked.config), checked.kernel)?;
+        for judgement in &checked.judgements {
+            let is_well = matches!(judgement.state, State::Met | State::DoesNotApply);
+            if self.verbose || !is_well {
+                describe(out, style, judgement)?;
+            }
+        }
+        let count = |state| checked.count(Level::Required, state) + checked.count(Level::Recommended, state);
+        writeln!(
+            out,
+            "as it should be {}, missing {} required and {} recommended, unknown {}",
+            count(State::Met),
+            checked.count(Level::Required, State::Unmet),
+            checked.count(Level::Recommended, State::Unmet),
+            count(State::Unknown),
+        )
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.checked.failure()
+    }
+}
+
+fn describe(out: &mut dyn Write, style: Style, judgement: &Judgement) -> io::Result<()> {
+    let sign = match (judgement.state, judgement.level) {
+        (State::Met, _) => style.tick(),
+        (State::DoesNotApply, _) => "-".to_owned(),
+        (State::Unknown, _) => style.warn("?"),
+        (State::Unmet, Level::Recommended) => style.warn("!"),
+        (State::Unmet, Level::Required) => style.cross(),
+    };
+    let level = match judgement.level {
+        Level::Required => "required",
+        Level::Recommended => "recommended",
+    };
+    let (subject, found) = (&judgement.subject, printable(&judgement.found));
+    match judgement.state {
+        State::Met => return writeln!(out, "{sign} {subject} ({level}): {found}"),
+        State::DoesNotApply => return writeln!(out, "{sign} {subject} ({level}): does not matter here"),
+        State::Unmet => writeln!(
+            out,
+            "{sign} {subject} ({level}): {found}; it should be {}",
+            judgement.wanted
+        )?,
+        State::Unknown => writeln!(
+            out,
+            "{sign} {subject} ({level}): {found}; cannot tell whether it is {}",
+            judgement.wanted
+        )?,
+    }
+    writeln!(out, "    {}", judgement.reason)?;
+    match &judgement.remedy {
+        Some(remedy) => writeln!(out, "    {} {}", style.note("hint:"), printable(remedy)),
+        None => Ok(()),
+    }
+}

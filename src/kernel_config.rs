@@ -1,0 +1,177 @@
+//! What the chain needs of a kernel's configuration: written as a fragment, or looked for in a configuration that is
+//! there.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Error, Explain, Result, quoted};
+use crate::formats::certificate::Certificate;
+use crate::formats::kernel_config::{KernelConfig, KernelVersion};
+use crate::keys::{KeyDirectory, KeyName};
+use crate::system::{self, ConfigFile, Context, PortageSettings};
+use crate::trust::kernel_config::{self, Fragment, Judgement, Level, ModuleKey, State};
+
+/// Permission bits of a fragment: an unprivileged build reads it.
+const PUBLIC: u32 = 0o644;
+
+/// A fragment, and what remains to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The options.
+    pub fragment: Fragment,
+    /// Where it was written, if a file was named.
+    pub written: Option<PathBuf>,
+    /// What Portage's settings do against it.
+    pub portage: Vec<Judgement>,
+    /// What comes next.
+    pub next_steps: Vec<String>,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+}
+
+/// The fragment for a kernel, the running one if no version is named, written to `output` if that is.
+pub fn wanted(context: &Context, kernel: Option<&str>, key: &ModuleKey, output: Option<&Path>) -> Result<Wanted> {
+    let release = match kernel {
+        Some(kernel) => kernel.to_owned(),
+        None => system::running_release(context)?,
+    };
+    let fragment = Fragment::new(version(&release)?, key);
+    if let Some(path) = output {
+        write(context, path, &fragment)?;
+    }
+    let text = fragment.to_string();
+    let config = KernelConfig::parse(text.as_bytes()).or_bug(|| "the fragment is no configuration".to_owned())?;
+    Ok(Wanted {
+        written: output.map(Path::to_path_buf),
+        portage: portage(context, &config)?,
+        next_steps: next_steps(context, key),
+        dry_run: context.dry_run(),
+        fragment,
+    })
+}
+
+fn version(release: &str) -> Result<KernelVersion> {
+    release
+        .parse()
+        .or_usage(|| "cannot tell which kernel it is for".to_owned())
+}
+
+/// Replaces only what an earlier call wrote.
+fn write(context: &Context, path: &Path, fragment: &Fragment) -> Result<()> {
+    let text = fragment.to_string();
+    let limit = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    let there = system::read_if_there(path, limit)?;
+    if there.is_some_and(|file| !Fragment::wrote(&file)) {
+        return Err(
+            Error::refused(format!("{} is there already, and not bootseal's", path.display()))
+                .hint("name another file, such as /etc/kernel/config.d/50-bootseal.config"),
+        );
+    }
+    system::replace_durably(context, path, text.as_bytes(), PUBLIC).map_err(|error| match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() && !parent.is_dir() => {
+            error.hint(format!("mkdir -p {}", quoted(parent)))
+        }
+        _ => error,
+    })
+}
+
+/// What makes the file that the fragment names.
+fn next_steps(context: &Context, key: &ModuleKey) -> Vec<String> {
+    let (file, format) = match key {
+        ModuleKey::Certificate(file) => (file, "pem"),
+        ModuleKey::SigningKey(file) => (file, "signing-key"),
+    };
+    let is_there = !Path::new(file).is_absolute() || context.path(file).exists();
+    if is_there {
+        return Vec::new();
+    }
+    let file = quoted(Path::new(file));
+    vec![format!("bootseal keys export module --format {format} --output {file}")]
+}
+
+fn portage(context: &Context, config: &KernelConfig) -> Result<Vec<Judgement>> {
+    let settings = PortageSettings::read(context)?;
+    Ok(settings.map_or_else(Vec::new, |settings| kernel_config::judge_portage(&settings, config)))
+}
+
+/// A configuration, held against what the chain needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The file.
+    pub config: PathBuf,
+    /// `major.minor` of the kernel that it is for.
+    pub kernel: String,
+    /// The options, in the order of the fragment, then the files that they name, then Portage's settings.
+    pub judgements: Vec<Judgement>,
+}
+
+impl Checked {
+    /// How many of a level are in a state.
+    #[must_use]
+    pub fn count(&self, level: Level, state: State) -> usize {
+        let is_one = |judgement: &&Judgement| judgement.level == level && judgement.state == state;
+        self.judgements.iter().filter(is_one).count()
+    }
+
+    /// The finding that something required is missing, or could not be looked at.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        let config = self.config.display();
+        match (
+            self.count(Level::Required, State::Unmet),
+            self.count(Level::Required, State::Unknown),
+        ) {
+            (0, 0) => None,
+            (0, unknown) => Some(Error::could_not_run(format!(
+                "{config}: what is required is there as far as could be seen; {unknown} could not be looked at"
+            ))),
+            (unmet, _) => Some(
+                Error::refused(format!("{config}: {unmet} of what is required is not there"))
+                    .hint("bootseal kernel-config prints what to merge into the configuration"),
+            ),
+        }
+    }
+}
+
+/// Holds a configuration against what the chain needs: that in `file`, or of the named kernel, or of the running one.
+/// `keys` is the directory with the module certificate that the kernel has to trust.
+pub fn check(context: &Context, file: Option<&Path>, kernel: Option<&str>, keys: &Path) -> Result<Checked> {
+    let found = match (file, kernel) {
+        (Some(file), _) => ConfigFile::read(file)?,
+        (None, Some(kernel)) => ConfigFile::of_release(context, kernel)?,
+        (None, None) => ConfigFile::running(context)?,
+    };
+    let config = KernelConfig::parse(&found.bytes).or_refuse(|| format!("cannot use {}", found.path.display()))?;
+    let release = match (kernel, file) {
+        (Some(kernel), _) => Some(kernel.to_owned()),
+        (None, Some(file)) => system::release_in_path(file),
+        (None, None) => Some(system::running_release(context)?),
+    };
+    let stated = release.as_deref().and_then(|release| release.parse().ok());
+    let version = stated.or(config.version).ok_or_else(|| {
+        Error::usage(format!("{} does not say which kernel it is for", found.path.display()))
+            .hint("name its version: --kernel 6.12")
+    })?;
+    let mut judgements = kernel_config::judge(&config, version);
+    let trees = system::source_trees(context, &found.path, release.as_deref());
+    let module = module_certificate(keys)?;
+    let module = module.as_ref().map(|(certificate, path)| (certificate, path.as_path()));
+    judgements.extend(kernel_config::judge_key_files(context, &config, &trees, module));
+    judgements.extend(portage(context, &config)?);
+    Ok(Checked {
+        config: found.path,
+        kernel: version.to_string(),
+        judgements,
+    })
+}
+
+/// The certificate of the module key, if there is a key directory.
+fn module_certificate(keys: &Path) -> Result<Option<(Certificate, PathBuf)>> {
+    if !keys.is_dir() {
+        return Ok(None);
+    }
+    let keys = KeyDirectory::open(keys)?;
+    let path = keys.certificate_path(KeyName::Module);
+    Ok(Some((keys.certificate(KeyName::Module)?, path)))
+}

@@ -1,0 +1,160 @@
+//! Kernels of this machine: which one runs, and where their configurations and source trees are.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::compression::Compression;
+
+use super::{Context, read_prefix};
+
+/// What `uname -r` says.
+const RELEASE: &str = "/proc/sys/kernel/osrelease";
+/// The running kernel's own configuration (`CONFIG_IKCONFIG_PROC`).
+const RUNNING_CONFIG: &str = "/proc/config.gz";
+/// Largest configuration that is read, in bytes; real ones have up to 300 KB.
+const MAX_CONFIG: u64 = 4 << 20;
+/// Longest release, in bytes.
+const MAX_RELEASE: u64 = 256;
+
+/// The release of the running kernel, as `6.12.58-gentoo-dist`.
+pub fn running_release(context: &Context) -> Result<String> {
+    let bytes = read_prefix(&context.path(RELEASE), Some(MAX_RELEASE))
+        .map_err(|error| error.hint("name the kernel with --kernel"))?;
+    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+/// A configuration as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Where.
+    pub path: PathBuf,
+    /// Its text, unpacked.
+    pub bytes: Vec<u8>,
+}
+
+impl ConfigFile {
+    /// Reads a configuration, packed or not.
+    pub fn read(path: &Path) -> Result<Self> {
+        let packed = read_prefix(path, Some(MAX_CONFIG))?;
+        let bytes = Compression::of(&packed)
+            .unpack(&packed)
+            .or_refuse(|| format!("cannot unpack {}", path.display()))?
+            .into_owned();
+        Ok(Self {
+            path: path.to_path_buf(),
+            bytes,
+        })
+    }
+
+    /// The configuration of the running kernel.
+    pub fn running(context: &Context) -> Result<Self> {
+        let path = context.path(RUNNING_CONFIG);
+        if path.exists() {
+            return Self::read(&path);
+        }
+        Self::of_release(context, &running_release(context)?)
+    }
+
+    /// The configuration of an installed kernel.
+    pub fn of_release(context: &Context, release: &str) -> Result<Self> {
+        let places = [
+            format!("/lib/modules/{release}/build/.config"),
+            format!("/boot/config-{release}"),
+            format!("/lib/modules/{release}/config"),
+            format!("/usr/src/linux-{release}/.config"),
+        ];
+        let there = places
+            .iter()
+            .find_map(|place| super::resolve(context.root(), &context.path(place)).ok());
+        match there {
+            Some(path) => Self::read(&path),
+            None => Err(Error::could_not_run(format!(
+                "there is no configuration of Linux {release}: not {}",
+                places.join(", nor ")
+            ))
+            .hint("name the file: bootseal kernel-config --check FILE")),
+        }
+    }
+}
+
+/// The directories that relative paths in a configuration may start from: the one with the `.config`, then those of an
+/// installed kernel. Only those that are there.
+#[must_use]
+pub fn source_trees(context: &Context, config: &Path, release: Option<&str>) -> Vec<PathBuf> {
+    let mut trees = Vec::new();
+    if config.file_name().is_some_and(|name| name == ".config") {
+        let config = std::path::absolute(config).unwrap_or_else(|_| config.to_path_buf());
+        trees.extend(config.parent().map(Path::to_path_buf));
+    }
+    if let Some(release) = release {
+        for place in [
+            format!("/lib/modules/{release}/build"),
+            format!("/lib/modules/{release}/source"),
+            format!("/usr/src/linux-{release}"),
+        ] {
+            trees.extend(super::resolve(context.root(), &context.path(place)).ok());
+        }
+    }
+    trees.retain(|tree| tree.is_dir());
+    trees.dedup();
+    trees
+}
+
+/// The release that a configuration's path names, as in `/boot/config-RELEASE` and `/lib/modules/RELEASE/build/.config`.
+#[must_use]
+pub fn release_in_path(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    if let Some(release) = name.strip_prefix("config-") {
+        return Some(release.to_owned());
+    }
+    let mut below_modules = path.iter().skip_while(|part| *part != "modules").skip(1);
+    Some(below_modules.next()?.to_str()?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn configurations_are_found_where_kernels_have_them() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        let write = |path: &str, bytes: &[u8]| {
+            let path = context.path(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        };
+        let error = ConfigFile::running(&context).unwrap_err();
+        assert_eq!(error.hints(), ["name the kernel with --kernel"]);
+        write(RELEASE, b"6.12.1-x\n");
+        let error = ConfigFile::running(&context).unwrap_err();
+        assert!(error.to_string().contains("/boot/config-6.12.1-x"), "{error}");
+        write("/boot/config-6.12.1-x", b"CONFIG_A=y\n");
+        assert_eq!(ConfigFile::running(&context).unwrap().bytes, b"CONFIG_A=y\n");
+        write(
+            RUNNING_CONFIG,
+            &Compression::Gzip.pack(b"CONFIG_B=y\n".to_vec()).unwrap(),
+        );
+        assert_eq!(ConfigFile::running(&context).unwrap().bytes, b"CONFIG_B=y\n");
+
+        write("/usr/src/linux-6.12.1-x/.config", b"CONFIG_C=y\n");
+        fs::create_dir_all(context.path("/lib/modules/6.12.1-x")).unwrap();
+        std::os::unix::fs::symlink("/usr/src/linux-6.12.1-x", context.path("/lib/modules/6.12.1-x/build")).unwrap();
+        let found = ConfigFile::of_release(&context, "6.12.1-x").unwrap();
+        assert_eq!(found.bytes, b"CONFIG_C=y\n");
+        let tree = fs::canonicalize(context.path("/usr/src/linux-6.12.1-x")).unwrap();
+        assert_eq!(source_trees(&context, &found.path, Some("6.12.1-x")), [tree]);
+    }
+
+    #[test]
+    fn paths_name_releases() {
+        for (path, release) in [
+            ("/boot/config-6.12.1-x", Some("6.12.1-x")),
+            ("/lib/modules/6.12.1-x/build/.config", Some("6.12.1-x")),
+            ("/usr/src/linux/.config", None),
+        ] {
+            assert_eq!(release_in_path(Path::new(path)).as_deref(), release);
+        }
+    }
+}

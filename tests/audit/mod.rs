@@ -1,0 +1,293 @@
+//! The audit of a machine below another root directory: clean, then with one fault at a time.
+
+mod formats;
+mod measured;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use bootseal::formats::authenticode::minimal_image;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::{bootseal, keys, module, sign_file, succeed, tool};
+
+const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
+const DATABASE: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
+const KERNEL: &str = "6.12.58-gentoo";
+/// There is no configuration of a kernel, no hooks are installed there, and no drill was held for keys that live as long as these tests.
+const ELSEWHERE: [&str; 2] = ["--skip", "hooks,kernel.configuration,keys.drill,keys.offline,measured"];
+
+/// A machine as it should be, in the groups that are looked at here.
+struct Machine {
+    root: TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let machine = Self {
+            root: tempfile::tempdir().unwrap(),
+        };
+        let own = "etc/bootseal/keys";
+        fs::create_dir_all(machine.path(own)).unwrap();
+        for entry in fs::read_dir(keys()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                fs::copy(&path, machine.path(own).join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        machine.mode(own, 0o700);
+        for name in ["PK", "KEK", "db"] {
+            let vendor = if name == "db" { DATABASE } else { GLOBAL };
+            let lists = fs::read(keys().join(format!("{name}.esl"))).unwrap();
+            machine.variable(name, vendor, 0x27, &lists);
+        }
+        // What the ceremony appends to dbx is behind the header that signs it.
+        let update = fs::read(keys().join("dbx.auth")).unwrap();
+        let size = u32::from_le_bytes(update[16..20].try_into().unwrap()) as usize;
+        machine.variable("dbx", DATABASE, 0x27, &update[16 + size..]);
+        machine.variable("SecureBoot", GLOBAL, 6, &[1]);
+        machine.variable("SetupMode", GLOBAL, 6, &[0]);
+        machine.write("proc/self/mountinfo", b"30 22 8:1 / /efi rw - vfat /dev/vda1 rw\n");
+        machine.write("proc/sys/kernel/osrelease", format!("{KERNEL}\n").as_bytes());
+        machine.write("proc/sys/kernel/hostname", b"node\n");
+        machine.write("sys/kernel/security/lockdown", b"none [integrity] confidentiality\n");
+        machine.write("sys/module/module/parameters/sig_enforce", b"Y\n");
+        machine.write("proc/cmdline", b"root=/dev/vda2 ro quiet\n");
+        machine.write("proc/sys/kernel/tainted", b"0\n");
+        machine.write("proc/keys", &module_key_listed());
+        let loader = "efi/EFI/BOOT/BOOTX64.EFI";
+        machine.write(loader, &minimal_image());
+        machine.mode("efi", 0o700);
+        machine.run(["sign", "efi"], &[loader]);
+        let module = format!("lib/modules/{KERNEL}/kernel/x.ko");
+        machine.write(&module, &unsigned_module());
+        machine.run(["sign", "modules"], &[&module]);
+        machine.write(
+            "boot/grub/grub.cfg",
+            b"menuentry 'Linux' --unrestricted { linux /vmlinuz; initrd /initrd }\n",
+        );
+        machine.write("boot/vmlinuz", &minimal_image());
+        machine.write("boot/initrd", b"initrd");
+        machine.run(["sign", "efi"], &["boot/vmlinuz"]);
+        machine.run(["sign", "grub"], &["boot/grub"]);
+        machine
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn variable(&self, name: &str, vendor: &str, attributes: u32, data: &[u8]) {
+        let content = [&attributes.to_le_bytes(), data].concat();
+        self.write(&format!("sys/firmware/efi/efivars/{name}-{vendor}"), &content);
+    }
+
+    fn bootseal<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = bootseal(["--root".as_ref(), self.root.path().as_os_str()]);
+        command.args(words);
+        command
+    }
+
+    fn run<const N: usize>(&self, words: [&str; N], files: &[&str]) {
+        succeed(self.bootseal(words).args(files.iter().map(|file| self.path(file))));
+    }
+
+    /// The exit code, and the checks that do not pass with their answers and the subjects of findings.
+    fn audit(&self) -> (i32, Vec<(String, String, Vec<String>)>) {
+        let output = self.bootseal(["audit", "--json"]).args(ELSEWHERE).output().unwrap();
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let root = self.root.path().to_str().unwrap();
+        let checks = said["checks"].as_array().unwrap();
+        let wrong = checks.iter().filter(|check| check["status"] != "pass").map(|check| {
+            let text = |value: &Value| value.as_str().unwrap().replace(root, "");
+            let findings = check["findings"].as_array().unwrap();
+            let subjects = findings.iter().map(|finding| text(&finding["subject"])).collect();
+            (text(&check["id"]), text(&check["status"]), subjects)
+        });
+        (output.status.code().unwrap(), wrong.collect())
+    }
+
+    /// Exactly this check answers so, and says that it is about this.
+    #[track_caller]
+    fn convicts(&self, id: &str, status: &str, subject: &str) {
+        let (code, wrong) = self.audit();
+        let [(own, answer, subjects)] = wrong.as_slice() else {
+            panic!("{wrong:?}, not {id} alone");
+        };
+        assert_eq!((code, own.as_str(), answer.as_str()), (1, id, status), "{wrong:?}");
+        assert!(
+            subjects.iter().any(|own| own.starts_with(subject)),
+            "{subjects:?}: {subject}"
+        );
+    }
+}
+
+/// `/proc/keys` of a kernel that trusts the module key.
+fn module_key_listed() -> Vec<u8> {
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args(["x509", "-noout", "-ext", "subjectKeyIdentifier", "-in"]);
+    let printed = succeed(openssl.arg(keys().join("module.pem")));
+    let id = printed.lines().last().unwrap().trim().replace(':', "").to_lowercase();
+    let short = &id[id.len() - 8..];
+    format!("2f3ab2bb I------     1 perm 1f030000     0     0 asymmetri test: {id}: X509.rsa {short} []\n").into_bytes()
+}
+
+#[test]
+fn faults_of_the_running_kernel_are_each_convicted() {
+    let machine = Machine::new();
+    let with = |name: &str, content: &str, id: &str, subject: &str| {
+        let before = fs::read(machine.path(name)).unwrap();
+        machine.write(name, content.as_bytes());
+        machine.convicts(id, "fail", subject);
+        machine.write(name, &before);
+    };
+    let lockdown = "sys/kernel/security/lockdown";
+    with(
+        lockdown,
+        "[none] integrity confidentiality\n",
+        "kernel.lockdown",
+        "lockdown",
+    );
+    let enforce = "sys/module/module/parameters/sig_enforce";
+    with(enforce, "N\n", "kernel.modules_enforced", "sig_enforce");
+    for line in [
+        "module.sig_enforce=0",
+        "lockdown=none",
+        "init=/bin/sh",
+        "quiet \"init=/bin/sh\"",
+    ] {
+        with("proc/cmdline", line, "kernel.command_line", "");
+    }
+    // Out of tree and unsigned; a proprietary module alone is no matter of the chain.
+    with("proc/sys/kernel/tainted", "12288\n", "kernel.taint", "O");
+    let other =
+        "2f3ab2bb I------     1 perm 1f030000     0     0 asymmetri x: 0011223344556677: X509.rsa 44556677 []\n";
+    with("proc/keys", other, "kernel.module_key", "module key");
+    machine.write("proc/sys/kernel/tainted", b"1\n");
+    assert_eq!(machine.audit(), (0, vec![]));
+}
+
+fn unsigned_module() -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
+    fs::read(module(directory.path(), "x.ko")).unwrap()
+}
+
+#[test]
+fn a_clean_machine_has_no_finding() {
+    assert_eq!(Machine::new().audit(), (0, vec![]));
+}
+
+#[test]
+fn faults_of_the_firmware_are_each_convicted() {
+    let machine = Machine::new();
+    machine.variable("SecureBoot", GLOBAL, 6, &[0]);
+    machine.convicts("firmware.secure_boot", "fail", "SecureBoot");
+    machine.variable("SecureBoot", GLOBAL, 6, &[1]);
+    machine.variable("AuditMode", GLOBAL, 6, &[1]);
+    machine.convicts("firmware.mode", "fail", "AuditMode");
+    machine.variable("AuditMode", GLOBAL, 6, &[0]);
+    let db = fs::read(keys().join("db.esl")).unwrap();
+    let foreign = include_bytes!("../../src/trust/microsoft/DB/windows-uefi-ca-2023.der");
+    let mut list = hex::decode("a159c0a5e494a74a87b5ab155c2bf072").unwrap();
+    let size = u32::try_from(foreign.len() + 16).unwrap();
+    for field in [size + 28, 0, size] {
+        list.extend(field.to_le_bytes());
+    }
+    list.extend([0; 16]);
+    list.extend(foreign);
+    machine.variable("db", DATABASE, 0x27, &[db.clone(), list].concat());
+    machine.convicts("firmware.variables", "fail", "db: ");
+    machine.variable("db", DATABASE, 7, &db);
+    machine.convicts("firmware.attributes", "fail", "db");
+    machine.variable("db", DATABASE, 0x27, &db);
+    let dbx = fs::read(machine.path(&format!("sys/firmware/efi/efivars/dbx-{DATABASE}"))).unwrap();
+    fs::remove_file(machine.path(&format!("sys/firmware/efi/efivars/dbx-{DATABASE}"))).unwrap();
+    let (code, wrong) = machine.audit();
+    let ids: Vec<&str> = wrong.iter().map(|(id, _, _)| id.as_str()).collect();
+    assert_eq!(
+        (code, ids.as_slice()),
+        (1, &["firmware.variables", "firmware.revocations"][..])
+    );
+    machine.write(&format!("sys/firmware/efi/efivars/dbx-{DATABASE}"), &dbx);
+    assert_eq!(machine.audit(), (0, vec![]));
+}
+
+#[test]
+fn faults_of_the_boot_path_are_each_convicted() {
+    let machine = Machine::new();
+    let loader = "efi/EFI/BOOT/BOOTX64.EFI";
+    let signed = fs::read(machine.path(loader)).unwrap();
+    machine.write(loader, &minimal_image());
+    machine.convicts("boot.entries", "fail", "/efi/EFI/BOOT/BOOTX64.EFI");
+    machine.write(loader, &signed);
+    // An old GRUB that db lets in and that opens anything.
+    let open = machine.path("open.efi");
+    succeed(
+        Command::new("grub-mkimage")
+            .args(["-O", "x86_64-efi", "-p", "/boot/grub", "-o"])
+            .arg(&open)
+            .args(["normal", "fat", "part_gpt"]),
+    );
+    machine.write("efi/EFI/old/grubx64.efi", &fs::read(&open).unwrap());
+    assert_eq!(machine.audit(), (0, vec![]), "one that db does not let in harms nobody");
+    machine.run(["sign", "efi"], &["efi/EFI/old/grubx64.efi"]);
+    machine.convicts("boot.images", "fail", "/efi/EFI/old/grubx64.efi");
+    fs::remove_file(machine.path("efi/EFI/old/grubx64.efi")).unwrap();
+    machine.mode("efi", 0o777);
+    machine.convicts("boot.partition", "warn", "/efi");
+}
+
+#[test]
+fn faults_of_grubs_files_modules_and_keys_are_each_convicted() {
+    let machine = Machine::new();
+    machine.write("boot/initrd", b"another");
+    machine.convicts("grub.files", "fail", "/boot/initrd");
+    machine.write("boot/initrd", b"initrd");
+    machine.write("boot/grub/custom.cfg", b"set check_signatures=no\n");
+    machine.run(["sign", "grub"], &["boot/grub/custom.cfg"]);
+    machine.convicts("grub.files", "fail", "/boot/grub/custom.cfg:1");
+    for name in ["custom.cfg", "custom.cfg.sig"] {
+        fs::remove_file(machine.path("boot/grub").join(name)).unwrap();
+    }
+
+    let name = format!("lib/modules/{KERNEL}/kernel/x.ko");
+    let module = fs::read(machine.path(&name)).unwrap();
+    let mut changed = module.clone();
+    changed[100] ^= 1;
+    machine.write(&name, &changed);
+    machine.convicts("modules.files", "fail", &format!("/{name}"));
+    // Signed by the right key, over a hash that nobody should rely on.
+    machine.write(&name, &unsigned_module());
+    let (key, certificate) = (keys().join("module.key"), keys().join("module.pem"));
+    succeed(
+        sign_file()
+            .arg("sha256")
+            .args([&key, &certificate])
+            .arg(machine.path(&name)),
+    );
+    machine.convicts("modules.files", "fail", &format!("/{name}"));
+    machine.write(&name, &module);
+
+    machine.mode("etc/bootseal/keys/db.key", 0o644);
+    let (code, wrong) = machine.audit();
+    assert_eq!(
+        (code, wrong[0].0.as_str(), wrong.len()),
+        (1, "keys.private", 1),
+        "{wrong:?}"
+    );
+    machine.mode("etc/bootseal/keys/db.key", 0o400);
+    assert_eq!(machine.audit(), (0, vec![]));
+}

@@ -1,0 +1,256 @@
+//! The life of a kernel on one disk: the hooks install it in the guest, the machine starts it under Secure Boot and GRUB's
+//! enforcement, it goes again. What a killed hook leaves starts the kernel of before.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::bootseal::Bootseal;
+use super::guest::{Archive, COMMAND_LINE};
+use super::machine::{self, DISK_UUID, Machine, Serial};
+use super::modules::without_signature;
+use super::packages::{self, BUSYBOX, Kernel, STRACE, run};
+
+/// What mounts the disk and the firmware's variables, and one that only loads.
+const MODULES: [&str; 7] = [
+    "drivers/block/virtio_blk.ko",
+    "drivers/net/dummy.ko",
+    "fs/efivarfs/efivarfs.ko",
+    "fs/fat/fat.ko",
+    "fs/fat/vfat.ko",
+    "fs/nls/nls_ascii.ko",
+    "fs/nls/nls_cp437.ko",
+];
+
+const INITRAMFS_HOOK: &str = "usr/lib/kernel/preinst.d/52-initramfs";
+const MENU_HOOK: &str = "usr/lib/kernel/postinst.d/91-grub-mkconfig";
+
+/// Executables of the guest, by their places in it.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("init", include_str!("rebuild/init.sh")),
+    ("sbin/installkernel", include_str!("../hook/installkernel.sh")),
+    (INITRAMFS_HOOK, include_str!("rebuild/52-initramfs")),
+    (MENU_HOOK, include_str!("rebuild/91-grub-mkconfig")),
+];
+
+#[test]
+fn a_kernel_comes_and_goes() {
+    packages::require_all();
+    let life = Life::begin();
+    life.hooks_are_killed_half_way();
+    life.the_kernel_of_before_starts_and_the_hooks_install_the_new_one();
+    life.the_new_kernel_starts_and_is_removed();
+    life.the_kernel_of_before_is_back();
+}
+
+struct Life {
+    machine: Machine,
+    disk: PathBuf,
+    old: String,
+    new: String,
+    work: TempDir,
+}
+
+impl Life {
+    /// A disk with the old kernel, installed from outside, and all that the build of the new one has left.
+    fn begin() -> Self {
+        let work = tempfile::tempdir().expect("a temporary folder");
+        let bootseal = Bootseal::ceremony(&work.path().join("keys"));
+        let [new, old] = Kernel::newest_ones();
+        let root = Root(work.path().join("root"));
+        root.make(&bootseal);
+        root.install(&bootseal, &old);
+
+        let boot = root.0.join("boot");
+        put_modules(&boot.join("built"), &new);
+        fs::copy(new.image(), boot.join("built/bzImage")).expect("copied");
+        let loader = boot.join("EFI/BOOT/BOOTX64.EFI");
+        fs::create_dir_all(boot.join("EFI/BOOT")).expect("a folder");
+        bootseal.grub_image(&[
+            "--fs-uuid".into(),
+            DISK_UUID.into(),
+            "--grub-path".into(),
+            "/grub".into(),
+            "--menu".into(),
+            boot.join("grub/grub.cfg").into(),
+            "--output".into(),
+            loader.into(),
+        ]);
+        let disk = work.path().join("disk.img");
+        machine::make_disk(&disk, &boot);
+        let machine = Machine::in_setup_mode();
+        bootseal.enroll_image(machine.variables());
+        Self {
+            machine,
+            disk,
+            old: old.release().to_owned(),
+            new: new.release().to_owned(),
+            work,
+        }
+    }
+
+    /// Starts the machine, which must come up with this kernel, locked down, and its modules; then it does this.
+    fn boot(&self, release: &str, script: &str) -> Serial {
+        let file = self.work.path().join("run.sh");
+        fs::write(&file, script).expect("written");
+        machine::write_to_disk(&self.disk, &file);
+        let log = self.machine.boot_disk(&self.disk);
+        log.expect_line(&format!(
+            "vm: started with BOOT_IMAGE=/vmlinuz-{release} {COMMAND_LINE}"
+        ));
+        for path in MODULES {
+            let (_, name) = path.rsplit_once('/').expect("a path");
+            log.expect_line(&format!("vm: {} loads", name.trim_end_matches(".ko")));
+        }
+        log.expect_line("vm: SecureBoot=1");
+        log.expect_line("vm: lockdown: none [integrity] confidentiality");
+        log.expect_line("vm: tainted=0");
+        log
+    }
+
+    /// First between the image's signatures for the firmware and for GRUB; then with a new menu that nobody has signed
+    /// yet, so that GRUB is left with the menu of before.
+    fn hooks_are_killed_half_way(&self) {
+        let (old, new) = (self.old.as_str(), self.new.as_str());
+        let log = self.boot(
+            old,
+            &format!("killed_in image 3 emerge_kernel {new}\nkilled_in grub 1 emerge_kernel {new}"),
+        );
+        assert_eq!(log.after("vm: installkernel ended with "), ["137", "137"]);
+        let killed: Vec<_> = log
+            .after("vm: ran ")
+            .into_iter()
+            .filter(|line| line.ends_with(" 137"))
+            .collect();
+        assert_eq!(
+            killed,
+            ["postinst.d/50-bootseal-image 137", "postinst.d/96-bootseal-grub 137"]
+        );
+        assert_eq!(log.after("vm: first of the menu: "), [old, new, new]);
+        let image = format!("./vmlinuz-{new}");
+        let there = log.after("vm: there are ");
+        assert!(
+            there[0].contains(&image) && !there[0].contains(&format!("{image}.sig")),
+            "{there:#?}"
+        );
+        assert!(there[0].contains("./.bootseal-"), "{there:#?}");
+    }
+
+    fn the_kernel_of_before_starts_and_the_hooks_install_the_new_one(&self) {
+        let log = self.boot(&self.old, &format!("emerge_kernel {}", self.new));
+        assert_eq!(log.after("vm: installkernel ended with "), ["0"]);
+        let there = log.after("vm: there are ");
+        assert!(!there[0].contains("./.bootseal-"), "{there:#?}");
+    }
+
+    fn the_new_kernel_starts_and_is_removed(&self) {
+        let (old, new) = (self.old.as_str(), self.new.as_str());
+        let script = format!("remove_kernel {new}\nbootseal hook run grub {old}\necho \"vm: hook ended with $?\"");
+        let log = self.boot(new, &script);
+        log.expect_line("vm: hook ended with 0");
+        assert_eq!(log.after("vm: first of the menu: "), [old]);
+        let there = log.after("vm: there are ");
+        assert!(!there[0].contains(new), "{there:#?}");
+    }
+
+    fn the_kernel_of_before_is_back(&self) {
+        self.boot(&self.old, "");
+    }
+}
+
+/// The guest's files as a tree on the host.
+struct Root(PathBuf);
+
+impl Root {
+    /// Keys, programs and hooks.
+    fn make(&self, bootseal: &Bootseal) {
+        let keys = self.0.join("etc/bootseal/keys");
+        fs::create_dir_all(&keys).expect("a folder");
+        for entry in fs::read_dir(&bootseal.keys).expect("the ceremony's folder can be read") {
+            let path = entry.expect("the ceremony's folder can be read").path();
+            let name = path.file_name().expect("a name").to_str().expect("UTF-8");
+            // Debian's kernel has no other key of ours than db's on its keyrings.
+            match name.split_once('.') {
+                Some(("module", _)) => continue,
+                Some(("db", ending)) => fs::copy(&path, keys.join("module").with_extension(ending)).expect("copied"),
+                _ => 0,
+            };
+            if path.is_file() {
+                fs::copy(&path, keys.join(name)).expect("copied");
+            }
+        }
+        for (name, text) in PROGRAMS {
+            let path = self.0.join(name);
+            write(&path, text.as_bytes());
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+        }
+        write(&self.0.join("etc/kernel/cmdline"), COMMAND_LINE.as_bytes());
+        run(&mut self.bootseal(bootseal, &["hook", "install", "--mode", "traditional"]));
+        self.common_initrd(bootseal);
+    }
+
+    /// What all kernels share, made before there is anything of one of them.
+    fn common_initrd(&self, bootseal: &Bootseal) {
+        let mut archive = Archive::default();
+        archive.tree(&self.0);
+        archive.program("/bin/busybox", Path::new(BUSYBOX));
+        archive.program("/bin/bootseal", &bootseal.program);
+        archive.program("/bin/strace", Path::new(STRACE));
+        for directory in ["/boot", "/dev", "/proc", "/sys", "/tmp", "/run", "/lib/modules"] {
+            archive.directory(directory);
+        }
+        write(&self.0.join("boot/initrd-common.img"), &archive.finish());
+    }
+
+    /// Installs a kernel from outside, as into a mounted system.
+    fn install(&self, bootseal: &Bootseal, kernel: &Kernel) {
+        let release = kernel.release();
+        put_modules(&self.0, kernel);
+        run(&mut self.bootseal(bootseal, &["hook", "run", "modules", release]));
+        let boot = self.0.join("boot");
+        run(self
+            .script(INITRAMFS_HOOK)
+            .arg(release)
+            .env("INSTALLKERNEL_STAGING_AREA", &boot));
+        fs::rename(boot.join("initrd"), boot.join(format!("initramfs-{release}.img"))).expect("renamed");
+        fs::copy(kernel.image(), boot.join(format!("vmlinuz-{release}"))).expect("copied");
+        fs::create_dir_all(boot.join("grub")).expect("a folder");
+        run(&mut self.script(MENU_HOOK));
+        run(&mut self.bootseal(bootseal, &["hook", "run", "all", release]));
+    }
+
+    fn script(&self, name: &str) -> Command {
+        let mut script = Command::new(self.0.join(name));
+        script.env("ROOT", &self.0);
+        script
+    }
+
+    fn bootseal(&self, bootseal: &Bootseal, words: &[&str]) -> Command {
+        let mut command = Command::new(&bootseal.program);
+        command.arg("--root").arg(&self.0).args(words);
+        command
+    }
+}
+
+/// A kernel's modules as they are built, without a signature.
+fn put_modules(root: &Path, kernel: &Kernel) {
+    for path in MODULES {
+        let module = without_signature(kernel.module(path));
+        write(
+            &root
+                .join("lib/modules")
+                .join(kernel.release())
+                .join("kernel")
+                .join(path),
+            &module,
+        );
+    }
+}
+
+fn write(path: &Path, content: &[u8]) {
+    fs::create_dir_all(path.parent().expect("a path with a folder")).expect("a folder");
+    fs::write(path, content).expect("written");
+}
