@@ -7,14 +7,16 @@ use super::{Mode, Phase, Slot};
 /// A script and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// Where it is run by the installation of a kernel; none for what Portage reads.
+    /// Where it is run by the installation of a kernel; none for what Portage, systemd or cron reads.
     pub phase: Option<Phase>,
     /// Its directory.
     pub directory: &'static str,
     /// Its name there.
     pub name: &'static str,
-    /// What it does.
-    pub slot: Slot,
+    /// What it has signed; none for an audit.
+    pub slot: Option<Slot>,
+    /// Whether it is a program, rather than read by one.
+    pub is_program: bool,
     /// Its content.
     pub text: &'static str,
 }
@@ -26,10 +28,10 @@ impl Entry {
         Path::new(self.directory).join(self.name)
     }
 
-    /// Permission bits: what is run, or what is read by a shell.
+    /// Permission bits.
     #[must_use]
     pub const fn mode(&self) -> u32 {
-        if self.phase.is_some() { 0o755 } else { 0o644 }
+        if self.is_program { 0o755 } else { 0o644 }
     }
 }
 
@@ -39,7 +41,8 @@ macro_rules! script {
             phase: Some($phase),
             directory: $directory,
             name: $name,
-            slot: $slot,
+            slot: Some($slot),
+            is_program: true,
             text: include_str!(concat!("../../hooks/", $folder, "/", $name)),
         }
     };
@@ -119,7 +122,8 @@ const fn portage(directory: &'static str, name: &'static str) -> Entry {
         phase: None,
         directory,
         name,
-        slot: Slot::Portage,
+        slot: Some(Slot::Portage),
+        is_program: false,
         text: include_str!("../../hooks/portage/bashrc"),
     }
 }
@@ -132,6 +136,35 @@ const PORTAGE: [Entry; 5] = [
     portage("/etc/portage/env/sys-apps", "systemd"),
     portage("/etc/portage/env/sys-apps", "systemd-utils"),
 ];
+
+macro_rules! audit {
+    ($directory:literal, $name:literal, $is_program:literal) => {
+        Entry {
+            phase: None,
+            directory: $directory,
+            name: $name,
+            slot: None,
+            is_program: $is_program,
+            text: include_str!(concat!("../../hooks/audit/", $name)),
+        }
+    };
+}
+
+const SYSTEMD_AUDIT: [Entry; 2] = [
+    audit!("/etc/systemd/system", "bootseal-audit.service", false),
+    audit!("/etc/systemd/system", "bootseal-audit.timer", false),
+];
+
+const CRON_AUDIT: [Entry; 1] = [audit!("/etc/cron.daily", "bootseal-audit", true)];
+
+/// What audits the machine every day, for a mode.
+#[must_use]
+pub const fn audits(mode: Mode) -> &'static [Entry] {
+    match mode {
+        Mode::Systemd => &SYSTEMD_AUDIT,
+        Mode::Traditional => &CRON_AUDIT,
+    }
+}
 
 /// What is installed for a mode, in the order of its running; then what Portage reads.
 #[must_use]

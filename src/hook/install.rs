@@ -11,7 +11,7 @@ use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::hash::HashAlgorithm;
 use crate::system::{self, Context, Transaction};
 
-use super::{Entry, Mode, entries};
+use super::{Entry, Mode, audits, entries};
 
 /// What was installed, in the state directory.
 const RECORD: &str = "hooks.json";
@@ -126,14 +126,15 @@ fn look(context: &Context, record: &Record, entry: &Entry) -> Result<Place> {
     Ok(Place::Ours { is_current })
 }
 
-/// Installs the scripts of a mode. Nothing is written if something else is in the place of a kernel's hook; where
+/// Installs the scripts of a mode, and a daily audit if it is asked for. Nothing is written if something else is in the place of a kernel's hook; where
 /// Portage has a file of its own for a package, that stays, and is named.
-pub fn install(context: &Context, mode: Mode) -> Result<Vec<Changed>> {
+pub fn install(context: &Context, mode: Mode, with_audit: bool) -> Result<Vec<Changed>> {
     let mut record = Record::read(context)?;
     let has_portage = context.path(PORTAGE).is_dir();
     let wanted: Vec<Entry> = entries(mode)
         .into_iter()
         .filter(|entry| entry.phase.is_some() || has_portage)
+        .chain(audits(mode).iter().copied().filter(|_| with_audit))
         .collect();
     let mut changes = Vec::new();
     for entry in &wanted {
@@ -181,8 +182,11 @@ pub fn install(context: &Context, mode: Mode) -> Result<Vec<Changed>> {
 /// Takes away the scripts of both modes, as far as they are ours, and the directories that were made for them.
 pub fn remove(context: &Context) -> Result<Vec<Changed>> {
     let record = Record::read(context)?;
-    let all = [Mode::Systemd, Mode::Traditional].into_iter().flat_map(entries);
+    let modes = [Mode::Systemd, Mode::Traditional];
+    let all = modes.into_iter().flat_map(entries);
+    let audits = modes.into_iter().flat_map(|mode| audits(mode).iter().copied());
     let paths: BTreeSet<PathBuf> = all
+        .chain(audits)
         .map(|entry| entry.path())
         .chain(record.files.keys().cloned())
         .collect();

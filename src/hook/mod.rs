@@ -15,7 +15,7 @@ mod run;
 mod settings;
 mod status;
 
-pub use entries::{Entry, entries};
+pub use entries::{Entry, audits, entries};
 pub use install::{Change, Changed, install, remove};
 pub use mode::{Detected, Mode, detect};
 pub use plugins::{Phase, Plugin, State, plugins};

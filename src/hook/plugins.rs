@@ -118,7 +118,7 @@ fn of_phase(context: &Context, mode: Mode, phase: Phase) -> Vec<Plugin> {
             slot: ours
                 .iter()
                 .find(|entry| entry.phase == Some(phase) && entry.name == name)
-                .map(|entry| entry.slot),
+                .and_then(|entry| entry.slot),
             path,
             name,
         })

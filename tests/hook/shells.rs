@@ -17,8 +17,13 @@ fn scripts() -> Vec<PathBuf> {
                 .map(|entry| entry.unwrap().path()),
         );
     }
+    // Units of systemd are no scripts.
+    scripts.retain(|path| {
+        path.extension()
+            .is_none_or(|ending| ending != "service" && ending != "timer")
+    });
     scripts.sort();
-    assert_eq!(scripts.len(), 10);
+    assert_eq!(scripts.len(), 11);
     scripts
 }
 
@@ -62,7 +67,8 @@ fn every_shell_hands_over_all_arguments_and_the_exit_code() {
     let directory = tempfile::tempdir().unwrap();
     let path = path(directory.path());
     let arguments = ["add", "6.12.1", "/efi/a b/6.12.1", "/src/it's $HOME*"];
-    for script in scripts().into_iter().filter(|script| !script.ends_with("bashrc")) {
+    let signs = |script: &PathBuf| !script.ends_with("bashrc") && !script.ends_with("bootseal-audit");
+    for script in scripts().into_iter().filter(signs) {
         let text = fs::read_to_string(&script).unwrap();
         let slot = text.split("hook run ").nth(1).unwrap().split(' ').next().unwrap();
         for mut shell in shells() {
@@ -98,7 +104,36 @@ fn portage_is_told_and_no_emerge_breaks() {
         );
         let said = succeed(shell.env("FAIL", "1"));
         assert!(said.contains("eerror: bootseal: not all files are signed"), "{said}");
+        // GRUB's own image is made anew.
+        let said = succeed(shell.env("FAIL", "0").env("PN", "grub"));
+        assert!(said.ends_with("--root\n/\ngrub\ninstall\n--if-installed\n"), "{said}");
     }
+}
+
+#[test]
+fn the_daily_audit_is_taken_by_systemd_and_cron_hears_of_findings_alone() {
+    let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks/audit");
+    let directory = tempfile::tempdir().unwrap();
+    let path = path(directory.path());
+    for mut shell in shells() {
+        shell.arg(hooks.join("bootseal-audit")).env("PATH", &path);
+        assert_eq!(succeed(&mut shell), "");
+        assert_eq!(succeed(shell.env("FAIL", "1")), "audit\n");
+    }
+    // systemd looks for the program in its own directories, where it is not installed here.
+    let unit = fs::read_to_string(hooks.join("bootseal-audit.service")).unwrap();
+    let unit = unit.replace("ExecStart=bootseal", "ExecStart=/bin/true");
+    fs::write(directory.path().join("bootseal-audit.service"), unit).unwrap();
+    fs::copy(
+        hooks.join("bootseal-audit.timer"),
+        directory.path().join("bootseal-audit.timer"),
+    )
+    .unwrap();
+    let mut analyze = tool("systemd-analyze", "systemd");
+    analyze.arg("verify").arg(directory.path().join("bootseal-audit.timer"));
+    let output = analyze.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !said.contains("bootseal-audit"), "{said}");
 }
 
 #[test]

@@ -56,6 +56,9 @@ fn what_is_installed_is_taken_away_byte_for_byte() {
     assert!(said.contains("etc/portage/env/sys-boot/grub"), "{said}");
     assert!(succeed(&mut node.hook(&["install"])).contains("there already"));
     succeed(&mut status(&node));
+    assert!(!node.path("etc/systemd/system/bootseal-audit.timer").exists());
+    succeed(&mut node.hook(&["install", "--with-audit"]));
+    assert!(node.path("etc/systemd/system/bootseal-audit.timer").exists());
     succeed(&mut node.hook(&["remove"]));
     assert_eq!(snapshot(node.root.path()), before);
     assert!(!node.path("etc/kernel/install.d").exists() && !node.path("etc/portage/env").exists());

@@ -28,6 +28,9 @@ pub(super) enum Command {
     Install {
         #[command(flatten)]
         mode: ModeArgument,
+        /// Also have the machine audited every day: by a timer of systemd, to be enabled, or by cron
+        #[arg(long)]
+        with_audit: bool,
     },
     /// Take them away again, byte for byte
     #[command(after_help = "Example: bootseal hook remove")]
@@ -100,10 +103,10 @@ fn variable(name: &str) -> Option<String> {
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     let context = &session.context;
     match command {
-        Command::Install { mode } => {
+        Command::Install { mode, with_audit } => {
             let settings = Settings::of_machine(context, variable);
             let detected = hook::detect(context, &settings, mode.named())?;
-            let changes = hook::install(context, detected.mode)?;
+            let changes = hook::install(context, detected.mode, with_audit)?;
             Ok(Box::new(report::Installed {
                 detected: Some(detected),
                 changes,
