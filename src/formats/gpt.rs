@@ -90,7 +90,9 @@ mod tests {
             flips in prop::collection::vec((0_usize..4096, any::<u8>()), 0..32), number in any::<u32>(), block in 0_usize..9000,
         ) {
             let mut disk = disk(512);
-            flips.into_iter().for_each(|(at, value)| disk[at] = value);
+            for (at, value) in flips {
+                disk[at] = value;
+            }
             let _ = (partition_guid(&disk, 512, number % 8), partition_guid(&disk, block, number));
         }
     }
