@@ -37,6 +37,8 @@ const BASE: [&str; 15] = [
     "sleep",
     "test",
 ];
+/// Smallest modulus of a key that is embedded, in bits: images and what they trust outlive the years of a smaller one.
+const MIN_BITS: u32 = 3072;
 /// Understands the password.
 const PASSWORD: &str = "password_pbkdf2";
 /// Says `tpm` is in the image: it measures, and alone would lift the lockdown without checking anything.
@@ -80,6 +82,13 @@ pub struct Built {
 pub fn build(context: &Context, recipe: &Recipe<'_>, identity: &Identity) -> Result<Built> {
     recipe.file_system.check()?;
     recipe.superuser.check()?;
+    // While one key gives way to the other, the weaker one is still needed.
+    if recipe.keys.iter().all(|key| key.public_key().bits() < MIN_BITS) {
+        return Err(Error::refused(format!(
+            "GRUB's key has fewer than {MIN_BITS} bits; an image embeds RSA-3072 or RSA-4096"
+        ))
+        .hint("bootseal keys rotate grub makes a stronger one"));
+    }
     let mut modules: Vec<String> = BASE.into_iter().chain(VERIFIERS).map(str::to_owned).collect();
     modules.extend(recipe.superuser.hash.is_some().then(|| PASSWORD.to_owned()));
     if let Some(menu) = recipe.menu {

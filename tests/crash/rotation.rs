@@ -289,6 +289,8 @@ fn each_key_gives_way_and_the_transcript_says_to_which() {
     assert!(by_two.is_some_and(|line| line.contains(" and ")), "{both}");
     assert!(both.contains(" and "), "{both}");
     succeed(&mut machine.rotate("grub", "node"));
+    let said = succeed(&mut machine.command(&["keys", "show", "grub"]));
+    assert!(said.contains("RSA-3072"), "{said}");
     let verify = |path: &str| {
         succeed(
             bootseal(["verify", "--keys"])

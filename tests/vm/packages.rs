@@ -13,6 +13,8 @@ const NEEDED: &[(&str, &str)] = &[
     ("dpkg-deb", "dpkg"),
     ("gcc", "gcc libc6-dev"),
     ("grub-mkimage", "grub-common"),
+    ("grub-mkrelpath", "grub-common"),
+    ("grub-probe", "grub-common"),
     ("gzip", "gzip"),
     ("ldd", "libc-bin"),
     ("mcopy", "mtools"),

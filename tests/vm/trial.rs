@@ -82,7 +82,9 @@ fn initrd_of(kernel: &Kernel, own: &Bootseal) -> Vec<u8> {
     archive.file("/init", 0o755, include_bytes!("trial.sh"));
     archive.program("/bin/busybox", Path::new(BUSYBOX));
     archive.program("/bin/bootseal", &own.program);
-    archive.program("/usr/bin/grub-mkimage", Path::new(tool("grub-mkimage").get_program()));
+    for program in ["grub-mkimage", "grub-mkrelpath", "grub-probe"] {
+        archive.program(&format!("/usr/bin/{program}"), Path::new(tool(program).get_program()));
+    }
     for directory in ["/dev", "/proc", "/sys", "/tmp", "/var/lib", "/efi"] {
         archive.directory(directory);
     }

@@ -30,7 +30,10 @@ start=$(cat /efi/start)
 echo $((start + 1)) >/efi/start
 echo "vm: start $start"
 case $start in
-1) install /boot/grub ;;
+1)
+    # The distribution's grub-probe says which file system that is.
+    try bootseal grub install --keys /own --esp /efi --directory /efi/boot/grub
+    ;;
 2) install /boot/grub --module ls ;;
 3)
     try bootseal grub confirm --esp /efi
