@@ -48,6 +48,16 @@ impl Bootseal {
         run(self.command(&["sign", "grub"]).args(files));
     }
 
+    /// What Portage calls once it has installed a package below `root`.
+    pub fn package_was_installed(&self, root: &Path, package: &str) {
+        run(Command::new(&self.program)
+            .arg("--root")
+            .arg(root)
+            .args(["hook", "run", "portage", "--keys"])
+            .arg(&self.keys)
+            .arg(package));
+    }
+
     /// Builds and signs an image of GRUB.
     pub fn grub_image(&self, arguments: &[OsString]) {
         run(self.command(&["grub", "install"]).args(arguments));

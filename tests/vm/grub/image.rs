@@ -39,6 +39,15 @@ impl Version {
         root
     }
 
+    /// What its package says.
+    pub const fn number(self) -> &'static str {
+        match self {
+            Self::V2_06 => "2.06",
+            Self::V2_12 => "2.12",
+            Self::V2_14 => "2.14",
+        }
+    }
+
     /// Its modules.
     pub fn modules(self) -> PathBuf {
         self.root().join("usr/lib/grub/x86_64-efi")
