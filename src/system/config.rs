@@ -1,5 +1,7 @@
 //! The node's configuration, `/etc/bootseal/config.toml`. Unknown keys are errors: a misspelt one must not go unnoticed.
 
+mod grub;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +10,8 @@ use serde::Deserialize;
 use crate::error::{Error, Explain, Result};
 
 use super::Context;
+
+pub use grub::GrubConfig;
 
 /// Where the configuration is looked for.
 pub const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";
@@ -38,43 +42,6 @@ pub struct Config {
 pub struct HookConfig {
     /// File whose first line is the passphrase of the keys, or the PIN of the token.
     pub passphrase_file: Option<PathBuf>,
-}
-
-/// How GRUB's own image is made, and where it goes.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GrubConfig {
-    /// Its directory below `EFI`, and its name in the firmware's menu.
-    pub name: String,
-    /// Where the EFI system partition is mounted; if it is not said, the one that is.
-    pub esp: Option<PathBuf>,
-    /// GRUB's directory.
-    pub directory: PathBuf,
-    /// Who may edit entries and get a command line.
-    pub superuser: String,
-    /// That one's password, as `grub password` hashes it; without one, nobody may.
-    pub password: Option<String>,
-    /// Whether shim starts GRUB.
-    pub shim: bool,
-    /// Whether the path that firmware falls back to, `EFI/BOOT`, is to hold it as well.
-    pub removable: bool,
-    /// More modules for the image.
-    pub modules: Vec<String>,
-}
-
-impl Default for GrubConfig {
-    fn default() -> Self {
-        Self {
-            name: "bootseal".to_owned(),
-            esp: None,
-            directory: PathBuf::from("/boot/grub"),
-            superuser: "root".to_owned(),
-            password: None,
-            shim: false,
-            removable: false,
-            modules: Vec::new(),
-        }
-    }
 }
 
 /// What `sign all` signs, in this order. Modules and GRUB files may be directories.
