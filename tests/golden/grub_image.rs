@@ -325,6 +325,25 @@ fn a_password_is_hashed_as_grub_hashes_it() {
     );
 }
 
+/// Shim's lock stays, which is wrong for firmware and right for shim.
+#[test]
+fn an_image_for_shim_is_judged_as_one_where_the_configuration_says_so() {
+    let machine = Machine::new();
+    let image = machine.path("grub.efi");
+    succeed(machine.install(UUID).arg("--shim").arg("--output").arg(&image));
+    let said = verify(&image);
+    let problems = &said["files"][0]["findings"][1]["grub_image"]["problems"];
+    assert_eq!(problems[0]["problem"], "shim_lock", "{said}");
+    machine.file("etc/bootseal/config.toml", b"[grub]\nshim = true\n");
+    let mut with_shim = bootseal(["verify", "--root"]);
+    with_shim
+        .arg(machine.root.path())
+        .arg("--keys")
+        .arg(encrypted().keys())
+        .arg(&image);
+    assert!(succeed(&mut with_shim).contains("enforces signatures by OpenPGP key"));
+}
+
 /// No module is read from the disk, where those of another version may be.
 #[test]
 fn the_image_holds_what_its_menu_uses() {
