@@ -4,6 +4,7 @@
 mod baseline;
 mod check;
 mod checks;
+mod installed;
 mod machine;
 
 pub use baseline::{Acceptance, Baseline};

@@ -18,7 +18,7 @@ use super::check::Check;
 const DEPTH: usize = 32;
 
 /// The files of a directory and those below it that are wanted, in order; links to directories are not followed.
-fn files_below(directory: &Path, wanted: fn(&Path) -> bool) -> std::io::Result<Vec<PathBuf>> {
+pub(super) fn files_below(directory: &Path, wanted: fn(&Path) -> bool) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     walk(directory, wanted, DEPTH, &mut found)?;
     Ok(found)
