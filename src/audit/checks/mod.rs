@@ -8,6 +8,7 @@ mod kernel;
 mod keys;
 mod measured;
 mod modules;
+mod uki;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,6 +44,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
     [
         firmware::CHECKS,
         boot::CHECKS,
+        uki::CHECKS,
         grub::CHECKS,
         kernel::CHECKS,
         modules::CHECKS,
