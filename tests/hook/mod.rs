@@ -9,4 +9,5 @@ mod shells;
 mod slots;
 mod status;
 mod systemd;
+mod tokens;
 mod traditional;
