@@ -1,6 +1,7 @@
 //! The audit of a machine below another root directory: clean, then with one fault at a time.
 
 mod formats;
+mod images;
 mod measured;
 
 use std::fs;
@@ -118,6 +119,15 @@ impl Machine {
             (text(&check["id"]), text(&check["status"]), subjects)
         });
         (output.status.code().unwrap(), wrong.collect())
+    }
+
+    /// What one check says, as JSON, with paths below the root.
+    fn check(&self, id: &str) -> Value {
+        let output = self.bootseal(["audit", "--json", "--only", id]).output().unwrap();
+        let root = self.root.path().to_str().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap().replace(root, "");
+        let mut said: Value = serde_json::from_str(&said).unwrap();
+        said["checks"][0].take()
     }
 
     /// Exactly this check answers so, and says that it is about this.
