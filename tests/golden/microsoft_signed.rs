@@ -180,3 +180,21 @@ fn a_changed_shim_is_refused_wherever_it_was_changed() {
     let (accepted, reason) = files.verify("shim.efi", &db, &SignatureDatabase::default());
     assert!(!accepted, "{reason}");
 }
+
+#[test]
+fn security_version_numbers_are_told_from_hashes() {
+    let update = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/trust/microsoft/updates/DBXUpdateSVN.bin"
+    );
+    let file = fs::read(update).unwrap();
+    let signed = u32::from_le_bytes(file[16..20].try_into().unwrap()) as usize + 16;
+    let directory = tempfile::tempdir().unwrap();
+    let (keys, lists) = (directory.path().join("keys"), directory.path().join("svn.esl"));
+    fs::create_dir(&keys).unwrap();
+    fs::write(&lists, &file[signed..]).unwrap();
+    let output = bootseal(["verify", "--json", "--keys"]).arg(&keys).arg(&lists).output();
+    let said = String::from_utf8(output.unwrap().stdout).unwrap();
+    let numbers = "security versions: bootmgfw.efi 9.0, cdboot.efi 3.0, wdsmgfw.efi 3.0";
+    assert!(said.contains(numbers), "{said}");
+}
