@@ -92,6 +92,10 @@ pub const CERTIFICATES: [MicrosoftCertificate; 7] = [
 /// KEK CA 2011.
 pub const DBX_UPDATE_X64: &[u8] = include_bytes!("microsoft/updates/DBXUpdate-x64.bin");
 
+/// When Microsoft last added to [`DBX_UPDATE_X64`], by the `dbx_info_msft_latest.json` beside it: the file itself states
+/// the same time in every version.
+pub const REVOCATIONS_DATE: &str = "2026-04-09";
+
 /// The certificate with exactly these bytes, if it is one of Microsoft's.
 #[must_use]
 pub fn find(der: &[u8]) -> Option<&'static MicrosoftCertificate> {

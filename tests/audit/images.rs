@@ -2,25 +2,9 @@
 
 use std::fs;
 
-use serde_json::Value;
-
-use super::{DATABASE, Machine};
+use super::{DATABASE, Machine, says};
 use crate::support::judges::{debians_grub, shim};
 use crate::support::keys;
-
-/// The texts of a list of the check's.
-fn texts(check: &Value, list: &str) -> Vec<String> {
-    let all = check[list].as_array().unwrap().iter();
-    all.map(|item| item.as_str().or(item["text"].as_str()).unwrap().to_owned())
-        .collect()
-}
-
-#[track_caller]
-fn says(check: &Value, list: &str, beginning: &str, part: &str) {
-    let all = texts(check, list);
-    let is_it = |text: &&String| text.starts_with(beginning) && text.contains(part);
-    assert!(all.iter().any(|text| is_it(&text)), "{beginning} … {part}: {check:#}");
-}
 
 #[test]
 fn what_microsoft_and_debian_signed_is_judged_by_db_and_dbx() {
