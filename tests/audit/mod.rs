@@ -2,6 +2,7 @@
 
 mod formats;
 mod measured;
+mod status;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
