@@ -2,6 +2,7 @@
 
 mod formats;
 mod measured;
+mod schema;
 mod status;
 
 use std::fs;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::audit::{Baseline, Checked, Firmware, Group, LastAudit, Machine, Overview, Status};
-use crate::enroll::Verdict;
+use crate::audit::{Audit, Baseline, Checked, Finding, Firmware, Group, LastAudit, Level, Machine, Overview, Status};
+use crate::ceremony::life::Listed;
+use crate::enroll::{BootFile, Verdict};
 use crate::error::{Error, Result};
 use crate::formats::certificate::printable;
 use crate::system::moment;
@@ -18,6 +19,8 @@ use super::audit::{checks_json, sign};
 
 /// Width of the names of the parts, and of the sign before them.
 const INDENT: usize = 13;
+/// How many findings a part shows.
+const SHOWN: usize = 3;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: bootseal status\n\n\
@@ -68,45 +71,23 @@ impl Report for StatusReport {
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        let facts = &self.0.audit.facts;
-        let mut line = firmware(facts.firmware.as_ref());
-        let is_ours = |checked: &Checked| checked.check.id == "firmware.variables" && checked.status() == Status::Pass;
-        if self.checked(Group::Firmware).any(is_ours) {
-            line.push_str(", as the key directory has them");
-        }
-        self.part(out, style, Group::Firmware, "Firmware", &line)?;
-        let (status, line) = (self.0.next_boot_status(), self.next_boot());
-        heading(out, style, status, "Next boot", &line)?;
-        let kernel = facts.kernel.as_deref().unwrap_or("version unknown");
-        let mut known = vec![printable(kernel)];
-        known.extend(self.checked(Group::Kernel).flat_map(|checked| {
-            let what = match checked.check.id {
-                "kernel.lockdown" => "lockdown ",
-                "kernel.module_key" => "trusts ",
-                _ => "",
-            };
-            let evidence = checked.outcome.evidence.iter();
-            evidence.map(move |line| format!("{what}{}", printable(line)))
-        }));
-        self.part(out, style, Group::Kernel, "Kernel", &known.join(", "))?;
-        let keys: Vec<String> = facts.keys.iter().map(key).collect();
-        self.part(
+        let Overview { audit, last_audit } = &self.0;
+        let facts = &audit.facts;
+        let mut screen = Screen {
+            audit,
             out,
             style,
-            Group::Keys,
-            "Keys",
-            &keys.join(&format!("\n{:INDENT$}", "")),
-        )?;
-        let hooks: Vec<String> = self.evidence(Group::Hooks).collect();
-        self.part(
-            out,
-            style,
-            Group::Hooks,
-            "Hooks",
-            &hooks.join(&format!("\n{:INDENT$}", "")),
-        )?;
-        let (status, line) = last_audit(&self.0.last_audit, self.0.audit.time);
-        heading(out, style, status, "Last audit", &line)
+            told: Vec::new(),
+        };
+        screen.part(Group::Firmware, "Firmware", &firmware(audit))?;
+        screen.line(self.0.next_boot_status(), "Next boot", &next_boot(self.0.next_boot()))?;
+        let mut kernel = vec![printable(facts.kernel.as_deref().unwrap_or("version unknown"))];
+        kernel.extend(seen(audit, Group::Kernel));
+        screen.part(Group::Kernel, "Kernel", &[kernel.join(", ")])?;
+        screen.part(Group::Keys, "Keys", &facts.keys.iter().map(key).collect::<Vec<_>>())?;
+        screen.part(Group::Hooks, "Hooks", &seen(audit, Group::Hooks))?;
+        let (status, line) = last(last_audit, audit.time);
+        screen.line(status, "Last audit", &[line])
     }
 
     fn failure(&self) -> Option<Error> {
@@ -114,74 +95,82 @@ impl Report for StatusReport {
     }
 }
 
-impl StatusReport {
-    fn checked(&self, group: Group) -> impl Iterator<Item = &Checked> {
-        self.0
-            .audit
-            .checked
-            .iter()
-            .filter(move |checked| checked.check.group == group)
+/// The screen as it is written.
+struct Screen<'a> {
+    audit: &'a Audit,
+    out: &'a mut dyn Write,
+    style: Style,
+    /// Reasons why something could not be looked at; each is told once.
+    told: Vec<&'a str>,
+}
+
+impl Screen<'_> {
+    fn line(&mut self, status: Status, name: &str, lines: &[String]) -> io::Result<()> {
+        let text = lines.join(&format!("\n{:INDENT$}", ""));
+        let text = format!("{} {name:11}{text}", sign(status, self.style));
+        writeln!(self.out, "{}", text.trim_end())
     }
 
-    /// What was seen that is as it should be.
-    fn evidence(&self, group: Group) -> impl Iterator<Item = String> {
-        self.checked(group)
-            .flat_map(|checked| checked.outcome.evidence.iter().chain(&checked.outcome.not_applicable))
-            .map(|line| printable(line))
-    }
-
-    /// A line or a few, and below them what is wrong.
-    fn part(&self, out: &mut dyn Write, style: Style, group: Group, name: &str, line: &str) -> io::Result<()> {
-        let answers = self.checked(group).map(Checked::status);
+    /// What is known of a part, and below it what is wrong.
+    fn part(&mut self, group: Group, name: &str, lines: &[String]) -> io::Result<()> {
+        let answers = checked(self.audit, group).map(Checked::status);
         let worst = answers.filter(|status| *status != Status::NotApplicable).max();
-        heading(out, style, worst.unwrap_or(Status::NotApplicable), name, line)?;
-        let mut reasons: Vec<&String> = Vec::new();
-        for checked in self.checked(group) {
-            for finding in &checked.outcome.findings {
-                let level = finding.level.unwrap_or(checked.check.level);
-                let own = sign(Status::of(level), style);
-                writeln!(out, "{:INDENT$}{own} {}", "", printable(&finding.text))?;
-                writeln!(
-                    out,
-                    "{:INDENT$}  {} {}",
-                    "",
-                    style.note("fix:"),
-                    printable(&finding.remedy)
-                )?;
-            }
-            for reason in &checked.outcome.not_run {
-                if !reasons.contains(&reason) {
-                    reasons.push(reason);
-                }
-            }
+        self.line(worst.unwrap_or(Status::NotApplicable), name, lines)?;
+        let findings: Vec<(Level, &Finding)> = checked(self.audit, group)
+            .flat_map(|checked| {
+                checked
+                    .outcome
+                    .findings
+                    .iter()
+                    .map(move |found| (checked.check.level, found))
+            })
+            .collect();
+        for (level, finding) in findings.iter().take(SHOWN) {
+            let own = sign(Status::of(finding.level.unwrap_or(*level)), self.style);
+            let fix = self.style.note("fix:");
+            writeln!(self.out, "{:INDENT$}{own} {}", "", printable(&finding.text))?;
+            writeln!(self.out, "{:INDENT$}  {fix} {}", "", printable(&finding.remedy))?;
         }
-        for reason in reasons {
-            let own = sign(Status::CouldNotRun, style);
-            writeln!(out, "{:INDENT$}{own} could not look: {}", "", printable(reason))?;
+        if let Some(more) = findings.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            writeln!(
+                self.out,
+                "{:INDENT$}and {more} more: bootseal audit --only {}",
+                "",
+                group.name()
+            )?;
+        }
+        for reason in checked(self.audit, group).flat_map(|checked| &checked.outcome.not_run) {
+            if !self.told.contains(&reason.as_str()) {
+                let own = sign(Status::CouldNotRun, self.style);
+                writeln!(self.out, "{:INDENT$}{own} could not look: {}", "", printable(reason))?;
+                self.told.push(reason);
+            }
         }
         Ok(())
     }
-
-    fn next_boot(&self) -> String {
-        let Some(file) = self.0.next_boot() else {
-            return "no file was found that the firmware starts".to_owned();
-        };
-        let verdict = match &file.verdict {
-            Verdict::Accepted(reason) => format!("accepted, {reason}"),
-            Verdict::Refused(reason) => format!("refused, {reason}"),
-            Verdict::NotJudged(reason) => format!("not judged, {reason}"),
-        };
-        format!("{}\n{:INDENT$}{}\n{:INDENT$}{verdict}", file.source, "", file.path, "")
-    }
 }
 
-fn heading(out: &mut dyn Write, style: Style, status: Status, name: &str, line: &str) -> io::Result<()> {
-    writeln!(out, "{}", format!("{} {name:11}{line}", sign(status, style)).trim_end())
+fn checked(audit: &Audit, group: Group) -> impl Iterator<Item = &Checked> {
+    audit.checked.iter().filter(move |checked| checked.check.group == group)
 }
 
-fn firmware(firmware: Option<&Firmware>) -> String {
-    let Some(Firmware { mode, variables }) = firmware else {
-        return "unknown".to_owned();
+/// What was seen that is as it should be.
+fn seen(audit: &Audit, group: Group) -> Vec<String> {
+    let lines = checked(audit, group).flat_map(|checked| {
+        let what = match checked.check.id {
+            "kernel.lockdown" => "lockdown ",
+            "kernel.module_key" => "trusts ",
+            _ => "",
+        };
+        let lines = checked.outcome.evidence.iter().chain(&checked.outcome.not_applicable);
+        lines.map(move |line| format!("{what}{}", printable(line)))
+    });
+    lines.collect()
+}
+
+fn firmware(audit: &Audit) -> [String; 1] {
+    let Some(Firmware { mode, variables }) = &audit.facts.firmware else {
+        return ["unknown".to_owned()];
     };
     let secure_boot = match mode.secure_boot {
         Some(true) => "Secure Boot on",
@@ -194,14 +183,32 @@ fn firmware(firmware: Option<&Firmware>) -> String {
         (false, _, Some(true)) => "Deployed Mode",
         (false, ..) => "User Mode",
     };
-    let counts: Vec<String> = variables
+    let counts = variables
         .iter()
-        .map(|variable| format!("{} {}", variable.name, variable.entries))
-        .collect();
-    format!("{secure_boot}, {state}; entries: {}", counts.join(", "))
+        .map(|variable| format!("{} {}", variable.name, variable.entries));
+    let counts = counts.collect::<Vec<_>>().join(", ");
+    let is_ours = |checked: &Checked| checked.check.id == "firmware.variables" && checked.status() == Status::Pass;
+    let whose = if checked(audit, Group::Firmware).any(is_ours) {
+        ", as the key directory has them"
+    } else {
+        ""
+    };
+    [format!("{secure_boot}, {state}; entries: {counts}{whose}")]
 }
 
-fn key(key: &crate::ceremony::life::Listed) -> String {
+fn next_boot(file: Option<&BootFile>) -> Vec<String> {
+    let Some(file) = file else {
+        return vec!["no file was found that the firmware starts".to_owned()];
+    };
+    let verdict = match &file.verdict {
+        Verdict::Accepted(reason) => format!("accepted, {reason}"),
+        Verdict::Refused(reason) => format!("refused, {reason}"),
+        Verdict::NotJudged(reason) => format!("not judged, {reason}"),
+    };
+    vec![file.source.clone(), file.path.clone(), verdict]
+}
+
+fn key(key: &Listed) -> String {
     let day = |time: &str| time.split('T').next().unwrap_or_default().to_owned();
     let end = key.not_after.as_deref().map_or_else(
         || "does not expire".to_owned(),
@@ -211,7 +218,7 @@ fn key(key: &crate::ceremony::life::Listed) -> String {
     format!("{:7} {algorithm:9} {:10} {end}", key.name, printable(&key.protection))
 }
 
-fn last_audit(last: &std::result::Result<Option<LastAudit>, String>, now: u64) -> (Status, String) {
+fn last(last: &std::result::Result<Option<LastAudit>, String>, now: u64) -> (Status, String) {
     let last = match last {
         Ok(Some(last)) => last,
         Ok(None) => return (Status::NotApplicable, "none is recorded: bootseal audit".to_owned()),
