@@ -4,6 +4,8 @@ mod firmware;
 mod formats;
 mod images;
 mod measured;
+mod schema;
+mod status;
 
 use std::ffi::OsStr;
 use std::fs;
