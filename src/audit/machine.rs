@@ -26,6 +26,7 @@ pub struct Machine<'a> {
     config: &'a Config,
     keys: PathBuf,
     observer: &'a dyn Observer,
+    dbx: Option<PathBuf>,
     store: OnceCell<Result<Store, String>>,
     anchors: OnceCell<Result<Anchors, String>>,
     directory: OnceCell<Result<KeyDirectory, String>>,
@@ -43,6 +44,7 @@ impl<'a> Machine<'a> {
             config,
             keys,
             observer: &Unobserved,
+            dbx: None,
             store: OnceCell::new(),
             anchors: OnceCell::new(),
             directory: OnceCell::new(),
@@ -61,6 +63,19 @@ impl<'a> Machine<'a> {
 
     pub(super) const fn observer(&self) -> &'a dyn Observer {
         self.observer
+    }
+
+    /// Compares dbx with this list of revocations as well, and not with the one that the configuration names.
+    #[must_use]
+    pub fn with_dbx(mut self, dbx: Option<PathBuf>) -> Self {
+        self.dbx = dbx;
+        self
+    }
+
+    /// The list of revocations that dbx is compared with besides the one that bootseal brings along.
+    pub(super) fn given_dbx(&self) -> Option<PathBuf> {
+        let configured = || Some(self.context.path(self.config.audit.dbx.as_ref()?));
+        self.dbx.clone().or_else(configured)
     }
 
     pub(super) const fn context(&self) -> &'a Context {
