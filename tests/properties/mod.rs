@@ -4,4 +4,5 @@ mod authenticode;
 mod cms;
 mod event_log;
 mod grub_script;
+mod initramfs;
 mod openpgp;
