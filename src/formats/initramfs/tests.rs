@@ -19,7 +19,10 @@ fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
     [entries.concat(), entry("TRAILER!!!", 0, 1, b""), vec![0; 64]].concat()
 }
 
-fn modules(image: &[u8]) -> (Vec<(String, Vec<u8>)>, Result<usize, String>) {
+/// Paths and contents.
+type Found = Vec<(String, Vec<u8>)>;
+
+fn modules(image: &[u8]) -> (Found, Result<usize, String>) {
     let mut found = Vec::new();
     let ended = files(
         image,
