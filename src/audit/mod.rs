@@ -4,6 +4,7 @@
 mod baseline;
 mod check;
 mod checks;
+mod images;
 mod machine;
 
 pub use baseline::{Acceptance, Baseline};
