@@ -43,12 +43,7 @@ fn dbx_is_compared_with_the_list_that_is_given() {
         "dbx lacks 3 of the 3 entries of ",
         "time 2010-03-06T19:17:21Z",
     );
-    says(
-        &given,
-        "findings",
-        "dbx lacks 3",
-        "signed by \"Microsoft",
-    );
+    says(&given, "findings", "dbx lacks 3", "signed by \"Microsoft");
 
     // The configuration names one as well.
     machine.write("etc/bootseal/update.bin", &fs::read(UPDATE).unwrap());
