@@ -5,8 +5,9 @@ mod baseline;
 mod check;
 mod checks;
 mod facts;
-mod last;
 mod images;
+mod installed;
+mod last;
 mod machine;
 mod overview;
 
