@@ -12,6 +12,7 @@ use crate::system::{self, Context, FatMount};
 use crate::trust::Anchors;
 
 use super::check::reason;
+use super::images::{self, Images};
 use super::installed::Installed;
 
 /// Longest file below `/proc` and `/sys` that is read, in bytes.
@@ -32,6 +33,7 @@ pub struct Machine<'a> {
     directory: OnceCell<Result<KeyDirectory, String>>,
     log: OnceCell<Result<EventLog, String>>,
     esps: OnceCell<Result<Vec<FatMount>, String>>,
+    images: OnceCell<Result<Images, String>>,
     installed: OnceCell<Installed>,
 }
 
@@ -50,6 +52,7 @@ impl<'a> Machine<'a> {
             directory: OnceCell::new(),
             log: OnceCell::new(),
             esps: OnceCell::new(),
+            images: OnceCell::new(),
             installed: OnceCell::new(),
         }
     }
@@ -128,6 +131,11 @@ impl<'a> Machine<'a> {
             Ok(mounts)
         };
         self.esps.get_or_init(read).as_ref()
+    }
+
+    /// The images on them.
+    pub(super) fn images(&self) -> Seen<'_, Images> {
+        self.images.get_or_init(|| images::read(self)).as_ref()
     }
 
     /// What boot loaders are told to start, and with which words.

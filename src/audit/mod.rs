@@ -5,6 +5,7 @@ mod baseline;
 mod check;
 mod checks;
 mod facts;
+mod images;
 mod installed;
 mod last;
 mod machine;

@@ -6,3 +6,4 @@ mod event_log;
 mod grub_script;
 mod initramfs;
 mod openpgp;
+mod sbat;
