@@ -34,6 +34,17 @@ pub struct Config {
     /// What the hooks need besides.
     #[serde(default)]
     pub hook: HookConfig,
+    /// Where audits are written to besides.
+    #[serde(default)]
+    pub audit: AuditConfig,
+}
+
+/// Where audits are written to besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConfig {
+    /// File of the textfile collector of Prometheus' node exporter, which every audit of the whole machine replaces.
+    pub textfile: Option<PathBuf>,
 }
 
 /// What the hooks need to sign with nobody there.
@@ -194,6 +205,7 @@ impl Default for Config {
             sign: SignConfig::default(),
             grub: GrubConfig::default(),
             hook: HookConfig::default(),
+            audit: AuditConfig::default(),
         }
     }
 }

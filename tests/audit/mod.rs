@@ -4,6 +4,7 @@ mod formats;
 mod measured;
 mod schema;
 mod status;
+mod watching;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -17,10 +17,11 @@ fn scripts() -> Vec<PathBuf> {
                 .map(|entry| entry.unwrap().path()),
         );
     }
-    // Units of systemd are no scripts.
+    // Units of systemd are no scripts, nor is what Prometheus and Grafana read.
+    let read = ["service", "timer", "yml", "json"];
     scripts.retain(|path| {
-        path.extension()
-            .is_none_or(|ending| ending != "service" && ending != "timer")
+        let ending = path.extension().unwrap_or_default();
+        read.iter().all(|read| ending != *read)
     });
     scripts.sort();
     assert_eq!(scripts.len(), 11);
