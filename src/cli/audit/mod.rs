@@ -185,6 +185,19 @@ fn seconds(time: &str) -> Option<u64> {
     Some(time.unix_duration().as_secs())
 }
 
+/// All answers in one. What was not looked at weighs more than what is to be looked after: nobody knows whether it holds.
+fn verdict(audit: &Audit) -> &'static str {
+    if audit.count(Status::Fail) > 0 {
+        "The chain does not hold"
+    } else if audit.count(Status::CouldNotRun) > 0 {
+        "The chain is not proven"
+    } else if audit.count(Status::Warn) > 0 {
+        "The chain holds; something is to be looked after"
+    } else {
+        "The chain holds"
+    }
+}
+
 /// The sign of an answer.
 pub(super) fn sign(status: Status, style: Style) -> String {
     match status {
