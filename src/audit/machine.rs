@@ -24,6 +24,7 @@ pub struct Machine<'a> {
     context: &'a Context,
     config: &'a Config,
     keys: PathBuf,
+    dbx: Option<PathBuf>,
     store: OnceCell<Result<Store, String>>,
     anchors: OnceCell<Result<Anchors, String>>,
     directory: OnceCell<Result<KeyDirectory, String>>,
@@ -39,12 +40,26 @@ impl<'a> Machine<'a> {
             context,
             config,
             keys,
+            dbx: None,
             store: OnceCell::new(),
             anchors: OnceCell::new(),
             directory: OnceCell::new(),
             log: OnceCell::new(),
             esps: OnceCell::new(),
         }
+    }
+
+    /// Compares dbx with this list of revocations as well, and not with the one that the configuration names.
+    #[must_use]
+    pub fn with_dbx(mut self, dbx: Option<PathBuf>) -> Self {
+        self.dbx = dbx;
+        self
+    }
+
+    /// The list of revocations that dbx is compared with besides the one that bootseal brings along.
+    pub(super) fn given_dbx(&self) -> Option<PathBuf> {
+        let configured = || Some(self.context.path(self.config.audit.dbx.as_ref()?));
+        self.dbx.clone().or_else(configured)
     }
 
     pub(super) const fn context(&self) -> &'a Context {

@@ -34,15 +34,17 @@ pub struct Config {
     /// What the hooks need besides.
     #[serde(default)]
     pub hook: HookConfig,
-    /// Where audits are written to besides.
+    /// What `audit` looks at besides.
     #[serde(default)]
     pub audit: AuditConfig,
 }
 
-/// Where audits are written to besides.
+/// What the audit compares the machine with, and where its figures go.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditConfig {
+    /// A list of revocations, newer than the one that bootseal brings along: Microsoft's `DBXUpdate.bin`, say.
+    pub dbx: Option<PathBuf>,
     /// File of the textfile collector of Prometheus' node exporter, which every audit of the whole machine replaces.
     pub textfile: Option<PathBuf>,
 }

@@ -1,11 +1,14 @@
 //! The audit of a machine below another root directory: clean, then with one fault at a time.
 
+mod firmware;
 mod formats;
+mod images;
 mod measured;
 mod schema;
 mod status;
 mod watching;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -123,6 +126,21 @@ impl Machine {
         (output.status.code().unwrap(), wrong.collect())
     }
 
+    /// What one check says, as JSON, with paths below the root.
+    fn check(&self, id: &str) -> Value {
+        self.check_with(id, &[])
+    }
+
+    /// The same, with more words for the audit.
+    fn check_with(&self, id: &str, words: &[&OsStr]) -> Value {
+        let mut audit = self.bootseal(["audit", "--json", "--only", id]);
+        let output = audit.args(words).output().unwrap();
+        let root = self.root.path().to_str().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap().replace(root, "");
+        let mut said: Value = serde_json::from_str(&said).unwrap();
+        said["checks"][0].take()
+    }
+
     /// Exactly this check answers so, and says that it is about this.
     #[track_caller]
     fn convicts(&self, id: &str, status: &str, subject: &str) {
@@ -136,6 +154,20 @@ impl Machine {
             "{subjects:?}: {subject}"
         );
     }
+}
+
+/// The texts of a list of the check's.
+fn texts(check: &Value, list: &str) -> Vec<String> {
+    let all = check[list].as_array().unwrap().iter();
+    all.map(|item| item.as_str().or(item["text"].as_str()).unwrap().to_owned())
+        .collect()
+}
+
+#[track_caller]
+fn says(check: &Value, list: &str, beginning: &str, part: &str) {
+    let all = texts(check, list);
+    let is_it = |text: &&String| text.starts_with(beginning) && text.contains(part);
+    assert!(all.iter().any(|text| is_it(&text)), "{beginning} … {part}: {check:#}");
 }
 
 /// `/proc/keys` of a kernel that trusts the module key.

@@ -42,6 +42,9 @@ pub(super) struct Arguments {
     /// Findings that are accepted, with reason and last day [default: /etc/bootseal/baseline.toml]
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Compare dbx with this list of revocations too [default: that of the configuration]
+    #[arg(long, value_name = "FILE")]
+    dbx: Option<PathBuf>,
     /// How to say it
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
@@ -80,6 +83,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     }
     let config = session.config()?;
     let machine = Machine::new(&session.context, &config, session.keys(arguments.keys.as_ref())?);
+    let machine = machine.with_dbx(arguments.dbx.clone());
     let baseline = Baseline::load(&session.context, arguments.baseline.as_deref())?;
     let selection = Selection {
         only: arguments.only.clone(),
