@@ -115,3 +115,47 @@ fn a_person_reads_findings_with_what_mends_them_and_the_verdict_last() {
     let said = refuse(&mut machine.bootseal(["audit", "--only", "gru"]));
     assert!(said.contains("no check, nor group of checks, \"gru\""), "{said}");
 }
+
+#[test]
+fn colors_and_signs_are_what_terminal_locale_and_options_take() {
+    let machine = Machine::new();
+    machine.write("boot/initrd", b"another");
+    let words = ["audit", "--only", "grub,keys.private"];
+    let on_terminal = |more: &[(&str, &str)]| {
+        let mut command = machine.bootseal(words);
+        let program = command.get_program().to_str().unwrap().to_owned();
+        let arguments = command.get_args().map(|word| word.to_str().unwrap());
+        let line = std::iter::once(program.as_str())
+            .chain(arguments)
+            .collect::<Vec<_>>()
+            .join(" ");
+        command = tool("script", "bsdutils");
+        command
+            .args(["-qec", &line, "/dev/null"])
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR");
+        refuse(
+            command
+                .stdin(Stdio::null())
+                .env("LC_ALL", "C.UTF-8")
+                .envs(more.iter().copied()),
+        )
+    };
+    let colored = on_terminal(&[]);
+    assert!(
+        colored.contains("\u{1b}[1;31m✗\u{1b}[0m") && colored.contains("\u{1b}[32m✓\u{1b}[0m"),
+        "{colored}"
+    );
+    for (variable, value) in [("NO_COLOR", "1"), ("LC_ALL", "de_DE.ISO-8859-1")] {
+        let said = on_terminal(&[(variable, value)]);
+        assert_eq!(said.contains('\u{1b}'), variable != "NO_COLOR", "{said}");
+        assert_eq!(said.is_ascii(), variable == "LC_ALL", "{said}");
+    }
+    let piped = |more: &[&str]| {
+        let mut command = machine.bootseal(words);
+        refuse(command.args(more).env("LC_ALL", "C.UTF-8").env("NO_COLOR", "1"))
+    };
+    assert!(!piped(&[]).contains('\u{1b}'));
+    assert!(piped(&["--color", "always"]).contains('\u{1b}'));
+    assert!(!piped(&["--color", "never"]).contains('\u{1b}'));
+}
