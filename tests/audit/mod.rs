@@ -2,6 +2,7 @@
 
 mod firmware;
 mod formats;
+mod honest;
 mod images;
 mod measured;
 mod schema;
