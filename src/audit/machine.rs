@@ -11,6 +11,7 @@ use crate::system::{self, Context, FatMount};
 use crate::trust::Anchors;
 
 use super::check::reason;
+use super::images::{self, Images};
 
 /// Longest file below `/proc` and `/sys` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;
@@ -30,6 +31,7 @@ pub struct Machine<'a> {
     directory: OnceCell<Result<KeyDirectory, String>>,
     log: OnceCell<Result<EventLog, String>>,
     esps: OnceCell<Result<Vec<FatMount>, String>>,
+    images: OnceCell<Result<Images, String>>,
 }
 
 impl<'a> Machine<'a> {
@@ -46,6 +48,7 @@ impl<'a> Machine<'a> {
             directory: OnceCell::new(),
             log: OnceCell::new(),
             esps: OnceCell::new(),
+            images: OnceCell::new(),
         }
     }
 
@@ -112,6 +115,11 @@ impl<'a> Machine<'a> {
             Ok(mounts)
         };
         self.esps.get_or_init(read).as_ref()
+    }
+
+    /// The images on them.
+    pub(super) fn images(&self) -> Seen<'_, Images> {
+        self.images.get_or_init(|| images::read(self)).as_ref()
     }
 
     /// The text of a file below `/proc` or `/sys`; none if there is none.

@@ -6,6 +6,7 @@ mod check;
 mod checks;
 mod facts;
 mod last;
+mod images;
 mod machine;
 mod overview;
 

@@ -29,6 +29,7 @@ pub mod pem;
 pub mod portage;
 pub mod public_key;
 pub mod running_kernel;
+pub mod sbat;
 pub mod secret_sharing;
 pub mod sha3_lanes;
 pub mod share;
