@@ -5,8 +5,8 @@ mod baseline;
 mod check;
 mod checks;
 mod facts;
-mod last;
 mod images;
+mod last;
 mod machine;
 mod overview;
 
