@@ -3,12 +3,14 @@
 mod doors;
 mod firmware;
 mod formats;
+mod honest;
 mod images;
 mod kernels;
 mod measured;
 mod modules;
 mod schema;
 mod status;
+mod watching;
 
 use std::ffi::OsStr;
 use std::fs;
