@@ -12,7 +12,8 @@ use bootseal::formats::authenticode::minimal_image;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{bootseal, keys, module, sign_file, succeed, tool};
+use crate::support::judges::subject_key_id;
+use crate::support::{bootseal, keys, module, sign_file, succeed};
 
 const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 const DATABASE: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
@@ -137,10 +138,7 @@ impl Machine {
 
 /// `/proc/keys` of a kernel that trusts the module key.
 fn module_key_listed() -> Vec<u8> {
-    let mut openssl = tool("openssl", "openssl");
-    openssl.args(["x509", "-noout", "-ext", "subjectKeyIdentifier", "-in"]);
-    let printed = succeed(openssl.arg(keys().join("module.pem")));
-    let id = printed.lines().last().unwrap().trim().replace(':', "").to_lowercase();
+    let id = subject_key_id(&keys().join("module.pem"));
     let short = &id[id.len() - 8..];
     format!("2f3ab2bb I------     1 perm 1f030000     0     0 asymmetri test: {id}: X509.rsa {short} []\n").into_bytes()
 }

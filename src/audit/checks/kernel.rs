@@ -1,7 +1,7 @@
 //! The running kernel: what it enforces, and what it was told.
 
 use crate::formats::certificate::printable;
-use crate::formats::running_kernel::{CommandLine, Lockdown, Taint, key_list};
+use crate::formats::running_kernel::{CommandLine, Lockdown, Taint, key_list, key_of};
 use crate::kernel_config;
 use crate::trust::command_line::dangers;
 use crate::trust::kernel_config::{Level as Need, State};
@@ -149,13 +149,8 @@ fn module_key(machine: &Machine<'_>) -> Outcome {
         return Outcome::could_not_run("the key directory holds no module certificate");
     };
     let id = certificate.subject_key_id().unwrap_or_default();
-    // The kernel shows the end of the identifier.
-    let is_ours = |key: &&crate::formats::running_kernel::KernelKey| {
-        let shown = key.asymmetric().map(|key| key.id).unwrap_or_default();
-        key.is_valid && !shown.is_empty() && id.ends_with(&shown)
-    };
     let name = printable(&certificate.common_name());
-    match keys.iter().find(is_ours) {
+    match key_of(&keys, &id) {
         Some(key) => Outcome::pass(printable(&key.description)),
         // Others than root see their own keys only.
         None if keys.iter().all(|key| key.asymmetric().is_none()) => {

@@ -11,6 +11,7 @@ use crate::formats::authenticode::Image;
 use crate::formats::grub_core_image::{CoreImage, Switch};
 use crate::formats::openpgp::GrubKey;
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
+use crate::keys::directory::read_grub_keys;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::sign::grub::existing_signature;
 use crate::system::config::GrubConfig;
@@ -211,9 +212,12 @@ impl Install {
         menu: Option<&(PathBuf, Vec<u8>)>,
     ) -> Result<(Built, Anchors)> {
         let mut keys = directory.grub_public_keys()?;
-        let retiring = keys.len().saturating_sub(1);
+        let retiring = match directory.next_grub_key()? {
+            Some(_) => keys.len().saturating_sub(1),
+            None => 0,
+        };
         for path in &self.add_keys {
-            keys.push(crate::keys::directory::read_grub_key(path)?);
+            keys.extend(read_grub_keys(path)?);
         }
         let file_system = match (&self.fs_uuid, &self.grub_path) {
             (Some(uuid), Some(path)) => FileSystem::named(uuid, path),
