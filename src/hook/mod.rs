@@ -9,6 +9,7 @@ mod install;
 mod mode;
 mod plugins;
 mod preflight;
+mod recovery;
 mod request;
 mod rotation;
 mod run;
