@@ -17,6 +17,7 @@ mod settings;
 mod status;
 
 pub use entries::{Entry, audits, entries};
+pub use findings::old_images;
 pub use install::{Change, Changed, install, remove};
 pub use mode::{Detected, Mode, detect};
 pub use plugins::{Phase, Plugin, State, plugins};

@@ -26,6 +26,11 @@ struct Machine {
     root: TempDir,
 }
 
+/// Debian's modules of GRUB.
+const GRUB: &str = "/usr/lib/grub/x86_64-efi";
+/// The image of them.
+const IMAGE: &str = "efi/EFI/bootseal/grubx64.efi";
+
 impl Machine {
     fn new() -> Self {
         let machine = Self {
@@ -74,6 +79,19 @@ impl Machine {
         machine.write("boot/initrd", b"initrd");
         machine.run(["sign", "efi"], &["boot/vmlinuz"]);
         machine.run(["sign", "grub"], &["boot/grub"]);
+        fs::create_dir_all(machine.path("efi/EFI/bootseal")).unwrap();
+        let install = [
+            "grub",
+            "install",
+            "--fs-uuid",
+            "1234-ABCD",
+            "--grub-path",
+            "/grub",
+            "--modules-dir",
+            GRUB,
+            "--output",
+        ];
+        machine.run(install, &[IMAGE]);
         machine
     }
 
@@ -260,6 +278,16 @@ fn faults_of_grubs_files_modules_and_keys_are_each_convicted() {
     for name in ["custom.cfg", "custom.cfg.sig"] {
         fs::remove_file(machine.path("boot/grub").join(name)).unwrap();
     }
+    // As they were built before: no word of it.
+    let image = fs::read(machine.path(IMAGE)).unwrap();
+    let word = b"grub.cfg.signed";
+    let at = image.windows(word.len()).position(|window| window == word).unwrap();
+    machine.write(
+        IMAGE,
+        &[&image[..at], b"grub.cfg.others", &image[at + word.len()..]].concat(),
+    );
+    machine.convicts("grub.kept_menu", "warn", "/efi/EFI/bootseal/grubx64.efi");
+    machine.write(IMAGE, &image);
 
     let name = format!("lib/modules/{KERNEL}/kernel/x.ko");
     let module = fs::read(machine.path(&name)).unwrap();
