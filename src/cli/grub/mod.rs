@@ -96,7 +96,7 @@ pub(super) struct Install {
     /// Read that one's password from the first line of FILE [default: the configuration's; without one, nobody may]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Shim starts GRUB, not the firmware
+    /// Shim starts GRUB, not the firmware: shimx64.efi in the same directory, which firmware has to start
     #[arg(long)]
     shim: bool,
     /// SBAT lines [default: /usr/share/grub/sbat.csv, or those of GRUB's version]
@@ -174,6 +174,13 @@ impl Install {
             Some(_) => None,
             None => Some(self.place.place(session, &config, toolchain.architecture()?)?),
         };
+        let with_shim = self.shim || config.shim;
+        if with_shim && place.as_ref().is_some_and(|place| place.fallback) {
+            return Err(
+                Error::usage("the path that firmware falls back to is for shim, where shim starts GRUB")
+                    .hint("leave out --removable; shim looks for GRUB beside itself, as grubx64.efi"),
+            );
+        }
         let menu = self.menu(session, &config)?;
         let (built, anchors) = self.build(session, &config, &directory, &toolchain, menu.as_ref())?;
         let mut report = InstallReport::new(session, &built);
@@ -190,6 +197,10 @@ impl Install {
             (None, Some(place)) => {
                 let variables = if self.no_nvram {
                     Err("as was asked for".to_owned())
+                } else if with_shim {
+                    // An entry that starts GRUB itself would start one that opens nothing.
+                    report.warnings.extend(without_shim(&place)?);
+                    Err("they start shim, which starts GRUB".to_owned())
                 } else {
                     Efivarfs::live(&session.context).map_err(|error| error.to_string())
                 };
@@ -272,6 +283,21 @@ impl Install {
         let bytes = system::read(&path).map_err(|error| error.hint("grub-mkconfig -o, or name another with --menu"))?;
         Ok(Some((path, bytes)))
     }
+}
+
+/// Where shim is to be, if it is not there.
+fn without_shim(place: &Place) -> Result<Option<String>> {
+    let shim = place.shim();
+    if shim.exists() {
+        return Ok(None);
+    }
+    let (shown, loader) = (quoted(&shim), place.device_path(&shim)?);
+    Ok(Some(format!(
+        "there is no {}, which is to start the image: cp /usr/lib/shim/shimx64.efi {shown}; bootseal sign efi {shown}; and \
+         an entry of the firmware for it: efibootmgr --create --disk DISK --part NUMBER --label {} --loader '{loader}'",
+        shim.display(),
+        place.name
+    )))
 }
 
 /// What would keep the image, once it is started, from starting anything.

@@ -4,6 +4,7 @@
 mod forms;
 mod image;
 mod packets;
+mod shim;
 mod tree;
 
 use std::fs;
