@@ -32,6 +32,7 @@ pub struct Machine<'a> {
     log: OnceCell<Result<EventLog, String>>,
     esps: OnceCell<Result<Vec<FatMount>, String>>,
     images: OnceCell<Result<Images, String>>,
+    kernels: OnceCell<Result<Images, String>>,
 }
 
 impl<'a> Machine<'a> {
@@ -49,6 +50,7 @@ impl<'a> Machine<'a> {
             log: OnceCell::new(),
             esps: OnceCell::new(),
             images: OnceCell::new(),
+            kernels: OnceCell::new(),
         }
     }
 
@@ -119,7 +121,12 @@ impl<'a> Machine<'a> {
 
     /// The images on them.
     pub(super) fn images(&self) -> Seen<'_, Images> {
-        self.images.get_or_init(|| images::read(self)).as_ref()
+        self.images.get_or_init(|| images::on_esps(self)).as_ref()
+    }
+
+    /// The kernels in /boot.
+    pub(super) fn kernels(&self) -> Seen<'_, Images> {
+        self.kernels.get_or_init(|| images::in_boot(self)).as_ref()
     }
 
     /// The text of a file below `/proc` or `/sys`; none if there is none.

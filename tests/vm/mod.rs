@@ -8,6 +8,7 @@ mod enrolment;
 mod grub;
 mod guest;
 mod machine;
+mod measured;
 mod modules;
 pub mod packages;
 mod rebuild;
