@@ -28,8 +28,11 @@ use crate::support::{bootseal, keys, module, sign_file, succeed};
 const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 const DATABASE: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 const KERNEL: &str = "6.12.58-gentoo";
-/// There is no configuration of a kernel, no hooks are installed there, and no drill was held for keys that live as long as these tests.
-const ELSEWHERE: [&str; 2] = ["--skip", "hooks,kernel.configuration,keys.drill,keys.offline,measured"];
+/// Variables are plain files here, there is no configuration of a kernel, no hooks are installed there, and no drill was held for keys that live as long as these tests.
+const ELSEWHERE: [&str; 2] = [
+    "--skip",
+    "firmware.writable,hooks,kernel.configuration,keys.drill,keys.offline,kernel.image,measured",
+];
 
 /// A machine as it should be, in the groups that are looked at here.
 struct Machine {
@@ -71,6 +74,7 @@ impl Machine {
         machine.write("proc/self/mountinfo", b"30 22 8:1 / /efi rw - vfat /dev/vda1 rw\n");
         machine.write("proc/sys/kernel/osrelease", format!("{KERNEL}\n").as_bytes());
         machine.write("proc/sys/kernel/hostname", b"node\n");
+        machine.write("sys/class/dmi/id/sys_vendor", b"QEMU\n");
         machine.write("sys/kernel/security/lockdown", b"none [integrity] confidentiality\n");
         machine.write("sys/module/module/parameters/sig_enforce", b"Y\n");
         machine.write("proc/cmdline", b"root=/dev/vda2 ro quiet\n");
