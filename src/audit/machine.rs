@@ -6,11 +6,14 @@ use std::path::PathBuf;
 use crate::enroll::{Store, StoreChoice};
 use crate::formats::event_log::EventLog;
 use crate::keys::KeyDirectory;
+use crate::sign::{Observer, Unobserved};
 use crate::system::config::Config;
 use crate::system::{self, Context, FatMount};
 use crate::trust::Anchors;
 
 use super::check::reason;
+use super::images::{self, Images};
+use super::installed::Installed;
 
 /// Longest file below `/proc` and `/sys` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;
@@ -19,16 +22,19 @@ const MAX_PROC: u64 = 4 << 20;
 pub(super) type Seen<'s, T> = Result<&'s T, &'s String>;
 
 /// The machine.
-#[derive(Debug)]
 pub struct Machine<'a> {
     context: &'a Context,
     config: &'a Config,
     keys: PathBuf,
+    observer: &'a dyn Observer,
+    dbx: Option<PathBuf>,
     store: OnceCell<Result<Store, String>>,
     anchors: OnceCell<Result<Anchors, String>>,
     directory: OnceCell<Result<KeyDirectory, String>>,
     log: OnceCell<Result<EventLog, String>>,
     esps: OnceCell<Result<Vec<FatMount>, String>>,
+    images: OnceCell<Result<Images, String>>,
+    installed: OnceCell<Installed>,
 }
 
 impl<'a> Machine<'a> {
@@ -39,12 +45,40 @@ impl<'a> Machine<'a> {
             context,
             config,
             keys,
+            observer: &Unobserved,
+            dbx: None,
             store: OnceCell::new(),
             anchors: OnceCell::new(),
             directory: OnceCell::new(),
             log: OnceCell::new(),
             esps: OnceCell::new(),
+            images: OnceCell::new(),
+            installed: OnceCell::new(),
         }
+    }
+
+    /// Who sees how the long checks get on.
+    #[must_use]
+    pub const fn observed_by(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    pub(super) const fn observer(&self) -> &'a dyn Observer {
+        self.observer
+    }
+
+    /// Compares dbx with this list of revocations as well, and not with the one that the configuration names.
+    #[must_use]
+    pub fn with_dbx(mut self, dbx: Option<PathBuf>) -> Self {
+        self.dbx = dbx;
+        self
+    }
+
+    /// The list of revocations that dbx is compared with besides the one that bootseal brings along.
+    pub(super) fn given_dbx(&self) -> Option<PathBuf> {
+        let configured = || Some(self.context.path(self.config.audit.dbx.as_ref()?));
+        self.dbx.clone().or_else(configured)
     }
 
     pub(super) const fn context(&self) -> &'a Context {
@@ -97,6 +131,17 @@ impl<'a> Machine<'a> {
             Ok(mounts)
         };
         self.esps.get_or_init(read).as_ref()
+    }
+
+    /// The images on them.
+    pub(super) fn images(&self) -> Seen<'_, Images> {
+        self.images.get_or_init(|| images::read(self)).as_ref()
+    }
+
+    /// What boot loaders are told to start, and with which words.
+    pub(super) fn installed(&self) -> &Installed {
+        let esps = || self.esps().map(Vec::as_slice).unwrap_or_default();
+        self.installed.get_or_init(|| Installed::find(self.context, esps()))
     }
 
     /// The text of a file below `/proc` or `/sys`; none if there is none.

@@ -9,7 +9,7 @@ use crate::formats::guid::Guid;
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::signature_list::{SignatureDatabase, SignatureType};
 use crate::keys::KeyDirectory;
-use crate::trust::microsoft;
+use crate::trust::microsoft::{self, SecurityVersion};
 
 use super::mode::VendorDefault;
 
@@ -31,6 +31,17 @@ pub enum Entry {
         owner: String,
         /// Whose it is, as far as that is known.
         whose: Whose,
+    },
+    /// The lowest version of one of Windows' boot managers that its kind still starts; nothing to firmware.
+    SecurityVersion {
+        /// Program and number.
+        version: String,
+        /// Who enrolled it.
+        owner: String,
+        /// Whose it is: Microsoft's.
+        whose: Whose,
+        /// Its data, lower-case hexadecimal.
+        data: String,
     },
     /// Entries of another type: digests of images, mostly.
     Others {
@@ -136,6 +147,15 @@ pub(super) fn describe(database: &SignatureDatabase, owners: &Owners<'_>) -> Vec
     for (kind, entry) in database.entries() {
         if kind == SignatureType::X509 {
             entries.push(certificate(entry.owner, &entry.data, owners));
+            continue;
+        }
+        if let Some(version) = SecurityVersion::of(kind, entry) {
+            entries.push(Entry::SecurityVersion {
+                version: version.to_string(),
+                owner: entry.owner.to_string(),
+                whose: Whose::Microsoft,
+                data: hex::encode(&entry.data),
+            });
             continue;
         }
         let whose = owners.whose(kind, entry.owner, &entry.data);

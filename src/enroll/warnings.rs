@@ -141,7 +141,7 @@ fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec
     });
     let lifts_svn = after
         .entries()
-        .any(|(kind, entry)| entry.owner == microsoft::SVN_OWNER && is_new(kind, &entry.data));
+        .any(|(kind, entry)| microsoft::SecurityVersion::of(kind, entry).is_some() && is_new(kind, &entry.data));
     let windows = revokes_windows.then(|| {
         Warning::danger(
             "revokes_windows_2011",

@@ -7,12 +7,12 @@
 
 mod module;
 mod objects;
-mod sbat;
 
 pub use module::{Module, ModuleError};
 pub use objects::ObjectError;
 
 use super::authenticode::Image;
+use super::sbat::Sbat;
 use objects::{Objects, Scheme};
 
 /// Name of the section that makes a PE image a GRUB core image.
@@ -110,7 +110,7 @@ impl<'a> CoreImage<'a> {
         }
         let version = normal
             .and_then(module::package_version)
-            .or_else(|| sbat.and_then(sbat::grub_version));
+            .or_else(|| sbat.and_then(version_in_sbat));
         let scheme = Scheme::of(&objects, version.as_deref());
         let prefix = objects.prefix()?;
         let memory_disk = objects.memory_disk();
@@ -137,6 +137,13 @@ impl<'a> CoreImage<'a> {
     pub fn has_module(&self, name: &str) -> bool {
         self.modules.iter().any(|module| module.name == name)
     }
+}
+
+/// The version of the component `grub`.
+fn version_in_sbat(section: &[u8]) -> Option<String> {
+    let sbat = Sbat::parse(section).ok()?;
+    let version = sbat.component("grub")?.version.clone();
+    (!version.is_empty()).then_some(version)
 }
 
 /// A file of the memory disk, which is a tar archive.

@@ -13,7 +13,7 @@ use crate::system::config::{Config, Exclusions};
 use crate::system::{Context, NewFile, Severity, Syslog, not_mounted};
 
 use super::files::{BOOT_DIRECTORIES, Files};
-use super::{Environment, Mode, Request, Slot, preflight, recovery, rotation};
+use super::{Environment, Mode, Request, Slot, last_run, preflight, recovery, rotation};
 
 /// What GRUB writes into itself, and what its own hook keeps of before: a signature would not hold, or not help.
 const NOT_SIGNED: [&str; 3] = ["grubenv", "grub.cfg~", "grub.cfg.new"];
@@ -100,13 +100,14 @@ impl Hook<'_> {
         let Some(keys) = self.key_directory() else {
             return self.without_keys(&files, &mut log);
         };
-        let done = self.in_slot(&files, &keys, ask);
-        let done = match done {
+        let mut again = self.again(request, false);
+        let done = match self.in_slot(&files, &keys, ask) {
             Ok(mut done) => {
                 if done.summary.outcomes.iter().any(|outcome| outcome.result.is_err()) {
                     let restored = recovery::restore(&files, &keys);
+                    again = self.again(request, restored.kernel);
                     done.notes.extend(restored.notes);
-                    done.again = self.again(request, restored.kernel);
+                    done.again.clone_from(&again);
                 } else if has(&keys, KeyName::Grub) {
                     done.notes.extend(recovery::keep(&files, &keys));
                 }
@@ -114,12 +115,20 @@ impl Hook<'_> {
             }
             Err(error) => {
                 let restored = recovery::restore(&files, &keys);
+                again = self.again(request, restored.kernel);
                 let error = restored.notes.into_iter().fold(error, Error::hint);
-                Err(error.hint(self.again(request, restored.kernel)))
+                Err(error.hint(&again))
             }
         };
         record(&mut log, request, &done);
-        done
+        let unrecorded = last_run::record(self.context, request, &done, again).err();
+        match (done, unrecorded.as_ref().map(last_run::unrecorded)) {
+            (Ok(mut done), note) => {
+                done.notes.extend(note);
+                Ok(done)
+            }
+            (Err(error), note) => Err(note.into_iter().fold(error, Error::hint)),
+        }
     }
 
     fn in_slot(&self, files: &Files<'_>, keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<Done> {
@@ -362,7 +371,8 @@ fn record(log: &mut Syslog, request: &Request, done: &Result<Done>) {
     }
 }
 
-fn whole(error: &Error) -> String {
+/// An error with its causes, in a line.
+pub(super) fn whole(error: &Error) -> String {
     std::iter::once(error.to_string())
         .chain(error.causes())
         .collect::<Vec<_>>()

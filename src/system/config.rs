@@ -34,6 +34,17 @@ pub struct Config {
     /// What the hooks need besides.
     #[serde(default)]
     pub hook: HookConfig,
+    /// What `audit` looks at besides.
+    #[serde(default)]
+    pub audit: AuditConfig,
+}
+
+/// What the audit compares the machine with.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConfig {
+    /// A list of revocations, newer than the one that bootseal brings along: Microsoft's `DBXUpdate.bin`, say.
+    pub dbx: Option<PathBuf>,
 }
 
 /// What the hooks need to sign with nobody there.
@@ -194,6 +205,7 @@ impl Default for Config {
             sign: SignConfig::default(),
             grub: GrubConfig::default(),
             hook: HookConfig::default(),
+            audit: AuditConfig::default(),
         }
     }
 }

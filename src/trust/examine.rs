@@ -11,7 +11,7 @@ use crate::formats::module_signature::MAGIC;
 use crate::formats::signature_list::{SignatureDatabase, SignatureListError, SignatureType};
 
 use super::grub_image::{self, GrubImage};
-use super::{Anchors, grub, image, module, variable};
+use super::{Anchors, grub, image, microsoft, module, variable};
 
 /// Size of the attributes that efivarfs puts before a variable's data.
 const EFIVARFS_ATTRIBUTES: usize = 4;
@@ -235,9 +235,24 @@ fn examine_lists(file: &[u8]) -> Finding {
     let verdict = lists(file).map_err(|error| error.to_string()).map(|lists| {
         let certificates = lists.of_type(SignatureType::X509).count();
         let others = lists.entries().count().saturating_sub(certificates);
-        format!("well-formed; certificates: {certificates}, other entries: {others}")
+        format!(
+            "well-formed; certificates: {certificates}, other entries: {others}{}",
+            security_versions(&lists)
+        )
     });
     Finding::new(Kind::SignatureList, Vec::new(), verdict)
+}
+
+/// The entries that are no hashes, although they look like them.
+fn security_versions(lists: &SignatureDatabase) -> String {
+    let versions: Vec<String> = microsoft::security_versions(lists)
+        .map(|version| version.to_string())
+        .collect();
+    if versions.is_empty() {
+        String::new()
+    } else {
+        format!("; security versions: {}", versions.join(", "))
+    }
 }
 
 /// An update is judged as firmware in User Mode would, whose PK and KEK are the anchors'.
@@ -262,9 +277,11 @@ fn examine_variable(file: &[u8], anchors: &Anchors) -> Finding {
     let verdict = variable::judge(&firmware, recognised.variable, recognised.attributes, &update)
         .map(|_| {
             format!(
-                "{} of {}, signed by \"{signer}\"",
+                "{} of {}, signed by \"{signer}\"{}",
                 effect(&recognised, &update),
-                recognised.variable.name()
+                recognised.variable.name(),
+                SignatureDatabase::parse(&update.payload)
+                    .map_or_else(|_| String::new(), |lists| security_versions(&lists)),
             )
         })
         .map_err(|refusal| refusal.to_string());

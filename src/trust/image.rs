@@ -1,12 +1,19 @@
 //! Would firmware with this db and dbx start this image? The rules of EDK2's `DxeImageVerificationHandler`.
 
+mod reason;
+#[cfg(test)]
+mod tests;
+
+use crate::formats::authenticated_variable::{EfiTime, VariableName};
 use crate::formats::authenticode::{Image, Signature, SignatureError, WinCertificate};
 use crate::formats::certificate::Certificate;
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::public_key::PublicKeyError;
-use crate::formats::signature_list::{Signature as DatabaseEntry, SignatureDatabase, SignatureType};
+use crate::formats::hash::{Digest, HashAlgorithm};
+use crate::formats::signature_list::{SignatureDatabase, SignatureType};
 
+use super::microsoft::SecurityVersion;
 use super::{chain, edk2};
+
+pub use reason::{Acceptance, Place, Refusal, Revocation};
 
 /// Image hashes that a database may list, by the type of their list.
 const IMAGE_HASHES: [(SignatureType, HashAlgorithm); 3] = [
@@ -20,82 +27,6 @@ const CERTIFICATE_HASHES: [(SignatureType, HashAlgorithm); 3] = [
     (SignatureType::X509Sha384, HashAlgorithm::Sha384),
     (SignatureType::X509Sha512, HashAlgorithm::Sha512),
 ];
-
-/// Why firmware would refuse an image.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// No signature, and its hash is not in db.
-    #[error("the image is not signed, and db does not list its hash")]
-    Unsigned,
-    /// Its hash is forbidden.
-    #[error("dbx forbids the image's {} hash {digest}", hash.name())]
-    ForbiddenHash {
-        /// The algorithm.
-        hash: HashAlgorithm,
-        /// The hash, hexadecimal.
-        digest: String,
-    },
-    /// A signature leads to a forbidden certificate; one such signature kills an image with several.
-    #[error("dbx forbids the certificate \"{0}\" that signed the image")]
-    ForbiddenCertificate(String),
-    /// A signature is malformed or that of another image.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
-    /// An encoding that EDK2 does not take.
-    #[error("firmware does not read the signature: {0}")]
-    Edk2(&'static str),
-    /// The signature does not hold the certificate of its signer.
-    #[error("the signature does not contain its signer's certificate")]
-    NoSigner,
-    /// The signer's key cannot be used.
-    #[error("the signer's certificate: {0}")]
-    Key(#[from] PublicKeyError),
-    /// Signed, but by nobody whom db trusts.
-    #[error("signed by {0}, whom no certificate of db vouches for")]
-    Untrusted(String),
-}
-
-/// Why firmware would start an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Acceptance {
-    /// db lists its hash.
-    Hash,
-    /// A certificate of db vouches for a signature.
-    Certificate {
-        /// Common name of the signer.
-        signer: String,
-        /// Common name of the certificate in db.
-        anchor: String,
-        /// The entry of db.
-        entry: DatabaseEntry,
-    },
-}
-
-impl Acceptance {
-    /// The certificate of db that let the image in, which firmware measures into PCR 7. None for a hash: which firmware
-    /// measures that is not known here.
-    #[must_use]
-    pub const fn measured(&self) -> Option<&DatabaseEntry> {
-        match self {
-            Self::Hash => None,
-            Self::Certificate { entry, .. } => Some(entry),
-        }
-    }
-}
-
-impl std::fmt::Display for Acceptance {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Hash => f.write_str("db lists its hash"),
-            Self::Certificate { signer, anchor, .. } if signer == anchor => {
-                write!(f, "signed by \"{signer}\", which is in db")
-            }
-            Self::Certificate { signer, anchor, .. } => {
-                write!(f, "signed by \"{signer}\", for whom \"{anchor}\" in db vouches")
-            }
-        }
-    }
-}
 
 /// db and dbx, ready to judge images.
 #[derive(Debug, Clone)]
@@ -129,8 +60,8 @@ impl Policy {
         if let Some(forbidden) = judged.iter().find(|judged| self.is_fatal(judged)) {
             return forbidden.clone();
         }
-        if self.allowed_hash(image) {
-            return Ok(Acceptance::Hash);
+        if let Some(place) = self.allowed_hash(image) {
+            return Ok(Acceptance::Hash(place));
         }
         let accepted = judged.iter().position(Result::is_ok).unwrap_or_default();
         judged.into_iter().nth(accepted).unwrap_or(Err(Refusal::Unsigned))
@@ -140,10 +71,11 @@ impl Policy {
     fn forbidden_hash(&self, image: &Image<'_>) -> Result<(), Refusal> {
         for (kind, hash) in IMAGE_HASHES {
             for digest in [image.digest(hash), image.unpadded_digest(hash)] {
-                if self.forbidden.contains(kind, digest.as_bytes()) {
+                if let Some(place) = place(VariableName::Dbx, &self.forbidden, kind, &digest) {
                     return Err(Refusal::ForbiddenHash {
                         hash,
                         digest: digest.to_hex(),
+                        place,
                     });
                 }
             }
@@ -152,7 +84,7 @@ impl Policy {
     }
 
     /// All firmware looks up SHA-256 of an unsigned image, and of a signed one the hash that was signed.
-    fn allowed_hash(&self, image: &Image<'_>) -> bool {
+    fn allowed_hash(&self, image: &Image<'_>) -> Option<Place> {
         let mut tried: Vec<HashAlgorithm> = image
             .signatures()
             .iter()
@@ -165,21 +97,13 @@ impl Policy {
         IMAGE_HASHES
             .into_iter()
             .filter(|(_, hash)| tried.contains(hash))
-            .any(|(kind, hash)| self.allowed.contains(kind, image.unpadded_digest(hash).as_bytes()))
-    }
-
-    /// The entry of db with this certificate.
-    fn entry(&self, certificate: &Certificate) -> Option<DatabaseEntry> {
-        let mut entries = self.allowed.certificates();
-        let (owner, der) = entries.find(|(_, der)| *der == certificate.as_der())?;
-        let data = der.to_vec();
-        Some(DatabaseEntry { owner, data })
+            .find_map(|(kind, hash)| place(VariableName::Db, &self.allowed, kind, &image.unpadded_digest(hash)))
     }
 
     /// Whether dbx forbids everything that this certificate signs.
     #[must_use]
     pub fn revokes(&self, certificate: &Certificate) -> bool {
-        self.is_revoked(certificate) || self.revoked.contains(certificate)
+        self.revocation(certificate).is_some() || self.revoked.contains(certificate)
     }
 
     /// Whether this verdict on one signature is one on the whole image. With a dbx, EDK2 also refuses an image with a
@@ -197,36 +121,64 @@ impl Policy {
         let signature = entry.signature()?;
         let pool = &signature.cms.certificates;
         // Before anything else, and whatever was signed: EDK2 asks dbx for the hashes of the certificates alone.
-        if let Some(revoked) = pool.iter().find(|certificate| self.is_revoked(certificate)) {
-            return Err(Refusal::ForbiddenCertificate(revoked.common_name()));
+        if let Some(revocation) = pool.iter().find_map(|certificate| self.revocation(certificate)) {
+            return Err(Refusal::ForbiddenCertificate(Box::new(revocation)));
         }
         edk2_rules(&signature)?;
         signature.verify_integrity(image)?;
         let signer = proven_signer(&signature)?;
         if let Some(revoked) = chain::anchor(signer, pool, &self.revoked) {
-            return Err(Refusal::ForbiddenCertificate(revoked.common_name()));
+            let found = Place::find(VariableName::Dbx, &self.forbidden, is_certificate(revoked));
+            let (place, _) = found.ok_or(Refusal::NoSigner)?;
+            return Err(Refusal::ForbiddenCertificate(Box::new(Revocation {
+                certificate: revoked.common_name(),
+                place,
+                since: None,
+            })));
         }
-        match chain::anchor(signer, pool, &self.trusted) {
-            Some(anchor) if self.is_revoked(anchor) => Err(Refusal::ForbiddenCertificate(anchor.common_name())),
-            Some(anchor) => Ok(Acceptance::Certificate {
-                signer: signer.common_name(),
-                anchor: anchor.common_name(),
-                entry: self.entry(anchor).ok_or(Refusal::NoSigner)?,
-            }),
-            None => Err(Refusal::Untrusted(signer.common_name())),
+        let anchor = chain::anchor(signer, pool, &self.trusted);
+        let anchor = anchor.ok_or_else(|| Refusal::Untrusted(signer.common_name()))?;
+        if let Some(revocation) = self.revocation(anchor) {
+            return Err(Refusal::ForbiddenCertificate(Box::new(revocation)));
         }
-    }
-
-    /// Whether dbx lists the hash of the certificate's to-be-signed part. A revocation that begins at a certain time
-    /// counts from the beginning: Authenticode here carries no trusted timestamp that would lift it.
-    fn is_revoked(&self, certificate: &Certificate) -> bool {
-        CERTIFICATE_HASHES.into_iter().any(|(kind, hash)| {
-            let digest = hash.digest(&[certificate.tbs_der()]);
-            self.forbidden
-                .of_type(kind)
-                .any(|(_, listed)| listed.starts_with(digest.as_bytes()))
+        let found = Place::find(VariableName::Db, &self.allowed, is_certificate(anchor));
+        let (place, entry) = found.ok_or(Refusal::NoSigner)?;
+        Ok(Acceptance::Certificate {
+            signer: signer.common_name(),
+            anchor: anchor.common_name(),
+            entry: entry.clone(),
+            place,
         })
     }
+
+    /// Whether dbx lists the hash of the certificate's to-be-signed part. EDK2 lifts a revocation that begins at a certain
+    /// time for an image with an RFC 3161 timestamp of before, made by an authority of dbt (`PassTimestampCheck`); without
+    /// dbt, which hardly any machine has, nothing is lifted. Here it counts from the beginning: what is accepted here,
+    /// firmware accepts as well, and [`Refusal::may_be_lifted`] tells of the rest.
+    fn revocation(&self, certificate: &Certificate) -> Option<Revocation> {
+        CERTIFICATE_HASHES.into_iter().find_map(|(kind, hash)| {
+            let digest = hash.digest(&[certificate.tbs_der()]);
+            let is_meant = |own, listed: &[u8]| own == kind && listed.starts_with(digest.as_bytes());
+            let (place, entry) = Place::find(VariableName::Dbx, &self.forbidden, is_meant)?;
+            let time = entry.data.get(digest.as_bytes().len()..).and_then(<[u8]>::first_chunk);
+            Some(Revocation {
+                certificate: certificate.common_name(),
+                place,
+                since: time.copied().map(EfiTime::from_bytes).filter(|time| !time.is_zero()),
+            })
+        })
+    }
+}
+
+fn is_certificate(wanted: &Certificate) -> impl Fn(SignatureType, &[u8]) -> bool {
+    move |kind, data| kind == SignatureType::X509 && data == wanted.as_der()
+}
+
+/// The entry that lists an image's hash. A security version number has the form of one, and is none.
+fn place(variable: VariableName, database: &SignatureDatabase, kind: SignatureType, digest: &Digest) -> Option<Place> {
+    let is_meant = |own, data: &[u8]| own == kind && data == digest.as_bytes();
+    let (place, entry) = Place::find(variable, database, is_meant)?;
+    SecurityVersion::of(kind, entry).is_none().then_some(place)
 }
 
 /// Who made a signature that firmware can read. Says nothing about the image; see [`Signature::verify_integrity`].

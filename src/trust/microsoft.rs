@@ -1,13 +1,14 @@
 //! Microsoft's certificates, for which other people's boot loaders and Option ROMs are signed; every one is chosen or
 //! left out by name. Files and licence: `src/trust/microsoft/`.
 
+mod security_version;
 mod selection;
 
 use crate::error::{Explain, Result};
 use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
-use crate::formats::guid::Guid;
 use crate::formats::signature_list::SignatureDatabase;
 
+pub use security_version::SecurityVersion;
 pub use selection::Selection;
 
 /// One of Microsoft's certificates.
@@ -26,14 +27,6 @@ pub struct MicrosoftCertificate {
     /// The certificate.
     pub der: &'static [u8],
 }
-
-/// Owner of the entries in dbx that hold a security version number of Windows' boot managers in place of a hash.
-pub const SVN_OWNER: Guid = Guid::from_fields(
-    0x9d13_2b6c,
-    0x59d5,
-    0x4388,
-    [0xab, 0x1c, 0x18, 0x5c, 0xfc, 0xb2, 0xeb, 0x92],
-);
 
 /// All of them. Those that expired stay useful, because firmware does not look at the clock.
 pub const CERTIFICATES: [MicrosoftCertificate; 7] = [
@@ -99,6 +92,10 @@ pub const CERTIFICATES: [MicrosoftCertificate; 7] = [
 /// KEK CA 2011.
 pub const DBX_UPDATE_X64: &[u8] = include_bytes!("microsoft/updates/DBXUpdate-x64.bin");
 
+/// When Microsoft last added to [`DBX_UPDATE_X64`], by the `dbx_info_msft_latest.json` beside it: the file itself states
+/// the same time in every version.
+pub const REVOCATIONS_DATE: &str = "2026-04-09";
+
 /// The certificate with exactly these bytes, if it is one of Microsoft's.
 #[must_use]
 pub fn find(der: &[u8]) -> Option<&'static MicrosoftCertificate> {
@@ -113,6 +110,13 @@ pub fn successor(certificate: &MicrosoftCertificate) -> Option<&'static Microsof
     CERTIFICATES.iter().find(is_next)
 }
 
+/// The security version numbers among the entries.
+pub fn security_versions(lists: &SignatureDatabase) -> impl Iterator<Item = SecurityVersion> {
+    lists
+        .entries()
+        .filter_map(|(kind, entry)| SecurityVersion::of(kind, entry))
+}
+
 /// The entries of [`DBX_UPDATE_X64`].
 pub fn revocations() -> Result<SignatureDatabase> {
     let cannot = || "cannot read Microsoft's revocations".to_owned();
@@ -124,6 +128,7 @@ pub fn revocations() -> Result<SignatureDatabase> {
 mod tests {
     use super::*;
     use crate::formats::certificate::Certificate;
+    use crate::formats::guid::Guid;
     use crate::formats::hash::HashAlgorithm;
     use crate::formats::signature_list::SignatureDatabase;
 

@@ -13,6 +13,7 @@ pub mod grub_traps;
 pub(crate) mod identities;
 pub mod image;
 pub mod kernel_config;
+pub mod loader;
 pub mod measured_boot;
 pub mod microsoft;
 pub mod module;

@@ -1,8 +1,15 @@
 //! The audit of a machine below another root directory: clean, then with one fault at a time.
 
+mod firmware;
 mod formats;
+mod images;
+mod kernels;
 mod measured;
+mod modules;
+mod schema;
+mod status;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -76,7 +83,8 @@ impl Machine {
             b"menuentry 'Linux' --unrestricted { linux /vmlinuz; initrd /initrd }\n",
         );
         machine.write("boot/vmlinuz", &minimal_image());
-        machine.write("boot/initrd", b"initrd");
+        machine.write("boot/initrd", &modules::cpio(&[("init", b"#!/bin/sh\n")]));
+        machine.write("proc/modules", b"x 16384 0 - Live 0x0000000000000000\n");
         machine.run(["sign", "efi"], &["boot/vmlinuz"]);
         machine.run(["sign", "grub"], &["boot/grub"]);
         fs::create_dir_all(machine.path("efi/EFI/bootseal")).unwrap();
@@ -105,6 +113,11 @@ impl Machine {
         fs::write(path, content).unwrap();
     }
 
+    /// Another initramfs, as good as the one that was signed.
+    fn change_initrd(&self) {
+        self.write("boot/initrd", &modules::cpio(&[("init", b"#!/bin/busybox sh\n")]));
+    }
+
     fn mode(&self, name: &str, mode: u32) {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
     }
@@ -130,13 +143,29 @@ impl Machine {
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
         let root = self.root.path().to_str().unwrap();
         let checks = said["checks"].as_array().unwrap();
-        let wrong = checks.iter().filter(|check| check["status"] != "pass").map(|check| {
+        let is_fine = |check: &&Value| ["pass", "not_applicable"].contains(&check["status"].as_str().unwrap());
+        let wrong = checks.iter().filter(|check| !is_fine(check)).map(|check| {
             let text = |value: &Value| value.as_str().unwrap().replace(root, "");
             let findings = check["findings"].as_array().unwrap();
             let subjects = findings.iter().map(|finding| text(&finding["subject"])).collect();
             (text(&check["id"]), text(&check["status"]), subjects)
         });
         (output.status.code().unwrap(), wrong.collect())
+    }
+
+    /// What one check says, as JSON, with paths below the root.
+    fn check(&self, id: &str) -> Value {
+        self.check_with(id, &[])
+    }
+
+    /// The same, with more words for the audit.
+    fn check_with(&self, id: &str, words: &[&OsStr]) -> Value {
+        let mut audit = self.bootseal(["audit", "--json", "--only", id]);
+        let output = audit.args(words).output().unwrap();
+        let root = self.root.path().to_str().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap().replace(root, "");
+        let mut said: Value = serde_json::from_str(&said).unwrap();
+        said["checks"][0].take()
     }
 
     /// Exactly this check answers so, and says that it is about this.
@@ -152,6 +181,20 @@ impl Machine {
             "{subjects:?}: {subject}"
         );
     }
+}
+
+/// The texts of a list of the check's.
+fn texts(check: &Value, list: &str) -> Vec<String> {
+    let all = check[list].as_array().unwrap().iter();
+    all.map(|item| item.as_str().or(item["text"].as_str()).unwrap().to_owned())
+        .collect()
+}
+
+#[track_caller]
+fn says(check: &Value, list: &str, beginning: &str, part: &str) {
+    let all = texts(check, list);
+    let is_it = |text: &&String| text.starts_with(beginning) && text.contains(part);
+    assert!(all.iter().any(|text| is_it(&text)), "{beginning} … {part}: {check:#}");
 }
 
 /// `/proc/keys` of a kernel that trusts the module key.
@@ -269,9 +312,10 @@ fn faults_of_the_boot_path_are_each_convicted() {
 #[test]
 fn faults_of_grubs_files_modules_and_keys_are_each_convicted() {
     let machine = Machine::new();
-    machine.write("boot/initrd", b"another");
+    let initrd = fs::read(machine.path("boot/initrd")).unwrap();
+    machine.change_initrd();
     machine.convicts("grub.files", "fail", "/boot/initrd");
-    machine.write("boot/initrd", b"initrd");
+    machine.write("boot/initrd", &initrd);
     machine.write("boot/grub/custom.cfg", b"set check_signatures=no\n");
     machine.run(["sign", "grub"], &["boot/grub/custom.cfg"]);
     machine.convicts("grub.files", "fail", "/boot/grub/custom.cfg:1");

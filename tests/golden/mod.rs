@@ -11,6 +11,7 @@ mod grub_tree;
 mod kernel_config;
 mod keys;
 mod luks2;
+mod microsoft_signed;
 mod modules;
 mod token_ceremony;
 mod tokens;

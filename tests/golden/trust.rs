@@ -3,12 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bootseal::formats::authenticated_variable::VariableName;
 use bootseal::formats::authenticode::{Image, minimal_image};
 use bootseal::formats::certificate::Certificate;
 use bootseal::formats::guid::Guid;
 use bootseal::formats::hash::HashAlgorithm;
 use bootseal::formats::signature_list::{Signature, SignatureDatabase, SignatureType};
-use bootseal::trust::image::{Acceptance, Policy, Refusal};
+use bootseal::trust::image::{Acceptance, Place, Policy, Refusal, Revocation};
 
 use crate::support::{succeed, tool};
 
@@ -59,6 +60,24 @@ fn entry(kind: SignatureType, data: &[u8]) -> Signature {
     let mut database = SignatureDatabase::default();
     database.add(kind, OWNER, data);
     database.entries().next().unwrap().1.clone()
+}
+
+/// The first entry of a variable.
+const fn first(variable: VariableName, kind: SignatureType) -> Place {
+    Place {
+        variable,
+        number: 1,
+        kind,
+        owner: OWNER,
+    }
+}
+
+fn forbids(name: &str, kind: SignatureType) -> Refusal {
+    Refusal::ForbiddenCertificate(Box::new(Revocation {
+        certificate: format!("Test {name}"),
+        place: first(VariableName::Dbx, kind),
+        since: None,
+    }))
 }
 
 fn issue(directory: &Path, name: &str, issuer: Option<&str>) {
@@ -120,6 +139,7 @@ fn chains_are_walked_as_firmware_walks_them() {
             signer: "Test leaf".to_owned(),
             anchor: format!("Test {anchor}"),
             entry: entry(SignatureType::X509, chain.certificate(anchor).as_der()),
+            place: first(VariableName::Db, SignatureType::X509),
         };
         assert_eq!(accepted, expected);
     }
@@ -132,10 +152,7 @@ fn chains_are_walked_as_firmware_walks_them() {
     for forbidden in ["root", "intermediate", "leaf"] {
         let certificate = chain.certificate(forbidden);
         let by_certificate = chain.judge(&trusted, &holds(&certificate)).unwrap_err();
-        assert_eq!(
-            by_certificate,
-            Refusal::ForbiddenCertificate(format!("Test {forbidden}"))
-        );
+        assert_eq!(by_certificate, forbids(forbidden, SignatureType::X509));
         let mut hash = HashAlgorithm::Sha256
             .digest(&[certificate.tbs_der()])
             .as_bytes()
@@ -144,12 +161,12 @@ fn chains_are_walked_as_firmware_walks_them() {
         let by_hash = chain
             .judge(&trusted, &listed(SignatureType::X509Sha256, &hash))
             .unwrap_err();
-        assert_eq!(by_hash, Refusal::ForbiddenCertificate(format!("Test {forbidden}")));
+        assert_eq!(by_hash, forbids(forbidden, SignatureType::X509Sha256));
     }
 
     let digest = Image::parse(&chain.image).unwrap().digest(HashAlgorithm::Sha256);
     let hash = listed(SignatureType::Sha256, digest.as_bytes());
-    assert!(matches!(chain.judge(&hash, &nothing), Ok(Acceptance::Hash)));
+    assert!(matches!(chain.judge(&hash, &nothing), Ok(Acceptance::Hash(_))));
     assert!(matches!(
         chain.judge(&trusted, &hash),
         Err(Refusal::ForbiddenHash { .. })
@@ -169,7 +186,7 @@ fn an_unsigned_image_needs_its_hash_in_db() {
     let hash = listed(SignatureType::Sha256, image.digest(HashAlgorithm::Sha256).as_bytes());
     assert!(matches!(
         Policy::new(&hash, &nothing).judge(&image),
-        Ok(Acceptance::Hash)
+        Ok(Acceptance::Hash(_))
     ));
 }
 
@@ -186,7 +203,7 @@ fn the_hash_of_an_unsigned_image_is_that_of_the_file_without_padding() {
     );
     assert!(matches!(
         Policy::new(&firmwares, &nothing).judge(&image),
-        Ok(Acceptance::Hash)
+        Ok(Acceptance::Hash(_))
     ));
     assert_eq!(Policy::new(&padded, &nothing).judge(&image), Err(Refusal::Unsigned));
     for forbidden in [&padded, &firmwares] {

@@ -5,3 +5,4 @@ mod cms;
 mod event_log;
 mod grub_script;
 mod openpgp;
+mod sbat;

@@ -15,6 +15,27 @@ pub fn sbverify(image: &Path) -> Command {
     command
 }
 
+/// A file of a Debian package that `tests/run` unpacks.
+fn unpacked(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges").join(name);
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: tests/run unpacks it", path.display()))
+}
+
+/// Debian's shim, signed under Microsoft's UEFI CA of 2011 and under that of 2023.
+pub fn shim() -> Vec<u8> {
+    unpacked("signed/usr/lib/shim/shimx64.efi.signed")
+}
+
+/// Debian's GRUB, signed by Debian, whom shim knows and Microsoft does not.
+pub fn debians_grub() -> Vec<u8> {
+    unpacked("signed/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed")
+}
+
+/// EDK2's UEFI shell, which nobody signed.
+pub fn uefi_shell() -> Vec<u8> {
+    unpacked("shell/usr/share/efi-shell-x64/shellx64.efi")
+}
+
 /// GnuPG's verdict on a detached signature.
 pub fn gpgv(signature: &Path, file: &Path) -> Command {
     let mut gpgv = tool("gpgv", "gpgv");

@@ -3,12 +3,14 @@
 //! Nothing here takes bootseal's word. What is asserted is what the firmware, the kernel and GRUB
 //! say on the serial line of a virtual machine.
 
+mod audited;
 mod bootseal;
 mod enrolment;
 mod grub;
 mod guest;
 mod machine;
 mod modules;
+mod node;
 pub mod packages;
 mod rebuild;
 mod trial;

@@ -197,6 +197,9 @@ fn describe(entry: &Entry) -> String {
                 name(*whose),
             )
         }
+        Entry::SecurityVersion {
+            version, owner, whose, ..
+        } => format!("security version {version} ({}owner {owner})", name(*whose)),
         Entry::Others {
             signature_type,
             count,

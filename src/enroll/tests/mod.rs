@@ -149,7 +149,7 @@ fn present_revocations_are_never_lost() {
         .iter()
         .map(|EntryChange { change, entry }| match entry {
             Entry::Others { count, .. } => (*change, *count),
-            Entry::Certificate { .. } => unreachable!("there are digests only"),
+            Entry::Certificate { .. } | Entry::SecurityVersion { .. } => unreachable!("there are digests only"),
         })
         .collect();
     assert_eq!(changes, [(Change::Added, 1), (Change::Kept, 2)]);

@@ -92,6 +92,15 @@ impl EfiTime {
         self.zero == [0; 9]
     }
 
+    /// Whether year to second are all zero, by which a revocation list says "always".
+    #[must_use]
+    pub const fn is_zero(&self) -> bool {
+        matches!(
+            (self.year, self.month, self.day, self.hour, self.minute, self.second),
+            (0, 0, 0, 0, 0, 0)
+        )
+    }
+
     /// Whether this is later than `other`, as firmware compares them. An equal time is not later.
     #[must_use]
     pub fn is_later_than(&self, other: &Self) -> bool {

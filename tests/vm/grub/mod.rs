@@ -2,7 +2,7 @@
 //! so itself.
 
 mod forms;
-mod image;
+pub mod image;
 mod packets;
 mod shim;
 mod tree;

@@ -1,23 +1,16 @@
 //! What the firmware starts, and what else lies where it looks.
 
+mod images;
+mod kernels;
+mod sbat;
+
 use std::fs;
 use std::path::Path;
 
 use crate::enroll::{BootFile, Verdict, present_boot_files};
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::authenticode::Image;
-use crate::formats::certificate::printable;
-use crate::formats::grub_core_image::CoreImage;
-use crate::system;
-use crate::trust::grub_image;
-use crate::trust::image::Policy;
 
 use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
 use super::super::machine::Machine;
-use super::files_below;
-
-/// Largest image that is read, in bytes.
-const MAX_IMAGE: u64 = 512 << 20;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -35,10 +28,31 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Boot,
         title: "No image that db lets in leads around the chain",
         level: Level::Error,
-        proves: "Of all images on the EFI system partitions, those that db lets in are no GRUB that opens what nobody signed. \
-                 Whoever can write to the partition can start any of them.",
+        proves: "Of all images on the EFI system partitions, those that db lets in are no GRUB that opens what nobody signed, \
+                 no UEFI shell, and no loader that others signed to start what they see fit. Whoever can write to the \
+                 partition can start any of them.",
         remedy: "Remove the file, and have its hash forbidden: bootseal enroll add dbx FILE",
-        run: images,
+        run: images::check,
+    },
+    Check {
+        id: "boot.sbat",
+        group: Group::Boot,
+        title: "No loader is older than shim still starts",
+        level: Level::Warning,
+        proves: "No component in the SBAT of an image on the EFI system partitions has a lower generation than shim's variable \
+                 SbatLevelRT asks for. Only shim looks at it; without one it is evidence.",
+        remedy: "Update the loader",
+        run: sbat::check,
+    },
+    Check {
+        id: "boot.kernels",
+        group: Group::Boot,
+        title: "Every kernel in /boot is let in by db",
+        level: Level::Warning,
+        proves: "Each of /boot/vmlinuz* and /boot/kernel* is accepted by the db and dbx that the firmware holds now, or where \
+                 there is no firmware to ask, by those of the key directory.",
+        remedy: "bootseal sign efi FILE, or remove it",
+        run: kernels::check,
     },
     Check {
         id: "boot.partition",
@@ -84,79 +98,6 @@ fn look_at(file: &BootFile, outcome: &mut Outcome) {
         // An entry of the firmware for a network card, say, leads to no file.
         Verdict::NotJudged(reason) => outcome.evidence.push(format!("{place}: not judged, {reason}")),
     }
-}
-
-fn is_image(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|ending| ending.eq_ignore_ascii_case("efi"))
-}
-
-fn images(machine: &Machine<'_>) -> Outcome {
-    let (esps, store, anchors) = match (machine.esps(), machine.store(), machine.anchors()) {
-        (Ok(esps), Ok(store), Ok(anchors)) => (esps, store, anchors),
-        (Err(missing), _, _) | (_, Err(missing), _) | (_, _, Err(missing)) => {
-            return Outcome::could_not_run(missing.clone());
-        }
-    };
-    if esps.is_empty() {
-        return Outcome::could_not_run("no EFI system partition is mounted");
-    }
-    let database = |variable| store.database(variable).map_err(|error| reason(&error));
-    let (db, dbx) = match (database(VariableName::Db), database(VariableName::Dbx)) {
-        (Ok(db), Ok(dbx)) => (db, dbx),
-        (Err(missing), _) | (_, Err(missing)) => return Outcome::could_not_run(missing),
-    };
-    let policy = Policy::new(&db, &dbx);
-    let mut outcome = Outcome::default();
-    for esp in esps {
-        let found = files_below(&esp.directory, is_image).unwrap_or_else(|error| {
-            outcome.not_run.push(format!("{}: {error}", esp.directory.display()));
-            Vec::new()
-        });
-        for path in found {
-            let shown = printable(&path.display().to_string());
-            let bytes = match system::read_prefix(&path, Some(MAX_IMAGE)) {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    outcome.not_run.push(reason(&error));
-                    continue;
-                }
-            };
-            let Ok(image) = Image::parse(&bytes) else {
-                outcome
-                    .evidence
-                    .push(format!("{shown}: no image that firmware would start"));
-                continue;
-            };
-            let let_in = match policy.judge(&image) {
-                Ok(let_in) => let_in.to_string(),
-                Err(refusal) => {
-                    outcome.evidence.push(format!("{shown}: not let in, {refusal}"));
-                    continue;
-                }
-            };
-            let core = match CoreImage::parse(&image) {
-                Ok(None) => {
-                    outcome.evidence.push(format!("{shown}: {let_in}"));
-                    continue;
-                }
-                Ok(Some(core)) => grub_image::judge(&core, &anchors.grub, anchors.with_shim).verdict(),
-                Err(error) => Err(error.to_string()),
-            };
-            match core {
-                Ok(verdict) => outcome.evidence.push(format!("{shown}: {let_in}; {verdict}")),
-                Err(verdict) => outcome.findings.push(Finding::new(
-                    path.to_string_lossy(),
-                    format!("{shown} is {let_in}, and as a GRUB {verdict}"),
-                    format!(
-                        "remove it, and: bootseal enroll add dbx {}",
-                        crate::error::quoted(&path)
-                    ),
-                )),
-            }
-        }
-    }
-    outcome
 }
 
 fn partition(machine: &Machine<'_>) -> Outcome {

@@ -1,0 +1,183 @@
+//! Every image on the EFI system partitions: is it let in, and where does it lead?
+
+use crate::error::quoted;
+use crate::formats::authenticated_variable::VariableName;
+use crate::formats::certificate::printable;
+use crate::formats::guid::Guid;
+use crate::trust::image::{Acceptance, Refusal};
+use crate::trust::loader::Loader;
+use crate::trust::microsoft;
+
+use super::super::super::check::{Finding, Level, Outcome, reason};
+use super::super::super::images::{Found, policy};
+use super::super::super::machine::Machine;
+
+pub(super) fn check(machine: &Machine<'_>) -> Outcome {
+    let (images, anchors) = match (machine.images(), machine.anchors()) {
+        (Ok(images), Ok(anchors)) => (images, anchors),
+        (Err(missing), _) | (_, Err(missing)) => return Outcome::could_not_run(missing.clone()),
+    };
+    if let Err(missing) = policy(machine) {
+        return Outcome::could_not_run(missing);
+    }
+    let mut outcome = Outcome {
+        not_run: images.not_run.clone(),
+        ..Outcome::default()
+    };
+    for (shown, why) in &images.none {
+        outcome.evidence.push(format!(
+            "{shown}: no image that firmware would start, {}",
+            printable(why)
+        ));
+    }
+    let has_timestamps = has_timestamps(machine, &mut outcome);
+    for found in &images.images {
+        match &found.judged {
+            Some(Ok(let_in)) => look_at(found, let_in, anchors.with_shim, &mut outcome),
+            Some(Err(refusal)) => {
+                let text = format!("{}: not let in, {}", found.shown, printable(&refusal.to_string()));
+                if has_timestamps && Refusal::may_be_lifted(refusal) {
+                    outcome.not_run.push(text);
+                } else {
+                    outcome.evidence.push(text);
+                }
+            }
+            None => {}
+        }
+    }
+    outcome
+}
+
+/// Whether the firmware has a dbt, and so may lift a revocation for what a timestamp shows to be older.
+fn has_timestamps(machine: &Machine<'_>, outcome: &mut Outcome) -> bool {
+    let read = machine
+        .store()
+        .map(|store| store.read_any("dbt", &Guid::IMAGE_SECURITY_DATABASE));
+    match read {
+        Ok(Ok(dbt)) => dbt.is_some_and(|raw| !raw.data.is_empty()),
+        Ok(Err(error)) => {
+            outcome.not_run.push(reason(&error));
+            true
+        }
+        Err(_) => false,
+    }
+}
+
+/// One that db lets in.
+fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Outcome) {
+    let shown = &found.shown;
+    let because = printable(&let_in.to_string());
+    let (level, leads) = match (&found.loader, foreign(let_in)) {
+        (Loader::Grub(Ok(verdict)), _) => return outcome.evidence.push(format!("{shown}: {because}; {verdict}")),
+        (Loader::Grub(Err(verdict)), _) => (Level::Error, format!("as a GRUB {verdict}")),
+        (Loader::Shell, _) => {
+            let text = "is a UEFI shell: whoever sits there changes variables and memory with it";
+            (Level::Error, text.to_owned())
+        }
+        (Loader::Shim { .. }, Some(_)) if with_shim => {
+            let text = format!(
+                "{shown}: {because}; a shim, as the configuration wants it, {}",
+                shims(&found.loader)
+            );
+            return outcome.evidence.push(text);
+        }
+        (Loader::Shim { .. }, Some(_)) => (Level::Warning, format!("is a shim, {}", shims(&found.loader))),
+        (_, Some(known)) => (
+            Level::Warning,
+            format!(
+                "is somebody else's: \"{}\" vouches for what it starts, not you",
+                known.common_name
+            ),
+        ),
+        (_, None) => return outcome.evidence.push(format!("{shown}: {because}")),
+    };
+    let remedy = match level {
+        Level::Error => format!("remove it, and: bootseal enroll add dbx {}", quoted(&found.path)),
+        Level::Warning => format!(
+            "if it is not wanted, remove it, and: bootseal enroll add dbx {}",
+            quoted(&found.path)
+        ),
+    };
+    let text = format!("{shown} is {because}, and {leads}");
+    outcome
+        .findings
+        .push(Finding::new(found.path.to_string_lossy(), text, remedy).at(level));
+}
+
+/// Microsoft's certificate that let an image in, by which others' loaders come in.
+fn foreign(let_in: &Acceptance) -> Option<&'static microsoft::MicrosoftCertificate> {
+    let known = microsoft::find(&let_in.measured()?.data)?;
+    (known.variable == VariableName::Db).then_some(known)
+}
+
+/// Whose shim it is, and whom it trusts.
+fn shims(loader: &Loader) -> String {
+    let Loader::Shim { vendor, certificates } = loader else {
+        return String::new();
+    };
+    let vendor = vendor
+        .as_deref()
+        .map_or_else(|| "of unknown make".to_owned(), |name| format!("of {name}"));
+    let trusted: Vec<String> = certificates.iter().map(|name| format!("\"{name}\"")).collect();
+    let trusted = if trusted.is_empty() {
+        "what its machine owner's keys signed".to_owned()
+    } else {
+        format!("what {} signed", trusted.join(" and "))
+    };
+    printable(&format!("{vendor}, which starts {trusted}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::hash::HashAlgorithm;
+    use crate::formats::signature_list::{Signature, SignatureType};
+    use crate::trust::image::Place;
+
+    /// Nobody but Microsoft can sign one, and none is among Debian's packages.
+    #[test]
+    fn what_microsofts_certificates_let_in_beside_shims_is_somebody_elses() {
+        let looked_at = |der: &[u8], loader: Loader, with_shim| {
+            let (owner, data) = (Guid::MICROSOFT, der.to_vec());
+            let let_in = Acceptance::Certificate {
+                signer: "Microsoft Windows".to_owned(),
+                anchor: "Windows UEFI CA 2023".to_owned(),
+                entry: Signature { owner, data },
+                place: Place {
+                    variable: VariableName::Db,
+                    number: 2,
+                    kind: SignatureType::X509,
+                    owner,
+                },
+            };
+            let found = Found {
+                path: "/efi/EFI/Microsoft/Boot/bootmgfw.efi".into(),
+                shown: "/efi/EFI/Microsoft/Boot/bootmgfw.efi".to_owned(),
+                sha256: HashAlgorithm::Sha256.digest(&[]),
+                sbat: None,
+                loader,
+                judged: Some(Ok(let_in.clone())),
+            };
+            let mut outcome = Outcome::default();
+            look_at(&found, &let_in, with_shim, &mut outcome);
+            outcome
+        };
+        let windows = microsoft::CERTIFICATES
+            .iter()
+            .find(|known| known.name == "windows-2023");
+        let windows = windows.unwrap().der;
+        let outcome = looked_at(windows, Loader::Other, true);
+        let finding = &outcome.findings[0];
+        assert_eq!(finding.level, Some(Level::Warning));
+        assert!(
+            finding.text.contains("\"Windows UEFI CA 2023\" vouches"),
+            "{}",
+            finding.text
+        );
+        assert_eq!(looked_at(b"ours", Loader::Other, false).findings, []);
+        assert_eq!(
+            looked_at(b"ours", Loader::Shell, false).findings[0].level,
+            Some(Level::Error)
+        );
+    }
+}

@@ -1,0 +1,106 @@
+//! SBAT of the images, against the level that shim holds.
+
+use crate::formats::certificate::printable;
+use crate::formats::sbat::{LEVEL_VARIABLE, SHIM, Sbat, SbatError};
+use crate::trust::loader::Loader;
+
+use super::super::super::check::{Finding, Outcome, reason};
+use super::super::super::images::{Found, Images};
+use super::super::super::machine::Machine;
+
+/// The components that count; `sbat` itself is the version of the format.
+const FORMAT: &str = "sbat";
+
+pub(super) fn check(machine: &Machine<'_>) -> Outcome {
+    let images = match machine.images() {
+        Ok(images) => images,
+        Err(missing) => return Outcome::could_not_run(missing.clone()),
+    };
+    let mut outcome = Outcome::default();
+    let levels = match levels(machine) {
+        Ok(levels) => levels,
+        Err(missing) => {
+            outcome.not_run.push(missing);
+            None
+        }
+    };
+    match &levels {
+        Some(levels) => outcome.evidence.push(format!("{LEVEL_VARIABLE}: {}", named(levels))),
+        None => outcome
+            .evidence
+            .push(format!("the firmware has no {LEVEL_VARIABLE}: no shim has run")),
+    }
+    let by_shim = machine.config().grub.shim || images.images.iter().any(is_shim_let_in);
+    judge(images, levels.as_ref(), by_shim, &mut outcome);
+    outcome
+}
+
+/// What shim asks for; none if it never ran.
+fn levels(machine: &Machine<'_>) -> Result<Option<Sbat>, String> {
+    let store = machine.store().map_err(Clone::clone)?;
+    let raw = store.read_any(LEVEL_VARIABLE, &SHIM).map_err(|error| reason(&error))?;
+    let parsed = raw.map(|raw| Sbat::parse(&raw.data)).transpose();
+    parsed.map_err(|error| format!("{LEVEL_VARIABLE} cannot be read: {error}"))
+}
+
+fn is_shim_let_in(found: &Found) -> bool {
+    matches!(found.loader, Loader::Shim { .. }) && matches!(found.judged, Some(Ok(_)))
+}
+
+fn judge(images: &Images, levels: Option<&Sbat>, by_shim: bool, outcome: &mut Outcome) {
+    for found in &images.images {
+        let shown = &found.shown;
+        let sbat = match &found.sbat {
+            Some(Ok(sbat)) => sbat,
+            Some(Err(error)) => {
+                wrong(found, &broken(error), by_shim, outcome);
+                continue;
+            }
+            None => {
+                outcome.evidence.push(format!("{shown}: no SBAT"));
+                continue;
+            }
+        };
+        let below: Vec<String> = levels
+            .iter()
+            .flat_map(|levels| sbat.below(levels))
+            .map(|(component, level)| format!("{} {} and not {level}", component.name, component.generation))
+            .collect();
+        if below.is_empty() {
+            outcome.evidence.push(format!("{shown}: {}", named(sbat)));
+        } else {
+            wrong(
+                found,
+                &format!("it is too old for shim: {}", below.join(", ")),
+                by_shim,
+                outcome,
+            );
+        }
+    }
+}
+
+/// Nobody but shim minds.
+fn wrong(found: &Found, why: &str, by_shim: bool, outcome: &mut Outcome) {
+    let text = printable(&format!("{}: {why}", found.shown));
+    if by_shim {
+        let remedy = "update it; shim does not start it";
+        outcome
+            .findings
+            .push(Finding::new(found.path.to_string_lossy(), text, remedy));
+    } else {
+        outcome.evidence.push(format!("{text}; there is no shim to refuse it"));
+    }
+}
+
+fn broken(error: &SbatError) -> String {
+    format!("its SBAT cannot be read: {error}")
+}
+
+/// Components with their generations.
+fn named(sbat: &Sbat) -> String {
+    let components = sbat.components().iter().filter(|component| component.name != FORMAT);
+    let all: Vec<String> = components
+        .map(|component| format!("{} {}", component.name, component.generation))
+        .collect();
+    printable(&all.join(", "))
+}

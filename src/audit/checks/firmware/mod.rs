@@ -1,0 +1,121 @@
+//! The firmware's variables: whether it enforces, and whether what it trusts is what the ceremony made.
+
+mod revocations;
+mod variables;
+
+use crate::enroll::Store;
+
+use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
+use super::super::machine::Machine;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "firmware.secure_boot",
+        group: Group::Firmware,
+        title: "Secure Boot is on",
+        level: Level::Error,
+        proves: "The firmware said at the last start that it verifies what it starts (SecureBoot is 1).",
+        remedy: "Switch Secure Boot on in the firmware's setup; without keys, enroll them first: bootseal enroll plan",
+        run: secure_boot,
+    },
+    Check {
+        id: "firmware.mode",
+        group: Group::Firmware,
+        title: "The firmware is in User or Deployed Mode",
+        level: Level::Error,
+        proves: "There is a platform key (SetupMode is 0), and refused images are not started all the same (AuditMode is 0).",
+        remedy: "bootseal enroll apply; AuditMode is switched off in the firmware's setup",
+        run: mode,
+    },
+    Check {
+        id: "firmware.variables",
+        group: Group::Firmware,
+        title: "PK, KEK, db and dbx hold what the ceremony made",
+        level: Level::Error,
+        proves: "The firmware trusts what the key directory says, entry by entry, and nothing else; dbx may hold more.",
+        remedy: "bootseal enroll plan shows the difference; bootseal enroll remove and add change single entries",
+        run: variables::variables,
+    },
+    Check {
+        id: "firmware.attributes",
+        group: Group::Firmware,
+        title: "PK, KEK, db and dbx can be written with a signature only",
+        level: Level::Error,
+        proves: "Each has the attributes of an authenticated variable (0x27), all 32 bits compared.",
+        remedy: "Reset the keys in the firmware's setup and enroll again; if they come back so, update the firmware",
+        run: variables::attributes,
+    },
+    Check {
+        id: "firmware.certificates",
+        group: Group::Firmware,
+        title: "Certificates in PK, KEK and db are valid and not superseded",
+        level: Level::Warning,
+        proves: "None has expired or will within 90 days, and each of Microsoft's of 2011 has its successor beside it. \
+                 Firmware itself looks at no dates.",
+        remedy: "bootseal keys rotate for your own; bootseal enroll add db uefi-2023 and the like for Microsoft's",
+        run: variables::certificates,
+    },
+    Check {
+        id: "firmware.revocations",
+        group: Group::Firmware,
+        title: "dbx holds Microsoft's revocations",
+        level: Level::Warning,
+        proves: "Every entry of the revocation list that bootseal brings along is in dbx, and of the one that [audit] of the \
+                 configuration or --dbx names.",
+        remedy: "bootseal enroll add dbx DBXUpdate-x64.bin",
+        run: revocations::check,
+    },
+];
+
+fn with_store(machine: &Machine<'_>, look: impl FnOnce(&Store) -> crate::error::Result<Outcome>) -> Outcome {
+    match machine.store() {
+        Ok(store) => look(store).unwrap_or_else(|error| Outcome::could_not_run(reason(&error))),
+        Err(missing) => Outcome::could_not_run(missing.clone()),
+    }
+}
+
+fn secure_boot(machine: &Machine<'_>) -> Outcome {
+    with_store(machine, |store| {
+        Ok(match store.secure_boot()? {
+            Some(true) => Outcome::pass("SecureBoot is 1"),
+            Some(false) => Outcome::found(Finding::new(
+                "SecureBoot",
+                "Secure Boot is off: the firmware starts anything",
+                "switch it on in the firmware's setup",
+            )),
+            None => Outcome::found(Finding::new(
+                "SecureBoot",
+                "the firmware has no variable SecureBoot: it cannot verify what it starts",
+                "look for Secure Boot in the firmware's setup, or for an update",
+            )),
+        })
+    })
+}
+
+fn mode(machine: &Machine<'_>) -> Outcome {
+    with_store(machine, |store| {
+        let mut outcome = Outcome::default();
+        if store.setup_mode()? {
+            let text = "it is in Setup Mode: there is no platform key, and anybody can write the others";
+            outcome
+                .findings
+                .push(Finding::new("SetupMode", text, "bootseal enroll apply"));
+        } else {
+            outcome.evidence.push("SetupMode is 0".to_owned());
+        }
+        if store.flag("AuditMode")? == Some(true) {
+            let text = "it is in Audit Mode: images that are refused are only written down, and started";
+            outcome.findings.push(Finding::new(
+                "AuditMode",
+                text,
+                "leave Audit Mode in the firmware's setup",
+            ));
+        }
+        match store.flag("DeployedMode")? {
+            Some(true) => outcome.evidence.push("DeployedMode is 1".to_owned()),
+            Some(false) => outcome.evidence.push("DeployedMode is 0: User Mode".to_owned()),
+            None => {}
+        }
+        Ok(outcome)
+    })
+}

@@ -1,0 +1,110 @@
+//! dbx, against lists of revocations.
+
+use std::path::Path;
+
+use crate::error::{Explain, quoted};
+use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::certificate::printable;
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::signature_list::{Signature, SignatureDatabase, SignatureType};
+use crate::system;
+use crate::trust::microsoft::{self, SecurityVersion};
+use crate::trust::{read_database, variable};
+
+use super::super::super::check::{Finding, Outcome, reason};
+use super::super::super::machine::Machine;
+use super::with_store;
+
+/// Longest list that is read, in bytes.
+const MAX_LIST: u64 = 4 << 20;
+
+/// A list of revocations.
+struct List {
+    /// What it is about, the same at the next audit.
+    subject: String,
+    /// What it is, for a person.
+    name: String,
+    entries: SignatureDatabase,
+    remedy: String,
+}
+
+pub(super) fn check(machine: &Machine<'_>) -> Outcome {
+    with_store(machine, |store| {
+        let present = store.database(VariableName::Dbx)?;
+        let mut outcome = Outcome::default();
+        compare(&present, &brought_along()?, &mut outcome);
+        if let Some(path) = machine.given_dbx() {
+            match given(&path) {
+                Ok(list) => compare(&present, &list, &mut outcome),
+                Err(error) => outcome.not_run.push(reason(&error)),
+            }
+        }
+        let versions = microsoft::security_versions(&present);
+        outcome
+            .evidence
+            .extend(versions.map(|version| format!("security version in dbx: {version}")));
+        Ok(outcome)
+    })
+}
+
+/// The list that is part of this program.
+fn brought_along() -> crate::error::Result<List> {
+    let entries = microsoft::revocations()?;
+    Ok(List {
+        subject: "dbx".to_owned(),
+        name: format!(
+            "Microsoft's list of {} that bootseal brings along (SHA-256 {})",
+            microsoft::REVOCATIONS_DATE,
+            digest(&entries)
+        ),
+        entries,
+        remedy: "bootseal enroll add dbx DBXUpdate-x64.bin".to_owned(),
+    })
+}
+
+/// One from a file; what tells its version is its content, for Microsoft's carry the same time in every version.
+fn given(path: &Path) -> crate::error::Result<List> {
+    let shown = printable(&path.display().to_string());
+    let bytes = system::read_prefix(path, Some(MAX_LIST))?;
+    let entries = read_database(&bytes).or_could_not_run(|| format!("{shown} is no list of revocations"))?;
+    let signed = AuthenticatedVariable::parse(&bytes).ok().map(|update| {
+        let signer = variable::recognise(&update).map_or_else(
+            |unknown| unknown.to_string(),
+            |known| format!("signed by \"{}\" for {}", known.signer.common_name(), known.variable),
+        );
+        format!("time {}, {}, ", update.time, printable(&signer))
+    });
+    Ok(List {
+        subject: format!("dbx: {shown}"),
+        name: format!("{shown} ({}SHA-256 {})", signed.unwrap_or_default(), digest(&entries)),
+        entries,
+        remedy: format!("bootseal enroll add dbx {}", quoted(path)),
+    })
+}
+
+fn digest(entries: &SignatureDatabase) -> String {
+    HashAlgorithm::Sha256.digest(&[&entries.to_bytes()]).to_hex()
+}
+
+fn compare(present: &SignatureDatabase, list: &List, outcome: &mut Outcome) {
+    let total = list.entries.entries().count();
+    let lacks = |(kind, entry): &(SignatureType, &Signature)| !holds(present, *kind, entry);
+    let missing = list.entries.entries().filter(lacks).count();
+    let name = &list.name;
+    if missing == 0 {
+        outcome.evidence.push(format!("all {total} entries of {name}"));
+    } else {
+        let text = format!("dbx lacks {missing} of the {total} entries of {name}");
+        outcome.findings.push(Finding::new(&list.subject, text, &list.remedy));
+    }
+}
+
+/// Whether dbx forbids what the entry forbids: a higher security version forbids more than a lower one.
+fn holds(present: &SignatureDatabase, kind: SignatureType, entry: &Signature) -> bool {
+    let Some(version) = SecurityVersion::of(kind, entry) else {
+        return present.contains(kind, &entry.data);
+    };
+    let number = |version: &SecurityVersion| (version.major, version.minor);
+    microsoft::security_versions(present)
+        .any(|held| held.program == version.program && number(&held) >= number(&version))
+}

@@ -1,0 +1,185 @@
+//! Why firmware would start an image, or not: down to the entry of db or dbx that decides.
+
+use std::fmt;
+
+use crate::formats::authenticated_variable::{EfiTime, VariableName};
+use crate::formats::authenticode::SignatureError;
+use crate::formats::guid::Guid;
+use crate::formats::hash::HashAlgorithm;
+use crate::formats::public_key::PublicKeyError;
+use crate::formats::signature_list::{Signature, SignatureDatabase, SignatureType};
+
+/// Where an entry stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// db or dbx.
+    pub variable: VariableName,
+    /// Its number among all entries of the variable, from 1.
+    pub number: usize,
+    /// The type of its list.
+    pub kind: SignatureType,
+    /// Who put it there.
+    pub owner: Guid,
+}
+
+impl Place {
+    /// The first entry that is meant, and what it holds.
+    pub(super) fn find<'d>(
+        variable: VariableName,
+        database: &'d SignatureDatabase,
+        is_meant: impl Fn(SignatureType, &[u8]) -> bool,
+    ) -> Option<(Self, &'d Signature)> {
+        let mut entries = database.entries().zip(1..);
+        let ((kind, entry), number) = entries.find(|((kind, entry), _)| is_meant(*kind, &entry.data))?;
+        let owner = entry.owner;
+        Some((
+            Self {
+                variable,
+                number,
+                kind,
+                owner,
+            },
+            entry,
+        ))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            variable,
+            number,
+            kind,
+            owner,
+        } = self;
+        if *owner == Guid::MICROSOFT {
+            write!(f, "entry {number} of {variable}, {kind}, owner Microsoft")
+        } else {
+            write!(f, "entry {number} of {variable}, {kind}, owner {owner}")
+        }
+    }
+}
+
+/// How dbx forbids a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// Common name of the certificate.
+    pub certificate: String,
+    /// The entry that forbids it.
+    pub place: Place,
+    /// From when on, if the entry does not say always.
+    pub since: Option<EfiTime>,
+}
+
+impl fmt::Display for Revocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { certificate, place, .. } = self;
+        write!(
+            f,
+            "dbx forbids the certificate \"{certificate}\" that signed the image ({place})"
+        )?;
+        match self.since {
+            Some(since) => write!(
+                f,
+                "; from {since} on, but what it signed before is refused as well, unless a timestamp in it is vouched for by dbt"
+            ),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why firmware would refuse an image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No signature, and its hash is not in db.
+    #[error("the image is not signed, and db does not list its hash")]
+    Unsigned,
+    /// Its hash is forbidden.
+    #[error("dbx forbids the image's {} hash {digest} ({place})", hash.name())]
+    ForbiddenHash {
+        /// The algorithm.
+        hash: HashAlgorithm,
+        /// The hash, hexadecimal.
+        digest: String,
+        /// The entry that lists it.
+        place: Place,
+    },
+    /// A signature leads to a forbidden certificate; one such signature kills an image with several.
+    #[error("{0}")]
+    ForbiddenCertificate(Box<Revocation>),
+    /// A signature is malformed or that of another image.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    /// An encoding that EDK2 does not take.
+    #[error("firmware does not read the signature: {0}")]
+    Edk2(&'static str),
+    /// The signature does not hold the certificate of its signer.
+    #[error("the signature does not contain its signer's certificate")]
+    NoSigner,
+    /// The signer's key cannot be used.
+    #[error("the signer's certificate: {0}")]
+    Key(#[from] PublicKeyError),
+    /// Signed, but by nobody whom db trusts.
+    #[error("signed by {0}, whom no certificate of db vouches for")]
+    Untrusted(String),
+}
+
+impl Refusal {
+    /// Whether firmware that has a dbt might start the image all the same: it lets through what a trusted timestamp
+    /// proves to be older than the revocation. Timestamps are not verified here, so this is refused.
+    #[must_use]
+    pub fn may_be_lifted(&self) -> bool {
+        matches!(self, Self::ForbiddenCertificate(revocation) if revocation.since.is_some())
+    }
+}
+
+/// Why firmware would start an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceptance {
+    /// db lists its hash.
+    Hash(Place),
+    /// A certificate of db vouches for a signature.
+    Certificate {
+        /// Common name of the signer.
+        signer: String,
+        /// Common name of the certificate in db.
+        anchor: String,
+        /// The entry of db.
+        entry: Signature,
+        /// Where it stands.
+        place: Place,
+    },
+}
+
+impl Acceptance {
+    /// The certificate of db that let the image in, which firmware measures into PCR 7. None for a hash: which firmware
+    /// measures that is not known here.
+    #[must_use]
+    pub const fn measured(&self) -> Option<&Signature> {
+        match self {
+            Self::Hash(_) => None,
+            Self::Certificate { entry, .. } => Some(entry),
+        }
+    }
+}
+
+impl fmt::Display for Acceptance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hash(place) => write!(f, "db lists its hash ({place})"),
+            Self::Certificate {
+                signer, anchor, place, ..
+            } if signer == anchor => {
+                write!(f, "signed by \"{signer}\", which is in db ({place})")
+            }
+            Self::Certificate {
+                signer, anchor, place, ..
+            } => {
+                write!(
+                    f,
+                    "signed by \"{signer}\", for whom \"{anchor}\" in db vouches ({place})"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What an EFI image is, by its content: whether it starts others, and whom it asks.
+
+use crate::formats::authenticode::Image;
+use crate::formats::bytes::{Reader, index};
+use crate::formats::certificate::Certificate;
+use crate::formats::grub_core_image::{CoreImage, CoreImageError};
+use crate::formats::sbat::Sbat;
+use crate::formats::signature_list::SignatureDatabase;
+
+use super::Anchors;
+use super::grub_image;
+
+/// The script that every UEFI shell runs at its start, which no other loader names.
+const SHELL_SCRIPT: &str = "startup.nsh";
+/// Where the headers of a Linux kernel for x86 say so, and how (Documentation/arch/x86/boot.rst).
+const X86_KERNEL: (usize, &[u8]) = (0x202, b"HdrS");
+/// The same for `AArch64` and RISC-V (Documentation/arch/arm64/booting.rst, riscv/boot-image-header.rst).
+const OTHER_KERNELS: [(usize, &[u8]); 2] = [(0x38, b"ARM\x64"), (0x38, b"RSC\x05")];
+
+/// What an image is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loader {
+    /// shim, which starts what its vendor's certificate signed, and what its owner's keys did.
+    Shim {
+        /// Whose it is, by its SBAT.
+        vendor: Option<String>,
+        /// Common names of the certificates that it brings along.
+        certificates: Vec<String>,
+    },
+    /// GRUB, and whether it opens only what our key signed.
+    Grub(Result<String, String>),
+    /// A UEFI shell, with which whoever sits there does anything.
+    Shell,
+    /// A unified kernel image.
+    UnifiedKernel,
+    /// A Linux kernel.
+    Kernel,
+    /// Anything else.
+    Other,
+}
+
+impl Loader {
+    /// Recognises an image.
+    #[must_use]
+    pub fn of(image: &Image<'_>, file: &[u8], anchors: &Anchors) -> Self {
+        match CoreImage::parse(image) {
+            Ok(None) => {}
+            Ok(Some(core)) => {
+                return Self::Grub(grub_image::judge(&core, &anchors.grub, anchors.with_shim).verdict());
+            }
+            Err(error) => return Self::Grub(Err(broken(&error))),
+        }
+        if let Some(section) = image.section(".vendor_cert") {
+            return Self::Shim {
+                vendor: image.section(".sbat").and_then(vendor),
+                certificates: vendors_certificates(section),
+            };
+        }
+        if image.section(".linux").is_some() {
+            return Self::UnifiedKernel;
+        }
+        if is_kernel(file) {
+            return Self::Kernel;
+        }
+        let script: Vec<u8> = SHELL_SCRIPT.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        if file.windows(script.len()).any(|window| window == script) {
+            return Self::Shell;
+        }
+        Self::Other
+    }
+}
+
+/// Whether a file is a Linux kernel that firmware or a boot loader starts, signed or not.
+#[must_use]
+pub fn is_kernel(file: &[u8]) -> bool {
+    let has = |(offset, magic): (usize, &[u8])| file.get(offset..).is_some_and(|rest| rest.starts_with(magic));
+    has(X86_KERNEL) || OTHER_KERNELS.into_iter().any(has)
+}
+
+fn broken(error: &CoreImageError) -> String {
+    format!("is broken: {error}")
+}
+
+/// Who made something of shim of their own.
+fn vendor(section: &[u8]) -> Option<String> {
+    let sbat = Sbat::parse(section).ok()?;
+    let mut components = sbat.components().iter();
+    let own = components.find(|component| component.name.starts_with("shim."));
+    own.map(|component| component.vendor.clone())
+}
+
+/// What shim's `.vendor_cert` allows: sizes and offsets of what is allowed and what is forbidden, then both; what is
+/// allowed is one certificate or signature lists.
+fn vendors_certificates(section: &[u8]) -> Vec<String> {
+    let allowed = || {
+        let mut reader = Reader::new(section);
+        let size = index(reader.u32("vendor_authorized_size").ok()?);
+        reader.u32("vendor_deauthorized_size").ok()?;
+        let start = index(reader.u32("vendor_authorized_offset").ok()?);
+        section.get(start..start.checked_add(size)?)
+    };
+    let allowed = allowed().unwrap_or_default();
+    let name = |der: &[u8]| {
+        Certificate::from_der(der)
+            .ok()
+            .map(|certificate| certificate.common_name())
+    };
+    if let Some(name) = name(allowed) {
+        return vec![name];
+    }
+    let lists = SignatureDatabase::parse(allowed).unwrap_or_default();
+    lists.certificates().filter_map(|(_, der)| name(der)).collect()
+}

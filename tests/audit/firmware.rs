@@ -1,0 +1,95 @@
+//! dbx against lists of revocations.
+
+use std::ffi::OsStr;
+use std::fs;
+
+use super::{DATABASE, Machine, says};
+use crate::support::refuse;
+
+/// Microsoft's security version numbers, which the ceremony does not put into dbx.
+const UPDATE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/src/trust/microsoft/updates/DBXUpdateSVN.bin"
+);
+
+/// The signature lists of an update, without the header that signs them.
+fn lists(update: &str) -> Vec<u8> {
+    let file = fs::read(update).unwrap();
+    let signed = u32::from_le_bytes(file[16..20].try_into().unwrap()) as usize + 16;
+    file[signed..].to_vec()
+}
+
+#[test]
+fn dbx_is_compared_with_the_list_that_is_given() {
+    let machine = Machine::new();
+    let check = |words: &[&str]| {
+        let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
+        machine.check_with("firmware.revocations", &words)
+    };
+    let plain = check(&[]);
+    assert_eq!(plain["status"], "pass");
+    says(
+        &plain,
+        "evidence",
+        "all 443 entries of Microsoft's list of 2026-04-09",
+        "",
+    );
+
+    let given = check(&["--dbx", UPDATE]);
+    assert_eq!(given["status"], "warn");
+    says(
+        &given,
+        "findings",
+        "dbx lacks 3 of the 3 entries of ",
+        "time 2010-03-06T19:17:21Z",
+    );
+    says(&given, "findings", "dbx lacks 3", "signed by \"Microsoft");
+
+    // The configuration names one as well.
+    machine.write("etc/bootseal/update.bin", &fs::read(UPDATE).unwrap());
+    machine.write(
+        "etc/bootseal/config.toml",
+        b"[audit]\ndbx = \"/etc/bootseal/update.bin\"\n",
+    );
+    says(
+        &check(&[]),
+        "findings",
+        "dbx lacks 3 of the 3 entries of /etc/bootseal/update.bin",
+        "",
+    );
+
+    let name = format!("sys/firmware/efi/efivars/dbx-{DATABASE}");
+    let held = fs::read(machine.path(&name)).unwrap()[4..].to_vec();
+    let mut versions = lists(UPDATE);
+    let put = |versions: &[u8]| machine.variable("dbx", DATABASE, 0x27, &[held.as_slice(), versions].concat());
+    put(&versions);
+    let said = check(&[]);
+    assert_eq!(said["status"], "pass", "{said:#}");
+    says(&said, "evidence", "security version in dbx: bootmgfw.efi 9.0", "");
+    // The list's header, the owner, then form and program: here begins the version of bootmgfw.efi.
+    let minor = 28 + 16 + 17;
+    versions[minor + 2] = 10;
+    put(&versions);
+    assert_eq!(
+        check(&[])["status"],
+        "pass",
+        "a higher version forbids what a lower one does"
+    );
+    versions[minor + 2] = 8;
+    put(&versions);
+    says(&check(&[]), "findings", "dbx lacks 1 of the 3 entries", "");
+}
+
+#[test]
+fn a_list_that_is_none_is_no_pass() {
+    let machine = Machine::new();
+    machine.write("list", b"no list at all");
+    let missing = machine.path("missing");
+    for path in [machine.path("list"), missing] {
+        let said = machine.check_with("firmware.revocations", &["--dbx".as_ref(), path.as_os_str()]);
+        assert_eq!(said["status"], "could_not_run", "{said:#}");
+    }
+    machine.write("etc/bootseal/config.toml", b"[audit]\ndbxx = \"/x\"\n");
+    let said = refuse(&mut machine.bootseal(["audit", "--only", "firmware.revocations"]));
+    assert!(said.contains("unknown field `dbxx`"), "{said}");
+}
