@@ -155,6 +155,15 @@ pub enum Status {
 }
 
 impl Status {
+    /// The answer that a finding of this level gives.
+    #[must_use]
+    pub const fn of(level: Level) -> Self {
+        match level {
+            Level::Error => Self::Fail,
+            Level::Warning => Self::Warn,
+        }
+    }
+
     /// All answers.
     pub const ALL: [Self; 5] = [
         Self::Pass,
@@ -230,7 +239,7 @@ impl Outcome {
 }
 
 /// The message of an error, with its causes and first hint, in one line.
-pub(super) fn reason(error: &crate::error::Error) -> String {
+pub(crate) fn reason(error: &crate::error::Error) -> String {
     let mut parts = vec![error.to_string()];
     parts.extend(error.causes());
     let text = parts.join(": ");

@@ -4,13 +4,25 @@
 mod baseline;
 mod check;
 mod checks;
+mod facts;
 mod images;
+mod installed;
+mod last;
 mod machine;
+mod overview;
 
 pub use baseline::{Acceptance, Baseline};
+pub(crate) use check::reason;
 pub use check::{Check, Finding, Group, Level, Outcome, Status};
 pub use checks::all;
+pub use facts::{Facts, Firmware, Trusted, Variable};
+pub use last::LastAudit;
 pub use machine::Machine;
+pub use overview::Overview;
+
+use std::time::{Duration, Instant};
+
+use facts::BootPath;
 
 use crate::error::{Error, Result};
 
@@ -41,8 +53,12 @@ pub struct Audit {
     pub checked: Vec<Checked>,
     /// When it was run, in seconds since 1970-01-01 UTC.
     pub time: u64,
+    /// How long it took.
+    pub duration: Duration,
     /// What the machine calls itself.
     pub host: String,
+    /// What else is known of it.
+    pub facts: Facts,
 }
 
 impl Selection {
@@ -67,7 +83,12 @@ impl Selection {
 
 /// Runs the checks.
 pub fn audit(machine: &Machine<'_>, selection: &Selection, baseline: &Baseline) -> Result<Audit> {
+    audit_along(machine, selection, baseline, BootPath::All)
+}
+
+fn audit_along(machine: &Machine<'_>, selection: &Selection, baseline: &Baseline, boot: BootPath) -> Result<Audit> {
     selection.check()?;
+    let began = Instant::now();
     let time = machine.context().now()?;
     let mut checked = Vec::new();
     for check in all().filter(|check| selection.takes(check)) {
@@ -85,6 +106,8 @@ pub fn audit(machine: &Machine<'_>, selection: &Selection, baseline: &Baseline) 
         checked,
         time,
         host: machine.host(),
+        facts: Facts::of(machine, boot),
+        duration: began.elapsed(),
     })
 }
 
@@ -106,21 +129,30 @@ impl Audit {
     /// The error to end with: findings weigh more than what could not be looked at.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
-        let findings: usize = self.checked.iter().map(|checked| checked.outcome.findings.len()).sum();
+        let (findings, not_run) = self.troubles();
+        failure(findings, not_run)
+    }
+
+    /// How many findings there are, and how many checks that could not run, or not on all.
+    fn troubles(&self) -> (usize, usize) {
+        let findings = self.checked.iter().map(|checked| checked.outcome.findings.len());
         let not_run = self
             .checked
             .iter()
-            .filter(|checked| !checked.outcome.not_run.is_empty())
-            .count();
-        if findings > 0 {
-            Some(Error::refused(format!(
-                "findings: {findings}; checks that could not run: {not_run}"
-            )))
-        } else if not_run > 0 {
-            Some(Error::could_not_run(format!("checks that could not run: {not_run}")))
-        } else {
-            None
-        }
+            .filter(|checked| !checked.outcome.not_run.is_empty());
+        (findings.sum(), not_run.count())
+    }
+}
+
+fn failure(findings: usize, not_run: usize) -> Option<Error> {
+    if findings > 0 {
+        Some(Error::refused(format!(
+            "findings: {findings}; checks that could not run: {not_run}"
+        )))
+    } else if not_run > 0 {
+        Some(Error::could_not_run(format!("checks that could not run: {not_run}")))
+    } else {
+        None
     }
 }
 

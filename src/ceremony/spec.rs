@@ -301,11 +301,12 @@ impl Spec {
                 key.years
             )));
         }
-        if !SIZES.contains(&key.bits) {
-            return Err(Error::usage(format!(
-                "the {name} key has {} bits; firmware, kernel and GRUB read 2048, 3072 and 4096",
-                key.bits
-            )));
+        if !SIZES.contains(&key.bits) || key.bits < name.least_bits() {
+            let readers = match name {
+                KeyName::Grub => "an image of GRUB embeds keys of 3072 and 4096",
+                _ => "firmware and kernel read 2048, 3072 and 4096",
+            };
+            return Err(Error::usage(format!("the {name} key has {} bits; {readers}", key.bits)));
         }
         if key.place == Place::Offline && self.offline.is_none() {
             return Err(Error::usage(format!("the {name} key is to be offline, but no directory is named for that"))

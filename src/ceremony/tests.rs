@@ -172,8 +172,8 @@ fn whole(outside: &Path) -> Spec {
         spec.keys.get_mut(&name).unwrap().place = Place::Offline;
     }
     // The smallest keys: this is about the order of things.
-    for key in spec.keys.values_mut() {
-        key.bits = 2048;
+    for (name, key) in &mut spec.keys {
+        key.bits = if *name == KeyName::Grub { 3072 } else { 2048 };
     }
     let shares = Some(Shares { needed: 2, of: 3 });
     let directory = outside.join("backup");
@@ -466,6 +466,10 @@ fn a_specification_says_what_is_wrong_with_it() {
             "did you mean \"bits\" for \"bitz\" in [keys.db]?",
         ),
         ("[keys.db]\nbits = 1024", "the db key has 1024 bits"),
+        (
+            "[keys.grub]\nbits = 2048",
+            "an image of GRUB embeds keys of 3072 and 4096",
+        ),
         ("[keys.db]\ntype = \"ecdsa\"", "firmware and GRUB read RSA alone"),
         (
             "[keys.db]\nplace = \"stick\"",

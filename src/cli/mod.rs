@@ -10,6 +10,7 @@ mod hook;
 mod kernel_config;
 mod keys;
 mod sign;
+mod status;
 mod unlock;
 mod verify;
 
@@ -83,6 +84,8 @@ enum Command {
     /// Build and install a GRUB that enforces signatures
     #[command(subcommand)]
     Grub(grub::Command),
+    /// Say on one screen how firmware, next boot, kernel, keys and hooks stand
+    Status(status::Arguments),
     /// Prove every link of the chain on this machine, or say which does not hold
     Audit(audit::Arguments),
     /// Say who signed a file, and whether firmware, kernel or GRUB would accept it
@@ -149,6 +152,7 @@ pub fn main() -> u8 {
         Command::Enroll(command) => enroll::run(&session, command),
         Command::Sign(command) => sign::run(&session, command),
         Command::Grub(command) => grub::run(&session, command),
+        Command::Status(arguments) => status::run(&session, &arguments),
         Command::Audit(arguments) => audit::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::Hook(command) => hook::run(&session, command),

@@ -100,8 +100,7 @@ pub(super) fn check(
         policy: Policy::new(&after.db, &after.dbx),
         partitions,
     };
-    let mut files = judge.entries(store)?;
-    files.extend(judge.fallback());
+    let mut files: Vec<BootFile> = judge.entries(store)?.chain(judge.fallback()).collect();
     files.extend(judge.loaders_files(context));
     if let Some(next) = files.iter_mut().find(|file| file.is_first && file.is_found()) {
         next.is_next = true;
@@ -117,6 +116,27 @@ pub fn present_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFi
     Ok(files)
 }
 
+/// What the machine's own firmware starts next: its entries up to the first that leads to a file, or the fallback loader.
+/// Nothing else is read.
+pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>> {
+    let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
+    let lists = Lists::of(store)?;
+    let judge = Judge {
+        policy: Policy::new(&lists.db, &lists.dbx),
+        partitions: Esp::all(context, &request)?,
+    };
+    let mut files = Vec::new();
+    for mut file in judge.entries(store)?.chain(judge.fallback()) {
+        file.is_next = file.is_found();
+        let is_next = file.is_next;
+        files.push(file);
+        if is_next {
+            break;
+        }
+    }
+    Ok(files)
+}
+
 impl BootFile {
     fn is_found(&self) -> bool {
         !matches!(self.verdict, Verdict::NotJudged(_))
@@ -129,13 +149,13 @@ struct Judge {
 }
 
 impl Judge {
-    /// `BootNext`, then `BootOrder`.
-    fn entries(&self, store: &Store) -> Result<Vec<BootFile>> {
+    /// `BootNext`, then `BootOrder`; files are read as they are asked for.
+    fn entries(&self, store: &Store) -> Result<impl Iterator<Item = BootFile>> {
         let numbers = |name| -> Result<Vec<u16>> {
             let raw = store.read_any(name, &Guid::GLOBAL)?;
             Ok(load_option::numbers(&raw.map(|raw| raw.data).unwrap_or_default()))
         };
-        let mut files = Vec::new();
+        let mut options = Vec::new();
         let next = numbers("BootNext")?;
         let order = numbers("BootOrder")?;
         for (position, number) in next.iter().chain(&order).enumerate() {
@@ -143,16 +163,16 @@ impl Judge {
             let Some(raw) = store.read_any(&name, &Guid::GLOBAL)? else {
                 continue;
             };
-            let Ok(option) = LoadOption::parse(&raw.data) else {
-                files.push(not_judged(name, String::new(), "the entry is malformed"));
-                continue;
-            };
+            let option = LoadOption::parse(&raw.data).ok();
             // BootNext starts an entry also if it is not active.
-            if option.is_active() || position < next.len() {
-                files.push(self.entry(&name, &option));
+            if position < next.len() || option.as_ref().is_none_or(LoadOption::is_active) {
+                options.push((name, option));
             }
         }
-        Ok(files)
+        Ok(options.into_iter().map(|(name, option)| match option {
+            Some(option) => self.entry(&name, &option),
+            None => not_judged(name, String::new(), "the entry is malformed"),
+        }))
     }
 
     fn entry(&self, name: &str, option: &LoadOption) -> BootFile {
@@ -176,18 +196,16 @@ impl Judge {
         }
     }
 
-    fn fallback(&self) -> Vec<BootFile> {
-        let paths: Vec<String> = fallback_names().iter().map(|name| format!("EFI/BOOT/{name}")).collect();
+    fn fallback(&self) -> impl Iterator<Item = BootFile> {
+        let names = || fallback_names().into_iter();
         let found = self
             .partitions
             .iter()
-            .flat_map(|esp| paths.iter().filter_map(|path| esp.find(path)));
-        found
-            .map(|found| BootFile {
-                is_first: true,
-                ..self.judge("fallback loader".to_owned(), &found)
-            })
-            .collect()
+            .flat_map(move |esp| names().filter_map(|name| esp.find(&format!("EFI/BOOT/{name}"))));
+        found.map(|found| BootFile {
+            is_first: true,
+            ..self.judge("fallback loader".to_owned(), &found)
+        })
     }
 
     /// What systemd-boot and GRUB are told to start.

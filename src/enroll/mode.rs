@@ -26,7 +26,8 @@ pub struct Mode {
 }
 
 impl Mode {
-    pub(super) fn of(store: &Store) -> Result<Self> {
+    /// What a firmware says.
+    pub fn of(store: &Store) -> Result<Self> {
         Ok(Self {
             setup_mode: store.setup_mode()?,
             secure_boot: store.secure_boot()?,

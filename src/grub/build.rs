@@ -8,7 +8,7 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::authenticode::Image;
 use crate::formats::grub_core_image::CoreImage;
 use crate::formats::openpgp::GrubKey;
-use crate::keys::Identity;
+use crate::keys::{Identity, KeyName};
 use crate::sign;
 use crate::system::{self, Context, process};
 use crate::trust::grub_image::{self, GrubImage, VERIFIERS};
@@ -37,8 +37,6 @@ const BASE: [&str; 15] = [
     "sleep",
     "test",
 ];
-/// Smallest modulus of a key that is embedded, in bits: images and what they trust outlive the years of a smaller one.
-const MIN_BITS: u32 = 3072;
 /// Understands the password.
 const PASSWORD: &str = "password_pbkdf2";
 /// Says `tpm` is in the image: it measures, and alone would lift the lockdown without checking anything.
@@ -53,8 +51,10 @@ const MAX_SBAT: u64 = 64 << 10;
 pub struct Recipe<'a> {
     /// The distribution's GRUB.
     pub toolchain: &'a Toolchain,
-    /// The keys that it trusts; two while one gives way to the other.
+    /// The keys that it trusts.
     pub keys: &'a [GrubKey],
+    /// How many of them, from the first on, give way to others: they are needed until then, weak or not.
+    pub retiring: usize,
     /// Where its files are.
     pub file_system: &'a FileSystem,
     /// Who may do more than start what there is.
@@ -82,10 +82,13 @@ pub struct Built {
 pub fn build(context: &Context, recipe: &Recipe<'_>, identity: &Identity) -> Result<Built> {
     recipe.file_system.check()?;
     recipe.superuser.check()?;
-    // While one key gives way to the other, the weaker one is still needed.
-    if recipe.keys.iter().all(|key| key.public_key().bits() < MIN_BITS) {
+    let least = KeyName::Grub.least_bits();
+    let is_weak = |key: &&GrubKey| key.public_key().bits() < least;
+    if let Some(weak) = recipe.keys.iter().skip(recipe.retiring).find(is_weak) {
         return Err(Error::refused(format!(
-            "GRUB's key has fewer than {MIN_BITS} bits; an image embeds RSA-3072 or RSA-4096"
+            "GRUB's key {} has {} bits; an image embeds keys of {least} and more",
+            weak.fingerprint(),
+            weak.public_key().bits()
         ))
         .hint("bootseal keys rotate grub makes a stronger one"));
     }

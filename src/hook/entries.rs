@@ -7,13 +7,15 @@ use super::{Mode, Phase, Slot};
 /// A script and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// Where it is run by the installation of a kernel; none for what Portage, systemd or cron reads.
+    /// Where it is run by the installation of a kernel; none for what Portage, systemd, cron or a shell reads.
     pub phase: Option<Phase>,
+    /// Without this directory nobody reads it, and it is not installed.
+    pub reader: Option<&'static str>,
     /// Its directory.
     pub directory: &'static str,
     /// Its name there.
     pub name: &'static str,
-    /// What it has signed; none for an audit.
+    /// What it has signed; none for an audit and for completions.
     pub slot: Option<Slot>,
     /// Whether it is a program, rather than read by one.
     pub is_program: bool,
@@ -39,6 +41,7 @@ macro_rules! script {
     ($phase:expr, $directory:literal, $folder:literal, $name:literal, $slot:expr) => {
         Entry {
             phase: Some($phase),
+            reader: None,
             directory: $directory,
             name: $name,
             slot: Some($slot),
@@ -120,6 +123,7 @@ const TRADITIONAL: [Entry; 5] = [
 const fn portage(directory: &'static str, name: &'static str) -> Entry {
     Entry {
         phase: None,
+        reader: Some("/etc/portage"),
         directory,
         name,
         slot: Some(Slot::Portage),
@@ -141,6 +145,7 @@ macro_rules! audit {
     ($directory:literal, $name:literal, $is_program:literal) => {
         Entry {
             phase: None,
+            reader: None,
             directory: $directory,
             name: $name,
             slot: None,
@@ -166,12 +171,33 @@ pub const fn audits(mode: Mode) -> &'static [Entry] {
     }
 }
 
-/// What is installed for a mode, in the order of its running; then what Portage reads.
+macro_rules! completions {
+    ($directory:literal, $name:literal) => {
+        Entry {
+            phase: None,
+            reader: Some($directory),
+            directory: $directory,
+            name: $name,
+            slot: None,
+            is_program: false,
+            text: include_str!(concat!("../../hooks/completions/", $name)),
+        }
+    };
+}
+
+/// What `bootseal completions SHELL` prints, where each shell looks for it.
+const COMPLETIONS: [Entry; 3] = [
+    completions!("/usr/share/bash-completion/completions", "bootseal"),
+    completions!("/usr/share/zsh/site-functions", "_bootseal"),
+    completions!("/usr/share/fish/vendor_completions.d", "bootseal.fish"),
+];
+
+/// What is installed for a mode, in the order of its running; then what Portage and shells read.
 #[must_use]
 pub fn entries(mode: Mode) -> Vec<Entry> {
     let scripts: &[Entry] = match mode {
         Mode::Systemd => &SYSTEMD,
         Mode::Traditional => &TRADITIONAL,
     };
-    [scripts, &PORTAGE].concat()
+    [scripts, &PORTAGE, &COMPLETIONS].concat()
 }

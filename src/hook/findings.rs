@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::ceremony::life;
 use crate::error::{Result, quoted};
+use crate::keys::pkcs11::TokenUri;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::config::Config;
 use crate::system::{Context, PortageSettings, not_mounted};
@@ -231,9 +232,33 @@ fn keys(scene: &Scene<'_>) -> Vec<Finding> {
                 text,
                 format!("copy {name}.key there, or name its token in {name}.uri"),
             ));
+        } else if let Ok(Some(uri)) = directory.token_uri(name) {
+            findings.extend(pin(name, &uri, scene.config));
         }
     }
     findings
+}
+
+/// A token whose PIN is nowhere.
+fn pin(name: KeyName, uri: &TokenUri, config: &Config) -> Option<Finding> {
+    match &uri.pin_source {
+        Some(path) if !path.exists() => {
+            let path = path.display();
+            let text = format!("the PIN of the {name} key's token is to be in {path}, which is not there");
+            Some(defeats(
+                text,
+                format!("write it there, with mode 0400, or change {name}.uri"),
+            ))
+        }
+        None if config.hook.passphrase_file.is_none() => {
+            let text = format!("the {name} key is on a token, and nobody may be there to type the PIN");
+            Some(warns(
+                text,
+                format!("name a file with it: pin-source=file:PATH in {name}.uri"),
+            ))
+        }
+        _ => None,
+    }
 }
 
 fn mounts(scene: &Scene<'_>) -> Result<Vec<Finding>> {

@@ -15,8 +15,6 @@ use super::{Entry, Mode, audits, entries};
 
 /// What was installed, in the state directory.
 const RECORD: &str = "hooks.json";
-/// Where Portage's configuration is; without it there is nothing for its hooks.
-const PORTAGE: &str = "/etc/portage";
 /// Longest file that is compared, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 /// Permission bits of the record.
@@ -126,14 +124,14 @@ fn look(context: &Context, record: &Record, entry: &Entry) -> Result<Place> {
     Ok(Place::Ours { is_current })
 }
 
-/// Installs the scripts of a mode, and a daily audit if it is asked for. Nothing is written if something else is in the place of a kernel's hook; where
-/// Portage has a file of its own for a package, that stays, and is named.
+/// Installs the scripts of a mode, the completions of the shells that are there, and a daily audit if it is asked for.
+/// Nothing is written if something else is in the place of a kernel's hook; where Portage has a file of its own for a
+/// package, or another package one with completions, that stays, and is named.
 pub fn install(context: &Context, mode: Mode, with_audit: bool) -> Result<Vec<Changed>> {
     let mut record = Record::read(context)?;
-    let has_portage = context.path(PORTAGE).is_dir();
     let wanted: Vec<Entry> = entries(mode)
         .into_iter()
-        .filter(|entry| entry.phase.is_some() || has_portage)
+        .filter(|entry| entry.reader.is_none_or(|directory| context.path(directory).is_dir()))
         .chain(audits(mode).iter().copied().filter(|_| with_audit))
         .collect();
     let mut changes = Vec::new();

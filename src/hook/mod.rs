@@ -6,6 +6,7 @@ mod entries;
 mod files;
 mod findings;
 mod install;
+mod last_run;
 mod mode;
 mod plugins;
 mod preflight;
@@ -17,6 +18,7 @@ mod status;
 
 pub use entries::{Entry, audits, entries};
 pub use install::{Change, Changed, install, remove};
+pub use last_run::{LastRun, last_runs};
 pub use mode::{Detected, Mode, detect};
 pub use plugins::{Phase, Plugin, State, plugins};
 pub use request::{Environment, Request, Slot, UnknownSlot};

@@ -32,7 +32,7 @@ pub enum Slot {
 pub struct UnknownSlot;
 
 impl Slot {
-    const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Modules,
         Self::Uki,
         Self::Image,

@@ -13,7 +13,7 @@ use crate::system::config::{Config, Exclusions};
 use crate::system::{Context, NewFile, Severity, Syslog, not_mounted};
 
 use super::files::{BOOT_DIRECTORIES, Files};
-use super::{Environment, Mode, Request, Slot, preflight, rotation};
+use super::{Environment, Mode, Request, Slot, last_run, preflight, rotation};
 
 /// What GRUB writes into itself, and what its own hook keeps of before: a signature would not hold, or not help.
 const NOT_SIGNED: [&str; 3] = ["grubenv", "grub.cfg~", "grub.cfg.new"];
@@ -116,7 +116,14 @@ impl Hook<'_> {
             }
         };
         record(&mut log, request, &done);
-        done
+        let unrecorded = last_run::record(self.context, request, &done, self.again(request)).err();
+        match (done, unrecorded.as_ref().map(last_run::unrecorded)) {
+            (Ok(mut done), note) => {
+                done.notes.extend(note);
+                Ok(done)
+            }
+            (Err(error), note) => Err(note.into_iter().fold(error, Error::hint)),
+        }
     }
 
     fn in_slot(&self, files: &Files<'_>, keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<Done> {
@@ -392,7 +399,8 @@ fn record(log: &mut Syslog, request: &Request, done: &Result<Done>) {
     }
 }
 
-fn whole(error: &Error) -> String {
+/// An error with its causes, in a line.
+pub(super) fn whole(error: &Error) -> String {
     std::iter::once(error.to_string())
         .chain(error.causes())
         .collect::<Vec<_>>()

@@ -8,7 +8,7 @@ use crate::system::config::Config;
 
 use super::findings;
 use super::settings::Settings;
-use super::{Detected, Mode, Plugin, detect, plugins};
+use super::{Detected, LastRun, Mode, Plugin, detect, last_runs, plugins};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Status {
     pub plugins: Vec<Plugin>,
     /// What would defeat it.
     pub findings: Vec<Finding>,
+    /// What came of the last run of each slot, or why that cannot be told.
+    pub last_runs: std::result::Result<Vec<LastRun>, String>,
 }
 
 /// Variables of the environment that matter here.
@@ -86,5 +88,6 @@ pub fn status(
         detected,
         plugins,
         findings,
+        last_runs: last_runs(context).map_err(|error| super::run::whole(&error)),
     })
 }

@@ -53,6 +53,15 @@ impl KeyName {
             Self::Module | Self::Grub => None,
         }
     }
+
+    /// The smallest modulus of a new key, in bits. An image of GRUB, and what it trusts, outlives the years of a smaller one.
+    #[must_use]
+    pub const fn least_bits(self) -> u32 {
+        match self {
+            Self::Pk | Self::Kek | Self::Db | Self::Module => 2048,
+            Self::Grub => 3072,
+        }
+    }
 }
 
 impl fmt::Display for KeyName {

@@ -168,6 +168,13 @@ impl Context {
     }
 }
 
+/// A moment, given in seconds since 1970-01-01 UTC, in RFC 3339.
+#[must_use]
+pub fn moment(seconds: u64) -> String {
+    let time = DateTime::from_unix_duration(Duration::from_secs(seconds));
+    time.map_or_else(|_| seconds.to_string(), |time| time.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,7 +21,7 @@ mod transaction;
 pub mod variables;
 
 pub use block_devices::{Sealed, sealed_to};
-pub use context::{Clock, Context};
+pub use context::{Clock, Context, moment};
 pub use files::{
     NewFile, create_dir, create_public_dir, read, read_if_there, read_prefix, remove_empty_dir, remove_leftover,
     replace_cache, replace_durably,

@@ -44,7 +44,7 @@ fn recorded(whole: &Whole) -> String {
 
 /// The smallest ceremony: plain keys, so that the time goes into what is tested.
 const SMALL: &str = "microsoft = [\"none\"]\ndbx = \"none\"\n[keys.PK]\nencrypted = false\n[keys.KEK]\nencrypted = false\n\
-    [keys.db]\nencrypted = false\n[keys.module]\nbits = 2048\nencrypted = false\n[keys.grub]\nbits = 2048\n\
+    [keys.db]\nencrypted = false\n[keys.module]\nbits = 2048\nencrypted = false\n[keys.grub]\nbits = 3072\n\
     encrypted = false\n";
 const BACKUP: &str = "[backup]\ndirectory = \"backup\"\nshares = { needed = 2, of = 3 }\n";
 

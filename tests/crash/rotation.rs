@@ -18,7 +18,7 @@ struct Machine {
 }
 
 const SPECIFICATION: &str = "microsoft = [\"none\"]\ndbx = \"none\"\n[keys.PK]\nencrypted = false\n[keys.KEK]\nencrypted = false\n\
-    [keys.db]\nencrypted = false\n[keys.module]\nbits = 2048\nencrypted = false\n[keys.grub]\nbits = 2048\n\
+    [keys.db]\nencrypted = false\n[keys.module]\nbits = 2048\nencrypted = false\n[keys.grub]\nbits = 3072\n\
     encrypted = false\n";
 
 impl Machine {

@@ -1,9 +1,15 @@
 //! GnuPG judges our detached signatures and the exported key; GRUB itself does so in `tests/vm`.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
+use bootseal::formats::openpgp::GrubKey;
+use bootseal::keys::{Signer, SoftwareKey};
+use bootseal::system::Context;
+
+use crate::support::ceremony::private;
 use crate::support::judges::gpgv;
-use crate::support::{keys, refuse, sign, succeed, tool, verify};
+use crate::support::{bootseal, keys, refuse, sign, succeed, tool, verify};
 
 #[test]
 fn gpgv_accepts_our_signature_and_refuses_another_file() {
@@ -52,7 +58,7 @@ fn a_signature_by_gpg_in_grubs_form_verifies() {
     let peer = home.path().join("keys");
     fs::create_dir(&peer).unwrap();
     let exported = gpg().args(["--export", "peer"]).output().unwrap().stdout;
-    let key = bootseal::formats::openpgp::GrubKey::parse(&exported).unwrap();
+    let key = GrubKey::parse(&exported).unwrap();
     let file = home.path().join("grub.cfg");
     fs::write(&file, b"set timeout=5").unwrap();
     succeed(gpg().args(["--digest-algo", "SHA512", "--detach-sign"]).arg(&file));
@@ -67,4 +73,64 @@ fn a_signature_by_gpg_in_grubs_form_verifies() {
     let weak = fs::read(home.path().join("grub.cfg.sig")).unwrap();
     let refusal = bootseal::trust::grub::judge(b"set timeout=5", Some(&weak), &[key]).unwrap_err();
     assert!(refusal.to_string().contains("SHA1"), "{refusal}");
+}
+
+/// A copy of the keys whose GRUB key is as small as those of others are: 2048 bits.
+fn weak_keys(directory: &Path) -> PathBuf {
+    let weak_keys = directory.join("weak");
+    fs::create_dir(&weak_keys).unwrap();
+    for entry in fs::read_dir(keys()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, weak_keys.join(path.file_name().unwrap())).unwrap();
+    }
+    let key = SoftwareKey::generate(&Context::host(), 2048).unwrap();
+    let public = GrubKey::new(key.public_key(), 1).unwrap();
+    fs::write(weak_keys.join("grub.gpg"), public.export("weak", &[]).unwrap()).unwrap();
+    fs::remove_file(weak_keys.join("grub.key")).unwrap();
+    private(
+        &weak_keys.join("grub.key"),
+        key.to_pem(&Context::host(), None).unwrap().as_bytes(),
+    );
+    weak_keys
+}
+
+#[test]
+fn a_small_key_signs_with_a_warning_and_is_embedded_only_while_it_gives_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let weak_keys = weak_keys(directory.path());
+    let config = directory.path().join("grub.cfg");
+    fs::write(&config, b"set timeout=5\n").unwrap();
+    let said = succeed(bootseal(["sign", "grub", "--keys"]).arg(&weak_keys).arg(&config));
+    assert!(said.contains("GRUB's key has 2048 bits"), "{said}");
+    let install = || {
+        let mut command = bootseal([
+            "grub",
+            "install",
+            "--fs-uuid",
+            "1234-ABCD",
+            "--grub-path",
+            "/grub",
+            "--keys",
+        ]);
+        command
+            .arg(&weak_keys)
+            .arg("--output")
+            .arg(directory.path().join("grub.efi"));
+        command
+    };
+    let refused = refuse(&mut install());
+    assert!(
+        refused.contains("has 2048 bits; an image embeds keys of 3072 and more")
+            && refused.contains("keys rotate grub"),
+        "{refused}"
+    );
+    let strong = keys().join("grub.gpg");
+    fs::create_dir(weak_keys.join("rotation")).unwrap();
+    fs::copy(&strong, weak_keys.join("rotation/grub.gpg")).unwrap();
+    succeed(&mut install());
+    // Any other has to be strong.
+    let weak = weak_keys.join("grub.gpg");
+    assert!(refuse(install().arg("--add-key").arg(&weak)).contains("has 2048 bits"));
+    fs::copy(&weak, weak_keys.join("rotation/grub.gpg")).unwrap();
+    assert!(refuse(&mut install()).contains("has 2048 bits"));
 }

@@ -16,7 +16,8 @@ fn specification(token: &Token, pin: bool, rest: &str) -> PathBuf {
         let source = format!("&pin-source=file:{}", token.path("pin").display());
         let source = if pin { source.as_str() } else { "" };
         let uri = ["pkcs11:token=node;object=my%20", name, "?module-path=", LIBRARY, source].concat();
-        text += &["[keys.", name, "]\nbits = 2048\nplace = \"", &uri, "\"\n"].concat();
+        let bits = if name == "grub" { "3072" } else { "2048" };
+        text += &["[keys.", name, "]\nbits = ", bits, "\nplace = \"", &uri, "\"\n"].concat();
     }
     let path = token.path("ceremony.toml");
     fs::write(&path, text).unwrap();
@@ -28,7 +29,8 @@ fn keys_that_never_leave_their_token_sign_the_whole_chain() {
     let token = Token::empty(keys());
     let spec = specification(&token, true, "");
     let printed = succeed(token.bootseal(&["ceremony", "run"]).arg(&spec));
-    assert_eq!(printed.matches("RSA-2048, on a token").count(), 5, "{printed}");
+    assert_eq!(printed.matches("RSA-2048, on a token").count(), 4, "{printed}");
+    assert_eq!(printed.matches("RSA-3072, on a token").count(), 1, "{printed}");
     let made = token.path("made");
     assert!(
         fs::read_dir(&made)
@@ -139,7 +141,7 @@ fn imported_keys_are_in_the_backup_and_an_aborted_ceremony_takes_them_off_the_to
     let spec = specification(&token, false, "");
     let text_of = fs::read_to_string(&spec)
         .unwrap()
-        .replace("bits = 2048", "bits = 2048\ntoken = \"import\"");
+        .replace("\nplace =", "\ntoken = \"import\"\nplace =");
     fs::write(&spec, text_of + "[backup]\ndirectory = \"backup\"\n").unwrap();
     let run = || {
         let mut command = token.bootseal(&["ceremony", "run"]);

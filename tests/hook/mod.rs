@@ -1,6 +1,7 @@
 //! Kernels that are installed with our hooks in place: by Debian's kernel-install, by a driver that follows Gentoo's
 //! installkernel, and by Debian's run-parts. The results are judged by other people's tools.
 
+mod completions;
 mod faults;
 mod initramfs;
 mod machine;
@@ -9,4 +10,5 @@ mod shells;
 mod slots;
 mod status;
 mod systemd;
+mod tokens;
 mod traditional;

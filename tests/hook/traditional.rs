@@ -25,7 +25,7 @@ const HOOKS: [(&str, &str); 5] = [
     ("usr/lib/kernel/postinst.d/91-sbctl", "echo sbctl is masked; exit 1"),
 ];
 
-fn machine() -> Machine {
+pub fn machine() -> Machine {
     let machine = Machine::new();
     for (name, body) in HOOKS {
         machine.script(name, body);
@@ -37,7 +37,7 @@ fn machine() -> Machine {
     machine
 }
 
-fn add(machine: &Machine) -> String {
+pub fn add(machine: &Machine) -> String {
     let release = machine.kernel.release();
     format!("rm -f /order; sh /usr/local/bin/installkernel {release} '/usr/src/bzImage'")
 }

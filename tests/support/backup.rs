@@ -16,7 +16,7 @@ pub struct Whole {
 
 /// What the specification says besides the directories.
 pub const SHARED: &str = "[keys.db]\nencrypted = false\n[keys.module]\nbits = 2048\nencrypted = false\n[keys.grub]\n\
-    bits = 2048\nencrypted = false\n[backup]\ndirectory = \"backup\"\nshares = { needed = 2, of = 3 }\n";
+    bits = 3072\nencrypted = false\n[backup]\ndirectory = \"backup\"\nshares = { needed = 2, of = 3 }\n";
 
 impl Whole {
     /// The specification and the passphrase alone.

@@ -114,6 +114,12 @@ impl Bootseal {
         format!("{}: {identifier}: X509.rsa {short} []", certificate.common_name())
     }
 
+    /// SHA-256 of a key's certificate, hexadecimal: its name in the firmware.
+    pub fn fingerprint(&self, key: &str) -> String {
+        let der = fs::read(self.keys.join(key).with_extension("der")).expect("a certificate");
+        hex::encode(Sha256::digest(der))
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(words).arg("--keys").arg(&self.keys);

@@ -51,7 +51,7 @@ impl Life {
         Self {
             own,
             new,
-            machine: Machine::with_tpm_and_card(),
+            machine: Machine::in_setup_mode().with_tpm().with_card(),
             image,
             work,
         }

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// What a boot may take on a slow machine that is busy with other things too; 15 s are usual.
+/// How long a machine may be silent on a slow host that is busy with other things too; a boot usually takes 15 s.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Said by the firmware when it may start nothing that is on any disk.
@@ -30,14 +30,23 @@ const HARDWARE: &str = "\
     -device virtio-blk-pci,drive=disk,bootindex=1 \
     -net none -display none -monitor none -serial stdio -no-reboot";
 
+const CARD: &str = "-device virtio-net-pci,romfile=efi-virtio.rom";
+
 /// The identity of the disk's file system, by which GRUB finds it.
 pub const DISK_UUID: &str = "B007-5EA1";
+
+/// The identity of a disk's one partition.
+pub const PARTITION: &str = "b0075ea1-0000-4000-8000-000000000001";
+/// Where it begins, in bytes.
+const PARTITION_START: u64 = 1 << 20;
 
 /// The part of a machine that outlives a boot: the firmware's variables.
 pub struct Machine {
     variables: PathBuf,
     /// The TPM's memory, if there is one.
     tpm: Option<PathBuf>,
+    /// Whether there is a network card whose Option ROM nobody has signed.
+    card: bool,
     /// Holds them.
     directory: TempDir,
 }
@@ -48,17 +57,12 @@ impl Machine {
         Self::with_variables(Path::new(FIRMWARE_VARS))
     }
 
-    /// The same with a TPM and the card.
-    pub fn with_tpm_and_card() -> Self {
-        Self::in_setup_mode().with_tpm()
-    }
-
     /// A machine with the same variables, to be booted without changing this one's.
     pub fn twin(&self) -> Self {
         Self::with_variables(&self.variables)
     }
 
-    /// The same with a TPM, and with a network card whose Option ROM nobody has signed.
+    /// A twin with a new TPM.
     pub fn with_tpm(&self) -> Self {
         let machine = self.twin();
         let tpm = machine.directory.path().join("tpm");
@@ -67,6 +71,11 @@ impl Machine {
             tpm: Some(tpm),
             ..machine
         }
+    }
+
+    /// The same with a network card whose Option ROM nobody has signed.
+    pub fn with_card(self) -> Self {
+        Self { card: true, ..self }
     }
 
     /// The file with the variables of a machine that is switched off.
@@ -81,6 +90,7 @@ impl Machine {
         Self {
             variables,
             tpm: None,
+            card: false,
             directory,
         }
     }
@@ -101,7 +111,7 @@ impl Machine {
     /// Boots from a disk, and returns what was said on the serial line until somebody's last words, or until the
     /// machine switched itself off.
     ///
-    /// Fails after [`PATIENCE`].
+    /// Fails after [`PATIENCE`] without a word.
     pub fn boot_disk(&self, disk: &Path) -> Serial {
         self.talk_disk(disk, &[])
     }
@@ -118,11 +128,10 @@ impl Machine {
         let mut turn = turns.next();
         let mut heard = 0;
         while !LAST_WORDS.iter().any(|words| serial.text().contains(words)) {
-            let left = PATIENCE.saturating_sub(started.elapsed());
-            match running.output.recv_timeout(left) {
+            match running.output.recv_timeout(PATIENCE) {
                 Ok(bytes) => serial.bytes.extend(bytes),
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("no end after {PATIENCE:?}\n{}", serial.tail()),
+                Err(RecvTimeoutError::Timeout) => panic!("silent for {PATIENCE:?}\n{}", serial.tail()),
             }
             if let Some((words, answer)) = turn
                 && let Some(at) = serial.text()[heard..].find(words)
@@ -153,6 +162,7 @@ impl Machine {
             .arg("-drive")
             .arg(format!("if=none,id=disk,format=raw,file={}", disk.display()))
             .args(self.tpm.iter().flat_map(|memory| Tpm::hardware(memory)))
+            .args(self.card.then_some(CARD).into_iter().flat_map(str::split_whitespace))
             .stdin(Stdio::piped())
             .stdout(to_log.try_clone().expect("a pipe"))
             .stderr(to_log)
@@ -210,8 +220,7 @@ impl Tpm {
     fn hardware(memory: &Path) -> Vec<String> {
         let socket = Self::socket(memory);
         let words = format!(
-            "-chardev socket,id=tpm,path={} -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0 \
-             -device virtio-net-pci,romfile=efi-virtio.rom",
+            "-chardev socket,id=tpm,path={} -tpmdev emulator,id=tpm0,chardev=tpm -device tpm-crb,tpmdev=tpm0",
             socket.display()
         );
         words.split_whitespace().map(str::to_owned).collect()
@@ -278,16 +287,18 @@ pub fn make_disk(disk: &Path, files: &Path) {
 
 /// A disk with a GPT whose one partition, an EFI system partition, holds the tree `files`.
 pub fn make_partitioned_disk(disk: &Path, files: &Path) {
-    const BEFORE: u64 = 1 << 20;
     make_disk(disk, files);
     let partition = fs::read(disk).expect("a file system");
-    let mut image = vec![0; usize::try_from(BEFORE).expect("a size")];
+    let mut image = vec![0; usize::try_from(PARTITION_START).expect("a size")];
     image.extend(partition);
     // For the table at the end.
     image.resize(image.len() + image.len().min(1 << 20), 0);
     fs::write(disk, &image).expect("written");
-    let sectors = (image.len() as u64 - 2 * BEFORE) / 512;
-    let table = format!("label: gpt\nstart={}, size={sectors}, type=U\n", BEFORE / 512);
+    let sectors = (image.len() as u64 - 2 * PARTITION_START) / 512;
+    let table = format!(
+        "label: gpt\nstart={}, size={sectors}, type=U, uuid={PARTITION}\n",
+        PARTITION_START / 512
+    );
     let script = disk.with_extension("sfdisk");
     fs::write(&script, table).expect("written");
     let mut sfdisk = tool("sfdisk");
@@ -302,6 +313,14 @@ pub fn make_partitioned_disk(disk: &Path, files: &Path) {
 /// Writes a file, of that name, into the root of a disk.
 pub fn write_to_disk(disk: &Path, file: &Path) {
     run(tool("mcopy").arg("-o").arg("-i").arg(disk).arg(file).arg("::/"));
+}
+
+/// Reads a directory from the partition of a disk.
+pub fn read_from_partition(disk: &Path, directory: &str, to: &Path) {
+    let image = format!("{}@@{PARTITION_START}", disk.display());
+    run(tool("mcopy")
+        .args(["-s", "-n", "-i", &image, &format!("::{directory}")])
+        .arg(to));
 }
 
 fn size(path: &Path) -> u64 {

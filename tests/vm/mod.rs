@@ -3,6 +3,7 @@
 //! Nothing here takes bootseal's word. What is asserted is what the firmware, the kernel and GRUB
 //! say on the serial line of a virtual machine.
 
+mod audited;
 mod bootseal;
 mod enrolment;
 mod grub;
@@ -10,6 +11,7 @@ mod guest;
 mod machine;
 mod measured;
 mod modules;
+mod node;
 pub mod packages;
 mod rebuild;
 mod trial;

@@ -151,6 +151,11 @@ impl Kernel {
         self.root.join("boot").join(format!("vmlinuz-{}", self.release))
     }
 
+    /// What it was configured with.
+    pub fn configuration(&self) -> PathBuf {
+        self.root.join("boot").join(format!("config-{}", self.release))
+    }
+
     /// What `uname -r` says.
     pub fn release(&self) -> &str {
         &self.release

@@ -1,20 +1,33 @@
-//! The hooks: whether the next kernel will come out signed.
+//! The hooks: whether the next kernel will come out signed, and the last one did.
 
 use crate::hook::{self, Weight};
+use crate::system::moment;
 
 use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
 use super::super::machine::Machine;
 
-pub(super) const CHECKS: &[Check] = &[Check {
-    id: "hooks.next_kernel",
-    group: Group::Hooks,
-    title: "The next kernel will come out signed",
-    level: Level::Error,
-    proves: "The hooks are installed for the way in which kernels are installed here, in the right order, not masked and not \
-             bypassed, and nothing else that runs would undo them.",
-    remedy: "bootseal hook install; bootseal hook status shows the order",
-    run: next_kernel,
-}];
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "hooks.next_kernel",
+        group: Group::Hooks,
+        title: "The next kernel will come out signed",
+        level: Level::Error,
+        proves: "The hooks are installed for the way in which kernels are installed here, in the right order, not masked and \
+                 not bypassed, and nothing else that runs would undo them.",
+        remedy: "bootseal hook install; bootseal hook status shows the order",
+        run: next_kernel,
+    },
+    Check {
+        id: "hooks.last_run",
+        group: Group::Hooks,
+        title: "What the hooks did last went well",
+        level: Level::Error,
+        proves: "The last run of each hook, as it recorded it, signed all that it was to sign, or a later bootseal hook run all \
+                 of the same kernel did.",
+        remedy: "bootseal hook run all VERSION, when what failed is put right",
+        run: last_run,
+    },
+];
 
 fn next_kernel(machine: &Machine<'_>) -> Outcome {
     // The audit's own environment is not that of the package manager, which files describe.
@@ -35,6 +48,30 @@ fn next_kernel(machine: &Machine<'_>) -> Outcome {
             Weight::Defeats => finding,
             Weight::Warns => finding.at(Level::Warning),
         });
+    }
+    outcome
+}
+
+fn last_run(machine: &Machine<'_>) -> Outcome {
+    let runs = match hook::last_runs(machine.context()) {
+        Ok(runs) => runs,
+        Err(error) => return Outcome::could_not_run(reason(&error)),
+    };
+    if runs.is_empty() {
+        return Outcome::not_applicable("no hook has run yet");
+    }
+    let mut outcome = Outcome::default();
+    for run in &runs {
+        let what = format!("{} of {} at {}", run.slot, run.subject, moment(run.time));
+        match &run.error {
+            Some(error) if run.is_open(&runs) => {
+                let remedy = run.again.clone().unwrap_or_else(|| "bootseal hook status".to_owned());
+                let text = format!("{what} failed: {error}");
+                outcome.findings.push(Finding::new(&run.slot, text, remedy));
+            }
+            Some(_) => outcome.evidence.push(format!("{what}: failed, and made up for since")),
+            None => outcome.evidence.push(format!("{what}: done")),
+        }
     }
     outcome
 }

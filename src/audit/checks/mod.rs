@@ -9,6 +9,7 @@ mod kernel_image;
 mod keys;
 mod measured;
 mod modules;
+mod uki;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use super::check::Check;
 const DEPTH: usize = 32;
 
 /// The files of a directory and those below it that are wanted, in order; links to directories are not followed.
-fn files_below(directory: &Path, wanted: fn(&Path) -> bool) -> std::io::Result<Vec<PathBuf>> {
+pub(super) fn files_below(directory: &Path, wanted: fn(&Path) -> bool) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     walk(directory, wanted, DEPTH, &mut found)?;
     Ok(found)
@@ -44,6 +45,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
     [
         firmware::CHECKS,
         boot::CHECKS,
+        uki::CHECKS,
         grub::CHECKS,
         kernel::CHECKS,
         kernel_image::CHECKS,

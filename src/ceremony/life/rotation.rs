@@ -24,8 +24,6 @@ use super::super::plan::{PUBLIC, SECRET};
 use super::super::transcript::{Event, FileRecord};
 use super::super::{amend, make, verify};
 
-/// What GRUB's key has at least, in bits: `grub install` embeds no smaller one by itself.
-const GRUB_BITS: u32 = 3072;
 /// What is under way.
 const STATE: &str = "rotation.json";
 /// Folder of the old keys.
@@ -94,8 +92,7 @@ impl Place<'_> {
             passphrase = Some(given.duplicate());
             Ok(given)
         })?;
-        let least = if name == KeyName::Grub { GRUB_BITS } else { 0 };
-        let new = SoftwareKey::generate(self.context, old.public_key().bits().max(least))?;
+        let new = SoftwareKey::generate(self.context, old.public_key().bits().max(name.least_bits()))?;
         let wrap = passphrase.as_ref();
         let mut files: BTreeMap<String, (Vec<u8>, u32)> = BTreeMap::new();
         let pem = new.to_pem(self.context, wrap)?;

@@ -14,13 +14,7 @@ pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: S
             writeln!(out, "{gap}{}", checked.check.group.title())?;
             group = Some(checked.check.group);
         }
-        let sign = match checked.status() {
-            Status::Pass => style.tick(),
-            Status::NotApplicable => "-".to_owned(),
-            Status::CouldNotRun => style.warn("?"),
-            Status::Warn => style.warn("!"),
-            Status::Fail => style.cross(),
-        };
+        let sign = super::sign(checked.status(), style);
         writeln!(out, "  {sign} {}  [{}]", checked.check.title, checked.check.id)?;
         for finding in &checked.outcome.findings {
             writeln!(out, "      {}", printable(&finding.text))?;

@@ -8,7 +8,11 @@ use crate::formats::certificate::printable;
 
 pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# Boot chain of {}\n", escaped(&audit.host))?;
-    writeln!(out, "Audited by `bootseal audit` at {}.\n", super::moment(audit.time))?;
+    writeln!(
+        out,
+        "Audited by `bootseal audit` at {}.\n",
+        crate::system::moment(audit.time)
+    )?;
     writeln!(out, "| answer | checks |\n|---|---|")?;
     for status in Status::ALL {
         writeln!(out, "| {} | {} |", word(status), audit.count(status))?;

@@ -10,10 +10,13 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::audit::{self, Audit, Baseline, Check, Finding, Level, Machine, Selection, Status, audit};
+use crate::audit::{
+    self, Audit, Baseline, Check, Finding, LastAudit, Level, Machine, Selection, Status, audit, reason,
+};
 use crate::error::{Error, Result};
-use crate::system::{Context, replace_durably};
-use crate::ui::{Report, Style};
+use crate::formats::certificate::printable;
+use crate::system::{self, Context, replace_durably};
+use crate::ui::{Progress, Report, Style};
 
 use super::Session;
 
@@ -78,14 +81,25 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     }
     let config = session.config()?;
     let machine = Machine::new(&session.context, &config, session.keys(arguments.keys.as_ref())?);
-    let machine = machine.with_dbx(arguments.dbx.clone());
+    let progress = Progress::new("judging", session.quiet);
+    let machine = machine.with_dbx(arguments.dbx.clone()).observed_by(&progress);
     let baseline = Baseline::load(&session.context, arguments.baseline.as_deref())?;
     let selection = Selection {
         only: arguments.only.clone(),
         skip: arguments.skip.clone(),
     };
+    let audit = audit(&machine, &selection, &baseline)?;
+    // Without a record the audit is as good; the short form will not know of it.
+    if let Err(error) = LastAudit::record(&session.context, &audit, &selection)
+        && !session.quiet
+    {
+        eprintln!(
+            "warning: the audit is not recorded for bootseal status: {}",
+            printable(&reason(&error))
+        );
+    }
     let report = AuditReport {
-        audit: audit(&machine, &selection, &baseline)?,
+        audit,
         format: arguments.format,
         verbose: session.verbose,
         written: arguments.output.clone(),
@@ -153,14 +167,20 @@ impl Report for AuditReport {
     }
 }
 
-/// A moment in RFC 3339, UTC.
-fn moment(seconds: u64) -> String {
-    let time = der::DateTime::from_unix_duration(std::time::Duration::from_secs(seconds));
-    time.map_or_else(|_| seconds.to_string(), |time| time.to_string())
+/// The sign of an answer.
+pub(super) fn sign(status: Status, style: Style) -> String {
+    match status {
+        Status::Pass => style.tick(),
+        Status::NotApplicable => "-".to_owned(),
+        Status::CouldNotRun => style.warn("?"),
+        Status::Warn => style.warn("!"),
+        Status::Fail => style.cross(),
+    }
 }
 
-fn to_json(audit: &Audit) -> Value {
-    let checks: Vec<Value> = audit
+/// Every check with its answer.
+pub(super) fn checks_json(audit: &Audit) -> Vec<Value> {
+    audit
         .checked
         .iter()
         .map(|checked| {
@@ -186,12 +206,26 @@ fn to_json(audit: &Audit) -> Value {
                 "accepted": accepted,
             })
         })
-        .collect();
+        .collect()
+}
+
+fn to_json(audit: &Audit) -> Value {
     let counts: serde_json::Map<String, Value> = Status::ALL
         .into_iter()
         .map(|status| (status.name().to_owned(), audit.count(status).into()))
         .collect();
-    json!({ "host": audit.host, "time": moment(audit.time), "counts": counts, "checks": checks })
+    let facts = &audit.facts;
+    json!({
+        "host": audit.host,
+        "time": system::moment(audit.time),
+        "seconds": audit.duration.as_secs_f64(),
+        "counts": counts,
+        "checks": checks_json(audit),
+        "kernel": facts.kernel,
+        "firmware": facts.firmware,
+        "keys": facts.keys,
+        "boot_files": facts.boot_files,
+    })
 }
 
 /// Checks, described.

@@ -211,6 +211,7 @@ impl Install {
         menu: Option<&(PathBuf, Vec<u8>)>,
     ) -> Result<(Built, Anchors)> {
         let mut keys = directory.grub_public_keys()?;
+        let retiring = keys.len().saturating_sub(1);
         for path in &self.add_keys {
             keys.push(crate::keys::directory::read_grub_key(path)?);
         }
@@ -232,6 +233,7 @@ impl Install {
             menu: menu.as_ref(),
             toolchain,
             keys: &keys,
+            retiring,
             file_system: &file_system,
             superuser: &superuser,
             with_shim: self.shim || config.shim,

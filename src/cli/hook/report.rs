@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::cli::sign::{SignReport, name};
 use crate::error::Error;
 use crate::formats::certificate::printable;
-use crate::hook::{Change, Changed, Detected, Finding, Request, State, Status, Weight};
+use crate::hook::{Change, Changed, Detected, Finding, LastRun, Request, State, Status, Weight};
+use crate::system::moment;
 use crate::ui::{Report, Style};
 
 /// What was installed or taken away.
@@ -82,6 +83,7 @@ impl Report for Outlook {
             layout,
             plugins,
             findings,
+            last_runs,
         } = &self.0;
         let plugins: Vec<Value> = plugins
             .iter()
@@ -110,6 +112,7 @@ impl Report for Outlook {
             "layout": layout,
             "plugins": plugins,
             "findings": findings,
+            "last_runs": last_runs.as_ref().ok().map(|runs| runs.iter().map(|run| last_run(run, runs)).collect::<Vec<_>>()),
         })
     }
 
@@ -138,6 +141,27 @@ impl Report for Outlook {
                 (None, _) => writeln!(out, "    {shown}{note}")?,
             }
         }
+        match &status.last_runs {
+            Ok(runs) if runs.is_empty() => {}
+            Ok(runs) => {
+                writeln!(out, "\nThe last runs:")?;
+                for run in runs {
+                    let sign = if run.is_open(runs) { style.cross() } else { style.tick() };
+                    let (subject, time) = (printable(&run.subject), moment(run.time));
+                    let error = run
+                        .error
+                        .as_ref()
+                        .map(|error| format!(": failed: {}", printable(error)));
+                    writeln!(
+                        out,
+                        "  {sign} {time} {} of {subject}{}",
+                        run.slot,
+                        error.unwrap_or_default()
+                    )?;
+                }
+            }
+            Err(reason) => writeln!(out, "\n{} The last runs: {}", style.warn("?"), printable(reason))?,
+        }
         for Finding { weight, text, remedy } in &status.findings {
             let sign = match weight {
                 Weight::Defeats => style.cross(),
@@ -164,6 +188,18 @@ impl Report for Outlook {
             ))),
         }
     }
+}
+
+/// A run as JSON has it.
+pub(in crate::cli) fn last_run(run: &LastRun, all: &[LastRun]) -> Value {
+    json!({
+        "slot": run.slot,
+        "subject": run.subject,
+        "removes": run.removes,
+        "time": moment(run.time),
+        "error": run.error,
+        "made_up_for": run.error.is_some() && !run.is_open(all),
+    })
 }
 
 const fn state_name(state: State) -> &'static str {

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Explain, Result};
 use crate::formats::hash::HashAlgorithm;
 use crate::formats::openpgp::{DetachedSignature, GrubKey, UnsignedSignature};
-use crate::keys::Signer;
+use crate::keys::{KeyName, Signer};
 use crate::system::{self, Transaction};
 use crate::trust;
 use crate::trust::grub_traps::{Level, Trap};
@@ -43,6 +43,12 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
     let now = run.context().now()?;
     let created = u32::try_from(now)
         .or_could_not_run(|| format!("the clock stands at {now} seconds, past what OpenPGP can hold"))?;
+    let (bits, least) = (identity.key.public_key().bits(), KeyName::Grub.least_bits());
+    if bits < least {
+        run.warn(format!(
+            "GRUB's key has {bits} bits, and grub install embeds none below {least}: bootseal keys rotate grub makes a stronger one"
+        ));
+    }
     let mut found = run.discover(paths, interest)?;
     for signature in std::mem::take(&mut found.noted) {
         let file = signature.with_extension("");

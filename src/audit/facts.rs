@@ -1,0 +1,128 @@
+//! What the machine is like, beside the answers of the checks: for tables, graphs and the short form.
+
+use serde::Serialize;
+
+use crate::ceremony::life::{Listed, list};
+use crate::enroll::{BootFile, Mode, Store, next_boot_files, present_boot_files};
+use crate::error::Result;
+use crate::formats::authenticated_variable::VariableName;
+use crate::formats::certificate::Certificate;
+use crate::formats::hash::HashAlgorithm;
+use crate::trust::microsoft;
+
+use super::machine::Machine;
+
+/// What is known. What could not be looked at is empty or null here; the checks say why.
+#[derive(Debug, Clone, Serialize)]
+pub struct Facts {
+    /// Version of the running kernel.
+    pub kernel: Option<String>,
+    /// What the firmware says and holds.
+    pub firmware: Option<Firmware>,
+    /// The keys of the key directory, in the order of authority.
+    pub keys: Vec<Listed>,
+    /// What the firmware may start, judged by what it holds now.
+    pub boot_files: Vec<BootFile>,
+}
+
+/// The firmware.
+#[derive(Debug, Clone, Serialize)]
+pub struct Firmware {
+    /// What it says of itself.
+    #[serde(flatten)]
+    pub mode: Mode,
+    /// PK, KEK, db and dbx.
+    pub variables: Vec<Variable>,
+}
+
+/// One of the four variables.
+#[derive(Debug, Clone, Serialize)]
+pub struct Variable {
+    /// PK, KEK, db or dbx.
+    pub name: String,
+    /// How many entries it has.
+    pub entries: usize,
+    /// SHA-256 of its content, lower-case hexadecimal: equal on two machines that trust the same.
+    pub sha256: String,
+    /// Its certificates.
+    pub certificates: Vec<Trusted>,
+}
+
+/// A certificate that firmware trusts, or never trusts.
+#[derive(Debug, Clone, Serialize)]
+pub struct Trusted {
+    /// The subject's common name.
+    pub subject: String,
+    /// SHA-256 of the certificate, lower-case hexadecimal.
+    pub fingerprint: String,
+    /// End of validity, RFC 3339 UTC. Firmware does not look at it.
+    pub not_after: String,
+    /// The same in seconds since 1970-01-01 UTC.
+    #[serde(skip)]
+    pub end: u64,
+    /// Whether it is one of Microsoft's, which stay after their end.
+    pub is_microsofts: bool,
+}
+
+/// How far the boot path is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BootPath {
+    /// What the firmware starts next.
+    Next,
+    /// All that it and its loaders are told to start.
+    All,
+}
+
+impl Facts {
+    pub(super) fn of(machine: &Machine<'_>, boot: BootPath) -> Self {
+        let context = machine.context();
+        let store = machine.store().ok();
+        let boot_files = |store| match boot {
+            BootPath::Next => next_boot_files(context, store),
+            BootPath::All => present_boot_files(context, store),
+        };
+        Self {
+            kernel: machine.release().ok(),
+            firmware: store.and_then(|store| Firmware::of(store).ok()),
+            keys: machine
+                .directory()
+                .ok()
+                .and_then(|keys| list(keys).ok())
+                .unwrap_or_default(),
+            boot_files: store.and_then(|store| boot_files(store).ok()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Firmware {
+    fn of(store: &Store) -> Result<Self> {
+        let variables = VariableName::ALL.into_iter().map(|name| Variable::of(store, name));
+        Ok(Self {
+            mode: Mode::of(store)?,
+            variables: variables.collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl Variable {
+    fn of(store: &Store, name: VariableName) -> Result<Self> {
+        let database = store.database(name)?;
+        let trusted = database.certificates().filter_map(|(_, der)| {
+            let certificate = Certificate::from_der(der).ok()?;
+            Some(Trusted {
+                subject: certificate.common_name(),
+                fingerprint: certificate.fingerprint().to_hex(),
+                not_after: certificate.not_after(),
+                end: certificate.end(),
+                is_microsofts: microsoft::find(der).is_some(),
+            })
+        });
+        let held = store.read(name)?.map(|raw| raw.data).unwrap_or_default();
+        Ok(Self {
+            name: name.name().to_owned(),
+            entries: database.entries().count(),
+            sha256: HashAlgorithm::Sha256.digest(&[&held]).to_hex(),
+            certificates: trusted.collect(),
+        })
+    }
+}

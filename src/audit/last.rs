@@ -1,0 +1,76 @@
+//! What the last audit of the whole machine came to: `audit.json` in the state directory, for the short form.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Explain, Result, quoted};
+use crate::system::{self, Context};
+
+use super::{Audit, Selection, Status};
+
+/// The record, below the state directory.
+const FILE: &str = "audit.json";
+/// Longest record that is read, in bytes.
+const MAX_RECORD: u64 = 1 << 20;
+const SECRET: u32 = 0o600;
+
+/// What an audit came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastAudit {
+    /// When it was run, in seconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// How many findings it had that are not accepted.
+    pub findings: usize,
+    /// How many the baseline accepted.
+    pub accepted: usize,
+    /// The checks with findings, by their IDs.
+    pub failed: Vec<String>,
+    /// The checks that could not run, or not on all.
+    pub could_not_run: Vec<String>,
+    /// What was left out: checks, or groups of checks.
+    pub skipped: Vec<String>,
+}
+
+impl LastAudit {
+    fn of(audit: &Audit, selection: &Selection) -> Self {
+        let ids = |wanted: fn(Status) -> bool| {
+            let checked = audit.checked.iter().filter(|checked| wanted(checked.status()));
+            checked.map(|checked| checked.check.id.to_owned()).collect()
+        };
+        Self {
+            time: audit.time,
+            findings: audit.checked.iter().map(|checked| checked.outcome.findings.len()).sum(),
+            accepted: audit.checked.iter().map(|checked| checked.accepted.len()).sum(),
+            failed: ids(|status| matches!(status, Status::Fail | Status::Warn)),
+            could_not_run: ids(|status| status == Status::CouldNotRun),
+            skipped: selection.skip.clone(),
+        }
+    }
+
+    /// Records an audit, unless it looked at single checks only.
+    pub fn record(context: &Context, audit: &Audit, selection: &Selection) -> Result<()> {
+        if !selection.only.is_empty() {
+            return Ok(());
+        }
+        let text = serde_json::to_string(&Self::of(audit, selection));
+        let text = text.or_bug(|| "cannot write the audit down".to_owned())?;
+        let state = context.state()?;
+        system::create_dir(context, &state)?;
+        system::replace_durably(context, &state.join(FILE), text.as_bytes(), SECRET)
+    }
+
+    /// The record, if there is one.
+    pub fn read(context: &Context) -> Result<Option<Self>> {
+        let path = context.state()?.join(FILE);
+        let Some(bytes) = system::read_if_there(&path, MAX_RECORD)? else {
+            return Ok(None);
+        };
+        let cannot = || {
+            format!(
+                "{} is no record of an audit; if it is not needed: rm {}",
+                path.display(),
+                quoted(&path)
+            )
+        };
+        serde_json::from_slice(&bytes).or_could_not_run(cannot).map(Some)
+    }
+}

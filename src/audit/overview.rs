@@ -1,0 +1,84 @@
+//! The short form: the checks that need no file tree, what the firmware starts next, and what was seen last.
+
+use crate::enroll::{BootFile, Verdict};
+use crate::error::{Error, Result};
+
+use super::check::reason;
+use super::facts::BootPath;
+use super::{Audit, Baseline, LastAudit, Machine, Selection, Status, audit_along};
+
+/// The checks of the short form: each reads a few small files.
+const QUICK: [&str; 9] = [
+    "firmware.secure_boot",
+    "firmware.mode",
+    "firmware.variables",
+    "kernel.lockdown",
+    "kernel.modules_enforced",
+    "kernel.module_key",
+    "keys.expiry",
+    "hooks.next_kernel",
+    "hooks.last_run",
+];
+
+/// The machine at a glance.
+#[derive(Debug)]
+pub struct Overview {
+    /// The quick checks, and the facts.
+    pub audit: Audit,
+    /// What the last whole audit came to; none if there was none; else why that cannot be told.
+    pub last_audit: std::result::Result<Option<LastAudit>, String>,
+}
+
+impl Overview {
+    /// Looks.
+    pub fn of(machine: &Machine<'_>, baseline: &Baseline) -> Result<Self> {
+        let quick = Selection {
+            only: QUICK.map(str::to_owned).to_vec(),
+            ..Selection::default()
+        };
+        Ok(Self {
+            audit: audit_along(machine, &quick, baseline, BootPath::Next)?,
+            last_audit: LastAudit::read(machine.context()).map_err(|error| reason(&error)),
+        })
+    }
+
+    /// What the firmware starts next, if that is known.
+    #[must_use]
+    pub fn next_boot(&self) -> Option<&BootFile> {
+        self.audit.facts.boot_files.iter().find(|file| file.is_next)
+    }
+
+    /// Whether that starts.
+    #[must_use]
+    pub fn next_boot_status(&self) -> Status {
+        match self.next_boot().map(|file| &file.verdict) {
+            Some(Verdict::Accepted(_)) => Status::Pass,
+            Some(Verdict::Refused(_)) => Status::Fail,
+            Some(Verdict::NotJudged(_)) | None => Status::CouldNotRun,
+        }
+    }
+
+    /// The error to end with: findings weigh more than what could not be looked at.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        let (mut findings, mut not_run) = self.audit.troubles();
+        match self.next_boot_status() {
+            Status::Fail => findings = findings.saturating_add(1),
+            Status::CouldNotRun => not_run = not_run.saturating_add(1),
+            _ => {}
+        }
+        super::failure(findings, not_run)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_quick_check_is_one() {
+        for id in QUICK {
+            assert!(super::super::all().any(|check| check.id == id), "{id}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The short form: what is on its screen, and what it leaves alone.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::{GLOBAL, KERNEL, Machine};
+use crate::support::{refuse, succeed, text};
+
+/// A machine with hooks, so that nothing is wrong in what the short form looks at.
+fn machine() -> Machine {
+    let machine = Machine::new();
+    for name in ["usr/bin/bootseal", "usr/bin/kernel-install"] {
+        machine.write(name, b"#!/bin/sh\n");
+        machine.mode(name, 0o755);
+    }
+    succeed(&mut machine.bootseal(["hook", "install"]));
+    machine.write("etc/kernel/install.conf", b"layout=bls\n");
+    machine
+}
+
+/// The screen, without what differs from ceremony to ceremony.
+fn screen(machine: &Machine, said: &str) -> Vec<String> {
+    let said = said.replace(machine.root.path().to_str().unwrap(), "");
+    let cuts = [" until ", " Key ", " test: "];
+    let end = |line: &str| cuts.iter().filter_map(|cut| line.find(cut)).min();
+    let shown = said
+        .lines()
+        .map(|line| line[..end(line).unwrap_or(line.len())].to_owned());
+    shown.collect()
+}
+
+#[test]
+fn all_is_on_one_screen() {
+    let machine = machine();
+    let said = succeed(&mut machine.bootseal(["status"]));
+    let wanted = [
+        "✓ Firmware   Secure Boot on, User Mode; entries: PK 1, KEK 2, db 4, dbx 443, as the key directory has them",
+        "✓ Next boot  fallback loader",
+        "             /efi/EFI/BOOT/BOOTX64.EFI",
+        "             accepted, signed by \"test Secure Boot Signing",
+        "✓ Kernel     6.12.58-gentoo, lockdown integrity, sig_enforce is Y, trusts",
+        "✓ Keys       PK      RSA-2048  plain     ",
+        "             KEK     RSA-2048  plain     ",
+        "             db      RSA-2048  plain     ",
+        "             module  RSA-4096  plain     ",
+        "             grub    RSA-4096  plain      does not expire",
+        "✓ Hooks      mode systemd: kernel-install is there, and no installkernel",
+        "             no hook has run yet",
+        "- Last audit none is recorded: bootseal audit",
+    ];
+    assert_eq!(screen(&machine, &said), wanted, "{said}");
+}
+
+#[test]
+fn what_is_wrong_is_named_with_what_mends_it() {
+    let machine = machine();
+    machine.variable("SecureBoot", GLOBAL, 6, &[0]);
+    machine.write("sys/kernel/security/lockdown", b"[none] integrity confidentiality\n");
+    let loader = "efi/EFI/BOOT/BOOTX64.EFI";
+    machine.write(loader, &bootseal::formats::authenticode::minimal_image());
+    // Module trees are not read: whatever is in them changes nothing.
+    machine.write(&format!("lib/modules/{KERNEL}/kernel/y.ko"), b"\x7fELF");
+    let said = refuse(&mut machine.bootseal(["status"]));
+    for wanted in [
+        "✗ Firmware   Secure Boot off, User Mode",
+        "             ✗ Secure Boot is off: the firmware starts anything\n               fix: switch it on",
+        "✗ Next boot  fallback loader",
+        "             refused, ",
+        "✗ Kernel     6.12.58-gentoo, sig_enforce is Y",
+        "             ✗ the kernel is not locked down",
+        "error: findings: 3; checks that could not run: 0",
+    ] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+    assert!(!said.contains("y.ko"), "{said}");
+}
+
+#[test]
+fn the_last_audit_is_told_of_and_single_checks_are_none() {
+    let machine = machine();
+    let record = "var/lib/bootseal/audit.json";
+    succeed(&mut machine.bootseal(["audit", "--only", "keys.private"]));
+    machine.bootseal(["--dry-run", "audit"]).output().unwrap();
+    assert!(!machine.path(record).exists());
+    machine.change_initrd();
+    let skip = "firmware.writable,kernel.image,measured,kernel.configuration,keys.drill,keys.offline";
+    refuse(&mut machine.bootseal(["audit", "--skip", skip]));
+    let said = succeed(&mut machine.bootseal(["status"]));
+    let wanted = " s ago; findings: 1 (grub.files); left out: firmware.writable, kernel.image, measured";
+    assert!(said.contains("! Last audit ") && said.contains(wanted), "{said}");
+    machine.write(record, b"{");
+    let said = succeed(&mut machine.bootseal(["status"]));
+    assert!(
+        said.contains("? Last audit could not look: ") && said.contains("is no record"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_hook_that_failed_is_told_of_until_it_is_made_up_for() {
+    let machine = machine();
+    let kernel = format!("boot/vmlinuz-{KERNEL}");
+    machine.write(&kernel, b"no image");
+    let run = ["hook", "run", "all", KERNEL];
+    refuse(&mut machine.bootseal(run));
+    let said = refuse(&mut machine.bootseal(["status"]));
+    assert!(
+        said.contains("✗ all of 6.12.58-gentoo at 20") && said.contains(" failed: "),
+        "{said}"
+    );
+    assert!(said.contains(&format!("hook run all {KERNEL}")), "{said}");
+    let said = text(&machine.bootseal(["hook", "status"]).output().unwrap());
+    assert!(said.contains("The last runs:\n  ✗ 20"), "{said}");
+    let only = ["audit", "--only", "hooks.last_run", "--json"];
+    let output = machine.bootseal(only).output().unwrap();
+    let audit: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let subject = &audit["checks"][0]["findings"][0]["subject"];
+    assert_eq!((output.status.code(), subject), (Some(1), &"all".into()));
+    machine.write(&kernel, &fs::read(machine.path("boot/vmlinuz")).unwrap());
+    succeed(&mut machine.bootseal(run));
+    succeed(&mut machine.bootseal(["status"]));
+    succeed(&mut machine.bootseal(only));
+}

@@ -1,0 +1,219 @@
+//! The audit of a machine that runs: clean, it finds nothing; then one thing at a time is made wrong, and it finds just that.
+
+mod faults;
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::bootseal::Bootseal;
+use super::grub::image::Version;
+use super::guest::COMMAND_LINE;
+use super::machine::{self, DISK_UUID, Machine, Serial};
+use super::node::{Root, write};
+use super::packages::{self, Kernel};
+use crate::support::backup::Whole;
+use crate::support::ceremony::private;
+use crate::support::succeed;
+
+use faults::{FAULTS, Fault, Found};
+
+/// Executables of this guest alone, by their places in it.
+const PROGRAMS: [(&str, &str); 1] = [("init", include_str!("audited/init.sh"))];
+
+/// Keys as for a node: without those of 2011, which have expired, and with a backup.
+const CEREMONY: &str = "microsoft = [\"kek-2023\", \"uefi-2023\", \"option-rom-2023\"]\n[keys.PK]\nencrypted = false\n\
+    [keys.KEK]\nencrypted = false\n[keys.db]\nencrypted = false\n[keys.module]\nencrypted = false\nbits = 2048\n\
+    [keys.grub]\nencrypted = false\nbits = 3072\n[backup]\ndirectory = \"backup\"\nshares = { needed = 2, of = 3 }\n";
+
+#[test]
+fn a_clean_chain_has_no_finding_and_each_fault_its_own() {
+    packages::require_all();
+    let node = Node::begin();
+    // What goes into dbx stays there, so that is the last one.
+    let (last, others) = FAULTS.split_last().expect("faults");
+    let scripts: String = others.iter().map(Fault::script).collect();
+    let script = format!("audit clean\n{scripts}audit clean-again\n{}", last.script());
+    let audits = node.boot(&node.enrolled(), &script);
+    let mut wrong = audits.compare("clean", &[]);
+    for fault in FAULTS {
+        wrong += &audits.compare(fault.name, fault.found);
+    }
+    wrong += &audits.compare("clean-again", &[]);
+
+    node.starts_with(" lockdown=none");
+    let audits = node.boot(&node.enrolled(), "audit lockdown-off\n");
+    wrong += &audits.compare("lockdown-off", faults::LOCKDOWN_OFF);
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// A node and its keys, all that the faults need, and the machine's variables.
+struct Node {
+    bootseal: Bootseal,
+    machine: Machine,
+    /// What is on its disk.
+    tree: PathBuf,
+    release: String,
+    work: TempDir,
+}
+
+impl Node {
+    fn begin() -> Self {
+        let work = tempfile::tempdir().expect("a temporary folder");
+        let whole = Whole::planned(CEREMONY);
+        succeed(&mut whole.run());
+        let shares = format!("{}\n{}\n", whole.share(1), whole.share(2));
+        private(&whole.path("shares.txt"), shares.as_bytes());
+        succeed(&mut whole.drill(&whole.path("backup/bootseal-backup.tar")));
+        let bootseal = Bootseal {
+            program: env!("CARGO_BIN_EXE_bootseal").into(),
+            keys: work.path().join("keys"),
+        };
+        copy_all(&whole.path("node"), &bootseal.keys);
+        let kernel = Kernel::newest();
+        let root = Root(work.path().join("root"));
+        // Somebody comes along with a stick.
+        copy_all(&bootseal.keys, &root.0.join("offline"));
+        copy_all(&whole.path("offline"), &root.0.join("offline"));
+        write(&root.0.join("etc/bootseal/baseline.toml"), faults::BASELINE.as_bytes());
+        let command_line = format!("{COMMAND_LINE} module.sig_enforce=1");
+        root.make(&bootseal, &bootseal.keys, &command_line, &PROGRAMS);
+        root.install(&bootseal, &kernel);
+        let tree = root.0.join("boot");
+        fs::copy(
+            kernel.configuration(),
+            tree.join(format!("config-{}", kernel.release())),
+        )
+        .expect("copied");
+        let loader = tree.join("EFI/BOOT/BOOTX64.EFI");
+        fs::create_dir_all(tree.join("EFI/BOOT")).expect("a folder");
+        grub_image(&bootseal, &tree, &[], &loader);
+        let foreign = Bootseal::ceremony(&work.path().join("foreign"));
+        faults::put(&bootseal, &foreign, &kernel, &tree.join("faults"));
+        let machine = Machine::in_setup_mode();
+        bootseal.enroll_image(machine.variables());
+        Self {
+            bootseal,
+            machine,
+            tree,
+            release: kernel.release().to_owned(),
+            work,
+        }
+    }
+
+    /// The machine with the keys, and with a TPM.
+    fn enrolled(&self) -> Machine {
+        self.machine.with_tpm()
+    }
+
+    /// Adds words to the kernel's command line in the menu, which is signed as ever.
+    fn starts_with(&self, words: &str) {
+        let menu = self.tree.join("grub/grub.cfg");
+        let text = fs::read_to_string(&menu).expect("a menu");
+        fs::write(&menu, text.replace(COMMAND_LINE, &format!("{COMMAND_LINE}{words}"))).expect("written");
+        self.bootseal.sign_for_grub(&[menu]);
+    }
+
+    /// Starts a machine from the disk as it was installed, does this, and brings what its audits said.
+    fn boot(&self, machine: &Machine, script: &str) -> Audits {
+        fs::write(self.tree.join("run.sh"), script).expect("written");
+        let disk = self.work.path().join("disk.img");
+        machine::make_partitioned_disk(&disk, &self.tree);
+        let log = machine.boot_disk(&disk);
+        let audits = tempfile::tempdir().expect("a temporary folder");
+        machine::read_from_partition(&disk, "/audits", audits.path());
+        fs::remove_file(disk).expect("a disk");
+        assert_eq!(log.after("vm: failed: "), [""; 0], "{:#?}", log.after("vm: | "));
+        Audits {
+            log,
+            audits,
+            release: self.release.clone(),
+        }
+    }
+}
+
+/// Builds the image of a GRUB that starts kernels as images of the firmware's, which leaves them the event log: of 2.12.
+fn grub_image(bootseal: &Bootseal, tree: &Path, more: &[&str], output: &Path) {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let mut arguments: Vec<OsString> = ["--fs-uuid", DISK_UUID, "--grub-path", "/grub"].map(Into::into).into();
+    for (option, path) in [
+        ("--menu", tree.join("grub/grub.cfg")),
+        ("--modules-dir", Version::V2_12.modules()),
+        ("--mkimage", Version::V2_12.mkimage(work.path())),
+        ("--output", output.to_owned()),
+    ] {
+        arguments.extend([option.into(), path.into()]);
+    }
+    arguments.extend(more.iter().map(Into::into));
+    bootseal.grub_image(&arguments);
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_file() {
+            fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copied");
+        }
+    }
+}
+
+/// What the audits of a boot said.
+struct Audits {
+    log: Serial,
+    audits: TempDir,
+    release: String,
+}
+
+impl Audits {
+    fn read(&self, name: &str) -> Value {
+        let path = self.audits.path().join("audits").join(name).with_extension("json");
+        let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+            let said = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
+            panic!("{name}: {error}\n{said}")
+        })
+    }
+
+    /// What is different from what is expected: each finding, and how the audit ended.
+    fn compare(&self, name: &str, expected: &[Found]) -> String {
+        let said = self.read(name);
+        let expected: Vec<(&str, String)> = expected
+            .iter()
+            .map(|(id, subject)| (*id, subject.replace("VERSION", &self.release)))
+            .collect();
+        let mut found = vec![false; expected.len()];
+        let mut wrong = String::new();
+        for check in said["checks"].as_array().expect("checks") {
+            let id = check["id"].as_str().expect("an ID");
+            for finding in check["findings"].as_array().expect("findings") {
+                let subject = finding["subject"].as_str().expect("a subject");
+                let mut is_expected = false;
+                for (found, (own, begins)) in found.iter_mut().zip(&expected) {
+                    if *own == id && subject.starts_with(begins) {
+                        (*found, is_expected) = (true, true);
+                    }
+                }
+                if !is_expected {
+                    wrong += &format!("{name}: not expected: {id}: {subject}: {}\n", finding["text"]);
+                }
+            }
+            for reason in check["not_run"].as_array().expect("reasons") {
+                wrong += &format!("{name}: {id} could not run: {reason}\n");
+            }
+        }
+        for ((id, subject), found) in expected.iter().zip(found) {
+            if !found {
+                wrong += &format!("{name}: missing: {id}: {subject}\n");
+            }
+        }
+        let code = u8::from(!expected.is_empty());
+        if self.log.after(&format!("vm: audit {name} ended with ")) != [code.to_string()] {
+            wrong += &format!("{name}: did not end with {code}\n");
+        }
+        wrong
+    }
+}

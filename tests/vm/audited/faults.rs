@@ -1,0 +1,221 @@
+//! What is made wrong, and what is to be found.
+
+use std::fs;
+use std::path::Path;
+
+use ::bootseal::formats::device_path::{DevicePath, GptPartition};
+use ::bootseal::formats::guid::Guid;
+use ::bootseal::formats::load_option::LoadOption;
+
+use super::super::bootseal::Bootseal;
+use super::super::grub::image::{self, Version};
+use super::super::machine::PARTITION;
+use super::super::modules::without_signature;
+use super::super::node::write;
+use super::super::packages::{EFI_STUB, Kernel};
+use crate::support::{sign_file, succeed, tool};
+
+/// Debian's kernel is not configured as ours would be, and nobody has signed the card's Option ROM: that is accepted, and
+/// nothing else.
+pub const BASELINE: &str = "[[accept]]\ncheck = \"kernel.configuration\"\nreason = \"the distribution's kernel\"\n\
+    until = \"2999-12-31\"\n[[accept]]\ncheck = \"measured.option_roms\"\nreason = \"it is not needed\"\n\
+    until = \"2999-12-31\"\n";
+
+/// A check, and how the subject of a finding of it begins; `VERSION` stands for the kernel's.
+pub type Found = (&'static str, &'static str);
+
+/// One thing that is made wrong in the guest.
+pub struct Fault {
+    pub name: &'static str,
+    /// What does it, by the functions of `init.sh`.
+    does: &'static str,
+    undoes: &'static str,
+    /// All that is found.
+    pub found: &'static [Found],
+}
+
+impl Fault {
+    /// Does it, looks, undoes it.
+    pub fn script(&self) -> String {
+        format!("{}\naudit {}\n{}\n", self.does, self.name, self.undoes)
+    }
+}
+
+const DUMMY: &str = "/lib/modules/VERSION/kernel/drivers/net/dummy.ko";
+
+/// Those that need no restart.
+pub const FAULTS: &[Fault] = &[
+    Fault {
+        name: "unsigned-image-in-boot-order",
+        does: "mkdir /boot/EFI/other\ncp $faults/unsigned /boot/EFI/other/linux.efi\nkeep_variable BootOrder\n\
+               variable Boot0077\nvariable BootOrder",
+        undoes: "variable_back BootOrder\nforget_variable Boot0077\nrm -r /boot/EFI/other",
+        found: &[("boot.entries", "/boot/EFI/other/linux.efi")],
+    },
+    Fault {
+        name: "grub-without-pgp",
+        does: "gunzip -c $faults/no-pgp.gz >/boot/EFI/BOOT/old.efi",
+        undoes: "rm /boot/EFI/BOOT/old.efi",
+        found: &[("boot.images", "/boot/EFI/BOOT/old.efi")],
+    },
+    Fault {
+        name: "partition-for-all-to-write",
+        does: "umount /boot\nmount -t vfat -o umask=0 /dev/vda1 /boot",
+        undoes: "umount /boot\nmount -t vfat -o umask=0077 /dev/vda1 /boot",
+        found: &[("boot.partition", "/boot")],
+    },
+    Fault {
+        name: "kernel-changed",
+        does: "keep $image\nflip $image",
+        undoes: "bring_back $image",
+        found: &[
+            ("boot.entries", "/boot/vmlinuz-VERSION"),
+            ("boot.kernels", "/boot/vmlinuz-VERSION"),
+            ("grub.files", "/boot/vmlinuz-VERSION"),
+            ("kernel.image", "running kernel"),
+            // The hash of the kernel that runs.
+            ("measured.loaders", ""),
+        ],
+    },
+    Fault {
+        name: "initramfs-changed",
+        does: "keep $initramfs\necho >>$initramfs",
+        undoes: "bring_back $initramfs",
+        found: &[("grub.files", "/boot/initramfs-VERSION.img")],
+    },
+    Fault {
+        name: "signature-removed",
+        does: "keep /boot/grub/grub.cfg.sig\nrm /boot/grub/grub.cfg.sig",
+        undoes: "bring_back /boot/grub/grub.cfg.sig",
+        found: &[("grub.files", "/boot/grub/grub.cfg")],
+    },
+    Fault {
+        name: "menu-that-checks-nothing",
+        does: "keep /boot/grub\necho 'set check_signatures=no' >>/boot/grub/grub.cfg\nmust bootseal sign grub /boot/grub",
+        undoes: "bring_back /boot/grub",
+        found: &[("grub.files", "/boot/grub/grub.cfg:")],
+    },
+    Fault {
+        name: "module-signed-over-sha1",
+        does: "keep $dummy\ncp $faults/sha1.ko $dummy",
+        undoes: "bring_back $dummy",
+        found: &[("modules.files", DUMMY)],
+    },
+    Fault {
+        name: "module-changed",
+        does: "keep $dummy\nflip $dummy",
+        undoes: "bring_back $dummy",
+        found: &[("modules.files", DUMMY)],
+    },
+    Fault {
+        name: "module-unsigned",
+        does: "keep $dummy\ncp $faults/unsigned.ko $dummy",
+        undoes: "bring_back $dummy",
+        found: &[("modules.files", DUMMY)],
+    },
+    Fault {
+        name: "key-for-all-to-read",
+        does: "chmod 0644 $keys/db.key",
+        undoes: "chmod 0400 $keys/db.key",
+        found: &[("keys.private", "/etc/bootseal/keys/db.key")],
+    },
+    Fault {
+        name: "platform-key-on-the-node",
+        does: "cp /offline/PK.key $keys",
+        undoes: "rm $keys/PK.key",
+        found: &[("keys.offline", "PK")],
+    },
+    Fault {
+        name: "keys-on-fat",
+        does: "mv $keys /boot/keys\nln -s /boot/keys $keys",
+        undoes: "rm $keys\nmv /boot/keys $keys",
+        found: &[("keys.place", "/etc/bootseal/keys/")],
+    },
+    Fault {
+        name: "hook-removed",
+        does: "mv $hook /kept/hook",
+        undoes: "mv /kept/hook $hook",
+        found: &[("hooks.next_kernel", "/etc/kernel/postinst.d/50-bootseal-image")],
+    },
+    Fault {
+        name: "hook-not-executable",
+        does: "chmod 0644 $hook",
+        undoes: "chmod 0755 $hook",
+        found: &[("hooks.next_kernel", "/etc/kernel/postinst.d/50-bootseal-image")],
+    },
+    Fault {
+        name: "hook-masked",
+        does: "mv $hook /kept/hook\nln -s /dev/null $hook",
+        undoes: "mv /kept/hook $hook",
+        found: &[("hooks.next_kernel", "/etc/kernel/postinst.d/50-bootseal-image")],
+    },
+    Fault {
+        name: "certificates-expired",
+        does: "now=$(date +%s)\ndate -s @$((now + 3600 * 24 * 365 * 40)) >/dev/null",
+        undoes: "date -s @$now >/dev/null",
+        found: &[
+            ("firmware.certificates", "PK: "),
+            ("firmware.certificates", "KEK: "),
+            ("firmware.certificates", "db: "),
+            ("keys.expiry", ""),
+            ("keys.drill", "drill"),
+        ],
+    },
+    Fault {
+        name: "foreign-entry-in-db",
+        does: "must bootseal enroll add db $faults/foreign.pem --keys /offline --yes",
+        undoes: "must bootseal enroll remove db \"$(cat $faults/foreign.id)\" --keys /offline --yes",
+        found: &[("firmware.variables", "db: "), ("measured.variables", "db")],
+    },
+    Fault {
+        name: "boot-file-in-dbx",
+        does: "must bootseal enroll add dbx /boot/EFI/BOOT/BOOTX64.EFI --keys /offline --yes \
+               --i-know-this-machine-may-not-boot",
+        undoes: "",
+        found: &[
+            ("boot.entries", "/boot/EFI/BOOT/BOOTX64.EFI"),
+            ("measured.variables", "dbx"),
+        ],
+    },
+];
+
+/// What is made wrong before the machine starts.
+pub const LOCKDOWN_OFF: &[Found] = &[("kernel.command_line", "lockdown=none")];
+
+/// What the faults put into their places.
+pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernel: &Kernel, directory: &Path) {
+    let key = |name: &str| bootseal.keys.join(name);
+    let module = without_signature(kernel.module("drivers/net/dummy.ko"));
+    write(&directory.join("unsigned.ko"), &module);
+    let by_sha1 = directory.join("sha1.ko");
+    write(&by_sha1, &module);
+    succeed(
+        sign_file()
+            .arg("sha1")
+            .arg(key("db.key"))
+            .arg(key("db.pem"))
+            .arg(&by_sha1),
+    );
+
+    fs::copy(EFI_STUB, directory.join("unsigned")).expect("copied");
+    let no_pgp = directory.join("no-pgp");
+    image::lacking_pgp(Version::V2_12, &key("grub.gpg"), &no_pgp);
+    bootseal.sign_efi(&no_pgp);
+    // Firmware would start it wherever it lies.
+    succeed(tool("gzip", "gzip").arg(&no_pgp));
+
+    fs::copy(foreign.keys.join("db.pem"), directory.join("foreign.pem")).expect("copied");
+    write(&directory.join("foreign.id"), foreign.fingerprint("db").as_bytes());
+
+    let partition = GptPartition {
+        number: 1,
+        start: 2048,
+        size: 0,
+        guid: PARTITION.parse::<Guid>().expect("a GUID"),
+    };
+    let option = LoadOption::active("other", DevicePath::of_file(&partition, "\\EFI\\other\\linux.efi"));
+    // Non-volatile, boot services, runtime.
+    let variable = |content: &[u8]| [&[7, 0, 0, 0], content].concat();
+    write(&directory.join("Boot0077"), &variable(&option.to_bytes()));
+    write(&directory.join("BootOrder"), &variable(&0x77_u16.to_le_bytes()));
+}
