@@ -171,8 +171,8 @@ fn malformed_files_are_findings_or_could_not_be_looked_at() {
             if audit.failure().is_none() && !says_nothing(&name) {
                 passed.push(format!("{name}: {} bytes", content.len()));
             }
-            let passes = audit.checked.iter().any(|checked| checked.status() == Status::Pass);
-            assert!(passes, "{name}: one file is not all");
+            let is_pass = audit.checked.iter().any(|checked| checked.status() == Status::Pass);
+            assert!(is_pass, "{name}: one file is not all");
         }
         fs::write(&path, &before).unwrap();
         fs::set_permissions(&path, mode).unwrap();

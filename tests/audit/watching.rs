@@ -1,4 +1,4 @@
-//! Two nodes' audits, watched: Debian's node_exporter on each, one Prometheus with our rules, and the dashboard's queries.
+//! Two nodes' audits, watched: Debian's `node_exporter` on each, one Prometheus with our rules, and the dashboard's queries.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -50,7 +50,9 @@ fn get(port: u16, path: &str) -> Option<String> {
 }
 
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    let digits = hex::encode(text);
+    let bytes = digits.as_bytes().chunks(2).flat_map(|pair| [b'%', pair[0], pair[1]]);
+    bytes.map(char::from).collect()
 }
 
 /// A Prometheus that has scraped.
@@ -65,7 +67,7 @@ impl Watch {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let mut servers = Vec::new();
-        let mut targets = String::new();
+        let mut targets = Vec::new();
         for (name, machine) in nodes {
             let port = free_port();
             let textfiles = machine.path("var/lib/node_exporter");
@@ -77,15 +79,16 @@ impl Watch {
                     .arg(format!("--web.listen-address=127.0.0.1:{port}")),
                 &at(&format!("{name}.log")),
             ));
-            targets.push_str(&format!(
+            targets.push(format!(
                 "  - targets: ['127.0.0.1:{port}']\n    labels: {{instance: {name}}}\n"
             ));
         }
         let config = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
              rule_files: ['{}']\n\
-             scrape_configs:\n- job_name: node\n  static_configs:\n{targets}",
-            hooks().join("prometheus/bootseal.rules.yml").display()
+             scrape_configs:\n- job_name: node\n  static_configs:\n{}",
+            hooks().join("prometheus/bootseal.rules.yml").display(),
+            targets.concat()
         );
         fs::write(at("prometheus.yml"), config).unwrap();
         let port = free_port();
