@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use crate::enroll::{BootFile, Store, StoreChoice, present_boot_files};
 use crate::formats::event_log::EventLog;
 use crate::keys::KeyDirectory;
+use crate::sign::{Observer, Unobserved};
 use crate::system::config::Config;
 use crate::system::{self, Context, FatMount};
 use crate::trust::Anchors;
 
 use super::check::reason;
 use super::images::{self, Images};
+use super::installed::Installed;
 
 /// Longest file below `/proc` and `/sys` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;
@@ -21,11 +23,11 @@ const MAX_PROC: u64 = 4 << 20;
 pub(super) type Seen<'s, T> = Result<&'s T, &'s String>;
 
 /// The machine.
-#[derive(Debug)]
 pub struct Machine<'a> {
     context: &'a Context,
     config: &'a Config,
     keys: PathBuf,
+    observer: &'a dyn Observer,
     dbx: Option<PathBuf>,
     store: OnceCell<Result<Store, String>>,
     anchors: OnceCell<Result<Anchors, String>>,
@@ -33,6 +35,7 @@ pub struct Machine<'a> {
     log: OnceCell<Result<EventLog, String>>,
     esps: OnceCell<Result<Vec<FatMount>, String>>,
     images: OnceCell<Result<Images, String>>,
+    installed: OnceCell<Installed>,
     boot_files: OnceCell<Result<Vec<BootFile>, String>>,
 }
 
@@ -44,6 +47,7 @@ impl<'a> Machine<'a> {
             context,
             config,
             keys,
+            observer: &Unobserved,
             dbx: None,
             store: OnceCell::new(),
             anchors: OnceCell::new(),
@@ -51,8 +55,20 @@ impl<'a> Machine<'a> {
             log: OnceCell::new(),
             esps: OnceCell::new(),
             images: OnceCell::new(),
+            installed: OnceCell::new(),
             boot_files: OnceCell::new(),
         }
+    }
+
+    /// Who sees how the long checks get on.
+    #[must_use]
+    pub const fn observed_by(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    pub(super) const fn observer(&self) -> &'a dyn Observer {
+        self.observer
     }
 
     /// Compares dbx with this list of revocations as well, and not with the one that the configuration names.
@@ -139,6 +155,12 @@ impl<'a> Machine<'a> {
     /// The images on them.
     pub(super) fn images(&self) -> Seen<'_, Images> {
         self.images.get_or_init(|| images::read(self)).as_ref()
+    }
+
+    /// What boot loaders are told to start, and with which words.
+    pub(super) fn installed(&self) -> &Installed {
+        let esps = || self.esps().map(Vec::as_slice).unwrap_or_default();
+        self.installed.get_or_init(|| Installed::find(self.context, esps()))
     }
 
     /// The text of a file below `/proc` or `/sys`; none if there is none.

@@ -6,6 +6,7 @@ mod check;
 mod checks;
 mod facts;
 mod images;
+mod installed;
 mod last;
 mod machine;
 mod overview;

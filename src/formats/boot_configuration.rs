@@ -15,16 +15,21 @@ const GRUB_WORDS: [&str; 4] = ["linux", "linuxefi", "chainloader", "linux16"];
 /// The images that a file `loader/entries/*.conf` names, with `/` between directories.
 #[must_use]
 pub fn loader_entry(text: &str) -> Vec<String> {
-    let mut images = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
-        let Some((word, value)) = line.split_once(char::is_whitespace) else {
-            continue;
-        };
-        if ENTRY_WORDS.contains(&word) {
-            images.push(value.trim().replace('\\', "/"));
-        }
-    }
-    images
+    let lines = loader_lines(text).filter(|(word, _)| ENTRY_WORDS.contains(word));
+    lines.map(|(_, value)| value.replace('\\', "/")).collect()
+}
+
+/// The values that such a file has for a word: `initrd` and `options` may be there several times.
+#[must_use]
+pub fn loader_values<'t>(text: &'t str, wanted: &str) -> Vec<&'t str> {
+    let lines = loader_lines(text).filter(|(word, _)| *word == wanted);
+    lines.map(|(_, value)| value).collect()
+}
+
+fn loader_lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let words = lines.filter_map(|line| line.split_once(char::is_whitespace));
+    words.map(|(word, value)| (word, value.trim()))
 }
 
 /// The images on a disk that a `grub.cfg` hands to the firmware, without their devices, each once. What cannot be known
@@ -56,6 +61,8 @@ mod tests {
         let entry = "title Gentoo\n# linux /no\nlinux   /gentoo/6.12/linux\ninitrd /gentoo/6.12/initrd\noptions linux /x\n\
                      efi \\EFI\\tools\\memtest.efi\nlinux\n";
         assert_eq!(loader_entry(entry), ["/gentoo/6.12/linux", "/EFI/tools/memtest.efi"]);
+        assert_eq!(loader_values(entry, "initrd"), ["/gentoo/6.12/initrd"]);
+        assert_eq!(loader_values(entry, "options"), ["linux /x"]);
     }
 
     #[test]

@@ -233,23 +233,26 @@ const BATCH: usize = 16;
 const BATCH_BYTES: u64 = 16 << 20;
 
 /// Batches of files of similar size, the largest first, so that all cores end together. Few files make small batches,
-/// so that no core waits.
-pub(super) fn batches(mut targets: Vec<Target>) -> Vec<Vec<Target>> {
+/// so that no core waits. `key` says a file's size on disk, in bytes, and its path.
+pub(crate) fn batches<T>(mut files: Vec<T>, key: impl for<'t> Fn(&'t T) -> (u64, &'t Path)) -> Vec<Vec<T>> {
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let most = targets.len().div_ceil(workers.saturating_mul(2)).clamp(1, BATCH);
-    targets.sort_by(|one, other| (other.state.size, &one.path).cmp(&(one.state.size, &other.path)));
-    let mut batches: Vec<Vec<Target>> = Vec::new();
+    let most = files.len().div_ceil(workers.saturating_mul(2)).clamp(1, BATCH);
+    files.sort_by(|one, other| {
+        let ((size, path), (other_size, other_path)) = (key(one), key(other));
+        (other_size, path).cmp(&(size, other_path))
+    });
+    let mut batches: Vec<Vec<T>> = Vec::new();
     let mut room = 0;
-    for target in targets {
-        let size = target.state.size;
+    for file in files {
+        let (size, _) = key(&file);
         match batches.last_mut() {
             Some(batch) if batch.len() < most && size <= room => {
                 room = room.saturating_sub(size);
-                batch.push(target);
+                batch.push(file);
             }
             _ => {
                 room = BATCH_BYTES.saturating_sub(size);
-                batches.push(vec![target]);
+                batches.push(vec![file]);
             }
         }
     }
@@ -318,17 +321,12 @@ mod tests {
             fs::write(path, b"x").unwrap();
         }
         paths.push(large.clone());
-        let target = |path: &PathBuf| Target {
-            path: path.clone(),
-            file: path.clone(),
-            state: FileState::of(path).unwrap(),
-            links: 1,
-        };
-        let batches = batches(paths.iter().map(target).collect());
+        let sized = |path: &PathBuf| (fs::metadata(path).unwrap().len(), path.clone());
+        let batches = batches(paths.iter().map(sized).collect(), |(size, path)| (*size, path));
         assert_eq!(batches[0].len(), 1);
-        assert_eq!(batches[0][0].path, large);
+        assert_eq!(batches[0][0].1, large);
         assert!(batches.iter().all(|batch| batch.len() <= BATCH));
-        let mut all: Vec<PathBuf> = batches.into_iter().flatten().map(|target| target.path).collect();
+        let mut all: Vec<PathBuf> = batches.into_iter().flatten().map(|(_, path)| path).collect();
         all.sort();
         paths.sort();
         assert_eq!(all, paths);

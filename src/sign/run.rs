@@ -224,7 +224,7 @@ impl<'a> Run<'a> {
                 settle(kind, done, target, before)
             })
         };
-        let batches = batches(todo);
+        let batches = batches(todo, |target| (target.state.size, &target.path));
         // A pool of threads for one batch, or on one core, would take longer to start than to use.
         let is_serial = batches.len() <= 1 || std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
         let settled: Vec<(Outcome, Option<Signed>)> = if is_serial {

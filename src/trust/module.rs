@@ -94,12 +94,22 @@ pub struct Signature<'c> {
 /// Judges an uncompressed module. Of several signers one has to be trusted, and every one that a certificate is known
 /// of has to have signed this very module.
 pub fn judge<'c>(file: &[u8], trusted: &'c [Certificate]) -> Result<Signature<'c>, Refusal> {
+    judge_hashed(file, trusted, &|hash, content| hash.digest(&[content]))
+}
+
+/// The same where many are judged, and the caller has the digest of the content, all bytes before the signature, from
+/// hashing several at once.
+pub fn judge_hashed<'c>(
+    file: &[u8],
+    trusted: &'c [Certificate],
+    digest: &dyn Fn(HashAlgorithm, &[u8]) -> Digest,
+) -> Result<Signature<'c>, Refusal> {
     let module = Module::parse(file)?;
     let signed_data = module.signed_data()?.ok_or(Refusal::Unsigned)?;
     kernel_rules(&signed_data)?;
     let mut verdict = None;
     for signer in &signed_data.signers {
-        match judge_signer(&module, &signed_data, signer, trusted) {
+        match judge_signer(&module, &signed_data, signer, trusted, digest) {
             Err(unknown @ Refusal::UnknownSigner(_)) => verdict = verdict.or(Some(Err(unknown))),
             Ok(signature) if !matches!(verdict, Some(Ok(_))) => verdict = Some(Ok(signature)),
             Ok(_) => {}
@@ -154,6 +164,7 @@ fn judge_signer<'c>(
     signed_data: &SignedData<'_>,
     signer: &SignerInfo<'_>,
     trusted: &'c [Certificate],
+    digest: &dyn Fn(HashAlgorithm, &[u8]) -> Digest,
 ) -> Result<Signature<'c>, Refusal> {
     let enclosed = signed_data.certificates_of(signer).next();
     let named = trusted.iter().find(|certificate| signer.names(certificate));
@@ -171,7 +182,7 @@ fn judge_signer<'c>(
         }));
     }
     let hash = hash_of(signer)?;
-    let digest = hash.digest(&[module.content]);
+    let digest = digest(hash, module.content);
     // The kernel tries the one inside first, and then the one that it trusts by the same name.
     for certificate in enclosed.into_iter().chain(named) {
         if is_ecdsa(signer) {

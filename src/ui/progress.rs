@@ -19,6 +19,7 @@ const TEMPLATE: &str = "{msg} [{bar:30}] {pos}/{len} files, {rate}, {eta} left";
 /// A bar for work over a second; nothing at all where stderr is no terminal.
 #[derive(Debug)]
 pub struct Progress {
+    verb: &'static str,
     is_shown: bool,
     says_waiting: bool,
     bar: Mutex<Option<Bar>>,
@@ -31,10 +32,11 @@ struct Bar {
 }
 
 impl Progress {
-    /// The progress of a command that prints for people, or not.
+    /// The progress of a command that does this to files, and prints for people, or not.
     #[must_use]
-    pub fn new(is_quiet: bool) -> Self {
+    pub fn new(verb: &'static str, is_quiet: bool) -> Self {
         Self {
+            verb,
             is_shown: !is_quiet && io::stderr().is_terminal(),
             says_waiting: !is_quiet,
             bar: Mutex::new(None),
@@ -65,7 +67,7 @@ impl Observer for Progress {
             };
             bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
         }
-        bar.set_message(format!("signing {kind}"));
+        bar.set_message(format!("{} {kind}", self.verb));
         let began = Instant::now();
         self.bar(|slot| *slot = Some(Bar { bar, began }));
     }

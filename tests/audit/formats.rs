@@ -104,7 +104,7 @@ fn the_page_is_tables_whatever_names_say() {
 #[test]
 fn a_person_reads_findings_with_what_mends_them_and_the_verdict_last() {
     let machine = Machine::new();
-    machine.write("boot/initrd", b"another");
+    machine.change_initrd();
     let said = refuse(&mut machine.bootseal(["audit", "--only", "grub,keys.private"]));
     let fix = format!("fix: bootseal sign grub {}", machine.path("boot/initrd").display());
     assert!(

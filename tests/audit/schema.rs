@@ -37,7 +37,7 @@ fn printed(machine: &Machine, words: &[&str]) -> Value {
 fn real_output_is_as_the_schema_says() {
     let clean = Machine::new();
     let faulty = Machine::new();
-    faulty.write("boot/initrd", b"another");
+    faulty.change_initrd();
     faulty.write("efi/EFI/BOOT/BOOTX64.EFI", b"MZ");
     let baseline = b"[[accept]]\ncheck = \"keys.offline\"\nreason = \"a test\"\nuntil = \"2999-12-31\"\n";
     faulty.write("etc/bootseal/baseline.toml", baseline);

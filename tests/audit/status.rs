@@ -40,8 +40,8 @@ fn all_is_on_one_screen() {
         "             /efi/EFI/BOOT/BOOTX64.EFI",
         "             accepted, signed by \"test Secure Boot Signing",
         "✓ Kernel     6.12.58-gentoo, lockdown integrity, sig_enforce is Y, trusts",
-        "✓ Keys       PK      RSA-2048  plain     ",
-        "             KEK     RSA-2048  plain     ",
+        "✓ Keys       PK      RSA-2048  elsewhere ",
+        "             KEK     RSA-2048  elsewhere ",
         "             db      RSA-2048  plain     ",
         "             module  RSA-4096  plain     ",
         "             grub    RSA-4096  plain      does not expire",
@@ -83,7 +83,7 @@ fn the_last_audit_is_told_of_and_single_checks_are_none() {
     succeed(&mut machine.bootseal(["audit", "--only", "keys.private"]));
     machine.bootseal(["--dry-run", "audit"]).output().unwrap();
     assert!(!machine.path(record).exists());
-    machine.write("boot/initrd", b"another");
+    machine.change_initrd();
     let skip = "measured,kernel.configuration,keys.drill,keys.offline";
     refuse(&mut machine.bootseal(["audit", "--skip", skip]));
     let said = succeed(&mut machine.bootseal(["status"]));

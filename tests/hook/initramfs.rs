@@ -1,4 +1,4 @@
-//! dracut makes a real initramfs in its slot: it holds signed modules, and where it runs too early, `hook status` says so.
+//! dracut makes a real initramfs in its slot: it holds signed modules, and where it runs too early, `hook status` and the audit say so.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,6 +12,10 @@ depmod "$2"
 dracut --quiet --force --no-hostonly --no-compress --no-early-microcode --modules "base kernel-modules" \
     --drivers "loop fat" --kver "$2" "$KERNEL_INSTALL_STAGING_AREA/initrd"
 cp "$KERNEL_INSTALL_STAGING_AREA/initrd" /initrd"#;
+
+/// Looks into that image, as it is and packed as dracut would with `zstd`.
+const AUDIT: &str = "cp /initrd /boot/initramfs-plain.img; zstd -q -15 /initrd -o /boot/initramfs-zstd.img; \
+    bootseal audit -v --only modules.initramfs";
 
 fn initramfs(plugin: &str) -> (Machine, PathBuf) {
     let machine = Machine::new();
@@ -31,6 +35,12 @@ fn initramfs(plugin: &str) -> (Machine, PathBuf) {
 fn dracut_takes_signed_modules_after_our_hook() {
     let (machine, module) = initramfs("52-dracut.install");
     succeed(&mut judge_module(&module));
+    let said = machine.succeed(AUDIT);
+    assert!(
+        said.contains("/boot/initramfs-plain.img: 2 of 2 modules, in ")
+            && said.contains("/boot/initramfs-zstd.img: 2 of 2 modules, in "),
+        "{said}"
+    );
     let said = machine.succeed("bootseal hook status --mode systemd");
     assert!(
         said.contains("52-dracut.install") && !said.contains("wrong order"),
@@ -42,6 +52,12 @@ fn dracut_takes_signed_modules_after_our_hook() {
 fn dracut_before_our_hook_is_a_wrong_order() {
     let (machine, module) = initramfs("44-dracut.install");
     refuse(&mut judge_module(&module));
+    let (code, said) = machine.refuse(AUDIT);
+    let expected = format!(
+        "/boot/initramfs-zstd.img: usr/lib/modules/{}/kernel/drivers/block/loop.ko",
+        machine.kernel.release()
+    );
+    assert!(code == 1 && said.contains(&expected), "{expected}: {said}");
     let (code, said) = machine.refuse("bootseal hook status --mode systemd");
     assert_eq!(code, 1);
     let expected =

@@ -8,6 +8,7 @@ mod kernel;
 mod keys;
 mod measured;
 mod modules;
+mod uki;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use super::check::Check;
 const DEPTH: usize = 32;
 
 /// The files of a directory and those below it that are wanted, in order; links to directories are not followed.
-fn files_below(directory: &Path, wanted: fn(&Path) -> bool) -> std::io::Result<Vec<PathBuf>> {
+pub(super) fn files_below(directory: &Path, wanted: fn(&Path) -> bool) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     walk(directory, wanted, DEPTH, &mut found)?;
     Ok(found)
@@ -43,6 +44,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
     [
         firmware::CHECKS,
         boot::CHECKS,
+        uki::CHECKS,
         grub::CHECKS,
         kernel::CHECKS,
         modules::CHECKS,

@@ -16,7 +16,7 @@ use crate::audit::{
 use crate::error::{Error, Explain, Result};
 use crate::formats::certificate::printable;
 use crate::system::{self, Context, replace_durably};
-use crate::ui::{Report, Style};
+use crate::ui::{Progress, Report, Style};
 
 use super::Session;
 
@@ -83,7 +83,8 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     }
     let config = session.config()?;
     let machine = Machine::new(&session.context, &config, session.keys(arguments.keys.as_ref())?);
-    let machine = machine.with_dbx(arguments.dbx.clone());
+    let progress = Progress::new("judging", session.quiet);
+    let machine = machine.with_dbx(arguments.dbx.clone()).observed_by(&progress);
     let baseline = Baseline::load(&session.context, arguments.baseline.as_deref())?;
     let selection = Selection {
         only: arguments.only.clone(),

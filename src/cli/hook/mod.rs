@@ -133,7 +133,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let environment = Environment::read(|name| std::env::var_os(name));
             let config = session.config()?;
             let keys = session.keys(keys.keys.as_ref())?;
-            let observer = Progress::new(session.quiet);
+            let observer = Progress::new("signing", session.quiet);
             context.heed_signals()?;
             let hook = Hook {
                 context,

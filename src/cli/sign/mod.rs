@@ -195,7 +195,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 
 /// One run; its keys are open already, so that nobody is asked in the middle of it.
 fn signed(session: &Session, options: &Options, sign: impl FnOnce(&mut Run<'_>) -> Result<()>) -> Result<Summary> {
-    let progress = Progress::new(session.quiet);
+    let progress = Progress::new("signing", session.quiet);
     session.context.heed_signals()?;
     let mut run = Run::begin(&session.context, options, &progress)?;
     sign(&mut run)?;

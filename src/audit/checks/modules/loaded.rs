@@ -1,0 +1,152 @@
+//! The loaded modules, matched to files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::formats::certificate::printable;
+use crate::formats::module_info::{BUILD_ID, ModuleInfo};
+use crate::formats::running_kernel::{LoadedModule, loaded_modules};
+use crate::system;
+
+use super::{Finding, Machine, Outcome, of_running_kernel, stem, unpack};
+use crate::audit::check::reason;
+
+const LIST: &str = "/proc/modules";
+/// Largest note and longest text of `/sys/module` that is read, in bytes.
+const MAX_SHOWN: u64 = 4096;
+/// The taint flag that says where a module comes from, and nothing of who vouched for it.
+const OUT_OF_TREE: char = 'O';
+
+pub(super) fn run(machine: &Machine<'_>) -> Outcome {
+    let (release, directory, paths) = match of_running_kernel(machine) {
+        Ok(found) => found,
+        Err(outcome) => return outcome,
+    };
+    let text = match machine.text(LIST) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Outcome::not_applicable(format!("there is no {LIST}: the kernel loads no modules")),
+        Err(error) => return Outcome::could_not_run(error),
+    };
+    let modules = match loaded_modules(&text) {
+        Ok(modules) => modules,
+        Err(error) => return Outcome::could_not_run(format!("{LIST}: {error}")),
+    };
+    let mut files: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = stem(&name).unwrap_or(&name).replace('-', "_");
+        files.entry(name).or_default().push(path);
+    }
+    let shown: Vec<(&LoadedModule, Result<Shown, String>)> = modules
+        .iter()
+        .map(|module| (module, Shown::of(machine, &module.name)))
+        .collect();
+    let compared: Vec<Result<bool, String>> = shown
+        .par_iter()
+        .map(|(module, shown)| {
+            let shown = shown.as_ref().map_err(Clone::clone)?;
+            let candidates = files.get(&module.name).map(Vec::as_slice).unwrap_or_default();
+            shown.is_one_of(candidates)
+        })
+        .collect();
+    let mut outcome = Outcome::default();
+    let (mut matched, mut unread) = (0_usize, Vec::new());
+    for (module, same) in modules.iter().zip(compared) {
+        let name = printable(&module.name);
+        let remedy = format!("find out where it came from; modprobe -r {name}, and restart");
+        let mut found = |text: String| {
+            let finding = Finding::new(&module.name, text, &remedy);
+            outcome.findings.push(finding);
+        };
+        for flag in module.taint.flags() {
+            let said = format!("{name} tainted the kernel, {}: {}", flag.letter, flag.meaning);
+            if flag.concerns_the_chain && flag.letter != OUT_OF_TREE {
+                found(said);
+            } else {
+                outcome.evidence.push(said);
+            }
+        }
+        if !files.contains_key(&module.name) {
+            found(format!(
+                "{name} is loaded, and no file of it is below {}",
+                directory.display()
+            ));
+            continue;
+        }
+        match same {
+            Ok(true) => matched = matched.saturating_add(1),
+            Ok(false) => found(format!(
+                "what is loaded as {name} is not what its file holds: it is another build"
+            )),
+            Err(reason) => unread.push(reason),
+        }
+    }
+    // To anybody but root none of them is shown, for one reason.
+    let more = unread.len().saturating_sub(1);
+    if let Some(first) = unread.into_iter().next() {
+        outcome.not_run.push(match more {
+            0 => first,
+            more => format!("{first}; {more} more are like this"),
+        });
+    }
+    outcome.evidence.push(format!(
+        "{matched} of {} loaded modules are files of {release}",
+        modules.len()
+    ));
+    outcome
+}
+
+/// What the kernel shows of a loaded module that tells builds apart.
+struct Shown {
+    build_id: Option<Vec<u8>>,
+    srcversion: Option<String>,
+}
+
+impl Shown {
+    fn of(machine: &Machine<'_>, name: &str) -> Result<Self, String> {
+        // The name is a file's: the kernel allows no other, but this text may be anybody's.
+        if name.contains('/') || name.starts_with('.') {
+            return Err(format!("{LIST}: {} is no name of a module", printable(name)));
+        }
+        let directory = machine.context().path("/sys/module").join(name);
+        let note = system::read_if_there(&directory.join("notes").join(BUILD_ID), MAX_SHOWN);
+        let srcversion = machine.text(&format!("/sys/module/{name}/srcversion"))?;
+        Ok(Self {
+            build_id: note.map_err(|error| reason(&error))?,
+            srcversion,
+        })
+    }
+
+    /// Whether one of these files is this build; nothing that is shown differs from any.
+    fn is_one_of(&self, candidates: &[PathBuf]) -> Result<bool, String> {
+        for path in candidates {
+            if self.is(path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is(&self, path: &Path) -> Result<bool, String> {
+        if self.build_id.is_none() && self.srcversion.is_none() {
+            return Ok(true);
+        }
+        let file = system::read(path).map_err(|error| reason(&error))?;
+        // What cannot be unpacked or read is told by the check of the files; it is not what is loaded.
+        let Ok(unpacked) = unpack(file) else {
+            return Ok(false);
+        };
+        let Ok(info) = ModuleInfo::parse(&unpacked.module) else {
+            return Ok(false);
+        };
+        let same = |shown: Option<&[u8]>, own: Option<&[u8]>| match (shown, own) {
+            (Some(shown), Some(own)) => shown == own,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        Ok(same(self.build_id.as_deref(), info.section(BUILD_ID))
+            && same(self.srcversion.as_deref().map(str::as_bytes), info.field("srcversion")))
+    }
+}
