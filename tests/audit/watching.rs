@@ -176,7 +176,8 @@ fn the_rules_do_what_they_say() {
 #[test]
 fn a_faulty_node_alerts_and_a_clean_one_does_not() {
     let (clean, faulty) = (Machine::new(), Machine::new());
-    faulty.write("boot/initrd", b"another");
+    let initrd = fs::read(faulty.path("boot/initrd")).unwrap();
+    faulty.change_initrd();
     faulty.mode("efi", 0o777);
     for machine in [&clean, &faulty] {
         audited(machine);
@@ -216,7 +217,7 @@ fn a_faulty_node_alerts_and_a_clean_one_does_not() {
     assert!(queries >= panels.len(), "{queries} queries");
 
     // Mended, and audited again: the alert goes with the next scrape.
-    faulty.write("boot/initrd", b"initrd");
+    faulty.write("boot/initrd", &initrd);
     faulty.mode("efi", 0o700);
     audited(&faulty);
     watch.wait(|watch| watch.alerts().is_empty());
