@@ -583,7 +583,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_
 always\t'Always'
 never\t'Never'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l removable -d 'Also take the path that firmware falls back to, EFI/BOOT'
-complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l shim -d 'Shim starts GRUB, not the firmware'
+complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l shim -d 'Shim starts GRUB, not the firmware: shimx64.efi in the same directory, which firmware has to start'
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l no-nvram -d 'Leave the firmware\'s variables alone: the image takes its place at once'
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l if-installed -d 'Do nothing if no image is in its place yet: for hooks'
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l json -d 'Print one JSON object'

@@ -37,6 +37,7 @@ pub struct Machine<'a> {
     images: OnceCell<Result<Images, String>>,
     installed: OnceCell<Installed>,
     boot_files: OnceCell<Result<Vec<BootFile>, String>>,
+    kernels: OnceCell<Result<Images, String>>,
 }
 
 impl<'a> Machine<'a> {
@@ -57,6 +58,7 @@ impl<'a> Machine<'a> {
             images: OnceCell::new(),
             installed: OnceCell::new(),
             boot_files: OnceCell::new(),
+            kernels: OnceCell::new(),
         }
     }
 
@@ -154,7 +156,12 @@ impl<'a> Machine<'a> {
 
     /// The images on them.
     pub(super) fn images(&self) -> Seen<'_, Images> {
-        self.images.get_or_init(|| images::read(self)).as_ref()
+        self.images.get_or_init(|| images::on_esps(self)).as_ref()
+    }
+
+    /// The kernels in /boot.
+    pub(super) fn kernels(&self) -> Seen<'_, Images> {
+        self.kernels.get_or_init(|| images::in_boot(self)).as_ref()
     }
 
     /// What boot loaders are told to start, and with which words.

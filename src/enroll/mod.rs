@@ -35,7 +35,7 @@ pub use material::material;
 pub use measured::{OptionRom, Pcr7, hashes_to_keep};
 pub use mode::{Mode, VendorDefault};
 pub use plan::{Plan, PlannedVariable, PlannedWrite, plan};
-pub use quirks::{Quirk, When};
+pub use quirks::{Quirk, When, present_quirks};
 pub use request::{Allow, Request, Source, Update};
 pub use store::{Store, StoreChoice};
 pub use update::Updater;

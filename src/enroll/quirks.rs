@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Explain, Result};
+use crate::formats::authenticated_variable::VariableName;
 use crate::formats::signature_list::{SignatureDatabase, SignatureType};
 use crate::system::{self, Context};
 use crate::trust::microsoft;
 
+use super::mode;
 use super::plan::Lists;
+use super::store::Store;
 use super::warnings::{Level, Warning};
 
 /// What is known.
@@ -70,17 +73,40 @@ pub(super) fn check(
     vendor_db: &SignatureDatabase,
     allowed: bool,
 ) -> Result<(Vec<Quirk>, Vec<Warning>)> {
+    let met: Vec<Quirk> = of_machine(context)?
+        .into_iter()
+        .filter(|quirk| strikes(quirk.when, before, after, vendor_db))
+        .collect();
+    let warnings = met.iter().map(|quirk| warning(quirk).unless(allowed)).collect();
+    Ok((met, warnings))
+}
+
+/// The quirks of this machine, each with whether it strikes with the variables as they are; none if DMI says nothing of
+/// the machine.
+pub fn present_quirks(context: &Context, store: &Store) -> Result<Option<Vec<(Quirk, bool)>>> {
+    if !context.path(DMI).is_dir() {
+        return Ok(None);
+    }
+    let lists = Lists::of(store)?;
+    let defaults = mode::vendor_defaults(store)?;
+    let vendor_db = defaults.into_iter().find(|default| default.name == VariableName::Db);
+    let vendor_db = vendor_db.map(|default| default.content).unwrap_or_default();
+    let struck = |quirk: Quirk| {
+        let strikes = strikes(quirk.when, &lists, &lists, &vendor_db);
+        (quirk, strikes)
+    };
+    Ok(Some(of_machine(context)?.into_iter().map(struck).collect()))
+}
+
+/// What is known of this machine, whether or not it strikes.
+fn of_machine(context: &Context) -> Result<Vec<Quirk>> {
     let mut table = parse(TABLE).or_bug(|| "the table of quirks is malformed".to_owned())?;
     if let Some(local) = system::read_if_there(&context.path(LOCAL), MAX_LOCAL)? {
         let text = String::from_utf8_lossy(&local);
         table.extend(parse(&text).or_could_not_run(|| format!("{LOCAL} is malformed"))?);
     }
-    let met: Vec<Quirk> = table
-        .into_iter()
-        .filter(|quirk| strikes(quirk.when, before, after, vendor_db) && is_of_machine(context, quirk))
-        .collect();
-    let warnings = met.iter().map(|quirk| warning(quirk).unless(allowed)).collect();
-    Ok((met, warnings))
+    table.retain(|quirk| is_of_machine(context, quirk));
+    Ok(table)
 }
 
 /// Largest table of the owner's that is read, in bytes.

@@ -105,6 +105,13 @@ impl DevicePath {
             .any(|node| matches!((node.kind, node.sub_kind), (HARDWARE, 3) | (MEDIA, 6 | 7)))
     }
 
+    /// Whether it names a file of a volume of the firmware. A range of memory alone may as well be where a boot loader has put
+    /// what it starts: GRUB does.
+    #[must_use]
+    pub fn is_firmware_file(&self) -> bool {
+        self.nodes.iter().any(|node| (node.kind, node.sub_kind) == (MEDIA, 6))
+    }
+
     /// Whether it leads to a device on the PCI bus.
     #[must_use]
     pub fn is_of_pci(&self) -> bool {

@@ -135,6 +135,27 @@ impl Efivarfs {
         }
     }
 
+    /// Whether the variable's file is immutable, as the kernel makes those whose loss may break a machine; none if there is
+    /// no such variable.
+    pub fn is_immutable(&self, name: &str, vendor: &Guid) -> Result<Option<bool>> {
+        let path = self.path(&format!("{name}-{vendor}"));
+        let cannot = || format!("cannot read the flags of {}", path.display());
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).or_could_not_run(cannot),
+        };
+        let flags = rustix::fs::ioctl_getflags(&file).or_could_not_run(cannot)?;
+        Ok(Some(flags.contains(rustix::fs::IFlags::IMMUTABLE)))
+    }
+
+    /// Whether nothing can be written, because the file system is mounted so.
+    pub fn is_read_only(&self) -> Result<bool> {
+        let status = rustix::fs::statvfs(&self.directory)
+            .or_could_not_run(|| format!("cannot tell how {} is mounted", self.directory.display()))?;
+        Ok(status.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
+    }
+
     /// Bytes that the firmware still has for variables, if the kernel tells (since Linux 6.6).
     #[must_use]
     pub fn free_space(&self) -> Option<u64> {

@@ -77,6 +77,21 @@ pub fn is_kernel(file: &[u8]) -> bool {
     has(X86_KERNEL) || OTHER_KERNELS.into_iter().any(has)
 }
 
+/// The version of a kernel for x86, as `uname -r` says it. Its headers point to a text that begins with it (protocol 2.00,
+/// `kernel_version`); those of other machines do not tell.
+#[must_use]
+pub fn kernel_release(file: &[u8]) -> Option<String> {
+    const POINTER: usize = 0x20e;
+    const BASE: usize = 0x200;
+    let (offset, magic) = X86_KERNEL;
+    file.get(offset..)?.strip_prefix(magic)?;
+    let pointer = file.get(POINTER..)?.first_chunk()?;
+    let text = file.get(BASE.checked_add(usize::from(u16::from_le_bytes(*pointer)))?..)?;
+    let end = text.iter().position(|byte| *byte == b' ' || *byte == 0)?;
+    let release = std::str::from_utf8(text.get(..end)?).ok()?;
+    (!release.is_empty()).then(|| release.to_owned())
+}
+
 fn broken(error: &CoreImageError) -> String {
     format!("is broken: {error}")
 }

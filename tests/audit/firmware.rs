@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 
 use super::{DATABASE, Machine, says};
-use crate::support::refuse;
+use crate::support::{refuse, succeed, tool};
 
 /// Microsoft's security version numbers, which the ceremony does not put into dbx.
 const UPDATE: &str = concat!(
@@ -92,4 +92,68 @@ fn a_list_that_is_none_is_no_pass() {
     machine.write("etc/bootseal/config.toml", b"[audit]\ndbxx = \"/x\"\n");
     let said = refuse(&mut machine.bootseal(["audit", "--only", "firmware.revocations"]));
     assert!(said.contains("unknown field `dbxx`"), "{said}");
+}
+
+#[test]
+fn what_is_known_of_a_firmware_is_told_as_it_weighs() {
+    let machine = Machine::new();
+    let dmi = |name: &str, value: &str| machine.write(&format!("sys/class/dmi/id/{name}"), value.as_bytes());
+    let status = || machine.check("firmware.quirks")["status"].as_str().unwrap().to_owned();
+    assert_eq!(status(), "pass");
+    dmi("board_vendor", "Micro-Star International Co., Ltd.\n");
+    machine.convicts("firmware.quirks", "warn", "msi_executes_anyway");
+    dmi("board_vendor", "none\n");
+    // It strikes where Microsoft's certificates are gone from db; here they are.
+    dmi("sys_vendor", "LENOVO\n");
+    dmi("product_family", "ThinkPad T14\n");
+    let said = machine.check("firmware.quirks");
+    assert_eq!(said["status"], "pass");
+    says(&said, "evidence", "thinkpad_needs_microsoft: not with this db: ", "");
+    machine.trusts_nobody_else();
+    says(
+        &machine.check("firmware.quirks"),
+        "findings",
+        "ThinkPads of the P, T and X series",
+        "",
+    );
+    dmi("sys_vendor", "HP\n");
+    says(
+        &machine.check("firmware.quirks"),
+        "evidence",
+        "hp_custom_keys: a note: ",
+        "",
+    );
+    // The owner's own table.
+    machine.write("etc/bootseal/quirks.toml", b"[[quirk]]\nid = 7\n");
+    assert_eq!(status(), "could_not_run");
+    fs::remove_dir_all(machine.path("sys/class/dmi")).unwrap();
+    assert_eq!(status(), "could_not_run");
+}
+
+#[test]
+fn a_variable_that_is_not_immutable_is_told() {
+    let machine = Machine::new();
+    let files = ["PK", "KEK", "db", "dbx"].map(|name| {
+        let vendor = if name.starts_with("db") {
+            DATABASE
+        } else {
+            super::GLOBAL
+        };
+        machine.path(&format!("sys/firmware/efi/efivars/{name}-{vendor}"))
+    });
+    let flags =
+        |change: &str, files: &[std::path::PathBuf]| succeed(tool("chattr", "e2fsprogs").arg(change).args(files));
+    flags("+i", &files);
+    let said = machine.check("firmware.writable");
+    flags("-i", &files[2..3]);
+    let told = machine.check("firmware.writable");
+    // Or else the machine cannot be thrown away.
+    flags("-i", &files);
+    assert_eq!(said["status"], "pass", "{said:#}");
+    says(&said, "evidence", "efivarfs is mounted read-write", "");
+    assert_eq!(told["status"], "warn", "{told:#}");
+    assert_eq!(told["findings"].as_array().unwrap().len(), 1);
+    says(&told, "findings", "the file of db is not immutable", "");
+    fs::remove_dir_all(machine.path("sys/firmware/efi/efivars")).unwrap();
+    assert_eq!(machine.check("firmware.writable")["status"], "could_not_run");
 }

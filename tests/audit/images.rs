@@ -15,7 +15,7 @@ const SHIM: &str = "605dab50-e046-4300-abb6-3dd810dd8b23";
 
 impl Machine {
     /// Takes Microsoft's certificates out of db: the first is the machine's own.
-    fn trusts_nobody_else(&self) {
+    pub(super) fn trusts_nobody_else(&self) {
         let db = fs::read(keys().join("db.esl")).unwrap();
         let own = u32::from_le_bytes(db[16..20].try_into().unwrap()) as usize;
         self.variable("db", DATABASE, 0x27, &db[..own]);

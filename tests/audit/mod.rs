@@ -22,18 +22,27 @@ use bootseal::formats::authenticode::minimal_image;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{bootseal, keys, module, sign_file, succeed, tool};
+use crate::support::judges::subject_key_id;
+use crate::support::{bootseal, keys, module, sign_file, succeed};
 
 const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 const DATABASE: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 const KERNEL: &str = "6.12.58-gentoo";
-/// There is no configuration of a kernel, no hooks are installed there, and no drill was held for keys that live as long as these tests.
-const ELSEWHERE: [&str; 2] = ["--skip", "hooks,kernel.configuration,keys.drill,keys.offline,measured"];
+/// Variables are plain files here, there is no configuration of a kernel, no hooks are installed there, and no drill was held for keys that live as long as these tests.
+const ELSEWHERE: [&str; 2] = [
+    "--skip",
+    "firmware.writable,hooks,kernel.configuration,keys.drill,keys.offline,kernel.image,measured",
+];
 
 /// A machine as it should be, in the groups that are looked at here.
 struct Machine {
     root: TempDir,
 }
+
+/// Debian's modules of GRUB.
+const GRUB: &str = "/usr/lib/grub/x86_64-efi";
+/// The image of them.
+const IMAGE: &str = "efi/EFI/bootseal/grubx64.efi";
 
 impl Machine {
     fn new() -> Self {
@@ -65,6 +74,7 @@ impl Machine {
         machine.write("proc/self/mountinfo", b"30 22 8:1 / /efi rw - vfat /dev/vda1 rw\n");
         machine.write("proc/sys/kernel/osrelease", format!("{KERNEL}\n").as_bytes());
         machine.write("proc/sys/kernel/hostname", b"node\n");
+        machine.write("sys/class/dmi/id/sys_vendor", b"QEMU\n");
         machine.write("sys/kernel/security/lockdown", b"none [integrity] confidentiality\n");
         machine.write("sys/module/module/parameters/sig_enforce", b"Y\n");
         machine.write("proc/cmdline", b"root=/dev/vda2 ro quiet\n");
@@ -87,6 +97,19 @@ impl Machine {
         machine.write("proc/modules", b"x 16384 0 - Live 0x0000000000000000\n");
         machine.run(["sign", "efi"], &["boot/vmlinuz"]);
         machine.run(["sign", "grub"], &["boot/grub"]);
+        fs::create_dir_all(machine.path("efi/EFI/bootseal")).unwrap();
+        let install = [
+            "grub",
+            "install",
+            "--fs-uuid",
+            "1234-ABCD",
+            "--grub-path",
+            "/grub",
+            "--modules-dir",
+            GRUB,
+            "--output",
+        ];
+        machine.run(install, &[IMAGE]);
         machine
     }
 
@@ -186,10 +209,7 @@ fn says(check: &Value, list: &str, beginning: &str, part: &str) {
 
 /// `/proc/keys` of a kernel that trusts the module key.
 fn module_key_listed() -> Vec<u8> {
-    let mut openssl = tool("openssl", "openssl");
-    openssl.args(["x509", "-noout", "-ext", "subjectKeyIdentifier", "-in"]);
-    let printed = succeed(openssl.arg(keys().join("module.pem")));
-    let id = printed.lines().last().unwrap().trim().replace(':', "").to_lowercase();
+    let id = subject_key_id(&keys().join("module.pem"));
     let short = &id[id.len() - 8..];
     format!("2f3ab2bb I------     1 perm 1f030000     0     0 asymmetri test: {id}: X509.rsa {short} []\n").into_bytes()
 }
@@ -312,6 +332,16 @@ fn faults_of_grubs_files_modules_and_keys_are_each_convicted() {
     for name in ["custom.cfg", "custom.cfg.sig"] {
         fs::remove_file(machine.path("boot/grub").join(name)).unwrap();
     }
+    // As they were built before: no word of it.
+    let image = fs::read(machine.path(IMAGE)).unwrap();
+    let word = b"grub.cfg.signed";
+    let at = image.windows(word.len()).position(|window| window == word).unwrap();
+    machine.write(
+        IMAGE,
+        &[&image[..at], b"grub.cfg.others", &image[at + word.len()..]].concat(),
+    );
+    machine.convicts("grub.kept_menu", "warn", "/efi/EFI/bootseal/grubx64.efi");
+    machine.write(IMAGE, &image);
 
     let name = format!("lib/modules/{KERNEL}/kernel/x.ko");
     let module = fs::read(machine.path(&name)).unwrap();

@@ -9,6 +9,7 @@ mod enrolment;
 mod grub;
 mod guest;
 mod machine;
+mod measured;
 mod modules;
 mod node;
 pub mod packages;

@@ -5,6 +5,7 @@ mod firmware;
 mod grub;
 mod hooks;
 mod kernel;
+mod kernel_image;
 mod keys;
 mod measured;
 mod modules;
@@ -47,6 +48,7 @@ pub fn all() -> impl Iterator<Item = &'static Check> {
         uki::CHECKS,
         grub::CHECKS,
         kernel::CHECKS,
+        kernel_image::CHECKS,
         modules::CHECKS,
         measured::CHECKS,
         keys::CHECKS,

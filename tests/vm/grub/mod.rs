@@ -4,6 +4,7 @@
 mod forms;
 pub mod image;
 mod packets;
+mod shim;
 mod tree;
 
 use std::fs;
@@ -17,7 +18,8 @@ use super::guest::{COMMAND_LINE, FIRST_WORDS, silent};
 use super::machine::{Machine, Serial};
 use super::packages::{self, Kernel};
 use forms::Forms;
-use image::Version;
+pub use image::{Version, enforcing};
+pub use tree::install;
 
 /// Said by the embedded configuration once it has come to its end without a boot.
 pub const LAST_WORDS: &str = "bootseal: nothing was started: ";

@@ -24,10 +24,10 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         not_run: images.not_run.clone(),
         ..Outcome::default()
     };
-    for (shown, why) in &images.none {
+    for none in &images.none {
         outcome.evidence.push(format!(
-            "{shown}: no image that firmware would start, {}",
-            printable(why)
+            "{}: no image that firmware would start, {}",
+            none.shown, none.why
         ));
     }
     let has_timestamps = has_timestamps(machine, &mut outcome);
@@ -154,6 +154,8 @@ mod tests {
                 path: "/efi/EFI/Microsoft/Boot/bootmgfw.efi".into(),
                 shown: "/efi/EFI/Microsoft/Boot/bootmgfw.efi".to_owned(),
                 sha256: HashAlgorithm::Sha256.digest(&[]),
+                inner_sha256: None,
+                release: None,
                 sbat: None,
                 loader,
                 judged: Some(Ok(let_in.clone())),

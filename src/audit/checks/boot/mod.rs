@@ -49,8 +49,7 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Boot,
         title: "Every kernel in /boot is let in by db",
         level: Level::Warning,
-        proves: "Each of /boot/vmlinuz* and /boot/kernel* is accepted by the db and dbx that the firmware holds now, or where \
-                 there is no firmware to ask, by those of the key directory.",
+        proves: "Each of /boot/vmlinuz* and /boot/kernel* is accepted by the db and dbx that the firmware holds now.",
         remedy: "bootseal sign efi FILE, or remove it",
         run: kernels::check,
     },

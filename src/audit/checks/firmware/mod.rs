@@ -1,7 +1,9 @@
 //! The firmware's variables: whether it enforces, and whether what it trusts is what the ceremony made.
 
+mod quirks;
 mod revocations;
 mod variables;
+mod writable;
 
 use crate::enroll::Store;
 
@@ -64,6 +66,26 @@ pub(super) const CHECKS: &[Check] = &[
                  configuration or --dbx names.",
         remedy: "bootseal enroll add dbx DBXUpdate-x64.bin",
         run: revocations::check,
+    },
+    Check {
+        id: "firmware.writable",
+        group: Group::Firmware,
+        title: "Nobody writes to PK, KEK, db and dbx by accident",
+        level: Level::Warning,
+        proves: "The file of each is immutable, as the kernel makes it, or efivarfs is mounted read-only. What is written all \
+                 the same needs a signature.",
+        remedy: "chattr +i FILE; mounting efivarfs anew does so as well",
+        run: writable::check,
+    },
+    Check {
+        id: "firmware.quirks",
+        group: Group::Firmware,
+        title: "Nothing bad is known of this firmware",
+        level: Level::Warning,
+        proves: "No entry of the table of firmware that misbehaves, nor of /etc/bootseal/quirks.toml, matches what DMI says of \
+                 the machine and strikes with the present variables.",
+        remedy: "As the entry says; bootseal enroll plan tells of it as well",
+        run: quirks::check,
     },
 ];
 

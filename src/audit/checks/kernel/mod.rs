@@ -3,7 +3,7 @@
 mod doors;
 
 use crate::formats::certificate::printable;
-use crate::formats::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, key_list};
+use crate::formats::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, key_list, key_of};
 use crate::kernel_config;
 use crate::trust::command_line::dangers;
 use crate::trust::kernel_config::{Level as Need, State};
@@ -187,17 +187,12 @@ fn module_key(machine: &Machine<'_>) -> Outcome {
     let Some(certificate) = anchors.modules.first() else {
         return Outcome::could_not_run("the key directory holds no module certificate");
     };
-    let id = certificate.subject_key_id().unwrap_or_default();
-    // The kernel shows the end of the identifier.
-    let is_ours = |key: &&KernelKey| {
-        let shown = key.asymmetric().map(|key| key.id).unwrap_or_default();
-        key.is_valid && !shown.is_empty() && id.ends_with(&shown)
-    };
     let name = printable(&certificate.common_name());
-    match keys.iter().find(is_ours) {
-        Some(key) => {
-            let mut outcome = Outcome::pass(printable(&key.description));
-            outcome.evidence.extend(others(&keys, |key| is_ours(&key)));
+    let id = |key: &KernelKey| key.asymmetric().map(|key| key.id);
+    match key_of(&keys, &certificate.subject_key_id().unwrap_or_default()) {
+        Some(ours) => {
+            let mut outcome = Outcome::pass(printable(&ours.description));
+            outcome.evidence.extend(others(&keys, |key| id(key) == id(ours)));
             outcome
         }
         // Others than root see their own keys only.

@@ -1,5 +1,8 @@
 //! What the TPM was told at the last start, against what is there now.
 
+mod loaders;
+mod option_roms;
+
 use std::collections::BTreeMap;
 
 use crate::formats::authenticated_variable::VariableName;
@@ -38,7 +41,30 @@ pub(super) const CHECKS: &[Check] = &[
         remedy: "If they were changed on purpose, restart; else find out who changed them: bootseal enroll plan",
         run: variables,
     },
+    Check {
+        id: "measured.loaders",
+        group: Group::Measured,
+        title: "Everything that was started lies on the disk as it was then",
+        level: Level::Error,
+        proves: "Each EFI application that the firmware measured into PCR 4 at the last start has the Authenticode SHA-256 of a \
+                 file on a mounted EFI system partition or of a kernel in /boot, or is part of the firmware.",
+        remedy: "Mount every EFI system partition. If the file was updated or removed since, restart; else find out what was \
+                 started, and from where",
+        run: loaders::check,
+    },
+    Check {
+        id: "measured.option_roms",
+        group: Group::Measured,
+        title: "Every Option ROM of the last start is let in by db",
+        level: Level::Warning,
+        proves: "Each driver that the firmware took from a device at the last start is covered by an entry of the present db, \
+                 as far as the log says who let it in, and by none of dbx.",
+        remedy: "bootseal enroll plan --keep-option-roms; or leave the device's Option ROM out in the firmware's setup",
+        run: option_roms::check,
+    },
 ];
+
+pub(super) use loaders::started;
 
 fn with_log(machine: &Machine<'_>, look: impl FnOnce(&EventLog) -> Outcome) -> Outcome {
     match machine.event_log() {

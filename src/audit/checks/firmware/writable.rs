@@ -1,0 +1,38 @@
+//! Who can write to the variables.
+
+use crate::system::variables::Efivarfs;
+
+use super::super::super::check::{Finding, Outcome, reason};
+use super::super::super::machine::Machine;
+use super::variables::VARIABLES;
+
+pub(super) fn check(machine: &Machine<'_>) -> Outcome {
+    let look = || -> crate::error::Result<Outcome> {
+        let variables = Efivarfs::live(machine.context())?;
+        let mut outcome = Outcome::default();
+        let is_read_only = variables.is_read_only()?;
+        outcome.evidence.push(format!(
+            "efivarfs is mounted {}",
+            if is_read_only { "read-only" } else { "read-write" }
+        ));
+        for variable in VARIABLES {
+            match variables.is_immutable(variable.name(), &variable.vendor()) {
+                Ok(None) => outcome.evidence.push(format!("{variable}: not there")),
+                Ok(Some(true)) => outcome.evidence.push(format!("{variable}: immutable")),
+                Ok(Some(false)) if is_read_only => outcome.evidence.push(format!("{variable}: not immutable")),
+                Ok(Some(false)) => {
+                    let file = format!("{}-{}", variable.name(), variable.vendor());
+                    let path = variables.directory().join(file);
+                    outcome.findings.push(Finding::new(
+                        variable.name(),
+                        format!("the file of {variable} is not immutable: root can write to it by accident"),
+                        format!("chattr +i {}", crate::error::quoted(&path)),
+                    ));
+                }
+                Err(error) => outcome.not_run.push(reason(&error)),
+            }
+        }
+        Ok(outcome)
+    };
+    look().unwrap_or_else(|error| Outcome::could_not_run(reason(&error)))
+}

@@ -1,0 +1,101 @@
+//! What the firmware started, against what lies on the disk.
+
+use crate::formats::certificate::printable;
+use crate::formats::event_log::{Event, EventLog, EventType};
+use crate::formats::hash::Digest;
+
+use super::super::super::check::{Finding, Outcome};
+use super::super::super::images::Found;
+use super::super::super::machine::Machine;
+use super::{BANK, with_log};
+
+/// The register of boot loaders.
+const PCR: u32 = 4;
+
+/// An EFI application that was started.
+pub(in super::super) struct Started<'m> {
+    /// Where it came from, by its device path, or else its hash.
+    pub(in super::super) from: String,
+    /// Its Authenticode SHA-256.
+    pub(in super::super) digest: &'m Digest,
+    /// Whether it is part of the firmware: its own menu, or its own shell.
+    is_of_firmware: bool,
+    /// The files that it is.
+    pub(in super::super) files: Vec<&'m Found>,
+}
+
+/// The applications, in the order of their start, with the files on the EFI system partitions and in /boot that they are.
+pub(in super::super) fn started<'m>(
+    machine: &'m Machine<'_>,
+    log: &'m EventLog,
+    outcome: &mut Outcome,
+) -> Vec<Started<'m>> {
+    let mut files: Vec<&Found> = Vec::new();
+    for images in [machine.images(), machine.kernels()] {
+        match images {
+            Ok(images) => {
+                outcome.not_run.extend(images.not_run.iter().cloned());
+                files.extend(&images.images);
+            }
+            Err(missing) => outcome.not_run.push(missing.clone()),
+        }
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    files.dedup_by(|one, other| one.path == other.path);
+    let is_application = |event: &&Event| event.pcr == PCR && event.kind == EventType::BOOT_SERVICES_APPLICATION;
+    let events = log.events().iter().filter(is_application);
+    let started = events.filter_map(|event| {
+        let path = event.image().map(|image| image.device_path);
+        let Some(digest) = event.digest(BANK) else {
+            outcome.not_run.push("the log has no SHA-256 bank".to_owned());
+            return None;
+        };
+        // Of what a loader started from memory, the path says nothing that is the same at the next start.
+        let file = path
+            .as_ref()
+            .filter(|path| path.file().is_some() || path.is_firmware_file());
+        Some(Started {
+            from: file.map_or_else(|| digest.to_hex(), |path| printable(&path.to_string())),
+            digest,
+            is_of_firmware: path.is_some_and(|path| path.is_firmware_file()),
+            files: files
+                .iter()
+                .copied()
+                .filter(|file| file.was_measured_as(digest))
+                .collect(),
+        })
+    });
+    started.collect()
+}
+
+pub(super) fn check(machine: &Machine<'_>) -> Outcome {
+    with_log(machine, |log| {
+        let mut outcome = Outcome::default();
+        for started in started(machine, log, &mut outcome) {
+            let Started { from, digest, .. } = &started;
+            let digest = digest.to_hex();
+            if !started.files.is_empty() {
+                let files: Vec<&str> = started.files.iter().map(|file| file.shown.as_str()).collect();
+                outcome
+                    .evidence
+                    .push(format!("{from}: {} ({digest})", files.join(", ")));
+            } else if started.is_of_firmware {
+                outcome
+                    .evidence
+                    .push(format!("{from}: part of the firmware ({digest})"));
+            } else {
+                let text = format!(
+                    "{from} was started with the Authenticode SHA-256 {digest}, which no file on an EFI system partition and no \
+                     kernel in /boot has"
+                );
+                let remedy = "if it was updated since, restart; else find out what was started";
+                outcome.findings.push(Finding::new(from, text, remedy));
+            }
+        }
+        if outcome.evidence.is_empty() && outcome.findings.is_empty() && outcome.not_run.is_empty() {
+            let text = "the log names no EFI application in PCR 4: whoever started this system did not measure it";
+            outcome.not_run.push(text.to_owned());
+        }
+        outcome
+    })
+}
