@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::ceremony::life::{Listed, list};
-use crate::enroll::{BootFile, Mode, Store, next_boot_files, present_boot_files};
+use crate::enroll::{BootFile, Mode, Store, next_boot_files};
 use crate::error::Result;
 use crate::formats::authenticated_variable::VariableName;
 use crate::formats::certificate::Certificate;
@@ -77,9 +77,9 @@ impl Facts {
     pub(super) fn of(machine: &Machine<'_>, boot: BootPath) -> Self {
         let context = machine.context();
         let store = machine.store().ok();
-        let boot_files = |store| match boot {
-            BootPath::Next => next_boot_files(context, store),
-            BootPath::All => present_boot_files(context, store),
+        let boot_files = match boot {
+            BootPath::Next => store.and_then(|store| next_boot_files(context, store).ok()),
+            BootPath::All => machine.boot_files().ok().cloned(),
         };
         Self {
             kernel: machine.release().ok(),
@@ -89,7 +89,7 @@ impl Facts {
                 .ok()
                 .and_then(|keys| list(keys).ok())
                 .unwrap_or_default(),
-            boot_files: store.and_then(|store| boot_files(store).ok()).unwrap_or_default(),
+            boot_files: boot_files.unwrap_or_default(),
         }
     }
 }

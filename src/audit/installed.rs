@@ -111,9 +111,8 @@ impl Installed {
                 // GRUB's root may be a boot file system, or the root file system.
                 let root = context.path("/");
                 let bases = directories.iter().chain(std::iter::once(&root));
-                let named = bases.map(|base| base.join(path.trim_start_matches('/')));
-                self.initramfs
-                    .extend(named.filter_map(|path| file(context, &path)).next());
+                let mut named = bases.map(|base| base.join(path.trim_start_matches('/')));
+                self.initramfs.extend(named.find_map(|path| file(context, &path)));
             }
         }
         for command in &script.commands {

@@ -1,9 +1,10 @@
 //! The machine that is looked at. Each thing is read once, by the first check that asks for it.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use crate::enroll::{Store, StoreChoice};
+use crate::enroll::{BootFile, Store, StoreChoice, present_boot_files};
 use crate::formats::event_log::EventLog;
 use crate::keys::KeyDirectory;
 use crate::sign::{Observer, Unobserved};
@@ -34,8 +35,9 @@ pub struct Machine<'a> {
     log: OnceCell<Result<EventLog, String>>,
     esps: OnceCell<Result<Vec<FatMount>, String>>,
     images: OnceCell<Result<Images, String>>,
-    kernels: OnceCell<Result<Images, String>>,
     installed: OnceCell<Installed>,
+    boot_files: OnceCell<Result<Vec<BootFile>, String>>,
+    kernels: OnceCell<Result<Images, String>>,
 }
 
 impl<'a> Machine<'a> {
@@ -54,8 +56,9 @@ impl<'a> Machine<'a> {
             log: OnceCell::new(),
             esps: OnceCell::new(),
             images: OnceCell::new(),
-            kernels: OnceCell::new(),
             installed: OnceCell::new(),
+            boot_files: OnceCell::new(),
+            kernels: OnceCell::new(),
         }
     }
 
@@ -92,7 +95,7 @@ impl<'a> Machine<'a> {
     }
 
     /// Where the keys are, whether or not that can be read.
-    pub(super) fn keys_path(&self) -> &std::path::Path {
+    pub(super) fn keys_path(&self) -> &Path {
         &self.keys
     }
 
@@ -104,7 +107,11 @@ impl<'a> Machine<'a> {
 
     /// The key directory.
     pub(super) fn directory(&self) -> Seen<'_, KeyDirectory> {
-        let open = || KeyDirectory::open(&self.keys).map_err(|error| reason(&error));
+        let open = || {
+            let directory = KeyDirectory::open(&self.keys).map_err(|error| reason(&error))?;
+            open_to_us(directory.path())?;
+            Ok(directory)
+        };
         self.directory.get_or_init(open).as_ref()
     }
 
@@ -129,10 +136,22 @@ impl<'a> Machine<'a> {
     pub(super) fn esps(&self) -> Seen<'_, Vec<FatMount>> {
         let read = || {
             let mut mounts = system::fat_mounts(self.context).map_err(|error| reason(&error))?;
+            for mount in &mounts {
+                open_to_us(&mount.directory)?;
+            }
             mounts.retain(|mount| mount.directory.join("EFI").is_dir());
             Ok(mounts)
         };
         self.esps.get_or_init(read).as_ref()
+    }
+
+    /// What the firmware and its loaders are told to start.
+    pub(super) fn boot_files(&self) -> Seen<'_, Vec<BootFile>> {
+        let read = || {
+            let store = self.store().map_err(Clone::clone)?;
+            present_boot_files(self.context, store).map_err(|error| reason(&error))
+        };
+        self.boot_files.get_or_init(read).as_ref()
     }
 
     /// The images on them.
@@ -167,5 +186,16 @@ impl<'a> Machine<'a> {
         let name = self.text("/proc/sys/kernel/hostname").ok().flatten();
         name.filter(|name| !name.is_empty())
             .unwrap_or_else(|| "localhost".to_owned())
+    }
+}
+
+/// A directory that only root may look into must not pass as one in which there is nothing.
+fn open_to_us(directory: &Path) -> Result<(), String> {
+    match std::fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(format!(
+            "cannot look into {} (run the command as root)",
+            directory.display()
+        )),
+        _ => Ok(()),
     }
 }

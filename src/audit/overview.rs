@@ -27,6 +27,8 @@ pub struct Overview {
     pub audit: Audit,
     /// What the last whole audit came to; none if there was none; else why that cannot be told.
     pub last_audit: std::result::Result<Option<LastAudit>, String>,
+    /// Why what starts next could not be looked for.
+    pub unseen: Option<String>,
 }
 
 impl Overview {
@@ -39,6 +41,7 @@ impl Overview {
         Ok(Self {
             audit: audit_along(machine, &quick, baseline, BootPath::Next)?,
             last_audit: LastAudit::read(machine.context()).map_err(|error| reason(&error)),
+            unseen: machine.store().err().or(machine.esps().err()).cloned(),
         })
     }
 

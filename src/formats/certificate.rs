@@ -1,5 +1,7 @@
 //! X.509 certificates (RFC 5280) as the chain uses them: kept byte for byte, with the few fields that decide.
 
+use std::sync::OnceLock;
+
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Encode, Reader, SliceReader};
 use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
@@ -49,6 +51,8 @@ pub struct Certificate {
     /// Length of the certificate's header and of its first field, whose bytes the issuer signed.
     tbs: std::ops::Range<usize>,
     parsed: x509_cert::Certificate,
+    /// What is computed of an RSA key before it verifies costs about as much as to verify.
+    key: OnceLock<PublicKey>,
 }
 
 impl PartialEq for Certificate {
@@ -82,6 +86,7 @@ impl Certificate {
                 der: der.to_vec(),
                 tbs,
                 parsed,
+                key: OnceLock::new(),
             },
             rest,
         ))
@@ -163,7 +168,11 @@ impl Certificate {
 
     /// The public key, which is RSA.
     pub fn public_key(&self) -> Result<PublicKey, PublicKeyError> {
-        PublicKey::from_spki_der(&self.spki_der().map_err(PublicKeyError::Malformed)?)
+        if let Some(key) = self.key.get() {
+            return Ok(key.clone());
+        }
+        let key = PublicKey::from_spki_der(&self.spki_der().map_err(PublicKeyError::Malformed)?)?;
+        Ok(self.key.get_or_init(|| key).clone())
     }
 
     /// The public key, which is ECDSA.

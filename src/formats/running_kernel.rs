@@ -7,7 +7,7 @@ mod modules;
 mod taint;
 
 pub use command_line::{CommandLine, Parameter};
-pub use keys::{AsymmetricKey, KernelKey, key_list};
+pub use keys::{AsymmetricKey, KernelKey, key_list, key_of};
 pub use lockdown::{Lockdown, LockdownError};
 pub use modules::{LoadedModule, ModuleState, loaded_modules};
 pub use taint::{FLAGS, Taint, TaintFlag};

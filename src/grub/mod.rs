@@ -13,5 +13,5 @@ pub use build::{Built, Recipe, build};
 pub use configuration::{KEPT_MENU, Superuser, hash_password};
 pub use file_system::FileSystem;
 pub use menu::Menu;
-pub use place::{Confirmed, Installed, Place, Step, confirm, confirm_by_word, install, is_unproven};
+pub use place::{Confirmed, Installed, Place, Step, confirm, confirm_by_word, falls_back, install, is_unproven};
 pub use toolchain::Toolchain;

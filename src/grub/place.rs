@@ -10,11 +10,13 @@ use crate::error::{Error, Result};
 use crate::formats::authenticode::Image;
 use crate::formats::grub_core_image::CoreImage;
 use crate::formats::hash::HashAlgorithm;
+use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
-use crate::system::{self, Context, Lock, Transaction, esp_partition};
+use crate::system::{self, Context, Lock, Transaction, esp_partition, fat_mounts};
 
 use super::boot_entry::Entries;
 use super::build::Built;
+use super::configuration::KEPT_MENU;
 
 /// File in the state directory with the SHA-256 digest of an image that has taken its place without a trial.
 const UNPROVEN: &str = "grub-unproven";
@@ -79,6 +81,12 @@ impl Place {
         self.file("")
     }
 
+    /// Where shim looks for it from, if shim starts it.
+    #[must_use]
+    pub fn shim(&self) -> PathBuf {
+        self.current().with_file_name(format!("shim{}.efi", self.architecture))
+    }
+
     /// The image on trial.
     #[must_use]
     pub fn trial(&self) -> PathBuf {
@@ -97,7 +105,7 @@ impl Place {
     }
 
     /// The path as firmware writes it.
-    fn device_path(&self, file: &Path) -> Result<String> {
+    pub fn device_path(&self, file: &Path) -> Result<String> {
         let below = file
             .strip_prefix(&self.esp)
             .map_err(|_| Error::bug("a file outside of the partition"))?;
@@ -191,6 +199,35 @@ pub fn install(
             })
         }
     }
+}
+
+/// The images in their places, and whether they know of [`KEPT_MENU`]: without it, a menu that nobody has signed yet starts
+/// nothing.
+pub fn falls_back(context: &Context, config: &GrubConfig) -> Result<Vec<(PathBuf, bool)>> {
+    let esps = match &config.esp {
+        Some(esp) => vec![context.path(esp)],
+        None => fat_mounts(context)?.into_iter().map(|mount| mount.directory).collect(),
+    };
+    let mut found = Vec::new();
+    for (esp, architecture) in esps
+        .iter()
+        .flat_map(|esp| ["x64", "aa64"].map(|architecture| (esp, architecture)))
+    {
+        let place = Place {
+            esp: esp.clone(),
+            name: config.name.clone(),
+            architecture,
+            fallback: false,
+        };
+        let path = place.current();
+        let bytes = system::read_if_there(&path, MAX_IMAGE)?.unwrap_or_default();
+        let Ok(image) = Image::parse(&bytes) else { continue };
+        if let Ok(Some(core)) = CoreImage::parse(&image) {
+            let configuration = String::from_utf8_lossy(core.configuration.unwrap_or_default());
+            found.push((path, configuration.contains(KEPT_MENU)));
+        }
+    }
+    Ok(found)
 }
 
 /// Takes somebody's word that the present image has started the machine: from now on it may become the previous one.

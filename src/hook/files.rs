@@ -1,6 +1,6 @@
 //! Which files belong to a kernel that is being installed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -71,6 +71,23 @@ impl Files<'_> {
         let is_installed = self.request.mode != Some(super::Mode::Systemd) && self.request.slot != Slot::Modules;
         let image = self.request.image.as_ref().filter(|_| is_installed)?;
         Some(self.below(image))
+    }
+
+    /// Whether the image has taken the place of its predecessor already. Traditional mode has the modules signed once more
+    /// then, after DKMS.
+    pub fn is_replaced(&self) -> bool {
+        let is_there = |image: &PathBuf| {
+            let image = self.below(image);
+            image
+                .parent()
+                .is_some_and(|directory| self.boot_directories().iter().any(|boot| boot == directory))
+        };
+        match self.request.slot {
+            _ if self.request.removes => false,
+            Slot::Image => true,
+            Slot::Modules => self.request.image.as_ref().is_some_and(is_there),
+            Slot::Uki | Slot::Grub | Slot::Portage | Slot::All => false,
+        }
     }
 
     /// The directories with kernels that exist, each once.
@@ -179,6 +196,25 @@ impl Files<'_> {
         rotated
     }
 
+    /// Those of them that are of this kernel, or have no version in their names: what starts together, by directory.
+    pub fn rotated_together(&self) -> Vec<Vec<(PathBuf, PathBuf)>> {
+        let mut groups: BTreeMap<(PathBuf, bool), Vec<_>> = BTreeMap::new();
+        for (former, path) in self.rotated() {
+            let (Some(directory), Some(name)) = (former.parent(), former.file_name().and_then(|name| name.to_str()))
+            else {
+                continue;
+            };
+            let (stem, _) = without(name, ".img");
+            let (stem, _) = without(stem, ".efi");
+            let is_own = own_prefix(stem, &self.request.subject).is_some();
+            if is_own || KERNELS.contains(&stem) || INITRDS.contains(&stem) {
+                let group = groups.entry((directory.to_path_buf(), is_own)).or_default();
+                group.push((former, path));
+            }
+        }
+        groups.into_values().collect()
+    }
+
     fn relation(&self, name: &str) -> Option<Relation> {
         let version = &self.request.subject;
         let (name, mut is_old) = without(name, ".old");
@@ -217,6 +253,12 @@ fn is_boot_file(name: &str) -> bool {
         rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_alphanumeric()))
     };
     KERNELS.iter().chain(&INITRDS).any(begins) || name.ends_with(MICROCODE)
+}
+
+/// Whether it is the name of a kernel, rather than of an initrd or microcode.
+pub(super) fn is_kernel(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    KERNELS.iter().any(|kernel| name.starts_with(kernel))
 }
 
 fn is_signature(path: &Path) -> bool {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::ceremony::life;
 use crate::error::{Result, quoted};
+use crate::grub::{KEPT_MENU, falls_back};
 use crate::keys::pkcs11::TokenUri;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::config::Config;
@@ -79,6 +80,20 @@ pub(super) fn all(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     findings.extend(sbctl(scene));
     findings.extend(portage_hash(scene)?);
     Ok(findings)
+}
+
+/// Images that stop at a menu which nobody has signed yet, as a hook that is killed leaves it.
+pub fn old_images(context: &Context, config: &Config) -> Result<Vec<Finding>> {
+    let told = |path: &Path| {
+        let text = format!(
+            "{} does not fall back to {KEPT_MENU}: after a hook that was killed it would start nothing",
+            path.display()
+        );
+        warns(text, "bootseal grub install".to_owned())
+    };
+    let images = falls_back(context, &config.grub)?;
+    let old = images.iter().filter(|(_, falls_back)| !falls_back);
+    Ok(old.map(|(path, _)| told(path)).collect())
 }
 
 fn defeats(text: String, remedy: impl Into<Option<String>>) -> Finding {

@@ -10,6 +10,7 @@ mod last_run;
 mod mode;
 mod plugins;
 mod preflight;
+mod recovery;
 mod request;
 mod rotation;
 mod run;
@@ -17,6 +18,7 @@ mod settings;
 mod status;
 
 pub use entries::{Entry, audits, entries};
+pub use findings::old_images;
 pub use install::{Change, Changed, install, remove};
 pub use last_run::{LastRun, last_runs};
 pub use mode::{Detected, Mode, detect};

@@ -5,28 +5,28 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
+use crate::formats::authenticode::Image;
 use crate::formats::openpgp::GrubKey;
 use crate::grub::KEPT_MENU;
 use crate::sign::grub::{existing_signature, signature_path};
 use crate::system::{self, Context, Lock, Transaction};
-use crate::trust;
+use crate::trust::image::Policy;
+use crate::trust::{self, Anchors};
 
-use super::files::Files;
+use super::files::{Files, is_kernel};
 
-/// Ending of the configuration that GRUB's own hook keeps before it writes another.
-const BACKUP: &str = "~";
 /// Ending of a configuration that is not in use.
 const UNFINISHED: &str = ".new";
 
 /// Gives a file that was moved aside, as `vmlinuz-VER.old`, the signature that its former name had, if it fits. The
 /// private key may fail later; the file boots as before.
-pub(super) fn carry_signatures(files: &Files<'_>, key: &GrubKey) -> Result<()> {
+pub(super) fn carry_signatures(files: &Files<'_>, keys: &[GrubKey]) -> Result<()> {
     let mut moves = Vec::new();
     for (former, path) in files.rotated() {
         let Some(signature) = existing_signature(&former)? else {
             continue;
         };
-        let fits = |signature: &[u8], data: &[u8]| accepts(key, data, signature);
+        let fits = |signature: &[u8], data: &[u8]| accepts(keys, data, signature);
         let data = system::read(&path)?;
         let own = existing_signature(&path)?;
         if !own.is_some_and(|own| fits(&own, &data)) && fits(&signature, &data) {
@@ -36,26 +36,114 @@ pub(super) fn carry_signatures(files: &Files<'_>, key: &GrubKey) -> Result<()> {
     put(files.context, &moves)
 }
 
-/// Puts GRUB's former configuration back where the present one is not signed and the former is; returns those that were.
-/// The present one is kept beside it, under the name that grub-mkconfig gives to what it does not finish.
-pub(super) fn restore_configs(files: &Files<'_>, key: &GrubKey) -> Result<Vec<PathBuf>> {
+/// Puts the former kernel back, with its initrd, under the names that boot entries know, where what has taken these would
+/// not start and the former would; returns the names. Renames take no room, which may be what was missing.
+pub(super) fn restore_kernel(files: &Files<'_>, grub: &[GrubKey], firmware: Option<&Anchors>) -> Result<Vec<PathBuf>> {
+    let judge = Judge {
+        grub,
+        firmware: firmware.map(|anchors| Policy::new(&anchors.db, &anchors.dbx)),
+    };
+    let mut signatures = Vec::new();
+    let mut moves = Vec::new();
+    for group in files.rotated_together() {
+        if let Some(group) = judge.former(&group)? {
+            for former in group {
+                signatures.extend(
+                    former
+                        .signature
+                        .map(|signature| (signature_path(&former.name), signature)),
+                );
+                moves.push((former.aside, former.name));
+            }
+        }
+    }
+    if moves.is_empty() {
+        return Ok(Vec::new());
+    }
+    put(files.context, &signatures)?;
+    let _lock = Lock::take(files.context, || ())?;
+    let transaction = Transaction::new(files.context);
+    for (aside, name) in &moves {
+        system::rename_over(files.context, aside, name)?;
+        if existing_signature(aside)?.is_some() {
+            transaction.remove(&signature_path(aside))?;
+        }
+    }
+    commit(transaction)?;
+    Ok(moves.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Who would start a file.
+struct Judge<'a> {
+    grub: &'a [GrubKey],
+    firmware: Option<Policy>,
+}
+
+/// A file that was moved aside, and would still start.
+struct Former {
+    aside: PathBuf,
+    name: PathBuf,
+    /// GRUB's, if GRUB asks for one.
+    signature: Option<Vec<u8>>,
+}
+
+impl Judge<'_> {
+    /// What was moved aside, if something of what took its place does not start and all of it does.
+    fn former(&self, group: &[(PathBuf, PathBuf)]) -> Result<Option<Vec<Former>>> {
+        let mut is_needed = false;
+        let mut former = Vec::new();
+        for (name, aside) in group {
+            let signatures = [existing_signature(name)?, existing_signature(aside)?];
+            let [present, _] = &signatures;
+            is_needed |= name.is_file() && !self.starts(name, name, present.as_deref())?;
+            let mut fitting = None;
+            for signature in signatures.into_iter().chain([None]) {
+                if fitting.is_none() && self.starts(name, aside, signature.as_deref())? {
+                    fitting = Some(signature);
+                }
+            }
+            let Some(signature) = fitting else {
+                return Ok(None);
+            };
+            former.push(Former {
+                aside: aside.clone(),
+                name: name.clone(),
+                signature,
+            });
+        }
+        let has_kernel = former.iter().any(|former| is_kernel(&former.name));
+        Ok((is_needed && has_kernel).then_some(former))
+    }
+
+    /// Whether what is at `path` starts by this name, with this signature for GRUB.
+    fn starts(&self, name: &Path, path: &Path, signature: Option<&[u8]>) -> Result<bool> {
+        let bytes = system::read(path)?;
+        let by_grub = self.grub.is_empty() || signature.is_some_and(|signature| accepts(self.grub, &bytes, signature));
+        let by_firmware = |policy: &Policy| Image::parse(&bytes).is_ok_and(|image| policy.judge(&image).is_ok());
+        Ok(by_grub && (!is_kernel(name) || self.firmware.as_ref().is_none_or(by_firmware)))
+    }
+}
+
+/// Puts the last signed configuration of GRUB back where the present one is not signed; returns those that were. The
+/// present one is kept beside it, under the name that grub-mkconfig gives to what it does not finish. An image that knows
+/// nothing of [`KEPT_MENU`] starts by it.
+pub(super) fn restore_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<Vec<PathBuf>> {
     let mut restored = Vec::new();
     let mut changes = Vec::new();
     for config in files.grub_configs() {
-        let Some(signature) = existing_signature(&config)? else {
+        let present = system::read(&config)?;
+        let kept = config.with_file_name(KEPT_MENU);
+        let is_signed = existing_signature(&config)?.is_some_and(|signature| accepts(keys, &present, &signature));
+        let Some(signature) = existing_signature(&kept)?.filter(|_| !is_signed && kept.is_file()) else {
             continue;
         };
-        let present = system::read(&config)?;
-        let backup = with_ending(&config, BACKUP);
-        if accepts(key, &present, &signature) || !backup.is_file() {
-            continue;
-        }
-        let former = system::read(&backup)?;
-        if accepts(key, &former, &signature) {
+        let former = system::read(&kept)?;
+        if accepts(keys, &former, &signature) {
             if !present.is_empty() {
                 changes.push((with_ending(&config, UNFINISHED), present));
             }
             changes.push((config.clone(), former));
+            changes.push((signature_path(&config), signature));
             restored.push(config);
         }
     }
@@ -65,7 +153,7 @@ pub(super) fn restore_configs(files: &Files<'_>, key: &GrubKey) -> Result<Vec<Pa
 
 /// Keeps GRUB's configuration, as long as its signature fits, under the name that GRUB falls back to: grub-mkconfig writes
 /// over the present one, and until that is signed, no other would start the machine.
-pub(super) fn keep_configs(files: &Files<'_>, key: &GrubKey) -> Result<()> {
+pub(super) fn keep_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<()> {
     let mut changes = Vec::new();
     for config in files.grub_configs() {
         let Some(signature) = existing_signature(&config)? else {
@@ -76,7 +164,7 @@ pub(super) fn keep_configs(files: &Files<'_>, key: &GrubKey) -> Result<()> {
         let is_kept = existing_signature(&kept)?.as_ref() == Some(&signature)
             && kept.is_file()
             && system::read(&kept)? == present;
-        if !is_kept && accepts(key, &present, &signature) {
+        if !is_kept && accepts(keys, &present, &signature) {
             changes.push((signature_path(&kept), signature));
             changes.push((kept, present));
         }
@@ -84,8 +172,8 @@ pub(super) fn keep_configs(files: &Files<'_>, key: &GrubKey) -> Result<()> {
     put(files.context, &changes)
 }
 
-fn accepts(key: &GrubKey, data: &[u8], signature: &[u8]) -> bool {
-    trust::grub::judge(data, Some(signature), std::slice::from_ref(key)).is_ok()
+fn accepts(keys: &[GrubKey], data: &[u8], signature: &[u8]) -> bool {
+    trust::grub::judge(data, Some(signature), keys).is_ok()
 }
 
 fn with_ending(config: &Path, ending: &str) -> PathBuf {
@@ -103,6 +191,10 @@ fn put(context: &Context, files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
     for (path, bytes) in files {
         transaction.stage(path, &[bytes])?;
     }
+    commit(transaction)
+}
+
+fn commit(transaction: Transaction<'_>) -> Result<()> {
     match transaction.commit()?.into_iter().next() {
         Some(failed) => Err(failed.error),
         None => Ok(()),

@@ -13,7 +13,7 @@ use crate::system::config::{Config, Exclusions};
 use crate::system::{Context, NewFile, Severity, Syslog, not_mounted};
 
 use super::files::{BOOT_DIRECTORIES, Files};
-use super::{Environment, Mode, Request, Slot, last_run, preflight, rotation};
+use super::{Environment, Mode, Request, Slot, last_run, preflight, recovery, rotation};
 
 /// What GRUB writes into itself, and what its own hook keeps of before: a signature would not hold, or not help.
 const NOT_SIGNED: [&str; 3] = ["grubenv", "grub.cfg~", "grub.cfg.new"];
@@ -100,23 +100,28 @@ impl Hook<'_> {
         let Some(keys) = self.key_directory() else {
             return self.without_keys(&files, &mut log);
         };
-        let done = self.in_slot(&files, &keys, ask);
-        let done = match done {
+        let mut again = self.again(request, false);
+        let done = match self.in_slot(&files, &keys, ask) {
             Ok(mut done) => {
                 if done.summary.outcomes.iter().any(|outcome| outcome.result.is_err()) {
-                    done.notes.extend(restore(&files, &keys));
+                    let restored = recovery::restore(&files, &keys);
+                    again = self.again(request, restored.kernel);
+                    done.notes.extend(restored.notes);
+                    done.again.clone_from(&again);
                 } else if has(&keys, KeyName::Grub) {
-                    done.notes.extend(keep(&files, &keys));
+                    done.notes.extend(recovery::keep(&files, &keys));
                 }
                 Ok(done)
             }
             Err(error) => {
-                let error = restore(&files, &keys).into_iter().fold(error, Error::hint);
-                Err(error.hint(self.again(request)))
+                let restored = recovery::restore(&files, &keys);
+                again = self.again(request, restored.kernel);
+                let error = restored.notes.into_iter().fold(error, Error::hint);
+                Err(error.hint(&again))
             }
         };
         record(&mut log, request, &done);
-        let unrecorded = last_run::record(self.context, request, &done, self.again(request)).err();
+        let unrecorded = last_run::record(self.context, request, &done, again).err();
         match (done, unrecorded.as_ref().map(last_run::unrecorded)) {
             (Ok(mut done), note) => {
                 done.notes.extend(note);
@@ -128,8 +133,8 @@ impl Hook<'_> {
 
     fn in_slot(&self, files: &Files<'_>, keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<Done> {
         let request = files.request;
-        if request.slot == Slot::Image && !request.removes && has(keys, KeyName::Grub) {
-            rotation::carry_signatures(files, &keys.grub_public_key()?)?;
+        if files.is_replaced() && has(keys, KeyName::Grub) {
+            rotation::carry_signatures(files, &keys.grub_public_keys()?)?;
         }
         let mut plan = self.plan(files, keys)?;
         let installs = request.slot == Slot::Modules && !request.removes;
@@ -156,7 +161,7 @@ impl Hook<'_> {
             summary: self.sign(&plan, &open)?,
             notes: plan.notes,
             has_keys: true,
-            again: self.again(request),
+            again: self.again(request, false),
         })
     }
 
@@ -194,7 +199,7 @@ impl Hook<'_> {
             summary: Summary::default(),
             notes,
             has_keys: false,
-            again: self.again(request),
+            again: self.again(request, false),
         })
     }
 
@@ -283,8 +288,8 @@ impl Hook<'_> {
         run.finish()
     }
 
-    /// The command that makes up for a failure.
-    fn again(&self, request: &Request) -> String {
+    /// The command that makes up for a failure; `is_undone` says that the former kernel is back in its place.
+    fn again(&self, request: &Request, is_undone: bool) -> String {
         let root = if self.context.root() == Path::new("/") {
             String::new()
         } else {
@@ -292,12 +297,12 @@ impl Hook<'_> {
         };
         let subject = &request.subject;
         let image = request.image.as_deref().map_or_else(|| "IMAGE".to_owned(), quoted);
-        let before_it_is_installed = [Slot::Modules, Slot::Uki].contains(&request.slot);
+        let is_not_installed = is_undone || [Slot::Modules, Slot::Uki].contains(&request.slot);
         match request.mode {
-            Some(Mode::Systemd) if before_it_is_installed => {
+            Some(Mode::Systemd) if is_not_installed => {
                 format!("nothing was installed; when that is put right: kernel-install add {subject} {image}")
             }
-            Some(Mode::Traditional) if before_it_is_installed => {
+            Some(Mode::Traditional) if is_not_installed => {
                 "when that is put right, install the kernel again: make install, or emerge --config its package"
                     .to_owned()
             }
@@ -308,7 +313,7 @@ impl Hook<'_> {
 }
 
 /// Whether anything of a key is there.
-fn has(keys: &KeyDirectory, name: KeyName) -> bool {
+pub(super) fn has(keys: &KeyDirectory, name: KeyName) -> bool {
     let paths = [
         keys.public_path(name),
         keys.private_key_path(name),
@@ -338,39 +343,6 @@ fn refuse_empty(configs: &[PathBuf]) -> Result<()> {
         ),
         None => Ok(()),
     }
-}
-
-/// After a failure: puts back what still boots, and says so.
-fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Vec<String> {
-    let writes_config = [Slot::Grub, Slot::Portage, Slot::All].contains(&files.request.slot);
-    if !writes_config || files.context.dry_run() || !has(keys, KeyName::Grub) {
-        return Vec::new();
-    }
-    let restored = keys
-        .grub_public_key()
-        .and_then(|key| rotation::restore_configs(files, &key));
-    match restored {
-        Ok(restored) => {
-            let told = |path: &PathBuf| {
-                let path = path.display();
-                format!(
-                    "the former {path} is back in its place, since its signature still holds, and the new one in \
-                     {path}.new; make it anew with grub-mkconfig -o {path}"
-                )
-            };
-            restored.iter().map(told).collect()
-        }
-        Err(error) => vec![format!("nor could GRUB's former configuration be put back: {error}")],
-    }
-}
-
-/// After success: keeps what GRUB falls back to, or says that it could not.
-fn keep(files: &Files<'_>, keys: &KeyDirectory) -> Option<String> {
-    let kept = keys
-        .grub_public_key()
-        .and_then(|key| rotation::keep_configs(files, &key));
-    let told = |error| format!("GRUB's configuration could not be kept for GRUB to fall back to: {error}");
-    kept.err().map(told)
 }
 
 /// One line for each file that changed or could not be signed.

@@ -9,7 +9,7 @@
 //! | `PK.auth`, `KEK.auth`, `db.auth` | the same, signed for a write of the variable |
 //! | `dbx.auth` | revocations, signed for a write that appends |
 //! | `noPK.auth` | an empty PK, signed by the present one: back to Setup Mode |
-//! | `grub.gpg` | the OpenPGP public key that GRUB embeds |
+//! | `grub.gpg` | the OpenPGP public keys that GRUB embeds: one, as a ceremony makes it |
 //! | `owner.guid` | the owner GUID of our entries |
 //! | `ceremony.jsonl` | the transcript of the ceremony, and of what became of its keys |
 
@@ -19,7 +19,7 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
 use crate::formats::certificate::Certificate;
 use crate::formats::guid::Guid;
-use crate::formats::openpgp::GrubKey;
+use crate::formats::openpgp::{GrubKey, GrubKeyFile};
 use crate::formats::public_key::PublicKey;
 use crate::formats::signature_list::SignatureDatabase;
 use crate::system;
@@ -145,25 +145,30 @@ impl KeyDirectory {
     /// GRUB's key: the private half, after checking that it belongs to the public one. `ask` is called only if the key
     /// is encrypted.
     pub fn grub_key(&self, ask: &mut Ask<'_>) -> Result<(Box<dyn Signer>, GrubKey)> {
-        let key = self.grub_public_key()?;
-        let public_path = self.file_path(GRUB_PUBLIC_KEY);
-        let signer = self.signer(KeyName::Grub, key.public_key(), &public_path, ask)?;
+        let path = self.file_path(GRUB_PUBLIC_KEY);
+        let keys = read_grub_keys(&path)?;
+        let signer = self.private(KeyName::Grub, ask)?;
+        let own = keys.into_iter().find(|key| key.public_key() == signer.public_key());
+        let key = own.ok_or_else(|| self.mismatch(KeyName::Grub, &path))?;
         Ok((signer, key))
     }
 
-    /// The public keys that GRUB embeds: the present one, and while `keys rotate grub` is under way the next one.
+    /// The public keys that GRUB embeds: the present ones, and while `keys rotate grub` is under way the next one.
     pub fn grub_public_keys(&self) -> Result<Vec<GrubKey>> {
-        let mut keys = vec![self.grub_public_key()?];
-        let next = self.file_path(ROTATION).join(GRUB_PUBLIC_KEY);
-        if next.exists() {
-            keys.push(read_grub_key(&next)?);
-        }
+        let mut keys = read_grub_keys(&self.file_path(GRUB_PUBLIC_KEY))?;
+        keys.extend(self.next_grub_key()?);
         Ok(keys)
     }
 
-    /// The public key that GRUB embeds.
+    /// The public key that GRUB embeds, the first one if there are several.
     pub fn grub_public_key(&self) -> Result<GrubKey> {
         read_grub_key(&self.file_path(GRUB_PUBLIC_KEY))
+    }
+
+    /// The one that takes its place, while `keys rotate grub` is under way.
+    pub fn next_grub_key(&self) -> Result<Option<GrubKey>> {
+        let next = self.file_path(ROTATION).join(GRUB_PUBLIC_KEY);
+        next.exists().then(|| read_grub_key(&next)).transpose()
     }
 
     /// The owner GUID of our own entries.
@@ -214,6 +219,10 @@ impl KeyDirectory {
         if key.public_key() == public {
             return Ok(key);
         }
+        Err(self.mismatch(name, known))
+    }
+
+    fn mismatch(&self, name: KeyName, known: &Path) -> Error {
         let file = self.private_key_path(name);
         let path = if file.exists() {
             file.clone()
@@ -228,7 +237,7 @@ impl KeyDirectory {
         } else {
             format!("name the key of {known} in {key}, by object or id")
         };
-        Err(Error::refused(format!("{key} is not the private key of {known}")).hint(hint))
+        Error::refused(format!("{key} is not the private key of {known}")).hint(hint)
     }
 
     /// A private key, not compared with its certificate yet. `ask` is called only if the key is encrypted, or on a token
@@ -271,7 +280,18 @@ fn read_update(path: &Path) -> Result<AuthenticatedVariable> {
         .or_refuse(|| format!("{} is no signed write of a variable", path.display()))
 }
 
-/// Reads an OpenPGP public key that GRUB can embed.
-pub fn read_grub_key(path: &Path) -> Result<GrubKey> {
-    GrubKey::parse(&system::read(path)?).or_refuse(|| format!("cannot use {}", path.display()))
+/// Reads the OpenPGP public keys of a file as GRUB does: primary keys and subkeys alike. There is at least one.
+pub fn read_grub_keys(path: &Path) -> Result<Vec<GrubKey>> {
+    let cannot = || format!("cannot use {}", path.display());
+    let keys = GrubKeyFile::parse(&system::read(path)?).or_refuse(cannot)?.keys;
+    if keys.is_empty() {
+        return Err(Error::refused(cannot()).caused_by("it holds no RSA key, and GRUB would verify nothing by it"));
+    }
+    Ok(keys)
+}
+
+/// The first of them.
+fn read_grub_key(path: &Path) -> Result<GrubKey> {
+    let first = read_grub_keys(path)?.into_iter().next();
+    first.ok_or_else(|| Error::bug("a file of GRUB's keys without one"))
 }

@@ -39,12 +39,14 @@ pub struct Config {
     pub audit: AuditConfig,
 }
 
-/// What the audit compares the machine with.
+/// What the audit compares the machine with, and where its figures go.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditConfig {
     /// A list of revocations, newer than the one that bootseal brings along: Microsoft's `DBXUpdate.bin`, say.
     pub dbx: Option<PathBuf>,
+    /// File of the textfile collector of Prometheus' node exporter, which every audit of the whole machine replaces.
+    pub textfile: Option<PathBuf>,
 }
 
 /// What the hooks need to sign with nobody there.

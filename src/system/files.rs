@@ -179,6 +179,15 @@ pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) 
     super::sync_directory(path.parent().unwrap_or(Path::new("/")))
 }
 
+/// Gives a file the name of another, which is gone; a crash leaves one of the two there. It takes no room.
+pub fn rename_over(context: &Context, from: &Path, to: &Path) -> Result<()> {
+    if context.dry_run() {
+        return Ok(());
+    }
+    fs::rename(from, to).or_could_not_run(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
+    super::sync_directory(to.parent().unwrap_or(Path::new("/")))
+}
+
 /// Removes what a killed run staged. One that is gone meanwhile is no error.
 pub fn remove_leftover(context: &Context, path: &Path) -> Result<()> {
     if context.dry_run() {

@@ -20,7 +20,14 @@ const MAX_RELEASE: u64 = 256;
 pub fn running_release(context: &Context) -> Result<String> {
     let bytes = read_prefix(&context.path(RELEASE), Some(MAX_RELEASE))
         .map_err(|error| error.hint("name the kernel with --kernel"))?;
-    Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+    let text = String::from_utf8_lossy(&bytes);
+    let release = text.trim();
+    // It becomes a part of paths.
+    let is_sound = release.chars().all(|c| c.is_ascii_graphic() && c != '/') && !["", ".", ".."].contains(&release);
+    if !is_sound {
+        return Err(Error::could_not_run(format!("{RELEASE} holds no version of a kernel")));
+    }
+    Ok(release.to_owned())
 }
 
 /// A configuration as it was found.

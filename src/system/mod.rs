@@ -24,7 +24,7 @@ pub use block_devices::{Sealed, sealed_to};
 pub use context::{Clock, Context, moment};
 pub use files::{
     NewFile, create_dir, create_public_dir, read, read_if_there, read_prefix, remove_empty_dir, remove_leftover,
-    replace_cache, replace_durably,
+    rename_over, replace_cache, replace_durably,
 };
 pub use journal::{Journal, sync_directory};
 pub use kernel::{ConfigFile, release_in_path, running_release, source_trees};

@@ -18,10 +18,12 @@ pub enum ColorChoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     color: bool,
+    /// Whether signs are of ASCII.
+    ascii: bool,
 }
 
 impl Style {
-    /// The style for a stream, by choice, `NO_COLOR` (<https://no-color.org>) and whether it is a terminal.
+    /// The style for a stream, by choice, `NO_COLOR` (<https://no-color.org>), whether it is a terminal, and the locale.
     #[must_use]
     pub fn choose(choice: ColorChoice, stream: &impl IsTerminal) -> Self {
         let color = match choice {
@@ -31,25 +33,31 @@ impl Style {
                 stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
             }
         };
-        Self { color }
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(std::env::var_os);
+        let ascii = locale.iter().flatten().find(|value| !value.is_empty());
+        let ascii = ascii.is_some_and(|value| !is_utf8(&value.to_string_lossy()));
+        Self { color, ascii }
     }
 
     /// No colors.
     #[must_use]
     pub const fn plain() -> Self {
-        Self { color: false }
+        Self {
+            color: false,
+            ascii: false,
+        }
     }
 
     /// The sign of success.
     #[must_use]
     pub fn tick(self) -> String {
-        self.good("✓")
+        self.good(if self.ascii { "+" } else { "✓" })
     }
 
     /// The sign of failure.
     #[must_use]
     pub fn cross(self) -> String {
-        self.bad("✗")
+        self.bad(if self.ascii { "x" } else { "✗" })
     }
 
     /// Good news: green.
@@ -81,6 +89,28 @@ impl Style {
             format!("\u{1b}[{code}m{text}\u{1b}[0m")
         } else {
             text.to_owned()
+        }
+    }
+}
+
+/// Whether a locale's text is UTF-8 (locale(7)): its codeset is named after a dot.
+fn is_utf8(locale: &str) -> bool {
+    let codeset = locale.split_once('.').map_or("", |(_, codeset)| codeset);
+    let codeset = codeset.split('@').next().unwrap_or_default().replace('-', "");
+    codeset.eq_ignore_ascii_case("utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codeset_of_a_locale_tells() {
+        for locale in ["C.UTF-8", "de_DE.utf8", "ca_ES.UTF-8@valencia"] {
+            assert!(is_utf8(locale), "{locale}");
+        }
+        for locale in ["C", "POSIX", "de_DE", "de_DE@euro", "de_DE.ISO-8859-1"] {
+            assert!(!is_utf8(locale), "{locale}");
         }
     }
 }

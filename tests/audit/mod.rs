@@ -1,13 +1,16 @@
 //! The audit of a machine below another root directory: clean, then with one fault at a time.
 
+mod doors;
 mod firmware;
 mod formats;
+mod honest;
 mod images;
 mod kernels;
 mod measured;
 mod modules;
 mod schema;
 mod status;
+mod watching;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -19,7 +22,8 @@ use bootseal::formats::authenticode::minimal_image;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{bootseal, keys, module, sign_file, succeed, tool};
+use crate::support::judges::subject_key_id;
+use crate::support::{bootseal, keys, module, sign_file, succeed};
 
 const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 const DATABASE: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
@@ -35,6 +39,11 @@ struct Machine {
     root: TempDir,
 }
 
+/// Debian's modules of GRUB.
+const GRUB: &str = "/usr/lib/grub/x86_64-efi";
+/// The image of them.
+const IMAGE: &str = "efi/EFI/bootseal/grubx64.efi";
+
 impl Machine {
     fn new() -> Self {
         let machine = Self {
@@ -44,7 +53,9 @@ impl Machine {
         fs::create_dir_all(machine.path(own)).unwrap();
         for entry in fs::read_dir(keys()).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_file() {
+            // The keys of PK and KEK are elsewhere.
+            let is_offline = path.ends_with("PK.key") || path.ends_with("KEK.key");
+            if path.is_file() && !is_offline {
                 fs::copy(&path, machine.path(own).join(path.file_name().unwrap())).unwrap();
             }
         }
@@ -68,6 +79,7 @@ impl Machine {
         machine.write("sys/module/module/parameters/sig_enforce", b"Y\n");
         machine.write("proc/cmdline", b"root=/dev/vda2 ro quiet\n");
         machine.write("proc/sys/kernel/tainted", b"0\n");
+        machine.write("proc/sys/kernel/kexec_load_disabled", b"1\n");
         machine.write("proc/keys", &module_key_listed());
         let loader = "efi/EFI/BOOT/BOOTX64.EFI";
         machine.write(loader, &minimal_image());
@@ -85,6 +97,19 @@ impl Machine {
         machine.write("proc/modules", b"x 16384 0 - Live 0x0000000000000000\n");
         machine.run(["sign", "efi"], &["boot/vmlinuz"]);
         machine.run(["sign", "grub"], &["boot/grub"]);
+        fs::create_dir_all(machine.path("efi/EFI/bootseal")).unwrap();
+        let install = [
+            "grub",
+            "install",
+            "--fs-uuid",
+            "1234-ABCD",
+            "--grub-path",
+            "/grub",
+            "--modules-dir",
+            GRUB,
+            "--output",
+        ];
+        machine.run(install, &[IMAGE]);
         machine
     }
 
@@ -184,10 +209,7 @@ fn says(check: &Value, list: &str, beginning: &str, part: &str) {
 
 /// `/proc/keys` of a kernel that trusts the module key.
 fn module_key_listed() -> Vec<u8> {
-    let mut openssl = tool("openssl", "openssl");
-    openssl.args(["x509", "-noout", "-ext", "subjectKeyIdentifier", "-in"]);
-    let printed = succeed(openssl.arg(keys().join("module.pem")));
-    let id = printed.lines().last().unwrap().trim().replace(':', "").to_lowercase();
+    let id = subject_key_id(&keys().join("module.pem"));
     let short = &id[id.len() - 8..];
     format!("2f3ab2bb I------     1 perm 1f030000     0     0 asymmetri test: {id}: X509.rsa {short} []\n").into_bytes()
 }
@@ -310,6 +332,16 @@ fn faults_of_grubs_files_modules_and_keys_are_each_convicted() {
     for name in ["custom.cfg", "custom.cfg.sig"] {
         fs::remove_file(machine.path("boot/grub").join(name)).unwrap();
     }
+    // As they were built before: no word of it.
+    let image = fs::read(machine.path(IMAGE)).unwrap();
+    let word = b"grub.cfg.signed";
+    let at = image.windows(word.len()).position(|window| window == word).unwrap();
+    machine.write(
+        IMAGE,
+        &[&image[..at], b"grub.cfg.others", &image[at + word.len()..]].concat(),
+    );
+    machine.convicts("grub.kept_menu", "warn", "/efi/EFI/bootseal/grubx64.efi");
+    machine.write(IMAGE, &image);
 
     let name = format!("lib/modules/{KERNEL}/kernel/x.ko");
     let module = fs::read(machine.path(&name)).unwrap();

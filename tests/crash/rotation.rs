@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::support::backup::Whole;
 use crate::support::ceremony::PASSPHRASE;
+use crate::support::judges::subject_key_id;
 use crate::support::{bootseal, module, refuse, succeed, text, tool};
 
 /// PK and KEK on a stick, the others on the node, which has files to sign, and a firmware that holds the keys.
@@ -253,7 +254,20 @@ fn each_key_gives_way_and_the_transcript_says_to_which() {
         let other = refuse(&mut machine.rotate("db", "node"));
         assert!(other.contains(&format!("a rotation of {key} is under way")), "{other}");
         if key == "module" {
-            succeed(machine.rotate(key, "node").arg("--trusted"));
+            let id = subject_key_id(&machine.file("node/rotation/module.pem"));
+            let listed = machine.file("root/proc/keys");
+            fs::create_dir_all(listed.parent().unwrap()).unwrap();
+            let list = |kind: &str| {
+                let line = format!(
+                    "2f3ab2bb I------     1 perm 1f030000     0     0 {kind} new: {id}: X509.rsa 44556677 []\n"
+                );
+                fs::write(&listed, line).unwrap();
+            };
+            // Anybody may describe a key of his so.
+            list("user     ");
+            assert!(refuse(&mut machine.rotate(key, "node")).contains(expected));
+            list("asymmetri");
+            succeed(&mut machine.rotate(key, "node"));
         }
     }
     let install = || {

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use bootseal::formats::openpgp::GrubKey;
+use bootseal::formats::openpgp::{GrubKey, GrubKeyFile};
 use bootseal::keys::{Signer, SoftwareKey};
 use bootseal::system::Context;
 
-use crate::support::ceremony::private;
+use crate::support::ceremony::{encrypted, private};
 use crate::support::judges::gpgv;
 use crate::support::{bootseal, keys, refuse, sign, succeed, tool, verify};
 
@@ -58,7 +59,7 @@ fn a_signature_by_gpg_in_grubs_form_verifies() {
     let peer = home.path().join("keys");
     fs::create_dir(&peer).unwrap();
     let exported = gpg().args(["--export", "peer"]).output().unwrap().stdout;
-    let key = GrubKey::parse(&exported).unwrap();
+    let key = GrubKeyFile::parse(&exported).unwrap().keys.remove(0);
     let file = home.path().join("grub.cfg");
     fs::write(&file, b"set timeout=5").unwrap();
     succeed(gpg().args(["--digest-algo", "SHA512", "--detach-sign"]).arg(&file));
@@ -75,49 +76,49 @@ fn a_signature_by_gpg_in_grubs_form_verifies() {
     assert!(refusal.to_string().contains("SHA1"), "{refusal}");
 }
 
-/// A copy of the keys whose GRUB key is as small as those of others are: 2048 bits.
-fn weak_keys(directory: &Path) -> PathBuf {
-    let weak_keys = directory.join("weak");
-    fs::create_dir(&weak_keys).unwrap();
+/// A copy of the keys.
+fn copy_of_keys(directory: &Path, name: &str) -> PathBuf {
+    let copy = directory.join(name);
+    fs::create_dir(&copy).unwrap();
     for entry in fs::read_dir(keys()).unwrap() {
         let path = entry.unwrap().path();
-        fs::copy(&path, weak_keys.join(path.file_name().unwrap())).unwrap();
+        fs::copy(&path, copy.join(path.file_name().unwrap())).unwrap();
     }
-    let key = SoftwareKey::generate(&Context::host(), 2048).unwrap();
-    let public = GrubKey::new(key.public_key(), 1).unwrap();
-    fs::write(weak_keys.join("grub.gpg"), public.export("weak", &[]).unwrap()).unwrap();
-    fs::remove_file(weak_keys.join("grub.key")).unwrap();
-    private(
-        &weak_keys.join("grub.key"),
-        key.to_pem(&Context::host(), None).unwrap().as_bytes(),
-    );
-    weak_keys
+    copy
+}
+
+/// `grub install` into a file.
+fn install(keys: &Path, image: &Path) -> Command {
+    let mut command = bootseal([
+        "grub",
+        "install",
+        "--fs-uuid",
+        "1234-ABCD",
+        "--grub-path",
+        "/grub",
+        "--keys",
+    ]);
+    command.arg(keys).arg("--output").arg(image);
+    command
 }
 
 #[test]
 fn a_small_key_signs_with_a_warning_and_is_embedded_only_while_it_gives_way() {
     let directory = tempfile::tempdir().unwrap();
-    let weak_keys = weak_keys(directory.path());
+    // As small as those of the firmware are.
+    let weak_keys = copy_of_keys(directory.path(), "weak");
+    let key = SoftwareKey::generate(&Context::host(), 2048).unwrap();
+    let public = GrubKey::new(key.public_key(), 1).unwrap();
+    fs::write(weak_keys.join("grub.gpg"), public.export("weak", &[]).unwrap()).unwrap();
+    fs::remove_file(weak_keys.join("grub.key")).unwrap();
+    let private_half = key.to_pem(&Context::host(), None).unwrap();
+    private(&weak_keys.join("grub.key"), private_half.as_bytes());
     let config = directory.path().join("grub.cfg");
     fs::write(&config, b"set timeout=5\n").unwrap();
     let said = succeed(bootseal(["sign", "grub", "--keys"]).arg(&weak_keys).arg(&config));
     assert!(said.contains("GRUB's key has 2048 bits"), "{said}");
-    let install = || {
-        let mut command = bootseal([
-            "grub",
-            "install",
-            "--fs-uuid",
-            "1234-ABCD",
-            "--grub-path",
-            "/grub",
-            "--keys",
-        ]);
-        command
-            .arg(&weak_keys)
-            .arg("--output")
-            .arg(directory.path().join("grub.efi"));
-        command
-    };
+    let image = directory.path().join("grub.efi");
+    let install = || install(&weak_keys, &image);
     let refused = refuse(&mut install());
     assert!(
         refused.contains("has 2048 bits; an image embeds keys of 3072 and more")
@@ -133,4 +134,28 @@ fn a_small_key_signs_with_a_warning_and_is_embedded_only_while_it_gives_way() {
     assert!(refuse(install().arg("--add-key").arg(&weak)).contains("has 2048 bits"));
     fs::copy(&weak, weak_keys.join("rotation/grub.gpg")).unwrap();
     assert!(refuse(&mut install()).contains("has 2048 bits"));
+}
+
+#[test]
+fn of_several_keys_the_one_whose_private_half_is_there_signs_and_all_are_embedded() {
+    let directory = tempfile::tempdir().unwrap();
+    let several = copy_of_keys(directory.path(), "several");
+    let other = fs::read(encrypted().file("grub.gpg")).unwrap();
+    let own = fs::read(keys().join("grub.gpg")).unwrap();
+    fs::write(several.join("grub.gpg"), [other.as_slice(), &own].concat()).unwrap();
+    let config = directory.path().join("grub.cfg");
+    fs::write(&config, b"set timeout=5\n").unwrap();
+    succeed(bootseal(["sign", "grub", "--keys"]).arg(&several).arg(&config));
+    succeed(&mut gpgv(&directory.path().join("grub.cfg.sig"), &config));
+    succeed(bootseal(["verify", "--keys"]).arg(&several).arg(&config));
+    let image = directory.path().join("grub.efi");
+    succeed(&mut install(&several, &image));
+    let said = succeed(bootseal(["verify", "-v", "--keys"]).arg(&several).arg(&image));
+    for key in [other, own].map(|bytes| GrubKeyFile::parse(&bytes).unwrap().keys.remove(0)) {
+        assert!(said.contains(&key.fingerprint()), "{said}");
+    }
+    // Whose private half is nowhere.
+    fs::copy(encrypted().file("grub.gpg"), several.join("grub.gpg")).unwrap();
+    let said = refuse(bootseal(["sign", "grub", "--keys"]).arg(&several).arg(&config));
+    assert!(said.contains("is not the private key of"), "{said}");
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::ceremony::{encrypted, private};
-use crate::support::{bootseal, refuse, succeed, tool};
+use crate::support::{bootseal, refuse, succeed, text, tool};
 
 const UUID: &str = "1234-ABCD";
 
@@ -342,6 +342,31 @@ fn an_image_for_shim_is_judged_as_one_where_the_configuration_says_so() {
         .arg(encrypted().keys())
         .arg(&image);
     assert!(succeed(&mut with_shim).contains("enforces signatures by OpenPGP key"));
+}
+
+#[test]
+fn where_shim_starts_grub_firmware_is_left_to_start_shim() {
+    let machine = Machine::with_firmware();
+    let config = "[grub]\nesp = \"/efi\"\nshim = true\n";
+    machine.file("etc/bootseal/config.toml", config.as_bytes());
+    let output = machine.install(UUID).arg("--removable").output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert!(text(&output).contains("is for shim"), "{}", text(&output));
+    let said = succeed(&mut machine.install(UUID));
+    assert!(
+        said.contains("efi/EFI/bootseal/shimx64.efi, which is to start the image")
+            && said.contains("--label bootseal --loader '\\EFI\\bootseal\\shimx64.efi'"),
+        "{said}"
+    );
+    assert!(said.contains("left alone: they start shim"), "{said}");
+    assert!(!machine.variable("BootOrder").exists());
+    machine.file("efi/EFI/bootseal/shimx64.efi", b"shim");
+    assert!(!succeed(&mut machine.install(UUID)).contains("which is to start the image"));
+    // Another takes its place at once, and the former one is kept.
+    machine.file("efi/EFI/bootseal/grubx64.efi", b"another");
+    succeed(&mut machine.install(UUID));
+    assert_eq!(machine.image("grubx64-previous.efi").unwrap(), b"another");
+    assert!(machine.image("grubx64-new.efi").is_none());
 }
 
 /// No module is read from the disk, where those of another version may be.

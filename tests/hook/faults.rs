@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 
 use bootseal::formats::authenticode::minimal_image;
+use bootseal::sign::grub::signature_path;
 
 use super::machine::{Machine, snapshot};
 use super::node::{Node, VERSION};
@@ -12,17 +14,54 @@ use crate::support::judges::{check_grub, check_kernel};
 use crate::support::{refuse, succeed, text, tool};
 
 #[test]
-fn the_former_kernel_keeps_its_signature_though_no_key_opens() {
+fn the_former_kernel_comes_back_though_no_key_opens() {
     let node = Node::new();
     succeed(&mut node.run("all", &[VERSION]));
-    let [kernel, former] = ["", ".old"].map(|ending| node.path(&format!("boot/vmlinuz-{VERSION}{ending}")));
-    fs::rename(&kernel, &former).unwrap();
-    fs::write(&kernel, minimal_image()).unwrap();
+    let before = snapshot(&node.path("boot"));
+    let names = [format!("vmlinuz-{VERSION}"), format!("initramfs-{VERSION}.img")];
+    for name in &names {
+        let path = node.path(&format!("boot/{name}"));
+        fs::rename(&path, path.with_file_name(format!("{name}.old"))).unwrap();
+        fs::write(path, minimal_image()).unwrap();
+    }
     node.write("etc/bootseal/keys/db.key", b"");
     let said = refuse(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
-    assert!(said.contains("before the next reboot: bootseal --root '"), "{said}");
-    assert!(said.contains(&format!("hook run all {VERSION}")), "{said}");
-    check_kernel(&former);
+    assert!(
+        said.contains("is back in its place") && said.contains("install the kernel again: make install"),
+        "{said}"
+    );
+    assert!(!said.contains("before the next reboot"), "{said}");
+    assert_eq!(snapshot(&node.path("boot")), before);
+}
+
+#[test]
+fn a_former_kernel_that_would_not_start_does_not_come_back() {
+    // As it is; signed for GRUB alone, and then for nobody; without its initramfs.
+    for broken in ["kernel", "signature", "initramfs"] {
+        let node = Node::new();
+        succeed(&mut node.run("all", &[VERSION]));
+        let [kernel, initramfs] = [format!("vmlinuz-{VERSION}"), format!("initramfs-{VERSION}.img")]
+            .map(|name| node.path(&format!("boot/{name}")));
+        for path in [&kernel, &initramfs] {
+            let old = PathBuf::from(format!("{}.old", path.display()));
+            fs::rename(path, &old).unwrap();
+            fs::write(path, minimal_image()).unwrap();
+            match broken {
+                "kernel" if path == &kernel => fs::write(old, minimal_image()).unwrap(),
+                "initramfs" if path == &initramfs => fs::write(old, b"another").unwrap(),
+                "signature" => fs::remove_file(signature_path(path)).unwrap(),
+                _ => {}
+            }
+        }
+        node.write("etc/bootseal/keys/db.key", b"");
+        let said = refuse(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
+        assert!(
+            said.contains("before the next reboot: bootseal --root '"),
+            "{broken}: {said}"
+        );
+        assert!(said.contains(&format!("hook run all {VERSION}")), "{said}");
+        assert_eq!(fs::read(&kernel).unwrap(), minimal_image(), "{broken}");
+    }
 }
 
 #[test]
@@ -31,7 +70,6 @@ fn grubs_former_configuration_comes_back_where_the_new_one_cannot_be_signed() {
         let node = Node::new();
         succeed(&mut node.run("all", &[VERSION]));
         let config = node.path("boot/grub/grub.cfg");
-        fs::copy(&config, node.path("boot/grub/grub.cfg~")).unwrap();
         fs::write(&config, content).unwrap();
         node.chmod(
             &format!("etc/bootseal/keys/{}", if broken == "none" { "db.key" } else { broken }),

@@ -17,12 +17,11 @@ fn scripts() -> Vec<PathBuf> {
                 .map(|entry| entry.unwrap().path()),
         );
     }
-    // Units of systemd are no scripts, and completions are for other shells.
+    // Units of systemd are no scripts, nor is what Prometheus and Grafana read; completions are for other shells.
+    let read = ["service", "timer", "yml", "json"];
     scripts.retain(|path| {
-        let is_unit = path
-            .extension()
-            .is_some_and(|ending| ending == "service" || ending == "timer");
-        !is_unit && !path.parent().unwrap().ends_with("completions")
+        let ending = path.extension().unwrap_or_default();
+        read.iter().all(|read| ending != *read) && !path.parent().unwrap().ends_with("completions")
     });
     scripts.sort();
     assert_eq!(scripts.len(), 11);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::machine::snapshot;
 use super::node::Node;
-use crate::support::{refuse, succeed, text};
+use crate::support::{bootseal, refuse, succeed, text};
 
 /// A machine in systemd mode as Gentoo has it.
 fn gentoo() -> Node {
@@ -31,6 +31,40 @@ fn gentoo() -> Node {
     node.write("etc/kernel/install.conf", b"layout=grub\n");
     fs::create_dir_all(node.path("etc/portage")).unwrap();
     node
+}
+
+#[test]
+fn an_image_that_stops_at_an_unsigned_menu_is_told() {
+    let node = gentoo();
+    succeed(&mut node.hook(&["install"]));
+    fs::create_dir_all(node.path("efi/EFI/bootseal")).unwrap();
+    node.write("etc/bootseal/config.toml", b"[grub]\nesp = \"/efi\"\n");
+    let image = node.path("efi/EFI/bootseal/grubx64.efi");
+    let mut install = bootseal([
+        "grub",
+        "install",
+        "--fs-uuid",
+        "1234-ABCD",
+        "--grub-path",
+        "/grub",
+        "--output",
+    ]);
+    succeed(install.arg(&image).arg("--keys").arg(node.path("etc/bootseal/keys")));
+    let said = succeed(&mut status(&node));
+    assert!(said.contains("nothing stands in the way"), "{said}");
+    let bytes = fs::read(&image).unwrap();
+    let word = b"grub.cfg.signed";
+    let at = bytes.windows(word.len()).position(|window| window == word).unwrap();
+    fs::write(
+        &image,
+        [&bytes[..at], b"grub.cfg.others", &bytes[at + word.len()..]].concat(),
+    )
+    .unwrap();
+    let said = succeed(&mut status(&node));
+    assert!(
+        said.contains("does not fall back to grub.cfg.signed") && said.contains("hint: bootseal grub install"),
+        "{said}"
+    );
 }
 
 fn status(node: &Node) -> Command {

@@ -135,6 +135,52 @@ fn a_hook_that_fails_later_leaves_everything_signed_and_77_ends_a_phase_as_ever(
 }
 
 #[test]
+fn a_slot_that_fails_after_the_kernel_was_replaced_puts_the_former_one_back() {
+    let machine = machine();
+    let release = machine.kernel.release().to_owned();
+    for name in ["boot/vmlinuz", "boot/initramfs.img"] {
+        machine.write(name, b"of before bootseal");
+    }
+    machine.succeed(&add(&machine));
+    machine.succeed("rm /boot/*.old*");
+    let before = snapshot(&machine.path("boot"));
+    // Another build of the same version, and its initramfs; the key is lost before its modules are signed once more, or
+    // before the image is.
+    let another = [fs::read(machine.kernel.image()).unwrap(), vec![0; 512]].concat();
+    machine.write("usr/src/bzImage", &another);
+    machine.add_modules();
+    machine.script(
+        "usr/lib/kernel/preinst.d/98-initrd",
+        r#"echo more >>"$INSTALLKERNEL_STAGING_AREA/initrd""#,
+    );
+    for (breaks, slot) in [
+        ("preinst.d/99-breaks", "45-bootseal-modules"),
+        ("postinst.d/47-breaks", "50-bootseal-image"),
+    ] {
+        let breaks = format!("usr/lib/kernel/{breaks}");
+        machine.script(&breaks, "chmod 644 /etc/bootseal/keys/db.key");
+        let (code, said) = machine.refuse(&add(&machine));
+        assert_eq!(code, 1, "{said}");
+        assert!(
+            said.contains("is back in its place") && said.contains("install the kernel again: make install"),
+            "{said}"
+        );
+        let order = fs::read_to_string(machine.path("order")).unwrap();
+        assert!(order.ends_with(&format!("postinst.d/{slot} 1\n")), "{order}");
+        assert!(snapshot(&machine.path("boot")) == before, "{said}");
+        machine.succeed(&format!("rm /{breaks}; chmod 400 /etc/bootseal/keys/db.key"));
+    }
+    // Once that is put right.
+    machine.succeed(&add(&machine));
+    let kernel = machine.path(&format!("boot/vmlinuz-{release}"));
+    assert!(fs::metadata(&kernel).unwrap().len() > another.len() as u64);
+    check_kernel(&kernel);
+    check_kernel(&machine.path(&format!("boot/vmlinuz-{release}.old")));
+    check_kernel(&machine.path("boot/vmlinuz"));
+    check_grub(&machine.path(&format!("boot/initramfs-{release}.img")));
+}
+
+#[test]
 fn a_key_that_does_not_open_ends_the_installation_before_anything_is_copied() {
     let machine = machine();
     machine.succeed(&add(&machine));

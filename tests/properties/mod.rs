@@ -4,5 +4,6 @@ mod authenticode;
 mod cms;
 mod event_log;
 mod grub_script;
+mod initramfs;
 mod openpgp;
 mod sbat;

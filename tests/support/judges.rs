@@ -68,6 +68,14 @@ pub fn openssl_verify(cms: &Path, content: &Path) -> Command {
     openssl
 }
 
+/// A certificate's subject key identifier as OpenSSL reads it, lower-case hex.
+pub fn subject_key_id(certificate: &Path) -> String {
+    let mut openssl = tool("openssl", "openssl");
+    openssl.args(["x509", "-noout", "-ext", "subjectKeyIdentifier", "-in"]);
+    let printed = succeed(openssl.arg(certificate));
+    printed.lines().last().unwrap().trim().replace(':', "").to_lowercase()
+}
+
 /// Unpacks a module of any kind and has OpenSSL judge the signature at its end.
 pub fn judge_module(path: &Path) -> Command {
     let directory = std::env::temp_dir().join(format!(

@@ -36,6 +36,7 @@ const NEEDED: &[(&str, &str)] = &[
     (KMOD, "kmod"),
     (GRUB_PGP, "grub-efi-amd64-bin"),
     (GRUB_THEME, "grub-theme-starfield"),
+    (SHIM, "shim-unsigned"),
 ];
 
 pub const BUSYBOX: &str = "/bin/busybox";
@@ -51,6 +52,8 @@ pub const FIRMWARE_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
 pub const FIRMWARE_VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 /// What QEMU's network card brings.
 const OPTION_ROM: &str = "/usr/lib/ipxe/qemu/efi-virtio.rom";
+/// What stands between firmware and GRUB on others' machines, signed by nobody.
+pub const SHIM: &str = "/usr/lib/shim/shimx64.efi";
 const GRUB_PGP: &str = "/usr/lib/grub/x86_64-efi/pgp.mod";
 const GRUB_THEME: &str = "/usr/share/grub/themes/starfield/theme.txt";
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::ceremony::life::{Listed, list};
 use crate::formats::certificate::printable;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::system::is_shared;
+use crate::system::{is_private, is_shared};
 
 use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
 use super::super::machine::Machine;
@@ -35,6 +35,16 @@ pub(super) const CHECKS: &[Check] = &[
         proves: "Whoever takes this machine over cannot change what its firmware, and that of others, trusts.",
         remedy: "Move PK.key and KEK.key to a medium that is kept elsewhere",
         run: offline,
+    },
+    Check {
+        id: "keys.at_rest",
+        group: Group::Keys,
+        title: "The private keys of PK and KEK are encrypted where they rest",
+        level: Level::Warning,
+        proves: "Those that are here are encrypted with a passphrase, or on a token. The others may be plain, as hooks sign \
+                 with them when nobody is there; how each rests is told.",
+        remedy: "bootseal keys passphrase KEY, and better: keep them elsewhere",
+        run: at_rest,
     },
     Check {
         id: "keys.place",
@@ -137,6 +147,32 @@ fn offline(machine: &Machine<'_>) -> Outcome {
             }
         }
         Ok(outcome)
+    })
+}
+
+fn at_rest(machine: &Machine<'_>) -> Outcome {
+    let authorities = [KeyName::Pk, KeyName::Kek].map(KeyName::name);
+    listed(machine, |key, outcome| match key.protection.as_str() {
+        "plain" if authorities.contains(&key.name.as_str()) => {
+            let place = key.private_key.as_deref().unwrap_or_default();
+            let text = format!("the private key of {} is not encrypted: {}", key.name, printable(place));
+            let remedy = format!("bootseal keys passphrase {}", key.name);
+            outcome.findings.push(Finding::new(&key.name, text, remedy));
+        }
+        "plain" | "scrypt" | "pbkdf2" | "token" | "elsewhere" => {
+            outcome.evidence.push(format!("{}: {}", key.name, key.protection));
+        }
+        // A key that everybody may read is not opened; that is told by keys.private.
+        _ if key
+            .private_key
+            .as_ref()
+            .is_some_and(|path| matches!(is_private(path.as_ref()), Ok(false))) =>
+        {
+            outcome
+                .evidence
+                .push(format!("{}: not looked at, as others may read it", key.name));
+        }
+        other => outcome.not_run.push(format!("{}: {}", key.name, printable(other))),
     })
 }
 

@@ -16,7 +16,7 @@ use crate::formats::hash::HashAlgorithm;
 use crate::formats::openpgp::GrubKey;
 use crate::formats::signature_list::{SignatureDatabase, SignatureType};
 use crate::keys::certificate::{Request, self_signed};
-use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, ROTATION, TRANSCRIPT};
+use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, ROTATION, TRANSCRIPT, read_grub_keys};
 use crate::keys::{Identity, KeyDirectory, KeyName, Passphrase, Protection, Signer, SoftwareKey};
 use crate::system::{self, Context, NewDirectory, NewFile, create_dir};
 
@@ -103,7 +103,7 @@ impl Place<'_> {
         prove(&new, &again)?;
         files.insert(format!("{name}.key"), (pem.as_bytes().to_vec(), SECRET));
         let rotation = if name == KeyName::Grub {
-            self.grub(&new, &mut files)?
+            self.grub(&old, &new, &mut files)?
         } else {
             self.certified(name, new, &mut files, ask)?
         };
@@ -133,9 +133,16 @@ impl Place<'_> {
         folder.publish()
     }
 
-    fn grub(&self, new: &SoftwareKey, files: &mut BTreeMap<String, (Vec<u8>, u32)>) -> Result<Rotation> {
+    fn grub(
+        &self,
+        old: &SoftwareKey,
+        new: &SoftwareKey,
+        files: &mut BTreeMap<String, (Vec<u8>, u32)>,
+    ) -> Result<Rotation> {
         let cannot = || "cannot make GRUB's OpenPGP key".to_owned();
-        let old = self.keys.grub_public_key()?;
+        let known = read_grub_keys(&self.keys.file_path(GRUB_PUBLIC_KEY))?;
+        let old = known.iter().find(|key| key.public_key() == old.public_key());
+        let old = old.ok_or_else(|| Error::refused("grub.key is not the private key of grub.gpg"))?;
         let subject = successor(&self.grub_user_id()?, self.context.date_time()?.year());
         let created = u32::try_from(self.context.now()?).or_could_not_run(cannot)?;
         let key = GrubKey::new(new.public_key(), created).or_bug(cannot)?;

@@ -50,14 +50,13 @@ pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: S
         counted(Status::Pass, "pass"),
     ];
     let counts: Vec<String> = words.into_iter().flatten().collect();
+    let verdict = super::verdict(audit);
     let verdict = if audit.count(Status::Fail) > 0 {
-        style.bad("The chain does not hold")
-    } else if audit.count(Status::CouldNotRun) > 0 {
-        style.warn("The chain is not proven")
-    } else if audit.count(Status::Warn) > 0 {
-        style.warn("The chain holds; something is to be looked after")
+        style.bad(verdict)
+    } else if audit.count(Status::CouldNotRun) > 0 || audit.count(Status::Warn) > 0 {
+        style.warn(verdict)
     } else {
-        style.good("The chain holds")
+        style.good(verdict)
     };
     writeln!(out, "\n{verdict}: {}", counts.join(", "))
 }

@@ -1,73 +1,179 @@
 //! The audit as a page for a documentation site: the same machine in the same state gives the same page, but for the line
-//! with the time.
+//! with the time. A finding, a key, a file is a line each, so that a difference shows what has changed.
 
 use std::io::{self, Write};
 
-use crate::audit::{Audit, Status};
+use crate::audit::{Audit, Checked, Status};
+use crate::enroll::Verdict;
 use crate::formats::certificate::printable;
+use crate::system::moment;
 
 pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "# Boot chain of {}\n", escaped(&audit.host))?;
-    writeln!(
+    let host = escaped(&audit.host);
+    writeln!(out, "# Boot chain of {host}\n\n**{}**\n", super::verdict(audit))?;
+    writeln!(out, "Audited by `bootseal audit` at {}.\n", moment(audit.time))?;
+    let counts = Status::ALL.map(|status| vec![word(status).to_owned(), audit.count(status).to_string()]);
+    table(out, &["answer", "checks"], counts)?;
+    section(
         out,
-        "Audited by `bootseal audit` at {}.\n",
-        crate::system::moment(audit.time)
+        "Findings",
+        &["check", "level", "what", "to mend it"],
+        findings(audit),
     )?;
-    writeln!(out, "| answer | checks |\n|---|---|")?;
-    for status in Status::ALL {
-        writeln!(out, "| {} | {} |", word(status), audit.count(status))?;
-    }
+    keys(audit, out)?;
+    firmware(audit, out)?;
+    section(
+        out,
+        "What starts",
+        &["told by", "file", "answer", "why"],
+        boot_files(audit),
+    )?;
     let mut group = None;
     for checked in &audit.checked {
-        if group != Some(checked.check.group) {
-            writeln!(
-                out,
-                "\n## {}\n\n| check | answer | seen |\n|---|---|---|",
-                checked.check.group.title()
-            )?;
-            group = Some(checked.check.group);
+        let own = checked.check.group;
+        if group.replace(own) != Some(own) {
+            let rows = audit.checked.iter().filter(|checked| checked.check.group == own);
+            let title = format!("Checks: {}", own.title());
+            section(out, &title, &["check", "answer", "seen"], rows.map(row))?;
         }
-        let outcome = &checked.outcome;
-        let mut seen: Vec<String> = outcome
-            .findings
-            .iter()
-            .map(|finding| {
-                format!(
-                    "**{}** To mend it: {}",
-                    escaped(&finding.text),
-                    escaped(&finding.remedy)
-                )
-            })
-            .collect();
-        seen.extend(
-            outcome
-                .not_run
-                .iter()
-                .map(|reason| format!("could not look: {}", escaped(reason))),
-        );
-        seen.extend(
-            checked
-                .accepted
-                .iter()
-                .map(|(finding, reason)| format!("accepted: {} ({})", escaped(&finding.text), escaped(reason))),
-        );
-        seen.extend(
-            outcome
-                .evidence
-                .iter()
-                .chain(&outcome.not_applicable)
-                .map(|line| escaped(line)),
-        );
-        writeln!(
-            out,
-            "| {} (`{}`) | {} | {} |",
-            escaped(checked.check.title),
-            checked.check.id,
-            word(checked.status()),
-            seen.join("<br>")
-        )?;
     }
     Ok(())
+}
+
+fn section(
+    out: &mut dyn Write,
+    title: &str,
+    columns: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> io::Result<()> {
+    let mut rows = rows.into_iter().peekable();
+    writeln!(out, "\n## {title}\n")?;
+    match rows.peek() {
+        Some(_) => table(out, columns, rows),
+        None => writeln!(out, "None."),
+    }
+}
+
+fn table(out: &mut dyn Write, columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> io::Result<()> {
+    let rule = vec!["---"; columns.len()].join("|");
+    writeln!(out, "| {} |\n|{rule}|", columns.join(" | "))?;
+    for row in rows {
+        writeln!(out, "| {} |", row.join(" | "))?;
+    }
+    Ok(())
+}
+
+fn findings(audit: &Audit) -> impl Iterator<Item = Vec<String>> {
+    audit.checked.iter().flat_map(|checked| {
+        checked.outcome.findings.iter().map(|finding| {
+            vec![
+                format!("`{}`", checked.check.id),
+                finding.level.unwrap_or(checked.check.level).name().to_owned(),
+                escaped(&finding.text),
+                escaped(&finding.remedy),
+            ]
+        })
+    })
+}
+
+fn keys(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
+    let rows = audit.facts.keys.iter().map(|key| {
+        let optional = |text: &Option<String>, none: &str| escaped(text.as_deref().unwrap_or(none));
+        vec![
+            key.name.clone(),
+            optional(&key.subject, "OpenPGP key"),
+            format!("RSA-{}", key.bits),
+            format!("`{}`", key.fingerprint),
+            optional(&key.not_after, "no end"),
+            escaped(&key.protection),
+            optional(&key.last_drill, "never"),
+        ]
+    });
+    let columns = [
+        "key",
+        "name",
+        "algorithm",
+        "fingerprint",
+        "until",
+        "private half",
+        "restored",
+    ];
+    section(out, "Keys", &columns, rows)
+}
+
+fn firmware(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
+    let firmware = audit.facts.firmware.as_ref();
+    let variables = || firmware.into_iter().flat_map(|firmware| &firmware.variables);
+    let rows = variables().map(|variable| {
+        vec![
+            variable.name.clone(),
+            variable.entries.to_string(),
+            format!("`{}`", variable.sha256),
+        ]
+    });
+    section(
+        out,
+        "What the firmware holds",
+        &["variable", "entries", "SHA-256"],
+        rows,
+    )?;
+    if let Some(firmware) = firmware {
+        let words = firmware.mode.words();
+        writeln!(out, "\n{}.\n", words.join(". "))?;
+    }
+    let rows = variables().flat_map(|variable| {
+        variable.certificates.iter().map(|certificate| {
+            vec![
+                variable.name.clone(),
+                escaped(&certificate.subject),
+                format!("`{}`", certificate.fingerprint),
+                certificate.not_after.clone(),
+            ]
+        })
+    });
+    let mut rows = rows.peekable();
+    if rows.peek().is_some() {
+        table(out, &["variable", "certificate", "fingerprint", "until"], rows)?;
+    }
+    Ok(())
+}
+
+fn boot_files(audit: &Audit) -> impl Iterator<Item = Vec<String>> {
+    audit.facts.boot_files.iter().map(|file| {
+        let (answer, reason) = match &file.verdict {
+            Verdict::Accepted(reason) => ("accepted", reason),
+            Verdict::Refused(reason) => ("refused", reason),
+            Verdict::NotJudged(reason) => ("not judged", reason),
+        };
+        let next = if file.is_next { ", next" } else { "" };
+        vec![
+            escaped(&file.source),
+            escaped(&file.path),
+            format!("{answer}{next}"),
+            escaped(reason),
+        ]
+    })
+}
+
+fn row(checked: &Checked) -> Vec<String> {
+    let outcome = &checked.outcome;
+    let mut seen = Vec::new();
+    if !outcome.findings.is_empty() {
+        seen.push(format!("findings: {}", outcome.findings.len()));
+    }
+    let reasons = outcome.not_run.iter();
+    seen.extend(reasons.map(|reason| format!("could not look: {}", escaped(reason))));
+    let accepted = checked.accepted.iter();
+    seen.extend(
+        accepted.map(|(finding, reason)| format!("accepted: {} ({})", escaped(&finding.text), escaped(reason))),
+    );
+    let evidence = outcome.evidence.iter().chain(&outcome.not_applicable);
+    seen.extend(evidence.map(|line| escaped(line)));
+    vec![
+        format!("{} (`{}`)", escaped(checked.check.title), checked.check.id),
+        word(checked.status()).to_owned(),
+        seen.join("<br>"),
+    ]
 }
 
 const fn word(status: Status) -> &'static str {

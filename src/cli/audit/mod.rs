@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::audit::{
     self, Audit, Baseline, Check, Finding, LastAudit, Level, Machine, Selection, Status, audit, reason,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Explain, Result};
 use crate::formats::certificate::printable;
 use crate::system::{self, Context, replace_durably};
 use crate::ui::{Progress, Report, Style};
@@ -26,7 +26,9 @@ const PUBLIC: u32 = 0o644;
 #[derive(Debug, Args)]
 #[command(after_help = "Example: bootseal audit --only firmware,keys\n\n\
     Exit code 0: every check passes, or what it finds is accepted in the baseline. 1: there are findings. 3: there are \
-    none, but not everything could be looked at.")]
+    none, but not everything could be looked at.\n\n\
+    An audit without --only is what bootseal status tells of, and is written for Prometheus to the file that [audit] \
+    textfile names in the configuration.")]
 pub(super) struct Arguments {
     /// Key directory [default: /etc/bootseal/keys]
     #[arg(long, value_name = "DIR")]
@@ -98,23 +100,32 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
             printable(&reason(&error))
         );
     }
-    let report = AuditReport {
+    let mut report = AuditReport {
         audit,
         format: arguments.format,
         verbose: session.verbose,
         written: arguments.output.clone(),
+        unwritten: None,
     };
     if let Some(path) = &arguments.output {
-        write(&session.context, path, &report)?;
+        write(&session.context, path, |out| report.render(out, Style::plain()))?;
+    }
+    if let Some(path) = config.audit.textfile.as_ref().filter(|_| selection.only.is_empty()) {
+        let path = session.context.path(path);
+        let written = write(&session.context, &path, |out| prometheus::render(&report.audit, out));
+        report.unwritten = written.err();
     }
     Ok(Box::new(report))
 }
 
 /// A file that is read at any moment, by `node_exporter` say, is whole at any moment.
-fn write(context: &Context, path: &std::path::Path, report: &AuditReport) -> Result<()> {
+fn write(
+    context: &Context,
+    path: &std::path::Path,
+    render: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<()> {
     let mut text = Vec::new();
-    let failed = |error: io::Error| Error::bug("cannot put the report into memory").caused_by(error);
-    report.render(&mut text, Style::plain()).map_err(failed)?;
+    render(&mut text).or_bug(|| "cannot put the report into memory".to_owned())?;
     replace_durably(context, path, &text, PUBLIC)
 }
 
@@ -123,6 +134,8 @@ struct AuditReport {
     format: Format,
     verbose: bool,
     written: Option<PathBuf>,
+    /// Why the configuration's textfile is still the old one.
+    unwritten: Option<Error>,
 }
 
 impl AuditReport {
@@ -163,7 +176,30 @@ impl Report for AuditReport {
     }
 
     fn failure(&self) -> Option<Error> {
-        self.audit.failure()
+        let unwritten = self.unwritten.as_ref().map(reason);
+        match (self.audit.failure(), unwritten) {
+            (Some(failure), Some(unwritten)) => Some(failure.caused_by(unwritten)),
+            (failure, unwritten) => failure.or_else(|| unwritten.map(Error::could_not_run)),
+        }
+    }
+}
+
+/// An RFC 3339 time, UTC, in seconds since 1970-01-01.
+fn seconds(time: &str) -> Option<u64> {
+    let time: der::DateTime = time.parse().ok()?;
+    Some(time.unix_duration().as_secs())
+}
+
+/// All answers in one. What was not looked at weighs more than what is to be looked after: nobody knows whether it holds.
+fn verdict(audit: &Audit) -> &'static str {
+    if audit.count(Status::Fail) > 0 {
+        "The chain does not hold"
+    } else if audit.count(Status::CouldNotRun) > 0 {
+        "The chain is not proven"
+    } else if audit.count(Status::Warn) > 0 {
+        "The chain holds; something is to be looked after"
+    } else {
+        "The chain holds"
     }
 }
 

@@ -11,6 +11,7 @@ use crate::formats::authenticode::Image;
 use crate::formats::grub_core_image::{CoreImage, Switch};
 use crate::formats::openpgp::GrubKey;
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
+use crate::keys::directory::read_grub_keys;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::sign::grub::existing_signature;
 use crate::system::config::GrubConfig;
@@ -95,7 +96,7 @@ pub(super) struct Install {
     /// Read that one's password from the first line of FILE [default: the configuration's; without one, nobody may]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// Shim starts GRUB, not the firmware
+    /// Shim starts GRUB, not the firmware: shimx64.efi in the same directory, which firmware has to start
     #[arg(long)]
     shim: bool,
     /// SBAT lines [default: /usr/share/grub/sbat.csv, or those of GRUB's version]
@@ -173,6 +174,13 @@ impl Install {
             Some(_) => None,
             None => Some(self.place.place(session, &config, toolchain.architecture()?)?),
         };
+        let with_shim = self.shim || config.shim;
+        if with_shim && place.as_ref().is_some_and(|place| place.fallback) {
+            return Err(
+                Error::usage("the path that firmware falls back to is for shim, where shim starts GRUB")
+                    .hint("leave out --removable; shim looks for GRUB beside itself, as grubx64.efi"),
+            );
+        }
         let menu = self.menu(session, &config)?;
         let (built, anchors) = self.build(session, &config, &directory, &toolchain, menu.as_ref())?;
         let mut report = InstallReport::new(session, &built);
@@ -189,6 +197,10 @@ impl Install {
             (None, Some(place)) => {
                 let variables = if self.no_nvram {
                     Err("as was asked for".to_owned())
+                } else if with_shim {
+                    // An entry that starts GRUB itself would start one that opens nothing.
+                    report.warnings.extend(without_shim(&place)?);
+                    Err("they start shim, which starts GRUB".to_owned())
                 } else {
                     Efivarfs::live(&session.context).map_err(|error| error.to_string())
                 };
@@ -211,9 +223,12 @@ impl Install {
         menu: Option<&(PathBuf, Vec<u8>)>,
     ) -> Result<(Built, Anchors)> {
         let mut keys = directory.grub_public_keys()?;
-        let retiring = keys.len().saturating_sub(1);
+        let retiring = match directory.next_grub_key()? {
+            Some(_) => keys.len().saturating_sub(1),
+            None => 0,
+        };
         for path in &self.add_keys {
-            keys.push(crate::keys::directory::read_grub_key(path)?);
+            keys.extend(read_grub_keys(path)?);
         }
         let file_system = match (&self.fs_uuid, &self.grub_path) {
             (Some(uuid), Some(path)) => FileSystem::named(uuid, path),
@@ -268,6 +283,21 @@ impl Install {
         let bytes = system::read(&path).map_err(|error| error.hint("grub-mkconfig -o, or name another with --menu"))?;
         Ok(Some((path, bytes)))
     }
+}
+
+/// Where shim is to be, if it is not there.
+fn without_shim(place: &Place) -> Result<Option<String>> {
+    let shim = place.shim();
+    if shim.exists() {
+        return Ok(None);
+    }
+    let (shown, loader) = (quoted(&shim), place.device_path(&shim)?);
+    Ok(Some(format!(
+        "there is no {}, which is to start the image: cp /usr/lib/shim/shimx64.efi {shown}; bootseal sign efi {shown}; and \
+         an entry of the firmware for it: efibootmgr --create --disk DISK --part NUMBER --label {} --loader '{loader}'",
+        shim.display(),
+        place.name
+    )))
 }
 
 /// What would keep the image, once it is started, from starting anything.

@@ -120,7 +120,10 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         })),
         Command::Status { mode, keys } => {
             let keys = session.keys(keys.keys.as_ref())?;
-            let status = hook::status(context, &session.config()?, &keys, mode.named(), variable)?;
+            let config = session.config()?;
+            let mut status = hook::status(context, &config, &keys, mode.named(), variable)?;
+            // The audit, which asks for the hooks' status as well, has a check of its own for these.
+            status.findings.extend(hook::old_images(context, &config)?);
             Ok(Box::new(report::Outlook(status)))
         }
         Command::Run {

@@ -12,9 +12,9 @@ use crate::enroll::{Update, Updater};
 use crate::error::{Error, Explain, Result};
 use crate::formats::authenticated_variable::VariableName;
 use crate::formats::certificate::{Certificate, printable};
+use crate::formats::running_kernel::{key_list, key_of};
 use crate::formats::signature_list::SignatureDatabase;
 use crate::formats::words::fingerprint_words;
-use crate::keys::directory::{GRUB_PUBLIC_KEY, read_grub_key};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system;
 use crate::ui::{Report, Style};
@@ -156,7 +156,10 @@ impl Rotate {
         let folder = place.keys.path().join("rotation");
         if self.name == KeyName::Grub {
             let config = session.config()?.grub;
-            let next = read_grub_key(&folder.join(GRUB_PUBLIC_KEY))?;
+            let next = place
+                .keys
+                .next_grub_key()?
+                .ok_or_else(|| Error::bug("a rotation without its key"))?;
             return grub::installed_with(session, &config, &next).map_err(|error| {
                 error
                     .hint("bootseal grub install; restart; bootseal grub confirm; then this command again")
@@ -164,11 +167,12 @@ impl Rotate {
             });
         }
         let certificate = place.new_certificate(self.name)?;
-        let id = hex::encode(certificate.subject_key_id().unwrap_or_default());
         let path = session.context.path(KERNEL_KEYS);
         // Below another root there is none: whose kernel will run there, nobody here knows.
         let listed = system::read_if_there(&path, MAX_KERNEL_KEYS)?.unwrap_or_default();
-        if !id.is_empty() && String::from_utf8_lossy(&listed).to_lowercase().contains(&id) {
+        let listed = key_list(&String::from_utf8_lossy(&listed))
+            .or_could_not_run(|| format!("cannot read {}", path.display()))?;
+        if key_of(&listed, &certificate.subject_key_id().unwrap_or_default()).is_some() {
             return Ok("the running kernel trusts it".to_owned());
         }
         Err(

@@ -47,7 +47,7 @@ impl Report for StatusReport {
     }
 
     fn json(&self) -> Value {
-        let Overview { audit, last_audit } = &self.0;
+        let Overview { audit, last_audit, .. } = &self.0;
         let last = last_audit.as_ref().ok().and_then(Option::as_ref);
         let facts = &audit.facts;
         json!({
@@ -71,7 +71,11 @@ impl Report for StatusReport {
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        let Overview { audit, last_audit } = &self.0;
+        let Overview {
+            audit,
+            last_audit,
+            unseen,
+        } = &self.0;
         let facts = &audit.facts;
         let mut screen = Screen {
             audit,
@@ -80,7 +84,12 @@ impl Report for StatusReport {
             told: Vec::new(),
         };
         screen.part(Group::Firmware, "Firmware", &firmware(audit))?;
-        screen.line(self.0.next_boot_status(), "Next boot", &next_boot(self.0.next_boot()))?;
+        // Told above, it need not be told again.
+        let is_told = |reason: &&str| screen.told.contains(reason);
+        let unseen = unseen.as_deref();
+        let unseen = unseen.map(|reason| if is_told(&reason) { "unknown" } else { reason });
+        let next = next_boot(self.0.next_boot(), unseen);
+        screen.line(self.0.next_boot_status(), "Next boot", &next)?;
         let mut kernel = vec![printable(facts.kernel.as_deref().unwrap_or("version unknown"))];
         kernel.extend(seen(audit, Group::Kernel));
         screen.part(Group::Kernel, "Kernel", &[kernel.join(", ")])?;
@@ -196,9 +205,10 @@ fn firmware(audit: &Audit) -> [String; 1] {
     [format!("{secure_boot}, {state}; entries: {counts}{whose}")]
 }
 
-fn next_boot(file: Option<&BootFile>) -> Vec<String> {
+fn next_boot(file: Option<&BootFile>, unseen: Option<&str>) -> Vec<String> {
     let Some(file) = file else {
-        return vec!["no file was found that the firmware starts".to_owned()];
+        let missing = "no file was found that the firmware starts: is the EFI system partition mounted?";
+        return vec![printable(unseen.unwrap_or(missing))];
     };
     let verdict = match &file.verdict {
         Verdict::Accepted(reason) => format!("accepted, {reason}"),

@@ -226,13 +226,14 @@ impl<'w> Walk<'w> {
         if is_regular && field(LINKS)? > 1 {
             let identity = (field(MAJOR)?, field(MINOR)?, field(INODE)?);
             if is_wanted {
-                name = self.names.entry(identity).or_insert(name).clone();
-            } else if let Some(other) = self.names.get(&identity) {
-                name.clone_from(other);
-                is_wanted = true;
+                self.names.entry(identity).or_insert_with(|| name.clone());
             }
+            let first = self.names.get(&identity);
             // The content comes with the last name.
-            is_wanted &= size > 0;
+            is_wanted = first.is_some() && size > 0;
+            if let Some(first) = first {
+                name.clone_from(first);
+            }
         }
         if is_wanted {
             let content = source.take(size)?;

@@ -65,6 +65,18 @@ impl KernelKey {
     }
 }
 
+/// The key in use that is that of a certificate with this subject key identifier.
+#[must_use]
+pub fn key_of<'k>(keys: &'k [KernelKey], id: &[u8]) -> Option<&'k KernelKey> {
+    // The kernel leaves out a first byte of zero (`x509_key_preparse`).
+    let shown = match id {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        id => id,
+    };
+    let is_it = |key: &&KernelKey| key.is_valid && key.asymmetric().is_some_and(|key| key.id == shown);
+    keys.iter().find(is_it).filter(|_| !id.is_empty())
+}
+
 /// Reads the list.
 pub fn key_list(text: &str) -> Result<Vec<KernelKey>, LineError> {
     each_line(text, "not a key as /proc/keys shows it", key)
@@ -125,6 +137,18 @@ mod tests {
         assert_eq!((keys[4].user, keys[4].permissions), (-1, 0x0f0b_0000));
         assert_eq!(keys[5].description, "a: b");
         assert_eq!(keys[5].asymmetric(), None);
+    }
+
+    #[test]
+    fn a_certificates_key_is_found_by_all_of_its_identifier() {
+        let keys = key_list(LIST).unwrap();
+        let id = hex::decode("6ccece7e4c6c0d1f6149f3dd27dfcc5cbb419ea1").unwrap();
+        assert_eq!(key_of(&keys, &id), Some(&keys[0]));
+        assert_eq!(key_of(&keys, &[&[0], id.as_slice()].concat()), Some(&keys[0]));
+        // The end of another's, one that was revoked, none.
+        for other in [&id[16..], &[1], &[]] {
+            assert_eq!(key_of(&keys, other), None, "{other:x?}");
+        }
     }
 
     #[test]

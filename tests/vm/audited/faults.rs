@@ -79,7 +79,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "initramfs-changed",
-        does: "keep $initramfs\necho >>$initramfs",
+        does: "keep $initramfs\nprintf '\\0\\0\\0\\0' >>$initramfs",
         undoes: "bring_back $initramfs",
         found: &[("grub.files", "/boot/initramfs-VERSION.img")],
     },
@@ -114,6 +114,32 @@ pub const FAULTS: &[Fault] = &[
         found: &[("modules.files", DUMMY)],
     },
     Fault {
+        name: "initramfs-with-unsigned-module",
+        does: "keep $initramfs $initramfs.sig\nmkdir -p /more/lib\ncp $faults/unsigned.ko /more/lib/more.ko\n\
+               (cd /more && find . | cpio -o -H newc >>$initramfs)\nmust bootseal sign grub $initramfs",
+        undoes: "bring_back $initramfs $initramfs.sig",
+        found: &[("modules.initramfs", "/boot/initramfs-VERSION.img: ")],
+    },
+    Fault {
+        name: "module-loaded-from-nowhere",
+        does: "mv $dummy /kept/dummy",
+        undoes: "mv /kept/dummy $dummy",
+        found: &[("modules.loaded", "dummy")],
+    },
+    Fault {
+        name: "menu-with-another-init",
+        does: "keep /boot/grub\nsed -i 's| quiet| quiet init=/bin/sh|' /boot/grub/grub.cfg\n\
+               must bootseal sign grub /boot/grub",
+        undoes: "bring_back /boot/grub",
+        found: &[("boot.command_lines", "/boot/grub/grub.cfg:")],
+    },
+    Fault {
+        name: "unified-image-with-another-init",
+        does: "mkdir /boot/EFI/Linux\ncp $faults/unified /boot/EFI/Linux/unified.efi",
+        undoes: "rm -r /boot/EFI/Linux",
+        found: &[("boot.uki", "/boot/EFI/Linux/unified.efi: init=/bin/sh")],
+    },
+    Fault {
         name: "key-for-all-to-read",
         does: "chmod 0644 $keys/db.key",
         undoes: "chmod 0400 $keys/db.key",
@@ -123,7 +149,7 @@ pub const FAULTS: &[Fault] = &[
         name: "platform-key-on-the-node",
         does: "cp /offline/PK.key $keys",
         undoes: "rm $keys/PK.key",
-        found: &[("keys.offline", "PK")],
+        found: &[("keys.offline", "PK"), ("keys.at_rest", "PK")],
     },
     Fault {
         name: "keys-on-fat",
@@ -180,7 +206,10 @@ pub const FAULTS: &[Fault] = &[
 ];
 
 /// What is made wrong before the machine starts.
-pub const LOCKDOWN_OFF: &[Found] = &[("kernel.command_line", "lockdown=none")];
+pub const LOCKDOWN_OFF: &[Found] = &[
+    ("kernel.command_line", "lockdown=none"),
+    ("boot.command_lines", "/boot/grub/grub.cfg:"),
+];
 
 /// What the faults put into their places.
 pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernel: &Kernel, directory: &Path) {
@@ -203,6 +232,17 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernel: &Kernel, directory: 
     bootseal.sign_efi(&no_pgp);
     // Firmware would start it wherever it lies.
     succeed(tool("gzip", "gzip").arg(&no_pgp));
+
+    // It is looked at, not started.
+    let (unified, line) = (directory.join("unified"), directory.join("line"));
+    write(&line, b"quiet init=/bin/sh");
+    let mut objcopy = tool("objcopy", "binutils");
+    for (section, address) in [(".cmdline", 0x1_5000_0000_u64), (".linux", 0x1_5000_1000)] {
+        objcopy.arg(format!("--add-section={section}={}", line.display()));
+        objcopy.arg(format!("--change-section-vma={section}={address:#x}"));
+    }
+    succeed(objcopy.args([EFI_STUB.as_ref(), unified.as_path()]));
+    bootseal.sign_efi(&unified);
 
     fs::copy(foreign.keys.join("db.pem"), directory.join("foreign.pem")).expect("copied");
     write(&directory.join("foreign.id"), foreign.fingerprint("db").as_bytes());

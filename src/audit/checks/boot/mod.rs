@@ -7,9 +7,9 @@ mod sbat;
 use std::fs;
 use std::path::Path;
 
-use crate::enroll::{BootFile, Verdict, present_boot_files};
+use crate::enroll::{BootFile, Verdict};
 
-use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
+use super::super::check::{Check, Finding, Group, Level, Outcome};
 use super::super::machine::Machine;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -65,19 +65,16 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 fn entries(machine: &Machine<'_>) -> Outcome {
-    let store = match machine.store() {
-        Ok(store) => store,
-        Err(missing) => return Outcome::could_not_run(missing.clone()),
-    };
-    let files = match present_boot_files(machine.context(), store) {
-        Ok(files) => files,
-        Err(error) => return Outcome::could_not_run(reason(&error)),
+    let (files, esps) = match (machine.boot_files(), machine.esps()) {
+        (Ok(files), Ok(esps)) => (files, esps),
+        (Err(missing), _) | (_, Err(missing)) => return Outcome::could_not_run(missing.clone()),
     };
     let mut outcome = Outcome::default();
-    for file in &files {
+    for file in files {
         look_at(file, &mut outcome);
     }
-    if !files.iter().any(|file| matches!(file.verdict, Verdict::Accepted(_))) && outcome.findings.is_empty() {
+    // What GRUB is told to start may be in /boot; what the firmware itself starts is on an EFI system partition.
+    if esps.is_empty() || !files.iter().any(|file| file.is_next) {
         outcome
             .not_run
             .push("no file was found that the firmware could start: is the EFI system partition mounted?".to_owned());

@@ -1,13 +1,25 @@
 //! The running kernel: what it enforces, and what it was told.
 
+mod doors;
+
 use crate::formats::certificate::printable;
-use crate::formats::running_kernel::{CommandLine, Lockdown, Taint, key_list};
+use crate::formats::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, key_list, key_of};
 use crate::kernel_config;
 use crate::trust::command_line::dangers;
 use crate::trust::kernel_config::{Level as Need, State};
 
-use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
-use super::super::machine::Machine;
+use crate::audit::check::{Check, Finding, Group, Level, Outcome, reason};
+use crate::audit::machine::Machine;
+
+const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
+/// Keyrings that the kernel looks for a signer in, and the one of what it refuses.
+const KEYRINGS: [&str; 5] = [
+    ".builtin_trusted_keys",
+    ".secondary_trusted_keys",
+    ".machine",
+    ".platform",
+    ".blacklist",
+];
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -56,6 +68,34 @@ pub(super) const CHECKS: &[Check] = &[
         run: taint,
     },
     Check {
+        id: "kernel.kexec",
+        group: Group::Kernel,
+        title: "kexec starts no kernel that is not signed",
+        level: Level::Error,
+        proves: "The kernel has no kexec, or it is switched off (kexec_load_disabled), or lockdown refuses kernels without a \
+                 signature and the kernel is built to look at signatures (CONFIG_KEXEC_SIG).",
+        remedy: "sysctl kernel.kexec_load_disabled=1, or CONFIG_KEXEC_SIG=y (bootseal kernel-config)",
+        run: doors::kexec,
+    },
+    Check {
+        id: "kernel.memory",
+        group: Group::Kernel,
+        title: "No program reaches the kernel's memory through /dev/mem",
+        level: Level::Error,
+        proves: "There is no /dev/mem, or lockdown or CONFIG_STRICT_DEVMEM keeps it from the kernel's memory.",
+        remedy: "Build lockdown in (bootseal kernel-config), or CONFIG_STRICT_DEVMEM=y",
+        run: doors::memory,
+    },
+    Check {
+        id: "kernel.hibernation",
+        group: Group::Kernel,
+        title: "The kernel does not go on with an image from swap",
+        level: Level::Warning,
+        proves: "Hibernation is not built in, or disabled, as by lockdown; an image in swap carries no signature.",
+        remedy: "lockdown=integrity, or nohibernate, on the command line",
+        run: doors::hibernation,
+    },
+    Check {
         id: "kernel.configuration",
         group: Group::Kernel,
         title: "The kernel is configured as the chain needs it",
@@ -76,9 +116,8 @@ fn text(machine: &Machine<'_>, path: &str, missing: &str) -> Result<String, Outc
 }
 
 fn lockdown(machine: &Machine<'_>) -> Outcome {
-    const FILE: &str = "/sys/kernel/security/lockdown";
     let missing = "securityfs is not mounted, or the kernel has no lockdown";
-    let text = match text(machine, FILE, missing) {
+    let text = match text(machine, LOCKDOWN, missing) {
         Ok(text) => text,
         Err(outcome) => return outcome,
     };
@@ -88,7 +127,7 @@ fn lockdown(machine: &Machine<'_>) -> Outcome {
             Outcome::found(Finding::new("lockdown", "the kernel is not locked down", remedy))
         }
         Ok(state) => Outcome::pass(state.name()),
-        Err(error) => Outcome::could_not_run(format!("{FILE}: {error}")),
+        Err(error) => Outcome::could_not_run(format!("{LOCKDOWN}: {error}")),
     }
 }
 
@@ -148,15 +187,14 @@ fn module_key(machine: &Machine<'_>) -> Outcome {
     let Some(certificate) = anchors.modules.first() else {
         return Outcome::could_not_run("the key directory holds no module certificate");
     };
-    let id = certificate.subject_key_id().unwrap_or_default();
-    // The kernel shows the end of the identifier.
-    let is_ours = |key: &&crate::formats::running_kernel::KernelKey| {
-        let shown = key.asymmetric().map(|key| key.id).unwrap_or_default();
-        key.is_valid && !shown.is_empty() && id.ends_with(&shown)
-    };
     let name = printable(&certificate.common_name());
-    match keys.iter().find(is_ours) {
-        Some(key) => Outcome::pass(printable(&key.description)),
+    let id = |key: &KernelKey| key.asymmetric().map(|key| key.id);
+    match key_of(&keys, &certificate.subject_key_id().unwrap_or_default()) {
+        Some(ours) => {
+            let mut outcome = Outcome::pass(printable(&ours.description));
+            outcome.evidence.extend(others(&keys, |key| id(key) == id(ours)));
+            outcome
+        }
         // Others than root see their own keys only.
         None if keys.iter().all(|key| key.asymmetric().is_none()) => {
             Outcome::could_not_run("no key of the kernel is shown in /proc/keys: run the command as root")
@@ -167,6 +205,24 @@ fn module_key(machine: &Machine<'_>) -> Outcome {
             "build module.pem in: CONFIG_SYSTEM_TRUSTED_KEYS (bootseal kernel-config)",
         )),
     }
+}
+
+/// How many keys each keyring has, and whose else the kernel holds. Which keyring holds a key is not shown.
+fn others(keys: &[KernelKey], is_ours: impl Fn(&KernelKey) -> bool) -> Vec<String> {
+    let counts: Vec<String> = keys
+        .iter()
+        .filter_map(KernelKey::keyring)
+        .filter(|(name, _)| KEYRINGS.contains(name))
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    let mut said = Vec::new();
+    if !counts.is_empty() {
+        said.push(format!("keyrings: {}", counts.join(", ")));
+    }
+    let foreign = keys.iter().filter(|key| key.is_valid && !is_ours(key));
+    let names = foreign.filter_map(|key| Some(format!("not ours: {}", printable(key.asymmetric()?.subject))));
+    said.extend(names);
+    said
 }
 
 fn taint(machine: &Machine<'_>) -> Outcome {

@@ -1,0 +1,122 @@
+//! Ways around a kernel that has started: another kernel by kexec, its memory by a device, an image of it from swap.
+
+use crate::formats::certificate::printable;
+use crate::formats::kernel_config::KernelConfig;
+use crate::formats::running_kernel::{CommandLine, Lockdown};
+use crate::system::ConfigFile;
+
+use super::{Finding, LOCKDOWN, Level, Machine, Outcome, reason, text};
+
+const KEXEC_DISABLED: &str = "/proc/sys/kernel/kexec_load_disabled";
+const HIBERNATION: &str = "/sys/power/disk";
+/// Where the kernel's memory would be.
+const MEMORY: &str = "/dev/mem";
+
+/// Whether the kernel is locked down; an outcome where that cannot be seen.
+fn is_locked(machine: &Machine<'_>) -> Result<bool, Outcome> {
+    let said = text(
+        machine,
+        LOCKDOWN,
+        "securityfs is not mounted, or the kernel has no lockdown",
+    )?;
+    let state = said.parse::<Lockdown>();
+    let state = state.map_err(|error| Outcome::could_not_run(format!("{LOCKDOWN}: {error}")))?;
+    Ok(state != Lockdown::None)
+}
+
+/// One cause is one finding: that of the check of lockdown.
+fn not_locked() -> Outcome {
+    Outcome::not_applicable("only lockdown would close this, and kernel.lockdown tells that there is none")
+}
+
+fn config(machine: &Machine<'_>) -> Result<KernelConfig, Outcome> {
+    let file = ConfigFile::running(machine.context()).map_err(|error| Outcome::could_not_run(reason(&error)))?;
+    let parsed = KernelConfig::parse(&file.bytes);
+    parsed.map_err(|error| Outcome::could_not_run(format!("{}: {error}", file.path.display())))
+}
+
+fn whole(looked: Result<Outcome, Outcome>) -> Outcome {
+    looked.unwrap_or_else(|outcome| outcome)
+}
+
+pub(super) fn kexec(machine: &Machine<'_>) -> Outcome {
+    whole(look_at_kexec(machine))
+}
+
+fn look_at_kexec(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
+    machine.release().map_err(Outcome::could_not_run)?;
+    match machine.text(KEXEC_DISABLED).map_err(Outcome::could_not_run)? {
+        None => return Ok(Outcome::pass("the kernel has no kexec")),
+        Some(value) if value == "1" => return Ok(Outcome::pass("kexec_load_disabled is 1")),
+        Some(_) => {}
+    }
+    if !is_locked(machine)? {
+        return Ok(not_locked());
+    }
+    let config = config(machine)?;
+    // Lockdown refuses kexec_load; kexec_file_load looks at signatures only if it is built to.
+    if config.is_on("KEXEC_FILE") && !config.is_on("KEXEC_SIG") {
+        return Ok(Outcome::found(Finding::new(
+            "kexec",
+            "kexec_file_load starts kernels that nobody signed, locked down or not: CONFIG_KEXEC_SIG is not set",
+            "sysctl kernel.kexec_load_disabled=1, and build the kernel with CONFIG_KEXEC_SIG=y",
+        )));
+    }
+    Ok(Outcome::pass("lockdown refuses kernels that are not signed"))
+}
+
+pub(super) fn memory(machine: &Machine<'_>) -> Outcome {
+    whole(look_at_memory(machine))
+}
+
+fn look_at_memory(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
+    machine.release().map_err(Outcome::could_not_run)?;
+    if !machine.context().path(MEMORY).exists() {
+        return Ok(Outcome::pass(format!("there is no {MEMORY}")));
+    }
+    if is_locked(machine)? {
+        return Ok(Outcome::pass(format!("lockdown refuses {MEMORY}")));
+    }
+    let config = config(machine)?;
+    if config.is_on("STRICT_DEVMEM") {
+        let strict = if config.is_on("IO_STRICT_DEVMEM") {
+            "neither memory nor devices in use"
+        } else {
+            "no memory, but devices in use (CONFIG_IO_STRICT_DEVMEM is not set)"
+        };
+        return Ok(Outcome::pass(format!("{MEMORY} reaches {strict}")));
+    }
+    Ok(Outcome::found(Finding::new(
+        MEMORY,
+        format!("{MEMORY} reaches the kernel's memory: neither lockdown nor CONFIG_STRICT_DEVMEM forbids it"),
+        "start with lockdown=integrity, and build the kernel with CONFIG_STRICT_DEVMEM=y",
+    )))
+}
+
+pub(super) fn hibernation(machine: &Machine<'_>) -> Outcome {
+    whole(look_at_hibernation(machine))
+}
+
+fn look_at_hibernation(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
+    machine.release().map_err(Outcome::could_not_run)?;
+    // Lockdown, `nohibernate` and a missing driver are all the same here.
+    match machine.text(HIBERNATION).map_err(Outcome::could_not_run)? {
+        None => return Ok(Outcome::pass("the kernel has no hibernation")),
+        Some(modes) if modes.contains("[disabled]") => return Ok(Outcome::pass("hibernation is disabled")),
+        Some(_) => {}
+    }
+    let line = text(machine, "/proc/cmdline", "/proc is not mounted")?;
+    let line = CommandLine::parse(&line);
+    let remedy = "nohibernate on the command line, or lockdown=integrity; take resume= out, sign, and restart";
+    if let Some(resume) = line.named("resume").last() {
+        let said = format!("{resume}: the kernel goes on with an image from there that nobody signed");
+        return Ok(Outcome::found(Finding::new("resume", printable(&said), remedy)));
+    }
+    if !is_locked(machine)? {
+        return Ok(not_locked());
+    }
+    let text = "the kernel can hibernate though it is locked down: an image from swap takes its place unverified";
+    Ok(Outcome::found(
+        Finding::new("hibernation", text, remedy).at(Level::Error),
+    ))
+}
