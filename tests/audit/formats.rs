@@ -73,7 +73,7 @@ fn the_page_differs_in_what_has_changed_alone() {
     );
     assert!(has("/efi/EFI/BOOT/BOOTX64.EFI | accepted, next | "), "{clean:?}");
 
-    machine.write("boot/initrd", b"another");
+    machine.change_initrd();
     let faulty = page(&machine);
     let gone: Vec<_> = clean.iter().filter(|line| !faulty.contains(line)).collect();
     // The verdict, two counts, "None.", and the check itself.
@@ -119,7 +119,7 @@ fn a_person_reads_findings_with_what_mends_them_and_the_verdict_last() {
 #[test]
 fn colors_and_signs_are_what_terminal_locale_and_options_take() {
     let machine = Machine::new();
-    machine.write("boot/initrd", b"another");
+    machine.change_initrd();
     let words = ["audit", "--only", "grub,keys.private"];
     let on_terminal = |more: &[(&str, &str)]| {
         let mut command = machine.bootseal(words);

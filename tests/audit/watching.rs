@@ -1,4 +1,4 @@
-//! Two nodes' audits, watched: Debian's node_exporter on each, one Prometheus with our rules, and the dashboard's queries.
+//! Two nodes' audits, watched: Debian's `node_exporter` on each, one Prometheus with our rules, and the dashboard's queries.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -50,7 +50,9 @@ fn get(port: u16, path: &str) -> Option<String> {
 }
 
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    let digits = hex::encode(text);
+    let bytes = digits.as_bytes().chunks(2).flat_map(|pair| [b'%', pair[0], pair[1]]);
+    bytes.map(char::from).collect()
 }
 
 /// A Prometheus that has scraped.
@@ -65,7 +67,7 @@ impl Watch {
         let directory = tempfile::tempdir().unwrap();
         let at = |name: &str| directory.path().join(name);
         let mut servers = Vec::new();
-        let mut targets = String::new();
+        let mut targets = Vec::new();
         for (name, machine) in nodes {
             let port = free_port();
             let textfiles = machine.path("var/lib/node_exporter");
@@ -77,15 +79,16 @@ impl Watch {
                     .arg(format!("--web.listen-address=127.0.0.1:{port}")),
                 &at(&format!("{name}.log")),
             ));
-            targets.push_str(&format!(
+            targets.push(format!(
                 "  - targets: ['127.0.0.1:{port}']\n    labels: {{instance: {name}}}\n"
             ));
         }
         let config = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
              rule_files: ['{}']\n\
-             scrape_configs:\n- job_name: node\n  static_configs:\n{targets}",
-            hooks().join("prometheus/bootseal.rules.yml").display()
+             scrape_configs:\n- job_name: node\n  static_configs:\n{}",
+            hooks().join("prometheus/bootseal.rules.yml").display(),
+            targets.concat()
         );
         fs::write(at("prometheus.yml"), config).unwrap();
         let port = free_port();
@@ -173,7 +176,8 @@ fn the_rules_do_what_they_say() {
 #[test]
 fn a_faulty_node_alerts_and_a_clean_one_does_not() {
     let (clean, faulty) = (Machine::new(), Machine::new());
-    faulty.write("boot/initrd", b"another");
+    let initrd = fs::read(faulty.path("boot/initrd")).unwrap();
+    faulty.change_initrd();
     faulty.mode("efi", 0o777);
     for machine in [&clean, &faulty] {
         audited(machine);
@@ -213,7 +217,7 @@ fn a_faulty_node_alerts_and_a_clean_one_does_not() {
     assert!(queries >= panels.len(), "{queries} queries");
 
     // Mended, and audited again: the alert goes with the next scrape.
-    faulty.write("boot/initrd", b"initrd");
+    faulty.write("boot/initrd", &initrd);
     faulty.mode("efi", 0o700);
     audited(&faulty);
     watch.wait(|watch| watch.alerts().is_empty());

@@ -85,10 +85,9 @@ impl Report for StatusReport {
         };
         screen.part(Group::Firmware, "Firmware", &firmware(audit))?;
         // Told above, it need not be told again.
-        let unseen = unseen.as_deref().map(|reason| match screen.told.contains(&reason) {
-            true => "unknown",
-            false => reason,
-        });
+        let is_told = |reason: &&str| screen.told.contains(reason);
+        let unseen = unseen.as_deref();
+        let unseen = unseen.map(|reason| if is_told(&reason) { "unknown" } else { reason });
         let next = next_boot(self.0.next_boot(), unseen);
         screen.line(self.0.next_boot_status(), "Next boot", &next)?;
         let mut kernel = vec![printable(facts.kernel.as_deref().unwrap_or("version unknown"))];
