@@ -2,7 +2,8 @@
 //! packed, hashing them. All on all cores, one after the other in turns; the medians count.
 //!
 //! `cargo bench --bench audit -- KEYS ROOT` prints the seconds to read and unpack, to read, unpack and hash each by
-//! itself, to do so several side by side, and to audit. ROOT has `/proc/sys/kernel/osrelease` and the modules of that
+//! itself, to do so several side by side, and to audit; then the CPU-seconds of the four, which say the same where others
+//! are at work too. ROOT has `/proc/sys/kernel/osrelease` and the modules of that
 //! kernel, signed with the module key of KEYS.
 
 #![allow(missing_docs)]
@@ -28,6 +29,8 @@ const CHECK: &str = "modules.files";
 const ROUNDS: usize = 5;
 /// Modules that are hashed side by side, as when they are judged.
 const BATCH: usize = 16;
+/// `USER_HZ`: the unit of `/proc/self/stat`.
+const TICKS: f64 = 100.0;
 
 fn main() -> Result<(), Box<dyn Error>> {
     // Cargo adds an argument of its own.
@@ -45,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     files.sort_by(|one, other| other.cmp(one));
     let files: Vec<PathBuf> = files.into_iter().map(|(_, path)| path).collect();
     let context = Context::host().with_root(root);
-    let mut seconds: [Vec<f64>; 4] = Default::default();
+    let mut seconds: [Vec<f64>; 8] = Default::default();
     for _ in 0..ROUNDS {
         let tasks: [&dyn Fn() -> Result<(), Box<dyn Error>>; 4] = [
             &|| each(&files, &|contents| drop(black_box(contents))),
@@ -63,10 +66,12 @@ fn main() -> Result<(), Box<dyn Error>> {
             },
             &|| audited(&context, keys, files.len()),
         ];
-        for (task, seconds) in tasks.iter().zip(&mut seconds) {
-            let began = Instant::now();
+        let (walls, cpus) = seconds.split_at_mut(tasks.len());
+        for (task, (wall, cpu)) in tasks.iter().zip(walls.iter_mut().zip(cpus)) {
+            let (began, used) = (Instant::now(), cpu_seconds()?);
             task()?;
-            seconds.push(began.elapsed().as_secs_f64());
+            wall.push(began.elapsed().as_secs_f64());
+            cpu.push(cpu_seconds()? - used);
         }
     }
     let medians = seconds.map(|mut seconds| {
@@ -75,6 +80,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     println!("{}", medians.join(" "));
     Ok(())
+}
+
+/// What this process has used so far, by `utime` and `stime` (`man 5 proc`).
+fn cpu_seconds() -> Result<f64, Box<dyn Error>> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields).ok_or("no fields")?;
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? / TICKS)
 }
 
 fn modules(directory: &Path, found: &mut Vec<(u64, PathBuf)>) -> io::Result<()> {

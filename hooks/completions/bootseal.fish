@@ -40,6 +40,7 @@ complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "keys" -d 'See the
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "enroll" -d 'Put the keys into the firmware'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "sign" -d 'Sign kernels, modules and GRUB\'s files'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "grub" -d 'Build and install a GRUB that enforces signatures'
+complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "status" -d 'Say on one screen how firmware, next boot, kernel, keys and hooks stand'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "audit" -d 'Prove every link of the chain on this machine, or say which does not hold'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "verify" -d 'Say who signed a file, and whether firmware, kernel or GRUB would accept it'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "hook" -d 'Have every kernel signed as it is installed'
@@ -620,10 +621,22 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from help" -f -a "confirm" -d 'Let the image on trial, by which this machine was started, take the place of the present one'
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from help" -f -a "password" -d 'Hash a password for `password` under [grub] in the configuration'
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand status" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand status" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand status" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand status" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand status" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand status" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand status" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand status" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l only -d 'Run these checks, or groups of checks, only' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l skip -d 'Leave these checks, or groups of checks, out' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l baseline -d 'Findings that are accepted, with reason and last day [default: /etc/bootseal/baseline.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l dbx -d 'Compare dbx with this list of revocations too [default: that of the configuration]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l format -d 'How to say it' -r -f -a "human\t'For a person'
 json\t'One JSON object, as with --json'
 prometheus\t'For the textfile collector of Prometheus\' node exporter'
@@ -759,18 +772,19 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand demo" -s q -l quiet -d
 complete -c bootseal -n "__fish_bootseal_using_subcommand demo" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand demo" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "ceremony" -d 'Make the keys, once'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "keys" -d 'See the keys, export them, change their passphrase'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "enroll" -d 'Put the keys into the firmware'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "sign" -d 'Sign kernels, modules and GRUB\'s files'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "grub" -d 'Build and install a GRUB that enforces signatures'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "audit" -d 'Prove every link of the chain on this machine, or say which does not hold'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "verify" -d 'Say who signed a file, and whether firmware, kernel or GRUB would accept it'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "hook" -d 'Have every kernel signed as it is installed'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "kernel-config" -d 'Print the options that the chain needs of a kernel, or check a kernel\'s configuration'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "demo" -d 'Walk the whole chain in a temporary directory'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub audit verify hook completions kernel-config demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "ceremony" -d 'Make the keys, once'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "keys" -d 'See the keys, export them, change their passphrase'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "enroll" -d 'Put the keys into the firmware'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "sign" -d 'Sign kernels, modules and GRUB\'s files'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "grub" -d 'Build and install a GRUB that enforces signatures'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "status" -d 'Say on one screen how firmware, next boot, kernel, keys and hooks stand'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "audit" -d 'Prove every link of the chain on this machine, or say which does not hold'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "verify" -d 'Say who signed a file, and whether firmware, kernel or GRUB would accept it'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "hook" -d 'Have every kernel signed as it is installed'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "kernel-config" -d 'Print the options that the chain needs of a kernel, or check a kernel\'s configuration'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "demo" -d 'Walk the whole chain in a temporary directory'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'

@@ -8,7 +8,7 @@ mod cpio;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
@@ -20,7 +20,7 @@ use cpio::{Ended, Source};
 pub use cpio::Entry;
 
 /// Most bytes that an image may unpack to. Real ones have up to a few hundred MB.
-const MAX_UNPACKED: u64 = 8 << 30;
+const MAX_UNPACKED: u64 = 4 << 30;
 /// Most memory that an xz header can ask for, in bytes.
 const XZ_MEMORY: u64 = 1 << 29;
 /// Largest window that a zstd header can ask for, as a power of two: `zstd --ultra --long=27`.
@@ -150,7 +150,8 @@ fn unpack(packed: &[u8], offset: usize, walk: &mut cpio::Walk<'_>) -> Result<usi
 }
 
 fn inner(decoder: &mut dyn Read, part: usize, walk: &mut cpio::Walk<'_>) -> Result<(), InitramfsError> {
-    let mut source = Source::new(decoder, Some(part), 0);
+    // Zeros between archives are read one by one.
+    let mut source = Source::new(BufReader::new(decoder), Some(part), 0);
     match walk.archives(&mut source)? {
         Ended::Whole => Ok(()),
         Ended::Other(offset) => Err(InitramfsError::Magic(Offset {

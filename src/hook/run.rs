@@ -100,14 +100,14 @@ impl Hook<'_> {
         let Some(keys) = self.key_directory() else {
             return self.without_keys(&files, &mut log);
         };
-        let mut is_undone = false;
+        let mut again = self.again(request, false);
         let done = match self.in_slot(&files, &keys, ask) {
             Ok(mut done) => {
                 if done.summary.outcomes.iter().any(|outcome| outcome.result.is_err()) {
                     let restored = recovery::restore(&files, &keys);
+                    again = self.again(request, restored.kernel);
                     done.notes.extend(restored.notes);
-                    is_undone = restored.kernel;
-                    done.again = self.again(request, is_undone);
+                    done.again.clone_from(&again);
                 } else if has(&keys, KeyName::Grub) {
                     done.notes.extend(recovery::keep(&files, &keys));
                 }
@@ -115,13 +115,13 @@ impl Hook<'_> {
             }
             Err(error) => {
                 let restored = recovery::restore(&files, &keys);
-                is_undone = restored.kernel;
+                again = self.again(request, restored.kernel);
                 let error = restored.notes.into_iter().fold(error, Error::hint);
-                Err(error.hint(self.again(request, is_undone)))
+                Err(error.hint(&again))
             }
         };
         record(&mut log, request, &done);
-        let unrecorded = last_run::record(self.context, request, &done, self.again(request, is_undone)).err();
+        let unrecorded = last_run::record(self.context, request, &done, again).err();
         match (done, unrecorded.as_ref().map(last_run::unrecorded)) {
             (Ok(mut done), note) => {
                 done.notes.extend(note);

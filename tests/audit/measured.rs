@@ -237,8 +237,17 @@ fn the_running_kernel_is_the_one_that_was_started() {
         "/efi/EFI/Linux/gentoo.efi runs, and would not start again",
         "",
     );
-    // A log that does not tell is no pass.
-    assert_eq!(start(&[7; 32])["status"], "could_not_run");
+    // Something else was started; and a log that names no kernel is no pass.
+    says(
+        &start(&[7; 32]),
+        "findings",
+        "no kernel that was started lies on the disk",
+        &"07".repeat(32),
+    );
+    assert_eq!(
+        start(&authenticode(&machine, "efi/EFI/BOOT/BOOTX64.EFI"))["status"],
+        "could_not_run"
+    );
     fs::remove_file(machine.path(LOG)).unwrap();
     assert_eq!(machine.check("kernel.image")["status"], "could_not_run");
 }

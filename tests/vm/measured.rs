@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::bootseal::Bootseal;
-use super::grub::{Version, enforcing, install};
+use super::grub::image::{Version, enforcing};
+use super::grub::install;
 use super::guest::{Administered, COMMAND_LINE, unified_image};
 use super::machine::{Machine, Serial};
 use super::packages::{self, Kernel};

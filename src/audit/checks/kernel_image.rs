@@ -32,9 +32,21 @@ fn image(machine: &Machine<'_>) -> Outcome {
         Some((started, *file))
     });
     let Some((started, kernel)) = kernel else {
-        let text = "no kernel that lies on the disk was measured into PCR 4: GRUB before 2.12 starts kernels without the \
-                    firmware, and an update since the last start changes the file";
-        outcome.not_run.push(text.to_owned());
+        if let Some(unknown) = started.iter().rev().find(|started| started.is_unknown()) {
+            outcome.findings.push(Finding::new(
+                "running kernel",
+                format!(
+                    "no kernel that was started lies on the disk as it was then; what was started last and is unknown has the \
+                     Authenticode SHA-256 {}",
+                    unknown.digest.to_hex()
+                ),
+                "if it was updated since, restart; else find out what runs",
+            ));
+        } else {
+            let text = "none of the images that were measured into PCR 4 is a kernel: GRUB before 2.12 starts kernels without \
+                        the firmware";
+            outcome.not_run.push(text.to_owned());
+        }
         return outcome;
     };
     let shown = &kernel.shown;

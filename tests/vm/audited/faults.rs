@@ -15,8 +15,10 @@ use super::super::node::write;
 use super::super::packages::{EFI_STUB, Kernel};
 use crate::support::{sign_file, succeed, tool};
 
-/// Debian's kernel is not configured as ours would be: that is accepted, and nothing else.
+/// Debian's kernel is not configured as ours would be, and nobody has signed the card's Option ROM: that is accepted, and
+/// nothing else.
 pub const BASELINE: &str = "[[accept]]\ncheck = \"kernel.configuration\"\nreason = \"the distribution's kernel\"\n\
+    until = \"2999-12-31\"\n[[accept]]\ncheck = \"measured.option_roms\"\nreason = \"it is not needed\"\n\
     until = \"2999-12-31\"\n";
 
 /// A check, and how the subject of a finding of it begins; `VERSION` stands for the kernel's.
@@ -52,7 +54,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "grub-without-pgp",
-        does: "cp $faults/no-pgp /boot/EFI/BOOT/old.efi",
+        does: "gunzip -c $faults/no-pgp.gz >/boot/EFI/BOOT/old.efi",
         undoes: "rm /boot/EFI/BOOT/old.efi",
         found: &[("boot.images", "/boot/EFI/BOOT/old.efi")],
     },
@@ -68,7 +70,11 @@ pub const FAULTS: &[Fault] = &[
         undoes: "bring_back $image",
         found: &[
             ("boot.entries", "/boot/vmlinuz-VERSION"),
+            ("boot.kernels", "/boot/vmlinuz-VERSION"),
             ("grub.files", "/boot/vmlinuz-VERSION"),
+            ("kernel.image", "running kernel"),
+            // The hash of the kernel that runs.
+            ("measured.loaders", ""),
         ],
     },
     Fault {
@@ -224,6 +230,8 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernel: &Kernel, directory: 
     let no_pgp = directory.join("no-pgp");
     image::lacking_pgp(Version::V2_12, &key("grub.gpg"), &no_pgp);
     bootseal.sign_efi(&no_pgp);
+    // Firmware would start it wherever it lies.
+    succeed(tool("gzip", "gzip").arg(&no_pgp));
 
     // It is looked at, not started.
     let (unified, line) = (directory.join("unified"), directory.join("line"));

@@ -18,7 +18,7 @@ use super::guest::{COMMAND_LINE, FIRST_WORDS, silent};
 use super::machine::{Machine, Serial};
 use super::packages::{self, Kernel};
 use forms::Forms;
-pub use image::{Version, enforcing};
+use image::Version;
 pub use tree::install;
 
 /// Said by the embedded configuration once it has come to its end without a boot.

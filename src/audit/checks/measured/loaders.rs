@@ -24,6 +24,13 @@ pub(in super::super) struct Started<'m> {
     pub(in super::super) files: Vec<&'m Found>,
 }
 
+impl Started<'_> {
+    /// Whether it is neither part of the firmware nor a file on the disk.
+    pub(in super::super) fn is_unknown(&self) -> bool {
+        self.files.is_empty() && !self.is_of_firmware
+    }
+}
+
 /// The applications, in the order of their start, with the files on the EFI system partitions and in /boot that they are.
 pub(in super::super) fn started<'m>(
     machine: &'m Machine<'_>,
