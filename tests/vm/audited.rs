@@ -73,7 +73,7 @@ impl Node {
             keys: work.path().join("keys"),
         };
         copy_all(&whole.path("node"), &bootseal.keys);
-        let kernel = Kernel::newest();
+        let [kernel, other] = Kernel::newest_ones();
         let root = Root(work.path().join("root"));
         // Somebody comes along with a stick.
         copy_all(&bootseal.keys, &root.0.join("offline"));
@@ -92,7 +92,9 @@ impl Node {
         fs::create_dir_all(tree.join("EFI/BOOT")).expect("a folder");
         grub_image(&bootseal, &tree, &[], &loader);
         let foreign = Bootseal::ceremony(&work.path().join("foreign"));
-        faults::put(&bootseal, &foreign, &kernel, &tree.join("faults"));
+        let faults = tree.join("faults");
+        faults::put(&bootseal, &foreign, [&kernel, &other], &faults);
+        grub_image(&bootseal, &tree, &["--module", "ls"], &faults.join("other-grub"));
         let machine = Machine::in_setup_mode();
         bootseal.enroll_image(machine.variables());
         Self {

@@ -59,6 +59,12 @@ pub const FAULTS: &[Fault] = &[
         found: &[("boot.images", "/boot/EFI/BOOT/old.efi")],
     },
     Fault {
+        name: "started-by-another-loader",
+        does: "keep /boot/EFI/BOOT\ncp $faults/other-grub /boot/EFI/BOOT/BOOTX64.EFI",
+        undoes: "bring_back /boot/EFI/BOOT",
+        found: &[("measured.loaders", "PciRoot(0x0)")],
+    },
+    Fault {
         name: "partition-for-all-to-write",
         does: "umount /boot\nmount -t vfat -o umask=0 /dev/vda1 /boot",
         undoes: "umount /boot\nmount -t vfat -o umask=0077 /dev/vda1 /boot",
@@ -127,6 +133,12 @@ pub const FAULTS: &[Fault] = &[
         found: &[("modules.loaded", "dummy")],
     },
     Fault {
+        name: "module-loaded-of-another-build",
+        does: "keep $dummy\ncp $faults/other.ko $dummy",
+        undoes: "bring_back $dummy",
+        found: &[("modules.loaded", "dummy")],
+    },
+    Fault {
         name: "menu-with-another-init",
         does: "keep /boot/grub\nsed -i 's| quiet| quiet init=/bin/sh|' /boot/grub/grub.cfg\n\
                must bootseal sign grub /boot/grub",
@@ -176,6 +188,12 @@ pub const FAULTS: &[Fault] = &[
         found: &[("hooks.next_kernel", "/etc/kernel/postinst.d/50-bootseal-image")],
     },
     Fault {
+        name: "hook-failed",
+        does: "bootseal hook run image 6.99.0 $faults/unsigned.ko /boot >/dev/null 2>&1 </dev/null",
+        undoes: "must bootseal hook run image $release $image",
+        found: &[("hooks.last_run", "image")],
+    },
+    Fault {
         name: "certificates-expired",
         does: "now=$(date +%s)\ndate -s @$((now + 3600 * 24 * 365 * 40)) >/dev/null",
         undoes: "date -s @$now >/dev/null",
@@ -212,8 +230,9 @@ pub const LOCKDOWN_OFF: &[Found] = &[
 ];
 
 /// What the faults put into their places.
-pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernel: &Kernel, directory: &Path) {
+pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], directory: &Path) {
     let key = |name: &str| bootseal.keys.join(name);
+    let [kernel, other] = kernels;
     let module = without_signature(kernel.module("drivers/net/dummy.ko"));
     write(&directory.join("unsigned.ko"), &module);
     let by_sha1 = directory.join("sha1.ko");
@@ -225,6 +244,10 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernel: &Kernel, directory: 
             .arg(key("db.pem"))
             .arg(&by_sha1),
     );
+
+    let of_other = directory.join("other.ko");
+    write(&of_other, &without_signature(other.module("drivers/net/dummy.ko")));
+    bootseal.sign_module(&of_other);
 
     fs::copy(EFI_STUB, directory.join("unsigned")).expect("copied");
     let no_pgp = directory.join("no-pgp");
