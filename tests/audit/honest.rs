@@ -135,7 +135,15 @@ fn files(directory: &Path, found: &mut Vec<PathBuf>) {
 /// Files that an audit takes nothing from: private halves and what is made for others, records of bootseal's own that
 /// cost only time, and text that says nothing wrong whatever it is.
 fn says_nothing(name: &str) -> bool {
-    let endings = [".key", ".der", ".auth", "owner.guid", "proc/cmdline", "kernel/hostname"];
+    let endings = [
+        ".key",
+        ".der",
+        ".auth",
+        "owner.guid",
+        "proc/cmdline",
+        "kernel/hostname",
+        "dmi/id/sys_vendor",
+    ];
     name.starts_with("var/lib/bootseal/")
         || endings.iter().any(|ending| name.ends_with(ending)) && !name.ends_with("dbx.auth")
 }
