@@ -133,10 +133,9 @@ fn files(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// Files that an audit takes nothing from: private halves and what is made for others, records of bootseal's own that
-/// cost only time, text that says nothing wrong whatever it is, and a loader that nothing is told to start, which as
-/// garbage no firmware would.
+/// cost only time, and text that says nothing wrong whatever it is.
 fn says_nothing(name: &str) -> bool {
-    let beginnings = ["var/lib/bootseal/", "sys/class/dmi/", "efi/EFI/bootseal/"];
+    let beginnings = ["var/lib/bootseal/", "sys/class/dmi/"];
     // No module may be loaded.
     let endings = [
         ".key",

@@ -24,11 +24,12 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         not_run: images.not_run.clone(),
         ..Outcome::default()
     };
+    // What starts nowhere harms nobody, unless it is to start; and other firmware may read it otherwise than is done here.
     for none in &images.none {
-        outcome.evidence.push(format!(
-            "{}: no image that firmware would start, {}",
-            none.shown, none.why
-        ));
+        let text = format!("{} is no image that can be judged: {}", none.shown, none.why);
+        let remedy = "if it is a loader, install it anew; else remove it";
+        let finding = Finding::new(none.path.to_string_lossy(), text, remedy);
+        outcome.findings.push(finding.at(Level::Warning));
     }
     let has_timestamps = has_timestamps(machine, &mut outcome);
     for found in &images.found {
