@@ -31,7 +31,7 @@ const DEPTH: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Images {
     /// The images, in the order of their paths.
-    pub(super) images: Vec<Found>,
+    pub(super) found: Vec<Found>,
     /// What is named as an image, and that firmware would not start.
     pub(super) none: Vec<NoImage>,
     /// What could not be looked at, and why.
@@ -188,7 +188,7 @@ fn look_at(path: PathBuf, is_named_so: bool, policy: Option<&Policy>, anchors: &
         }
     };
     let kernel = image.section(".linux");
-    images.images.push(Found {
+    images.found.push(Found {
         shown,
         sha256: image.unpadded_digest(HashAlgorithm::Sha256),
         inner_sha256: kernel

@@ -139,9 +139,11 @@ fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec
     let revokes_windows = after.certificates().any(|(_, der)| {
         is_new(SignatureType::X509, der) && microsoft::find(der).is_some_and(|known| known.name == "windows-2011")
     });
-    let lifts_svn = after
+    let versions: Vec<String> = after
         .entries()
-        .any(|(kind, entry)| microsoft::SecurityVersion::of(kind, entry).is_some() && is_new(kind, &entry.data));
+        .filter(|(kind, entry)| is_new(*kind, &entry.data))
+        .filter_map(|(kind, entry)| Some(microsoft::SecurityVersion::of(kind, entry)?.to_string()))
+        .collect();
     let windows = revokes_windows.then(|| {
         Warning::danger(
             "revokes_windows_2011",
@@ -149,10 +151,13 @@ fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec
              start only with boot managers that are signed under Windows UEFI CA 2023",
         )
     });
-    let svn = lifts_svn.then(|| {
+    let svn = (!versions.is_empty()).then(|| {
         Warning::note(
             "raises_svn",
-            "dbx comes to hold security version numbers, by which Windows' boot managers refuse older ones of their kind",
+            format!(
+                "dbx comes to hold security version numbers, by which Windows' boot managers refuse older ones of their kind: {}",
+                versions.join(", ")
+            ),
         )
     });
     windows.into_iter().chain(svn).collect()

@@ -23,7 +23,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::judges::subject_key_id;
-use crate::support::{bootseal, keys, module, sign_file, succeed};
+use crate::support::{bootseal, forget_kept_menu, grub_image, keys, module, sign_file, succeed};
 
 const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 const DATABASE: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
@@ -39,9 +39,7 @@ struct Machine {
     root: TempDir,
 }
 
-/// Debian's modules of GRUB.
-const GRUB: &str = "/usr/lib/grub/x86_64-efi";
-/// The image of them.
+/// GRUB, in its place.
 const IMAGE: &str = "efi/EFI/bootseal/grubx64.efi";
 
 impl Machine {
@@ -98,18 +96,7 @@ impl Machine {
         machine.run(["sign", "efi"], &["boot/vmlinuz"]);
         machine.run(["sign", "grub"], &["boot/grub"]);
         fs::create_dir_all(machine.path("efi/EFI/bootseal")).unwrap();
-        let install = [
-            "grub",
-            "install",
-            "--fs-uuid",
-            "1234-ABCD",
-            "--grub-path",
-            "/grub",
-            "--modules-dir",
-            GRUB,
-            "--output",
-        ];
-        machine.run(install, &[IMAGE]);
+        succeed(&mut grub_image(&machine.path(own), &machine.path(IMAGE)));
         machine
     }
 
@@ -334,12 +321,7 @@ fn faults_of_grubs_files_modules_and_keys_are_each_convicted() {
     }
     // As they were built before: no word of it.
     let image = fs::read(machine.path(IMAGE)).unwrap();
-    let word = b"grub.cfg.signed";
-    let at = image.windows(word.len()).position(|window| window == word).unwrap();
-    machine.write(
-        IMAGE,
-        &[&image[..at], b"grub.cfg.others", &image[at + word.len()..]].concat(),
-    );
+    forget_kept_menu(&machine.path(IMAGE));
     machine.convicts("grub.kept_menu", "warn", "/efi/EFI/bootseal/grubx64.efi");
     machine.write(IMAGE, &image);
 

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use bootseal::formats::openpgp::{GrubKey, GrubKeyFile};
 use bootseal::keys::{Signer, SoftwareKey};
@@ -10,7 +9,7 @@ use bootseal::system::Context;
 
 use crate::support::ceremony::{encrypted, private};
 use crate::support::judges::gpgv;
-use crate::support::{bootseal, keys, refuse, sign, succeed, tool, verify};
+use crate::support::{bootseal, grub_image, keys, refuse, sign, succeed, tool, verify};
 
 #[test]
 fn gpgv_accepts_our_signature_and_refuses_another_file() {
@@ -87,21 +86,6 @@ fn copy_of_keys(directory: &Path, name: &str) -> PathBuf {
     copy
 }
 
-/// `grub install` into a file.
-fn install(keys: &Path, image: &Path) -> Command {
-    let mut command = bootseal([
-        "grub",
-        "install",
-        "--fs-uuid",
-        "1234-ABCD",
-        "--grub-path",
-        "/grub",
-        "--keys",
-    ]);
-    command.arg(keys).arg("--output").arg(image);
-    command
-}
-
 #[test]
 fn a_small_key_signs_with_a_warning_and_is_embedded_only_while_it_gives_way() {
     let directory = tempfile::tempdir().unwrap();
@@ -118,7 +102,7 @@ fn a_small_key_signs_with_a_warning_and_is_embedded_only_while_it_gives_way() {
     let said = succeed(bootseal(["sign", "grub", "--keys"]).arg(&weak_keys).arg(&config));
     assert!(said.contains("GRUB's key has 2048 bits"), "{said}");
     let image = directory.path().join("grub.efi");
-    let install = || install(&weak_keys, &image);
+    let install = || grub_image(&weak_keys, &image);
     let refused = refuse(&mut install());
     assert!(
         refused.contains("has 2048 bits; an image embeds keys of 3072 and more")
@@ -149,7 +133,7 @@ fn of_several_keys_the_one_whose_private_half_is_there_signs_and_all_are_embedde
     succeed(&mut gpgv(&directory.path().join("grub.cfg.sig"), &config));
     succeed(bootseal(["verify", "--keys"]).arg(&several).arg(&config));
     let image = directory.path().join("grub.efi");
-    succeed(&mut install(&several, &image));
+    succeed(&mut grub_image(&several, &image));
     let said = succeed(bootseal(["verify", "-v", "--keys"]).arg(&several).arg(&image));
     for key in [other, own].map(|bytes| GrubKeyFile::parse(&bytes).unwrap().keys.remove(0)) {
         assert!(said.contains(&key.fingerprint()), "{said}");

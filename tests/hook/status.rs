@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::machine::snapshot;
 use super::node::Node;
-use crate::support::{bootseal, refuse, succeed, text};
+use crate::support::{forget_kept_menu, grub_image, refuse, succeed, text};
 
 /// A machine in systemd mode as Gentoo has it.
 fn gentoo() -> Node {
@@ -40,26 +40,10 @@ fn an_image_that_stops_at_an_unsigned_menu_is_told() {
     fs::create_dir_all(node.path("efi/EFI/bootseal")).unwrap();
     node.write("etc/bootseal/config.toml", b"[grub]\nesp = \"/efi\"\n");
     let image = node.path("efi/EFI/bootseal/grubx64.efi");
-    let mut install = bootseal([
-        "grub",
-        "install",
-        "--fs-uuid",
-        "1234-ABCD",
-        "--grub-path",
-        "/grub",
-        "--output",
-    ]);
-    succeed(install.arg(&image).arg("--keys").arg(node.path("etc/bootseal/keys")));
+    succeed(&mut grub_image(&node.path("etc/bootseal/keys"), &image));
     let said = succeed(&mut status(&node));
     assert!(said.contains("nothing stands in the way"), "{said}");
-    let bytes = fs::read(&image).unwrap();
-    let word = b"grub.cfg.signed";
-    let at = bytes.windows(word.len()).position(|window| window == word).unwrap();
-    fs::write(
-        &image,
-        [&bytes[..at], b"grub.cfg.others", &bytes[at + word.len()..]].concat(),
-    )
-    .unwrap();
+    forget_kept_menu(&image);
     let said = succeed(&mut status(&node));
     assert!(
         said.contains("does not fall back to grub.cfg.signed") && said.contains("hint: bootseal grub install"),

@@ -115,6 +115,33 @@ pub fn verify(paths: &[&Path]) -> Command {
     command
 }
 
+/// `grub install` of Debian's GRUB into a file.
+pub fn grub_image(keys: &Path, image: &Path) -> Command {
+    let mut command = bootseal([
+        "grub",
+        "install",
+        "--fs-uuid",
+        "1234-ABCD",
+        "--grub-path",
+        "/grub",
+        "--keys",
+    ]);
+    command.arg(keys).arg("--output").arg(image);
+    command
+}
+
+/// Makes an image one as they were built before GRUB fell back to the last signed menu.
+pub fn forget_kept_menu(image: &Path) {
+    let bytes = std::fs::read(image).unwrap();
+    let word = b"grub.cfg.signed";
+    let at = bytes.windows(word.len()).position(|window| window == word).unwrap();
+    std::fs::write(
+        image,
+        [&bytes[..at], b"grub.cfg.others", &bytes[at + word.len()..]].concat(),
+    )
+    .unwrap();
+}
+
 /// A real relocatable object, made by the C compiler as the kernel's build makes modules.
 pub fn module(directory: &Path, name: &str) -> PathBuf {
     let source = directory.join("module.c");

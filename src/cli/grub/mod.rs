@@ -195,11 +195,13 @@ impl Install {
                 report.steps.push(Step::Written(path.clone()));
             }
             (None, Some(place)) => {
+                if with_shim {
+                    report.warnings.extend(without_shim(&place)?);
+                }
                 let variables = if self.no_nvram {
                     Err("as was asked for".to_owned())
                 } else if with_shim {
                     // An entry that starts GRUB itself would start one that opens nothing.
-                    report.warnings.extend(without_shim(&place)?);
                     Err("they start shim, which starts GRUB".to_owned())
                 } else {
                     Efivarfs::live(&session.context).map_err(|error| error.to_string())

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::*;
 use crate::ceremony::{Revocations, Spec};
+use crate::enroll::entries::{Owners, describe};
 use crate::enroll::{Updater, material};
 use crate::error::Result;
 use crate::formats::authenticated_variable::{AuthenticatedVariable, EfiTime};
@@ -191,7 +192,24 @@ fn microsofts_files_are_taken_by_name_and_what_they_do_is_said() {
         applied.warnings.iter().map(|warning| warning.id).collect()
     };
     assert!(ids(&named("DBXUpdate2024.bin")).contains(&"revokes_windows_2011"));
-    assert!(ids(&named("DBXUpdateSVN.bin")).contains(&"raises_svn"));
+    let versions = named("DBXUpdateSVN.bin");
+    let entries = describe(&versions, &Owners::default());
+    let is_bootmgfw =
+        |entry: &Entry| matches!(entry, Entry::SecurityVersion { version, .. } if version == "bootmgfw.efi 9.0");
+    assert!(entries.len() == 3 && is_bootmgfw(&entries[0]), "{entries:?}");
+    let applied = machine.add(VariableName::Dbx, &versions).unwrap();
+    let warning = applied
+        .warnings
+        .iter()
+        .find(|warning| warning.id == "raises_svn")
+        .unwrap();
+    assert!(
+        warning
+            .message
+            .ends_with("bootmgfw.efi 9.0, cdboot.efi 3.0, wdsmgfw.efi 3.0"),
+        "{}",
+        warning.message
+    );
 }
 
 #[test]

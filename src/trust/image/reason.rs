@@ -24,11 +24,11 @@ pub struct Place {
 
 impl Place {
     /// The first entry that is meant, and what it holds.
-    pub(super) fn find<'d>(
+    pub(super) fn find(
         variable: VariableName,
-        database: &'d SignatureDatabase,
+        database: &SignatureDatabase,
         is_meant: impl Fn(SignatureType, &[u8]) -> bool,
-    ) -> Option<(Self, &'d Signature)> {
+    ) -> Option<(Self, &Signature)> {
         let mut entries = database.entries().zip(1..);
         let ((kind, entry), number) = entries.find(|((kind, entry), _)| is_meant(*kind, &entry.data))?;
         let owner = entry.owner;

@@ -31,7 +31,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         ));
     }
     let has_timestamps = has_timestamps(machine, &mut outcome);
-    for found in &images.images {
+    for found in &images.found {
         match &found.judged {
             Some(Ok(let_in)) => look_at(found, let_in, anchors.with_shim, &mut outcome),
             Some(Err(refusal)) => {

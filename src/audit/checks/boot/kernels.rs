@@ -14,7 +14,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         Ok(kernels) => kernels,
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
-    if kernels.images.is_empty() && kernels.none.is_empty() && kernels.not_run.is_empty() {
+    if kernels.found.is_empty() && kernels.none.is_empty() && kernels.not_run.is_empty() {
         return Outcome::not_applicable(format!("there is no kernel in {BOOT}"));
     }
     if let Err(missing) = policy(machine) {
@@ -31,7 +31,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             outcome.evidence.push(format!("{}: no kernel", none.shown));
         }
     }
-    for found in &kernels.images {
+    for found in &kernels.found {
         match &found.judged {
             Some(Ok(let_in)) => {
                 let because = printable(&let_in.to_string());

@@ -30,7 +30,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             .evidence
             .push(format!("the firmware has no {LEVEL_VARIABLE}: no shim has run")),
     }
-    let by_shim = machine.config().grub.shim || images.images.iter().any(is_shim_let_in);
+    let by_shim = machine.config().grub.shim || images.found.iter().any(is_shim_let_in);
     judge(images, levels.as_ref(), by_shim, &mut outcome);
     outcome
 }
@@ -48,7 +48,7 @@ fn is_shim_let_in(found: &Found) -> bool {
 }
 
 fn judge(images: &Images, levels: Option<&Sbat>, by_shim: bool, outcome: &mut Outcome) {
-    for found in &images.images {
+    for found in &images.found {
         let shown = &found.shown;
         let sbat = match &found.sbat {
             Some(Ok(sbat)) => sbat,

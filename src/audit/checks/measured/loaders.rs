@@ -42,7 +42,7 @@ pub(in super::super) fn started<'m>(
         match images {
             Ok(images) => {
                 outcome.not_run.extend(images.not_run.iter().cloned());
-                files.extend(&images.images);
+                files.extend(&images.found);
             }
             Err(missing) => outcome.not_run.push(missing.clone()),
         }

@@ -2,6 +2,7 @@
 
 use crate::formats::authenticated_variable::VariableName;
 use crate::formats::certificate::printable;
+use crate::formats::hash::Digest;
 use crate::trust::measured_boot::{Coverage, authorities, coverage, name, option_roms, secure_boot_was_on};
 
 use super::super::super::check::{Finding, Outcome, reason};
@@ -34,10 +35,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             names => format!("Option ROMs were let in by {}", names.join(" and ")),
         };
         for rom in roms {
-            let hash = rom
-                .sha256
-                .as_ref()
-                .map_or_else(|| "unknown".to_owned(), |digest| digest.to_hex());
+            let hash = rom.sha256.as_ref().map_or_else(|| "unknown".to_owned(), Digest::to_hex);
             let what = printable(&format!("{}, SHA-256 {hash}: {let_in_by}", rom.device));
             let wrong = match coverage(&rom, log, &db, &dbx) {
                 Coverage::Hash => {
