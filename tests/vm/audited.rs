@@ -44,6 +44,9 @@ fn a_clean_chain_has_no_finding_and_each_fault_its_own() {
     }
     wrong.extend(audits.compare("clean-again", &[]));
 
+    let audits = node.boot(&node.enrolled().with_card(), "audit unsigned-card\n");
+    wrong.extend(audits.compare("unsigned-card", faults::UNSIGNED_CARD));
+
     node.starts_with(" lockdown=none");
     let audits = node.boot(&node.enrolled(), "audit lockdown-off\n");
     wrong.extend(audits.compare("lockdown-off", faults::LOCKDOWN_OFF));
