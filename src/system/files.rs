@@ -169,7 +169,9 @@ pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()>
 /// does, and the last one's file stays.
 pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     // The temporary name is always the same, so that what a killed run left is found; a run that lives must keep its own.
-    let _turn = turn(context, path)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    let _turn = turn(context, directory)?;
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".bootseal-new");
     let temporary = &path.with_file_name(name);
@@ -184,20 +186,19 @@ pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) 
         return Ok(());
     }
     fs::rename(temporary, path).or_could_not_run(|| format!("cannot replace {}", path.display()))?;
-    super::sync_directory(path.parent().unwrap_or(Path::new("/")))
+    super::sync_directory(directory)
 }
 
-/// Waits until nobody else replaces files in the directory of this one, and keeps others waiting until it is dropped. File
-/// systems that lock no directories (NFS) go without.
-fn turn(context: &Context, path: &Path) -> Result<Option<File>> {
+/// Waits until nobody else replaces files in a directory, and keeps others waiting until it is dropped. File systems that
+/// lock no directories (NFS) go without.
+fn turn(context: &Context, directory: &Path) -> Result<Option<File>> {
     if context.dry_run() {
         return Ok(None);
     }
-    let cannot = || format!("cannot replace {}", path.display());
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = File::open(directory.unwrap_or(Path::new("."))).or_could_not_run(cannot)?;
-    match retry_on_intr(|| flock(&directory, FlockOperation::LockExclusive)) {
-        Ok(()) => Ok(Some(directory)),
+    let cannot = || format!("cannot lock {}", directory.display());
+    let opened = File::open(directory).or_could_not_run(cannot)?;
+    match retry_on_intr(|| flock(&opened, FlockOperation::LockExclusive)) {
+        Ok(()) => Ok(Some(opened)),
         Err(Errno::BADF | Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
         Err(error) => Err(error).or_could_not_run(cannot),
     }

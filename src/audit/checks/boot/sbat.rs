@@ -30,7 +30,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             .evidence
             .push(format!("the firmware has no {LEVEL_VARIABLE}: no shim has run")),
     }
-    let by_shim = machine.config().grub.shim || images.found.iter().any(is_shim_let_in);
+    let by_shim = images.found.iter().any(is_shim_let_in);
     judge(images, levels.as_ref(), by_shim, &mut outcome);
     outcome
 }
@@ -43,8 +43,9 @@ fn levels(machine: &Machine<'_>) -> Result<Option<Sbat>, String> {
     parsed.map_err(|error| format!("{LEVEL_VARIABLE} cannot be read: {error}"))
 }
 
+/// Whatever is configured, only a shim that firmware starts refuses anything; one that cannot be judged may be one.
 fn is_shim_let_in(found: &Found) -> bool {
-    matches!(found.loader, Loader::Shim { .. }) && matches!(found.judged, Some(Ok(_)))
+    matches!(found.loader, Loader::Shim { .. }) && !matches!(found.judged, Some(Err(_)))
 }
 
 fn judge(images: &Images, levels: Option<&Sbat>, by_shim: bool, outcome: &mut Outcome) {
