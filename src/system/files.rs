@@ -171,7 +171,7 @@ pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) 
     // The temporary name is always the same, so that what a killed run left is found; a run that lives must keep its own.
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
-    let _turn = turn(context, directory)?;
+    let _turn = turn(context, directory, path)?;
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".bootseal-new");
     let temporary = &path.with_file_name(name);
@@ -189,13 +189,13 @@ pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) 
     super::sync_directory(directory)
 }
 
-/// Waits until nobody else replaces files in a directory, and keeps others waiting until it is dropped. File systems that
-/// lock no directories (NFS) go without.
-fn turn(context: &Context, directory: &Path) -> Result<Option<File>> {
+/// Waits until nobody else replaces files in the directory where `path` is to be, and keeps others waiting until it is
+/// dropped. File systems that lock no directories (NFS) go without.
+fn turn(context: &Context, directory: &Path, path: &Path) -> Result<Option<File>> {
     if context.dry_run() {
         return Ok(None);
     }
-    let cannot = || format!("cannot lock {}", directory.display());
+    let cannot = || format!("cannot create {}", path.display());
     let opened = File::open(directory).or_could_not_run(cannot)?;
     match retry_on_intr(|| flock(&opened, FlockOperation::LockExclusive)) {
         Ok(()) => Ok(Some(opened)),
@@ -304,9 +304,9 @@ mod tests {
                 scope.spawn(move || {
                     create_public_dir(context, path.parent().unwrap()).unwrap();
                     for _ in 0..25 {
-                        replace_durably(context, path, &[byte; 30_000], 0o600).unwrap();
+                        replace_durably(context, path, &[byte; 10_000], 0o600).unwrap();
                         let there = read(path).unwrap();
-                        assert_eq!(there.len(), 30_000);
+                        assert_eq!(there.len(), 10_000);
                         assert!(there.iter().all(|byte| *byte == there[0]), "parts of two");
                     }
                 });

@@ -218,3 +218,29 @@ fn a_broken_partition_is_looked_at_as_far_as_it_goes() {
     fs::remove_file(machine.path("efi/zzz.efi")).unwrap();
     assert_eq!(machine.check("boot.images")["status"], "could_not_run");
 }
+
+#[test]
+fn an_image_in_two_places_is_found_once() {
+    let machine = Machine::new();
+    machine.write("proc/self/mountinfo", b"30 22 8:1 / /boot rw - vfat /dev/vda1 rw\n");
+    fs::create_dir(machine.path("boot/EFI")).unwrap();
+    machine.write("boot/EFI/empty.efi", b"");
+    let named = |check: &str, name: &str| {
+        let said = machine.check(check);
+        let texts = said["evidence"].as_array().unwrap().iter().map(ToString::to_string);
+        let findings = said["findings"].as_array().unwrap().iter();
+        let texts = texts.chain(findings.map(|finding| finding["text"].to_string()));
+        texts.filter(|text| text.contains(name)).count()
+    };
+    for (check, name, count) in [
+        ("boot.images", "/boot/vmlinuz", 1),
+        ("boot.kernels", "/boot/vmlinuz", 1),
+        ("boot.sbat", "/boot/vmlinuz", 1),
+        ("boot.images", "/boot/EFI/empty.efi", 1),
+        ("boot.kernels", "/boot/EFI/empty.efi", 0),
+        // No partition is mounted there any more.
+        ("boot.images", "/efi/EFI/BOOT/BOOTX64.EFI", 0),
+    ] {
+        assert_eq!(named(check, name), count, "{check} {name}");
+    }
+}
