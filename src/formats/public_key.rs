@@ -1,9 +1,11 @@
 //! RSA public keys and the verification of PKCS#1 v1.5 signatures (RFC 8017, section 8.2).
 
+use crypto_bigint::BoxedUint;
+use crypto_bigint::modular::BoxedMontyForm;
 use der::Decode;
+use rsa::RsaPublicKey;
 use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::traits::PublicKeyParts;
-use rsa::{BoxedUint, RsaPublicKey};
 use spki::{EncodePublicKey, SubjectPublicKeyInfoOwned};
 
 use super::hash::{Digest, HashAlgorithm};
@@ -99,17 +101,57 @@ impl PublicKey {
         self.rsa.n().bits_vartime()
     }
 
-    /// Checks an RSASSA-PKCS1-v1_5 signature over `digest`.
+    /// Checks an RSASSA-PKCS1-v1_5 signature over `digest`. What the signature holds is compared as a whole with what it
+    /// should hold, and not taken apart.
     pub fn verify(&self, digest: &Digest, signature: &[u8]) -> Result<(), SignatureMismatch> {
-        self.rsa
-            .verify(pkcs1v15(digest.algorithm()), digest.as_bytes(), signature)
-            .map_err(|_| SignatureMismatch)
+        let width = self.rsa.size();
+        let number = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, self.rsa.n_bits_precision()).ok();
+        let is_in_range = |signature: &BoxedUint| signature < self.rsa.n().as_ref();
+        let held = Some(signature).filter(|signature| signature.len() == width);
+        let held = held
+            .and_then(number)
+            .filter(is_in_range)
+            .map(|number| self.raise(number));
+        let expected = encoded(digest, width).as_deref().and_then(number);
+        if held.is_some() && held == expected {
+            Ok(())
+        } else {
+            Err(SignatureMismatch)
+        }
+    }
+
+    /// RSAVP1 (RFC 8017, section 5.2.2) for a signature below the modulus, by squaring and multiplying: nothing is secret
+    /// here, and for 65537 that is less than half the work of an exponentiation that hides its exponent.
+    fn raise(&self, signature: BoxedUint) -> BoxedUint {
+        let base = BoxedMontyForm::new(signature, self.rsa.n_params());
+        let exponent = self.rsa.e();
+        // The highest bit is the base itself.
+        let lower_bits = (0..exponent.bits_vartime()).rev().skip(1);
+        let power = lower_bits.fold(base.clone(), |power, bit| {
+            let square = power.square();
+            if exponent.bit_vartime(bit) {
+                square.mul(&base)
+            } else {
+                square
+            }
+        });
+        power.retrieve()
     }
 
     /// The SubjectPublicKeyInfo for a certificate.
     pub fn spki(&self) -> Result<SubjectPublicKeyInfoOwned, der::Error> {
         SubjectPublicKeyInfoOwned::from_der(&self.spki)
     }
+}
+
+/// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2): what a signature of `width` bytes holds; `None` if it is too narrow.
+fn encoded(digest: &Digest, width: usize) -> Option<Vec<u8>> {
+    let info = [&digest.algorithm().digest_info_prefix(), digest.as_bytes()].concat();
+    let padding = width
+        .checked_sub(info.len())?
+        .checked_sub(3)
+        .filter(|padding| *padding >= 8)?;
+    Some([&[0, 1], vec![0xff; padding].as_slice(), &[0], &info].concat())
 }
 
 /// The PKCS#1 v1.5 padding for digests of this algorithm.

@@ -69,7 +69,9 @@ impl Policy {
 
     /// Firmware differs in which hashes it tries and in padding; what is forbidden in any way is refused.
     fn forbidden_hash(&self, image: &Image<'_>) -> Result<(), Refusal> {
-        for (kind, hash) in IMAGE_HASHES {
+        // Images are large, and dbx lists hashes of one algorithm as a rule.
+        let is_listed = |kind| self.forbidden.of_type(kind).next().is_some();
+        for (kind, hash) in IMAGE_HASHES.into_iter().filter(|(kind, _)| is_listed(*kind)) {
             for digest in [image.digest(hash), image.unpadded_digest(hash)] {
                 if let Some(place) = place(VariableName::Dbx, &self.forbidden, kind, &digest) {
                     return Err(Refusal::ForbiddenHash {
@@ -96,7 +98,7 @@ impl Policy {
         }
         IMAGE_HASHES
             .into_iter()
-            .filter(|(_, hash)| tried.contains(hash))
+            .filter(|(kind, hash)| tried.contains(hash) && self.allowed.of_type(*kind).next().is_some())
             .find_map(|(kind, hash)| place(VariableName::Db, &self.allowed, kind, &image.unpadded_digest(hash)))
     }
 

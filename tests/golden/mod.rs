@@ -13,6 +13,7 @@ mod keys;
 mod luks2;
 mod microsoft_signed;
 mod modules;
+mod rsa;
 mod token_ceremony;
 mod tokens;
 mod trust;

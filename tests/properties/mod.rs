@@ -6,4 +6,5 @@ mod event_log;
 mod grub_script;
 mod initramfs;
 mod openpgp;
+mod rsa;
 mod sbat;

@@ -1,5 +1,7 @@
 //! A PE image and its Authenticode hash.
 
+use std::sync::OnceLock;
+
 use super::headers::{DIRECTORY, Headers, ImageError};
 use super::layout::{self, LayoutProblem, Section};
 use super::table::{self, WinCertificate};
@@ -18,6 +20,8 @@ pub struct Image<'a> {
     pub(super) end: usize,
     sections: Vec<Section<'a>>,
     signatures: Vec<WinCertificate<'a>>,
+    /// The image hash by each algorithm, once it was asked for: to judge an image takes it several times.
+    digests: [OnceLock<Digest>; HashAlgorithm::ALL.len()],
 }
 
 impl<'a> Image<'a> {
@@ -33,6 +37,7 @@ impl<'a> Image<'a> {
             end,
             sections,
             signatures: table::entries(file, end)?,
+            digests: Default::default(),
         })
     }
 
@@ -95,15 +100,25 @@ impl<'a> Image<'a> {
     /// headers, the sections by their place in the file, then what follows them, padded to 8 bytes.
     #[must_use]
     pub fn digest(&self, hash: HashAlgorithm) -> Digest {
-        let mut parts = self.hashed_by_firmware();
-        parts.push(self.padding());
-        hash.digest(&parts)
+        let compute = || {
+            let mut parts = self.hashed_by_firmware();
+            parts.push(self.padding());
+            hash.digest(&parts)
+        };
+        let known = HashAlgorithm::ALL.into_iter().zip(&self.digests);
+        let mut known = known.filter_map(|(own, digest)| (own == hash).then_some(digest));
+        known
+            .next()
+            .map_or_else(compute, |digest| digest.get_or_init(compute).clone())
     }
 
     /// The image hash of the file as it lies there, which is what firmware looks up in db and dbx: EDK2 pads nothing.
     /// It differs from [`Self::digest`] for unsigned files whose length is no multiple of 8 bytes.
     #[must_use]
     pub fn unpadded_digest(&self, hash: HashAlgorithm) -> Digest {
+        if self.padding().is_empty() {
+            return self.digest(hash);
+        }
         hash.digest(&self.hashed_by_firmware())
     }
 
