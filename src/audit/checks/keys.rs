@@ -10,8 +10,8 @@ use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{is_private, is_shared};
 
 use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
+use super::super::files::files_below;
 use super::super::machine::Machine;
-use super::files_below;
 
 /// How long before its end a certificate is told of, in seconds.
 const SOON: u64 = 90 * 24 * 60 * 60;
@@ -209,16 +209,12 @@ fn strays(machine: &Machine<'_>, directory: &KeyDirectory, outcome: &mut Outcome
     let known: Vec<_> = files(directory).filter_map(|path| path.canonicalize().ok()).collect();
     for esp in esps {
         let shown = esp.directory.display();
-        let small = match files_below(&esp.directory, is_small) {
-            Ok(small) => small,
-            Err(error) => {
-                outcome.not_run.push(format!("{shown}: {error}"));
-                continue;
-            }
-        };
+        let mut not_run = Vec::new();
         let mut is_clean = true;
-        for path in small.iter().filter(|path| !known.contains(path)) {
-            match fs::read(path) {
+        let mut files = files_below(&esp.directory, &mut not_run);
+        files.retain(|path| is_small(path) && !known.contains(path));
+        for path in files {
+            match fs::read(&path) {
                 Ok(content) if holds_private_key(&content) => {
                     is_clean = false;
                     let text = format!(
@@ -231,12 +227,13 @@ fn strays(machine: &Machine<'_>, directory: &KeyDirectory, outcome: &mut Outcome
                         .push(Finding::new(path.to_string_lossy(), text, remedy));
                 }
                 Ok(_) => {}
-                Err(error) => outcome.not_run.push(format!("{}: {error}", path.display())),
+                Err(error) => not_run.push(format!("{}: {error}", path.display())),
             }
         }
-        if is_clean {
+        if is_clean && not_run.is_empty() {
             outcome.evidence.push(format!("{shown}: no private key"));
         }
+        outcome.not_run.extend(not_run);
     }
 }
 
