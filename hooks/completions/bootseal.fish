@@ -574,7 +574,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l add-key -d 'One more OpenPGP key that GRUB is to trust' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l superuser -d 'Who may edit entries and get a command line [default: root]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l password-file -d 'Read that one\'s password from the first line of FILE [default: the configuration\'s; without one, nobody may]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l sbat -d 'SBAT lines [default: /usr/share/grub/sbat.csv, or those of GRUB\'s version]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l sbat -d 'SBAT lines [default: the distribution\'s, in /usr/share/grub/sbat.csv or its own image of this GRUB; else upstream\'s]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l mkimage -d 'The program that makes images [default: grub-mkimage]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l modules-dir -d 'GRUB\'s modules [default: /usr/lib/grub/x86_64-efi]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l output -d 'Only build and sign: write the image to FILE' -r -F

@@ -1,6 +1,6 @@
-//! The images on the EFI system partitions and the kernels in /boot, each read once.
+//! The images on the EFI system partitions and in the directories for what is booted, each found and read once.
 
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::formats::authenticated_variable::VariableName;
@@ -8,13 +8,16 @@ use crate::formats::authenticode::Image;
 use crate::formats::certificate::printable;
 use crate::formats::hash::{Digest, HashAlgorithm};
 use crate::formats::sbat::{Sbat, SbatError};
-use crate::system;
+use crate::system::{self, Context, FatMount, resolve};
 use crate::trust::Anchors;
 use crate::trust::image::{Acceptance, Policy, Refusal};
 use crate::trust::loader::{self, Loader};
 
 use super::check::reason;
+use super::files::{entries, files_below};
+use super::installed::{boot_directories, file, has_end};
 use super::machine::Machine;
+use super::unified::Unified;
 
 /// Largest image that is read, in bytes.
 const MAX_IMAGE: u64 = 512 << 20;
@@ -24,18 +27,89 @@ const MAGIC: &[u8] = b"MZ";
 pub(super) const BOOT: &str = "/boot";
 /// How their names begin: the kernel's own installation and Debian's, Gentoo's.
 const KERNELS: [&str; 2] = ["vmlinuz", "kernel"];
-/// How deep directories are looked into.
-const DEPTH: usize = 32;
+/// What boot loaders start below such a directory: unified images and their addons.
+const BELOW: [&str; 2] = ["EFI", "loader/addons"];
+/// How names of images end.
+const ENDING: &str = "efi";
 
-/// All that was found.
+/// Where images are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On the EFI system partitions, whatever they are called.
+    Esps,
+    /// The kernels in /boot, by their names.
+    Kernels,
+    /// There, and where else boot loaders find images.
+    Anywhere,
+}
+
+/// The places of one file: an EFI system partition may be mounted to /boot.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Places {
+    on_esp: bool,
+    is_kernel: bool,
+}
+
+impl Places {
+    const ESP: Self = Self {
+        on_esp: true,
+        is_kernel: false,
+    };
+    const KERNEL: Self = Self {
+        on_esp: false,
+        is_kernel: true,
+    };
+    /// In a directory for what is booted, which is on no EFI system partition.
+    const ELSEWHERE: Self = Self {
+        on_esp: false,
+        is_kernel: false,
+    };
+
+    const fn are_of(self, place: Place) -> bool {
+        match place {
+            Place::Esps => self.on_esp,
+            Place::Kernels => self.is_kernel,
+            Place::Anywhere => true,
+        }
+    }
+}
+
+/// All that was found, in the order of the paths.
 #[derive(Debug, Default)]
 pub(super) struct Images {
-    /// The images, in the order of their paths.
-    pub(super) found: Vec<Found>,
+    found: Vec<Found>,
+    none: Vec<NoImage>,
+    not_run: Vec<(Places, String)>,
+    /// Why no EFI system partition was looked at.
+    no_esp: Option<String>,
+}
+
+/// What was found in one place.
+#[derive(Debug)]
+pub(super) struct Part<'i> {
+    /// The images.
+    pub(super) found: Vec<&'i Found>,
     /// What is named as an image, and that firmware would not start.
-    pub(super) none: Vec<NoImage>,
+    pub(super) none: Vec<&'i NoImage>,
     /// What could not be looked at, and why.
     pub(super) not_run: Vec<String>,
+}
+
+impl Images {
+    /// What is in this place; an error if no EFI system partition is, and only these are asked for.
+    pub(super) fn part(&self, place: Place) -> Result<Part<'_>, String> {
+        if let (Place::Esps, Some(missing)) = (place, &self.no_esp) {
+            return Err(missing.clone());
+        }
+        // What hides a directory hides it from every look.
+        let not_run = self.not_run.iter().filter(|(places, _)| places.are_of(place));
+        let not_run: BTreeSet<&String> = not_run.map(|(_, why)| why).collect();
+        Ok(Part {
+            found: self.found.iter().filter(|found| found.places.are_of(place)).collect(),
+            none: self.none.iter().filter(|none| none.places.are_of(place)).collect(),
+            not_run: not_run.into_iter().cloned().collect(),
+        })
+    }
 }
 
 /// What is no image although its name says so.
@@ -43,6 +117,8 @@ pub(super) struct Images {
 pub(super) struct NoImage {
     /// Where it is.
     pub(super) path: PathBuf,
+    /// What that is.
+    pub(super) places: Places,
     /// The same for a person.
     pub(super) shown: String,
     /// Why it is none.
@@ -56,6 +132,8 @@ pub(super) struct NoImage {
 pub(super) struct Found {
     /// Where it is.
     pub(super) path: PathBuf,
+    /// What that is.
+    pub(super) places: Places,
     /// The same for a person.
     pub(super) shown: String,
     /// Its Authenticode SHA-256 as firmware computes it, which is what the TPM is told.
@@ -66,6 +144,8 @@ pub(super) struct Found {
     pub(super) release: Option<String>,
     /// Its SBAT, if it has any.
     pub(super) sbat: Option<Result<Sbat, SbatError>>,
+    /// What it starts its kernel with, if it is a unified image or an addon.
+    pub(super) unified: Option<Unified>,
     /// What it is.
     pub(super) loader: Loader,
     /// What firmware with the present db and dbx says; none if these cannot be read.
@@ -86,101 +166,116 @@ pub(super) fn policy(machine: &Machine<'_>) -> Result<Policy, String> {
     Ok(Policy::new(&database(VariableName::Db)?, &database(VariableName::Dbx)?))
 }
 
-/// Reads those on the EFI system partitions.
-pub(super) fn on_esps(machine: &Machine<'_>) -> Result<Images, String> {
-    let esps = machine.esps().map_err(Clone::clone)?;
-    if esps.is_empty() {
-        return Err("no EFI system partition is mounted".to_owned());
-    }
-    let (mut images, mut files) = (Images::default(), Vec::new());
-    for esp in esps {
-        walk(&esp.directory, DEPTH, &mut files, &mut images.not_run);
-    }
-    read(machine, files, images, |path| {
-        path.extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case("efi"))
-    })
+/// A file that may be an image.
+#[derive(Debug, Default)]
+struct Candidate {
+    places: Places,
+    is_named_so: bool,
 }
 
-/// Reads the kernels in /boot, by their names; not their signatures for GRUB.
-pub(super) fn in_boot(machine: &Machine<'_>) -> Result<Images, String> {
-    let directory = machine.context().path(BOOT);
-    let entries = fs::read_dir(&directory).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-    let entries = match entries {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Images::default()),
-        Err(error) => return Err(format!("{}: {error}", printable(&directory.display().to_string()))),
-    };
-    let is_one = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_signature = path.extension().is_some_and(|ending| ending == "sig");
-        KERNELS.iter().any(|beginning| name.starts_with(beginning)) && !is_signature && !path.is_dir()
-    };
-    let mut files: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).filter(is_one).collect();
-    files.sort();
-    read(machine, files, Images::default(), |_| true)
-}
-
-fn read(
-    machine: &Machine<'_>,
-    files: Vec<PathBuf>,
-    mut images: Images,
-    is_named_so: fn(&Path) -> bool,
-) -> Result<Images, String> {
+/// Finds and reads all. Fails if it is interrupted.
+pub(super) fn read(machine: &Machine<'_>) -> Result<Images, String> {
+    let mut images = Images::default();
+    let candidates = find(machine, &mut images);
     let policy = policy(machine).ok();
     let nobody = Anchors::default();
     let anchors = machine.anchors().unwrap_or(&nobody);
-    for path in files {
+    for (path, candidate) in candidates {
         machine.context().check_interrupted().map_err(|error| reason(&error))?;
-        let is_named_so = is_named_so(&path);
-        look_at(path, is_named_so, policy.as_ref(), anchors, &mut images);
+        look_at(path, &candidate, policy.as_ref(), anchors, &mut images);
     }
     Ok(images)
 }
 
-/// All files below a directory, in order. What one directory hides keeps nothing else from being looked at.
-fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>, not_run: &mut Vec<String>) {
-    let cannot = |why: String| format!("{}: {why}", printable(&directory.display().to_string()));
-    let entries = fs::read_dir(directory).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-    let mut entries = match entries {
-        Ok(_) if depth == 0 => return not_run.push(cannot("it is too deep to be looked into".to_owned())),
-        Ok(entries) => entries,
-        Err(error) => return not_run.push(cannot(error.to_string())),
+fn find(machine: &Machine<'_>, images: &mut Images) -> BTreeMap<PathBuf, Candidate> {
+    let context = machine.context();
+    let mut candidates: BTreeMap<PathBuf, Candidate> = BTreeMap::new();
+    let mut add = |path: PathBuf, places: Places| {
+        let is_named_so = places.is_kernel || has_end(&path, ENDING);
+        let candidate = candidates.entry(path).or_default();
+        candidate.places.on_esp |= places.on_esp;
+        candidate.places.is_kernel |= places.is_kernel;
+        candidate.is_named_so |= is_named_so;
     };
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        match entry.file_type() {
-            // FAT has no links; whatever else is mounted there is looked at without following them to directories.
-            Ok(kind) if kind.is_dir() => walk(&path, depth.saturating_sub(1), files, not_run),
-            Ok(_) => files.push(path),
-            Err(error) => not_run.push(cannot(error.to_string())),
+    let mut look_into = |places: Places, look: &mut dyn FnMut(&mut Vec<String>) -> Vec<PathBuf>| {
+        let mut not_run = Vec::new();
+        for path in look(&mut not_run) {
+            add(path, places);
         }
+        images.not_run.extend(not_run.into_iter().map(|why| (places, why)));
+    };
+    let esps = match machine.esps() {
+        Ok(esps) => esps.as_slice(),
+        Err(missing) => {
+            images.no_esp = Some(missing.clone());
+            &[]
+        }
+    };
+    let mounted = esp_directories(context, esps);
+    for directory in &mounted {
+        look_into(Places::ESP, &mut |not_run| files_below(directory, not_run));
     }
+    let boot = context.path(BOOT);
+    let boot = resolve(context.root(), &boot).unwrap_or(boot);
+    look_into(Places::KERNEL, &mut |not_run| {
+        let paths = entries(&boot, not_run).into_iter().map(|entry| entry.path());
+        paths.filter(|path| is_kernel(path)).collect()
+    });
+    for directory in boot_directories(context, esps).difference(&mounted) {
+        look_into(Places::ELSEWHERE, &mut |not_run| {
+            let mut paths: Vec<PathBuf> = entries(directory, not_run)
+                .iter()
+                .map(std::fs::DirEntry::path)
+                .collect();
+            let real = |below: &&str| resolve(context.root(), &directory.join(below)).ok();
+            for below in BELOW.iter().filter_map(real) {
+                paths.extend(files_below(&below, not_run));
+            }
+            paths.iter().filter_map(|path| file(context, path)).collect()
+        });
+    }
+    match &images.no_esp {
+        Some(missing) => images.not_run.push((Places::ELSEWHERE, missing.clone())),
+        None if esps.is_empty() => images.no_esp = Some("no EFI system partition is mounted".to_owned()),
+        None => {}
+    }
+    candidates
+}
+
+fn esp_directories(context: &Context, esps: &[FatMount]) -> BTreeSet<PathBuf> {
+    let real = |esp: &FatMount| resolve(context.root(), &esp.directory).unwrap_or_else(|_| esp.directory.clone());
+    esps.iter().map(real).collect()
+}
+
+/// Whether it is named as a kernel, and not as its signature for GRUB.
+fn is_kernel(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    KERNELS.iter().any(|beginning| name.starts_with(beginning)) && !has_end(path, "sig") && !path.is_dir()
 }
 
 /// Firmware starts whatever it is told to, so an image is one by its content.
-fn look_at(path: PathBuf, is_named_so: bool, policy: Option<&Policy>, anchors: &Anchors, images: &mut Images) {
+fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchors: &Anchors, images: &mut Images) {
+    let places = candidate.places;
     let shown = printable(&path.display().to_string());
     let bytes = match system::read_prefix(&path, Some(MAGIC.len() as u64)) {
-        Ok(start) if start != MAGIC && !is_named_so => return,
+        Ok(start) if start != MAGIC && !candidate.is_named_so => return,
         Ok(_) => system::read_prefix(&path, Some(MAX_IMAGE)),
         Err(error) => Err(error),
     };
     let bytes = match bytes {
         Ok(bytes) if bytes.len() as u64 == MAX_IMAGE => {
-            return images
-                .not_run
-                .push(format!("{shown}: files of {MAX_IMAGE} bytes or more are not read"));
+            let why = format!("{shown}: files of {MAX_IMAGE} bytes or more are not read");
+            return images.not_run.push((places, why));
         }
         Ok(bytes) => bytes,
-        Err(error) => return images.not_run.push(reason(&error)),
+        Err(error) => return images.not_run.push((places, reason(&error))),
     };
     let image = match Image::parse(&bytes) {
         Ok(image) => image,
         Err(error) => {
             return images.none.push(NoImage {
                 path,
+                places,
                 shown,
                 why: printable(&error.to_string()),
                 begins_so: bytes.starts_with(MAGIC) || loader::is_kernel(&bytes),
@@ -196,6 +291,8 @@ fn look_at(path: PathBuf, is_named_so: bool, policy: Option<&Policy>, anchors: &
             .map(|kernel| kernel.unpadded_digest(HashAlgorithm::Sha256)),
         release: loader::kernel_release(kernel.unwrap_or(&bytes)),
         sbat: image.section(".sbat").map(Sbat::parse),
+        unified: Unified::of(&image),
+        places,
         loader: Loader::of(&image, &bytes, anchors),
         judged: policy.map(|policy| policy.judge(&image)),
         path,

@@ -1,7 +1,6 @@
-//! What boot loaders are told to start on this machine: initramfs images, unified kernel images, and command lines.
+//! What boot loaders are told to start on this machine: initramfs images and command lines.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::formats::boot_configuration::{Place, loader_values, names, opened, variables};
@@ -33,8 +32,6 @@ pub(super) struct Line {
 pub(super) struct Installed {
     /// Initramfs images, by their names and as configurations name them, without symbolic links.
     pub initramfs: BTreeSet<PathBuf>,
-    /// Files that may be unified kernel images or their addons.
-    pub images: BTreeSet<PathBuf>,
     /// Command lines.
     pub lines: BTreeSet<Line>,
     /// Configurations of installed kernels.
@@ -47,10 +44,7 @@ impl Installed {
     /// Looks everywhere once.
     pub(super) fn find(context: &Context, esps: &[FatMount]) -> Self {
         let mut installed = Self::default();
-        let usual = BOOT_DIRECTORIES.map(|path| context.path(path));
-        let mounted = esps.iter().map(|esp| esp.directory.clone());
-        let real = |path: PathBuf| resolve(context.root(), &path).ok().filter(|path| path.is_dir());
-        let directories: BTreeSet<PathBuf> = usual.into_iter().chain(mounted).filter_map(real).collect();
+        let directories = boot_directories(context, esps);
         for directory in &directories {
             installed.look_into(context, directory, &directories);
         }
@@ -65,18 +59,6 @@ impl Installed {
                 self.initramfs.extend(file(context, &path));
             } else if begins(&["config-"]) {
                 self.kernel_configs.extend(file(context, &path));
-            } else if has_end(&path, "efi") {
-                self.images.extend(file(context, &path));
-            }
-        }
-        let is_image: fn(&Path) -> bool = |path| has_end(path, "efi");
-        for below in ["EFI", "loader/addons"] {
-            match super::checks::files_below(&directory.join(below), is_image) {
-                Ok(found) => self.images.extend(found),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => self
-                    .unread
-                    .push(format!("{}: {error}", directory.join(below).display())),
             }
         }
         for path in self.entries(&directory.join("loader/entries")) {
@@ -129,19 +111,8 @@ impl Installed {
     }
 
     fn entries(&mut self, directory: &Path) -> Vec<PathBuf> {
-        let entries = fs::read_dir(directory).and_then(|entries| {
-            let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-            paths.collect::<std::io::Result<Vec<_>>>()
-        });
-        match entries {
-            Ok(entries) => entries,
-            Err(error) => {
-                if error.kind() != std::io::ErrorKind::NotFound {
-                    self.unread.push(format!("{}: {error}", directory.display()));
-                }
-                Vec::new()
-            }
-        }
+        let entries = super::files::entries(directory, &mut self.unread);
+        entries.iter().map(std::fs::DirEntry::path).collect()
     }
 
     fn text(&mut self, path: &Path) -> Option<String> {
@@ -155,12 +126,21 @@ impl Installed {
     }
 }
 
+/// Where kernels are installed, and the EFI system partitions; without symbolic links, each once.
+pub(super) fn boot_directories(context: &Context, esps: &[FatMount]) -> BTreeSet<PathBuf> {
+    let usual = BOOT_DIRECTORIES.map(|path| context.path(path));
+    let mounted = esps.iter().map(|esp| esp.directory.clone());
+    let real = |path: PathBuf| resolve(context.root(), &path).ok().filter(|path| path.is_dir());
+    usual.into_iter().chain(mounted).filter_map(real).collect()
+}
+
 /// The regular file that a name leads to.
-fn file(context: &Context, path: &Path) -> Option<PathBuf> {
+pub(super) fn file(context: &Context, path: &Path) -> Option<PathBuf> {
     resolve(context.root(), path).ok().filter(|path| path.is_file())
 }
 
-fn has_end(path: &Path, end: &str) -> bool {
+/// Whether a name ends so, in capital letters or not.
+pub(super) fn has_end(path: &Path, end: &str) -> bool {
     path.extension().is_some_and(|own| own.eq_ignore_ascii_case(end))
 }
 

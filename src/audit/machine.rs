@@ -13,7 +13,7 @@ use crate::system::{self, Context, FatMount};
 use crate::trust::Anchors;
 
 use super::check::reason;
-use super::images::{self, Images};
+use super::images::{self, Images, Part, Place};
 use super::installed::Installed;
 
 /// Longest file below `/proc` and `/sys` that is read, in bytes.
@@ -37,7 +37,6 @@ pub struct Machine<'a> {
     images: OnceCell<Result<Images, String>>,
     installed: OnceCell<Installed>,
     boot_files: OnceCell<Result<Vec<BootFile>, String>>,
-    kernels: OnceCell<Result<Images, String>>,
 }
 
 impl<'a> Machine<'a> {
@@ -58,7 +57,6 @@ impl<'a> Machine<'a> {
             images: OnceCell::new(),
             installed: OnceCell::new(),
             boot_files: OnceCell::new(),
-            kernels: OnceCell::new(),
         }
     }
 
@@ -154,14 +152,10 @@ impl<'a> Machine<'a> {
         self.boot_files.get_or_init(read).as_ref()
     }
 
-    /// The images on them.
-    pub(super) fn images(&self) -> Seen<'_, Images> {
-        self.images.get_or_init(|| images::on_esps(self)).as_ref()
-    }
-
-    /// The kernels in /boot.
-    pub(super) fn kernels(&self) -> Seen<'_, Images> {
-        self.kernels.get_or_init(|| images::in_boot(self)).as_ref()
+    /// The images in a place.
+    pub(super) fn images(&self, place: Place) -> Result<Part<'_>, String> {
+        let images = self.images.get_or_init(|| images::read(self)).as_ref();
+        images.map_err(Clone::clone)?.part(place)
     }
 
     /// What boot loaders are told to start, and with which words.

@@ -5,11 +5,13 @@ mod baseline;
 mod check;
 mod checks;
 mod facts;
+mod files;
 mod images;
 mod installed;
 mod last;
 mod machine;
 mod overview;
+mod unified;
 
 pub use baseline::{Acceptance, Baseline};
 pub(crate) use check::reason;

@@ -16,6 +16,7 @@ use crate::trust::grub_image::{self, GrubImage, VERIFIERS};
 use super::configuration::{Superuser, embedded};
 use super::file_system::FileSystem;
 use super::menu::Menu;
+use super::sbat::Lines;
 use super::toolchain::Toolchain;
 
 /// What every image needs besides the verifiers and what reads the disk: to run the embedded configuration, and to have a
@@ -41,10 +42,6 @@ const BASE: [&str; 15] = [
 const PASSWORD: &str = "password_pbkdf2";
 /// Says `tpm` is in the image: it measures, and alone would lift the lockdown without checking anything.
 const MEASURES: &str = "tpm";
-/// Where distributions keep GRUB's own line for shim (Gentoo does).
-const SBAT: &str = "/usr/share/grub/sbat.csv";
-/// Longest such file, in bytes.
-const MAX_SBAT: u64 = 64 << 10;
 
 /// What an image is made of.
 #[derive(Debug)]
@@ -65,7 +62,7 @@ pub struct Recipe<'a> {
     pub menu: Option<&'a Menu>,
     /// More modules.
     pub modules: &'a [String],
-    /// `sbat.csv` in place of the distribution's.
+    /// SBAT lines in place of the distribution's.
     pub sbat: Option<&'a Path>,
 }
 
@@ -76,6 +73,8 @@ pub struct Built {
     pub bytes: Vec<u8>,
     /// What it is made of.
     pub image: GrubImage,
+    /// Its SBAT.
+    pub sbat: Lines,
 }
 
 /// Builds, judges and signs an image. One that would not enforce is not made.
@@ -104,13 +103,14 @@ pub fn build(context: &Context, recipe: &Recipe<'_>, identity: &Identity) -> Res
     modules.sort_by_key(|name| (!VERIFIERS.contains(&name.as_str()), name == MEASURES));
     recipe.toolchain.require(&modules)?;
     let configuration = embedded(recipe.file_system, recipe.superuser);
-    let bytes = make(context, recipe, &modules, &configuration)?;
+    let sbat = Lines::of(context, recipe.toolchain, recipe.sbat)?;
+    let bytes = make(recipe, &modules, &configuration, &sbat)?;
     let image = judge(&bytes, recipe)?;
     let bytes = sign::efi::signed_image(&bytes, identity)?;
-    Ok(Built { bytes, image })
+    Ok(Built { bytes, image, sbat })
 }
 
-fn make(context: &Context, recipe: &Recipe<'_>, modules: &[String], configuration: &str) -> Result<Vec<u8>> {
+fn make(recipe: &Recipe<'_>, modules: &[String], configuration: &str, sbat: &Lines) -> Result<Vec<u8>> {
     let cannot = || "cannot prepare the image".to_owned();
     let work = tempfile::tempdir().or_could_not_run(cannot)?;
     let file = |name: &str, content: &[u8]| -> Result<PathBuf> {
@@ -127,7 +127,7 @@ fn make(context: &Context, recipe: &Recipe<'_>, modules: &[String], configuratio
     option("--prefix", recipe.file_system.path.clone().into());
     option("--config", file("embedded.cfg", configuration.as_bytes())?.into());
     // A regular file: GRUB seeks in it.
-    option("--sbat", file("sbat.csv", &sbat(context, recipe)?)?.into());
+    option("--sbat", file("sbat.csv", &sbat.bytes)?.into());
     for (number, key) in recipe.keys.iter().enumerate() {
         let packet = key.export("bootseal", &[]).or_bug(cannot)?;
         option("--pubkey", file(&format!("key-{number}.gpg"), &packet)?.into());
@@ -163,31 +163,4 @@ fn judge(bytes: &[u8], recipe: &Recipe<'_>) -> Result<GrubImage> {
         }
     }
     Ok(judged)
-}
-
-/// What shim, if there is one, looks up in its list of revoked generations.
-fn sbat(context: &Context, recipe: &Recipe<'_>) -> Result<Vec<u8>> {
-    if let Some(path) = recipe.sbat {
-        return system::read(path);
-    }
-    if let Some(own) = system::read_if_there(&context.path(SBAT), MAX_SBAT)? {
-        return Ok(own);
-    }
-    // Upstream's generations; a distribution that fixes more says so in a file of its own.
-    let generation = match recipe.toolchain.numbers() {
-        (2, ..=11) => 3,
-        (2, 12..=13) => 4,
-        _ => 5,
-    };
-    let version = &recipe.toolchain.version;
-    let upstream = version
-        .split(|c: char| !c.is_ascii_digit() && c != '.')
-        .next()
-        .unwrap_or(version);
-    Ok(format!(
-        "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n\
-         grub,{generation},Free Software Foundation,grub,{upstream},https://www.gnu.org/software/grub/\n\
-         grub.bootseal,1,bootseal,grub,{version},https://github.com/bootseal/bootseal\n"
-    )
-    .into_bytes())
 }

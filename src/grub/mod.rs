@@ -7,6 +7,7 @@ mod configuration;
 mod file_system;
 mod menu;
 mod place;
+mod sbat;
 mod toolchain;
 
 pub use build::{Built, Recipe, build};

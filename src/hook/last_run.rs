@@ -162,6 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn runs_that_end_at_once_each_write_their_record() {
+        let root = tempfile::tempdir().unwrap();
+        let context = &Context::host().with_root(root.path());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..25).for_each(|_| run(context, Slot::Modules, Some("no"))));
+            }
+        });
+        assert_eq!(last_runs(context).unwrap().len(), 1);
+    }
+
+    #[test]
     fn a_dry_run_leaves_no_record_and_garbage_is_none() {
         let root = tempfile::tempdir().unwrap();
         let context = Context::host().with_root(root.path());

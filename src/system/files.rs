@@ -1,11 +1,12 @@
 //! Reading files, and making new ones that never replace what is there.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Explain, Result};
 
@@ -108,15 +109,19 @@ pub fn create_dir(context: &Context, path: &Path) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    let cannot = || format!("cannot make the directory {}", path.display());
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).or_could_not_run(cannot)?;
+        fs::create_dir_all(parent).or_could_not_run(|| format!("cannot make the directory {}", path.display()))?;
     }
-    match fs::DirBuilder::new().mode(0o700).create(path) {
+    make_dir(fs::DirBuilder::new().mode(0o700), path)
+}
+
+/// Another run may make it meanwhile.
+fn make_dir(builder: &fs::DirBuilder, path: &Path) -> Result<()> {
+    match builder.create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         other => other,
     }
-    .or_could_not_run(cannot)
+    .or_could_not_run(|| format!("cannot make the directory {}", path.display()))
 }
 
 /// Makes a directory, and its parents, with the usual rights, flushed to disk.
@@ -126,7 +131,7 @@ pub fn create_public_dir(context: &Context, path: &Path) -> Result<()> {
     }
     let parent = path.parent().unwrap_or(Path::new("/"));
     create_public_dir(context, parent)?;
-    fs::create_dir(path).or_could_not_run(|| format!("cannot make the directory {}", path.display()))?;
+    make_dir(&fs::DirBuilder::new(), path)?;
     super::sync_directory(parent)
 }
 
@@ -160,8 +165,13 @@ pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()>
     written.or_could_not_run(cannot)
 }
 
-/// Replaces a file so that a crash leaves the old or the new one.
+/// Replaces a file so that a crash leaves the old or the new one. Several runs may do so at once: one after the other
+/// does, and the last one's file stays.
 pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    // The temporary name is always the same, so that what a killed run left is found; a run that lives must keep its own.
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    let _turn = turn(context, directory, path)?;
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".bootseal-new");
     let temporary = &path.with_file_name(name);
@@ -176,7 +186,22 @@ pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) 
         return Ok(());
     }
     fs::rename(temporary, path).or_could_not_run(|| format!("cannot replace {}", path.display()))?;
-    super::sync_directory(path.parent().unwrap_or(Path::new("/")))
+    super::sync_directory(directory)
+}
+
+/// Waits until nobody else replaces files in the directory where `path` is to be, and keeps others waiting until it is
+/// dropped. File systems that lock no directories (NFS) go without.
+fn turn(context: &Context, directory: &Path, path: &Path) -> Result<Option<File>> {
+    if context.dry_run() {
+        return Ok(None);
+    }
+    let cannot = || format!("cannot create {}", path.display());
+    let opened = File::open(directory).or_could_not_run(cannot)?;
+    match retry_on_intr(|| flock(&opened, FlockOperation::LockExclusive)) {
+        Ok(()) => Ok(Some(opened)),
+        Err(Errno::BADF | Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
+        Err(error) => Err(error).or_could_not_run(cannot),
+    }
 }
 
 /// Gives a file the name of another, which is gone; a crash leaves one of the two there. It takes no room.
@@ -267,6 +292,28 @@ mod tests {
         assert_ne!(others(&root.path().join("var")), 0);
         fs::write(root.path().join("file"), b"").unwrap();
         assert!(create_dir(&Context::host(), &root.path().join("file")).is_err());
+    }
+
+    #[test]
+    fn several_replace_one_file_and_each_leaves_it_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = &directory.path().join("new/state/record");
+        let context = &Context::host();
+        std::thread::scope(|scope| {
+            for byte in b'a'..b'e' {
+                scope.spawn(move || {
+                    create_public_dir(context, path.parent().unwrap()).unwrap();
+                    for _ in 0..25 {
+                        replace_durably(context, path, &[byte; 10_000], 0o600).unwrap();
+                        let there = read(path).unwrap();
+                        assert_eq!(there.len(), 10_000);
+                        assert!(there.iter().all(|byte| *byte == there[0]), "parts of two");
+                    }
+                });
+            }
+        });
+        let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(left, 1, "no temporary file is left");
     }
 
     #[test]

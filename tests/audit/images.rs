@@ -102,8 +102,7 @@ fn a_shell_leads_around_the_chain_once_it_is_signed() {
 #[test]
 fn a_loader_below_the_level_is_a_finding_where_there_is_a_shim() {
     let machine = Machine::new();
-    // The machine's own GRUB is that of Debian 12, of an older generation.
-    fs::remove_file(machine.path("efi/EFI/bootseal/grubx64.efi")).unwrap();
+    let own = "/efi/EFI/bootseal/grubx64.efi";
     machine.write("efi/EFI/debian/grubx64.efi", &debians_grub());
     let level = |level: &[u8]| machine.variable("SbatLevelRT", SHIM, 6, level);
     let said = machine.check("boot.sbat");
@@ -122,10 +121,21 @@ fn a_loader_below_the_level_is_a_finding_where_there_is_a_shim() {
         "/efi/EFI/debian/grubx64.efi",
         "grub 5 and not 6; there is no shim",
     );
-
+    says(&said, "evidence", own, "grub 5 and not 6; there is no shim");
+    // Configured, there is none yet; nor does one count that firmware does not start.
+    machine.write("etc/bootseal/config.toml", b"[grub]\nshim = true\n");
+    assert_eq!(machine.check("boot.sbat")["status"], "pass");
+    fs::remove_file(machine.path("etc/bootseal/config.toml")).unwrap();
     machine.write("efi/EFI/debian/shimx64.efi", &shim());
+    let db = machine.path(&format!("sys/firmware/efi/efivars/db-{DATABASE}"));
+    let both = fs::read(&db).unwrap();
+    machine.trusts_nobody_else();
+    assert_eq!(machine.check("boot.sbat")["status"], "pass");
+    fs::write(&db, both).unwrap();
+
     let said = machine.check("boot.sbat");
     assert_eq!(said["status"], "warn", "{said:#}");
+    says(&said, "findings", own, "too old for shim: grub 5 and not 6");
     says(
         &said,
         "findings",
@@ -207,4 +217,30 @@ fn a_broken_partition_is_looked_at_as_far_as_it_goes() {
     }
     fs::remove_file(machine.path("efi/zzz.efi")).unwrap();
     assert_eq!(machine.check("boot.images")["status"], "could_not_run");
+}
+
+#[test]
+fn an_image_in_two_places_is_found_once() {
+    let machine = Machine::new();
+    machine.write("proc/self/mountinfo", b"30 22 8:1 / /boot rw - vfat /dev/vda1 rw\n");
+    fs::create_dir(machine.path("boot/EFI")).unwrap();
+    machine.write("boot/EFI/empty.efi", b"");
+    let named = |check: &str, name: &str| {
+        let said = machine.check(check);
+        let texts = said["evidence"].as_array().unwrap().iter().map(ToString::to_string);
+        let findings = said["findings"].as_array().unwrap().iter();
+        let texts = texts.chain(findings.map(|finding| finding["text"].to_string()));
+        texts.filter(|text| text.contains(name)).count()
+    };
+    for (check, name, count) in [
+        ("boot.images", "/boot/vmlinuz", 1),
+        ("boot.kernels", "/boot/vmlinuz", 1),
+        ("boot.sbat", "/boot/vmlinuz", 1),
+        ("boot.images", "/boot/EFI/empty.efi", 1),
+        ("boot.kernels", "/boot/EFI/empty.efi", 0),
+        // No partition is mounted there any more.
+        ("boot.images", "/efi/EFI/BOOT/BOOTX64.EFI", 0),
+    ] {
+        assert_eq!(named(check, name), count, "{check} {name}");
+    }
 }

@@ -68,6 +68,13 @@ fn unified_images_are_judged_by_what_is_in_them() {
     for addon in [
         "efi/EFI/Linux/gentoo-6.12.efi.extra.d/debug.addon.efi",
         "efi/loader/addons/debug.addon.efi",
+        // Whatever it is called, and where no EFI system partition is mounted.
+        "efi/notes.txt",
+        "boot/notes.txt",
+        "boot/debug.efi",
+        "boot/EFI/Linux/gentoo-6.12.efi.extra.d/debug.addon.efi",
+        "boot/loader/addons/debug.addon.efi",
+        "boot/efi/EFI/Linux/debug.addon.efi",
     ] {
         machine.unified(addon, &[(".cmdline", b"init=/bin/sh")]);
         machine.convicts("boot.uki", "fail", &format!("/{addon}: init=/bin/sh"));

@@ -351,5 +351,9 @@ fn faults_of_grubs_files_modules_and_keys_are_each_convicted() {
         "{wrong:?}"
     );
     machine.mode("etc/bootseal/keys/db.key", 0o400);
+    // Whatever it is called.
+    machine.write("efi/EFI/keys.txt", &fs::read(keys().join("KEK.key")).unwrap());
+    machine.convicts("keys.place", "fail", "/efi/EFI/keys.txt");
+    machine.write("efi/EFI/keys.txt", &fs::read(keys().join("KEK.pem")).unwrap());
     assert_eq!(machine.audit(), (0, vec![]));
 }

@@ -369,6 +369,45 @@ fn where_shim_starts_grub_firmware_is_left_to_start_shim() {
     assert!(machine.image("grubx64-new.efi").is_none());
 }
 
+/// A generation states which holes are closed, so it is the distribution's, or what the release had when it came out.
+#[test]
+fn an_image_that_shim_refuses_for_its_sbat_is_told_where_shim_is_to_start_it() {
+    let machine = Machine::new();
+    let image = machine.path("grub.efi");
+    let section = || {
+        let lines = machine.path("lines");
+        let mut objcopy = tool("objcopy", "binutils");
+        objcopy.args(["--output-target=binary", "--only-section=.sbat"]);
+        succeed(objcopy.arg(&image).arg(&lines));
+        fs::read_to_string(lines).unwrap()
+    };
+    let install = |arguments: &[&str]| {
+        let mut install = machine.install(UUID);
+        succeed(install.args(arguments).arg("--output").arg(&image))
+    };
+    let refused = "refuse the image: its SBAT says grub 3 and not 5";
+    // Debian's own lines for this GRUB, as they are in the image that it builds.
+    assert!(!install(&["--shim"]).contains("refuse the image"));
+    assert!(
+        section().contains("\ngrub.debian,5,Debian,grub2,2.06-13+deb12u2,"),
+        "{}",
+        section()
+    );
+    let old = "sbat,1,SBAT Version,sbat,1,https://example.org/\ngrub,3,FSF,grub,2.06,https://example.org/\n";
+    machine.file("old.csv", old.as_bytes());
+    let given = machine.path("old.csv");
+    let given = given.to_str().unwrap();
+    let said = install(&["--shim", "--sbat", given]);
+    assert!(said.contains(refused) && said.contains("--sbat FILE"), "{said}");
+    assert!(section().starts_with(old), "{}", section());
+    // Nobody but shim minds.
+    assert!(!install(&["--sbat", given]).contains("refuse the image"));
+    machine.file("old.csv", b"grub,three\n");
+    let output = machine.install(UUID).args(["--sbat", given]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("holds no SBAT lines"), "{}", text(&output));
+}
+
 /// No module is read from the disk, where those of another version may be.
 #[test]
 fn the_image_holds_what_its_menu_uses() {

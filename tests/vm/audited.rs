@@ -40,14 +40,17 @@ fn a_clean_chain_has_no_finding_and_each_fault_its_own() {
     let audits = node.boot(&node.enrolled(), &script);
     let mut wrong = audits.compare("clean", &[]);
     for fault in FAULTS {
-        wrong += &audits.compare(fault.name, fault.found);
+        wrong.extend(audits.compare(fault.name, fault.found));
     }
-    wrong += &audits.compare("clean-again", &[]);
+    wrong.extend(audits.compare("clean-again", &[]));
+
+    let audits = node.boot(&node.enrolled().with_card(), "audit unsigned-card\n");
+    wrong.extend(audits.compare("unsigned-card", faults::UNSIGNED_CARD));
 
     node.starts_with(" lockdown=none");
     let audits = node.boot(&node.enrolled(), "audit lockdown-off\n");
-    wrong += &audits.compare("lockdown-off", faults::LOCKDOWN_OFF);
-    assert!(wrong.is_empty(), "{wrong}");
+    wrong.extend(audits.compare("lockdown-off", faults::LOCKDOWN_OFF));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// A node and its keys, all that the faults need, and the machine's variables.
@@ -125,13 +128,13 @@ impl Node {
         let disk = self.work.path().join("disk.img");
         machine::make_partitioned_disk(&disk, &self.tree);
         let log = machine.boot_disk(&disk);
-        let audits = tempfile::tempdir().expect("a temporary folder");
-        machine::read_from_partition(&disk, "/audits", audits.path());
+        let directory = tempfile::tempdir().expect("a temporary folder");
+        machine::read_from_partition(&disk, "/audits", directory.path());
         fs::remove_file(disk).expect("a disk");
         assert_eq!(log.after("vm: failed: "), [""; 0], "{:#?}", log.after("vm: | "));
         Audits {
             log,
-            audits,
+            directory,
             release: self.release.clone(),
         }
     }
@@ -166,13 +169,14 @@ fn copy_all(from: &Path, to: &Path) {
 /// What the audits of a boot said.
 struct Audits {
     log: Serial,
-    audits: TempDir,
+    /// Holds them.
+    directory: TempDir,
     release: String,
 }
 
 impl Audits {
     fn read(&self, name: &str) -> Value {
-        let path = self.audits.path().join("audits").join(name).with_extension("json");
+        let path = self.directory.path().join("audits").join(name).with_extension("json");
         let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         serde_json::from_slice(&bytes).unwrap_or_else(|error| {
             let said = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
@@ -181,14 +185,14 @@ impl Audits {
     }
 
     /// What is different from what is expected: each finding, and how the audit ended.
-    fn compare(&self, name: &str, expected: &[Found]) -> String {
+    fn compare(&self, name: &str, expected: &[Found]) -> Vec<String> {
         let said = self.read(name);
         let expected: Vec<(&str, String)> = expected
             .iter()
             .map(|(id, subject)| (*id, subject.replace("VERSION", &self.release)))
             .collect();
         let mut found = vec![false; expected.len()];
-        let mut wrong = String::new();
+        let mut wrong = Vec::new();
         for check in said["checks"].as_array().expect("checks") {
             let id = check["id"].as_str().expect("an ID");
             for finding in check["findings"].as_array().expect("findings") {
@@ -200,21 +204,21 @@ impl Audits {
                     }
                 }
                 if !is_expected {
-                    wrong += &format!("{name}: not expected: {id}: {subject}: {}\n", finding["text"]);
+                    wrong.push(format!("{name}: not expected: {id}: {subject}: {}", finding["text"]));
                 }
             }
             for reason in check["not_run"].as_array().expect("reasons") {
-                wrong += &format!("{name}: {id} could not run: {reason}\n");
+                wrong.push(format!("{name}: {id} could not run: {reason}"));
             }
         }
         for ((id, subject), found) in expected.iter().zip(found) {
             if !found {
-                wrong += &format!("{name}: missing: {id}: {subject}\n");
+                wrong.push(format!("{name}: missing: {id}: {subject}"));
             }
         }
         let code = u8::from(!expected.is_empty());
         if self.log.after(&format!("vm: audit {name} ended with ")) != [code.to_string()] {
-            wrong += &format!("{name}: did not end with {code}\n");
+            wrong.push(format!("{name}: did not end with {code}"));
         }
         wrong
     }

@@ -72,7 +72,7 @@ impl Node {
         fs::create_dir_all(disk.join("boot/grub")).expect("a folder");
         Self {
             own,
-            machine: machine.with_tpm(),
+            machine: machine.with_tpm().with_card(),
             disk,
             initrd,
             _work: work,

@@ -11,11 +11,14 @@ use crate::system::{is_private, is_shared};
 
 use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
 use super::super::machine::Machine;
+use super::files_below;
 
 /// How long before its end a certificate is told of, in seconds.
 const SOON: u64 = 90 * 24 * 60 * 60;
 /// How old the last restore drill may be, in seconds.
 const DRILL: u64 = 366 * 24 * 60 * 60;
+/// Largest file that may be a key, in bytes.
+const MAX_KEY: u64 = 64 << 10;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -51,7 +54,8 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Keys,
         title: "Private keys lie on a file system of this machine that knows owners",
         level: Level::Error,
-        proves: "They are neither on FAT, as EFI system partitions are, nor on a network file system.",
+        proves: "Those of the key directory are neither on FAT nor on a network file system, and no file of an EFI system \
+                 partition, which has no owners, holds any.",
         remedy: "Move them to /etc/bootseal/keys; who could read them there may have a copy: bootseal keys rotate",
         run: place,
     },
@@ -190,8 +194,60 @@ fn place(machine: &Machine<'_>) -> Outcome {
                 Err(error) => outcome.not_run.push(format!("{}: {error}", path.display())),
             }
         }
+        strays(machine, directory, &mut outcome);
         Ok(outcome)
     })
+}
+
+/// Private keys that somebody left on an EFI system partition.
+fn strays(machine: &Machine<'_>, directory: &KeyDirectory, outcome: &mut Outcome) {
+    let esps = match machine.esps() {
+        Ok(esps) => esps,
+        Err(missing) => return outcome.not_run.push(missing.clone()),
+    };
+    // Those of the key directory have been told of.
+    let known: Vec<_> = files(directory).filter_map(|path| path.canonicalize().ok()).collect();
+    for esp in esps {
+        let shown = esp.directory.display();
+        let small = match files_below(&esp.directory, is_small) {
+            Ok(small) => small,
+            Err(error) => {
+                outcome.not_run.push(format!("{shown}: {error}"));
+                continue;
+            }
+        };
+        let mut is_clean = true;
+        for path in small.iter().filter(|path| !known.contains(path)) {
+            match fs::read(path) {
+                Ok(content) if holds_private_key(&content) => {
+                    is_clean = false;
+                    let text = format!(
+                        "{} holds a private key, for everybody who reads the partition",
+                        printable(&path.display().to_string())
+                    );
+                    let remedy = "move it away, and rotate the key: who could read it may have a copy";
+                    outcome
+                        .findings
+                        .push(Finding::new(path.to_string_lossy(), text, remedy));
+                }
+                Ok(_) => {}
+                Err(error) => outcome.not_run.push(format!("{}: {error}", path.display())),
+            }
+        }
+        if is_clean {
+            outcome.evidence.push(format!("{shown}: no private key"));
+        }
+    }
+}
+
+fn is_small(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_KEY)
+}
+
+/// Whether a file holds a key in PEM (RFC 7468), as OpenSSL, sbctl and bootseal write them.
+fn holds_private_key(content: &[u8]) -> bool {
+    const LABEL: &[u8] = b"PRIVATE KEY-----";
+    content.windows(LABEL.len()).any(|window| window == LABEL)
 }
 
 fn expiry(machine: &Machine<'_>) -> Outcome {

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use crate::formats::authenticode::Image;
 use crate::formats::certificate::printable;
 use crate::formats::kernel_config::KernelConfig;
 use crate::formats::running_kernel::CommandLine;
-use crate::system::{self, ConfigFile};
+use crate::system::ConfigFile;
 use crate::trust::command_line::dangers;
 
 use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
+use super::super::images::Place;
 use super::super::machine::Machine;
+use super::super::unified::Unified;
 
 /// The option with words that a kernel adds to its command line, or puts in its place.
 const BUILT_IN: &str = "CMDLINE";
@@ -54,77 +55,58 @@ fn judge(outcome: &mut Outcome, source: &str, text: &str, remedy: impl Fn(&str) 
 }
 
 fn unified(machine: &Machine<'_>) -> Outcome {
-    let installed = machine.installed();
+    let images = match machine.images(Place::Anywhere) {
+        Ok(images) => images,
+        Err(missing) => return Outcome::could_not_run(missing),
+    };
     let mut outcome = Outcome {
-        not_run: installed.unread.clone(),
+        not_run: images.not_run,
         ..Outcome::default()
     };
-    let mut is_any = false;
-    for path in &installed.images {
-        match system::read(path) {
-            // What is no image is told by boot.images.
-            Ok(bytes) => is_any |= Image::parse(&bytes).is_ok_and(|image| look_at(&mut outcome, path, &image)),
-            Err(error) => outcome.not_run.push(reason(&error)),
+    for found in images.found {
+        // What has an initramfs alone is no more than that.
+        let unified = found.unified.as_ref();
+        if let Some(unified) = unified.filter(|unified| !unified.is_addon || !unified.lines.is_empty()) {
+            look_at(&mut outcome, &found.path, unified);
         }
     }
-    if !is_any && outcome.not_run.is_empty() {
+    if outcome.evidence.is_empty() && outcome.not_run.is_empty() {
         return Outcome::not_applicable("there is no unified kernel image");
     }
     outcome
 }
 
-/// Looks into an image; whether it is a unified one, or an addon.
-fn look_at(outcome: &mut Outcome, path: &Path, image: &Image<'_>) -> bool {
-    let all = |name: &'static str| {
-        let sections = image.sections().iter().filter(move |section| section.name == name);
-        sections.map(|section| text(section.data()))
-    };
-    let is_unified = image.section(".linux").is_some();
-    let lines: Vec<String> = all(".cmdline").collect();
-    if !is_unified && lines.is_empty() {
-        return false;
-    }
+/// Judges a unified image, or an addon.
+fn look_at(outcome: &mut Outcome, path: &Path, unified: &Unified) {
+    let Unified { lines, is_addon, .. } = unified;
     let source = path.to_string_lossy();
     let shown = printable(&source);
     let remedy = |parameter: &str| format!("build {shown} without {parameter}, and sign it anew");
-    // One that has several profiles has a command line for each.
-    for line in &lines {
+    for line in lines {
         judge(outcome, &source, line, remedy);
     }
-    if is_unified && lines.is_empty() {
+    if !is_addon && lines.is_empty() {
         let text = format!("{shown} has no command line of its own, and takes what the boot entry says");
         let remedy = "build it with a command line (/etc/kernel/cmdline), and sign it anew";
         outcome
             .findings
             .push(Finding::new(&*source, text, remedy).at(Level::Warning));
     }
-    let release = all(".osrel").find_map(|text| {
-        let mut lines = text.lines().map(str::to_owned).collect::<Vec<_>>().into_iter();
-        let name = lines.find_map(|line| {
-            line.strip_prefix("PRETTY_NAME=")
-                .map(|name| name.trim_matches('"').to_owned())
-        })?;
-        Some(format!("{name}, "))
-    });
-    let kernel = all(".uname").next().map(|version| format!("Linux {version}, "));
-    let initramfs = image.section(".initrd").map_or(0, <[u8]>::len);
+    let system = unified.system.as_ref().map(|name| format!("{name}, "));
+    let kernel = unified.kernel.as_ref().map(|version| format!("Linux {version}, "));
+    let initramfs = unified.initramfs.unwrap_or(0);
     outcome.evidence.push(printable(&format!(
-        "{source}: {}{}{}{}",
-        if is_unified { "" } else { "addon, " },
-        release.unwrap_or_default(),
+        "{source}: {}{}{}{}command line {}",
+        if *is_addon { "addon, " } else { "" },
+        system.unwrap_or_default(),
         kernel.unwrap_or_default(),
-        if is_unified {
-            format!("initramfs of {initramfs} bytes, command line {}", lines.join(" | "))
+        if *is_addon {
+            String::new()
         } else {
-            format!("command line {}", lines.join(" | "))
-        }
+            format!("initramfs of {initramfs} bytes, ")
+        },
+        lines.join(" | ")
     )));
-    true
-}
-
-/// A section's text; padding and the zero at its end belong to no command line.
-fn text(data: &[u8]) -> String {
-    String::from_utf8_lossy(data).trim_matches(['\0', '\n', ' ']).to_owned()
 }
 
 fn command_lines(machine: &Machine<'_>) -> Outcome {

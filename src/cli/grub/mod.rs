@@ -99,7 +99,7 @@ pub(super) struct Install {
     /// Shim starts GRUB, not the firmware: shimx64.efi in the same directory, which firmware has to start
     #[arg(long)]
     shim: bool,
-    /// SBAT lines [default: /usr/share/grub/sbat.csv, or those of GRUB's version]
+    /// SBAT lines [default: the distribution's, in /usr/share/grub/sbat.csv or its own image of this GRUB; else upstream's]
     #[arg(long, value_name = "FILE")]
     sbat: Option<PathBuf>,
     /// The program that makes images [default: grub-mkimage]
@@ -185,6 +185,9 @@ impl Install {
         let (built, anchors) = self.build(session, &config, &directory, &toolchain, menu.as_ref())?;
         let mut report = InstallReport::new(session, &built);
         report.warnings = warnings(&anchors, &built, menu.as_ref())?;
+        if with_shim {
+            report.warnings.extend(built.sbat.refused_by_shim());
+        }
         match (&self.output, place) {
             (Some(path), _) => {
                 let transaction = Transaction::new(&session.context);

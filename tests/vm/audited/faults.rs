@@ -15,10 +15,8 @@ use super::super::node::write;
 use super::super::packages::{EFI_STUB, Kernel};
 use crate::support::{sign_file, succeed, tool};
 
-/// Debian's kernel is not configured as ours would be, and nobody has signed the card's Option ROM: that is accepted, and
-/// nothing else.
+/// Debian's kernel is not configured as ours would be: that is accepted, and nothing else.
 pub const BASELINE: &str = "[[accept]]\ncheck = \"kernel.configuration\"\nreason = \"the distribution's kernel\"\n\
-    until = \"2999-12-31\"\n[[accept]]\ncheck = \"measured.option_roms\"\nreason = \"it is not needed\"\n\
     until = \"2999-12-31\"\n";
 
 /// A check, and how the subject of a finding of it begins; `VERSION` stands for the kernel's.
@@ -170,6 +168,12 @@ pub const FAULTS: &[Fault] = &[
         found: &[("keys.place", "/etc/bootseal/keys/")],
     },
     Fault {
+        name: "key-left-on-the-partition",
+        does: "cp /offline/KEK.key /boot/KEK.pem",
+        undoes: "rm /boot/KEK.pem",
+        found: &[("keys.place", "/boot/KEK.pem")],
+    },
+    Fault {
         name: "hook-removed",
         does: "mv $hook /kept/hook",
         undoes: "mv /kept/hook $hook",
@@ -223,7 +227,10 @@ pub const FAULTS: &[Fault] = &[
     },
 ];
 
-/// What is made wrong before the machine starts.
+/// With a card whose Option ROM nobody has signed.
+pub const UNSIGNED_CARD: &[Found] = &[("measured.option_roms", "PciRoot(0x0)")];
+
+/// With what the kernel is told at its start.
 pub const LOCKDOWN_OFF: &[Found] = &[
     ("kernel.command_line", "lockdown=none"),
     ("boot.command_lines", "/boot/grub/grub.cfg:"),

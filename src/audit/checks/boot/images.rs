@@ -9,19 +9,20 @@ use crate::trust::loader::Loader;
 use crate::trust::microsoft;
 
 use super::super::super::check::{Finding, Level, Outcome, reason};
-use super::super::super::images::{Found, policy};
+use super::super::super::images::{Found, Place, policy};
 use super::super::super::machine::Machine;
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
-    let (images, anchors) = match (machine.images(), machine.anchors()) {
+    let (images, anchors) = match (machine.images(Place::Esps), machine.anchors()) {
         (Ok(images), Ok(anchors)) => (images, anchors),
-        (Err(missing), _) | (_, Err(missing)) => return Outcome::could_not_run(missing.clone()),
+        (Err(missing), _) => return Outcome::could_not_run(missing),
+        (_, Err(missing)) => return Outcome::could_not_run(missing.clone()),
     };
     if let Err(missing) = policy(machine) {
         return Outcome::could_not_run(missing);
     }
     let mut outcome = Outcome {
-        not_run: images.not_run.clone(),
+        not_run: images.not_run,
         ..Outcome::default()
     };
     // What starts nowhere harms nobody, unless it is to start; and other firmware may read it otherwise than is done here.
@@ -32,7 +33,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         outcome.findings.push(finding.at(Level::Warning));
     }
     let has_timestamps = has_timestamps(machine, &mut outcome);
-    for found in &images.found {
+    for found in images.found {
         match &found.judged {
             Some(Ok(let_in)) => look_at(found, let_in, anchors.with_shim, &mut outcome),
             Some(Err(refusal)) => {
@@ -131,6 +132,7 @@ fn shims(loader: &Loader) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audit::images::Places;
     use crate::formats::hash::HashAlgorithm;
     use crate::formats::signature_list::{Signature, SignatureType};
     use crate::trust::image::Place;
@@ -158,6 +160,8 @@ mod tests {
                 inner_sha256: None,
                 release: None,
                 sbat: None,
+                unified: None,
+                places: Places::default(),
                 loader,
                 judged: Some(Ok(let_in.clone())),
             };

@@ -6,13 +6,13 @@ use crate::error::quoted;
 use crate::formats::certificate::printable;
 
 use super::super::super::check::{Finding, Outcome};
-use super::super::super::images::{BOOT, NoImage, policy};
+use super::super::super::images::{BOOT, NoImage, Place, policy};
 use super::super::super::machine::Machine;
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
-    let kernels = match machine.kernels() {
+    let kernels = match machine.images(Place::Kernels) {
         Ok(kernels) => kernels,
-        Err(missing) => return Outcome::could_not_run(missing.clone()),
+        Err(missing) => return Outcome::could_not_run(missing),
     };
     if kernels.found.is_empty() && kernels.none.is_empty() && kernels.not_run.is_empty() {
         return Outcome::not_applicable(format!("there is no kernel in {BOOT}"));
@@ -21,17 +21,17 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         return Outcome::could_not_run(missing);
     }
     let mut outcome = Outcome {
-        not_run: kernels.not_run.clone(),
+        not_run: kernels.not_run,
         ..Outcome::default()
     };
-    for none in &kernels.none {
+    for none in kernels.none {
         if is_meant_as_one(none) {
             outcome.findings.push(refused(&none.path, &none.shown, &none.why));
         } else {
             outcome.evidence.push(format!("{}: no kernel", none.shown));
         }
     }
-    for found in &kernels.found {
+    for found in kernels.found {
         match &found.judged {
             Some(Ok(let_in)) => {
                 let because = printable(&let_in.to_string());

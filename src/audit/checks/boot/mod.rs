@@ -40,7 +40,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "No loader is older than shim still starts",
         level: Level::Warning,
         proves: "No component in the SBAT of an image on the EFI system partitions has a lower generation than shim's variable \
-                 SbatLevelRT asks for. Only shim looks at it; without one it is evidence.",
+                 SbatLevelRT asks for. Only shim looks at it; without one there that db lets in, it is evidence.",
         remedy: "Update the loader",
         run: sbat::check,
     },

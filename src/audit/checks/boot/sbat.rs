@@ -5,16 +5,16 @@ use crate::formats::sbat::{LEVEL_VARIABLE, SHIM, Sbat, SbatError};
 use crate::trust::loader::Loader;
 
 use super::super::super::check::{Finding, Outcome, reason};
-use super::super::super::images::{Found, Images};
+use super::super::super::images::{Found, Place};
 use super::super::super::machine::Machine;
 
 /// The components that count; `sbat` itself is the version of the format.
 const FORMAT: &str = "sbat";
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
-    let images = match machine.images() {
-        Ok(images) => images,
-        Err(missing) => return Outcome::could_not_run(missing.clone()),
+    let images = match machine.images(Place::Esps) {
+        Ok(images) => images.found,
+        Err(missing) => return Outcome::could_not_run(missing),
     };
     let mut outcome = Outcome::default();
     let levels = match levels(machine) {
@@ -30,8 +30,8 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             .evidence
             .push(format!("the firmware has no {LEVEL_VARIABLE}: no shim has run")),
     }
-    let by_shim = machine.config().grub.shim || images.found.iter().any(is_shim_let_in);
-    judge(images, levels.as_ref(), by_shim, &mut outcome);
+    let by_shim = images.iter().copied().any(is_shim_let_in);
+    judge(&images, levels.as_ref(), by_shim, &mut outcome);
     outcome
 }
 
@@ -43,12 +43,13 @@ fn levels(machine: &Machine<'_>) -> Result<Option<Sbat>, String> {
     parsed.map_err(|error| format!("{LEVEL_VARIABLE} cannot be read: {error}"))
 }
 
+/// Whatever is configured, only a shim that firmware starts refuses anything; one that cannot be judged may be one.
 fn is_shim_let_in(found: &Found) -> bool {
-    matches!(found.loader, Loader::Shim { .. }) && matches!(found.judged, Some(Ok(_)))
+    matches!(found.loader, Loader::Shim { .. }) && !matches!(found.judged, Some(Err(_)))
 }
 
-fn judge(images: &Images, levels: Option<&Sbat>, by_shim: bool, outcome: &mut Outcome) {
-    for found in &images.found {
+fn judge(images: &[&Found], levels: Option<&Sbat>, by_shim: bool, outcome: &mut Outcome) {
+    for found in images {
         let shown = &found.shown;
         let sbat = match &found.sbat {
             Some(Ok(sbat)) => sbat,

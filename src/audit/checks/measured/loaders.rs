@@ -5,7 +5,7 @@ use crate::formats::event_log::{Event, EventLog, EventType};
 use crate::formats::hash::Digest;
 
 use super::super::super::check::{Finding, Outcome};
-use super::super::super::images::Found;
+use super::super::super::images::{Found, Place};
 use super::super::super::machine::Machine;
 use super::{BANK, with_log};
 
@@ -37,18 +37,19 @@ pub(in super::super) fn started<'m>(
     log: &'m EventLog,
     outcome: &mut Outcome,
 ) -> Vec<Started<'m>> {
-    let mut files: Vec<&Found> = Vec::new();
-    for images in [machine.images(), machine.kernels()] {
-        match images {
-            Ok(images) => {
-                outcome.not_run.extend(images.not_run.iter().cloned());
-                files.extend(&images.found);
-            }
-            Err(missing) => outcome.not_run.push(missing.clone()),
+    let files = match machine.images(Place::Anywhere) {
+        Ok(images) => {
+            // What lies on a partition that is not mounted is not found.
+            let missing = machine.images(Place::Esps).err();
+            let missing = missing.filter(|missing| !images.not_run.contains(missing));
+            outcome.not_run.extend(images.not_run.into_iter().chain(missing));
+            images.found
         }
-    }
-    files.sort_by(|one, other| one.path.cmp(&other.path));
-    files.dedup_by(|one, other| one.path == other.path);
+        Err(missing) => {
+            outcome.not_run.push(missing);
+            Vec::new()
+        }
+    };
     let is_application = |event: &&Event| event.pcr == PCR && event.kind == EventType::BOOT_SERVICES_APPLICATION;
     let events = log.events().iter().filter(is_application);
     let started = events.filter_map(|event| {

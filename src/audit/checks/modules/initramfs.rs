@@ -11,25 +11,30 @@ use crate::system;
 
 use super::{Machine, Outcome, judge, note, stem, unpack};
 use crate::audit::check::reason;
-use crate::audit::installed::Installed;
-
-/// The sections of a unified image that become the initramfs.
-const SECTION: &str = ".initrd";
+use crate::audit::images::Place;
+use crate::audit::unified::INITRAMFS;
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     let anchors = match machine.anchors() {
         Ok(anchors) => anchors,
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
-    let Installed { initramfs, images, .. } = machine.installed();
-    let all: Vec<(&Path, bool)> = initramfs
-        .iter()
-        .map(|path| (path.as_path(), false))
-        .chain(images.iter().map(|path| (path.as_path(), true)))
+    let unified = match machine.images(Place::Anywhere) {
+        Ok(unified) => unified,
+        Err(missing) => return Outcome::could_not_run(missing),
+    };
+    let installed = machine.installed();
+    let with_initramfs = unified.found.iter().filter(|found| {
+        let unified = found.unified.as_ref();
+        unified.is_some_and(|unified| unified.initramfs.is_some())
+    });
+    let alone = installed.initramfs.iter().map(|path| (path.as_path(), false));
+    let all: Vec<(&Path, bool)> = alone
+        .chain(with_initramfs.map(|found| (found.path.as_path(), true)))
         .collect();
     let observer = machine.observer();
     observer.begin("initramfs images", all.len(), 0);
-    let looked: Vec<Option<Outcome>> = all
+    let looked: Vec<Outcome> = all
         .par_iter()
         .map(|(path, is_unified)| {
             let outcome = look_at(path, *is_unified, &anchors.modules);
@@ -39,15 +44,17 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
         .collect();
     observer.end();
     let mut outcome = Outcome::default();
-    let mut images = 0_usize;
-    for one in looked.into_iter().flatten() {
-        images = images.saturating_add(1);
+    for one in looked {
         outcome.evidence.extend(one.evidence);
         outcome.findings.extend(one.findings);
         outcome.not_run.extend(one.not_run);
     }
-    outcome.not_run.extend(machine.installed().unread.iter().cloned());
-    if images == 0 && outcome.not_run.is_empty() {
+    outcome.not_run.extend(unified.not_run);
+    outcome.not_run.extend(installed.unread.iter().cloned());
+    // Both have looked into the same directories.
+    outcome.not_run.sort();
+    outcome.not_run.dedup();
+    if all.is_empty() && outcome.not_run.is_empty() {
         return Outcome::not_applicable(
             "there is no initramfs in the boot directories, boot entries or unified images",
         );
@@ -55,29 +62,27 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
-/// What is in one file; none if it holds no initramfs.
-fn look_at(path: &Path, is_unified: bool, trusted: &[Certificate]) -> Option<Outcome> {
+/// What is in one file: an initramfs, or a unified image with some.
+fn look_at(path: &Path, is_unified: bool, trusted: &[Certificate]) -> Outcome {
     let mut outcome = Outcome::default();
     let bytes = match system::read(path) {
         Ok(bytes) => bytes,
-        Err(error) => return Some(Outcome::could_not_run(reason(&error))),
+        Err(error) => return Outcome::could_not_run(reason(&error)),
     };
     if !is_unified {
         judge_modules(&mut outcome, &path.to_string_lossy(), &bytes, trusted);
-        return Some(outcome);
+        return outcome;
     }
-    // What is no image is told by the check of images.
-    let image = Image::parse(&bytes).ok()?;
-    let sections: Vec<_> = image
-        .sections()
-        .iter()
-        .filter(|section| section.name == SECTION)
-        .collect();
-    for section in &sections {
-        let name = format!("{} {SECTION}", path.to_string_lossy());
+    let image = match Image::parse(&bytes) {
+        Ok(image) => image,
+        // It was one when the images were found.
+        Err(error) => return Outcome::could_not_run(printable(&format!("{}: {error}", path.display()))),
+    };
+    for section in image.sections().iter().filter(|section| section.name == INITRAMFS) {
+        let name = format!("{} {INITRAMFS}", path.to_string_lossy());
         judge_modules(&mut outcome, &name, section.data(), trusted);
     }
-    (!sections.is_empty()).then_some(outcome)
+    outcome
 }
 
 fn judge_modules(outcome: &mut Outcome, name: &str, image: &[u8], trusted: &[Certificate]) {

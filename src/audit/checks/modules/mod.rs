@@ -13,8 +13,8 @@ use crate::formats::module_signature::Module;
 use crate::trust::module;
 
 use super::super::check::{Check, Finding, Group, Level, Outcome};
+use super::super::files::files_below;
 use super::super::machine::Machine;
-use super::files_below;
 
 /// Where modules are, below which each kernel has a directory.
 const MODULES: &str = "/lib/modules";
@@ -72,8 +72,12 @@ fn of_running_kernel(machine: &Machine<'_>) -> Result<(String, PathBuf, Vec<Path
             directory.display()
         )));
     }
-    let paths = files_below(&directory, is_module)
-        .map_err(|error| Outcome::could_not_run(format!("{}: {error}", directory.display())))?;
+    let mut outcome = Outcome::default();
+    let mut paths = files_below(&directory, &mut outcome.not_run);
+    if !outcome.not_run.is_empty() {
+        return Err(outcome);
+    }
+    paths.retain(|path| is_module(path));
     Ok((release, directory, paths))
 }
 

@@ -1,0 +1,54 @@
+//! What a unified kernel image, or an addon to one, starts its kernel with.
+
+use crate::formats::authenticode::Image;
+
+/// The sections that become the initramfs.
+pub(super) const INITRAMFS: &str = ".initrd";
+
+/// Its sections that are text.
+#[derive(Debug)]
+pub(super) struct Unified {
+    /// Whether it is no image with a kernel, but an addon to those.
+    pub(super) is_addon: bool,
+    /// Its command lines: one that has several profiles has one for each.
+    pub(super) lines: Vec<String>,
+    /// The name of the system that it starts.
+    pub(super) system: Option<String>,
+    /// The version of its kernel, as it says.
+    pub(super) kernel: Option<String>,
+    /// Size of its first initramfs, in bytes; none if it has none.
+    pub(super) initramfs: Option<usize>,
+}
+
+impl Unified {
+    /// Recognises one by its sections.
+    pub(super) fn of(image: &Image<'_>) -> Option<Self> {
+        let all = |name: &'static str| {
+            let sections = image.sections().iter().filter(move |section| section.name == name);
+            sections.map(|section| text(section.data()))
+        };
+        let is_addon = image.section(".linux").is_none();
+        let lines: Vec<String> = all(".cmdline").collect();
+        let initramfs = image.section(INITRAMFS).map(<[u8]>::len);
+        if is_addon && lines.is_empty() && initramfs.is_none() {
+            return None;
+        }
+        let name = |text: String| {
+            let mut lines = text.lines();
+            let name = lines.find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+            Some(name.trim_matches('"').to_owned())
+        };
+        Some(Self {
+            is_addon,
+            lines,
+            system: all(".osrel").find_map(name),
+            kernel: all(".uname").next(),
+            initramfs,
+        })
+    }
+}
+
+/// A section's text; padding and the zero at its end belong to no command line.
+fn text(data: &[u8]) -> String {
+    String::from_utf8_lossy(data).trim_matches(['\0', '\n', ' ']).to_owned()
+}
