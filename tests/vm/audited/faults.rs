@@ -145,7 +145,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "unified-image-with-another-init",
-        does: "mkdir /boot/EFI/Linux\ncp $faults/unified /boot/EFI/Linux/unified.efi",
+        does: "mkdir /boot/EFI/Linux\ngunzip -c $faults/unified.gz >/boot/EFI/Linux/unified.efi",
         undoes: "rm -r /boot/EFI/Linux",
         found: &[("boot.uki", "/boot/EFI/Linux/unified.efi: init=/bin/sh")],
     },
@@ -260,8 +260,6 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], direc
     let no_pgp = directory.join("no-pgp");
     image::lacking_pgp(Version::V2_12, &key("grub.gpg"), &no_pgp);
     bootseal.sign_efi(&no_pgp);
-    // Firmware would start it wherever it lies.
-    succeed(tool("gzip", "gzip").arg(&no_pgp));
 
     // It is looked at, not started.
     let (unified, line) = (directory.join("unified"), directory.join("line"));
@@ -273,6 +271,8 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], direc
     }
     succeed(objcopy.args([EFI_STUB.as_ref(), unified.as_path()]));
     bootseal.sign_efi(&unified);
+    // Firmware would start them wherever they lie.
+    succeed(tool("gzip", "gzip").args([&no_pgp, &unified]));
 
     fs::copy(foreign.keys.join("db.pem"), directory.join("foreign.pem")).expect("copied");
     write(&directory.join("foreign.id"), foreign.fingerprint("db").as_bytes());
