@@ -230,7 +230,8 @@ impl<'a> Run<'a> {
         let settled: Vec<(Outcome, Option<Signed>)> = if is_serial {
             batches.into_iter().flat_map(one).collect()
         } else {
-            batches.into_par_iter().flat_map_iter(one).collect()
+            // A task each: many in one leave a core with nothing to do in the end.
+            batches.into_par_iter().with_max_len(1).flat_map_iter(one).collect()
         };
         let (outcomes, signed): (Vec<_>, Vec<_>) = settled.into_iter().unzip();
         (outcomes, signed.into_iter().flatten().collect())
