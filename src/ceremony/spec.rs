@@ -386,14 +386,7 @@ impl Spec {
 
     /// The subject of a key's certificate, or the user ID of GRUB's.
     pub(super) fn subject(&self, name: KeyName, year: u16) -> String {
-        let purpose = match name {
-            KeyName::Pk => "Platform Key",
-            KeyName::Kek => "Key Exchange Key",
-            KeyName::Db => "Secure Boot Signing Key",
-            KeyName::Module => "Kernel Module Key",
-            KeyName::Grub => "GRUB Key",
-        };
-        let subject = format!("{} {purpose} {year}", self.name);
+        let subject = format!("{} {} {year}", self.name, name.purpose());
         if self.rehearsal {
             format!("{REHEARSAL} {subject}")
         } else {

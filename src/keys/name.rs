@@ -43,6 +43,18 @@ impl KeyName {
         }
     }
 
+    /// What it is for, as subjects of certificates say it.
+    #[must_use]
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::Pk => "Platform Key",
+            Self::Kek => "Key Exchange Key",
+            Self::Db => "Secure Boot Signing Key",
+            Self::Module => "Kernel Module Key",
+            Self::Grub => "GRUB Key",
+        }
+    }
+
     /// The firmware variable that holds its certificate, if one does.
     #[must_use]
     pub const fn variable(self) -> Option<VariableName> {

@@ -1,23 +1,23 @@
 //! `bootseal grub`: an image of GRUB that enforces signatures, tried before the present one is given up.
 
 mod report;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use crate::error::{Error, Explain, Result, quoted};
+use crate::error::{Error, Result};
 use crate::formats::authenticode::Image;
-use crate::formats::grub_core_image::{CoreImage, Switch};
+use crate::formats::grub_core_image::CoreImage;
 use crate::formats::openpgp::GrubKey;
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
 use crate::keys::directory::read_grub_keys;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
-use crate::sign::grub::existing_signature;
 use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
 use crate::system::{self, Context, Transaction, fat_mounts};
-use crate::trust::{self, Anchors, image::Policy};
+use crate::trust::{self, Anchors};
 use crate::ui::{Report, prompt};
 
 use super::Session;
@@ -184,7 +184,7 @@ impl Install {
         let menu = self.menu(session, &config)?;
         let (built, anchors) = self.build(session, &config, &directory, &toolchain, menu.as_ref())?;
         let mut report = InstallReport::new(session, &built);
-        report.warnings = warnings(&anchors, &built, menu.as_ref())?;
+        report.warnings = warnings::of(&anchors, &built, menu.as_ref())?;
         if with_shim {
             report.warnings.extend(built.sbat.refused_by_shim());
         }
@@ -199,7 +199,7 @@ impl Install {
             }
             (None, Some(place)) => {
                 if with_shim {
-                    report.warnings.extend(without_shim(&place)?);
+                    report.warnings.extend(warnings::without_shim(&place)?);
                 }
                 let variables = if self.no_nvram {
                     Err("as was asked for".to_owned())
@@ -288,58 +288,6 @@ impl Install {
         let bytes = system::read(&path).map_err(|error| error.hint("grub-mkconfig -o, or name another with --menu"))?;
         Ok(Some((path, bytes)))
     }
-}
-
-/// Where shim is to be, if it is not there.
-fn without_shim(place: &Place) -> Result<Option<String>> {
-    let shim = place.shim();
-    if shim.exists() {
-        return Ok(None);
-    }
-    let (shown, loader) = (quoted(&shim), place.device_path(&shim)?);
-    Ok(Some(format!(
-        "there is no {}, which is to start the image: cp /usr/lib/shim/shimx64.efi {shown}; bootseal sign efi {shown}; and \
-         an entry of the firmware for it: efibootmgr --create --disk DISK --part NUMBER --label {} --loader '{loader}'",
-        shim.display(),
-        place.name
-    )))
-}
-
-/// What would keep the image, once it is started, from starting anything.
-fn warnings(anchors: &Anchors, built: &Built, menu: Option<&(PathBuf, Vec<u8>)>) -> Result<Vec<String>> {
-    let mut warnings = Vec::new();
-    let image = Image::parse(&built.bytes).or_bug(|| "the signed image is malformed".to_owned())?;
-    if let Err(refusal) = Policy::new(&anchors.db, &anchors.dbx).judge(&image) {
-        warnings.push(format!(
-            "firmware with the db and dbx of these keys would not start the image: {refusal}"
-        ));
-    }
-    let Some((path, bytes)) = menu else {
-        return Ok(warnings);
-    };
-    let signature = existing_signature(path)?;
-    if let Err(refusal) = trust::grub::judge(bytes, signature.as_deref(), &anchors.grub) {
-        let directory = quoted(path.parent().unwrap_or(Path::new("/")));
-        warnings.push(format!(
-            "the image would refuse {}: {refusal}; before the next start: bootseal sign grub {directory}",
-            path.display()
-        ));
-    }
-    let locked = Menu::parse(bytes).locked();
-    if let Some(first) = locked.first() {
-        // Without a command line GRUB asks nobody for a password.
-        let what = match built.image.cli_disabled {
-            Switch::Set => "cannot be started by anybody, since there is a superuser and no command line",
-            Switch::Unset | Switch::Unknown => "want a password before they start, since there is a superuser",
-        };
-        warnings.push(format!(
-            "{} entries of {}, \"{first}\" the first, {what}: to let anybody start them, put --unrestricted into CLASS in \
-             /etc/grub.d/10_linux, make grub.cfg anew, and sign it",
-            locked.len(),
-            path.display()
-        ));
-    }
-    Ok(warnings)
 }
 
 fn confirm(session: &Session, place: &Where, by_word: bool) -> Result<Box<dyn Report>> {
