@@ -3,8 +3,9 @@
 //! What is under way stands in `rotation/` of the key directory: `rotation.json`, and the new files until they are in
 //! their places. Every stage looks at what is there, so it can be run again wherever it was cut short.
 
+mod switch;
+
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -17,12 +18,12 @@ use crate::formats::openpgp::GrubKey;
 use crate::formats::signature_list::{SignatureDatabase, SignatureType};
 use crate::keys::certificate::{Request, self_signed};
 use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, ROTATION, TRANSCRIPT, read_grub_keys};
-use crate::keys::{Identity, KeyDirectory, KeyName, Passphrase, Protection, Signer, SoftwareKey};
-use crate::system::{self, Context, NewDirectory, NewFile, create_dir};
+use crate::keys::{Identity, KeyDirectory, KeyName, Passphrase, Signer, SoftwareKey};
+use crate::system::{self, Context, NewDirectory, NewFile};
 
 use super::super::plan::{PUBLIC, SECRET};
-use super::super::transcript::{Event, FileRecord};
-use super::super::{amend, make, verify};
+use super::super::transcript::Event;
+use super::super::{make, verify};
 
 /// What is under way.
 const STATE: &str = "rotation.json";
@@ -318,165 +319,11 @@ impl Place<'_> {
         };
         Certificate::from_pem(&system::read(&path)?).or_refuse(|| format!("cannot use {}", path.display()))
     }
-
-    /// Puts the new files in the places of the old ones, which are kept in `retired/`; both keys sign that.
-    pub fn switch(&self, rotation: &Rotation, ask: &mut Ask<'_>) -> Result<()> {
-        let name: KeyName = rotation
-            .key
-            .parse()
-            .or_refuse(|| "the rotation names no key".to_owned())?;
-        let waiting = |file: &String| self.folder().join(file).exists();
-        if !rotation.files.iter().any(waiting) {
-            return Ok(());
-        }
-        let retired = self.retired(rotation);
-        if !retired.exists() {
-            let mut kept = BTreeMap::new();
-            for file in &rotation.files {
-                let path = self.keys.path().join(file);
-                let mode = if is_private(file) { SECRET } else { PUBLIC };
-                kept.insert(file.clone(), (system::read(&path)?, mode));
-            }
-            create_dir(self.context, &self.keys.path().join(RETIRED))?;
-            self.publish(&retired, &kept)?;
-        }
-        // Both keys open before the first file moves: an unlocked key is what the record needs at the end.
-        let old = SoftwareKey::load(&retired.join(format!("{name}.key")), &mut || {
-            ask(&format!("Passphrase of the {name} key"))
-        })?;
-        let mut records = Vec::new();
-        for file in &rotation.files {
-            let (from, to) = (self.folder().join(file), self.keys.path().join(file));
-            let bytes = system::read(if from.exists() { &from } else { &to })?;
-            let secret = is_private(file);
-            if !secret && self.authority.path() != self.keys.path() && self.authority.path().join(file).exists() {
-                system::replace_durably(self.context, &self.authority.path().join(file), &bytes, PUBLIC)?;
-            }
-            records.push(FileRecord {
-                place: if secret { "node" } else { "keys" }.to_owned(),
-                name: file.clone(),
-                mode: format!("{:04o}", if secret { SECRET } else { PUBLIC }),
-                sha256: HashAlgorithm::Sha256.digest(&[&bytes]).to_hex(),
-            });
-        }
-        self.record(rotation, name, records, &old, ask)?;
-        for file in &rotation.files {
-            let (from, to) = (self.folder().join(file), self.keys.path().join(file));
-            if from.exists() {
-                fs::rename(&from, &to).or_could_not_run(|| format!("cannot replace {}", to.display()))?;
-            }
-        }
-        system::sync_directory(self.keys.path())
-    }
-
-    /// Where the old key is kept.
-    #[must_use]
-    pub fn retired(&self, rotation: &Rotation) -> PathBuf {
-        let digits: String = rotation.old.chars().take(16).collect();
-        self.keys
-            .path()
-            .join(RETIRED)
-            .join(format!("{}-{digits}", rotation.key))
-    }
-
-    /// Writes the rotation into the transcript, unless that is done.
-    fn record(
-        &self,
-        rotation: &Rotation,
-        name: KeyName,
-        records: Vec<FileRecord>,
-        old: &SoftwareKey,
-        ask: &mut Ask<'_>,
-    ) -> Result<()> {
-        if !self.keys.file_path(TRANSCRIPT).exists() {
-            return Ok(());
-        }
-        let signed = verify::read(self.keys.path())?;
-        let is_recorded =
-            |event: &Event| matches!(event, Event::Certified { fingerprint, .. } if *fingerprint == rotation.new);
-        if signed.transcript.events().any(is_recorded) {
-            return Ok(());
-        }
-        let staged = self.folder().join(format!("{name}.key"));
-        let path = if staged.exists() {
-            staged
-        } else {
-            self.keys.private_key_path(name)
-        };
-        let new = SoftwareKey::load(&path, &mut || ask(&format!("Passphrase of the {name} key")))?;
-        let place = signed
-            .transcript
-            .events()
-            .flat_map(Event::files)
-            .filter(|record| record.name == format!("{name}.key"))
-            .map(|record| record.place.clone())
-            .next_back();
-        let mut records = records;
-        for record in &mut records {
-            if let (Some(place), "node") = (&place, record.place.as_str()) {
-                record.place.clone_from(place);
-            }
-        }
-        let (private, public): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| is_private(&record.name));
-        let certificate = (name != KeyName::Grub)
-            .then(|| self.new_certificate(name))
-            .transpose()?;
-        let events = vec![
-            Event::Retired {
-                key: rotation.key.clone(),
-                fingerprint: rotation.old.clone(),
-                // By the old key, over the new one: who trusted the one may trust the other.
-                successor: hex::encode(old.sign(&successor_digest(&new))?),
-            },
-            Event::KeyMade {
-                key: rotation.key.clone(),
-                bits: new.public_key().bits(),
-                protection: SoftwareKey::protection(&path).map(Protection::name)?.to_owned(),
-                public_key: hex::encode(new.public_key().spki_der()),
-                files: private,
-            },
-            Event::Certified {
-                key: rotation.key.clone(),
-                subject: rotation.subject.clone(),
-                fingerprint: rotation.new.clone(),
-                not_after: certificate.map(|certificate| certificate.not_after()),
-                files: public,
-            },
-        ];
-        let signers: BTreeMap<KeyName, Box<dyn Signer>> = [(name, Box::new(new) as Box<dyn Signer>)].into();
-        if self.authority.path() != self.keys.path() && self.authority.file_path(TRANSCRIPT).exists() {
-            let other = verify::read(self.authority.path())?;
-            if !other.transcript.events().any(is_recorded) {
-                amend::append(
-                    self.context,
-                    self.authority.path(),
-                    other.transcript,
-                    events.clone(),
-                    &signers,
-                )?;
-            }
-        }
-        amend::append(self.context, self.keys.path(), signed.transcript, events, &signers).map(drop)
-    }
-
-    /// The rotation is over; the old key stays where it is kept.
-    pub fn finish(&self) -> Result<()> {
-        let folder = self.folder();
-        if self.context.dry_run() || !folder.exists() {
-            return Ok(());
-        }
-        fs::remove_dir_all(&folder).or_could_not_run(|| format!("cannot remove {}", folder.display()))
-    }
 }
 
 /// What the old key signs of the new one.
 pub(in super::super) fn successor_digest(new: &dyn Signer) -> crate::formats::hash::Digest {
     HashAlgorithm::Sha256.digest(&[new.public_key().spki_der()])
-}
-
-/// Whether a file of a key directory is a private key.
-fn is_private(file: &str) -> bool {
-    Path::new(file).extension().is_some_and(|ending| ending == "key")
 }
 
 /// The same key signs what its copy verifies.
