@@ -27,7 +27,7 @@ const HASH: HashAlgorithm = HashAlgorithm::Sha3_512;
 const CHECK: &str = "modules.files";
 /// How often each is done.
 const ROUNDS: usize = 5;
-/// Modules that are hashed side by side, as when they are judged.
+/// Modules that are read before they are hashed side by side, as when they are signed.
 const BATCH: usize = 16;
 /// `USER_HZ`: the unit of `/proc/self/stat`.
 const TICKS: f64 = 100.0;

@@ -64,9 +64,9 @@ memory() {
 }
 for share in 1 2 4 8; do
     for kind in plain xz; do
-        # The largest of them are the last to go.
-        find "$work/$kind/lib" -type f -printf '%s %p\n' | sort -n | awk -v n=$((count - count / share)) 'NR <= n { print $2 }' |
-            xargs -r rm
+        # Others go by chance, the same of both kinds.
+        find "$work/$kind/lib" -type f | LC_ALL=C sort | shuf --random-source=<(yes) |
+            tail -n "+$((count / share + 1))" | xargs -r rm
     done
     echo "| $((count / share)) | $(memory plain) | $(memory xz) |"
 done

@@ -112,5 +112,7 @@ fn read_bounded(reader: impl Read) -> io::Result<Cow<'static, [u8]>> {
     if read as u64 == MAX_MODULE {
         return Err(io::Error::other(format!("it unpacks to {MAX_MODULE} bytes or more")));
     }
+    // It grew by doubling, and many are in memory at a time.
+    bytes.shrink_to_fit();
     Ok(Cow::Owned(bytes))
 }

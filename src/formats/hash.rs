@@ -3,7 +3,7 @@
 use const_oid::ObjectIdentifier;
 use sha2::digest::DynDigest;
 
-use super::sha3_lanes::sha3_512_many;
+use super::sha3_lanes::{Source, sha3_512_from, sha3_512_many};
 
 /// A hash algorithm that bootseal signs with or verifies. MD5 and SHA-1 are not among them on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,6 +133,17 @@ impl HashAlgorithm {
             return sha3_512_many(messages);
         }
         messages.iter().map(|message| self.digest(&[message])).collect()
+    }
+
+    /// Hashes each message of `source` by itself; SHA3-512 several at once where the processor can.
+    pub fn digest_from(self, source: &mut impl Source) {
+        if self == Self::Sha3_512 {
+            return sha3_512_from(source);
+        }
+        while let Some(message) = source.next(0) {
+            let digest = self.digest(&[message.as_ref()]);
+            source.digested(message, digest);
+        }
     }
 
     fn hasher(self) -> Box<dyn DynDigest> {

@@ -123,11 +123,12 @@ impl PublicKey {
     /// RSAVP1 (RFC 8017, section 5.2.2) for a signature below the modulus, by squaring and multiplying: nothing is secret
     /// here, and for 65537 that is less than half the work of an exponentiation that hides its exponent.
     fn raise(&self, signature: BoxedUint) -> BoxedUint {
-        let base = BoxedMontyForm::new(signature, self.rsa.n_params());
+        let parameters = self.rsa.n_params();
         let exponent = self.rsa.e();
+        let base = BoxedMontyForm::new(signature.clone(), parameters);
         // The highest bit is the base itself.
-        let lower_bits = (0..exponent.bits_vartime()).rev().skip(1);
-        let power = lower_bits.fold(base.clone(), |power, bit| {
+        let middle_bits = (1..exponent.bits_vartime()).rev().skip(1);
+        let power = middle_bits.fold(base.clone(), |power, bit| {
             let square = power.square();
             if exponent.bit_vartime(bit) {
                 square.mul(&base)
@@ -135,7 +136,10 @@ impl PublicKey {
                 square
             }
         });
-        power.retrieve()
+        // The product of a Montgomery form and a plain number is plain: the lowest bit, which the exponent has set or
+        // the key is not accepted, also leads out of the form.
+        let plain = BoxedMontyForm::from_montgomery(signature, parameters);
+        power.square().mul(&plain).to_montgomery()
     }
 
     /// The SubjectPublicKeyInfo for a certificate.
@@ -160,5 +164,34 @@ pub fn pkcs1v15(hash: HashAlgorithm) -> Pkcs1v15Sign {
     Pkcs1v15Sign {
         hash_len: Some(hash.len()),
         prefix: hash.digest_info_prefix().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_power_is_that_of_a_plain_exponentiation(
+            mut modulus in prop::collection::vec(any::<u8>(), 128..140),
+            below in prop::collection::vec(any::<u8>(), 128),
+            exponent in prop::sample::select(vec![3_u64, 5, 7, 17, 65_537, 65_539, 0x1_ffff_ffff]),
+        ) {
+            modulus.insert(0, 0x80);
+            if let Some(last) = modulus.last_mut() {
+                *last |= 1;
+            }
+            let key = PublicKey::from_parts(&modulus, &exponent.to_be_bytes()).unwrap();
+            let number = BoxedUint::from_be_slice(&below, key.rsa.n_bits_precision()).unwrap();
+            let plain = BoxedMontyForm::new(number.clone(), key.rsa.n_params()).pow(key.rsa.e());
+            prop_assert_eq!(key.raise(number), plain.retrieve());
+        }
+
+        #[test]
+        fn an_even_exponent_is_refused(half in 1_u64..1 << 32) {
+            prop_assert!(PublicKey::from_parts(&[0xff; 128], &(half * 2).to_be_bytes()).is_err());
+        }
     }
 }

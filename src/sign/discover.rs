@@ -234,7 +234,7 @@ const BATCH_BYTES: u64 = 16 << 20;
 
 /// Batches of files of similar size, the largest first, so that all cores end together. Few files make small batches,
 /// so that no core waits. `key` says a file's size on disk, in bytes, and its path.
-pub(crate) fn batches<T>(mut files: Vec<T>, key: impl for<'t> Fn(&'t T) -> (u64, &'t Path)) -> Vec<Vec<T>> {
+pub(super) fn batches<T>(mut files: Vec<T>, key: impl for<'t> Fn(&'t T) -> (u64, &'t Path)) -> Vec<Vec<T>> {
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let most = files.len().div_ceil(workers.saturating_mul(2)).clamp(1, BATCH);
     files.sort_by(|one, other| {

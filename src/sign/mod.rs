@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use crate::error::Error;
 use crate::formats::hash::Digest;
 
-pub(crate) use discover::batches;
 pub use run::{Options, Run, Summary};
 
 /// What became of a file.

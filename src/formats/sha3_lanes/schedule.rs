@@ -1,67 +1,47 @@
 //! Which message has which lane.
 
 use std::array;
-use std::cmp::Reverse;
 
+use super::Source;
 use super::sponge::{Alone, Message, Permutation, State};
 use crate::formats::hash::Digest;
 
-/// Digests of all `messages`, in their order. When a message ends, the next takes its lane; the longest come first, so
-/// that the lanes run empty at about the same time.
-pub(super) fn digests<const LANES: usize>(permutation: impl Permutation<LANES>, messages: &[&[u8]]) -> Vec<Digest> {
-    let mut waiting = longest_first(messages).into_iter();
-    let mut lanes: [Option<Job<'_>>; LANES] = array::from_fn(|_| waiting.next());
+/// Hashes all messages of `source`. When one ends, the next takes its lane.
+pub(super) fn digest<const LANES: usize, S: Source>(permutation: impl Permutation<LANES>, source: &mut S) {
+    let mut lanes: [Option<Message<S::Message>>; LANES] = array::from_fn(|lane| source.next(lane).map(Message::new));
     let mut state = State::new();
-    let mut done = Vec::with_capacity(messages.len());
     // One message in a vector takes longer than by itself; two do not.
     while lanes.iter().flatten().count() > 1 {
         absorb(&mut state, &mut lanes);
         permutation.permute(&mut state);
         for (number, lane) in lanes.iter_mut().enumerate() {
-            if let Some(job) = lane.take_if(|job| job.message.is_absorbed()) {
-                done.push((job.place, state.squeeze(number)));
-                *lane = waiting.next();
+            if let Some(message) = lane.take_if(|message| message.is_absorbed()) {
+                source.digested(message.into_inner(), Digest::sha3_512(state.squeeze(number)));
+                *lane = source.next(number).map(Message::new);
             }
         }
     }
     for (number, lane) in lanes.into_iter().enumerate() {
-        if let Some(job) = lane {
-            done.push((job.place, finish(state.leave(number), job.message)));
+        if let Some(message) = lane {
+            let (message, digest) = finish(state.leave(number), message);
+            source.digested(message, Digest::sha3_512(digest));
         }
     }
-    done.sort_unstable_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, digest)| Digest::sha3_512(digest)).collect()
 }
 
-/// A message and the place of its digest among the results.
-struct Job<'m> {
-    place: usize,
-    message: Message<'m>,
-}
-
-fn longest_first<'m>(messages: &[&'m [u8]]) -> Vec<Job<'m>> {
-    let mut order: Vec<_> = messages.iter().copied().enumerate().collect();
-    order.sort_by_key(|(_, message)| Reverse(message.len()));
-    let job = |(place, message)| Job {
-        place,
-        message: Message::new(message),
-    };
-    order.into_iter().map(job).collect()
-}
-
-fn absorb<const LANES: usize>(state: &mut State<LANES>, lanes: &mut [Option<Job<'_>>; LANES]) {
+fn absorb<const LANES: usize, M: AsRef<[u8]>>(state: &mut State<LANES>, lanes: &mut [Option<Message<M>>; LANES]) {
     for (number, lane) in lanes.iter_mut().enumerate() {
-        if let Some(job) = lane {
-            job.message.absorb_block(state, number);
+        if let Some(message) = lane {
+            message.absorb_block(state, number);
         }
     }
 }
 
 /// Hashes what is left of a message whose state has left its lane.
-fn finish(mut state: State<1>, mut message: Message<'_>) -> [u8; 64] {
+fn finish<M: AsRef<[u8]>>(mut state: State<1>, mut message: Message<M>) -> (M, [u8; 64]) {
     while !message.is_absorbed() {
         message.absorb_block(&mut state, 0);
         Alone.permute(&mut state);
     }
-    state.squeeze(0)
+    (message.into_inner(), state.squeeze(0))
 }

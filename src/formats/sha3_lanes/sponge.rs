@@ -61,29 +61,39 @@ impl<const LANES: usize> State<LANES> {
     }
 }
 
-/// What is still to be absorbed of a message; `None` once its last block, the padded one, is in the state.
-pub(super) struct Message<'m>(Option<&'m [u8]>);
+/// A message, and how far it is absorbed.
+pub(super) struct Message<M> {
+    bytes: M,
+    /// Offset of the next block; `None` once the last block, the padded one, is in the state.
+    next: Option<usize>,
+}
 
-impl<'m> Message<'m> {
-    /// A whole message.
-    pub(super) const fn new(bytes: &'m [u8]) -> Self {
-        Self(Some(bytes))
+impl<M: AsRef<[u8]>> Message<M> {
+    /// A message of which nothing is absorbed.
+    pub(super) const fn new(bytes: M) -> Self {
+        Self { bytes, next: Some(0) }
     }
 
     /// Whether the state, once permuted, holds the digest.
     pub(super) const fn is_absorbed(&self) -> bool {
-        self.0.is_none()
+        self.next.is_none()
+    }
+
+    /// What was absorbed.
+    pub(super) fn into_inner(self) -> M {
+        self.bytes
     }
 
     /// Adds the next block to a lane; the permutation has to follow.
     pub(super) fn absorb_block<const LANES: usize>(&mut self, state: &mut State<LANES>, lane: usize) {
-        let Some(rest) = self.0 else { return };
-        if let Some((block, rest)) = rest.split_first_chunk() {
+        let Some(offset) = self.next else { return };
+        let rest = self.bytes.as_ref().get(offset..).unwrap_or_default();
+        if let Some(block) = rest.first_chunk() {
             state.absorb(lane, block);
-            self.0 = Some(rest);
+            self.next = Some(offset.saturating_add(RATE));
         } else {
             state.absorb(lane, &padded(rest));
-            self.0 = None;
+            self.next = None;
         }
     }
 }

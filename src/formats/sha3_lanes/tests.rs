@@ -8,7 +8,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::super::hash::{Digest, HashAlgorithm};
-use super::{Engine, sha3_512_many};
+use super::{Engine, Source, sha3_512_many};
 
 const RATE: usize = 72;
 
@@ -120,6 +120,68 @@ fn lanes_agree_when_one_message_outlasts_the_others() {
     let mut messages: Vec<Vec<u8>> = (0..17).map(|length| vec![1; length]).collect();
     messages.insert(5, (0..=u8::MAX).cycle().take(100_000).collect());
     check_against_reference(&messages);
+}
+
+/// Messages that are made when they are asked for, and count how many are out.
+struct Made {
+    lengths: Vec<usize>,
+    asked: Vec<usize>,
+    out: usize,
+    most: usize,
+    ended: bool,
+    digested: Vec<(Vec<u8>, Digest)>,
+}
+
+impl Source for Made {
+    type Message = Vec<u8>;
+
+    fn next(&mut self, lane: usize) -> Option<Vec<u8>> {
+        let Some(length) = self.lengths.pop() else {
+            self.ended = true;
+            return None;
+        };
+        assert!(!self.ended);
+        self.asked.push(lane);
+        self.out += 1;
+        self.most = self.most.max(self.out);
+        Some(vec![0x5a; length])
+    }
+
+    fn digested(&mut self, message: Vec<u8>, digest: Digest) {
+        self.out -= 1;
+        self.digested.push((message, digest));
+    }
+}
+
+#[test]
+fn a_source_is_asked_when_a_lane_is_free() {
+    let lengths: Vec<usize> = (0..100).map(|n| n * 37 % 1_000).collect();
+    for (engine, lanes) in Engine::ALL.into_iter().zip([1, 4, 8]) {
+        for count in [0, 1, 2, 7, 100] {
+            let mut made = Made {
+                lengths: lengths[..count].to_vec(),
+                asked: Vec::new(),
+                out: 0,
+                most: 0,
+                ended: false,
+                digested: Vec::new(),
+            };
+            if engine.digest_from(&mut made).is_none() {
+                assert!(!is_there(engine));
+                continue;
+            }
+            assert_eq!((made.most, made.out), (count.min(lanes), 0), "{engine:?}");
+            assert!(made.asked.iter().all(|lane| *lane < lanes));
+            let mut seen: Vec<usize> = made.digested.iter().map(|(message, _)| message.len()).collect();
+            seen.sort_unstable();
+            let mut expected = lengths[..count].to_vec();
+            expected.sort_unstable();
+            assert_eq!(seen, expected);
+            for (message, digest) in made.digested {
+                assert_eq!(digest, HashAlgorithm::Sha3_512.digest(&[&message]));
+            }
+        }
+    }
 }
 
 proptest! {

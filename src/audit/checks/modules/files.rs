@@ -1,20 +1,26 @@
 //! The files of the running kernel.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 use crate::formats::certificate::{Certificate, printable};
+use crate::formats::hash::Digest;
 use crate::formats::module_info::ModuleInfo;
-use crate::sign::{Observer, batches};
+use crate::formats::sha3_lanes::Source;
+use crate::sign::Observer;
 use crate::system;
 
-use super::{Answer, Machine, Outcome, Unpacked, judge_each, note, of_running_kernel, unpack};
+use super::{Answer, HASH, Machine, Outcome, Unpacked, judge, note, of_running_kernel, unpack};
 use crate::audit::check::reason;
 
 /// How many times smaller xz makes modules: those of Debian's 6.12 nearly six times.
 const PACKING: u64 = 6;
+/// What a core has in memory for other lanes than the first, in bytes.
+const BESIDE: u64 = 8 << 20;
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     let (release, directory, paths) = match of_running_kernel(machine) {
@@ -51,12 +57,6 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
-/// About how many bytes a file unpacks to: a batch is in memory as a whole.
-fn unpacked(size: u64, path: &Path) -> u64 {
-    let is_packed = path.extension().is_some_and(|ending| ending != "ko");
-    if is_packed { size.saturating_mul(PACKING) } else { size }
-}
-
 /// A file, and what came of it.
 struct Judged {
     path: PathBuf,
@@ -65,32 +65,111 @@ struct Judged {
     in_tree: bool,
 }
 
+/// About how many bytes a file unpacks to.
+fn unpacked(size: u64, path: &Path) -> u64 {
+    let is_packed = path.extension().is_some_and(|ending| ending != "ko");
+    if is_packed { size.saturating_mul(PACKING) } else { size }
+}
+
 /// Judges all on all cores, in the order of their paths.
 fn judge_all(paths: Vec<PathBuf>, trusted: &[Certificate], observer: &dyn Observer) -> Vec<Judged> {
-    let sized = |path: PathBuf| (fs::metadata(&path).map_or(0, |metadata| metadata.len()), path);
-    let files: Vec<(u64, PathBuf)> = paths.into_iter().map(sized).collect();
-    observer.begin("modules", files.len(), files.iter().map(|(size, _)| size).sum());
-    let batches = batches(files, |(size, path)| (unpacked(*size, path), path));
-    let one = |batch: Vec<(u64, PathBuf)>| {
-        let load = |path: &PathBuf| {
-            let file = system::read(path).map_err(|error| Answer::Unread(reason(&error)))?;
-            unpack(file)
-        };
-        let loaded: Vec<_> = batch.iter().map(|(_, path)| load(path)).collect();
-        let is_in_tree = |loaded: &Result<Unpacked, Answer>| {
-            let module = loaded.as_ref().ok().map(|loaded| ModuleInfo::parse(&loaded.module));
-            module.is_none_or(|info| info.is_ok_and(|info| info.is_in_tree()))
-        };
-        let in_tree: Vec<bool> = loaded.iter().map(is_in_tree).collect();
-        let judged = judge_each(loaded, trusted).into_iter().zip(in_tree);
-        batch.into_iter().zip(judged).map(|((size, path), (answer, in_tree))| {
-            observer.advance(size);
-            Judged { path, answer, in_tree }
-        })
+    let file = |path: PathBuf| {
+        let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        ((unpacked(size, &path), path), size)
     };
-    // A task each: many in one leave a core with nothing to do in the end.
-    let mut judged: Vec<Judged> = batches.into_par_iter().with_max_len(1).flat_map_iter(one).collect();
+    let files: Queue = paths.into_iter().map(file).collect();
+    observer.begin("modules", files.len(), files.values().sum());
+    let queue = Mutex::new(files);
+    let work = |_| {
+        let mut worker = Worker {
+            queue: &queue,
+            trusted,
+            observer,
+            beside: 0,
+            judged: Vec::new(),
+        };
+        HASH.digest_from(&mut worker);
+        worker.judged
+    };
+    // A task each: many in one leave a core with nothing to do.
+    let workers = (0..rayon::current_num_threads()).into_par_iter().with_max_len(1);
+    let mut judged: Vec<Judged> = workers.flat_map_iter(work).collect();
     observer.end();
     judged.sort_by(|one, other| one.path.cmp(&other.path));
     judged
+}
+
+/// Files by about how many bytes they unpack to, with their sizes on disk.
+type Queue = BTreeMap<(u64, PathBuf), u64>;
+
+/// Unpacks modules when there is a lane to hash them in, and judges them when they are hashed.
+struct Worker<'a> {
+    queue: &'a Mutex<Queue>,
+    trusted: &'a [Certificate],
+    observer: &'a dyn Observer,
+    /// Bytes of modules that are in memory for other lanes than the first.
+    beside: u64,
+    judged: Vec<Judged>,
+}
+
+impl Worker<'_> {
+    /// The first lane has the largest modules, one after the other; the others have the largest for which they have
+    /// memory, or else the smallest. So every lane is in use, all end together, and the largest modules, a hundred times
+    /// as large as most, are not in memory side by side.
+    fn take(&self, lane: usize) -> Option<(PathBuf, u64)> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = BESIDE.saturating_sub(self.beside);
+        let fitting = queue.range(..(room, PathBuf::new())).next_back();
+        let ((_, path), size) = match fitting.map(|(file, _)| file.clone()) {
+            Some(file) if lane != 0 => queue.remove_entry(&file),
+            None if lane != 0 => queue.pop_first(),
+            _ => queue.pop_last(),
+        }?;
+        Some((path, size))
+    }
+
+    fn note(&mut self, (path, size): (PathBuf, u64), answer: Answer, in_tree: bool) {
+        self.observer.advance(size);
+        self.judged.push(Judged { path, answer, in_tree });
+    }
+}
+
+impl Source for Worker<'_> {
+    type Message = Loaded;
+
+    fn next(&mut self, lane: usize) -> Option<Loaded> {
+        loop {
+            let file = self.take(lane)?;
+            let read = system::read(&file.0).map_err(|error| Answer::Unread(reason(&error)));
+            match read.and_then(unpack) {
+                Ok(unpacked) => {
+                    let beside = if lane == 0 { 0 } else { unpacked.module.len() as u64 };
+                    self.beside = self.beside.saturating_add(beside);
+                    return Some(Loaded { file, unpacked, beside });
+                }
+                Err(answer) => self.note(file, answer, true),
+            }
+        }
+    }
+
+    fn digested(&mut self, loaded: Loaded, digest: Digest) {
+        self.beside = self.beside.saturating_sub(loaded.beside);
+        let answer = judge(&loaded.unpacked, self.trusted, Some(&digest));
+        let in_tree = ModuleInfo::parse(&loaded.unpacked.module).is_ok_and(|info| info.is_in_tree());
+        self.note(loaded.file, answer, in_tree);
+    }
+}
+
+/// A file with its size on disk, and the module in it.
+struct Loaded {
+    file: (PathBuf, u64),
+    unpacked: Unpacked,
+    /// Bytes that count as beside the first lane.
+    beside: u64,
+}
+
+impl AsRef<[u8]> for Loaded {
+    fn as_ref(&self) -> &[u8] {
+        self.unpacked.as_ref()
+    }
 }

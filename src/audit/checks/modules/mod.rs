@@ -84,7 +84,16 @@ fn of_running_kernel(machine: &Machine<'_>) -> Result<(String, PathBuf, Vec<Path
 /// A module out of its packing.
 struct Unpacked {
     module: Vec<u8>,
+    /// Length of what the signature covers, in bytes; 0 without a signature that could be verified.
+    content: usize,
     kernel_unpacks: bool,
+}
+
+/// What is hashed.
+impl AsRef<[u8]> for Unpacked {
+    fn as_ref(&self) -> &[u8] {
+        self.module.get(..self.content).unwrap_or_default()
+    }
 }
 
 fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
@@ -95,40 +104,21 @@ fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
         Ok(std::borrow::Cow::Borrowed(_)) => file,
         Err(error) => return Err(Answer::Refused(format!("it cannot be unpacked: {error}"))),
     };
-    Ok(Unpacked { module, kernel_unpacks })
-}
-
-/// Judges modules whose contents are hashed side by side, which is several times as fast as one after the other.
-fn judge_each(files: Vec<Result<Unpacked, Answer>>, trusted: &[Certificate]) -> Vec<Answer> {
-    let contents: Vec<&[u8]> = files.iter().flatten().filter_map(content).collect();
-    let mut digests = HASH.digest_each(&contents).into_iter();
-    let mut judged = Vec::with_capacity(files.len());
-    for file in &files {
-        judged.push(match file {
-            Ok(file) => {
-                let digest = content(file).and_then(|_| digests.next());
-                Some(judge(file, trusted, digest.as_ref()))
-            }
-            Err(_) => None,
-        });
-    }
-    let both = files.into_iter().zip(judged);
-    both.map(|(file, judged)| match (judged, file) {
-        (Some(answer), _) | (None, Err(answer)) => answer,
-        (None, Ok(_)) => Answer::Unread("it was not judged".to_owned()),
+    let content = Module::parse(&module)
+        .ok()
+        .filter(|module| module.signature.is_some())
+        .map_or(0, |module| module.content.len());
+    Ok(Unpacked {
+        module,
+        content,
+        kernel_unpacks,
     })
-    .collect()
 }
 
-/// What is hashed of a module that can be verified at all.
-fn content(file: &Unpacked) -> Option<&[u8]> {
-    let module = Module::parse(&file.module).ok()?;
-    module.signature.map(|_| module.content)
-}
-
+/// `digest` is that of what is hashed, if it is there.
 fn judge(file: &Unpacked, trusted: &[Certificate], digest: Option<&Digest>) -> Answer {
     let hashed = |hash: HashAlgorithm, content: &[u8]| {
-        let known = digest.filter(|_| hash == HASH);
+        let known = digest.filter(|digest| digest.algorithm() == hash);
         known.cloned().unwrap_or_else(|| hash.digest(&[content]))
     };
     match module::judge_hashed(&file.module, trusted, &hashed) {
