@@ -227,3 +227,18 @@ fn loaded_modules_are_matched_to_their_files() {
     let (code, wrong) = machine.audit();
     assert_eq!((code, wrong[0].0.as_str()), (1, "modules.loaded"));
 }
+
+#[test]
+fn modules_of_every_kernel_that_can_be_started_are_judged() {
+    let machine = Machine::new();
+    // Names of kernels begin with one another.
+    for release in ["6.12", "6.12.58", "6.12.99-next"] {
+        machine.write(&format!("lib/modules/{release}/kernel/y.ko"), &unsigned_module());
+    }
+    machine.write(&format!("boot/System.map-{KERNEL}"), b"");
+    assert_eq!(machine.audit(), (0, vec![]), "nothing starts them");
+    machine.write("boot/System.map-6.12.99-next", b"");
+    machine.convicts("modules.files", "fail", "/lib/modules/6.12.99-next/kernel/y.ko");
+    machine.run(["sign", "modules"], &["lib/modules/6.12.99-next"]);
+    assert_eq!(machine.audit(), (0, vec![]));
+}

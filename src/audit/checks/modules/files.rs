@@ -1,6 +1,6 @@
-//! The files of the running kernel.
+//! The files of the running kernel, and of those that can be started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -14,8 +14,10 @@ use crate::formats::sha3_lanes::Source;
 use crate::sign::Observer;
 use crate::system;
 
-use super::{Answer, HASH, Machine, Outcome, Unpacked, judge, note, of_running_kernel, unpack};
+use super::{Answer, HASH, MODULES, Machine, Outcome, Tree, Unpacked, judge, note, of_running_kernel, unpack};
 use crate::audit::check::reason;
+use crate::audit::files::entries;
+use crate::audit::installed::startable;
 
 /// How many times smaller xz makes modules: those of Debian's 6.12 nearly six times.
 const PACKING: u64 = 6;
@@ -23,38 +25,77 @@ const PACKING: u64 = 6;
 const BESIDE: u64 = 8 << 20;
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
-    let (release, directory, paths) = match of_running_kernel(machine) {
-        Ok(found) => found,
-        Err(outcome) => return outcome,
-    };
     let anchors = match machine.anchors() {
         Ok(anchors) => anchors,
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
-    let judged = judge_all(paths, &anchors.modules, machine.observer());
     let mut outcome = Outcome::default();
+    let trees = match trees(machine, &mut outcome.not_run) {
+        Ok(trees) => trees,
+        Err(none) => return none,
+    };
+    let paths = trees.iter().flat_map(|tree| tree.paths.iter().cloned()).collect();
+    let mut judged = judge_all(paths, &anchors.modules, machine.observer());
+    for tree in trees {
+        let (own, others) = judged
+            .into_iter()
+            .partition(|file| file.path.starts_with(&tree.directory));
+        tell(&tree, own, &mut outcome);
+        judged = others;
+    }
+    outcome
+}
+
+/// The modules of the running kernel, and of all that can be started.
+fn trees(machine: &Machine<'_>, not_run: &mut Vec<String>) -> Result<Vec<Tree>, Outcome> {
+    let running = of_running_kernel(machine);
+    let directories = entries(&machine.context().path(MODULES), not_run);
+    let releases = directories
+        .iter()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let releases: BTreeSet<String> = releases.collect();
+    let esps = machine.esps().map(Vec::as_slice).unwrap_or_default();
+    let mut startable = startable(machine.context(), esps, &releases, not_run);
+    if let Ok(running) = &running {
+        startable.remove(running.release.as_str());
+    }
+    let others = startable
+        .into_iter()
+        .map(|release| Tree::read(machine, release, not_run));
+    let mut others: Vec<Tree> = others.filter(|tree| !tree.paths.is_empty()).collect();
+    match running {
+        Err(mut none) if others.is_empty() => {
+            none.not_run.append(not_run);
+            return Err(none);
+        }
+        Err(none) => not_run.extend(none.not_run),
+        Ok(running) => others.insert(0, running),
+    }
+    // Both have looked into the same directories.
+    not_run.sort();
+    not_run.dedup();
+    Ok(others)
+}
+
+/// Says what came of the modules of one kernel.
+fn tell(tree: &Tree, judged: Vec<Judged>, outcome: &mut Outcome) {
     let (mut right, mut foreign, count) = (0_usize, Vec::new(), judged.len());
-    let remedy = format!("bootseal sign modules {}", crate::error::quoted(&directory));
+    let remedy = format!("bootseal sign modules {}", crate::error::quoted(&tree.directory));
     for Judged { path, answer, in_tree } in judged {
-        right = right.saturating_add(usize::from(note(
-            &mut outcome,
-            &path.to_string_lossy(),
-            answer,
-            &remedy,
-        )));
+        right = right.saturating_add(usize::from(note(outcome, &path.to_string_lossy(), answer, &remedy)));
         if !in_tree {
             foreign.push(printable(&path.file_name().unwrap_or_default().to_string_lossy()));
         }
     }
+    let release = printable(&tree.release);
     outcome
         .evidence
         .push(format!("{right} of {count} modules of {release}"));
     if !foreign.is_empty() {
         outcome
             .evidence
-            .push(format!("built out of the kernel's tree: {}", foreign.join(", ")));
+            .push(format!("built out of the tree of {release}: {}", foreign.join(", ")));
     }
-    outcome
 }
 
 /// A file, and what came of it.

@@ -10,7 +10,7 @@ use crate::formats::module_info::{BUILD_ID, ModuleInfo};
 use crate::formats::running_kernel::{LoadedModule, loaded_modules};
 use crate::system;
 
-use super::{Finding, Machine, Outcome, of_running_kernel, stem, unpack};
+use super::{Finding, Machine, Outcome, Tree, of_running_kernel, stem, unpack};
 use crate::audit::check::reason;
 
 const LIST: &str = "/proc/modules";
@@ -20,8 +20,12 @@ const MAX_SHOWN: u64 = 4096;
 const OUT_OF_TREE: char = 'O';
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
-    let (release, directory, paths) = match of_running_kernel(machine) {
-        Ok(found) => found,
+    let Tree {
+        release,
+        directory,
+        paths,
+    } = match of_running_kernel(machine) {
+        Ok(tree) => tree,
         Err(outcome) => return outcome,
     };
     let text = match machine.text(LIST) {

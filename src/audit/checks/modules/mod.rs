@@ -1,4 +1,4 @@
-//! Kernel modules: the files of the running kernel, those in initramfs images, and those that are loaded.
+//! Kernel modules: the files of kernels, those in initramfs images, and those that are loaded.
 
 mod files;
 mod initramfs;
@@ -25,10 +25,11 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "modules.files",
         group: Group::Modules,
-        title: "Every module of the running kernel is signed by the module key over SHA3-512",
+        title: "Every module of each kernel is signed by the module key over SHA3-512",
         level: Level::Error,
         proves: "Each file of /lib/modules/VERSION is unpacked and verified against the certificate of the module key, \
-                 whatever any record says; the kernel can unpack it by itself; the hash is SHA3-512.",
+                 whatever any record says; the kernel can unpack it by itself; the hash is SHA3-512. VERSION is the running \
+                 kernel's, and each that a file in the boot directories is named after.",
         remedy: "bootseal sign modules /lib/modules/VERSION, and build the initramfs anew",
         run: files::run,
     },
@@ -62,23 +63,41 @@ enum Answer {
     Unread(String),
 }
 
-/// The modules of the running kernel, with its version; or why they are not looked at.
-fn of_running_kernel(machine: &Machine<'_>) -> Result<(String, PathBuf, Vec<PathBuf>), Outcome> {
-    let release = machine.release().map_err(Outcome::could_not_run)?;
-    let directory = machine.context().path(MODULES).join(&release);
-    if !directory.is_dir() {
-        return Err(Outcome::not_applicable(format!(
-            "there is no {}: the kernel has no modules",
-            directory.display()
-        )));
+/// The modules of a kernel.
+struct Tree {
+    release: String,
+    directory: PathBuf,
+    paths: Vec<PathBuf>,
+}
+
+impl Tree {
+    fn read(machine: &Machine<'_>, release: &str, not_run: &mut Vec<String>) -> Self {
+        let directory = machine.context().path(MODULES).join(release);
+        let mut paths = files_below(&directory, not_run);
+        paths.retain(|path| is_module(path));
+        Self {
+            release: release.to_owned(),
+            directory,
+            paths,
+        }
     }
+}
+
+/// The modules of the running kernel; or why they are not looked at.
+fn of_running_kernel(machine: &Machine<'_>) -> Result<Tree, Outcome> {
+    let release = machine.release().map_err(Outcome::could_not_run)?;
     let mut outcome = Outcome::default();
-    let mut paths = files_below(&directory, &mut outcome.not_run);
+    let tree = Tree::read(machine, &release, &mut outcome.not_run);
     if !outcome.not_run.is_empty() {
         return Err(outcome);
     }
-    paths.retain(|path| is_module(path));
-    Ok((release, directory, paths))
+    if !tree.directory.is_dir() {
+        return Err(Outcome::not_applicable(format!(
+            "there is no {}: the kernel has no modules",
+            tree.directory.display()
+        )));
+    }
+    Ok(tree)
 }
 
 /// A module out of its packing.
