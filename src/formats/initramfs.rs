@@ -5,6 +5,7 @@
 //! An image is read as a stream: what is held in memory is one wanted file at a time, whatever the image says.
 
 mod cpio;
+mod lz4;
 #[cfg(test)]
 mod tests;
 
@@ -21,17 +22,18 @@ pub use cpio::Entry;
 
 /// Most bytes that an image may unpack to. Real ones have up to a few hundred MB.
 const MAX_UNPACKED: u64 = 4 << 30;
-/// Most memory that an xz header can ask for, in bytes.
+/// Most memory that a header of xz or lzma can ask for, in bytes.
 const XZ_MEMORY: u64 = 1 << 29;
 /// Largest window that a zstd header can ask for, as a power of two: `zstd --ultra --long=27`.
 const ZSTD_WINDOW_LOG: u32 = 27;
-/// Compressions that a kernel may unpack, and bootseal does not, by what they begin with (`lib/decompress.c`).
-const OTHERS: [(&[u8], &str); 5] = [
+/// What `xz --format=lzma` begins with, as it is usually set.
+const LZMA: &[u8] = &[0x5d, 0, 0];
+/// Compressions that bootseal does not unpack, by what they begin with: two that a kernel may (`lib/decompress.c`), and LZ4
+/// in a form that it does not.
+const OTHERS: [(&[u8], &str); 3] = [
     (b"BZh", "bzip2"),
-    (&[0x5d, 0, 0], "lzma"),
     (&[0x89, b'L', b'Z', b'O'], "lzo"),
-    (&[0x02, 0x21, 0x4c, 0x18], "lz4"),
-    (&[0x04, 0x22, 0x4d, 0x18], "lz4"),
+    (&[0x04, 0x22, 0x4d, 0x18], "lz4 without -l, which no kernel unpacks"),
 ];
 
 /// Why an image cannot be read to its end. Offsets are in bytes from the start of the image, or of what the compressed
@@ -130,6 +132,17 @@ fn unpack(packed: &[u8], offset: usize, walk: &mut cpio::Walk<'_>) -> Result<usi
         Compression::Xz => {
             let stream = Stream::new_stream_decoder(XZ_MEMORY, 0).map_err(|error| failed(error.into()))?;
             let mut decoder = XzDecoder::new_stream(packed, stream);
+            inner(&mut decoder, offset, walk)?;
+            Ok(decoder.into_inner().len())
+        }
+        Compression::None if packed.starts_with(LZMA) => {
+            let stream = Stream::new_lzma_decoder(XZ_MEMORY).map_err(|error| failed(error.into()))?;
+            let mut decoder = XzDecoder::new_stream(packed, stream);
+            inner(&mut decoder, offset, walk)?;
+            Ok(decoder.into_inner().len())
+        }
+        Compression::None if packed.starts_with(lz4::MAGIC) => {
+            let mut decoder = lz4::Decoder::new(packed);
             inner(&mut decoder, offset, walk)?;
             Ok(decoder.into_inner().len())
         }

@@ -69,11 +69,13 @@ fn an_unsigned_module_in_an_initramfs_is_convicted_however_it_is_packed() {
         cpio(&own)
     };
     let xz = ["--check=crc32", "--lzma2=dict=1MiB"];
-    let packers: [(&str, &str, &[&str]); 4] = [
+    let packers: [(&str, &str, &[&str]); 6] = [
         ("cat", "coreutils", &[]),
         ("gzip", "gzip", &["-n"]),
         ("xz", "xz-utils", &xz),
         ("zstd", "zstd", &["-q", "-19", "-T0"]),
+        ("xz", "xz-utils", &["--format=lzma"]),
+        ("lz4", "lz4", &["-l", "-c"]),
     ];
     for (program, package, options) in packers {
         let packed = |module: &[u8]| {
@@ -132,7 +134,14 @@ fn what_is_no_initramfs_could_not_be_looked_at() {
         (b"garbage".to_vec(), "neither a cpio archive"),
         (good[..good.len() / 2].to_vec(), "ends in the middle"),
         (cut[..cut.len() / 2].to_vec(), "cannot be unpacked"),
-        ([&b"\x02\x21\x4c\x18"[..], &[0; 64]].concat(), "compressed with lz4"),
+        (
+            filter(tool("lz4", "lz4").arg("-c"), &good),
+            "compressed with lz4 without -l",
+        ),
+        (
+            [&b"\x02\x21\x4c\x18"[..], b"070701"].concat(),
+            "a block of 925906736 bytes, of which 2 are there",
+        ),
         ([&zeros[..], b"BZh9"].concat(), "compressed with bzip2"),
     ];
     for (image, reason) in loop_free {

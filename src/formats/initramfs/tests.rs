@@ -126,3 +126,41 @@ proptest! {
         prop_assert_eq!(ended, Ok(files.len() * 2));
     }
 }
+
+/// What `lz4 -l` makes, in blocks of this many bytes instead of 8 MiB.
+fn lz4(content: &[u8], block: usize) -> Vec<u8> {
+    let mut packed = lz4::MAGIC.to_vec();
+    for block in content.chunks(block) {
+        let block = lz4_flex::block::compress(block);
+        packed.extend(u32::try_from(block.len()).unwrap().to_le_bytes());
+        packed.extend(block);
+    }
+    packed
+}
+
+#[test]
+fn lz4_is_read_block_by_block_up_to_its_end() {
+    let first = archive(&[entry("lib/a.ko", 1, 1, &[7; 5000])]);
+    let second = archive(&[entry("lib/b.ko", 1, 1, b"two")]);
+    let parts = [lz4(&first, 100), lz4(&second, 1 << 20), vec![0; 8], first.clone()];
+    let expected = vec![
+        ("lib/a.ko".to_owned(), vec![7; 5000]),
+        ("lib/b.ko".to_owned(), b"two".to_vec()),
+        ("lib/a.ko".to_owned(), vec![7; 5000]),
+    ];
+    assert_eq!(modules(&parts.concat()), (expected, Ok(3)));
+    let long = lz4(&vec![0; (8 << 20) + 1], usize::MAX);
+    let error = modules(&long).1.unwrap_err();
+    assert!(error.contains("cannot be unpacked"), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_after_a_magic_make_it_panic(
+        magic in prop::sample::select(vec![&[0x02, 0x21, 0x4c, 0x18][..], &[0x5d, 0, 0]]),
+        bytes: Vec<u8>,
+        length in 0..20_u8,
+    ) {
+        let _ = modules(&[magic, &[length, 0, 0, 0], &bytes].concat());
+    }
+}

@@ -1,0 +1,80 @@
+//! LZ4 as `lz4 -l` writes it, the only form that kernels unpack (`lib/decompress_unlz4.c`).
+//!
+//! | part | size in bytes |
+//! |---|---|
+//! | [`MAGIC`]; it may come again between blocks | 4 |
+//! | length of the block, little-endian; 0 ends it all, as does the end of the image | 4 |
+//! | the block, which unpacks to 8 MiB or less | as its length says |
+
+use std::io::{self, ErrorKind, Read};
+
+/// What it begins with.
+pub(super) const MAGIC: &[u8; 4] = &[0x02, 0x21, 0x4c, 0x18];
+/// What a block unpacks to at most, in bytes.
+const BLOCK: usize = 8 << 20;
+
+/// Unpacks one block at a time.
+pub(super) struct Decoder<'a> {
+    packed: &'a [u8],
+    /// Room for a block.
+    block: Vec<u8>,
+    /// What of the block was not read yet.
+    unread: std::ops::Range<usize>,
+}
+
+impl<'a> Decoder<'a> {
+    /// `packed` begins with the magic.
+    pub(super) fn new(packed: &'a [u8]) -> Self {
+        Self {
+            packed,
+            block: vec![0; BLOCK],
+            unread: 0..0,
+        }
+    }
+
+    /// What is behind the last block.
+    pub(super) fn into_inner(self) -> &'a [u8] {
+        self.packed
+    }
+
+    /// Unpacks the next block that is not empty; false if there is none.
+    fn next_block(&mut self) -> io::Result<bool> {
+        while let Some((length, rest)) = self.packed.split_first_chunk::<4>() {
+            if length == MAGIC {
+                self.packed = rest;
+                continue;
+            }
+            let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            if length == 0 {
+                return Ok(false);
+            }
+            let (block, rest) = rest.split_at_checked(length).ok_or_else(|| {
+                let reason = format!("a block of {length} bytes, of which {} are there", rest.len());
+                io::Error::new(ErrorKind::UnexpectedEof, reason)
+            })?;
+            let size = lz4_flex::block::decompress_into(block, &mut self.block)
+                .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+            self.packed = rest;
+            self.unread = 0..size;
+            if size > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Read for Decoder<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.unread.is_empty() && !self.next_block()? {
+            return Ok(0);
+        }
+        let unread = self.block.get(self.unread.clone()).unwrap_or_default();
+        let count = unread.len().min(buffer.len());
+        if let (Some(to), Some(from)) = (buffer.get_mut(..count), unread.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.unread.start = self.unread.start.saturating_add(count);
+        Ok(count)
+    }
+}
