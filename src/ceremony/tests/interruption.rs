@@ -1,0 +1,123 @@
+//! Ceremonies that are cut short, and go on or are aborted.
+
+use super::*;
+
+#[test]
+fn an_error_halfway_goes_on_later_or_is_aborted_with_nothing_left() {
+    let outside = tempfile::tempdir().unwrap();
+    let out = outside.path().join("keys");
+    // OpenPGP's clock ends in 2106, so GRUB's key fails after the others were written.
+    let context = Context::host().with_clock(Clock::Fixed(4_300_000_000));
+    let error = run(&context, &plain("x", &out)).unwrap_err();
+    assert!(error.to_string().contains("2106"), "{error}");
+    assert_eq!(names(outside.path()), [".keys.ceremony"]);
+    let work = outside.path().join(".keys.ceremony");
+    assert!(
+        error
+            .hints()
+            .contains(&format!("bootseal ceremony abort {}", work.display()).as_str())
+    );
+    let mode = fs::metadata(&work).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o700);
+
+    let other = run(&Context::host(), &plain("y", &out)).unwrap_err();
+    assert!(other.to_string().contains("another ceremony is under way"), "{other}");
+    let no_pin = &mut |_: &str| unreachable!("no key is on a token");
+    let aborted = abort(&Context::host(), &work, no_pin).unwrap();
+    assert_eq!(aborted.work, work.display().to_string());
+    assert_eq!(names(outside.path()).len(), 0);
+    assert!(abort(&Context::host(), &work, no_pin).is_err());
+}
+
+/// Cuts the ceremony off as `kill -9` does, with files that the next steps may have left half written.
+#[test]
+fn cut_off_it_goes_on_with_the_same_keys_and_no_leftover() {
+    struct Cut(std::cell::Cell<usize>);
+    impl Observer for Cut {
+        fn step(&self, _: &str) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let counter = Cut(std::cell::Cell::new(0));
+    let reference = tempfile::tempdir().unwrap();
+    crate::ceremony::run(&Context::host(), &whole(reference.path()), &counter).unwrap();
+    let steps = counter.0.get();
+    assert!(steps > 15, "{steps}");
+    // Every place at which a process can be killed is tests/crash's; these are before certificates, backup and seal.
+    [2, steps - 7, steps - 3].into_par_iter().for_each(|cut| {
+        struct Stop(std::cell::Cell<usize>);
+        impl Observer for Stop {
+            fn step(&self, _: &str) {
+                if self.0.replace(self.0.get() - 1) == 1 {
+                    std::panic::resume_unwind(Box::new("killed"));
+                }
+            }
+        }
+        let outside = tempfile::tempdir().unwrap();
+        let spec = whole(outside.path());
+        let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            crate::ceremony::run(&Context::host(), &spec, &Stop(std::cell::Cell::new(cut)))
+        }));
+        assert!(killed.is_err(), "step {cut}");
+        let work = spec.work_directory();
+        let before = Transcript::parse(&fs::read(work.join(TRANSCRIPT)).unwrap()).unwrap();
+        for folder in ["keys", "backup", "shares"] {
+            for left in [
+                "PK.key",
+                "module.pem",
+                "dbx.auth",
+                "grub.gpg",
+                backup::ARCHIVE,
+                "share-2.html",
+            ] {
+                let path = work.join(folder).join(left);
+                if !path.exists() {
+                    fs::write(path, b"cut off").unwrap();
+                }
+            }
+        }
+        {
+            let mut wrong = whole(outside.path());
+            wrong.passphrase = Some(Passphrase::new("wrong horse").unwrap());
+            let sealed = before.events().any(|event| matches!(event, Event::Sealed { .. }));
+            assert!(sealed || run(&Context::host(), &wrong).is_err(), "step {cut}");
+        }
+        run(&Context::host(), &spec).unwrap();
+        assert_eq!(names(outside.path()), ["backup", "node", "offline"], "step {cut}");
+        for place in ["node", "offline", "backup"] {
+            let verified = verify::verify(&outside.path().join(place), None).unwrap();
+            assert_eq!(verified.findings, [""; 0], "step {cut}");
+        }
+        // What was recorded before is recorded still, and the files with it.
+        let after = fs::read(outside.path().join("node").join(TRANSCRIPT)).unwrap();
+        assert!(after.starts_with(before.as_bytes()), "step {cut}");
+    });
+}
+
+/// Killed while it clears up, a ceremony is over: neither way to end it touches what is in its place.
+#[test]
+fn what_is_in_its_place_outlives_a_run_cut_short_and_an_abort() {
+    let outside = tempfile::tempdir().unwrap();
+    let spec = whole(outside.path());
+    let report = run(&Context::host(), &spec).unwrap();
+    let transcript = fs::read(outside.path().join("node").join(TRANSCRIPT)).unwrap();
+    let work = spec.work_directory();
+    let half_cleared = || {
+        crate::system::create_dir(&Context::host(), &work.join("keys")).unwrap();
+        fs::set_permissions(&work, fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(work.join(TRANSCRIPT), &transcript).unwrap();
+    };
+    half_cleared();
+    let again = run(&Context::host(), &spec).unwrap();
+    assert_eq!(again, report);
+    half_cleared();
+    let aborted = abort(&Context::host(), &work, &mut |_| unreachable!()).unwrap();
+    assert_eq!(aborted.directories, [""; 0]);
+    assert_eq!(names(outside.path()), ["backup", "node", "offline"]);
+    for place in ["node", "offline", "backup"] {
+        assert_eq!(
+            verify::verify(&outside.path().join(place), None).unwrap().findings,
+            [""; 0]
+        );
+    }
+}
