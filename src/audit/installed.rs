@@ -7,8 +7,6 @@ use crate::formats::boot_configuration::{Place, loader_values, names, opened, va
 use crate::formats::grub_script::Script;
 use crate::system::{self, Context, FatMount, resolve};
 
-use super::files::files_below;
-
 /// Where kernels are installed, besides mounted EFI system partitions.
 const BOOT_DIRECTORIES: [&str; 3] = ["/boot", "/efi", "/boot/efi"];
 /// GRUB's directories in these.
@@ -134,24 +132,6 @@ pub(super) fn boot_directories(context: &Context, esps: &[FatMount]) -> BTreeSet
     let mounted = esps.iter().map(|esp| esp.directory.clone());
     let real = |path: PathBuf| resolve(context.root(), &path).ok().filter(|path| path.is_dir());
     usual.into_iter().chain(mounted).filter_map(real).collect()
-}
-
-/// Those of `releases` that a file in the boot directories is named after, be it a kernel, a unified image or what belongs
-/// to one: kernels that can be started. Names of releases may begin with one another, and the longest counts.
-pub(super) fn startable<'r>(
-    context: &Context,
-    esps: &[FatMount],
-    releases: &'r BTreeSet<String>,
-    not_run: &mut Vec<String>,
-) -> BTreeSet<&'r str> {
-    let named = |path: PathBuf| {
-        let path = path.to_string_lossy().into_owned();
-        let contained = releases.iter().filter(|release| path.contains(release.as_str()));
-        contained.max_by_key(|release| release.len()).map(String::as_str)
-    };
-    let directories = boot_directories(context, esps);
-    let files = directories.iter().flat_map(|directory| files_below(directory, not_run));
-    files.filter_map(named).collect()
 }
 
 /// The regular file that a name leads to.

@@ -179,7 +179,7 @@ fn option_roms_are_named_with_who_let_them_in() {
 }
 
 /// A unified image whose kernel says that it is this version.
-fn unified(machine: &Machine, name: &str, release: &str) {
+pub fn unified(machine: &Machine, name: &str, release: &str) {
     let mut kernel = vec![0; 0x400];
     kernel[0x202..0x206].copy_from_slice(b"HdrS");
     kernel[0x20e..0x210].copy_from_slice(&0x100_u16.to_le_bytes());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
@@ -14,10 +14,9 @@ use crate::formats::sha3_lanes::Source;
 use crate::sign::Observer;
 use crate::system;
 
-use super::{Answer, HASH, MODULES, Machine, Outcome, Tree, Unpacked, judge, note, of_running_kernel, unpack};
+use super::{Answer, HASH, Machine, Outcome, Tree, Unpacked, judge, note, of_running_kernel, unpack};
 use crate::audit::check::reason;
-use crate::audit::files::entries;
-use crate::audit::installed::startable;
+use crate::audit::images::Place;
 
 /// How many times smaller xz makes modules: those of Debian's 6.12 nearly six times.
 const PACKING: u64 = 6;
@@ -49,19 +48,19 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
 /// The modules of the running kernel, and of all that can be started.
 fn trees(machine: &Machine<'_>, not_run: &mut Vec<String>) -> Result<Vec<Tree>, Outcome> {
     let running = of_running_kernel(machine);
-    let directories = entries(&machine.context().path(MODULES), not_run);
-    let releases = directories
-        .iter()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let releases: BTreeSet<String> = releases.collect();
-    let esps = machine.esps().map(Vec::as_slice).unwrap_or_default();
-    let mut startable = startable(machine.context(), esps, &releases, not_run);
-    if let Ok(running) = &running {
-        startable.remove(running.release.as_str());
+    let mut releases: BTreeSet<&str> = BTreeSet::new();
+    match machine.images(Place::Anywhere) {
+        Ok(images) => {
+            releases.extend(images.found.iter().filter_map(|image| image.release.as_deref()));
+            not_run.extend(images.not_run);
+        }
+        Err(missing) => not_run.push(missing),
     }
-    let others = startable
-        .into_iter()
-        .map(|release| Tree::read(machine, release, not_run));
+    if let Ok(running) = &running {
+        releases.remove(running.release.as_str());
+    }
+    let others = releases.into_iter().filter(|release| is_name(release));
+    let others = others.map(|release| Tree::read(machine, release, not_run));
     let mut others: Vec<Tree> = others.filter(|tree| !tree.paths.is_empty()).collect();
     match running {
         Err(mut none) if others.is_empty() => {
@@ -75,6 +74,15 @@ fn trees(machine: &Machine<'_>, not_run: &mut Vec<String>) -> Result<Vec<Tree>, 
     not_run.sort();
     not_run.dedup();
     Ok(others)
+}
+
+/// Whether what an image says is its version leads to a directory and nowhere else.
+fn is_name(release: &str) -> bool {
+    let mut components = Path::new(release).components();
+    matches!(
+        (components.next(), components.next()),
+        (Some(Component::Normal(_)), None)
+    )
 }
 
 /// Says what came of the modules of one kernel.

@@ -29,7 +29,7 @@ pub(super) const CHECKS: &[Check] = &[
         level: Level::Error,
         proves: "Each file of /lib/modules/VERSION is unpacked and verified against the certificate of the module key, \
                  whatever any record says; the kernel can unpack it by itself; the hash is SHA3-512. VERSION is the running \
-                 kernel's, and each that a file in the boot directories is named after.",
+                 kernel's, and that of each kernel in the boot directories and on the EFI system partitions.",
         remedy: "bootseal sign modules /lib/modules/VERSION, and build the initramfs anew",
         run: files::run,
     },
