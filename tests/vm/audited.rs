@@ -10,9 +10,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::bootseal::Bootseal;
+use super::disk::{self, DISK_UUID};
 use super::grub::image::Version;
 use super::guest::COMMAND_LINE;
-use super::machine::{self, DISK_UUID, Machine, Serial};
+use super::machine::{Machine, Serial};
 use super::node::{Root, write};
 use super::packages::{self, Kernel};
 use crate::support::backup::Whole;
@@ -126,10 +127,10 @@ impl Node {
     fn boot(&self, machine: &Machine, script: &str) -> Audits {
         fs::write(self.tree.join("run.sh"), script).expect("written");
         let disk = self.work.path().join("disk.img");
-        machine::make_partitioned_disk(&disk, &self.tree);
+        disk::make_partitioned_disk(&disk, &self.tree);
         let log = machine.boot_disk(&disk);
         let directory = tempfile::tempdir().expect("a temporary folder");
-        machine::read_from_partition(&disk, "/audits", directory.path());
+        disk::read_from_partition(&disk, "/audits", directory.path());
         fs::remove_file(disk).expect("a disk");
         assert_eq!(log.after("vm: failed: "), [""; 0], "{:#?}", log.after("vm: | "));
         Audits {

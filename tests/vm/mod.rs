@@ -5,6 +5,7 @@
 
 mod audited;
 mod bootseal;
+mod disk;
 mod enrolment;
 mod grub;
 mod guest;
@@ -68,7 +69,7 @@ impl Story {
         fs::copy(packages::EFI_STUB, &loader).expect("copied");
         fs::write(floppy.join("boot/grub/grub.cfg"), "set timeout=0\n").expect("written");
         let fat = work.path().join("fat.img");
-        machine::make_floppy(&fat, &floppy);
+        disk::make_floppy(&fat, &floppy);
         let initrd = work.path().join("initrd.img");
         let content = guest::System {
             kernel: &kernel,

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::bootseal::Bootseal;
+use super::disk::{self, DISK_UUID};
 use super::guest::COMMAND_LINE;
-use super::machine::{self, DISK_UUID, Machine, Serial};
+use super::machine::{Machine, Serial};
 use super::node::{MODULES, Root, put_modules};
 use super::packages::{self, Kernel};
 
@@ -59,7 +60,7 @@ impl Life {
             loader.into(),
         ]);
         let disk = work.path().join("disk.img");
-        machine::make_disk(&disk, &boot);
+        disk::make_disk(&disk, &boot);
         let machine = Machine::in_setup_mode();
         bootseal.enroll_image(machine.variables());
         Self {
@@ -75,7 +76,7 @@ impl Life {
     fn boot(&self, release: &str, script: &str) -> Serial {
         let file = self.work.path().join("run.sh");
         fs::write(&file, script).expect("written");
-        machine::write_to_disk(&self.disk, &file);
+        disk::write_to_disk(&self.disk, &file);
         let log = self.machine.boot_disk(&self.disk);
         log.expect_line(&format!(
             "vm: started with BOOT_IMAGE=/vmlinuz-{release} {COMMAND_LINE}"

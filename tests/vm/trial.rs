@@ -5,9 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use super::bootseal::Bootseal;
+use super::disk::{DISK_UUID, make_partitioned_disk};
 use super::grub::LAST_WORDS;
 use super::guest::{Archive, COMMAND_LINE, DISK_MODULES};
-use super::machine::{DISK_UUID, Machine, Serial, make_partitioned_disk};
+use super::machine::{Machine, Serial};
 use super::packages::{self, BUSYBOX, Kernel, tool};
 
 #[test]

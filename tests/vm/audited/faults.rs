@@ -8,8 +8,8 @@ use ::bootseal::formats::guid::Guid;
 use ::bootseal::formats::load_option::LoadOption;
 
 use super::super::bootseal::Bootseal;
+use super::super::disk::PARTITION;
 use super::super::grub::image::{self, Version};
-use super::super::machine::PARTITION;
 use super::super::modules::without_signature;
 use super::super::node::write;
 use super::super::packages::{EFI_STUB, Kernel};

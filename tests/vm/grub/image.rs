@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::super::bootseal::Bootseal;
-use super::super::machine::DISK_UUID;
+use super::super::disk::DISK_UUID;
 use super::super::packages::{run, tool};
 use super::PASSWORD;
 

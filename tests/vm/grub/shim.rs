@@ -3,9 +3,10 @@
 use std::fs;
 
 use super::super::bootseal::Bootseal;
+use super::super::disk::DISK_UUID;
 use super::super::flip_byte;
 use super::super::guest::{COMMAND_LINE, FIRST_WORDS, silent};
-use super::super::machine::{DISK_UUID, Machine};
+use super::super::machine::Machine;
 use super::super::packages::{self, Kernel, SHIM};
 use super::image::Version;
 use super::{LAST_WORDS, no_shell, tree};

@@ -1,0 +1,97 @@
+//! Disks for virtual machines: file systems and partitions that hold a tree of files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::packages::{run, tool};
+
+/// The identity of the disk's file system, by which GRUB finds it.
+pub const DISK_UUID: &str = "B007-5EA1";
+/// The identity of a disk's one partition.
+pub const PARTITION: &str = "b0075ea1-0000-4000-8000-000000000001";
+/// Where it begins, in bytes.
+const PARTITION_START: u64 = 1 << 20;
+
+/// A small FAT file system that holds the tree `files`.
+pub fn make_floppy(image: &Path, files: &Path) {
+    run(tool("mkfs.vfat").arg("-C").arg(image).arg("1440"));
+    run(tool("mcopy")
+        .arg("-s")
+        .arg("-i")
+        .arg(image)
+        .args(entries(files))
+        .arg("::/"));
+}
+
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    fs::read_dir(directory)
+        .expect("the tree can be read")
+        .map(|entry| entry.expect("an entry").path())
+        .collect()
+}
+
+/// A disk without partitions: one FAT32 file system, which is all that the firmware asks for.
+pub fn make_disk(disk: &Path, files: &Path) {
+    let bytes: u64 = entries(files).iter().map(|path| size(path)).sum();
+    // FAT32 begins at 33 MiB; 16 MiB are for its tables and the ends of clusters. What is signed needs its room twice.
+    let kibibytes = (bytes / 1024 * 2 + 16 * 1024).max(48 * 1024);
+    run(tool("mkfs.vfat")
+        .args(["-F", "32", "-i", &DISK_UUID.replace('-', ""), "-C"])
+        .arg(disk)
+        .arg(kibibytes.to_string()));
+    run(tool("mcopy")
+        .arg("-s")
+        .arg("-i")
+        .arg(disk)
+        .args(entries(files))
+        .arg("::/"));
+}
+
+/// A disk with a GPT whose one partition, an EFI system partition, holds the tree `files`.
+pub fn make_partitioned_disk(disk: &Path, files: &Path) {
+    make_disk(disk, files);
+    let partition = fs::read(disk).expect("a file system");
+    let mut image = vec![0; usize::try_from(PARTITION_START).expect("a size")];
+    image.extend(partition);
+    // For the table at the end.
+    image.resize(image.len() + image.len().min(1 << 20), 0);
+    fs::write(disk, &image).expect("written");
+    let sectors = (image.len() as u64 - 2 * PARTITION_START) / 512;
+    let table = format!(
+        "label: gpt\nstart={}, size={sectors}, type=U, uuid={PARTITION}\n",
+        PARTITION_START / 512
+    );
+    let script = disk.with_extension("sfdisk");
+    fs::write(&script, table).expect("written");
+    let mut sfdisk = tool("sfdisk");
+    sfdisk
+        .arg("--quiet")
+        .arg(disk)
+        .stdin(fs::File::open(&script).expect("a script"));
+    let output = sfdisk.output().expect("sfdisk can be started");
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Writes a file, of that name, into the root of a disk.
+pub fn write_to_disk(disk: &Path, file: &Path) {
+    run(tool("mcopy").arg("-o").arg("-i").arg(disk).arg(file).arg("::/"));
+}
+
+/// Reads a directory from the partition of a disk.
+pub fn read_from_partition(disk: &Path, directory: &str, to: &Path) {
+    let image = format!("{}@@{PARTITION_START}", disk.display());
+    run(tool("mcopy")
+        .args(["-s", "-n", "-i", &image, &format!("::{directory}")])
+        .arg(to));
+}
+
+fn size(path: &Path) -> u64 {
+    if path.is_dir() {
+        fs::read_dir(path)
+            .expect("a folder")
+            .map(|entry| size(&entry.expect("an entry").path()))
+            .sum()
+    } else {
+        path.metadata().expect("a file").len()
+    }
+}
