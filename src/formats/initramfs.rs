@@ -26,15 +26,12 @@ const MAX_UNPACKED: u64 = 4 << 30;
 const XZ_MEMORY: u64 = 1 << 29;
 /// Largest window that a zstd header can ask for, as a power of two: `zstd --ultra --long=27`.
 const ZSTD_WINDOW_LOG: u32 = 27;
-/// What `xz --format=lzma` begins with, as it is usually set.
-const LZMA: &[u8] = &[0x5d, 0, 0];
-/// Compressions that bootseal does not unpack, by what they begin with: two that a kernel may (`lib/decompress.c`), and LZ4
-/// in a form that it does not.
-const OTHERS: [(&[u8], &str); 3] = [
-    (b"BZh", "bzip2"),
-    (&[0x89, b'L', b'Z', b'O'], "lzo"),
-    (&[0x04, 0x22, 0x4d, 0x18], "lz4 without -l, which no kernel unpacks"),
-];
+/// What `xz --format=lzma` begins with, as it is usually set (`lib/decompress.c`).
+const LZMA: &[u8] = &[0x5d, 0];
+/// What LZ4 begins with if it is not made by `lz4 -l`.
+const LZ4_FRAME: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
+/// Compressions that a kernel may unpack, and bootseal does not, by what they begin with.
+const OTHERS: [(&[u8], &str); 2] = [(b"BZh", "bzip2"), (&[0x89, b'L', b'Z', b'O'], "lzo")];
 
 /// Why an image cannot be read to its end. Offsets are in bytes from the start of the image, or of what the compressed
 /// part at an offset unpacks to.
@@ -62,6 +59,9 @@ pub enum InitramfsError {
         /// Where it begins.
         offset: usize,
     },
+    /// A form of LZ4 that nobody unpacks.
+    #[error("at offset {0:#x} there is LZ4 in frames, which no kernel unpacks; pack it with lz4 -l")]
+    Lz4Frame(usize),
     /// Neither an archive nor compressed.
     #[error("at offset {0:#x} there is neither a cpio archive nor a compressed one")]
     Unknown(usize),
@@ -152,6 +152,7 @@ fn unpack(packed: &[u8], offset: usize, walk: &mut cpio::Walk<'_>) -> Result<usi
             inner(&mut decoder, offset, walk)?;
             Ok(decoder.finish().len())
         }
+        Compression::None if packed.starts_with(LZ4_FRAME) => Err(InitramfsError::Lz4Frame(offset)),
         Compression::None => {
             let other = OTHERS.iter().find(|(magic, _)| packed.starts_with(magic));
             Err(match other {

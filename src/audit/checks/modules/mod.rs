@@ -137,7 +137,8 @@ fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
 /// `digest` is that of what is hashed, if it is there.
 fn judge(file: &Unpacked, trusted: &[Certificate], digest: Option<&Digest>) -> Answer {
     let hashed = |hash: HashAlgorithm, content: &[u8]| {
-        let known = digest.filter(|digest| digest.algorithm() == hash);
+        // Where there was nothing to be verified, less was hashed.
+        let known = digest.filter(|digest| digest.algorithm() == hash && content.len() == file.content);
         known.cloned().unwrap_or_else(|| hash.digest(&[content]))
     };
     match module::judge_hashed(&file.module, trusted, &hashed) {
