@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bootseal::audit::{Baseline, Machine, Selection, Status, audit};
-use bootseal::formats::compression::Compression;
-use bootseal::formats::hash::HashAlgorithm;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::kernel::compression::Compression;
 use bootseal::system::Context;
 use bootseal::system::config::Config;
 use rayon::prelude::*;

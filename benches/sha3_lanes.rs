@@ -8,7 +8,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use bootseal::formats::sha3_lanes::Engine;
+use bootseal::formats::crypto::sha3_lanes::Engine;
 
 const ROUNDS: usize = 31;
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Explain, Result, quoted};
-use crate::formats::certificate::Certificate;
-use crate::formats::kernel_config::{KernelConfig, KernelVersion};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::kernel::kernel_config::{KernelConfig, KernelVersion};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, ConfigFile, Context, PortageSettings};
 use crate::trust::kernel_config::{self, Fragment, Judgement, Level, ModuleKey, State};

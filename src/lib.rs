@@ -9,7 +9,7 @@
 //! | 3 | [`audit`], [`ceremony`], [`enroll`], [`grub`], [`hook`], [`kernel_config`], [`sign`] | operations, through layer 1 |
 //! | 2 | [`trust`], [`keys`] | decisions and keys |
 //! | 1 | [`system`] | files, firmware variables, clock, randomness |
-//! | 0 | [`formats`] | nothing: bytes in, values out |
+//! | 0 | [`formats`] | nothing: bytes in, values out; on shelves for firmware, kernel, GRUB, backup, text and what they share |
 //!
 //! [`error`] is the one error type of layers 1 to 4.
 

@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::ceremony::life::{Listed, list};
 use crate::enroll::{BootFile, Mode, Store, next_boot_files};
 use crate::error::Result;
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::certificate::Certificate;
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::trust::microsoft;
 
 use super::machine::Machine;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 
 /// How deep directories are looked into.
 const DEPTH: usize = 32;

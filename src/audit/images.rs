@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::authenticode::Image;
-use crate::formats::certificate::printable;
-use crate::formats::hash::{Digest, HashAlgorithm};
-use crate::formats::sbat::{Sbat, SbatError};
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::sbat::{Sbat, SbatError};
+use crate::formats::text::printable;
 use crate::system::{self, Context, FatMount, resolve};
 use crate::trust::Anchors;
 use crate::trust::image::{Acceptance, Policy, Refusal};

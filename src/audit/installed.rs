@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::formats::boot_configuration::{Place, loader_values, names, opened, variables};
-use crate::formats::grub_script::Script;
+use crate::formats::grub::script::Script;
+use crate::formats::text::boot_configuration::{Place, loader_values, names, opened, variables};
 use crate::system::{self, Context, FatMount, resolve};
 
 /// Where kernels are installed, besides mounted EFI system partitions.

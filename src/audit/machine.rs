@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::enroll::{BootFile, Store, StoreChoice, present_boot_files};
-use crate::formats::event_log::EventLog;
+use crate::formats::firmware::event_log::EventLog;
 use crate::keys::KeyDirectory;
 use crate::sign::{Observer, Unobserved};
 use crate::system::config::Config;

@@ -1,6 +1,6 @@
 //! What a unified kernel image, or an addon to one, starts its kernel with.
 
-use crate::formats::authenticode::Image;
+use crate::formats::firmware::authenticode::Image;
 
 /// The sections that become the initramfs.
 pub(super) const INITRAMFS: &str = ".initrd";

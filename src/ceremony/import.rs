@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::certificate::Certificate;
-use crate::formats::guid::Guid;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::guid::Guid;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system;
 

@@ -3,14 +3,14 @@
 use rayon::prelude::*;
 
 use crate::error::{Explain, Result};
-use crate::formats::authenticated_variable::{
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::rsa_public_key::RsaPublicKey;
+use crate::formats::firmware::authenticated_variable::{
     APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, EfiTime, VariableName,
 };
-use crate::formats::certificate::Certificate;
-use crate::formats::guid::Guid;
-use crate::formats::openpgp::GrubKey;
-use crate::formats::public_key::PublicKey;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::grub::openpgp::GrubKey;
 use crate::keys::certificate::{Purpose, Request, self_signed};
 use crate::keys::directory::{GRUB_PUBLIC_KEY, OWNER, REMOVE_PK};
 use crate::keys::pkcs11::{TokenKey, TokenUri};
@@ -87,7 +87,7 @@ fn save(work: &mut Work<'_>, name: KeyName, place: &str, key: &SoftwareKey) -> R
     made(work, name, key.public_key(), files)
 }
 
-fn made(work: &mut Work<'_>, name: KeyName, public: &PublicKey, files: Vec<FileRecord>) -> Result<()> {
+fn made(work: &mut Work<'_>, name: KeyName, public: &RsaPublicKey, files: Vec<FileRecord>) -> Result<()> {
     work.record(Event::KeyMade {
         key: name.name().to_owned(),
         bits: public.bits(),
@@ -160,7 +160,7 @@ fn name_on_token(
     work: &mut Work<'_>,
     name: KeyName,
     uri: &TokenUri,
-    public: &PublicKey,
+    public: &RsaPublicKey,
     mut files: Vec<FileRecord>,
 ) -> Result<()> {
     let line = format!("{uri}\n");

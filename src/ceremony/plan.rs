@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Explain, Result};
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::words::fingerprint_words;
+use crate::formats::backup::words::fingerprint_words;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::keys::KeyName;
 use crate::keys::directory::{GRUB_PUBLIC_KEY, OWNER, REMOVE_PK, TRANSCRIPT};
 use crate::system::Context;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{Error, Result, quoted};
-use crate::formats::words::fingerprint_words;
+use crate::formats::backup::words::fingerprint_words;
 use crate::keys::directory::{GRUB_PUBLIC_KEY, TRANSCRIPT};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::Context;

@@ -9,9 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::public_key::PublicKey;
-use crate::formats::words::fingerprint_words;
+use crate::formats::backup::words::fingerprint_words;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::keys::KeyName;
 use crate::keys::directory::TRANSCRIPT;
 use crate::system;
@@ -59,7 +59,7 @@ pub struct Signed {
     /// The lines.
     pub transcript: Transcript,
     /// Public halves by key, as of the end.
-    pub keys: BTreeMap<String, PublicKey>,
+    pub keys: BTreeMap<String, RsaPublicKey>,
 }
 
 /// Reads the transcript of a directory, and checks chain and signatures.
@@ -119,8 +119,8 @@ pub enum SealError {
 }
 
 /// Checks that every seal holds, the first by all keys, and that nothing comes after the last.
-pub fn check_seals(transcript: &Transcript) -> std::result::Result<BTreeMap<String, PublicKey>, SealError> {
-    let mut keys: BTreeMap<String, PublicKey> = BTreeMap::new();
+pub fn check_seals(transcript: &Transcript) -> std::result::Result<BTreeMap<String, RsaPublicKey>, SealError> {
+    let mut keys: BTreeMap<String, RsaPublicKey> = BTreeMap::new();
     let mut is_first = true;
     let mut is_open = true;
     let mut successor: Option<(String, Vec<u8>)> = None;
@@ -130,7 +130,7 @@ pub fn check_seals(transcript: &Transcript) -> std::result::Result<BTreeMap<Stri
         match &entry.event {
             Event::KeyMade { key, public_key, .. } => {
                 let spki = hex::decode(public_key).map_err(|_| SealError::Key(line))?;
-                let public = PublicKey::from_spki_der(&spki).map_err(|_| SealError::Key(line))?;
+                let public = RsaPublicKey::from_spki_der(&spki).map_err(|_| SealError::Key(line))?;
                 if let Some(old) = keys.get(key) {
                     let unnamed = SealError::Successor { key: key.clone(), line };
                     let (name, signature) = successor.take().ok_or_else(|| unnamed.clone())?;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use der::DateTime;
 
 use crate::error::{Error, Explain, Result, quoted};
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName, Passphrase, Signer};
 use crate::system::{self, Clock, Context, Journal, NewFile, create_dir, remove_leftover};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::demo::{self, Demo, Judged};
 use crate::error::{Error, Result};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::ui::{Report, Style};
 
 use super::Session;

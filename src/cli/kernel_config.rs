@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::kernel_config::{self, Checked, Wanted};
 use crate::keys::KeyName;
 use crate::trust::kernel_config::{Judgement, Level, ModuleKey, State};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::ceremony::{self, Spec};
 use crate::enroll::{self, Request, StoreChoice};
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticode::minimal_image;
+use crate::formats::firmware::authenticode::minimal_image;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::grub::{GrubIdentity, existing_signature};
 use crate::sign::modules::Policy;

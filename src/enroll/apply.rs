@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Result, quoted};
-use crate::formats::authenticated_variable::VariableName;
+use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::system::{Context, Lock};
 
 use super::backup;

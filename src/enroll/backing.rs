@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Explain, Result};
-use crate::formats::authenticated_variable::{ATTRIBUTES, EfiTime, VariableName};
-use crate::formats::guid::Guid;
-use crate::formats::variable_image::ImageVariable;
+use crate::formats::firmware::authenticated_variable::{ATTRIBUTES, EfiTime, VariableName};
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::variable_image::ImageVariable;
 use crate::system::variables::{Efivarfs, ImageFile, RawVariable};
 use crate::system::{self, Context, Transaction};
 

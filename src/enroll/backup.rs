@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::guid::Guid;
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system::variables::RawVariable;
 use crate::system::{self, Context, NewFile, create_dir};
 

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::formats::certificate::{Certificate, printable};
-use crate::formats::guid::Guid;
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::text::printable;
 use crate::keys::KeyDirectory;
 use crate::trust::microsoft::{self, SecurityVersion};
 

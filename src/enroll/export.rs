@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::formats::authenticated_variable::VariableName;
+use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::keys::directory::REMOVE_PK;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{Context, NewFile, create_dir};

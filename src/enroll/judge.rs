@@ -1,8 +1,9 @@
 //! Whether the firmware would take the writes, and in which order.
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
-use crate::formats::certificate::{Certificate, printable};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::text::printable;
 use crate::trust::variable::{Firmware, judge};
 
 use super::mode::Mode;

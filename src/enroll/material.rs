@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
-use crate::formats::authenticode::Image;
-use crate::formats::certificate::Certificate;
-use crate::formats::guid::Guid;
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::system;
 use crate::trust::variable::recognise;
 use crate::trust::{microsoft, read_database};

@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::event_log::EventLog;
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::signature_list::Signature;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::event_log::EventLog;
+use crate::formats::firmware::signature_list::Signature;
 use crate::system::{self, Context, Sealed};
 use crate::trust::measured_boot::{self, Coverage};
 
@@ -124,7 +124,7 @@ fn unknown(error: &Error, request: &Request) -> Warning {
 fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut Findings) {
     for rom in measured_boot::option_roms(log) {
         let coverage = measured_boot::coverage(&rom, log, &after.db, &after.dbx);
-        let sha256 = rom.sha256.as_ref().map(crate::formats::hash::Digest::to_hex);
+        let sha256 = rom.sha256.as_ref().map(crate::formats::crypto::hash::Digest::to_hex);
         let name = format!("{} (SHA-256 {})", rom.device, sha256.as_deref().unwrap_or("unknown"));
         let (covered_by, warning) = match coverage {
             Coverage::Hash => ("hash", None),

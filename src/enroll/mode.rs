@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::error::{Explain, Result};
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::guid::Guid;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::SignatureDatabase;
 
 use super::entries::{self, Entry, Owners};
 use super::store::Store;

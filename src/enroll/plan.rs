@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::formats::authenticated_variable::{APPEND, ATTRIBUTES, EfiTime, VariableName};
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::{APPEND, ATTRIBUTES, EfiTime, VariableName};
+use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system::Context;
 use crate::system::variables::RawVariable;
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Explain, Result};
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::system::{self, Context};
 use crate::trust::microsoft;
 
@@ -210,7 +210,7 @@ mod tests {
         for known in microsoft::CERTIFICATES.iter().filter(|known| known.option_roms) {
             with_microsoft
                 .db
-                .add_certificate(crate::formats::guid::Guid::MICROSOFT, known.der);
+                .add_certificate(crate::formats::firmware::guid::Guid::MICROSOFT, known.der);
         }
         assert_eq!(met(&thinkpad, &own(), &with_microsoft), []);
         let (_root, other) = machine(&[("sys_vendor", "LENOVO"), ("product_family", "IdeaPad")]);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::formats::authenticated_variable::VariableName;
+use crate::formats::firmware::authenticated_variable::VariableName;
 
 use super::store::StoreChoice;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::formats::authenticated_variable::{ATTRIBUTES, AuthenticatedVariable, VariableName};
+use crate::formats::firmware::authenticated_variable::{ATTRIBUTES, AuthenticatedVariable, VariableName};
 use crate::keys::directory::Ask;
 
 use super::backup;
@@ -45,7 +45,11 @@ impl Updater<'_> {
 }
 
 /// A write without a signature, as firmware takes it in Setup Mode for all but PK.
-fn unsigned(variable: VariableName, time: crate::formats::authenticated_variable::EfiTime, payload: Vec<u8>) -> Update {
+fn unsigned(
+    variable: VariableName,
+    time: crate::formats::firmware::authenticated_variable::EfiTime,
+    payload: Vec<u8>,
+) -> Update {
     let auth = AuthenticatedVariable {
         time,
         signed_data: Vec::new(),

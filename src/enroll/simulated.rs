@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::{APPEND, AuthenticatedVariable, EfiTime, VariableName};
-use crate::formats::guid::Guid;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::firmware::authenticated_variable::{APPEND, AuthenticatedVariable, EfiTime, VariableName};
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system::Context;
 use crate::system::variables::{ImageFile, RawVariable};
 use crate::trust::variable::{Firmware as Rules, judge};

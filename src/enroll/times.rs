@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::{Explain, Result};
-use crate::formats::authenticated_variable::{EfiTime, VariableName};
+use crate::formats::firmware::authenticated_variable::{EfiTime, VariableName};
 use crate::system::{self, Context, Transaction, create_dir};
 
 /// File in the state directory: name to `EFI_TIME` in hexadecimal.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use der::DateTime;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
-use crate::formats::certificate::{Certificate, printable};
-use crate::formats::signature_list::{Signature, SignatureDatabase, SignatureType};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
+use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
+use crate::formats::text::printable;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::Context;

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::certificate::Certificate;
-use crate::formats::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::trust::image::Policy;
 use crate::trust::microsoft;
 

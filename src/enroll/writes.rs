@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, VariableName};
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::{
+    APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, VariableName,
+};
+use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system;
 use crate::trust::variable::recognise;
 

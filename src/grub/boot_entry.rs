@@ -1,9 +1,9 @@
 //! Boot entries of the firmware (UEFI 2.10, section 3.1): `Boot####`, `BootOrder`, `BootNext`, `BootCurrent`.
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::device_path::{DevicePath, GptPartition};
-use crate::formats::guid::Guid;
-use crate::formats::load_option::{self, LoadOption};
+use crate::formats::firmware::device_path::{DevicePath, GptPartition};
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::load_option::{self, LoadOption};
 use crate::system::Context;
 use crate::system::variables::Efivarfs;
 

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticode::Image;
-use crate::formats::grub_core_image::CoreImage;
-use crate::formats::openpgp::GrubKey;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::grub::core_image::CoreImage;
+use crate::formats::grub::openpgp::GrubKey;
 use crate::keys::{Identity, KeyName};
 use crate::sign;
 use crate::system::{self, Context, process};

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
-use crate::formats::boot_configuration::{names, variables};
-use crate::formats::grub_script::{Command, Script, Word};
+use crate::formats::grub::script::{Command, Script, Word};
+use crate::formats::text::boot_configuration::{names, variables};
 use crate::system;
 
 use super::toolchain::Toolchain;

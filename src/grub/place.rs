@@ -7,9 +7,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::formats::authenticode::Image;
-use crate::formats::grub_core_image::CoreImage;
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::grub::core_image::CoreImage;
 use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
 use crate::system::{self, Context, Lock, Transaction, esp_partition, fat_mounts};

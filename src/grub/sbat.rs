@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Explain, Result};
-use crate::formats::authenticode::Image;
-use crate::formats::sbat::Sbat;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::sbat::Sbat;
 use crate::system::{self, Context};
 
 use super::toolchain::Toolchain;

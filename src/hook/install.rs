@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Explain, Result, quoted};
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::system::{self, Context, Transaction};
 
 use super::{Entry, Mode, audits, entries};

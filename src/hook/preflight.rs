@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Explain, Result, quoted};
-use crate::formats::authenticode::Image;
+use crate::formats::firmware::authenticode::Image;
 use crate::system::{self, Space};
 
 use super::files::Files;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 
 use super::Mode;
 

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::formats::authenticode::Image;
-use crate::formats::openpgp::GrubKey;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::grub::openpgp::GrubKey;
 use crate::grub::KEPT_MENU;
 use crate::sign::grub::{existing_signature, signature_path};
 use crate::system::{self, Context, Lock, Transaction};

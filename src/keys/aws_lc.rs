@@ -13,7 +13,7 @@ use std::ptr::NonNull;
 
 use aws_lc_sys::{RSA, RSA_PKCS1_PADDING, RSA_free, RSA_private_key_from_bytes, RSA_sign_raw, RSA_size};
 
-use crate::formats::hash::Digest;
+use crate::formats::crypto::hash::Digest;
 
 /// A private key inside AWS-LC.
 pub(super) struct AwsLcKey {

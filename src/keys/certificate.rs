@@ -17,8 +17,8 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::Validity;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::certificate::Certificate;
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::system::Context;
 
 use super::signer::Signer;

@@ -16,12 +16,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
-use crate::formats::certificate::Certificate;
-use crate::formats::guid::Guid;
-use crate::formats::openpgp::{GrubKey, GrubKeyFile};
-use crate::formats::public_key::PublicKey;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::rsa_public_key::RsaPublicKey;
+use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::grub::openpgp::{GrubKey, GrubKeyFile};
 use crate::system;
 
 use super::name::KeyName;
@@ -214,7 +214,7 @@ impl KeyDirectory {
         self.path.join(format!("{name}.uri"))
     }
 
-    fn signer(&self, name: KeyName, public: &PublicKey, known: &Path, ask: &mut Ask<'_>) -> Result<Box<dyn Signer>> {
+    fn signer(&self, name: KeyName, public: &RsaPublicKey, known: &Path, ask: &mut Ask<'_>) -> Result<Box<dyn Signer>> {
         let key = self.private(name, ask)?;
         if key.public_key() == public {
             return Ok(key);

@@ -9,7 +9,7 @@ use rsa::rand_core::UnwrapErr;
 use rsa::traits::PrivateKeyParts;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::system::Context;
 
 use super::portable::PortableKey;

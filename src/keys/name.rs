@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::formats::authenticated_variable::VariableName;
+use crate::formats::firmware::authenticated_variable::VariableName;
 
 /// One of the keys that a ceremony makes. Each is a key of its own, so that one can be replaced without the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::words::words;
+use crate::formats::backup::words::words;
 use crate::system::{self, Context};
 
 /// Words of a made passphrase, 11 bits each: 110 bits.

@@ -4,20 +4,20 @@
 use rsa::RsaPrivateKey;
 use rsa::pkcs1::DecodeRsaPrivateKey;
 
-use crate::formats::hash::Digest;
-use crate::formats::public_key::{PublicKey, pkcs1v15};
+use crate::formats::crypto::hash::Digest;
+use crate::formats::crypto::rsa_public_key::{RsaPublicKey, pkcs1v15};
 
 /// A private key of the `rsa` crate.
 pub(super) struct PortableKey {
     private: RsaPrivateKey,
-    public: PublicKey,
+    public: RsaPublicKey,
 }
 
 impl PortableKey {
     /// Reads a DER `RSAPrivateKey` (RFC 8017, appendix A.1.2); `None` if its numbers do not fit together.
     pub(super) fn new(pkcs1: &[u8]) -> Option<Self> {
         let private = RsaPrivateKey::from_pkcs1_der(pkcs1).ok()?;
-        let public = PublicKey::from_rsa(private.to_public_key()).ok()?;
+        let public = RsaPublicKey::from_rsa(private.to_public_key()).ok()?;
         Some(Self { private, public })
     }
 

@@ -3,16 +3,16 @@
 use zeroize::Zeroizing;
 
 use crate::error::{Explain, Result};
-use crate::formats::authenticated_variable::{AuthenticatedVariable, EfiTime, VariableName};
-use crate::formats::certificate::Certificate;
-use crate::formats::cms::{Shape, Unsigned};
-use crate::formats::hash::Digest;
-use crate::formats::public_key::PublicKey;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::cms::{Shape, Unsigned};
+use crate::formats::crypto::hash::Digest;
+use crate::formats::crypto::rsa_public_key::RsaPublicKey;
+use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, EfiTime, VariableName};
 
 /// An RSA private key that can be used, but not read.
 pub trait Signer: Send + Sync {
     /// The public half.
-    fn public_key(&self) -> &PublicKey;
+    fn public_key(&self) -> &RsaPublicKey;
 
     /// RSASSA-PKCS1-v1_5 over a digest; the signature is as long as the modulus, big-endian.
     fn sign(&self, digest: &Digest) -> Result<Vec<u8>>;

@@ -8,8 +8,8 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::hash::Digest;
-use crate::formats::public_key::PublicKey;
+use crate::formats::crypto::hash::Digest;
+use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::system::{self, Context};
 
 #[cfg(feature = "aws-lc")]
@@ -27,7 +27,7 @@ const MANIFEST: &[u8] = b"bootseal manifest of signed files";
 pub struct SoftwareKey {
     /// DER `RSAPrivateKey` (RFC 8017, appendix A.1.2).
     pkcs1: SecretDocument,
-    public: PublicKey,
+    public: RsaPublicKey,
     engine: Engine,
 }
 
@@ -69,7 +69,7 @@ impl SoftwareKey {
 
     pub(super) fn from_pkcs1(pkcs1: SecretDocument) -> std::result::Result<Self, KeyFileError> {
         let parts = rsa::pkcs1::RsaPrivateKeyRef::from_der(pkcs1.as_bytes()).map_err(|_| KeyFileError::Invalid)?;
-        let public = PublicKey::from_parts(parts.modulus.as_bytes(), parts.public_exponent.as_bytes())
+        let public = RsaPublicKey::from_parts(parts.modulus.as_bytes(), parts.public_exponent.as_bytes())
             .map_err(|_| KeyFileError::Invalid)?;
         let engine = Engine::new(pkcs1.as_bytes()).ok_or(KeyFileError::Invalid)?;
         Ok(Self { pkcs1, public, engine })
@@ -114,7 +114,7 @@ impl SoftwareKey {
 }
 
 impl Signer for SoftwareKey {
-    fn public_key(&self) -> &PublicKey {
+    fn public_key(&self) -> &RsaPublicKey {
         &self.public
     }
 

@@ -5,10 +5,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticode::{Image, Severity, Signature};
-use crate::formats::certificate::Certificate;
-use crate::formats::cms::Unsigned;
-use crate::formats::hash::{Digest, HashAlgorithm};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::cms::Unsigned;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::firmware::authenticode::{Image, Severity, Signature};
 use crate::keys::{Identity, Signer};
 use crate::system::{self, Context, FileState, NewFile, Transaction, resolve};
 use crate::trust;

@@ -14,7 +14,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::error::{Explain, Result};
-use crate::formats::hash::Digest;
+use crate::formats::crypto::hash::Digest;
 use crate::keys::Signer;
 use crate::system::{self, Context, FileState};
 
@@ -156,14 +156,14 @@ pub(super) fn settled(now: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::hash::HashAlgorithm;
-    use crate::formats::public_key::PublicKey;
+    use crate::formats::crypto::hash::HashAlgorithm;
+    use crate::formats::crypto::rsa_public_key::RsaPublicKey;
     use std::fs;
 
     struct Holder(u8);
 
     impl Signer for Holder {
-        fn public_key(&self) -> &PublicKey {
+        fn public_key(&self) -> &RsaPublicKey {
             unreachable!("a manifest needs no public key")
         }
         fn sign(&self, _: &Digest) -> Result<Vec<u8>> {

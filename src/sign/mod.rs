@@ -11,7 +11,7 @@ mod run;
 use std::path::PathBuf;
 
 use crate::error::Error;
-use crate::formats::hash::Digest;
+use crate::formats::crypto::hash::Digest;
 
 pub use run::{Options, Run, Summary};
 

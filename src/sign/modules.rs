@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use goblin::elf;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::cms::Shape;
-use crate::formats::compression::{Compression, KernelRefusal};
-use crate::formats::hash::{Digest, HashAlgorithm};
-use crate::formats::module_signature::{self, Module};
+use crate::formats::crypto::cms::Shape;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::kernel::compression::{Compression, KernelRefusal};
+use crate::formats::kernel::module_signature::{self, Module};
 use crate::keys::Identity;
 use crate::system::config::ForeignModules;
 use crate::system::{self, Transaction};

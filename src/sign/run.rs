@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::formats::hash::{Digest, HashAlgorithm};
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::keys::Signer;
 use crate::system::config::{Config, Entry, Exclusions, Expanded, GrubEnvironment};
 use crate::system::{Context, FileState, Lock, Transaction, remove_leftover};

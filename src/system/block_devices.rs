@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::formats::luks2;
+use crate::formats::kernel::luks2;
 
 use super::Context;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::compression::Compression;
+use crate::formats::kernel::compression::Compression;
 
 use super::{Context, read_prefix};
 

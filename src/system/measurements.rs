@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::event_log::EventLog;
+use crate::formats::firmware::event_log::EventLog;
 
 use super::{Context, read_prefix};
 

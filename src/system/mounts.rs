@@ -5,9 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::formats::device_path::GptPartition;
-use crate::formats::gpt::partition_guid;
-use crate::formats::guid::Guid;
+use crate::formats::firmware::device_path::GptPartition;
+use crate::formats::firmware::gpt::partition_guid;
+use crate::formats::firmware::guid::Guid;
 
 use super::{Context, read_if_there};
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Explain, Result};
-use crate::formats::portage::{Assignment, assignments, package_lines, value_of};
+use crate::formats::text::portage::{Assignment, assignments, package_lines, value_of};
 
 use super::{Context, read_prefix};
 

@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 
 use super::Context;
 

@@ -1,10 +1,10 @@
 //! Whom verdicts rest on.
 
 use crate::error::Result;
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::certificate::Certificate;
-use crate::formats::openpgp::GrubKey;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::grub::openpgp::GrubKey;
 use crate::keys::directory::GRUB_PUBLIC_KEY;
 use crate::keys::{KeyDirectory, KeyName};
 

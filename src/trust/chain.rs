@@ -1,7 +1,7 @@
 //! From a signer's certificate to one that is trusted, as firmware walks it: any certificate of the database is an
 //! anchor, whether it is a root or not, and validity periods are not compared with the clock.
 
-use crate::formats::certificate::Certificate;
+use crate::formats::crypto::certificate::Certificate;
 
 /// Longest path from a signer to an anchor, in certificates between them.
 const MAX_DEPTH: usize = 8;

@@ -1,6 +1,6 @@
 //! What on a kernel's command line undoes the chain, or leads around it.
 
-use crate::formats::running_kernel::{CommandLine, Parameter};
+use crate::formats::kernel::running_kernel::{CommandLine, Parameter};
 
 /// Programs that are an init when the kernel starts them.
 const INITS: [&str; 6] = [

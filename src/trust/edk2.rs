@@ -1,8 +1,8 @@
 //! Where EDK2 looks for the digest algorithm of a SignedData: it does not parse, it compares bytes at a fixed place
 //! (`DxeImageVerificationLib`, `AuthVariableLib`).
 
-use crate::formats::cms::{SignedData, SignerId, SignerInfo};
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::cms::{SignedData, SignerId, SignerInfo};
+use crate::formats::crypto::hash::HashAlgorithm;
 
 /// Offset of the first digest algorithm's identifier in a SignedData inside a ContentInfo.
 pub(super) const IN_CONTENT_INFO: usize = 32;

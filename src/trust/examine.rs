@@ -2,13 +2,13 @@
 
 use goblin::elf;
 
-use crate::formats::authenticated_variable::{APPEND, AuthenticatedVariable};
-use crate::formats::authenticode::Image;
-use crate::formats::certificate::Certificate;
-use crate::formats::compression::Compression;
-use crate::formats::grub_core_image::CoreImage;
-use crate::formats::module_signature::MAGIC;
-use crate::formats::signature_list::{SignatureDatabase, SignatureListError, SignatureType};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticated_variable::{APPEND, AuthenticatedVariable};
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureListError, SignatureType};
+use crate::formats::grub::core_image::CoreImage;
+use crate::formats::kernel::compression::Compression;
+use crate::formats::kernel::module_signature::MAGIC;
 
 use super::grub_image::{self, GrubImage};
 use super::{Anchors, grub, image, microsoft, module, variable};

@@ -1,6 +1,6 @@
 //! Would a GRUB that embeds these keys, with `check_signatures=enforce`, open this file?
 
-use crate::formats::openpgp::{DetachedSignature, GrubKey, SignatureError};
+use crate::formats::grub::openpgp::{DetachedSignature, GrubKey, SignatureError};
 
 /// Why GRUB would refuse a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -12,14 +12,14 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::time::Validity;
 
 use crate::error::{Explain, Result};
-use crate::formats::authenticated_variable::{AuthenticatedVariable, EfiTime, VariableName};
-use crate::formats::authenticode::Image;
-use crate::formats::certificate::Certificate;
-use crate::formats::cms::Shape;
-use crate::formats::guid::Guid;
-use crate::formats::hash::{Digest, HashAlgorithm};
-use crate::formats::public_key::{PublicKey, pkcs1v15};
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::cms::Shape;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::crypto::rsa_public_key::{RsaPublicKey, pkcs1v15};
+use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, EfiTime, VariableName};
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::keys::{Identity, Signer};
 
 /// Owner of everything that tests enroll.
@@ -27,11 +27,11 @@ pub const OWNER: Guid = Guid::from_fields(1, 2, 3, [4; 8]);
 
 struct Key {
     private: RsaPrivateKey,
-    public: PublicKey,
+    public: RsaPublicKey,
 }
 
 impl Signer for Key {
-    fn public_key(&self) -> &PublicKey {
+    fn public_key(&self) -> &RsaPublicKey {
         &self.public
     }
 
@@ -44,7 +44,7 @@ impl Signer for Key {
 
 fn make(name: &str) -> Identity {
     let private = RsaPrivateKey::new(&mut getrandom::rand_core::UnwrapErr(getrandom::SysRng), 2048).unwrap();
-    let public = PublicKey::from_rsa(private.to_public_key()).unwrap();
+    let public = RsaPublicKey::from_rsa(private.to_public_key()).unwrap();
     let subject = Name::from_str(&format!("CN=Test {name},O=bootseal,C=XX")).unwrap();
     let certificate = CertificateBuilder::new(
         Root::new(false, subject).unwrap(),

@@ -1,11 +1,11 @@
 //! What an EFI image is, by its content: whether it starts others, and whom it asks.
 
-use crate::formats::authenticode::Image;
 use crate::formats::bytes::{Reader, index};
-use crate::formats::certificate::Certificate;
-use crate::formats::grub_core_image::{CoreImage, CoreImageError};
-use crate::formats::sbat::Sbat;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::sbat::Sbat;
+use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::grub::core_image::{CoreImage, CoreImageError};
 
 use super::Anchors;
 use super::grub_image;

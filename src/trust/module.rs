@@ -4,12 +4,12 @@ use const_oid::db::rfc5911::ID_DATA;
 use const_oid::db::rfc5912::RSA_ENCRYPTION;
 use der::asn1::ObjectIdentifier;
 
-use crate::formats::certificate::Certificate;
-use crate::formats::cms::{Refusal as CmsRefusal, SignedData, SignerId, SignerInfo};
-use crate::formats::ecdsa::EcdsaKeyError;
-use crate::formats::hash::{Digest, HashAlgorithm};
-use crate::formats::module_signature::{Module, ModuleError};
-use crate::formats::public_key::PublicKeyError;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::cms::{Refusal as CmsRefusal, SignedData, SignerId, SignerInfo};
+use crate::formats::crypto::ecdsa::EcdsaKeyError;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::crypto::rsa_public_key::RsaPublicKeyError;
+use crate::formats::kernel::module_signature::{Module, ModuleError};
 
 use super::chain;
 
@@ -71,7 +71,7 @@ pub enum Refusal {
     UnknownSigner(String),
     /// The signer's certificate has a key that cannot be used.
     #[error("the signer's certificate: {0}")]
-    Key(#[from] PublicKeyError),
+    Key(#[from] RsaPublicKeyError),
     /// The signer's certificate has an ECDSA key that cannot be used, or none.
     #[error("the signer's certificate: {0}")]
     EcdsaKey(#[from] EcdsaKeyError),

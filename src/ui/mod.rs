@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 
 pub use progress::{CeremonyProgress, Progress};
 pub use style::{ColorChoice, Style};

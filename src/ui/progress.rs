@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::ceremony::preflight::{Check, Outcome};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::sign::Observer;
 
 /// What takes less has no bar.

@@ -7,7 +7,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Kind, Result};
-use crate::formats::share::Share;
+use crate::formats::backup::share::Share;
 use crate::keys::Passphrase;
 
 /// Shortest passphrase that a person may choose for new keys, in characters. A thief of the files can try as many as

@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use bootseal::formats::authenticode::minimal_image;
+use bootseal::formats::firmware::authenticode::minimal_image;
 
 use super::{DATABASE, Machine, says};
 use crate::support::judges::{debians_grub, shim, uefi_shell};

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use bootseal::formats::authenticode::Image;
-use bootseal::formats::hash::HashAlgorithm;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::firmware::authenticode::Image;
 
 use super::{Machine, says};
 use crate::support::judges::uefi_shell;

@@ -18,7 +18,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use bootseal::formats::authenticode::minimal_image;
+use bootseal::formats::firmware::authenticode::minimal_image;
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -58,7 +58,7 @@ fn what_is_wrong_is_named_with_what_mends_it() {
     machine.variable("SecureBoot", GLOBAL, 6, &[0]);
     machine.write("sys/kernel/security/lockdown", b"[none] integrity confidentiality\n");
     let loader = "efi/EFI/BOOT/BOOTX64.EFI";
-    machine.write(loader, &bootseal::formats::authenticode::minimal_image());
+    machine.write(loader, &bootseal::formats::firmware::authenticode::minimal_image());
     // Module trees are not read: whatever is in them changes nothing.
     machine.write(&format!("lib/modules/{KERNEL}/kernel/y.ko"), b"\x7fELF");
     let said = refuse(&mut machine.bootseal(["status"]));

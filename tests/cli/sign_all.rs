@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bootseal::formats::authenticode::minimal_image;
+use bootseal::formats::firmware::authenticode::minimal_image;
 use serde_json::Value;
 
 use crate::support::{bootseal, keys, module, refuse, sign, sign_file, succeed, text, verify};

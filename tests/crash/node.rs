@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bootseal::formats::authenticode::minimal_image;
-use bootseal::formats::openpgp::GrubKey;
+use bootseal::formats::firmware::authenticode::minimal_image;
+use bootseal::formats::grub::openpgp::GrubKey;
 use bootseal::trust::grub::judge;
 use tempfile::TempDir;
 

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use bootseal::formats::authenticode::minimal_image;
+use bootseal::formats::firmware::authenticode::minimal_image;
 use rayon::prelude::*;
 
 use crate::support::backup::Whole;
@@ -109,9 +109,9 @@ impl Machine {
                 .starts_with(&format!("{variable}-"))
         };
         let bytes = fs::read(paths.find(name).unwrap()).unwrap();
-        let lists = bootseal::formats::signature_list::SignatureDatabase::parse(&bytes[4..]).unwrap();
+        let lists = bootseal::formats::firmware::signature_list::SignatureDatabase::parse(&bytes[4..]).unwrap();
         let fingerprint = |der: &[u8]| {
-            bootseal::formats::certificate::Certificate::from_der(der)
+            bootseal::formats::crypto::certificate::Certificate::from_der(der)
                 .unwrap()
                 .fingerprint()
                 .to_hex()

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bootseal::formats::authenticode::{Image, Severity, minimal_image};
-use bootseal::formats::hash::HashAlgorithm;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::firmware::authenticode::{Image, Severity, minimal_image};
 use tempfile::TempDir;
 
 use crate::support::signer::TestKey;
@@ -261,7 +261,7 @@ fn padded(original: &[u8]) -> Vec<u8> {
     let header = u32::from_le_bytes(original[60..64].try_into().unwrap()) as usize;
     let field = header + 24 + 64;
     if padded.len() != original.len() && original[field..field + 4] != [0; 4] {
-        let sum = bootseal::formats::authenticode::checksum(&[&padded], field);
+        let sum = bootseal::formats::firmware::authenticode::checksum(&[&padded], field);
         padded[field..field + 4].copy_from_slice(&sum.to_le_bytes());
     }
     padded

@@ -209,7 +209,7 @@ fn keys_of_sbctl_and_of_openssl_are_taken_over() {
         let printed = succeed(command.arg("--pin-file").arg(directory.path().join("old")));
         assert_eq!(printed.matches(&format!("\"{name} ")).count(), imported, "{printed}");
         let image = directory.path().join(format!("{name}.efi"));
-        fs::write(&image, bootseal::formats::authenticode::minimal_image()).unwrap();
+        fs::write(&image, bootseal::formats::firmware::authenticode::minimal_image()).unwrap();
         succeed(bootseal(["sign", "efi", "--keys"]).arg(&out).arg(&image));
         let certificate = if name == "own" {
             openssl.join("db.crt")
@@ -266,7 +266,7 @@ fn exported_forms_are_those_that_others_read() {
     // One file for key and certificate, as Portage's eclass passes it to sbsign, and the kernel's build to sign-file.
     let portage = export("db", "portage", "secureboot.pem");
     let image = whole.path("hello.efi");
-    fs::write(&image, bootseal::formats::authenticode::minimal_image()).unwrap();
+    fs::write(&image, bootseal::formats::firmware::authenticode::minimal_image()).unwrap();
     let mut sbsign = tool("sbsign", "sbsigntool");
     succeed(
         sbsign

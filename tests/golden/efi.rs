@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bootseal::formats::authenticode::{Image, minimal_image};
+use bootseal::formats::firmware::authenticode::{Image, minimal_image};
 use tempfile::TempDir;
 
 use super::authenticode::uki;

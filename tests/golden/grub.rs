@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bootseal::formats::openpgp::{GrubKey, GrubKeyFile};
+use bootseal::formats::grub::openpgp::{GrubKey, GrubKeyFile};
 use bootseal::keys::{Signer, SoftwareKey};
 use bootseal::system::Context;
 

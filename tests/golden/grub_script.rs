@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use bootseal::formats::grub_script::Script;
+use bootseal::formats::grub::script::Script;
 
 use crate::support::{text, tool};
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use bootseal::formats::hash::HashAlgorithm;
-use bootseal::formats::openpgp::UnsignedSignature;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::grub::openpgp::UnsignedSignature;
 use bootseal::keys::{KeyDirectory, KeyName, Passphrase};
 
 use crate::support::ceremony::{PASSPHRASE, encrypted, private};

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::process::Stdio;
 
-use bootseal::formats::luks2::{Token, tpm_tokens};
+use bootseal::formats::kernel::luks2::{Token, tpm_tokens};
 
 use crate::support::{succeed, tool};
 

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use bootseal::formats::authenticode::Image;
-use bootseal::formats::certificate::Certificate;
-use bootseal::formats::guid::Guid;
-use bootseal::formats::hash::HashAlgorithm;
-use bootseal::formats::signature_list::{SignatureDatabase, SignatureType};
+use bootseal::formats::crypto::certificate::Certificate;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::firmware::authenticode::Image;
+use bootseal::formats::firmware::guid::Guid;
+use bootseal::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use bootseal::trust::microsoft;
 use serde_json::Value;
 use tempfile::TempDir;

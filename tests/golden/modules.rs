@@ -6,7 +6,7 @@ mod packing;
 use std::fs;
 use std::path::Path;
 
-use bootseal::formats::module_signature::Module;
+use bootseal::formats::kernel::module_signature::Module;
 
 use crate::support::judges::openssl_verify;
 use crate::support::{bootseal, keys, module, sign, sign_file, succeed, text, tool, verify};

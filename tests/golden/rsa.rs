@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use bootseal::formats::hash::HashAlgorithm;
-use bootseal::formats::public_key::PublicKey;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::crypto::rsa_public_key::RsaPublicKey;
 
 use crate::support::{succeed, tool};
 
@@ -34,7 +34,7 @@ fn what_openssl_signs_holds_and_nothing_near_it() {
             "genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:{bits} -pkeyopt rsa_keygen_pubexp:{exponent} -out key"
         ));
         openssl("pkey -in key -pubout -outform DER -out public");
-        let key = PublicKey::from_spki_der(&fs::read(path("public")).unwrap()).unwrap();
+        let key = RsaPublicKey::from_spki_der(&fs::read(path("public")).unwrap()).unwrap();
         assert_eq!(key.bits(), bits);
         assert!(exponent.to_be_bytes().ends_with(&key.exponent()));
         for hash in HashAlgorithm::ALL {

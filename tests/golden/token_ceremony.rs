@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use bootseal::formats::authenticode::minimal_image;
+use bootseal::formats::firmware::authenticode::minimal_image;
 
 use crate::support::ceremony::{PASSPHRASE, private};
 use crate::support::token::{LIBRARY, PIN, Token};

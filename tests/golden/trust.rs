@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bootseal::formats::authenticated_variable::VariableName;
-use bootseal::formats::authenticode::{Image, minimal_image};
-use bootseal::formats::certificate::Certificate;
-use bootseal::formats::guid::Guid;
-use bootseal::formats::hash::HashAlgorithm;
-use bootseal::formats::signature_list::{Signature, SignatureDatabase, SignatureType};
+use bootseal::formats::crypto::certificate::Certificate;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::firmware::authenticated_variable::VariableName;
+use bootseal::formats::firmware::authenticode::{Image, minimal_image};
+use bootseal::formats::firmware::guid::Guid;
+use bootseal::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
 use bootseal::trust::image::{Acceptance, Place, Policy, Refusal, Revocation};
 
 use crate::support::{succeed, tool};

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bootseal::enroll::{Store, StoreChoice};
-use bootseal::formats::authenticated_variable::VariableName;
-use bootseal::formats::guid::Guid;
-use bootseal::formats::signature_list::{SignatureDatabase, SignatureType};
-use bootseal::formats::variable_image::VariableImage;
+use bootseal::formats::firmware::authenticated_variable::VariableName;
+use bootseal::formats::firmware::guid::Guid;
+use bootseal::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
+use bootseal::formats::firmware::variable_image::VariableImage;
 use bootseal::system::Context;
 use serde_json::Value;
 

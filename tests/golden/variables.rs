@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bootseal::enroll::{Store, StoreChoice};
-use bootseal::formats::authenticated_variable::{
+use bootseal::formats::firmware::authenticated_variable::{
     APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, EfiTime, VariableName, signed_bytes,
 };
-use bootseal::formats::guid::Guid;
-use bootseal::formats::signature_list::{SignatureDatabase, SignatureType};
+use bootseal::formats::firmware::guid::Guid;
+use bootseal::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use bootseal::system::Context;
 use bootseal::trust::microsoft;
 use bootseal::trust::variable::{Authority, Firmware, judge, recognise};

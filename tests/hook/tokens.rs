@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use bootseal::formats::authenticode::minimal_image;
+use bootseal::formats::firmware::authenticode::minimal_image;
 
 use super::machine::{Machine, snapshot};
 use super::node::{Node, VERSION};

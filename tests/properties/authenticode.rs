@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
-use bootseal::formats::authenticode::{Image, minimal_image};
-use bootseal::formats::hash::HashAlgorithm;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::firmware::authenticode::{Image, minimal_image};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

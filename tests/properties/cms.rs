@@ -1,8 +1,8 @@
 //! CMS: what the assembler writes, the parser reads; and no bytes make the parser panic.
 
-use bootseal::formats::certificate::Certificate;
-use bootseal::formats::cms::{Shape, SignedData, Unsigned};
-use bootseal::formats::hash::{Digest, HashAlgorithm};
+use bootseal::formats::crypto::certificate::Certificate;
+use bootseal::formats::crypto::cms::{Shape, SignedData, Unsigned};
+use bootseal::formats::crypto::hash::{Digest, HashAlgorithm};
 use const_oid::db::rfc5911::ID_DATA;
 use der::asn1::ObjectIdentifier;
 use der::{Any, Tag};

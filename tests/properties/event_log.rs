@@ -1,12 +1,12 @@
 //! Event logs, boot options and headers of encrypted devices: whatever the bytes, nothing panics, and what is read is
 //! bounded by what is there.
 
-use bootseal::formats::boot_configuration;
-use bootseal::formats::device_path::DevicePath;
-use bootseal::formats::event_log::EventLog;
-use bootseal::formats::hash::HashAlgorithm;
-use bootseal::formats::load_option::LoadOption;
-use bootseal::formats::luks2;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::firmware::device_path::DevicePath;
+use bootseal::formats::firmware::event_log::EventLog;
+use bootseal::formats::firmware::load_option::LoadOption;
+use bootseal::formats::kernel::luks2;
+use bootseal::formats::text::boot_configuration;
 use proptest::prelude::*;
 
 const LOG: &[u8] = include_bytes!("../golden/data/tpm/ovmf-swtpm-eventlog.bin");

@@ -1,8 +1,8 @@
 //! Initramfs images: whatever the bytes, nothing panics, what is given is bounded by what is there, and what is packed
 //! is given as it was.
 
-use bootseal::formats::compression::Compression;
-use bootseal::formats::initramfs;
+use bootseal::formats::kernel::compression::Compression;
+use bootseal::formats::kernel::initramfs;
 use proptest::prelude::*;
 
 /// Two archives of two files each, as cpio writes them.

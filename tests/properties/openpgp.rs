@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use bootseal::formats::openpgp::{DetachedSignature, GrubKey, UnsignedSignature};
+use bootseal::formats::grub::openpgp::{DetachedSignature, GrubKey, UnsignedSignature};
 use proptest::prelude::*;
 
 use crate::support::keys;

@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use bootseal::formats::hash::{Digest, HashAlgorithm};
-use bootseal::formats::public_key::{PublicKey, pkcs1v15};
+use bootseal::formats::crypto::hash::{Digest, HashAlgorithm};
+use bootseal::formats::crypto::rsa_public_key::{RsaPublicKey, pkcs1v15};
 use crypto_bigint::modular::BoxedMontyForm;
 use crypto_bigint::{BoxedUint, Limb};
 use getrandom::SysRng;
@@ -25,13 +25,13 @@ const KEYS: [(usize, u64); 5] = [
 #[derive(Debug)]
 struct Key {
     private: RsaPrivateKey,
-    ours: PublicKey,
+    ours: RsaPublicKey,
 }
 
 static ALL: LazyLock<Vec<Key>> = LazyLock::new(|| {
     let make = |(bits, exponent): (usize, u64)| {
         let private = RsaPrivateKey::new_with_exp(&mut UnwrapErr(SysRng), bits, BoxedUint::from(exponent)).unwrap();
-        let ours = PublicKey::from_rsa(private.to_public_key()).unwrap();
+        let ours = RsaPublicKey::from_rsa(private.to_public_key()).unwrap();
         Key { private, ours }
     };
     KEYS.map(make).into()

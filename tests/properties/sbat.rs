@@ -1,6 +1,6 @@
 //! SBAT: whatever the bytes, nothing panics; what is written is read; and raising a level never lets more in.
 
-use bootseal::formats::sbat::Sbat;
+use bootseal::formats::firmware::sbat::Sbat;
 use proptest::prelude::*;
 
 fn lines() -> impl Strategy<Value = Vec<(String, u32)>> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bootseal::formats::module_signature::Module;
+use bootseal::formats::kernel::module_signature::Module;
 
 use super::{keys, succeed, tool};
 

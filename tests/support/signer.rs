@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use bootseal::error::{Explain, Result};
-use bootseal::formats::authenticode::Image;
-use bootseal::formats::certificate::Certificate;
-use bootseal::formats::hash::{Digest, HashAlgorithm};
-use bootseal::formats::public_key::{PublicKey, pkcs1v15};
+use bootseal::formats::crypto::certificate::Certificate;
+use bootseal::formats::crypto::hash::{Digest, HashAlgorithm};
+use bootseal::formats::crypto::rsa_public_key::{RsaPublicKey, pkcs1v15};
+use bootseal::formats::firmware::authenticode::Image;
 use bootseal::keys::Signer;
 use pkcs8::DecodePrivateKey;
 use tempfile::TempDir;
@@ -23,7 +23,7 @@ pub struct TestKey {
     pub certificate_path: PathBuf,
     pub certificate: Certificate,
     private: rsa::RsaPrivateKey,
-    public: PublicKey,
+    public: RsaPublicKey,
 }
 
 impl TestKey {
@@ -45,7 +45,7 @@ impl TestKey {
         );
         let private = rsa::RsaPrivateKey::from_pkcs8_pem(&fs::read_to_string(&key).unwrap()).unwrap();
         Self {
-            public: PublicKey::from_rsa(private.to_public_key()).unwrap(),
+            public: RsaPublicKey::from_rsa(private.to_public_key()).unwrap(),
             certificate: Certificate::from_pem(&fs::read(&certificate_path).unwrap()).unwrap(),
             _directory: directory,
             key,
@@ -78,7 +78,7 @@ impl TestKey {
 }
 
 impl Signer for TestKey {
-    fn public_key(&self) -> &PublicKey {
+    fn public_key(&self) -> &RsaPublicKey {
         &self.public
     }
 

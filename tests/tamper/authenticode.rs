@@ -7,8 +7,8 @@ mod machines;
 mod signature;
 mod table;
 
-use bootseal::formats::authenticode::{Image, ImageError, TableError, minimal_image};
-use bootseal::formats::hash::HashAlgorithm;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::firmware::authenticode::{Image, ImageError, TableError, minimal_image};
 
 use crate::support::signer::TestKey;
 

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use bootseal::formats::authenticode::minimal_image;
-use bootseal::formats::module_signature::Module;
+use bootseal::formats::firmware::authenticode::minimal_image;
+use bootseal::formats::kernel::module_signature::Module;
 use bootseal::keys::KeyDirectory;
 use bootseal::trust::{Anchors, examine};
 

@@ -1,7 +1,7 @@
 //! The program under test, and every way in which the virtual machine's story calls it.
 
 use super::packages::run;
-use ::bootseal::formats::certificate::Certificate;
+use ::bootseal::formats::crypto::certificate::Certificate;
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
 use std::fs;

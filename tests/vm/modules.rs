@@ -4,10 +4,10 @@ use super::bootseal::Bootseal;
 use super::packages::{Kernel, run, tool};
 use crate::support::token::Token;
 use ::bootseal::error::Error;
-use ::bootseal::formats::cms::Shape;
-use ::bootseal::formats::hash::{Digest, HashAlgorithm};
-use ::bootseal::formats::module_signature::append;
-use ::bootseal::formats::sha3_lanes::Engine;
+use ::bootseal::formats::crypto::cms::Shape;
+use ::bootseal::formats::crypto::hash::{Digest, HashAlgorithm};
+use ::bootseal::formats::crypto::sha3_lanes::Engine;
+use ::bootseal::formats::kernel::module_signature::append;
 use ::bootseal::keys::{Identity, KeyDirectory, KeyName, SoftwareKey};
 use std::fs;
 

@@ -1,7 +1,7 @@
 //! The kernel that runs: is it one of those that are signed?
 
 use crate::error::quoted;
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::trust::loader::Loader;
 
 use super::super::check::{Check, Finding, Group, Level, Outcome};

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use crate::ceremony::life::{Listed, list};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{is_private, is_shared};
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use crate::formats::certificate::printable;
-use crate::formats::kernel_config::KernelConfig;
-use crate::formats::running_kernel::CommandLine;
+use crate::formats::kernel::kernel_config::KernelConfig;
+use crate::formats::kernel::running_kernel::CommandLine;
+use crate::formats::text::printable;
 use crate::system::ConfigFile;
 use crate::trust::command_line::dangers;
 

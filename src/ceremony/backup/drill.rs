@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::public_key::PublicKey;
-use crate::formats::share::Share;
-use crate::formats::words::fingerprint_words;
+use crate::formats::backup::share::Share;
+use crate::formats::backup::words::fingerprint_words;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::Context;
 
@@ -130,7 +130,7 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
 }
 
 /// The public half of a key as it was when the backup was made.
-fn at_backup(transcript: &Transcript, name: &str) -> Option<PublicKey> {
+fn at_backup(transcript: &Transcript, name: &str) -> Option<RsaPublicKey> {
     let mut present = None;
     let mut backed_up = None;
     for event in transcript.events() {
@@ -140,7 +140,7 @@ fn at_backup(transcript: &Transcript, name: &str) -> Option<PublicKey> {
             _ => {}
         }
     }
-    PublicKey::from_spki_der(&hex::decode(backed_up?).ok()?).ok()
+    RsaPublicKey::from_spki_der(&hex::decode(backed_up?).ok()?).ok()
 }
 
 /// The passphrase, and what gave it.

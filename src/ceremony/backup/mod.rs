@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::share::{SECRET as SECRET_BYTES, Share};
-use crate::formats::{base32, secret_sharing};
+use crate::formats::backup::share::{SECRET as SECRET_BYTES, Share};
+use crate::formats::backup::{base32, secret_sharing};
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system;
 
@@ -169,7 +169,7 @@ fn read_source(path: &std::path::Path) -> Result<Source> {
         });
     }
     let text = std::str::from_utf8(&bytes).or_refuse(cannot)?;
-    let files = crate::formats::paper::files(text).or_refuse(cannot)?;
+    let files = crate::formats::backup::paper::files(text).or_refuse(cannot)?;
     Ok(Source {
         files,
         kind: "sheet",

@@ -10,9 +10,9 @@ use qrcode::{EcLevel, QrCode};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::paper;
-use crate::formats::share::Share;
-use crate::formats::words::fingerprint_words;
+use crate::formats::backup::paper;
+use crate::formats::backup::share::Share;
+use crate::formats::backup::words::fingerprint_words;
 use crate::keys::KeyName;
 
 use super::super::spec::{Backup, Shares};

@@ -6,8 +6,8 @@ use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
 };
 
-use crate::formats::certificate::Certificate;
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::certificate::Purpose;
 
 /// What was asked for.

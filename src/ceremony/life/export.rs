@@ -6,7 +6,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY};
 use crate::keys::{KeyDirectory, KeyName, Signer};
 use crate::system::{self, Context, NewFile};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::formats::words::fingerprint_words;
+use crate::formats::backup::words::fingerprint_words;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName, Protection, SoftwareKey};
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::directory::{Ask, TRANSCRIPT};
 use crate::keys::{KeyDirectory, KeyName, Passphrase, Protection, Signer, SoftwareKey};
 use crate::system::{self, Context};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::guid::Guid;
+use crate::formats::firmware::guid::Guid;
 use crate::keys::KeyName;
 use crate::system;
 use crate::trust::microsoft::Selection;

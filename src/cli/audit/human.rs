@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::audit::{Audit, Status};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::ui::Style;
 
 pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: Style) -> io::Result<()> {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use crate::audit::{Audit, Checked, Status};
 use crate::enroll::Verdict;
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::system::moment;
 
 pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {

@@ -14,7 +14,7 @@ use crate::audit::{
     self, Audit, Baseline, Check, Finding, LastAudit, Level, Machine, Selection, Status, audit, reason,
 };
 use crate::error::{Error, Explain, Result};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::system::{self, Context, replace_durably};
 use crate::ui::{Progress, Report, Style};
 

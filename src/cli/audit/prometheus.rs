@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::audit::{Audit, Facts, Finding, Level, Status, Trusted};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 
 use super::seconds;
 

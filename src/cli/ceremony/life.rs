@@ -7,7 +7,7 @@ use clap::Args;
 use crate::ceremony::backup::drill::{self, Opener};
 use crate::ceremony::{self, verify};
 use crate::error::{Error, Explain, Result};
-use crate::formats::share::Share;
+use crate::formats::backup::share::Share;
 use crate::system;
 use crate::ui::{Report, prompt};
 

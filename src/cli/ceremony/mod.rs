@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::ceremony::{self, DEFAULT_YEARS, Observer, Plan, Revocations, Spec};
 use crate::error::{Error, Result, quoted};
-use crate::formats::guid::Guid;
+use crate::formats::firmware::guid::Guid;
 use crate::keys::{KeyName, Passphrase};
 use crate::trust::microsoft::Selection;
 use crate::ui::{CeremonyProgress, Report, prompt};

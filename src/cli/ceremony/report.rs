@@ -9,7 +9,7 @@ use crate::ceremony::preflight::{Check, Outcome};
 use crate::ceremony::verify::Verified;
 use crate::ceremony::{Aborted, Plan, Report as CeremonyReport};
 use crate::error::Error;
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::ui::{Report, Style};
 
 /// A plan, and what the machine looks like now.

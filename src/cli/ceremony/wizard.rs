@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::ceremony::{Plan, Spec};
 use crate::error::{Error, Explain, Result, quoted};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::system::NewFile;
 use crate::ui::{Report as _, Style, prompt};
 

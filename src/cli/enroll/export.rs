@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::Session;
 use crate::enroll;
 use crate::error::Result;
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::keys::KeyDirectory;
 use crate::ui::{Report, Style};
 

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 
 use crate::enroll::{self, Allow, Plan, Request, Source, StoreChoice, Updater};
 use crate::error::{Error, Explain, Result};
-use crate::formats::authenticated_variable::VariableName;
+use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::keys::KeyDirectory;
 use crate::ui::{Report, Style, prompt};
 

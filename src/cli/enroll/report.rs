@@ -8,7 +8,7 @@ use crate::enroll::{
     Applied, Change, Entry, EntryChange, Level, Outcome, Plan, PlannedVariable, Verdict, Warning, Whose,
 };
 use crate::error::Error;
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::ui::{Report, Style};
 
 impl Report for Plan {

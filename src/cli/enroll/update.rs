@@ -8,8 +8,8 @@ use crate::cli::Session;
 use crate::cli::unlock::Unlock;
 use crate::enroll::{self, Source, Update, Updater, material};
 use crate::error::{Error, Result};
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::keys::KeyDirectory;
 use crate::ui::Report;
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 
 use crate::error::{Error, Result};
-use crate::formats::authenticode::Image;
-use crate::formats::grub_core_image::CoreImage;
-use crate::formats::openpgp::GrubKey;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::grub::core_image::CoreImage;
+use crate::formats::grub::openpgp::GrubKey;
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
 use crate::keys::directory::read_grub_keys;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};

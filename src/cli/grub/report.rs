@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::Session;
-use crate::formats::certificate::printable;
-use crate::formats::grub_core_image::Switch;
-use crate::formats::openpgp::GrubKey;
+use crate::formats::grub::core_image::Switch;
+use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::text::printable;
 use crate::grub::{Built, Step};
 use crate::ui::{Report, Style};
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Explain, Result, quoted};
-use crate::formats::authenticode::Image;
-use crate::formats::grub_core_image::Switch;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::grub::core_image::Switch;
 use crate::grub::{Built, Menu, Place};
 use crate::sign::grub::existing_signature;
 use crate::trust::{self, Anchors, image::Policy};

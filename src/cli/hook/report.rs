@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::sign::{SignReport, name};
 use crate::error::Error;
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::hook::{Change, Changed, Detected, Finding, LastRun, Request, State, Status, Weight};
 use crate::system::moment;
 use crate::ui::{Report, Style};

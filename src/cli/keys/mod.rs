@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::ceremony::life::{self, Exported, Format, Listed, Rewrapped};
 use crate::error::{Error, Result};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::ui::{Report, Style, prompt};
 

@@ -7,7 +7,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Explain, Result, quoted};
-use crate::formats::certificate::{Certificate, printable};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::efi::{self, EfiOptions};
 use crate::system;

@@ -9,8 +9,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::formats::certificate::printable;
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::text::printable;
 use crate::keys::{Identity, KeyDirectory, KeyName};
 use crate::sign::efi::EfiOptions;
 use crate::sign::grub::GrubIdentity;

@@ -10,7 +10,7 @@ use crate::audit::{Audit, Baseline, Checked, Finding, Firmware, Group, LastAudit
 use crate::ceremony::life::Listed;
 use crate::enroll::{BootFile, Verdict};
 use crate::error::{Error, Result};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 use crate::system::moment;
 use crate::ui::{Report, Style};
 

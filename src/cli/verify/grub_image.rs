@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::formats::certificate::printable;
-use crate::formats::grub_core_image::Switch;
-use crate::formats::openpgp::GrubKey;
+use crate::formats::grub::core_image::Switch;
+use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::text::printable;
 use crate::trust::grub_image::{GrubImage, VERIFIERS};
 
 const fn set(switch: Switch) -> Option<bool> {

@@ -10,8 +10,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::certificate::printable;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::text::printable;
 use crate::keys::KeyDirectory;
 use crate::sign::grub::{self, Audit, existing_signature, signed_file};
 use crate::system;

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::formats::boot_configuration::{grub, loader_entry};
-use crate::formats::guid::Guid;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::text::boot_configuration::{grub, loader_entry};
 use crate::system::{self, Context, fat_mounts};
 
 use crate::enroll::request::Request;

@@ -6,8 +6,8 @@ use efivar::efi::{Variable, VariableFlags};
 use efivar::{VarEnumerator, VarManager, VarReader, VarWriter};
 
 use crate::error::Error;
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::guid::Guid;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::guid::Guid;
 
 use super::Store;
 

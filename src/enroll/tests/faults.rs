@@ -9,7 +9,7 @@ use crate::enroll::plan::{Lists, plan_on};
 use crate::enroll::simulated::Simulated;
 use crate::enroll::store::Firmware;
 use crate::error::{Error, Result};
-use crate::formats::authenticated_variable::EfiTime;
+use crate::formats::firmware::authenticated_variable::EfiTime;
 use crate::system::variables::RawVariable;
 
 /// What goes wrong.

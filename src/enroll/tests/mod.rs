@@ -7,9 +7,9 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::*;
-use crate::formats::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, VariableName};
-use crate::formats::guid::Guid;
-use crate::formats::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, VariableName};
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::keys::Identity;
 use crate::system::variables::Efivarfs;
 use crate::system::{Clock, Context};

@@ -7,7 +7,7 @@ use crate::ceremony::{Revocations, Spec};
 use crate::enroll::entries::{Owners, describe};
 use crate::enroll::{Updater, material};
 use crate::error::Result;
-use crate::formats::authenticated_variable::{AuthenticatedVariable, EfiTime};
+use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, EfiTime};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::trust::microsoft::{self, Selection};
 
@@ -232,7 +232,7 @@ fn material_is_recognised_by_its_content() {
     ] {
         assert_eq!(of(VariableName::Db, bytes, false).unwrap(), expected);
     }
-    let image = crate::formats::authenticode::minimal_image();
+    let image = crate::formats::firmware::authenticode::minimal_image();
     assert_eq!(of(VariableName::Db, &image, false).unwrap_err().kind().exit_code(), 2);
     let hashed = of(VariableName::Db, &image, true).unwrap();
     assert_eq!(hashed, of(VariableName::Dbx, &image, false).unwrap());

@@ -31,10 +31,7 @@ impl Writable {
         let path = library_path(uri)?;
         let library = load(&path)?;
         let (slot, token) = find_token(&library, uri, &path)?;
-        let name = format!(
-            "the token \"{}\"",
-            crate::formats::certificate::printable(token.label())
-        );
+        let name = format!("the token \"{}\"", crate::formats::text::printable(token.label()));
         let session = Self::session(&library, slot, &name)?;
         let pool = Pool::of(&path, &library, slot);
         let lease = pool

@@ -16,9 +16,9 @@ use cryptoki::slot::{Slot, TokenInfo};
 use cryptoki::types::AuthPin;
 
 use crate::error::{Error, Explain, Result, quoted};
-use crate::formats::certificate::printable;
-use crate::formats::hash::Digest;
-use crate::formats::public_key::PublicKey;
+use crate::formats::crypto::hash::Digest;
+use crate::formats::crypto::rsa_public_key::RsaPublicKey;
+use crate::formats::text::printable;
 
 use super::passphrase::Passphrase;
 use super::signer::Signer;
@@ -42,7 +42,7 @@ const PROXY: &str = "p11-kit-proxy";
 pub struct TokenKey {
     /// The key, for people.
     name: String,
-    public: PublicKey,
+    public: RsaPublicKey,
     key: ObjectHandle,
     sessions: Arc<Pool>,
 }
@@ -67,7 +67,7 @@ impl TokenKey {
         let (modulus, exponent) =
             public.ok_or_else(|| Error::could_not_run(format!("{name} shows neither modulus nor public exponent")))?;
         let public =
-            PublicKey::from_parts(&modulus, &exponent).or_refuse(|| format!("{name} is no RSA key to sign with"))?;
+            RsaPublicKey::from_parts(&modulus, &exponent).or_refuse(|| format!("{name} is no RSA key to sign with"))?;
         drop(lease);
         Ok(Self {
             name,
@@ -79,7 +79,7 @@ impl TokenKey {
 }
 
 impl Signer for TokenKey {
-    fn public_key(&self) -> &PublicKey {
+    fn public_key(&self) -> &RsaPublicKey {
         &self.public
     }
 

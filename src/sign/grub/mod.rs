@@ -11,8 +11,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::openpgp::{DetachedSignature, GrubKey, UnsignedSignature};
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::grub::openpgp::{DetachedSignature, GrubKey, UnsignedSignature};
 use crate::keys::{KeyName, Signer};
 use crate::system::{self, Transaction};
 use crate::trust;

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Explain, Result};
-use crate::formats::boot_configuration::{Opened, Place, Use, is_elsewhere, opened, variables};
-use crate::formats::grub_script::{Command, Script, Variables};
-use crate::formats::grub_theme;
+use crate::formats::grub::script::{Command, Script, Variables};
+use crate::formats::grub::theme;
+use crate::formats::text::boot_configuration::{Opened, Place, Use, is_elsewhere, opened, variables};
 use crate::sign::discover::Found;
 use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context, fat_mounts, resolve};
@@ -266,7 +266,7 @@ impl<'a> View<'a> {
             }
             Use::Theme => {
                 let text = system::read(&path).unwrap_or_default();
-                let images = grub_theme::images(&String::from_utf8_lossy(&text));
+                let images = theme::images(&String::from_utf8_lossy(&text));
                 let directory = path.parent().unwrap_or(Path::new("/"));
                 let mut files: Vec<PathBuf> = images
                     .iter()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result, quoted};
-use crate::formats::openpgp::GrubKey;
+use crate::formats::grub::openpgp::GrubKey;
 use crate::sign::discover::{Found, Search, Target};
 use crate::system::config::{Exclusions, GrubEnvironment};
 use crate::system::{self, Context};

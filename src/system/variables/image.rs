@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::guid::Guid;
-use crate::formats::variable_image::{ImageVariable, VariableImage, VariableImageError};
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::variable_image::{ImageVariable, VariableImage, VariableImageError};
 use crate::system::{self, Context, Transaction};
 
 /// Where the kernel lists file locks (`proc_locks(5)`).

@@ -1,13 +1,13 @@
 use super::*;
-use crate::formats::grub_core_image::Module;
-use crate::formats::public_key::PublicKey;
+use crate::formats::crypto::rsa_public_key::RsaPublicKey;
+use crate::formats::grub::core_image::Module;
 
 const CONFIGURATION: &[u8] = b"set check_signatures=enforce\nexport check_signatures\nset superusers=\"root\"\n\
     export superusers\npassword_pbkdf2 root grub.pbkdf2.sha512.10000.AA.BB\nconfigfile $prefix/grub.cfg\nreboot\n";
 
 fn key(byte: u8) -> GrubKey {
     let modulus: Vec<u8> = [0xc1].into_iter().chain([byte; 255]).collect();
-    GrubKey::new(&PublicKey::from_parts(&modulus, &[1, 0, 1]).unwrap(), 1).unwrap()
+    GrubKey::new(&RsaPublicKey::from_parts(&modulus, &[1, 0, 1]).unwrap(), 1).unwrap()
 }
 
 fn file(key: &GrubKey) -> Vec<u8> {

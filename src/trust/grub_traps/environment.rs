@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::formats::boot_configuration::names;
-use crate::formats::grub_script::{Command, Script, Variables, Word};
+use crate::formats::grub::script::{Command, Script, Variables, Word};
+use crate::formats::text::boot_configuration::names;
 
 /// What `grub-mkconfig` has GRUB write in every configuration, but only after `grub-reboot` has written to the file
 /// from the running system.

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::formats::authenticated_variable::{EfiTime, VariableName};
-use crate::formats::authenticode::SignatureError;
-use crate::formats::guid::Guid;
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::public_key::PublicKeyError;
-use crate::formats::signature_list::{Signature, SignatureDatabase, SignatureType};
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::crypto::rsa_public_key::RsaPublicKeyError;
+use crate::formats::firmware::authenticated_variable::{EfiTime, VariableName};
+use crate::formats::firmware::authenticode::SignatureError;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
 
 /// Where an entry stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +118,7 @@ pub enum Refusal {
     NoSigner,
     /// The signer's key cannot be used.
     #[error("the signer's certificate: {0}")]
-    Key(#[from] PublicKeyError),
+    Key(#[from] RsaPublicKeyError),
     /// Signed, but by nobody whom db trusts.
     #[error("signed by {0}, whom no certificate of db vouches for")]
     Untrusted(String),

@@ -1,6 +1,6 @@
 use super::*;
-use crate::formats::authenticode::minimal_image;
-use crate::formats::guid::Guid;
+use crate::formats::firmware::authenticode::minimal_image;
+use crate::formats::firmware::guid::Guid;
 use crate::trust::identities::{DB, OWNER, database, sign_image};
 
 fn signed() -> Vec<u8> {

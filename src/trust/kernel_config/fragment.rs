@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::formats::kernel_config::{KernelVersion, PREFIX, Value};
+use crate::formats::kernel::kernel_config::{KernelVersion, PREFIX, Value};
 
 use super::{Level, REQUIREMENTS};
 

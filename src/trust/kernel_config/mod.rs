@@ -10,7 +10,7 @@ mod tests;
 
 use serde::Serialize;
 
-use crate::formats::kernel_config::{KernelConfig, KernelVersion, PREFIX, Value};
+use crate::formats::kernel::kernel_config::{KernelConfig, KernelVersion, PREFIX, Value};
 
 pub use fragment::{Fragment, Line, ModuleKey};
 pub use key_files::judge_key_files;

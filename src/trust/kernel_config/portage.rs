@@ -1,6 +1,6 @@
 //! Portage's own settings for signing modules, which work against the fragment where they contradict it.
 
-use crate::formats::kernel_config::KernelConfig;
+use crate::formats::kernel::kernel_config::KernelConfig;
 use crate::system::PortageSettings;
 
 use super::{Judgement, Level, State};

@@ -1,7 +1,7 @@
 //! The options. What another option of the table selects in every kernel (X.509 and PKCS#7 parsers, the built-in
 //! keyring) is not listed.
 
-use crate::formats::kernel_config::KernelVersion;
+use crate::formats::kernel::kernel_config::KernelVersion;
 
 use super::{Level, Requirement, Wanted};
 

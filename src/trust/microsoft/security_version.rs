@@ -4,8 +4,8 @@
 use std::fmt;
 
 use crate::formats::bytes::Reader;
-use crate::formats::guid::Guid;
-use crate::formats::signature_list::{Signature, SignatureType};
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::{Signature, SignatureType};
 
 /// Owner of these entries.
 const OWNER: Guid = Guid::from_fields(
@@ -92,8 +92,8 @@ impl fmt::Display for SecurityVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::authenticated_variable::AuthenticatedVariable;
-    use crate::formats::signature_list::SignatureDatabase;
+    use crate::formats::firmware::authenticated_variable::AuthenticatedVariable;
+    use crate::formats::firmware::signature_list::SignatureDatabase;
 
     #[test]
     fn the_published_ones_are_recognised_and_only_by_their_whole_form() {

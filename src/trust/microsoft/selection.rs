@@ -1,7 +1,7 @@
 //! Which of Microsoft's certificates to enroll, in words.
 
 use crate::error::{Error, Result};
-use crate::formats::authenticated_variable::VariableName;
+use crate::formats::firmware::authenticated_variable::VariableName;
 
 use super::{CERTIFICATES, MicrosoftCertificate};
 

@@ -1,8 +1,8 @@
 //! Which signature lists firmware takes (EDK2, `CheckSignatureListFormat`).
 
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::certificate::Certificate;
-use crate::formats::signature_list::{SignatureDatabase, SignatureList, SignatureType};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureList, SignatureType};
 
 use super::Refusal;
 

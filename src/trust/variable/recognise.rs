@@ -1,7 +1,9 @@
 //! An `.auth` file does not say which variable it is for; its signature does.
 
-use crate::formats::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, VariableName};
-use crate::formats::certificate::Certificate;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticated_variable::{
+    APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, VariableName,
+};
 
 use super::{Refusal, signer};
 

@@ -2,11 +2,11 @@
 
 use const_oid::db::rfc5911::ID_DATA;
 
-use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
-use crate::formats::certificate::Certificate;
-use crate::formats::cms::{Refusal as CmsRefusal, SignedData};
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::signature_list::SignatureDatabase;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::cms::{Refusal as CmsRefusal, SignedData};
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::firmware::signature_list::SignatureDatabase;
 
 use super::Refusal;
 use crate::trust::{chain, edk2};

@@ -1,8 +1,8 @@
 //! Every rule of firmware, kept and broken.
 
 use super::*;
-use crate::formats::authenticated_variable::APPEND_ATTRIBUTES;
-use crate::formats::guid::Guid;
+use crate::formats::firmware::authenticated_variable::APPEND_ATTRIBUTES;
+use crate::formats::firmware::guid::Guid;
 use crate::keys::Identity;
 use crate::trust::identities::{DB, KEK, OWNER, PK, STRANGER, database, sign, time};
 use crate::trust::microsoft;

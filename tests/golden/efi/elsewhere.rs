@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bootseal::formats::authenticode::minimal_image;
+use bootseal::formats::firmware::authenticode::minimal_image;
 
 use super::{Bench, FILES, firmware_accepts, sbverify, sign_with, signed_data};
 use crate::support::signer::TestKey;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bootseal::formats::certificate::Certificate;
-use bootseal::formats::module_signature::{Module, append};
+use bootseal::formats::crypto::certificate::Certificate;
+use bootseal::formats::kernel::module_signature::{Module, append};
 use bootseal::trust::module::{Refusal, judge};
 
 use crate::support::{bootseal, keys, module, refuse, sign, sign_file, succeed, text, tool, verify};

@@ -1,6 +1,6 @@
 //! Headers that lie, are cut off or are odd.
 
-use bootseal::formats::authenticode::{Image, ImageError, minimal_image};
+use bootseal::formats::firmware::authenticode::{Image, ImageError, minimal_image};
 
 use super::{
     E_LFANEW, NUMBER_OF_DIRECTORIES, NUMBER_OF_SECTIONS, OPTIONAL, PE, POINTER_TO_RAW_DATA, SECTIONS, SIZE_OF_HEADERS,

@@ -1,7 +1,9 @@
 //! Layouts that firmware does not hash as one flat file.
 
-use bootseal::formats::authenticode::{CannotSign, Image, LayoutProblem, Severity, SignatureError, minimal_image};
-use bootseal::formats::hash::HashAlgorithm;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::firmware::authenticode::{
+    CannotSign, Image, LayoutProblem, Severity, SignatureError, minimal_image,
+};
 
 use super::{POINTER_TO_RAW_DATA, POINTER_TO_SYMBOL_TABLE, SECTIONS, SIZE_OF_RAW_DATA, number, put, sample_with};
 use crate::support::signer::TestKey;

@@ -1,7 +1,7 @@
 //! Images of other machines and of the other format.
 
-use bootseal::formats::authenticode::{Image, minimal_image};
-use bootseal::formats::hash::HashAlgorithm;
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::firmware::authenticode::{Image, minimal_image};
 
 use super::{
     MACHINE, NUMBER_OF_DIRECTORIES, OPTIONAL, SECTIONS, SIZE_OF_OPTIONAL_HEADER, holds, number, put, sample_with,

@@ -1,6 +1,6 @@
 //! Changed bytes, foreign signatures, and what follows a signature.
 
-use bootseal::formats::authenticode::{Image, SignatureError, minimal_image};
+use bootseal::formats::firmware::authenticode::{Image, SignatureError, minimal_image};
 
 use super::{CHECKSUM, holds};
 use crate::support::signer::TestKey;

@@ -1,6 +1,6 @@
 //! Certificate tables and entries that do not fit.
 
-use bootseal::formats::authenticode::{Image, ImageError, SignatureError, TableError, minimal_image};
+use bootseal::formats::firmware::authenticode::{Image, ImageError, SignatureError, TableError, minimal_image};
 
 use super::{DIRECTORY, number, put, refusal, sample_with, signed_with, table_refusal};
 use crate::support::signer::TestKey;

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use ::bootseal::formats::device_path::{DevicePath, GptPartition};
-use ::bootseal::formats::guid::Guid;
-use ::bootseal::formats::load_option::LoadOption;
+use ::bootseal::formats::firmware::device_path::{DevicePath, GptPartition};
+use ::bootseal::formats::firmware::guid::Guid;
+use ::bootseal::formats::firmware::load_option::LoadOption;
 
 use super::super::bootseal::Bootseal;
 use super::super::disk::PARTITION;

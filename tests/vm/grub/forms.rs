@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use ::bootseal::formats::openpgp::GrubKeyFile;
+use ::bootseal::formats::grub::openpgp::GrubKeyFile;
 use ::bootseal::trust::grub::judge;
 
 use super::super::machine::Serial;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::signer::TestKey;
 use crate::support::tool;
-use ::bootseal::formats::openpgp::GrubKey;
+use ::bootseal::formats::grub::openpgp::GrubKey;
 
 use super::super::packages::run;
 

@@ -1,9 +1,9 @@
 //! Every image on the EFI system partitions: is it let in, and where does it lead?
 
 use crate::error::quoted;
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::certificate::printable;
-use crate::formats::guid::Guid;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::text::printable;
 use crate::trust::image::{Acceptance, Refusal};
 use crate::trust::loader::Loader;
 use crate::trust::microsoft;
@@ -133,8 +133,8 @@ fn shims(loader: &Loader) -> String {
 mod tests {
     use super::*;
     use crate::audit::images::Places;
-    use crate::formats::hash::HashAlgorithm;
-    use crate::formats::signature_list::{Signature, SignatureType};
+    use crate::formats::crypto::hash::HashAlgorithm;
+    use crate::formats::firmware::signature_list::{Signature, SignatureType};
     use crate::trust::image::Place;
 
     /// Nobody but Microsoft can sign one, and none is among Debian's packages.

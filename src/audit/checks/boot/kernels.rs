@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::quoted;
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 
 use super::super::super::check::{Finding, Outcome};
 use super::super::super::images::{BOOT, NoImage, Place, policy};

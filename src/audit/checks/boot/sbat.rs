@@ -1,7 +1,7 @@
 //! SBAT of the images, against the level that shim holds.
 
-use crate::formats::certificate::printable;
-use crate::formats::sbat::{LEVEL_VARIABLE, SHIM, Sbat, SbatError};
+use crate::formats::firmware::sbat::{LEVEL_VARIABLE, SHIM, Sbat, SbatError};
+use crate::formats::text::printable;
 use crate::trust::loader::Loader;
 
 use super::super::super::check::{Finding, Outcome, reason};

@@ -1,7 +1,7 @@
 //! What is known of firmware of this make.
 
 use crate::enroll::{Level as Weight, present_quirks};
-use crate::formats::certificate::printable;
+use crate::formats::text::printable;
 
 use super::super::super::check::{Finding, Outcome};
 use super::super::super::machine::Machine;

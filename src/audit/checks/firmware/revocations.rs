@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use crate::error::{Explain, quoted};
-use crate::formats::authenticated_variable::{AuthenticatedVariable, VariableName};
-use crate::formats::certificate::printable;
-use crate::formats::hash::HashAlgorithm;
-use crate::formats::signature_list::{Signature, SignatureDatabase, SignatureType};
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
+use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
+use crate::formats::text::printable;
 use crate::system;
 use crate::trust::microsoft::{self, SecurityVersion};
 use crate::trust::{read_database, variable};

@@ -1,8 +1,9 @@
 //! What PK, KEK, db and dbx hold, against what they should.
 
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::certificate::{Certificate, printable};
-use crate::formats::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::text::printable;
 use crate::trust::microsoft;
 
 use super::super::super::check::{Finding, Outcome};

@@ -1,8 +1,8 @@
 //! Ways around a kernel that has started: another kernel by kexec, its memory by a device, an image of it from swap.
 
-use crate::formats::certificate::printable;
-use crate::formats::kernel_config::KernelConfig;
-use crate::formats::running_kernel::{CommandLine, Lockdown};
+use crate::formats::kernel::kernel_config::KernelConfig;
+use crate::formats::kernel::running_kernel::{CommandLine, Lockdown};
+use crate::formats::text::printable;
 use crate::system::ConfigFile;
 
 use super::{Finding, LOCKDOWN, Level, Machine, Outcome, reason, text};

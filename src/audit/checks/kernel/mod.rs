@@ -2,8 +2,8 @@
 
 mod doors;
 
-use crate::formats::certificate::printable;
-use crate::formats::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, key_list, key_of};
+use crate::formats::kernel::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, key_list, key_of};
+use crate::formats::text::printable;
 use crate::kernel_config;
 use crate::trust::command_line::dangers;
 use crate::trust::kernel_config::{Level as Need, State};

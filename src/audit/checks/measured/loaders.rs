@@ -1,8 +1,8 @@
 //! What the firmware started, against what lies on the disk.
 
-use crate::formats::certificate::printable;
-use crate::formats::event_log::{Event, EventLog, EventType};
-use crate::formats::hash::Digest;
+use crate::formats::crypto::hash::Digest;
+use crate::formats::firmware::event_log::{Event, EventLog, EventType};
+use crate::formats::text::printable;
 
 use super::super::super::check::{Finding, Outcome};
 use super::super::super::images::{Found, Place};

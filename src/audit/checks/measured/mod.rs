@@ -5,10 +5,10 @@ mod option_roms;
 
 use std::collections::BTreeMap;
 
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::event_log::{EventLog, EventType};
-use crate::formats::guid::Guid;
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::event_log::{EventLog, EventType};
+use crate::formats::firmware::guid::Guid;
 
 use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
 use super::super::machine::Machine;

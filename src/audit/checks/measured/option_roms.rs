@@ -1,8 +1,8 @@
 //! The drivers that the firmware took from devices, and who let them in.
 
-use crate::formats::authenticated_variable::VariableName;
-use crate::formats::certificate::printable;
-use crate::formats::hash::Digest;
+use crate::formats::crypto::hash::Digest;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::text::printable;
 use crate::trust::measured_boot::{Coverage, authorities, coverage, name, option_roms, secure_boot_was_on};
 
 use super::super::super::check::{Finding, Outcome, reason};

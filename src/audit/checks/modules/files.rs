@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::formats::certificate::{Certificate, printable};
-use crate::formats::hash::Digest;
-use crate::formats::module_info::ModuleInfo;
-use crate::formats::sha3_lanes::Source;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::Digest;
+use crate::formats::crypto::sha3_lanes::Source;
+use crate::formats::kernel::module_info::ModuleInfo;
+use crate::formats::text::printable;
 use crate::sign::Observer;
 use crate::system;
 

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::formats::authenticode::Image;
-use crate::formats::certificate::{Certificate, printable};
-use crate::formats::initramfs;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::kernel::initramfs;
+use crate::formats::text::printable;
 use crate::system;
 
 use super::{Machine, Outcome, judge, note, stem, unpack};

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::formats::certificate::printable;
-use crate::formats::module_info::{BUILD_ID, ModuleInfo};
-use crate::formats::running_kernel::{LoadedModule, loaded_modules};
+use crate::formats::kernel::module_info::{BUILD_ID, ModuleInfo};
+use crate::formats::kernel::running_kernel::{LoadedModule, loaded_modules};
+use crate::formats::text::printable;
 use crate::system;
 
 use super::{Finding, Machine, Outcome, Tree, of_running_kernel, stem, unpack};

@@ -6,10 +6,11 @@ mod loaded;
 
 use std::path::{Path, PathBuf};
 
-use crate::formats::certificate::{Certificate, printable};
-use crate::formats::compression::Compression;
-use crate::formats::hash::{Digest, HashAlgorithm};
-use crate::formats::module_signature::Module;
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::kernel::compression::Compression;
+use crate::formats::kernel::module_signature::Module;
+use crate::formats::text::printable;
 use crate::trust::module;
 
 use super::super::check::{Check, Finding, Group, Level, Outcome};

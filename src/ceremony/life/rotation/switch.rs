@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Explain, Result};
-use crate::formats::hash::HashAlgorithm;
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::directory::{Ask, TRANSCRIPT};
 use crate::keys::{KeyName, Protection, Signer, SoftwareKey};
 use crate::system::{self, create_dir};

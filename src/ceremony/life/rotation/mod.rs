@@ -1,0 +1,368 @@
+//! Another key in the place of one: made and proven first, then beside the old one, then in its place; the old one is kept.
+//!
+//! What is under way stands in `rotation/` of the key directory: `rotation.json`, and the new files until they are in
+//! their places. Every stage looks at what is there, so it can be run again wherever it was cut short.
+
+mod switch;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
+use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::grub::openpgp::GrubKey;
+use crate::keys::certificate::{Request, self_signed};
+use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, ROTATION, TRANSCRIPT, read_grub_keys};
+use crate::keys::{Identity, KeyDirectory, KeyName, Passphrase, Signer, SoftwareKey};
+use crate::system::{self, Context, NewDirectory, NewFile};
+
+use super::super::plan::{PUBLIC, SECRET};
+use super::super::transcript::Event;
+use super::super::{make, verify};
+
+/// What is under way.
+const STATE: &str = "rotation.json";
+/// Folder of the old keys.
+const RETIRED: &str = "retired";
+
+/// A rotation under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// The key.
+    pub key: String,
+    /// Subject of the new key.
+    pub subject: String,
+    /// Fingerprint of the old key: SHA-256 of the certificate, or OpenPGP's.
+    pub old: String,
+    /// Fingerprint of the new key.
+    pub new: String,
+    /// Names of the new files.
+    files: Vec<String>,
+}
+
+/// The directories of a rotation: where the key is, and where the key is that signs firmware's variables.
+pub struct Place<'a> {
+    /// The machine.
+    pub context: &'a Context,
+    /// The directory of the key.
+    pub keys: &'a KeyDirectory,
+    /// The directory of PK and KEK; the same, often.
+    pub authority: &'a KeyDirectory,
+}
+
+impl Place<'_> {
+    fn folder(&self) -> PathBuf {
+        self.keys.path().join(ROTATION)
+    }
+
+    /// The rotation under way, if there is one.
+    pub fn under_way(&self) -> Result<Option<Rotation>> {
+        let path = self.folder().join(STATE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let rotation = serde_json::from_slice(&system::read(&path)?);
+        rotation
+            .map(Some)
+            .or_refuse(|| format!("{} is damaged", path.display()))
+    }
+
+    /// Makes the new key and all that is signed for it, or goes on with what was made. Nothing else is touched.
+    pub fn prepare(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<Rotation> {
+        if let Some(rotation) = self.under_way()? {
+            if rotation.key == name.name() {
+                return Ok(rotation);
+            }
+            return Err(Error::refused(format!("a rotation of {} is under way", rotation.key))
+                .hint(format!("bootseal keys rotate {}", rotation.key)));
+        }
+        if self.keys.token_uri(name)?.is_some() {
+            return Err(Error::refused(format!("the {name} key is on a token"))
+                .hint("hold a ceremony with new keys, and bring them in with: bootseal enroll rotate NEW-KEYS"));
+        }
+        let path = self.keys.private_key_path(name);
+        let mut passphrase = None;
+        let old = self.keys.software_key(name, &mut |what| {
+            let given = ask(what)?;
+            passphrase = Some(given.duplicate());
+            Ok(given)
+        })?;
+        let new = SoftwareKey::generate(self.context, old.public_key().bits().max(name.least_bits()))?;
+        let wrap = passphrase.as_ref();
+        let mut files: BTreeMap<String, (Vec<u8>, u32)> = BTreeMap::new();
+        let pem = new.to_pem(self.context, wrap)?;
+        let again = SoftwareKey::parse(pem.as_bytes(), &path, &mut || {
+            wrap.map(Passphrase::duplicate)
+                .ok_or_else(|| Error::bug("a plain key asks for a passphrase"))
+        })?;
+        prove(&new, &again)?;
+        files.insert(format!("{name}.key"), (pem.as_bytes().to_vec(), SECRET));
+        let rotation = if name == KeyName::Grub {
+            self.grub(&old, &new, &mut files)?
+        } else {
+            self.certified(name, new, &mut files, ask)?
+        };
+        let rotation = Rotation {
+            files: files.keys().cloned().collect(),
+            ..rotation
+        };
+        let state = serde_json::to_vec(&rotation).or_bug(|| "cannot encode a rotation".to_owned())?;
+        files.insert(STATE.to_owned(), (state, PUBLIC));
+        if !self.context.dry_run() {
+            self.publish(&self.folder(), &files)?;
+        }
+        Ok(rotation)
+    }
+
+    fn publish(&self, target: &Path, files: &BTreeMap<String, (Vec<u8>, u32)>) -> Result<()> {
+        let folder = NewDirectory::stage(self.context, target)?;
+        for (name, (bytes, mode)) in files {
+            let path = &folder.path().join(name);
+            NewFile {
+                path,
+                bytes,
+                mode: *mode,
+            }
+            .create(self.context)?;
+        }
+        folder.publish()
+    }
+
+    fn grub(
+        &self,
+        old: &SoftwareKey,
+        new: &SoftwareKey,
+        files: &mut BTreeMap<String, (Vec<u8>, u32)>,
+    ) -> Result<Rotation> {
+        let cannot = || "cannot make GRUB's OpenPGP key".to_owned();
+        let known = read_grub_keys(&self.keys.file_path(GRUB_PUBLIC_KEY))?;
+        let old = known.iter().find(|key| key.public_key() == old.public_key());
+        let old = old.ok_or_else(|| Error::refused("grub.key is not the private key of grub.gpg"))?;
+        let subject = successor(&self.grub_user_id()?, self.context.date_time()?.year());
+        let created = u32::try_from(self.context.now()?).or_could_not_run(cannot)?;
+        let key = GrubKey::new(new.public_key(), created).or_bug(cannot)?;
+        let binding = key.certify(&subject, created).or_bug(cannot)?;
+        let signature = new.sign(binding.to_be_signed())?;
+        let exported = key
+            .export(&subject, &binding.finish(&signature).or_bug(cannot)?)
+            .or_bug(cannot)?;
+        files.insert(GRUB_PUBLIC_KEY.to_owned(), (exported, PUBLIC));
+        Ok(Rotation {
+            key: KeyName::Grub.name().to_owned(),
+            subject,
+            old: old.fingerprint(),
+            new: key.fingerprint(),
+            files: Vec::new(),
+        })
+    }
+
+    /// The user ID of GRUB's present key, as the transcript has it.
+    fn grub_user_id(&self) -> Result<String> {
+        if !self.keys.file_path(TRANSCRIPT).exists() {
+            return Ok("GRUB Key".to_owned());
+        }
+        let signed = verify::read(self.keys.path())?;
+        let user_id = signed.transcript.events().rev().find_map(|event| match event {
+            Event::Certified { key, subject, .. } if key == KeyName::Grub.name() => Some(subject.clone()),
+            _ => None,
+        });
+        Ok(user_id.unwrap_or_else(|| "GRUB Key".to_owned()))
+    }
+
+    fn certified(
+        &self,
+        name: KeyName,
+        new: SoftwareKey,
+        files: &mut BTreeMap<String, (Vec<u8>, u32)>,
+        ask: &mut Ask<'_>,
+    ) -> Result<Rotation> {
+        let old = self.keys.certificate(name)?;
+        let cannot = || format!("cannot issue a certificate to {name}");
+        let validity = old.parsed().tbs_certificate().validity();
+        let begins = validity.not_before.to_date_time().year();
+        let years = validity
+            .not_after
+            .to_date_time()
+            .year()
+            .saturating_sub(begins)
+            .clamp(1, 100);
+        let request = Request {
+            common_name: successor(&old.common_name(), self.context.date_time()?.year()),
+            organization: None,
+            purpose: make::purpose(name),
+            years,
+        };
+        let certificate = self_signed(self.context, &new, &request)?;
+        let pem = certificate.to_pem().or_bug(cannot)?;
+        files.insert(format!("{name}.pem"), (pem.into_bytes(), PUBLIC));
+        files.insert(format!("{name}.der"), (certificate.as_der().to_vec(), PUBLIC));
+        let rotation = Rotation {
+            key: name.name().to_owned(),
+            subject: certificate.common_name(),
+            old: old.fingerprint().to_hex(),
+            new: certificate.fingerprint().to_hex(),
+            files: Vec::new(),
+        };
+        let new = Identity {
+            name: name.name().to_owned(),
+            certificate,
+            signer: Box::new(new),
+        };
+        self.writes(name, &old, &new, files, ask)?;
+        Ok(rotation)
+    }
+
+    /// The signature lists with the new certificate in the place of the old one, and everything that the new key has to
+    /// sign from now on.
+    fn writes(
+        &self,
+        name: KeyName,
+        old: &Certificate,
+        new: &Identity,
+        files: &mut BTreeMap<String, (Vec<u8>, u32)>,
+        ask: &mut Ask<'_>,
+    ) -> Result<()> {
+        let Some(variable) = name.variable() else {
+            return Ok(());
+        };
+        let lists = self.successor_lists(variable, old, &new.certificate)?;
+        let time = |variable: VariableName| self.time(variable);
+        let mut put = |file: String, bytes: Vec<u8>| files.insert(file, (bytes, PUBLIC));
+        let signed = match name {
+            // In Setup Mode the platform key answers for itself.
+            KeyName::Pk => new.sign_update(variable, ATTRIBUTES, time(variable)?, lists.to_bytes())?,
+            KeyName::Kek => {
+                let pk = self.authority.identity(KeyName::Pk, ask)?;
+                pk.sign_update(variable, ATTRIBUTES, time(variable)?, lists.to_bytes())?
+            }
+            _ => {
+                let kek = self.authority.identity(KeyName::Kek, ask)?;
+                kek.sign_update(variable, ATTRIBUTES, time(variable)?, lists.to_bytes())?
+            }
+        };
+        put(format!("{variable}.esl"), lists.to_bytes());
+        put(format!("{variable}.auth"), signed.to_bytes());
+        let below: &[(VariableName, u32)] = match name {
+            KeyName::Pk => &[(VariableName::Kek, ATTRIBUTES)],
+            KeyName::Kek => &[(VariableName::Db, ATTRIBUTES), (VariableName::Dbx, APPEND_ATTRIBUTES)],
+            _ => &[],
+        };
+        for (below, attributes) in below {
+            let content = self.keys.database(*below)?;
+            if !content.is_empty() {
+                let signed = new.sign_update(*below, *attributes, time(*below)?, content.to_bytes())?;
+                put(format!("{below}.auth"), signed.to_bytes());
+            }
+        }
+        if name == KeyName::Pk {
+            let later = EfiTime::from(self.later(2)?);
+            let removal = new.sign_update(variable, ATTRIBUTES, later, Vec::new())?;
+            put(REMOVE_PK.to_owned(), removal.to_bytes());
+        }
+        Ok(())
+    }
+
+    fn later(&self, seconds: u64) -> Result<der::DateTime> {
+        let clock = system::Clock::Fixed(self.context.now()?.saturating_add(seconds));
+        self.context.clone().with_clock(clock).date_time()
+    }
+
+    /// A moment after the write that the key directory has.
+    fn time(&self, variable: VariableName) -> Result<EfiTime> {
+        let now = EfiTime::from(self.later(1)?);
+        let made = self.keys.update(variable).ok().map(|update| update.time);
+        match made.filter(|made| !now.is_later_than(made)) {
+            None => Ok(now),
+            Some(made) => Err(Error::refused(format!(
+                "the clock stands at {now}, and the present write of {variable} is of {made}"
+            ))
+            .hint("set the clock")),
+        }
+    }
+
+    fn successor_lists(
+        &self,
+        variable: VariableName,
+        old: &Certificate,
+        new: &Certificate,
+    ) -> Result<SignatureDatabase> {
+        let present = self.keys.database(variable)?;
+        let owner = self.keys.owner()?;
+        let mut lists = SignatureDatabase::default();
+        lists.add_certificate(owner, new.as_der());
+        let mut rest = present.clone();
+        rest.retain(|kind, entry| kind != SignatureType::X509 || entry.data != old.as_der());
+        if rest == present {
+            return Err(Error::refused(format!(
+                "{} does not hold the certificate of {}",
+                self.keys.lists_path(variable).display(),
+                self.keys.path().display()
+            )));
+        }
+        lists.merge(&rest);
+        Ok(lists)
+    }
+
+    /// The certificate of the new key.
+    pub fn new_certificate(&self, name: KeyName) -> Result<Certificate> {
+        let staged = self.folder().join(format!("{name}.pem"));
+        let path = if staged.exists() {
+            staged
+        } else {
+            self.keys.certificate_path(name)
+        };
+        Certificate::from_pem(&system::read(&path)?).or_refuse(|| format!("cannot use {}", path.display()))
+    }
+}
+
+/// What the old key signs of the new one.
+pub(in super::super) fn successor_digest(new: &dyn Signer) -> crate::formats::crypto::hash::Digest {
+    HashAlgorithm::Sha256.digest(&[new.public_key().spki_der()])
+}
+
+/// The same key signs what its copy verifies.
+fn prove(new: &SoftwareKey, again: &SoftwareKey) -> Result<()> {
+    let digest = HashAlgorithm::Sha256.digest(&[new.public_key().spki_der(), b"proof"]);
+    new.public_key()
+        .verify(&digest, &again.sign(&digest)?)
+        .or_bug(|| "the new key does not read back".to_owned())
+}
+
+/// The subject of the next certificate: the year at its end is this one, and a number tells two of one year apart.
+fn successor(old: &str, year: u16) -> String {
+    let is_year = |word: &str| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit());
+    let (stem, last) = old.rsplit_once(' ').unwrap_or((old, ""));
+    let (own, number) = last.split_once('.').unwrap_or((last, "1"));
+    if !is_year(own) {
+        return format!("{old} {year}");
+    }
+    let number: u32 = number.parse().unwrap_or(1);
+    if own == year.to_string() {
+        return format!("{stem} {year}.{}", number.saturating_add(1));
+    }
+    format!("{stem} {year}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::successor;
+
+    #[test]
+    fn the_next_subject_says_its_year() {
+        for (old, expected) in [
+            ("home Platform Key 2026", "home Platform Key 2027"),
+            ("home Platform Key 2027", "home Platform Key 2027.2"),
+            ("home Platform Key 2027.2", "home Platform Key 2027.3"),
+            ("sbctl PK", "sbctl PK 2027"),
+            ("PK", "PK 2027"),
+        ] {
+            assert_eq!(successor(old, 2027), expected);
+        }
+    }
+}

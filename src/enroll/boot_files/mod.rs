@@ -1,0 +1,353 @@
+//! What the firmware may start, judged as it will judge once the plan is carried out.
+
+mod esp;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::error::{Result, quoted};
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::load_option::{self, LoadOption};
+use crate::formats::firmware::signature_list::Signature;
+use crate::formats::text::printable;
+use crate::system::{self, Context};
+use crate::trust::image::{Policy, Refusal};
+
+use super::plan::Lists;
+use super::request::{Request, Source};
+use super::store::{Store, StoreChoice};
+use super::warnings::Warning;
+use esp::Esp;
+
+/// The files that the firmware starts from a medium without a boot entry, by architecture; this machine's own first.
+fn fallback_names() -> Vec<&'static str> {
+    let own = match std::env::consts::ARCH {
+        "aarch64" => "BOOTAA64.EFI",
+        "x86" => "BOOTIA32.EFI",
+        "riscv64" => "BOOTRISCV64.EFI",
+        _ => "BOOTX64.EFI",
+    };
+    let mut names = vec!["BOOTX64.EFI", "BOOTAA64.EFI", "BOOTIA32.EFI", "BOOTRISCV64.EFI"];
+    names.sort_by_key(|name| *name != own);
+    names
+}
+
+/// A file that the firmware may start.
+#[derive(Debug, Clone, Serialize)]
+pub struct BootFile {
+    /// What leads to it.
+    pub source: String,
+    /// Where it is, as a person reads it.
+    pub path: String,
+    /// What the firmware will say to it.
+    pub verdict: Verdict,
+    /// Whether it is what the next start begins with.
+    pub is_next: bool,
+    /// What would have it accepted.
+    #[serde(skip)]
+    remedy: Remedy,
+    /// Whether the firmware itself starts it, rather than a boot loader.
+    #[serde(skip)]
+    is_first: bool,
+    /// The entry of db that is measured when it is let in.
+    #[serde(skip)]
+    pub(super) measured: Option<Signature>,
+}
+
+/// What would have a file accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remedy {
+    /// A signature.
+    Sign,
+    /// A signature in place of those that condemn the file, whoever else signed it.
+    Replace,
+    /// Another version: dbx forbids its hash, which no signature changes.
+    Exchange,
+}
+
+/// What the firmware will say to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "answer", content = "reason", rename_all = "snake_case")]
+pub enum Verdict {
+    /// It starts it, because of this.
+    Accepted(String),
+    /// It refuses it, because of this.
+    Refused(String),
+    /// That cannot be told, because of this.
+    NotJudged(String),
+}
+
+/// Finds and judges everything, and says what stops or should worry.
+pub(super) fn check(
+    context: &Context,
+    store: &Store,
+    request: &Request,
+    after: &Lists,
+) -> Result<(Vec<BootFile>, Vec<Warning>)> {
+    let partitions = Esp::all(context, request)?;
+    if partitions.is_empty() && request.store != StoreChoice::Live {
+        let warning = Warning::note(
+            "boot_files_not_judged",
+            "whether what boots is signed for these keys was not judged: the EFI system partition is not known",
+        );
+        return Ok((Vec::new(), vec![warning.hint("mount it, and name it: --esp DIR")]));
+    }
+    let judge = Judge {
+        policy: Policy::new(&after.db, &after.dbx),
+        partitions,
+    };
+    let mut files: Vec<BootFile> = judge.entries(store)?.chain(judge.fallback()).collect();
+    files.extend(judge.loaders_files(context));
+    if let Some(next) = files.iter_mut().find(|file| file.is_first && file.is_found()) {
+        next.is_next = true;
+    }
+    let warnings = warnings(&files, request);
+    Ok((files, warnings))
+}
+
+/// What the machine's own firmware may start, judged by what it holds now.
+pub fn present_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>> {
+    let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
+    let (files, _) = check(context, store, &request, &Lists::of(store)?)?;
+    Ok(files)
+}
+
+/// What the machine's own firmware starts next: its entries up to the first that leads to a file, or the fallback loader.
+/// Nothing else is read.
+pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>> {
+    let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
+    let lists = Lists::of(store)?;
+    let judge = Judge {
+        policy: Policy::new(&lists.db, &lists.dbx),
+        partitions: Esp::all(context, &request)?,
+    };
+    let mut files = Vec::new();
+    for mut file in judge.entries(store)?.chain(judge.fallback()) {
+        file.is_next = file.is_found();
+        let is_next = file.is_next;
+        files.push(file);
+        if is_next {
+            break;
+        }
+    }
+    Ok(files)
+}
+
+impl BootFile {
+    fn is_found(&self) -> bool {
+        !matches!(self.verdict, Verdict::NotJudged(_))
+    }
+}
+
+struct Judge {
+    policy: Policy,
+    partitions: Vec<Esp>,
+}
+
+impl Judge {
+    /// `BootNext`, then `BootOrder`; files are read as they are asked for.
+    fn entries(&self, store: &Store) -> Result<impl Iterator<Item = BootFile>> {
+        let numbers = |name| -> Result<Vec<u16>> {
+            let raw = store.read_any(name, &Guid::GLOBAL)?;
+            Ok(load_option::numbers(&raw.map(|raw| raw.data).unwrap_or_default()))
+        };
+        let mut options = Vec::new();
+        let next = numbers("BootNext")?;
+        let order = numbers("BootOrder")?;
+        for (position, number) in next.iter().chain(&order).enumerate() {
+            let name = format!("Boot{number:04X}");
+            let Some(raw) = store.read_any(&name, &Guid::GLOBAL)? else {
+                continue;
+            };
+            let option = LoadOption::parse(&raw.data).ok();
+            // BootNext starts an entry also if it is not active.
+            if position < next.len() || option.as_ref().is_none_or(LoadOption::is_active) {
+                options.push((name, option));
+            }
+        }
+        Ok(options.into_iter().map(|(name, option)| match option {
+            Some(option) => self.entry(&name, &option),
+            None => not_judged(name, String::new(), "the entry is malformed"),
+        }))
+    }
+
+    fn entry(&self, name: &str, option: &LoadOption) -> BootFile {
+        let source = format!("{name} \"{}\"", printable(&option.description));
+        let path = printable(&option.device_path.to_string());
+        let Some(file) = option.device_path.file() else {
+            return not_judged(source, path, "it leads to no file");
+        };
+        let partition = option.device_path.partition();
+        let found = self
+            .partitions
+            .iter()
+            .filter(|esp| esp.may_be(partition))
+            .find_map(|esp| esp.find(&file.replace('\\', "/")));
+        match found {
+            Some(found) => BootFile {
+                is_first: true,
+                ..self.judge(source, &found)
+            },
+            None => not_judged(source, path, "there is no such file on a mounted EFI system partition"),
+        }
+    }
+
+    fn fallback(&self) -> impl Iterator<Item = BootFile> {
+        let names = || fallback_names().into_iter();
+        let found = self
+            .partitions
+            .iter()
+            .flat_map(move |esp| names().filter_map(|name| esp.find(&format!("EFI/BOOT/{name}"))));
+        found.map(|found| BootFile {
+            is_first: true,
+            ..self.judge("fallback loader".to_owned(), &found)
+        })
+    }
+
+    /// What systemd-boot and GRUB are told to start.
+    fn loaders_files(&self, context: &Context) -> Vec<BootFile> {
+        let mut files = Vec::new();
+        for esp in &self.partitions {
+            for (source, found) in esp.loaders_files(context) {
+                match found {
+                    Ok(found) => files.push(self.judge(source, &found)),
+                    Err(path) => files.push(not_judged(source, path, "there is no such file")),
+                }
+            }
+        }
+        files
+    }
+
+    fn judge(&self, source: String, file: &Path) -> BootFile {
+        let path = printable(&file.display().to_string());
+        let bytes = match system::read(file) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let verdict = Verdict::Refused(format!("it cannot be judged: {}", printable(&error.to_string())));
+                return BootFile {
+                    verdict,
+                    ..not_judged(source, path, "")
+                };
+            }
+        };
+        let judged = Image::parse(&bytes)
+            .map_err(|error| (error.to_string(), None))
+            .and_then(|image| {
+                let judged = self.policy.judge(&image);
+                judged.map_err(|refusal| (refusal.to_string(), Some(refusal)))
+            });
+        let refusal = judged.as_ref().err().and_then(|(_, refusal)| refusal.as_ref());
+        let remedy = match refusal {
+            Some(Refusal::ForbiddenHash { .. }) => Remedy::Exchange,
+            Some(Refusal::ForbiddenCertificate(_) | Refusal::Signature(_) | Refusal::Edk2(_)) => Remedy::Replace,
+            _ => Remedy::Sign,
+        };
+        let (verdict, measured) = match judged {
+            Ok(acceptance) => (
+                Verdict::Accepted(printable(&acceptance.to_string())),
+                acceptance.measured().cloned(),
+            ),
+            Err((reason, _)) => (Verdict::Refused(printable(&reason)), None),
+        };
+        BootFile {
+            source,
+            path,
+            verdict,
+            is_next: false,
+            is_first: false,
+            remedy,
+            measured,
+        }
+    }
+}
+
+fn not_judged(source: String, path: String, reason: &str) -> BootFile {
+    BootFile {
+        source,
+        path,
+        verdict: Verdict::NotJudged(reason.to_owned()),
+        is_next: false,
+        is_first: false,
+        remedy: Remedy::Sign,
+        measured: None,
+    }
+}
+
+fn warnings(files: &[BootFile], request: &Request) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let next = files.iter().find(|file| file.is_next);
+    match next.map(|next| (next, &next.verdict)) {
+        Some((next, Verdict::Refused(reason))) => warnings.push(
+            Warning::stop(
+                "next_boot_refused",
+                format!(
+                    "the next start would be refused: {}, {}: {reason}",
+                    next.source, next.path
+                ),
+            )
+            .hint(remedy(request, next))
+            .unless(request.allow.boot_files),
+        ),
+        Some(_) => {}
+        None => warnings.push(
+            Warning::stop(
+                "no_boot_file_found",
+                "no file was found that the firmware could start next, so none could be judged",
+            )
+            .hint("mount the EFI system partition, or name where it is mounted: --esp DIR")
+            .unless(request.allow.boot_files),
+        ),
+    }
+    // What the loader starts is refused as well, and one kernel that starts is needed.
+    let chained: Vec<&BootFile> = files.iter().filter(|file| !file.is_first && file.is_found()).collect();
+    let refused = |file: &&BootFile| matches!(file.verdict, Verdict::Refused(_));
+    if !chained.is_empty() && chained.iter().all(refused) {
+        let message = format!(
+            "nothing that the boot loader is told to start would be accepted: {}",
+            list(&chained)
+        );
+        let warning = Warning::stop("no_kernel_accepted", message).unless(request.allow.boot_files);
+        let hints = chained.iter().map(|file| remedy(request, file));
+        warnings.push(hints.fold(warning, Warning::hint));
+    }
+    let others: Vec<&BootFile> = files
+        .iter()
+        .filter(|file| !file.is_next && matches!(file.verdict, Verdict::Refused(_)))
+        .collect();
+    if !others.is_empty() {
+        let message = format!("these would be refused from now on: {}", list(&others));
+        let warning = Warning::danger("boot_file_refused", message);
+        let hints = others.iter().map(|file| remedy(request, file));
+        warnings.push(hints.fold(warning, Warning::hint));
+    }
+    warnings
+}
+
+fn list(files: &[&BootFile]) -> String {
+    let texts: Vec<String> = files
+        .iter()
+        .filter_map(|file| match &file.verdict {
+            Verdict::Refused(reason) => Some(format!("{} ({}): {reason}", file.path, file.source)),
+            Verdict::Accepted(_) | Verdict::NotJudged(_) => None,
+        })
+        .collect();
+    texts.join("; ")
+}
+
+/// What would have the file accepted.
+fn remedy(request: &Request, file: &BootFile) -> String {
+    let path = quoted(file.path.as_ref());
+    let replace = match file.remedy {
+        Remedy::Exchange => return format!("put a version of {path} in its place that dbx does not forbid"),
+        Remedy::Replace => " --replace",
+        Remedy::Sign => "",
+    };
+    match &request.source {
+        Source::Keys(keys) => format!("bootseal sign efi{replace} --keys {} {path}", quoted(keys)),
+        Source::Updates(_) => format!("bootseal sign efi{replace} {path}"),
+    }
+}

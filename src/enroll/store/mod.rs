@@ -1,0 +1,184 @@
+//! The firmware that is enrolled to: the machine's own, or one that does not run.
+
+mod traits;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::firmware::authenticated_variable::{EfiTime, VariableName};
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::system::Context;
+use crate::system::variables::{Efivarfs, RawVariable};
+
+use super::simulated::Simulated;
+
+/// What `--store` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// The machine's own firmware.
+    Live,
+    /// One that does not run: a directory, which is a firmware in Setup Mode if it is empty, or the raw image of a virtual
+    /// machine's variables.
+    At(PathBuf),
+}
+
+impl FromStr for StoreChoice {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
+        Ok(match text {
+            "live" => Self::Live,
+            path => Self::At(PathBuf::from(path)),
+        })
+    }
+}
+
+impl fmt::Display for StoreChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Live => f.write_str("live"),
+            Self::At(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Serialize for StoreChoice {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A firmware whose variables are within reach.
+pub(super) trait Firmware: fmt::Debug {
+    /// A variable with all its attribute bits; none if there is no such variable.
+    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>>;
+    /// Names of all variables.
+    fn names(&self) -> Result<Vec<(String, Guid)>>;
+    /// Whether it takes a platform key, and everything before that unchecked.
+    fn setup_mode(&self) -> Result<bool>;
+    /// Bytes that are left for variables, if it tells.
+    fn free_space(&self) -> Option<u64>;
+    /// The time of the last authenticated write, if that can be known.
+    fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>>;
+    /// Takes an `.auth` file for one of the four variables.
+    fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()>;
+    /// Writes a variable that needs no authentication; without data, removes it.
+    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()>;
+}
+
+/// The machine's own.
+impl Firmware for Efivarfs {
+    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
+        self.read_raw(name, vendor)
+    }
+
+    fn names(&self) -> Result<Vec<(String, Guid)>> {
+        Self::names(self)
+    }
+
+    fn setup_mode(&self) -> Result<bool> {
+        self.flag("SetupMode")?.ok_or_else(|| {
+            Error::could_not_run("the firmware does not tell whether it is in Setup Mode: it has no Secure Boot")
+        })
+    }
+
+    fn free_space(&self) -> Option<u64> {
+        Self::free_space(self)
+    }
+
+    /// efivarfs does not show it.
+    fn last_write(&self, _: VariableName) -> Result<Option<EfiTime>> {
+        Ok(None)
+    }
+
+    fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
+        self.write_raw(variable.name(), &variable.vendor(), attributes, auth)
+    }
+
+    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
+        if data.is_empty() {
+            return self.remove_raw(name, vendor);
+        }
+        self.write_raw(name, vendor, attributes, data)
+    }
+}
+
+/// An open firmware.
+#[derive(Debug)]
+pub struct Store {
+    firmware: Box<dyn Firmware>,
+}
+
+impl Store {
+    /// Opens the firmware that `choice` names.
+    pub fn open(context: &Context, choice: &StoreChoice) -> Result<Self> {
+        Ok(match choice {
+            StoreChoice::Live => Self::of(Efivarfs::live(context)?),
+            StoreChoice::At(path) => Self::of(Simulated::open(context, path)?),
+        })
+    }
+
+    pub(super) fn of(firmware: impl Firmware + 'static) -> Self {
+        let firmware = Box::new(firmware);
+        Self { firmware }
+    }
+
+    /// One of the four variables, as it is stored.
+    pub fn read(&self, variable: VariableName) -> Result<Option<RawVariable>> {
+        self.read_any(variable.name(), &variable.vendor())
+    }
+
+    /// Any variable, as it is stored.
+    pub fn read_any(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
+        self.firmware.read(name, vendor)
+    }
+
+    /// Names of all variables, in no order.
+    pub fn names(&self) -> Result<Vec<(String, Guid)>> {
+        self.firmware.names()
+    }
+
+    /// Bytes that the firmware still has for variables, if it tells.
+    #[must_use]
+    pub fn free_space(&self) -> Option<u64> {
+        self.firmware.free_space()
+    }
+
+    /// One of the four variables as signature lists; empty if it is not there.
+    pub fn database(&self, variable: VariableName) -> Result<SignatureDatabase> {
+        let data = self.read(variable)?.map(|raw| raw.data).unwrap_or_default();
+        SignatureDatabase::parse(&data).or_could_not_run(|| format!("the firmware's {variable} is malformed"))
+    }
+
+    /// Whether the firmware is in Setup Mode: it takes a platform key, and everything before that unchecked.
+    pub fn setup_mode(&self) -> Result<bool> {
+        self.firmware.setup_mode()
+    }
+
+    /// Whether Secure Boot was on when the machine booted; none if the firmware does not tell.
+    pub fn secure_boot(&self) -> Result<Option<bool>> {
+        self.flag("SecureBoot")
+    }
+
+    /// A global variable of one byte, as `AuditMode` is; none if the firmware has none.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
+        let raw = self.read_any(name, &Guid::GLOBAL)?;
+        Ok(raw.and_then(|raw| raw.data.first().map(|flag| *flag == 1)))
+    }
+
+    /// The time of the last authenticated write of a variable; none if there was none, or the firmware hides it.
+    pub fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
+        self.firmware.last_write(variable)
+    }
+
+    /// Hands an `.auth` file to the firmware.
+    pub fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
+        self.firmware.write(variable, attributes, auth)
+    }
+}

@@ -1,0 +1,8 @@
+//! Cryptographic formats that firmware, kernel and GRUB share: digests, keys, certificates, CMS.
+
+pub mod certificate;
+pub mod cms;
+pub mod ecdsa;
+pub mod hash;
+pub mod rsa_public_key;
+pub mod sha3_lanes;

@@ -1,0 +1,72 @@
+//! The variables that hold the keys of Secure Boot.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::formats::firmware::guid::Guid;
+
+/// One of the four variables of Secure Boot (UEFI 2.10, section 32.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VariableName {
+    /// The platform key: decides about KEK and itself.
+    Pk,
+    /// The key exchange keys: decide about db and dbx.
+    Kek,
+    /// What may boot.
+    Db,
+    /// What may not boot, whatever db says.
+    Dbx,
+}
+
+/// A text that names none of the four variables.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is none of PK, KEK, db and dbx")]
+pub struct UnknownVariable(String);
+
+impl VariableName {
+    /// All of them, in the order of authority.
+    pub const ALL: [Self; 4] = [Self::Pk, Self::Kek, Self::Db, Self::Dbx];
+
+    /// The name, as firmware spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pk => "PK",
+            Self::Kek => "KEK",
+            Self::Db => "db",
+            Self::Dbx => "dbx",
+        }
+    }
+
+    /// The vendor that the name belongs to.
+    #[must_use]
+    pub const fn vendor(self) -> Guid {
+        match self {
+            Self::Pk | Self::Kek => Guid::GLOBAL,
+            Self::Db | Self::Dbx => Guid::IMAGE_SECURITY_DATABASE,
+        }
+    }
+
+    /// Name and vendor as efivarfs writes them: `PK-8be4df61-93ca-11d2-aa0d-00e098032b8c`.
+    #[must_use]
+    pub fn full_name(self) -> String {
+        format!("{}-{}", self.name(), self.vendor())
+    }
+}
+
+impl fmt::Display for VariableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for VariableName {
+    type Err = UnknownVariable;
+
+    fn from_str(text: &str) -> Result<Self, UnknownVariable> {
+        Self::ALL
+            .into_iter()
+            .find(|variable| variable.name() == text)
+            .ok_or_else(|| UnknownVariable(text.to_owned()))
+    }
+}

@@ -1,0 +1,182 @@
+//! Adding signatures to an image and taking them away.
+//!
+//! `CheckSum` is recomputed after each change, unless it is 0: that means "not used", as in kernels and GRUB images,
+//! and stays 0. So to take away the last signature gives back the file as it was before the first, padded, byte for
+//! byte. (Other tools write a checksum into such files, which removing the signature cannot undo.) Firmware does not
+//! look at it. A `CheckSum` that was wrong becomes right.
+
+use der::{Any, Tag};
+
+use super::headers::DIRECTORY;
+use super::layout::{LayoutProblem, Severity};
+use super::{Image, checksum, spc, table};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::cms::{CmsError, Shape, Unsigned};
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+
+/// Why an image is not signed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CannotSign {
+    /// Firmware and signing tools would not hash the same bytes.
+    #[error("firmware may hash this image differently: {0}")]
+    Layout(LayoutProblem),
+    /// The signed file would be larger than the 32 bits of the format.
+    #[error("the signed file would be larger than 4 GiB")]
+    TooLarge,
+    /// The signature cannot be encoded.
+    #[error(transparent)]
+    Cms(#[from] CmsError),
+}
+
+/// A signature that is to be removed and is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no signature {index}: the image has {count}")]
+pub struct NoSuchSignature {
+    /// The index that was asked for, from 0.
+    pub index: usize,
+    /// How many signatures there are.
+    pub count: usize,
+}
+
+/// An image's file with another certificate table, in parts, so that large images are not copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten<'a> {
+    /// The start of the file, with the fields that change.
+    head: Vec<u8>,
+    /// The rest of what is hashed.
+    body: &'a [u8],
+    padding: &'static [u8],
+    /// Entries that stay.
+    kept: Vec<&'a [u8]>,
+    /// The new entry.
+    added: Vec<u8>,
+}
+
+impl Rewritten<'_> {
+    /// The parts of the file, in order.
+    #[must_use]
+    pub fn parts(&self) -> Vec<&[u8]> {
+        let mut parts = vec![self.head.as_slice(), self.body, self.padding];
+        parts.extend(&self.kept);
+        parts.push(&self.added);
+        parts
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        self.parts().concat()
+    }
+}
+
+impl<'a> Image<'a> {
+    /// Prepares a signature of this image by the key of `certificate`. The same image, certificate and hash always make
+    /// the same bytes.
+    pub fn unsigned_signature<'c>(
+        &self,
+        certificate: &'c Certificate,
+        hash: HashAlgorithm,
+    ) -> Result<Unsigned<'c>, CannotSign> {
+        self.unsigned_signature_over(certificate, &self.digest(hash))
+    }
+
+    /// As [`Self::unsigned_signature`], for who has this image's [`Self::digest`] already.
+    pub fn unsigned_signature_over<'c>(
+        &self,
+        certificate: &'c Certificate,
+        digest: &Digest,
+    ) -> Result<Unsigned<'c>, CannotSign> {
+        self.check_signable()?;
+        let content = spc::encode(digest);
+        let content_digest = digest.algorithm().digest(&[&content]);
+        let shape = Shape::Authenticode {
+            content_type: spc::INDIRECT_DATA,
+            content: Any::new(Tag::Sequence, content).map_err(CmsError::from)?,
+        };
+        Ok(Unsigned::new(shape, certificate, content_digest))
+    }
+
+    /// Checks that all firmware hashes the same bytes of this image.
+    pub fn check_signable(&self) -> Result<(), CannotSign> {
+        let mut problems = self.layout_problems().into_iter();
+        match problems.find(|problem| problem.severity() == Severity::Refusal) {
+            Some(problem) => Err(CannotSign::Layout(problem)),
+            None => Ok(()),
+        }
+    }
+
+    /// The file with this signature (DER of a CMS `SignedData`) after those that it has.
+    pub fn with_signature(&self, cms: &[u8]) -> Result<Vec<u8>, CannotSign> {
+        self.check_signable()?;
+        Ok(self.rewritten(|_| true, Some(cms))?.to_vec())
+    }
+
+    /// The file without any signature, padded to a multiple of 8 bytes.
+    #[must_use]
+    pub fn without_signatures(&self) -> Vec<u8> {
+        // A table of nothing has no size that could be too large.
+        self.rewritten(|_| false, None)
+            .map_or_else(|_| self.file.to_vec(), |rewritten| rewritten.to_vec())
+    }
+
+    /// The file without the signature at `index`, counted from 0 in [`Self::signatures`].
+    pub fn without_signature_at(&self, index: usize) -> Result<Vec<u8>, NoSuchSignature> {
+        let count = self.signatures().len();
+        let missing = NoSuchSignature { index, count };
+        if index >= count {
+            return Err(missing);
+        }
+        let rewritten = self.rewritten(|other| other != index, None).map_err(|_| missing)?;
+        Ok(rewritten.to_vec())
+    }
+
+    /// The file with the entries of the certificate table that `keep` takes, by their index in [`Self::signatures`], and
+    /// then this signature (DER of a CMS `SignedData`), if any. The caller has made sure that it may be signed.
+    pub fn rewritten(&self, keep: impl Fn(usize) -> bool, add: Option<&[u8]>) -> Result<Rewritten<'a>, CannotSign> {
+        let added = add.map_or(Ok(Vec::new()), |cms| {
+            table::pkcs7_entry(cms).ok_or(CannotSign::TooLarge)
+        })?;
+        let starts = self.signatures().iter().map(|entry| entry.offset);
+        let ends = starts.clone().skip(1).chain([self.file.len()]);
+        let entries = starts.zip(ends).enumerate().filter(|(index, _)| keep(*index));
+        let kept = entries.map(|(_, (start, end))| self.file.get(start..end).unwrap_or_default());
+        let kept: Vec<&[u8]> = kept.collect();
+        let (head, body) = self
+            .file
+            .get(..self.end)
+            .and_then(|hashed| hashed.split_at_checked(self.headers.directory.checked_add(DIRECTORY)?))
+            .ok_or(CannotSign::TooLarge)?;
+        let mut rewritten = Rewritten {
+            head: head.to_vec(),
+            body,
+            padding: self.padding(),
+            kept,
+            added,
+        };
+        self.patch(&mut rewritten).ok_or(CannotSign::TooLarge)?;
+        Ok(rewritten)
+    }
+
+    /// Writes the table's place and the checksum into the headers; `None` if a number does not fit 32 bits.
+    fn patch(&self, rewritten: &mut Rewritten<'_>) -> Option<()> {
+        let length: usize = rewritten.parts().iter().map(|part| part.len()).sum();
+        u32::try_from(length).ok()?;
+        let start = self.end.checked_add(rewritten.padding.len())?;
+        let size = length.checked_sub(start)?;
+        let start = if size == 0 { 0 } else { start };
+        let place = [start, size].map(|number| u32::try_from(number).unwrap_or_default().to_le_bytes());
+        put(&mut rewritten.head, self.headers.directory, &place.concat())?;
+        if self.stated_checksum() != 0 {
+            let sum = checksum::checksum(&rewritten.parts(), self.headers.checksum);
+            put(&mut rewritten.head, self.headers.checksum, &sum.to_le_bytes())?;
+        }
+        Some(())
+    }
+}
+
+/// Overwrites the bytes at `offset`.
+fn put(file: &mut [u8], offset: usize, bytes: &[u8]) -> Option<()> {
+    let field = file.get_mut(offset..)?.get_mut(..bytes.len())?;
+    field.copy_from_slice(bytes);
+    Some(())
+}

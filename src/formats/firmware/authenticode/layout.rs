@@ -1,0 +1,296 @@
+//! Where an image's sections lie in its file, and the layouts that firmware does not hash as one flat file.
+
+use std::fmt;
+
+use goblin::pe::section_table::SectionTable;
+
+use super::headers::{Headers, ImageError};
+use super::padding;
+use crate::formats::bytes::{Reader, index};
+use crate::formats::text::printable;
+
+/// Size of an entry of the COFF symbol table, in bytes.
+const SYMBOL: u64 = 18;
+/// Longest section name that is looked up in the string table, in bytes.
+const MAX_NAME: usize = 256;
+
+/// A section of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section<'a> {
+    /// Its name, fit for a terminal. A name over 8 bytes that the string table does not hold stays "/" and an offset.
+    pub name: String,
+    /// Where its data starts in the file (`PointerToRawData`), in bytes.
+    pub offset: usize,
+    /// Its data in the file (`SizeOfRawData` bytes), padding included.
+    pub raw: &'a [u8],
+    /// Where it is loaded (`VirtualAddress`).
+    pub virtual_address: u32,
+    /// Its size in memory (`VirtualSize`), in bytes.
+    pub virtual_size: u32,
+    /// `Characteristics`.
+    pub characteristics: u32,
+}
+
+impl<'a> Section<'a> {
+    /// The data without the padding to the file's alignment.
+    #[must_use]
+    pub fn data(&self) -> &'a [u8] {
+        self.raw.get(..index(self.virtual_size)).unwrap_or(self.raw)
+    }
+
+    /// The end of the data in the file, in bytes.
+    #[must_use]
+    pub const fn end(&self) -> usize {
+        self.offset.saturating_add(self.raw.len())
+    }
+
+    fn new(file: &'a [u8], end: usize, entry: &SectionTable, symbols: (u32, u32)) -> Result<Self, ImageError> {
+        let name = name(file, entry, symbols);
+        let size = index(entry.size_of_raw_data);
+        // Without data in the file, the pointer means nothing and may be anything.
+        let start = if size == 0 { 0 } else { index(entry.pointer_to_raw_data) };
+        let stop = start.saturating_add(size);
+        let raw = file.get(..end).and_then(|hashed| hashed.get(start..stop));
+        let raw = raw.ok_or_else(|| ImageError::Outside {
+            what: format!("section {name}"),
+            start,
+            end: stop,
+            limit: end,
+        })?;
+        Ok(Self {
+            name,
+            offset: start,
+            raw,
+            virtual_address: entry.virtual_address,
+            virtual_size: entry.virtual_size,
+            characteristics: entry.characteristics,
+        })
+    }
+}
+
+/// Reads the sections, in the order of the section table. Their data lies before `end`.
+pub(super) fn sections<'a>(file: &'a [u8], end: usize, headers: &Headers) -> Result<Vec<Section<'a>>, ImageError> {
+    if headers.size > end {
+        return Err(ImageError::Outside {
+            what: "headers (SizeOfHeaders)".to_owned(),
+            start: 0,
+            end: headers.size,
+            limit: end,
+        });
+    }
+    let sections: Vec<Section<'_>> = headers
+        .sections
+        .iter()
+        .map(|entry| Section::new(file, end, entry, headers.symbols))
+        .collect::<Result<_, _>>()?;
+    let total = hashed_length(headers.size, &sections);
+    if total > end {
+        return Err(ImageError::SectionsExceedFile { total, available: end });
+    }
+    Ok(sections)
+}
+
+/// `SUM_OF_BYTES_HASHED` of the Authenticode specification: headers and sections together, in bytes.
+pub(super) fn hashed_length(headers: usize, sections: &[Section<'_>]) -> usize {
+    sections
+        .iter()
+        .fold(headers, |sum, section| sum.saturating_add(section.raw.len()))
+}
+
+/// The sections with data in the file, in the order in which firmware hashes them.
+pub(super) fn by_offset<'s, 'a>(sections: &'s [Section<'a>]) -> Vec<&'s Section<'a>> {
+    let mut sorted: Vec<_> = sections.iter().filter(|section| !section.raw.is_empty()).collect();
+    sorted.sort_by_key(|section| section.offset);
+    sorted
+}
+
+/// What to make of an odd layout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Common, and without consequence for the hash.
+    Note,
+    /// Unusual; firmware other than EDK2 may hash it differently or refuse it.
+    Warning,
+    /// The firmware's hash and the flat hash of the file differ: such an image is not signed.
+    Refusal,
+}
+
+/// An odd layout. Offsets and lengths are in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LayoutProblem {
+    /// Bytes before a section that belong to none: firmware does not hash them.
+    Gap {
+        /// The section after the gap.
+        section: String,
+        /// Where the headers or the section before it end.
+        from: usize,
+        /// Where the section starts.
+        to: usize,
+    },
+    /// A section begins before the headers or the section before it end: firmware hashes the overlap twice.
+    Overlap {
+        /// The section.
+        section: String,
+        /// Where it starts.
+        start: usize,
+        /// Where the headers or the section before it end.
+        previous_end: usize,
+    },
+    /// Data after the last section that is neither symbol table nor padding.
+    TrailingData {
+        /// Where it starts.
+        offset: usize,
+        /// How much there is.
+        length: usize,
+    },
+    /// A section's data starts off `FileAlignment`.
+    FileAlignment {
+        /// The section.
+        section: String,
+        /// Where it starts in the file.
+        offset: usize,
+        /// The image's `FileAlignment`.
+        alignment: u32,
+    },
+    /// A section is loaded off `SectionAlignment`; objcopy and older systemd stubs do that.
+    SectionAlignment {
+        /// The section.
+        section: String,
+        /// Where it is loaded.
+        virtual_address: u32,
+        /// The image's `SectionAlignment`.
+        alignment: u32,
+    },
+}
+
+impl LayoutProblem {
+    /// How much it matters.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        match self {
+            Self::Gap { .. } | Self::Overlap { .. } => Severity::Refusal,
+            Self::TrailingData { .. } | Self::FileAlignment { .. } => Severity::Warning,
+            Self::SectionAlignment { .. } => Severity::Note,
+        }
+    }
+}
+
+impl fmt::Display for LayoutProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gap { section, from, to } => {
+                write!(
+                    f,
+                    "a gap at {from:#x}..{to:#x} before section {section}: firmware does not hash it"
+                )
+            }
+            Self::Overlap {
+                section,
+                start,
+                previous_end,
+            } => write!(
+                f,
+                "section {section} starts at {start:#x}, before its predecessor ends at {previous_end:#x}"
+            ),
+            Self::TrailingData { offset, length } => {
+                write!(f, "{length:#x} bytes at {offset:#x} after the last section")
+            }
+            Self::FileAlignment {
+                section,
+                offset,
+                alignment,
+            } => write!(
+                f,
+                "section {section} starts at {offset:#x}, off the file alignment {alignment:#x}"
+            ),
+            Self::SectionAlignment {
+                section,
+                virtual_address,
+                alignment,
+            } => write!(
+                f,
+                "section {section} is loaded at {virtual_address:#x}, off the section alignment {alignment:#x}"
+            ),
+        }
+    }
+}
+
+/// Everything odd about the layout of a file whose hashed part ends at `end`, in the order of the file.
+pub(super) fn problems(file: &[u8], end: usize, headers: &Headers, sections: &[Section<'_>]) -> Vec<LayoutProblem> {
+    let mut problems = Vec::new();
+    let mut position = headers.size;
+    for section in by_offset(sections) {
+        let name = || section.name.clone();
+        if section.offset > position {
+            problems.push(LayoutProblem::Gap {
+                section: name(),
+                from: position,
+                to: section.offset,
+            });
+        }
+        if section.offset < position {
+            problems.push(LayoutProblem::Overlap {
+                section: name(),
+                start: section.offset,
+                previous_end: position,
+            });
+        }
+        position = position.max(section.end());
+        problems.extend(misalignments(section, headers));
+    }
+    let explained = symbols_end(file, headers.symbols).unwrap_or(position).max(position);
+    let rest = file.get(explained..end).unwrap_or_default();
+    let is_padding = rest.len() == padding(explained) && rest.iter().all(|byte| *byte == 0);
+    if !rest.is_empty() && !is_padding {
+        problems.push(LayoutProblem::TrailingData {
+            offset: explained,
+            length: rest.len(),
+        });
+    }
+    problems
+}
+
+fn misalignments(section: &Section<'_>, headers: &Headers) -> impl Iterator<Item = LayoutProblem> {
+    let off = |value: u32, alignment: u32| value.checked_rem(alignment).is_some_and(|rest| rest != 0);
+    let offset = u32::try_from(section.offset).unwrap_or(u32::MAX);
+    let in_file = off(offset, headers.file_alignment).then(|| LayoutProblem::FileAlignment {
+        section: section.name.clone(),
+        offset: section.offset,
+        alignment: headers.file_alignment,
+    });
+    let in_memory = off(section.virtual_address, headers.section_alignment).then(|| LayoutProblem::SectionAlignment {
+        section: section.name.clone(),
+        virtual_address: section.virtual_address,
+        alignment: headers.section_alignment,
+    });
+    in_file.into_iter().chain(in_memory)
+}
+
+/// End of the COFF symbol table and of the string table after it, which GNU tools leave at the end of images.
+fn symbols_end(file: &[u8], symbols: (u32, u32)) -> Option<usize> {
+    let strings = strings(symbols)?;
+    let length = Reader::new(file.get(strings..)?).u32("string table size").ok()?;
+    strings.checked_add(index(length))
+}
+
+/// Where the string table starts, if there is one.
+fn strings((start, count): (u32, u32)) -> Option<usize> {
+    let table = u64::from(count).checked_mul(SYMBOL)?.checked_add(start.into())?;
+    usize::try_from(table).ok().filter(|_| start != 0)
+}
+
+/// A section's name, from the string table if it is longer than its field.
+fn name(file: &[u8], entry: &SectionTable, symbols: (u32, u32)) -> String {
+    let short = entry.name.split(|byte| *byte == 0).next().unwrap_or_default();
+    let name = long_name(file, entry, symbols).unwrap_or(short);
+    printable(&String::from_utf8_lossy(name))
+}
+
+fn long_name<'a>(file: &'a [u8], entry: &SectionTable, symbols: (u32, u32)) -> Option<&'a [u8]> {
+    let offset = entry.name_offset().ok()??;
+    let start = strings(symbols)?.checked_add(offset)?;
+    let rest = file.get(start..)?;
+    // Bounded, so that many sections that share one endless name cannot fill the memory.
+    let name = rest.get(..MAX_NAME).unwrap_or(rest);
+    name.iter().position(|byte| *byte == 0).and_then(|end| name.get(..end))
+}

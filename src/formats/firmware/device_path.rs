@@ -1,0 +1,205 @@
+//! Device paths (UEFI 2.10, section 10), as far as they tell files, partitions, and an Option ROM from the firmware's own
+//! drivers. The efivar crate reads them too, but panics on a node that is shorter than its header.
+
+use std::fmt;
+
+use crate::formats::bytes::Reader;
+use crate::formats::firmware::guid::Guid;
+
+/// Types of nodes.
+const HARDWARE: u8 = 1;
+const ACPI: u8 = 2;
+const MEDIA: u8 = 4;
+const END: u8 = 0x7f;
+/// `SignatureType` of a hard drive node: the signature is a GPT partition's GUID.
+const GPT: u8 = 2;
+/// `PartitionFormat` of a hard drive node: GPT.
+const GPT_FORMAT: u8 = 2;
+/// Size of a node's header, in bytes.
+const HEADER: u16 = 4;
+
+/// A partition of a GPT disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GptPartition {
+    /// Its number in the table, from 1.
+    pub number: u32,
+    /// Its first logical block.
+    pub start: u64,
+    /// Its size in logical blocks.
+    pub size: u64,
+    /// Its own GUID.
+    pub guid: Guid,
+}
+
+/// A device path; unreadable ones have no nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DevicePath {
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Node {
+    kind: u8,
+    sub_kind: u8,
+    data: Vec<u8>,
+}
+
+impl DevicePath {
+    /// Reads nodes until the end node, or until they make no sense.
+    #[must_use]
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut reader = Reader::new(bytes);
+        let mut nodes = Vec::new();
+        while let Some(node) = node(&mut reader) {
+            nodes.push(node);
+        }
+        Self { nodes }
+    }
+
+    /// The short form of the path to a file on a partition (UEFI 2.10, sections 10.3.5.1 and 10.3.5.4), with `\\` between
+    /// directories: firmware finds the disk by the partition's GUID.
+    #[must_use]
+    pub fn of_file(partition: &GptPartition, file: &str) -> Self {
+        let mut drive = partition.number.to_le_bytes().to_vec();
+        drive.extend(partition.start.to_le_bytes());
+        drive.extend(partition.size.to_le_bytes());
+        drive.extend(partition.guid.as_bytes());
+        drive.extend([GPT_FORMAT, GPT]);
+        let units = file.encode_utf16().chain([0]);
+        let nodes = vec![
+            Node {
+                kind: MEDIA,
+                sub_kind: 1,
+                data: drive,
+            },
+            Node {
+                kind: MEDIA,
+                sub_kind: 4,
+                data: units.flat_map(u16::to_le_bytes).collect(),
+            },
+        ];
+        Self { nodes }
+    }
+
+    /// The nodes and the end node, as they stand in a boot option.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for node in &self.nodes {
+            let size = u16::try_from(node.data.len())
+                .unwrap_or(u16::MAX)
+                .saturating_add(HEADER);
+            bytes.extend([node.kind, node.sub_kind]);
+            bytes.extend(size.to_le_bytes());
+            bytes.extend_from_slice(&node.data);
+        }
+        bytes.extend([END, 0xff, 4, 0]);
+        bytes
+    }
+
+    /// Whether it leads into a volume of the firmware itself, or to a range of memory that the firmware has filled.
+    #[must_use]
+    pub fn is_of_firmware(&self) -> bool {
+        self.nodes
+            .iter()
+            .any(|node| matches!((node.kind, node.sub_kind), (HARDWARE, 3) | (MEDIA, 6 | 7)))
+    }
+
+    /// Whether it names a file of a volume of the firmware. A range of memory alone may as well be where a boot loader has put
+    /// what it starts: GRUB does.
+    #[must_use]
+    pub fn is_firmware_file(&self) -> bool {
+        self.nodes.iter().any(|node| (node.kind, node.sub_kind) == (MEDIA, 6))
+    }
+
+    /// Whether it leads to a device on the PCI bus.
+    #[must_use]
+    pub fn is_of_pci(&self) -> bool {
+        self.nodes
+            .iter()
+            .any(|node| (node.kind, node.sub_kind) == (HARDWARE, 1))
+    }
+
+    /// The file that it leads to, with `\` between directories; none if it leads elsewhere.
+    #[must_use]
+    pub fn file(&self) -> Option<String> {
+        let parts: Vec<String> = self.nodes.iter().filter_map(Node::file).collect();
+        (!parts.is_empty()).then(|| parts.join("\\"))
+    }
+
+    /// GUID of the GPT partition that it leads through.
+    #[must_use]
+    pub fn partition(&self) -> Option<Guid> {
+        self.nodes.iter().find_map(Node::partition)
+    }
+}
+
+/// The next node; none at the end.
+fn node(reader: &mut Reader<'_>) -> Option<Node> {
+    let kind = reader.u8("Type").ok()?;
+    let sub_kind = reader.u8("SubType").ok()?;
+    let size = reader.u16("Length").ok()?.checked_sub(HEADER)?;
+    let data = reader.take("data", usize::from(size)).ok()?.to_vec();
+    (kind != END).then_some(Node { kind, sub_kind, data })
+}
+
+impl fmt::Display for DevicePath {
+    /// As UEFI writes them; what is not known here as its type and bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let texts: Vec<String> = self.nodes.iter().map(Node::text).collect();
+        if texts.is_empty() {
+            return f.write_str("an unreadable device path");
+        }
+        f.write_str(&texts.join("/"))
+    }
+}
+
+impl Node {
+    fn file(&self) -> Option<String> {
+        if (self.kind, self.sub_kind) != (MEDIA, 4) {
+            return None;
+        }
+        let units = self
+            .data
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|unit| u16::from_le_bytes(*unit));
+        Some(String::from_utf16_lossy(
+            &units.take_while(|unit| *unit != 0).collect::<Vec<_>>(),
+        ))
+    }
+
+    fn partition(&self) -> Option<Guid> {
+        let (MEDIA, 1, [fields @ .., _format, GPT]) = (self.kind, self.sub_kind, self.data.as_slice()) else {
+            return None;
+        };
+        Some(Guid::from_bytes(*fields.last_chunk()?))
+    }
+
+    fn text(&self) -> String {
+        let data = self.data.as_slice();
+        match (self.kind, self.sub_kind, data) {
+            (HARDWARE, 1, [function, device]) => format!("Pci({device:#x},{function:#x})"),
+            (ACPI, 1, [0xd0, 0x41, 0x03 | 0x08, 0x0a, uid, ..]) => format!("PciRoot({uid:#x})"),
+            (MEDIA, 4, _) => self.file().unwrap_or_default(),
+            (MEDIA, 1, [number, ..]) if self.partition().is_some() => {
+                format!(
+                    "HD({number},GPT,{})",
+                    self.partition().unwrap_or(Guid::from_bytes([0; 16]))
+                )
+            }
+            (MEDIA, 6, guid) => named("FvFile", guid),
+            (MEDIA, 7, guid) => named("Fv", guid),
+            (MEDIA, 8, [_, _, _, _, range @ ..]) => format!("Offset({})", hex::encode(range)),
+            (kind, sub_kind, data) => format!("Path({kind},{sub_kind},{})", hex::encode(data)),
+        }
+    }
+}
+
+fn named(what: &str, guid: &[u8]) -> String {
+    match <[u8; 16]>::try_from(guid) {
+        Ok(bytes) => format!("{what}({})", Guid::from_bytes(bytes)),
+        Err(_) => format!("{what}({})", hex::encode(guid)),
+    }
+}

@@ -1,0 +1,217 @@
+//! The variables of a virtual machine: the raw image of an EDK2 variable store, such as `OVMF_VARS.fd`.
+//!
+//! | part | size in bytes |
+//! |---|---|
+//! | firmware volume header (PI 1.8, volume 3, section 3.2.1), `_FVH` | as it says, 72 in OVMF |
+//! | variable store header (`VariableFormat.h` of EDK2) | 28 |
+//! | variables, each at a multiple of 4: header, name (UTF-16LE with its zero), data | 60 or 32, and as it says |
+//! | the rest of the store | 0xff |
+//! | event log, fault-tolerant write areas | kept as they are |
+//!
+//! The header of a variable has 60 bytes in stores with authenticated variables, and 32 in those without.
+
+mod header;
+#[cfg(test)]
+mod tests;
+mod variable;
+
+use std::ops::Range;
+
+use crate::formats::bytes::{Reader, Truncated, index};
+use crate::formats::firmware::guid::Guid;
+
+use header::{StoreHeader, volume_header};
+pub use variable::ImageVariable;
+use variable::{ADDED, Scanned, State};
+
+/// What erased flash memory holds.
+const ERASED: u8 = 0xff;
+/// Alignment of variables in the store, in bytes.
+const ALIGNMENT: usize = 4;
+/// First bytes of a QEMU disk image.
+const QCOW2: [u8; 4] = *b"QFI\xfb";
+
+/// Why an image is not one of a variable store. Offsets are in bytes from its start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VariableImageError {
+    /// A part reaches past its container.
+    #[error(transparent)]
+    Truncated(#[from] Truncated),
+    /// A disk image, in which the store lies scattered.
+    #[error("it is a qcow2 disk image, not a raw one")]
+    Qcow2,
+    /// No firmware volume for variables at the start.
+    #[error("{field} at offset {offset:#x} is not that of a firmware volume for variables")]
+    Volume {
+        /// The field.
+        field: &'static str,
+        /// Where it is.
+        offset: usize,
+    },
+    /// The 16-bit sum over the volume header is not 0.
+    #[error("the checksum of the firmware volume header at offset 0x0 is wrong by {sum:#06x}")]
+    Checksum {
+        /// The sum.
+        sum: u16,
+    },
+    /// The store's header is of another kind.
+    #[error("{field} at offset {offset:#x} is not that of a formatted, healthy variable store")]
+    Store {
+        /// The field.
+        field: &'static str,
+        /// Where it is.
+        offset: usize,
+    },
+    /// A name without its terminating zero or of an odd size.
+    #[error("the name of the variable at offset {offset:#x} is malformed")]
+    Name {
+        /// Where the variable's header is.
+        offset: usize,
+    },
+    /// The variables do not fit into the store.
+    #[error("the variables need {needed} bytes, but the store has room for {available}")]
+    Full {
+        /// Bytes that they need.
+        needed: usize,
+        /// Bytes that there are.
+        available: usize,
+    },
+}
+
+/// A variable store and the image around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VariableImage {
+    /// The image as it was read.
+    image: Vec<u8>,
+    /// Where the variables are.
+    area: Range<usize>,
+    is_authenticated: bool,
+    variables: Vec<ImageVariable>,
+}
+
+impl VariableImage {
+    /// Reads an image, and the variables in it that are valid.
+    pub fn parse(image: Vec<u8>) -> Result<Self, VariableImageError> {
+        if image.starts_with(&QCOW2) {
+            return Err(VariableImageError::Qcow2);
+        }
+        let volume = volume_header(&image)?;
+        let store = StoreHeader::parse(&image, volume)?;
+        let variables = scan(&image, &store)?;
+        Ok(Self {
+            area: store.area,
+            is_authenticated: store.is_authenticated,
+            image,
+            variables,
+        })
+    }
+
+    /// The variables, in the order of the store.
+    #[must_use]
+    pub fn variables(&self) -> &[ImageVariable] {
+        &self.variables
+    }
+
+    /// Whether the store can hold authenticated variables.
+    #[must_use]
+    pub const fn is_authenticated(&self) -> bool {
+        self.is_authenticated
+    }
+
+    /// The variable of this name.
+    #[must_use]
+    pub fn get(&self, name: &str, vendor: &Guid) -> Option<&ImageVariable> {
+        self.variables.iter().find(|variable| variable.is(name, vendor))
+    }
+
+    /// Adds a variable, or replaces the one of its name, in place.
+    pub fn set(&mut self, variable: ImageVariable) {
+        let same = self
+            .variables
+            .iter_mut()
+            .find(|present| present.name == variable.name && present.vendor == variable.vendor);
+        match same {
+            Some(present) => *present = variable,
+            None => self.variables.push(variable),
+        }
+    }
+
+    /// Removes the variable of this name; returns whether there was one.
+    pub fn remove(&mut self, name: &str, vendor: &Guid) -> bool {
+        let before = self.variables.len();
+        self.variables.retain(|variable| !variable.is(name, vendor));
+        self.variables.len() < before
+    }
+
+    /// Bytes that are left for variables, their headers and names, once the store is written anew.
+    #[must_use]
+    pub fn free_space(&self) -> usize {
+        self.area.len().saturating_sub(self.used())
+    }
+
+    /// The image with these variables, the store written anew: valid variables only, in their order, and nothing but
+    /// erased bytes after them. All else is kept byte for byte.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, VariableImageError> {
+        let mut area = Vec::with_capacity(self.area.len());
+        for variable in &self.variables {
+            variable.write(self.is_authenticated, &mut area);
+            area.resize(area.len().next_multiple_of(ALIGNMENT), ERASED);
+        }
+        if area.len() > self.area.len() {
+            return Err(VariableImageError::Full {
+                needed: area.len(),
+                available: self.area.len(),
+            });
+        }
+        area.resize(self.area.len(), ERASED);
+        let mut image = self.image.clone();
+        if let Some(place) = image.get_mut(self.area.clone()) {
+            place.copy_from_slice(&area);
+        }
+        Ok(image)
+    }
+
+    fn used(&self) -> usize {
+        let size = |variable: &ImageVariable| variable.size(self.is_authenticated).next_multiple_of(ALIGNMENT);
+        self.variables
+            .iter()
+            .map(size)
+            .fold(0, |sum: usize, size| sum.saturating_add(size))
+    }
+}
+
+/// Reads variables up to the first place that holds none. Deleted ones are passed over; one that was being replaced
+/// when the power failed counts unless its successor is there (`FindVariableEx` of EDK2).
+fn scan(image: &[u8], store: &StoreHeader) -> Result<Vec<ImageVariable>, VariableImageError> {
+    let mut found: Vec<(State, ImageVariable)> = Vec::new();
+    let mut offset = store.area.start;
+    while offset < store.area.end {
+        let place = offset..store.area.end;
+        let Some(Scanned { state, variable, end }) = variable::read(image, place, store.is_authenticated)? else {
+            break;
+        };
+        offset = end.next_multiple_of(ALIGNMENT);
+        let Some(variable) = variable else { continue };
+        let same = found
+            .iter_mut()
+            .find(|(_, present)| present.name == variable.name && present.vendor == variable.vendor);
+        match same {
+            None => found.push((state, variable)),
+            Some(present) if present.0 != ADDED => *present = (state, variable),
+            Some(_) => {}
+        }
+    }
+    Ok(found.into_iter().map(|(_, variable)| variable).collect())
+}
+
+/// A reader of the image from `range`, whose offsets are those of the image.
+fn reader(image: &[u8], range: Range<usize>) -> Result<Reader<'_>, Truncated> {
+    let mut reader = Reader::new(image.get(..range.end).unwrap_or(image));
+    reader.take("what comes before", range.start)?;
+    Ok(reader)
+}
+
+/// A 32-bit size of the format as an index.
+const fn size(value: u32) -> usize {
+    index(value)
+}

@@ -1,0 +1,176 @@
+//! Initramfs images as the kernel unpacks them (`Documentation/driver-api/early-userspace/buffer-format.rst`,
+//! `init/initramfs.c`): cpio archives in the "newc" format one after the other, each as it is or compressed, with zeros
+//! between them. The first ones are often microcode, uncompressed; the last one is what starts.
+//!
+//! An image is read as a stream: what is held in memory is one wanted file at a time, whatever the image says.
+
+mod cpio;
+mod lz4;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, BufReader, Read};
+
+use flate2::bufread::GzDecoder;
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::Stream;
+
+use crate::formats::kernel::compression::Compression;
+use cpio::{Ended, Source};
+
+pub use cpio::Entry;
+
+/// Most bytes that an image may unpack to. Real ones have up to a few hundred MB.
+const MAX_UNPACKED: u64 = 4 << 30;
+/// Most memory that a header of xz or lzma can ask for, in bytes.
+const XZ_MEMORY: u64 = 1 << 29;
+/// Largest window that a zstd header can ask for, as a power of two: `zstd --ultra --long=27`.
+const ZSTD_WINDOW_LOG: u32 = 27;
+/// What `xz --format=lzma` begins with, as it is usually set (`lib/decompress.c`).
+const LZMA: &[u8] = &[0x5d, 0];
+/// What LZ4 begins with if it is not made by `lz4 -l`.
+const LZ4_FRAME: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
+/// Compressions that a kernel may unpack, and bootseal does not, by what they begin with.
+const OTHERS: [(&[u8], &str); 2] = [(b"BZh", "bzip2"), (&[0x89, b'L', b'Z', b'O'], "lzo")];
+
+/// Why an image cannot be read to its end. Offsets are in bytes from the start of the image, or of what the compressed
+/// part at an offset unpacks to.
+#[derive(Debug, thiserror::Error)]
+pub enum InitramfsError {
+    /// It ends too early.
+    #[error("{0} ends in the middle of an archive")]
+    Truncated(Offset),
+    /// There is no archive where one should begin.
+    #[error("there is no cpio header at {0}")]
+    Magic(Offset),
+    /// A field of a header that is no hexadecimal number.
+    #[error("{field} of the cpio header at {at} is no number")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// Where the header is.
+        at: Offset,
+    },
+    /// A compression that bootseal does not unpack.
+    #[error("it is compressed with {name} at offset {offset:#x}, which bootseal cannot unpack")]
+    Unsupported {
+        /// The compression.
+        name: &'static str,
+        /// Where it begins.
+        offset: usize,
+    },
+    /// A form of LZ4 that nobody unpacks.
+    #[error("at offset {0:#x} there is LZ4 in frames, which no kernel unpacks; pack it with lz4 -l")]
+    Lz4Frame(usize),
+    /// Neither an archive nor compressed.
+    #[error("at offset {0:#x} there is neither a cpio archive nor a compressed one")]
+    Unknown(usize),
+    /// A compressed part that cannot be unpacked.
+    #[error("the compressed part at offset {offset:#x} cannot be unpacked")]
+    Unpack {
+        /// Where it begins.
+        offset: usize,
+        /// What is wrong with it.
+        #[source]
+        error: io::Error,
+    },
+    /// More than is unpacked.
+    #[error("it unpacks to more than {MAX_UNPACKED} bytes")]
+    TooLarge,
+}
+
+/// A place in an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offset {
+    /// Where the compressed part begins, if it is in one.
+    pub part: Option<usize>,
+    /// The offset in the image, or in what the part unpacks to.
+    pub offset: u64,
+}
+
+impl std::fmt::Display for Offset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "offset {:#x}", self.offset)?;
+        match self.part {
+            Some(part) => write!(f, " of what is compressed at offset {part:#x}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Calls `visit` for each regular file whose path is wanted, with its content; one with several names is given by the
+/// first of them that is wanted. Returns how many entries there are. Whatever was visited before an error is in the image.
+pub fn files(
+    image: &[u8],
+    wanted: impl Fn(&[u8]) -> bool,
+    mut visit: impl FnMut(Entry),
+) -> Result<usize, InitramfsError> {
+    let mut walk = cpio::Walk::new(&wanted, &mut visit, MAX_UNPACKED);
+    let mut offset = 0;
+    while let Some(rest) = image.get(offset..).filter(|rest| !rest.is_empty()) {
+        let mut plain = Source::new(rest, None, offset);
+        match walk.archives(&mut plain)? {
+            Ended::Whole => break,
+            Ended::Other(more) => offset = offset.saturating_add(usize::try_from(more).unwrap_or(usize::MAX)),
+        }
+        let packed = image.get(offset..).unwrap_or_default();
+        let left = unpack(packed, offset, &mut walk)?;
+        offset = image.len().saturating_sub(left);
+    }
+    Ok(walk.entries())
+}
+
+/// Walks what the first compressed member, stream or frame of `packed` unpacks to; returns how much is left behind it.
+fn unpack(packed: &[u8], offset: usize, walk: &mut cpio::Walk<'_>) -> Result<usize, InitramfsError> {
+    let failed = |error| InitramfsError::Unpack { offset, error };
+    match Compression::of(packed) {
+        Compression::Gzip => {
+            let mut decoder = GzDecoder::new(packed);
+            inner(&mut decoder, offset, walk)?;
+            Ok(decoder.into_inner().len())
+        }
+        Compression::Xz => {
+            let stream = Stream::new_stream_decoder(XZ_MEMORY, 0).map_err(|error| failed(error.into()))?;
+            let mut decoder = XzDecoder::new_stream(packed, stream);
+            inner(&mut decoder, offset, walk)?;
+            Ok(decoder.into_inner().len())
+        }
+        Compression::None if packed.starts_with(LZMA) => {
+            let stream = Stream::new_lzma_decoder(XZ_MEMORY).map_err(|error| failed(error.into()))?;
+            let mut decoder = XzDecoder::new_stream(packed, stream);
+            inner(&mut decoder, offset, walk)?;
+            Ok(decoder.into_inner().len())
+        }
+        Compression::None if packed.starts_with(lz4::MAGIC) => {
+            let mut decoder = lz4::Decoder::new(packed);
+            inner(&mut decoder, offset, walk)?;
+            Ok(decoder.into_inner().len())
+        }
+        Compression::Zstd => {
+            let mut decoder = zstd::Decoder::with_buffer(packed).map_err(failed)?.single_frame();
+            decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(failed)?;
+            inner(&mut decoder, offset, walk)?;
+            Ok(decoder.finish().len())
+        }
+        Compression::None if packed.starts_with(LZ4_FRAME) => Err(InitramfsError::Lz4Frame(offset)),
+        Compression::None => {
+            let other = OTHERS.iter().find(|(magic, _)| packed.starts_with(magic));
+            Err(match other {
+                Some((_, name)) => InitramfsError::Unsupported { name, offset },
+                None => InitramfsError::Unknown(offset),
+            })
+        }
+    }
+}
+
+fn inner(decoder: &mut dyn Read, part: usize, walk: &mut cpio::Walk<'_>) -> Result<(), InitramfsError> {
+    // Zeros between archives are read one by one.
+    let mut source = Source::new(BufReader::new(decoder), Some(part), 0);
+    match walk.archives(&mut source)? {
+        Ended::Whole => Ok(()),
+        Ended::Other(offset) => Err(InitramfsError::Magic(Offset {
+            part: Some(part),
+            offset,
+        })),
+    }
+}

@@ -1,0 +1,385 @@
+//! The files that a GRUB script has GRUB open.
+
+use crate::formats::grub::script::{Command, Script, Variables, Word};
+
+/// Stands for the device and directory in `$prefix` that GRUB was started with.
+const PREFIX: &str = "($prefix)";
+/// Processors and firmwares whose names GRUB knows itself.
+const PLATFORMS: [(&str, &[&str]); 2] = [
+    ("grub_cpu", &["x86_64", "i386", "arm64", "riscv64"]),
+    ("grub_platform", &["efi", "pc"]),
+];
+/// Options that are followed by a value, so that it is not taken for a file.
+const VALUED: [&str; 5] = ["-m", "--mode", "-f", "--file", "-r"];
+/// What os-prober calls the menu entries of other systems.
+const OS_PROBER: &str = "osprober-";
+
+/// What a file is to GRUB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It is started, or handed to what is started: without it the entry does not boot.
+    Boot,
+    /// A boot loader, or an image that brings its own system.
+    Chainload,
+    /// A script that runs as this one.
+    Configuration,
+    /// A theme, which names files itself.
+    Theme,
+    /// A module of GRUB.
+    Module,
+    /// A block of variables.
+    Environment,
+    /// A directory with translations.
+    Locales,
+    /// Anything without which GRUB goes on.
+    Other,
+}
+
+/// Where a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// At a path of a file system of GRUB.
+    File {
+        /// The device as it is written; none for `$root`, or where it is known only as GRUB runs.
+        device: Option<String>,
+        /// The path, from `/`.
+        path: String,
+    },
+    /// At a path below `$prefix`.
+    Prefix(String),
+    /// A module of this name, `$prefix/CPU-PLATFORM/NAME.mod`.
+    Module(String),
+    /// Not a file but blocks of a device, which no signature can stand beside.
+    Blocks(String),
+    /// It cannot be known before GRUB runs; as it is written.
+    Unknown(String),
+}
+
+/// A file that a command opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The line of the command, from 1.
+    pub line: usize,
+    /// The command's name.
+    pub command: String,
+    /// What the file is to it.
+    pub usage: Use,
+    /// Where it is.
+    pub place: Place,
+    /// Whether the command stands in an entry that os-prober made for another system.
+    pub from_os_prober: bool,
+}
+
+/// How the arguments of a command name files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Files {
+    /// The first argument that is no option.
+    First,
+    /// The second one.
+    Second,
+    /// All that are no options.
+    All,
+    /// The value of `-f` or `--file`, or `$prefix/grubenv`.
+    Environment,
+    /// All, but only with `-f` or `--file` among the options.
+    Search,
+}
+
+/// Where a name without a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Short {
+    Nowhere,
+    Module,
+    Font,
+    Keymap,
+}
+
+struct Opener {
+    names: &'static [&'static str],
+    files: Files,
+    usage: Use,
+    short: Short,
+}
+
+const fn opener(names: &'static [&'static str], files: Files, usage: Use, short: Short) -> Opener {
+    Opener {
+        names,
+        files,
+        usage,
+        short,
+    }
+}
+
+/// GRUB's commands that open files (GRUB manual, "Commands"; 2.14 and what Debian and Fedora add).
+const OPENERS: [Opener; 15] = [
+    opener(
+        &[
+            "linux",
+            "linux16",
+            "linuxefi",
+            "multiboot",
+            "multiboot2",
+            "xen_hypervisor",
+            "xen_linux",
+            "kfreebsd",
+            "kfreebsd_loadenv",
+            "knetbsd",
+            "kopenbsd",
+            "kopenbsd_ramdisk",
+            "plan9",
+            "xnu_kernel",
+            "xnu_kernel64",
+            "xnu_kext",
+            "xnu_mkext",
+            "xnu_ramdisk",
+            "devicetree",
+            "ntldr",
+            "truecrypt",
+            "freedos",
+            "loadbios",
+            "loadkeys",
+        ],
+        Files::First,
+        Use::Boot,
+        Short::Nowhere,
+    ),
+    opener(
+        &[
+            "module",
+            "module2",
+            "xen_initrd",
+            "xen_module",
+            "kfreebsd_module",
+            "kfreebsd_module_elf",
+            "knetbsd_module",
+        ],
+        Files::First,
+        Use::Boot,
+        Short::Nowhere,
+    ),
+    opener(
+        &["initrd", "initrd16", "initrdefi", "acpi"],
+        Files::All,
+        Use::Boot,
+        Short::Nowhere,
+    ),
+    opener(&["chainloader"], Files::First, Use::Chainload, Short::Nowhere),
+    opener(
+        &[
+            "configfile",
+            "source",
+            ".",
+            "normal",
+            "extract_entries_source",
+            "extract_entries_configfile",
+        ],
+        Files::First,
+        Use::Configuration,
+        Short::Nowhere,
+    ),
+    opener(
+        &[
+            "legacy_configfile",
+            "legacy_source",
+            "syslinux_configfile",
+            "syslinux_source",
+            "loopback",
+        ],
+        Files::First,
+        Use::Other,
+        Short::Nowhere,
+    ),
+    opener(&["loopback"], Files::Second, Use::Boot, Short::Nowhere),
+    opener(&["insmod"], Files::First, Use::Module, Short::Module),
+    opener(&["loadfont"], Files::All, Use::Other, Short::Font),
+    opener(&["keymap"], Files::First, Use::Other, Short::Keymap),
+    opener(
+        &["load_env", "save_env"],
+        Files::Environment,
+        Use::Environment,
+        Short::Nowhere,
+    ),
+    opener(&["search"], Files::Search, Use::Other, Short::Nowhere),
+    opener(&["search.file"], Files::First, Use::Other, Short::Nowhere),
+    opener(&["background_image"], Files::First, Use::Other, Short::Nowhere),
+    opener(
+        &[
+            "trust",
+            "cat",
+            "hexdump",
+            "play",
+            "cmp",
+            "file",
+            "macppcbless",
+            "xnu_splash",
+            "verify_detached",
+        ],
+        Files::First,
+        Use::Other,
+        Short::Nowhere,
+    ),
+];
+
+/// What variables may hold that some scripts assign to, one of which runs the others.
+#[must_use]
+pub fn variables<'a>(scripts: impl Iterator<Item = &'a Script> + Clone) -> Variables {
+    let mut variables = Variables::default();
+    // GRUB's configuration lies at the prefix, unless it was told otherwise.
+    for name in ["prefix", "config_directory"] {
+        variables.add(name, PREFIX);
+    }
+    for (name, values) in PLATFORMS {
+        for value in values {
+            variables.add(name, value);
+        }
+    }
+    // Searches set it while GRUB runs.
+    variables.add("root", &Variables::UNKNOWN.to_string());
+    variables.gather(&scripts.flat_map(|script| &script.commands));
+    variables
+}
+
+/// Whether a device is no disk of this machine that could be looked at: a network server, or a file that GRUB mounts.
+#[must_use]
+pub fn is_elsewhere(device: &str) -> bool {
+    ["http", "https", "tftp", "pxe", "loop", "memdisk", "proc"]
+        .iter()
+        .any(|elsewhere| device.starts_with(elsewhere))
+}
+
+/// The names that a command may have: `time` and `!` stand before the command that they are for.
+#[must_use]
+pub fn names<'c>(command: &'c Command, variables: &Variables) -> (Vec<String>, &'c [Word]) {
+    let is_before = |word: &Word| {
+        word.literal()
+            .is_some_and(|text| ["!", "time"].contains(&text.as_str()))
+    };
+    let before = command.words.iter().take_while(|word| is_before(word)).count();
+    let words = command.words.get(before..).unwrap_or_default();
+    match words.split_first() {
+        Some((name, arguments)) if command.loop_variable.is_none() => (variables.expand(name), arguments),
+        _ => (Vec::new(), &[]),
+    }
+}
+
+/// Every file that a script may open; one command may stand for several.
+#[must_use]
+pub fn opened(script: &Script, variables: &Variables) -> Vec<Opened> {
+    let mut all = Vec::new();
+    for command in &script.commands {
+        let from_os_prober = is_from_os_prober(script, command);
+        let mut add = |name: &str, usage, word: &Word, short| {
+            all.extend(variables.expand(word).iter().filter_map(|text| {
+                Some(Opened {
+                    line: command.line,
+                    command: name.to_owned(),
+                    usage,
+                    place: place(text, word, short)?,
+                    from_os_prober,
+                })
+            }));
+        };
+        if let Some((name, value)) = command.assignment() {
+            match name.as_str() {
+                "theme" => add("theme", Use::Theme, &value, Short::Nowhere),
+                "locale_dir" => add("locale_dir", Use::Locales, &value, Short::Nowhere),
+                _ => {}
+            }
+            continue;
+        }
+        let (names, arguments) = names(command, variables);
+        for name in names {
+            for opener in OPENERS.iter().filter(|opener| opener.names.contains(&name.as_str())) {
+                for word in files(opener.files, arguments) {
+                    add(&name, opener.usage, &word, opener.short);
+                }
+            }
+        }
+    }
+    all
+}
+
+fn is_from_os_prober(script: &Script, command: &Command) -> bool {
+    let is_its = |word: &Word| word.literal().is_some_and(|text| text.starts_with(OS_PROBER));
+    script.parents(command).any(|entry| entry.words.iter().any(is_its))
+}
+
+fn files(files: Files, arguments: &[Word]) -> Vec<Word> {
+    let texts: Vec<String> = arguments
+        .iter()
+        .map(|word| word.literal().unwrap_or_default())
+        .collect();
+    let is_option = |text: &str| text.starts_with('-');
+    let file_option = |text: &String| ["-f", "--file"].contains(&text.as_str());
+    let pairs = || texts.iter().zip(arguments).enumerate();
+    let value_of_option = |index: usize| {
+        let before = index.checked_sub(1).and_then(|before| texts.get(before));
+        before.is_some_and(|before| VALUED.contains(&before.as_str()))
+    };
+    let plain = |index: &usize, text: &str| !is_option(text) && !value_of_option(*index);
+    let plains = || {
+        pairs()
+            .filter(|(index, (text, _))| plain(index, text))
+            .map(|(_, (_, word))| word.clone())
+    };
+    match files {
+        Files::First => plains().take(1).collect(),
+        Files::Second => plains().skip(1).take(1).collect(),
+        Files::All => plains().collect(),
+        Files::Search if texts.iter().any(file_option) => {
+            let names = pairs().filter(|(_, (text, _))| !is_option(text));
+            names.map(|(_, (_, word))| word.clone()).collect()
+        }
+        Files::Search => Vec::new(),
+        Files::Environment => {
+            let named = texts.iter().position(file_option).map(|index| index.saturating_add(1));
+            let attached = texts.iter().find_map(|text| text.strip_prefix("--file="));
+            let default = || Word::text(&format!("{PREFIX}/grubenv"));
+            vec![match (named, attached) {
+                (Some(index), _) => arguments.get(index).cloned().unwrap_or_else(default),
+                (None, Some(text)) => Word::text(text),
+                (None, None) => default(),
+            }]
+        }
+    }
+}
+
+/// Where a name leads; none if GRUB cannot open it.
+fn place(text: &str, word: &Word, short: Short) -> Option<Place> {
+    // An image of files: `newc:NAME:FILE`.
+    if let Some((_, file)) = text.strip_prefix("newc:").and_then(|text| text.split_once(':')) {
+        return place(file, word, short);
+    }
+    if let Some((_, below)) = text.rsplit_once(PREFIX) {
+        return Some(if below.contains(Variables::UNKNOWN) {
+            Place::Unknown(word.to_string())
+        } else {
+            Place::Prefix(below.trim_start_matches('/').to_owned())
+        });
+    }
+    let (device, path) = match text.strip_prefix('(').and_then(|text| text.split_once(')')) {
+        Some((device, path)) => (Some(device), path),
+        None => (None, text),
+    };
+    if path.contains(Variables::UNKNOWN) {
+        return Some(Place::Unknown(word.to_string()));
+    }
+    if path.starts_with('/') {
+        let device = device.filter(|device| !device.contains(Variables::UNKNOWN));
+        return Some(Place::File {
+            device: device.map(str::to_owned),
+            path: path.to_owned(),
+        });
+    }
+    let is_blocks = path.starts_with(|c: char| c == '+' || c.is_ascii_digit()) && path.contains('+');
+    if is_blocks || device.is_some() {
+        return Some(Place::Blocks(text.replace(Variables::UNKNOWN, "?")));
+    }
+    match short {
+        _ if path.is_empty() || path.contains('/') => None,
+        Short::Nowhere => None,
+        Short::Module => Some(Place::Module(path.to_owned())),
+        Short::Font => Some(Place::Prefix(format!("fonts/{path}.pf2"))),
+        Short::Keymap => Some(Place::Prefix(format!("layouts/{path}.gkb"))),
+    }
+}

@@ -1,0 +1,386 @@
+//! What makes a GRUB with `check_signatures=enforce` look stricter than it is, or break: in its scripts, all of them,
+//! since any script that is signed can be put in the place of any other; and in `/etc/default/grub`, which the next
+//! `grub-mkconfig` follows.
+
+mod environment;
+
+use crate::formats::grub::script::{Command, Part, Script, Variables, Word};
+use crate::formats::text::boot_configuration::{Opened, Place, Use, is_elsewhere, names, opened};
+
+pub use environment::{is_environment, writer};
+
+/// How much a trap matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// It undoes what signatures are for, or what it is about cannot work under them.
+    Finding,
+    /// It is to be known.
+    Note,
+}
+
+impl Level {
+    /// The stable name used in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Finding => "finding",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// A trap and where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trap {
+    /// Its stable name.
+    pub name: &'static str,
+    /// How much it matters.
+    pub level: Level,
+    /// The line, from 1.
+    pub line: usize,
+    /// What stands there.
+    pub text: String,
+    /// Why it is one.
+    pub reason: &'static str,
+    /// What to do instead.
+    pub remedy: &'static str,
+}
+
+/// A kind of trap.
+#[derive(Debug, Clone, Copy)]
+struct Rule {
+    name: &'static str,
+    level: Level,
+    reason: &'static str,
+    remedy: &'static str,
+}
+
+impl Rule {
+    fn at(self, line: usize, text: impl Into<String>) -> Trap {
+        Trap {
+            name: self.name,
+            level: self.level,
+            line,
+            text: text.into(),
+            reason: self.reason,
+            remedy: self.remedy,
+        }
+    }
+}
+
+const fn finding(name: &'static str, reason: &'static str, remedy: &'static str) -> Rule {
+    Rule {
+        name,
+        level: Level::Finding,
+        reason,
+        remedy,
+    }
+}
+
+const fn note(name: &'static str, reason: &'static str, remedy: &'static str) -> Rule {
+    Rule {
+        level: Level::Note,
+        ..finding(name, reason, remedy)
+    }
+}
+
+const MALFORMED: Rule = finding(
+    "malformed",
+    "GRUB stops reading here, and what follows is neither run nor judged",
+    "mend it; grub-script-check judges the same",
+);
+const CHECK_SIGNATURES: Rule = finding(
+    "check_signatures",
+    "from here on GRUB may open files without looking at their signatures",
+    "take it out: the embedded configuration sets check_signatures=enforce",
+);
+const SUPERUSERS_UNSET: Rule = finding(
+    "superusers_unset",
+    "without superusers anybody at the keyboard may edit entries and use the command line",
+    "take it out: the embedded configuration sets superusers",
+);
+const SUPERUSERS_CHANGED: Rule = note(
+    "superusers_changed",
+    "it replaces the superusers of the embedded configuration",
+    "set superusers in the embedded configuration alone, where a script that is missing cannot take them away",
+);
+const PLAIN_PASSWORD: Rule = finding(
+    "plain_password",
+    "whoever reads the file has the password",
+    "use password_pbkdf2 with the output of grub-mkpasswd-pbkdf2",
+);
+const TRUST: Rule = finding(
+    "trust",
+    "it changes the keys that GRUB trusts",
+    "embed the keys in the core image, and take it out",
+);
+const MODULE_REMOVED: Rule = finding("module_removed", "it unloads what checks signatures", "take it out");
+const LOAD_ENV: Rule = finding(
+    "load_env_unchecked",
+    "whoever can write to the file sets variables, check_signatures and superusers among them",
+    "name the variables that it may set, and none of these: load_env --skip-sig saved_entry",
+);
+const UNSIGNED_VARIABLE: Rule = finding(
+    "unsigned_variable",
+    "a variable of an unsigned file becomes a part of this command, such as the kernel's command line",
+    "take it out of load_env --skip-sig, or out of this command",
+);
+const SEARCH_FILE: Rule = finding(
+    "search_file",
+    "it opens the file on every disk, a stick of somebody else among them, and finds none that has no signature",
+    "search for the file system: search --fs-uuid, or --label",
+);
+const BLOCKS: Rule = finding(
+    "blocks",
+    "a signature can stand beside a file, not beside blocks: GRUB refuses this",
+    "name the file that is to be loaded",
+);
+const MEMORY: Rule = finding(
+    "memory_written",
+    "it changes memory, registers or tables under a GRUB that is meant to be fixed",
+    "take it out; under Secure Boot GRUB refuses it",
+);
+const OS_PROBER: Rule = finding(
+    "os_prober",
+    "os-prober lets whatever lies on another disk into the menu; such files are not signed along",
+    "set GRUB_DISABLE_OS_PROBER=true in /etc/default/grub, and start other systems from the firmware's menu",
+);
+const CHAINLOADER: Rule = note(
+    "chainloader",
+    "what this image starts is not checked by GRUB; only the firmware's db speaks for it",
+    "keep it if the image is your own, such as a unified kernel image",
+);
+const UNKNOWN: Rule = note(
+    "unknown_file",
+    "which file this is turns out only as GRUB runs, so it was not looked for",
+    "see to it that each file that it may be has its signature: bootseal sign grub FILE",
+);
+const ELSEWHERE: Rule = note(
+    "elsewhere",
+    "the file is not on a disk of this machine, so it was not looked for",
+    "see to it that its signature lies beside it",
+);
+const NOT_FOLLOWED: Rule = note(
+    "not_followed",
+    "what this reads or runs was not looked at",
+    "name the files that it leads to: bootseal verify FILE, bootseal sign grub FILE",
+);
+const SAVEDEFAULT: Rule = finding(
+    "savedefault",
+    "GRUB writes the choice into grubenv, whose signature does not hold from then on",
+    "set GRUB_SAVEDEFAULT=false, and the default by GRUB_DEFAULT=NUMBER or ID",
+);
+const SAVED_ENTRY: Rule = note(
+    "saved_entry",
+    "the default is read from grubenv, which needs a new signature after each grub-set-default or grub-reboot",
+    "run bootseal sign grub after them, or set GRUB_DEFAULT=NUMBER or ID",
+);
+/// For a tree whose grubenv is signed and written.
+const SAVEDEFAULT_SIGNED: Rule = finding(
+    "savedefault_signed_grubenv",
+    "this writes into grubenv, whose signature does not hold from then on: the next boot reads none of it",
+    "take it out, or leave grubenv unsigned: grubenv = \"auto\" or \"leave\" under [sign]",
+);
+/// For a tree that does not hold a module.
+const INSMOD: Rule = note(
+    "insmod_not_there",
+    "neither the module nor one that it needs is in this tree, so it works only if the core image holds it",
+    "install the module, or take it out",
+);
+
+/// Variables that nobody but the embedded configuration may set.
+const PROTECTED: [&str; 5] = ["check_signatures", "superusers", "prefix", "root", "cmdpath"];
+/// Modules without which nothing is checked.
+const CHECKING: [&str; 4] = ["pgp", "verifiers", "crypto", "gcry_"];
+/// Commands that GRUB forbids under Secure Boot because they change memory or hardware.
+const WRITING: [&str; 15] = [
+    "write_byte",
+    "write_word",
+    "write_dword",
+    "cutmem",
+    "badram",
+    "outb",
+    "outw",
+    "outl",
+    "setpci",
+    "wrmsr",
+    "loadbios",
+    "gdbstub",
+    "gdbstub_break",
+    "fakebios",
+    "hdparm",
+];
+
+/// The traps of a script in which variables may hold these values.
+#[must_use]
+pub fn traps(script: &Script, variables: &Variables) -> Vec<Trap> {
+    let mut traps: Vec<Trap> = Vec::new();
+    let unsigned = unsigned_variables(script, variables);
+    for command in &script.commands {
+        let rules = rules(command, variables, &unsigned);
+        traps.extend(rules.into_iter().map(|rule| rule.at(command.line, command.to_string())));
+    }
+    for file in opened(script, variables) {
+        if let Some(rule) = file_rule(&file) {
+            let text = match &file.place {
+                Place::Blocks(text) | Place::Unknown(text) | Place::File { path: text, .. } => {
+                    format!("{} {text}", file.command)
+                }
+                Place::Prefix(_) | Place::Module(_) => file.command,
+            };
+            traps.push(rule.at(file.line, text));
+        }
+    }
+    if let Some(error) = &script.error {
+        traps.push(MALFORMED.at(error.line, error.reason.to_string()));
+    }
+    traps.sort_by_key(|trap| trap.line);
+    // One command may stand for several files.
+    traps.dedup();
+    traps
+}
+
+fn file_rule(file: &Opened) -> Option<Rule> {
+    if file.from_os_prober {
+        return None;
+    }
+    match (&file.place, file.usage) {
+        (Place::Blocks(_), _) => Some(BLOCKS),
+        (Place::Unknown(_), _) => Some(UNKNOWN),
+        (
+            Place::File {
+                device: Some(device), ..
+            },
+            _,
+        ) if is_elsewhere(device) => Some(ELSEWHERE),
+        (Place::File { .. } | Place::Prefix(_), Use::Chainload) => Some(CHAINLOADER),
+        _ => None,
+    }
+}
+
+fn rules(command: &Command, variables: &Variables, unsigned: &[String]) -> Vec<Rule> {
+    if let Some((name, value)) = command.assignment() {
+        let values = variables.expand(&value);
+        return match name.as_str() {
+            "check_signatures" if values.iter().any(|value| value != "enforce") => vec![CHECK_SIGNATURES],
+            "superusers" if values.iter().any(|value| value.trim().is_empty()) => vec![SUPERUSERS_UNSET],
+            "superusers" => vec![SUPERUSERS_CHANGED],
+            _ => Vec::new(),
+        };
+    }
+    let (names, arguments) = names(command, variables);
+    let texts: Vec<String> = arguments
+        .iter()
+        .map(|word| word.literal().unwrap_or_default())
+        .collect();
+    let has = |wanted: &[&str]| texts.iter().any(|text| wanted.contains(&text.as_str()));
+    let mut rules = Vec::new();
+    for name in names {
+        let rule = match name.as_str() {
+            "unset" if has(&["check_signatures"]) => Some(CHECK_SIGNATURES),
+            "unset" if has(&["superusers"]) => Some(SUPERUSERS_UNSET),
+            "trust" | "distrust" => Some(TRUST),
+            "password" => Some(PLAIN_PASSWORD),
+            "rmmod"
+                if texts
+                    .iter()
+                    .any(|text| CHECKING.iter().any(|module| text.starts_with(module))) =>
+            {
+                Some(MODULE_REMOVED)
+            }
+            "load_env" if may_set_all(&texts) => Some(LOAD_ENV),
+            "search" if has(&["-f", "--file"]) => Some(SEARCH_FILE),
+            "search.file" => Some(SEARCH_FILE),
+            "menuentry" if texts.iter().any(|text| text.starts_with("osprober-")) => Some(OS_PROBER),
+            "eval" | "blscfg" | "legacy_configfile" | "legacy_source" | "syslinux_configfile" | "syslinux_source" => {
+                Some(NOT_FOLLOWED)
+            }
+            writing if WRITING.contains(&writing) => Some(MEMORY),
+            _ => None,
+        };
+        rules.extend(rule);
+        let is_harmless = ["echo", "[", "test", "save_env", "load_env", "export", "unset"].contains(&name.as_str());
+        let uses = |part: &Part| matches!(part, Part::Variable(name) if unsigned.contains(name));
+        let is_used = arguments.iter().flat_map(|word: &Word| &word.parts).any(uses);
+        // Entries are only shown with it; their bodies are commands of their own.
+        if is_used && !is_harmless && !["menuentry", "submenu"].contains(&name.as_str()) {
+            rules.push(UNSIGNED_VARIABLE);
+        }
+    }
+    rules
+}
+
+/// What `load_env --skip-sig` may set; none if it checks the signature.
+fn unchecked(texts: &[String]) -> Option<Vec<&str>> {
+    let skips = |text: &String| {
+        text == "--skip-sig" || (text.starts_with('-') && !text.starts_with("--") && text.contains('s'))
+    };
+    if !texts.iter().any(skips) {
+        return None;
+    }
+    let mut names = Vec::new();
+    let mut is_value = false;
+    for text in texts {
+        if !is_value && !text.starts_with('-') {
+            names.push(text.as_str());
+        }
+        is_value = ["-f", "--file"].contains(&text.as_str());
+    }
+    Some(names)
+}
+
+fn may_set_all(texts: &[String]) -> bool {
+    unchecked(texts).is_some_and(|names| {
+        let is_open = |name: &&str| name.is_empty() || PROTECTED.contains(name);
+        names.is_empty() || names.iter().any(is_open)
+    })
+}
+
+/// The variables that the script lets an unsigned file set.
+fn unsigned_variables(script: &Script, variables: &Variables) -> Vec<String> {
+    let mut unsigned = Vec::new();
+    for command in &script.commands {
+        let (names, arguments) = names(command, variables);
+        if names.iter().any(|name| name == "load_env") {
+            let texts: Vec<String> = arguments.iter().filter_map(Word::literal).collect();
+            unsigned.extend(unchecked(&texts).into_iter().flatten().map(str::to_owned));
+        }
+    }
+    unsigned
+}
+
+/// The trap of a `save_env` in a tree whose grubenv is signed.
+#[must_use]
+pub fn signed_environment(command: &Command) -> Trap {
+    SAVEDEFAULT_SIGNED.at(command.line, command.to_string())
+}
+
+/// The trap of an `insmod` in a tree that lacks the module.
+#[must_use]
+pub fn missing_module(file: &Opened, module: &str) -> Trap {
+    INSMOD.at(file.line, format!("{} {module}", file.command))
+}
+
+/// The traps of `/etc/default/grub`.
+#[must_use]
+pub fn default_traps(text: &str) -> Vec<Trap> {
+    let mut traps = Vec::new();
+    for (line, setting) in text.lines().zip(1_usize..).map(|(text, line)| (line, text.trim())) {
+        let setting = setting.strip_prefix("export ").unwrap_or(setting);
+        let Some((name, value)) = setting.split_once('=') else {
+            continue;
+        };
+        let value = value.split(" #").next().unwrap_or_default().trim();
+        let rule = match (name, value.trim_matches(['"', '\''])) {
+            ("GRUB_SAVEDEFAULT", "true") => SAVEDEFAULT,
+            ("GRUB_DEFAULT", "saved") => SAVED_ENTRY,
+            ("GRUB_DISABLE_OS_PROBER", "false") => OS_PROBER,
+            _ => continue,
+        };
+        traps.push(rule.at(line, setting));
+    }
+    traps
+}
+
+#[cfg(test)]
+mod tests;
