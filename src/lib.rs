@@ -1,7 +1,7 @@
 //! bootseal owns the verified boot chain of a Linux node: firmware keys, boot loader, GRUB's files,
 //! kernel and modules.
 //!
-//! The modules stand in layers, and a module uses only those below it (`tests/layers.rs` checks):
+//! The modules stand in layers, and a module uses only those below it (`tests/layers` checks):
 //!
 //! | layer | modules | may touch |
 //! |---|---|---|

@@ -13,7 +13,6 @@ mod cli;
 mod crash;
 mod golden;
 mod hook;
-mod layers;
 mod properties;
 mod support;
 mod tamper;
