@@ -29,7 +29,7 @@ impl Tree {
             .iter()
             .map(|(file, text)| (file, Source::read(text, &children(&modules, &module(file)))))
             .collect();
-        let tests: Vec<Path> = read
+        let apart: Vec<Path> = read
             .iter()
             .flat_map(|(file, source)| {
                 source
@@ -65,7 +65,7 @@ impl Tree {
                 found.filter(|found| found != *file).collect()
             };
             let mut test_imports = resolve(&source.test_paths);
-            if tests.iter().any(|test| own.starts_with(test)) {
+            if apart.iter().any(|test| own.starts_with(test)) {
                 test_imports.extend(resolve(&source.paths));
             } else {
                 tree.imports.insert((*file).clone(), resolve(&source.paths));
