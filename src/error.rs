@@ -1,8 +1,10 @@
 //! The error that a person sees: what could not be done, why, and the next command.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::path::Path;
+use std::{fmt, io, iter};
+
+use rustix::io::Errno;
 
 /// A boxed cause, as kept in an [`Error`].
 pub type Cause = Box<dyn StdError + Send + Sync + 'static>;
@@ -106,30 +108,45 @@ impl Error {
         self.kind
     }
 
+    /// The kind of the first failed access to a file or device among the causes; `None` if none of them is one.
+    #[must_use]
+    pub fn io_kind(&self) -> Option<io::ErrorKind> {
+        self.below().find_map(|cause| {
+            let system = || {
+                cause
+                    .downcast_ref::<Errno>()
+                    .map(|errno| io::Error::from(*errno).kind())
+            };
+            cause.downcast_ref::<io::Error>().map(io::Error::kind).or_else(system)
+        })
+    }
+
+    /// The message and those of the causes, outermost first, in one line.
+    #[must_use]
+    pub fn in_one_line(&self) -> String {
+        let messages: Vec<String> = iter::once(self.to_string()).chain(self.causes()).collect();
+        messages.join(": ")
+    }
+
+    /// The causes, outermost first.
+    fn below(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        iter::successors(self.source(), |cause| (*cause).source())
+    }
+
     /// The hints of this error and of every [`Error`] below it, outermost first.
     #[must_use]
     pub fn hints(&self) -> Vec<&str> {
-        let mut hints: Vec<&str> = self.hints.iter().map(String::as_str).collect();
-        let mut below = self.source();
-        while let Some(cause) = below {
-            if let Some(error) = cause.downcast_ref::<Self>() {
-                hints.extend(error.hints.iter().map(String::as_str));
-            }
-            below = cause.source();
-        }
-        hints
+        let below = self.below().filter_map(|cause| cause.downcast_ref::<Self>());
+        iter::once(self)
+            .chain(below)
+            .flat_map(|error| error.hints.iter().map(String::as_str))
+            .collect()
     }
 
     /// The messages of the causes, outermost first.
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
-        let mut causes = Vec::new();
-        let mut below = self.source();
-        while let Some(cause) = below {
-            causes.push(cause.to_string());
-            below = cause.source();
-        }
-        causes
+        self.below().map(ToString::to_string).collect()
     }
 }
 
@@ -206,5 +223,15 @@ mod tests {
         assert_eq!(outer.kind().exit_code(), 1);
         assert_eq!(outer.causes(), ["no key"]);
         assert_eq!(outer.hints(), ["sign it", "make one"]);
+    }
+    #[test]
+    fn the_kind_of_a_failed_access_is_found_below_other_causes() {
+        let missing = Error::could_not_run("cannot read x").caused_by(io::Error::from(io::ErrorKind::NotFound));
+        let outer = Error::refused("no key").caused_by(missing);
+        assert_eq!(outer.io_kind(), Some(io::ErrorKind::NotFound));
+        assert_eq!(outer.in_one_line(), "no key: cannot read x: entity not found");
+        let call = Error::could_not_run("cannot lock x").caused_by(Errno::ACCESS);
+        assert_eq!(call.io_kind(), Some(io::ErrorKind::PermissionDenied));
+        assert_eq!(Error::refused("no").caused_by("because").io_kind(), None);
     }
 }

@@ -240,9 +240,7 @@ impl Outcome {
 
 /// The message of an error, with its causes and first hint, in one line.
 pub(crate) fn reason(error: &crate::error::Error) -> String {
-    let mut parts = vec![error.to_string()];
-    parts.extend(error.causes());
-    let text = parts.join(": ");
+    let text = error.in_one_line();
     match error.hints().first() {
         Some(hint) => format!("{text} ({hint})"),
         None => text,

@@ -80,8 +80,7 @@ impl Directory {
         let json = serde_json::to_vec_pretty(&texts).or_bug(|| "cannot write times as JSON".to_owned())?;
         let transaction = Transaction::new(&self.context);
         transaction.stage(&self.times, &[&json])?;
-        let failed = transaction.commit()?.pop();
-        failed.map_or(Ok(()), |failed| Err(failed.error))
+        transaction.commit_all()
     }
 }
 

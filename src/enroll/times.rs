@@ -36,8 +36,7 @@ pub(super) fn remember(context: &Context, variable: VariableName, time: EfiTime)
     create_dir(context, &context.state()?)?;
     let transaction = Transaction::new(context);
     transaction.stage(&path(context)?, &[&json])?;
-    let failed = transaction.commit()?.pop();
-    failed.map_or(Ok(()), |failed| Err(failed.error))
+    transaction.commit_all()
 }
 
 fn path(context: &Context) -> Result<PathBuf> {

@@ -344,12 +344,5 @@ fn write(context: &Context, files: &[(PathBuf, &Vec<u8>)]) -> Result<()> {
             _ => transaction.stage(path, &[bytes])?,
         }
     }
-    not_replaced(transaction.commit()?)
-}
-
-fn not_replaced(failed: Vec<system::NotReplaced>) -> Result<()> {
-    match failed.into_iter().next() {
-        Some(failed) => Err(failed.error),
-        None => Ok(()),
-    }
+    transaction.commit_all()
 }

@@ -202,9 +202,7 @@ pub fn remove(context: &Context) -> Result<Vec<Changed>> {
         let change = if is_ours { Change::Removed } else { Change::Foreign };
         done.push(Changed { path: real, change });
     }
-    if let Some(failed) = transaction.commit()?.into_iter().next() {
-        return Err(failed.error);
-    }
+    transaction.commit_all()?;
     for directory in record.directories.iter().rev() {
         system::remove_empty_dir(context, &context.path(directory))?;
     }
@@ -212,9 +210,7 @@ pub fn remove(context: &Context) -> Result<Vec<Changed>> {
     if record.exists() {
         let transaction = Transaction::new(context);
         transaction.remove(&record)?;
-        if let Some(failed) = transaction.commit()?.into_iter().next() {
-            return Err(failed.error);
-        }
+        transaction.commit_all()?;
     }
     Ok(done)
 }

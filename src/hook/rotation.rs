@@ -69,7 +69,7 @@ pub(super) fn restore_kernel(files: &Files<'_>, grub: &[GrubKey], firmware: Opti
             transaction.remove(&signature_path(aside))?;
         }
     }
-    commit(transaction)?;
+    transaction.commit_all()?;
     Ok(moves.into_iter().map(|(_, name)| name).collect())
 }
 
@@ -191,12 +191,5 @@ fn put(context: &Context, files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
     for (path, bytes) in files {
         transaction.stage(path, &[bytes])?;
     }
-    commit(transaction)
-}
-
-fn commit(transaction: Transaction<'_>) -> Result<()> {
-    match transaction.commit()?.into_iter().next() {
-        Some(failed) => Err(failed.error),
-        None => Ok(()),
-    }
+    transaction.commit_all()
 }

@@ -373,8 +373,5 @@ fn record(log: &mut Syslog, request: &Request, done: &Result<Done>) {
 
 /// An error with its causes, in a line.
 pub(super) fn whole(error: &Error) -> String {
-    std::iter::once(error.to_string())
-        .chain(error.causes())
-        .collect::<Vec<_>>()
-        .join(": ")
+    error.in_one_line()
 }

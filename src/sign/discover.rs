@@ -1,13 +1,13 @@
 //! From the paths that were asked for to the files to work on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
 use crate::system::config::Exclusions;
-use crate::system::{Context, FileState, is_on_fat, is_staged, resolve};
+use crate::system::{Context, FileState, is_directory_on_fat, is_staged, resolve};
 
 /// A file to work on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,7 +214,7 @@ impl Found {
         self.targets.retain(|_, target| {
             let parent = target.file.parent().unwrap_or(Path::new("/"));
             if !fat.contains_key(parent) {
-                let is_fat = File::open(parent).is_ok_and(|directory| is_on_fat(&directory));
+                let is_fat = is_directory_on_fat(parent);
                 fat.insert(parent.to_path_buf(), is_fat);
             }
             let mut name = target.file.as_os_str().as_encoded_bytes().to_vec();
@@ -315,7 +315,7 @@ mod tests {
     fn batches_hold_every_file_once_and_not_too_much() {
         let directory = tempfile::tempdir().unwrap();
         let large = directory.path().join("large");
-        File::create(&large).unwrap().set_len(BATCH_BYTES + 1).unwrap();
+        fs::File::create(&large).unwrap().set_len(BATCH_BYTES + 1).unwrap();
         let mut paths: Vec<PathBuf> = (0..200).map(|n| directory.path().join(format!("{n}"))).collect();
         for path in &paths {
             fs::write(path, b"x").unwrap();

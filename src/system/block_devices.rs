@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::formats::kernel::luks2;
 
-use super::Context;
+use super::context::Context;
 
 /// Where the kernel lists block devices.
 const DEVICES: &str = "/sys/class/block";

@@ -10,7 +10,9 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Explain, Result};
 
-use super::Context;
+use super::context::Context;
+use super::entries::refused;
+use super::journal::sync_directory;
 
 /// Largest file that is read whole, in bytes; kernels and initramfs images are far below.
 const MAX_FILE: u64 = 2 << 30;
@@ -62,12 +64,7 @@ pub fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
 }
 
 pub(super) fn explain_open(path: &Path, error: std::io::Error) -> Error {
-    let kind = error.kind();
-    let refused = Error::could_not_run(format!("cannot read {}", path.display())).caused_by(error);
-    match kind {
-        ErrorKind::PermissionDenied => refused.hint("run the command as root"),
-        _ => refused,
-    }
+    refused(format!("cannot read {}", path.display()), error)
 }
 
 /// A file that does not exist yet, with its mode.
@@ -132,7 +129,35 @@ pub fn create_public_dir(context: &Context, path: &Path) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     create_public_dir(context, parent)?;
     make_dir(&fs::DirBuilder::new(), path)?;
-    super::sync_directory(parent)
+    sync_directory(parent)
+}
+
+/// Makes a directory with the usual rights, which must not exist yet, in one that exists.
+pub fn create_new_dir(context: &Context, path: &Path) -> Result<()> {
+    if context.dry_run() {
+        return Ok(());
+    }
+    fs::create_dir(path).or_could_not_run(|| format!("cannot make the directory {}", path.display()))
+}
+
+/// Removes a file, which must exist, or the link itself where it is one.
+pub fn remove_file(context: &Context, path: &Path) -> Result<()> {
+    if context.dry_run() {
+        return Ok(());
+    }
+    fs::remove_file(path).or_could_not_run(|| format!("cannot remove {}", path.display()))
+}
+
+/// Removes a directory and everything in it; links are not followed. One that is gone is no error.
+pub fn remove_tree(context: &Context, path: &Path) -> Result<()> {
+    if context.dry_run() {
+        return Ok(());
+    }
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+    .or_could_not_run(|| format!("cannot remove the directory {}", path.display()))
 }
 
 /// Removes a directory if nothing is in it; one that is gone is no error.
@@ -186,7 +211,7 @@ pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) 
         return Ok(());
     }
     fs::rename(temporary, path).or_could_not_run(|| format!("cannot replace {}", path.display()))?;
-    super::sync_directory(directory)
+    sync_directory(directory)
 }
 
 /// Waits until nobody else replaces files in the directory where `path` is to be, and keeps others waiting until it is
@@ -210,7 +235,7 @@ pub fn rename_over(context: &Context, from: &Path, to: &Path) -> Result<()> {
         return Ok(());
     }
     fs::rename(from, to).or_could_not_run(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
-    super::sync_directory(to.parent().unwrap_or(Path::new("/")))
+    sync_directory(to.parent().unwrap_or(Path::new("/")))
 }
 
 /// Removes what a killed run staged. One that is gone meanwhile is no error.
@@ -314,6 +339,25 @@ mod tests {
         });
         let left = fs::read_dir(path.parent().unwrap()).unwrap().count();
         assert_eq!(left, 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_tree_is_removed_with_all_in_it_and_not_in_a_dry_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let tree = directory.path().join("tree");
+        let host = Context::host();
+        create_new_dir(&host, &tree).unwrap();
+        assert!(create_new_dir(&host, &tree).is_err());
+        fs::write(tree.join("file"), b"").unwrap();
+        std::os::unix::fs::symlink("/nowhere", tree.join("link")).unwrap();
+        remove_file(&host, &tree.join("link")).unwrap();
+        assert!(remove_file(&host, &tree.join("link")).is_err());
+        remove_tree(&host.clone().with_dry_run(true), &tree).unwrap();
+        assert!(tree.is_dir());
+        for _ in 0..2 {
+            remove_tree(&host, &tree).unwrap();
+            assert!(!tree.exists());
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Explain, Result};
 use crate::formats::kernel::compression::Compression;
 
-use super::{Context, read_prefix};
+use super::context::Context;
+use super::files::read_prefix;
+use super::resolve::resolve;
 
 /// What `uname -r` says.
 const RELEASE: &str = "/proc/sys/kernel/osrelease";
@@ -72,7 +74,7 @@ impl ConfigFile {
         ];
         let there = places
             .iter()
-            .find_map(|place| super::resolve(context.root(), &context.path(place)).ok());
+            .find_map(|place| resolve(context.root(), &context.path(place)).ok());
         match there {
             Some(path) => Self::read(&path),
             None => Err(Error::could_not_run(format!(
@@ -99,7 +101,7 @@ pub fn source_trees(context: &Context, config: &Path, release: Option<&str>) -> 
             format!("/lib/modules/{release}/source"),
             format!("/usr/src/linux-{release}"),
         ] {
-            trees.extend(super::resolve(context.root(), &context.path(place)).ok());
+            trees.extend(resolve(context.root(), &context.path(place)).ok());
         }
     }
     trees.retain(|tree| tree.is_dir());

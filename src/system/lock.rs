@@ -9,7 +9,8 @@ use rustix::io::Errno;
 
 use crate::error::{Explain, Result};
 
-use super::{Context, create_dir};
+use super::context::Context;
+use super::files::create_dir;
 
 /// File in the state directory whose lock is taken; it is empty and stays.
 const FILE: &str = "lock";

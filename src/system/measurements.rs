@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::event_log::EventLog;
 
-use super::{Context, read_prefix};
+use super::context::Context;
+use super::files::read_prefix;
 
 /// Where the kernel shows TPMs.
 const TPMS: &str = "/sys/class/tpm";

@@ -3,6 +3,7 @@
 mod block_devices;
 pub mod config;
 mod context;
+mod entries;
 mod files;
 mod journal;
 mod kernel;
@@ -17,14 +18,19 @@ mod space;
 mod staging;
 mod state;
 mod syslog;
+mod terminal;
 mod transaction;
 pub mod variables;
 
 pub use block_devices::{Sealed, sealed_to};
 pub use context::{Clock, Context, moment};
+pub use entries::{
+    Entry, FileInfo, FileKind, canonical, directory_below, file_below, info, info_of_name, is_there, link_target,
+    list_directory, list_directory_if_there,
+};
 pub use files::{
-    NewFile, create_dir, create_public_dir, read, read_if_there, read_prefix, remove_empty_dir, remove_leftover,
-    rename_over, replace_cache, replace_durably,
+    NewFile, create_dir, create_new_dir, create_public_dir, read, read_if_there, read_prefix, remove_empty_dir,
+    remove_file, remove_leftover, remove_tree, rename_over, replace_cache, replace_durably,
 };
 pub use journal::{Journal, sync_directory};
 pub use kernel::{ConfigFile, release_in_path, running_release, source_trees};
@@ -38,4 +44,5 @@ pub use space::Space;
 pub use staging::NewDirectory;
 pub use state::FileState;
 pub use syslog::{Severity, Syslog};
-pub use transaction::{NotReplaced, Transaction, is_on_fat, is_staged};
+pub use terminal::open_terminal;
+pub use transaction::{NotReplaced, Transaction, is_directory_on_fat, is_staged};

@@ -9,7 +9,8 @@ use crate::formats::firmware::device_path::GptPartition;
 use crate::formats::firmware::gpt::partition_guid;
 use crate::formats::firmware::guid::Guid;
 
-use super::{Context, read_if_there};
+use super::context::Context;
+use super::files::read_if_there;
 
 /// Where the kernel lists mounts (`proc_pid_mountinfo(5)`).
 const MOUNTS: &str = "/proc/self/mountinfo";

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Explain, Result};
 use crate::formats::text::portage::{Assignment, assignments, package_lines, value_of};
 
-use super::{Context, read_prefix};
+use super::context::Context;
+use super::files::read_prefix;
 
 const PORTAGE: &str = "/etc/portage";
 /// Most of a settings file that is read, in bytes.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
 
-use super::files::explain_open;
+use super::files::{explain_open, read_prefix};
 
 /// Largest file that is taken for a key or a passphrase, in bytes; an encrypted RSA-4096 key has about 3,500.
 const MAX_SECRET: u64 = 64 << 10;
@@ -43,7 +43,7 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
 /// Reads a regular file that may hold secrets, an archive or the page of a share, into memory that is wiped after use. It
 /// may come from a stick, whose files have no owner.
 pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    super::read_prefix(path, Some(MAX_SECRET_FILE)).map(Zeroizing::new)
+    read_prefix(path, Some(MAX_SECRET_FILE)).map(Zeroizing::new)
 }
 
 /// Checks that a directory is this user's, and that nobody else can use it: in `/dev/shm` anybody may have made it.
@@ -81,7 +81,7 @@ pub fn is_public(path: &Path) -> bool {
 
 /// Reads a file of up to `limit` bytes that tells what to trust: nobody but its owner may change it.
 pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let bytes = super::read_prefix(path, Some(limit.saturating_add(1)))?;
+    let bytes = read_prefix(path, Some(limit.saturating_add(1)))?;
     if bytes.len() as u64 > limit {
         return Err(Error::refused(format!(
             "{} has more than {limit} bytes",

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use crate::error::{Error, Explain, Result};
 
-use super::{Context, create_dir};
+use super::context::Context;
+use super::files::create_dir;
 
 /// A new directory (mode 0700) under a temporary name. Dropped without [`NewDirectory::publish`], it is removed with
 /// all that is in it.

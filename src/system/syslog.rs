@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::formats::text::printable;
 
-use super::Context;
+use super::context::Context;
 
 /// Where the daemon listens.
 const SOCKET: &str = "/dev/log";

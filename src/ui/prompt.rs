@@ -1,7 +1,7 @@
 //! Asking for passphrases on the terminal, without showing them.
 
-use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Explain, Kind, Result};
 use crate::formats::backup::share::Share;
 use crate::keys::Passphrase;
+use crate::system::open_terminal;
 
 /// Shortest passphrase that a person may choose for new keys, in characters. A thief of the files can try as many as
 /// time and money allow.
@@ -112,10 +113,7 @@ pub fn question(question: &str, suggestion: &str) -> Result<String> {
 
 /// Asks on the terminal for something that is not shown.
 fn read(prompt: &str) -> Result<Zeroizing<String>> {
-    let terminal = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/tty")
+    let terminal = open_terminal()
         .or_could_not_run(|| "cannot ask for a passphrase or PIN: there is no terminal".to_owned())
         .map_err(|error| {
             error.hint(
@@ -123,7 +121,7 @@ fn read(prompt: &str) -> Result<Zeroizing<String>> {
             )
         })?;
     let cannot = || "cannot ask on the terminal".to_owned();
-    let hidden = Hidden::begin(&terminal)?;
+    let hidden = Hidden::begin(terminal.as_fd())?;
     let mut shared = &terminal;
     shared.write_all(prompt.as_bytes()).or_could_not_run(cannot)?;
     let typed = line(&mut shared);
@@ -136,12 +134,12 @@ fn read(prompt: &str) -> Result<Zeroizing<String>> {
 /// A terminal that shows nothing and hands over every key, Ctrl-C too, until this is dropped: a signal would end the
 /// program and leave the terminal so.
 struct Hidden<'a> {
-    terminal: &'a File,
+    terminal: BorrowedFd<'a>,
     before: Termios,
 }
 
 impl<'a> Hidden<'a> {
-    fn begin(terminal: &'a File) -> Result<Hidden<'a>> {
+    fn begin(terminal: BorrowedFd<'a>) -> Result<Hidden<'a>> {
         let cannot = || "cannot keep the terminal from showing what is typed".to_owned();
         let before = tcgetattr(terminal).or_could_not_run(cannot)?;
         let mut hidden = before.clone();
@@ -197,10 +195,8 @@ fn line(terminal: &mut impl Read) -> Result<Zeroizing<String>> {
 
 /// Shows a passphrase that was made, once, on the terminal.
 pub fn show_once(passphrase: &Passphrase) -> Result<()> {
-    let mut terminal = OpenOptions::new()
-        .write(true)
-        .open("/dev/tty")
-        .or_could_not_run(|| "cannot show the new passphrase: there is no terminal".to_owned())?;
+    let mut terminal =
+        open_terminal().or_could_not_run(|| "cannot show the new passphrase: there is no terminal".to_owned())?;
     writeln!(
         terminal,
         "Write this passphrase down now; it is shown only once, and without it the keys are lost:\n\n    {}\n",

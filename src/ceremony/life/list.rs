@@ -96,10 +96,7 @@ fn rest(keys: &KeyDirectory, name: KeyName) -> (Option<String>, String) {
     if path.exists() {
         let protection = match SoftwareKey::protection(&path) {
             Ok(protection) => protection.name().to_owned(),
-            Err(error) => std::iter::once(error.to_string())
-                .chain(error.causes())
-                .collect::<Vec<_>>()
-                .join(": "),
+            Err(error) => error.in_one_line(),
         };
         return (Some(path.display().to_string()), protection);
     }

@@ -141,12 +141,9 @@ fn one(context: &Context, spec: &Spec, id: CheckId) -> Check {
         CheckId::SecureBoot => secure_boot(context),
     };
     let (outcome, reason, remedy) = seen.unwrap_or_else(|error| {
-        let reason = std::iter::once(error.to_string())
-            .chain(error.causes())
-            .collect::<Vec<_>>();
         (
             Outcome::CouldNotRun,
-            reason.join(": "),
+            error.in_one_line(),
             "run the ceremony as root on the machine itself",
         )
     });
@@ -305,12 +302,7 @@ fn randomness() -> Seen {
 /// SHA-256 of the running program, lower-case hex.
 pub(super) fn program() -> Result<String> {
     let bytes = match system::read(Path::new("/proc/self/exe")) {
-        Err(error)
-            if error
-                .causes()
-                .iter()
-                .any(|cause| cause.contains(&ErrorKind::NotFound.to_string())) =>
-        {
+        Err(error) if error.io_kind() == Some(ErrorKind::NotFound) => {
             return Err(error.hint("mount -t proc proc /proc"));
         }
         other => other?,

@@ -11,7 +11,7 @@ fn a_specification_says_what_is_wrong_with_it() {
         let error = Spec::load(&path).and_then(|spec| spec.validate()).err().unwrap();
         assert_eq!(error.kind().exit_code(), 2);
         let hints = error.hints().join("; ");
-        format!("{error}: {}; {hints}", error.causes().join(": "))
+        format!("{}; {hints}", error.in_one_line())
     };
     let base = "name = \"x\"\nnode = \"keys\"\noffline = \"stick\"\n";
     for (text, expected) in [

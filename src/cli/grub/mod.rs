@@ -192,9 +192,7 @@ impl Install {
             (Some(path), _) => {
                 let transaction = Transaction::new(&session.context);
                 transaction.stage(path, &[&built.bytes])?;
-                if let Some(failed) = transaction.commit()?.into_iter().next() {
-                    return Err(failed.error);
-                }
+                transaction.commit_all()?;
                 report.steps.push(Step::Written(path.clone()));
             }
             (None, Some(place)) => {

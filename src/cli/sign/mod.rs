@@ -381,10 +381,5 @@ pub(super) fn name(path: &Path) -> String {
 
 /// An error and its causes on one line.
 pub(super) fn with_causes(error: &Error) -> String {
-    let mut line = printable(&error.to_string());
-    for cause in error.causes() {
-        line.push_str(": ");
-        line.push_str(&printable(&cause));
-    }
-    line
+    printable(&error.in_one_line())
 }

@@ -19,10 +19,9 @@ fn parts(variable: &Variable) -> efivar::Result<(&str, Guid)> {
 }
 
 fn failed(variable: &Variable, error: &Error) -> efivar::Error {
-    let texts: Vec<String> = std::iter::once(error.to_string()).chain(error.causes()).collect();
     efivar::Error::VarUnknownError {
         var: variable.clone(),
-        error: io::Error::other(texts.join(": ")),
+        error: io::Error::other(error.in_one_line()),
     }
 }
 

@@ -98,7 +98,7 @@ impl Bench {
     fn refusal(&self) -> String {
         let error = self.plan().unwrap_err();
         assert_eq!(error.kind().exit_code(), 1, "{error}");
-        format!("{error}: {}", error.causes().join(": "))
+        error.in_one_line()
     }
 
     fn warnings(&self) -> Vec<&'static str> {

@@ -354,7 +354,7 @@ fn each_refusal_outside_setup_mode_says_what_it_is_about() {
         };
         let error = machine.make(|_| Ok(vec![update])).unwrap_err();
         assert_eq!(error.kind().exit_code(), 1);
-        format!("{error}: {}", error.causes().join(": "))
+        error.in_one_line()
     };
     let kek = machine.keys.identity(KeyName::Kek, &mut nobody).unwrap();
     let old = sign(

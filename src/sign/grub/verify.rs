@@ -148,16 +148,11 @@ fn others(found: &Found, keys: &[GrubKey]) -> Vec<Problem> {
 }
 
 fn not_judged(path: &Path, error: &Error) -> Problem {
-    let mut reason = error.to_string();
-    for cause in error.causes() {
-        reason.push_str(": ");
-        reason.push_str(&cause);
-    }
     Problem {
         path: path.to_path_buf(),
         line: None,
         name: NOT_JUDGED,
-        reason,
+        reason: error.in_one_line(),
         remedy: error
             .hints()
             .first()

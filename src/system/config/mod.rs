@@ -2,14 +2,16 @@
 
 mod grub;
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::{Error, Explain, Result};
 
-use super::Context;
+use super::context::Context;
+use super::files::read;
+use super::transaction::is_directory_on_fat;
 
 pub use grub::GrubConfig;
 
@@ -219,7 +221,7 @@ impl Config {
         if named.is_none() && !path.exists() {
             return Ok(Self::default());
         }
-        let bytes = super::read(&path)?;
+        let bytes = read(&path)?;
         let text = String::from_utf8(bytes).or_usage(|| format!("{} is not UTF-8", path.display()))?;
         toml::from_str(&text).map_err(|error: toml::de::Error| {
             let start = error.span().map_or(0, |span| span.start);
@@ -314,8 +316,7 @@ fn expand_one(context: &Context, pattern: &str) -> Result<(Vec<PathBuf>, Vec<Pat
 }
 
 fn lies_on_fat(path: &Path) -> bool {
-    let directory = path.parent().and_then(|parent| File::open(parent).ok());
-    directory.is_some_and(|directory| super::is_on_fat(&directory))
+    path.parent().is_some_and(is_directory_on_fat)
 }
 
 #[cfg(test)]

@@ -17,10 +17,14 @@ const OF_THE_CONTENT: [&[u8]; 2] = [b"security.ima", b"security.evm"];
 /// `f_type` of FAT (linux/magic.h), which has neither owners nor modes.
 const MSDOS_MAGIC: u64 = 0x4d44;
 
-/// Whether a file or directory is on a FAT file system: no owners, no modes, times of 2 seconds, and names that do not
-/// tell upper from lower case.
+/// True if a directory is on a FAT file system: no owners, no modes, times of 2 seconds, and names that do not tell
+/// upper from lower case. False where that cannot be told.
 #[must_use]
-pub fn is_on_fat(file: &File) -> bool {
+pub fn is_directory_on_fat(directory: &Path) -> bool {
+    File::open(directory).is_ok_and(|directory| is_on_fat(&directory))
+}
+
+fn is_on_fat(file: &File) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|status| u64::try_from(status.f_type) == Ok(MSDOS_MAGIC))
 }
 

@@ -15,9 +15,11 @@ use tempfile::TempPath;
 
 use crate::error::{Error, Explain, Result};
 
-use super::{Context, resolve};
+use super::context::Context;
+use super::files::read;
+use super::resolve::resolve;
 
-pub use likeness::is_on_fat;
+pub use likeness::is_directory_on_fat;
 
 /// What the names of staged files begin with; [`RANDOM`] letters and digits follow.
 const PREFIX: &str = ".bootseal-";
@@ -140,9 +142,9 @@ impl<'a> Transaction<'a> {
             ..
         }) = self.staged()?.get(&resolved)
         {
-            return super::read(temporary);
+            return read(temporary);
         }
-        super::read(target)
+        read(target)
     }
 
     /// The temporary files of this transaction.
@@ -183,6 +185,14 @@ impl<'a> Transaction<'a> {
             flush_each(directories.iter().map(PathBuf::as_path))?;
         }
         Ok(failed)
+    }
+
+    /// As [`Self::commit`], for files that are only good together: fails with the first that was not replaced.
+    pub fn commit_all(self) -> Result<()> {
+        match self.commit()?.into_iter().next() {
+            Some(failed) => Err(failed.error),
+            None => Ok(()),
+        }
     }
 
     /// The file that a path leads to, and its metadata if there is one.

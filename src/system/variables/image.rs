@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::variable_image::{ImageVariable, VariableImage, VariableImageError};
-use crate::system::{self, Context, Transaction};
+use crate::system::context::Context;
+use crate::system::files;
+use crate::system::transaction::Transaction;
 
 /// Where the kernel lists file locks (`proc_locks(5)`).
 const LOCKS: &str = "/proc/locks";
@@ -64,13 +66,12 @@ impl ImageFile {
             .map_err(|error| error.hint("the image is too small for these variables: use the 4 MiB build of OVMF"))?;
         let transaction = Transaction::new(&self.context);
         transaction.stage(&self.path, &[&bytes])?;
-        let failed = transaction.commit()?.pop();
-        failed.map_or(Ok(()), |failed| Err(failed.error))
+        transaction.commit_all()
     }
 
     fn load(&self) -> Result<VariableImage> {
         let path = self.path.display();
-        let parsed = VariableImage::parse(system::read(&self.path)?);
+        let parsed = VariableImage::parse(files::read(&self.path)?);
         let is_qcow2 = parsed == Err(VariableImageError::Qcow2);
         let image = parsed.or_refuse(|| format!("{path} is no image of a firmware's variables"));
         let image = image.map_err(|error| {

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::guid::Guid;
 
-use super::Context;
+use crate::system::context::Context;
 
 pub use image::ImageFile;
 pub use write::{Step, WriteFailure};
@@ -28,8 +28,6 @@ const VENDOR: usize = 36;
 const ATTRIBUTES: usize = 4;
 /// Largest variable that is read, in bytes; firmware stores at most a few hundred kilobytes.
 const MAX_VARIABLE: u64 = 16 << 20;
-/// `f_type` of efivarfs (linux/magic.h).
-const EFIVARFS_MAGIC: u64 = 0xde5e_81e4;
 
 /// A variable's attributes, all 32 bits of them, and its data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +159,7 @@ impl Efivarfs {
     pub fn free_space(&self) -> Option<u64> {
         let status = rustix::fs::statfs(&self.directory).ok()?;
         let size = u64::try_from(status.f_bsize).ok()?;
-        let told = is_efivarfs(&status) && status.f_blocks > 0;
+        let told = write::is_efivarfs(&status) && status.f_blocks > 0;
         told.then(|| status.f_bavail.saturating_mul(size))
     }
 
@@ -220,10 +218,6 @@ fn read_file(path: &Path) -> io::Result<Option<RawVariable>> {
         attributes: u32::from_le_bytes(*attributes),
         data: data.to_vec(),
     }))
-}
-
-fn is_efivarfs(status: &rustix::fs::StatFs) -> bool {
-    u64::try_from(status.f_type).is_ok_and(|kind| kind == EFIVARFS_MAGIC)
 }
 
 /// What the kernel's answer to a write means for a firmware variable.

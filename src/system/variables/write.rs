@@ -9,6 +9,9 @@ use std::path::Path;
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use rustix::io::Errno;
 
+/// `f_type` of efivarfs (linux/magic.h).
+const EFIVARFS_MAGIC: u64 = 0xde5e_81e4;
+
 /// What was being done to a variable's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -119,7 +122,7 @@ fn write_once(path: &Path, bytes: &[u8]) -> Result<(), WriteFailure> {
         return Err(io::Error::new(ErrorKind::WriteZero, short)).during(Step::Write);
     }
     let status = rustix::fs::fstatfs(&file).during(Step::Write)?;
-    if !super::is_efivarfs(&status) {
+    if !is_efivarfs(&status) {
         let length = u64::try_from(count).unwrap_or(u64::MAX);
         file.set_len(length)
             .and_then(|()| file.sync_all())
@@ -146,4 +149,9 @@ pub(super) fn remove(path: &Path) -> Result<(), WriteFailure> {
         existing.lock()?;
     }
     removed
+}
+
+/// True for the status of efivarfs itself: a plain directory serves as a simulated firmware.
+pub(super) fn is_efivarfs(status: &rustix::fs::StatFs) -> bool {
+    u64::try_from(status.f_type).is_ok_and(|kind| kind == EFIVARFS_MAGIC)
 }
