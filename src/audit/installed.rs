@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::formats::grub::opened_files::{Place, command_names, opened_files, variables};
 use crate::formats::grub::script::Script;
-use crate::formats::text::boot_configuration::{Place, loader_values, names, opened, variables};
+use crate::formats::text::loader_entry;
 use crate::system::{self, Context, FatMount, resolve};
 
 /// Where kernels are installed, besides mounted EFI system partitions.
@@ -64,11 +65,11 @@ impl Installed {
         for path in self.entries(&directory.join("loader/entries")) {
             if has_end(&path, "conf") {
                 let Some(text) = self.text(&path) else { continue };
-                for value in loader_values(&text, "initrd") {
+                for value in loader_entry::values(&text, "initrd") {
                     let named = directory.join(value.replace('\\', "/").trim_start_matches('/'));
                     self.initramfs.extend(file(context, &named));
                 }
-                let options = loader_values(&text, "options").join(" ");
+                let options = loader_entry::values(&text, "options").join(" ");
                 self.lines.extend((!options.is_empty()).then(|| Line {
                     source: path.to_string_lossy().into_owned(),
                     text: options,
@@ -88,7 +89,7 @@ impl Installed {
         let Some(text) = self.text(path) else { return };
         let script = Script::parse(&text);
         let variables = variables(std::iter::once(&script));
-        for opened in opened(&script, &variables) {
+        for opened in opened_files(&script, &variables) {
             if let (true, Place::File { path, .. }) = (opened.command.starts_with("initrd"), &opened.place) {
                 // GRUB's root may be a boot file system, or the root file system.
                 let root = context.path("/");
@@ -98,7 +99,7 @@ impl Installed {
             }
         }
         for command in &script.commands {
-            let (names, arguments) = names(command, &variables);
+            let (names, arguments) = command_names(command, &variables);
             if names.iter().any(|name| name.starts_with("linux")) {
                 let values = arguments.iter().skip(1).flat_map(|word| variables.expand(word));
                 let words: Vec<String> = values.map(|word| as_word(&word)).collect();

@@ -10,7 +10,7 @@ use crate::formats::firmware::authenticated_variable::{
 };
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::SignatureDatabase;
-use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
 use crate::keys::certificate::{Purpose, Request, self_signed};
 use crate::keys::directory::{GRUB_PUBLIC_KEY, OWNER, REMOVE_PK};
 use crate::keys::pkcs11::{TokenKey, TokenUri};
@@ -261,7 +261,7 @@ fn grub_key(work: &mut Work<'_>) -> Result<()> {
         .or_could_not_run(|| "the clock stands past 2106, which OpenPGP cannot hold".to_owned())?;
     let key = work.signer(name)?;
     let grub = GrubKey::new(key.public_key(), created).or_bug(cannot)?;
-    let binding = grub.certify(&user_id, created).or_bug(cannot)?;
+    let binding = UnsignedSignature::certification(&grub, &user_id, created).or_bug(cannot)?;
     let signature = key.sign(binding.to_be_signed())?;
     let exported = grub
         .export(&user_id, &binding.finish(&signature).or_bug(cannot)?)

@@ -1,5 +1,7 @@
 //! A bounded cursor over untrusted bytes; every read either fits or says where it did not.
 
+use std::ops::Range;
+
 /// A field that reaches past the end of its container.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field} at offset {offset:#x} needs {needed} bytes, but only {available} are left")]
@@ -28,6 +30,14 @@ impl<'a> Reader<'a> {
         Self { rest: bytes, offset: 0 }
     }
 
+    /// Starts at the first byte of `range`, and ends at its last one; the offsets are those of `bytes`. A range that ends
+    /// past the input ends where that does.
+    pub fn within(bytes: &'a [u8], range: Range<usize>) -> Result<Self, Truncated> {
+        let mut reader = Self::new(bytes.get(..range.end).unwrap_or(bytes));
+        reader.take("the bytes before", range.start)?;
+        Ok(reader)
+    }
+
     /// Offset of the next byte from the start of the input.
     #[must_use]
     pub const fn offset(&self) -> usize {
@@ -40,7 +50,7 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
-    /// Whether nothing is left.
+    /// True if nothing is left.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.rest.is_empty()
@@ -57,7 +67,7 @@ impl<'a> Reader<'a> {
             });
         };
         self.rest = tail;
-        self.offset = self.offset.saturating_add(count);
+        self.offset += count;
         Ok(head)
     }
 
@@ -86,9 +96,18 @@ impl<'a> Reader<'a> {
     /// Takes all that is left.
     pub fn rest(&mut self) -> &'a [u8] {
         let rest = self.rest;
-        self.offset = self.offset.saturating_add(rest.len());
+        self.offset += rest.len();
         self.rest = &[];
         rest
+    }
+}
+
+/// The bytes before the first zero, or all of them if there is none.
+#[must_use]
+pub fn until_zero(bytes: &[u8]) -> &[u8] {
+    match bytes.iter().position(|byte| *byte == 0) {
+        Some(end) => bytes.split_at(end).0,
+        None => bytes,
     }
 }
 

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
+use crate::formats::grub::opened_files::{command_names, variables};
 use crate::formats::grub::script::{Command, Script, Word};
-use crate::formats::text::boot_configuration::{names, variables};
 use crate::system;
 
 use super::toolchain::Toolchain;
@@ -33,7 +33,7 @@ impl Menu {
         let variables = variables([&self.0].into_iter());
         let mut modules = BTreeSet::new();
         for command in &self.0.commands {
-            let (names, arguments) = names(command, &variables);
+            let (names, arguments) = command_names(command, &variables);
             let arguments = || arguments.iter().flat_map(|word| variables.expand(word));
             for name in names {
                 modules.extend(commands.get(&name).cloned());

@@ -18,7 +18,7 @@ use x509_cert::time::Validity;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
-use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::crypto::hash::{HashAlgorithm, sha256};
 use crate::system::Context;
 
 use super::signer::Signer;
@@ -133,8 +133,9 @@ fn name_part(oid: ObjectIdentifier, text: &str) -> Result<RelativeDistinguishedN
 /// The key identifier: over the public key without algorithm and bit string header.
 fn key_id(signer: &dyn Signer) -> std::result::Result<OctetString, der::Error> {
     let spki = signer.public_key().spki()?;
-    let digest = HashAlgorithm::Sha256.digest(&[spki.subject_public_key.raw_bytes()]);
-    OctetString::new(digest.as_bytes().get(..KEY_ID).unwrap_or_default())
+    let digest = sha256(&[spki.subject_public_key.raw_bytes()]);
+    let (id, _) = digest.split_at(KEY_ID);
+    OctetString::new(id)
 }
 
 /// What stands in the certificate beside key, serial number and dates.

@@ -5,8 +5,9 @@ use bootseal::formats::crypto::hash::HashAlgorithm;
 use bootseal::formats::firmware::device_path::DevicePath;
 use bootseal::formats::firmware::event_log::EventLog;
 use bootseal::formats::firmware::load_option::LoadOption;
+use bootseal::formats::grub::opened_files::images_for_firmware;
 use bootseal::formats::kernel::luks2;
-use bootseal::formats::text::boot_configuration;
+use bootseal::formats::text::loader_entry;
 use proptest::prelude::*;
 
 const LOG: &[u8] = include_bytes!("../golden/data/tpm/ovmf-swtpm-eventlog.bin");
@@ -42,9 +43,9 @@ proptest! {
         let _ = (path.to_string(), path.partition(), path.is_of_firmware());
         let _ = luks2::tpm_tokens(&bytes);
         let text = String::from_utf8_lossy(&bytes);
-        for image in boot_configuration::grub(&text) {
+        for image in images_for_firmware(&text) {
             prop_assert!(image.starts_with('/'));
         }
-        let _ = boot_configuration::loader_entry(&text);
+        let _ = loader_entry::images(&text);
     }
 }

@@ -1,8 +1,8 @@
 //! Scripts of GRUB: any text is read without a panic, and what is quoted means itself again.
 
+use bootseal::formats::grub::opened_files::{opened_files, variables};
 use bootseal::formats::grub::script::{Script, Word, quote};
 use bootseal::formats::grub::theme;
-use bootseal::formats::text::boot_configuration::{opened, variables};
 use bootseal::trust::grub_traps::{default_traps, traps};
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ proptest! {
         for trap in traps(&script, &values) {
             prop_assert!((1..=lines).contains(&trap.line));
         }
-        let _ = (opened(&script, &values), default_traps(&text), theme::images(&text));
+        let _ = (opened_files(&script, &values), default_traps(&text), theme::images(&text));
         if let Some(error) = script.error {
             prop_assert!(error.offset <= text.len() && error.line <= lines);
         }

@@ -4,6 +4,7 @@ pub mod signer;
 
 pub mod backup;
 pub mod ceremony;
+pub mod image;
 pub mod judges;
 pub mod token;
 

@@ -109,7 +109,7 @@ impl Bootseal {
     pub fn key_on_keyring(&self, key: &str) -> String {
         let pem = fs::read(self.keys.join(key).with_extension("pem")).expect("a certificate");
         let certificate = Certificate::from_pem(&pem).expect("a certificate");
-        let identifier = hex::encode(certificate.subject_key_id().expect("a key identifier"));
+        let identifier = hex::encode(certificate.kernel_key_id().expect("a key identifier"));
         let short = &identifier[identifier.len() - 8..];
         format!("{}: {identifier}: X509.rsa {short} []", certificate.common_name())
     }

@@ -173,7 +173,10 @@ impl Rotate {
         let listed = system::read_if_there(&path, MAX_KERNEL_KEYS)?.unwrap_or_default();
         let listed = key_list(&String::from_utf8_lossy(&listed))
             .or_could_not_run(|| format!("cannot read {}", path.display()))?;
-        if key_of(&listed, &certificate.subject_key_id().unwrap_or_default()).is_some() {
+        let wanted = certificate
+            .kernel_key_id()
+            .or_refuse(|| "the new module certificate has no readable key identifier".to_owned())?;
+        if key_of(&listed, &wanted).is_some() {
             return Ok("the running kernel trusts it".to_owned());
         }
         Err(

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use crate::error::quoted;
+use crate::formats::grub::opened_files::variables;
 use crate::formats::grub::script::Script;
-use crate::formats::text::boot_configuration::variables;
 use crate::formats::text::printable;
 use crate::sign::grub::{Audit, Problem};
 use crate::trust::grub_traps::{Level, Trap, default_traps, traps};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::formats::firmware::guid::Guid;
-use crate::formats::text::boot_configuration::{grub, loader_entry};
+use crate::formats::grub::opened_files::images_for_firmware;
+use crate::formats::text::loader_entry;
 use crate::system::{self, Context, fat_mounts};
 
 use crate::enroll::request::Request;
@@ -85,7 +86,7 @@ impl Esp {
                 .file_name()
                 .map(|name| name.display().to_string())
                 .unwrap_or_default();
-            for path in loader_entry(&text(&file)) {
+            for path in loader_entry::images(&text(&file)) {
                 let source = format!("systemd-boot entry {name}");
                 files.push((source, self.find(&path).ok_or(path)));
             }
@@ -96,7 +97,7 @@ impl Esp {
             .map(|path| context.path(path))
             .filter(|path| path.is_file());
         for file in on_partition.chain(below_root) {
-            for path in grub(&text(&file)) {
+            for path in images_for_firmware(&text(&file)) {
                 let source = format!("{}", file.display());
                 // GRUB's root may be the partition, a boot file system, or the root file system.
                 let found = self

@@ -3,6 +3,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::formats::bytes::index;
+
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Characters between two hyphens.
 const GROUP: usize = 4;
@@ -23,21 +25,20 @@ pub enum Base32Error {
 /// The text of some bytes, wiped when it is dropped.
 #[must_use]
 pub fn encode(bytes: &[u8]) -> Zeroizing<String> {
-    let characters = bytes.len().saturating_mul(8).div_ceil(BITS as usize);
-    let mut text = Zeroizing::new(String::with_capacity(characters.saturating_mul(2)));
+    let characters = (bytes.len() * 8).div_ceil(BITS as usize);
+    let mut text = Zeroizing::new(String::with_capacity(characters * 2));
     let mut rest = bytes.iter();
     let (mut held, mut bits) = (0_u32, 0_u32);
     for place in 0..characters {
         if bits < BITS {
             held = (held << 8) | rest.next().copied().map_or(0, u32::from);
-            bits = bits.saturating_add(8);
+            bits += 8;
         }
-        bits = bits.saturating_sub(BITS);
+        bits -= BITS;
         if place > 0 && place.is_multiple_of(GROUP) {
             text.push('-');
         }
-        let symbol = ALPHABET.get((held >> bits & 31) as usize).copied().unwrap_or_default();
-        text.push(char::from(symbol));
+        text.push(symbol(held >> bits));
         held &= (1 << bits) - 1;
     }
     text
@@ -47,20 +48,20 @@ pub fn encode(bytes: &[u8]) -> Zeroizing<String> {
 pub fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Base32Error> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let (mut held, mut bits) = (0_u32, 0_u32);
-    for (place, character) in text.chars().enumerate() {
+    for (place, character) in (1..).zip(text.chars()) {
         let value = match character.to_ascii_lowercase() {
             '-' | ' ' | '\t' | '\r' | '\n' => continue,
             'o' => 0,
             'i' | 'l' => 1,
-            other => ALPHABET
-                .iter()
-                .position(|symbol| char::from(*symbol) == other)
-                .ok_or(Base32Error::Character(place.saturating_add(1)))?,
+            other => (0..)
+                .zip(ALPHABET)
+                .find_map(|(value, symbol)| (char::from(*symbol) == other).then_some(value))
+                .ok_or(Base32Error::Character(place))?,
         };
-        held = (held << BITS) | u32::try_from(value).unwrap_or_default();
-        bits = bits.saturating_add(BITS);
+        held = (held << BITS) | value;
+        bits += BITS;
         if bits >= 8 {
-            bits = bits.saturating_sub(8);
+            bits -= 8;
             bytes.push((held >> bits & 0xff) as u8);
             held &= (1 << bits) - 1;
         }
@@ -70,6 +71,12 @@ pub fn decode(text: &str) -> Result<Zeroizing<Vec<u8>>, Base32Error> {
     } else {
         Err(Base32Error::End)
     }
+}
+
+/// The character for the lowest five bits.
+#[expect(clippy::indexing_slicing, reason = "five bits are below 32")]
+fn symbol(bits: u32) -> char {
+    char::from(ALPHABET[index(bits & 31)])
 }
 
 #[cfg(test)]

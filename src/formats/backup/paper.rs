@@ -41,11 +41,11 @@ pub enum PaperError {
 #[must_use]
 pub fn lines(name: &str, bytes: &[u8]) -> Vec<String> {
     let parts = bytes.len().div_ceil(LINE);
-    let chunks = bytes.chunks(LINE).enumerate();
+    let chunks = (1..).zip(bytes.chunks(LINE));
     chunks
-        .map(|(place, chunk)| {
+        .map(|(part, chunk): (usize, &[u8])| {
             let data = Base64::encode_string(chunk);
-            let text = format!("{name} {:02}/{parts:02} {data}", place.saturating_add(1));
+            let text = format!("{name} {part:02}/{parts:02} {data}");
             let checksum = checksum(&text);
             format!("{text} {checksum}")
         })
@@ -54,10 +54,8 @@ pub fn lines(name: &str, bytes: &[u8]) -> Vec<String> {
 
 /// The files of a text.
 pub fn files(text: &str) -> Result<BTreeMap<String, Vec<u8>>, PaperError> {
-    let mut found: BTreeMap<String, BTreeMap<usize, Vec<u8>>> = BTreeMap::new();
-    let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
-    for (place, line) in text.lines().enumerate() {
-        let number = place.saturating_add(1);
+    let mut found: BTreeMap<String, Parts> = BTreeMap::new();
+    for (number, line) in (1..).zip(text.lines()) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let (name, part, data, check) = match words.as_slice() {
             [] => continue,
@@ -68,44 +66,53 @@ pub fn files(text: &str) -> Result<BTreeMap<String, Vec<u8>>, PaperError> {
             return Err(PaperError::Checksum(number));
         }
         let form = || PaperError::Form(number);
-        let (part, parts) = part.split_once('/').ok_or_else(form)?;
-        let (part, parts): (usize, usize) = (part.parse().map_err(|_| form())?, parts.parse().map_err(|_| form())?);
-        if part == 0 || part > parts {
+        let (part, count) = part.split_once('/').ok_or_else(form)?;
+        let (part, count): (usize, usize) = (part.parse().map_err(|_| form())?, count.parse().map_err(|_| form())?);
+        if part == 0 || part > count {
             return Err(form());
         }
         let data = Base64::decode_vec(data).map_err(|_| form())?;
-        let contradiction = Err(PaperError::Contradiction(number));
-        if *sizes.entry(name.to_owned()).or_insert(parts) != parts {
-            return contradiction;
-        }
-        if *found
-            .entry(name.to_owned())
-            .or_default()
-            .entry(part)
-            .or_insert_with(|| data.clone())
-            != data
-        {
-            return contradiction;
+        let file = found.entry(name.to_owned()).or_insert_with(|| Parts {
+            count,
+            known: BTreeMap::new(),
+        });
+        if file.count != count || *file.known.entry(part).or_insert_with(|| data.clone()) != data {
+            return Err(PaperError::Contradiction(number));
         }
     }
     if found.is_empty() {
         return Err(PaperError::Empty);
     }
-    let whole = found.into_iter().map(|(name, parts)| {
-        let wanted = sizes.get(&name).copied().unwrap_or_default();
+    let files = found.into_iter().map(|(name, file)| match file.join() {
+        Ok(bytes) => Ok((name, bytes)),
+        Err(parts) => Err(PaperError::Missing { name, parts }),
+    });
+    files.collect()
+}
+
+/// The parts of a file that were read so far.
+struct Parts {
+    /// Number of all parts.
+    count: usize,
+    /// The parts by their numbers, from 1.
+    known: BTreeMap<usize, Vec<u8>>,
+}
+
+impl Parts {
+    /// The file, or the numbers of the first parts that are missing.
+    fn join(self) -> Result<Vec<u8>, String> {
         // A file that says it has a million parts would print as many numbers.
-        let missing: Vec<String> = (1..=wanted)
-            .filter(|part| !parts.contains_key(part))
+        let missing: Vec<String> = (1..=self.count)
+            .filter(|part| !self.known.contains_key(part))
             .take(20)
             .map(|part| part.to_string())
             .collect();
-        if !missing.is_empty() {
-            let parts = missing.join(", ");
-            return Err(PaperError::Missing { name, parts });
+        if missing.is_empty() {
+            Ok(self.known.into_values().flatten().collect())
+        } else {
+            Err(missing.join(", "))
         }
-        Ok((name, parts.into_values().flatten().collect()))
-    });
-    whole.collect()
+    }
 }
 
 fn checksum(text: &str) -> String {

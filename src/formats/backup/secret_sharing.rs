@@ -12,9 +12,9 @@ pub enum SharingError {
     /// The numbers make no sense.
     #[error("{needed} of {count} shares cannot be: at least 2 are needed, of at most 255")]
     Numbers {
-        /// How many give the secret back.
+        /// Number of shares that give the secret back.
         needed: u8,
-        /// How many there are.
+        /// Number of all shares.
         count: u8,
     },
     /// Random bytes that are too few for the coefficients.
@@ -28,10 +28,11 @@ pub enum SharingError {
     Index,
 }
 
-/// How many random bytes [`split`] takes: one for each byte of the secret and each power of x.
+/// Number of random bytes that [`split`] takes: one for each byte of the secret and each power of x.
 #[must_use]
 pub const fn coefficients(secret: usize, needed: u8) -> usize {
-    secret.saturating_mul((needed as usize).saturating_sub(1))
+    // One share that is the secret itself has no powers of x.
+    secret * (needed as usize).saturating_sub(1)
 }
 
 /// The shares with the numbers 1 to `count`, each as long as the secret. `random` holds the coefficients, uniform with

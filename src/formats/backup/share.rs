@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::formats::backup::base32::{self, Base32Error};
 use crate::formats::backup::secret_sharing::{self, SharingError};
-use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::crypto::hash::sha256;
 
 /// Bytes of a secret that is divided.
 pub const SECRET: usize = 16;
@@ -187,8 +187,8 @@ impl fmt::Debug for Share {
 }
 
 fn checksum(content: &[u8]) -> [u8; CHECKSUM] {
-    let digest = HashAlgorithm::Sha256.digest(&[content]);
-    digest.as_bytes().first_chunk().copied().unwrap_or_default()
+    let [a, b, c, d, ..] = sha256(&[content]);
+    [a, b, c, d]
 }
 
 #[cfg(test)]

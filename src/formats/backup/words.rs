@@ -2,12 +2,14 @@
 
 use bip39::Language;
 
+use crate::formats::bytes::index;
+
 /// Bits of a word.
 const BITS: u32 = 11;
 
 /// The first `count` words over these bytes, most significant bit first; the bits past their end are zero.
 ///
-/// Eight words hold 88 bits: as much as two people can compare, and more than anybody can forge.
+/// Eight words hold 88 bits: as many as two people can compare, and more than anybody can forge.
 #[must_use]
 pub fn words(bytes: &[u8], count: usize) -> Vec<&'static str> {
     let list = Language::English.word_list();
@@ -17,11 +19,10 @@ pub fn words(bytes: &[u8], count: usize) -> Vec<&'static str> {
     while words.len() < count {
         while bits < BITS {
             held = (held << 8) | rest.next().copied().map_or(0, u32::from);
-            bits = bits.saturating_add(8);
+            bits += 8;
         }
-        bits = bits.saturating_sub(BITS);
-        let index = usize::try_from(held >> bits).unwrap_or_default();
-        words.extend(list.get(index));
+        bits -= BITS;
+        words.extend(list.get(index(held >> bits)));
         held &= (1 << bits) - 1;
     }
     words

@@ -49,8 +49,8 @@ pub enum NotIssuedBy {
 #[derive(Debug, Clone)]
 pub struct Certificate {
     der: Vec<u8>,
-    /// Length of the certificate's header and of its first field, whose bytes the issuer signed.
-    tbs: std::ops::Range<usize>,
+    /// The first field, whose bytes the issuer signed.
+    tbs: Vec<u8>,
     parsed: x509_cert::Certificate,
     /// What is computed of an RSA key before it verifies costs about as much as to verify.
     key: OnceLock<RsaPublicKey>,
@@ -79,9 +79,11 @@ impl Certificate {
     pub fn from_der_prefix(bytes: &[u8]) -> Result<(Self, &[u8]), CertificateError> {
         let mut reader = SliceReader::new(bytes).map_err(CertificateError::Malformed)?;
         let der = reader.tlv_bytes().map_err(CertificateError::Malformed)?;
-        let rest = bytes.get(der.len()..).unwrap_or_default();
+        let rest = reader
+            .read_slice(reader.remaining_len())
+            .map_err(CertificateError::Malformed)?;
         let parsed = x509_cert::Certificate::from_der(der).map_err(CertificateError::Malformed)?;
-        let tbs = tbs_range(der).map_err(CertificateError::Malformed)?;
+        let tbs = to_be_signed(der).map_err(CertificateError::Malformed)?.to_vec();
         Ok((
             Self {
                 der: der.to_vec(),
@@ -116,7 +118,7 @@ impl Certificate {
     /// The DER bytes of the to-be-signed part; revocation lists hash these.
     #[must_use]
     pub fn tbs_der(&self) -> &[u8] {
-        self.der.get(self.tbs.clone()).unwrap_or_default()
+        &self.tbs
     }
 
     /// The parsed fields.
@@ -160,7 +162,7 @@ impl Certificate {
         validity.not_after.to_date_time().unix_duration().as_secs()
     }
 
-    /// Whether the issuer's name is the subject's.
+    /// True if the issuer's name is the subject's.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         let tbs = self.parsed.tbs_certificate();
@@ -186,14 +188,17 @@ impl Certificate {
     }
 
     /// The subject key identifier, if the certificate states one.
-    #[must_use]
-    pub fn subject_key_id(&self) -> Option<Vec<u8>> {
-        let (_, id) = self
-            .parsed
-            .tbs_certificate()
-            .get_extension::<SubjectKeyIdentifier>()
-            .ok()??;
-        Some(id.0.as_bytes().to_vec())
+    pub fn subject_key_id(&self) -> Result<Option<Vec<u8>>, CertificateError> {
+        let extension = self.parsed.tbs_certificate().get_extension::<SubjectKeyIdentifier>();
+        let extension = extension.map_err(CertificateError::Malformed)?;
+        Ok(extension.map(|(_, id)| id.0.as_bytes().to_vec()))
+    }
+
+    /// The identifier by which the kernel lists the certificate's key (`x509_key_preparse`): the subject key identifier,
+    /// or the serial number of a certificate without one.
+    pub fn kernel_key_id(&self) -> Result<Vec<u8>, CertificateError> {
+        let serial = self.parsed.tbs_certificate().serial_number();
+        Ok(self.subject_key_id()?.unwrap_or_else(|| serial.as_bytes().to_vec()))
     }
 
     /// Checks that `issuer` issued this certificate: name, authority and signature. Validity periods are not compared
@@ -214,7 +219,7 @@ impl Certificate {
         Ok(())
     }
 
-    /// Whether basic constraints let this certificate issue others.
+    /// True if the basic constraints let this certificate issue others.
     fn may_issue(&self) -> bool {
         matches!(
             self.parsed.tbs_certificate().get_extension::<BasicConstraints>(),
@@ -223,13 +228,11 @@ impl Certificate {
     }
 }
 
-fn tbs_range(certificate: &[u8]) -> Result<std::ops::Range<usize>, der::Error> {
-    let mut outer = SliceReader::new(certificate)?;
-    let header = der::Header::decode(&mut outer)?;
-    let start = certificate.len().saturating_sub(usize::try_from(header.length())?);
-    let mut inner = SliceReader::new(certificate.get(start..).unwrap_or_default())?;
-    let tbs = inner.tlv_bytes()?;
-    Ok(start..start.saturating_add(tbs.len()))
+/// The first field of a certificate, with tag and length.
+fn to_be_signed(certificate: &[u8]) -> Result<&[u8], der::Error> {
+    let mut reader = SliceReader::new(certificate)?;
+    der::Header::decode(&mut reader)?;
+    reader.tlv_bytes()
 }
 
 const RSA_WITH_SHA3_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.14");

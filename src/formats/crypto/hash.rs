@@ -3,8 +3,6 @@
 use const_oid::ObjectIdentifier;
 use sha2::digest::DynDigest;
 
-use crate::formats::crypto::sha3_lanes::{Source, sha3_512_from, sha3_512_many};
-
 /// A hash algorithm that bootseal signs with or verifies. MD5 and SHA-1 are not among them on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HashAlgorithm {
@@ -126,26 +124,6 @@ impl HashAlgorithm {
         }
     }
 
-    /// Hashes each message by itself, in their order; SHA3-512 several at once where the processor can.
-    #[must_use]
-    pub fn digest_each(self, messages: &[&[u8]]) -> Vec<Digest> {
-        if self == Self::Sha3_512 {
-            return sha3_512_many(messages);
-        }
-        messages.iter().map(|message| self.digest(&[message])).collect()
-    }
-
-    /// Hashes each message of `source` by itself; SHA3-512 several at once where the processor can.
-    pub fn digest_from(self, source: &mut impl Source) {
-        if self == Self::Sha3_512 {
-            return sha3_512_from(source);
-        }
-        while let Some(message) = source.next(0) {
-            let digest = self.digest(&[message.as_ref()]);
-            source.digested(message, digest);
-        }
-    }
-
     fn hasher(self) -> Box<dyn DynDigest> {
         match self {
             Self::Sha256 => Box::<sha2::Sha256>::default(),
@@ -156,6 +134,16 @@ impl HashAlgorithm {
             Self::Sha3_512 => Box::<sha3::Sha3_512>::default(),
         }
     }
+}
+
+/// SHA-256 (FIPS 180-4) of the concatenation of `parts`.
+#[must_use]
+pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hasher = sha2::Sha256::default();
+    for part in parts {
+        sha2::Digest::update(&mut hasher, part);
+    }
+    sha2::Digest::finalize(hasher).into()
 }
 
 /// A digest and the algorithm that made it.

@@ -4,5 +4,7 @@ pub mod certificate;
 pub mod cms;
 pub mod ecdsa;
 pub mod hash;
+mod hash_many;
+pub mod pem;
 pub mod rsa_public_key;
 pub mod sha3_lanes;

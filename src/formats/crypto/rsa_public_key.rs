@@ -56,10 +56,11 @@ impl RsaPublicKey {
     pub fn from_parts(modulus: &[u8], exponent: &[u8]) -> Result<Self, RsaPublicKeyError> {
         let unacceptable = |reason: &dyn std::fmt::Display| RsaPublicKeyError::Unacceptable(reason.to_string());
         let number = |bytes: &[u8]| {
-            let bits = u32::try_from(bytes.len().saturating_mul(8)).unwrap_or(u32::MAX);
-            if bytes.len() > MAX_BITS / 8 {
+            let bits = bytes.len() * 8;
+            if bits > MAX_BITS {
                 return Err(unacceptable(&format_args!("{bits} bits are more than {MAX_BITS}")));
             }
+            let bits = u32::try_from(bits).map_err(|error| unacceptable(&error))?;
             BoxedUint::from_be_slice(bytes, bits.next_multiple_of(64).max(64)).map_err(|error| unacceptable(&error))
         };
         let rsa = rsa::RsaPublicKey::new_with_size_limits(number(modulus)?, number(exponent)?, MIN_BITS..=MAX_BITS)
@@ -100,8 +101,8 @@ impl RsaPublicKey {
         self.rsa.n().bits_vartime()
     }
 
-    /// Checks an RSASSA-PKCS1-v1_5 signature over `digest`. What the signature holds is compared as a whole with what it
-    /// should hold, and not taken apart.
+    /// Checks an RSASSA-PKCS1-v1_5 signature over `digest`. The content of the signature is compared as a whole with the
+    /// content that it should have, and not taken apart.
     pub fn verify(&self, digest: &Digest, signature: &[u8]) -> Result<(), SignatureMismatch> {
         let width = self.rsa.size();
         let number = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, self.rsa.n_bits_precision()).ok();
@@ -147,7 +148,7 @@ impl RsaPublicKey {
     }
 }
 
-/// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2): what a signature of `width` bytes holds; `None` if it is too narrow.
+/// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2): the content of a signature of `width` bytes; `None` if it is too narrow.
 fn encoded(digest: &Digest, width: usize) -> Option<Vec<u8>> {
     let info = [&digest.algorithm().digest_info_prefix(), digest.as_bytes()].concat();
     let padding = width

@@ -112,14 +112,6 @@ impl DevicePath {
         self.nodes.iter().any(|node| (node.kind, node.sub_kind) == (MEDIA, 6))
     }
 
-    /// Whether it leads to a device on the PCI bus.
-    #[must_use]
-    pub fn is_of_pci(&self) -> bool {
-        self.nodes
-            .iter()
-            .any(|node| (node.kind, node.sub_kind) == (HARDWARE, 1))
-    }
-
     /// The file that it leads to, with `\` between directories; none if it leads elsewhere.
     #[must_use]
     pub fn file(&self) -> Option<String> {

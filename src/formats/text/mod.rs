@@ -1,7 +1,6 @@
-//! Text formats: PEM, configurations of boot loaders, Portage's variables.
+//! Texts that belong to no other shelf: entries of boot loaders, Portage's variables, and text for a terminal.
 
-pub mod boot_configuration;
-pub mod pem;
+pub mod loader_entry;
 pub mod portage;
 mod printable;
 

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Explain, Result};
+use crate::formats::grub::opened_files::{Opened, Place, Use, is_no_local_disk, opened_files, variables};
 use crate::formats::grub::script::{Command, Script, Variables};
 use crate::formats::grub::theme;
-use crate::formats::text::boot_configuration::{Opened, Place, Use, is_elsewhere, opened, variables};
 use crate::sign::discover::Found;
 use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context, fat_mounts, resolve};
@@ -172,7 +172,7 @@ impl<'a> View<'a> {
         let mut more = Vec::new();
         let mut missing: BTreeMap<String, Problem> = BTreeMap::new();
         for (script_path, script) in scripts {
-            for file in opened(script, variables) {
+            for file in opened_files(script, variables) {
                 // What os-prober found is another system's: it is told of, and not signed.
                 if file.from_os_prober {
                     continue;
@@ -221,7 +221,7 @@ impl<'a> View<'a> {
             Place::Prefix(path) => Some(vec![below(&self.prefix, path)]),
             Place::File {
                 device: Some(device), ..
-            } if is_elsewhere(device) => None,
+            } if is_no_local_disk(device) => None,
             Place::File { path, .. } => {
                 // A path of btrfs may begin with the name of a subvolume.
                 let inner = path.strip_prefix("/@").and_then(|path| path.split_once('/'));

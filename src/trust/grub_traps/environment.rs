@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::formats::grub::opened_files::command_names;
 use crate::formats::grub::script::{Command, Script, Variables, Word};
-use crate::formats::text::boot_configuration::names;
 
 /// What `grub-mkconfig` has GRUB write in every configuration, but only after `grub-reboot` has written to the file
 /// from the running system.
@@ -35,7 +35,7 @@ pub fn writer<'s>(scripts: &[&'s Script], variables: &Variables) -> Option<(usiz
         let before = called.len();
         let names: Vec<String> = all()
             .filter(|(_, command)| runs(command, &called))
-            .flat_map(|(_, command)| names(command, variables).0)
+            .flat_map(|(_, command)| command_names(command, variables).0)
             .collect();
         called.extend(names);
         if called.len() == before {
@@ -43,7 +43,7 @@ pub fn writer<'s>(scripts: &[&'s Script], variables: &Variables) -> Option<(usiz
         }
     }
     all().find(|(_, command)| {
-        let (names, arguments) = names(command, variables);
+        let (names, arguments) = command_names(command, variables);
         let is_once = |word: &Word| word.literal().is_some_and(|text| ONCE.contains(&text.as_str()));
         let is_outside = command.parent.is_none() && command.function.is_none();
         names.iter().any(|name| name == "save_env")

@@ -4,8 +4,8 @@
 
 mod environment;
 
+use crate::formats::grub::opened_files::{Opened, Place, Use, command_names, is_no_local_disk, opened_files};
 use crate::formats::grub::script::{Command, Part, Script, Variables, Word};
-use crate::formats::text::boot_configuration::{Opened, Place, Use, is_elsewhere, names, opened};
 
 pub use environment::{is_environment, writer};
 
@@ -220,7 +220,7 @@ pub fn traps(script: &Script, variables: &Variables) -> Vec<Trap> {
         let rules = rules(command, variables, &unsigned);
         traps.extend(rules.into_iter().map(|rule| rule.at(command.line, command.to_string())));
     }
-    for file in opened(script, variables) {
+    for file in opened_files(script, variables) {
         if let Some(rule) = file_rule(&file) {
             let text = match &file.place {
                 Place::Blocks(text) | Place::Unknown(text) | Place::File { path: text, .. } => {
@@ -252,7 +252,7 @@ fn file_rule(file: &Opened) -> Option<Rule> {
                 device: Some(device), ..
             },
             _,
-        ) if is_elsewhere(device) => Some(ELSEWHERE),
+        ) if is_no_local_disk(device) => Some(ELSEWHERE),
         (Place::File { .. } | Place::Prefix(_), Use::Chainload) => Some(CHAINLOADER),
         _ => None,
     }
@@ -268,7 +268,7 @@ fn rules(command: &Command, variables: &Variables, unsigned: &[String]) -> Vec<R
             _ => Vec::new(),
         };
     }
-    let (names, arguments) = names(command, variables);
+    let (names, arguments) = command_names(command, variables);
     let texts: Vec<String> = arguments
         .iter()
         .map(|word| word.literal().unwrap_or_default())
@@ -340,7 +340,7 @@ fn may_set_all(texts: &[String]) -> bool {
 fn unsigned_variables(script: &Script, variables: &Variables) -> Vec<String> {
     let mut unsigned = Vec::new();
     for command in &script.commands {
-        let (names, arguments) = names(command, variables);
+        let (names, arguments) = command_names(command, variables);
         if names.iter().any(|name| name == "load_env") {
             let texts: Vec<String> = arguments.iter().filter_map(Word::literal).collect();
             unsigned.extend(unchecked(&texts).into_iter().flatten().map(str::to_owned));

@@ -1,7 +1,7 @@
 //! Each trap by an example, and what looks like one and is none.
 
 use super::*;
-use crate::formats::text::boot_configuration::variables;
+use crate::formats::grub::opened_files::variables;
 
 fn found(text: &str) -> Vec<(&'static str, usize)> {
     let script = Script::parse(text);

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, quoted};
 use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::pem::PemFile;
 use crate::formats::kernel::kernel_config::{KernelConfig, PREFIX};
-use crate::formats::text::pem::PemFile;
 use crate::system::{self, Context};
 
 use super::{Judgement, Level, State};

@@ -3,6 +3,7 @@
 use bootseal::formats::firmware::authenticode::{Image, SignatureError, minimal_image};
 
 use super::{CHECKSUM, holds};
+use crate::support::image::is_signed_by;
 use crate::support::signer::TestKey;
 
 #[test]
@@ -35,14 +36,8 @@ fn a_signature_of_another_image_is_refused() {
         signature.verify_integrity(&image),
         Err(SignatureError::ImageChanged { .. })
     ));
-    signature
-        .verify_signed_by(&TestKey::shared().certificate.public_key().unwrap())
-        .unwrap();
-    let other = TestKey::other().certificate.public_key().unwrap();
-    assert!(matches!(
-        signature.verify_signed_by(&other),
-        Err(SignatureError::Refused(_))
-    ));
+    assert!(is_signed_by(&signature, TestKey::shared()));
+    assert!(!is_signed_by(&signature, TestKey::other()));
 }
 
 #[test]
@@ -64,7 +59,7 @@ fn every_changed_byte_of_what_the_signature_covers_is_caught() {
     let cms = image.signatures()[0].signature().unwrap().cms;
     let at = |part: &[u8]| part.as_ptr() as usize - signed.as_ptr() as usize;
     let content = cms.content.unwrap().value();
-    let attributes = cms.signers[0].signed_attributes.unwrap();
+    let attributes = cms.signers[0].signed_attributes.unwrap().content;
     for part in [content, attributes, cms.signers[0].signature] {
         for offset in at(part)..at(part) + part.len() {
             let mut changed = signed.clone();

@@ -189,7 +189,11 @@ fn module_key(machine: &Machine<'_>) -> Outcome {
     };
     let name = printable(&certificate.common_name());
     let id = |key: &KernelKey| key.asymmetric().map(|key| key.id);
-    match key_of(&keys, &certificate.subject_key_id().unwrap_or_default()) {
+    let wanted = match certificate.kernel_key_id() {
+        Ok(id) => id,
+        Err(error) => return Outcome::could_not_run(format!("the module certificate \"{name}\": {error}")),
+    };
+    match key_of(&keys, &wanted) {
         Some(ours) => {
             let mut outcome = Outcome::pass(printable(&ours.description));
             outcome.evidence.extend(others(&keys, |key| id(key) == id(ours)));

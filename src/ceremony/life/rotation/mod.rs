@@ -15,7 +15,7 @@ use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
-use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
 use crate::keys::certificate::{Request, self_signed};
 use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, ROTATION, TRANSCRIPT, read_grub_keys};
 use crate::keys::{Identity, KeyDirectory, KeyName, Passphrase, Signer, SoftwareKey};
@@ -147,7 +147,7 @@ impl Place<'_> {
         let subject = successor(&self.grub_user_id()?, self.context.date_time()?.year());
         let created = u32::try_from(self.context.now()?).or_could_not_run(cannot)?;
         let key = GrubKey::new(new.public_key(), created).or_bug(cannot)?;
-        let binding = key.certify(&subject, created).or_bug(cannot)?;
+        let binding = UnsignedSignature::certification(&key, &subject, created).or_bug(cannot)?;
         let signature = new.sign(binding.to_be_signed())?;
         let exported = key
             .export(&subject, &binding.finish(&signature).or_bug(cannot)?)

@@ -19,7 +19,7 @@ use x509_cert::attr::Attribute;
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 
-pub use parse::{CmsError, Refusal, SignedData, SignerId, SignerInfo};
+pub use parse::{CmsError, Refusal, SignedAttributes, SignedData, SignerId, SignerInfo};
 
 /// The shapes of SignedData that the verifiers of the chain demand.
 #[derive(Debug, Clone)]

@@ -13,6 +13,8 @@ use crate::formats::crypto::rsa_public_key::{RsaPublicKey, SignatureMismatch};
 
 /// First byte of a DER object identifier.
 const OBJECT_IDENTIFIER: u8 = 0x06;
+/// First byte of a DER SET OF.
+const SET_OF: u8 = 0x31;
 /// Signers of one SignedData that are looked at; real ones have one.
 const MAX_SIGNERS: usize = 16;
 /// Certificates of one SignedData that are looked at; real ones have up to five.
@@ -30,10 +32,10 @@ pub enum CmsError {
     /// One of the certificates inside cannot be read.
     #[error("certificate inside the CMS: {0}")]
     Certificate(#[from] CertificateError),
-    /// Too many of something to be honest.
+    /// More of something than any honest signature has.
     #[error("CMS with more than {limit} {what}")]
     TooMany {
-        /// What there is too much of.
+        /// The things that are too many.
         what: &'static str,
         /// The limit.
         limit: usize,
@@ -80,7 +82,7 @@ pub struct SignedData<'a> {
     pub signers: Vec<SignerInfo<'a>>,
 }
 
-/// Which certificate a signer names.
+/// The certificate that a signer names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignerId<'a> {
     /// Issuer (DER) and serial number (DER content octets).
@@ -105,10 +107,32 @@ pub struct SignerInfo<'a> {
     pub digest_algorithm: ObjectIdentifier,
     /// The signature algorithm's identifier.
     pub signature_algorithm: ObjectIdentifier,
-    /// Content octets of the signed attributes, if any.
-    pub signed_attributes: Option<&'a [u8]>,
+    /// The signed attributes, if any.
+    pub signed_attributes: Option<SignedAttributes<'a>>,
     /// The signature.
     pub signature: &'a [u8],
+}
+
+/// Signed attributes. The signature covers them with the tag of a SET OF in place of their own (RFC 5652, section 5.4).
+#[derive(Debug, Clone, Copy)]
+pub struct SignedAttributes<'a> {
+    /// The octets after the tag.
+    pub length_and_content: &'a [u8],
+    /// The attributes.
+    pub content: &'a [u8],
+}
+
+impl<'a> SignedAttributes<'a> {
+    fn parse(fields: &mut SliceReader<'a>) -> Result<Self, der::Error> {
+        let content = tagged(&mut fields.clone(), 0)?.value();
+        let mut field = SliceReader::new(fields.tlv_bytes()?)?;
+        field.read_byte()?;
+        let length_and_content = field.read_slice(field.remaining_len())?;
+        Ok(Self {
+            length_and_content,
+            content,
+        })
+    }
 }
 
 impl<'a> SignedData<'a> {
@@ -201,7 +225,7 @@ impl<'a> SignerInfo<'a> {
         };
         let digest_algorithm = algorithm(&mut fields)?;
         let signed_attributes = if is_tagged(&fields, 0) {
-            Some(tagged(&mut fields, 0)?.value())
+            Some(SignedAttributes::parse(&mut fields)?)
         } else {
             None
         };
@@ -226,7 +250,7 @@ impl<'a> SignerInfo<'a> {
         HashAlgorithm::from_oid(&self.digest_algorithm).ok_or(Refusal::DigestAlgorithm(self.digest_algorithm))
     }
 
-    /// Whether this signer names `certificate`.
+    /// True if this signer names `certificate`.
     #[must_use]
     pub fn names(&self, certificate: &Certificate) -> bool {
         let tbs = certificate.parsed().tbs_certificate();
@@ -235,7 +259,7 @@ impl<'a> SignerInfo<'a> {
                 tbs.serial_number().as_bytes() == serial
                     && der::Encode::to_der(tbs.issuer()).is_ok_and(|name| name == issuer)
             }
-            SignerId::SubjectKeyId(id) => certificate.subject_key_id().is_some_and(|own| own == id),
+            SignerId::SubjectKeyId(id) => certificate.subject_key_id().is_ok_and(|own| own.as_deref() == Some(id)),
         }
     }
 
@@ -254,36 +278,20 @@ impl<'a> SignerInfo<'a> {
         let signed = match self.signed_attributes {
             None => content.clone(),
             Some(attributes) => {
-                if attribute(attributes, &ID_CONTENT_TYPE, Tag::ObjectIdentifier) != Some(content_type.as_bytes()) {
+                let attribute = |wanted, tag| attribute(attributes.content, wanted, tag);
+                if attribute(&ID_CONTENT_TYPE, Tag::ObjectIdentifier) != Some(content_type.as_bytes()) {
                     return Err(Refusal::SignedAttribute("content type"));
                 }
-                let digest = attribute(attributes, &ID_MESSAGE_DIGEST, Tag::OctetString)
+                let digest = attribute(&ID_MESSAGE_DIGEST, Tag::OctetString)
                     .ok_or(Refusal::SignedAttribute("message digest"))?;
                 if hash != content.algorithm() || digest != content.as_bytes() {
                     return Err(Refusal::MessageDigest);
                 }
-                let header = set_header(attributes.len());
-                hash.digest(&[&header, attributes])
+                hash.digest(&[&[SET_OF], attributes.length_and_content])
             }
         };
         Ok(key.verify(&signed, self.signature)?)
     }
-}
-
-/// The header of the SET OF that a signature over attributes covers (RFC 5652, section 5.4).
-fn set_header(length: usize) -> Vec<u8> {
-    let bytes = length.to_be_bytes();
-    let significant = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
-    let digits = bytes.get(significant..).unwrap_or_default();
-    let mut header = vec![0x31];
-    match (digits, u8::try_from(length)) {
-        (_, Ok(short)) if short < 0x80 => header.push(short),
-        _ => {
-            header.push(0x80 | u8::try_from(digits.len()).unwrap_or(0));
-            header.extend_from_slice(digits);
-        }
-    }
-    header
 }
 
 /// Content octets of the single value of an attribute that occurs once.
@@ -348,7 +356,7 @@ fn tagged<'a>(reader: &mut SliceReader<'a>, number: u32) -> Result<AnyRef<'a>, d
     expect(reader, context(number))
 }
 
-/// Whether a context-specific field with this number comes next, constructed or not.
+/// Reports that a context-specific field with this number comes next, constructed or not.
 fn is_tagged(reader: &SliceReader<'_>, number: u8) -> bool {
     reader.peek_byte().is_some_and(|byte| byte & !0x20 == 0x80 | number)
 }

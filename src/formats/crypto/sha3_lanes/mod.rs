@@ -16,6 +16,7 @@ mod avx512;
 mod rounds;
 #[cfg(target_arch = "x86_64")]
 mod schedule;
+mod source;
 #[cfg(target_arch = "x86_64")]
 mod sponge;
 #[cfg(test)]
@@ -26,18 +27,7 @@ use std::vec;
 
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 
-/// Where messages come from and digests go. What is in work at a time is one message for each lane, up to 8.
-pub trait Source {
-    /// A message.
-    type Message: AsRef<[u8]>;
-
-    /// The next message, for this lane (0 to 7; always 0 where they are hashed one by one). `None` if there is none any
-    /// more, for whatever lane.
-    fn next(&mut self, lane: usize) -> Option<Self::Message>;
-
-    /// Takes a message back, with its digest.
-    fn digested(&mut self, message: Self::Message, digest: Digest);
-}
+pub use source::Source;
 
 /// SHA3-512 of each message of `source`, by the fastest implementation that the processor has.
 pub fn sha3_512_from(source: &mut impl Source) {

@@ -2,7 +2,7 @@
 
 use std::array;
 
-use super::Source;
+use super::source::Source;
 use super::sponge::{Alone, Message, Permutation, State};
 use crate::formats::crypto::hash::Digest;
 

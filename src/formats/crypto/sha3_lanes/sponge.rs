@@ -2,7 +2,7 @@
 
 use std::mem;
 
-/// What a block adds to the state, in bytes: 200 less twice the digest's 64 (FIPS 202, section 6.1).
+/// Bytes of a block: 200 less twice the digest's 64 (FIPS 202, section 6.1).
 pub(super) const RATE: usize = 72;
 
 /// The states of `LANES` sponges: for each of the 25 words of 8 bytes (FIPS 202, section 3.1.2), that of every lane.
@@ -74,12 +74,12 @@ impl<M: AsRef<[u8]>> Message<M> {
         Self { bytes, next: Some(0) }
     }
 
-    /// Whether the state, once permuted, holds the digest.
+    /// True if the state, once permuted, holds the digest.
     pub(super) const fn is_absorbed(&self) -> bool {
         self.next.is_none()
     }
 
-    /// What was absorbed.
+    /// The bytes that were absorbed.
     pub(super) fn into_inner(self) -> M {
         self.bytes
     }
@@ -90,7 +90,7 @@ impl<M: AsRef<[u8]>> Message<M> {
         let rest = self.bytes.as_ref().get(offset..).unwrap_or_default();
         if let Some(block) = rest.first_chunk() {
             state.absorb(lane, block);
-            self.next = Some(offset.saturating_add(RATE));
+            self.next = Some(offset + RATE);
         } else {
             state.absorb(lane, &padded(rest));
             self.next = None;

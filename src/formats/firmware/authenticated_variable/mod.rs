@@ -16,8 +16,6 @@ pub use time::{EfiTime, InvalidTime};
 
 /// Non-volatile, boot service access, runtime access, time-based authenticated: the attributes of PK, KEK, db and dbx.
 pub const ATTRIBUTES: u32 = 0x27;
-/// `EFI_VARIABLE_TIME_BASED_AUTHENTICATED_WRITE_ACCESS`.
-pub const TIME_BASED_AUTHENTICATION: u32 = 0x20;
 /// `EFI_VARIABLE_APPEND_WRITE`; never stored, only part of a write and of what it signs.
 pub const APPEND: u32 = 0x40;
 /// Attributes of a write that appends.

@@ -4,28 +4,30 @@
 pub(super) const SIZE: usize = 4;
 
 /// The checksum of the PE file that these parts make up, whose `CheckSum` field starts at offset `field` of the first:
-/// the one's complement sum of its 16-bit words, the field itself counted as zero, plus the file's length in bytes.
+/// the one's complement sum of its 16-bit words, the field itself counted as zero, plus the file's length in bytes,
+/// modulo 2^32.
 #[must_use]
 pub fn checksum(parts: &[&[u8]], field: usize) -> u32 {
-    let (mut sum, mut offset) = (0_u64, 0_usize);
-    let mut add = |part: &[u8]| {
-        sum = sum.saturating_add(words(part, offset));
-        offset = offset.saturating_add(part.len());
-    };
-    let mut parts = parts.iter();
-    if let Some(first) = parts.next() {
-        let (before, rest) = first.split_at_checked(field).unwrap_or((first, &[]));
+    let (mut sum, mut offset) = (0, 0);
+    for (number, part) in parts.iter().enumerate() {
+        let place = if number == 0 { field.min(part.len()) } else { part.len() };
+        let (before, rest) = part.split_at(place);
         let (stated, after) = rest.split_at(rest.len().min(SIZE));
-        add(before);
-        add([0; SIZE].get(..stated.len()).unwrap_or_default());
-        add(after);
+        sum += words(before, offset) + words(after, offset + before.len() + stated.len());
+        offset += part.len();
     }
-    parts.for_each(|part| add(part));
-    while let Some(carry) = sum.checked_shr(16).filter(|carry| *carry != 0) {
-        sum = (sum & 0xffff).saturating_add(carry);
-    }
-    let length = u32::try_from(offset).unwrap_or(u32::MAX);
-    u32::try_from(sum).unwrap_or(u32::MAX).wrapping_add(length)
+    let [a, b, c, d, ..] = (offset as u64).to_le_bytes();
+    u32::from(folded(sum)).wrapping_add(u32::from_le_bytes([a, b, c, d]))
+}
+
+/// The one's complement sum of the four 16-bit words of a sum: what is carried out at the top comes in at the bottom.
+fn folded(sum: u64) -> u16 {
+    let [a, b, c, d, e, f, g, h] = sum.to_le_bytes();
+    let words = [[a, b], [c, d], [e, f], [g, h]].map(u16::from_le_bytes);
+    words.into_iter().fold(0, |sum: u16, word| {
+        let (sum, is_carried) = sum.overflowing_add(word);
+        sum + u16::from(is_carried)
+    })
 }
 
 /// Sum of the little-endian 16-bit words of a part that starts at `offset` of its file. An odd offset happens where
@@ -39,7 +41,7 @@ fn words(part: &[u8], offset: usize) -> u64 {
         .map(|pair| pair.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)))
         .sum();
     let tail: u64 = pairs.remainder().iter().map(|byte| u64::from(*byte)).sum();
-    head.saturating_add(body).saturating_add(tail)
+    head + body + tail
 }
 
 #[cfg(test)]

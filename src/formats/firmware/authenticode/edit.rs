@@ -8,8 +8,9 @@
 use der::{Any, Tag};
 
 use super::headers::DIRECTORY;
+use super::image::Image;
 use super::layout::{LayoutProblem, Severity};
-use super::{Image, checksum, spc, table};
+use super::{checksum, spc, table};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::cms::{CmsError, Shape, Unsigned};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
@@ -26,16 +27,6 @@ pub enum CannotSign {
     /// The signature cannot be encoded.
     #[error(transparent)]
     Cms(#[from] CmsError),
-}
-
-/// A signature that is to be removed and is not there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("there is no signature {index}: the image has {count}")]
-pub struct NoSuchSignature {
-    /// The index that was asked for, from 0.
-    pub index: usize,
-    /// How many signatures there are.
-    pub count: usize,
 }
 
 /// An image's file with another certificate table, in parts, so that large images are not copied.
@@ -111,35 +102,14 @@ impl<'a> Image<'a> {
         Ok(self.rewritten(|_| true, Some(cms))?.to_vec())
     }
 
-    /// The file without any signature, padded to a multiple of 8 bytes.
-    #[must_use]
-    pub fn without_signatures(&self) -> Vec<u8> {
-        // A table of nothing has no size that could be too large.
-        self.rewritten(|_| false, None)
-            .map_or_else(|_| self.file.to_vec(), |rewritten| rewritten.to_vec())
-    }
-
-    /// The file without the signature at `index`, counted from 0 in [`Self::signatures`].
-    pub fn without_signature_at(&self, index: usize) -> Result<Vec<u8>, NoSuchSignature> {
-        let count = self.signatures().len();
-        let missing = NoSuchSignature { index, count };
-        if index >= count {
-            return Err(missing);
-        }
-        let rewritten = self.rewritten(|other| other != index, None).map_err(|_| missing)?;
-        Ok(rewritten.to_vec())
-    }
-
     /// The file with the entries of the certificate table that `keep` takes, by their index in [`Self::signatures`], and
     /// then this signature (DER of a CMS `SignedData`), if any. The caller has made sure that it may be signed.
     pub fn rewritten(&self, keep: impl Fn(usize) -> bool, add: Option<&[u8]>) -> Result<Rewritten<'a>, CannotSign> {
         let added = add.map_or(Ok(Vec::new()), |cms| {
             table::pkcs7_entry(cms).ok_or(CannotSign::TooLarge)
         })?;
-        let starts = self.signatures().iter().map(|entry| entry.offset);
-        let ends = starts.clone().skip(1).chain([self.file.len()]);
-        let entries = starts.zip(ends).enumerate().filter(|(index, _)| keep(*index));
-        let kept = entries.map(|(_, (start, end))| self.file.get(start..end).unwrap_or_default());
+        let entries = self.signatures().iter().enumerate();
+        let kept = entries.filter(|(index, _)| keep(*index)).map(|(_, entry)| entry.bytes);
         let kept: Vec<&[u8]> = kept.collect();
         let (head, body) = self
             .file
@@ -164,7 +134,7 @@ impl<'a> Image<'a> {
         let start = self.end.checked_add(rewritten.padding.len())?;
         let size = length.checked_sub(start)?;
         let start = if size == 0 { 0 } else { start };
-        let place = [start, size].map(|number| u32::try_from(number).unwrap_or_default().to_le_bytes());
+        let place = [u32::try_from(start).ok()?, u32::try_from(size).ok()?].map(u32::to_le_bytes);
         put(&mut rewritten.head, self.headers.directory, &place.concat())?;
         if self.stated_checksum() != 0 {
             let sum = checksum::checksum(&rewritten.parts(), self.headers.checksum);

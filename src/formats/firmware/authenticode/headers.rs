@@ -13,6 +13,8 @@ const DOS_HEADER: usize = 64;
 const E_LFANEW: usize = 60;
 /// Size of the PE signature and the COFF header after it, in bytes.
 const SIGNATURE_AND_COFF_HEADER: usize = 24;
+/// Size of the COFF header, in bytes.
+const COFF_HEADER: usize = 20;
 /// Offset of `CheckSum` in the optional header, the same in PE32 and PE32+.
 const CHECKSUM: usize = 64;
 /// Size of the optional header up to the data directories, in bytes, in PE32 and in PE32+.
@@ -42,7 +44,7 @@ pub enum ImageError {
     Header {
         /// Where the PE signature is.
         offset: usize,
-        /// What `goblin` says.
+        /// The reason that `goblin` gives.
         reason: String,
     },
     /// An object file: it has no optional header.
@@ -58,7 +60,7 @@ pub enum ImageError {
         /// `NumberOfRvaAndSizes`.
         directories: u32,
         /// The size that they need, in bytes.
-        needed: usize,
+        needed: u64,
     },
     /// Too few data directories to have one for the certificate table.
     #[error("NumberOfRvaAndSizes at offset {offset:#x} is {count}: no room for a certificate table (5 are needed)")]
@@ -75,7 +77,7 @@ pub enum ImageError {
         number: u16,
         /// Where its entry is.
         offset: usize,
-        /// What `goblin` says.
+        /// The reason that `goblin` gives.
         reason: String,
     },
     /// `SizeOfHeaders` does not cover the section table.
@@ -115,12 +117,10 @@ pub enum ImageError {
     Table(#[from] TableError),
 }
 
-/// What the headers say, checked to fit the file.
+/// The headers, checked to fit the file.
 #[derive(Debug, Clone)]
 pub(super) struct Headers {
     pub machine: u16,
-    pub subsystem: u16,
-    pub is_64_bit: bool,
     pub file_alignment: u32,
     pub section_alignment: u32,
     /// Offset of `CheckSum`.
@@ -140,29 +140,29 @@ pub(super) struct Headers {
 
 impl Headers {
     pub fn parse(file: &[u8]) -> Result<Self, ImageError> {
-        let start = pe_header(file)?;
+        let (start, image) = pe_header(file)?;
         let malformed = |error: goblin::error::Error| ImageError::Header {
             offset: start,
             reason: error.to_string(),
         };
         // Without the DOS stub: goblin looks for a Rich header in it, and a kernel's boot code must not look like one.
-        let header = Header::parse_without_dos(file.get(start..).unwrap_or_default()).map_err(malformed)?;
-        let optional_at = start.saturating_add(SIGNATURE_AND_COFF_HEADER);
+        let header = Header::parse_without_dos(image).map_err(malformed)?;
+        let optional_at = start + SIGNATURE_AND_COFF_HEADER;
         let optional = header
             .optional_header
             .ok_or(ImageError::NoOptionalHeader(optional_at))?;
         let is_64_bit = optional.standard_fields.magic == MAGIC_64;
         let fixed = if is_64_bit { FIXED_PART.1 } else { FIXED_PART.0 };
-        let directories_at = optional_at.saturating_add(fixed);
+        let directories_at = optional_at + fixed;
         check_directories(&optional, header.coff_header.size_of_optional_header, start, fixed)?;
 
-        let section_table = optional_at.saturating_add(header.coff_header.size_of_optional_header.into());
+        let section_table = optional_at + usize::from(header.coff_header.size_of_optional_header);
         let (sections, section_table_end) = sections(file, section_table, header.coff_header.number_of_sections)?;
         let fields = optional.windows_fields;
         let size = index(fields.size_of_headers);
         if size < section_table_end {
             return Err(ImageError::SizeOfHeaders {
-                offset: optional_at.saturating_add(60),
+                offset: optional_at + 60,
                 stated: size,
                 needed: section_table_end,
             });
@@ -170,13 +170,11 @@ impl Headers {
         let table = optional.data_directories.get_certificate_table();
         Ok(Self {
             machine: header.coff_header.machine,
-            subsystem: fields.subsystem,
-            is_64_bit,
             file_alignment: fields.file_alignment,
             section_alignment: fields.section_alignment,
-            checksum: optional_at.saturating_add(CHECKSUM),
+            checksum: optional_at + CHECKSUM,
             stated_checksum: fields.check_sum,
-            directory: directories_at.saturating_add(CERTIFICATE_TABLE * DIRECTORY),
+            directory: directories_at + CERTIFICATE_TABLE * DIRECTORY,
             table: table.map_or((0, 0), |entry| (entry.virtual_address, entry.size)),
             size,
             symbols: (
@@ -188,8 +186,8 @@ impl Headers {
     }
 }
 
-/// Finds the PE header.
-fn pe_header(file: &[u8]) -> Result<usize, ImageError> {
+/// Finds the PE signature; returns its offset, and the file from there on.
+fn pe_header(file: &[u8]) -> Result<(usize, &[u8]), ImageError> {
     if !file.starts_with(b"MZ") {
         return Err(ImageError::NotMz);
     }
@@ -201,21 +199,22 @@ fn pe_header(file: &[u8]) -> Result<usize, ImageError> {
         return Err(ImageError::PeHeaderInDosHeader(e_lfanew));
     };
     reader.take("DOS stub", skipped)?;
+    let image = reader.clone().rest();
     if reader.array("PE signature")? != *b"PE\0\0" {
         return Err(ImageError::NoPeSignature(start));
     }
-    reader.take("COFF header", SIGNATURE_AND_COFF_HEADER.saturating_sub(4))?;
-    Ok(start)
+    reader.take("COFF header", COFF_HEADER)?;
+    Ok((start, image))
 }
 
 /// EDK2 wants the optional header to be filled by the stated directories exactly.
 fn check_directories(optional: &OptionalHeader, stated: u16, start: usize, fixed: usize) -> Result<(), ImageError> {
     let count = optional.windows_fields.number_of_rva_and_sizes;
-    let needed = index(count).saturating_mul(DIRECTORY).saturating_add(fixed);
-    let spare = usize::from(stated).checked_sub(needed);
-    if spare.is_none_or(|spare| spare >= DIRECTORY) {
+    let needed = u64::from(count) * DIRECTORY as u64 + fixed as u64;
+    let spare = u64::from(stated).checked_sub(needed);
+    if spare.is_none_or(|spare| spare >= DIRECTORY as u64) {
         return Err(ImageError::SizeOfOptionalHeader {
-            offset: start.saturating_add(20),
+            offset: start + 20,
             stated,
             directories: count,
             needed,
@@ -223,9 +222,8 @@ fn check_directories(optional: &OptionalHeader, stated: u16, start: usize, fixed
     }
     if index(count) <= CERTIFICATE_TABLE {
         return Err(ImageError::NoCertificateDirectory {
-            offset: start
-                .saturating_add(SIGNATURE_AND_COFF_HEADER)
-                .saturating_add(fixed.saturating_sub(4)),
+            // The last field of the fixed part.
+            offset: start + SIGNATURE_AND_COFF_HEADER + fixed - 4,
             count,
         });
     }
@@ -236,7 +234,7 @@ fn check_directories(optional: &OptionalHeader, stated: u16, start: usize, fixed
 fn sections(file: &[u8], start: usize, count: u16) -> Result<(Vec<SectionTable>, usize), ImageError> {
     let mut reader = Reader::new(file);
     reader.take("optional header", start)?;
-    reader.take("section table", SIZEOF_SECTION_TABLE.saturating_mul(count.into()))?;
+    reader.take("section table", SIZEOF_SECTION_TABLE * usize::from(count))?;
     let mut offset = start;
     let mut sections = Vec::with_capacity(count.into());
     for number in 0..count {

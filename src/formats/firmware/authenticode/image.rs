@@ -1,15 +1,14 @@
 //! A PE image and its Authenticode hash.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::checksum;
 use super::headers::{DIRECTORY, Headers, ImageError};
 use super::layout::{self, LayoutProblem, Section};
+use super::padding::zeros;
 use super::table::{self, WinCertificate};
-use super::{ALIGNMENT, checksum, padding};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-
-/// What the hashed part is padded with.
-const ZEROS: [u8; ALIGNMENT] = [0; ALIGNMENT];
 
 /// A PE32 or PE32+ image of any machine, checked to be one that firmware would hash and verify.
 #[derive(Debug, Clone)]
@@ -18,6 +17,8 @@ pub struct Image<'a> {
     pub(super) headers: Headers,
     /// Where the hashed part ends: at the certificate table, or at the end of the file.
     pub(super) end: usize,
+    /// The parts of the file that are hashed, in order.
+    hashed: Vec<&'a [u8]>,
     sections: Vec<Section<'a>>,
     signatures: Vec<WinCertificate<'a>>,
     /// The image hash by each algorithm, once it was asked for: to judge an image takes it several times.
@@ -32,6 +33,7 @@ impl<'a> Image<'a> {
         let end = table.unwrap_or(file.len());
         let sections = layout::sections(file, end, &headers)?;
         Ok(Self {
+            hashed: hashed_parts(file, end, &headers, &sections)?,
             file,
             headers,
             end,
@@ -45,18 +47,6 @@ impl<'a> Image<'a> {
     #[must_use]
     pub const fn machine(&self) -> u16 {
         self.headers.machine
-    }
-
-    /// `Subsystem`: 10 is an EFI application, 11 and 12 are EFI drivers.
-    #[must_use]
-    pub const fn subsystem(&self) -> u16 {
-        self.headers.subsystem
-    }
-
-    /// Whether it is PE32+ rather than PE32.
-    #[must_use]
-    pub const fn is_64_bit(&self) -> bool {
-        self.headers.is_64_bit
     }
 
     /// The `CheckSum` that the headers state; 0 means that there is none.
@@ -90,18 +80,18 @@ impl<'a> Image<'a> {
         &self.signatures
     }
 
-    /// What is odd about the layout, in the order of the file.
+    /// The oddities of the layout, in the order of the file.
     #[must_use]
     pub fn layout_problems(&self) -> Vec<LayoutProblem> {
         layout::problems(self.file, self.end, &self.headers, &self.sections)
     }
 
     /// The image hash that a signature covers (Authenticode, "Calculating the PE Image Hash"; EDK2's `HashPeImage`): the
-    /// headers, the sections by their place in the file, then what follows them, padded to 8 bytes.
+    /// headers, the sections by their place in the file, then the rest, padded to 8 bytes.
     #[must_use]
     pub fn digest(&self, hash: HashAlgorithm) -> Digest {
         let compute = || {
-            let mut parts = self.hashed_by_firmware();
+            let mut parts = self.hashed.clone();
             parts.push(self.padding());
             hash.digest(&parts)
         };
@@ -112,50 +102,49 @@ impl<'a> Image<'a> {
             .map_or_else(compute, |digest| digest.get_or_init(compute).clone())
     }
 
-    /// The image hash of the file as it lies there, which is what firmware looks up in db and dbx: EDK2 pads nothing.
+    /// The image hash of the file as it lies there, which firmware looks up in db and dbx: EDK2 pads nothing.
     /// It differs from [`Self::digest`] for unsigned files whose length is no multiple of 8 bytes.
     #[must_use]
     pub fn unpadded_digest(&self, hash: HashAlgorithm) -> Digest {
         if self.padding().is_empty() {
             return self.digest(hash);
         }
-        hash.digest(&self.hashed_by_firmware())
-    }
-
-    fn hashed_by_firmware(&self) -> Vec<&'a [u8]> {
-        let mut parts = self.hashed(self.headers.size);
-        parts.extend(layout::by_offset(&self.sections).iter().map(|section| section.raw));
-        // The specification counts bytes here rather than following the sections: with a gap, this is not their end.
-        let hashed = layout::hashed_length(self.headers.size, &self.sections);
-        parts.push(self.file.get(hashed..self.end).unwrap_or_default());
-        parts
-    }
-
-    /// The image hash as tools that take the file as flat compute it. It is [`Self::digest`] unless there is a layout
-    /// problem that forbids to sign.
-    #[must_use]
-    pub fn flat_digest(&self, hash: HashAlgorithm) -> Digest {
-        let mut parts = self.hashed(self.end);
-        parts.push(self.padding());
-        hash.digest(&parts)
-    }
-
-    /// The start of the file up to `end`, without `CheckSum` and the certificate table's directory entry.
-    fn hashed(&self, end: usize) -> Vec<&'a [u8]> {
-        let after_checksum = self.headers.checksum.saturating_add(checksum::SIZE);
-        let after_directory = self.headers.directory.saturating_add(DIRECTORY);
-        [
-            0..self.headers.checksum,
-            after_checksum..self.headers.directory,
-            after_directory..end,
-        ]
-        .into_iter()
-        .map(|range| self.file.get(range).unwrap_or_default())
-        .collect()
+        hash.digest(&self.hashed)
     }
 
     /// The zeros that are missing to a multiple of 8 bytes.
-    pub(super) fn padding(&self) -> &'static [u8] {
-        ZEROS.get(..padding(self.end)).unwrap_or_default()
+    pub(super) const fn padding(&self) -> &'static [u8] {
+        zeros(self.end)
     }
+}
+
+/// The parts of a file that firmware hashes: the headers without `CheckSum` and the certificate table's directory entry,
+/// the sections by their place in the file, then the rest.
+fn hashed_parts<'a>(
+    file: &'a [u8],
+    end: usize,
+    headers: &Headers,
+    sections: &[Section<'a>],
+) -> Result<Vec<&'a [u8]>, ImageError> {
+    let after_checksum = headers.checksum + checksum::SIZE;
+    let after_directory = headers.directory + DIRECTORY;
+    // The specification counts bytes here rather than following the sections: with a gap, this is not their end.
+    let counted = layout::hashed_length(headers.size, sections);
+    let part = |range: Range<usize>| {
+        let outside = || ImageError::Outside {
+            what: "hashed part".to_owned(),
+            start: range.start,
+            end: range.end,
+            limit: end,
+        };
+        file.get(range.clone()).ok_or_else(outside)
+    };
+    let mut parts = vec![
+        part(0..headers.checksum)?,
+        part(after_checksum..headers.directory)?,
+        part(after_directory..headers.size)?,
+    ];
+    parts.extend(layout::by_offset(sections).iter().map(|section| section.raw));
+    parts.push(part(counted..end)?);
+    Ok(parts)
 }

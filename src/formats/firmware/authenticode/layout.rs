@@ -5,8 +5,8 @@ use std::fmt;
 use goblin::pe::section_table::SectionTable;
 
 use super::headers::{Headers, ImageError};
-use super::padding;
-use crate::formats::bytes::{Reader, index};
+use super::padding::padding;
+use crate::formats::bytes::{Reader, index, until_zero};
 use crate::formats::text::printable;
 
 /// Size of an entry of the COFF symbol table, in bytes.
@@ -41,7 +41,7 @@ impl<'a> Section<'a> {
     /// The end of the data in the file, in bytes.
     #[must_use]
     pub const fn end(&self) -> usize {
-        self.offset.saturating_add(self.raw.len())
+        self.offset + self.raw.len()
     }
 
     fn new(file: &'a [u8], end: usize, entry: &SectionTable, symbols: (u32, u32)) -> Result<Self, ImageError> {
@@ -49,6 +49,7 @@ impl<'a> Section<'a> {
         let size = index(entry.size_of_raw_data);
         // Without data in the file, the pointer means nothing and may be anything.
         let start = if size == 0 { 0 } else { index(entry.pointer_to_raw_data) };
+        // Where the sum does not fit, it is outside of the file as well.
         let stop = start.saturating_add(size);
         let raw = file.get(..end).and_then(|hashed| hashed.get(start..stop));
         let raw = raw.ok_or_else(|| ImageError::Outside {
@@ -104,7 +105,7 @@ pub(super) fn by_offset<'s, 'a>(sections: &'s [Section<'a>]) -> Vec<&'s Section<
     sorted
 }
 
-/// What to make of an odd layout.
+/// The weight of an odd layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Common, and without consequence for the hash.
@@ -140,7 +141,7 @@ pub enum LayoutProblem {
     TrailingData {
         /// Where it starts.
         offset: usize,
-        /// How much there is.
+        /// Its length.
         length: usize,
     },
     /// A section's data starts off `FileAlignment`.
@@ -164,7 +165,7 @@ pub enum LayoutProblem {
 }
 
 impl LayoutProblem {
-    /// How much it matters.
+    /// The weight of this oddity.
     #[must_use]
     pub const fn severity(&self) -> Severity {
         match self {
@@ -251,18 +252,18 @@ pub(super) fn problems(file: &[u8], end: usize, headers: &Headers, sections: &[S
 }
 
 fn misalignments(section: &Section<'_>, headers: &Headers) -> impl Iterator<Item = LayoutProblem> {
-    let off = |value: u32, alignment: u32| value.checked_rem(alignment).is_some_and(|rest| rest != 0);
-    let offset = u32::try_from(section.offset).unwrap_or(u32::MAX);
-    let in_file = off(offset, headers.file_alignment).then(|| LayoutProblem::FileAlignment {
+    let off = |value: usize, alignment: u32| value.checked_rem(index(alignment)).is_some_and(|rest| rest != 0);
+    let in_file = off(section.offset, headers.file_alignment).then(|| LayoutProblem::FileAlignment {
         section: section.name.clone(),
         offset: section.offset,
         alignment: headers.file_alignment,
     });
-    let in_memory = off(section.virtual_address, headers.section_alignment).then(|| LayoutProblem::SectionAlignment {
-        section: section.name.clone(),
-        virtual_address: section.virtual_address,
-        alignment: headers.section_alignment,
-    });
+    let in_memory =
+        off(index(section.virtual_address), headers.section_alignment).then(|| LayoutProblem::SectionAlignment {
+            section: section.name.clone(),
+            virtual_address: section.virtual_address,
+            alignment: headers.section_alignment,
+        });
     in_file.into_iter().chain(in_memory)
 }
 
@@ -281,8 +282,7 @@ fn strings((start, count): (u32, u32)) -> Option<usize> {
 
 /// A section's name, from the string table if it is longer than its field.
 fn name(file: &[u8], entry: &SectionTable, symbols: (u32, u32)) -> String {
-    let short = entry.name.split(|byte| *byte == 0).next().unwrap_or_default();
-    let name = long_name(file, entry, symbols).unwrap_or(short);
+    let name = long_name(file, entry, symbols).unwrap_or(until_zero(&entry.name));
     printable(&String::from_utf8_lossy(name))
 }
 

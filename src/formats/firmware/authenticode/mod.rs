@@ -10,25 +10,18 @@ mod edit;
 mod headers;
 mod image;
 mod layout;
+mod padding;
 mod sample;
 mod signature;
 mod spc;
 mod table;
 
 pub use checksum::checksum;
-pub use edit::{CannotSign, NoSuchSignature, Rewritten};
+pub use edit::{CannotSign, Rewritten};
 pub use headers::ImageError;
 pub use image::Image;
 pub use layout::{LayoutProblem, Section, Severity};
 pub use sample::minimal_image;
 pub use signature::{Signature, SignatureError};
-pub use spc::INDIRECT_DATA;
+pub use spc::{ContentError, INDIRECT_DATA};
 pub use table::{TableError, WinCertificate};
-
-/// What the image hash, the certificate table and its entries are aligned to, in bytes.
-const ALIGNMENT: usize = 8;
-
-/// How many bytes are missing from `length` to the next multiple of 8.
-const fn padding(length: usize) -> usize {
-    length.wrapping_neg() % ALIGNMENT
-}

@@ -3,11 +3,12 @@
 use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Reader, SliceReader};
 
+use super::image::Image;
+use super::padding::padding;
+use super::spc::{self, ContentError};
 use super::table::WinCertificate;
-use super::{Image, padding, spc};
 use crate::formats::crypto::cms::{CmsError, Refusal, SignedData};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 
 /// Why an entry of the certificate table is not a signature of the image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,20 +36,9 @@ pub enum SignatureError {
     /// The signed content is not inside.
     #[error("the signature does not contain what it signs")]
     Detached,
-    /// The signed digest is that of something else than a PE file.
-    #[error("the signed digest is that of {0}, not that of a PE image (SPC_PE_IMAGE_DATA)")]
-    NotPeImage(ObjectIdentifier),
-    /// The image digest's algorithm is unknown or broken (MD5, SHA-1).
-    #[error("image digest algorithm {0} is not accepted")]
-    DigestAlgorithm(ObjectIdentifier),
-    /// The image digest has not the length that its algorithm makes.
-    #[error("the signed {} image digest has {length} bytes", hash.name())]
-    DigestLength {
-        /// The algorithm.
-        hash: HashAlgorithm,
-        /// The digest's length, in bytes.
-        length: usize,
-    },
+    /// The signed content states no digest of an image that can be trusted.
+    #[error(transparent)]
+    Content(#[from] ContentError),
     /// The image was changed after it was signed.
     #[error("the image was changed after signing: its digest is {actual}, but {signed} was signed")]
     ImageChanged {
@@ -91,11 +81,9 @@ impl<'a> Signature<'a> {
     /// Reads a PKCS#7 signature. Up to 7 zeros may follow it: pesign and osslsigncode count the padding in `dwLength`,
     /// and firmware does not mind.
     pub fn parse(pkcs7: &'a [u8]) -> Result<Self, SignatureError> {
-        let (der, rest) = {
-            let mut reader = SliceReader::new(pkcs7)?;
-            let der = reader.tlv_bytes()?;
-            (der, pkcs7.get(der.len()..).unwrap_or_default())
-        };
+        let mut reader = SliceReader::new(pkcs7)?;
+        let der = reader.tlv_bytes()?;
+        let rest = reader.read_slice(reader.remaining_len())?;
         if rest.len() > padding(der.len()) || rest.iter().any(|byte| *byte != 0) {
             return Err(SignatureError::TrailingBytes(rest.len()));
         }
@@ -135,13 +123,5 @@ impl<'a> Signature<'a> {
     #[must_use]
     pub fn content_digest(&self, hash: HashAlgorithm) -> Digest {
         hash.digest(&[self.content.value()])
-    }
-
-    /// Checks that `key` made the signature of the first signer; real files have one. Says nothing
-    /// about the image; see [`Self::verify_integrity`].
-    pub fn verify_signed_by(&self, key: &RsaPublicKey) -> Result<(), SignatureError> {
-        let signer = self.cms.signers.first().ok_or(CmsError::NoSigner)?;
-        let digest = self.content_digest(signer.hash()?);
-        Ok(signer.verify(key, &self.cms.content_type, &digest)?)
     }
 }

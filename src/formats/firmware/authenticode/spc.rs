@@ -3,7 +3,6 @@
 use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Reader, SliceReader, Tag, Tagged};
 
-use super::SignatureError;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 
 /// `SPC_INDIRECT_DATA_OBJID`, the content type of an Authenticode signature.
@@ -18,6 +17,28 @@ const PE_IMAGE: [u8; 53] = *b"\x30\x33\
     \x30\x25\x03\x01\x00\xa0\x20\xa2\x1e\x80\x1c\
     \0<\0<\0<\0O\0b\0s\0o\0l\0e\0t\0e\0>\0>\0>";
 
+/// Why the content of a signature states no digest of an image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ContentError {
+    /// The encoding is malformed.
+    #[error("not an Authenticode signature: {0}")]
+    Der(#[from] der::Error),
+    /// The signed digest is that of something else than a PE file.
+    #[error("the signed digest is that of {0}, not that of a PE image (SPC_PE_IMAGE_DATA)")]
+    NotPeImage(ObjectIdentifier),
+    /// The image digest's algorithm is unknown or broken (MD5, SHA-1).
+    #[error("image digest algorithm {0} is not accepted")]
+    DigestAlgorithm(ObjectIdentifier),
+    /// The image digest has not the length that its algorithm makes.
+    #[error("the signed {} image digest has {length} bytes", hash.name())]
+    DigestLength {
+        /// The algorithm.
+        hash: HashAlgorithm,
+        /// The digest's length, in bytes.
+        length: usize,
+    },
+}
+
 /// Content octets of the `SpcIndirectDataContent` for an image with this digest; the CMS hashes exactly these.
 pub(super) fn encode(digest: &Digest) -> Vec<u8> {
     let mut content = PE_IMAGE.to_vec();
@@ -27,13 +48,13 @@ pub(super) fn encode(digest: &Digest) -> Vec<u8> {
 }
 
 /// The image digest that a `SpcIndirectDataContent` states.
-pub(super) fn decode(content: AnyRef<'_>) -> Result<(HashAlgorithm, &[u8]), SignatureError> {
+pub(super) fn decode(content: AnyRef<'_>) -> Result<(HashAlgorithm, &[u8]), ContentError> {
     content.tag().assert_eq(Tag::Sequence)?;
     let mut fields = SliceReader::new(content.value())?;
     let mut data = SliceReader::new(sequence(&mut fields)?)?;
     let kind = ObjectIdentifier::decode(&mut data)?;
     if kind != PE_IMAGE_DATA {
-        return Err(SignatureError::NotPeImage(kind));
+        return Err(ContentError::NotPeImage(kind));
     }
     let mut info = SliceReader::new(sequence(&mut fields)?)?;
     fields.finish()?;
@@ -42,9 +63,9 @@ pub(super) fn decode(content: AnyRef<'_>) -> Result<(HashAlgorithm, &[u8]), Sign
     let digest = AnyRef::decode(&mut info)?;
     digest.tag().assert_eq(Tag::OctetString)?;
     info.finish()?;
-    let hash = HashAlgorithm::from_oid(&algorithm).ok_or(SignatureError::DigestAlgorithm(algorithm))?;
+    let hash = HashAlgorithm::from_oid(&algorithm).ok_or(ContentError::DigestAlgorithm(algorithm))?;
     if digest.value().len() != hash.len() {
-        return Err(SignatureError::DigestLength {
+        return Err(ContentError::DigestLength {
             hash,
             length: digest.value().len(),
         });
@@ -77,6 +98,6 @@ mod tests {
         let mut content = encode(&HashAlgorithm::Sha256.digest(&[]));
         content[13] = 0x10;
         let other = decode(AnyRef::new(Tag::Sequence, &content).unwrap());
-        assert!(matches!(other, Err(SignatureError::NotPeImage(_))), "{other:?}");
+        assert!(matches!(other, Err(ContentError::NotPeImage(_))), "{other:?}");
     }
 }

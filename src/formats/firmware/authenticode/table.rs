@@ -1,7 +1,7 @@
 //! The attribute certificate table of a PE file and its `WIN_CERTIFICATE` entries (UEFI 2.10, section 32.2.4).
 
-use super::{ALIGNMENT, padding};
-use crate::formats::bytes::{Reader, index};
+use super::padding::{padding, zeros};
+use crate::formats::bytes::{Reader, Truncated, index};
 
 /// Size of the header of a `WIN_CERTIFICATE`, in bytes.
 const HEADER: usize = 8;
@@ -19,6 +19,9 @@ const PKCS7_GUID: [u8; 16] = [
 /// Why a certificate table is not one that firmware reads. Offsets are in bytes from the start of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TableError {
+    /// The table is not in the file.
+    #[error(transparent)]
+    Truncated(#[from] Truncated),
     /// Only one of offset and size is zero.
     #[error("certificate table directory entry at offset {field:#x}: offset {start:#x} and size {size:#x} contradict")]
     HalfEmpty {
@@ -82,16 +85,16 @@ pub enum TableError {
 pub struct WinCertificate<'a> {
     /// Where the entry starts, in bytes from the start of the file; a multiple of 8.
     pub offset: usize,
-    /// `wRevision`, 0x0200 in all that is in use. EDK2 does not look at it.
-    pub revision: u16,
     /// `wCertificateType`; 2 is a PKCS#7 `SignedData`.
     pub certificate_type: u16,
-    /// `bCertificate`: what `dwLength` covers after the 8 bytes of the header, without padding.
+    /// `bCertificate`: the bytes that `dwLength` covers after the 8 of the header, without padding.
     pub content: &'a [u8],
+    /// The whole entry, with header and padding.
+    pub(super) bytes: &'a [u8],
 }
 
 impl<'a> WinCertificate<'a> {
-    /// The PKCS#7 `SignedData` inside, if that is what the entry holds. As in EDK2, it may be wrapped in a
+    /// The PKCS#7 `SignedData` inside, if the entry holds one. As in EDK2, it may be wrapped in a
     /// `WIN_CERTIFICATE_UEFI_GUID`.
     #[must_use]
     pub fn pkcs7(&self) -> Option<&'a [u8]> {
@@ -134,50 +137,40 @@ pub(super) fn locate(file: &[u8], field: usize, stated: (u32, u32)) -> Result<Op
 /// Reads the entries of the table that starts at `start` and fills the rest of the file.
 pub(super) fn entries(file: &[u8], start: usize) -> Result<Vec<WinCertificate<'_>>, TableError> {
     let mut entries = Vec::new();
-    let mut reader = Reader::new(file.get(start..).unwrap_or_default());
+    let mut reader = Reader::within(file, start..file.len())?;
     while !reader.is_empty() {
-        let (offset, available) = (start.saturating_add(reader.offset()), reader.remaining());
-        let entry = entry(&mut reader, offset).ok_or_else(|| TableError::Length {
+        let (offset, available) = (reader.offset(), reader.remaining());
+        let length = reader.clone().u32("dwLength")?;
+        let size = index(length);
+        if size <= HEADER || size > available {
+            return Err(TableError::Length {
+                offset,
+                length,
+                available,
+            });
+        }
+        let bytes = reader.take("WIN_CERTIFICATE", size + padding(size))?;
+        let mut fields = Reader::new(bytes);
+        fields.u32("dwLength")?;
+        fields.u16("wRevision")?;
+        entries.push(WinCertificate {
             offset,
-            length: stated_length(file, offset),
-            available,
-        })?;
-        entries.push(entry);
+            certificate_type: fields.u16("wCertificateType")?,
+            content: fields.take("bCertificate", size - HEADER)?,
+            bytes,
+        });
     }
     Ok(entries)
-}
-
-/// Takes one entry with its padding; `None` if `dwLength` is out of bounds.
-fn entry<'a>(reader: &mut Reader<'a>, offset: usize) -> Option<WinCertificate<'a>> {
-    let length = index(reader.u32("dwLength").ok()?);
-    let revision = reader.u16("wRevision").ok()?;
-    let certificate_type = reader.u16("wCertificateType").ok()?;
-    let content = length.checked_sub(HEADER).filter(|length| *length != 0)?;
-    let content = reader.take("bCertificate", content).ok()?;
-    reader.take("padding", padding(length)).ok()?;
-    Some(WinCertificate {
-        offset,
-        revision,
-        certificate_type,
-        content,
-    })
-}
-
-fn stated_length(file: &[u8], offset: usize) -> u32 {
-    let mut reader = Reader::new(file.get(offset..).unwrap_or_default());
-    reader.u32("dwLength").unwrap_or(0)
 }
 
 /// A table entry with a PKCS#7 `SignedData`, padded. `dwLength` stays unrounded: strict parsers refuse bytes after the
 /// PKCS#7. `None` if it is too large for the format.
 pub(super) fn pkcs7_entry(pkcs7: &[u8]) -> Option<Vec<u8>> {
-    let length = pkcs7.len().checked_add(HEADER)?;
-    let padded = length.checked_next_multiple_of(ALIGNMENT)?;
-    let mut entry = Vec::with_capacity(padded);
-    entry.extend_from_slice(&u32::try_from(length).ok()?.to_le_bytes());
+    let length = u32::try_from(pkcs7.len()).ok()?.checked_add(8)?;
+    let mut entry = length.to_le_bytes().to_vec();
     entry.extend_from_slice(&REVISION.to_le_bytes());
     entry.extend_from_slice(&PKCS_SIGNED_DATA.to_le_bytes());
     entry.extend_from_slice(pkcs7);
-    entry.resize(padded, 0);
+    entry.extend_from_slice(zeros(entry.len()));
     Some(entry)
 }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{VariableImageError, reader, size};
+use super::error::VariableImageError;
+use crate::formats::bytes::{Reader, index};
 use crate::formats::firmware::guid::Guid;
 
 /// `EFI_SYSTEM_NV_DATA_FV_GUID`: a firmware volume for variables.
@@ -36,7 +37,7 @@ const STORE_HEADER: usize = 28;
 /// Checks the volume's header; returns the range that is left for the store.
 pub(super) fn volume_header(image: &[u8]) -> Result<Range<usize>, VariableImageError> {
     let wrong = |field, offset| VariableImageError::Volume { field, offset };
-    let mut header = reader(image, 0..image.len())?;
+    let mut header = Reader::within(image, 0..image.len())?;
     header.take("ZeroVector", 16)?;
     if header.array("FileSystemGuid")? != *VOLUME.as_bytes() {
         return Err(wrong("FileSystemGuid", 16));
@@ -51,7 +52,7 @@ pub(super) fn volume_header(image: &[u8]) -> Result<Range<usize>, VariableImageE
     if volume > image.len() || length > volume || !length.is_multiple_of(2) {
         return Err(wrong("FvLength", 32));
     }
-    let words = reader(image, 0..length)?.take("firmware volume header", length)?;
+    let words = Reader::within(image, 0..length)?.take("firmware volume header", length)?;
     let sum = words.chunks_exact(2).fold(0_u16, |sum, word| {
         let word: [u8; 2] = word.try_into().unwrap_or_default();
         sum.wrapping_add(u16::from_le_bytes(word))
@@ -78,13 +79,13 @@ impl StoreHeader {
             offset: start.saturating_add(offset),
         };
         let end = volume.end;
-        let mut header = reader(image, volume)?;
+        let mut header = Reader::within(image, volume)?;
         let is_authenticated = match Guid::from_bytes(header.array("Signature")?) {
             AUTHENTICATED => true,
             PLAIN => false,
             _ => return Err(wrong("Signature", 0)),
         };
-        let stated = size(header.u32("Size")?);
+        let stated = index(header.u32("Size")?);
         if header.u8("Format")? != FORMATTED {
             return Err(wrong("Format", 20));
         }

@@ -10,6 +10,7 @@
 //!
 //! The header of a variable has 60 bytes in stores with authenticated variables, and 32 in those without.
 
+mod error;
 mod header;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,9 @@ mod variable;
 
 use std::ops::Range;
 
-use crate::formats::bytes::{Reader, Truncated, index};
 use crate::formats::firmware::guid::Guid;
 
+pub use error::VariableImageError;
 use header::{StoreHeader, volume_header};
 pub use variable::ImageVariable;
 use variable::{ADDED, Scanned, State};
@@ -30,53 +31,6 @@ const ERASED: u8 = 0xff;
 const ALIGNMENT: usize = 4;
 /// First bytes of a QEMU disk image.
 const QCOW2: [u8; 4] = *b"QFI\xfb";
-
-/// Why an image is not one of a variable store. Offsets are in bytes from its start.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum VariableImageError {
-    /// A part reaches past its container.
-    #[error(transparent)]
-    Truncated(#[from] Truncated),
-    /// A disk image, in which the store lies scattered.
-    #[error("it is a qcow2 disk image, not a raw one")]
-    Qcow2,
-    /// No firmware volume for variables at the start.
-    #[error("{field} at offset {offset:#x} is not that of a firmware volume for variables")]
-    Volume {
-        /// The field.
-        field: &'static str,
-        /// Where it is.
-        offset: usize,
-    },
-    /// The 16-bit sum over the volume header is not 0.
-    #[error("the checksum of the firmware volume header at offset 0x0 is wrong by {sum:#06x}")]
-    Checksum {
-        /// The sum.
-        sum: u16,
-    },
-    /// The store's header is of another kind.
-    #[error("{field} at offset {offset:#x} is not that of a formatted, healthy variable store")]
-    Store {
-        /// The field.
-        field: &'static str,
-        /// Where it is.
-        offset: usize,
-    },
-    /// A name without its terminating zero or of an odd size.
-    #[error("the name of the variable at offset {offset:#x} is malformed")]
-    Name {
-        /// Where the variable's header is.
-        offset: usize,
-    },
-    /// The variables do not fit into the store.
-    #[error("the variables need {needed} bytes, but the store has room for {available}")]
-    Full {
-        /// Bytes that they need.
-        needed: usize,
-        /// Bytes that there are.
-        available: usize,
-    },
-}
 
 /// A variable store and the image around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,16 +156,4 @@ fn scan(image: &[u8], store: &StoreHeader) -> Result<Vec<ImageVariable>, Variabl
         }
     }
     Ok(found.into_iter().map(|(_, variable)| variable).collect())
-}
-
-/// A reader of the image from `range`, whose offsets are those of the image.
-fn reader(image: &[u8], range: Range<usize>) -> Result<Reader<'_>, Truncated> {
-    let mut reader = Reader::new(image.get(..range.end).unwrap_or(image));
-    reader.take("what comes before", range.start)?;
-    Ok(reader)
-}
-
-/// A 32-bit size of the format as an index.
-const fn size(value: u32) -> usize {
-    index(value)
 }

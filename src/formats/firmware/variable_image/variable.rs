@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{VariableImageError, reader, size};
+use super::error::VariableImageError;
+use crate::formats::bytes::{Reader, index};
 use crate::formats::firmware::authenticated_variable::EfiTime;
 use crate::formats::firmware::guid::Guid;
 
@@ -98,7 +99,7 @@ pub(super) fn read(
     is_authenticated: bool,
 ) -> Result<Option<Scanned>, VariableImageError> {
     let offset = range.start;
-    let mut reader = reader(image, range)?;
+    let mut reader = Reader::within(image, range)?;
     if reader.remaining() < 2 || reader.u16("StartId")? != START {
         return Ok(None);
     }
@@ -113,7 +114,7 @@ pub(super) fn read(
     }
     let [name, data] = [reader.u32("NameSize")?, reader.u32("DataSize")?].map(|length| {
         // The power failed before the sizes were written; the header is all there is.
-        if length == UNWRITTEN { 0 } else { size(length) }
+        if length == UNWRITTEN { 0 } else { index(length) }
     });
     let vendor = Guid::from_bytes(reader.array("VendorGuid")?);
     let name = reader.take("Name", name)?;

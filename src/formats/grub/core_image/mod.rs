@@ -9,7 +9,7 @@ mod module;
 mod objects;
 
 pub use module::{Module, ModuleError};
-pub use objects::ObjectError;
+pub use objects::{ObjectError, Switch};
 
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::sbat::Sbat;
@@ -39,18 +39,6 @@ pub enum CoreImageError {
     /// The memory disk is no tar archive.
     #[error("the memory disk is no tar archive: {0}")]
     MemoryDisk(String),
-}
-
-/// Whether a switch that `grub-mkimage` sets is set in an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Switch {
-    /// It is.
-    Set,
-    /// It is not.
-    Unset,
-    /// The image has an object that means this in one numbering and something else in the other, and does not say its
-    /// version.
-    Unknown,
 }
 
 /// What a GRUB core image is made of.

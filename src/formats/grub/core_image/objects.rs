@@ -51,6 +51,18 @@ pub enum ObjectError {
     Prefix(usize),
 }
 
+/// Whether a switch that `grub-mkimage` sets is set in an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// It is.
+    Set,
+    /// It is not.
+    Unset,
+    /// The image has an object that means this in one numbering and something else in the other, and does not say its
+    /// version.
+    Unknown,
+}
+
 /// An object: what is behind its header.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Object<'a> {
@@ -151,22 +163,22 @@ impl<'a> Objects<'a> {
         }
     }
 
-    pub(super) fn shim_lock_disabled(&self, scheme: Scheme) -> super::Switch {
+    pub(super) fn shim_lock_disabled(&self, scheme: Scheme) -> Switch {
         self.switch(scheme, 6, 7)
     }
 
-    pub(super) fn cli_disabled(&self, scheme: Scheme) -> super::Switch {
+    pub(super) fn cli_disabled(&self, scheme: Scheme) -> Switch {
         self.switch(scheme, 7, 8)
     }
 
-    fn switch(&self, scheme: Scheme, old: u32, new: u32) -> super::Switch {
+    fn switch(&self, scheme: Scheme, old: u32, new: u32) -> Switch {
         let has = |kind| self.of(kind).next().is_some();
         let set = match scheme {
-            Scheme::Unknown if has(old) != has(new) => return super::Switch::Unknown,
+            Scheme::Unknown if has(old) != has(new) => return Switch::Unknown,
             Scheme::Old | Scheme::Unknown => has(old),
             Scheme::New => has(new),
         };
-        if set { super::Switch::Set } else { super::Switch::Unset }
+        if set { Switch::Set } else { Switch::Unset }
     }
 }
 

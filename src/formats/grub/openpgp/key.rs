@@ -2,19 +2,16 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sequoia_openpgp::crypto::hash::Hash;
 use sequoia_openpgp::crypto::mpi;
+use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{Key4, PrimaryRole, PublicParts};
-use sequoia_openpgp::packet::{Key, UserID};
 use sequoia_openpgp::parse::{PacketParser, Parse};
 use sequoia_openpgp::serialize::MarshalInto;
-use sequoia_openpgp::types::{KeyFlags, SignatureType};
 use sequoia_openpgp::{Fingerprint, KeyID, Packet};
 
 use crate::formats::crypto::rsa_public_key::{RsaPublicKey, RsaPublicKeyError};
 
 use super::packet::{self, PacketError};
-use super::signature::{SignatureError, UnsignedSignature};
 
 /// Why a file is not a key that GRUB takes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +64,7 @@ impl GrubKey {
         {
             return Err(KeyError::Version(*version));
         }
-        let framed = packet::write(packet::PUBLIC_KEY, body);
+        let framed = packet::write(packet::PUBLIC_KEY, body)?;
         let malformed = |error: &dyn std::fmt::Display| KeyError::Malformed(error.to_string());
         let parsed = PacketParser::from_bytes(&framed).map_err(|error| malformed(&error))?;
         let Ok(Packet::PublicKey(Key::V4(key))) = parsed.map(|parser| parser.packet.clone()) else {
@@ -113,28 +110,14 @@ impl GrubKey {
         self.key.fingerprint()
     }
 
-    /// The self-signature that binds a user ID, so that GnuPG takes the key; GRUB never reads it.
-    pub fn certify(&self, user_id: &str, created: u32) -> Result<UnsignedSignature, SignatureError> {
-        UnsignedSignature::prepare(
-            self,
-            SignatureType::PositiveCertification,
-            created,
-            Some(KeyFlags::empty().set_signing().set_certification()),
-            |context| {
-                self.key.hash(context)?;
-                UserID::from(user_id).hash(context)
-            },
-        )
-    }
-
     /// The key file: public key, user ID and self-signature packet, with headers that GRUB reads.
     pub fn export(&self, user_id: &str, self_signature: &[u8]) -> Result<Vec<u8>, KeyError> {
         let body = self
             .key
             .to_vec()
             .map_err(|error| KeyError::Malformed(error.to_string()))?;
-        let mut file = packet::write(packet::PUBLIC_KEY, &body);
-        file.extend(packet::write(packet::USER_ID, user_id.as_bytes()));
+        let mut file = packet::write(packet::PUBLIC_KEY, &body)?;
+        file.extend(packet::write(packet::USER_ID, user_id.as_bytes())?);
         file.extend_from_slice(self_signature);
         Ok(file)
     }

@@ -62,24 +62,24 @@ mod tests {
 
     #[test]
     fn every_key_of_version_4_that_grub_can_use_is_trusted() {
-        let mut file = write(PUBLIC_KEY, &rsa());
-        file.extend(write(USER_ID, b"somebody"));
-        file.extend(write(PUBLIC_SUBKEY, &rsa()));
-        file.extend(write(PUBLIC_SUBKEY, &[4, 0, 0, 0, 0, 17]));
-        file.extend(write(PUBLIC_SUBKEY, &[4, 0, 0, 0, 0, 22]));
+        let mut file = write(PUBLIC_KEY, &rsa()).unwrap();
+        file.extend(write(USER_ID, b"somebody").unwrap());
+        file.extend(write(PUBLIC_SUBKEY, &rsa()).unwrap());
+        file.extend(write(PUBLIC_SUBKEY, &[4, 0, 0, 0, 0, 17]).unwrap());
+        file.extend(write(PUBLIC_SUBKEY, &[4, 0, 0, 0, 0, 22]).unwrap());
         let parsed = GrubKeyFile::parse(&file).unwrap();
         assert_eq!((parsed.keys.len(), parsed.dsa, parsed.ignored), (2, 1, 1));
-        file.extend(write(PUBLIC_SUBKEY, &[6, 0, 0, 0, 0, 27]));
+        file.extend(write(PUBLIC_SUBKEY, &[6, 0, 0, 0, 0, 27]).unwrap());
         assert_eq!(GrubKeyFile::parse(&file).unwrap_err(), KeyError::Version(6));
     }
 
     #[test]
     fn a_packet_that_grub_misreads_spoils_the_file() {
-        let mut file = write(PUBLIC_KEY, &rsa());
+        let mut file = write(PUBLIC_KEY, &rsa()).unwrap();
         file.extend([0xcd, 0xc0, 0x00]);
         assert!(matches!(GrubKeyFile::parse(&file), Err(KeyError::Packet(_))));
         assert!(matches!(
-            GrubKeyFile::parse(&write(PUBLIC_KEY, &[4, 0])),
+            GrubKeyFile::parse(&write(PUBLIC_KEY, &[4, 0]).unwrap()),
             Err(KeyError::Malformed(_))
         ));
         assert_eq!(GrubKeyFile::parse(b"").unwrap().keys.len(), 0);

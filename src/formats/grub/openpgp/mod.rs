@@ -8,8 +8,10 @@ mod key;
 mod key_file;
 mod packet;
 mod signature;
+mod unsigned;
 
 pub use key::{GrubKey, KeyError};
 pub use key_file::GrubKeyFile;
 pub use packet::PacketError;
-pub use signature::{DetachedSignature, SignatureError, UnsignedSignature};
+pub use signature::{DetachedSignature, SignatureError};
+pub use unsigned::UnsignedSignature;

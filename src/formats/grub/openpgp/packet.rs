@@ -34,6 +34,9 @@ pub enum PacketError {
     /// A partial or indeterminate length.
     #[error("the packet at offset 0x0 has a partial or indeterminate length")]
     OpenLength,
+    /// A body that is longer than the four octets of a length can say.
+    #[error("a packet of {0} bytes is too long for OpenPGP")]
+    TooLong(usize),
     /// The packet reaches past the end of the file.
     #[error(transparent)]
     Truncated(#[from] Truncated),
@@ -81,20 +84,18 @@ pub(super) fn header(reader: &mut Reader<'_>) -> Result<(u8, usize), PacketError
 }
 
 /// A packet with an old-format header, which every reader understands. `tag` is below 16.
-pub(super) fn write(tag: u8, body: &[u8]) -> Vec<u8> {
-    let mut packet = Vec::with_capacity(body.len().saturating_add(5));
-    if let Ok(length) = u8::try_from(body.len()) {
-        packet.extend([0x80 | tag << 2, length]);
+pub(super) fn write(tag: u8, body: &[u8]) -> Result<Vec<u8>, PacketError> {
+    let header = if let Ok(length) = u8::try_from(body.len()) {
+        vec![0x80 | tag << 2, length]
     } else if let Ok(length) = u16::try_from(body.len()) {
-        packet.push(0x81 | tag << 2);
-        packet.extend(length.to_be_bytes());
+        let [high, low] = length.to_be_bytes();
+        vec![0x81 | tag << 2, high, low]
     } else {
-        // Bodies are parts of files that were read into memory; none comes near 4 GiB.
-        packet.push(0x82 | tag << 2);
-        packet.extend(u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
-    }
-    packet.extend_from_slice(body);
-    packet
+        let length = u32::try_from(body.len()).map_err(|_| PacketError::TooLong(body.len()))?;
+        let [a, b, c, d] = length.to_be_bytes();
+        vec![0x82 | tag << 2, a, b, c, d]
+    };
+    Ok([header.as_slice(), body].concat())
 }
 
 #[cfg(test)]
@@ -105,7 +106,7 @@ mod tests {
     fn what_is_written_reads_back() {
         for length in [0, 1, 191, 192, 255, 256, 8383, 8384, 65535, 65536] {
             let body = vec![7; length];
-            assert_eq!(first(&write(SIGNATURE, &body), SIGNATURE), Ok(&body[..]));
+            assert_eq!(first(&write(SIGNATURE, &body).unwrap(), SIGNATURE), Ok(&body[..]));
         }
     }
 

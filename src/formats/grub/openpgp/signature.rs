@@ -1,14 +1,14 @@
-//! Detached signatures: made in GRUB's form, and judged by GRUB's rules.
+//! Detached signatures, judged by GRUB's rules.
 
 use sequoia_openpgp::Packet;
-use sequoia_openpgp::crypto::hash::{Context, Hash};
+use sequoia_openpgp::crypto::hash::Hash;
 use sequoia_openpgp::crypto::mpi;
 use sequoia_openpgp::packet::Signature;
 use sequoia_openpgp::packet::signature::Signature4;
-use sequoia_openpgp::packet::signature::subpacket::{Subpacket, SubpacketArea, SubpacketTag, SubpacketValue};
+use sequoia_openpgp::packet::signature::subpacket::{SubpacketTag, SubpacketValue};
 use sequoia_openpgp::parse::{PacketParser, Parse};
 use sequoia_openpgp::serialize::MarshalInto;
-use sequoia_openpgp::types::{HashAlgorithm as OpenPgpHash, KeyFlags, PublicKeyAlgorithm, SignatureType, Timestamp};
+use sequoia_openpgp::types::{HashAlgorithm as OpenPgpHash, PublicKeyAlgorithm, SignatureType};
 
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::crypto::rsa_public_key::SignatureMismatch;
@@ -65,93 +65,8 @@ pub enum SignatureError {
     Malformed(String),
 }
 
-fn malformed(error: impl std::fmt::Display) -> SignatureError {
+pub(super) fn malformed(error: impl std::fmt::Display) -> SignatureError {
     SignatureError::Malformed(error.to_string())
-}
-
-/// A signature that lacks only the private operation.
-#[derive(Debug)]
-pub struct UnsignedSignature {
-    hashed: SubpacketArea,
-    unhashed: SubpacketArea,
-    kind: SignatureType,
-    digest: Digest,
-}
-
-impl UnsignedSignature {
-    /// A detached signature over a file, made `created` seconds after 1970-01-01 UTC. SHA-512, no salt: the same file,
-    /// key and moment give the same bytes.
-    pub fn detached(key: &GrubKey, data: &[u8], created: u32) -> Result<Self, SignatureError> {
-        Self::prepare(key, SignatureType::Binary, created, None, |context| {
-            context.update(data);
-            Ok(())
-        })
-    }
-
-    pub(super) fn prepare(
-        key: &GrubKey,
-        kind: SignatureType,
-        created: u32,
-        flags: Option<KeyFlags>,
-        hash_subject: impl FnOnce(&mut Context) -> sequoia_openpgp::Result<()>,
-    ) -> Result<Self, SignatureError> {
-        let build = || -> sequoia_openpgp::Result<Self> {
-            let mut hashed = vec![
-                Subpacket::new(SubpacketValue::SignatureCreationTime(Timestamp::from(created)), true)?,
-                Subpacket::new(SubpacketValue::IssuerFingerprint(key.openpgp_fingerprint()), false)?,
-            ];
-            if let Some(flags) = flags {
-                hashed.push(Subpacket::new(SubpacketValue::KeyFlags(flags), true)?);
-            }
-            let mut unsigned = Self {
-                hashed: SubpacketArea::new(hashed)?,
-                // GRUB looks for the issuer in the unhashed area alone.
-                unhashed: SubpacketArea::new(vec![Subpacket::new(SubpacketValue::Issuer(key.id()), false)?])?,
-                kind,
-                digest: HashAlgorithm::Sha512.digest(&[]),
-            };
-            let mut context = OpenPgpHash::SHA512.context()?.for_signature(4);
-            hash_subject(&mut context)?;
-            unsigned.packet(&[]).hash(&mut context)?;
-            if let Some(digest) = Digest::new(HashAlgorithm::Sha512, context.into_digest()?) {
-                unsigned.digest = digest;
-            }
-            Ok(unsigned)
-        };
-        build().map_err(malformed)
-    }
-
-    /// The digest that the key signs.
-    #[must_use]
-    pub const fn to_be_signed(&self) -> &Digest {
-        &self.digest
-    }
-
-    /// Completes the packet with the RSA signature over [`Self::to_be_signed`].
-    pub fn finish(self, signature: &[u8]) -> Result<Vec<u8>, SignatureError> {
-        let body = self.packet(signature).to_vec().map_err(malformed)?;
-        Ok(packet::write(packet::SIGNATURE, &body))
-    }
-
-    fn packet(&self, signature: &[u8]) -> Signature {
-        let mut prefix = [0; 2];
-        prefix
-            .iter_mut()
-            .zip(self.digest.as_bytes())
-            .for_each(|(to, from)| *to = *from);
-        Signature4::new(
-            self.kind,
-            PublicKeyAlgorithm::RSAEncryptSign,
-            OpenPgpHash::SHA512,
-            self.hashed.clone(),
-            self.unhashed.clone(),
-            prefix,
-            mpi::Signature::RSA {
-                s: mpi::MPI::new(signature),
-            },
-        )
-        .into()
-    }
 }
 
 /// A detached signature in a form that GRUB reads.
@@ -171,7 +86,7 @@ impl DetachedSignature {
         {
             return Err(SignatureError::Version(*version));
         }
-        let framed = packet::write(packet::SIGNATURE, body);
+        let framed = packet::write(packet::SIGNATURE, body)?;
         let parsed = PacketParser::from_bytes(&framed).map_err(malformed)?;
         let Ok(Packet::Signature(Signature::V4(signature))) = parsed.map(|parser| parser.packet.clone()) else {
             return Err(malformed("no version 4 signature"));

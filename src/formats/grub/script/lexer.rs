@@ -1,6 +1,7 @@
 //! Characters to tokens.
 
-use super::{Part, SyntaxError, SyntaxReason, Word};
+use super::error::{SyntaxError, SyntaxReason};
+use super::word::{Part, Word};
 
 /// What ends a word that is not quoted, besides the end of the text.
 const ENDS: &str = "{}|&;<> \t\n";

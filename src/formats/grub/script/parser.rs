@@ -1,13 +1,9 @@
 //! Tokens to commands, with a stack of its own, so that no depth of nesting can exhaust that of the program.
 
+use super::command::Command;
+use super::error::{SyntaxError, SyntaxReason};
 use super::lexer::{Lexer, Located, Token};
-use super::{Command, Script, SyntaxError, SyntaxReason, Word};
-
-/// Words that begin or divide a compound where a command could stand. `case`, `esac` and `select` are reserved only.
-pub(super) const KEYWORDS: [&str; 15] = [
-    "if", "then", "elif", "else", "fi", "for", "in", "do", "done", "while", "until", "function", "case", "esac",
-    "select",
-];
+use super::word::{KEYWORDS, Word};
 
 /// What the commands that are being read belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +66,8 @@ struct Parser<'a> {
     commands: Vec<Command>,
 }
 
-pub(super) fn parse(text: &str) -> Script {
+/// The commands of a script, and where GRUB stops reading it.
+pub(super) fn parse(text: &str) -> (Vec<Command>, Option<SyntaxError>) {
     let mut parser = Parser {
         lexer: Lexer::new(text),
         ahead: None,
@@ -80,10 +77,7 @@ pub(super) fn parse(text: &str) -> Script {
         commands: Vec::new(),
     };
     let error = parser.run().err();
-    Script {
-        commands: parser.commands,
-        error,
-    }
+    (parser.commands, error)
 }
 
 const fn frame(block: Block, before: Before) -> Frame {

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Command, Part, Word};
+use super::command::Command;
+use super::word::{Part, Word};
 
 /// Most values of a variable or word; beyond these it can be anything.
 const MAX_VALUES: usize = 32;

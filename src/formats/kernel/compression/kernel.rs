@@ -8,7 +8,7 @@ use std::io::{self, Read};
 
 use flate2::bufread::GzDecoder;
 
-use super::{Compression, MAX_MODULE};
+use super::format::{Compression, MAX_MODULE, is_skippable};
 
 /// The flags of a gzip header (RFC 1952, section 2.3.1) that put a field where the kernel expects the data: it only
 /// skips a file name.
@@ -167,11 +167,6 @@ fn zstd(packed: &[u8]) -> Option<Result<(), KernelRefusal>> {
     } else {
         Err(KernelRefusal::Several("zstd frame"))
     })
-}
-
-/// Whether this begins with a skippable frame (RFC 8878, section 3.1.2).
-pub(super) const fn is_skippable(packed: &[u8]) -> bool {
-    matches!(packed, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
 /// The window's size from the header of a frame, after its magic number (RFC 8878, section 3.1.1.1).

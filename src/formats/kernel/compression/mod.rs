@@ -1,5 +1,6 @@
 //! The three ways in which the kernel's build compresses modules (`scripts/Makefile.modinst`).
 
+mod format;
 mod kernel;
 #[cfg(test)]
 mod tests;
@@ -13,12 +14,11 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Check, Filters, LzmaOptions, Stream};
 use liblzma::write::XzEncoder;
 
+use format::{MAX_MODULE, MAX_MODULE_LOG};
+
+pub use format::Compression;
 pub use kernel::KernelRefusal;
 
-/// Largest module that is unpacked, in bytes. Real ones have up to 20 MB, and hundreds with debugging information.
-const MAX_MODULE: u64 = 1 << MAX_MODULE_LOG;
-/// The same, as zstd takes it.
-const MAX_MODULE_LOG: u32 = 30;
 /// Most memory that an xz header can ask for, in bytes; the largest preset of `xz` needs 65 MiB.
 const XZ_MEMORY: u64 = 1 << 29;
 /// Dictionary of the kernel's xz modules, in bytes: what `XZ_DEC_DYNALLOC` in the kernel is made for.
@@ -30,32 +30,7 @@ const ZSTD_LEVEL: i32 = 3;
 /// The operating system field that `gzip` writes (RFC 1952): Unix.
 const GZIP_UNIX: u8 = 3;
 
-/// How a file is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip (RFC 1952).
-    Gzip,
-    /// xz.
-    Xz,
-    /// Zstandard (RFC 8878).
-    Zstd,
-}
-
 impl Compression {
-    /// Recognises a file by its first bytes.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        match bytes {
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
-            _ if kernel::is_skippable(bytes) => Self::Zstd,
-            _ => Self::None,
-        }
-    }
-
     /// Unpacks all that the tools unpack. A file that would grow past 1 GiB is an error, and memory is taken as the
     /// content comes, whatever a header promises.
     pub fn unpack(self, bytes: &[u8]) -> io::Result<Cow<'_, [u8]>> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-use super::{InitramfsError, Offset};
+use super::error::{InitramfsError, Offset};
 
 /// Size of a header, in bytes.
 const HEADER: usize = 110;

@@ -5,11 +5,12 @@
 //! An image is read as a stream: what is held in memory is one wanted file at a time, whatever the image says.
 
 mod cpio;
+mod error;
 mod lz4;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
@@ -17,11 +18,11 @@ use liblzma::stream::Stream;
 
 use crate::formats::kernel::compression::Compression;
 use cpio::{Ended, Source};
+use error::MAX_UNPACKED;
 
 pub use cpio::Entry;
+pub use error::{InitramfsError, Offset};
 
-/// Most bytes that an image may unpack to. Real ones have up to a few hundred MB.
-const MAX_UNPACKED: u64 = 4 << 30;
 /// Most memory that a header of xz or lzma can ask for, in bytes.
 const XZ_MEMORY: u64 = 1 << 29;
 /// Largest window that a zstd header can ask for, as a power of two: `zstd --ultra --long=27`.
@@ -32,71 +33,6 @@ const LZMA: &[u8] = &[0x5d, 0];
 const LZ4_FRAME: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
 /// Compressions that a kernel may unpack, and bootseal does not, by what they begin with.
 const OTHERS: [(&[u8], &str); 2] = [(b"BZh", "bzip2"), (&[0x89, b'L', b'Z', b'O'], "lzo")];
-
-/// Why an image cannot be read to its end. Offsets are in bytes from the start of the image, or of what the compressed
-/// part at an offset unpacks to.
-#[derive(Debug, thiserror::Error)]
-pub enum InitramfsError {
-    /// It ends too early.
-    #[error("{0} ends in the middle of an archive")]
-    Truncated(Offset),
-    /// There is no archive where one should begin.
-    #[error("there is no cpio header at {0}")]
-    Magic(Offset),
-    /// A field of a header that is no hexadecimal number.
-    #[error("{field} of the cpio header at {at} is no number")]
-    Field {
-        /// The field's name.
-        field: &'static str,
-        /// Where the header is.
-        at: Offset,
-    },
-    /// A compression that bootseal does not unpack.
-    #[error("it is compressed with {name} at offset {offset:#x}, which bootseal cannot unpack")]
-    Unsupported {
-        /// The compression.
-        name: &'static str,
-        /// Where it begins.
-        offset: usize,
-    },
-    /// A form of LZ4 that nobody unpacks.
-    #[error("at offset {0:#x} there is LZ4 in frames, which no kernel unpacks; pack it with lz4 -l")]
-    Lz4Frame(usize),
-    /// Neither an archive nor compressed.
-    #[error("at offset {0:#x} there is neither a cpio archive nor a compressed one")]
-    Unknown(usize),
-    /// A compressed part that cannot be unpacked.
-    #[error("the compressed part at offset {offset:#x} cannot be unpacked")]
-    Unpack {
-        /// Where it begins.
-        offset: usize,
-        /// What is wrong with it.
-        #[source]
-        error: io::Error,
-    },
-    /// More than is unpacked.
-    #[error("it unpacks to more than {MAX_UNPACKED} bytes")]
-    TooLarge,
-}
-
-/// A place in an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offset {
-    /// Where the compressed part begins, if it is in one.
-    pub part: Option<usize>,
-    /// The offset in the image, or in what the part unpacks to.
-    pub offset: u64,
-}
-
-impl std::fmt::Display for Offset {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "offset {:#x}", self.offset)?;
-        match self.part {
-            Some(part) => write!(f, " of what is compressed at offset {part:#x}"),
-            None => Ok(()),
-        }
-    }
-}
 
 /// Calls `visit` for each regular file whose path is wanted, with its content; one with several names is given by the
 /// first of them that is wanted. Returns how many entries there are. Whatever was visited before an error is in the image.

@@ -1,7 +1,7 @@
 //! `/proc/keys` (`security/keys/proc.c`): serial number, flags, usage, timeout, permissions, user, group, type and
 //! description of each key that the reader may see. Which keyring holds a key is not there.
 
-use super::{LineError, each_line};
+use super::lines::{LineError, each_line};
 
 /// `asymmetric`, cut to the nine characters that the kernel prints of a type.
 const ASYMMETRIC: &str = "asymmetri";
@@ -16,8 +16,6 @@ pub struct KernelKey {
     pub is_valid: bool,
     /// Permission bits: possessor, user, group, others, from the highest byte to the lowest.
     pub permissions: u32,
-    /// The user that it belongs to.
-    pub user: i64,
     /// The first nine characters of its type's name.
     pub kind: String,
     /// What the type says of it.
@@ -93,14 +91,13 @@ fn key(line: &str) -> Option<KernelKey> {
     let flags = field()?;
     let [_usage, _timeout] = [field()?, field()?];
     let permissions = u32::from_str_radix(field()?, 16).ok()?;
-    let user = field()?.parse().ok()?;
+    let _user: i64 = field()?.parse().ok()?;
     let _group: i64 = field()?.parse().ok()?;
     let kind = field()?.to_owned();
     Some(KernelKey {
         serial,
         is_valid: flags.starts_with('I') && !flags.contains(['R', 'D', 'N', 'i']),
         permissions,
-        user,
         kind,
         description: rest.to_owned(),
     })
@@ -134,7 +131,7 @@ mod tests {
             rings,
             [("_uid_ses.0", 1), (".builtin_trusted_keys", 2), (".blacklist", 0)]
         );
-        assert_eq!((keys[4].user, keys[4].permissions), (-1, 0x0f0b_0000));
+        assert_eq!(keys[4].permissions, 0x0f0b_0000);
         assert_eq!(keys[5].description, "a: b");
         assert_eq!(keys[5].asymmetric(), None);
     }

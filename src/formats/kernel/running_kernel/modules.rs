@@ -1,6 +1,7 @@
 //! `/proc/modules` (`kernel/module/procfs.c`).
 
-use super::{LineError, Taint, each_line};
+use super::lines::{LineError, each_line};
+use super::taint::Taint;
 
 /// What a module is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,10 +21,6 @@ pub struct LoadedModule {
     pub name: String,
     /// Size in memory, in bytes.
     pub size: u64,
-    /// The modules that use it.
-    pub used_by: Vec<String>,
-    /// Whether it can never be unloaded.
-    pub is_permanent: bool,
     /// What it is doing.
     pub state: ModuleState,
     /// What it tainted the kernel with.
@@ -37,7 +34,7 @@ pub fn loaded_modules(text: &str) -> Result<Vec<LoadedModule>, LineError> {
 
 fn module(line: &str) -> Option<LoadedModule> {
     let mut words = line.split_whitespace();
-    let [name, size, _references, users, state, _address] = [
+    let [name, size, _references, _users, state, _address] = [
         words.next()?,
         words.next()?,
         words.next()?,
@@ -49,13 +46,9 @@ fn module(line: &str) -> Option<LoadedModule> {
         None => "",
         Some(word) => word.strip_prefix('(')?.strip_suffix(')')?,
     };
-    let used = users.split(',').filter(|user| !user.is_empty() && *user != "-");
-    let (permanent, used_by): (Vec<&str>, Vec<&str>) = used.partition(|user| *user == "[permanent]");
     Some(LoadedModule {
         name: name.to_owned(),
         size: size.parse().ok()?,
-        used_by: used_by.into_iter().map(str::to_owned).collect(),
-        is_permanent: !permanent.is_empty(),
         state: match state {
             "Live" => ModuleState::Live,
             "Loading" => ModuleState::Loading,
@@ -81,17 +74,19 @@ dummy 16384 - - Unloading 0x0000000000000000 (-)
 ";
 
     #[test]
-    fn users_states_and_taints_are_read() {
+    fn sizes_states_and_taints_are_read() {
         let modules = loaded_modules(LIST).unwrap();
         assert_eq!(modules.len(), 6);
         assert_eq!(modules[0].taint, Taint::of_letters("POE"));
         assert_eq!(
-            (modules[1].size, &*modules[1].used_by),
-            (1_142_784, &["nvidia_drm".to_owned()][..])
+            (modules[1].name.as_str(), modules[1].size),
+            ("nvidia_modeset", 1_142_784)
         );
         assert_eq!((modules[2].taint, modules[2].state), (Taint(0), ModuleState::Live));
-        assert!(modules[3].is_permanent && modules[3].used_by.is_empty());
-        assert_eq!((modules[4].used_by.len(), modules[4].state), (2, ModuleState::Loading));
+        assert_eq!(
+            (modules[3].state, modules[4].state),
+            (ModuleState::Live, ModuleState::Loading)
+        );
         assert_eq!((modules[5].taint, modules[5].state), (Taint(0), ModuleState::Unloading));
     }
 

@@ -1,6 +1,11 @@
 //! The files that a GRUB script has GRUB open.
 
+mod openers;
+
+pub use openers::Use;
+
 use crate::formats::grub::script::{Command, Script, Variables, Word};
+use openers::{Files, OPENERS, Short};
 
 /// Stands for the device and directory in `$prefix` that GRUB was started with.
 const PREFIX: &str = "($prefix)";
@@ -14,26 +19,8 @@ const VALUED: [&str; 5] = ["-m", "--mode", "-f", "--file", "-r"];
 /// What os-prober calls the menu entries of other systems.
 const OS_PROBER: &str = "osprober-";
 
-/// What a file is to GRUB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
-    /// It is started, or handed to what is started: without it the entry does not boot.
-    Boot,
-    /// A boot loader, or an image that brings its own system.
-    Chainload,
-    /// A script that runs as this one.
-    Configuration,
-    /// A theme, which names files itself.
-    Theme,
-    /// A module of GRUB.
-    Module,
-    /// A block of variables.
-    Environment,
-    /// A directory with translations.
-    Locales,
-    /// Anything without which GRUB goes on.
-    Other,
-}
+/// GRUB's commands that hand an image to the firmware.
+const GRUB_WORDS: [&str; 4] = ["linux", "linuxefi", "chainloader", "linux16"];
 
 /// Where a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,156 +57,6 @@ pub struct Opened {
     pub from_os_prober: bool,
 }
 
-/// How the arguments of a command name files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Files {
-    /// The first argument that is no option.
-    First,
-    /// The second one.
-    Second,
-    /// All that are no options.
-    All,
-    /// The value of `-f` or `--file`, or `$prefix/grubenv`.
-    Environment,
-    /// All, but only with `-f` or `--file` among the options.
-    Search,
-}
-
-/// Where a name without a path leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Short {
-    Nowhere,
-    Module,
-    Font,
-    Keymap,
-}
-
-struct Opener {
-    names: &'static [&'static str],
-    files: Files,
-    usage: Use,
-    short: Short,
-}
-
-const fn opener(names: &'static [&'static str], files: Files, usage: Use, short: Short) -> Opener {
-    Opener {
-        names,
-        files,
-        usage,
-        short,
-    }
-}
-
-/// GRUB's commands that open files (GRUB manual, "Commands"; 2.14 and what Debian and Fedora add).
-const OPENERS: [Opener; 15] = [
-    opener(
-        &[
-            "linux",
-            "linux16",
-            "linuxefi",
-            "multiboot",
-            "multiboot2",
-            "xen_hypervisor",
-            "xen_linux",
-            "kfreebsd",
-            "kfreebsd_loadenv",
-            "knetbsd",
-            "kopenbsd",
-            "kopenbsd_ramdisk",
-            "plan9",
-            "xnu_kernel",
-            "xnu_kernel64",
-            "xnu_kext",
-            "xnu_mkext",
-            "xnu_ramdisk",
-            "devicetree",
-            "ntldr",
-            "truecrypt",
-            "freedos",
-            "loadbios",
-            "loadkeys",
-        ],
-        Files::First,
-        Use::Boot,
-        Short::Nowhere,
-    ),
-    opener(
-        &[
-            "module",
-            "module2",
-            "xen_initrd",
-            "xen_module",
-            "kfreebsd_module",
-            "kfreebsd_module_elf",
-            "knetbsd_module",
-        ],
-        Files::First,
-        Use::Boot,
-        Short::Nowhere,
-    ),
-    opener(
-        &["initrd", "initrd16", "initrdefi", "acpi"],
-        Files::All,
-        Use::Boot,
-        Short::Nowhere,
-    ),
-    opener(&["chainloader"], Files::First, Use::Chainload, Short::Nowhere),
-    opener(
-        &[
-            "configfile",
-            "source",
-            ".",
-            "normal",
-            "extract_entries_source",
-            "extract_entries_configfile",
-        ],
-        Files::First,
-        Use::Configuration,
-        Short::Nowhere,
-    ),
-    opener(
-        &[
-            "legacy_configfile",
-            "legacy_source",
-            "syslinux_configfile",
-            "syslinux_source",
-            "loopback",
-        ],
-        Files::First,
-        Use::Other,
-        Short::Nowhere,
-    ),
-    opener(&["loopback"], Files::Second, Use::Boot, Short::Nowhere),
-    opener(&["insmod"], Files::First, Use::Module, Short::Module),
-    opener(&["loadfont"], Files::All, Use::Other, Short::Font),
-    opener(&["keymap"], Files::First, Use::Other, Short::Keymap),
-    opener(
-        &["load_env", "save_env"],
-        Files::Environment,
-        Use::Environment,
-        Short::Nowhere,
-    ),
-    opener(&["search"], Files::Search, Use::Other, Short::Nowhere),
-    opener(&["search.file"], Files::First, Use::Other, Short::Nowhere),
-    opener(&["background_image"], Files::First, Use::Other, Short::Nowhere),
-    opener(
-        &[
-            "trust",
-            "cat",
-            "hexdump",
-            "play",
-            "cmp",
-            "file",
-            "macppcbless",
-            "xnu_splash",
-            "verify_detached",
-        ],
-        Files::First,
-        Use::Other,
-        Short::Nowhere,
-    ),
-];
-
 /// What variables may hold that some scripts assign to, one of which runs the others.
 #[must_use]
 pub fn variables<'a>(scripts: impl Iterator<Item = &'a Script> + Clone) -> Variables {
@@ -241,7 +78,7 @@ pub fn variables<'a>(scripts: impl Iterator<Item = &'a Script> + Clone) -> Varia
 
 /// Whether a device is no disk of this machine that could be looked at: a network server, or a file that GRUB mounts.
 #[must_use]
-pub fn is_elsewhere(device: &str) -> bool {
+pub fn is_no_local_disk(device: &str) -> bool {
     ["http", "https", "tftp", "pxe", "loop", "memdisk", "proc"]
         .iter()
         .any(|elsewhere| device.starts_with(elsewhere))
@@ -249,7 +86,7 @@ pub fn is_elsewhere(device: &str) -> bool {
 
 /// The names that a command may have: `time` and `!` stand before the command that they are for.
 #[must_use]
-pub fn names<'c>(command: &'c Command, variables: &Variables) -> (Vec<String>, &'c [Word]) {
+pub fn command_names<'c>(command: &'c Command, variables: &Variables) -> (Vec<String>, &'c [Word]) {
     let is_before = |word: &Word| {
         word.literal()
             .is_some_and(|text| ["!", "time"].contains(&text.as_str()))
@@ -264,7 +101,7 @@ pub fn names<'c>(command: &'c Command, variables: &Variables) -> (Vec<String>, &
 
 /// Every file that a script may open; one command may stand for several.
 #[must_use]
-pub fn opened(script: &Script, variables: &Variables) -> Vec<Opened> {
+pub fn opened_files(script: &Script, variables: &Variables) -> Vec<Opened> {
     let mut all = Vec::new();
     for command in &script.commands {
         let from_os_prober = is_from_os_prober(script, command);
@@ -287,10 +124,10 @@ pub fn opened(script: &Script, variables: &Variables) -> Vec<Opened> {
             }
             continue;
         }
-        let (names, arguments) = names(command, variables);
+        let (names, arguments) = command_names(command, variables);
         for name in names {
             for opener in OPENERS.iter().filter(|opener| opener.names.contains(&name.as_str())) {
-                for word in files(opener.files, arguments) {
+                for word in file_words(opener.files, arguments) {
                     add(&name, opener.usage, &word, opener.short);
                 }
             }
@@ -304,7 +141,7 @@ fn is_from_os_prober(script: &Script, command: &Command) -> bool {
     script.parents(command).any(|entry| entry.words.iter().any(is_its))
 }
 
-fn files(files: Files, arguments: &[Word]) -> Vec<Word> {
+fn file_words(files: Files, arguments: &[Word]) -> Vec<Word> {
     let texts: Vec<String> = arguments
         .iter()
         .map(|word| word.literal().unwrap_or_default())
@@ -381,5 +218,43 @@ fn place(text: &str, word: &Word, short: Short) -> Option<Place> {
         Short::Module => Some(Place::Module(path.to_owned())),
         Short::Font => Some(Place::Prefix(format!("fonts/{path}.pf2"))),
         Short::Keymap => Some(Place::Prefix(format!("layouts/{path}.gkb"))),
+    }
+}
+
+/// The images on a disk that a `grub.cfg` hands to the firmware, without their devices, each once. What cannot be known
+/// before GRUB runs is left out.
+#[must_use]
+pub fn images_for_firmware(text: &str) -> Vec<String> {
+    let script = Script::parse(text);
+    let variables = variables(std::iter::once(&script));
+    let mut images: Vec<String> = Vec::new();
+    for opened in opened_files(&script, &variables) {
+        let Place::File { device, path } = opened.place else {
+            continue;
+        };
+        let is_new = !images.contains(&path);
+        if GRUB_WORDS.contains(&opened.command.as_str())
+            && device.is_none_or(|device| !is_no_local_disk(&device))
+            && is_new
+        {
+            images.push(path);
+        }
+    }
+    images
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grubs_literal_paths_are_found_once() {
+        let text = "menuentry 'Gentoo' {\n\tlinux\t/vmlinuz-6.12 root=/dev/sda2\n\tinitrd /initrd\n}\n\
+                    chainloader ($root)/EFI/Microsoft/Boot/bootmgfw.efi\nlinux ${prefix}/x\nlinux /a$b\nset k=/vmlinuz-6.6\nlinux $k\n  \
+                    linux \"(hd0,gpt1)/vmlinuz-6.12\"\nchainloader --force +1\nlinux\n";
+        assert_eq!(
+            images_for_firmware(text),
+            ["/vmlinuz-6.12", "/EFI/Microsoft/Boot/bootmgfw.efi", "/vmlinuz-6.6"]
+        );
     }
 }

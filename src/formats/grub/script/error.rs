@@ -1,0 +1,39 @@
+//! The reasons for which GRUB stops reading a script.
+
+/// Why GRUB would stop reading a script.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, byte {offset}: {reason}")]
+pub struct SyntaxError {
+    /// The line, from 1.
+    pub line: usize,
+    /// Where it is in the file, in bytes.
+    pub offset: usize,
+    /// What is wrong.
+    pub reason: SyntaxReason,
+}
+
+/// What is wrong with a script.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SyntaxReason {
+    /// A quotation that does not end.
+    #[error("a quotation has no end")]
+    OpenQuote,
+    /// Nothing follows a backslash.
+    #[error("nothing follows the backslash")]
+    OpenEscape,
+    /// A dollar sign that names no variable.
+    #[error("\"$\" is not followed by the name of a variable")]
+    Variable,
+    /// A byte of zero, at which GRUB stops reading the line.
+    #[error("a byte of zero")]
+    Zero,
+    /// A character or word that GRUB reserves and does not use.
+    #[error("\"{0}\" is reserved")]
+    Reserved(String),
+    /// Something that cannot stand here.
+    #[error("\"{0}\" cannot stand here")]
+    Unexpected(String),
+    /// A body, condition or loop that does not end.
+    #[error("the file ends within \"{0}\"")]
+    End(&'static str),
+}

@@ -1,0 +1,86 @@
+//! Words of commands.
+
+/// Words that begin or divide a compound where a command could stand. `case`, `esac` and `select` are reserved only.
+pub(super) const KEYWORDS: [&str; 15] = [
+    "if", "then", "elif", "else", "fi", "for", "in", "do", "done", "while", "until", "function", "case", "esac",
+    "select",
+];
+
+/// A part of a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Text, quotes and backslashes taken off.
+    Text(String),
+    /// The value of a variable.
+    Variable(String),
+}
+
+/// A word of a command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Word {
+    /// Its parts; none for what an escaped end of line leaves, which GRUB passes to no command.
+    pub parts: Vec<Part>,
+    /// Whether nothing in it is quoted, escaped or a variable: only such a word can be a keyword.
+    pub(super) is_bare: bool,
+}
+
+impl Word {
+    /// A word that means just this text.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        let mut word = Self::default();
+        word.push(text);
+        word
+    }
+
+    /// The text, if no variable is in it.
+    #[must_use]
+    pub fn literal(&self) -> Option<String> {
+        let texts = self.parts.iter().map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Variable(_) => None,
+        });
+        texts.collect()
+    }
+
+    /// The keyword that this may be.
+    pub(super) fn bare(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Text(text)] if self.is_bare => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn push(&mut self, text: &str) {
+        if let Some(Part::Text(last)) = self.parts.last_mut() {
+            last.push_str(text);
+        } else {
+            self.parts.push(Part::Text(text.to_owned()));
+        }
+    }
+}
+
+/// As it may be written in a script again.
+impl std::fmt::Display for Word {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => f.write_str(&quote(text))?,
+                Part::Variable(name) => write!(f, "${{{name}}}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A text as one word of a script that means just this text. GRUB knows no escape for a zero, a carriage return or the
+/// end of a line inside a word other than quotes, which take all but the first two.
+#[must_use]
+pub fn quote(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=()[]!?*~^".contains(c);
+    let is_keyword = KEYWORDS.contains(&text) || ["[[", "]]"].contains(&text);
+    if !text.is_empty() && text.chars().all(is_plain) && !is_keyword {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

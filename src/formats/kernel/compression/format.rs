@@ -1,0 +1,38 @@
+//! The formats, told by the first bytes of a file.
+
+/// Largest module that is unpacked, in bytes. Real ones have up to 20 MB, and hundreds with debugging information.
+pub(super) const MAX_MODULE: u64 = 1 << MAX_MODULE_LOG;
+/// The same, as zstd takes it.
+pub(super) const MAX_MODULE_LOG: u32 = 30;
+
+/// How a file is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip (RFC 1952).
+    Gzip,
+    /// xz.
+    Xz,
+    /// Zstandard (RFC 8878).
+    Zstd,
+}
+
+impl Compression {
+    /// Recognises a file by its first bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        match bytes {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ if is_skippable(bytes) => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Whether this begins with a skippable frame (RFC 8878, section 3.1.2).
+pub(super) const fn is_skippable(packed: &[u8]) -> bool {
+    matches!(packed, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
+}

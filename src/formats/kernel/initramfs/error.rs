@@ -1,0 +1,71 @@
+//! The reasons for which an image cannot be read to its end.
+
+use std::io;
+
+/// Most bytes that an image may unpack to. Real ones have up to a few hundred MB.
+pub(super) const MAX_UNPACKED: u64 = 4 << 30;
+
+/// Why an image cannot be read to its end. Offsets are in bytes from the start of the image, or of what the compressed
+/// part at an offset unpacks to.
+#[derive(Debug, thiserror::Error)]
+pub enum InitramfsError {
+    /// It ends too early.
+    #[error("{0} ends in the middle of an archive")]
+    Truncated(Offset),
+    /// There is no archive where one should begin.
+    #[error("there is no cpio header at {0}")]
+    Magic(Offset),
+    /// A field of a header that is no hexadecimal number.
+    #[error("{field} of the cpio header at {at} is no number")]
+    Field {
+        /// The field's name.
+        field: &'static str,
+        /// Where the header is.
+        at: Offset,
+    },
+    /// A compression that bootseal does not unpack.
+    #[error("it is compressed with {name} at offset {offset:#x}, which bootseal cannot unpack")]
+    Unsupported {
+        /// The compression.
+        name: &'static str,
+        /// Where it begins.
+        offset: usize,
+    },
+    /// A form of LZ4 that nobody unpacks.
+    #[error("at offset {0:#x} there is LZ4 in frames, which no kernel unpacks; pack it with lz4 -l")]
+    Lz4Frame(usize),
+    /// Neither an archive nor compressed.
+    #[error("at offset {0:#x} there is neither a cpio archive nor a compressed one")]
+    Unknown(usize),
+    /// A compressed part that cannot be unpacked.
+    #[error("the compressed part at offset {offset:#x} cannot be unpacked")]
+    Unpack {
+        /// Where it begins.
+        offset: usize,
+        /// What is wrong with it.
+        #[source]
+        error: io::Error,
+    },
+    /// More than is unpacked.
+    #[error("it unpacks to more than {MAX_UNPACKED} bytes")]
+    TooLarge,
+}
+
+/// A place in an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offset {
+    /// Where the compressed part begins, if it is in one.
+    pub part: Option<usize>,
+    /// The offset in the image, or in what the part unpacks to.
+    pub offset: u64,
+}
+
+impl std::fmt::Display for Offset {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "offset {:#x}", self.offset)?;
+        match self.part {
+            Some(part) => write!(f, " of what is compressed at offset {part:#x}"),
+            None => Ok(()),
+        }
+    }
+}
