@@ -16,7 +16,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use bootseal::audit::{Baseline, Machine, Selection, Status, audit};
+use bootseal::audit::{Baseline, Machine, Selection, audit};
+use bootseal::finding::Status;
 use bootseal::formats::crypto::hash::HashAlgorithm;
 use bootseal::formats::kernel::compression::Compression;
 use bootseal::system::Context;

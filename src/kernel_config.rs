@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Explain, Result, quoted};
+use crate::finding::{Level, Status};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::kernel::kernel_config::{KernelConfig, KernelVersion};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, ConfigFile, Context, PortageSettings};
-use crate::trust::kernel_config::{self, Fragment, Judgement, Level, ModuleKey, State};
+use crate::trust::kernel_config::{self, Fragment, Judgement, ModuleKey, REQUIRED};
 
 /// Permission bits of a fragment: an unprivileged build reads it.
 const PUBLIC: u32 = 0o644;
@@ -107,11 +108,11 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// How many of a level are in a state.
+    /// The number of requirements of this weight with this answer.
     #[must_use]
-    pub fn count(&self, level: Level, state: State) -> usize {
-        let is_one = |judgement: &&Judgement| judgement.level == level && judgement.state == state;
-        self.judgements.iter().filter(is_one).count()
+    pub fn count(&self, level: Level, status: Status) -> usize {
+        let is_counted = |judgement: &&Judgement| judgement.level == level && judgement.status == status;
+        self.judgements.iter().filter(is_counted).count()
     }
 
     /// The finding that something required is missing, or could not be looked at.
@@ -119,8 +120,8 @@ impl Checked {
     pub fn failure(&self) -> Option<Error> {
         let config = self.config.display();
         match (
-            self.count(Level::Required, State::Unmet),
-            self.count(Level::Required, State::Unknown),
+            self.count(REQUIRED, Status::Fail),
+            self.count(REQUIRED, Status::CouldNotRun),
         ) {
             (0, 0) => None,
             (0, unknown) => Some(Error::could_not_run(format!(

@@ -19,6 +19,7 @@ pub mod cli;
 pub mod demo;
 pub mod enroll;
 pub mod error;
+pub mod finding;
 pub mod formats;
 pub mod grub;
 pub mod hook;

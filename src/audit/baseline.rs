@@ -4,9 +4,10 @@ use der::DateTime;
 use serde::Deserialize;
 
 use crate::error::{Error, Explain, Result};
+use crate::finding::Finding;
 use crate::system::{self, Context};
 
-use super::check::{Check, Finding};
+use super::check::Check;
 
 /// Where a baseline is looked for.
 pub const DEFAULT: &str = "/etc/bootseal/baseline.toml";

@@ -1,13 +1,14 @@
-//! A check, and what may come of it.
+//! A check of the audit, and its outcome.
 
 use super::machine::Machine;
+use crate::finding::{Finding, Kind, Level, Status, worst};
 
-/// What a check is about.
+/// The part of the chain that a check is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Group {
     /// The firmware's variables.
     Firmware,
-    /// What the firmware starts.
+    /// The files that the firmware starts.
     Boot,
     /// GRUB's image and files.
     Grub,
@@ -15,7 +16,7 @@ pub enum Group {
     Kernel,
     /// Its modules, loaded and on the disk.
     Modules,
-    /// What the TPM was told.
+    /// The measurements in the TPM.
     Measured,
     /// The keys on this machine.
     Keys,
@@ -55,139 +56,40 @@ impl Group {
     }
 }
 
-/// How much a finding weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Something to look after: the chain holds, for now.
-    Warning,
-    /// The chain does not hold.
-    Error,
-}
-
-impl Level {
-    /// The stable name used in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
-
 /// One thing that is proven, or not.
 #[derive(Debug)]
 pub struct Check {
     /// The stable ID: group, a dot, a name.
     pub id: &'static str,
-    /// What it is about.
+    /// The part of the chain that it is about.
     pub group: Group,
-    /// A line for a person.
+    /// The subject of the check in a line for a person: a noun phrase that reads well whatever the answer.
     pub title: &'static str,
-    /// What a finding of it weighs, unless the finding says otherwise.
-    pub level: Level,
-    /// What a pass proves.
+    /// The kind of its usual finding, by whose weight the check is listed.
+    pub kind: Kind,
+    /// The statement that a pass proves.
     pub proves: &'static str,
-    /// How findings are mended, in general.
+    /// The ways in which its findings are mended, in general.
     pub remedy: &'static str,
-    /// Looks.
+    /// Looks at the machine.
     pub(super) run: fn(&Machine<'_>) -> Outcome,
 }
 
-/// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// What it is about, the same at the next audit: a path, a variable, a setting.
-    pub subject: String,
-    /// What is wrong.
-    pub text: String,
-    /// What mends it; a command where there is one.
-    pub remedy: String,
-    /// What it weighs; none for the check's own level.
-    pub level: Option<Level>,
-}
-
-impl Finding {
-    /// A finding of the check's own level.
-    pub fn new(subject: impl Into<String>, text: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            subject: subject.into(),
-            text: text.into(),
-            remedy: remedy.into(),
-            level: None,
-        }
-    }
-
-    /// Weighs as much as this.
-    #[must_use]
-    pub const fn at(mut self, level: Level) -> Self {
-        self.level = Some(level);
-        self
-    }
-}
-
-/// What came of a check.
+/// The outcome of a check.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// What was seen that is as it should be.
+    /// Observations that are as they should be.
     pub evidence: Vec<String>,
-    /// What is not.
+    /// Things that are not as they should be.
     pub findings: Vec<Finding>,
-    /// What could not be looked at, and why.
+    /// Things that could not be looked at, each with the reason.
     pub not_run: Vec<String>,
-    /// Why there is nothing to look at on this machine; then all others are empty.
+    /// The reason why there is nothing to look at on this machine; then all others are empty.
     pub not_applicable: Option<String>,
 }
 
-/// The answer of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// It is proven.
-    Pass,
-    /// There is nothing of the kind here.
-    NotApplicable,
-    /// It could not be looked at, or not at all of it.
-    CouldNotRun,
-    /// Something is to be looked after.
-    Warn,
-    /// It does not hold.
-    Fail,
-}
-
-impl Status {
-    /// The answer that a finding of this level gives.
-    #[must_use]
-    pub const fn of(level: Level) -> Self {
-        match level {
-            Level::Error => Self::Fail,
-            Level::Warning => Self::Warn,
-        }
-    }
-
-    /// All answers.
-    pub const ALL: [Self; 5] = [
-        Self::Pass,
-        Self::NotApplicable,
-        Self::CouldNotRun,
-        Self::Warn,
-        Self::Fail,
-    ];
-
-    /// The stable name used in JSON and Prometheus.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::NotApplicable => "not_applicable",
-            Self::CouldNotRun => "could_not_run",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
-    }
-}
-
 impl Outcome {
-    /// Seen, and as it should be.
+    /// The outcome of a check that saw this, as it should be.
     pub fn pass(evidence: impl Into<String>) -> Self {
         Self {
             evidence: vec![evidence.into()],
@@ -195,7 +97,7 @@ impl Outcome {
         }
     }
 
-    /// One finding.
+    /// The outcome of a check with one finding.
     #[must_use]
     pub fn found(finding: Finding) -> Self {
         Self {
@@ -204,7 +106,7 @@ impl Outcome {
         }
     }
 
-    /// It could not be looked at.
+    /// The outcome of a check that could not run, with the reason.
     pub fn could_not_run(reason: impl Into<String>) -> Self {
         Self {
             not_run: vec![reason.into()],
@@ -212,7 +114,7 @@ impl Outcome {
         }
     }
 
-    /// There is nothing to look at.
+    /// The outcome of a check that finds nothing of its kind on this machine, with the reason.
     pub fn not_applicable(reason: impl Into<String>) -> Self {
         Self {
             not_applicable: Some(reason.into()),
@@ -220,20 +122,14 @@ impl Outcome {
         }
     }
 
-    /// The answer, where findings that do not say it weigh this much; what could not be looked at is never a pass.
+    /// The answer. What could not be looked at is never a pass.
     #[must_use]
-    pub fn status(&self, level: Level) -> Status {
-        let is_error = |finding: &Finding| finding.level.unwrap_or(level) == Level::Error;
-        if self.findings.iter().any(is_error) {
-            Status::Fail
-        } else if !self.findings.is_empty() {
-            Status::Warn
-        } else if !self.not_run.is_empty() {
-            Status::CouldNotRun
-        } else if self.not_applicable.is_some() {
-            Status::NotApplicable
-        } else {
-            Status::Pass
+    pub fn status(&self) -> Status {
+        match worst(&self.findings) {
+            Some(level) if level > Level::Note => level.into(),
+            _ if !self.not_run.is_empty() => Status::CouldNotRun,
+            _ if self.not_applicable.is_some() => Status::NotApplicable,
+            _ => Status::Pass,
         }
     }
 }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Explain, Result, quoted};
+use crate::finding::Status;
 use crate::system::{self, Context};
 
-use super::{Audit, Selection, Status};
+use super::{Audit, Selection};
 
 /// The record, below the state directory.
 const FILE: &str = "audit.json";

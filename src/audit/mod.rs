@@ -15,7 +15,7 @@ mod unified;
 
 pub use baseline::{Acceptance, Baseline};
 pub(crate) use check::reason;
-pub use check::{Check, Finding, Group, Level, Outcome, Status};
+pub use check::{Check, Group, Outcome};
 pub use checks::all;
 pub use facts::{Facts, Firmware, Trusted, Variable};
 pub use last::LastAudit;
@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use facts::BootPath;
 
 use crate::error::{Error, Result};
+use crate::finding::{Finding, Status};
 
 /// What is looked at.
 #[derive(Debug, Default)]
@@ -117,7 +118,7 @@ impl Checked {
     /// The check's answer.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.outcome.status(self.check.level)
+        self.outcome.status()
     }
 }
 

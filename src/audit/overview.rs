@@ -2,10 +2,11 @@
 
 use crate::enroll::{BootFile, Verdict};
 use crate::error::{Error, Result};
+use crate::finding::Status;
 
 use super::check::reason;
 use super::facts::BootPath;
-use super::{Audit, Baseline, LastAudit, Machine, Selection, Status, audit_along};
+use super::{Audit, Baseline, LastAudit, Machine, Selection, audit_along};
 
 /// The checks of the short form: each reads a few small files.
 const QUICK: [&str; 9] = [

@@ -7,10 +7,11 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::finding::Status;
 use crate::formats::text::printable;
 use crate::kernel_config::{self, Checked, Wanted};
 use crate::keys::KeyName;
-use crate::trust::kernel_config::{Judgement, Level, ModuleKey, State};
+use crate::trust::kernel_config::{Judgement, ModuleKey, RECOMMENDED, REQUIRED, need};
 use crate::ui::{Report, Style};
 
 use super::Session;
@@ -130,7 +131,7 @@ impl Report for Wanted {
             style.tick(),
             name(path)
         )?;
-        for judgement in self.portage.iter().filter(|judgement| judgement.state == State::Unmet) {
+        for judgement in self.portage.iter().filter(|judgement| judgement.is_unmet()) {
             describe(out, style, judgement)?;
         }
         for step in &self.next_steps {
@@ -158,19 +159,19 @@ impl Report for CheckReport {
         let checked = &self.checked;
         writeln!(out, "{} (Linux {})", name(&checked.config), checked.kernel)?;
         for judgement in &checked.judgements {
-            let is_well = matches!(judgement.state, State::Met | State::DoesNotApply);
+            let is_well = matches!(judgement.status, Status::Pass | Status::NotApplicable);
             if self.verbose || !is_well {
                 describe(out, style, judgement)?;
             }
         }
-        let count = |state| checked.count(Level::Required, state) + checked.count(Level::Recommended, state);
+        let count = |status| checked.count(REQUIRED, status) + checked.count(RECOMMENDED, status);
         writeln!(
             out,
             "as it should be {}, missing {} required and {} recommended, unknown {}",
-            count(State::Met),
-            checked.count(Level::Required, State::Unmet),
-            checked.count(Level::Recommended, State::Unmet),
-            count(State::Unknown),
+            count(Status::Pass),
+            checked.count(REQUIRED, Status::Fail),
+            checked.count(RECOMMENDED, Status::Warn),
+            count(Status::CouldNotRun),
         )
     }
 
@@ -180,30 +181,16 @@ impl Report for CheckReport {
 }
 
 fn describe(out: &mut dyn Write, style: Style, judgement: &Judgement) -> io::Result<()> {
-    let sign = match (judgement.state, judgement.level) {
-        (State::Met, _) => style.tick(),
-        (State::DoesNotApply, _) => "-".to_owned(),
-        (State::Unknown, _) => style.warn("?"),
-        (State::Unmet, Level::Recommended) => style.warn("!"),
-        (State::Unmet, Level::Required) => style.cross(),
-    };
-    let level = match judgement.level {
-        Level::Required => "required",
-        Level::Recommended => "recommended",
-    };
+    let (sign, need) = (style.status(judgement.status), need(judgement.level));
     let (subject, found) = (&judgement.subject, printable(&judgement.found));
-    match judgement.state {
-        State::Met => return writeln!(out, "{sign} {subject} ({level}): {found}"),
-        State::DoesNotApply => return writeln!(out, "{sign} {subject} ({level}): does not matter here"),
-        State::Unmet => writeln!(
+    let wanted = &judgement.wanted;
+    match judgement.status {
+        Status::Pass => return writeln!(out, "{sign} {subject} ({need}): {found}"),
+        Status::NotApplicable => return writeln!(out, "{sign} {subject} ({need}): does not matter here"),
+        Status::Warn | Status::Fail => writeln!(out, "{sign} {subject} ({need}): {found}; it should be {wanted}")?,
+        Status::CouldNotRun => writeln!(
             out,
-            "{sign} {subject} ({level}): {found}; it should be {}",
-            judgement.wanted
-        )?,
-        State::Unknown => writeln!(
-            out,
-            "{sign} {subject} ({level}): {found}; cannot tell whether it is {}",
-            judgement.wanted
+            "{sign} {subject} ({need}): {found}; cannot tell whether it is {wanted}"
         )?,
     }
     writeln!(out, "    {}", judgement.reason)?;

@@ -1,21 +1,64 @@
-//! What would defeat the hooks.
+//! The findings that keep a hook from signing the next kernel (errors), or that may be meant (warnings).
 
 use std::path::Path;
 
 use crate::ceremony::life;
 use crate::error::{Result, quoted};
+use crate::finding::{Finding, Kind};
 use crate::grub::{KEPT_MENU, falls_back};
 use crate::keys::pkcs11::TokenUri;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::config::Config;
 use crate::system::{Context, PortageSettings, not_mounted};
-use crate::trust::kernel_config::{self, judge_hashes};
+use crate::trust::kernel_config::{Judgement, judge_hashes};
 
 use super::files::BOOT_DIRECTORIES;
 use super::settings::{Settings, is_program};
-use super::{Entry, Finding, Mode, Phase, Plugin, Slot, State, Weight, entries};
+use super::{Entry, Mode, Phase, Plugin, Slot, State, entries};
 
-/// What is looked at.
+/// A script of ours is not in its place.
+pub const NOT_INSTALLED: Kind = Kind::error("not_installed");
+/// A script of ours is masked.
+const MASKED: Kind = Kind::error("masked");
+/// A script of ours is not executable.
+const NOT_EXECUTABLE: Kind = Kind::error("not_executable");
+/// A script of ours has another content than this bootseal gives it.
+const CHANGED: Kind = Kind::warning("changed");
+/// kernel-install is told to do nothing.
+const BYPASSED: Kind = Kind::error("bypassed");
+/// kernel-install is told to leave scripts of ours out.
+const LEFT_OUT: Kind = Kind::error("left_out");
+/// A plugin of somebody else runs on the wrong side of a script of ours.
+const WRONG_ORDER: Kind = Kind::error("wrong_order");
+/// The program bootseal is not where hooks look for it.
+const NO_PROGRAM: Kind = Kind::error("no_program");
+/// There is no key directory.
+const NO_KEYS: Kind = Kind::error("no_keys");
+/// The key directory cannot be read.
+const UNREADABLE_KEYS: Kind = Kind::error("unreadable_keys");
+/// A key that signs is missing.
+const KEY_MISSING: Kind = Kind::warning("key_missing");
+/// A key is encrypted, and no file holds its passphrase.
+const NO_PASSPHRASE: Kind = Kind::warning("no_passphrase");
+/// The private half of a key is missing.
+const NO_PRIVATE_KEY: Kind = Kind::error("no_private_key");
+/// The file with the PIN of a token is missing.
+const PIN_FILE_MISSING: Kind = Kind::error("pin_file_missing");
+/// A key is on a token, and no file holds its PIN.
+const NO_PIN: Kind = Kind::warning("no_pin");
+/// A file system that kernels go to is not mounted.
+const NOT_MOUNTED: Kind = Kind::error("not_mounted");
+/// sbctl signs as well.
+const SBCTL: Kind = Kind::warning("sbctl");
+/// Portage signs modules over another hash, or with a name of the hash that it does not take.
+const PORTAGE_HASH: Kind = Kind::warning("portage_hash");
+/// An image of GRUB does not fall back to the last signed menu.
+pub const NO_KEPT_MENU: Kind = Kind::warning("no_kept_menu");
+
+/// The remedy for scripts that are not as they should be.
+const INSTALL: &str = "bootseal hook install";
+
+/// The machine, and the facts about it by which the findings are made.
 pub(super) struct Scene<'a> {
     pub context: &'a Context,
     pub config: &'a Config,
@@ -25,7 +68,7 @@ pub(super) struct Scene<'a> {
     pub plugins: &'a [Plugin],
 }
 
-/// Other plugins that belong before or after ours, by a part of their names.
+/// A plugin of somebody else that belongs before or after a script of ours, by a part of its name.
 struct Neighbour {
     part: &'static str,
     slot: Slot,
@@ -35,7 +78,7 @@ struct Neighbour {
 
 const COPIES_MODULES: &str = "puts modules into the initramfs before they are signed";
 const COPIES_IMAGE: &str = "copies the image after it was to be signed";
-/// Where the order matters.
+/// The plugins whose order matters.
 const NEIGHBOURS: [Neighbour; 13] = [
     after("dracut", Slot::Modules, COPIES_MODULES),
     after("ugrd", Slot::Modules, COPIES_MODULES),
@@ -82,50 +125,35 @@ pub(super) fn all(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// Images that stop at a menu which nobody has signed yet, as a hook that is killed leaves it.
+/// The images of GRUB that stop at a menu which is not signed yet, as a hook that is killed leaves it.
 pub fn old_images(context: &Context, config: &Config) -> Result<Vec<Finding>> {
-    let told = |path: &Path| {
-        let text = format!(
-            "{} does not fall back to {KEPT_MENU}: after a hook that was killed it would start nothing",
-            path.display()
-        );
-        warns(text, "bootseal grub install".to_owned())
-    };
     let images = falls_back(context, &config.grub)?;
     let old = images.iter().filter(|(_, falls_back)| !falls_back);
-    Ok(old.map(|(path, _)| told(path)).collect())
+    Ok(old.map(|(path, _)| without_kept_menu(path)).collect())
 }
 
-fn defeats(text: String, remedy: impl Into<Option<String>>) -> Finding {
-    Finding {
-        weight: Weight::Defeats,
-        text,
-        remedy: remedy.into(),
-    }
+/// The finding of an image whose path is given: it starts nothing after a hook that was killed.
+#[must_use]
+pub fn without_kept_menu(image: &Path) -> Finding {
+    let text = format!(
+        "{} does not fall back to {KEPT_MENU}: after a hook that was killed it would start nothing",
+        image.display()
+    );
+    Finding::new(NO_KEPT_MENU, image.to_string_lossy(), text).remedy("bootseal grub install")
 }
 
-fn warns(text: String, remedy: impl Into<Option<String>>) -> Finding {
-    Finding {
-        weight: Weight::Warns,
-        ..defeats(text, remedy)
-    }
-}
-
-fn install() -> String {
-    "bootseal hook install".to_owned()
-}
-
-/// Ours that are missing, masked, or not as this bootseal installs them.
+/// The findings of scripts of ours that are missing, masked, or not as this bootseal installs them.
 fn scripts(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for entry in entries(scene.mode) {
         let Some(phase) = entry.phase else { continue };
         let is_it = |plugin: &&Plugin| plugin.phase == phase && plugin.name == entry.name;
         let finding = match scene.plugins.iter().find(is_it) {
-            None => Some(defeats(
-                format!("{} is not installed", entry.path().display()),
-                install(),
-            )),
+            None => {
+                let path = entry.path();
+                let text = format!("{} is not installed", path.display());
+                Some(Finding::new(NOT_INSTALLED, path.to_string_lossy(), text).remedy(INSTALL))
+            }
             Some(plugin) => masked(plugin).or_else(|| changed(scene, plugin, &entry)),
         };
         findings.extend(finding);
@@ -134,23 +162,27 @@ fn scripts(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 fn masked(plugin: &Plugin) -> Option<Finding> {
-    let path = plugin.path.display();
-    let remedy = |command: &str| format!("{command} {}", quoted(&plugin.path));
+    let (path, shown) = (plugin.path.to_string_lossy(), quoted(&plugin.path));
     match plugin.state {
         State::Active => None,
-        State::Masked => Some(defeats(
-            format!("{path} masks it: an empty file, or a link to /dev/null"),
-            format!("{}, then: bootseal hook install", remedy("rm")),
-        )),
-        State::NotExecutable => Some(defeats(format!("{path} is not executable"), remedy("chmod +x"))),
+        State::Masked => {
+            let text = format!("{path} is masked: it is an empty file, or a link to /dev/null");
+            Some(Finding::new(MASKED, path, text).remedy(format!("rm {shown}, then: {INSTALL}")))
+        }
+        State::NotExecutable => {
+            let text = format!("{path} is not executable");
+            Some(Finding::new(NOT_EXECUTABLE, path, text).remedy(format!("chmod +x {shown}")))
+        }
     }
 }
 
+/// A file that cannot be read is not the one that was installed.
 fn changed(scene: &Scene<'_>, plugin: &Plugin, entry: &Entry) -> Option<Finding> {
-    let bytes = crate::system::read(&scene.context.path(&plugin.path)).unwrap_or_default();
-    (bytes != entry.text.as_bytes()).then(|| {
+    let is_ours =
+        crate::system::read(&scene.context.path(&plugin.path)).is_ok_and(|bytes| bytes == entry.text.as_bytes());
+    (!is_ours).then(|| {
         let text = format!("{} is not as this bootseal installs it", plugin.path.display());
-        warns(text, install())
+        Finding::new(CHANGED, plugin.path.to_string_lossy(), text).remedy(INSTALL)
     })
 }
 
@@ -161,7 +193,7 @@ fn bypassed(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Some(("1", place)) = scene.settings.get("KERNEL_INSTALL_BYPASS") {
         let text = format!("KERNEL_INSTALL_BYPASS=1 in {place}: kernel-install does nothing at all");
-        findings.push(defeats(text, "unset it".to_owned()));
+        findings.push(Finding::new(BYPASSED, "KERNEL_INSTALL_BYPASS", text).remedy("unset it"));
     }
     if let Some((plugins, place)) = scene.settings.get("KERNEL_INSTALL_PLUGINS") {
         let is_missing = |entry: &Entry| entry.phase.is_some() && !plugins.contains(entry.name);
@@ -172,7 +204,7 @@ fn bypassed(scene: &Scene<'_>) -> Vec<Finding> {
             .collect();
         if !missing.is_empty() {
             let text = format!("KERNEL_INSTALL_PLUGINS in {place} leaves out {}", missing.join(", "));
-            findings.push(defeats(text, "unset it, or add them".to_owned()));
+            findings.push(Finding::new(LEFT_OUT, "KERNEL_INSTALL_PLUGINS", text).remedy("unset it, or add them"));
         }
     }
     findings
@@ -196,7 +228,8 @@ fn order(scene: &Scene<'_>) -> Vec<Finding> {
                     .and_then(|own| running.get(own))
                     .map_or("", |own| &own.name);
                 let when = if neighbour.is_before { "before" } else { "after" };
-                findings.push(defeats(text, format!("rename it so that it sorts {when} {own}")));
+                let finding = Finding::new(WRONG_ORDER, plugin.path.to_string_lossy(), text);
+                findings.push(finding.remedy(format!("rename it so that it sorts {when} {own}")));
             }
         }
     }
@@ -206,7 +239,7 @@ fn order(scene: &Scene<'_>) -> Vec<Finding> {
 fn program(scene: &Scene<'_>) -> Option<Finding> {
     (!is_program(scene.context, "bootseal")).then(|| {
         let text = "bootseal is in none of the directories where hooks look for programs".to_owned();
-        defeats(text, "install -m 755 bootseal /usr/local/bin/bootseal".to_owned())
+        Finding::new(NO_PROGRAM, "bootseal", text).remedy("install -m 755 bootseal /usr/local/bin/bootseal")
     })
 }
 
@@ -214,39 +247,37 @@ fn keys(scene: &Scene<'_>) -> Vec<Finding> {
     let place = scene.keys.display();
     let Ok(directory) = KeyDirectory::open(scene.keys) else {
         let text = format!("there are no keys at {place}: nothing is signed");
-        return vec![defeats(text, "bootseal ceremony run".to_owned())];
+        return vec![Finding::new(NO_KEYS, scene.keys.to_string_lossy(), text).remedy("bootseal ceremony run")];
     };
     let listed = match life::list(&directory) {
         Ok(listed) => listed,
-        Err(error) => return vec![defeats(format!("the keys at {place} cannot be read: {error}"), None)],
+        Err(error) => {
+            let text = format!("the keys at {place} cannot be read: {error}");
+            return vec![Finding::new(UNREADABLE_KEYS, scene.keys.to_string_lossy(), text)];
+        }
     };
     let mut findings = Vec::new();
     for name in [KeyName::Module, KeyName::Db, KeyName::Grub] {
+        let found = |kind, text: String| Finding::new(kind, format!("{name} key"), text);
         let Some(key) = listed.iter().find(|key| key.name == name.name()) else {
-            let what = match name {
+            let unsigned = match name {
                 KeyName::Module => "modules are",
-                KeyName::Grub => "what GRUB opens is",
+                KeyName::Grub => "files that GRUB opens are",
                 _ => "the image is",
             };
-            findings.push(warns(
-                format!("there is no {name} key at {place}: {what} not signed"),
-                None,
-            ));
+            let text = format!("there is no {name} key at {place}: {unsigned} not signed");
+            findings.push(found(KEY_MISSING, text));
             continue;
         };
         let is_encrypted = ["scrypt", "pbkdf2"].contains(&key.protection.as_str());
         if is_encrypted && scene.config.hook.passphrase_file.is_none() {
             let text = format!("the {name} key is encrypted, and nobody may be there to type the passphrase");
-            findings.push(warns(
-                text,
-                "name a file: [hook] passphrase_file in the configuration".to_owned(),
-            ));
+            let remedy = "name a file: [hook] passphrase_file in the configuration";
+            findings.push(found(NO_PASSPHRASE, text).remedy(remedy));
         } else if key.private_key.is_none() {
             let text = format!("the private half of the {name} key is not at {place}");
-            findings.push(defeats(
-                text,
-                format!("copy {name}.key there, or name its token in {name}.uri"),
-            ));
+            let remedy = format!("copy {name}.key there, or name its token in {name}.uri");
+            findings.push(found(NO_PRIVATE_KEY, text).remedy(remedy));
         } else if let Ok(Some(uri)) = directory.token_uri(name) {
             findings.extend(pin(name, &uri, scene.config));
         }
@@ -254,23 +285,20 @@ fn keys(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A token whose PIN is nowhere.
+/// The finding of a token whose PIN is nowhere.
 fn pin(name: KeyName, uri: &TokenUri, config: &Config) -> Option<Finding> {
+    let found = |kind, text: String| Finding::new(kind, format!("{name} key"), text);
     match &uri.pin_source {
         Some(path) if !path.exists() => {
             let path = path.display();
             let text = format!("the PIN of the {name} key's token is to be in {path}, which is not there");
-            Some(defeats(
-                text,
-                format!("write it there, with mode 0400, or change {name}.uri"),
-            ))
+            let remedy = format!("write it there, with mode 0400, or change {name}.uri");
+            Some(found(PIN_FILE_MISSING, text).remedy(remedy))
         }
         None if config.hook.passphrase_file.is_none() => {
             let text = format!("the {name} key is on a token, and nobody may be there to type the PIN");
-            Some(warns(
-                text,
-                format!("name a file with it: pin-source=file:PATH in {name}.uri"),
-            ))
+            let remedy = format!("name a file with it: pin-source=file:PATH in {name}.uri");
+            Some(found(NO_PIN, text).remedy(remedy))
         }
         _ => None,
     }
@@ -278,28 +306,30 @@ fn pin(name: KeyName, uri: &TokenUri, config: &Config) -> Option<Finding> {
 
 fn mounts(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     let missing = not_mounted(scene.context, &BOOT_DIRECTORIES)?;
-    let told = |directory: &&str| defeats(format!("{directory} is not mounted"), format!("mount {directory}"));
-    Ok(missing.iter().map(told).collect())
+    let found = |directory: &&str| {
+        Finding::new(NOT_MOUNTED, *directory, format!("{directory} is not mounted"))
+            .remedy(format!("mount {directory}"))
+    };
+    Ok(missing.iter().map(found).collect())
 }
 
 fn sbctl(scene: &Scene<'_>) -> Vec<Finding> {
     let is_it = |plugin: &&Plugin| plugin.state == State::Active && plugin.name.contains("sbctl");
-    let told = |plugin: &Plugin| {
+    let found = |plugin: &Plugin| {
         let mask = Path::new("/etc/kernel").join(plugin.phase.name()).join(&plugin.name);
-        warns(
-            format!("{} signs as well, with the keys of sbctl", plugin.path.display()),
-            format!("ln -sf /dev/null {}", quoted(&mask)),
-        )
+        let text = format!("{} signs as well, with the keys of sbctl", plugin.path.display());
+        Finding::new(SBCTL, plugin.path.to_string_lossy(), text).remedy(format!("ln -sf /dev/null {}", quoted(&mask)))
     };
-    scene.plugins.iter().filter(is_it).map(told).collect()
+    scene.plugins.iter().filter(is_it).map(found).collect()
 }
 
 /// One value cannot serve both eclasses (see docs/adr/0011).
 fn portage_hash(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     let settings = PortageSettings::read(scene.context)?;
     let judged = settings.iter().flat_map(judge_hashes);
-    let wrong = judged.filter(|judgement| judgement.state == kernel_config::State::Unmet);
-    Ok(wrong
-        .map(|it| warns(format!("{}: {}: {}", it.subject, it.found, it.reason), it.remedy))
-        .collect())
+    let found = |judged: Judgement| {
+        let text = format!("{}: {}: {}", judged.subject, judged.found, judged.reason);
+        Finding::new(PORTAGE_HASH, judged.subject, text).remedies(judged.remedy)
+    };
+    Ok(judged.filter(Judgement::is_unmet).map(found).collect())
 }

@@ -18,7 +18,7 @@ mod settings;
 mod status;
 
 pub use entries::{Entry, audits, entries};
-pub use findings::old_images;
+pub use findings::{NO_KEPT_MENU, NOT_INSTALLED, old_images, without_kept_menu};
 pub use install::{Change, Changed, install, remove};
 pub use last_run::{LastRun, last_runs};
 pub use mode::{Detected, Mode, detect};
@@ -26,4 +26,4 @@ pub use plugins::{Phase, Plugin, State, plugins};
 pub use request::{Environment, Request, Slot, UnknownSlot};
 pub use run::{Done, Hook};
 pub use settings::Settings;
-pub use status::{Finding, Status, Weight, status};
+pub use status::{Status, status};

@@ -1,8 +1,10 @@
-//! What will happen when the next kernel is installed, and what would defeat it.
+//! The outlook for the next kernel: the scripts that run when it is installed, and the findings that would keep it from
+//! being signed.
 
 use std::path::Path;
 
 use crate::error::Result;
+use crate::finding::Finding;
 use crate::system::Context;
 use crate::system::config::Config;
 
@@ -10,38 +12,18 @@ use super::findings;
 use super::settings::Settings;
 use super::{Detected, LastRun, Mode, Plugin, detect, last_runs, plugins};
 
-/// How much a finding matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
-    /// The next kernel comes out unsigned, or is not installed.
-    Defeats,
-    /// It may be meant.
-    Warns,
-}
-
-/// Something that a person should know before the next kernel.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How much it matters.
-    pub weight: Weight,
-    /// What it is.
-    pub text: String,
-    /// The command or step that remedies it.
-    pub remedy: Option<String>,
-}
-
 /// The outlook for the next kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The mode, and what tells.
+    /// The mode, and the evidence for it.
     pub detected: Detected,
     /// How kernels are laid out, if a file says so.
     pub layout: Option<String>,
-    /// What runs, in its order.
+    /// The scripts, in the order in which they run.
     pub plugins: Vec<Plugin>,
-    /// What would defeat it.
+    /// The things that would keep the next kernel from being signed (errors), or that may be meant (warnings).
     pub findings: Vec<Finding>,
-    /// What came of the last run of each slot, or why that cannot be told.
+    /// The last run of each slot, or the reason why it is not known.
     pub last_runs: std::result::Result<Vec<LastRun>, String>,
 }
 

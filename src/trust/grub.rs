@@ -1,6 +1,20 @@
 //! Would a GRUB that embeds these keys, with `check_signatures=enforce`, open this file?
 
+use crate::finding::Kind;
 use crate::formats::grub::openpgp::{DetachedSignature, GrubKey, SignatureError};
+
+/// There is no `.sig` beside the file.
+pub const MISSING: Kind = Kind::error("missing");
+/// No GRUB key is trusted, so none can vouch for a file.
+pub const NO_KEY: Kind = Kind::error("no_key");
+/// The signature is by a key that is not trusted.
+pub const WRONG_KEY: Kind = Kind::error("wrong_key");
+/// The signature is over a hash that is too weak.
+pub const WEAK_HASH: Kind = Kind::error("weak_hash");
+/// The signature is of other content.
+pub const STALE: Kind = Kind::error("stale");
+/// The signature is in a form that GRUB does not take.
+pub const MALFORMED_SIGNATURE: Kind = Kind::error("malformed_signature");
 
 /// Why GRUB would refuse a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,16 +31,16 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The stable name used in JSON.
+    /// The kind of the finding that a refused file is.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub const fn kind(&self) -> Kind {
         match self {
-            Self::Unsigned => "missing",
-            Self::NoKey => "no_key",
-            Self::Signature(SignatureError::OtherKey { .. }) => "wrong_key",
-            Self::Signature(SignatureError::WeakHash(_)) => "weak_hash",
-            Self::Signature(SignatureError::Mismatch(_) | SignatureError::DigestPrefix) => "stale",
-            Self::Signature(_) => "malformed_signature",
+            Self::Unsigned => MISSING,
+            Self::NoKey => NO_KEY,
+            Self::Signature(SignatureError::OtherKey { .. }) => WRONG_KEY,
+            Self::Signature(SignatureError::WeakHash(_)) => WEAK_HASH,
+            Self::Signature(SignatureError::Mismatch(_) | SignatureError::DigestPrefix) => STALE,
+            Self::Signature(_) => MALFORMED_SIGNATURE,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Layer 4: the terminal contract. Results on stdout, everything else on stderr; with `--json` one object on stdout.
 
+pub mod finding;
 mod progress;
 pub mod prompt;
 mod style;

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use bootseal::audit::{Audit, Baseline, Machine as Live, Selection, Status, audit};
+use bootseal::audit::{Audit, Baseline, Machine as Live, Selection, audit};
+use bootseal::finding::Status;
 use bootseal::system::Context;
 use bootseal::system::config::Config;
 use serde_json::Value;

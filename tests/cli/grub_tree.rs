@@ -130,13 +130,13 @@ fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
     let expected = "\
 ✗ /boot/grub/grub.cfg:14 (not_found): linux /vmlinuz-0: there is no such file here
 - /boot/grub/grub.cfg:17: insmod crypto (insmod_not_there): neither the module nor one that it needs is in this tree, so it works only if the core image holds it
-    install the module, or take it out
+  fix: install the module, or take it out
 ✗ /boot/grub/grub.cfg:10: menuentry Windows ${menuentry_id_option} osprober-efi-1 (os_prober): os-prober lets whatever lies on another disk into the menu; such files are not signed along
-    set GRUB_DISABLE_OS_PROBER=true in /etc/default/grub, and start other systems from the firmware's menu
+  fix: set GRUB_DISABLE_OS_PROBER=true in /etc/default/grub, and start other systems from the firmware's menu
 ✗ /boot/grub/grub.cfg:16: set check_signatures=no (check_signatures): from here on GRUB may open files without looking at their signatures
-    take it out: the embedded configuration sets check_signatures=enforce
+  fix: take it out: the embedded configuration sets check_signatures=enforce
 ✗ /etc/default/grub:1: GRUB_SAVEDEFAULT=true (savedefault): GRUB writes the choice into grubenv, whose signature does not hold from then on
-    set GRUB_SAVEDEFAULT=false, and the default by GRUB_DEFAULT=NUMBER or ID
+  fix: set GRUB_SAVEDEFAULT=false, and the default by GRUB_DEFAULT=NUMBER or ID
 ✗ /boot/grub (GRUB directory): files: 15, problems: 1, traps: 3, notes: 1
 error: 1 of 1 files are not accepted
 ";

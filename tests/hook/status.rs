@@ -46,7 +46,7 @@ fn an_image_that_stops_at_an_unsigned_menu_is_told() {
     forget_kept_menu(&image);
     let said = succeed(&mut status(&node));
     assert!(
-        said.contains("does not fall back to grub.cfg.signed") && said.contains("hint: bootseal grub install"),
+        said.contains("does not fall back to grub.cfg.signed") && said.contains("fix: bootseal grub install"),
         "{said}"
     );
 }

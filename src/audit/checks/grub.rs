@@ -1,19 +1,21 @@
 //! GRUB's own files: whether the GRUB that enforces would open them, and what in them undoes that.
 
-use crate::grub::{KEPT_MENU, falls_back};
-use crate::sign::grub::verify;
+use crate::finding::{Finding, Level};
+use crate::grub::falls_back;
+use crate::hook;
+use crate::sign::grub::{NOT_JUDGED, verify};
 use crate::system::config::Exclusions;
-use crate::trust::grub_traps::Level as TrapLevel;
+use crate::trust::grub;
 
-use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
-use super::super::machine::Machine;
+use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::machine::Machine;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "grub.files",
         group: Group::Grub,
-        title: "Every file that GRUB opens has a signature that holds, and none undoes signatures",
-        level: Level::Error,
+        title: "Signatures of the files that GRUB opens, and traps in its configurations",
+        kind: grub::MISSING,
         proves: "Each file of GRUB's directory, and each that its configurations lead to, is signed by the key that GRUB \
                  embeds, with SHA-256 or better; no configuration switches checking off or reads variables that nobody \
                  signed.",
@@ -23,8 +25,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "grub.kept_menu",
         group: Group::Grub,
-        title: "The image of GRUB falls back to the last signed menu",
-        level: Level::Warning,
+        title: "Fallback of GRUB's image to the last signed menu",
+        kind: hook::NO_KEPT_MENU,
         proves: "The image that grub install has put in its place reads grub.cfg.signed, which the hooks keep, where \
                  grub.cfg has no signature that holds, as after a hook that was killed.",
         remedy: "bootseal grub install",
@@ -44,9 +46,7 @@ fn kept_menu(machine: &Machine<'_>) -> Outcome {
             outcome.evidence.push(format!("{} does", path.display()));
             continue;
         }
-        let text = format!("{} does not know of {KEPT_MENU}", path.display());
-        let finding = Finding::new(path.to_string_lossy(), text, "bootseal grub install");
-        outcome.findings.push(finding);
+        outcome.findings.push(hook::without_kept_menu(&path));
     }
     outcome
 }
@@ -76,22 +76,25 @@ fn files(machine: &Machine<'_>) -> Outcome {
     };
     let mut outcome = Outcome::pass(format!("{}: {} files judged", directory.display(), judged.judged));
     for problem in &judged.problems {
-        let place = problem.place();
-        if problem.name == "not_judged" {
-            outcome.not_run.push(format!("{place}: {}", problem.reason));
-            continue;
-        }
-        let text = format!("{place} ({}): {}", problem.name, problem.reason);
-        outcome.findings.push(Finding::new(place, text, problem.remedy.clone()));
-    }
-    for (path, trap) in &judged.traps {
-        let place = format!("{}:{}", path.display(), trap.line);
-        let text = format!("{place}: {} ({}): {}", trap.text, trap.name, trap.reason);
-        if trap.level == TrapLevel::Finding {
-            outcome.findings.push(Finding::new(place, text, trap.remedy));
+        if problem.kind == NOT_JUDGED {
+            outcome.not_run.push(format!("{}: {}", problem.place(), problem.text));
         } else {
-            outcome.evidence.push(text);
+            outcome.findings.push(with_place(problem));
+        }
+    }
+    for trap in &judged.traps {
+        if trap.level == Level::Note {
+            outcome.evidence.push(trap.describe());
+        } else {
+            outcome.findings.push(with_place(trap));
         }
     }
     outcome
+}
+
+/// A finding in a file, with the place as its subject: what a baseline accepts is one line.
+fn with_place(found: &Finding) -> Finding {
+    Finding::new(found.kind, found.place(), found.describe())
+        .at(found.level)
+        .remedies(&found.remedies)
 }

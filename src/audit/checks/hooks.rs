@@ -1,17 +1,21 @@
 //! The hooks: whether the next kernel will come out signed, and the last one did.
 
-use crate::hook::{self, Weight};
+use crate::finding::{Finding, Kind};
+use crate::hook;
 use crate::system::moment;
 
-use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
-use super::super::machine::Machine;
+use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::machine::Machine;
+
+/// The last run of a hook failed.
+const RUN_FAILED: Kind = Kind::error("hook_run_failed");
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "hooks.next_kernel",
         group: Group::Hooks,
-        title: "The next kernel will come out signed",
-        level: Level::Error,
+        title: "Signing of the next kernel",
+        kind: hook::NOT_INSTALLED,
         proves: "The hooks are installed for the way in which kernels are installed here, in the right order, not masked and \
                  not bypassed, and nothing else that runs would undo them.",
         remedy: "bootseal hook install; bootseal hook status shows the order",
@@ -20,8 +24,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "hooks.last_run",
         group: Group::Hooks,
-        title: "What the hooks did last went well",
-        level: Level::Error,
+        title: "Last run of each hook",
+        kind: RUN_FAILED,
         proves: "The last run of each hook, as it recorded it, signed all that it was to sign, or a later bootseal hook run all \
                  of the same kernel did.",
         remedy: "bootseal hook run all VERSION, when what failed is put right",
@@ -41,13 +45,10 @@ fn next_kernel(machine: &Machine<'_>) -> Outcome {
         status.detected.mode.name(),
         status.detected.evidence
     ));
-    for found in status.findings {
-        let remedy = found.remedy.unwrap_or_else(|| "bootseal hook status".to_owned());
-        let finding = Finding::new(found.text.clone(), found.text, remedy);
-        outcome.findings.push(match found.weight {
-            Weight::Defeats => finding,
-            Weight::Warns => finding.at(Level::Warning),
-        });
+    for finding in status.findings {
+        let is_without_remedy = finding.remedies.is_empty();
+        let finding = finding.remedies(is_without_remedy.then_some("bootseal hook status"));
+        outcome.findings.push(finding);
     }
     outcome
 }
@@ -67,7 +68,9 @@ fn last_run(machine: &Machine<'_>) -> Outcome {
             Some(error) if run.is_open(&runs) => {
                 let remedy = run.again.clone().unwrap_or_else(|| "bootseal hook status".to_owned());
                 let text = format!("{what} failed: {error}");
-                outcome.findings.push(Finding::new(&run.slot, text, remedy));
+                outcome
+                    .findings
+                    .push(Finding::new(RUN_FAILED, &run.slot, text).remedy(remedy));
             }
             Some(_) => outcome.evidence.push(format!("{what}: failed, and made up for since")),
             None => outcome.evidence.push(format!("{what}: done")),

@@ -1,19 +1,25 @@
 //! The kernel that runs: is it one of those that are signed?
 
 use crate::error::quoted;
+use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
 use crate::trust::loader::Loader;
 
-use super::super::check::{Check, Finding, Group, Level, Outcome};
-use super::super::images::Found;
-use super::super::machine::Machine;
-use super::measured::started;
+use super::measured::{UNKNOWN_IMAGE, started};
+use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::images::Found;
+use crate::audit::machine::Machine;
+
+/// db does not let in the kernel that runs.
+const RUNNING_KERNEL_REFUSED: Kind = Kind::error("running_kernel_refused");
+/// Another kernel runs than the firmware started.
+const OTHER_KERNEL_RUNS: Kind = Kind::error("other_kernel_runs");
 
 pub(super) const CHECKS: &[Check] = &[Check {
     id: "kernel.image",
     group: Group::Kernel,
-    title: "The running kernel is one that db lets in",
-    level: Level::Error,
+    title: "Signature of the running kernel",
+    kind: RUNNING_KERNEL_REFUSED,
     proves: "The last kernel, or unified image of one, that the firmware measured into PCR 4 is a file on the disk that db lets \
              in, and holds the version that is running.",
     remedy: "bootseal sign efi FILE, and restart",
@@ -33,15 +39,11 @@ fn image(machine: &Machine<'_>) -> Outcome {
     });
     let Some((started, kernel)) = kernel else {
         if let Some(unknown) = started.iter().rev().find(|started| started.is_unknown()) {
-            outcome.findings.push(Finding::new(
-                "running kernel",
-                format!(
+            outcome.findings.push(Finding::new(UNKNOWN_IMAGE, "running kernel", format!(
                     "no kernel that was started lies on the disk as it was then; what was started last and is unknown has the \
                      Authenticode SHA-256 {}",
                     unknown.digest.to_hex()
-                ),
-                "if it was updated since, restart; else find out what runs",
-            ));
+                )).remedy("if it was updated since, restart; else find out what runs"));
         } else {
             let text = "none of the images that were measured into PCR 4 is a kernel: GRUB before 2.12 starts kernels without \
                         the firmware";
@@ -58,14 +60,17 @@ fn image(machine: &Machine<'_>) -> Outcome {
                 .evidence
                 .push(format!("{shown} was started (SHA-256 {digest}): {because}"));
         }
-        Some(Err(refusal)) => outcome.findings.push(Finding::new(
-            kernel.path.to_string_lossy(),
-            format!(
-                "{shown} runs, and would not start again: {}",
-                printable(&refusal.to_string())
-            ),
-            format!("bootseal sign efi {}, and restart", quoted(&kernel.path)),
-        )),
+        Some(Err(refusal)) => outcome.findings.push(
+            Finding::new(
+                RUNNING_KERNEL_REFUSED,
+                kernel.path.to_string_lossy(),
+                format!(
+                    "{shown} runs, and would not start again: {}",
+                    printable(&refusal.to_string())
+                ),
+            )
+            .remedy(format!("bootseal sign efi {}, and restart", quoted(&kernel.path))),
+        ),
         None => outcome.not_run.push("db cannot be read".to_owned()),
     }
     match (&kernel.release, machine.release()) {
@@ -78,11 +83,10 @@ fn image(machine: &Machine<'_>) -> Outcome {
                 printable(measured),
                 printable(&running)
             );
-            outcome.findings.push(Finding::new(
-                "running kernel",
-                text,
-                "restart, and keep kexec off: lockdown does",
-            ));
+            outcome.findings.push(
+                Finding::new(OTHER_KERNEL_RUNS, "running kernel", text)
+                    .remedy("restart, and keep kexec off: lockdown does"),
+            );
         }
         (None, _) => outcome.evidence.push(format!("{shown} does not tell its version")),
         (_, Err(missing)) => outcome.not_run.push(missing),

@@ -5,13 +5,14 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use crate::ceremony::life::{Listed, list};
+use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{is_private, is_shared};
 
-use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
-use super::super::files::files_below;
-use super::super::machine::Machine;
+use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::files::files_below;
+use crate::audit::machine::Machine;
 
 /// How long before its end a certificate is told of, in seconds.
 const SOON: u64 = 90 * 24 * 60 * 60;
@@ -20,12 +21,33 @@ const DRILL: u64 = 366 * 24 * 60 * 60;
 /// Largest file that may be a key, in bytes.
 const MAX_KEY: u64 = 64 << 10;
 
+/// Others than root can read a private key.
+const KEY_READABLE: Kind = Kind::error("key_readable");
+/// A private key does not belong to root.
+const KEY_NOT_ROOTS: Kind = Kind::error("key_not_roots");
+/// The private key of PK or KEK is on this machine.
+const AUTHORITY_KEY_PRESENT: Kind = Kind::warning("authority_key_present");
+/// The private key of PK or KEK is not encrypted.
+const AUTHORITY_KEY_PLAIN: Kind = Kind::warning("authority_key_plain");
+/// A private key lies on a file system without owners.
+const KEY_ON_SHARED: Kind = Kind::error("key_on_shared_file_system");
+/// A private key lies on an EFI system partition.
+const STRAY_KEY: Kind = Kind::error("stray_key");
+/// A certificate of ours has expired.
+const EXPIRED: Kind = Kind::error("certificate_expired");
+/// A certificate of ours expires soon.
+const EXPIRES_SOON: Kind = Kind::warning("certificate_expires_soon");
+/// No backup of the keys was ever restored.
+const NEVER_RESTORED: Kind = Kind::warning("never_restored");
+/// The last restore of a backup is too long ago.
+const RESTORED_LONG_AGO: Kind = Kind::warning("restored_long_ago");
+
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "keys.private",
         group: Group::Keys,
-        title: "Private keys can be read by root alone",
-        level: Level::Error,
+        title: "Permissions of the private keys",
+        kind: KEY_READABLE,
         proves: "The key directory has mode 0700, private keys have no rights for group and others, and all belong to root.",
         remedy: "chown root: FILE; chmod 0400 FILE; chmod 0700 DIRECTORY. Whoever read a key may have a copy: rotate it.",
         run: private,
@@ -33,8 +55,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "keys.offline",
         group: Group::Keys,
-        title: "The private keys of PK and KEK are not on this machine",
-        level: Level::Warning,
+        title: "Absence of the private keys of PK and KEK",
+        kind: AUTHORITY_KEY_PRESENT,
         proves: "Whoever takes this machine over cannot change what its firmware, and that of others, trusts.",
         remedy: "Move PK.key and KEK.key to a medium that is kept elsewhere",
         run: offline,
@@ -42,8 +64,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "keys.at_rest",
         group: Group::Keys,
-        title: "The private keys of PK and KEK are encrypted where they rest",
-        level: Level::Warning,
+        title: "Encryption of the private keys of PK and KEK",
+        kind: AUTHORITY_KEY_PLAIN,
         proves: "Those that are here are encrypted with a passphrase, or on a token. The others may be plain, as hooks sign \
                  with them when nobody is there; how each rests is told.",
         remedy: "bootseal keys passphrase KEY, and better: keep them elsewhere",
@@ -52,8 +74,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "keys.place",
         group: Group::Keys,
-        title: "Private keys lie on a file system of this machine that knows owners",
-        level: Level::Error,
+        title: "File systems that hold private keys",
+        kind: KEY_ON_SHARED,
         proves: "Those of the key directory are neither on FAT nor on a network file system, and no file of an EFI system \
                  partition, which has no owners, holds any.",
         remedy: "Move them to /etc/bootseal/keys; who could read them there may have a copy: bootseal keys rotate",
@@ -62,8 +84,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "keys.expiry",
         group: Group::Keys,
-        title: "Our certificates have not expired, and will not soon",
-        level: Level::Warning,
+        title: "Validity of our certificates",
+        kind: EXPIRES_SOON,
         proves: "Every certificate of the key directory is valid for another 90 days.",
         remedy: "bootseal keys rotate KEY",
         run: expiry,
@@ -71,8 +93,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "keys.drill",
         group: Group::Keys,
-        title: "The backup of the keys has been restored within a year",
-        level: Level::Warning,
+        title: "Restore drill of the keys' backup",
+        kind: NEVER_RESTORED,
         proves: "The transcript of the ceremony records a restore drill that is not older than 366 days.",
         remedy: "bootseal ceremony drill BACKUP",
         run: drill,
@@ -125,13 +147,13 @@ fn look_at(path: &Path, mode: u32, outcome: &mut Outcome) {
         let remedy = format!("chmod {mode:04o} {}", crate::error::quoted(path));
         outcome
             .findings
-            .push(Finding::new(path.to_string_lossy(), text, remedy));
+            .push(Finding::new(KEY_READABLE, path.to_string_lossy(), text).remedy(remedy));
     } else if metadata.uid() != 0 {
         let text = format!("{shown} belongs to user {}, not to root", metadata.uid());
         let remedy = format!("chown root: {}", crate::error::quoted(path));
         outcome
             .findings
-            .push(Finding::new(path.to_string_lossy(), text, remedy));
+            .push(Finding::new(KEY_NOT_ROOTS, path.to_string_lossy(), text).remedy(remedy));
     } else {
         outcome.evidence.push(format!("{shown}: {found:04o}, root"));
     }
@@ -145,7 +167,9 @@ fn offline(machine: &Machine<'_>) -> Outcome {
             if path.exists() {
                 let text = format!("the private key of {name} is on this machine, in {}", path.display());
                 let remedy = format!("move {} to a medium that is kept elsewhere", path.display());
-                outcome.findings.push(Finding::new(name.name(), text, remedy));
+                outcome
+                    .findings
+                    .push(Finding::new(AUTHORITY_KEY_PRESENT, name.name(), text).remedy(remedy));
             } else {
                 outcome.evidence.push(format!("{name}: not here"));
             }
@@ -161,7 +185,9 @@ fn at_rest(machine: &Machine<'_>) -> Outcome {
             let place = key.private_key.as_deref().unwrap_or_default();
             let text = format!("the private key of {} is not encrypted: {}", key.name, printable(place));
             let remedy = format!("bootseal keys passphrase {}", key.name);
-            outcome.findings.push(Finding::new(&key.name, text, remedy));
+            outcome
+                .findings
+                .push(Finding::new(AUTHORITY_KEY_PLAIN, &key.name, text).remedy(remedy));
         }
         "plain" | "scrypt" | "pbkdf2" | "token" | "elsewhere" => {
             outcome.evidence.push(format!("{}: {}", key.name, key.protection));
@@ -186,11 +212,14 @@ fn place(machine: &Machine<'_>) -> Outcome {
         for path in files(directory) {
             match is_shared(&path) {
                 Ok(None) => outcome.evidence.push(format!("{}: local", path.display())),
-                Ok(Some(kind)) => outcome.findings.push(Finding::new(
-                    path.to_string_lossy(),
-                    format!("{} is on {kind}", path.display()),
-                    "move it to /etc/bootseal/keys, and rotate the key",
-                )),
+                Ok(Some(kind)) => outcome.findings.push(
+                    Finding::new(
+                        KEY_ON_SHARED,
+                        path.to_string_lossy(),
+                        format!("{} is on {kind}", path.display()),
+                    )
+                    .remedy("move it to /etc/bootseal/keys, and rotate the key"),
+                ),
                 Err(error) => outcome.not_run.push(format!("{}: {error}", path.display())),
             }
         }
@@ -224,7 +253,7 @@ fn strays(machine: &Machine<'_>, directory: &KeyDirectory, outcome: &mut Outcome
                     let remedy = "move it away, and rotate the key: who could read it may have a copy";
                     outcome
                         .findings
-                        .push(Finding::new(path.to_string_lossy(), text, remedy));
+                        .push(Finding::new(STRAY_KEY, path.to_string_lossy(), text).remedy(remedy));
                 }
                 Ok(_) => {}
                 Err(error) => not_run.push(format!("{}: {error}", path.display())),
@@ -263,11 +292,13 @@ fn expiry(machine: &Machine<'_>) -> Outcome {
                 let text = format!("{}: \"{subject}\" has expired on {not_after}", key.name);
                 outcome
                     .findings
-                    .push(Finding::new(&key.name, text, remedy).at(Level::Error));
+                    .push(Finding::new(EXPIRED, &key.name, text).remedy(remedy));
             }
             Some(end) if end.saturating_sub(now) < SOON => {
                 let text = format!("{}: \"{subject}\" expires on {not_after}", key.name);
-                outcome.findings.push(Finding::new(&key.name, text, remedy));
+                outcome
+                    .findings
+                    .push(Finding::new(EXPIRES_SOON, &key.name, text).remedy(remedy));
             }
             Some(_) => outcome.evidence.push(format!("{}: until {not_after}", key.name)),
             None => outcome.not_run.push(format!("{}: {not_after} is no time", key.name)),
@@ -290,18 +321,24 @@ fn drill(machine: &Machine<'_>) -> Outcome {
         let last = keys.iter().find_map(|key| key.last_drill.clone());
         let remedy = "bootseal ceremony drill BACKUP";
         Ok(match last {
-            None => Outcome::found(Finding::new(
-                "drill",
-                "no backup was ever restored: a backup that was not is none",
-                remedy,
-            )),
+            None => Outcome::found(
+                Finding::new(
+                    NEVER_RESTORED,
+                    "drill",
+                    "no backup was ever restored: a backup that was not is none",
+                )
+                .remedy(remedy),
+            ),
             Some(last) => match seconds(&last) {
                 Some(then) if now.saturating_sub(then) <= DRILL => Outcome::pass(format!("restored on {last}")),
-                _ => Outcome::found(Finding::new(
-                    "drill",
-                    format!("the backup was last restored on {last}"),
-                    remedy,
-                )),
+                _ => Outcome::found(
+                    Finding::new(
+                        RESTORED_LONG_AGO,
+                        "drill",
+                        format!("the backup was last restored on {last}"),
+                    )
+                    .remedy(remedy),
+                ),
             },
         })
     })

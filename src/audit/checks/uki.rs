@@ -2,26 +2,32 @@
 
 use std::path::Path;
 
+use crate::finding::{Finding, Kind};
 use crate::formats::kernel::kernel_config::KernelConfig;
 use crate::formats::kernel::running_kernel::CommandLine;
 use crate::formats::text::printable;
 use crate::system::ConfigFile;
 use crate::trust::command_line::dangers;
 
-use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
-use super::super::images::Place;
-use super::super::machine::Machine;
-use super::super::unified::Unified;
+use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::images::Place;
+use crate::audit::machine::Machine;
+use crate::audit::unified::Unified;
 
 /// The option with words that a kernel adds to its command line, or puts in its place.
 const BUILT_IN: &str = "CMDLINE";
+
+/// A parameter of a kernel leads around the chain.
+pub(super) const DANGEROUS_PARAMETER: Kind = Kind::error("dangerous_parameter");
+/// A unified image takes whatever command line it is given.
+const NO_COMMAND_LINE: Kind = Kind::warning("no_command_line");
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "boot.uki",
         group: Group::Boot,
-        title: "Unified kernel images start their kernel with a command line that keeps the chain",
-        level: Level::Error,
+        title: "Command lines of unified kernel images",
+        kind: DANGEROUS_PARAMETER,
         proves: "Each unified image, and each addon to one, on the EFI system partitions and in /boot has a command line of its \
                  own, and none holds a parameter that switches enforcement off or starts another program. The modules in their \
                  initramfs are judged by modules.initramfs.",
@@ -31,8 +37,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "boot.command_lines",
         group: Group::Boot,
-        title: "No boot entry hands a kernel parameters that lead around the chain",
-        level: Level::Error,
+        title: "Command lines that boot entries hand to kernels",
+        kind: DANGEROUS_PARAMETER,
         proves: "The command lines in systemd-boot's entries, in GRUB's configuration, and in the configurations of installed \
                  kernels (CONFIG_CMDLINE) hold no parameter that switches enforcement off or starts another program.",
         remedy: "Take the parameter out of the entry or of /etc/default/grub, and sign: bootseal sign all",
@@ -45,11 +51,14 @@ fn judge(outcome: &mut Outcome, source: &str, text: &str, remedy: impl Fn(&str) 
     let dangers = dangers(&CommandLine::parse(text));
     for danger in &dangers {
         let parameter = printable(&danger.parameter);
-        outcome.findings.push(Finding::new(
-            format!("{source}: {parameter}"),
-            format!("{}: {parameter}: {}", printable(source), danger.reason),
-            remedy(&parameter),
-        ));
+        outcome.findings.push(
+            Finding::new(
+                DANGEROUS_PARAMETER,
+                format!("{source}: {parameter}"),
+                format!("{}: {parameter}: {}", printable(source), danger.reason),
+            )
+            .remedy(remedy(&parameter)),
+        );
     }
     dangers.is_empty()
 }
@@ -90,7 +99,7 @@ fn look_at(outcome: &mut Outcome, path: &Path, unified: &Unified) {
         let remedy = "build it with a command line (/etc/kernel/cmdline), and sign it anew";
         outcome
             .findings
-            .push(Finding::new(&*source, text, remedy).at(Level::Warning));
+            .push(Finding::new(NO_COMMAND_LINE, &*source, text).remedy(remedy));
     }
     let system = unified.system.as_ref().map(|name| format!("{name}, "));
     let kernel = unified.kernel.as_ref().map(|version| format!("Linux {version}, "));

@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::audit::{Audit, Status};
+use crate::audit::Audit;
+use crate::finding::Status;
 use crate::formats::text::printable;
 use crate::ui::Style;
+use crate::ui::finding::write_remedies;
 
 pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: Style) -> io::Result<()> {
     let mut group = None;
@@ -14,11 +16,11 @@ pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: S
             writeln!(out, "{gap}{}", checked.check.group.title())?;
             group = Some(checked.check.group);
         }
-        let sign = super::sign(checked.status(), style);
+        let sign = style.status(checked.status());
         writeln!(out, "  {sign} {}  [{}]", checked.check.title, checked.check.id)?;
         for finding in &checked.outcome.findings {
             writeln!(out, "      {}", printable(&finding.text))?;
-            writeln!(out, "        {} {}", style.note("fix:"), printable(&finding.remedy))?;
+            write_remedies(out, style, 8, finding)?;
         }
         for reason in &checked.outcome.not_run {
             writeln!(out, "      could not look: {}", printable(reason))?;

@@ -3,10 +3,12 @@
 
 use std::io::{self, Write};
 
-use crate::audit::{Audit, Checked, Status};
+use crate::audit::{Audit, Checked};
 use crate::enroll::Verdict;
+use crate::finding::Status;
 use crate::formats::text::printable;
 use crate::system::moment;
+use crate::ui::finding::remedy;
 
 pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let host = escaped(&audit.host);
@@ -68,9 +70,9 @@ fn findings(audit: &Audit) -> impl Iterator<Item = Vec<String>> {
         checked.outcome.findings.iter().map(|finding| {
             vec![
                 format!("`{}`", checked.check.id),
-                finding.level.unwrap_or(checked.check.level).name().to_owned(),
+                finding.level.name().to_owned(),
                 escaped(&finding.text),
-                escaped(&finding.remedy),
+                escaped(&remedy(finding)),
             ]
         })
     })

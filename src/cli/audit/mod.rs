@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::audit::{
-    self, Audit, Baseline, Check, Finding, LastAudit, Level, Machine, Selection, Status, audit, reason,
-};
+use crate::audit::{self, Audit, Baseline, Check, LastAudit, Machine, Selection, audit, reason};
 use crate::error::{Error, Explain, Result};
+use crate::finding::{Level, Status};
 use crate::formats::text::printable;
 use crate::system::{self, Context, replace_durably};
+use crate::ui::finding::finding_json;
 use crate::ui::{Progress, Report, Style};
 
 use super::Session;
@@ -203,17 +203,6 @@ fn verdict(audit: &Audit) -> &'static str {
     }
 }
 
-/// The sign of an answer.
-pub(super) fn sign(status: Status, style: Style) -> String {
-    match status {
-        Status::Pass => style.tick(),
-        Status::NotApplicable => "-".to_owned(),
-        Status::CouldNotRun => style.warn("?"),
-        Status::Warn => style.warn("!"),
-        Status::Fail => style.cross(),
-    }
-}
-
 /// Every check with its answer.
 pub(super) fn checks_json(audit: &Audit) -> Vec<Value> {
     audit
@@ -221,10 +210,6 @@ pub(super) fn checks_json(audit: &Audit) -> Vec<Value> {
         .iter()
         .map(|checked| {
             let check = checked.check;
-            let found = |finding: &Finding| {
-                let level = finding.level.unwrap_or(check.level).name();
-                json!({ "subject": finding.subject, "level": level, "text": finding.text, "remedy": finding.remedy })
-            };
             let accepted: Vec<Value> = checked
                 .accepted
                 .iter()
@@ -236,7 +221,7 @@ pub(super) fn checks_json(audit: &Audit) -> Vec<Value> {
                 "title": check.title,
                 "status": checked.status().name(),
                 "evidence": checked.outcome.evidence,
-                "findings": checked.outcome.findings.iter().map(found).collect::<Vec<_>>(),
+                "findings": checked.outcome.findings.iter().map(finding_json).collect::<Vec<_>>(),
                 "not_run": checked.outcome.not_run,
                 "not_applicable": checked.outcome.not_applicable,
                 "accepted": accepted,
@@ -278,7 +263,7 @@ impl Report for Explained {
                 "id": check.id,
                 "group": check.group.name(),
                 "title": check.title,
-                "level": check.level.name(),
+                "level": check.kind.level().name(),
                 "proves": check.proves,
                 "remedy": check.remedy,
             })
@@ -289,9 +274,10 @@ impl Report for Explained {
     fn human(&self, out: &mut dyn Write, _style: Style) -> io::Result<()> {
         for check in &self.0 {
             if self.1 {
-                let level = match check.level {
+                let level = match check.kind.level() {
                     Level::Error => "error: the chain does not hold",
                     Level::Warning => "warning: something to look after",
+                    Level::Note => "note: something to know",
                 };
                 writeln!(
                     out,

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::audit::{Audit, Facts, Finding, Level, Status, Trusted};
+use crate::audit::{Audit, Facts, Trusted};
+use crate::finding::{Finding, Level, Status};
 use crate::formats::text::printable;
 
 use super::seconds;
@@ -22,7 +23,7 @@ pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
             answers.push(sample(&labels, u64::from(status == own)));
         }
         for level in [Level::Warning, Level::Error] {
-            let weighs = |finding: &&Finding| finding.level.unwrap_or(check.level) == level;
+            let weighs = |finding: &&Finding| finding.level == level;
             let count = checked.outcome.findings.iter().filter(weighs).count();
             findings.push(sample(&[("check", check.id), ("level", level.name())], count as u64));
         }

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 
 use crate::cli::sign::{SignReport, name};
 use crate::error::Error;
+use crate::finding::Level;
 use crate::formats::text::printable;
-use crate::hook::{Change, Changed, Detected, Finding, LastRun, Request, State, Status, Weight};
+use crate::hook::{Change, Changed, Detected, LastRun, Request, State, Status};
 use crate::system::moment;
+use crate::ui::finding::{hook_finding_json, write_finding};
 use crate::ui::{Report, Style};
 
 /// What was installed or taken away.
@@ -96,16 +98,7 @@ impl Report for Outlook {
                 })
             })
             .collect();
-        let findings: Vec<Value> = findings
-            .iter()
-            .map(|finding| {
-                json!({
-                    "defeats": finding.weight == Weight::Defeats,
-                    "text": finding.text,
-                    "remedy": finding.remedy,
-                })
-            })
-            .collect();
+        let findings: Vec<Value> = findings.iter().map(hook_finding_json).collect();
         json!({
             "mode": detected.mode.name(),
             "evidence": detected.evidence,
@@ -162,15 +155,9 @@ impl Report for Outlook {
             }
             Err(reason) => writeln!(out, "\n{} The last runs: {}", style.warn("?"), printable(reason))?,
         }
-        for Finding { weight, text, remedy } in &status.findings {
-            let sign = match weight {
-                Weight::Defeats => style.cross(),
-                Weight::Warns => style.warn("!"),
-            };
-            writeln!(out, "\n{sign} {}", printable(text))?;
-            if let Some(remedy) = remedy {
-                writeln!(out, "    {} {}", style.note("hint:"), printable(remedy))?;
-            }
+        for finding in &status.findings {
+            writeln!(out)?;
+            write_finding(out, style, 0, finding)?;
         }
         if status.findings.is_empty() {
             writeln!(out, "\n{} nothing stands in the way", style.tick())?;
@@ -179,8 +166,8 @@ impl Report for Outlook {
     }
 
     fn failure(&self) -> Option<Error> {
-        let defeats = |finding: &&Finding| finding.weight == Weight::Defeats;
-        match self.0.findings.iter().filter(defeats).count() {
+        let errors = self.0.findings.iter().filter(|finding| finding.level == Level::Error);
+        match errors.count() {
             0 => None,
             1 => Some(Error::refused("one thing would keep the next kernel from being signed")),
             many => Some(Error::refused(format!(

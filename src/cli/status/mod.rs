@@ -6,16 +6,18 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::audit::{Audit, Baseline, Checked, Finding, Firmware, Group, LastAudit, Level, Machine, Overview, Status};
+use crate::audit::{Audit, Baseline, Checked, Firmware, Group, LastAudit, Machine, Overview};
 use crate::ceremony::life::Listed;
 use crate::enroll::{BootFile, Verdict};
 use crate::error::{Error, Result};
+use crate::finding::{Finding, Status};
 use crate::formats::text::printable;
 use crate::system::moment;
+use crate::ui::finding::write_finding;
 use crate::ui::{Report, Style};
 
 use super::Session;
-use super::audit::{checks_json, sign};
+use super::audit::checks_json;
 
 /// Width of the names of the parts, and of the sign before them.
 const INDENT: usize = 13;
@@ -116,7 +118,7 @@ struct Screen<'a> {
 impl Screen<'_> {
     fn line(&mut self, status: Status, name: &str, lines: &[String]) -> io::Result<()> {
         let text = lines.join(&format!("\n{:INDENT$}", ""));
-        let text = format!("{} {name:11}{text}", sign(status, self.style));
+        let text = format!("{} {name:11}{text}", self.style.status(status));
         writeln!(self.out, "{}", text.trim_end())
     }
 
@@ -125,20 +127,11 @@ impl Screen<'_> {
         let answers = checked(self.audit, group).map(Checked::status);
         let worst = answers.filter(|status| *status != Status::NotApplicable).max();
         self.line(worst.unwrap_or(Status::NotApplicable), name, lines)?;
-        let findings: Vec<(Level, &Finding)> = checked(self.audit, group)
-            .flat_map(|checked| {
-                checked
-                    .outcome
-                    .findings
-                    .iter()
-                    .map(move |found| (checked.check.level, found))
-            })
+        let findings: Vec<&Finding> = checked(self.audit, group)
+            .flat_map(|checked| &checked.outcome.findings)
             .collect();
-        for (level, finding) in findings.iter().take(SHOWN) {
-            let own = sign(Status::of(finding.level.unwrap_or(*level)), self.style);
-            let fix = self.style.note("fix:");
-            writeln!(self.out, "{:INDENT$}{own} {}", "", printable(&finding.text))?;
-            writeln!(self.out, "{:INDENT$}  {fix} {}", "", printable(&finding.remedy))?;
+        for finding in findings.iter().take(SHOWN) {
+            write_finding(self.out, self.style, INDENT, finding)?;
         }
         if let Some(more) = findings.len().checked_sub(SHOWN).filter(|more| *more > 0) {
             writeln!(
@@ -150,7 +143,7 @@ impl Screen<'_> {
         }
         for reason in checked(self.audit, group).flat_map(|checked| &checked.outcome.not_run) {
             if !self.told.contains(&reason.as_str()) {
-                let own = sign(Status::CouldNotRun, self.style);
+                let own = self.style.status(Status::CouldNotRun);
                 writeln!(self.out, "{:INDENT$}{own} could not look: {}", "", printable(reason))?;
                 self.told.push(reason);
             }

@@ -21,7 +21,7 @@ pub(super) fn to_json(image: &GrubImage) -> Value {
     let problems: Vec<Value> = image
         .problems
         .iter()
-        .map(|problem| json!({ "problem": problem.name(), "reason": problem.to_string() }))
+        .map(|problem| json!({ "problem": problem.kind.name(), "reason": problem.text }))
         .collect();
     json!({
         "version": image.version,

@@ -10,14 +10,15 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Explain, Result};
+use crate::finding::{self, Level};
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::printable;
 use crate::keys::KeyDirectory;
 use crate::sign::grub::{self, Audit, existing_signature, signed_file};
 use crate::system;
 use crate::system::config::Exclusions;
-use crate::trust::grub_traps::Trap;
 use crate::trust::{Anchors, Finding, examine, read_database};
+use crate::ui::finding::{problem_json, trap_json};
 use crate::ui::{Report, Style, error_json};
 
 use super::Session;
@@ -93,7 +94,7 @@ enum Verified {
     /// A file, by each of its readers, and as a script.
     File {
         findings: Vec<Finding>,
-        traps: Vec<(PathBuf, Trap)>,
+        traps: Vec<finding::Finding>,
     },
     /// A directory of GRUB.
     Directory(Audit),
@@ -103,7 +104,7 @@ impl Verified {
     fn is_accepted(&self) -> bool {
         match self {
             Self::File { findings, traps } => {
-                findings.iter().all(|finding| finding.verdict.is_ok()) && !traps.iter().any(script::is_finding)
+                findings.iter().all(|finding| finding.verdict.is_ok()) && finding::worst(traps) <= Some(Level::Note)
             }
             Self::Directory(audit) => audit.is_clean(),
         }
@@ -114,7 +115,7 @@ impl Verified {
         match self {
             Self::File { findings, traps } => {
                 let findings: Vec<Value> = findings.iter().map(finding_json).collect();
-                let traps: Vec<Value> = traps.iter().map(script::trap_json).collect();
+                let traps: Vec<Value> = traps.iter().map(trap_json).collect();
                 json!({ "path": path, "accepted": accepted, "findings": findings, "traps": traps })
             }
             Self::Directory(audit) => json!({
@@ -122,8 +123,8 @@ impl Verified {
                 "accepted": accepted,
                 "kind": "grub_directory",
                 "judged": audit.judged,
-                "problems": audit.problems.iter().map(script::problem_json).collect::<Vec<_>>(),
-                "traps": audit.traps.iter().map(script::trap_json).collect::<Vec<_>>(),
+                "problems": audit.problems.iter().map(problem_json).collect::<Vec<_>>(),
+                "traps": audit.traps.iter().map(trap_json).collect::<Vec<_>>(),
             }),
         }
     }

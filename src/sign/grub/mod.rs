@@ -3,7 +3,7 @@
 mod tree;
 mod verify;
 
-pub use verify::{Audit, Problem, verify};
+pub use verify::{Audit, NOT_JUDGED, verify};
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,12 +11,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
+use crate::finding::Level;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::grub::openpgp::{DetachedSignature, GrubKey, UnsignedSignature};
 use crate::keys::{KeyName, Signer};
 use crate::system::{self, Transaction};
 use crate::trust;
-use crate::trust::grub_traps::{Level, Trap};
 
 use super::discover::{Found, Interest, Target};
 use super::run::Kind;
@@ -90,20 +90,11 @@ fn follow(
     identity: &GrubIdentity,
 ) -> Result<()> {
     let tree = Tree::read(run.context(), directory, found)?;
-    let warnings = tree.traps.iter().filter(|(_, trap)| trap.level == Level::Finding);
-    for (path, trap) in warnings {
-        let Trap {
-            name,
-            line,
-            text,
-            reason,
-            remedy,
-            ..
-        } = trap;
-        run.warn(format!("{}:{line}: {text}: {name}: {reason}; {remedy}", path.display()));
+    for trap in tree.traps.iter().filter(|trap| trap.level > Level::Note) {
+        run.warn(format!("{}; {}", trap.describe(), trap.remedies.join("; ")));
     }
     for missing in &tree.not_found {
-        run.warn(format!("{}: {}", missing.place(), missing.reason));
+        run.warn(missing.describe());
     }
     let outside: Vec<PathBuf> = tree.outside.iter().cloned().collect();
     found.targets.extend(run.discover(&outside, interest)?.targets);

@@ -5,15 +5,16 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Explain, Result};
+use crate::finding::Finding;
 use crate::formats::grub::opened_files::{Opened, Place, Use, is_no_local_disk, opened_files, variables};
 use crate::formats::grub::script::{Command, Script, Variables};
 use crate::formats::grub::theme;
 use crate::sign::discover::Found;
 use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context, fat_mounts, resolve};
-use crate::trust::grub_traps::{self, Trap};
+use crate::trust::grub_traps;
 
-use super::Problem;
+use super::verify::NOT_FOUND;
 
 /// Where a distribution keeps what `grub-mkconfig` follows.
 const DEFAULTS: &str = "/etc/default/grub";
@@ -27,9 +28,9 @@ pub(super) struct Tree {
     /// Files outside of the directory that the configurations lead to; of a link, the link.
     pub outside: BTreeSet<PathBuf>,
     /// Files without which an entry does not boot, and that are not there.
-    pub not_found: Vec<Problem>,
-    /// What is in the configurations, and in `/etc/default/grub` if the directory is this machine's.
-    pub traps: Vec<(PathBuf, Trap)>,
+    pub not_found: Vec<Finding>,
+    /// The traps in the configurations, and in `/etc/default/grub` if the directory is this machine's.
+    pub traps: Vec<Finding>,
 }
 
 /// The file system as GRUB sees it.
@@ -74,15 +75,13 @@ impl Tree {
             }
         };
         for (path, script) in &scripts {
-            let traps = grub_traps::traps(script, &tree.variables);
-            tree.traps.extend(traps.into_iter().map(|trap| (path.clone(), trap)));
+            tree.traps.extend(grub_traps::traps(path, script, &tree.variables));
         }
         let defaults = context.path(DEFAULTS);
         if view.is_own && defaults.exists() {
             let text = system::read(&defaults)?;
-            let traps = grub_traps::default_traps(&String::from_utf8_lossy(&text));
-            tree.traps
-                .extend(traps.into_iter().map(|trap| (defaults.clone(), trap)));
+            let traps = grub_traps::default_traps(&defaults, &String::from_utf8_lossy(&text));
+            tree.traps.extend(traps);
         }
         tree.scripts = scripts;
         Ok(tree)
@@ -170,7 +169,7 @@ impl<'a> View<'a> {
             traps: Vec::new(),
         };
         let mut more = Vec::new();
-        let mut missing: BTreeMap<String, Problem> = BTreeMap::new();
+        let mut missing: BTreeMap<String, Finding> = BTreeMap::new();
         for (script_path, script) in scripts {
             for file in opened_files(script, variables) {
                 // What os-prober found is another system's: it is told of, and not signed.
@@ -178,9 +177,7 @@ impl<'a> View<'a> {
                     continue;
                 }
                 if let Place::Module(name) = &file.place {
-                    if let Some(trap) = self.missing_module(&file, name) {
-                        tree.traps.push((script_path.clone(), trap));
-                    }
+                    tree.traps.extend(self.missing_module(script_path, &file, name));
                     continue;
                 }
                 let Some(candidates) = self.candidates(&file.place) else {
@@ -205,7 +202,7 @@ impl<'a> View<'a> {
                         };
                         missing
                             .entry(name.clone())
-                            .or_insert_with(|| Problem::not_found(script_path, &file, &name));
+                            .or_insert_with(|| not_found(script_path, &file, &name));
                     }
                     None => {}
                 }
@@ -292,7 +289,7 @@ impl<'a> View<'a> {
     }
 
     /// The trap of a module that is in no directory of modules here, or lacks what it needs.
-    fn missing_module(&self, file: &Opened, name: &str) -> Option<Trap> {
+    fn missing_module(&self, script: &Path, file: &Opened, name: &str) -> Option<Finding> {
         let mut lacking = None;
         for (directory, list) in &self.modules {
             let lacks = needed(list, name)
@@ -301,7 +298,7 @@ impl<'a> View<'a> {
             // One processor's or firmware's directory that has all is enough.
             lacking = Some(lacks?);
         }
-        Some(grub_traps::missing_module(file, &lacking?))
+        Some(grub_traps::missing_module(script, file, &lacking?))
     }
 }
 
@@ -338,14 +335,10 @@ fn below(directory: &Path, path: &str) -> PathBuf {
     joined
 }
 
-impl Problem {
-    fn not_found(script: &Path, file: &Opened, name: &str) -> Self {
-        Self {
-            path: script.to_path_buf(),
-            line: Some(file.line),
-            name: "not_found",
-            reason: format!("{} {name}: there is no such file here", file.command),
-            remedy: "remove the entry, by grub-mkconfig say, or mount the file system that holds the file".to_owned(),
-        }
-    }
+/// The problem of a file that a script names and that is not there.
+fn not_found(script: &Path, file: &Opened, name: &str) -> Finding {
+    let text = format!("{} {name}: there is no such file here", file.command);
+    Finding::new(NOT_FOUND, script.to_string_lossy(), text)
+        .remedy("remove the entry, by grub-mkconfig say, or mount the file system that holds the file")
+        .in_line(file.line, None)
 }

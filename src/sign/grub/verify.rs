@@ -1,4 +1,5 @@
-//! Whether an enforcing GRUB would open every file of its directory, and what its configurations lead to.
+//! The judge of a directory of GRUB: would an enforcing GRUB open every file in it, and every file that its configurations
+//! lead to?
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,72 +7,64 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result, quoted};
+use crate::finding::{Finding, Kind, Level, worst};
 use crate::formats::grub::openpgp::GrubKey;
 use crate::sign::discover::{Found, Search, Target};
 use crate::system::config::{Exclusions, GrubEnvironment};
 use crate::system::{self, Context};
 use crate::trust;
-use crate::trust::grub_traps::{self, Level, Trap};
+use crate::trust::grub_traps;
 
 use super::tree::Tree;
 use super::{existing_signature, interest, is_by, signature_path};
 
-/// What could not be looked at, which is neither fine nor wrong.
-const NOT_JUDGED: &str = "not_judged";
+/// The file could not be looked at, so it is neither fine nor wrong.
+pub const NOT_JUDGED: Kind = Kind::warning("not_judged");
+/// A configuration names a file that is not there.
+pub(super) const NOT_FOUND: Kind = Kind::error("not_found");
+/// A signature whose file is gone.
+const ORPHAN: Kind = Kind::error("orphan");
+/// A symbolic link without a signature of its own.
+const LINK_MISSING: Kind = Kind::error("link_missing");
+/// Problems that signing does not mend.
+const NOT_MENDED_BY_SIGNING: [Kind; 3] = [NOT_FOUND, NOT_JUDGED, trust::grub::NO_KEY];
 
 /// Endings of names by which a directory is known to be GRUB's.
 const ENDINGS: [&str; 5] = ["cfg", "mod", "lst", "pf2", "mo"];
 
-/// Something that is wrong with a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The file, or the signature, or the configuration that names it.
-    pub path: PathBuf,
-    /// The line of a configuration, from 1.
-    pub line: Option<usize>,
-    /// The stable name used in JSON.
-    pub name: &'static str,
-    /// What is wrong.
-    pub reason: String,
-    /// What mends it.
-    pub remedy: String,
-}
-
-impl Problem {
-    /// The file, with the line if there is one.
-    #[must_use]
-    pub fn place(&self) -> String {
-        let line = self.line.map(|line| format!(":{line}"));
-        format!("{}{}", self.path.display(), line.unwrap_or_default())
-    }
-}
-
-/// What was found in a directory of GRUB.
+/// The problems and traps of a directory of GRUB.
 #[derive(Debug)]
 pub struct Audit {
     /// How many files were judged, those that configurations lead to among them.
     pub judged: usize,
-    /// What is wrong with files.
-    pub problems: Vec<Problem>,
-    /// What is wrong, or to be known, in configurations.
-    pub traps: Vec<(PathBuf, Trap)>,
+    /// Files that are wrong, or could not be judged, in the order of their paths.
+    pub problems: Vec<Finding>,
+    /// Traps in configurations; one that is only to be known is a note.
+    pub traps: Vec<Finding>,
 }
 
 impl Audit {
-    /// Whether nothing was found that is more than a note.
+    /// True if nothing was found that is more than a note.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.problems.is_empty() && !self.is_trapped()
     }
 
-    /// Whether all that is wrong is that something could not be judged.
+    /// True if nothing is wrong but that something could not be judged.
     #[must_use]
     pub fn could_not_run(&self) -> bool {
-        !self.is_clean() && !self.is_trapped() && self.problems.iter().all(|problem| problem.name == NOT_JUDGED)
+        !self.is_clean() && !self.is_trapped() && self.problems.iter().all(|problem| problem.kind == NOT_JUDGED)
+    }
+
+    /// True if signing the directory mends some of its problems.
+    #[must_use]
+    pub fn is_mended_by_signing(&self) -> bool {
+        let is_mended = |problem: &Finding| !NOT_MENDED_BY_SIGNING.contains(&problem.kind);
+        self.problems.iter().any(is_mended)
     }
 
     fn is_trapped(&self) -> bool {
-        self.traps.iter().any(|(_, trap)| trap.level == Level::Finding)
+        worst(&self.traps) > Some(Level::Note)
     }
 }
 
@@ -105,21 +98,25 @@ pub fn verify(
     for path in tree.environments(directory, &found) {
         let is_signed = fs::symlink_metadata(signature_path(&path)).is_ok();
         if is_signed && let Some((script, command)) = tree.writer() {
-            traps.push((script.to_path_buf(), grub_traps::signed_environment(command)));
+            traps.push(grub_traps::signed_environment(script, command));
         }
         if tree.leaves_environment(environment) && (!is_signed || tree.writer().is_some()) {
             found.targets.remove(&path);
         }
     }
     let judge = |target: &Target| judge(target, keys);
-    let mut problems: Vec<Problem> = found
+    let mut problems: Vec<Finding> = found
         .targets
         .par_iter()
         .filter_map(|(_, target)| judge(target))
         .collect();
     problems.extend(tree.not_found.iter().cloned());
-    problems.extend(others(&found, keys));
-    problems.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
+    problems.extend(problems_of_names(&found, keys));
+    let number = |problem: &Finding| problem.line.as_ref().map(|line| line.number);
+    problems.sort_by(|one, other| {
+        let paths = Path::new(&one.subject).cmp(Path::new(&other.subject));
+        paths.then_with(|| number(one).cmp(&number(other)))
+    });
     Ok(Audit {
         judged: found.targets.len(),
         problems,
@@ -127,8 +124,8 @@ pub fn verify(
     })
 }
 
-/// What is wrong with names that are no files to judge.
-fn others(found: &Found, keys: &[GrubKey]) -> Vec<Problem> {
+/// Problems of names that are no files to judge: those that cannot be used, and signatures whose files are gone.
+fn problems_of_names(found: &Found, keys: &[GrubKey]) -> Vec<Finding> {
     let unusable = found
         .unusable
         .iter()
@@ -137,30 +134,18 @@ fn others(found: &Found, keys: &[GrubKey]) -> Vec<Problem> {
         fs::symlink_metadata(signature.with_extension("")).is_err()
             && system::read(signature).is_ok_and(|bytes| is_by(&bytes, keys))
     };
-    let orphans = found.noted.iter().filter(is_orphan).map(|signature| Problem {
-        path: signature.clone(),
-        line: None,
-        name: "orphan",
-        reason: "what it signs is gone, and would be accepted if it came back".to_owned(),
-        remedy: format!("rm {}", quoted(signature)),
+    let orphans = found.noted.iter().filter(is_orphan).map(|signature| {
+        let text = "the file that it signs is gone, and would be accepted if it came back";
+        Finding::new(ORPHAN, signature.to_string_lossy(), text).remedy(format!("rm {}", quoted(signature)))
     });
     unusable.chain(orphans).collect()
 }
 
-fn not_judged(path: &Path, error: &Error) -> Problem {
-    Problem {
-        path: path.to_path_buf(),
-        line: None,
-        name: NOT_JUDGED,
-        reason: error.in_one_line(),
-        remedy: error
-            .hints()
-            .first()
-            .map_or_else(String::new, |hint| (*hint).to_owned()),
-    }
+fn not_judged(path: &Path, error: &Error) -> Finding {
+    Finding::new(NOT_JUDGED, path.to_string_lossy(), error.in_one_line()).remedies(error.hints())
 }
 
-fn judge(target: &Target, keys: &[GrubKey]) -> Option<Problem> {
+fn judge(target: &Target, keys: &[GrubKey]) -> Option<Finding> {
     let path = &target.path;
     let read = system::read(&target.file).and_then(|data| Ok((data, existing_signature(path)?)));
     let (data, signature) = match read {
@@ -169,21 +154,16 @@ fn judge(target: &Target, keys: &[GrubKey]) -> Option<Problem> {
     };
     let refusal = trust::grub::judge(&data, signature.as_deref(), keys).err()?;
     let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
-    let (name, reason) = match refusal {
+    let (kind, reason) = match refusal {
         trust::grub::Refusal::Unsigned if is_link => (
-            "link_missing",
+            LINK_MISSING,
             format!(
                 "this symbolic link has no signature of its own, and GRUB asks for {}",
                 signature_path(path).display()
             ),
         ),
-        other => (other.name(), other.to_string()),
+        other => (other.kind(), other.to_string()),
     };
-    Some(Problem {
-        path: path.clone(),
-        line: None,
-        name,
-        reason,
-        remedy: format!("bootseal sign grub {}", quoted(path)),
-    })
+    let finding = Finding::new(kind, path.to_string_lossy(), reason);
+    Some(finding.remedy(format!("bootseal sign grub {}", quoted(path))))
 }

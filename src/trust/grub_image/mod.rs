@@ -1,8 +1,9 @@
-//! Does a GRUB core image enforce signatures, whatever the disk holds?
+//! The judge of GRUB core images: does one enforce signatures, whatever the disk holds?
 //!
 //! A key alone does not: `pgp` has to be in the image, nothing that the image runs may take the enforcement away, and
 //! nobody may come to a command line, where `set check_signatures=no` is all that it takes.
 
+use crate::finding::{Finding, Kind};
 use crate::formats::grub::core_image::{CoreImage, Switch};
 use crate::formats::grub::openpgp::{GrubKey, GrubKeyFile};
 use crate::formats::grub::script::{Command, Part, Script, Word};
@@ -13,80 +14,40 @@ pub const VERIFIERS: [&str; 3] = ["pgp", "gcry_rsa", "gcry_sha512"];
 /// Commands after which GRUB does not come back.
 const ENDS: [&str; 3] = ["reboot", "halt", "exit"];
 
-/// Why a core image does not enforce, or starts nothing at all.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// `pgp`, which verifies, is not in the image.
-    #[error("the module pgp is not in it: the embedded key is of no use, and no signature is looked at")]
-    NoPgp,
-    /// Neither is a key.
-    #[error("no OpenPGP key is embedded: without one, check_signatures is \"no\"")]
-    NoKey,
-    /// `tpm` says to the lockdown that it verifies, and only measures.
-    #[error("the module tpm is in it and pgp is not: tpm lifts the lockdown and checks nothing")]
-    TpmWithoutPgp,
-    /// GRUB stops at its start.
-    #[error("GRUB stops at its start with \"error loading initial key\": {0}")]
-    UnreadableKey(String),
-    /// A key file in which GRUB finds no key that it can use.
-    #[error("an embedded key file holds no RSA key; GRUB would verify nothing by it")]
-    UselessKey,
-    /// Keys that nobody should rely on any more.
-    #[error("a DSA key is trusted as well; GRUB's DSA takes SHA-1")]
-    DsaKey,
-    /// Not one of the keys that it is judged by.
-    #[error("key {0} is embedded, which is none of yours")]
-    ForeignKey(String),
-    /// A module without which nothing can be verified.
-    #[error("the module {0} is not in it, without which no signature is verified: GRUB would open nothing")]
-    NoVerifier(&'static str),
-    /// The embedded configuration takes the enforcement away.
-    #[error("the embedded configuration says \"{0}\"")]
-    Disabled(String),
-    /// Whoever sits at the machine gets a command line.
-    #[error("{0}, and the command line is not disabled: whoever sits there can say check_signatures=no")]
-    OpenShell(&'static str),
-    /// Without shim, GRUB opens nothing under Secure Boot.
-    #[error(
-        "the shim lock is not disabled: started by firmware itself, not by shim, GRUB opens nothing under Secure Boot"
-    )]
-    ShimLock,
-    /// Keys come from a file.
-    #[error("the embedded configuration adds keys from a file: \"{0}\"")]
-    Trust(String),
+/// `pgp`, which verifies, is not in the image.
+pub const NO_PGP: Kind = Kind::error("no_pgp");
+/// No OpenPGP key is embedded.
+pub const NO_KEY: Kind = Kind::error("no_key");
+/// `tpm` says to the lockdown that it verifies, and only measures.
+pub const TPM_WITHOUT_PGP: Kind = Kind::error("tpm_without_pgp");
+/// An embedded key cannot be read, at which GRUB stops.
+pub const UNREADABLE_KEY: Kind = Kind::error("unreadable_key");
+/// GRUB finds no key that it can use in an embedded key file.
+pub const USELESS_KEY: Kind = Kind::error("useless_key");
+/// A DSA key is trusted, on which nobody should rely any more.
+pub const DSA_KEY: Kind = Kind::error("dsa_key");
+/// An embedded key is not one of the keys that the image is judged by.
+pub const FOREIGN_KEY: Kind = Kind::error("foreign_key");
+/// A module is missing without which nothing can be verified.
+pub const NO_VERIFIER: Kind = Kind::error("no_verifier");
+/// The embedded configuration takes the enforcement away.
+pub const DISABLED: Kind = Kind::error("disabled");
+/// Whoever sits at the machine gets a command line.
+pub const OPEN_SHELL: Kind = Kind::error("open_shell");
+/// The shim lock is on and there is no shim: GRUB opens nothing under Secure Boot.
+pub const SHIM_LOCK: Kind = Kind::error("shim_lock");
+/// The embedded configuration takes keys from a file.
+pub const TRUST: Kind = Kind::error("trust");
+
+/// Problems by which GRUB starts nothing, rather than something that it should not start.
+const STARTS_NOTHING: [Kind; 4] = [UNREADABLE_KEY, NO_VERIFIER, USELESS_KEY, SHIM_LOCK];
+
+/// A finding about an image, whose path the caller knows.
+fn problem(kind: Kind, text: impl Into<String>) -> Finding {
+    Finding::new(kind, "core image", text)
 }
 
-impl Problem {
-    /// The stable name used in JSON.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::NoPgp => "no_pgp",
-            Self::NoKey => "no_key",
-            Self::TpmWithoutPgp => "tpm_without_pgp",
-            Self::UnreadableKey(_) => "unreadable_key",
-            Self::UselessKey => "useless_key",
-            Self::DsaKey => "dsa_key",
-            Self::ForeignKey(_) => "foreign_key",
-            Self::NoVerifier(_) => "no_verifier",
-            Self::Disabled(_) => "disabled",
-            Self::OpenShell(_) => "open_shell",
-            Self::ShimLock => "shim_lock",
-            Self::Trust(_) => "trust",
-        }
-    }
-
-    /// Whether GRUB would not start what it should, rather than start what it should not.
-    #[must_use]
-    pub const fn is_fatal(&self) -> bool {
-        matches!(
-            self,
-            Self::UnreadableKey(_) | Self::NoVerifier(_) | Self::UselessKey | Self::ShimLock
-        )
-    }
-}
-
-/// What a core image is and does.
+/// A core image, taken apart and judged.
 #[derive(Debug, Clone)]
 pub struct GrubImage {
     /// GRUB's version, as far as the image says.
@@ -97,14 +58,14 @@ pub struct GrubImage {
     pub modules: Vec<String>,
     /// The RSA keys that are trusted.
     pub keys: Vec<GrubKey>,
-    /// Whether the shim lock is disabled.
+    /// The switch of the shim lock.
     pub shim_lock_disabled: Switch,
-    /// Whether the command line is disabled.
+    /// The switch of the command line.
     pub cli_disabled: Switch,
-    /// What GRUB runs first, without the password hashes in it.
+    /// The script that GRUB runs first, without the password hashes in it.
     pub configuration: Option<String>,
-    /// Why it does not enforce, or starts nothing; empty if it enforces.
-    pub problems: Vec<Problem>,
+    /// The reasons why it does not enforce, or starts nothing; empty if it enforces.
+    pub problems: Vec<Finding>,
 }
 
 /// Judges a core image. Every embedded key has to be one of `trusted`, unless there is none of these.
@@ -113,23 +74,40 @@ pub fn judge(image: &CoreImage<'_>, trusted: &[GrubKey], with_shim: bool) -> Gru
     let (keys, mut problems) = keys(image, trusted);
     if image.has_module("pgp") {
         for name in VERIFIERS.into_iter().filter(|name| !image.has_module(name)) {
-            problems.push(Problem::NoVerifier(name));
+            problems.push(problem(
+                NO_VERIFIER,
+                format!(
+                    "the module {name} is not in it, without which no signature is verified: GRUB would open nothing"
+                ),
+            ));
         }
     } else if image.has_module("tpm") {
-        problems.push(Problem::TpmWithoutPgp);
+        problems.push(problem(
+            TPM_WITHOUT_PGP,
+            "the module tpm is in it and pgp is not: tpm lifts the lockdown and checks nothing",
+        ));
     } else {
-        problems.push(Problem::NoPgp);
+        problems.push(problem(
+            NO_PGP,
+            "the module pgp is not in it: the embedded key is of no use, and no signature is looked at",
+        ));
     }
     if image.shim_lock_disabled == Switch::Unset && !with_shim {
-        problems.push(Problem::ShimLock);
+        problems.push(problem(
+            SHIM_LOCK,
+            "the shim lock is not disabled: started by firmware itself, not by shim, GRUB opens nothing under Secure Boot",
+        ));
     }
     let commands = commands(image);
-    let effects = Effects::of(&commands);
+    let effects = Effects::from_commands(&commands);
     problems.extend(effects.problems.iter().cloned());
     if image.cli_disabled != Switch::Set
         && let Some(reason) = effects.open_shell()
     {
-        problems.push(Problem::OpenShell(reason));
+        problems.push(problem(
+            OPEN_SHELL,
+            format!("{reason}, and the command line is not disabled: whoever sits there can say check_signatures=no"),
+        ));
     }
     GrubImage {
         version: image.version.clone(),
@@ -150,13 +128,12 @@ impl GrubImage {
             let keys: Vec<String> = self.keys.iter().map(GrubKey::fingerprint).collect();
             return Ok(format!("enforces signatures by OpenPGP key {}", keys.join(" and ")));
         }
-        let reasons: Vec<String> = self
+        let reasons: Vec<String> = self.problems.iter().map(|problem| printable(&problem.text)).collect();
+        let starts_nothing = self
             .problems
             .iter()
-            .map(|problem| printable(&problem.to_string()))
-            .collect();
-        let enforces = self.problems.iter().all(Problem::is_fatal);
-        let verdict = if enforces {
+            .all(|problem| STARTS_NOTHING.contains(&problem.kind));
+        let verdict = if starts_nothing {
             "would open nothing"
         } else {
             "does not enforce"
@@ -165,35 +142,51 @@ impl GrubImage {
     }
 }
 
-/// The keys, and what is wrong with them.
-fn keys(image: &CoreImage<'_>, trusted: &[GrubKey]) -> (Vec<GrubKey>, Vec<Problem>) {
+/// The keys, and the problems with them.
+fn keys(image: &CoreImage<'_>, trusted: &[GrubKey]) -> (Vec<GrubKey>, Vec<Finding>) {
     let (mut keys, mut problems) = (Vec::new(), Vec::new());
     if image.keys.is_empty() {
-        problems.push(Problem::NoKey);
+        problems.push(problem(
+            NO_KEY,
+            "no OpenPGP key is embedded: without one, check_signatures is \"no\"",
+        ));
     }
     for file in &image.keys {
         match GrubKeyFile::parse(file) {
             Ok(file) => {
                 if file.keys.is_empty() && file.dsa == 0 {
-                    problems.push(Problem::UselessKey);
+                    problems.push(problem(
+                        USELESS_KEY,
+                        "an embedded key file holds no RSA key; GRUB would verify nothing by it",
+                    ));
                 }
                 if file.dsa > 0 {
-                    problems.push(Problem::DsaKey);
+                    problems.push(problem(DSA_KEY, "a DSA key is trusted as well; GRUB's DSA takes SHA-1"));
                 }
                 keys.extend(file.keys);
             }
-            Err(error) => problems.push(Problem::UnreadableKey(error.to_string())),
+            Err(error) => problems.push(problem(
+                UNREADABLE_KEY,
+                format!("GRUB stops at its start with \"error loading initial key\": {error}"),
+            )),
         }
     }
     let is_known = |key: &GrubKey| trusted.iter().any(|own| own.fingerprint() == key.fingerprint());
     if !trusted.is_empty() {
         let foreign = keys.iter().filter(|key| !is_known(key));
-        problems.extend(foreign.map(|key| Problem::ForeignKey(key.fingerprint())));
+        problems.extend(foreign.map(foreign_key));
     }
     (keys, problems)
 }
 
-/// What the image runs by itself: the rescue parser's configuration, then the memory disk's.
+fn foreign_key(key: &GrubKey) -> Finding {
+    problem(
+        FOREIGN_KEY,
+        format!("key {} is embedded, which is none of yours", key.fingerprint()),
+    )
+}
+
+/// The scripts that the image runs by itself: the rescue parser's configuration, then the memory disk's.
 fn scripts<'i>(image: &'i CoreImage<'_>) -> impl Iterator<Item = &'i [u8]> {
     let embedded = image.configuration.into_iter();
     embedded.chain(image.memory_disk_configuration.as_deref())
@@ -213,7 +206,7 @@ fn commands(image: &CoreImage<'_>) -> Vec<Vec<String>> {
     parsed.flatten().map(words).collect()
 }
 
-/// The configuration as text, without what would help to find a password.
+/// The configuration as text, without the hashes of passwords, which would help to find one.
 fn configuration(image: &CoreImage<'_>) -> Option<String> {
     let texts: Vec<String> = scripts(image)
         .map(|script| String::from_utf8_lossy(script).into_owned())
@@ -228,17 +221,17 @@ fn configuration(image: &CoreImage<'_>) -> Option<String> {
     (!texts.is_empty()).then(|| texts.join("\n").lines().map(hide).collect::<Vec<_>>().join("\n"))
 }
 
-/// What the embedded configuration does to the enforcement, whether or not a condition holds.
+/// The effects of the embedded configuration on the enforcement, with every condition taken as met.
 #[derive(Debug, Default)]
 struct Effects {
     superusers: bool,
     exported: bool,
     ends: bool,
-    problems: Vec<Problem>,
+    problems: Vec<Finding>,
 }
 
 impl Effects {
-    fn of(commands: &[Vec<String>]) -> Self {
+    fn from_commands(commands: &[Vec<String>]) -> Self {
         let mut effects = Self::default();
         for words in commands {
             effects.command(words);
@@ -248,28 +241,39 @@ impl Effects {
 
     fn command(&mut self, words: &[String]) {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let said = || words.join(" ");
+        let disabled = || {
+            problem(
+                DISABLED,
+                format!("the embedded configuration says \"{}\"", words.join(" ")),
+            )
+        };
         match words.as_slice() {
             ["set", assignment, ..] => match assignment.split_once('=') {
                 Some(("check_signatures", value)) if !is_enforcing(value) => {
-                    self.problems.push(Problem::Disabled(said()));
+                    self.problems.push(disabled());
                 }
                 Some(("superusers", value)) => self.superusers = !value.is_empty(),
                 _ => {}
             },
-            ["unset", "check_signatures", ..] | ["rmmod", "pgp", ..] => self.problems.push(Problem::Disabled(said())),
+            ["unset", "check_signatures", ..] | ["rmmod", "pgp", ..] => self.problems.push(disabled()),
             ["unset", "superusers", ..] => self.superusers = false,
             ["export", names @ ..] => self.exported |= names.contains(&"superusers"),
             ["load_env", options @ ..] if options.contains(&"--skip-sig") || options.contains(&"-s") => {
-                self.problems.push(Problem::Disabled(said()));
+                self.problems.push(disabled());
             }
-            ["trust", ..] => self.problems.push(Problem::Trust(said())),
+            ["trust", ..] => self.problems.push(problem(
+                TRUST,
+                format!(
+                    "the embedded configuration adds keys from a file: \"{}\"",
+                    words.join(" ")
+                ),
+            )),
             _ => {}
         }
         self.ends = words.first().is_some_and(|command| ENDS.contains(command));
     }
 
-    /// How somebody gets to a command line, if the command line is there.
+    /// The way in which somebody gets to a command line, where GRUB has one; none if there is no way.
     fn open_shell(&self) -> Option<&'static str> {
         if !self.superusers {
             Some("the embedded configuration sets no superusers")

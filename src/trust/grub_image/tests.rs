@@ -37,7 +37,7 @@ fn problems(image: &CoreImage<'_>) -> Vec<&'static str> {
     judge(image, &[key(0x55)], false)
         .problems
         .iter()
-        .map(Problem::name)
+        .map(|problem| problem.kind.name())
         .collect()
 }
 

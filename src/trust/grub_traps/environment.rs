@@ -1,4 +1,4 @@
-//! Whether GRUB writes its block of variables, `grubenv`: a signature of it does not outlive that.
+//! GRUB's block of variables, `grubenv`, and the commands that write to it: its signature does not hold after that.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,11 +6,11 @@ use std::path::Path;
 use crate::formats::grub::opened_files::command_names;
 use crate::formats::grub::script::{Command, Script, Variables, Word};
 
-/// What `grub-mkconfig` has GRUB write in every configuration, but only after `grub-reboot` has written to the file
-/// from the running system.
+/// The variables that every configuration of `grub-mkconfig` has GRUB write, but only after `grub-reboot` has written to the
+/// file from the running system.
 const ONCE: [&str; 3] = ["next_entry", "saved_entry", "prev_saved_entry"];
 
-/// Whether a file is GRUB's block of variables, by its name.
+/// True if a file is GRUB's block of variables, by its name.
 #[must_use]
 pub fn is_environment(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "grubenv")

@@ -1,100 +1,63 @@
-//! What makes a GRUB with `check_signatures=enforce` look stricter than it is, or break: in its scripts, all of them,
-//! since any script that is signed can be put in the place of any other; and in `/etc/default/grub`, which the next
-//! `grub-mkconfig` follows.
+//! Traps: commands and settings that make a GRUB with `check_signatures=enforce` less strict than it looks, or break it. They
+//! are looked for in all of its scripts, since any signed script can be put in the place of any other, and in
+//! `/etc/default/grub`, which the next `grub-mkconfig` follows.
 
 mod environment;
 
+use std::path::Path;
+
+use crate::finding::{Finding, Kind};
 use crate::formats::grub::opened_files::{Opened, Place, Use, command_names, is_no_local_disk, opened_files};
 use crate::formats::grub::script::{Command, Part, Script, Variables, Word};
 
 pub use environment::{is_environment, writer};
 
-/// How much a trap matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// It undoes what signatures are for, or what it is about cannot work under them.
-    Finding,
-    /// It is to be known.
-    Note,
-}
-
-impl Level {
-    /// The stable name used in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Finding => "finding",
-            Self::Note => "note",
-        }
-    }
-}
-
-/// A trap and where it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trap {
-    /// Its stable name.
-    pub name: &'static str,
-    /// How much it matters.
-    pub level: Level,
-    /// The line, from 1.
-    pub line: usize,
-    /// What stands there.
-    pub text: String,
-    /// Why it is one.
-    pub reason: &'static str,
-    /// What to do instead.
-    pub remedy: &'static str,
-}
-
-/// A kind of trap.
+/// A kind of trap: why it is one, and what to do instead.
 #[derive(Debug, Clone, Copy)]
 struct Rule {
-    name: &'static str,
-    level: Level,
+    kind: Kind,
     reason: &'static str,
     remedy: &'static str,
 }
 
 impl Rule {
-    fn at(self, line: usize, text: impl Into<String>) -> Trap {
-        Trap {
-            name: self.name,
-            level: self.level,
-            line,
-            text: text.into(),
-            reason: self.reason,
-            remedy: self.remedy,
-        }
+    /// The trap in a line of a file, counted from 1, where `text` stands.
+    fn at(self, file: &Path, line: usize, text: impl Into<String>) -> Finding {
+        Finding::new(self.kind, file.to_string_lossy(), self.reason)
+            .remedy(self.remedy)
+            .in_line(line, Some(text.into()))
     }
 }
 
-const fn finding(name: &'static str, reason: &'static str, remedy: &'static str) -> Rule {
+/// A trap that undoes the purpose of signatures, or something that cannot work under them.
+const fn error(name: &'static str, reason: &'static str, remedy: &'static str) -> Rule {
     Rule {
-        name,
-        level: Level::Finding,
+        kind: Kind::error(name),
         reason,
         remedy,
     }
 }
 
+/// Something in a script that a person should know.
 const fn note(name: &'static str, reason: &'static str, remedy: &'static str) -> Rule {
     Rule {
-        level: Level::Note,
-        ..finding(name, reason, remedy)
+        kind: Kind::note(name),
+        reason,
+        remedy,
     }
 }
 
-const MALFORMED: Rule = finding(
+const MALFORMED: Rule = error(
     "malformed",
     "GRUB stops reading here, and what follows is neither run nor judged",
     "mend it; grub-script-check judges the same",
 );
-const CHECK_SIGNATURES: Rule = finding(
+const CHECK_SIGNATURES: Rule = error(
     "check_signatures",
     "from here on GRUB may open files without looking at their signatures",
     "take it out: the embedded configuration sets check_signatures=enforce",
 );
-const SUPERUSERS_UNSET: Rule = finding(
+const SUPERUSERS_UNSET: Rule = error(
     "superusers_unset",
     "without superusers anybody at the keyboard may edit entries and use the command line",
     "take it out: the embedded configuration sets superusers",
@@ -104,43 +67,43 @@ const SUPERUSERS_CHANGED: Rule = note(
     "it replaces the superusers of the embedded configuration",
     "set superusers in the embedded configuration alone, where a script that is missing cannot take them away",
 );
-const PLAIN_PASSWORD: Rule = finding(
+const PLAIN_PASSWORD: Rule = error(
     "plain_password",
     "whoever reads the file has the password",
     "use password_pbkdf2 with the output of grub-mkpasswd-pbkdf2",
 );
-const TRUST: Rule = finding(
+const TRUST: Rule = error(
     "trust",
     "it changes the keys that GRUB trusts",
     "embed the keys in the core image, and take it out",
 );
-const MODULE_REMOVED: Rule = finding("module_removed", "it unloads what checks signatures", "take it out");
-const LOAD_ENV: Rule = finding(
+const MODULE_REMOVED: Rule = error("module_removed", "it unloads what checks signatures", "take it out");
+const LOAD_ENV: Rule = error(
     "load_env_unchecked",
     "whoever can write to the file sets variables, check_signatures and superusers among them",
     "name the variables that it may set, and none of these: load_env --skip-sig saved_entry",
 );
-const UNSIGNED_VARIABLE: Rule = finding(
+const UNSIGNED_VARIABLE: Rule = error(
     "unsigned_variable",
     "a variable of an unsigned file becomes a part of this command, such as the kernel's command line",
     "take it out of load_env --skip-sig, or out of this command",
 );
-const SEARCH_FILE: Rule = finding(
+const SEARCH_FILE: Rule = error(
     "search_file",
     "it opens the file on every disk, a stick of somebody else among them, and finds none that has no signature",
     "search for the file system: search --fs-uuid, or --label",
 );
-const BLOCKS: Rule = finding(
+const BLOCKS: Rule = error(
     "blocks",
     "a signature can stand beside a file, not beside blocks: GRUB refuses this",
     "name the file that is to be loaded",
 );
-const MEMORY: Rule = finding(
+const MEMORY: Rule = error(
     "memory_written",
     "it changes memory, registers or tables under a GRUB that is meant to be fixed",
     "take it out; under Secure Boot GRUB refuses it",
 );
-const OS_PROBER: Rule = finding(
+const OS_PROBER: Rule = error(
     "os_prober",
     "os-prober lets whatever lies on another disk into the menu; such files are not signed along",
     "set GRUB_DISABLE_OS_PROBER=true in /etc/default/grub, and start other systems from the firmware's menu",
@@ -165,7 +128,7 @@ const NOT_FOLLOWED: Rule = note(
     "what this reads or runs was not looked at",
     "name the files that it leads to: bootseal verify FILE, bootseal sign grub FILE",
 );
-const SAVEDEFAULT: Rule = finding(
+const SAVEDEFAULT: Rule = error(
     "savedefault",
     "GRUB writes the choice into grubenv, whose signature does not hold from then on",
     "set GRUB_SAVEDEFAULT=false, and the default by GRUB_DEFAULT=NUMBER or ID",
@@ -176,7 +139,7 @@ const SAVED_ENTRY: Rule = note(
     "run bootseal sign grub after them, or set GRUB_DEFAULT=NUMBER or ID",
 );
 /// For a tree whose grubenv is signed and written.
-const SAVEDEFAULT_SIGNED: Rule = finding(
+const SAVEDEFAULT_SIGNED: Rule = error(
     "savedefault_signed_grubenv",
     "this writes into grubenv, whose signature does not hold from then on: the next boot reads none of it",
     "take it out, or leave grubenv unsigned: grubenv = \"auto\" or \"leave\" under [sign]",
@@ -211,30 +174,35 @@ const WRITING: [&str; 15] = [
     "hdparm",
 ];
 
-/// The traps of a script in which variables may hold these values.
+/// The traps of the script in `file`, in which variables may hold these values, in the order of their lines. Each weighs as
+/// an error if it undoes the purpose of signatures or cannot work under them, else as a note.
 #[must_use]
-pub fn traps(script: &Script, variables: &Variables) -> Vec<Trap> {
-    let mut traps: Vec<Trap> = Vec::new();
+pub fn traps(file: &Path, script: &Script, variables: &Variables) -> Vec<Finding> {
+    let mut traps: Vec<Finding> = Vec::new();
     let unsigned = unsigned_variables(script, variables);
     for command in &script.commands {
         let rules = rules(command, variables, &unsigned);
-        traps.extend(rules.into_iter().map(|rule| rule.at(command.line, command.to_string())));
+        traps.extend(
+            rules
+                .into_iter()
+                .map(|rule| rule.at(file, command.line, command.to_string())),
+        );
     }
-    for file in opened_files(script, variables) {
-        if let Some(rule) = file_rule(&file) {
-            let text = match &file.place {
+    for opened in opened_files(script, variables) {
+        if let Some(rule) = file_rule(&opened) {
+            let text = match &opened.place {
                 Place::Blocks(text) | Place::Unknown(text) | Place::File { path: text, .. } => {
-                    format!("{} {text}", file.command)
+                    format!("{} {text}", opened.command)
                 }
-                Place::Prefix(_) | Place::Module(_) => file.command,
+                Place::Prefix(_) | Place::Module(_) => opened.command,
             };
-            traps.push(rule.at(file.line, text));
+            traps.push(rule.at(file, opened.line, text));
         }
     }
     if let Some(error) = &script.error {
-        traps.push(MALFORMED.at(error.line, error.reason.to_string()));
+        traps.push(MALFORMED.at(file, error.line, error.reason.to_string()));
     }
-    traps.sort_by_key(|trap| trap.line);
+    traps.sort_by_key(|trap| trap.line.as_ref().map(|line| line.number));
     // One command may stand for several files.
     traps.dedup();
     traps
@@ -310,7 +278,7 @@ fn rules(command: &Command, variables: &Variables, unsigned: &[String]) -> Vec<R
     rules
 }
 
-/// What `load_env --skip-sig` may set; none if it checks the signature.
+/// The variables that a `load_env --skip-sig` names; none if the command checks the signature.
 fn unchecked(texts: &[String]) -> Option<Vec<&str>> {
     let skips = |text: &String| {
         text == "--skip-sig" || (text.starts_with('-') && !text.starts_with("--") && text.contains('s'))
@@ -349,21 +317,21 @@ fn unsigned_variables(script: &Script, variables: &Variables) -> Vec<String> {
     unsigned
 }
 
-/// The trap of a `save_env` in a tree whose grubenv is signed.
+/// The trap of a `save_env` of the script in `file`, in a tree whose grubenv is signed.
 #[must_use]
-pub fn signed_environment(command: &Command) -> Trap {
-    SAVEDEFAULT_SIGNED.at(command.line, command.to_string())
+pub fn signed_environment(file: &Path, command: &Command) -> Finding {
+    SAVEDEFAULT_SIGNED.at(file, command.line, command.to_string())
 }
 
-/// The trap of an `insmod` in a tree that lacks the module.
+/// The trap of an `insmod` of the script in `file`, in a tree that lacks the module.
 #[must_use]
-pub fn missing_module(file: &Opened, module: &str) -> Trap {
-    INSMOD.at(file.line, format!("{} {module}", file.command))
+pub fn missing_module(file: &Path, opened: &Opened, module: &str) -> Finding {
+    INSMOD.at(file, opened.line, format!("{} {module}", opened.command))
 }
 
-/// The traps of `/etc/default/grub`.
+/// The traps of `/etc/default/grub`, whose path is `file`.
 #[must_use]
-pub fn default_traps(text: &str) -> Vec<Trap> {
+pub fn default_traps(file: &Path, text: &str) -> Vec<Finding> {
     let mut traps = Vec::new();
     for (line, setting) in text.lines().zip(1_usize..).map(|(text, line)| (line, text.trim())) {
         let setting = setting.strip_prefix("export ").unwrap_or(setting);
@@ -377,7 +345,7 @@ pub fn default_traps(text: &str) -> Vec<Trap> {
             ("GRUB_DISABLE_OS_PROBER", "false") => OS_PROBER,
             _ => continue,
         };
-        traps.push(rule.at(line, setting));
+        traps.push(rule.at(file, line, setting));
     }
     traps
 }

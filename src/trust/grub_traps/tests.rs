@@ -6,10 +6,14 @@ use crate::formats::grub::opened_files::variables;
 fn found(text: &str) -> Vec<(&'static str, usize)> {
     let script = Script::parse(text);
     let variables = variables(std::iter::once(&script));
-    traps(&script, &variables)
+    traps(Path::new("grub.cfg"), &script, &variables)
         .iter()
-        .map(|trap| (trap.name, trap.line))
+        .map(name_and_line)
         .collect()
+}
+
+fn name_and_line(trap: &Finding) -> (&'static str, usize) {
+    (trap.kind.name(), trap.line.as_ref().unwrap().number)
 }
 
 #[test]
@@ -101,7 +105,14 @@ fn only_what_runs_writes_the_environment() {
 fn defaults_are_read_as_a_shell_would() {
     let text = "# GRUB_SAVEDEFAULT=true\nGRUB_DEFAULT=saved\nexport GRUB_SAVEDEFAULT=\"true\" # why\n\
                 GRUB_DISABLE_OS_PROBER='false'\nGRUB_TIMEOUT=5\n";
-    let found: Vec<_> = default_traps(text).iter().map(|trap| (trap.name, trap.line)).collect();
+    let file = Path::new("/etc/default/grub");
+    let found: Vec<_> = default_traps(file, text).iter().map(name_and_line).collect();
     assert_eq!(found, [("saved_entry", 2), ("savedefault", 3), ("os_prober", 4)]);
-    assert!(default_traps("GRUB_DEFAULT=0\nGRUB_DISABLE_OS_PROBER=true\nGRUB_SAVEDEFAULT=false\n").is_empty());
+    assert!(
+        default_traps(
+            file,
+            "GRUB_DEFAULT=0\nGRUB_DISABLE_OS_PROBER=true\nGRUB_SAVEDEFAULT=false\n"
+        )
+        .is_empty()
+    );
 }

@@ -4,9 +4,11 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::finding::Level;
 use crate::formats::kernel::kernel_config::{KernelVersion, PREFIX, Value};
 
-use super::{Level, REQUIREMENTS};
+use super::requirement::{REQUIRED, need, serialize_level};
+use super::table::REQUIREMENTS;
 
 /// How the fragment's first line begins; a file that begins otherwise is somebody else's.
 const HEADER: &str = "# bootseal kernel-config";
@@ -30,13 +32,14 @@ pub struct Line {
     pub option: String,
     /// Its value as it stands in a configuration.
     pub value: String,
-    /// What it means if it is not set so.
+    /// The weight if it is not set so.
+    #[serde(serialize_with = "serialize_level")]
     pub level: Level,
-    /// Why.
+    /// The reason why the chain needs it.
     pub reason: String,
 }
 
-/// What to merge into the configuration of a kernel.
+/// The options to merge into the configuration of a kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fragment {
     /// The kernels that it is for.
@@ -65,7 +68,7 @@ impl Fragment {
         }
     }
 
-    /// Whether a file begins as this fragment's text does, and so may be replaced by it.
+    /// True if a file begins as this fragment's text does, and so may be replaced by it.
     #[must_use]
     pub fn wrote(file: &[u8]) -> bool {
         file.starts_with(HEADER.as_bytes())
@@ -78,7 +81,7 @@ impl ModuleKey {
             group: "Module key",
             option: format!("{PREFIX}{symbol}"),
             value: value.to_string(),
-            level: Level::Required,
+            level: REQUIRED,
             reason: reason.to_owned(),
         };
         match self {
@@ -130,11 +133,11 @@ impl fmt::Display for Fragment {
                 group = line.group;
                 writeln!(f, "\n## {group}")?;
             }
-            let level = match line.level {
-                Level::Required => "",
-                Level::Recommended => " (recommended)",
-            };
-            writeln!(f, "# {}{level}", line.reason)?;
+            if line.level < REQUIRED {
+                writeln!(f, "# {} ({})", line.reason, need(line.level))?;
+            } else {
+                writeln!(f, "# {}", line.reason)?;
+            }
             if line.value == "n" {
                 writeln!(f, "# {} is not set", line.option)?;
             } else {

@@ -1,21 +1,23 @@
-//! The files that the configuration names: whom the kernel will trust for modules, and who can read the key.
+//! The files that the configuration names: the certificates that the kernel will trust for modules, and the key that signs
+//! them, with those who can read it.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, quoted};
+use crate::finding::{Level, Status};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::pem::PemFile;
 use crate::formats::kernel::kernel_config::{KernelConfig, PREFIX};
 use crate::system::{self, Context};
 
-use super::{Judgement, Level, State};
+use super::requirement::{Judgement, RECOMMENDED, REQUIRED};
 
 const TRUSTED_KEYS: &str = "SYSTEM_TRUSTED_KEYS";
 const SIGNING_KEY: &str = "MODULE_SIG_KEY";
 /// `MODULE_SIG_KEY` where nothing else was said: the build makes this key.
 const DEFAULT_KEY: &str = "certs/signing_key.pem";
 
-/// What an option that names a file leads to.
+/// The place to which an option that names a file leads.
 enum Place {
     /// It names none.
     Nowhere,
@@ -34,7 +36,7 @@ enum Place {
 }
 
 impl Place {
-    fn of(context: &Context, value: &str, trees: &[PathBuf]) -> Self {
+    fn named_by(context: &Context, value: &str, trees: &[PathBuf]) -> Self {
         if value.is_empty() {
             return Self::Nowhere;
         }
@@ -121,14 +123,14 @@ pub fn judge_key_files(
     if !config.is_on("MODULE_SIG") && (is_complete || config.get("MODULE_SIG").is_some()) {
         return Vec::new();
     }
-    let place = |symbol| Place::of(context, config.text(symbol), trees);
+    let place = |symbol| Place::named_by(context, config.text(symbol), trees);
     let (trusted, signing) = (place(TRUSTED_KEYS), place(SIGNING_KEY));
     let mut judgements = vec![judge_trust(config, &trusted, &signing, module)];
     judgements.extend(judge_signing_key(config, &signing));
     judgements
 }
 
-/// Whether the kernel will know the module key.
+/// Judges the trust of the kernel in the module key.
 fn judge_trust(
     config: &KernelConfig,
     trusted: &Place,
@@ -140,21 +142,21 @@ fn judge_trust(
         trusted.describe(config.text(TRUSTED_KEYS)),
         signing.describe(config.text(SIGNING_KEY))
     );
-    let state = match module {
-        None => State::Unknown,
+    let status = match module {
+        None => Status::CouldNotRun,
         Some((module, _))
             if [trusted, signing]
                 .iter()
                 .any(|place| place.certificates().contains(module)) =>
         {
-            State::Met
+            Status::Pass
         }
-        Some(_) if trusted.could_not_be_read() || matches!(signing, Place::Token) => State::Unknown,
-        Some(_) if signing.could_not_be_read() && config.text(SIGNING_KEY) != DEFAULT_KEY => State::Unknown,
-        Some(_) => State::Unmet,
+        Some(_) if trusted.could_not_be_read() || matches!(signing, Place::Token) => Status::CouldNotRun,
+        Some(_) if signing.could_not_be_read() && config.text(SIGNING_KEY) != DEFAULT_KEY => Status::CouldNotRun,
+        Some(_) => REQUIRED.into(),
     };
-    let remedy = match (state, module) {
-        (State::Met | State::DoesNotApply, _) => None,
+    let remedy = match (status, module) {
+        (Status::Pass | Status::NotApplicable, _) => None,
         (_, None) => Some("name the key directory with --keys".to_owned()),
         (_, Some((_, path))) => Some(format!(
             "set {PREFIX}{TRUSTED_KEYS} to a PEM file with the certificate {}, which the build can read",
@@ -163,8 +165,8 @@ fn judge_trust(
     };
     Judgement {
         subject: format!("{PREFIX}{TRUSTED_KEYS}"),
-        level: Level::Required,
-        state,
+        level: REQUIRED,
+        status,
         wanted: "the module certificate, here or in the file of the signing key".to_owned(),
         found,
         reason: "modules are checked by built-in keys; db's certificates do not count for them".to_owned(),
@@ -172,13 +174,13 @@ fn judge_trust(
     }
 }
 
-/// Whether the build has a key to sign with where it should, and who else has it.
+/// Judges the key that the build signs with: it is there where it should be, and nobody else has it.
 fn judge_signing_key(config: &KernelConfig, signing: &Place) -> Vec<Judgement> {
     let named = config.text(SIGNING_KEY);
-    let judgement = |level, state, wanted: &str, reason: &str, remedy: Option<String>| Judgement {
+    let judgement = |level: Level, is_met: bool, wanted: &str, reason: &str, remedy: Option<String>| Judgement {
         subject: format!("{PREFIX}{SIGNING_KEY}"),
         level,
-        state,
+        status: if is_met { Status::Pass } else { level.into() },
         wanted: wanted.to_owned(),
         found: signing.describe(named),
         reason: reason.to_owned(),
@@ -188,8 +190,8 @@ fn judge_signing_key(config: &KernelConfig, signing: &Place) -> Vec<Judgement> {
     let build_signs = config.is_on("MODULE_SIG_ALL");
     if named.is_empty() && build_signs && config.get(SIGNING_KEY).is_some() {
         judgements.push(judgement(
-            Level::Required,
-            State::Unmet,
+            REQUIRED,
+            false,
             "a key, as CONFIG_MODULE_SIG_ALL=y asks the build to sign",
             "modules_install fails without a key",
             Some("set CONFIG_MODULE_SIG_ALL=n and let bootseal sign, or name a key".to_owned()),
@@ -203,8 +205,8 @@ fn judge_signing_key(config: &KernelConfig, signing: &Place) -> Vec<Judgement> {
             _ => format!("set {PREFIX}{SIGNING_KEY}=\"\" and {PREFIX}MODULE_SIG_ALL=n, and let bootseal sign"),
         };
         judgements.push(judgement(
-            Level::Recommended,
-            State::Unmet,
+            RECOMMENDED,
+            false,
             "empty, or the module key",
             "the build makes this key, leaves its private half in the source tree, and the kernel trusts it; with the \
              next build, modules that it signed are strangers",
@@ -214,18 +216,17 @@ fn judge_signing_key(config: &KernelConfig, signing: &Place) -> Vec<Judgement> {
     if let Place::File { path, pem, is_private } = signing {
         if pem.certificates.is_empty() || !pem.has_private_key {
             judgements.push(judgement(
-                Level::Required,
-                State::Unmet,
+                REQUIRED,
+                false,
                 "private key and certificate in one PEM file",
                 "the build takes both from this file",
                 Some("bootseal keys export module --format signing-key --output FILE".to_owned()),
             ));
         }
         if pem.has_private_key {
-            let state = if *is_private { State::Met } else { State::Unmet };
             judgements.push(judgement(
-                Level::Required,
-                state,
+                REQUIRED,
+                *is_private,
                 "a file that only its owner can read",
                 "whoever reads the private key signs modules that this kernel loads",
                 (!is_private).then(|| {

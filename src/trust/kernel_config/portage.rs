@@ -1,9 +1,10 @@
 //! Portage's own settings for signing modules, which work against the fragment where they contradict it.
 
+use crate::finding::Status;
 use crate::formats::kernel::kernel_config::KernelConfig;
 use crate::system::PortageSettings;
 
-use super::{Judgement, Level, State};
+use super::requirement::{Judgement, RECOMMENDED};
 
 const HASH: &str = "MODULES_SIGN_HASH";
 const KEY: &str = "MODULES_SIGN_KEY";
@@ -40,8 +41,8 @@ pub fn judge_hashes(settings: &PortageSettings) -> Vec<Judgement> {
             let wrong = wrong_hash(value, for_kernels, for_modules);
             Judgement {
                 subject: HASH.to_owned(),
-                level: Level::Recommended,
-                state: if wrong.is_some() { State::Unmet } else { State::Met },
+                level: RECOMMENDED,
+                status: wrong.map_or(Status::Pass, |_| RECOMMENDED.into()),
                 wanted: "not set".to_owned(),
                 found: format!("{value} in /etc/portage/{place}"),
                 reason: wrong.unwrap_or("as the package's eclass wants it").to_owned(),
@@ -57,8 +58,8 @@ fn judge_flag(settings: &PortageSettings, config: &KernelConfig) -> Option<Judge
     let clashes = keyless && settings.uses("modules-sign") && settings.make_conf(KEY).is_none();
     clashes.then(|| Judgement {
         subject: "USE=modules-sign".to_owned(),
-        level: Level::Recommended,
-        state: State::Unmet,
+        level: RECOMMENDED,
+        status: RECOMMENDED.into(),
         wanted: format!("off, or {KEY} and MODULES_SIGN_CERT set"),
         found: format!("on, without {KEY}, while CONFIG_MODULE_SIG_KEY is empty"),
         reason: "packages with modules of their own then refuse to build: they take the kernel's key".to_owned(),
@@ -66,7 +67,7 @@ fn judge_flag(settings: &PortageSettings, config: &KernelConfig) -> Option<Judge
     })
 }
 
-/// What goes wrong with a hash of this name; `None` if nothing does.
+/// The fault of a hash of this name; `None` if it has none.
 fn wrong_hash(value: &str, for_kernels: bool, for_modules: bool) -> Option<&'static str> {
     match value {
         "sha3-512" if for_kernels => Some(

@@ -3,7 +3,7 @@
 
 use crate::formats::kernel::kernel_config::KernelVersion;
 
-use super::{Level, Requirement, Wanted};
+use super::requirement::{RECOMMENDED, REQUIRED, Requirement, Wanted};
 
 /// SHA-3 in module signatures.
 const SHA3: KernelVersion = KernelVersion::new(6, 7);
@@ -194,7 +194,7 @@ const fn required(group: &'static str, symbol: &'static str, reason: &'static st
         group,
         symbol,
         wanted: Wanted::Yes,
-        level: Level::Required,
+        level: REQUIRED,
         since: None,
         until: None,
         only_if: &[],
@@ -205,7 +205,7 @@ const fn required(group: &'static str, symbol: &'static str, reason: &'static st
 
 const fn recommended(group: &'static str, symbol: &'static str, reason: &'static str) -> Requirement {
     Requirement {
-        level: Level::Recommended,
+        level: RECOMMENDED,
         ..required(group, symbol, reason)
     }
 }

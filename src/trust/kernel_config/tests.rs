@@ -1,4 +1,5 @@
 use super::*;
+use crate::formats::kernel::kernel_config::{PREFIX, Value};
 use std::collections::BTreeSet;
 
 const CERTIFICATE: &str = "/etc/kernel/module.pem";
@@ -11,7 +12,7 @@ fn unmet(text: &str, version: KernelVersion) -> Vec<String> {
     let config = KernelConfig::parse(text.as_bytes()).unwrap();
     judge(&config, version)
         .into_iter()
-        .filter(|judgement| judgement.state == State::Unmet)
+        .filter(|judgement| judgement.is_unmet())
         .map(|judgement| judgement.subject)
         .collect()
 }
@@ -76,10 +77,7 @@ fn a_hyphen_for_an_underscore_is_seen_and_named() {
     assert_eq!(unmet(&text, version), ["CONFIG_MODULE_SIG_SHA3_512"]);
     let config = KernelConfig::parse(text.as_bytes()).unwrap();
     let judgements = judge(&config, version);
-    let found = judgements
-        .iter()
-        .find(|judgement| judgement.state == State::Unmet)
-        .unwrap();
+    let found = judgements.iter().find(|judgement| judgement.is_unmet()).unwrap();
     assert!(
         found
             .found

@@ -1,6 +1,7 @@
 //! Every image on the EFI system partitions: is it let in, and where does it lead?
 
 use crate::error::quoted;
+use crate::finding::{Finding, Kind, Level};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::text::printable;
@@ -8,9 +9,20 @@ use crate::trust::image::{Acceptance, Refusal};
 use crate::trust::loader::Loader;
 use crate::trust::microsoft;
 
-use super::super::super::check::{Finding, Level, Outcome, reason};
-use super::super::super::images::{Found, Place, policy};
-use super::super::super::machine::Machine;
+use crate::audit::check::{Outcome, reason};
+use crate::audit::images::{Found, Place, policy};
+use crate::audit::machine::Machine;
+
+/// A GRUB that db lets in opens unsigned files.
+pub(super) const OPEN_GRUB: Kind = Kind::error("open_grub");
+/// A UEFI shell that db lets in.
+pub(super) const UEFI_SHELL: Kind = Kind::error("uefi_shell");
+/// A shim of somebody else that db lets in.
+pub(super) const FOREIGN_SHIM: Kind = Kind::warning("foreign_shim");
+/// A loader of somebody else that db lets in.
+pub(super) const FOREIGN_LOADER: Kind = Kind::warning("foreign_loader");
+/// A file that should be an image and cannot be judged.
+pub(super) const MALFORMED_IMAGE: Kind = Kind::warning("malformed_image");
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     let (images, anchors) = match (machine.images(Place::Esps), machine.anchors()) {
@@ -29,8 +41,8 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     for none in &images.none {
         let text = format!("{} is no image that can be judged: {}", none.shown, none.why);
         let remedy = "if it is a loader, install it anew; else remove it";
-        let finding = Finding::new(none.path.to_string_lossy(), text, remedy);
-        outcome.findings.push(finding.at(Level::Warning));
+        let finding = Finding::new(MALFORMED_IMAGE, none.path.to_string_lossy(), text).remedy(remedy);
+        outcome.findings.push(finding);
     }
     let has_timestamps = has_timestamps(machine, &mut outcome);
     for found in images.found {
@@ -69,12 +81,12 @@ fn has_timestamps(machine: &Machine<'_>, outcome: &mut Outcome) -> bool {
 fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Outcome) {
     let shown = &found.shown;
     let because = printable(&let_in.to_string());
-    let (level, leads) = match (&found.loader, foreign(let_in)) {
+    let (kind, leads) = match (&found.loader, foreign(let_in)) {
         (Loader::Grub(Ok(verdict)), _) => return outcome.evidence.push(format!("{shown}: {because}; {verdict}")),
-        (Loader::Grub(Err(verdict)), _) => (Level::Error, format!("as a GRUB {verdict}")),
+        (Loader::Grub(Err(verdict)), _) => (OPEN_GRUB, format!("as a GRUB {verdict}")),
         (Loader::Shell, _) => {
             let text = "is a UEFI shell: whoever sits there changes variables and memory with it";
-            (Level::Error, text.to_owned())
+            (UEFI_SHELL, text.to_owned())
         }
         (Loader::Shim { .. }, Some(_)) if with_shim => {
             let text = format!(
@@ -83,9 +95,9 @@ fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Ou
             );
             return outcome.evidence.push(text);
         }
-        (Loader::Shim { .. }, Some(_)) => (Level::Warning, format!("is a shim, {}", shims(&found.loader))),
+        (Loader::Shim { .. }, Some(_)) => (FOREIGN_SHIM, format!("is a shim, {}", shims(&found.loader))),
         (_, Some(known)) => (
-            Level::Warning,
+            FOREIGN_LOADER,
             format!(
                 "is somebody else's: \"{}\" vouches for what it starts, not you",
                 known.common_name
@@ -93,9 +105,9 @@ fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Ou
         ),
         (_, None) => return outcome.evidence.push(format!("{shown}: {because}")),
     };
-    let remedy = match level {
+    let remedy = match kind.level() {
         Level::Error => format!("remove it, and: bootseal enroll add dbx {}", quoted(&found.path)),
-        Level::Warning => format!(
+        Level::Note | Level::Warning => format!(
             "if it is not wanted, remove it, and: bootseal enroll add dbx {}",
             quoted(&found.path)
         ),
@@ -103,7 +115,7 @@ fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Ou
     let text = format!("{shown} is {because}, and {leads}");
     outcome
         .findings
-        .push(Finding::new(found.path.to_string_lossy(), text, remedy).at(level));
+        .push(Finding::new(kind, found.path.to_string_lossy(), text).remedy(remedy));
 }
 
 /// Microsoft's certificate that let an image in, by which others' loaders come in.
@@ -175,16 +187,13 @@ mod tests {
         let windows = windows.unwrap().der;
         let outcome = looked_at(windows, Loader::Other, true);
         let finding = &outcome.findings[0];
-        assert_eq!(finding.level, Some(Level::Warning));
+        assert_eq!((finding.kind, finding.level), (FOREIGN_LOADER, Level::Warning));
         assert!(
             finding.text.contains("\"Windows UEFI CA 2023\" vouches"),
             "{}",
             finding.text
         );
         assert_eq!(looked_at(b"ours", Loader::Other, false).findings, []);
-        assert_eq!(
-            looked_at(b"ours", Loader::Shell, false).findings[0].level,
-            Some(Level::Error)
-        );
+        assert_eq!(looked_at(b"ours", Loader::Shell, false).findings[0].level, Level::Error);
     }
 }

@@ -3,11 +3,15 @@
 use std::path::Path;
 
 use crate::error::quoted;
+use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
 
-use super::super::super::check::{Finding, Outcome};
-use super::super::super::images::{BOOT, NoImage, Place, policy};
-use super::super::super::machine::Machine;
+use crate::audit::check::Outcome;
+use crate::audit::images::{BOOT, NoImage, Place, policy};
+use crate::audit::machine::Machine;
+
+/// A kernel that db does not let in.
+pub(super) const KERNEL_REFUSED: Kind = Kind::warning("kernel_refused");
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     let kernels = match machine.images(Place::Kernels) {
@@ -49,10 +53,11 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
 
 fn refused(path: &Path, shown: &str, why: &str) -> Finding {
     Finding::new(
+        KERNEL_REFUSED,
         path.to_string_lossy(),
         format!("{shown} would not start: {why}"),
-        format!("bootseal sign efi {}, or remove it", quoted(path)),
     )
+    .remedy(format!("bootseal sign efi {}, or remove it", quoted(path)))
 }
 
 /// Whether somebody would take it for a kernel, broken as it may be. `kernel` begins other names as well.

@@ -8,16 +8,22 @@ use std::fs;
 use std::path::Path;
 
 use crate::enroll::{BootFile, Verdict};
+use crate::finding::{Finding, Kind};
 
-use super::super::check::{Check, Finding, Group, Level, Outcome};
-use super::super::machine::Machine;
+use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::machine::Machine;
+
+/// A file that is to be started is refused.
+const ENTRY_REFUSED: Kind = Kind::error("boot_entry_refused");
+/// Others than root can write to an EFI system partition.
+const PARTITION_WRITABLE: Kind = Kind::warning("partition_writable");
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "boot.entries",
         group: Group::Boot,
-        title: "Everything that the firmware and its loaders are told to start is let in by db",
-        level: Level::Error,
+        title: "Signatures of everything that the firmware and its loaders are told to start",
+        kind: ENTRY_REFUSED,
         proves: "Each file of the boot order, the fallback loader, and each kernel that systemd-boot or GRUB is told to start \
                  is accepted by the db and dbx that the firmware holds now.",
         remedy: "bootseal sign efi FILE; remove entries of what is not to start: efibootmgr -B -b NUMBER",
@@ -26,8 +32,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "boot.images",
         group: Group::Boot,
-        title: "No image that db lets in leads around the chain",
-        level: Level::Error,
+        title: "Images that db lets in, searched for ways around the chain",
+        kind: images::OPEN_GRUB,
         proves: "Of all images on the EFI system partitions, those that db lets in are no GRUB that opens what nobody signed, \
                  no UEFI shell, and no loader that others signed to start what they see fit. Whoever can write to the \
                  partition can start any of them.",
@@ -37,8 +43,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "boot.sbat",
         group: Group::Boot,
-        title: "No loader is older than shim still starts",
-        level: Level::Warning,
+        title: "SBAT of the loaders, compared with the level that shim asks for",
+        kind: sbat::SBAT_TOO_OLD,
         proves: "No component in the SBAT of an image on the EFI system partitions has a lower generation than shim's variable \
                  SbatLevelRT asks for. Only shim looks at it; without one there that db lets in, it is evidence.",
         remedy: "Update the loader",
@@ -47,8 +53,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "boot.kernels",
         group: Group::Boot,
-        title: "Every kernel in /boot is let in by db",
-        level: Level::Warning,
+        title: "Signatures of the kernels in /boot",
+        kind: kernels::KERNEL_REFUSED,
         proves: "Each of /boot/vmlinuz* and /boot/kernel* is accepted by the db and dbx that the firmware holds now.",
         remedy: "bootseal sign efi FILE, or remove it",
         run: kernels::check,
@@ -56,8 +62,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "boot.partition",
         group: Group::Boot,
-        title: "Only root can write to the EFI system partition",
-        level: Level::Warning,
+        title: "Write permission for the EFI system partition",
+        kind: PARTITION_WRITABLE,
         proves: "No directory of it can be written to by group or others, as it is mounted now.",
         remedy: "Mount it with umask=0077",
         run: partition,
@@ -86,11 +92,17 @@ fn look_at(file: &BootFile, outcome: &mut Outcome) {
     let place = format!("{} ({})", file.path, file.source);
     match &file.verdict {
         Verdict::Accepted(reason) => outcome.evidence.push(format!("{place}: {reason}")),
-        Verdict::Refused(reason) => outcome.findings.push(Finding::new(
-            file.path.clone(),
-            format!("{place} would not start: {reason}"),
-            format!("bootseal sign efi {}", crate::error::quoted(Path::new(&file.path))),
-        )),
+        Verdict::Refused(reason) => outcome.findings.push(
+            Finding::new(
+                ENTRY_REFUSED,
+                file.path.clone(),
+                format!("{place} would not start: {reason}"),
+            )
+            .remedy(format!(
+                "bootseal sign efi {}",
+                crate::error::quoted(Path::new(&file.path))
+            )),
+        ),
         // An entry of the firmware for a network card, say, leads to no file.
         Verdict::NotJudged(reason) => outcome.evidence.push(format!("{place}: not judged, {reason}")),
     }
@@ -115,7 +127,7 @@ fn partition(machine: &Machine<'_>) -> Outcome {
                 let remedy = format!("mount -o remount,umask=0077 {}", crate::error::quoted(&esp.directory));
                 outcome
                     .findings
-                    .push(Finding::new(esp.directory.to_string_lossy(), text, remedy));
+                    .push(Finding::new(PARTITION_WRITABLE, esp.directory.to_string_lossy(), text).remedy(remedy));
             }
             Ok(_) => outcome.evidence.push(format!("{shown}: written by root only")),
             Err(error) => outcome.not_run.push(format!("{shown}: {error}")),

@@ -1,15 +1,21 @@
 //! SBAT of the images, against the level that shim holds.
 
+use crate::finding::{Finding, Kind};
 use crate::formats::firmware::sbat::{LEVEL_VARIABLE, SHIM, Sbat, SbatError};
 use crate::formats::text::printable;
 use crate::trust::loader::Loader;
 
-use super::super::super::check::{Finding, Outcome, reason};
-use super::super::super::images::{Found, Place};
-use super::super::super::machine::Machine;
+use crate::audit::check::{Outcome, reason};
+use crate::audit::images::{Found, Place};
+use crate::audit::machine::Machine;
 
 /// The components that count; `sbat` itself is the version of the format.
 const FORMAT: &str = "sbat";
+
+/// A loader is older than shim still starts.
+pub(super) const SBAT_TOO_OLD: Kind = Kind::warning("sbat_too_old");
+/// The SBAT of a loader cannot be read.
+pub(super) const SBAT_MALFORMED: Kind = Kind::warning("sbat_malformed");
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     let images = match machine.images(Place::Esps) {
@@ -54,7 +60,7 @@ fn judge(images: &[&Found], levels: Option<&Sbat>, by_shim: bool, outcome: &mut 
         let sbat = match &found.sbat {
             Some(Ok(sbat)) => sbat,
             Some(Err(error)) => {
-                wrong(found, &broken(error), by_shim, outcome);
+                wrong(SBAT_MALFORMED, found, &broken(error), by_shim, outcome);
                 continue;
             }
             None => {
@@ -71,6 +77,7 @@ fn judge(images: &[&Found], levels: Option<&Sbat>, by_shim: bool, outcome: &mut 
             outcome.evidence.push(format!("{shown}: {}", named(sbat)));
         } else {
             wrong(
+                SBAT_TOO_OLD,
                 found,
                 &format!("it is too old for shim: {}", below.join(", ")),
                 by_shim,
@@ -81,13 +88,13 @@ fn judge(images: &[&Found], levels: Option<&Sbat>, by_shim: bool, outcome: &mut 
 }
 
 /// Nobody but shim minds.
-fn wrong(found: &Found, why: &str, by_shim: bool, outcome: &mut Outcome) {
+fn wrong(kind: Kind, found: &Found, why: &str, by_shim: bool, outcome: &mut Outcome) {
     let text = printable(&format!("{}: {why}", found.shown));
     if by_shim {
         let remedy = "update it; shim does not start it";
         outcome
             .findings
-            .push(Finding::new(found.path.to_string_lossy(), text, remedy));
+            .push(Finding::new(kind, found.path.to_string_lossy(), text).remedy(remedy));
     } else {
         outcome.evidence.push(format!("{text}; there is no shim to refuse it"));
     }

@@ -6,16 +6,26 @@ mod variables;
 mod writable;
 
 use crate::enroll::Store;
+use crate::finding::{Finding, Kind};
 
-use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
-use super::super::machine::Machine;
+use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::machine::Machine;
+
+/// Secure Boot is off.
+const SECURE_BOOT_OFF: Kind = Kind::error("secure_boot_off");
+/// The firmware knows nothing of Secure Boot.
+const NO_SECURE_BOOT: Kind = Kind::error("no_secure_boot");
+/// There is no platform key.
+const SETUP_MODE: Kind = Kind::error("setup_mode");
+/// Refused images are started all the same.
+const AUDIT_MODE: Kind = Kind::error("audit_mode");
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "firmware.secure_boot",
         group: Group::Firmware,
-        title: "Secure Boot is on",
-        level: Level::Error,
+        title: "Secure Boot",
+        kind: SECURE_BOOT_OFF,
         proves: "The firmware said at the last start that it verifies what it starts (SecureBoot is 1).",
         remedy: "Switch Secure Boot on in the firmware's setup; without keys, enroll them first: bootseal enroll plan",
         run: secure_boot,
@@ -23,8 +33,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "firmware.mode",
         group: Group::Firmware,
-        title: "The firmware is in User or Deployed Mode",
-        level: Level::Error,
+        title: "Mode of the firmware",
+        kind: SETUP_MODE,
         proves: "There is a platform key (SetupMode is 0), and refused images are not started all the same (AuditMode is 0).",
         remedy: "bootseal enroll apply; AuditMode is switched off in the firmware's setup",
         run: mode,
@@ -32,8 +42,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "firmware.variables",
         group: Group::Firmware,
-        title: "PK, KEK, db and dbx hold what the ceremony made",
-        level: Level::Error,
+        title: "Content of PK, KEK, db and dbx, compared with what the ceremony made",
+        kind: variables::ENTRY_MISSING,
         proves: "The firmware trusts what the key directory says, entry by entry, and nothing else; dbx may hold more.",
         remedy: "bootseal enroll plan shows the difference; bootseal enroll remove and add change single entries",
         run: variables::variables,
@@ -41,8 +51,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "firmware.attributes",
         group: Group::Firmware,
-        title: "PK, KEK, db and dbx can be written with a signature only",
-        level: Level::Error,
+        title: "Attributes of PK, KEK, db and dbx",
+        kind: variables::WRONG_ATTRIBUTES,
         proves: "Each has the attributes of an authenticated variable (0x27), all 32 bits compared.",
         remedy: "Reset the keys in the firmware's setup and enroll again; if they come back so, update the firmware",
         run: variables::attributes,
@@ -50,8 +60,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "firmware.certificates",
         group: Group::Firmware,
-        title: "Certificates in PK, KEK and db are valid and not superseded",
-        level: Level::Warning,
+        title: "Validity and successors of the certificates in PK, KEK and db",
+        kind: variables::NO_SUCCESSOR,
         proves: "None has expired or will within 90 days, and each of Microsoft's of 2011 has its successor beside it. \
                  Firmware itself looks at no dates.",
         remedy: "bootseal keys rotate for your own; bootseal enroll add db uefi-2023 and the like for Microsoft's",
@@ -60,8 +70,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "firmware.revocations",
         group: Group::Firmware,
-        title: "dbx holds Microsoft's revocations",
-        level: Level::Warning,
+        title: "Microsoft's revocations in dbx",
+        kind: revocations::REVOCATIONS_MISSING,
         proves: "Every entry of the revocation list that bootseal brings along is in dbx, and of the one that [audit] of the \
                  configuration or --dbx names.",
         remedy: "bootseal enroll add dbx DBXUpdate-x64.bin",
@@ -70,8 +80,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "firmware.writable",
         group: Group::Firmware,
-        title: "Nobody writes to PK, KEK, db and dbx by accident",
-        level: Level::Warning,
+        title: "Protection of PK, KEK, db and dbx from writes by accident",
+        kind: writable::NOT_IMMUTABLE,
         proves: "The file of each is immutable, as the kernel makes it, or efivarfs is mounted read-only. What is written all \
                  the same needs a signature.",
         remedy: "chattr +i FILE; mounting efivarfs anew does so as well",
@@ -80,8 +90,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "firmware.quirks",
         group: Group::Firmware,
-        title: "Nothing bad is known of this firmware",
-        level: Level::Warning,
+        title: "Known faults of this firmware",
+        kind: quirks::QUIRK,
         proves: "No entry of the table of firmware that misbehaves, nor of /etc/bootseal/quirks.toml, matches what DMI says of \
                  the machine and strikes with the present variables.",
         remedy: "As the entry says; bootseal enroll plan tells of it as well",
@@ -100,16 +110,22 @@ fn secure_boot(machine: &Machine<'_>) -> Outcome {
     with_store(machine, |store| {
         Ok(match store.secure_boot()? {
             Some(true) => Outcome::pass("SecureBoot is 1"),
-            Some(false) => Outcome::found(Finding::new(
-                "SecureBoot",
-                "Secure Boot is off: the firmware starts anything",
-                "switch it on in the firmware's setup",
-            )),
-            None => Outcome::found(Finding::new(
-                "SecureBoot",
-                "the firmware has no variable SecureBoot: it cannot verify what it starts",
-                "look for Secure Boot in the firmware's setup, or for an update",
-            )),
+            Some(false) => Outcome::found(
+                Finding::new(
+                    SECURE_BOOT_OFF,
+                    "SecureBoot",
+                    "Secure Boot is off: the firmware starts anything",
+                )
+                .remedy("switch it on in the firmware's setup"),
+            ),
+            None => Outcome::found(
+                Finding::new(
+                    NO_SECURE_BOOT,
+                    "SecureBoot",
+                    "the firmware has no variable SecureBoot: it cannot verify what it starts",
+                )
+                .remedy("look for Secure Boot in the firmware's setup, or for an update"),
+            ),
         })
     })
 }
@@ -121,17 +137,15 @@ fn mode(machine: &Machine<'_>) -> Outcome {
             let text = "it is in Setup Mode: there is no platform key, and anybody can write the others";
             outcome
                 .findings
-                .push(Finding::new("SetupMode", text, "bootseal enroll apply"));
+                .push(Finding::new(SETUP_MODE, "SetupMode", text).remedy("bootseal enroll apply"));
         } else {
             outcome.evidence.push("SetupMode is 0".to_owned());
         }
         if store.flag("AuditMode")? == Some(true) {
             let text = "it is in Audit Mode: images that are refused are only written down, and started";
-            outcome.findings.push(Finding::new(
-                "AuditMode",
-                text,
-                "leave Audit Mode in the firmware's setup",
-            ));
+            outcome
+                .findings
+                .push(Finding::new(AUDIT_MODE, "AuditMode", text).remedy("leave Audit Mode in the firmware's setup"));
         }
         match store.flag("DeployedMode")? {
             Some(true) => outcome.evidence.push("DeployedMode is 1".to_owned()),

@@ -1,11 +1,15 @@
 //! What is known of firmware of this make.
 
-use crate::enroll::{Level as Weight, present_quirks};
+use crate::enroll::{self, present_quirks};
+use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
 
-use super::super::super::check::{Finding, Outcome};
-use super::super::super::machine::Machine;
 use super::with_store;
+use crate::audit::check::Outcome;
+use crate::audit::machine::Machine;
+
+/// A known fault of the firmware strikes.
+pub(super) const QUIRK: Kind = Kind::warning("firmware_quirk");
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     with_store(machine, |store| {
@@ -21,10 +25,10 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         for (quirk, strikes) in quirks {
             let text = printable(&format!("{} ({})", quirk.effect, quirk.source));
             // A note is for those who change keys.
-            if strikes && quirk.level != Weight::Note {
+            if strikes && quirk.level != enroll::Level::Note {
                 outcome
                     .findings
-                    .push(Finding::new(&quirk.id, text, printable(&quirk.remedy)));
+                    .push(Finding::new(QUIRK, &quirk.id, text).remedy(printable(&quirk.remedy)));
             } else {
                 let why = if strikes { "a note" } else { "not with this db" };
                 outcome.evidence.push(format!("{}: {why}: {text}", quirk.id));

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Explain, quoted};
+use crate::finding::{Finding, Kind};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
 use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
@@ -11,9 +12,12 @@ use crate::system;
 use crate::trust::microsoft::{self, SecurityVersion};
 use crate::trust::{read_database, variable};
 
-use super::super::super::check::{Finding, Outcome, reason};
-use super::super::super::machine::Machine;
 use super::with_store;
+use crate::audit::check::{Outcome, reason};
+use crate::audit::machine::Machine;
+
+/// dbx lacks entries of a list of revocations.
+pub(super) const REVOCATIONS_MISSING: Kind = Kind::warning("revocations_missing");
 
 /// Longest list that is read, in bytes.
 const MAX_LIST: u64 = 4 << 20;
@@ -95,7 +99,9 @@ fn compare(present: &SignatureDatabase, list: &List, outcome: &mut Outcome) {
         outcome.evidence.push(format!("all {total} entries of {name}"));
     } else {
         let text = format!("dbx lacks {missing} of the {total} entries of {name}");
-        outcome.findings.push(Finding::new(&list.subject, text, &list.remedy));
+        outcome
+            .findings
+            .push(Finding::new(REVOCATIONS_MISSING, &list.subject, text).remedy(&list.remedy));
     }
 }
 

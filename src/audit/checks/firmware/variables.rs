@@ -1,19 +1,33 @@
 //! What PK, KEK, db and dbx hold, against what they should.
 
+use crate::finding::{Finding, Kind};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::formats::text::printable;
 use crate::trust::microsoft;
 
-use super::super::super::check::{Finding, Outcome};
-use super::super::super::machine::Machine;
 use super::with_store;
+use crate::audit::check::Outcome;
+use crate::audit::machine::Machine;
 
 /// Non-volatile, boot services, runtime, time-based authentication (UEFI 2.10, section 8.2.1).
 const ATTRIBUTES: u32 = 0x27;
 /// How long before its end a certificate is told of, in seconds.
 const SOON: u64 = 90 * 24 * 60 * 60;
+/// A variable lacks an entry of the key directory.
+pub(super) const ENTRY_MISSING: Kind = Kind::error("entry_missing");
+/// A variable holds an entry that the key directory does not have.
+pub(super) const ENTRY_FOREIGN: Kind = Kind::error("entry_foreign");
+/// A variable has other attributes than an authenticated one.
+pub(super) const WRONG_ATTRIBUTES: Kind = Kind::error("wrong_attributes");
+/// A certificate of Microsoft stands without its successor.
+pub(super) const NO_SUCCESSOR: Kind = Kind::warning("no_successor");
+/// A certificate in a variable has expired.
+pub(super) const EXPIRED: Kind = Kind::warning("enrolled_certificate_expired");
+/// A certificate in a variable expires soon.
+pub(super) const EXPIRES_SOON: Kind = Kind::warning("enrolled_certificate_expires_soon");
+
 pub(super) const VARIABLES: [VariableName; 4] =
     [VariableName::Pk, VariableName::Kek, VariableName::Db, VariableName::Dbx];
 
@@ -36,23 +50,29 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
             let found = store.database(variable)?;
             let (missing, foreign) = (without(&meant, &found), without(&found, &meant));
             for entry in &missing {
-                outcome.findings.push(Finding::new(
-                    format!("{variable}: {}", entry.name),
-                    format!("{variable} lacks {}", entry.text),
-                    "bootseal enroll plan",
-                ));
+                outcome.findings.push(
+                    Finding::new(
+                        ENTRY_MISSING,
+                        format!("{variable}: {}", entry.name),
+                        format!("{variable} lacks {}", entry.text),
+                    )
+                    .remedy("bootseal enroll plan"),
+                );
             }
             // Revocations come in from others, which is what they are for.
             if variable != VariableName::Dbx {
                 for entry in &foreign {
-                    outcome.findings.push(Finding::new(
-                        format!("{variable}: {}", entry.name),
-                        format!("{variable} holds {}, which the ceremony did not put there", entry.text),
-                        format!(
+                    outcome.findings.push(
+                        Finding::new(
+                            ENTRY_FOREIGN,
+                            format!("{variable}: {}", entry.name),
+                            format!("{variable} holds {}, which the ceremony did not put there", entry.text),
+                        )
+                        .remedy(format!(
                             "if it is not meant to be there: bootseal enroll remove {variable} {}",
                             entry.name
-                        ),
-                    ));
+                        )),
+                    );
                 }
             }
             if missing.is_empty() {
@@ -97,14 +117,17 @@ pub(super) fn attributes(machine: &Machine<'_>) -> Outcome {
         for variable in VARIABLES {
             match store.read(variable)? {
                 Some(raw) if raw.attributes == ATTRIBUTES => outcome.evidence.push(format!("{variable}: 0x27")),
-                Some(raw) => outcome.findings.push(Finding::new(
-                    variable.name(),
-                    format!(
-                        "{variable} has the attributes {:#x}, not {ATTRIBUTES:#x}",
-                        raw.attributes
-                    ),
-                    "enroll it anew: bootseal enroll apply",
-                )),
+                Some(raw) => outcome.findings.push(
+                    Finding::new(
+                        WRONG_ATTRIBUTES,
+                        variable.name(),
+                        format!(
+                            "{variable} has the attributes {:#x}, not {ATTRIBUTES:#x}",
+                            raw.attributes
+                        ),
+                    )
+                    .remedy("enroll it anew: bootseal enroll apply"),
+                ),
                 None => outcome.evidence.push(format!("{variable}: not there")),
             }
         }
@@ -136,19 +159,26 @@ pub(super) fn certificates(machine: &Machine<'_>) -> Outcome {
                                 "{variable} holds \"{name}\" and not its successor \"{}\"",
                                 new.common_name
                             );
-                            Finding::new(subject, text, format!("bootseal enroll add {variable} {}", new.name))
+                            Finding::new(NO_SUCCESSOR, subject, text)
+                                .remedy(format!("bootseal enroll add {variable} {}", new.name))
                         }));
                     }
-                    None if end <= now => outcome.findings.push(Finding::new(
-                        subject,
-                        format!("\"{name}\" in {variable} has expired on {}", certificate.not_after()),
-                        format!("bootseal keys rotate {variable}"),
-                    )),
-                    None if end.saturating_sub(now) < SOON => outcome.findings.push(Finding::new(
-                        subject,
-                        format!("\"{name}\" in {variable} expires on {}", certificate.not_after()),
-                        format!("bootseal keys rotate {variable}"),
-                    )),
+                    None if end <= now => outcome.findings.push(
+                        Finding::new(
+                            EXPIRED,
+                            subject,
+                            format!("\"{name}\" in {variable} has expired on {}", certificate.not_after()),
+                        )
+                        .remedy(format!("bootseal keys rotate {variable}")),
+                    ),
+                    None if end.saturating_sub(now) < SOON => outcome.findings.push(
+                        Finding::new(
+                            EXPIRES_SOON,
+                            subject,
+                            format!("\"{name}\" in {variable} expires on {}", certificate.not_after()),
+                        )
+                        .remedy(format!("bootseal keys rotate {variable}")),
+                    ),
                     None => outcome
                         .evidence
                         .push(format!("{variable}: \"{name}\" until {}", certificate.not_after())),

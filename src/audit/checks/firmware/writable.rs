@@ -1,10 +1,14 @@
 //! Who can write to the variables.
 
+use crate::finding::{Finding, Kind};
 use crate::system::variables::Efivarfs;
 
-use super::super::super::check::{Finding, Outcome, reason};
-use super::super::super::machine::Machine;
 use super::variables::VARIABLES;
+use crate::audit::check::{Outcome, reason};
+use crate::audit::machine::Machine;
+
+/// The file of a variable can be written to.
+pub(super) const NOT_IMMUTABLE: Kind = Kind::warning("not_immutable");
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     let look = || -> crate::error::Result<Outcome> {
@@ -23,11 +27,14 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
                 Ok(Some(false)) => {
                     let file = format!("{}-{}", variable.name(), variable.vendor());
                     let path = variables.directory().join(file);
-                    outcome.findings.push(Finding::new(
-                        variable.name(),
-                        format!("the file of {variable} is not immutable: root can write to it by accident"),
-                        format!("chattr +i {}", crate::error::quoted(&path)),
-                    ));
+                    outcome.findings.push(
+                        Finding::new(
+                            NOT_IMMUTABLE,
+                            variable.name(),
+                            format!("the file of {variable} is not immutable: root can write to it by accident"),
+                        )
+                        .remedy(format!("chattr +i {}", crate::error::quoted(&path))),
+                    );
                 }
                 Err(error) => outcome.not_run.push(reason(&error)),
             }

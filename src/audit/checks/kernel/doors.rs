@@ -1,16 +1,26 @@
 //! Ways around a kernel that has started: another kernel by kexec, its memory by a device, an image of it from swap.
 
+use crate::finding::{Finding, Kind};
 use crate::formats::kernel::kernel_config::KernelConfig;
 use crate::formats::kernel::running_kernel::{CommandLine, Lockdown};
 use crate::formats::text::printable;
 use crate::system::ConfigFile;
 
-use super::{Finding, LOCKDOWN, Level, Machine, Outcome, reason, text};
+use super::{LOCKDOWN, Machine, Outcome, reason, text};
 
 const KEXEC_DISABLED: &str = "/proc/sys/kernel/kexec_load_disabled";
 const HIBERNATION: &str = "/sys/power/disk";
 /// Where the kernel's memory would be.
 const MEMORY: &str = "/dev/mem";
+
+/// kexec starts unsigned kernels.
+pub(super) const UNSIGNED_KEXEC: Kind = Kind::error("unsigned_kexec");
+/// A program reaches the kernel's memory.
+pub(super) const MEMORY_OPEN: Kind = Kind::error("memory_open");
+/// The kernel goes on with an unsigned image from swap.
+pub(super) const RESUMES_FROM_SWAP: Kind = Kind::warning("resumes_from_swap");
+/// The kernel hibernates in spite of lockdown.
+pub(super) const HIBERNATES: Kind = Kind::error("hibernates");
 
 /// Whether the kernel is locked down; an outcome where that cannot be seen.
 fn is_locked(machine: &Machine<'_>) -> Result<bool, Outcome> {
@@ -56,11 +66,14 @@ fn look_at_kexec(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
     let config = config(machine)?;
     // Lockdown refuses kexec_load; kexec_file_load looks at signatures only if it is built to.
     if config.is_on("KEXEC_FILE") && !config.is_on("KEXEC_SIG") {
-        return Ok(Outcome::found(Finding::new(
-            "kexec",
-            "kexec_file_load starts kernels that nobody signed, locked down or not: CONFIG_KEXEC_SIG is not set",
-            "sysctl kernel.kexec_load_disabled=1, and build the kernel with CONFIG_KEXEC_SIG=y",
-        )));
+        return Ok(Outcome::found(
+            Finding::new(
+                UNSIGNED_KEXEC,
+                "kexec",
+                "kexec_file_load starts kernels that nobody signed, locked down or not: CONFIG_KEXEC_SIG is not set",
+            )
+            .remedy("sysctl kernel.kexec_load_disabled=1, and build the kernel with CONFIG_KEXEC_SIG=y"),
+        ));
     }
     Ok(Outcome::pass("lockdown refuses kernels that are not signed"))
 }
@@ -86,11 +99,14 @@ fn look_at_memory(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
         };
         return Ok(Outcome::pass(format!("{MEMORY} reaches {strict}")));
     }
-    Ok(Outcome::found(Finding::new(
-        MEMORY,
-        format!("{MEMORY} reaches the kernel's memory: neither lockdown nor CONFIG_STRICT_DEVMEM forbids it"),
-        "start with lockdown=integrity, and build the kernel with CONFIG_STRICT_DEVMEM=y",
-    )))
+    Ok(Outcome::found(
+        Finding::new(
+            MEMORY_OPEN,
+            MEMORY,
+            format!("{MEMORY} reaches the kernel's memory: neither lockdown nor CONFIG_STRICT_DEVMEM forbids it"),
+        )
+        .remedy("start with lockdown=integrity, and build the kernel with CONFIG_STRICT_DEVMEM=y"),
+    ))
 }
 
 pub(super) fn hibernation(machine: &Machine<'_>) -> Outcome {
@@ -110,13 +126,15 @@ fn look_at_hibernation(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
     let remedy = "nohibernate on the command line, or lockdown=integrity; take resume= out, sign, and restart";
     if let Some(resume) = line.named("resume").last() {
         let said = format!("{resume}: the kernel goes on with an image from there that nobody signed");
-        return Ok(Outcome::found(Finding::new("resume", printable(&said), remedy)));
+        return Ok(Outcome::found(
+            Finding::new(RESUMES_FROM_SWAP, "resume", printable(&said)).remedy(remedy),
+        ));
     }
     if !is_locked(machine)? {
         return Ok(not_locked());
     }
     let text = "the kernel can hibernate though it is locked down: an image from swap takes its place unverified";
     Ok(Outcome::found(
-        Finding::new("hibernation", text, remedy).at(Level::Error),
+        Finding::new(HIBERNATES, "hibernation", text).remedy(remedy),
     ))
 }

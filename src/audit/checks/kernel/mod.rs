@@ -2,13 +2,14 @@
 
 mod doors;
 
+use crate::finding::{Finding, Kind, Status};
 use crate::formats::kernel::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, key_list, key_of};
 use crate::formats::text::printable;
 use crate::kernel_config;
 use crate::trust::command_line::dangers;
-use crate::trust::kernel_config::{Level as Need, State};
 
-use crate::audit::check::{Check, Finding, Group, Level, Outcome, reason};
+use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::checks::uki::DANGEROUS_PARAMETER;
 use crate::audit::machine::Machine;
 
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
@@ -21,12 +22,23 @@ const KEYRINGS: [&str; 5] = [
     ".blacklist",
 ];
 
+/// The kernel is not locked down.
+const NOT_LOCKED_DOWN: Kind = Kind::error("not_locked_down");
+/// The kernel takes unsigned modules.
+const MODULES_NOT_ENFORCED: Kind = Kind::error("modules_not_enforced");
+/// The kernel does not trust the module key.
+const MODULE_KEY_UNKNOWN: Kind = Kind::error("module_key_unknown");
+/// A taint flag that concerns the chain is set.
+const TAINTED: Kind = Kind::error("tainted");
+/// An option of the kernel is not as the chain needs it.
+const OPTION_UNMET: Kind = Kind::error("option_unmet");
+
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kernel.lockdown",
         group: Group::Kernel,
-        title: "The kernel is locked down",
-        level: Level::Error,
+        title: "Lockdown of the kernel",
+        kind: NOT_LOCKED_DOWN,
         proves: "Root cannot change the running kernel: /sys/kernel/security/lockdown says integrity or confidentiality.",
         remedy: "Build it in (bootseal kernel-config), or start with lockdown=integrity, and restart",
         run: lockdown,
@@ -34,8 +46,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kernel.modules_enforced",
         group: Group::Kernel,
-        title: "The kernel takes no module without a good signature",
-        level: Level::Error,
+        title: "Enforcement of module signatures by the kernel",
+        kind: MODULES_NOT_ENFORCED,
         proves: "sig_enforce is Y: a module with no signature, or by an unknown key, is refused and not only noted.",
         remedy: "CONFIG_MODULE_SIG_FORCE=y, or start with module.sig_enforce=1",
         run: modules_enforced,
@@ -43,8 +55,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kernel.command_line",
         group: Group::Kernel,
-        title: "Nothing on the kernel's command line leads around the chain",
-        level: Level::Error,
+        title: "Command line of the running kernel",
+        kind: DANGEROUS_PARAMETER,
         proves: "/proc/cmdline holds none of the parameters that switch enforcement off or start another program.",
         remedy: "Take the parameter out of /etc/default/grub or the unified image's command line, sign, and restart",
         run: command_line,
@@ -52,8 +64,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kernel.module_key",
         group: Group::Kernel,
-        title: "The kernel trusts our module key",
-        level: Level::Error,
+        title: "Module key among the keys of the kernel",
+        kind: MODULE_KEY_UNKNOWN,
         proves: "A key with the identifier of the module certificate is listed in /proc/keys.",
         remedy: "Build the certificate in: CONFIG_SYSTEM_TRUSTED_KEYS (bootseal kernel-config)",
         run: module_key,
@@ -61,8 +73,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kernel.taint",
         group: Group::Kernel,
-        title: "Nothing that nobody vouched for has come into the kernel",
-        level: Level::Error,
+        title: "Taint flags of the kernel",
+        kind: TAINTED,
         proves: "No taint flag is set that says so: forced, unsigned or out-of-tree modules, live patches, changed tables.",
         remedy: "Find out by what (dmesg), remove it, and restart",
         run: taint,
@@ -70,8 +82,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kernel.kexec",
         group: Group::Kernel,
-        title: "kexec starts no kernel that is not signed",
-        level: Level::Error,
+        title: "Signatures of the kernels that kexec starts",
+        kind: doors::UNSIGNED_KEXEC,
         proves: "The kernel has no kexec, or it is switched off (kexec_load_disabled), or lockdown refuses kernels without a \
                  signature and the kernel is built to look at signatures (CONFIG_KEXEC_SIG).",
         remedy: "sysctl kernel.kexec_load_disabled=1, or CONFIG_KEXEC_SIG=y (bootseal kernel-config)",
@@ -80,8 +92,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kernel.memory",
         group: Group::Kernel,
-        title: "No program reaches the kernel's memory through /dev/mem",
-        level: Level::Error,
+        title: "Protection of the kernel's memory from /dev/mem",
+        kind: doors::MEMORY_OPEN,
         proves: "There is no /dev/mem, or lockdown or CONFIG_STRICT_DEVMEM keeps it from the kernel's memory.",
         remedy: "Build lockdown in (bootseal kernel-config), or CONFIG_STRICT_DEVMEM=y",
         run: doors::memory,
@@ -89,8 +101,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kernel.hibernation",
         group: Group::Kernel,
-        title: "The kernel does not go on with an image from swap",
-        level: Level::Warning,
+        title: "Hibernation, whose image in swap carries no signature",
+        kind: doors::RESUMES_FROM_SWAP,
         proves: "Hibernation is not built in, or disabled, as by lockdown; an image in swap carries no signature.",
         remedy: "lockdown=integrity, or nohibernate, on the command line",
         run: doors::hibernation,
@@ -98,8 +110,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "kernel.configuration",
         group: Group::Kernel,
-        title: "The kernel is configured as the chain needs it",
-        level: Level::Error,
+        title: "Configuration of the running kernel",
+        kind: OPTION_UNMET,
         proves: "Every option that the chain needs is set in the configuration of the running kernel.",
         remedy: "bootseal kernel-config prints them, each with its reason",
         run: configuration,
@@ -124,7 +136,7 @@ fn lockdown(machine: &Machine<'_>) -> Outcome {
     match text.parse::<Lockdown>() {
         Ok(Lockdown::None) => {
             let remedy = "start with lockdown=integrity, or build it in: bootseal kernel-config";
-            Outcome::found(Finding::new("lockdown", "the kernel is not locked down", remedy))
+            Outcome::found(Finding::new(NOT_LOCKED_DOWN, "lockdown", "the kernel is not locked down").remedy(remedy))
         }
         Ok(state) => Outcome::pass(state.name()),
         Err(error) => Outcome::could_not_run(format!("{LOCKDOWN}: {error}")),
@@ -139,14 +151,17 @@ fn modules_enforced(machine: &Machine<'_>) -> Outcome {
         "the kernel is built without CONFIG_MODULE_SIG, or without modules",
     ) {
         Ok(text) if text == "Y" => Outcome::pass("sig_enforce is Y"),
-        Ok(text) => Outcome::found(Finding::new(
-            "sig_enforce",
-            format!(
-                "sig_enforce is {}: a module without a signature is only noted, unless lockdown refuses it",
-                printable(&text)
-            ),
-            "CONFIG_MODULE_SIG_FORCE=y, or module.sig_enforce=1 on the command line",
-        )),
+        Ok(text) => Outcome::found(
+            Finding::new(
+                MODULES_NOT_ENFORCED,
+                "sig_enforce",
+                format!(
+                    "sig_enforce is {}: a module without a signature is only noted, unless lockdown refuses it",
+                    printable(&text)
+                ),
+            )
+            .remedy("CONFIG_MODULE_SIG_FORCE=y, or module.sig_enforce=1 on the command line"),
+        ),
         Err(outcome) => outcome,
     }
 }
@@ -162,7 +177,7 @@ fn command_line(machine: &Machine<'_>) -> Outcome {
         let remedy = format!("take {said} out of the command line, sign, and restart");
         outcome
             .findings
-            .push(Finding::new(&said, format!("{said}: {}", danger.reason), remedy));
+            .push(Finding::new(DANGEROUS_PARAMETER, &said, format!("{said}: {}", danger.reason)).remedy(remedy));
     }
     outcome
 }
@@ -203,11 +218,14 @@ fn module_key(machine: &Machine<'_>) -> Outcome {
         None if keys.iter().all(|key| key.asymmetric().is_none()) => {
             Outcome::could_not_run("no key of the kernel is shown in /proc/keys: run the command as root")
         }
-        None => Outcome::found(Finding::new(
-            "module key",
-            format!("the kernel does not hold \"{name}\", so it would refuse our modules"),
-            "build module.pem in: CONFIG_SYSTEM_TRUSTED_KEYS (bootseal kernel-config)",
-        )),
+        None => Outcome::found(
+            Finding::new(
+                MODULE_KEY_UNKNOWN,
+                "module key",
+                format!("the kernel does not hold \"{name}\", so it would refuse our modules"),
+            )
+            .remedy("build module.pem in: CONFIG_SYSTEM_TRUSTED_KEYS (bootseal kernel-config)"),
+        ),
     }
 }
 
@@ -243,11 +261,10 @@ fn taint(machine: &Machine<'_>) -> Outcome {
     for flag in taint.flags() {
         let said = format!("{}: {}", flag.letter, flag.meaning);
         if flag.concerns_the_chain {
-            outcome.findings.push(Finding::new(
-                flag.letter.to_string(),
-                said,
-                "dmesg says by what; remove it, and restart",
-            ));
+            outcome.findings.push(
+                Finding::new(TAINTED, flag.letter.to_string(), said)
+                    .remedy("dmesg says by what; remove it, and restart"),
+            );
         } else {
             outcome.evidence.push(said);
         }
@@ -272,15 +289,12 @@ fn configuration(machine: &Machine<'_>) -> Outcome {
             "{}: {}, not {}: {}",
             judged.subject, judged.found, judged.wanted, judged.reason
         );
-        match judged.state {
-            State::Met | State::DoesNotApply => {}
-            State::Unknown => outcome.not_run.push(text),
-            State::Unmet => {
-                let finding = Finding::new(judged.subject, text, remedy);
-                outcome.findings.push(match judged.level {
-                    Need::Required => finding,
-                    Need::Recommended => finding.at(Level::Warning),
-                });
+        match judged.status {
+            Status::Pass | Status::NotApplicable => {}
+            Status::CouldNotRun => outcome.not_run.push(text),
+            Status::Warn | Status::Fail => {
+                let finding = Finding::new(OPTION_UNMET, judged.subject, text).remedy(remedy);
+                outcome.findings.push(finding.at(judged.level));
             }
         }
     }

@@ -1,16 +1,20 @@
 //! What the firmware started, against what lies on the disk.
 
+use crate::finding::{Finding, Kind};
 use crate::formats::crypto::hash::Digest;
 use crate::formats::firmware::event_log::{Event, EventLog, EventType};
 use crate::formats::text::printable;
 
-use super::super::super::check::{Finding, Outcome};
-use super::super::super::images::{Found, Place};
-use super::super::super::machine::Machine;
 use super::{BANK, with_log};
+use crate::audit::check::Outcome;
+use crate::audit::images::{Found, Place};
+use crate::audit::machine::Machine;
 
 /// The register of boot loaders.
 const PCR: u32 = 4;
+
+/// An image was started that is no file on the disk.
+pub(in super::super) const UNKNOWN_IMAGE: Kind = Kind::error("unknown_image_started");
 
 /// An EFI application that was started.
 pub(in super::super) struct Started<'m> {
@@ -97,7 +101,9 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
                      kernel in /boot has"
                 );
                 let remedy = "if it was updated since, restart; else find out what was started";
-                outcome.findings.push(Finding::new(from, text, remedy));
+                outcome
+                    .findings
+                    .push(Finding::new(UNKNOWN_IMAGE, from, text).remedy(remedy));
             }
         }
         if outcome.evidence.is_empty() && outcome.findings.is_empty() && outcome.not_run.is_empty() {

@@ -5,13 +5,14 @@ mod option_roms;
 
 use std::collections::BTreeMap;
 
+use crate::finding::{Finding, Kind};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::{EventLog, EventType};
 use crate::formats::firmware::guid::Guid;
 
-use super::super::check::{Check, Finding, Group, Level, Outcome, reason};
-use super::super::machine::Machine;
+use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::machine::Machine;
 
 /// The bank that is looked at.
 const BANK: HashAlgorithm = HashAlgorithm::Sha256;
@@ -20,12 +21,19 @@ const FIRMWARE_PCRS: std::ops::RangeInclusive<u32> = 0..=7;
 /// Where the kernel shows the bank's registers.
 const PCRS: &str = "/sys/class/tpm/tpm0/pcr-sha256";
 
+/// The log does not give the values of the TPM.
+const LOG_DIFFERS: Kind = Kind::error("log_differs");
+/// A variable has changed since the last start.
+const VARIABLE_CHANGED: Kind = Kind::error("variable_changed");
+/// Secure Boot was off at the last start.
+const SECURE_BOOT_WAS_OFF: Kind = Kind::error("secure_boot_was_off");
+
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "measured.log",
         group: Group::Measured,
-        title: "The event log is what the TPM was told",
-        level: Level::Error,
+        title: "Event log, compared with the registers of the TPM",
+        kind: LOG_DIFFERS,
         proves: "Replayed, the log gives the values that PCR 0 to 7 of the SHA-256 bank hold: nothing was taken from it or \
                  put into it since.",
         remedy: "Restart. If it stays so, update the firmware, or do not rely on the log.",
@@ -34,8 +42,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "measured.variables",
         group: Group::Measured,
-        title: "PK, KEK, db and dbx are those that the firmware started with",
-        level: Level::Error,
+        title: "PK, KEK, db and dbx, compared with those of the last start",
+        kind: VARIABLE_CHANGED,
         proves: "The variables that were measured into PCR 7 at the last start have the content that they have now, and \
                  SecureBoot was on.",
         remedy: "If they were changed on purpose, restart; else find out who changed them: bootseal enroll plan",
@@ -44,8 +52,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "measured.loaders",
         group: Group::Measured,
-        title: "Everything that was started lies on the disk as it was then",
-        level: Level::Error,
+        title: "Programs of the last start, compared with the files on the disk",
+        kind: loaders::UNKNOWN_IMAGE,
         proves: "Each EFI application that the firmware measured into PCR 4 at the last start has the Authenticode SHA-256 of a \
                  file on a mounted EFI system partition or of a kernel in /boot, or is part of the firmware.",
         remedy: "Mount every EFI system partition. If the file was updated or removed since, restart; else find out what was \
@@ -55,8 +63,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "measured.option_roms",
         group: Group::Measured,
-        title: "Every Option ROM of the last start is let in by db",
-        level: Level::Warning,
+        title: "Option ROMs of the last start, judged by db",
+        kind: option_roms::OPTION_ROM_NOT_COVERED,
         proves: "Each driver that the firmware took from a device at the last start is covered by an entry of the present db, \
                  as far as the log says who let it in, and by none of dbx.",
         remedy: "bootseal enroll plan --keep-option-roms; or leave the device's Option ROM out in the firmware's setup",
@@ -64,7 +72,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-pub(super) use loaders::started;
+pub(super) use loaders::{UNKNOWN_IMAGE, started};
 
 fn with_log(machine: &Machine<'_>, look: impl FnOnce(&EventLog) -> Outcome) -> Outcome {
     match machine.event_log() {
@@ -92,11 +100,14 @@ fn log(machine: &Machine<'_>) -> Outcome {
             };
             match log.replay(BANK, pcr).map(|digest| digest.to_hex()) {
                 Some(replayed) if replayed == held => outcome.evidence.push(format!("PCR {pcr}: {held}")),
-                Some(replayed) => outcome.findings.push(Finding::new(
-                    format!("PCR {pcr}"),
-                    format!("PCR {pcr} holds {held}, and the log gives {replayed}"),
-                    "restart; if it stays so, the log is not to be relied on",
-                )),
+                Some(replayed) => outcome.findings.push(
+                    Finding::new(
+                        LOG_DIFFERS,
+                        format!("PCR {pcr}"),
+                        format!("PCR {pcr} holds {held}, and the log gives {replayed}"),
+                    )
+                    .remedy("restart; if it stays so, the log is not to be relied on"),
+                ),
                 None => outcome.not_run.push("the log has no SHA-256 bank".to_owned()),
             }
         }
@@ -134,15 +145,18 @@ fn variables(machine: &Machine<'_>) -> Outcome {
             };
             match measured.get(&(variable.name().to_owned(), variable.vendor())) {
                 Some(then) if *then == held => outcome.evidence.push(format!("{variable}: as measured")),
-                Some(then) => outcome.findings.push(Finding::new(
-                    variable.name(),
-                    format!(
-                        "{variable} has {} bytes now, and others than the {} of the last start",
-                        held.len(),
-                        then.len()
-                    ),
-                    "if it was changed on purpose, restart",
-                )),
+                Some(then) => outcome.findings.push(
+                    Finding::new(
+                        VARIABLE_CHANGED,
+                        variable.name(),
+                        format!(
+                            "{variable} has {} bytes now, and others than the {} of the last start",
+                            held.len(),
+                            then.len()
+                        ),
+                    )
+                    .remedy("if it was changed on purpose, restart"),
+                ),
                 None => outcome
                     .not_run
                     .push(format!("the log does not say what {variable} was")),
@@ -153,11 +167,14 @@ fn variables(machine: &Machine<'_>) -> Outcome {
             .map(Vec::as_slice)
         {
             Some([1]) => outcome.evidence.push("SecureBoot was on".to_owned()),
-            Some(_) => outcome.findings.push(Finding::new(
-                "SecureBoot",
-                "Secure Boot was off at the last start, by what was measured",
-                "switch it on in the firmware's setup, and restart",
-            )),
+            Some(_) => outcome.findings.push(
+                Finding::new(
+                    SECURE_BOOT_WAS_OFF,
+                    "SecureBoot",
+                    "Secure Boot was off at the last start, by what was measured",
+                )
+                .remedy("switch it on in the firmware's setup, and restart"),
+            ),
             None => outcome
                 .not_run
                 .push("the log does not say whether Secure Boot was on".to_owned()),

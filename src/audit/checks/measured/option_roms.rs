@@ -1,13 +1,19 @@
 //! The drivers that the firmware took from devices, and who let them in.
 
+use crate::finding::{Finding, Kind};
 use crate::formats::crypto::hash::Digest;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::text::printable;
 use crate::trust::measured_boot::{Coverage, authorities, coverage, name, option_roms, secure_boot_was_on};
 
-use super::super::super::check::{Finding, Outcome, reason};
-use super::super::super::machine::Machine;
 use super::with_log;
+use crate::audit::check::{Outcome, reason};
+use crate::audit::machine::Machine;
+
+/// No entry of db is known to let an Option ROM in.
+pub(super) const OPTION_ROM_NOT_COVERED: Kind = Kind::warning("option_rom_not_covered");
+/// dbx forbids an Option ROM.
+pub(super) const OPTION_ROM_REVOKED: Kind = Kind::warning("option_rom_revoked");
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     let store = match machine.store() {
@@ -37,7 +43,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         for rom in roms {
             let hash = rom.sha256.as_ref().map_or_else(|| "unknown".to_owned(), Digest::to_hex);
             let what = printable(&format!("{}, SHA-256 {hash}: {let_in_by}", rom.device));
-            let wrong = match coverage(&rom, log, &db, &dbx) {
+            let (kind, wrong) = match coverage(&rom, log, &db, &dbx) {
                 Coverage::Hash => {
                     outcome.evidence.push(format!("{what}; db lists its hash"));
                     continue;
@@ -51,15 +57,16 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
                     outcome.evidence.push(format!("{what}; {text}"));
                     continue;
                 }
-                Coverage::None => {
-                    "no entry of db is known to let it in: the device may not work before the system starts"
-                }
-                Coverage::Forbidden => "dbx forbids its hash: it is not started",
+                Coverage::None => (
+                    OPTION_ROM_NOT_COVERED,
+                    "no entry of db is known to let it in: the device may not work before the system starts",
+                ),
+                Coverage::Forbidden => (OPTION_ROM_REVOKED, "dbx forbids its hash: it is not started"),
             };
             let remedy = "if it is needed: bootseal enroll plan --keep-option-roms";
             outcome
                 .findings
-                .push(Finding::new(printable(&rom.device), format!("{what}; {wrong}"), remedy));
+                .push(Finding::new(kind, printable(&rom.device), format!("{what}; {wrong}")).remedy(remedy));
         }
         outcome
     })

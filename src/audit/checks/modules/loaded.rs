@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::finding::{Finding, Kind};
 use crate::formats::kernel::module_info::{BUILD_ID, ModuleInfo};
 use crate::formats::kernel::running_kernel::{LoadedModule, loaded_modules};
 use crate::formats::text::printable;
 use crate::system;
 
-use super::{Finding, Machine, Outcome, Tree, of_running_kernel, stem, unpack};
+use super::{Machine, Outcome, Tree, of_running_kernel, stem, unpack};
 use crate::audit::check::reason;
 
 const LIST: &str = "/proc/modules";
@@ -18,6 +19,13 @@ const LIST: &str = "/proc/modules";
 const MAX_SHOWN: u64 = 4096;
 /// The taint flag that says where a module comes from, and nothing of who vouched for it.
 const OUT_OF_TREE: char = 'O';
+
+/// A loaded module tainted the kernel.
+pub(super) const MODULE_TAINTS: Kind = Kind::error("module_taints");
+/// No file of the running kernel is the loaded module.
+pub(super) const MODULE_WITHOUT_FILE: Kind = Kind::error("module_without_file");
+/// A loaded module is another build than its file.
+pub(super) const OTHER_BUILD: Kind = Kind::error("module_other_build");
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     let Tree {
@@ -60,30 +68,29 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     for (module, same) in modules.iter().zip(compared) {
         let name = printable(&module.name);
         let remedy = format!("find out where it came from; modprobe -r {name}, and restart");
-        let mut found = |text: String| {
-            let finding = Finding::new(&module.name, text, &remedy);
+        let mut found = |kind: Kind, text: String| {
+            let finding = Finding::new(kind, &module.name, text).remedy(&remedy);
             outcome.findings.push(finding);
         };
         for flag in module.taint.flags() {
             let said = format!("{name} tainted the kernel, {}: {}", flag.letter, flag.meaning);
             if flag.concerns_the_chain && flag.letter != OUT_OF_TREE {
-                found(said);
+                found(MODULE_TAINTS, said);
             } else {
                 outcome.evidence.push(said);
             }
         }
         if !files.contains_key(&module.name) {
-            found(format!(
-                "{name} is loaded, and no file of it is below {}",
-                directory.display()
-            ));
+            let text = format!("{name} is loaded, and no file of it is below {}", directory.display());
+            found(MODULE_WITHOUT_FILE, text);
             continue;
         }
         match same {
             Ok(true) => matched = matched.saturating_add(1),
-            Ok(false) => found(format!(
-                "what is loaded as {name} is not what its file holds: it is another build"
-            )),
+            Ok(false) => {
+                let text = format!("the module that is loaded as {name} is another build than its file");
+                found(OTHER_BUILD, text);
+            }
             Err(reason) => unread.push(reason),
         }
     }

@@ -6,6 +6,7 @@ mod loaded;
 
 use std::path::{Path, PathBuf};
 
+use crate::finding::{Finding, Kind};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::kernel::compression::Compression;
@@ -13,21 +14,26 @@ use crate::formats::kernel::module_signature::Module;
 use crate::formats::text::printable;
 use crate::trust::module;
 
-use super::super::check::{Check, Finding, Group, Level, Outcome};
-use super::super::files::files_below;
-use super::super::machine::Machine;
+use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::files::files_below;
+use crate::audit::machine::Machine;
 
 /// Where modules are, below which each kernel has a directory.
 const MODULES: &str = "/lib/modules";
 /// What modules are to be signed over.
 const HASH: HashAlgorithm = HashAlgorithm::Sha3_512;
 
+/// The kernel would refuse a module.
+const MODULE_REFUSED: Kind = Kind::error("module_refused");
+/// A module is signed over another hash than SHA3-512.
+const OTHER_HASH: Kind = Kind::error("module_other_hash");
+
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "modules.files",
         group: Group::Modules,
-        title: "Every module of each kernel is signed by the module key over SHA3-512",
-        level: Level::Error,
+        title: "Signatures of the modules of each kernel",
+        kind: MODULE_REFUSED,
         proves: "Each file of /lib/modules/VERSION is unpacked and verified against the certificate of the module key, \
                  whatever any record says; the kernel can unpack it by itself; the hash is SHA3-512. VERSION is the running \
                  kernel's, and that of each kernel in the boot directories and on the EFI system partitions.",
@@ -37,8 +43,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "modules.initramfs",
         group: Group::Modules,
-        title: "Every module in an initramfs is signed by the module key over SHA3-512",
-        level: Level::Error,
+        title: "Signatures of the modules in each initramfs",
+        kind: MODULE_REFUSED,
         proves: "Each initramfs in the boot directories, in boot entries and in unified kernel images is unpacked, and each \
                  module in it is verified like those of the running kernel.",
         remedy: "bootseal sign modules /lib/modules/VERSION, build the initramfs anew, and sign it: bootseal sign all",
@@ -47,8 +53,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "modules.loaded",
         group: Group::Modules,
-        title: "Every loaded module is a file of the running kernel",
-        level: Level::Error,
+        title: "Files of the loaded modules",
+        kind: loaded::MODULE_WITHOUT_FILE,
         proves: "Each module of /proc/modules has a file below /lib/modules/VERSION, is the build that this file holds as \
                  far as the kernel shows it, and tainted the kernel with nothing that nobody vouched for.",
         remedy: "Find out where it came from, remove it (modprobe -r), and restart",
@@ -155,16 +161,19 @@ fn judge(file: &Unpacked, trusted: &[Certificate], digest: Option<&Digest>) -> A
 /// Notes the answer to one module; whether it is right.
 fn note(outcome: &mut Outcome, subject: &str, answer: Answer, remedy: &str) -> bool {
     let shown = printable(subject);
-    let text = match answer {
+    let (kind, text) = match answer {
         Answer::Right => return true,
-        Answer::OtherHash(hash) => format!("{shown} is signed over {}, not {}", hash.name(), HASH.name()),
-        Answer::Refused(reason) => format!("{shown}: {}", printable(&reason)),
+        Answer::OtherHash(hash) => (
+            OTHER_HASH,
+            format!("{shown} is signed over {}, not {}", hash.name(), HASH.name()),
+        ),
+        Answer::Refused(reason) => (MODULE_REFUSED, format!("{shown}: {}", printable(&reason))),
         Answer::Unread(reason) => {
             outcome.not_run.push(reason);
             return false;
         }
     };
-    outcome.findings.push(Finding::new(subject, text, remedy));
+    outcome.findings.push(Finding::new(kind, subject, text).remedy(remedy));
     false
 }
 
