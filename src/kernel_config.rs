@@ -16,7 +16,29 @@ use crate::trust::kernel_config::{self, Fragment, Judgement, ModuleKey, REQUIRED
 /// Permission bits of a fragment: an unprivileged build reads it.
 const PUBLIC: u32 = 0o644;
 
-/// A fragment, and what remains to be done.
+/// Place of the module certificate for a build that cannot read the key directory.
+const PUBLIC_CERTIFICATE: &str = "/etc/kernel/bootseal-module.pem";
+
+/// A certificate file that the build is to trust.
+pub fn certificate(file: &Path) -> Result<ModuleKey> {
+    let text = file.to_str();
+    text.map(|text| ModuleKey::Certificate(text.to_owned()))
+        .ok_or_else(|| Error::usage(format!("the name of {} is not UTF-8", file.display())))
+}
+
+/// The certificate file that builds usually trust: that of the key directory, or a copy of it if an unprivileged build
+/// cannot read that.
+pub fn usual_certificate(context: &Context, keys: &Path) -> Result<ModuleKey> {
+    let keys = std::path::absolute(keys).or_could_not_run(|| format!("cannot use {}", keys.display()))?;
+    let file = keys.join(format!("{}.pem", KeyName::Module));
+    if system::is_public(&file) {
+        certificate(&context.below_root(&file))
+    } else {
+        Ok(ModuleKey::Certificate(PUBLIC_CERTIFICATE.to_owned()))
+    }
+}
+
+/// A fragment, and the steps that remain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The options.
@@ -37,6 +59,12 @@ pub fn wanted(context: &Context, kernel: Option<&str>, key: &ModuleKey, output: 
         Some(kernel) => kernel.to_owned(),
         None => system::running_release(context)?,
     };
+    let (ModuleKey::Certificate(value) | ModuleKey::SigningKey(value)) = key;
+    if value.contains(char::is_control) {
+        return Err(Error::usage(
+            "control characters cannot stand in a kernel's configuration",
+        ));
+    }
     let fragment = Fragment::new(version(&release)?, key);
     if let Some(path) = output {
         write(context, path, &fragment)?;

@@ -6,7 +6,7 @@
 //! | layer | modules | may touch |
 //! |---|---|---|
 //! | 4 | [`cli`], [`ui`] | arguments in, reports out |
-//! | 3 | [`audit`], [`ceremony`], [`enroll`], [`grub`], [`hook`], [`kernel_config`], [`sign`] | operations, through layer 1 |
+//! | 3 | [`audit`], [`ceremony`], [`enroll`], [`grub`], [`hook`], [`kernel_config`], [`rotate`], [`sign`] | operations, through layer 1 |
 //! | 2 | [`trust`], [`keys`] | decisions and keys |
 //! | 1 | [`system`] | files, firmware variables, clock, randomness |
 //! | 0 | [`formats`] | nothing: bytes in, values out; on shelves for firmware, kernel, GRUB, backup, text and what they share |
@@ -25,6 +25,7 @@ pub mod grub;
 pub mod hook;
 pub mod kernel_config;
 pub mod keys;
+pub mod rotate;
 pub mod sign;
 pub mod system;
 pub mod trust;

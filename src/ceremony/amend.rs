@@ -13,7 +13,7 @@ use super::transcript::{Event, Transcript};
 use super::verify;
 
 /// Adds lines to the transcript of a key directory, signed by these keys, all or none of them.
-pub(super) fn append(
+pub(crate) fn append(
     context: &Context,
     directory: &Path,
     mut transcript: Transcript,

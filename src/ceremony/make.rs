@@ -241,7 +241,7 @@ fn issue(work: &Work<'_>, name: KeyName) -> Result<Certificate> {
 }
 
 /// What a key's certificate states.
-pub(super) const fn purpose(name: KeyName) -> Purpose {
+pub(crate) const fn purpose(name: KeyName) -> Purpose {
     match name {
         KeyName::Pk | KeyName::Kek => Purpose::Variables,
         KeyName::Db | KeyName::Module | KeyName::Grub => Purpose::Code,

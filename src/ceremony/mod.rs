@@ -28,8 +28,11 @@ use crate::keys::{KeyName, Passphrase};
 use crate::system::Context;
 
 pub use abort::{Aborted, abort};
+pub(crate) use amend::append as append_to_transcript;
 pub use amend::note;
+pub(crate) use make::purpose;
 pub use plan::{Contents, Plan, PlannedFile, PlannedKey, PlannedShares};
+pub(crate) use plan::{PUBLIC, SECRET};
 pub use report::{KeyReport, Report};
 pub use spec::{Backup, DEFAULT_YEARS, KeySpec, Place, Revocations, Shares, Spec, TokenPlace, Waiver};
 

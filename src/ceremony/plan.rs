@@ -19,9 +19,9 @@ use super::make;
 use super::spec::{Place, Revocations, Spec};
 
 /// Permission bits of all that is no secret; the directories' own keep others out.
-pub(super) const PUBLIC: u32 = 0o644;
+pub(crate) const PUBLIC: u32 = 0o644;
 /// Permission bits of secrets.
-pub(super) const SECRET: u32 = 0o400;
+pub(crate) const SECRET: u32 = 0o400;
 
 /// What [`super::run`] would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

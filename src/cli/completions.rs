@@ -1,14 +1,12 @@
-//! `bootseal completions`: what a shell needs to complete our command lines.
+//! `bootseal completions`: the script with which a shell completes our command lines.
 
 use std::io::{self, Write};
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 use serde_json::{Value, json};
 
 use crate::ui::{Report, Style};
-
-use super::Cli;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: bootseal completions bash\n\n\
@@ -22,9 +20,10 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Box<dyn Report> {
+/// Writes the completions of the whole command line `tree`.
+pub(super) fn run(arguments: &Arguments, mut tree: clap::Command) -> Box<dyn Report> {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "bootseal", &mut script);
+    clap_complete::generate(arguments.shell, &mut tree, "bootseal", &mut script);
     Box::new(Completions {
         shell: arguments.shell,
         script,

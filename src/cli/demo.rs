@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::formats::text::printable;
 use crate::ui::{Report, Style};
 
-use super::Session;
 use super::verify::finding_json;
+use crate::cli::session::Session;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: bootseal demo\n\nChanges nothing outside a temporary directory, and needs no UEFI.")]

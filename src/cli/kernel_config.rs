@@ -1,24 +1,19 @@
 //! `bootseal kernel-config`: the options that the chain needs of a kernel, printed or checked.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::cli::session::Session;
+use crate::cli::text::name;
 use crate::error::{Error, Result};
 use crate::finding::Status;
 use crate::formats::text::printable;
 use crate::kernel_config::{self, Checked, Wanted};
-use crate::keys::KeyName;
 use crate::trust::kernel_config::{Judgement, ModuleKey, RECOMMENDED, REQUIRED, need};
 use crate::ui::{Report, Style};
-
-use super::Session;
-use super::sign::name;
-
-/// Where the certificate is expected if the key directory is closed to an unprivileged build.
-const PUBLIC_CERTIFICATE: &str = "/etc/kernel/bootseal-module.pem";
 
 #[derive(Debug, Args)]
 #[command(
@@ -62,44 +57,17 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
             verbose: session.verbose,
         }));
     }
-    let key = arguments.module_key(session, &keys)?;
+    let key = match (&arguments.signing_key, &arguments.certificate) {
+        (Some(key), _) => ModuleKey::SigningKey(key.clone()),
+        (None, Some(certificate)) => kernel_config::certificate(certificate)?,
+        (None, None) => kernel_config::usual_certificate(context, &keys)?,
+    };
     Ok(Box::new(kernel_config::wanted(
         context,
         kernel,
         &key,
         arguments.output.as_deref(),
     )?))
-}
-
-impl Arguments {
-    fn module_key(&self, session: &Session, keys: &Path) -> Result<ModuleKey> {
-        let key = match (&self.signing_key, &self.certificate) {
-            (Some(key), _) => ModuleKey::SigningKey(key.clone()),
-            (None, Some(certificate)) => ModuleKey::Certificate(text(certificate)?),
-            (None, None) => {
-                let file = std::path::absolute(keys).unwrap_or_else(|_| keys.to_path_buf());
-                let file = file.join(format!("{}.pem", KeyName::Module));
-                ModuleKey::Certificate(if crate::system::is_public(&file) {
-                    text(&session.context.below_root(&file))?
-                } else {
-                    PUBLIC_CERTIFICATE.to_owned()
-                })
-            }
-        };
-        let (ModuleKey::Certificate(value) | ModuleKey::SigningKey(value)) = &key;
-        if value.contains(char::is_control) {
-            return Err(Error::usage(
-                "control characters cannot stand in a kernel's configuration",
-            ));
-        }
-        Ok(key)
-    }
-}
-
-fn text(path: &Path) -> Result<String> {
-    let text = path.to_str();
-    text.map(str::to_owned)
-        .ok_or_else(|| Error::usage(format!("the name of {} is not UTF-8", path.display())))
 }
 
 impl Report for Wanted {

@@ -9,20 +9,23 @@ mod grub;
 mod hook;
 mod kernel_config;
 mod keys;
+mod session;
 mod sign;
 mod status;
+mod text;
 mod unlock;
 mod verify;
 
 use std::io;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::{Error, Result};
 use crate::system::Context;
-use crate::system::config::Config;
 use crate::ui::{ColorChoice, Output, Report, Style};
+
+use session::Session;
 
 /// Own the verified boot chain of this machine: keys, firmware variables, kernel, modules and GRUB.
 #[derive(Debug, Parser)]
@@ -39,7 +42,7 @@ pub struct Cli {
     command: Command,
 }
 
-/// What every command understands.
+/// The options that every command takes.
 #[allow(clippy::struct_excessive_bools)] // each is a flag of its own on the command line
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
@@ -84,7 +87,7 @@ enum Command {
     /// Build and install a GRUB that enforces signatures
     #[command(subcommand)]
     Grub(grub::Command),
-    /// Say on one screen how firmware, next boot, kernel, keys and hooks stand
+    /// Show the state of firmware, next boot, kernel, keys and hooks on one screen
     Status(status::Arguments),
     /// Prove every link of the chain on this machine, or say which does not hold
     Audit(audit::Arguments),
@@ -99,29 +102,6 @@ enum Command {
     KernelConfig(kernel_config::Arguments),
     /// Walk the whole chain in a temporary directory
     Demo(demo::Arguments),
-}
-
-/// What a command is given besides its own arguments.
-struct Session {
-    context: Context,
-    config_path: Option<PathBuf>,
-    verbose: bool,
-    /// Whether stderr is for errors alone.
-    quiet: bool,
-}
-
-impl Session {
-    fn config(&self) -> Result<Config> {
-        Config::load(&self.context, self.config_path.as_deref())
-    }
-
-    /// The key directory: the one named, or the configuration's below the root.
-    fn keys(&self, named: Option<&PathBuf>) -> Result<PathBuf> {
-        match named {
-            Some(path) => Ok(path.clone()),
-            None => Ok(self.context.path(self.config()?.keys)),
-        }
-    }
 }
 
 /// Runs the program with the process's arguments; returns the exit code.
@@ -156,7 +136,7 @@ pub fn main() -> u8 {
         Command::Audit(arguments) => audit::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::Hook(command) => hook::run(&session, command),
-        Command::Completions(arguments) => Ok(completions::run(&arguments)),
+        Command::Completions(arguments) => Ok(completions::run(&arguments, Cli::command())),
         Command::KernelConfig(arguments) => kernel_config::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };

@@ -1,15 +1,16 @@
-//! Where a passphrase comes from: a file, a file descriptor, or the terminal; never argv or the environment.
+//! The sources of passphrases: a file, a file descriptor, or the terminal; never argv or the environment.
 
 use std::cell::RefCell;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::session::Session;
 use crate::error::Result;
 use crate::keys::Passphrase;
 use crate::ui::prompt;
 
-/// How to open encrypted private keys.
+/// The passphrase of encrypted private keys.
 #[derive(Args)]
 pub(super) struct Unlock {
     /// Read the passphrase from the first line of FILE
@@ -18,7 +19,7 @@ pub(super) struct Unlock {
     /// Read the passphrase from file descriptor N
     #[arg(long, value_name = "N")]
     passphrase_fd: Option<u32>,
-    /// What was read: a descriptor gives it only once.
+    /// The secret that was read: a descriptor gives it only once.
     #[arg(skip)]
     known: RefCell<Option<Passphrase>>,
 }
@@ -53,7 +54,7 @@ impl Unlock {
     }
 }
 
-/// How to open tokens.
+/// The PIN of tokens.
 #[derive(Args)]
 pub(super) struct Pin {
     /// Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE
@@ -62,7 +63,7 @@ pub(super) struct Pin {
     /// Read the PIN from file descriptor N
     #[arg(long = "pin-fd", id = "pin_fd", value_name = "N")]
     descriptor: Option<u32>,
-    /// What was read: a descriptor gives it only once.
+    /// The secret that was read: a descriptor gives it only once.
     #[arg(skip)]
     known: RefCell<Option<Passphrase>>,
 }
@@ -87,4 +88,14 @@ impl Pin {
         self.known.replace(Some(given.duplicate()));
         Ok(given)
     }
+}
+
+/// A new passphrase: typed twice, or made and shown once.
+pub(super) fn typed_or_made(session: &Session) -> Result<Passphrase> {
+    if let Some(typed) = prompt::new_passphrase()? {
+        return Ok(typed);
+    }
+    let made = Passphrase::generate(&session.context)?;
+    prompt::show_once(&made)?;
+    Ok(made)
 }

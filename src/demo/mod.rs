@@ -3,7 +3,6 @@
 
 mod samples;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::ceremony::{self, Spec};
@@ -11,13 +10,16 @@ use crate::enroll::{self, Request, StoreChoice};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticode::minimal_image;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::sign::grub::{GrubIdentity, existing_signature};
-use crate::sign::modules::Policy;
-use crate::sign::{self, Outcome};
-use crate::system::{self, Context};
+use crate::sign::grub::existing_signature;
+use crate::sign::{self, Job, SigningKeys, Sources};
+use crate::system::config::SignConfig;
+use crate::system::{self, Context, NewFile};
 use crate::trust::{Anchors, Finding, examine};
 
-/// A file and what its readers say of it.
+/// Permission bits of the samples.
+const PUBLIC: u32 = 0o644;
+
+/// A file and the verdicts of its readers.
 #[derive(Debug)]
 pub struct Judged {
     /// Name of the file.
@@ -27,17 +29,17 @@ pub struct Judged {
 }
 
 impl Judged {
-    /// Whether every reader accepts it.
+    /// True if every reader accepts it.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         self.findings.iter().all(|finding| finding.verdict.is_ok())
     }
 }
 
-/// What the demo did and saw.
+/// Everything that the demo did and saw.
 #[derive(Debug)]
 pub struct Demo {
-    /// What was done, in order.
+    /// The steps that were done, in order.
     pub steps: Vec<String>,
     /// The files before they were signed: all refused.
     pub unsigned: Vec<Judged>,
@@ -57,11 +59,15 @@ impl Demo {
                 .find(|file| file.is_accepted() != accepted)
                 .map(|file| file.name.clone())
         };
-        let what = wrong(&self.unsigned, false).map(|name| format!("{name} is accepted without a signature"));
-        let what = what.or_else(|| wrong(&self.signed, true).map(|name| format!("{name} is signed and refused")));
-        let what =
-            what.or_else(|| wrong(&self.tampered, false).map(|name| format!("{name} is accepted after a change")));
-        what.map(Error::bug)
+        [
+            wrong(&self.unsigned, false).map(|name| format!("{name} is accepted without a signature")),
+            wrong(&self.signed, true).map(|name| format!("{name} is signed and refused")),
+            wrong(&self.tampered, false).map(|name| format!("{name} is accepted after a change")),
+        ]
+        .into_iter()
+        .flatten()
+        .next()
+        .map(Error::bug)
     }
 }
 
@@ -81,7 +87,7 @@ pub fn run() -> Result<Demo> {
         made.files.len()
     ));
 
-    fs::create_dir(&firmware).or_could_not_run(|| format!("cannot make {}", firmware.display()))?;
+    system::create_dir(&context, &firmware)?;
     let request = Request::new(keys.clone(), StoreChoice::At(firmware));
     let applied = enroll::apply(&context, &enroll::plan(&context, &request)?, || ())?;
     let written: Vec<&str> = applied.steps.iter().map(|step| step.variable).collect();
@@ -92,7 +98,7 @@ pub fn run() -> Result<Demo> {
 
     let keys = KeyDirectory::open(&keys)?;
     let anchors = Anchors::of(&keys)?;
-    let files = write_samples(directory.path())?;
+    let files = write_samples(&context, directory.path())?;
     let updates = ["PK.auth", "KEK.auth", "db.auth"].map(|name| keys.file_path(name));
     let unsigned = judge(&files.each(), &anchors)?;
     sign_all(&context, &keys, &files)?;
@@ -120,10 +126,15 @@ impl Files {
     }
 }
 
-fn write_samples(directory: &Path) -> Result<Files> {
+fn write_samples(context: &Context, directory: &Path) -> Result<Files> {
     let write = |name: &str, bytes: &[u8]| {
         let path = directory.join(name);
-        fs::write(&path, bytes).or_could_not_run(|| format!("cannot write {}", path.display()))?;
+        let file = NewFile {
+            path: &path,
+            bytes,
+            mode: PUBLIC,
+        };
+        file.create(context)?;
         Ok(path)
     };
     Ok(Files {
@@ -134,23 +145,25 @@ fn write_samples(directory: &Path) -> Result<Files> {
 }
 
 fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()> {
+    let named = |path: &PathBuf| Sources {
+        paths: vec![path.clone()],
+        entries: &[],
+    };
+    let job = Job {
+        modules: named(&files.module),
+        efi: named(&files.image),
+        grub: named(&files.grub),
+    };
     // Every key is plain, so nobody is asked.
-    let ask = &mut |what: &str| Err(Error::bug(format!("the demo asks for a {what}")));
-    let (signer, key) = keys.grub_key(ask)?;
-    let (db, module) = (keys.identity(KeyName::Db, ask)?, keys.identity(KeyName::Module, ask)?);
-    let options = sign::Options::default();
-    let mut run = sign::Run::begin(context, &options, &sign::Unobserved)?;
-    let one = std::slice::from_ref;
-    sign::efi::sign(&mut run, one(&files.image), &db, &sign::efi::EfiOptions::default())?;
-    sign::modules::sign(&mut run, one(&files.module), &[], &module, Policy::default())?;
-    sign::grub::sign(&mut run, one(&files.grub), &GrubIdentity { key, signer })?;
-    let failed = run
-        .finish()?
+    let ask = &mut |name: &str| Err(Error::bug(format!("the demo asks for a {name}")));
+    let keys = SigningKeys::open(keys, &job.keys(), ask)?;
+    let summary = job.sign(context, &keys, &SignConfig::default(), false, &sign::Unobserved)?;
+    summary
         .outcomes
         .into_iter()
-        .map(|Outcome { result, .. }| result)
-        .find_map(Result::err);
-    failed.map_or(Ok(()), Err)
+        .map(|outcome| outcome.result)
+        .find_map(Result::err)
+        .map_or(Ok(()), Err)
 }
 
 fn judge(paths: &[PathBuf], anchors: &Anchors) -> Result<Vec<Judged>> {
@@ -170,8 +183,9 @@ fn judge_bytes(path: &Path, bytes: &[u8], anchors: &Anchors) -> Result<Judged> {
 fn tamper(path: &Path, anchors: &Anchors) -> Result<Judged> {
     let mut bytes = system::read(path)?;
     let middle = bytes.len() / 2;
-    if let Some(byte) = bytes.get_mut(middle) {
-        *byte ^= 1;
-    }
+    let byte = bytes
+        .get_mut(middle)
+        .ok_or_else(|| Error::bug(format!("{} is empty", path.display())))?;
+    *byte ^= 1;
     judge_bytes(path, &bytes, anchors)
 }

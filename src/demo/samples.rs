@@ -1,6 +1,6 @@
 //! Small real files for the demo: what the linker would make of an empty kernel module, and what GRUB reads.
 
-/// What a boot loader configuration looks like.
+/// A configuration of GRUB.
 pub(super) const GRUB_CFG: &[u8] =
     b"set timeout=0\nmenuentry 'demo' {\n  linux /vmlinuz console=ttyS0\n  initrd /initrd.img\n}\n";
 

@@ -5,14 +5,18 @@ mod boot_entry;
 mod build;
 mod configuration;
 mod file_system;
+mod installed;
 mod menu;
 mod place;
 mod sbat;
 mod toolchain;
+mod warnings;
 
 pub use build::{Built, Recipe, build};
 pub use configuration::{KEPT_MENU, Superuser, hash_password};
 pub use file_system::FileSystem;
+pub use installed::{check_embeds, only_esp, own_architecture};
 pub use menu::Menu;
 pub use place::{Confirmed, Installed, Place, Step, confirm, confirm_by_word, falls_back, install, is_unproven};
 pub use toolchain::Toolchain;
+pub use warnings::{missing_shim, warnings};

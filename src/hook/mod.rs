@@ -14,6 +14,7 @@ mod recovery;
 mod request;
 mod rotation;
 mod run;
+mod secret;
 mod settings;
 mod status;
 
@@ -25,5 +26,6 @@ pub use mode::{Detected, Mode, detect};
 pub use plugins::{Phase, Plugin, State, plugins};
 pub use request::{Environment, Request, Slot, UnknownSlot};
 pub use run::{Done, Hook};
+pub use secret::unattended_passphrase;
 pub use settings::Settings;
 pub use status::{Status, status};

@@ -4,12 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, quoted};
 use crate::keys::directory::Ask;
-use crate::keys::{Identity, KeyDirectory, KeyName};
-use crate::sign::efi::EfiOptions;
-use crate::sign::grub::GrubIdentity;
-use crate::sign::modules::Policy;
-use crate::sign::{self, Change, Observer, Options, Outcome, Run, Summary};
-use crate::system::config::{Config, Exclusions};
+use crate::keys::{KeyDirectory, KeyName};
+use crate::sign::{Change, Job, Observer, Outcome, SigningKeys, Summary};
+use crate::system::config::Config;
 use crate::system::{Context, NewFile, Severity, Syslog, not_mounted};
 
 use super::files::{BOOT_DIRECTORIES, Files};
@@ -50,41 +47,15 @@ pub struct Done {
 
 /// What there is to sign.
 #[derive(Debug, Default)]
-struct Plan {
-    modules: Vec<PathBuf>,
-    efi: Vec<PathBuf>,
-    grub: Vec<PathBuf>,
-    /// Also what the configuration lists under `efi`.
-    configured_efi: bool,
-    /// Also what the configuration lists under `grub`.
-    configured_grub: bool,
+struct Plan<'a> {
+    job: Job<'a>,
     notes: Vec<String>,
 }
 
-/// The keys that the plan takes, opened.
-struct Open {
-    module: Option<Identity>,
-    db: Option<Identity>,
-    grub: Option<GrubIdentity>,
-}
-
-impl Open {
-    /// Opens what is wanted and there; a key of which nothing is there is left out.
-    fn of(keys: &KeyDirectory, module: bool, db: bool, grub: bool, ask: &mut Ask<'_>) -> Result<Self> {
-        let wanted = |is_wanted: bool, name| is_wanted && has(keys, name);
-        let module = wanted(module, KeyName::Module)
-            .then(|| keys.identity(KeyName::Module, ask))
-            .transpose()?;
-        let db = wanted(db, KeyName::Db)
-            .then(|| keys.identity(KeyName::Db, ask))
-            .transpose()?;
-        let grub = wanted(grub, KeyName::Grub).then(|| keys.grub_key(ask)).transpose()?;
-        Ok(Self {
-            module,
-            db,
-            grub: grub.map(|(signer, key)| GrubIdentity { key, signer }),
-        })
-    }
+/// Opens those of the keys that are there.
+fn open(keys: &KeyDirectory, names: &[KeyName], ask: &mut Ask<'_>) -> Result<SigningKeys> {
+    let present: Vec<KeyName> = names.iter().copied().filter(|name| has(keys, *name)).collect();
+    SigningKeys::open(keys, &present, ask)
 }
 
 impl Hook<'_> {
@@ -146,19 +117,19 @@ impl Hook<'_> {
                 plan.notes.push(note);
             }
             // All keys now: one that does not open must not be found when the kernel is replaced already.
-            let open = Open::of(keys, true, has(keys, KeyName::Db), self.uses_grub(files), ask)?;
+            let mut names = vec![KeyName::Module, KeyName::Db];
+            names.extend(self.uses_grub(files).then_some(KeyName::Grub));
+            let open = open(keys, &names, ask)?;
             if open.db.is_some() {
                 preflight::check(files, &image)?;
             }
             open
         } else {
-            let efi = !plan.efi.is_empty() || plan.configured_efi;
-            let grub = !plan.grub.is_empty() || plan.configured_grub;
-            Open::of(keys, !plan.modules.is_empty(), efi, grub, ask)?
+            open(keys, &plan.job.keys(), ask)?
         };
-        plan.notes.extend(missing_keys(&plan, &open));
+        plan.notes.extend(missing_keys(&plan.job, &open));
         Ok(Done {
-            summary: self.sign(&plan, &open)?,
+            summary: self.sign(&plan.job, &open)?,
             notes: plan.notes,
             has_keys: true,
             again: self.again(request, false),
@@ -207,7 +178,7 @@ impl Hook<'_> {
         !self.config.sign.grub.is_empty() || !files.grub_configs().is_empty()
     }
 
-    fn plan(&self, files: &Files<'_>, keys: &KeyDirectory) -> Result<Plan> {
+    fn plan(&self, files: &Files<'_>, keys: &KeyDirectory) -> Result<Plan<'_>> {
         let request = files.request;
         let slot = request.slot;
         let mut plan = Plan::default();
@@ -215,77 +186,49 @@ impl Hook<'_> {
         if is(&[Slot::Modules, Slot::All]) {
             let modules = files.modules();
             if modules.is_dir() {
-                plan.modules.push(modules);
+                plan.job.modules.paths.push(modules);
             } else {
                 plan.notes
                     .push(format!("there is no {}: this kernel has no modules", modules.display()));
             }
         }
         if is(&[Slot::Uki]) {
-            plan.efi.extend(files.staged());
+            plan.job.efi.paths.extend(files.staged());
         }
         if is(&[Slot::Image, Slot::All]) {
-            plan.efi.extend(files.images());
-            if plan.efi.is_empty() {
+            plan.job.efi.paths.extend(files.images());
+            if plan.job.efi.is_empty() {
                 plan.notes.push(format!("no image of {} was found", request.subject));
             }
         }
         if is(&[Slot::Portage]) {
-            plan.configured_efi = !self.config.sign.efi.is_empty();
+            plan.job.efi.entries = &self.config.sign.efi;
         }
         if [Slot::Image, Slot::Uki, Slot::Modules].contains(&slot) && request.removes {
             return Ok(plan);
         }
         let grub = [Slot::Image, Slot::Grub, Slot::Portage, Slot::All].contains(&slot);
         if grub && self.uses_grub(files) && has(keys, KeyName::Grub) {
-            plan.grub = files.boot_files();
+            plan.job.grub.paths = files.boot_files();
             if slot != Slot::Image {
-                plan.configured_grub = !self.config.sign.grub.is_empty();
+                plan.job.grub.entries = &self.config.sign.grub;
                 let configs = files.grub_configs();
                 refuse_empty(&configs)?;
                 let directories = configs.iter().filter_map(|config| config.parent());
-                plan.grub.extend(directories.map(Path::to_path_buf));
+                plan.job.grub.paths.extend(directories.map(Path::to_path_buf));
             }
         }
         Ok(plan)
     }
 
-    fn sign(&self, plan: &Plan, open: &Open) -> Result<Summary> {
-        let mut exclude = self.config.sign.exclude.clone();
-        for directory in plan.grub.iter().filter(|path| path.is_dir()) {
+    fn sign(&self, job: &Job<'_>, keys: &SigningKeys) -> Result<Summary> {
+        let mut config = self.config.sign.clone();
+        for directory in job.grub.paths.iter().filter(|path| path.is_dir()) {
             let below = directory.strip_prefix(self.context.root()).unwrap_or(directory);
             let below = glob::Pattern::escape(&format!("/{}", below.display()));
-            exclude.extend(NOT_SIGNED.map(|name| format!("{below}/{name}")));
+            config.exclude.extend(NOT_SIGNED.map(|name| format!("{below}/{name}")));
         }
-        let options = Options {
-            exclude: Exclusions::new(&exclude)?,
-            grub_environment: self.config.sign.grubenv,
-            ..Options::default()
-        };
-        let mut run = Run::begin(self.context, &options, self.observer)?;
-        if let Some(identity) = open.module.as_ref().filter(|_| !plan.modules.is_empty()) {
-            let policy = Policy {
-                foreign: self.config.sign.foreign_modules.into(),
-                ..Policy::default()
-            };
-            sign::modules::sign(&mut run, &plan.modules, &[], identity, policy)?;
-        }
-        if let Some(identity) = &open.db {
-            let mut paths = plan.efi.clone();
-            if plan.configured_efi {
-                paths.extend(run.expand(&self.config.sign.efi).0);
-            }
-            sign::efi::sign(&mut run, &paths, identity, &EfiOptions::default())?;
-        }
-        if let Some(identity) = &open.grub {
-            let mut paths = plan.grub.clone();
-            if plan.configured_grub {
-                let (found, orphans) = run.expand(&self.config.sign.grub);
-                paths.extend(found.into_iter().chain(orphans));
-            }
-            sign::grub::sign(&mut run, &paths, identity)?;
-        }
-        run.finish()
+        job.sign(self.context, keys, &config, false, self.observer)
     }
 
     /// The command that makes up for a failure; `is_undone` says that the former kernel is back in its place.
@@ -322,12 +265,12 @@ pub(super) fn has(keys: &KeyDirectory, name: KeyName) -> bool {
     paths.iter().any(|path| path.exists())
 }
 
-fn missing_keys(plan: &Plan, open: &Open) -> Vec<String> {
+fn missing_keys(job: &Job<'_>, open: &SigningKeys) -> Vec<String> {
     let mut notes = Vec::new();
-    if !plan.modules.is_empty() && open.module.is_none() {
+    if !job.modules.is_empty() && open.module.is_none() {
         notes.push("there is no module key: the modules stay as they are".to_owned());
     }
-    if !plan.efi.is_empty() && open.db.is_none() {
+    if !job.efi.paths.is_empty() && open.db.is_none() {
         notes.push("there is no db key: the image stays as it is".to_owned());
     }
     notes

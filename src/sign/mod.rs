@@ -4,6 +4,8 @@
 mod discover;
 pub mod efi;
 pub mod grub;
+mod job;
+mod judge;
 mod manifest;
 pub mod modules;
 mod run;
@@ -13,6 +15,8 @@ use std::path::PathBuf;
 use crate::error::Error;
 use crate::formats::crypto::hash::Digest;
 
+pub use job::{Job, SigningKeys, Sources};
+pub use judge::{Judged, judge};
 pub use run::{Options, Run, Summary};
 
 /// What became of a file.

@@ -34,6 +34,23 @@ pub struct Summary {
     pub warnings: Vec<String>,
 }
 
+impl Summary {
+    /// Number of files that ended like this.
+    #[must_use]
+    pub fn count(&self, change: Change) -> usize {
+        self.outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome.result, Ok(own) if own == change))
+            .count()
+    }
+
+    /// Number of files that could not be signed.
+    #[must_use]
+    pub fn failed(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.result.is_err()).count()
+    }
+}
+
 /// The key that a kind of files is signed with, as far as the manifest needs it.
 pub(super) struct Kind<'a> {
     /// What the files are: the manifest's name, and for people.

@@ -3,7 +3,6 @@
 mod export;
 mod list;
 mod passphrase;
-pub mod rotation;
 
 pub use export::{Exported, Format, export};
 pub use list::{Listed, list};

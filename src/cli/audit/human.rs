@@ -8,6 +8,8 @@ use crate::formats::text::printable;
 use crate::ui::Style;
 use crate::ui::finding::write_remedies;
 
+use super::words::verdict;
+
 pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: Style) -> io::Result<()> {
     let mut group = None;
     for checked in &audit.checked {
@@ -52,13 +54,13 @@ pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: S
         counted(Status::Pass, "pass"),
     ];
     let counts: Vec<String> = words.into_iter().flatten().collect();
-    let verdict = super::verdict(audit);
+    let own = verdict(audit);
     let verdict = if audit.count(Status::Fail) > 0 {
-        style.bad(verdict)
+        style.bad(own)
     } else if audit.count(Status::CouldNotRun) > 0 || audit.count(Status::Warn) > 0 {
-        style.warn(verdict)
+        style.warn(own)
     } else {
-        style.good(verdict)
+        style.good(own)
     };
     writeln!(out, "\n{verdict}: {}", counts.join(", "))
 }

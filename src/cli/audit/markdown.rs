@@ -10,9 +10,11 @@ use crate::formats::text::printable;
 use crate::system::moment;
 use crate::ui::finding::remedy;
 
+use super::words::verdict;
+
 pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let host = escaped(&audit.host);
-    writeln!(out, "# Boot chain of {host}\n\n**{}**\n", super::verdict(audit))?;
+    writeln!(out, "# Boot chain of {host}\n\n**{}**\n", verdict(audit))?;
     writeln!(out, "Audited by `bootseal audit` at {}.\n", moment(audit.time))?;
     let counts = Status::ALL.map(|status| vec![word(status).to_owned(), audit.count(status).to_string()]);
     table(out, &["answer", "checks"], counts)?;

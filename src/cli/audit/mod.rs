@@ -1,8 +1,10 @@
 //! `bootseal audit`: the whole chain, proven on this machine, for a person, a script, Prometheus or a documentation site.
 
 mod human;
+mod json;
 mod markdown;
 mod prometheus;
+mod words;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -14,13 +16,14 @@ use crate::audit::{self, Audit, Baseline, Check, LastAudit, Machine, Selection, 
 use crate::error::{Error, Explain, Result};
 use crate::finding::{Level, Status};
 use crate::formats::text::printable;
-use crate::system::{self, Context, replace_durably};
-use crate::ui::finding::finding_json;
+use crate::system::{Context, replace_durably};
 use crate::ui::{Progress, Report, Style};
 
-use super::Session;
+use crate::cli::session::Session;
 
-/// What everybody may read.
+pub(super) use json::checks as checks_json;
+
+/// Permission bits of reports: everybody may read them.
 const PUBLIC: u32 = 0o644;
 
 #[derive(Debug, Args)]
@@ -45,10 +48,10 @@ pub(super) struct Arguments {
     /// Compare dbx with this list of revocations too [default: that of the configuration]
     #[arg(long, value_name = "FILE")]
     dbx: Option<PathBuf>,
-    /// How to say it
+    /// Form of the report
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     format: Format,
-    /// Write it to FILE, which is replaced at once
+    /// Write the report to FILE, which is replaced at once
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// List the checks
@@ -161,7 +164,7 @@ impl Report for AuditReport {
     }
 
     fn json(&self) -> Value {
-        to_json(&self.audit)
+        json::audit(&self.audit)
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -182,71 +185,6 @@ impl Report for AuditReport {
             (failure, unwritten) => failure.or_else(|| unwritten.map(Error::could_not_run)),
         }
     }
-}
-
-/// An RFC 3339 time, UTC, in seconds since 1970-01-01.
-fn seconds(time: &str) -> Option<u64> {
-    let time: der::DateTime = time.parse().ok()?;
-    Some(time.unix_duration().as_secs())
-}
-
-/// All answers in one. What was not looked at weighs more than what is to be looked after: nobody knows whether it holds.
-fn verdict(audit: &Audit) -> &'static str {
-    if audit.count(Status::Fail) > 0 {
-        "The chain does not hold"
-    } else if audit.count(Status::CouldNotRun) > 0 {
-        "The chain is not proven"
-    } else if audit.count(Status::Warn) > 0 {
-        "The chain holds; something is to be looked after"
-    } else {
-        "The chain holds"
-    }
-}
-
-/// Every check with its answer.
-pub(super) fn checks_json(audit: &Audit) -> Vec<Value> {
-    audit
-        .checked
-        .iter()
-        .map(|checked| {
-            let check = checked.check;
-            let accepted: Vec<Value> = checked
-                .accepted
-                .iter()
-                .map(|(finding, reason)| json!({ "subject": finding.subject, "text": finding.text, "reason": reason }))
-                .collect();
-            json!({
-                "id": check.id,
-                "group": check.group.name(),
-                "title": check.title,
-                "status": checked.status().name(),
-                "evidence": checked.outcome.evidence,
-                "findings": checked.outcome.findings.iter().map(finding_json).collect::<Vec<_>>(),
-                "not_run": checked.outcome.not_run,
-                "not_applicable": checked.outcome.not_applicable,
-                "accepted": accepted,
-            })
-        })
-        .collect()
-}
-
-fn to_json(audit: &Audit) -> Value {
-    let counts: serde_json::Map<String, Value> = Status::ALL
-        .into_iter()
-        .map(|status| (status.name().to_owned(), audit.count(status).into()))
-        .collect();
-    let facts = &audit.facts;
-    json!({
-        "host": audit.host,
-        "time": system::moment(audit.time),
-        "seconds": audit.duration.as_secs_f64(),
-        "counts": counts,
-        "checks": checks_json(audit),
-        "kernel": facts.kernel,
-        "firmware": facts.firmware,
-        "keys": facts.keys,
-        "boot_files": facts.boot_files,
-    })
 }
 
 /// Checks, described.

@@ -6,8 +6,6 @@ use crate::audit::{Audit, Facts, Trusted};
 use crate::finding::{Finding, Level, Status};
 use crate::formats::text::printable;
 
-use super::seconds;
-
 pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let mut answers = Vec::new();
     let mut findings = Vec::new();
@@ -64,7 +62,7 @@ pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
             totals.to_vec(),
         ),
     ];
-    for (name, help, samples) in families.into_iter().chain(of_the_machine(&audit.facts)) {
+    for (name, help, samples) in families.into_iter().chain(machine_families(&audit.facts)) {
         if samples.is_empty() {
             continue;
         }
@@ -76,8 +74,14 @@ pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// What is known of certificates and variables.
-fn of_the_machine(facts: &Facts) -> [(&'static str, &'static str, Vec<String>); 4] {
+/// An RFC 3339 time, UTC, in seconds since 1970-01-01.
+fn seconds(time: &str) -> Option<u64> {
+    let time: der::DateTime = time.parse().ok()?;
+    Some(time.unix_duration().as_secs())
+}
+
+/// The figures of certificates and variables.
+fn machine_families(facts: &Facts) -> [(&'static str, &'static str, Vec<String>); 4] {
     let mut ends = Vec::new();
     for key in &facts.keys {
         if let Some(end) = key.not_after.as_deref().and_then(seconds) {

@@ -1,4 +1,4 @@
-//! What comes after a ceremony, or ends one: verify, drill, note, abort.
+//! The commands after a ceremony, and the one that ends it: verify, drill, note, abort.
 
 use std::path::PathBuf;
 
@@ -11,9 +11,9 @@ use crate::formats::backup::share::Share;
 use crate::system;
 use crate::ui::{Report, prompt};
 
-use super::super::Session;
-use super::super::unlock::{Pin, Unlock};
 use super::report::Noted;
+use crate::cli::session::Session;
+use crate::cli::unlock::{Pin, Unlock};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Verify {

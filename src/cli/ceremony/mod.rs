@@ -16,9 +16,8 @@ use crate::keys::{KeyName, Passphrase};
 use crate::trust::microsoft::Selection;
 use crate::ui::{CeremonyProgress, Report, prompt};
 
-use super::Session;
-use super::keys::typed_or_made;
-use super::unlock::{Pin, Unlock};
+use crate::cli::session::Session;
+use crate::cli::unlock::{Pin, Unlock, typed_or_made};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -53,7 +52,7 @@ pub(super) enum Command {
     Abort(life::Abort),
 }
 
-/// What to make.
+/// The ceremony that is asked for: by a file or by options.
 #[derive(Debug, Args)]
 pub(super) struct What {
     /// Specification, as keys.example/ceremony.toml
@@ -119,7 +118,7 @@ impl From<RevocationChoice> for Revocations {
 }
 
 impl What {
-    /// What the file or the options ask for; `None` if neither says anything.
+    /// The specification in the file or in the options; none if neither says anything.
     fn spec(&self) -> Result<Option<Spec>> {
         if let Some(path) = &self.specification {
             return Spec::load(path).map(Some);
@@ -196,7 +195,7 @@ impl Run {
         Ok(Box::new(report))
     }
 
-    /// What was reviewed is what is made.
+    /// Fails unless the plan is the one that was reviewed.
     fn check_plan(&self, session: &Session, spec: &Spec) -> Result<()> {
         let Some(expected) = &self.plan else { return Ok(()) };
         let plan = Plan::new(&session.context, spec)?;

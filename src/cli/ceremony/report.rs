@@ -1,4 +1,4 @@
-//! What the ceremony's commands say.
+//! The reports of the ceremony's commands.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::formats::text::printable;
 use crate::ui::{Report, Style};
 
-/// A plan, and what the machine looks like now.
+/// A plan, and the state of the machine now.
 pub(super) struct Planned {
     pub plan: Plan,
     pub checks: Vec<Check>,

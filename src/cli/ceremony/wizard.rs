@@ -8,8 +8,8 @@ use crate::formats::text::printable;
 use crate::system::NewFile;
 use crate::ui::{Report as _, Style, prompt};
 
-use super::super::Session;
 use super::report::Planned;
+use crate::cli::session::Session;
 
 /// The answer that says that there is none.
 const NONE: &str = "-";
@@ -94,7 +94,7 @@ fn unless_none(answer: String) -> Option<String> {
     (answer != NONE).then_some(answer)
 }
 
-/// What was answered.
+/// The answers.
 struct Answers {
     name: String,
     node: String,

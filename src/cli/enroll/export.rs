@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::Session;
+use crate::cli::session::Session;
 use crate::enroll;
 use crate::error::Result;
 use crate::formats::text::printable;
@@ -15,7 +15,7 @@ use crate::ui::{Report, Style};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Export {
-    /// Where the files go; none of them may be there
+    /// Directory for the files; none of them may be there yet
     #[arg(value_name = "DIR")]
     directory: PathBuf,
     /// Key directory [default: /etc/bootseal/keys]

@@ -1,22 +1,28 @@
-//! `bootseal enroll`: what would change in the firmware, and changing it.
+//! `bootseal enroll`: the changes in the firmware, shown and made.
 
+mod apply;
 mod export;
 mod report;
+mod target;
 mod update;
 
-use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::enroll::{self, Allow, Plan, Request, Source, StoreChoice, Updater};
-use crate::error::{Error, Explain, Result};
+use crate::enroll::{self, Plan, Source, Updater};
+use crate::error::{Error, Result};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::keys::KeyDirectory;
-use crate::ui::{Report, Style, prompt};
+use crate::ui::Report;
 
-use super::Session;
-use super::unlock::Unlock;
+use crate::cli::session::Session;
+use crate::cli::unlock::Unlock;
+
+use apply::{Consent, apply};
+
+pub(super) use apply::{confirm, waiting};
+pub(super) use target::Target;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -32,7 +38,7 @@ pub(super) enum Command {
         #[command(flatten)]
         consent: Consent,
     },
-    /// Add to KEK, db or dbx what is not there yet; outside Setup Mode too
+    /// Add entries to KEK, db or dbx; outside Setup Mode too
     #[command(
         after_help = "Examples:\n  bootseal enroll add db windows-2023\n  bootseal enroll add dbx DBXUpdate-x64.bin\n  \
         bootseal enroll add db --hash memtest.efi\n\n\
@@ -53,23 +59,12 @@ pub(super) enum Command {
         bootseal enroll apply --keys /mnt/usb/new-keys takes the old ones out."
     )]
     Rotate(update::Rotate),
-    /// Go back to what the variables held before `enroll apply`
+    /// Restore the variables from before `enroll apply`
     #[command(after_help = "Example: bootseal enroll revert /var/lib/bootseal/backups/2026-01-01T00-00-00Z")]
     Revert(update::Revert),
     /// Write the public files for firmware setup screens, `KeyTool` and systemd-boot
     #[command(after_help = "Example: bootseal enroll export /mnt/usb")]
     Export(export::Export),
-}
-
-/// How the user agrees to a plan.
-#[derive(Debug, Args)]
-pub(super) struct Consent {
-    /// Apply this plan and no other: the digest that `enroll plan` printed
-    #[arg(long, value_name = "DIGEST")]
-    plan: Option<String>,
-    /// Do not ask
-    #[arg(long, short)]
-    yes: bool,
 }
 
 #[derive(Debug, Args)]
@@ -88,47 +83,6 @@ pub(super) struct Arguments {
     unlock: Unlock,
     #[command(flatten)]
     target: Target,
-}
-
-/// The firmware, and what is known of the machine.
-#[derive(Debug, Args)]
-pub(in crate::cli) struct Target {
-    /// The firmware: "live", the raw image of a virtual machine's variables (`OVMF_VARS.fd`), or a directory that serves
-    /// as a simulated one
-    #[arg(long, value_name = "STORE", default_value = "live")]
-    pub(in crate::cli) store: StoreChoice,
-    /// Mount point of an EFI system partition, whose files are judged [default: those that are mounted]
-    #[arg(long, value_name = "DIR")]
-    esp: Vec<PathBuf>,
-    /// The event log of the machine's last start [default: the kernel's]
-    #[arg(long, value_name = "FILE")]
-    event_log: Option<PathBuf>,
-    /// Go on although Option ROMs, such as that of the graphics card, may be refused
-    #[arg(long)]
-    i_know_option_roms_may_stop_working: bool,
-    /// Go on although the firmware would refuse what it starts next
-    #[arg(long)]
-    i_know_this_machine_may_not_boot: bool,
-    /// Go on although this firmware is known to misbehave
-    #[arg(long)]
-    i_know_this_firmware_misbehaves: bool,
-}
-
-impl Target {
-    /// What is asked of a plan.
-    fn request(&self, source: Source) -> Request {
-        Request {
-            source,
-            store: self.store.clone(),
-            esp: self.esp.clone(),
-            event_log: self.event_log.clone(),
-            allow: Allow {
-                option_roms: self.i_know_option_roms_may_stop_working,
-                boot_files: self.i_know_this_machine_may_not_boot,
-                quirks: self.i_know_this_firmware_misbehaves,
-            },
-        }
-    }
 }
 
 /// Variables in which the vendor's entries can stay.
@@ -175,47 +129,4 @@ fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
         request.source = Source::Updates(updater.keep(&arguments.keep_vendor, &hashes, ask)?);
     }
     enroll::plan(&session.context, &request)
-}
-
-/// Carries a plan out, once the user has agreed to it.
-fn apply(session: &Session, plan: &Plan, consent: &Consent) -> Result<Box<dyn Report>> {
-    plan.check_stops()?;
-    if let Some(wanted) = &consent.plan
-        && !wanted.eq_ignore_ascii_case(&plan.digest)
-    {
-        return Err(Error::refused(format!(
-            "the plan is no longer the one that was looked at: its digest is {}",
-            plan.digest
-        ))
-        .hint("look again: bootseal enroll plan"));
-    }
-    if consent.plan.is_none() && !consent.yes && !plan.is_done() && !session.context.dry_run() {
-        confirm(plan)?;
-    }
-    let waiting = || {
-        if !session.quiet {
-            eprintln!("waiting for another run of bootseal to end");
-        }
-    };
-    Ok(Box::new(enroll::apply(&session.context, plan, waiting)?))
-}
-
-/// Writes updates to the firmware, once the user has agreed to them.
-pub(super) fn write(session: &Session, target: &Target, updates: Vec<enroll::Update>, yes: bool) -> Result<()> {
-    let consent = Consent { plan: None, yes };
-    let plan = enroll::plan(&session.context, &target.request(Source::Updates(updates)))?;
-    apply(session, &plan, &consent).map(drop)
-}
-
-/// Shows the plan on the terminal and waits for a yes.
-fn confirm(plan: &Plan) -> Result<()> {
-    if !io::stderr().is_terminal() {
-        return Err(Error::usage("nobody is there to confirm the plan")
-            .hint("look at it with bootseal enroll plan, then add --plan and the digest that it prints"));
-    }
-    let mut err = io::stderr().lock();
-    plan.human(&mut err, Style::plain())
-        .or_could_not_run(|| "cannot show the plan".to_owned())?;
-    drop(err);
-    prompt::confirm("Write this to the firmware?")
 }

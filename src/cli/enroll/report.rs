@@ -1,4 +1,4 @@
-//! What `bootseal enroll` prints.
+//! The reports of `bootseal enroll`.
 
 use std::io::{self, Write};
 
@@ -48,7 +48,7 @@ impl Report for Plan {
 }
 
 impl Plan {
-    /// What starts, and what will be said to it.
+    /// The files that the firmware may start, with its verdicts.
     fn judged(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         if !self.boot_files.is_empty() {
             writeln!(out, "\nWhat the firmware may start:")?;

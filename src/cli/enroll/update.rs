@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::Session;
+use crate::cli::session::Session;
 use crate::cli::unlock::Unlock;
 use crate::enroll::{self, Source, Update, Updater, material};
 use crate::error::{Error, Result};
@@ -13,7 +13,8 @@ use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::keys::KeyDirectory;
 use crate::ui::Report;
 
-use super::{Consent, Target, apply};
+use super::apply::{Consent, apply};
+use super::target::Target;
 
 /// The keys that sign the write, the firmware, and how the user agrees.
 #[derive(Debug, Args)]

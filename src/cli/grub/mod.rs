@@ -1,27 +1,23 @@
 //! `bootseal grub`: an image of GRUB that enforces signatures, tried before the present one is given up.
 
 mod report;
-mod warnings;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use crate::error::{Error, Result};
-use crate::formats::firmware::authenticode::Image;
-use crate::formats::grub::core_image::CoreImage;
-use crate::formats::grub::openpgp::GrubKey;
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
 use crate::keys::directory::read_grub_keys;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
-use crate::system::{self, Context, Transaction, fat_mounts};
-use crate::trust::{self, Anchors};
+use crate::system::{self, Transaction};
+use crate::trust::Anchors;
 use crate::ui::{Report, prompt};
 
-use super::Session;
-use super::unlock::Unlock;
+use crate::cli::session::Session;
+use crate::cli::unlock::Unlock;
 use report::{ConfirmReport, InstallReport, NotInstalled, PasswordReport};
 
 #[derive(Debug, Subcommand)]
@@ -49,10 +45,10 @@ pub(super) enum Command {
     },
 }
 
-/// Where the image goes.
+/// The place of the image.
 #[derive(Debug, Args)]
 pub(super) struct Where {
-    /// Where the EFI system partition is mounted [default: the one that is, or the configuration's]
+    /// Mount point of the EFI system partition [default: the configuration's, or the only one that is mounted]
     #[arg(long, value_name = "DIR")]
     esp: Option<PathBuf>,
     /// Directory below EFI, and name in the firmware's menu [default: bootseal]
@@ -90,10 +86,10 @@ pub(super) struct Install {
     /// One more OpenPGP key that GRUB is to trust
     #[arg(long = "add-key", value_name = "FILE")]
     add_keys: Vec<PathBuf>,
-    /// Who may edit entries and get a command line [default: root]
+    /// Name of the user who may edit entries and get a command line [default: root]
     #[arg(long, value_name = "NAME")]
     superuser: Option<String>,
-    /// Read that one's password from the first line of FILE [default: the configuration's; without one, nobody may]
+    /// Read that user's password from the first line of FILE [default: the configuration's; without one, nobody may]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
     /// Shim starts GRUB, not the firmware: shimx64.efi in the same directory, which firmware has to start
@@ -132,7 +128,7 @@ impl Where {
         let esp = match (&self.esp, &config.esp) {
             (Some(esp), _) => esp.clone(),
             (None, Some(esp)) => session.context.path(esp),
-            (None, None) => only_esp(&session.context)?,
+            (None, None) => grub::only_esp(&session.context)?,
         };
         Ok(Place {
             esp,
@@ -140,25 +136,6 @@ impl Where {
             architecture,
             fallback: self.removable || config.removable,
         })
-    }
-}
-
-/// The mounted FAT file system with a directory `EFI`, if there is only one.
-fn only_esp(context: &Context) -> Result<PathBuf> {
-    let mut found: Vec<PathBuf> = fat_mounts(context)?.into_iter().map(|mount| mount.directory).collect();
-    found.retain(|directory| directory.join("EFI").is_dir());
-    match found.as_slice() {
-        [one] => Ok(one.clone()),
-        [] => {
-            Err(Error::could_not_run("no EFI system partition is mounted").hint("mount it, and name where: --esp DIR"))
-        }
-        many => {
-            let names: Vec<String> = many.iter().map(|path| path.display().to_string()).collect();
-            Err(
-                Error::usage(format!("there are several EFI system partitions: {}", names.join(", ")))
-                    .hint("--esp DIR"),
-            )
-        }
     }
 }
 
@@ -184,7 +161,7 @@ impl Install {
         let menu = self.menu(session, &config)?;
         let (built, anchors) = self.build(session, &config, &directory, &toolchain, menu.as_ref())?;
         let mut report = InstallReport::new(session, &built);
-        report.warnings = warnings::of(&anchors, &built, menu.as_ref())?;
+        report.warnings = grub::warnings(&anchors, &built, menu.as_ref())?;
         if with_shim {
             report.warnings.extend(built.sbat.refused_by_shim());
         }
@@ -197,7 +174,7 @@ impl Install {
             }
             (None, Some(place)) => {
                 if with_shim {
-                    report.warnings.extend(warnings::without_shim(&place)?);
+                    report.warnings.extend(grub::missing_shim(&place)?);
                 }
                 let variables = if self.no_nvram {
                     Err("as was asked for".to_owned())
@@ -265,9 +242,9 @@ impl Install {
         Ok((built, anchors))
     }
 
-    /// Whether an image was put in its place before. Where the place cannot be told, none was.
+    /// True if an image was put in its place before. Where the place cannot be told, none was.
     fn is_installed(&self, session: &Session, config: &GrubConfig) -> bool {
-        let place = self.place.place(session, config, own_architecture());
+        let place = self.place.place(session, config, grub::own_architecture());
         place.is_ok_and(|place| place.current().exists())
     }
 
@@ -290,7 +267,7 @@ impl Install {
 
 fn confirm(session: &Session, place: &Where, by_word: bool) -> Result<Box<dyn Report>> {
     let config = session.config()?.grub;
-    let place = place.place(session, &config, own_architecture())?;
+    let place = place.place(session, &config, grub::own_architecture())?;
     let confirmed = if by_word {
         grub::confirm_by_word(&session.context, &place)?
     } else {
@@ -300,41 +277,6 @@ fn confirm(session: &Session, place: &Where, by_word: bool) -> Result<Box<dyn Re
         steps: confirmed.steps,
         dry_run: session.context.dry_run(),
     }))
-}
-
-/// Whether the image in its place, past its trial, embeds a key; says so, or why not.
-pub(super) fn installed_with(session: &Session, config: &GrubConfig, key: &GrubKey) -> Result<String> {
-    let unknown = || Error::refused("GRUB's image has to know the new key before files are signed with it");
-    let nowhere = Where {
-        esp: None,
-        name: None,
-        removable: false,
-    };
-    let place = nowhere
-        .place(session, config, own_architecture())
-        .map_err(|error| unknown().caused_by(error))?;
-    let shown = place.current().display().to_string();
-    let bytes = system::read(&place.current()).map_err(|error| unknown().caused_by(error))?;
-    let image = Image::parse(&bytes).map_err(|error| unknown().caused_by(error))?;
-    let core = CoreImage::parse(&image).map_err(|error| unknown().caused_by(error))?;
-    let core = core.ok_or_else(|| unknown().caused_by(format!("{shown} is no GRUB")))?;
-    let embedded = trust::grub_image::judge(&core, &[], config.shim).keys;
-    if !embedded
-        .iter()
-        .any(|embedded| embedded.fingerprint() == key.fingerprint())
-    {
-        return Err(unknown().caused_by(format!("{shown} does not embed it")));
-    }
-    if grub::is_unproven(&session.context, &bytes)? {
-        return Err(unknown().caused_by(format!(
-            "{shown} embeds it, and has not been confirmed to start this machine"
-        )));
-    }
-    Ok(format!("{shown} embeds it"))
-}
-
-const fn own_architecture() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "aa64" } else { "x64" }
 }
 
 fn password(session: &Session, file: Option<&Path>) -> Result<Box<dyn Report>> {

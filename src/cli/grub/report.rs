@@ -1,10 +1,10 @@
-//! What `bootseal grub` has done.
+//! The reports of `bootseal grub`.
 
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::Session;
+use crate::cli::session::Session;
 use crate::formats::grub::core_image::Switch;
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::text::printable;

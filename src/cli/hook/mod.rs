@@ -1,9 +1,9 @@
-//! `bootseal hook`: the scripts that sign every kernel as it is installed, and what they call.
+//! `bootseal hook`: the scripts that sign every kernel as it is installed, and the command that they call.
 
 mod report;
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -13,12 +13,9 @@ use crate::keys::Passphrase;
 use crate::system::config::Config;
 use crate::ui::{Progress, Report};
 
-use super::Session;
 use super::sign::SignReport;
-use super::unlock::Unlock;
-
-/// The credential of systemd.exec(5) that opens the keys.
-const CREDENTIAL: &str = "bootseal.passphrase";
+use crate::cli::session::Session;
+use crate::cli::unlock::Unlock;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -35,7 +32,7 @@ pub(super) enum Command {
     /// Take them away again, byte for byte
     #[command(after_help = "Example: bootseal hook remove")]
     Remove,
-    /// Say what will happen when the next kernel is installed, and what would defeat it
+    /// Show what runs when the next kernel is installed, and what would keep it from being signed
     #[command(after_help = "Example: bootseal hook status")]
     Status {
         #[command(flatten)]
@@ -43,7 +40,7 @@ pub(super) enum Command {
         #[command(flatten)]
         keys: KeysArgument,
     },
-    /// Sign what belongs to a moment in the installation of a kernel: what the scripts call
+    /// Sign the files of one moment in the installation of a kernel; the scripts call this
     #[command(after_help = "Example: bootseal hook run all 6.12.58-gentoo\n\n\
         Slots: modules, uki, image and grub take the arguments of the hook that calls them: add VERSION DIR IMAGE or \
         remove VERSION DIR of kernel-install, VERSION IMAGE of installkernel. portage takes CATEGORY/PACKAGE. all takes \
@@ -59,7 +56,7 @@ pub(super) enum Command {
         /// When: modules, uki, image, grub, portage or all
         #[arg(value_name = "SLOT")]
         slot: Slot,
-        /// What the hook was called with
+        /// The arguments that the hook was called with
         #[arg(value_name = "ARGUMENT", trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -74,7 +71,7 @@ pub(super) struct KeysArgument {
 
 #[derive(Debug, Args)]
 pub(super) struct ModeArgument {
-    /// How kernels are installed here, in place of finding it out
+    /// The way kernels are installed on this machine [default: detected]
     #[arg(long, value_name = "MODE")]
     mode: Option<ModeChoice>,
 }
@@ -145,7 +142,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
                 environment: &environment,
                 observer: &observer,
             };
-            let done = hook.run(&request, &mut |what| secret(session, &config, &unlock, what))?;
+            let done = hook.run(&request, &mut |name| secret(session, &config, &unlock, name))?;
             Ok(Box::new(report::Signed {
                 verbose: session.verbose || environment.verbose,
                 request,
@@ -158,19 +155,17 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
     }
 }
 
-/// What opens a key, most deliberate source first; only the last one needs a person.
-fn secret(session: &Session, config: &Config, unlock: &Unlock, what: &str) -> Result<Passphrase> {
+/// The secret that opens a key, by the most deliberate source; only the last one needs a person.
+fn secret(session: &Session, config: &Config, unlock: &Unlock, name: &str) -> Result<Passphrase> {
     if let Some(given) = unlock.given()? {
         return Ok(given);
     }
-    if let Some(path) = &config.hook.passphrase_file {
-        return Passphrase::from_file(&session.context.path(path));
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let unattended = hook::unattended_passphrase(&session.context, &config.hook, credentials.as_deref())?;
+    match unattended {
+        Some(passphrase) => Ok(passphrase),
+        None => unlock.existing(name).map_err(|error| {
+            error.hint("for hooks with nobody there: [hook] passphrase_file in the configuration, or the systemd credential bootseal.passphrase")
+        }),
     }
-    let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|directory| Path::new(&directory).join(CREDENTIAL));
-    if let Some(path) = credential.filter(|path| path.exists()) {
-        return Passphrase::from_file(&path);
-    }
-    unlock.existing(what).map_err(|error| {
-        error.hint("for hooks with nobody there: [hook] passphrase_file in the configuration, or the systemd credential bootseal.passphrase")
-    })
 }

@@ -1,10 +1,11 @@
-//! What the hooks have to say.
+//! The reports of `bootseal hook`.
 
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::sign::{SignReport, name};
+use crate::cli::sign::SignReport;
+use crate::cli::text::name;
 use crate::error::Error;
 use crate::finding::Level;
 use crate::formats::text::printable;
@@ -13,7 +14,7 @@ use crate::system::moment;
 use crate::ui::finding::{hook_finding_json, write_finding};
 use crate::ui::{Report, Style};
 
-/// What was installed or taken away.
+/// The scripts that were installed or removed.
 pub(super) struct Installed {
     pub detected: Option<Detected>,
     pub changes: Vec<Changed>,
@@ -71,7 +72,7 @@ fn mode(detected: &Detected) -> String {
     format!("{} ({})", detected.mode.name(), printable(&detected.evidence))
 }
 
-/// What will happen.
+/// The outlook for the next kernel.
 pub(super) struct Outlook(pub Status);
 
 impl Report for Outlook {
@@ -197,7 +198,7 @@ const fn state_name(state: State) -> &'static str {
     }
 }
 
-/// What was signed in a slot.
+/// The files that were signed in a slot.
 pub(super) struct Signed {
     pub request: Request,
     pub files: SignReport,

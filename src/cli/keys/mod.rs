@@ -1,4 +1,4 @@
-//! `bootseal keys`: what the keys are, other forms of them, another passphrase.
+//! `bootseal keys`: the list of keys, other forms of them, rotation, another passphrase.
 
 mod rotate;
 
@@ -14,8 +14,8 @@ use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::ui::{Report, Style, prompt};
 
-use super::Session;
-use super::unlock::Unlock;
+use crate::cli::session::Session;
+use crate::cli::unlock::{Unlock, typed_or_made};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -25,7 +25,7 @@ pub(super) enum Command {
         #[command(flatten)]
         directory: Directory,
     },
-    /// All that is known of one key
+    /// All facts of one key
     #[command(after_help = "Example: bootseal keys show db")]
     Show {
         /// PK, KEK, db, module or grub
@@ -99,7 +99,7 @@ pub(super) enum FormatChoice {
     Pem,
     /// The certificate, DER
     Der,
-    /// Signature lists: for PK, KEK and db all that the variable holds
+    /// Signature lists: for PK, KEK and db the whole content of the variable
     Esl,
     /// The signed write of the variable
     Auth,
@@ -167,16 +167,6 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             Ok(Box::new(rewrapped))
         }
     }
-}
-
-/// A new passphrase: typed twice, or made and shown once.
-pub(super) fn typed_or_made(session: &Session) -> Result<Passphrase> {
-    if let Some(typed) = prompt::new_passphrase()? {
-        return Ok(typed);
-    }
-    let made = Passphrase::generate(&session.context)?;
-    prompt::show_once(&made)?;
-    Ok(made)
 }
 
 struct List {
@@ -301,10 +291,10 @@ impl Report for Rewrapped {
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        let verb = if self.dry_run { "would rest" } else { "rest now" };
+        let verb = if self.dry_run { "would become" } else { "is now" };
         writeln!(
             out,
-            "{} {} {verb}: {}",
+            "{} {}: the protection of the private key {verb} {}",
             style.tick(),
             self.keys.join(", "),
             self.protection

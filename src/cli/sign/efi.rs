@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::cli::session::Session;
+use crate::cli::text::name;
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::text::printable;
@@ -14,7 +16,9 @@ use crate::sign::efi::{self, EfiOptions};
 use crate::system;
 use crate::ui::{Report, Style};
 
-use super::{KeyArguments, Session, SignReport, name, signed};
+use super::key::KeyArguments;
+use super::one_run::signed;
+use super::report::SignReport;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -26,10 +30,10 @@ pub(in crate::cli) struct Arguments {
     /// Write the signed image to FILE, and leave the one image that is named as it is
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Write what is to be signed for the one image to the new FILE; needs no private key
+    /// Write the bytes to be signed for the one image to the new FILE; needs no private key
     #[arg(long, value_name = "FILE", conflicts_with_all = ["output", "replace", "attach"])]
     prepare: Option<PathBuf>,
-    /// Put the signature in FILE into the one image: made over what --prepare wrote, or PKCS#7
+    /// Put the signature in FILE into the one image: made over the bytes that --prepare wrote, or PKCS#7
     #[arg(long, value_name = "FILE")]
     attach: Option<PathBuf>,
     /// Certificate for --prepare and --attach, PEM or DER [default: that of the db key]
@@ -115,7 +119,7 @@ impl Arguments {
     }
 }
 
-/// What is to be signed, and how.
+/// The bytes to be signed elsewhere, and the way to do it.
 struct Prepared {
     image: PathBuf,
     to_be_signed: PathBuf,
@@ -143,9 +147,9 @@ impl Report for Prepared {
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         let (image, file) = (name(&self.image), name(&self.to_be_signed));
         if self.dry_run {
-            return writeln!(out, "would write {file}: what is to be signed for {image}");
+            return writeln!(out, "would write {file}: the bytes to be signed for {image}");
         }
-        writeln!(out, "{} {file}: what is to be signed for {image}", style.tick())?;
+        writeln!(out, "{} {file}: the bytes to be signed for {image}", style.tick())?;
         writeln!(out, "\nNext, with the key of \"{}\":", self.certificate.common_name())?;
         let word = |path: &Path| printable(&quoted(path));
         let [image, tbs] = [&self.image, &self.to_be_signed].map(|path| word(path));

@@ -1,26 +1,27 @@
 //! `bootseal sign`: kernels, modules, GRUB's files, or all that the configuration names.
 
 mod efi;
+mod key;
+mod one_run;
+mod report;
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
+use clap::{Subcommand, ValueEnum};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::formats::crypto::hash::HashAlgorithm;
-use crate::formats::text::printable;
-use crate::keys::{Identity, KeyDirectory, KeyName};
-use crate::sign::efi::EfiOptions;
-use crate::sign::grub::GrubIdentity;
+use crate::keys::KeyName;
 use crate::sign::modules::{Foreign, Policy};
-use crate::sign::{self, Change, Options, Outcome, Run, Summary};
-use crate::system::config::{Config, Entry, Exclusions};
-use crate::ui::{Progress, Report, Style, error_json};
+use crate::sign::{self, Job, Options, SigningKeys};
+use crate::ui::{Progress, Report};
 
-use super::Session;
-use super::unlock::Unlock;
+use crate::cli::session::Session;
+
+use one_run::signed;
+
+pub(super) use key::KeyArguments;
+pub(super) use report::SignReport;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -42,7 +43,7 @@ pub(super) enum Command {
         /// The hash to sign
         #[arg(long, value_name = "HASH", default_value = "sha3-512")]
         hash: ModuleHash,
-        /// What becomes of modules that another key has signed, such as those of a distribution
+        /// Treatment of modules that another key has signed, such as those of a distribution
         #[arg(long, value_name = "WHAT", default_value = "replace")]
         foreign: ForeignArgument,
         /// Modules, or directories that hold them
@@ -54,53 +55,16 @@ pub(super) enum Command {
     Grub {
         #[command(flatten)]
         key: KeyArguments,
-        /// Files, or directories of GRUB: all that is in them and what their configurations lead to
+        /// Files, or directories of GRUB: all files in them, and those that their configurations open
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
-    /// All that the configuration names: modules, then EFI images, then GRUB's files
+    /// All files that the configuration names: modules, then EFI images, then GRUB's files
     #[command(after_help = "Example: bootseal sign all")]
     All {
         #[command(flatten)]
         key: KeyArguments,
     },
-}
-
-#[derive(Debug, Args)]
-pub(in crate::cli) struct KeyArguments {
-    /// Key directory [default: /etc/bootseal/keys]
-    #[arg(long, value_name = "DIR")]
-    keys: Option<PathBuf>,
-    #[command(flatten)]
-    pub(in crate::cli) unlock: Unlock,
-    /// Verify every file, also those that were seen to be signed and have not changed since
-    #[arg(long)]
-    recheck: bool,
-}
-
-impl KeyArguments {
-    fn options(&self) -> Options {
-        Options {
-            recheck: self.recheck,
-            ..Options::default()
-        }
-    }
-
-    pub(in crate::cli) fn directory(&self, session: &Session) -> Result<KeyDirectory> {
-        KeyDirectory::open(&session.keys(self.keys.as_ref())?)
-    }
-
-    fn identity(&self, session: &Session, name: KeyName) -> Result<Identity> {
-        self.directory(session)?
-            .identity(name, &mut |key| self.unlock.existing(key))
-    }
-
-    fn grub(&self, session: &Session) -> Result<GrubIdentity> {
-        let (signer, key) = self
-            .directory(session)?
-            .grub_key(&mut |key| self.unlock.existing(key))?;
-        Ok(GrubIdentity { key, signer })
-    }
 }
 
 /// Keys that may sign modules: the module key, or db where the kernel trusts the firmware's certificates.
@@ -140,7 +104,7 @@ impl From<ModuleHash> for HashAlgorithm {
     }
 }
 
-/// What becomes of a module that another key has signed.
+/// Treatment of modules that another key has signed.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum ForeignArgument {
     /// They are signed by our key instead
@@ -188,198 +152,15 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             };
             signed(session, &options, |run| sign::grub::sign(run, &paths, &identity))?
         }
-        Command::All { key } => all(session, &key)?,
+        Command::All { key } => {
+            let config = session.config()?.sign;
+            let job = Job::configured(&config)?;
+            let ask = &mut |what: &str| key.unlock.existing(what);
+            let keys = SigningKeys::open(&key.directory(session)?, &job.keys(), ask)?;
+            let progress = Progress::new("signing", session.quiet);
+            session.context.heed_signals()?;
+            job.sign(&session.context, &keys, &config, key.recheck, &progress)?
+        }
     };
     Ok(Box::new(SignReport::new(session, summary)))
-}
-
-/// One run; its keys are open already, so that nobody is asked in the middle of it.
-fn signed(session: &Session, options: &Options, sign: impl FnOnce(&mut Run<'_>) -> Result<()>) -> Result<Summary> {
-    let progress = Progress::new("signing", session.quiet);
-    session.context.heed_signals()?;
-    let mut run = Run::begin(&session.context, options, &progress)?;
-    sign(&mut run)?;
-    run.finish()
-}
-
-/// Authenticode before OpenPGP: GRUB's signatures cover the final bytes.
-fn all(session: &Session, key: &KeyArguments) -> Result<Summary> {
-    let config = session.config()?.sign;
-    if config.modules.is_empty() && config.efi.is_empty() && config.grub.is_empty() {
-        return Err(Error::usage("the configuration names nothing to sign")
-            .hint("list files under [sign] in /etc/bootseal/config.toml; keys.example/config.toml is an example"));
-    }
-    let options = Options {
-        exclude: Exclusions::new(&config.exclude)?,
-        grub_environment: config.grubenv,
-        ..key.options()
-    };
-    // Every key before the first signature: a kernel that is signed anew needs a new signature for GRUB, too.
-    let open = |entries: &[Entry], name| (!entries.is_empty()).then(|| key.identity(session, name)).transpose();
-    let module = open(&config.modules, KeyName::Module)?;
-    let db = open(&config.efi, KeyName::Db)?;
-    let grub = (!config.grub.is_empty()).then(|| key.grub(session)).transpose()?;
-    signed(session, &options, |run| {
-        if let Some(identity) = &module {
-            let (paths, _) = run.expand(&config.modules);
-            let policy = Policy {
-                foreign: config.foreign_modules.into(),
-                ..Policy::default()
-            };
-            let meant = Config::literal(&session.context, &config.modules);
-            sign::modules::sign(run, &paths, &meant, identity, policy)?;
-        }
-        if let Some(identity) = &db {
-            let (paths, _) = run.expand(&config.efi);
-            sign::efi::sign(run, &paths, identity, &EfiOptions::default())?;
-        }
-        if let Some(identity) = &grub {
-            let (mut paths, orphans) = run.expand(&config.grub);
-            paths.extend(orphans);
-            sign::grub::sign(run, &paths, identity)?;
-        }
-        Ok(())
-    })
-}
-
-/// Signs all that the configuration names, or fails; returns how many files were signed, or in a dry run would be.
-pub(super) fn everything(session: &Session, key: &KeyArguments) -> Result<usize> {
-    let summary = all(session, key)?;
-    if let Some(error) = sign::failure(&summary.outcomes) {
-        return Err(error);
-    }
-    Ok(SignReport::new(session, summary).count(Change::Signed))
-}
-
-/// What became of the files of a run.
-pub(in crate::cli) struct SignReport {
-    summary: Summary,
-    verbose: bool,
-    dry_run: bool,
-}
-
-impl SignReport {
-    pub(in crate::cli) fn new(session: &Session, summary: Summary) -> Self {
-        Self {
-            summary,
-            verbose: session.verbose,
-            dry_run: session.context.dry_run(),
-        }
-    }
-
-    fn count(&self, change: Change) -> usize {
-        self.summary
-            .outcomes
-            .iter()
-            .filter(|outcome| matches!(outcome.result, Ok(own) if own == change))
-            .count()
-    }
-
-    /// Whether nothing was looked at.
-    pub(in crate::cli) const fn is_empty(&self) -> bool {
-        self.summary.outcomes.is_empty()
-    }
-
-    /// Each file; in brief, only what is wrong.
-    pub(in crate::cli) fn files(&self, out: &mut dyn Write, style: Style, is_brief: bool) -> io::Result<()> {
-        for outcome in &self.summary.outcomes {
-            let mut path = name(&outcome.path);
-            // GRUB's signature is beside the file, which may have been named before as an image.
-            if outcome.kind == Some("grub") {
-                path.push_str(" (for GRUB)");
-            }
-            for warning in &outcome.warnings {
-                writeln!(out, "{} {path}: {}", style.warn("warning:"), printable(warning))?;
-            }
-            match &outcome.result {
-                Ok(_) if is_brief => {}
-                Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
-                Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
-                Ok(Change::Unchanged) => {}
-                Ok(Change::Kept) => writeln!(out, "{} {path}: kept, signed by another key", style.note("-"))?,
-                Ok(Change::Removed) => writeln!(out, "{} {path}: removed, what it signed is gone", style.tick())?,
-                Ok(Change::Withdrawn) => writeln!(out, "{} {path}: removed, it would not hold", style.tick())?,
-                Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
-                Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
-            }
-        }
-        for warning in &self.summary.warnings {
-            writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
-        }
-        Ok(())
-    }
-
-    /// How many files, on one line.
-    pub(in crate::cli) fn totals(&self) -> String {
-        let verb = if self.dry_run { "would sign" } else { "signed" };
-        let kept = match self.count(Change::Kept) {
-            0 => String::new(),
-            kept => format!(", kept {kept}"),
-        };
-        let (signed, unchanged) = (self.count(Change::Signed), self.count(Change::Unchanged));
-        format!("{verb} {signed}, unchanged {unchanged}{kept}")
-    }
-}
-
-impl Report for SignReport {
-    fn schema(&self) -> &'static str {
-        "bootseal.sign/1"
-    }
-
-    fn json(&self) -> Value {
-        let files: Vec<Value> = self.summary.outcomes.iter().map(outcome_json).collect();
-        json!({
-            "dry_run": self.dry_run,
-            "signed": self.count(Change::Signed),
-            "unchanged": self.count(Change::Unchanged),
-            "kept": self.count(Change::Kept),
-            "removed": self.count(Change::Removed),
-            "withdrawn": self.count(Change::Withdrawn),
-            "absent": self.count(Change::Absent),
-            "failed": self.summary.outcomes.iter().filter(|outcome| outcome.result.is_err()).count(),
-            "warnings": self.summary.warnings,
-            "files": files,
-        })
-    }
-
-    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        self.files(out, style, false)?;
-        writeln!(out, "{}", self.totals())
-    }
-
-    fn failure(&self) -> Option<Error> {
-        sign::failure(&self.summary.outcomes)
-    }
-}
-
-fn outcome_json(outcome: &Outcome) -> Value {
-    let (path, kind) = (outcome.path.to_string_lossy(), outcome.kind);
-    match &outcome.result {
-        Ok(change) => {
-            json!({ "path": path, "kind": kind, "outcome": change_name(*change), "warnings": outcome.warnings })
-        }
-        Err(error) => json!({ "path": path, "kind": kind, "outcome": "failed", "error": error_json(error) }),
-    }
-}
-
-/// The stable name used in JSON.
-const fn change_name(change: Change) -> &'static str {
-    match change {
-        Change::Signed => "signed",
-        Change::Unchanged => "unchanged",
-        Change::Kept => "kept",
-        Change::Removed => "removed",
-        Change::Withdrawn => "withdrawn",
-        Change::Absent => "absent",
-    }
-}
-
-/// A path as it may reach a terminal.
-pub(super) fn name(path: &Path) -> String {
-    printable(&path.to_string_lossy())
-}
-
-/// An error and its causes on one line.
-pub(super) fn with_causes(error: &Error) -> String {
-    printable(&error.in_one_line())
 }

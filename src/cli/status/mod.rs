@@ -16,12 +16,12 @@ use crate::system::moment;
 use crate::ui::finding::write_finding;
 use crate::ui::{Report, Style};
 
-use super::Session;
 use super::audit::checks_json;
+use crate::cli::session::Session;
 
 /// Width of the names of the parts, and of the sign before them.
 const INDENT: usize = 13;
-/// How many findings a part shows.
+/// Most findings that a part shows.
 const SHOWN: usize = 3;
 
 #[derive(Debug, Args)]
@@ -122,7 +122,7 @@ impl Screen<'_> {
         writeln!(self.out, "{}", text.trim_end())
     }
 
-    /// What is known of a part, and below it what is wrong.
+    /// The facts of a part, and below them its findings.
     fn part(&mut self, group: Group, name: &str, lines: &[String]) -> io::Result<()> {
         let answers = checked(self.audit, group).map(Checked::status);
         let worst = answers.filter(|status| *status != Status::NotApplicable).max();
@@ -156,7 +156,7 @@ fn checked(audit: &Audit, group: Group) -> impl Iterator<Item = &Checked> {
     audit.checked.iter().filter(move |checked| checked.check.group == group)
 }
 
-/// What was seen that is as it should be.
+/// The observations of a part that are as they should be.
 fn seen(audit: &Audit, group: Group) -> Vec<String> {
     let lines = checked(audit, group).flat_map(|checked| {
         let what = match checked.check.id {

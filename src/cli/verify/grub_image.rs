@@ -1,4 +1,4 @@
-//! What `verify` says of a GRUB core image.
+//! The report of `verify` on a GRUB core image.
 
 use std::io::{self, Write};
 

@@ -9,20 +9,19 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Explain, Result};
-use crate::finding::{self, Level};
+use crate::error::{Error, Explain, Kind, Result};
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::printable;
 use crate::keys::KeyDirectory;
-use crate::sign::grub::{self, Audit, existing_signature, signed_file};
+use crate::sign::{Judged, judge};
 use crate::system;
 use crate::system::config::Exclusions;
-use crate::trust::{Anchors, Finding, examine, read_database};
+use crate::trust::{Anchors, Finding, read_database};
 use crate::ui::finding::{problem_json, trap_json};
 use crate::ui::{Report, Style, error_json};
 
-use super::Session;
-use super::sign::{name, with_causes};
+use crate::cli::session::Session;
+use crate::cli::text::{name, with_causes};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: bootseal verify /boot/vmlinuz-6.12.58-gentoo /boot/grub\n\n\
@@ -55,16 +54,12 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     }
     let config = session.config()?;
     anchors.with_shim = config.grub.shim;
-    let config = config.sign;
-    let exclude = Exclusions::new(&config.exclude)?;
-    let of = |path: &PathBuf| {
-        if path.is_dir() {
-            let audit = grub::verify(&session.context, &exclude, config.grubenv, path, &anchors.grub)?;
-            return Ok(Verified::Directory(audit));
-        }
-        verify(path, &anchors)
+    let exclude = Exclusions::new(&config.sign.exclude)?;
+    let judged = |path: &PathBuf| {
+        let result = judge(&session.context, &anchors, &exclude, config.sign.grubenv, path);
+        (path.clone(), result)
     };
-    let files = arguments.files.iter().map(|path| (path.clone(), of(path))).collect();
+    let files = arguments.files.iter().map(judged).collect();
     Ok(Box::new(VerifyReport {
         files,
         verbose: session.verbose,
@@ -76,63 +71,28 @@ fn database(path: &Path) -> Result<SignatureDatabase> {
     read_database(&bytes).or_refuse(|| format!("cannot read signature lists from {}", path.display()))
 }
 
-fn verify(path: &Path, anchors: &Anchors) -> Result<Verified> {
-    // A signature is judged with the file that it signs.
-    let path = signed_file(path).unwrap_or_else(|| path.to_path_buf());
-    let file = system::read(&path)?;
-    let findings = if script::is_defaults(&path) {
-        Vec::new()
-    } else {
-        examine(&file, existing_signature(&path)?.as_deref(), anchors)
-    };
-    let traps = script::traps_of(&path, &file);
-    Ok(Verified::File { findings, traps })
-}
-
-/// What was found out about a path.
-enum Verified {
-    /// A file, by each of its readers, and as a script.
-    File {
-        findings: Vec<Finding>,
-        traps: Vec<finding::Finding>,
-    },
-    /// A directory of GRUB.
-    Directory(Audit),
-}
-
-impl Verified {
-    fn is_accepted(&self) -> bool {
-        match self {
-            Self::File { findings, traps } => {
-                findings.iter().all(|finding| finding.verdict.is_ok()) && finding::worst(traps) <= Some(Level::Note)
-            }
-            Self::Directory(audit) => audit.is_clean(),
+fn judged_json(judged: &Judged, path: &str) -> Value {
+    let accepted = judged.is_accepted();
+    match judged {
+        Judged::File { findings, traps } => {
+            let findings: Vec<Value> = findings.iter().map(finding_json).collect();
+            let traps: Vec<Value> = traps.iter().map(trap_json).collect();
+            json!({ "path": path, "accepted": accepted, "findings": findings, "traps": traps })
         }
-    }
-
-    fn json(&self, path: &str) -> Value {
-        let accepted = self.is_accepted();
-        match self {
-            Self::File { findings, traps } => {
-                let findings: Vec<Value> = findings.iter().map(finding_json).collect();
-                let traps: Vec<Value> = traps.iter().map(trap_json).collect();
-                json!({ "path": path, "accepted": accepted, "findings": findings, "traps": traps })
-            }
-            Self::Directory(audit) => json!({
-                "path": path,
-                "accepted": accepted,
-                "kind": "grub_directory",
-                "judged": audit.judged,
-                "problems": audit.problems.iter().map(problem_json).collect::<Vec<_>>(),
-                "traps": audit.traps.iter().map(trap_json).collect::<Vec<_>>(),
-            }),
-        }
+        Judged::Directory(audit) => json!({
+            "path": path,
+            "accepted": accepted,
+            "kind": "grub_directory",
+            "judged": audit.judged,
+            "problems": audit.problems.iter().map(problem_json).collect::<Vec<_>>(),
+            "traps": audit.traps.iter().map(trap_json).collect::<Vec<_>>(),
+        }),
     }
 }
 
 /// The verdicts on each path.
 struct VerifyReport {
-    files: Vec<(PathBuf, Result<Verified>)>,
+    files: Vec<(PathBuf, Result<Judged>)>,
     verbose: bool,
 }
 
@@ -142,10 +102,10 @@ impl Report for VerifyReport {
     }
 
     fn json(&self) -> Value {
-        let json = |(path, result): &(PathBuf, Result<Verified>)| {
+        let json = |(path, result): &(PathBuf, Result<Judged>)| {
             let path = path.to_string_lossy();
             match result {
-                Ok(verified) => verified.json(&path),
+                Ok(judged) => judged_json(judged, &path),
                 Err(error) => json!({ "path": path, "accepted": false, "error": error_json(error) }),
             }
         };
@@ -156,7 +116,7 @@ impl Report for VerifyReport {
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         for (path, result) in &self.files {
             match result {
-                Ok(Verified::File { findings, traps }) => {
+                Ok(Judged::File { findings, traps }) => {
                     for finding in findings {
                         let (sign, reason) = match &finding.verdict {
                             Ok(reason) => (style.tick(), reason),
@@ -170,7 +130,7 @@ impl Report for VerifyReport {
                     }
                     script::write_traps(out, style, traps, true)?;
                 }
-                Ok(Verified::Directory(audit)) => script::write_audit(out, style, path, audit, self.verbose)?,
+                Ok(Judged::Directory(audit)) => script::write_audit(out, style, path, audit, self.verbose)?,
                 Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
             }
         }
@@ -178,19 +138,17 @@ impl Report for VerifyReport {
     }
 
     fn failure(&self) -> Option<Error> {
-        let refused = |result: &Result<Verified>| match result {
-            Ok(Verified::Directory(audit)) if audit.could_not_run() => Some(Error::could_not_run("")),
-            Ok(verified) => (!verified.is_accepted()).then(|| Error::refused("")),
-            Err(error) => Some(Error::new(error.kind(), "")),
+        let refused = |result: &Result<Judged>| match result {
+            Ok(Judged::Directory(audit)) if audit.could_not_run() => Some(Kind::CouldNotRun),
+            Ok(judged) => (!judged.is_accepted()).then_some(Kind::Refused),
+            Err(error) => Some(error.kind()),
         };
-        let failed: Vec<Error> = self.files.iter().filter_map(|(_, result)| refused(result)).collect();
+        let failed: Vec<Kind> = self.files.iter().filter_map(|(_, result)| refused(result)).collect();
         // A file that was judged and refused weighs more than one that could not be read: lowest code first.
-        let kind = failed.iter().map(Error::kind).min_by_key(|kind| kind.exit_code())?;
+        let kind = failed.iter().copied().min_by_key(|kind| kind.exit_code())?;
         let message = format!("{} of {} files are not accepted", failed.len(), self.files.len());
-        let remedies = self.files.iter().filter_map(|(path, result)| match result {
-            Ok(Verified::Directory(audit)) => script::remedy(path, audit),
-            _ => None,
-        });
+        let remedy = |(path, result): &(PathBuf, Result<Judged>)| result.as_ref().ok()?.remedy(path);
+        let remedies = self.files.iter().filter_map(remedy);
         Some(remedies.fold(Error::new(kind, message), Error::hint))
     }
 }

@@ -1,78 +1,21 @@
-//! Another key in the place of one: made and proven first, then beside the old one, then in its place; the old one is kept.
-//!
-//! What is under way stands in `rotation/` of the key directory: `rotation.json`, and the new files until they are in
-//! their places. Every stage looks at what is there, so it can be run again wherever it was cut short.
+//! The new key, and everything that it signs or that is signed for it, before it takes the place of the old one.
 
-mod switch;
-
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
-
+use crate::ceremony::transcript::Event;
+use crate::ceremony::{PUBLIC, SECRET, purpose, verify};
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
-use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
 use crate::keys::certificate::{Request, self_signed};
-use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, ROTATION, TRANSCRIPT, read_grub_keys};
-use crate::keys::{Identity, KeyDirectory, KeyName, Passphrase, Signer, SoftwareKey};
-use crate::system::{self, Context, NewDirectory, NewFile};
+use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, TRANSCRIPT, read_grub_keys};
+use crate::keys::{Identity, KeyName, Passphrase, Signer, SoftwareKey};
+use crate::system;
 
-use super::super::plan::{PUBLIC, SECRET};
-use super::super::transcript::Event;
-use super::super::{make, verify};
-
-/// What is under way.
-const STATE: &str = "rotation.json";
-/// Folder of the old keys.
-const RETIRED: &str = "retired";
-
-/// A rotation under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Rotation {
-    /// The key.
-    pub key: String,
-    /// Subject of the new key.
-    pub subject: String,
-    /// Fingerprint of the old key: SHA-256 of the certificate, or OpenPGP's.
-    pub old: String,
-    /// Fingerprint of the new key.
-    pub new: String,
-    /// Names of the new files.
-    files: Vec<String>,
-}
-
-/// The directories of a rotation: where the key is, and where the key is that signs firmware's variables.
-pub struct Place<'a> {
-    /// The machine.
-    pub context: &'a Context,
-    /// The directory of the key.
-    pub keys: &'a KeyDirectory,
-    /// The directory of PK and KEK; the same, often.
-    pub authority: &'a KeyDirectory,
-}
+use super::place::{Files, Place, Rotation, STATE};
 
 impl Place<'_> {
-    fn folder(&self) -> PathBuf {
-        self.keys.path().join(ROTATION)
-    }
-
-    /// The rotation under way, if there is one.
-    pub fn under_way(&self) -> Result<Option<Rotation>> {
-        let path = self.folder().join(STATE);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let rotation = serde_json::from_slice(&system::read(&path)?);
-        rotation
-            .map(Some)
-            .or_refuse(|| format!("{} is damaged", path.display()))
-    }
-
     /// Makes the new key and all that is signed for it, or goes on with what was made. Nothing else is touched.
     pub fn prepare(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<Rotation> {
         if let Some(rotation) = self.under_way()? {
@@ -95,7 +38,7 @@ impl Place<'_> {
         })?;
         let new = SoftwareKey::generate(self.context, old.public_key().bits().max(name.least_bits()))?;
         let wrap = passphrase.as_ref();
-        let mut files: BTreeMap<String, (Vec<u8>, u32)> = BTreeMap::new();
+        let mut files: Files = Files::new();
         let pem = new.to_pem(self.context, wrap)?;
         let again = SoftwareKey::parse(pem.as_bytes(), &path, &mut || {
             wrap.map(Passphrase::duplicate)
@@ -120,26 +63,7 @@ impl Place<'_> {
         Ok(rotation)
     }
 
-    fn publish(&self, target: &Path, files: &BTreeMap<String, (Vec<u8>, u32)>) -> Result<()> {
-        let folder = NewDirectory::stage(self.context, target)?;
-        for (name, (bytes, mode)) in files {
-            let path = &folder.path().join(name);
-            NewFile {
-                path,
-                bytes,
-                mode: *mode,
-            }
-            .create(self.context)?;
-        }
-        folder.publish()
-    }
-
-    fn grub(
-        &self,
-        old: &SoftwareKey,
-        new: &SoftwareKey,
-        files: &mut BTreeMap<String, (Vec<u8>, u32)>,
-    ) -> Result<Rotation> {
+    fn grub(&self, old: &SoftwareKey, new: &SoftwareKey, files: &mut Files) -> Result<Rotation> {
         let cannot = || "cannot make GRUB's OpenPGP key".to_owned();
         let known = read_grub_keys(&self.keys.file_path(GRUB_PUBLIC_KEY))?;
         let old = known.iter().find(|key| key.public_key() == old.public_key());
@@ -175,13 +99,7 @@ impl Place<'_> {
         Ok(user_id.unwrap_or_else(|| "GRUB Key".to_owned()))
     }
 
-    fn certified(
-        &self,
-        name: KeyName,
-        new: SoftwareKey,
-        files: &mut BTreeMap<String, (Vec<u8>, u32)>,
-        ask: &mut Ask<'_>,
-    ) -> Result<Rotation> {
+    fn certified(&self, name: KeyName, new: SoftwareKey, files: &mut Files, ask: &mut Ask<'_>) -> Result<Rotation> {
         let old = self.keys.certificate(name)?;
         let cannot = || format!("cannot issue a certificate to {name}");
         let validity = old.parsed().tbs_certificate().validity();
@@ -195,7 +113,7 @@ impl Place<'_> {
         let request = Request {
             common_name: successor(&old.common_name(), self.context.date_time()?.year()),
             organization: None,
-            purpose: make::purpose(name),
+            purpose: purpose(name),
             years,
         };
         let certificate = self_signed(self.context, &new, &request)?;
@@ -225,7 +143,7 @@ impl Place<'_> {
         name: KeyName,
         old: &Certificate,
         new: &Identity,
-        files: &mut BTreeMap<String, (Vec<u8>, u32)>,
+        files: &mut Files,
         ask: &mut Ask<'_>,
     ) -> Result<()> {
         let Some(variable) = name.variable() else {
@@ -308,21 +226,10 @@ impl Place<'_> {
         lists.merge(&rest);
         Ok(lists)
     }
-
-    /// The certificate of the new key.
-    pub fn new_certificate(&self, name: KeyName) -> Result<Certificate> {
-        let staged = self.folder().join(format!("{name}.pem"));
-        let path = if staged.exists() {
-            staged
-        } else {
-            self.keys.certificate_path(name)
-        };
-        Certificate::from_pem(&system::read(&path)?).or_refuse(|| format!("cannot use {}", path.display()))
-    }
 }
 
-/// What the old key signs of the new one.
-pub(in super::super) fn successor_digest(new: &dyn Signer) -> crate::formats::crypto::hash::Digest {
+/// The digest of the new key that the old one signs.
+pub(super) fn successor_digest(new: &dyn Signer) -> Digest {
     HashAlgorithm::Sha256.digest(&[new.public_key().spki_der()])
 }
 

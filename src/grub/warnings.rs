@@ -1,16 +1,19 @@
-//! What a person should know before the machine is started by an image that was just built.
+//! Warnings before the machine is started by an image that was just built.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::{Explain, Result, quoted};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::Switch;
-use crate::grub::{Built, Menu, Place};
 use crate::sign::grub::existing_signature;
 use crate::trust::{self, Anchors, image::Policy};
 
-/// Where shim is to be, if it is not there.
-pub(super) fn without_shim(place: &Place) -> Result<Option<String>> {
+use super::build::Built;
+use super::menu::Menu;
+use super::place::Place;
+
+/// The warning that shim, which is to start the image, is not in its place; none if it is.
+pub fn missing_shim(place: &Place) -> Result<Option<String>> {
     let shim = place.shim();
     if shim.exists() {
         return Ok(None);
@@ -24,8 +27,8 @@ pub(super) fn without_shim(place: &Place) -> Result<Option<String>> {
     )))
 }
 
-/// What would keep the image, once it is started, from starting anything.
-pub(super) fn of(anchors: &Anchors, built: &Built, menu: Option<&(PathBuf, Vec<u8>)>) -> Result<Vec<String>> {
+/// The reasons for which the image, once it is started, would start nothing.
+pub fn warnings(anchors: &Anchors, built: &Built, menu: Option<&(PathBuf, Vec<u8>)>) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     let image = Image::parse(&built.bytes).or_bug(|| "the signed image is malformed".to_owned())?;
     if let Err(refusal) = Policy::new(&anchors.db, &anchors.dbx).judge(&image) {

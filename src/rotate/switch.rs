@@ -1,19 +1,18 @@
 //! The new key takes the place of the old one, which retires, and the transcript says so.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::ceremony::transcript::{Event, FileRecord};
+use crate::ceremony::{PUBLIC, SECRET, append_to_transcript, verify};
 use crate::error::{Explain, Result};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::directory::{Ask, TRANSCRIPT};
 use crate::keys::{KeyName, Protection, Signer, SoftwareKey};
 use crate::system::{self, create_dir};
 
-use super::super::super::plan::{PUBLIC, SECRET};
-use super::super::super::transcript::{Event, FileRecord};
-use super::super::super::{amend, verify};
-use super::{Place, RETIRED, Rotation, successor_digest};
+use super::new_key::successor_digest;
+use super::place::{Place, RETIRED, Rotation};
 
 impl Place<'_> {
     /// Puts the new files in the places of the old ones, which are kept in `retired/`; both keys sign that.
@@ -60,20 +59,10 @@ impl Place<'_> {
         for file in &rotation.files {
             let (from, to) = (self.folder().join(file), self.keys.path().join(file));
             if from.exists() {
-                fs::rename(&from, &to).or_could_not_run(|| format!("cannot replace {}", to.display()))?;
+                system::rename_over(self.context, &from, &to)?;
             }
         }
         system::sync_directory(self.keys.path())
-    }
-
-    /// Where the old key is kept.
-    #[must_use]
-    pub fn retired(&self, rotation: &Rotation) -> PathBuf {
-        let digits: String = rotation.old.chars().take(16).collect();
-        self.keys
-            .path()
-            .join(RETIRED)
-            .join(format!("{}-{digits}", rotation.key))
     }
 
     /// Writes the rotation into the transcript, unless that is done.
@@ -94,12 +83,7 @@ impl Place<'_> {
         if signed.transcript.events().any(is_recorded) {
             return Ok(());
         }
-        let staged = self.folder().join(format!("{name}.key"));
-        let path = if staged.exists() {
-            staged
-        } else {
-            self.keys.private_key_path(name)
-        };
+        let path = self.new_file(&format!("{name}.key"));
         let new = SoftwareKey::load(&path, &mut || ask(&format!("Passphrase of the {name} key")))?;
         let place = signed
             .transcript
@@ -144,7 +128,7 @@ impl Place<'_> {
         if self.authority.path() != self.keys.path() && self.authority.file_path(TRANSCRIPT).exists() {
             let other = verify::read(self.authority.path())?;
             if !other.transcript.events().any(is_recorded) {
-                amend::append(
+                append_to_transcript(
                     self.context,
                     self.authority.path(),
                     other.transcript,
@@ -153,20 +137,16 @@ impl Place<'_> {
                 )?;
             }
         }
-        amend::append(self.context, self.keys.path(), signed.transcript, events, &signers).map(drop)
+        append_to_transcript(self.context, self.keys.path(), signed.transcript, events, &signers).map(drop)
     }
 
     /// The rotation is over; the old key stays where it is kept.
     pub fn finish(&self) -> Result<()> {
-        let folder = self.folder();
-        if self.context.dry_run() || !folder.exists() {
-            return Ok(());
-        }
-        fs::remove_dir_all(&folder).or_could_not_run(|| format!("cannot remove {}", folder.display()))
+        system::remove_tree(self.context, &self.folder())
     }
 }
 
-/// Whether a file of a key directory is a private key.
+/// True if a file of a key directory is a private key.
 fn is_private(file: &str) -> bool {
     Path::new(file).extension().is_some_and(|ending| ending == "key")
 }

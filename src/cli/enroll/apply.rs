@@ -1,0 +1,60 @@
+//! Carrying out a plan that the user has agreed to.
+
+use std::io::{self, IsTerminal};
+
+use clap::Args;
+
+use crate::cli::session::Session;
+use crate::enroll::{self, Plan};
+use crate::error::{Error, Explain, Result};
+use crate::ui::{Report, Style, prompt};
+
+/// The consent of the user to a plan.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Consent {
+    /// Apply this plan and no other: the digest that `enroll plan` printed
+    #[arg(long, value_name = "DIGEST")]
+    pub plan: Option<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Carries a plan out, once the user has agreed to it.
+pub(super) fn apply(session: &Session, plan: &Plan, consent: &Consent) -> Result<Box<dyn Report>> {
+    plan.check_stops()?;
+    if let Some(wanted) = &consent.plan
+        && !wanted.eq_ignore_ascii_case(&plan.digest)
+    {
+        return Err(Error::refused(format!(
+            "the plan is no longer the one that was looked at: its digest is {}",
+            plan.digest
+        ))
+        .hint("look again: bootseal enroll plan"));
+    }
+    if consent.plan.is_none() && !consent.yes && !plan.is_done() && !session.context.dry_run() {
+        confirm(plan)?;
+    }
+    let applied = enroll::apply(&session.context, plan, || waiting(session))?;
+    Ok(Box::new(applied))
+}
+
+/// Says that another run has to end first.
+pub(in crate::cli) fn waiting(session: &Session) {
+    if !session.quiet {
+        eprintln!("waiting for another run of bootseal to end");
+    }
+}
+
+/// Shows the plan on the terminal and waits for a yes.
+pub(in crate::cli) fn confirm(plan: &Plan) -> Result<()> {
+    if !io::stderr().is_terminal() {
+        return Err(Error::usage("nobody is there to confirm the plan")
+            .hint("look at it with bootseal enroll plan, then add --plan and the digest that it prints"));
+    }
+    let mut err = io::stderr().lock();
+    plan.human(&mut err, Style::plain())
+        .or_could_not_run(|| "cannot show the plan".to_owned())?;
+    drop(err);
+    prompt::confirm("Write this to the firmware?")
+}

@@ -1,0 +1,48 @@
+//! The firmware that is written to, as arguments name it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::enroll::{Allow, Request, Source, StoreChoice};
+
+/// The firmware, and the machine's boot files and event log.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Target {
+    /// The firmware: "live", the raw image of a virtual machine's variables (`OVMF_VARS.fd`), or a directory that serves
+    /// as a simulated one
+    #[arg(long, value_name = "STORE", default_value = "live")]
+    pub(in crate::cli) store: StoreChoice,
+    /// Mount point of an EFI system partition, whose files are judged [default: those that are mounted]
+    #[arg(long, value_name = "DIR")]
+    esp: Vec<PathBuf>,
+    /// The event log of the machine's last start [default: the kernel's]
+    #[arg(long, value_name = "FILE")]
+    event_log: Option<PathBuf>,
+    /// Go on although Option ROMs, such as that of the graphics card, may be refused
+    #[arg(long)]
+    i_know_option_roms_may_stop_working: bool,
+    /// Go on although the firmware would refuse what it starts next
+    #[arg(long)]
+    i_know_this_machine_may_not_boot: bool,
+    /// Go on although this firmware is known to misbehave
+    #[arg(long)]
+    i_know_this_firmware_misbehaves: bool,
+}
+
+impl Target {
+    /// The request of a plan with these writes.
+    pub(in crate::cli) fn request(&self, source: Source) -> Request {
+        Request {
+            source,
+            store: self.store.clone(),
+            esp: self.esp.clone(),
+            event_log: self.event_log.clone(),
+            allow: Allow {
+                option_roms: self.i_know_option_roms_may_stop_working,
+                boot_files: self.i_know_this_machine_may_not_boot,
+                quirks: self.i_know_this_firmware_misbehaves,
+            },
+        }
+    }
+}

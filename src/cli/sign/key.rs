@@ -1,0 +1,49 @@
+//! The keys that sign, as arguments name them.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::session::Session;
+use crate::cli::unlock::Unlock;
+use crate::error::Result;
+use crate::keys::{Identity, KeyDirectory, KeyName};
+use crate::sign::Options;
+use crate::sign::grub::GrubIdentity;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct KeyArguments {
+    /// Key directory [default: /etc/bootseal/keys]
+    #[arg(long, value_name = "DIR")]
+    pub(super) keys: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) unlock: Unlock,
+    /// Verify every file, also those that were seen to be signed and have not changed since
+    #[arg(long)]
+    pub(in crate::cli) recheck: bool,
+}
+
+impl KeyArguments {
+    pub(super) fn options(&self) -> Options {
+        Options {
+            recheck: self.recheck,
+            ..Options::default()
+        }
+    }
+
+    pub(in crate::cli) fn directory(&self, session: &Session) -> Result<KeyDirectory> {
+        KeyDirectory::open(&session.keys(self.keys.as_ref())?)
+    }
+
+    pub(super) fn identity(&self, session: &Session, name: KeyName) -> Result<Identity> {
+        self.directory(session)?
+            .identity(name, &mut |key| self.unlock.existing(key))
+    }
+
+    pub(super) fn grub(&self, session: &Session) -> Result<GrubIdentity> {
+        let (signer, key) = self
+            .directory(session)?
+            .grub_key(&mut |key| self.unlock.existing(key))?;
+        Ok(GrubIdentity { key, signer })
+    }
+}

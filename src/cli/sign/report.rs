@@ -1,0 +1,130 @@
+//! The report on files that were to be signed.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::session::Session;
+use crate::cli::text::{name, with_causes};
+use crate::error::Error;
+use crate::formats::text::printable;
+use crate::sign::{self, Change, Outcome, Summary};
+use crate::ui::{Report, Style, error_json};
+
+/// The outcomes of the files of a run.
+pub(in crate::cli) struct SignReport {
+    summary: Summary,
+    verbose: bool,
+    dry_run: bool,
+}
+
+impl SignReport {
+    pub(in crate::cli) fn new(session: &Session, summary: Summary) -> Self {
+        Self {
+            summary,
+            verbose: session.verbose,
+            dry_run: session.context.dry_run(),
+        }
+    }
+
+    /// True if there was no file to look at.
+    pub(in crate::cli) const fn is_empty(&self) -> bool {
+        self.summary.outcomes.is_empty()
+    }
+
+    /// Each file; in brief, only what is wrong.
+    pub(in crate::cli) fn files(&self, out: &mut dyn Write, style: Style, is_brief: bool) -> io::Result<()> {
+        for outcome in &self.summary.outcomes {
+            let mut path = name(&outcome.path);
+            // GRUB's signature is beside the file, which may have been named before as an image.
+            if outcome.kind == Some("grub") {
+                path.push_str(" (for GRUB)");
+            }
+            for warning in &outcome.warnings {
+                writeln!(out, "{} {path}: {}", style.warn("warning:"), printable(warning))?;
+            }
+            match &outcome.result {
+                Ok(_) if is_brief => {}
+                Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
+                Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
+                Ok(Change::Unchanged) => {}
+                Ok(Change::Kept) => writeln!(out, "{} {path}: kept, signed by another key", style.note("-"))?,
+                Ok(Change::Removed) => writeln!(out, "{} {path}: removed, what it signed is gone", style.tick())?,
+                Ok(Change::Withdrawn) => writeln!(out, "{} {path}: removed, it would not hold", style.tick())?,
+                Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
+                Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
+            }
+        }
+        for warning in &self.summary.warnings {
+            writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
+        }
+        Ok(())
+    }
+
+    /// The numbers of files, on one line.
+    pub(in crate::cli) fn totals(&self) -> String {
+        let verb = if self.dry_run { "would sign" } else { "signed" };
+        let kept = match self.summary.count(Change::Kept) {
+            0 => String::new(),
+            kept => format!(", kept {kept}"),
+        };
+        let (signed, unchanged) = (
+            self.summary.count(Change::Signed),
+            self.summary.count(Change::Unchanged),
+        );
+        format!("{verb} {signed}, unchanged {unchanged}{kept}")
+    }
+}
+
+impl Report for SignReport {
+    fn schema(&self) -> &'static str {
+        "bootseal.sign/1"
+    }
+
+    fn json(&self) -> Value {
+        let files: Vec<Value> = self.summary.outcomes.iter().map(outcome_json).collect();
+        json!({
+            "dry_run": self.dry_run,
+            "signed": self.summary.count(Change::Signed),
+            "unchanged": self.summary.count(Change::Unchanged),
+            "kept": self.summary.count(Change::Kept),
+            "removed": self.summary.count(Change::Removed),
+            "withdrawn": self.summary.count(Change::Withdrawn),
+            "absent": self.summary.count(Change::Absent),
+            "failed": self.summary.failed(),
+            "warnings": self.summary.warnings,
+            "files": files,
+        })
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        self.files(out, style, false)?;
+        writeln!(out, "{}", self.totals())
+    }
+
+    fn failure(&self) -> Option<Error> {
+        sign::failure(&self.summary.outcomes)
+    }
+}
+
+fn outcome_json(outcome: &Outcome) -> Value {
+    let (path, kind) = (outcome.path.to_string_lossy(), outcome.kind);
+    match &outcome.result {
+        Ok(change) => {
+            json!({ "path": path, "kind": kind, "outcome": change_name(*change), "warnings": outcome.warnings })
+        }
+        Err(error) => json!({ "path": path, "kind": kind, "outcome": "failed", "error": error_json(error) }),
+    }
+}
+
+/// The stable name used in JSON.
+const fn change_name(change: Change) -> &'static str {
+    match change {
+        Change::Signed => "signed",
+        Change::Unchanged => "unchanged",
+        Change::Kept => "kept",
+        Change::Removed => "removed",
+        Change::Withdrawn => "withdrawn",
+        Change::Absent => "absent",
+    }
+}

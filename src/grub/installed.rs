@@ -1,0 +1,76 @@
+//! The image in its place: whether GRUB may rely on a key before files are signed with it.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::grub::core_image::CoreImage;
+use crate::formats::grub::openpgp::GrubKey;
+use crate::system::config::GrubConfig;
+use crate::system::{self, Context, fat_mounts};
+use crate::trust;
+
+use super::place::{Place, is_unproven};
+
+impl Place {
+    /// The place that the configuration names, for images of this machine's architecture.
+    pub fn configured(context: &Context, config: &GrubConfig) -> Result<Self> {
+        let esp = match &config.esp {
+            Some(esp) => context.path(esp),
+            None => only_esp(context)?,
+        };
+        Ok(Self {
+            esp,
+            name: config.name.clone(),
+            architecture: own_architecture(),
+            fallback: config.removable,
+        })
+    }
+}
+
+/// The image suffix of this machine's architecture.
+#[must_use]
+pub const fn own_architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "aa64" } else { "x64" }
+}
+
+/// The mounted FAT file system with a directory `EFI`; fails unless there is exactly one.
+pub fn only_esp(context: &Context) -> Result<PathBuf> {
+    let mut found: Vec<PathBuf> = fat_mounts(context)?.into_iter().map(|mount| mount.directory).collect();
+    found.retain(|directory| directory.join("EFI").is_dir());
+    match found.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => {
+            Err(Error::could_not_run("no EFI system partition is mounted").hint("mount it, and name where: --esp DIR"))
+        }
+        many => {
+            let names: Vec<String> = many.iter().map(|path| path.display().to_string()).collect();
+            Err(
+                Error::usage(format!("there are several EFI system partitions: {}", names.join(", ")))
+                    .hint("--esp DIR"),
+            )
+        }
+    }
+}
+
+/// Checks that the image in its place embeds a key and has started this machine; returns the path of the image.
+pub fn check_embeds(context: &Context, config: &GrubConfig, key: &GrubKey) -> Result<PathBuf> {
+    let refused = || "GRUB's image has to know the new key before files are signed with it".to_owned();
+    let path = Place::configured(context, config).or_refuse(refused)?.current();
+    let bytes = system::read(&path).or_refuse(refused)?;
+    let image = Image::parse(&bytes).or_refuse(refused)?;
+    let shown = path.display();
+    let Some(core) = CoreImage::parse(&image).or_refuse(refused)? else {
+        return Err(Error::refused(refused()).caused_by(format!("{shown} is no GRUB")));
+    };
+    let embedded = trust::grub_image::judge(&core, &[], config.shim).keys;
+    if !embedded.iter().any(|known| known.fingerprint() == key.fingerprint()) {
+        return Err(Error::refused(refused()).caused_by(format!("{shown} does not embed it")));
+    }
+    if is_unproven(context, &bytes)? {
+        return Err(Error::refused(refused()).caused_by(format!(
+            "{shown} embeds it, and has not been confirmed to start this machine"
+        )));
+    }
+    Ok(path)
+}

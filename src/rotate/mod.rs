@@ -1,0 +1,15 @@
+//! Layer 3: another key in the place of one. The new key is made and proven first, then known beside the old one, then
+//! put in its place; the old one is kept.
+//!
+//! A rotation under way has a directory `rotation/` in the key directory: `rotation.json`, and the new files until they
+//! are in their places. Every stage looks at what is there, so it can be run again wherever it was cut short.
+
+mod new_key;
+mod place;
+mod stages;
+mod switch;
+#[cfg(test)]
+mod tests;
+
+pub use place::{Place, Rotation};
+pub use stages::{Attendant, Request, Rotated, rotate};

@@ -1,0 +1,116 @@
+//! The directories of a rotation, and the record of the one that is under way.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Explain, Result};
+use crate::formats::crypto::certificate::Certificate;
+use crate::keys::directory::ROTATION;
+use crate::keys::{KeyDirectory, KeyName};
+use crate::system::{self, Context, NewDirectory, NewFile};
+
+/// File with the record of the rotation under way, in [`ROTATION`].
+pub(super) const STATE: &str = "rotation.json";
+/// Directory of the old keys.
+pub(super) const RETIRED: &str = "retired";
+/// Hexadecimal digits of a fingerprint that tell the directories of retired keys apart.
+const RETIRED_DIGITS: usize = 16;
+
+/// Files by name, each with its content and permission bits.
+pub(super) type Files = BTreeMap<String, (Vec<u8>, u32)>;
+
+/// A rotation under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// Name of the key: PK, KEK, db, module or grub.
+    pub key: String,
+    /// Subject of the new key's certificate, or user ID of the new OpenPGP key.
+    pub subject: String,
+    /// Fingerprint of the old key: SHA-256 of the certificate, or OpenPGP's.
+    pub old: String,
+    /// Fingerprint of the new key.
+    pub new: String,
+    /// Names of the new files.
+    pub(super) files: Vec<String>,
+}
+
+/// The directories of a rotation: that of the key, and that of the keys that sign firmware's variables.
+pub struct Place<'a> {
+    /// The machine.
+    pub context: &'a Context,
+    /// The directory of the key.
+    pub keys: &'a KeyDirectory,
+    /// The directory of PK and KEK; the same, often.
+    pub authority: &'a KeyDirectory,
+}
+
+impl Place<'_> {
+    /// The directory of the new files, until they are in their places.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.keys.path().join(ROTATION)
+    }
+
+    /// The rotation under way; none if there is none.
+    pub fn under_way(&self) -> Result<Option<Rotation>> {
+        let path = self.folder().join(STATE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let rotation = serde_json::from_slice(&system::read(&path)?);
+        rotation
+            .map(Some)
+            .or_refuse(|| format!("{} is damaged", path.display()))
+    }
+
+    /// The directory that keeps the old key.
+    #[must_use]
+    pub fn retired(&self, rotation: &Rotation) -> PathBuf {
+        let digits: String = rotation.old.chars().take(RETIRED_DIGITS).collect();
+        self.keys
+            .path()
+            .join(RETIRED)
+            .join(format!("{}-{digits}", rotation.key))
+    }
+
+    /// Path of a file of the new key: still staged, or in its place already.
+    pub(super) fn new_file(&self, file: &str) -> PathBuf {
+        first_that_exists(self.folder().join(file), self.keys.path().join(file))
+    }
+
+    /// The certificate of the new key.
+    pub fn new_certificate(&self, name: KeyName) -> Result<Certificate> {
+        read_certificate(&self.new_file(&format!("{name}.pem")))
+    }
+
+    /// The certificate that gives way: kept already, or still in its place.
+    pub fn old_certificate(&self, name: KeyName, rotation: &Rotation) -> Result<Certificate> {
+        let kept = self.retired(rotation).join(format!("{name}.pem"));
+        read_certificate(&first_that_exists(kept, self.keys.certificate_path(name)))
+    }
+
+    /// Makes a directory with these files; it comes into being with all of them.
+    pub(super) fn publish(&self, target: &Path, files: &Files) -> Result<()> {
+        let folder = NewDirectory::stage(self.context, target)?;
+        for (name, (bytes, mode)) in files {
+            let path = &folder.path().join(name);
+            NewFile {
+                path,
+                bytes,
+                mode: *mode,
+            }
+            .create(self.context)?;
+        }
+        folder.publish()
+    }
+}
+
+fn first_that_exists(preferred: PathBuf, other: PathBuf) -> PathBuf {
+    if preferred.exists() { preferred } else { other }
+}
+
+fn read_certificate(path: &Path) -> Result<Certificate> {
+    Certificate::from_pem(&system::read(path)?).or_refuse(|| format!("cannot use {}", path.display()))
+}

@@ -1,0 +1,254 @@
+//! The stages of a rotation, in their order. Each looks at what is there first, so a rotation that was cut short goes on
+//! where it was.
+
+use std::path::PathBuf;
+
+use crate::enroll::{self, Source, Update, Updater};
+use crate::error::{Error, Explain, Result};
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::kernel::running_kernel::{key_list, key_of};
+use crate::grub;
+use crate::keys::directory::ROTATION;
+use crate::keys::{KeyName, Passphrase};
+use crate::sign::{self, Change, Job, SigningKeys, Summary};
+use crate::system::config::Config;
+use crate::system::{self, Context};
+
+use super::place::{Place, Rotation};
+
+/// File in which the kernel lists the keys that it trusts.
+const KERNEL_KEYS: &str = "/proc/keys";
+/// Most of it that is read, in bytes.
+const MAX_KERNEL_KEYS: u64 = 1 << 20;
+
+/// The person at the terminal, or the options that speak for one.
+pub trait Attendant {
+    /// Answers for a secret; the argument says for which, as "Passphrase of the db key".
+    fn secret(&self, name: &str) -> Result<Passphrase>;
+    /// Fails unless this may be written to the firmware.
+    fn agree(&self, plan: &enroll::Plan) -> Result<()>;
+    /// Told once if another run of bootseal has to end first.
+    fn waiting(&self) {}
+}
+
+/// A rotation that is asked for.
+pub struct Request<'a> {
+    /// The key.
+    pub name: KeyName,
+    /// The directories.
+    pub place: Place<'a>,
+    /// The configuration of the machine: the files to sign, and where GRUB is.
+    pub config: &'a Config,
+    /// The firmware, and the warnings in spite of which it is written to; each stage brings its own writes.
+    pub firmware: &'a enroll::Request,
+    /// True if somebody says that the kernel, or GRUB's image, knows the new key already.
+    pub is_trusted: bool,
+    /// True if somebody says that all files are signed again.
+    pub is_signed: bool,
+    /// True if every file is verified, also those that the manifest knows to be signed.
+    pub recheck: bool,
+    /// Sees how the signing gets on.
+    pub observer: &'a dyn sign::Observer,
+    /// Is asked.
+    pub attendant: &'a dyn Attendant,
+}
+
+/// The stages that a rotation went through.
+#[derive(Debug)]
+pub struct Rotated {
+    /// The old key and the new one.
+    pub rotation: Rotation,
+    /// The directory that keeps the old key.
+    pub retired: PathBuf,
+    /// The result of each stage, in order.
+    pub steps: Vec<String>,
+}
+
+/// Puts another key in the place of one: makes it, has firmware, kernel or GRUB know it, puts it in its place, signs
+/// everything again, and has the firmware forget the old one. A dry run ends after the first of these. After a failure
+/// the same call goes on from there.
+pub fn rotate(request: &Request<'_>) -> Result<Rotated> {
+    let place = &request.place;
+    let rotation = place.prepare(request.name, &mut |name| request.attendant.secret(name))?;
+    let mut rotated = Rotated {
+        retired: place.retired(&rotation),
+        steps: vec![format!("made \"{}\", and tried it", rotation.subject)],
+        rotation,
+    };
+    if place.context.dry_run() {
+        return Ok(rotated);
+    }
+    request
+        .stages(&mut rotated)
+        .map_err(|error| error.hint(format!("bootseal keys rotate {} goes on from here", request.name)))?;
+    Ok(rotated)
+}
+
+impl Request<'_> {
+    fn stages(&self, rotated: &mut Rotated) -> Result<()> {
+        let rotation = &rotated.rotation;
+        rotated.steps.push(match self.name.variable() {
+            Some(variable) => self.enroll_new(variable, rotation)?,
+            None => self.check_known()?,
+        });
+        self.place.switch(rotation, &mut |name| self.attendant.secret(name))?;
+        rotated.steps.push(format!(
+            "put it in its place; the old key is kept in {}",
+            rotated.retired.display()
+        ));
+        rotated.steps.extend(self.sign_again()?);
+        if let Some(variable) = self.name.variable() {
+            rotated.steps.push(self.remove_old(variable, rotation)?);
+        }
+        self.place.finish()
+    }
+
+    fn context(&self) -> &Context {
+        self.place.context
+    }
+
+    /// The firmware learns the new certificate beside the old one; the platform key, of which there is one, in its place.
+    fn enroll_new(&self, variable: VariableName, rotation: &Rotation) -> Result<String> {
+        let updater = Updater::open(self.context(), &self.firmware.store, self.place.authority)?;
+        let new = self.place.new_certificate(self.name)?;
+        if updater.holds_certificate(variable, &new)? {
+            return Ok(format!("the firmware's {variable} holds it"));
+        }
+        let old = self.place.old_certificate(self.name, rotation)?;
+        if !updater.holds_certificate(variable, &old)? {
+            return Ok(format!(
+                "the firmware's {variable} does not hold the old one, so it is left alone"
+            ));
+        }
+        let mut entries = SignatureDatabase::default();
+        entries.add_certificate(self.place.keys.owner()?, new.as_der());
+        let ask = &mut |name: &str| self.attendant.secret(name);
+        let update = if variable == VariableName::Pk {
+            updater.replace_platform_key(&entries, ask)?
+        } else {
+            updater.add(variable, &entries, ask)?
+        };
+        self.write(update)?;
+        Ok(format!("the firmware's {variable} holds it now"))
+    }
+
+    /// The firmware forgets the old certificate. That is refused while what starts next needs it.
+    fn remove_old(&self, variable: VariableName, rotation: &Rotation) -> Result<String> {
+        let updater = Updater::open(self.context(), &self.firmware.store, self.place.authority)?;
+        let old = self.place.old_certificate(self.name, rotation)?;
+        if variable == VariableName::Pk || !updater.holds_certificate(variable, &old)? {
+            return Ok(format!("the firmware's {variable} does not hold the old one"));
+        }
+        let ask = &mut |name: &str| self.attendant.secret(name);
+        let update = updater.remove(variable, std::slice::from_ref(&rotation.old), ask)?;
+        self.write(update)?;
+        Ok(format!("the firmware's {variable} does not hold the old one any more"))
+    }
+
+    fn write(&self, update: Update) -> Result<()> {
+        let request = enroll::Request {
+            source: Source::Updates(vec![update]),
+            ..self.firmware.clone()
+        };
+        let plan = enroll::plan(self.context(), &request)?;
+        plan.check_stops()?;
+        if !plan.is_done() {
+            self.attendant.agree(&plan)?;
+        }
+        enroll::apply(self.context(), &plan, || self.attendant.waiting()).map(drop)
+    }
+
+    /// The kernel and GRUB learn keys when they are built, which is not ours to do; before they know the new key, nothing
+    /// may be signed with it alone.
+    fn check_known(&self) -> Result<String> {
+        if self.is_trusted {
+            return Ok("it is trusted already, by your word".to_owned());
+        }
+        if self.name == KeyName::Grub {
+            self.check_grub()
+        } else {
+            self.check_kernel()
+        }
+    }
+
+    fn check_grub(&self) -> Result<String> {
+        let next = self
+            .place
+            .keys
+            .next_grub_key()?
+            .ok_or_else(|| Error::bug("a rotation without its key"))?;
+        let image = grub::check_embeds(self.context(), &self.config.grub, &next).map_err(|error| {
+            error
+                .hint("bootseal grub install; restart; bootseal grub confirm; then this command again")
+                .hint("if GRUB was built elsewhere with both keys, add --trusted")
+        })?;
+        Ok(format!("{} embeds it", image.display()))
+    }
+
+    fn check_kernel(&self) -> Result<String> {
+        let certificate = self.place.new_certificate(self.name)?;
+        let path = self.context().path(KERNEL_KEYS);
+        // Below another root there is none: whose kernel will run there, nobody here knows.
+        let listed = system::read_if_there(&path, MAX_KERNEL_KEYS)?.unwrap_or_default();
+        let listed = key_list(&String::from_utf8_lossy(&listed))
+            .or_could_not_run(|| format!("cannot read {}", path.display()))?;
+        let wanted = certificate
+            .kernel_key_id()
+            .or_refuse(|| "the new module certificate has no readable key identifier".to_owned())?;
+        if key_of(&listed, &wanted).is_some() {
+            return Ok("the running kernel trusts it".to_owned());
+        }
+        Err(
+            Error::refused("the running kernel does not know the new module key, so it would refuse its modules").hint(
+                format!(
+                    "build a kernel whose CONFIG_SYSTEM_TRUSTED_KEYS names a file with both certificates, {} and {}, and start it; \
+                     or add --trusted",
+                    self.place.keys.certificate_path(self.name).display(),
+                    self.place.keys.file_path(ROTATION).join(format!("{}.pem", self.name)).display()
+                ),
+            ),
+        )
+    }
+
+    /// The files that the configuration names are signed with the new key, and seen to be. PK and KEK sign none.
+    fn sign_again(&self) -> Result<Option<String>> {
+        let config = &self.config.sign;
+        let entries = match self.name {
+            KeyName::Pk | KeyName::Kek => return Ok(None),
+            KeyName::Db => &config.efi,
+            KeyName::Module => &config.modules,
+            KeyName::Grub => &config.grub,
+        };
+        if self.is_signed {
+            return Ok(Some("all files are signed again, by your word".to_owned()));
+        }
+        if entries.is_empty() {
+            return Err(Error::refused(format!(
+                "the configuration names no files that {} signs, so none were signed again",
+                self.name
+            ))
+            .hint("list them under [sign] in /etc/bootseal/config.toml, or sign them and add --signed"));
+        }
+        let job = Job::configured(config)?;
+        let ask = &mut |name: &str| self.attendant.secret(name);
+        let keys = SigningKeys::open(self.place.keys, &job.keys(), ask)?;
+        self.context().heed_signals()?;
+        let signed = complete(job.sign(self.context(), &keys, config, self.recheck, self.observer)?)?;
+        // Signs nothing, and tells what it would have signed.
+        let trial = self.context().clone().with_dry_run(true);
+        let left = complete(job.sign(&trial, &keys, config, self.recheck, &sign::Unobserved)?)?;
+        if left > 0 {
+            return Err(Error::refused(format!("{left} files are not signed by the new key")));
+        }
+        Ok(Some(format!("signed {signed} files again, and saw that all are")))
+    }
+}
+
+/// The number of files that were signed, or in a dry run would be; fails if one could not be.
+fn complete(summary: Summary) -> Result<usize> {
+    match sign::failure(&summary.outcomes) {
+        Some(error) => Err(error),
+        None => Ok(summary.count(Change::Signed)),
+    }
+}

@@ -1,0 +1,212 @@
+//! Rotations as library calls, with keys in a temporary directory and a simulated firmware.
+
+use std::cell::{Cell, RefCell};
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::{Attendant, Place, Request, Rotated, rotate};
+use crate::ceremony::{self, Revocations, Spec};
+use crate::enroll::{self, StoreChoice, Updater};
+use crate::error::{Error, Result};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::firmware::authenticode::{Image, minimal_image};
+use crate::keys::{KeyDirectory, KeyName, Passphrase};
+use crate::sign::Unobserved;
+use crate::system::config::{Config, Entry, SignConfig};
+use crate::system::{self, Context};
+use crate::trust::Anchors;
+use crate::trust::image::Policy;
+
+/// Keys on a node whose firmware holds them, and a kernel that is signed with them.
+struct Node {
+    root: TempDir,
+    context: Context,
+    keys: KeyDirectory,
+    firmware: enroll::Request,
+    config: Config,
+    /// Agrees to writes, as long as it is true.
+    agrees: Cell<bool>,
+    /// Variables of the plans that were shown.
+    shown: RefCell<Vec<&'static str>>,
+}
+
+impl Attendant for Node {
+    fn secret(&self, name: &str) -> Result<Passphrase> {
+        Err(Error::bug(format!("a plain key asks for the {name}")))
+    }
+
+    fn agree(&self, plan: &enroll::Plan) -> Result<()> {
+        self.shown
+            .borrow_mut()
+            .extend(plan.writes.iter().map(|write| write.variable));
+        if self.agrees.get() {
+            Ok(())
+        } else {
+            Err(Error::refused("nobody agrees"))
+        }
+    }
+}
+
+impl Node {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        for directory in ["firmware", "boot", "proc"] {
+            fs::create_dir(path(directory)).unwrap();
+        }
+        fs::write(path("boot/vmlinuz"), minimal_image()).unwrap();
+        let context = Context::host().with_root(root.path());
+        let mut spec = Spec::new("node", path("keys")).with_plain(KeyName::ALL);
+        spec.dbx = Revocations::None;
+        for (name, key) in &mut spec.keys {
+            key.bits = name.least_bits();
+        }
+        ceremony::run(&context, &spec, &ceremony::Unobserved).unwrap();
+        let firmware = enroll::Request::new(path("keys"), StoreChoice::At(path("firmware")));
+        let plan = enroll::plan(&context, &firmware).unwrap();
+        enroll::apply(&context, &plan, || unreachable!("nobody else is at work")).unwrap();
+        Self {
+            keys: KeyDirectory::open(&path("keys")).unwrap(),
+            firmware,
+            config: Config {
+                sign: SignConfig {
+                    efi: vec![Entry::Required("/boot/vmlinuz".to_owned())],
+                    ..SignConfig::default()
+                },
+                ..Config::default()
+            },
+            agrees: Cell::new(true),
+            shown: RefCell::default(),
+            context,
+            root,
+        }
+    }
+
+    fn place<'a>(&'a self, context: &'a Context) -> Place<'a> {
+        Place {
+            context,
+            keys: &self.keys,
+            authority: &self.keys,
+        }
+    }
+
+    fn request<'a>(&'a self, name: KeyName, context: &'a Context) -> Request<'a> {
+        Request {
+            name,
+            place: self.place(context),
+            config: &self.config,
+            firmware: &self.firmware,
+            is_trusted: false,
+            is_signed: false,
+            recheck: false,
+            observer: &Unobserved,
+            attendant: self,
+        }
+    }
+
+    fn rotate(&self, name: KeyName) -> Result<Rotated> {
+        rotate(&self.request(name, &self.context))
+    }
+
+    fn holds(&self, certificate: &Certificate) -> bool {
+        let updater = Updater::open(&self.context, &self.firmware.store, &self.keys).unwrap();
+        updater.holds_certificate(VariableName::Db, certificate).unwrap()
+    }
+
+    /// The kernel starts by the keys of the key directory.
+    fn kernel_is_accepted(&self) -> bool {
+        let anchors = Anchors::of(&self.keys).unwrap();
+        let bytes = system::read(&self.root.path().join("boot/vmlinuz")).unwrap();
+        let image = Image::parse(&bytes).unwrap();
+        Policy::new(&anchors.db, &anchors.dbx).judge(&image).is_ok()
+    }
+}
+
+#[test]
+fn a_db_key_goes_through_every_stage() {
+    let node = Node::new();
+    let old = node.keys.certificate(KeyName::Db).unwrap();
+    let rotated = node.rotate(KeyName::Db).unwrap();
+    let new = node.keys.certificate(KeyName::Db).unwrap();
+    assert_eq!(new.fingerprint().to_hex(), rotated.rotation.new);
+    assert_eq!(old.fingerprint().to_hex(), rotated.rotation.old);
+    assert!(node.holds(&new) && !node.holds(&old));
+    assert!(node.kernel_is_accepted());
+    assert!(rotated.retired.join("db.key").is_file());
+    assert_eq!(*node.shown.borrow(), ["db", "db"]);
+    assert_eq!(rotated.steps.len(), 5, "{:?}", rotated.steps);
+    assert!(
+        rotated.steps[3].starts_with("signed 1 files again"),
+        "{:?}",
+        rotated.steps
+    );
+    assert!(node.place(&node.context).under_way().unwrap().is_none());
+}
+
+#[test]
+fn without_consent_nothing_changes_and_the_same_new_key_waits() {
+    let node = Node::new();
+    let old = node.keys.certificate(KeyName::Db).unwrap();
+    node.agrees.set(false);
+    let error = node.rotate(KeyName::Db).unwrap_err();
+    assert_eq!(error.to_string(), "nobody agrees");
+    assert_eq!(error.hints(), ["bootseal keys rotate db goes on from here"]);
+    assert!(node.holds(&old));
+    assert_eq!(node.keys.certificate(KeyName::Db).unwrap(), old);
+    let waiting = node.place(&node.context).under_way().unwrap().unwrap();
+    // Another key has to wait for it.
+    let other = node.rotate(KeyName::Kek).unwrap_err();
+    assert!(other.to_string().contains("a rotation of db is under way"), "{other}");
+    node.agrees.set(true);
+    assert_eq!(node.rotate(KeyName::Db).unwrap().rotation, waiting);
+}
+
+#[test]
+fn files_that_nobody_names_stop_it_before_the_old_certificate_goes() {
+    let mut node = Node::new();
+    let old = node.keys.certificate(KeyName::Db).unwrap();
+    let configured = std::mem::take(&mut node.config.sign);
+    let error = node.rotate(KeyName::Db).unwrap_err();
+    assert!(error.to_string().contains("names no files that db signs"), "{error}");
+    assert!(node.holds(&old) && node.holds(&node.keys.certificate(KeyName::Db).unwrap()));
+    node.config.sign = configured;
+    node.rotate(KeyName::Db).unwrap();
+    assert!(!node.holds(&old) && node.kernel_is_accepted());
+}
+
+#[test]
+fn a_module_key_waits_for_a_kernel_that_knows_it() {
+    let node = Node::new();
+    let error = node.rotate(KeyName::Module).unwrap_err();
+    assert!(
+        error.to_string().contains("the running kernel does not know"),
+        "{error}"
+    );
+    let new = node.place(&node.context).new_certificate(KeyName::Module).unwrap();
+    let id = hex::encode(new.kernel_key_id().unwrap());
+    let listed =
+        format!("2f3ab2bb I------     1 perm 1f030000     0     0 asymmetri new: {id}: X509.rsa 44556677 []\n");
+    fs::write(node.root.path().join("proc/keys"), listed).unwrap();
+    let error = node.rotate(KeyName::Module).unwrap_err();
+    // It is in its place now, and signs nothing that the configuration names.
+    assert!(
+        error.to_string().contains("names no files that module signs"),
+        "{error}"
+    );
+    assert_eq!(node.keys.certificate(KeyName::Module).unwrap(), new);
+    let mut request = node.request(KeyName::Module, &node.context);
+    request.is_signed = true;
+    assert_eq!(rotate(&request).unwrap().steps[1], "the running kernel trusts it");
+}
+
+#[test]
+fn a_dry_run_makes_nothing() {
+    let node = Node::new();
+    let dry = node.context.clone().with_dry_run(true);
+    let rotated = rotate(&node.request(KeyName::Db, &dry)).unwrap();
+    assert_eq!(rotated.steps.len(), 1);
+    assert!(node.place(&dry).under_way().unwrap().is_none());
+    assert!(node.shown.borrow().is_empty());
+}

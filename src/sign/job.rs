@@ -1,0 +1,230 @@
+//! One run over files of every kind, in the one order that holds: modules, then EFI images, then GRUB's files, whose
+//! signatures cover the final bytes of the others.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::keys::directory::Ask;
+use crate::keys::{Identity, KeyDirectory, KeyName};
+use crate::system::Context;
+use crate::system::config::{Config, Entry, Exclusions, SignConfig};
+
+use super::Observer;
+use super::efi::{self, EfiOptions};
+use super::grub::{self, GrubIdentity};
+use super::modules::{self, Policy};
+use super::run::{Options, Run, Summary};
+
+/// The keys that sign files, opened as far as they are needed.
+#[derive(Default)]
+pub struct SigningKeys {
+    /// The key that signs kernel modules.
+    pub module: Option<Identity>,
+    /// The key that signs EFI images.
+    pub db: Option<Identity>,
+    /// The key that signs the files that GRUB opens.
+    pub grub: Option<GrubIdentity>,
+}
+
+impl SigningKeys {
+    /// Opens those of the module, db and grub keys that are named; fails if one of them cannot be opened.
+    pub fn open(keys: &KeyDirectory, names: &[KeyName], ask: &mut Ask<'_>) -> Result<Self> {
+        let mut opened = Self::default();
+        if names.contains(&KeyName::Module) {
+            opened.module = Some(keys.identity(KeyName::Module, ask)?);
+        }
+        if names.contains(&KeyName::Db) {
+            opened.db = Some(keys.identity(KeyName::Db, ask)?);
+        }
+        if names.contains(&KeyName::Grub) {
+            let (signer, key) = keys.grub_key(ask)?;
+            opened.grub = Some(GrubIdentity { key, signer });
+        }
+        Ok(opened)
+    }
+}
+
+/// The files of one kind.
+#[derive(Debug, Default)]
+pub struct Sources<'a> {
+    /// Files and directories.
+    pub paths: Vec<PathBuf>,
+    /// Entries of the configuration, each of which names files and directories.
+    pub entries: &'a [Entry],
+}
+
+impl Sources<'_> {
+    /// True if nothing is named; entries that match nothing count as named.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.entries.is_empty()
+    }
+}
+
+/// The files of one run, by the kind that they are signed as.
+#[derive(Debug, Default)]
+pub struct Job<'a> {
+    /// Kernel modules, and directories with them.
+    pub modules: Sources<'a>,
+    /// EFI images.
+    pub efi: Sources<'a>,
+    /// Files that GRUB opens, and directories of GRUB.
+    pub grub: Sources<'a>,
+}
+
+impl<'a> Job<'a> {
+    /// All files that the configuration names; fails if it names none.
+    pub fn configured(config: &'a SignConfig) -> Result<Self> {
+        let named = |entries: &'a [Entry]| Sources {
+            paths: Vec::new(),
+            entries,
+        };
+        let job = Self {
+            modules: named(&config.modules),
+            efi: named(&config.efi),
+            grub: named(&config.grub),
+        };
+        if job.keys().is_empty() {
+            return Err(Error::usage("the configuration names nothing to sign")
+                .hint("list files under [sign] in /etc/bootseal/config.toml; keys.example/config.toml is an example"));
+        }
+        Ok(job)
+    }
+
+    /// Names of the keys that sign these files.
+    #[must_use]
+    pub fn keys(&self) -> Vec<KeyName> {
+        [
+            (&self.modules, KeyName::Module),
+            (&self.efi, KeyName::Db),
+            (&self.grub, KeyName::Grub),
+        ]
+        .into_iter()
+        .filter(|(files, _)| !files.is_empty())
+        .map(|(_, name)| name)
+        .collect()
+    }
+
+    /// Signs the files in one run, as the configuration says. Files whose key is not among `keys` are left alone. With
+    /// `recheck` every file is verified, also those that the manifest knows to be signed.
+    pub fn sign(
+        &self,
+        context: &Context,
+        keys: &SigningKeys,
+        config: &SignConfig,
+        recheck: bool,
+        observer: &dyn Observer,
+    ) -> Result<Summary> {
+        let options = Options {
+            recheck,
+            exclude: Exclusions::new(&config.exclude)?,
+            grub_environment: config.grubenv,
+        };
+        let policy = Policy {
+            foreign: config.foreign_modules.into(),
+            ..Policy::default()
+        };
+        let mut run = Run::begin(context, &options, observer)?;
+        if let Some(identity) = keys.module.as_ref().filter(|_| !self.modules.is_empty()) {
+            let mut paths = self.modules.paths.clone();
+            paths.extend(run.expand(self.modules.entries).0);
+            let meant = Config::literal(context, self.modules.entries);
+            modules::sign(&mut run, &paths, &meant, identity, policy)?;
+        }
+        if let Some(identity) = keys.db.as_ref().filter(|_| !self.efi.is_empty()) {
+            let mut paths = self.efi.paths.clone();
+            paths.extend(run.expand(self.efi.entries).0);
+            efi::sign(&mut run, &paths, identity, &EfiOptions::default())?;
+        }
+        if let Some(identity) = keys.grub.as_ref().filter(|_| !self.grub.is_empty()) {
+            let mut paths = self.grub.paths.clone();
+            let (found, orphans) = run.expand(self.grub.entries);
+            paths.extend(found.into_iter().chain(orphans));
+            grub::sign(&mut run, &paths, identity)?;
+        }
+        run.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::formats::firmware::authenticode::{Image, minimal_image};
+    use crate::formats::grub::openpgp::GrubKey;
+    use crate::keys::certificate::{Purpose, Request, self_signed};
+    use crate::keys::{Signer, SoftwareKey};
+    use crate::sign::{Change, Unobserved};
+    use crate::trust;
+
+    fn grub_identity(context: &Context) -> GrubIdentity {
+        let signer = SoftwareKey::generate(context, KeyName::Grub.least_bits()).unwrap();
+        GrubIdentity {
+            key: GrubKey::new(signer.public_key(), 1).unwrap(),
+            signer: Box::new(signer),
+        }
+    }
+
+    fn identity(context: &Context, name: KeyName) -> Identity {
+        let key = SoftwareKey::generate(context, name.least_bits()).unwrap();
+        let request = Request {
+            common_name: format!("Test {name}"),
+            organization: None,
+            purpose: Purpose::Code,
+            years: 1,
+        };
+        Identity {
+            name: name.name().to_owned(),
+            certificate: self_signed(context, &key, &request).unwrap(),
+            signer: Box::new(key),
+        }
+    }
+
+    #[test]
+    fn what_grub_opens_is_signed_as_the_firmware_will_see_it() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        let kernel = root.path().join("vmlinuz");
+        fs::write(&kernel, minimal_image()).unwrap();
+        let named = || vec![Entry::Required("/vmlinuz".to_owned())];
+        let config = SignConfig {
+            efi: named(),
+            grub: named(),
+            ..SignConfig::default()
+        };
+        let job = Job::configured(&config).unwrap();
+        assert_eq!(job.keys(), [KeyName::Db, KeyName::Grub]);
+        let keys = SigningKeys {
+            db: Some(identity(&context, KeyName::Db)),
+            grub: Some(grub_identity(&context)),
+            module: None,
+        };
+        let sign = || job.sign(&context, &keys, &config, false, &Unobserved).unwrap();
+        assert_eq!(sign().count(Change::Signed), 2);
+        let bytes = fs::read(&kernel).unwrap();
+        assert_eq!(Image::parse(&bytes).unwrap().signatures().len(), 1);
+        let signature = fs::read(root.path().join("vmlinuz.sig")).unwrap();
+        let trusted = [keys.grub.as_ref().unwrap().key.clone()];
+        assert!(trust::grub::judge(&bytes, Some(&signature), &trusted).is_ok());
+        let again = sign();
+        assert_eq!((again.count(Change::Signed), again.count(Change::Unchanged)), (0, 2));
+    }
+
+    #[test]
+    fn files_without_their_key_are_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        let kernel = root.path().join("vmlinuz");
+        fs::write(&kernel, minimal_image()).unwrap();
+        let mut job = Job::default();
+        job.efi.paths.push(kernel.clone());
+        let config = SignConfig::default();
+        let summary = job
+            .sign(&context, &SigningKeys::default(), &config, false, &Unobserved)
+            .unwrap();
+        assert!(summary.outcomes.is_empty());
+        assert_eq!(fs::read(&kernel).unwrap(), minimal_image());
+        assert_eq!(Job::configured(&config).unwrap_err().kind().exit_code(), 2);
+    }
+}
