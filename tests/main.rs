@@ -11,6 +11,7 @@
 mod audit;
 mod cli;
 mod crash;
+mod fresh;
 mod golden;
 mod hook;
 mod properties;

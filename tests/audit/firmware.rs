@@ -46,7 +46,7 @@ fn dbx_is_compared_with_the_list_that_is_given() {
     says(&given, "findings", "dbx lacks 3", "signed by \"Microsoft");
 
     // The configuration names one as well.
-    machine.write("etc/bootseal/update.bin", &fs::read(UPDATE).unwrap());
+    machine.write("etc/bootseal/update.bin", fs::read(UPDATE).unwrap());
     machine.write(
         "etc/bootseal/config.toml",
         b"[audit]\ndbx = \"/etc/bootseal/update.bin\"\n",
@@ -61,7 +61,7 @@ fn dbx_is_compared_with_the_list_that_is_given() {
     let name = format!("sys/firmware/efi/efivars/dbx-{DATABASE}");
     let held = fs::read(machine.path(&name)).unwrap()[4..].to_vec();
     let mut versions = lists(UPDATE);
-    let put = |versions: &[u8]| machine.variable("dbx", DATABASE, 0x27, &[held.as_slice(), versions].concat());
+    let put = |versions: &[u8]| machine.set_variable("dbx", DATABASE, 0x27, &[held.as_slice(), versions].concat());
     put(&versions);
     let said = check(&[]);
     assert_eq!(said["status"], "pass", "{said:#}");
@@ -141,8 +141,7 @@ fn a_variable_that_is_not_immutable_is_told() {
         };
         machine.path(&format!("sys/firmware/efi/efivars/{name}-{vendor}"))
     });
-    let flags =
-        |change: &str, files: &[std::path::PathBuf]| succeed(tool("chattr", "e2fsprogs").arg(change).args(files));
+    let flags = |change: &str, files: &[std::path::PathBuf]| succeed(tool("chattr").arg(change).args(files));
     flags("+i", &files);
     let said = machine.check("firmware.writable");
     flags("-i", &files[2..3]);

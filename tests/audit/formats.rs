@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::{ELSEWHERE, KERNEL, Machine};
+use crate::support::programs::MARKDOWN;
 use crate::support::{refuse, succeed, tool};
 
 #[test]
@@ -23,7 +23,7 @@ fn promtool_takes_the_textfile_and_findings_are_in_it() {
         text.contains("bootseal_audit_check_status{check=\"modules.files\",group=\"modules\",status=\"pass\"} 1\n")
     );
     assert!(text.contains("bootseal_audit_checks{status=\"fail\"} 0\n"));
-    let mut promtool = tool("promtool", "prometheus")
+    let mut promtool = tool("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())
         .spawn()
@@ -50,13 +50,11 @@ fn page(machine: &Machine) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// What the page is for a reader, by the program that `MkDocs` has it made by.
+/// The page as HTML, made by the program that `MkDocs` uses.
 fn html(page: &[String]) -> String {
-    let markdown = Path::new("/usr/bin/markdown_py");
-    assert!(markdown.is_file(), "apt-get install python3-markdown");
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), page.join("\n")).unwrap();
-    succeed(Command::new(markdown).args(["-x", "tables"]).arg(file.path()))
+    succeed(tool(MARKDOWN).args(["-x", "tables"]).arg(file.path()))
 }
 
 #[test]
@@ -129,7 +127,7 @@ fn colors_and_signs_are_what_terminal_locale_and_options_take() {
             .chain(arguments)
             .collect::<Vec<_>>()
             .join(" ");
-        command = tool("script", "bsdutils");
+        command = tool("script");
         command
             .args(["-qec", &line, "/dev/null"])
             .env("TERM", "xterm")

@@ -1,4 +1,4 @@
-//! What cannot be looked at, is malformed, or was accepted until yesterday is never a pass.
+//! Answers that are never a pass: files that cannot be read or are malformed, and acceptances that ended yesterday.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,6 +11,7 @@ use bootseal::system::config::Config;
 use serde_json::Value;
 
 use super::{ELSEWHERE, KERNEL, Machine};
+use crate::support::node::Node;
 use crate::support::{refuse, succeed, tool};
 
 /// The answers of an audit as JSON has it, by the checks' IDs.
@@ -29,16 +30,16 @@ fn what_root_finds_nobody_else_passes() {
     machine.change_initrd();
     machine.write(&format!("lib/modules/{KERNEL}/kernel/x.ko"), b"\x7fELF");
     machine.write("efi/EFI/BOOT/BOOTX64.EFI", b"MZ");
-    machine.mode("etc/bootseal/keys/db.key", 0o644);
+    machine.chmod("etc/bootseal/keys/db.key", 0o644);
     for unreadable in ["boot/initrd", &format!("lib/modules/{KERNEL}/kernel/x.ko")] {
-        machine.mode(unreadable, 0o600);
+        machine.chmod(unreadable, 0o600);
     }
-    machine.mode("", 0o755);
+    machine.chmod("", 0o755);
     // The program may lie where nobody can reach it.
     let program = machine.path("bootseal");
     fs::copy(env!("CARGO_BIN_EXE_bootseal"), &program).unwrap();
     let root = machine.bootseal(["audit", "--json"]).output().unwrap();
-    let nobody = tool("setpriv", "util-linux")
+    let nobody = tool("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&program)
         .args(["audit", "--json", "--root"])
@@ -65,9 +66,7 @@ fn what_root_finds_nobody_else_passes() {
 
 #[test]
 fn where_there_is_no_uefi_the_reasons_are_told() {
-    let machine = Machine {
-        root: tempfile::tempdir().unwrap(),
-    };
+    let machine = Machine(Node::new());
     let output = machine.bootseal(["audit"]).output().unwrap();
     let said = crate::support::text(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
@@ -106,7 +105,7 @@ fn what_was_accepted_until_yesterday_is_found_again() {
     assert!(said.contains("(accepted until 2020-12-31, which is past)"), "{said}");
     // A baseline decides what is fine, so nobody else may write to it.
     accept("2999-12-31");
-    machine.mode("etc/bootseal/baseline.toml", 0o666);
+    machine.chmod("etc/bootseal/baseline.toml", 0o666);
     refuse(&mut machine.bootseal(["audit", "--only", "grub.files"]));
 }
 
@@ -157,7 +156,7 @@ fn says_nothing(name: &str) -> bool {
 #[test]
 fn malformed_files_are_findings_or_could_not_be_looked_at() {
     let machine = Machine::new();
-    let root = machine.root.path();
+    let root = machine.root();
     assert!(audit_of(root).failure().is_none());
     let mut paths = Vec::new();
     files(root, &mut paths);

@@ -1,4 +1,4 @@
-//! What others made, and what is broken, on the EFI system partition and in /boot of a machine that trusts Microsoft beside
+//! Images that others made, and broken ones, on the EFI system partition and in /boot of a machine that trusts Microsoft beside
 //! its own keys.
 
 use std::fs;
@@ -18,7 +18,7 @@ impl Machine {
     pub(super) fn trusts_nobody_else(&self) {
         let db = fs::read(keys().join("db.esl")).unwrap();
         let own = u32::from_le_bytes(db[16..20].try_into().unwrap()) as usize;
-        self.variable("db", DATABASE, 0x27, &db[..own]);
+        self.set_variable("db", DATABASE, 0x27, &db[..own]);
     }
 }
 
@@ -26,8 +26,8 @@ impl Machine {
 fn what_microsoft_and_debian_signed_is_judged_by_db_and_dbx() {
     let machine = Machine::new();
     let name = "/efi/EFI/debian/shimx64.efi";
-    machine.write(&name[1..], &shim());
-    machine.write("efi/EFI/debian/grubx64.efi", &debians_grub());
+    machine.write(&name[1..], shim());
+    machine.write("efi/EFI/debian/grubx64.efi", debians_grub());
     let said = machine.check("boot.images");
     says(
         &said,
@@ -59,11 +59,11 @@ fn what_microsoft_and_debian_signed_is_judged_by_db_and_dbx() {
 #[test]
 fn what_a_timestamp_might_let_in_is_told_where_the_firmware_has_a_dbt() {
     let machine = Machine::new();
-    let mut openssl = crate::support::tool("openssl", "openssl");
+    let mut openssl = crate::support::tool("openssl");
     openssl.args(["asn1parse", "-strparse", "4", "-noout", "-out"]);
     openssl.arg(machine.path("tbs")).arg("-in").arg(keys().join("db.pem"));
     crate::support::succeed(&mut openssl);
-    let mut hash = crate::support::tool("sha256sum", "coreutils");
+    let mut hash = crate::support::tool("sha256sum");
     let hash = crate::support::succeed(hash.arg(machine.path("tbs")));
     // EFI_CERT_X509_SHA256: header, owner, hash, and the first of November 2026.
     let mut list = hex::decode("92a4d23bc0967940b420fcf98ef103ed").unwrap();
@@ -74,13 +74,13 @@ fn what_a_timestamp_might_let_in_is_told_where_the_firmware_has_a_dbt() {
     list.extend(hex::decode(&hash[..64]).unwrap());
     list.extend([0xea, 7, 11, 1]);
     list.extend([0; 12]);
-    machine.variable("dbx", DATABASE, 0x27, &list);
+    machine.set_variable("dbx", DATABASE, 0x27, &list);
     let name = "/efi/EFI/BOOT/BOOTX64.EFI";
     let said = machine.check("boot.images");
     assert_eq!(said["status"], "pass", "{said:#}");
     says(&said, "evidence", name, "(entry 1 of dbx, x509_sha256");
     says(&said, "evidence", name, "from 2026-11-01T00:00:00Z on");
-    machine.variable("dbt", DATABASE, 0x27, &list);
+    machine.set_variable("dbt", DATABASE, 0x27, &list);
     let said = machine.check("boot.images");
     assert_eq!(said["status"], "could_not_run", "{said:#}");
     says(&said, "not_run", name, "a timestamp in it is vouched for by dbt");
@@ -90,7 +90,7 @@ fn what_a_timestamp_might_let_in_is_told_where_the_firmware_has_a_dbt() {
 fn a_shell_leads_around_the_chain_once_it_is_signed() {
     let machine = Machine::new();
     let name = "efi/EFI/tools/shellx64.efi";
-    machine.write(name, &uefi_shell());
+    machine.write(name, uefi_shell());
     assert_eq!(machine.audit(), (0, vec![]), "one that db does not let in harms nobody");
     machine.run(["sign", "efi"], &[name]);
     machine.convicts("boot.images", "fail", "/efi/EFI/tools/shellx64.efi");
@@ -103,8 +103,8 @@ fn a_shell_leads_around_the_chain_once_it_is_signed() {
 fn a_loader_below_the_level_is_a_finding_where_there_is_a_shim() {
     let machine = Machine::new();
     let own = "/efi/EFI/bootseal/grubx64.efi";
-    machine.write("efi/EFI/debian/grubx64.efi", &debians_grub());
-    let level = |level: &[u8]| machine.variable("SbatLevelRT", SHIM, 6, level);
+    machine.write("efi/EFI/debian/grubx64.efi", debians_grub());
+    let level = |level: &[u8]| machine.set_variable("SbatLevelRT", SHIM, 6, level);
     let said = machine.check("boot.sbat");
     says(
         &said,
@@ -126,7 +126,7 @@ fn a_loader_below_the_level_is_a_finding_where_there_is_a_shim() {
     machine.write("etc/bootseal/config.toml", b"[grub]\nshim = true\n");
     assert_eq!(machine.check("boot.sbat")["status"], "pass");
     fs::remove_file(machine.path("etc/bootseal/config.toml")).unwrap();
-    machine.write("efi/EFI/debian/shimx64.efi", &shim());
+    machine.write("efi/EFI/debian/shimx64.efi", shim());
     let db = machine.path(&format!("sys/firmware/efi/efivars/db-{DATABASE}"));
     let both = fs::read(&db).unwrap();
     machine.trusts_nobody_else();
@@ -167,7 +167,7 @@ fn a_loader_below_the_level_is_a_finding_where_there_is_a_shim() {
 fn a_kernel_that_nobody_signed_is_found_under_every_name() {
     let machine = Machine::new();
     for name in ["boot/vmlinuz-6.1.old", "boot/kernel-6.12.58-gentoo"] {
-        machine.write(name, &minimal_image());
+        machine.write(name, minimal_image());
         machine.convicts("boot.kernels", "warn", &format!("/{name}"));
         let signed = fs::read(machine.path("boot/vmlinuz")).unwrap();
         machine.write(name, &signed[..signed.len() - 8]);
@@ -200,11 +200,11 @@ fn a_broken_partition_is_looked_at_as_far_as_it_goes() {
     // What cannot be read is no pass, and keeps nothing else from being judged.
     symlink("loop.efi", machine.path("efi/loop.efi")).unwrap();
     symlink("../..", machine.path("efi/up")).unwrap();
-    machine.write("efi/zzz.efi", &uefi_shell());
+    machine.write("efi/zzz.efi", uefi_shell());
     machine.run(["sign", "efi"], &["efi/zzz.efi"]);
     let deep = format!("efi/{}", "d/".repeat(40));
     fs::create_dir_all(machine.path(&deep)).unwrap();
-    crate::support::succeed(std::process::Command::new("mkfifo").arg(machine.path("efi/pipe.efi")));
+    crate::support::succeed(crate::support::tool("mkfifo").arg(machine.path("efi/pipe.efi")));
     let said = machine.check("boot.images");
     assert_eq!(said["status"], "fail", "{said:#}");
     says(&said, "findings", "/efi/zzz.efi", "UEFI shell");

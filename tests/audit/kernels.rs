@@ -1,19 +1,19 @@
-//! What kernels are started with: unified images, entries of boot loaders, and what is built in.
+//! Command lines of kernels: unified images, entries of boot loaders, and what is built in.
 
 use std::fs;
 use std::process::Command;
 
 use super::modules::cpio;
 use super::{Machine, unsigned_module};
+use crate::support::programs::{EFI_STUB, host_file};
 use crate::support::{succeed, tool};
 
-const STUB: &str = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 const IMAGE: &str = "efi/EFI/Linux/gentoo-6.12.efi";
 
 impl Machine {
     /// A unified image as `objcopy` makes one of systemd's stub, signed.
     fn unified(&self, name: &str, sections: &[(&str, &[u8])]) {
-        let mut objcopy: Command = tool("objcopy", "binutils");
+        let mut objcopy: Command = tool("objcopy");
         // Beyond the stub's own sections, in the order of addresses.
         let mut address = 0x1_5000_0000_u64;
         for (section, content) in sections {
@@ -25,7 +25,7 @@ impl Machine {
         }
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        succeed(objcopy.arg(STUB).arg(&path));
+        succeed(objcopy.arg(host_file(EFI_STUB)).arg(&path));
         self.run(["sign", "efi"], &[name]);
     }
 }

@@ -8,6 +8,7 @@ use bootseal::formats::firmware::authenticode::Image;
 
 use super::{Machine, says};
 use crate::support::judges::uefi_shell;
+use crate::support::programs::{EFI_STUB, host_file};
 use crate::support::{refuse, succeed, tool};
 
 const LOG: &str = "sys/kernel/security/tpm0/binary_bios_measurements";
@@ -15,7 +16,7 @@ const LOG: &str = "sys/kernel/security/tpm0/binary_bios_measurements";
 fn recorded() -> Machine {
     let machine = Machine::new();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data/tpm");
-    machine.write(LOG, &fs::read(data.join("ovmf-swtpm-eventlog.bin")).unwrap());
+    machine.write(LOG, fs::read(data.join("ovmf-swtpm-eventlog.bin")).unwrap());
     let pcrs = fs::read_to_string(data.join("ovmf-swtpm-pcrs.yaml")).unwrap();
     let bank = pcrs.lines().skip_while(|line| line.trim() != "sha256:").skip(1);
     for line in bank.take_while(|line| line.contains(": 0x")) {
@@ -92,12 +93,12 @@ const DRIVER: u32 = 0x8000_0004;
 #[test]
 fn what_was_started_is_found_on_the_disk_by_its_hash() {
     let machine = Machine::new();
-    machine.write("boot/vmlinuz", &uefi_shell());
+    machine.write("boot/vmlinuz", uefi_shell());
     let loader = "efi/EFI/BOOT/BOOTX64.EFI";
     let digest = authenticode(&machine, loader);
     let start = |digest: &[u8]| {
         let path = file_path("\\EFI\\BOOT\\BOOTX64.EFI");
-        machine.write(LOG, &started(&[(4, APPLICATION, digest, path)]));
+        machine.write(LOG, started(&[(4, APPLICATION, digest, path)]));
         machine.check("measured.loaders")
     };
     let said = start(&digest);
@@ -113,7 +114,7 @@ fn what_was_started_is_found_on_the_disk_by_its_hash() {
     assert_eq!(said["findings"][0]["subject"], "\\EFI\\BOOT\\BOOTX64.EFI");
     says(&said, "findings", "\\EFI\\BOOT", &"07".repeat(32));
     // Another file with the hash is the file; none at all is an unknown image.
-    machine.write("efi/elsewhere", &fs::read(machine.path(loader)).unwrap());
+    machine.write("efi/elsewhere", fs::read(machine.path(loader)).unwrap());
     fs::remove_file(machine.path(loader)).unwrap();
     says(
         &start(&digest),
@@ -126,22 +127,22 @@ fn what_was_started_is_found_on_the_disk_by_its_hash() {
     // GRUB hands over a kernel from memory, with a path that says no more than that, as this one of GRUB 2.14 in OVMF.
     let kernel = authenticode(&machine, "boot/vmlinuz");
     let memory = hex::decode("01031800020000000050193c00000000c8b7d13c000000007fff0400").unwrap();
-    machine.write(LOG, &started(&[(4, APPLICATION, &kernel, memory.clone())]));
+    machine.write(LOG, started(&[(4, APPLICATION, &kernel, memory.clone())]));
     says(&machine.check("measured.loaders"), "evidence", "", ": /boot/vmlinuz (");
     for path in [memory.clone(), vec![9; 20]] {
-        machine.write(LOG, &started(&[(4, APPLICATION, &[8; 32], path)]));
+        machine.write(LOG, started(&[(4, APPLICATION, &[8; 32], path)]));
         says(&machine.check("measured.loaders"), "findings", &"08".repeat(32), "");
     }
     // The firmware's own menu.
     let volume = [&memory[..24], &[4, 6, 20, 0], &[5; 16], &memory[24..]].concat();
-    machine.write(LOG, &started(&[(4, APPLICATION, &[8; 32], volume)]));
+    machine.write(LOG, started(&[(4, APPLICATION, &[8; 32], volume)]));
     says(
         &machine.check("measured.loaders"),
         "evidence",
         "",
         "part of the firmware",
     );
-    machine.write(LOG, &started(&[]));
+    machine.write(LOG, started(&[]));
     assert_eq!(machine.check("measured.loaders")["status"], "could_not_run");
     machine.write("proc/self/mountinfo", b"");
     let said = start(&digest);
@@ -154,10 +155,10 @@ fn option_roms_are_named_with_who_let_them_in() {
     let card = [
         2, 1, 12, 0, 0xd0, 0x41, 3, 0x0a, 0, 0, 0, 0, 1, 1, 6, 0, 0, 3, 0x7f, 0xff, 4, 0,
     ];
-    machine.write(LOG, &started(&[]));
+    machine.write(LOG, started(&[]));
     let said = machine.check("measured.option_roms");
     assert_eq!(said["status"], "pass");
-    machine.write(LOG, &started(&[(2, DRIVER, &[7; 32], card.to_vec())]));
+    machine.write(LOG, started(&[(2, DRIVER, &[7; 32], card.to_vec())]));
     let said = machine.check("measured.option_roms");
     assert_eq!(said["status"], "warn", "{said:#}");
     assert_eq!(said["findings"][0]["subject"], "PciRoot(0x0)/Pci(0x3,0x0)");
@@ -171,7 +172,7 @@ fn option_roms_are_named_with_who_let_them_in() {
         }
         list.extend([0; 16]);
         list.extend([7; 32]);
-        machine.variable(name, super::DATABASE, 0x27, &list);
+        machine.set_variable(name, super::DATABASE, 0x27, &list);
         machine.check("measured.option_roms")
     };
     says(&hash("db"), "evidence", "PciRoot", "db lists its hash");
@@ -186,14 +187,10 @@ pub fn unified(machine: &Machine, name: &str, release: &str) {
     kernel[0x300..0x300 + release.len()].copy_from_slice(release.as_bytes());
     machine.write("linux", &kernel);
     fs::create_dir_all(machine.path(name).parent().unwrap()).unwrap();
-    let mut objcopy = tool("objcopy", "binutils");
+    let mut objcopy = tool("objcopy");
     let section = format!(".linux={}", machine.path("linux").display());
     objcopy.args(["--add-section", &section, "--change-section-vma", ".linux=0x2000000"]);
-    succeed(
-        objcopy
-            .arg("/usr/lib/systemd/boot/efi/linuxx64.efi.stub")
-            .arg(machine.path(name)),
-    );
+    succeed(objcopy.arg(host_file(EFI_STUB)).arg(machine.path(name)));
     machine.run(["sign", "efi"], &[name]);
 }
 
@@ -204,7 +201,7 @@ fn the_running_kernel_is_the_one_that_was_started() {
     unified(&machine, name, super::KERNEL);
     let start = |digest: &[u8]| {
         let path = file_path("\\EFI\\Linux\\gentoo.efi");
-        machine.write(LOG, &started(&[(4, APPLICATION, digest, path)]));
+        machine.write(LOG, started(&[(4, APPLICATION, digest, path)]));
         machine.check("kernel.image")
     };
     let said = start(&authenticode(&machine, name));
@@ -228,7 +225,7 @@ fn the_running_kernel_is_the_one_that_was_started() {
     // Signed by nobody whom db knows any more.
     unified(&machine, name, super::KERNEL);
     let digest = authenticode(&machine, name);
-    machine.variable("db", super::DATABASE, 0x27, &[]);
+    machine.set_variable("db", super::DATABASE, 0x27, &[]);
     let said = start(&digest);
     assert_eq!(said["status"], "fail");
     says(

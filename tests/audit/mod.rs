@@ -14,19 +14,15 @@ mod watching;
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::Command;
+use std::ops::Deref;
 
 use bootseal::formats::firmware::authenticode::minimal_image;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::support::judges::subject_key_id;
-use crate::support::{bootseal, forget_kept_menu, grub_image, keys, module, sign_file, succeed};
+use crate::support::node::{DATABASE, GLOBAL, Node};
+use crate::support::{forget_kept_menu, grub_image, keys, module, sign_file, succeed, tool};
 
-const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
-const DATABASE: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 const KERNEL: &str = "6.12.58-gentoo";
 /// Variables are plain files here, there is no configuration of a kernel, no hooks are installed there, and no drill was held for keys that live as long as these tests.
 const ELSEWHERE: [&str; 2] = [
@@ -35,8 +31,14 @@ const ELSEWHERE: [&str; 2] = [
 ];
 
 /// A machine as it should be, in the groups that are looked at here.
-struct Machine {
-    root: TempDir,
+struct Machine(Node);
+
+impl Deref for Machine {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.0
+    }
 }
 
 /// GRUB, in its place.
@@ -44,32 +46,22 @@ const IMAGE: &str = "efi/EFI/bootseal/grubx64.efi";
 
 impl Machine {
     fn new() -> Self {
-        let machine = Self {
-            root: tempfile::tempdir().unwrap(),
-        };
+        let machine = Self(Node::new());
         let own = "etc/bootseal/keys";
-        fs::create_dir_all(machine.path(own)).unwrap();
-        for entry in fs::read_dir(keys()).unwrap() {
-            let path = entry.unwrap().path();
-            // The keys of PK and KEK are elsewhere.
-            let is_offline = path.ends_with("PK.key") || path.ends_with("KEK.key");
-            if path.is_file() && !is_offline {
-                fs::copy(&path, machine.path(own).join(path.file_name().unwrap())).unwrap();
-            }
-        }
-        machine.mode(own, 0o700);
+        // The keys of PK and KEK are elsewhere.
+        machine.keys(keys(), |name| !["PK.key", "KEK.key"].contains(&name));
         for name in ["PK", "KEK", "db"] {
             let vendor = if name == "db" { DATABASE } else { GLOBAL };
             let lists = fs::read(keys().join(format!("{name}.esl"))).unwrap();
-            machine.variable(name, vendor, 0x27, &lists);
+            machine.set_variable(name, vendor, 0x27, &lists);
         }
         // What the ceremony appends to dbx is behind the header that signs it.
         let update = fs::read(keys().join("dbx.auth")).unwrap();
         let size = u32::from_le_bytes(update[16..20].try_into().unwrap()) as usize;
-        machine.variable("dbx", DATABASE, 0x27, &update[16 + size..]);
-        machine.variable("SecureBoot", GLOBAL, 6, &[1]);
-        machine.variable("SetupMode", GLOBAL, 6, &[0]);
-        machine.write("proc/self/mountinfo", b"30 22 8:1 / /efi rw - vfat /dev/vda1 rw\n");
+        machine.set_variable("dbx", DATABASE, 0x27, &update[16 + size..]);
+        machine.set_variable("SecureBoot", GLOBAL, 6, &[1]);
+        machine.set_variable("SetupMode", GLOBAL, 6, &[0]);
+        machine.partition();
         machine.write("proc/sys/kernel/osrelease", format!("{KERNEL}\n").as_bytes());
         machine.write("proc/sys/kernel/hostname", b"node\n");
         machine.write("sys/class/dmi/id/sys_vendor", b"QEMU\n");
@@ -78,20 +70,20 @@ impl Machine {
         machine.write("proc/cmdline", b"root=/dev/vda2 ro quiet\n");
         machine.write("proc/sys/kernel/tainted", b"0\n");
         machine.write("proc/sys/kernel/kexec_load_disabled", b"1\n");
-        machine.write("proc/keys", &module_key_listed());
+        machine.write("proc/keys", module_key_listed());
         let loader = "efi/EFI/BOOT/BOOTX64.EFI";
-        machine.write(loader, &minimal_image());
-        machine.mode("efi", 0o700);
+        machine.write(loader, minimal_image());
+        machine.chmod("efi", 0o700);
         machine.run(["sign", "efi"], &[loader]);
         let module = format!("lib/modules/{KERNEL}/kernel/x.ko");
-        machine.write(&module, &unsigned_module());
+        machine.write(&module, unsigned_module());
         machine.run(["sign", "modules"], &[&module]);
         machine.write(
             "boot/grub/grub.cfg",
             b"menuentry 'Linux' --unrestricted { linux /vmlinuz; initrd /initrd }\n",
         );
-        machine.write("boot/vmlinuz", &minimal_image());
-        machine.write("boot/initrd", &modules::cpio(&[("init", b"#!/bin/sh\n")]));
+        machine.write("boot/vmlinuz", minimal_image());
+        machine.write("boot/initrd", modules::cpio(&[("init", b"#!/bin/sh\n")]));
         machine.write("proc/modules", b"x 16384 0 - Live 0x0000000000000000\n");
         machine.run(["sign", "efi"], &["boot/vmlinuz"]);
         machine.run(["sign", "grub"], &["boot/grub"]);
@@ -100,34 +92,9 @@ impl Machine {
         machine
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn write(&self, name: &str, content: &[u8]) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
     /// Another initramfs, as good as the one that was signed.
     fn change_initrd(&self) {
-        self.write("boot/initrd", &modules::cpio(&[("init", b"#!/bin/busybox sh\n")]));
-    }
-
-    fn mode(&self, name: &str, mode: u32) {
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    fn variable(&self, name: &str, vendor: &str, attributes: u32, data: &[u8]) {
-        let content = [&attributes.to_le_bytes(), data].concat();
-        self.write(&format!("sys/firmware/efi/efivars/{name}-{vendor}"), &content);
-    }
-
-    fn bootseal<'a>(&self, words: impl IntoIterator<Item = &'a str>) -> Command {
-        let mut command = bootseal(["--root".as_ref(), self.root.path().as_os_str()]);
-        command.args(words);
-        command
+        self.write("boot/initrd", modules::cpio(&[("init", b"#!/bin/busybox sh\n")]));
     }
 
     fn run<const N: usize>(&self, words: [&str; N], files: &[&str]) {
@@ -138,7 +105,7 @@ impl Machine {
     fn audit(&self) -> (i32, Vec<(String, String, Vec<String>)>) {
         let output = self.bootseal(["audit", "--json"]).args(ELSEWHERE).output().unwrap();
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let root = self.root.path().to_str().unwrap();
+        let root = self.root().to_str().unwrap();
         let checks = said["checks"].as_array().unwrap();
         let is_fine = |check: &&Value| ["pass", "not_applicable"].contains(&check["status"].as_str().unwrap());
         let wrong = checks.iter().filter(|check| !is_fine(check)).map(|check| {
@@ -150,7 +117,7 @@ impl Machine {
         (output.status.code().unwrap(), wrong.collect())
     }
 
-    /// What one check says, as JSON, with paths below the root.
+    /// The answer of one check, as JSON, with paths below the root.
     fn check(&self, id: &str) -> Value {
         self.check_with(id, &[])
     }
@@ -159,7 +126,7 @@ impl Machine {
     fn check_with(&self, id: &str, words: &[&OsStr]) -> Value {
         let mut audit = self.bootseal(["audit", "--json", "--only", id]);
         let output = audit.args(words).output().unwrap();
-        let root = self.root.path().to_str().unwrap();
+        let root = self.root().to_str().unwrap();
         let said = String::from_utf8(output.stdout).unwrap().replace(root, "");
         let mut said: Value = serde_json::from_str(&said).unwrap();
         said["checks"][0].take()
@@ -249,12 +216,12 @@ fn a_clean_machine_has_no_finding() {
 #[test]
 fn faults_of_the_firmware_are_each_convicted() {
     let machine = Machine::new();
-    machine.variable("SecureBoot", GLOBAL, 6, &[0]);
+    machine.set_variable("SecureBoot", GLOBAL, 6, &[0]);
     machine.convicts("firmware.secure_boot", "fail", "SecureBoot");
-    machine.variable("SecureBoot", GLOBAL, 6, &[1]);
-    machine.variable("AuditMode", GLOBAL, 6, &[1]);
+    machine.set_variable("SecureBoot", GLOBAL, 6, &[1]);
+    machine.set_variable("AuditMode", GLOBAL, 6, &[1]);
     machine.convicts("firmware.mode", "fail", "AuditMode");
-    machine.variable("AuditMode", GLOBAL, 6, &[0]);
+    machine.set_variable("AuditMode", GLOBAL, 6, &[0]);
     let db = fs::read(keys().join("db.esl")).unwrap();
     let foreign = include_bytes!("../../src/trust/microsoft/DB/windows-uefi-ca-2023.der");
     let mut list = hex::decode("a159c0a5e494a74a87b5ab155c2bf072").unwrap();
@@ -264,11 +231,11 @@ fn faults_of_the_firmware_are_each_convicted() {
     }
     list.extend([0; 16]);
     list.extend(foreign);
-    machine.variable("db", DATABASE, 0x27, &[db.clone(), list].concat());
+    machine.set_variable("db", DATABASE, 0x27, &[db.clone(), list].concat());
     machine.convicts("firmware.variables", "fail", "db: ");
-    machine.variable("db", DATABASE, 7, &db);
+    machine.set_variable("db", DATABASE, 7, &db);
     machine.convicts("firmware.attributes", "fail", "db");
-    machine.variable("db", DATABASE, 0x27, &db);
+    machine.set_variable("db", DATABASE, 0x27, &db);
     let dbx = fs::read(machine.path(&format!("sys/firmware/efi/efivars/dbx-{DATABASE}"))).unwrap();
     fs::remove_file(machine.path(&format!("sys/firmware/efi/efivars/dbx-{DATABASE}"))).unwrap();
     let (code, wrong) = machine.audit();
@@ -286,23 +253,23 @@ fn faults_of_the_boot_path_are_each_convicted() {
     let machine = Machine::new();
     let loader = "efi/EFI/BOOT/BOOTX64.EFI";
     let signed = fs::read(machine.path(loader)).unwrap();
-    machine.write(loader, &minimal_image());
+    machine.write(loader, minimal_image());
     machine.convicts("boot.entries", "fail", "/efi/EFI/BOOT/BOOTX64.EFI");
     machine.write(loader, &signed);
     // An old GRUB that db lets in and that opens anything.
     let open = machine.path("open.efi");
     succeed(
-        Command::new("grub-mkimage")
+        tool("grub-mkimage")
             .args(["-O", "x86_64-efi", "-p", "/boot/grub", "-o"])
             .arg(&open)
             .args(["normal", "fat", "part_gpt"]),
     );
-    machine.write("efi/EFI/old/grubx64.efi", &fs::read(&open).unwrap());
+    machine.write("efi/EFI/old/grubx64.efi", fs::read(&open).unwrap());
     assert_eq!(machine.audit(), (0, vec![]), "one that db does not let in harms nobody");
     machine.run(["sign", "efi"], &["efi/EFI/old/grubx64.efi"]);
     machine.convicts("boot.images", "fail", "/efi/EFI/old/grubx64.efi");
     fs::remove_file(machine.path("efi/EFI/old/grubx64.efi")).unwrap();
-    machine.mode("efi", 0o777);
+    machine.chmod("efi", 0o777);
     machine.convicts("boot.partition", "warn", "/efi");
 }
 
@@ -332,7 +299,7 @@ fn faults_of_grubs_files_modules_and_keys_are_each_convicted() {
     machine.write(&name, &changed);
     machine.convicts("modules.files", "fail", &format!("/{name}"));
     // Signed by the right key, over a hash that nobody should rely on.
-    machine.write(&name, &unsigned_module());
+    machine.write(&name, unsigned_module());
     let (key, certificate) = (keys().join("module.key"), keys().join("module.pem"));
     succeed(
         sign_file()
@@ -343,17 +310,17 @@ fn faults_of_grubs_files_modules_and_keys_are_each_convicted() {
     machine.convicts("modules.files", "fail", &format!("/{name}"));
     machine.write(&name, &module);
 
-    machine.mode("etc/bootseal/keys/db.key", 0o644);
+    machine.chmod("etc/bootseal/keys/db.key", 0o644);
     let (code, wrong) = machine.audit();
     assert_eq!(
         (code, wrong[0].0.as_str(), wrong.len()),
         (1, "keys.private", 1),
         "{wrong:?}"
     );
-    machine.mode("etc/bootseal/keys/db.key", 0o400);
+    machine.chmod("etc/bootseal/keys/db.key", 0o400);
     // Whatever it is called.
-    machine.write("efi/EFI/keys.txt", &fs::read(keys().join("KEK.key")).unwrap());
+    machine.write("efi/EFI/keys.txt", fs::read(keys().join("KEK.key")).unwrap());
     machine.convicts("keys.place", "fail", "/efi/EFI/keys.txt");
-    machine.write("efi/EFI/keys.txt", &fs::read(keys().join("KEK.pem")).unwrap());
+    machine.write("efi/EFI/keys.txt", fs::read(keys().join("KEK.pem")).unwrap());
     assert_eq!(machine.audit(), (0, vec![]));
 }

@@ -11,7 +11,7 @@ use crate::support::{refuse, succeed, tool};
 
 const INITRD: &str = "boot/initrd";
 
-/// What cpio makes of files, by name and content.
+/// The archive that cpio makes of files, by name and content.
 pub fn cpio(files: &[(&str, &[u8])]) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -22,18 +22,18 @@ pub fn cpio(files: &[(&str, &[u8])]) -> Vec<u8> {
     pack(directory.path())
 }
 
-/// What cpio makes of a directory.
+/// The archive that cpio makes of a directory.
 fn pack(directory: &Path) -> Vec<u8> {
-    let mut names = Command::new("find");
+    let mut names = tool("find");
     let names = succeed(names.args([".", "-mindepth", "1"]).current_dir(directory));
-    let mut cpio = tool("cpio", "cpio");
+    let mut cpio = tool("cpio");
     filter(
         cpio.args(["--quiet", "-o", "-H", "newc"]).current_dir(directory),
         names.as_bytes(),
     )
 }
 
-/// What a command makes of its input.
+/// The output of a command for an input.
 fn filter(command: &mut Command, input: &[u8]) -> Vec<u8> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -70,17 +70,17 @@ fn an_unsigned_module_in_an_initramfs_is_convicted_however_it_is_packed() {
         cpio(&own)
     };
     let xz = ["--check=crc32", "--lzma2=dict=1MiB"];
-    let packers: [(&str, &str, &[&str]); 6] = [
-        ("cat", "coreutils", &[]),
-        ("gzip", "gzip", &["-n"]),
-        ("xz", "xz-utils", &xz),
-        ("zstd", "zstd", &["-q", "-19", "-T0"]),
-        ("xz", "xz-utils", &["--format=lzma"]),
-        ("lz4", "lz4", &["-l", "-c"]),
+    let packers: [(&str, &[&str]); 6] = [
+        ("cat", &[]),
+        ("gzip", &["-n"]),
+        ("xz", &xz),
+        ("zstd", &["-q", "-19", "-T0"]),
+        ("xz", &["--format=lzma"]),
+        ("lz4", &["-l", "-c"]),
     ];
-    for (program, package, options) in packers {
+    for (program, options) in packers {
         let packed = |module: &[u8]| {
-            let body = filter(tool(program, package).args(options), &plain(module));
+            let body = filter(tool(program).args(options), &plain(module));
             [early.clone(), body].concat()
         };
         machine.initramfs(&packed(&good));
@@ -101,7 +101,7 @@ fn modules_with_several_names_and_packed_ones_are_judged() {
     machine.initramfs(&pack(directory.path()));
     machine.convicts("modules.initramfs", "fail", "/boot/initrd: ");
     let packed = filter(
-        tool("xz", "xz-utils").args(["--check=crc32", "--lzma2=dict=1MiB"]),
+        tool("xz").args(["--check=crc32", "--lzma2=dict=1MiB"]),
         &unsigned_module(),
     );
     machine.initramfs(&cpio(&[("lib/a.ko.xz", &packed)]));
@@ -129,13 +129,13 @@ fn every_initramfs_is_found_by_its_name_or_by_an_entry() {
 fn what_is_no_initramfs_could_not_be_looked_at() {
     let machine = Machine::new();
     let good = cpio(&[("lib/y.ko", &signed_module(&machine))]);
-    let zeros = filter(tool("gzip", "gzip").arg("-1"), &vec![0; 1 << 20]);
-    let cut = filter(tool("zstd", "zstd").arg("-q"), &good);
+    let zeros = filter(tool("gzip").arg("-1"), &vec![0; 1 << 20]);
+    let cut = filter(tool("zstd").arg("-q"), &good);
     let loop_free = [
         (b"garbage".to_vec(), "neither a cpio archive"),
         (good[..good.len() / 2].to_vec(), "ends in the middle"),
         (cut[..cut.len() / 2].to_vec(), "cannot be unpacked"),
-        (filter(tool("lz4", "lz4").arg("-c"), &good), "which no kernel unpacks"),
+        (filter(tool("lz4").arg("-c"), &good), "which no kernel unpacks"),
         (
             [&b"\x02\x21\x4c\x18"[..], b"070701"].concat(),
             "a block of 925906736 bytes, of which 2 are there",
@@ -167,10 +167,10 @@ fn lsinitramfs_counts_the_same_entries() {
         .iter()
         .map(|(name, content)| (name.as_str(), &content[..]))
         .collect();
-    let body = filter(tool("zstd", "zstd").args(["-q", "-19"]), &cpio(&files));
+    let body = filter(tool("zstd").args(["-q", "-19"]), &cpio(&files));
     let early = cpio(&[("kernel/x86/microcode/AuthenticAMD.bin", b"microcode")]);
     machine.initramfs(&[early, body].concat());
-    let listed = succeed(tool("lsinitramfs", "initramfs-tools-core").arg(machine.path(INITRD)));
+    let listed = succeed(tool("lsinitramfs").arg(machine.path(INITRD)));
     let entries = listed.lines().filter(|line| *line != ".").count();
     let modules = listed.lines().filter(|line| line.contains("/modules/m")).count();
     let said = succeed(&mut machine.bootseal(["audit", "-v", "--only", "modules.initramfs"]));
@@ -200,14 +200,10 @@ fn loaded_modules_are_matched_to_their_files() {
     let source = machine.path("x.c");
     fs::write(&source, "int f(void) { return 8; }").unwrap();
     let object = machine.path("x.o");
-    succeed(tool("cc", "gcc").args(["-c", "-o"]).args([&object, &source]));
-    succeed(
-        tool("ld", "binutils")
-            .args(["-r", "--build-id=sha1", "-o"])
-            .args([&file, &object]),
-    );
+    succeed(tool("gcc").args(["-c", "-o"]).args([&object, &source]));
+    succeed(tool("ld").args(["-r", "--build-id=sha1", "-o"]).args([&file, &object]));
     let note = machine.path("note");
-    let mut objcopy = tool("objcopy", "binutils");
+    let mut objcopy = tool("objcopy");
     succeed(
         objcopy
             .args([
@@ -240,7 +236,7 @@ fn modules_of_every_kernel_that_can_be_started_are_judged() {
     let machine = Machine::new();
     let next = "6.12.99-next";
     for release in [next, "6.12.98"] {
-        machine.write(&format!("lib/modules/{release}/kernel/y.ko"), &unsigned_module());
+        machine.write(&format!("lib/modules/{release}/kernel/y.ko"), unsigned_module());
     }
     let audit = ["audit", "-v", "--only", "modules.files"];
     let ours = format!("1 of 1 modules of {KERNEL}");

@@ -1,22 +1,20 @@
-//! What `--json` prints is what its published schema says, by Python's jsonschema.
+//! The output of `--json` follows its published schema, by Python's jsonschema.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::Machine;
+use crate::support::node::Node;
+use crate::support::programs::{JSONSCHEMA, tool};
 
-/// Whether a value is as docs/schema says, and what the judge says if not. Debian's own program: another Python may be
-/// first in PATH.
+/// Checks a value against a schema of docs/schema; the error is the words of the judge.
 fn validate(schema: &str, value: &Value) -> Result<(), String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema");
     let instance = tempfile::NamedTempFile::new().unwrap();
     fs::write(instance.path(), value.to_string()).unwrap();
-    let judge = PathBuf::from("/usr/bin/jsonschema");
-    assert!(judge.is_file(), "apt-get install python3-jsonschema");
-    let output = Command::new(judge)
+    let output = tool(JSONSCHEMA)
         .args(["--base-uri", &format!("file://{}/", directory.display()), "-i"])
         .arg(instance.path())
         .arg(directory.join(format!("{schema}-1.json")))
@@ -27,7 +25,7 @@ fn validate(schema: &str, value: &Value) -> Result<(), String> {
     output.status.success().then_some(()).ok_or(said)
 }
 
-/// What a command prints, whatever its exit code.
+/// The output of a command, whatever its exit code.
 fn printed(machine: &Machine, words: &[&str]) -> Value {
     let output = machine.bootseal(words.iter().copied()).output().unwrap();
     serde_json::from_slice(&output.stdout).unwrap()
@@ -41,9 +39,7 @@ fn real_output_is_as_the_schema_says() {
     faulty.write("efi/EFI/BOOT/BOOTX64.EFI", b"MZ");
     let baseline = b"[[accept]]\ncheck = \"keys.offline\"\nreason = \"a test\"\nuntil = \"2999-12-31\"\n";
     faulty.write("etc/bootseal/baseline.toml", baseline);
-    let nothing = Machine {
-        root: tempfile::tempdir().unwrap(),
-    };
+    let nothing = Machine(Node::new());
     for machine in [&clean, &faulty, &nothing] {
         for command in ["audit", "status"] {
             let said = printed(machine, &["--json", command]);

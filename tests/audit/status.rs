@@ -12,7 +12,7 @@ fn machine() -> Machine {
     let machine = Machine::new();
     for name in ["usr/bin/bootseal", "usr/bin/kernel-install"] {
         machine.write(name, b"#!/bin/sh\n");
-        machine.mode(name, 0o755);
+        machine.chmod(name, 0o755);
     }
     succeed(&mut machine.bootseal(["hook", "install"]));
     machine.write("etc/kernel/install.conf", b"layout=bls\n");
@@ -21,7 +21,7 @@ fn machine() -> Machine {
 
 /// The screen, without what differs from ceremony to ceremony.
 fn screen(machine: &Machine, said: &str) -> Vec<String> {
-    let said = said.replace(machine.root.path().to_str().unwrap(), "");
+    let said = said.replace(machine.root().to_str().unwrap(), "");
     let cuts = [" until ", " Key ", " test: "];
     let end = |line: &str| cuts.iter().filter_map(|cut| line.find(cut)).min();
     let shown = said
@@ -55,10 +55,10 @@ fn all_is_on_one_screen() {
 #[test]
 fn what_is_wrong_is_named_with_what_mends_it() {
     let machine = machine();
-    machine.variable("SecureBoot", GLOBAL, 6, &[0]);
+    machine.set_variable("SecureBoot", GLOBAL, 6, &[0]);
     machine.write("sys/kernel/security/lockdown", b"[none] integrity confidentiality\n");
     let loader = "efi/EFI/BOOT/BOOTX64.EFI";
-    machine.write(loader, &bootseal::formats::firmware::authenticode::minimal_image());
+    machine.write(loader, bootseal::formats::firmware::authenticode::minimal_image());
     // Module trees are not read: whatever is in them changes nothing.
     machine.write(&format!("lib/modules/{KERNEL}/kernel/y.ko"), b"\x7fELF");
     let said = refuse(&mut machine.bootseal(["status"]));
@@ -119,7 +119,7 @@ fn a_hook_that_failed_is_told_of_until_it_is_made_up_for() {
     let audit: Value = serde_json::from_slice(&output.stdout).unwrap();
     let subject = &audit["checks"][0]["findings"][0]["subject"];
     assert_eq!((output.status.code(), subject), (Some(1), &"all".into()));
-    machine.write(&kernel, &fs::read(machine.path("boot/vmlinuz")).unwrap());
+    machine.write(&kernel, fs::read(machine.path("boot/vmlinuz")).unwrap());
     succeed(&mut machine.bootseal(run));
     succeed(&mut machine.bootseal(["status"]));
     succeed(&mut machine.bootseal(only));

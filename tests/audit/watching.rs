@@ -10,10 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::{ELSEWHERE, Machine};
-use crate::support::{succeed, tool};
-
-/// How long the servers may take to start and to scrape, evaluate and answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{PATIENCE, succeed, tool};
 
 /// A server, ended with the test.
 struct Server(Child);
@@ -72,7 +69,7 @@ impl Watch {
             let port = free_port();
             let textfiles = machine.path("var/lib/node_exporter");
             servers.push(start(
-                tool("prometheus-node-exporter", "prometheus-node-exporter")
+                tool("prometheus-node-exporter")
                     .arg("--collector.disable-defaults")
                     .arg(format!("--collector.textfile.directory={}", textfiles.display()))
                     .arg("--collector.textfile")
@@ -93,7 +90,7 @@ impl Watch {
         fs::write(at("prometheus.yml"), config).unwrap();
         let port = free_port();
         servers.push(start(
-            tool("prometheus", "prometheus")
+            tool("prometheus")
                 .arg(format!("--config.file={}", at("prometheus.yml").display()))
                 .arg(format!("--storage.tsdb.path={}", at("data").display()))
                 .arg(format!("--web.listen-address=127.0.0.1:{port}")),
@@ -170,7 +167,7 @@ fn audited(machine: &Machine) {
 #[test]
 fn the_rules_do_what_they_say() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/audit/bootseal.rules.test.yml");
-    succeed(tool("promtool", "prometheus").args(["test", "rules"]).arg(tests));
+    succeed(tool("promtool").args(["test", "rules"]).arg(tests));
 }
 
 #[test]
@@ -178,7 +175,7 @@ fn a_faulty_node_alerts_and_a_clean_one_does_not() {
     let (clean, faulty) = (Machine::new(), Machine::new());
     let initrd = fs::read(faulty.path("boot/initrd")).unwrap();
     faulty.change_initrd();
-    faulty.mode("efi", 0o777);
+    faulty.chmod("efi", 0o777);
     for machine in [&clean, &faulty] {
         audited(machine);
     }
@@ -218,7 +215,7 @@ fn a_faulty_node_alerts_and_a_clean_one_does_not() {
 
     // Mended, and audited again: the alert goes with the next scrape.
     faulty.write("boot/initrd", &initrd);
-    faulty.mode("efi", 0o700);
+    faulty.chmod("efi", 0o700);
     audited(&faulty);
     watch.wait(|watch| watch.alerts().is_empty());
     // What was written is gone while the node is up.

@@ -8,7 +8,7 @@ use crate::support::{bootseal, succeed, tool};
 fn a_person_holds_a_ceremony_mistypes_interrupts_and_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/interactive.exp");
-    let mut expect = tool("expect", "expect");
+    let mut expect = tool("expect");
     expect
         .current_dir(directory.path())
         .env("STATE_DIRECTORY", directory.path().join("state"));

@@ -1,40 +1,27 @@
-//! What `verify` and `sign grub` say of a directory of GRUB, and where its configuration leads them.
+//! Reports of `verify` and `sign grub` on a directory of GRUB, and the files that its configuration leads them to.
 
 use std::fs;
-use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{bootseal, keys, refuse, sign, succeed, text, verify};
+use crate::support::node::Node;
+use crate::support::programs::{UNICODE, host_file};
+use crate::support::{keys, refuse, sign, succeed, text, verify};
 
-struct Node {
-    root: tempfile::TempDir,
+fn machine(files: &[(&str, &str)]) -> Node {
+    let node = Node::new();
+    for (name, content) in files {
+        node.write(name, content);
+    }
+    node
 }
 
-impl Node {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let node = Self {
-            root: tempfile::tempdir().unwrap(),
-        };
-        for (name, content) in files {
-            fs::create_dir_all(node.path(name).parent().unwrap()).unwrap();
-            fs::write(node.path(name), content).unwrap();
-        }
-        node
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        fs::canonicalize(self.root.path()).unwrap().join(name)
-    }
-
-    /// The exit code and all that is printed, with the root taken off every name.
-    fn run(&self, arguments: &[&str]) -> (i32, String) {
-        let mut command = bootseal(["--root"]);
-        command.arg(self.path("")).args(arguments).arg("--keys").arg(keys());
-        let output = command.arg(self.path("boot/grub")).output().unwrap();
-        let root = self.path("").display().to_string();
-        (output.status.code().unwrap(), text(&output).replace(&root, "/"))
-    }
+/// The exit code and all that is printed, with the root taken off every name.
+fn run(node: &Node, arguments: &[&str]) -> (i32, String) {
+    let mut command = node.bootseal(arguments);
+    command.arg("--keys").arg(keys()).arg(node.path("boot/grub"));
+    let output = command.output().unwrap();
+    (output.status.code().unwrap(), node.without_root(&text(&output)))
 }
 
 const CONFIGURATION: &str = "\
@@ -59,7 +46,7 @@ insmod gzio
 
 #[test]
 fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
-    let node = Node::new(&[
+    let node = machine(&[
         ("boot/grub/grub.cfg", CONFIGURATION),
         ("boot/grub/x86_64-efi/moddep.lst", "gzio: gcry_crc\ngcry_crc: crypto\n"),
         ("boot/grub/x86_64-efi/gzio.mod", "x"),
@@ -84,8 +71,8 @@ fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
         ("usr/share/locale/grub/de.mo", "x"),
         ("etc/default/grub", "GRUB_SAVEDEFAULT=true\n"),
     ]);
-    std::os::unix::fs::symlink("/dtb", node.path("boot/kernel")).unwrap();
-    let (code, said) = node.run(&["sign", "grub"]);
+    node.link("/dtb", "boot/kernel");
+    let (code, said) = run(&node, &["sign", "grub"]);
     assert_eq!(code, 0, "{said}");
     let signed: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("✓ ")).collect();
     assert_eq!(
@@ -125,7 +112,7 @@ fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
         "{said}"
     );
 
-    let (code, said) = node.run(&["-v", "verify"]);
+    let (code, said) = run(&node, &["-v", "verify"]);
     assert_eq!(code, 1);
     let expected = "\
 ✗ /boot/grub/grub.cfg:14 (not_found): linux /vmlinuz-0: there is no such file here
@@ -146,15 +133,14 @@ error: 1 of 1 files are not accepted
 /// Such as one for another machine's image.
 #[test]
 fn a_tree_that_this_machine_does_not_boot_from_does_not_lead_to_its_files() {
-    let node = Node::new(&[
+    let node = machine(&[
         (
             "boot/grub/grub.cfg",
             "loadfont /usr/share/grub/unicode.pf2\nlinux /etc/passwd\ninitrd /initrd\n",
         ),
         ("boot/initrd", "x"),
     ]);
-    let host = std::path::Path::new("/usr/share/grub/unicode.pf2");
-    assert!(host.is_file(), "unicode.pf2 is missing: apt-get install grub-common");
+    let host = host_file(UNICODE);
     let said = succeed(&mut sign("grub", &[&node.path("boot/grub")]));
     assert!(
         said.contains("signed 2,") && said.contains("linux /etc/passwd: there is no such file here"),
@@ -166,7 +152,7 @@ fn a_tree_that_this_machine_does_not_boot_from_does_not_lead_to_its_files() {
 
 #[test]
 fn a_script_is_judged_for_traps_wherever_it_lies() {
-    let node = Node::new(&[
+    let node = machine(&[
         ("x.cfg", "\nload_env --skip-sig\n"),
         ("etc/default/grub", "GRUB_TIMEOUT=5\nGRUB_DISABLE_OS_PROBER=false\n"),
     ]);
@@ -188,13 +174,13 @@ fn a_script_is_judged_for_traps_wherever_it_lies() {
 
 #[test]
 fn what_is_excluded_is_not_judged_and_a_broken_script_or_link_is_named() {
-    let node = Node::new(&[
+    let node = machine(&[
         ("boot/grub/grub.cfg", "menuentry x {\n"),
         ("boot/grub/old/grub.cfg", "set check_signatures=no\n"),
         ("etc/bootseal/config.toml", "[sign]\nexclude = [\"/boot/grub/old\"]\n"),
     ]);
-    std::os::unix::fs::symlink("nowhere", node.path("boot/grub/link")).unwrap();
-    let (code, said) = node.run(&["--json", "verify"]);
+    node.link("nowhere", "boot/grub/link");
+    let (code, said) = run(&node, &["--json", "verify"]);
     let report: Value = serde_json::from_str(&said).unwrap();
     let names = |key: &str, name: &str| -> Vec<String> {
         let found = report["files"][0][key].as_array().unwrap();

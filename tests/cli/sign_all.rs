@@ -1,34 +1,33 @@
 //! `sign all` on a node's tree: the configuration decides, GRUB's signatures come last, and a second run does nothing.
 
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use bootseal::formats::firmware::authenticode::minimal_image;
 use serde_json::Value;
 
-use crate::support::{bootseal, keys, module, refuse, sign, sign_file, succeed, text, verify};
+use crate::support::node::Node;
+use crate::support::{keys, refuse, sign, sign_file, succeed, text, verify};
 
 #[test]
 fn a_whole_node_is_signed_in_the_right_order() {
-    let root = tempfile::tempdir().unwrap();
-    let path = |name: &str| root.path().join(name);
-    for directory in ["boot/grub/x86_64-efi", "lib/modules/6.12.58", "etc/bootseal"] {
-        fs::create_dir_all(path(directory)).unwrap();
-    }
-    fs::write(path("boot/vmlinuz-6.12.58"), minimal_image()).unwrap();
-    fs::write(path("boot/initramfs-6.12.58.img"), b"initramfs").unwrap();
-    fs::write(path("boot/grub/grub.cfg"), b"set timeout=5\n").unwrap();
-    fs::write(path("boot/grub/x86_64-efi/normal.mod"), b"\x7fELF").unwrap();
-    std::os::unix::fs::symlink("vmlinuz-6.12.58", path("boot/vmlinuz")).unwrap();
-    module(&path("lib/modules/6.12.58"), "loop.ko");
-    fs::remove_file(path("lib/modules/6.12.58/module.c")).unwrap();
-    let config = "[sign]\nmodules = [\"/lib/modules\"]\nefi = [\"/boot/vmlinuz*\"]\n\
-        grub = [\"/boot/grub\", \"/boot/vmlinuz*\", \"/boot/initramfs-*.img\"]\n";
-    fs::write(path("etc/bootseal/config.toml"), config).unwrap();
+    let node = Node::new();
+    let path = |name: &str| node.path(name);
+    node.kernel("boot/vmlinuz-6.12.58");
+    node.write("boot/initramfs-6.12.58.img", "initramfs");
+    node.write("boot/grub/grub.cfg", "set timeout=5\n");
+    node.write("boot/grub/x86_64-efi/normal.mod", "\x7fELF");
+    node.link("vmlinuz-6.12.58", "boot/vmlinuz");
+    node.module("lib/modules/6.12.58/loop.ko");
+    node.config(
+        "[sign]\nmodules = [\"/lib/modules\"]\nefi = [\"/boot/vmlinuz*\"]\n\
+         grub = [\"/boot/grub\", \"/boot/vmlinuz*\", \"/boot/initramfs-*.img\"]\n",
+    );
 
     let sign_all = || {
-        let mut command = bootseal(["sign", "all", "--json", "--root"]);
-        command.arg(root.path()).arg("--keys").arg(keys());
+        let mut command = node.bootseal(["sign", "all", "--json", "--keys"]);
+        command.arg(keys());
         command
     };
     let report: Value = serde_json::from_str(&succeed(&mut sign_all())).unwrap();
@@ -69,38 +68,34 @@ fn a_whole_node_is_signed_in_the_right_order() {
 }
 
 /// A node with a kernel, a module and GRUB's configuration, and what `sign all` says of it.
-struct Node {
-    root: tempfile::TempDir,
+struct Machine(Node);
+
+impl Deref for Machine {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.0
+    }
 }
 
-impl Node {
+impl Machine {
     fn new(config: &str) -> Self {
-        let node = Self {
-            root: tempfile::tempdir().unwrap(),
-        };
-        for directory in ["boot/grub", "lib/modules/6.12.58", "etc/bootseal"] {
-            fs::create_dir_all(node.path(directory)).unwrap();
-        }
-        fs::write(node.path("boot/vmlinuz"), minimal_image()).unwrap();
-        fs::write(node.path("boot/grub/grub.cfg"), b"set timeout=5\n").unwrap();
-        module(&node.path("lib/modules/6.12.58"), "loop.ko");
-        fs::write(node.path("etc/bootseal/config.toml"), config).unwrap();
-        node
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+        let node = Node::new();
+        node.kernel("boot/vmlinuz");
+        node.write("boot/grub/grub.cfg", "set timeout=5\n");
+        node.module("lib/modules/6.12.58/loop.ko");
+        node.config(config);
+        Self(node)
     }
 
     fn sign(&self, arguments: &[&str]) -> (i32, Value) {
-        let mut command = bootseal(["sign", "all", "--json", "--root"]);
-        command.arg(self.root.path()).arg("--keys").arg(keys()).args(arguments);
-        let output = command.output().unwrap();
+        let mut command = self.bootseal(["sign", "all", "--json", "--keys"]);
+        let output = command.arg(keys()).args(arguments).output().unwrap();
         let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
         (output.status.code().unwrap(), report)
     }
 
-    /// What became of a file, by its path or pattern.
+    /// The outcome for a file, by its path or pattern.
     fn outcome(&self, report: &Value, name: &str) -> String {
         let files = report["files"].as_array().unwrap();
         let is_it = |file: &&Value| {
@@ -126,7 +121,7 @@ const CONFIG: &str = "[sign]\nmodules = [\"/lib/modules\"]\nefi = [\"/boot/vmlin
 
 #[test]
 fn what_is_optional_may_be_missing_and_what_is_excluded_is_left_alone() {
-    let node = Node::new(
+    let node = Machine::new(
         "[sign]\nefi = [\"/boot/vmlinuz\", \"/boot/gone.efi\", { path = \"/boot/efi/*.efi\", optional = true }]\n\
          grub = [\"/boot/grub\"]\nexclude = [\"/boot/grub/grubenv\", \"/boot/grub/old\"]\n",
     );
@@ -145,7 +140,7 @@ fn what_is_optional_may_be_missing_and_what_is_excluded_is_left_alone() {
 
 #[test]
 fn a_kernel_that_is_signed_and_its_signature_for_grub_change_together_or_not_at_all() {
-    let node = Node::new(CONFIG);
+    let node = Machine::new(CONFIG);
     let (code, report) = node.sign(&["--dry-run"]);
     assert_eq!((code, &report["signed"]), (0, &4.into()), "{report}");
     assert!(!node.path("boot/vmlinuz.sig").exists() && !node.path("var").exists());
@@ -165,7 +160,7 @@ fn a_kernel_that_is_signed_and_its_signature_for_grub_change_together_or_not_at_
 
 #[test]
 fn signatures_of_files_that_are_gone_are_removed_if_they_are_ours() {
-    let node = Node::new(&CONFIG.replace("efi = [\"/boot/vmlinuz\"]", "efi = [\"/boot/vmlinuz*\"]"));
+    let node = Machine::new(&CONFIG.replace("efi = [\"/boot/vmlinuz\"]", "efi = [\"/boot/vmlinuz*\"]"));
     fs::copy(node.path("boot/vmlinuz"), node.path("boot/vmlinuz.old")).unwrap();
     fs::write(node.path("boot/grub/theme.txt"), b"").unwrap();
     node.sign(&[]);
@@ -183,7 +178,7 @@ fn signatures_of_files_that_are_gone_are_removed_if_they_are_ours() {
 
 #[test]
 fn the_manifest_saves_work_and_is_never_believed_against_the_file() {
-    let node = Node::new(CONFIG);
+    let node = Machine::new(CONFIG);
     node.sign(&[]);
     let module = node.path("lib/modules/6.12.58/loop.ko");
     assert_eq!(node.manifests().len(), 3);
@@ -234,7 +229,7 @@ fn the_manifest_saves_work_and_is_never_believed_against_the_file() {
 
 #[test]
 fn no_absolute_link_leads_out_of_the_root() {
-    let node = Node::new("[sign]\nefi = [\"/boot/kernel\"]\n");
+    let node = Machine::new("[sign]\nefi = [\"/boot/kernel\"]\n");
     std::os::unix::fs::symlink("/boot/vmlinuz", node.path("boot/kernel")).unwrap();
     let (code, report) = node.sign(&[]);
     assert_eq!((code, &report["signed"]), (0, &1.into()), "{report}");
@@ -244,7 +239,7 @@ fn no_absolute_link_leads_out_of_the_root() {
 
 #[test]
 fn other_names_of_a_file_are_told_of() {
-    let node = Node::new("[sign]\nefi = [\"/boot/vmlinuz\"]\n");
+    let node = Machine::new("[sign]\nefi = [\"/boot/vmlinuz\"]\n");
     fs::hard_link(node.path("boot/vmlinuz"), node.path("boot/vmlinuz.old")).unwrap();
     let (code, report) = node.sign(&[]);
     assert_eq!(code, 0);
@@ -269,7 +264,7 @@ fn a_signature_is_not_signed_but_may_be_named_beside_its_file() {
 #[test]
 fn modules_of_others_are_treated_as_the_configuration_says() {
     for (foreign, code, outcome) in [("replace", 0, "signed"), ("keep", 0, "kept"), ("refuse", 1, "failed")] {
-        let node = Node::new(&format!(
+        let node = Machine::new(&format!(
             "[sign]\nmodules = [\"/lib/modules\"]\nforeign_modules = \"{foreign}\"\n"
         ));
         let path = node.path("lib/modules/6.12.58/loop.ko");
@@ -296,7 +291,7 @@ fn a_configured_directory_without_modules_is_an_error_unless_it_may_be() {
         // What a removed kernel left.
         ("\"/lib/modules/*\"", 0),
     ] {
-        let node = Node::new(&format!("[sign]\nmodules = [{entry}, \"/lib/modules/6.12.58\"]\n"));
+        let node = Machine::new(&format!("[sign]\nmodules = [{entry}, \"/lib/modules/6.12.58\"]\n"));
         fs::create_dir(node.path("lib/modules/6.1")).unwrap();
         fs::write(node.path("lib/modules/6.1/modules.dep"), "").unwrap();
         let (actual, report) = node.sign(&[]);

@@ -15,13 +15,13 @@ use crate::support::{bootseal, refuse, succeed, text, tool};
 /// Runs the ceremony under strace.
 fn traced(whole: &Whole, options: &[&str]) -> Command {
     let run = whole.run();
-    let mut command = tool("strace", "strace");
+    let mut command = tool("strace");
     command.args(options).arg(run.get_program()).args(run.get_args());
     command.env("STATE_DIRECTORY", whole.path("state"));
     command
 }
 
-/// What each private key is, by its file in the work directory or its place.
+/// The content of each private key, by its file in the work directory or its place.
 fn keys(whole: &Whole) -> BTreeMap<String, Vec<u8>> {
     let places = ["node", "offline", ".node.ceremony/keys"].map(|place| whole.path(place));
     let entries = places.iter().filter_map(|place| fs::read_dir(place).ok()).flatten();
@@ -250,7 +250,7 @@ fn secrets_are_written_to_their_own_files_and_nowhere_else() {
         assert!(pem.starts_with("-----BEGIN PRIVATE KEY-----"));
         secrets.extend(parts(&pem).into_iter().skip(10).map(|part| (part, name)));
         // The primes as they are.
-        let mut openssl = tool("openssl", "openssl");
+        let mut openssl = tool("openssl");
         let der = whole.path("plain.der");
         succeed(
             openssl
@@ -311,7 +311,7 @@ fn it_leaves_no_core_and_a_signal_leaves_it_to_be_gone_on_with() {
         let options = ["-f", "-e", "trace=fsync", "-e", &inject, "-o", trace.to_str().unwrap()];
         let traced = traced(&whole, &options);
         // As large a core as the system allows.
-        let mut shell = Command::new("sh");
+        let mut shell = tool("sh");
         shell
             .args(["-c", "ulimit -c unlimited; exec \"$@\"", "sh"])
             .arg(traced.get_program())

@@ -11,7 +11,7 @@ const SCRIPT: &str = "set -e
 mount -t tmpfs -o size=$2 tmpfs $1; cp -a $3/. $1; mounted=$1; tree=$3; shift 3
 code=0; \"$@\" || code=$?
 rm -r $tree/*; cp -a $mounted/. $tree; exit $code";
-/// What a tmpfs gives out, in bytes.
+/// The unit in which a tmpfs gives out memory, in bytes.
 const PAGE: u64 = 4096;
 
 #[test]
@@ -23,7 +23,7 @@ fn a_run_on_a_full_disk_leaves_every_file_as_it_was() {
         let node = template.node();
         let mounted = tempfile::tempdir().unwrap();
         let size = (pages(&node.root) + room) * PAGE;
-        let mut run = tool("unshare", "util-linux");
+        let mut run = tool("unshare");
         run.args(["--mount", "--", "sh", "-c", SCRIPT, "sh"]);
         run.arg(mounted.path()).arg(size.to_string()).arg(&node.root);
         let sign_all = node.sign_all();
@@ -56,7 +56,7 @@ fn a_run_on_a_full_disk_leaves_every_file_as_it_was() {
 
 /// Pages that a tree takes on a tmpfs: the content of its files, each from a page of its own on.
 fn pages(root: &Path) -> u64 {
-    let mut list = tool("find", "findutils");
+    let mut list = tool("find");
     let sizes = succeed(list.arg(root).args(["-type", "f", "-printf", "%s\n"]));
     sizes
         .lines()

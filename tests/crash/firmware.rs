@@ -2,47 +2,40 @@
 //! firmware.
 
 use std::fs::{self, Permissions};
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
-use tempfile::TempDir;
-
-use crate::support::{bootseal, keys, succeed, text, tool};
-
-const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
-const DATABASE: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
+use crate::support::node::{DATABASE, GLOBAL, Node};
+use crate::support::{keys, succeed, text, tool};
 
 /// A machine in Setup Mode, and the public files of a ceremony.
-struct Board(TempDir);
+struct Board(Node);
+
+impl Deref for Board {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.0
+    }
+}
 
 impl Board {
     fn new() -> Self {
         // Temporary directories may lie on a file system without flags.
-        let directory = tempfile::tempdir_in(concat!(env!("CARGO_MANIFEST_DIR"), "/target")).unwrap();
-        let board = Self(directory);
-        for directory in ["sys/firmware/efi/efivars", "var/lib/bootseal", "keys"] {
-            let path = board.path(directory);
-            fs::create_dir_all(&path).unwrap();
-        }
-        fs::write(board.variable("SetupMode", GLOBAL), [6, 0, 0, 0, 1]).unwrap();
+        let node = Node::within(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap());
+        node.directory("var/lib/bootseal");
+        node.set_variable("SetupMode", GLOBAL, 6, &[1]);
         for name in ["PK.auth", "KEK.auth", "db.auth", "dbx.auth"] {
-            fs::copy(keys().join(name), board.path("keys").join(name)).unwrap();
+            node.write(&format!("keys/{name}"), fs::read(keys().join(name)).unwrap());
         }
-        board
-    }
-
-    fn path(&self, below: &str) -> PathBuf {
-        self.0.path().join(below)
-    }
-
-    fn variable(&self, name: &str, vendor: &str) -> PathBuf {
-        self.path("sys/firmware/efi/efivars").join(format!("{name}-{vendor}"))
+        Self(node)
     }
 
     fn apply(&self) -> Command {
-        let mut command = bootseal(["enroll", "apply", "--yes", "--root"]);
-        command.arg(self.0.path()).arg("--keys").arg(self.path("keys"));
+        let mut command = self.bootseal(["enroll", "apply", "--yes", "--keys"]);
+        command.arg(self.path("keys"));
         command.args([
             "--i-know-option-roms-may-stop-working",
             "--i-know-this-machine-may-not-boot",
@@ -53,7 +46,7 @@ impl Board {
     /// Applies, while a system call on this path fails.
     fn failing(&self, path: &Path, call: &str, fault: &str) -> Output {
         let apply = self.apply();
-        let mut command = tool("strace", "strace");
+        let mut command = tool("strace");
         command.args(["-f", "-o", "/dev/null", "-P"]).arg(path);
         command.args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{fault}")]);
         command
@@ -101,9 +94,9 @@ fn variables_that_cannot_be_opened_say_why() {
 
     // A kernel that does not let even root clear the immutable flag.
     fs::write(&dbx, [0x27, 0, 0, 0]).unwrap();
-    succeed(tool("chattr", "e2fsprogs").arg("+i").arg(&dbx));
+    succeed(tool("chattr").arg("+i").arg(&dbx));
     let immutable = board.failing(&dbx, "ioctl", "error=EPERM:when=2+");
-    succeed(tool("chattr", "e2fsprogs").arg("-i").arg(&dbx));
+    succeed(tool("chattr").arg("-i").arg(&dbx));
     expect(&immutable, 3, "the kernel forbids it even to root");
 }
 
@@ -117,7 +110,7 @@ fn who_is_not_root_is_told_so() {
     let program = board.path("bootseal");
     let apply = board.apply();
     fs::copy(apply.get_program(), &program).unwrap();
-    let mut command = tool("setpriv", "util-linux");
+    let mut command = tool("setpriv");
     command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
     let output = command.arg(&program).args(apply.get_args()).output().unwrap();
     expect(&output, 3, "run the command as root");

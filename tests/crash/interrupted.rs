@@ -9,10 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::node::{Node, Template};
-use crate::support::{bootseal, keys, module};
-
-/// Longest that a test waits for something.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{PATIENCE, bootseal, keys, module};
 
 fn wait_until(what: &str, mut happens: impl FnMut() -> bool) {
     let began = Instant::now();

@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bootseal::formats::firmware::authenticode::minimal_image;
 use bootseal::formats::grub::openpgp::GrubKey;
 use bootseal::trust::grub::judge;
 use tempfile::TempDir;
 
-use crate::support::{bootseal, keys, module, sign, succeed, tool, verify};
+use crate::support::node::Node as Machine;
+use crate::support::{bootseal, keys, sign, succeed, tool, verify};
 
 const CONFIG: &str = "[sign]\nmodules = [\"/lib/modules\"]\nefi = [\"/boot/vmlinuz-6.12.58\"]\n\
     grub = [\"/boot/grub\", \"/boot/vmlinuz*\"]\n";
@@ -64,17 +64,13 @@ impl Template {
     fn new(fillers: usize) -> Self {
         // Where flushing costs nothing.
         let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-        let root = directory.path().join("old");
-        let path = |name: &str| root.join(name);
-        for directory in ["boot/grub/x86_64-efi", "lib/modules/6.12.58", "etc/bootseal"] {
-            fs::create_dir_all(path(directory)).unwrap();
-        }
-        fs::write(path("etc/bootseal/config.toml"), CONFIG).unwrap();
-        let modules = path("lib/modules/6.12.58");
+        let machine = Machine::at(directory.path().join("old"));
+        let path = |name: &str| machine.path(name);
+        machine.config(CONFIG);
         for (name, pack) in [("loop.ko", None), ("ext4.ko", Some("xz")), ("tun.ko", Some("zstd"))] {
-            let module = module(&modules, name);
+            let module = machine.module(&format!("lib/modules/6.12.58/{name}"));
             if let Some(pack) = pack {
-                let mut pack = tool(pack, pack);
+                let mut pack = tool(pack);
                 if name == "ext4.ko" {
                     pack.arg("--check=crc32");
                 }
@@ -82,33 +78,28 @@ impl Template {
                 let _ = fs::remove_file(&module);
             }
         }
-        fs::remove_file(modules.join("module.c")).unwrap();
-        fs::write(path(KERNEL[1]), minimal_image()).unwrap();
-        symlink("vmlinuz-6.12.58", path(KERNEL[0])).unwrap();
-        fs::write(path("boot/grub/grub.cfg"), b"set timeout=5\n").unwrap();
-        fs::write(path("boot/grub/x86_64-efi/normal.mod"), b"\x7fELF").unwrap();
+        machine.kernel(KERNEL[1]);
+        machine.link("vmlinuz-6.12.58", KERNEL[0]);
+        machine.write("boot/grub/grub.cfg", "set timeout=5\n");
+        machine.write("boot/grub/x86_64-efi/normal.mod", "\x7fELF");
         for number in 0..fillers {
-            fs::write(path(&format!("boot/grub/{number}.lst")), format!("{number}\n")).unwrap();
+            machine.write(&format!("boot/grub/{number}.lst"), format!("{number}\n"));
         }
         // Signed as they were before: one stays so, the signatures of the kernel become stale, and one loses its file.
-        let orphan = path("boot/grub/theme.txt");
-        fs::write(&orphan, b"").unwrap();
-        let signed = [
-            orphan.clone(),
-            path("boot/grub/fonts.pf2"),
-            path(KERNEL[0]),
-            path(KERNEL[1]),
-        ];
-        fs::write(&signed[1], b"FILE").unwrap();
+        let orphan = "boot/grub/theme.txt";
+        machine.write(orphan, "");
+        machine.write("boot/grub/fonts.pf2", "FILE");
+        let signed = [orphan, "boot/grub/fonts.pf2", KERNEL[0], KERNEL[1]].map(path);
         succeed(&mut sign("grub", &signed.each_ref().map(PathBuf::as_path)));
-        fs::remove_file(orphan).unwrap();
+        machine.remove(orphan);
         // What a run must keep.
-        fs::set_permissions(path(KERNEL[1]), fs::Permissions::from_mode(0o600)).unwrap();
-        chown(modules.join("loop.ko"), Some(12), Some(34)).unwrap();
+        machine.chmod(KERNEL[1], 0o600);
+        let owned = path("lib/modules/6.12.58/loop.ko");
+        chown(&owned, Some(12), Some(34)).unwrap();
         let (attribute, no_flags) = ("trusted.origin", rustix::fs::XattrFlags::empty());
-        rustix::fs::setxattr(modules.join("loop.ko"), attribute, b"build", no_flags).unwrap();
+        rustix::fs::setxattr(&owned, attribute, b"build", no_flags).unwrap();
 
-        let old = snapshot(&root);
+        let old = snapshot(machine.root());
         let mut template = Self {
             directory,
             old,
@@ -129,7 +120,7 @@ impl Template {
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
         let root = self.directory.path().join(number.to_string());
         let old = self.directory.path().join("old");
-        succeed(Command::new("cp").arg("-a").arg(old).arg(&root));
+        succeed(tool("cp").arg("-a").arg(old).arg(&root));
         Node { template: self, root }
     }
 }
@@ -148,7 +139,7 @@ impl Node<'_> {
         command
     }
 
-    /// Whether a message names a file of this node or of its keys.
+    /// Reports that a message names a file of this node or of its keys.
     pub fn is_named_in(&self, message: &str) -> bool {
         [self.root.as_path(), keys()]
             .iter()
@@ -186,7 +177,7 @@ impl Node<'_> {
         Ok(stale)
     }
 
-    /// Whether the signature for GRUB beside a file holds.
+    /// Reports that the signature for GRUB beside a file holds.
     fn signature(&self, file: &str) -> bool {
         static KEY: OnceLock<GrubKey> = OnceLock::new();
         let key = KEY.get_or_init(|| GrubKey::parse(&fs::read(keys().join("grub.gpg")).unwrap()).unwrap());

@@ -5,13 +5,13 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use bootseal::formats::firmware::authenticode::minimal_image;
 use rayon::prelude::*;
 
 use crate::support::backup::Whole;
 use crate::support::ceremony::PASSPHRASE;
 use crate::support::judges::subject_key_id;
-use crate::support::{bootseal, module, refuse, succeed, text, tool};
+use crate::support::node::Node;
+use crate::support::{bootseal, refuse, succeed, text, tool};
 
 /// PK and KEK on a stick, the others on the node, which has files to sign, and a firmware that holds the keys.
 struct Machine {
@@ -26,14 +26,15 @@ impl Machine {
     fn new(specification: &str) -> Self {
         let whole = Whole::planned(specification);
         succeed(&mut whole.run());
-        for directory in ["firmware", "root/boot", "root/etc/bootseal"] {
-            fs::create_dir_all(whole.path(directory)).unwrap();
-        }
-        fs::write(whole.path("root/boot/vmlinuz"), minimal_image()).unwrap();
-        fs::write(whole.path("root/boot/grub.cfg"), b"set timeout=5\n").unwrap();
-        module(&whole.path("root/boot"), "a.ko");
-        let config = "[sign]\nmodules = [\"/boot/a.ko\"]\nefi = [\"/boot/vmlinuz\"]\ngrub = [\"/boot/vmlinuz\", \"/boot/grub.cfg\"]\n";
-        fs::write(whole.path("root/etc/bootseal/config.toml"), config).unwrap();
+        fs::create_dir(whole.path("firmware")).unwrap();
+        let node = Node::at(whole.path("root"));
+        node.kernel("boot/vmlinuz");
+        node.write("boot/grub.cfg", "set timeout=5\n");
+        node.module("boot/a.ko");
+        node.config(
+            "[sign]\nmodules = [\"/boot/a.ko\"]\nefi = [\"/boot/vmlinuz\"]\n\
+             grub = [\"/boot/vmlinuz\", \"/boot/grub.cfg\"]\n",
+        );
         let machine = Self { whole };
         succeed(
             machine
@@ -47,7 +48,7 @@ impl Machine {
     /// A copy, with keys and all.
     fn duplicate(&self) -> Self {
         let whole = Whole::planned("");
-        let mut copy = Command::new("cp");
+        let mut copy = tool("cp");
         copy.arg("-a")
             .arg("-T")
             .arg(self.whole.directory.path())
@@ -82,7 +83,7 @@ impl Machine {
     }
 
     fn fingerprint(&self, path: &str) -> String {
-        let mut openssl = tool("openssl", "openssl");
+        let mut openssl = tool("openssl");
         let printed = succeed(
             openssl
                 .args(["x509", "-noout", "-fingerprint", "-sha256", "-in"])
@@ -130,13 +131,8 @@ impl Machine {
         assert_eq!(self.held("db"), new, "{round}");
         assert_eq!(self.fingerprint("offline/db.pem"), new, "{round}");
         let image = self.file("root/boot/vmlinuz");
-        succeed(
-            tool("sbverify", "sbsigntool")
-                .arg("--cert")
-                .arg(self.file("node/db.pem"))
-                .arg(&image),
-        );
-        let mut gpgv = tool("gpgv", "gpgv");
+        succeed(tool("sbverify").arg("--cert").arg(self.file("node/db.pem")).arg(&image));
+        let mut gpgv = tool("gpgv");
         gpgv.arg("--keyring").arg(self.file("node/grub.gpg"));
         succeed(gpgv.arg(self.file("root/boot/vmlinuz.sig")).arg(&image));
         for place in ["node", "offline"] {
@@ -158,7 +154,7 @@ fn killed_at_any_place_a_rotation_goes_on_and_the_machine_starts_all_along() {
     let trace = reference.file("trace");
     let traced = |machine: &Machine, options: &[&str]| {
         let rotate = machine.rotate("db", "node");
-        let mut command = tool("strace", "strace");
+        let mut command = tool("strace");
         command.args(options).arg(rotate.get_program()).args(rotate.get_args());
         command.env("STATE_DIRECTORY", machine.file("state"));
         command.output().unwrap()
@@ -202,12 +198,7 @@ fn killed_at_any_place_a_rotation_goes_on_and_the_machine_starts_all_along() {
         let retired = machine.file(&format!("node/retired/db-{}/db.pem", &old[..16]));
         let retired = retired.exists().then_some((old.clone(), retired));
         let accepted = certificates.into_iter().chain(retired).any(|(fingerprint, path)| {
-            let verdict = tool("sbverify", "sbsigntool")
-                .arg("--cert")
-                .arg(path)
-                .arg(&image)
-                .output()
-                .unwrap();
+            let verdict = tool("sbverify").arg("--cert").arg(path).arg(&image).output().unwrap();
             held.contains(&fingerprint) && verdict.status.success()
         });
         assert!(accepted, "{round}: {held}");
@@ -225,7 +216,7 @@ fn each_key_gives_way_and_the_transcript_says_to_which() {
     assert_ne!(machine.held("PK"), pk);
     assert_eq!(machine.held("PK"), machine.fingerprint("offline/PK.pem"));
     // Encrypted as the old one was.
-    let mut openssl = tool("openssl", "openssl");
+    let mut openssl = tool("openssl");
     openssl.args(["pkey", "-noout", "-passin", &format!("pass:{PASSPHRASE}"), "-in"]);
     succeed(openssl.arg(machine.file("offline/PK.key")));
     let encrypted = fs::read_to_string(machine.file("offline/PK.key")).unwrap();

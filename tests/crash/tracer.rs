@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::node::{Node, Template};
 use crate::support::{succeed, text, tool};
 
-/// What becomes of a system call.
+/// The fault that a system call meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// The process is killed before it is made.
@@ -29,7 +29,7 @@ pub struct Round {
 pub struct Faulted<'a> {
     pub node: Node<'a>,
     pub output: Output,
-    /// Whether the fault came to pass.
+    /// True if the fault came to pass.
     pub injected: bool,
 }
 
@@ -95,7 +95,7 @@ pub fn inject<'a>(template: &'a Template, round: &Round, processor: Option<usize
         Fault::Error(name) => (format!("error={name}"), Some("--seccomp-bpf")),
     };
     let mut command = processor.map_or_else(
-        || tool("strace", "strace"),
+        || tool("strace"),
         |processor| {
             let mut command = on_one_processor(processor);
             command.arg("strace");
@@ -119,8 +119,8 @@ pub fn inject<'a>(template: &'a Template, round: &Round, processor: Option<usize
 }
 
 fn on_one_processor(index: usize) -> Command {
-    drop(tool("strace", "strace"));
-    let mut command = tool("taskset", "util-linux");
+    drop(tool("strace"));
+    let mut command = tool("taskset");
     command.args(["-c", &processors()[index]]);
     command
 }

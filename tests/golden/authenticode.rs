@@ -10,21 +10,20 @@ use bootseal::formats::firmware::authenticode::{Image, Severity, minimal_image};
 use tempfile::TempDir;
 
 use crate::support::image::{flat_digest, is_signed_by, without_signature_at, without_signatures};
+use crate::support::programs::{EFI_STUB, SYSTEMD_BOOT, host_file};
 use crate::support::signer::TestKey;
 use crate::support::{refuse, succeed, tool};
 
-const SBSIGNTOOL: &str = "sbsigntool";
-const STUB: &str = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
-/// Loaders as Debian ships them, of lengths 0, 1, 3, 5 and 7 mod 8, with and without `CheckSum`; and their packages.
-const LOADERS: [(&str, &str); 8] = [
-    (STUB, "systemd-boot-efi"),
-    ("/usr/lib/systemd/boot/efi/systemd-bootx64.efi", "systemd-boot-efi"),
-    ("/usr/lib/efitools/x86_64-linux-gnu/HelloWorld.efi", "efitools"),
-    ("/usr/lib/efitools/x86_64-linux-gnu/HashTool.efi", "efitools"),
-    ("/usr/lib/efitools/x86_64-linux-gnu/Loader.efi", "efitools"),
-    ("/usr/lib/efitools/x86_64-linux-gnu/SetNull.efi", "efitools"),
-    ("/usr/lib/grub/x86_64-efi/monolithic/grubx64.efi", "grub-efi-amd64-bin"),
-    ("/usr/lib/grub/x86_64-efi/monolithic/gcdx64.efi", "grub-efi-amd64-bin"),
+/// Loaders as Debian ships them, of lengths 0, 1, 3, 5 and 7 mod 8, with and without `CheckSum`.
+const LOADERS: [&str; 8] = [
+    EFI_STUB,
+    SYSTEMD_BOOT,
+    "/usr/lib/efitools/x86_64-linux-gnu/HelloWorld.efi",
+    "/usr/lib/efitools/x86_64-linux-gnu/HashTool.efi",
+    "/usr/lib/efitools/x86_64-linux-gnu/Loader.efi",
+    "/usr/lib/efitools/x86_64-linux-gnu/SetNull.efi",
+    "/usr/lib/grub/x86_64-efi/monolithic/grubx64.efi",
+    "/usr/lib/grub/x86_64-efi/monolithic/gcdx64.efi",
 ];
 
 /// Images to sign: the sample at every length mod 8, Debian's loaders, a UKI that objcopy made and a GRUB image.
@@ -34,7 +33,7 @@ fn images() -> Vec<(String, Vec<u8>)> {
     images.extend(
         LOADERS
             .iter()
-            .map(|(path, package)| ((*path).to_owned(), read(path, package))),
+            .map(|path| ((*path).to_owned(), fs::read(host_file(path)).unwrap())),
     );
     images.push(("UKI".to_owned(), uki(&directory)));
     images.push(("GRUB core image".to_owned(), grub(&directory)));
@@ -48,27 +47,22 @@ fn sample(tail: u8) -> Vec<u8> {
     image
 }
 
-fn read(path: &str, package: &str) -> Vec<u8> {
-    fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}: apt-get install {package}"))
-}
-
 /// systemd's stub with a kernel's sections, added as its manual says.
 pub(super) fn uki(directory: &TempDir) -> Vec<u8> {
     let [part, uki] = ["part", "uki.efi"].map(|name| directory.path().join(name));
     fs::write(&part, [7; 12_345]).unwrap();
-    let mut objcopy = tool("objcopy", "binutils");
+    let mut objcopy = tool("objcopy");
     for (name, address) in [(".osrel", "0x20000"), (".cmdline", "0x30000"), (".linux", "0x2000000")] {
         objcopy.arg("--add-section").arg(format!("{name}={}", part.display()));
         objcopy.arg("--change-section-vma").arg(format!("{name}={address}"));
     }
-    read(STUB, "systemd-boot-efi");
-    succeed(objcopy.arg(STUB).arg(&uki));
+    succeed(objcopy.arg(host_file(EFI_STUB)).arg(&uki));
     fs::read(uki).unwrap()
 }
 
 fn grub(directory: &TempDir) -> Vec<u8> {
     let image = directory.path().join("grub.efi");
-    let mut mkimage = tool("grub-mkimage", "grub-common");
+    let mut mkimage = tool("grub-mkimage");
     succeed(
         mkimage
             .args(["-O", "x86_64-efi", "-p", "/boot/grub", "-o"])
@@ -85,13 +79,13 @@ fn write(directory: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 fn sbverify(file: &Path, key: &TestKey) -> Command {
-    let mut sbverify = tool("sbverify", SBSIGNTOOL);
+    let mut sbverify = tool("sbverify");
     sbverify.arg("--cert").arg(&key.certificate_path).arg(file);
     sbverify
 }
 
 fn osslsigncode_verify(file: &Path, key: &TestKey) -> Command {
-    let mut osslsigncode = tool("osslsigncode", "osslsigncode");
+    let mut osslsigncode = tool("osslsigncode");
     osslsigncode.args(["verify", "-ignore-timestamp", "-ignore-cdp", "-CAfile"]);
     osslsigncode.arg(&key.certificate_path).arg("-in").arg(file);
     osslsigncode
@@ -99,7 +93,7 @@ fn osslsigncode_verify(file: &Path, key: &TestKey) -> Command {
 
 fn sbsign(directory: &TempDir, file: &[u8], key: &TestKey) -> Vec<u8> {
     let (input, output) = (write(directory, "unsigned", file), directory.path().join("signed"));
-    let mut sbsign = tool("sbsign", SBSIGNTOOL);
+    let mut sbsign = tool("sbsign");
     sbsign
         .arg("--key")
         .arg(&key.key)
@@ -112,7 +106,7 @@ fn sbsign(directory: &TempDir, file: &[u8], key: &TestKey) -> Vec<u8> {
 fn osslsigncode_sign(directory: &TempDir, file: &[u8], key: &TestKey) -> Vec<u8> {
     let (input, output) = (write(directory, "unsigned", file), directory.path().join("signed"));
     let _ = fs::remove_file(&output);
-    let mut sign = tool("osslsigncode", "osslsigncode");
+    let mut sign = tool("osslsigncode");
     sign.args(["sign", "-h", "sha256", "-certs"])
         .arg(&key.certificate_path)
         .arg("-key")
@@ -162,18 +156,14 @@ fn the_digest_is_pesigns() {
     let directory = tempfile::tempdir().unwrap();
     for (name, file) in images() {
         let path = write(&directory, "image.efi", &file);
-        let said = succeed(
-            tool("pesign", "pesign")
-                .args(["--hash", "--padding", "--in"])
-                .arg(&path),
-        );
+        let said = succeed(tool("pesign").args(["--hash", "--padding", "--in"]).arg(&path));
         let image = Image::parse(&file).unwrap();
         let digest = image.digest(HashAlgorithm::Sha256);
         assert_eq!(said.trim(), format!("hash: {}", digest.to_hex()), "{name}");
         assert_eq!(digest, flat_digest(&file, HashAlgorithm::Sha256), "{name}");
 
         fs::write(&path, TestKey::shared().sign_image(&file)).unwrap();
-        let said = succeed(tool("pesign", "pesign").args(["--hash", "--in"]).arg(&path));
+        let said = succeed(tool("pesign").args(["--hash", "--in"]).arg(&path));
         assert_eq!(said.trim(), format!("hash: {}", digest.to_hex()), "{name}, signed");
     }
 }
@@ -186,7 +176,7 @@ fn pesign_shows_our_signature() {
         "signed.efi",
         &TestKey::shared().sign_image(&minimal_image()),
     );
-    let said = succeed(tool("pesign", "pesign").args(["--show-signature", "--in"]).arg(&path));
+    let said = succeed(tool("pesign").args(["--show-signature", "--in"]).arg(&path));
     assert!(said.contains("The signer's common name is bootseal test"), "{said}");
 }
 
@@ -225,7 +215,7 @@ fn two_tools_can_sign_one_image() {
             for key in keys {
                 succeed(&mut sbverify(&path, key));
             }
-            let said = succeed(tool("sbverify", SBSIGNTOOL).arg("--list").arg(&path));
+            let said = succeed(tool("sbverify").arg("--list").arg(&path));
             assert!(said.contains("signature 1") && said.contains("signature 2"), "{said}");
         }
         let one_left = without_signature_at(&Image::parse(&sbsign_last).unwrap(), 1);
@@ -301,7 +291,7 @@ fn real_loaders_raise_no_alarm() {
 fn binutils_read_the_sample() {
     let directory = tempfile::tempdir().unwrap();
     let path = write(&directory, "sample.efi", &minimal_image());
-    let said = succeed(tool("objdump", "binutils").args(["-p", "-h"]).arg(&path));
+    let said = succeed(tool("objdump").args(["-p", "-h"]).arg(&path));
     for expected in ["pei-x86-64", ".text", ".reloc", ".sbat", "EFI application"] {
         assert!(said.contains(expected), "{expected}: {said}");
     }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use bootseal::keys::KeyName;
 
@@ -10,7 +9,7 @@ use crate::support::backup::Whole;
 use crate::support::ceremony::{PASSPHRASE, private};
 use crate::support::{bootseal, refuse, succeed, text, tool};
 
-/// What zbarimg exits with where it finds no code.
+/// The exit code of zbarimg where it finds no code.
 const NO_CODE: i32 = 4;
 
 /// The commands that the sheet prints, block by block.
@@ -30,15 +29,11 @@ fn commands(sheet: &str) -> Vec<String> {
 }
 
 fn shell(directory: &Path, commands: &str) {
-    succeed(Command::new("sh").current_dir(directory).args(["-euc", commands]));
+    succeed(tool("sh").current_dir(directory).args(["-euc", commands]));
 }
 
 fn modulus(key: &Path) -> String {
-    succeed(
-        tool("openssl", "openssl")
-            .args(["rsa", "-noout", "-modulus", "-in"])
-            .arg(key),
-    )
+    succeed(tool("openssl").args(["rsa", "-noout", "-modulus", "-in"]).arg(key))
 }
 
 #[test]
@@ -61,7 +56,7 @@ fn what_the_sheet_says_is_all_that_it_takes() {
     shell(&desk, &recover);
     shell(&desk, &archive);
     // The same key as the one of the ceremony.
-    let mut openssl = tool("openssl", "openssl");
+    let mut openssl = tool("openssl");
     openssl.args(["rsa", "-noout", "-modulus", "-passin"]);
     openssl
         .arg(format!("pass:{PASSPHRASE}"))
@@ -99,11 +94,11 @@ fn what_is_printed_on_a4_is_scanned_and_restores_the_keys() {
     let whole = Whole::made();
     let scan = |page: &str, name: &str| {
         let pdf = whole.path(&format!("{name}.pdf"));
-        succeed(tool("weasyprint", "weasyprint").arg(whole.path(page)).arg(&pdf));
-        let info = succeed(tool("pdfinfo", "poppler-utils").arg(&pdf));
+        succeed(tool("weasyprint").arg(whole.path(page)).arg(&pdf));
+        let info = succeed(tool("pdfinfo").arg(&pdf));
         assert!(info.contains("(A4)"), "{info}");
         succeed(
-            tool("pdftoppm", "poppler-utils")
+            tool("pdftoppm")
                 .args(["-r", "200", "-gray", "-png"])
                 .arg(&pdf)
                 .arg(whole.path(name)),
@@ -117,7 +112,7 @@ fn what_is_printed_on_a4_is_scanned_and_restores_the_keys() {
         pages.sort();
         let mut codes = String::new();
         for page in pages {
-            let mut zbarimg = tool("zbarimg", "zbar-tools");
+            let mut zbarimg = tool("zbarimg");
             let output = zbarimg.args(["--quiet", "--raw"]).arg(page).output().unwrap();
             // Pages of text alone have none.
             assert!(
@@ -152,14 +147,14 @@ fn keys_of_sbctl_and_of_openssl_are_taken_over() {
     let directory = tempfile::tempdir().unwrap();
     let make = |key: &Path, certificate: &Path, name: &str, passphrase: Option<&str>| {
         fs::create_dir_all(key.parent().unwrap()).unwrap();
-        let mut openssl = tool("openssl", "openssl");
+        let mut openssl = tool("openssl");
         openssl.args([
             "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj",
         ]);
         openssl.arg(format!("/CN={name}"));
         succeed(openssl.arg("-keyout").arg(key).arg("-out").arg(certificate));
         if let Some(passphrase) = passphrase {
-            let mut openssl = tool("openssl", "openssl");
+            let mut openssl = tool("openssl");
             openssl.args([
                 "pkcs8",
                 "-topk8",
@@ -216,12 +211,7 @@ fn keys_of_sbctl_and_of_openssl_are_taken_over() {
         } else {
             sbctl.join("db/db.pem")
         };
-        succeed(
-            tool("sbverify", "sbsigntool")
-                .arg("--cert")
-                .arg(certificate)
-                .arg(&image),
-        );
+        succeed(tool("sbverify").arg("--cert").arg(certificate).arg(&image));
     }
     let guid = fs::read_to_string(directory.path().join("sbctl-keys/owner.guid")).unwrap();
     assert_eq!(guid.trim(), owner);
@@ -239,7 +229,7 @@ fn exported_forms_are_those_that_others_read() {
     let pem = export("db", "pem", "db.crt");
     let der = export("db", "der", "db.cer");
     let fingerprint = |path: &Path, form: &str| {
-        let mut openssl = tool("openssl", "openssl");
+        let mut openssl = tool("openssl");
         succeed(
             openssl
                 .args(["x509", "-noout", "-fingerprint", "-sha256", "-inform", form, "-in"])
@@ -252,12 +242,12 @@ fn exported_forms_are_those_that_others_read() {
         fs::read(whole.path("node/KEK.auth")).unwrap()
     );
     succeed(
-        tool("sig-list-to-certs", "efitools")
+        tool("sig-list-to-certs")
             .arg(export("module", "esl", "mok.esl"))
             .arg(whole.path("mok")),
     );
     let known = succeed(
-        tool("gpg", "gpg")
+        tool("gpg")
             .args(["--show-keys", "--with-colons"])
             .arg(export("grub", "gpg", "grub.pub")),
     );
@@ -267,7 +257,7 @@ fn exported_forms_are_those_that_others_read() {
     let portage = export("db", "portage", "secureboot.pem");
     let image = whole.path("hello.efi");
     fs::write(&image, bootseal::formats::firmware::authenticode::minimal_image()).unwrap();
-    let mut sbsign = tool("sbsign", "sbsigntool");
+    let mut sbsign = tool("sbsign");
     succeed(
         sbsign
             .arg("--key")

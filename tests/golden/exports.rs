@@ -1,4 +1,4 @@
-//! What is exported, read by other people's tools.
+//! Exported keys, read by other people's tools.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,13 +41,13 @@ fn openssl_and_efitools_read_what_is_exported() {
             found.contains(&format!("loader/keys/bootseal/{name}.auth")),
             "{found:?}"
         );
-        let mut openssl = tool("openssl", "openssl");
+        let mut openssl = tool("openssl");
         openssl.args(["x509", "-inform", "DER", "-noout", "-fingerprint", "-sha256", "-in"]);
         let exported = succeed(openssl.arg(usb.join(format!("{name}.cer"))));
-        let mut openssl = tool("openssl", "openssl");
+        let mut openssl = tool("openssl");
         openssl.args(["x509", "-noout", "-fingerprint", "-sha256", "-in"]);
         assert_eq!(exported, succeed(openssl.arg(keys().join(format!("{name}.pem")))));
-        let mut efitools = tool("sig-list-to-certs", "efitools");
+        let mut efitools = tool("sig-list-to-certs");
         succeed(
             efitools
                 .arg(usb.join(format!("{name}.esl")))

@@ -29,13 +29,13 @@ fn gpgv_accepts_our_signature_and_refuses_another_file() {
 #[test]
 fn gpg_reads_the_key_and_the_packets_have_old_headers() {
     let home = tempfile::tempdir().unwrap();
-    let mut gpg = tool("gpg", "gpg");
+    let mut gpg = tool("gpg");
     gpg.arg("--homedir")
         .arg(home.path())
         .args(["--batch", "--with-colons", "--show-keys"]);
     let shown = succeed(gpg.arg(keys().join("grub.gpg")));
     assert!(shown.contains("pub:-:4096:1:"), "{shown}");
-    let mut gpg = tool("gpg", "gpg");
+    let mut gpg = tool("gpg");
     let packets = succeed(gpg.args(["--batch", "--list-packets"]).arg(keys().join("grub.gpg")));
     assert!(
         packets.contains("ctb=99"),
@@ -48,7 +48,7 @@ fn gpg_reads_the_key_and_the_packets_have_old_headers() {
 fn a_signature_by_gpg_in_grubs_form_verifies() {
     let home = tempfile::tempdir().unwrap();
     let gpg = || {
-        let mut gpg = tool("gpg", "gpg");
+        let mut gpg = tool("gpg");
         gpg.arg("--homedir")
             .arg(home.path())
             .args(["--batch", "--pinentry-mode", "loopback", "--passphrase", ""]);

@@ -103,7 +103,7 @@ const EDGES: &[&str] = &[
     "echo a\\",
 ];
 
-/// What random scripts are made of.
+/// The pieces that random scripts are made of.
 const PIECES: &[&str] = &[
     "if",
     "true",
@@ -138,7 +138,7 @@ const PIECES: &[&str] = &[
     "\"",
 ];
 
-/// Whether we take the script, and it holds a command outside of functions, without which the checker refuses it.
+/// Reports that we take the script and that it holds a command outside of functions, without which the checker refuses it.
 fn ours(script: &str) -> bool {
     let script = Script::parse(script);
     script.error.is_none() && script.commands.iter().any(|command| command.function.is_none())
@@ -147,7 +147,7 @@ fn ours(script: &str) -> bool {
 fn judge(directory: &Path, script: &str) {
     let path = directory.join("script.cfg");
     fs::write(&path, script).unwrap();
-    let output = tool("grub-script-check", "grub-common").arg(&path).output().unwrap();
+    let output = tool("grub-script-check").arg(&path).output().unwrap();
     assert_eq!(
         ours(script),
         output.status.success(),

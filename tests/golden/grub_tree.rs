@@ -3,31 +3,35 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{bootseal, keys, succeed, text, tool};
-
 use crate::support::judges::gpgv;
+use crate::support::node::Node;
+use crate::support::{keys, succeed, text, tool};
 
 const KERNEL: &str = "boot/vmlinuz-6.12.58-gentoo";
 const INITRD: &str = "boot/initrd.img-6.12.58-gentoo";
 
-struct Machine {
-    root: tempfile::TempDir,
+struct Machine(Node);
+
+impl Deref for Machine {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.0
+    }
 }
 
 impl Machine {
     fn new() -> Self {
-        let machine = Self {
-            root: tempfile::tempdir().unwrap(),
-        };
+        let machine = Self(Node::new());
         let copy = |from: &str, to: &str| {
             let to = machine.path(to);
             fs::create_dir_all(to.parent().unwrap()).unwrap();
-            succeed(tool("cp", "coreutils").arg("-r").arg(from).arg(to));
+            succeed(tool("cp").arg("-r").arg(from).arg(to));
         };
         copy("/usr/lib/grub/x86_64-efi", "boot/grub/x86_64-efi");
         copy("/usr/share/grub/unicode.pf2", "boot/grub/fonts/unicode.pf2");
@@ -42,28 +46,17 @@ impl Machine {
             }
         }
         machine.write("boot/grub/grub.cfg", include_str!("grub_tree/grub.cfg"));
-        machine.write(
-            "boot/grub/grubenv",
-            &format!("# GRUB Environment Block\n{}", "#".repeat(1000)),
-        );
+        let environment = format!("# GRUB Environment Block\n{}", "#".repeat(1000));
+        machine.write("boot/grub/grubenv", environment);
         machine.write(KERNEL, "kernel");
         machine.write(INITRD, "initrd");
         machine
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn write(&self, name: &str, content: &str) {
-        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        fs::write(self.path(name), content).unwrap();
-    }
-
     fn run(&self, arguments: &[&str]) -> (i32, Value) {
-        let mut command = bootseal(["--json", "--root"]);
-        command.arg(self.root.path()).args(arguments);
-        let output = command
+        let output = self
+            .bootseal(["--json"])
+            .args(arguments)
             .arg("--keys")
             .arg(keys())
             .arg(self.path("boot/grub"))
@@ -84,14 +77,13 @@ impl Machine {
         let (code, report) = self.run(&["verify"]);
         let directory = &report["files"][0];
         assert_eq!(directory["accepted"], code == 0, "{report}");
-        let root = fs::canonicalize(self.root.path()).unwrap();
         let named = |key: &str, name: &str| {
             let found = directory[key].as_array().unwrap_or_else(|| panic!("{report}"));
             let found = found.iter().filter(|found| found["level"] != "note");
             found
                 .map(|found| {
                     let path = Path::new(found["path"].as_str().unwrap());
-                    let path = path.strip_prefix(&root).unwrap_or(path);
+                    let path = path.strip_prefix(self.root()).unwrap_or(path);
                     (
                         found[name].as_str().unwrap().to_owned(),
                         path.to_str().unwrap().to_owned(),
@@ -106,7 +98,7 @@ impl Machine {
 
     fn signatures(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        let mut waiting = vec![self.root.path().to_path_buf()];
+        let mut waiting = vec![self.root().to_path_buf()];
         while let Some(directory) = waiting.pop() {
             for entry in fs::read_dir(directory).unwrap() {
                 let path = entry.unwrap().path();
@@ -143,7 +135,7 @@ impl Stranger {
     }
 
     fn gpg(&self) -> std::process::Command {
-        let mut gpg = tool("gpg", "gpg");
+        let mut gpg = tool("gpg");
         gpg.arg("--homedir").arg(self.home.path());
         gpg.args([
             "--batch",
@@ -181,11 +173,11 @@ fn a_distributions_tree_is_signed_whole_and_each_fault_is_named_and_mended() {
     assert_eq!(machine.sign()["unchanged"], signatures.len());
 
     let stranger = Stranger::new();
-    let remove = |name: &str| fs::remove_file(machine.path(name)).unwrap();
+    let remove = |name: &str| machine.remove(name);
     let change = |name: &str| {
-        let mut bytes = fs::read(machine.path(name)).unwrap();
+        let mut bytes = machine.read(name);
         *bytes.last_mut().unwrap() ^= 1;
-        fs::write(machine.path(name), bytes).unwrap();
+        machine.write(name, bytes);
     };
     let unsign = |name: &str| remove(&format!("{name}.sig"));
     let add = |name: &str| machine.write(name, "echo new\n");
@@ -193,7 +185,7 @@ fn a_distributions_tree_is_signed_whole_and_each_fault_is_named_and_mended() {
     let sign_over_sha1 = |name: &str| stranger.sign(&machine.path(name), "SHA1");
     let sign_over_md5 = |name: &str| stranger.sign(&machine.path(name), "MD5");
     let garble = |name: &str| machine.write(&format!("{name}.sig"), "no packet");
-    let link = |name: &str| symlink("new.cfg", machine.path(name)).unwrap();
+    let link = |name: &str| machine.link("new.cfg", name);
     let faults: [Fault; 13] = [
         ("missing", "boot/grub/x86_64-efi/normal.mod", &unsign),
         ("missing", "boot/grub/locale/de.mo", &unsign),
@@ -265,7 +257,7 @@ fn a_block_of_variables_that_grub_writes_is_left_unsigned() {
     assert_eq!(machine.verify(), (0, Vec::new()));
 
     // As the configuration wishes, whatever GRUB does.
-    machine.write("etc/bootseal/config.toml", "[sign]\ngrubenv = \"sign\"\n");
+    machine.config("[sign]\ngrubenv = \"sign\"\n");
     assert_eq!(machine.verify().1[0].0, "missing");
     machine.sign();
     assert!(machine.path("boot/grub/grubenv.sig").exists());

@@ -1,4 +1,4 @@
-//! What the kernel's own Kconfig makes of the fragment, and what is said of configurations that it wrote.
+//! The fragment as the kernel's own Kconfig takes it, and our judgement of configurations that Kconfig wrote.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,17 +8,12 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::support::programs::{judge, tool};
 use crate::support::{bootseal, kbuild, keys, refuse, succeed, text};
 
 /// Kconfig files of Debian's kernel source, and Debian's configuration, fetched by `tests/run`.
 fn source() -> PathBuf {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges/kconfig");
-    assert!(
-        source.join("Kconfig").is_file(),
-        "there is no {}: tests/run fetches it",
-        source.display()
-    );
-    source
+    judge("kconfig")
 }
 
 /// Debian's configuration, and that of `make defconfig`.
@@ -30,7 +25,7 @@ fn merge(directory: &Path, base: &str, fragment: &str) -> PathBuf {
     let file = directory.join("fragment.config");
     fs::copy(source().join(base), &config).unwrap();
     fs::write(&file, fragment).unwrap();
-    let mut merge = Command::new("sh");
+    let mut merge = tool("sh");
     merge.arg(source().join("scripts/kconfig/merge_config.sh"));
     merge.args(["-m", "-r", "-O"]).args([directory, &config, &file]);
     succeed(merge.current_dir(source()));
@@ -70,7 +65,7 @@ fn check(config: &Path) -> Command {
     command
 }
 
-/// What `--check` says of one subject, by its level and state.
+/// The judgements of `--check` on one subject: level and state.
 fn judgements(command: &mut Command, subject: &str) -> Vec<(String, String)> {
     let output = command.arg("--json").output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
@@ -82,7 +77,7 @@ fn judgements(command: &mut Command, subject: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn one(level: &str, state: &str) -> Vec<(String, String)> {
+fn single(level: &str, state: &str) -> Vec<(String, String)> {
     vec![(level.to_owned(), state.to_owned())]
 }
 
@@ -155,12 +150,12 @@ fn debians_own_configuration_is_judged_as_it_is() {
     }
     // Debian locks down when Secure Boot is on, by a patch of its own.
     let lockdown = "CONFIG_LOCK_DOWN_KERNEL_FORCE_INTEGRITY";
-    assert_eq!(judgements(&mut check(&config), lockdown), one("required", "met"));
+    assert_eq!(judgements(&mut check(&config), lockdown), single("required", "met"));
     // Packed, as the running kernel shows it.
     let root = directory.path();
     fs::create_dir_all(root.join("proc/sys/kernel")).unwrap();
     let packed = root.join("proc/config.gz");
-    let gzip = Command::new("gzip").arg("-c").arg(&config).output().unwrap();
+    let gzip = tool("gzip").arg("-c").arg(&config).output().unwrap();
     fs::write(&packed, gzip.stdout).unwrap();
     fs::write(root.join("proc/sys/kernel/osrelease"), "6.12.1-x\n").unwrap();
     let mut running = bootseal(["kernel-config", "--check", "--root"]);
@@ -207,9 +202,9 @@ fn the_files_that_the_configuration_names_are_looked_at() {
         (of(TRUSTED), of(SIGNING), check(&config).output().unwrap().status.code())
     };
     let line = |option: &str, value: &Path| format!("{option}=\"{}\"\n", value.display());
-    let met = || one("required", "met");
-    let unmet = || one("required", "unmet");
-    let unknown = || one("required", "unknown");
+    let met = || single("required", "met");
+    let unmet = || single("required", "unmet");
+    let unknown = || single("required", "unknown");
 
     assert_eq!(states(&line(TRUSTED, &module)), (met(), vec![], Some(0)));
     assert_eq!(
@@ -257,7 +252,7 @@ fn the_key_that_a_build_made_is_found_in_its_tree() {
         "{SIGNING}=\"certs/signing_key.pem\"\nCONFIG_MODULE_SIG_ALL=y\n"
     ));
     let unmet = ("recommended".to_owned(), "unmet".to_owned());
-    assert_eq!(judgements(&mut check(&config), SIGNING), one("recommended", "unmet"));
+    assert_eq!(judgements(&mut check(&config), SIGNING), single("recommended", "unmet"));
     let left = tree.path().join("certs/signing_key.pem");
     fs::copy(signing_key(tree.path(), 0o600), &left).unwrap();
     fs::set_permissions(&left, fs::Permissions::from_mode(0o600)).unwrap();

@@ -13,7 +13,7 @@ use crate::support::{succeed, tool};
 const CERTIFIED: [&str; 4] = ["PK", "KEK", "db", "module"];
 
 fn openssl(arguments: &str) -> std::process::Command {
-    let mut command = tool("openssl", "openssl");
+    let mut command = tool("openssl");
     command.args(arguments.split_whitespace());
     command
 }
@@ -126,7 +126,7 @@ fn the_signed_writes_are_efitools_byte_for_byte() {
     for (variable, signer, key, lists, file) in writes {
         let ours = fs::read(ceremony.file(file)).unwrap();
         let theirs = scratch.path().join(file);
-        let mut command = tool("sign-efi-sig-list", "efitools");
+        let mut command = tool("sign-efi-sig-list");
         // It takes local time for UTC.
         command.env("TZ", "UTC").args(["-t", &stamp(&ours)]);
         if variable == "dbx" {
@@ -158,7 +158,7 @@ fn efitools_finds_our_certificates_and_microsofts_in_the_lists() {
         let scratch = tempfile::tempdir().unwrap();
         let base = scratch.path().join("certificate");
         let said = succeed(
-            tool("sig-list-to-certs", "efitools")
+            tool("sig-list-to-certs")
                 .arg(ceremony.file(&format!("{name}.esl")))
                 .arg(&base),
         );
@@ -179,7 +179,7 @@ fn gnupg_takes_the_grub_key_and_what_it_signs() {
     let ceremony = encrypted();
     let scratch = tempfile::tempdir().unwrap();
     let gpg = || {
-        let mut command = tool("gpg", "gnupg");
+        let mut command = tool("gpg");
         command.args(["--batch", "--homedir"]).arg(scratch.path());
         command
     };
@@ -201,12 +201,7 @@ fn gnupg_takes_the_grub_key_and_what_it_signs() {
     let (file, detached) = (scratch.path().join("grub.cfg"), scratch.path().join("grub.cfg.sig"));
     fs::write(&file, b"set timeout=5\n").unwrap();
     fs::write(&detached, unsigned.finish(&signature).unwrap()).unwrap();
-    succeed(
-        tool("gpgv", "gpgv")
-            .arg("--keyring")
-            .arg(&public)
-            .args([&detached, &file]),
-    );
+    succeed(tool("gpgv").arg("--keyring").arg(&public).args([&detached, &file]));
 }
 
 #[test]

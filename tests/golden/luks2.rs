@@ -17,7 +17,7 @@ fn the_token_of_systemd_cryptenroll_is_found() {
     let fields =
         r#"{"type":"systemd-tpm2","keyslots":["0"],"tpm2-blob":"AAAA","tpm2-pcrs":[7,11],"tpm2-policy-hash":"00"}"#;
     fs::write(&token, fields).unwrap();
-    let mut format = tool("/sbin/cryptsetup", "cryptsetup-bin");
+    let mut format = tool("cryptsetup");
     format.args(["luksFormat", "--batch-mode", "--type", "luks2", "--pbkdf", "pbkdf2"]);
     succeed(
         format
@@ -28,7 +28,7 @@ fn the_token_of_systemd_cryptenroll_is_found() {
     let header = || fs::read(&image).unwrap()[..1 << 20].to_vec();
     assert_eq!(tpm_tokens(&header()).unwrap(), []);
 
-    let mut import = tool("/sbin/cryptsetup", "cryptsetup-bin");
+    let mut import = tool("cryptsetup");
     import
         .args(["token", "import"])
         .arg(&image)

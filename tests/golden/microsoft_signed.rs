@@ -76,7 +76,7 @@ impl Files {
         self.directory.path().join(name)
     }
 
-    /// Whether firmware with these databases starts the file, and why.
+    /// The verdict that firmware with these databases starts the file, and its reason.
     fn verify(&self, name: &str, db: &SignatureDatabase, dbx: &SignatureDatabase) -> (bool, String) {
         fs::write(self.path("db"), db.to_bytes()).unwrap();
         fs::write(self.path("dbx"), dbx.to_bytes()).unwrap();

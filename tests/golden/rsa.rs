@@ -27,7 +27,7 @@ fn what_openssl_signs_holds_and_nothing_near_it() {
     fs::write(path("message"), MESSAGE).unwrap();
     for (bits, exponent) in KEYS {
         let openssl = |arguments: &str| {
-            let mut command = tool("openssl", "openssl");
+            let mut command = tool("openssl");
             succeed(command.current_dir(&directory).args(arguments.split_whitespace()))
         };
         openssl(&format!(

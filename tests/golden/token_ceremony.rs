@@ -52,12 +52,7 @@ fn keys_that_never_leave_their_token_sign_the_whole_chain() {
     let image = token.path("image.efi");
     fs::write(&image, minimal_image()).unwrap();
     sign("efi", &image);
-    succeed(
-        tool("sbverify", "sbsigntool")
-            .arg("--cert")
-            .arg(made.join("db.pem"))
-            .arg(&image),
-    );
+    succeed(tool("sbverify").arg("--cert").arg(made.join("db.pem")).arg(&image));
     let object = module(token.directory.path(), "a.ko");
     let unsigned = fs::read(&object).unwrap();
     sign("modules", &object);
@@ -68,7 +63,7 @@ fn keys_that_never_leave_their_token_sign_the_whole_chain() {
     let (cms, content) = (token.path("module.cms"), token.path("module.raw"));
     fs::write(&cms, &tail[..tail.len() - trailer]).unwrap();
     fs::write(&content, &unsigned).unwrap();
-    let mut openssl = tool("openssl", "openssl");
+    let mut openssl = tool("openssl");
     openssl.args([
         "cms",
         "-verify",
@@ -91,7 +86,7 @@ fn keys_that_never_leave_their_token_sign_the_whole_chain() {
     let config = token.path("grub.cfg");
     fs::write(&config, b"set timeout=5\n").unwrap();
     sign("grub", &config);
-    let mut gpgv = tool("gpgv", "gpgv");
+    let mut gpgv = tool("gpgv");
     gpgv.arg("--keyring").arg(made.join("grub.gpg"));
     succeed(gpgv.arg(token.path("grub.cfg.sig")).arg(&config));
 
@@ -161,7 +156,7 @@ fn imported_keys_are_in_the_backup_and_an_aborted_ceremony_takes_them_off_the_to
     assert!(!refused.contains(PIN), "{refused}");
     // Killed in the middle of what the token is given.
     let strace = |nth: &str| {
-        let mut command = tool("strace", "strace");
+        let mut command = tool("strace");
         let inject = format!("inject=fsync:signal=KILL:when={nth}");
         command.args(["-f", "-e", "trace=fsync", "-e", &inject, "-o", "/dev/null"]);
         command

@@ -9,7 +9,7 @@ use crate::support::ceremony::private;
 use crate::support::token::{LIBRARY, PIN, Token};
 use crate::support::{bootseal, keys, module, refuse, sign, succeed, text, tool, verify};
 
-/// What `sign modules` says of a module with this URI; the module stays as it is.
+/// The refusal of `sign modules` with this URI; the module stays as it is.
 fn refusal(token: &Token, uri: &str) -> String {
     let path = module(token.directory.path(), "refused.ko");
     let before = fs::read(&path).unwrap();
@@ -52,7 +52,7 @@ fn a_token_makes_the_same_files_as_the_key_in_a_file() {
     in_file(b"set timeout=5\n", &config);
     succeed(&mut token.sign("grub", &[&config]));
     succeed(&mut verify(&[&config]));
-    let mut gpgv = tool("gpgv", "gpgv");
+    let mut gpgv = tool("gpgv");
     gpgv.arg("--keyring").arg(keys().join("grub.gpg"));
     succeed(gpgv.arg(token.path("grub.cfg.sig")).arg(&config));
 
@@ -170,7 +170,7 @@ fn no_token_is_touched_to_verify() {
 fn one_session(token: &Token) -> (PathBuf, PathBuf) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/one_session.c");
     let library = token.path("one_session.so");
-    let mut compiler = tool("cc", "gcc");
+    let mut compiler = tool("gcc");
     succeed(compiler.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source));
     (library, token.path("logins"))
 }

@@ -30,7 +30,7 @@ impl Chain {
         issue(directory.path(), "leaf", Some("intermediate"));
         let (unsigned, signed) = (path("unsigned.efi"), path("signed.efi"));
         fs::write(&unsigned, minimal_image()).unwrap();
-        let mut sbsign = tool("sbsign", "sbsigntool");
+        let mut sbsign = tool("sbsign");
         sbsign
             .arg("--key")
             .arg(path("leaf.key"))
@@ -90,7 +90,7 @@ fn issue(directory: &Path, name: &str, issuer: Option<&str>) {
     )
     .unwrap();
     let (key, request) = (path(format!("{name}.key")), path(format!("{name}.csr")));
-    let mut openssl = tool("openssl", "openssl");
+    let mut openssl = tool("openssl");
     openssl.args([
         "req",
         "-new",
@@ -101,7 +101,7 @@ fn issue(directory: &Path, name: &str, issuer: Option<&str>) {
         &format!("/CN=Test {name}"),
     ]);
     succeed(openssl.arg("-keyout").arg(&key).arg("-out").arg(&request));
-    let mut openssl = tool("openssl", "openssl");
+    let mut openssl = tool("openssl");
     openssl
         .args(["x509", "-req", "-days", "10", "-sha256", "-extfile"])
         .arg(&extensions)

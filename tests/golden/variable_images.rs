@@ -13,24 +13,19 @@ use bootseal::formats::firmware::variable_image::VariableImage;
 use bootseal::system::Context;
 use serde_json::Value;
 
+use crate::support::programs::{FIRMWARE_CODE, FIRMWARE_VARS, host_file, judge};
 use crate::support::{bootseal, keys, succeed, text, tool};
 
-const OVMF: &str = "/usr/share/OVMF";
-
+/// Another file of variables beside the one of a new machine.
 fn ovmf(name: &str) -> PathBuf {
-    let path = Path::new(OVMF).join(name);
-    assert!(path.is_file(), "{} is missing: apt-get install ovmf", path.display());
-    path
+    host_file(FIRMWARE_VARS).with_file_name(name)
 }
 
 /// virt-fw-vars, which `tests/run` installs.
 fn virt_fw_vars() -> Command {
-    let judges = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges");
-    assert!(
-        judges.join("virt/firmware").is_dir(),
-        "virt-firmware is missing: run tests/run, which installs it"
-    );
-    let mut command = tool("python3", "python3");
+    let package = judge("virt/firmware");
+    let judges = package.parent().and_then(Path::parent).unwrap();
+    let mut command = tool("python3");
     command.env("PYTHONPATH", judges).args(["-m", "virt.firmware.vars"]);
     command
 }
@@ -90,7 +85,7 @@ fn an_image_by_virt_fw_vars_is_read_and_its_other_variables_survive() {
     let image = directory.path().join("theirs.fd");
     let owner = Guid::MICROSOFT.to_string();
     let mut make = virt_fw_vars();
-    make.arg("-i").arg(ovmf("OVMF_VARS_4M.fd"));
+    make.arg("-i").arg(host_file(FIRMWARE_VARS));
     for (option, name) in [("--set-pk", "PK.pem"), ("--add-kek", "KEK.pem"), ("--add-db", "db.pem")] {
         make.args([option, &owner]).arg(keys().join(name));
     }
@@ -151,22 +146,22 @@ fn what_cannot_be_enrolled_to_is_refused_with_the_remedy() {
         text(&output)
     };
     let image = directory.path().join("vars.qcow2");
-    let mut convert = tool("qemu-img", "qemu-utils");
+    let mut convert = tool("qemu-img");
     convert
         .args(["convert", "-O", "qcow2"])
-        .arg(ovmf("OVMF_VARS_4M.fd"))
+        .arg(host_file(FIRMWARE_VARS))
         .arg(&image);
     succeed(&mut convert);
     assert!(said(&image, 1).contains("qemu-img convert -O raw"));
 
     let code = directory.path().join("code.fd");
-    fs::copy(ovmf("OVMF_CODE_4M.secboot.fd"), &code).unwrap();
+    fs::copy(host_file(FIRMWARE_CODE), &code).unwrap();
     assert!(said(&code, 1).contains("no image of a firmware's variables"));
     assert!(said(&directory.path().join("gone.fd"), 3).contains("mkdir -p"));
 
     // A virtual machine that runs has locked it.
     let image = directory.path().join("running.fd");
-    fs::copy(ovmf("OVMF_VARS_4M.fd"), &image).unwrap();
+    fs::copy(host_file(FIRMWARE_VARS), &image).unwrap();
     let held = File::open(&image).unwrap();
     held.lock_shared().unwrap();
     assert!(said(&image, 3).contains("shut the virtual machine down"));

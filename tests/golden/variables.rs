@@ -20,13 +20,9 @@ const OWNER: Guid = Guid::MICROSOFT;
 
 fn efitools(program: &str) -> Command {
     // It stamps local time where the specification says UTC.
-    let mut command = tool(program, "efitools");
+    let mut command = tool(program);
     command.env("TZ", "UTC");
     command
-}
-
-fn sbsigntool(program: &str) -> Command {
-    tool(program, "sbsigntool")
 }
 
 /// A list of the KEK certificate, and where it and its DER are.
@@ -34,7 +30,7 @@ fn list(directory: &Path) -> (PathBuf, Vec<u8>) {
     let der = directory.join("KEK.der");
     let pem = keys().join("KEK.pem");
     succeed(
-        tool("openssl", "openssl")
+        tool("openssl")
             .args(["x509", "-outform", "DER", "-in"])
             .arg(pem)
             .arg("-out")
@@ -78,7 +74,7 @@ fn our_lists_are_those_of_efitools_and_sbsigntool_byte_for_byte() {
             .arg(path("efitools")),
     );
     assert_eq!(fs::read(path("efitools")).unwrap(), ours);
-    let mut sbsiglist = sbsigntool("sbsiglist");
+    let mut sbsiglist = tool("sbsiglist");
     sbsiglist
         .args(["--owner", &owner, "--type", "x509", "--output"])
         .arg(path("sbsigntool"));
@@ -86,7 +82,7 @@ fn our_lists_are_those_of_efitools_and_sbsigntool_byte_for_byte() {
     assert_eq!(fs::read(path("sbsigntool")).unwrap(), ours);
 
     fs::write(path("digest"), [7; 32]).unwrap();
-    let mut sbsiglist = sbsigntool("sbsiglist");
+    let mut sbsiglist = tool("sbsiglist");
     sbsiglist
         .args(["--owner", &owner, "--type", "sha256", "--output"])
         .arg(path("digests"));
@@ -164,7 +160,7 @@ fn what_sbvarsign_signed_is_recognised_and_holds() {
             (stored.to_owned(), ATTRIBUTES),
             (format!("{stored},APPEND_WRITE"), APPEND_ATTRIBUTES),
         ] {
-            let mut sign = sbsigntool("sbvarsign");
+            let mut sign = tool("sbvarsign");
             sign.args(["--attr", &named, "--key"]).arg(keys().join("KEK.key"));
             sign.arg("--cert").arg(keys().join("KEK.pem")).arg("--output").arg(&out);
             succeed(sign.arg(variable.name()).arg(&esl));
@@ -234,7 +230,7 @@ pub fn judged_by_openssl(keys: &Path) {
         fs::write(path("cms"), content_info(&auth.signed_data)).unwrap();
         fs::write(path("content"), &content).unwrap();
         let verify = |kind: &str| {
-            let mut openssl = tool("openssl", "openssl");
+            let mut openssl = tool("openssl");
             openssl.args([
                 kind,
                 "-verify",

@@ -1,4 +1,4 @@
-//! What goes wrong in a hook: the former kernel stays bootable, and the error says what to run.
+//! Faults in a hook: the former kernel stays bootable, and the error says what to run.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,14 +8,14 @@ use bootseal::formats::firmware::authenticode::minimal_image;
 use bootseal::sign::grub::signature_path;
 
 use super::machine::{Machine, snapshot};
-use super::node::{Node, VERSION};
+use super::node::{Hooked, VERSION};
 use crate::support::ceremony::{self, PASSPHRASE, private};
 use crate::support::judges::{check_grub, check_kernel};
 use crate::support::{refuse, succeed, text, tool};
 
 #[test]
 fn the_former_kernel_comes_back_though_no_key_opens() {
-    let node = Node::new();
+    let node = Hooked::new();
     succeed(&mut node.run("all", &[VERSION]));
     let before = snapshot(&node.path("boot"));
     let names = [format!("vmlinuz-{VERSION}"), format!("initramfs-{VERSION}.img")];
@@ -38,7 +38,7 @@ fn the_former_kernel_comes_back_though_no_key_opens() {
 fn a_former_kernel_that_would_not_start_does_not_come_back() {
     // As it is; signed for GRUB alone, and then for nobody; without its initramfs.
     for broken in ["kernel", "signature", "initramfs"] {
-        let node = Node::new();
+        let node = Hooked::new();
         succeed(&mut node.run("all", &[VERSION]));
         let [kernel, initramfs] = [format!("vmlinuz-{VERSION}"), format!("initramfs-{VERSION}.img")]
             .map(|name| node.path(&format!("boot/{name}")));
@@ -67,7 +67,7 @@ fn a_former_kernel_that_would_not_start_does_not_come_back() {
 #[test]
 fn grubs_former_configuration_comes_back_where_the_new_one_cannot_be_signed() {
     for (broken, content) in [("grub.key", &b"set timeout=6\n"[..]), ("none", b"")] {
-        let node = Node::new();
+        let node = Hooked::new();
         succeed(&mut node.run("all", &[VERSION]));
         let config = node.path("boot/grub/grub.cfg");
         fs::write(&config, content).unwrap();
@@ -86,7 +86,7 @@ fn grubs_former_configuration_comes_back_where_the_new_one_cannot_be_signed() {
 
 #[test]
 fn the_configuration_that_grub_falls_back_to_is_the_last_one_that_was_signed() {
-    let node = Node::new();
+    let node = Hooked::new();
     let [config, kept] = ["", ".signed"].map(|ending| node.path(&format!("boot/grub/grub.cfg{ending}")));
     succeed(&mut node.run("modules", &[VERSION]));
     assert!(!kept.exists(), "kept without a signature");
@@ -105,7 +105,7 @@ fn the_configuration_that_grub_falls_back_to_is_the_last_one_that_was_signed() {
 
 #[test]
 fn a_kernel_that_is_no_image_is_refused_and_all_others_are_signed() {
-    let node = Node::new();
+    let node = Hooked::new();
     let kernel = format!("boot/vmlinuz-{VERSION}");
     node.write(&kernel, b"no image");
     node.write("boot/vmlinuz-6.1.0.old", b"no image, and not of this kernel");
@@ -117,20 +117,20 @@ fn a_kernel_that_is_no_image_is_refused_and_all_others_are_signed() {
 
 #[test]
 fn odd_versions_are_refused_and_odd_paths_are_not() {
-    let node = Node::new();
+    let node = Hooked::new();
     for odd in ["../../etc", "6.12 1", "$(touch /pwned)", "-6", "6\n1", ""] {
         let output = node.run("modules", &["--", odd, "/boot/x"]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{odd:?}: {}", text(&output));
     }
     let image = format!("boot/odd name's $HOME/vmlinuz-{VERSION}");
-    node.write(&image, &minimal_image());
+    node.write(&image, minimal_image());
     succeed(&mut node.run("image", &[VERSION, &format!("/{image}")]));
     check_kernel(&node.path(&image));
 }
 
 #[test]
 fn a_link_out_of_the_modules_is_an_error_and_leads_nowhere() {
-    let node = Node::new();
+    let node = Hooked::new();
     let outside = node.path("opt/outside.ko");
     node.write("opt/outside.ko", b"\x7fELF");
     symlink("/opt/outside.ko", node.path(&format!("lib/modules/{VERSION}/link.ko"))).unwrap();
@@ -144,7 +144,7 @@ fn a_link_out_of_the_modules_is_an_error_and_leads_nowhere() {
 
 #[test]
 fn two_hooks_at_once_end_well() {
-    let node = Node::new();
+    let node = Hooked::new();
     let runs: Vec<_> = (0..3).map(|_| node.run("all", &[VERSION]).spawn().unwrap()).collect();
     for mut run in runs {
         assert!(run.wait().unwrap().success());
@@ -155,12 +155,12 @@ fn two_hooks_at_once_end_well() {
 
 #[test]
 fn an_encrypted_key_opens_by_configuration_or_credential_and_else_nothing_is_written() {
-    let node = Node::new();
+    let node = Hooked::new();
     for entry in fs::read_dir(ceremony::encrypted().keys()).unwrap() {
         let path = entry.unwrap().path();
         let name = format!("etc/bootseal/keys/{}", path.file_name().unwrap().to_str().unwrap());
         fs::remove_file(node.path(&name)).ok();
-        node.write(&name, &fs::read(&path).unwrap());
+        node.write(&name, fs::read(&path).unwrap());
         node.chmod(&name, 0o400);
     }
     let run = || node.run("modules", &[VERSION]);
@@ -192,14 +192,14 @@ fn an_encrypted_key_opens_by_configuration_or_credential_and_else_nothing_is_wri
 #[test]
 fn a_hook_that_is_killed_leaves_the_old_kernel_and_the_next_one_completes() {
     for nth in 1..=4 {
-        let node = Node::new();
+        let node = Hooked::new();
         let old = "boot/vmlinuz-6.1.0";
-        node.write(old, &minimal_image());
+        node.write(old, minimal_image());
         succeed(&mut node.run("all", &["6.1.0"]));
         fs::remove_file(node.path(&format!("boot/vmlinuz-{VERSION}.sig"))).unwrap();
         node.write("boot/grub/grub.cfg", b"set timeout=7\n");
         let inner = node.run("all", &[VERSION]);
-        let mut strace = tool("strace", "strace");
+        let mut strace = tool("strace");
         let calls = "rename,renameat,renameat2";
         strace.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e"]);
         strace.arg(format!("inject={calls}:signal=KILL:when={nth}"));
@@ -209,7 +209,7 @@ fn a_hook_that_is_killed_leaves_the_old_kernel_and_the_next_one_completes() {
         succeed(&mut node.run("all", &[VERSION]));
         check_kernel(&node.path(&format!("boot/vmlinuz-{VERSION}")));
         check_grub(&node.path("boot/grub/grub.cfg"));
-        let left = snapshot(node.root.path()).into_iter().map(|(path, _)| path);
+        let left = snapshot(node.root()).into_iter().map(|(path, _)| path);
         let staged: Vec<_> = left
             .filter(|path| path.to_string_lossy().contains(".bootseal-"))
             .collect();

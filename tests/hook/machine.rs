@@ -19,7 +19,7 @@ mount -t sysfs sysfs "$1/root/sys"
 : >>"$1/root/usr/local/bin/bootseal"
 mount --bind "$2" "$1/root/usr/local/bin/bootseal"
 exec chroot "$1/root" /bin/sh -euc "$3""#;
-/// What the host may have and the scratch machine has not.
+/// Removes the files that the host may have and the scratch machine has not.
 const CLEAN: &str = "for d in /boot /efi /etc/kernel /etc/portage /etc/bootseal /var/lib/bootseal /usr/lib/modules; do \
     rm -rf $d; done; mkdir -p /boot /etc/kernel /usr/lib/modules /etc/bootseal";
 /// The modules of the real kernel that are installed, enough to be signed and loaded together.
@@ -104,7 +104,7 @@ impl Machine {
 
     /// Runs a script in the machine, with an environment as bare as that of `emerge`.
     pub fn run(&self, script: &str) -> Output {
-        let mut unshare = tool("unshare", "util-linux");
+        let mut unshare = tool("unshare");
         let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         unshare
             .env_clear()
@@ -142,7 +142,7 @@ impl Machine {
         (output.status.code().unwrap(), text(&output))
     }
 
-    /// Whether a file is there.
+    /// Reports that a file exists.
     pub fn has(&self, name: &str) -> bool {
         // What was removed from the layer below is a character device in this one.
         self.path(name).is_file()
@@ -151,7 +151,7 @@ impl Machine {
 
 /// Every file of a directory, with its content.
 pub fn snapshot(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    let mut list: Command = tool("find", "findutils");
+    let mut list: Command = tool("find");
     let listed = crate::support::succeed(list.arg(directory).args(["-type", "f", "-o", "-type", "l"]));
     let mut files: Vec<_> = listed.lines().map(PathBuf::from).collect();
     files.sort();

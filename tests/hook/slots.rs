@@ -1,4 +1,4 @@
-//! What the slots sign on a tree of its own, and what they say of it.
+//! The files that the slots sign on a tree of its own, and their reports.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -6,15 +6,15 @@ use std::os::unix::net::UnixDatagram;
 use bootseal::formats::firmware::authenticode::minimal_image;
 use serde_json::Value;
 
-use super::node::{Node, VERSION};
+use super::node::{Hooked, VERSION};
 use crate::support::judges::{check_grub, check_kernel, sbverify};
 use crate::support::{refuse, succeed, text};
 
 #[test]
 fn another_machines_root_is_signed_with_boot_and_esp_in_it() {
-    let node = Node::new();
+    let node = Hooked::new();
     let uki = format!("boot/efi/EFI/Linux/gentoo-{VERSION}.efi");
-    node.write(&uki, &minimal_image());
+    node.write(&uki, minimal_image());
     let said = succeed(&mut node.run("all", &[VERSION]));
     // Module, image and UKI; image, initramfs and grub.cfg for GRUB.
     assert!(
@@ -31,7 +31,7 @@ fn another_machines_root_is_signed_with_boot_and_esp_in_it() {
 
 #[test]
 fn each_file_is_a_line_in_the_log() {
-    let node = Node::new();
+    let node = Hooked::new();
     fs::create_dir(node.path("dev")).unwrap();
     let daemon = UnixDatagram::bind(node.path("dev/log")).unwrap();
     daemon.set_nonblocking(true).unwrap();
@@ -59,8 +59,8 @@ fn each_file_is_a_line_in_the_log() {
 
 #[test]
 fn after_a_package_of_portage_what_the_configuration_lists_is_signed() {
-    let node = Node::new();
-    node.write("boot/efi/EFI/gentoo/grubx64.efi", &minimal_image());
+    let node = Hooked::new();
+    node.write("boot/efi/EFI/gentoo/grubx64.efi", minimal_image());
     node.write("boot/grub/x86_64-efi/normal.mod", b"\x7fELF");
     node.write("boot/grub/grubenv", b"# GRUB Environment Block\n");
     let config = "[sign]\nefi = [\"/boot/efi/EFI/gentoo/grubx64.efi\"]\ngrub = [\"/boot/grub\"]\n";
@@ -84,8 +84,8 @@ fn after_a_package_of_portage_what_the_configuration_lists_is_signed() {
 
 #[test]
 fn a_dry_run_tells_and_changes_nothing_and_json_is_one_object() {
-    let node = Node::new();
-    let before = super::machine::snapshot(node.root.path());
+    let node = Hooked::new();
+    let before = super::machine::snapshot(node.root());
     let said = succeed(&mut node.hook(&["--dry-run", "--json", "run", "all", VERSION]));
     let report: Value = serde_json::from_str(&said).unwrap();
     assert_eq!(report["schema"], "bootseal.hook.run/1");
@@ -93,12 +93,12 @@ fn a_dry_run_tells_and_changes_nothing_and_json_is_one_object() {
         (&report["slot"], &report["signed"], &report["has_keys"]),
         (&"all".into(), &5.into(), &true.into())
     );
-    assert_eq!(super::machine::snapshot(node.root.path()), before);
+    assert_eq!(super::machine::snapshot(node.root()), before);
 }
 
 #[test]
 fn a_machine_without_one_of_the_keys_signs_what_it_can() {
-    let node = Node::new();
+    let node = Hooked::new();
     for name in ["db.key", "db.pem", "db.der"] {
         fs::remove_file(node.path(&format!("etc/bootseal/keys/{name}"))).unwrap();
     }
@@ -111,10 +111,10 @@ fn a_machine_without_one_of_the_keys_signs_what_it_can() {
 
 #[test]
 fn a_boot_partition_that_is_not_mounted_is_told_before_the_kernel_is_installed() {
-    let node = Node::new();
+    let node = Hooked::new();
     node.write("etc/fstab", b"LABEL=boot /boot ext4 noauto 0 2\n");
     node.write("proc/self/mountinfo", b"22 1 8:3 / / rw - ext4 /dev/sda3 rw\n");
-    node.write("usr/src/bzImage", &minimal_image());
+    node.write("usr/src/bzImage", minimal_image());
     let said = succeed(&mut node.run("modules", &[VERSION, "/usr/src/bzImage"]));
     assert!(
         said.contains("/boot is listed in /etc/fstab and is not mounted"),

@@ -5,12 +5,12 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use super::machine::snapshot;
-use super::node::Node;
+use super::node::Hooked;
 use crate::support::{forget_kept_menu, grub_image, refuse, succeed, text};
 
 /// A machine in systemd mode as Gentoo has it.
-fn gentoo() -> Node {
-    let node = Node::new();
+fn gentoo() -> Hooked {
+    let node = Hooked::new();
     let program = |name: &str| {
         node.write(name, b"#!/bin/sh\n");
         node.chmod(name, 0o755);
@@ -51,20 +51,20 @@ fn an_image_that_stops_at_an_unsigned_menu_is_told() {
     );
 }
 
-fn status(node: &Node) -> Command {
+fn status(node: &Hooked) -> Command {
     node.hook(&["status"])
 }
 
 #[test]
 fn what_is_installed_is_taken_away_byte_for_byte() {
     let node = gentoo();
-    let before = snapshot(node.root.path());
+    let before = snapshot(node.root());
     let said = succeed(&mut node.hook(&["--dry-run", "install"]));
     assert!(
         said.contains("96-bootseal-grub.install") && said.contains("nothing was written"),
         "{said}"
     );
-    assert_eq!(snapshot(node.root.path()), before);
+    assert_eq!(snapshot(node.root()), before);
 
     let said = succeed(&mut node.hook(&["install"]));
     assert!(
@@ -78,7 +78,7 @@ fn what_is_installed_is_taken_away_byte_for_byte() {
     succeed(&mut node.hook(&["install", "--with-audit"]));
     assert!(node.path("etc/systemd/system/bootseal-audit.timer").exists());
     succeed(&mut node.hook(&["remove"]));
-    assert_eq!(snapshot(node.root.path()), before);
+    assert_eq!(snapshot(node.root()), before);
     assert!(!node.path("etc/kernel/install.d").exists() && !node.path("etc/portage/env").exists());
     assert!(node.path("etc/portage").is_dir());
 }
@@ -173,7 +173,7 @@ fn the_order_is_shown_with_the_plugins_around_ours() {
 }
 
 /// Breaks a sound machine; `status` refuses or warns with these words.
-fn finding(expected: &str, code: i32, breaks: impl FnOnce(&Node, &mut Command)) {
+fn finding(expected: &str, code: i32, breaks: impl FnOnce(&Hooked, &mut Command)) {
     let node = gentoo();
     succeed(&mut node.hook(&["install"]));
     let mut command = status(&node);
@@ -187,7 +187,7 @@ fn finding(expected: &str, code: i32, breaks: impl FnOnce(&Node, &mut Command)) 
 #[test]
 fn what_would_defeat_the_hooks_is_told() {
     let hook = "etc/kernel/install.d/90-yy-bootseal-image.install";
-    let plugin = |node: &Node, name: &str| {
+    let plugin = |node: &Hooked, name: &str| {
         node.write(&format!("usr/lib/kernel/install.d/{name}"), b"#!/bin/sh\n");
         node.chmod(&format!("usr/lib/kernel/install.d/{name}"), 0o755);
     };

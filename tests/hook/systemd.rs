@@ -14,7 +14,7 @@ echo "${0##*/} $1 module=$(sum "/lib/modules/$2/kernel/drivers/block/loop.ko.xz"
 uki=$(sum "$KERNEL_INSTALL_STAGING_AREA/uki.efi") image=$(sum "$image") config=$(sum /boot/grub/grub.cfg.sig)" >>/trace"#;
 /// Between which of the others the tracers stand.
 const TRACERS: [&str; 9] = ["01", "44", "46", "59", "64", "66", "90-yx", "90-yz", "97"];
-/// What Gentoo's plugins do, where Debian has none.
+/// The work of Gentoo's plugins, where Debian has none.
 const PLUGINS: [(&str, &str); 6] = [
     (
         "52-initrd",

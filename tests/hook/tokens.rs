@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use bootseal::formats::firmware::authenticode::minimal_image;
 
 use super::machine::{Machine, snapshot};
-use super::node::{Node, VERSION};
+use super::node::{Hooked, VERSION};
 use super::traditional;
 use crate::support::ceremony::private;
 use crate::support::judges::{check_grub, check_kernel, judge_module};
@@ -24,15 +24,15 @@ fn replace_keys(token: &Token, directory: &Path) {
 }
 
 /// A node whose keys are on a token, and a kernel that waits to be installed there.
-fn node(token: &Token) -> Node {
-    let node = Node::new();
+fn node(token: &Token) -> Hooked {
+    let node = Hooked::new();
     replace_keys(token, &node.path("etc/bootseal/keys"));
-    node.write("usr/src/bzImage", &minimal_image());
+    node.write("usr/src/bzImage", minimal_image());
     node
 }
 
 /// A slot that has no terminal, no input, and the token in reach.
-fn run(node: &Node, token: &Token, options: &[&str], slot: &str, image: &str) -> Command {
+fn run(node: &Hooked, token: &Token, options: &[&str], slot: &str, image: &str) -> Command {
     let mut command = node.hook(&[&["run"], options, &[slot, VERSION, image]].concat());
     command
         .env("SOFTHSM2_CONF", token.path("softhsm2.conf"))
@@ -42,7 +42,7 @@ fn run(node: &Node, token: &Token, options: &[&str], slot: &str, image: &str) ->
 }
 
 /// All slots of an installation, each with options and what `with` gives it; what they sign is judged.
-fn install(node: &Node, token: &Token, options: &[&str], with: impl Fn(&mut Command)) {
+fn install(node: &Hooked, token: &Token, options: &[&str], with: impl Fn(&mut Command)) {
     let installed = format!("/boot/vmlinuz-{VERSION}");
     for (slot, image) in [
         ("modules", "/usr/src/bzImage"),

@@ -7,7 +7,7 @@ use super::machine::{Machine, snapshot};
 use crate::support::judges::{check_grub, check_kernel, judge_module, sbverify};
 use crate::support::succeed;
 
-/// What Gentoo ships, as far as it matters, and a masked hook.
+/// The hooks that Gentoo ships, as far as they matter, and a masked one.
 const HOOKS: [(&str, &str); 5] = [
     ("usr/lib/kernel/preinst.d/05-check-chroot", "exit 0"),
     (

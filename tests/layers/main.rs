@@ -16,6 +16,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use known::{FILES_WITH_FS, FILES_WITH_UNSAFE_CODE};
 use tree::Tree;
@@ -47,8 +48,9 @@ fn sources(directory: &Path) -> BTreeMap<String, String> {
     sources
 }
 
-fn tree() -> Tree {
-    Tree::new(sources(&repository().join("src")))
+fn tree() -> &'static Tree {
+    static TREE: LazyLock<Tree> = LazyLock::new(|| Tree::new(sources(&repository().join("src"))));
+    &TREE
 }
 
 /// Fails where there are more violations than are known, and says what is left in each folder.
@@ -68,23 +70,23 @@ fn ratchet(rule: &str, violations: &[String], known: usize) {
 
 #[test]
 fn imports_go_down_only() {
-    ratchet("upward imports", &rules::upward(&tree()), known::UPWARD);
+    ratchet("upward imports", &rules::upward(tree()), known::UPWARD);
 }
 
 #[test]
 fn no_circle_between_files_or_folders() {
-    ratchet("imports in a circle", &rules::circles(&tree()), known::CIRCLES);
+    ratchet("imports in a circle", &rules::circles(tree()), known::CIRCLES);
 }
 
 #[test]
 fn a_name_is_taken_from_the_file_that_defines_it() {
-    let found: Vec<_> = tree().detours.into_iter().collect();
+    let found: Vec<_> = tree().detours.iter().cloned().collect();
     ratchet("names taken from the mod.rs above", &found, known::DETOURS);
 }
 
 #[test]
 fn files_are_read_and_written_in_system_and_disk() {
-    let found = rules::with_fs(&tree());
+    let found = rules::with_fs(tree());
     let excused = |file: &String| FILES_WITH_FS.iter().any(|(name, _)| name == file);
     let others: Vec<_> = found.iter().filter(|file| !excused(file)).cloned().collect();
     ratchet("files with std::fs", &others, known::FS);
@@ -104,6 +106,24 @@ fn unsafe_code_is_in_three_files() {
         .map(|(name, _)| name)
         .collect();
     assert_eq!(found, FILES_WITH_UNSAFE_CODE);
+}
+
+#[test]
+fn decisions_are_numbered_one_after_the_other() {
+    let directory = repository().join("docs/adr");
+    let names = std::fs::read_dir(&directory).unwrap();
+    let mut names: Vec<String> = names
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.retain(|name| name != "README.md");
+    names.sort();
+    for (name, number) in names.iter().zip(1..) {
+        let text = std::fs::read_to_string(directory.join(name)).unwrap();
+        assert!(
+            name.starts_with(&format!("{number:04}-")) && text.starts_with(&format!("# {number}. ")),
+            "docs/adr/{name} is to be number {number}, in its name and its title"
+        );
+    }
 }
 
 #[test]

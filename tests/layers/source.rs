@@ -1,4 +1,4 @@
-//! What one Rust source names: its tokens without comments and strings, and the paths in them.
+//! The reading of one Rust source: its tokens without comments and strings, and the paths in them.
 
 /// A path that code names, in its segments, such as `["crate", "sign", "manifest"]`.
 pub type Path = Vec<String>;

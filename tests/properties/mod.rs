@@ -1,4 +1,4 @@
-//! What holds for all input: parsers are total, and writing and reading are inverse.
+//! Properties that hold for all input: parsers are total, and writing and reading are inverse.
 
 mod authenticode;
 mod cms;

@@ -47,7 +47,7 @@ impl Key {
         self.private.sign(scheme, digest.as_bytes()).unwrap()
     }
 
-    /// Whether a signature holds, by both.
+    /// The verdict on a signature, which both must share.
     fn accepts(&self, digest: &Digest, signature: &[u8]) -> bool {
         let ours = self.ours.verify(digest, signature).is_ok();
         let scheme = pkcs1v15(digest.algorithm());
@@ -80,7 +80,7 @@ impl Key {
         self.bytes(&base.pow(self.private.d()).retrieve())
     }
 
-    /// What a signature holds.
+    /// The content of a signature.
     fn held(&self, digest: &Digest) -> Vec<u8> {
         let info = [&digest.algorithm().digest_info_prefix(), digest.as_bytes()].concat();
         let padding = vec![0xff; self.width() - 3 - info.len()];

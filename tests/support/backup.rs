@@ -14,7 +14,7 @@ pub struct Whole {
     pub directory: TempDir,
 }
 
-/// What the specification says besides the directories.
+/// The specification after its directories.
 pub const SHARED: &str = "[keys.db]\nencrypted = false\n[keys.module]\nbits = 2048\nencrypted = false\n[keys.grub]\n\
     bits = 3072\nencrypted = false\n[backup]\ndirectory = \"backup\"\nshares = { needed = 2, of = 3 }\n";
 

@@ -10,10 +10,10 @@ use bootseal::keys::{KeyName, Passphrase};
 use bootseal::system::Context;
 use tempfile::TempDir;
 
-/// What wraps the keys.
+/// The passphrase that wraps the keys.
 pub const PASSPHRASE: &str = "correct horse battery";
 
-/// What the ceremony left: db and KEK are plain, all others encrypted.
+/// The key directory that a ceremony left: db and KEK are plain, all others encrypted.
 pub struct Ceremony {
     directory: TempDir,
     pub report: Report,

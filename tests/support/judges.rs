@@ -7,18 +7,18 @@ use std::process::Command;
 use bootseal::formats::kernel::module_signature::Module;
 
 use super::{keys, succeed, tool};
+use crate::support::programs::judge;
 
 /// sbsigntool's verdict on an EFI image.
 pub fn sbverify(image: &Path) -> Command {
-    let mut command = tool("sbverify", "sbsigntool");
+    let mut command = tool("sbverify");
     command.arg("--cert").arg(keys().join("db.pem")).arg(image);
     command
 }
 
 /// A file of a Debian package that `tests/run` unpacks.
 fn unpacked(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges").join(name);
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: tests/run unpacks it", path.display()))
+    fs::read(judge(name)).unwrap()
 }
 
 /// Debian's shim, signed under Microsoft's UEFI CA of 2011 and under that of 2023.
@@ -38,7 +38,7 @@ pub fn uefi_shell() -> Vec<u8> {
 
 /// GnuPG's verdict on a detached signature.
 pub fn gpgv(signature: &Path, file: &Path) -> Command {
-    let mut gpgv = tool("gpgv", "gpgv");
+    let mut gpgv = tool("gpgv");
     gpgv.arg("--keyring")
         .arg(keys().join("grub.gpg"))
         .args([signature, file]);
@@ -47,7 +47,7 @@ pub fn gpgv(signature: &Path, file: &Path) -> Command {
 
 /// OpenSSL's verdict on a detached CMS by the module key.
 pub fn openssl_verify(cms: &Path, content: &Path) -> Command {
-    let mut openssl = tool("openssl", "openssl");
+    let mut openssl = tool("openssl");
     openssl.args([
         "cms",
         "-verify",
@@ -70,7 +70,7 @@ pub fn openssl_verify(cms: &Path, content: &Path) -> Command {
 
 /// A certificate's subject key identifier as OpenSSL reads it, lower-case hex.
 pub fn subject_key_id(certificate: &Path) -> String {
-    let mut openssl = tool("openssl", "openssl");
+    let mut openssl = tool("openssl");
     openssl.args(["x509", "-noout", "-ext", "subjectKeyIdentifier", "-in"]);
     let printed = succeed(openssl.arg(certificate));
     printed.lines().last().unwrap().trim().replace(':', "").to_lowercase()
@@ -86,7 +86,7 @@ pub fn judge_module(path: &Path) -> Command {
     fs::create_dir_all(&directory).unwrap();
     let file = match path.extension().and_then(|ending| ending.to_str()) {
         Some("xz") => {
-            let output = tool("xz", "xz-utils").args(["-d", "-c"]).arg(path).output().unwrap();
+            let output = tool("xz").args(["-d", "-c"]).arg(path).output().unwrap();
             assert!(output.status.success(), "{}", path.display());
             output.stdout
         }

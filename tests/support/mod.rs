@@ -1,4 +1,4 @@
-//! What the tests share: other people's tools, keys made once, and small real files.
+//! Things that the tests share: other people's tools, keys made once, and small real files.
 
 pub mod signer;
 
@@ -6,22 +6,19 @@ pub mod backup;
 pub mod ceremony;
 pub mod image;
 pub mod judges;
+pub mod node;
+pub mod programs;
 pub mod token;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// Another program, to be judged by. A missing one is a failure, never a skipped test.
-pub fn tool(program: &str, package: &str) -> Command {
-    let found = std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|directory| directory.join(program).is_file()));
-    assert!(found, "{program} is missing: apt-get install {package}");
-    Command::new(program)
-}
+pub use programs::tool;
 
 /// The kernel's `sign-file`.
 pub fn sign_file() -> Command {
@@ -42,6 +39,9 @@ pub fn kbuild(program: &str) -> Command {
             .unwrap_or_else(|| panic!("{program} is missing: apt-get install linux-kbuild-6.12.*")),
     )
 }
+
+/// How long a test waits for something that comes at once, on a slow machine that is busy with other things too.
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Runs a command that must succeed; returns what it printed.
 pub fn succeed(command: &mut Command) -> String {
@@ -145,13 +145,14 @@ pub fn forget_kept_menu(image: &Path) {
 
 /// A real relocatable object, made by the C compiler as the kernel's build makes modules.
 pub fn module(directory: &Path, name: &str) -> PathBuf {
-    let source = directory.join("module.c");
+    let source = tempfile::tempdir().unwrap();
+    let file = source.path().join("module.c");
     std::fs::write(
-        &source,
+        &file,
         "__attribute__((section(\".modinfo\"))) const char l[] = \"license=GPL\"; int f(void) { return 7; }",
     )
     .unwrap();
     let path = directory.join(name);
-    succeed(tool("cc", "gcc").args(["-c", "-o"]).arg(&path).arg(&source));
+    succeed(tool("gcc").args(["-c", "-o"]).arg(&path).arg(&file));
     path
 }

@@ -31,7 +31,7 @@ impl TestKey {
     pub fn new(name: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let [key, certificate_path] = ["key.pem", "certificate.pem"].map(|file| directory.path().join(file));
-        let mut openssl = tool("openssl", "openssl");
+        let mut openssl = tool("openssl");
         openssl.args([
             "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj",
         ]);

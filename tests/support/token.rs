@@ -10,7 +10,7 @@ use super::ceremony::private;
 use super::{bootseal, succeed, tool};
 
 /// The library that speaks to the token.
-pub const LIBRARY: &str = "/usr/lib/softhsm/libsofthsm2.so";
+pub use super::programs::SOFT_TOKEN as LIBRARY;
 /// The PIN of the token.
 pub const PIN: &str = "sehr-geheim-1234";
 
@@ -73,7 +73,7 @@ impl Token {
 
     /// The objects on the token, as pkcs11-tool lists them.
     pub fn objects(&self) -> String {
-        let mut command = tool("pkcs11-tool", "opensc");
+        let mut command = tool("pkcs11-tool");
         command.env("SOFTHSM2_CONF", self.path("softhsm2.conf"));
         succeed(command.args(["--module", LIBRARY, "--login", "--pin", PIN, "--list-objects"]))
     }
@@ -84,7 +84,7 @@ impl Token {
     }
 
     fn softhsm(&self, arguments: &[&str]) {
-        let mut command = tool("softhsm2-util", "softhsm2");
+        let mut command = tool("softhsm2-util");
         succeed(command.env("SOFTHSM2_CONF", self.path("softhsm2.conf")).args(arguments));
     }
 

@@ -135,7 +135,7 @@ fn keys_that_cannot_be_used() {
     let home = tempfile::tempdir().unwrap();
     let pkcs1 = with_db_key(home.path(), |from, to| {
         succeed(
-            tool("openssl", "openssl")
+            tool("openssl")
                 .args(["rsa", "-traditional", "-in"])
                 .arg(from)
                 .arg("-out")
@@ -151,7 +151,7 @@ fn keys_that_cannot_be_used() {
 
     let home = tempfile::tempdir().unwrap();
     let encrypted = with_db_key(home.path(), |from, to| {
-        let mut openssl = tool("openssl", "openssl");
+        let mut openssl = tool("openssl");
         openssl
             .args(["pkcs8", "-topk8", "-scrypt", "-passout"])
             .arg(format!("file:{}", passphrase.display()));

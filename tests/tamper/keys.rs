@@ -53,7 +53,7 @@ fn ceremony_key(name: &str) -> Vec<u8> {
 }
 
 fn openssl(arguments: &str, files: &[&Path]) {
-    let mut command = tool("openssl", "openssl");
+    let mut command = tool("openssl");
     succeed(command.args(arguments.split_whitespace()).args(files));
 }
 

@@ -1,4 +1,4 @@
-//! What is broken, truncated or forged.
+//! Files that are broken, truncated or forged.
 
 mod authenticode;
 mod containers;

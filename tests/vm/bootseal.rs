@@ -11,7 +11,7 @@ use std::process::Command;
 /// The command that the guest gives, in `init.sh`, is the only one that is not here.
 pub struct Bootseal {
     pub program: PathBuf,
-    /// What the ceremony made.
+    /// The key directory that the ceremony made.
     pub keys: PathBuf,
 }
 
@@ -48,7 +48,7 @@ impl Bootseal {
         run(self.command(&["sign", "grub"]).args(files));
     }
 
-    /// What Portage calls once it has installed a package below `root`.
+    /// The call that Portage makes once it has installed a package below `root`.
     pub fn package_was_installed(&self, root: &Path, package: &str) {
         run(Command::new(&self.program)
             .arg("--root")
@@ -72,12 +72,12 @@ impl Bootseal {
             .arg("--yes"));
     }
 
-    /// Whether the file would be accepted by who loads it; anything but yes or no fails.
+    /// Reports that whoever loads the file would accept it; anything but yes or no fails.
     pub fn verify(&self, file: &Path) -> bool {
         self.judged(file).0
     }
 
-    /// What is said of a file that would not be accepted.
+    /// The verdict on a file that would not be accepted.
     #[track_caller]
     pub fn refuses(&self, file: &Path) -> String {
         let (accepted, said) = self.judged(file);
@@ -127,7 +127,7 @@ impl Bootseal {
     }
 }
 
-/// What the firmware stores of an authenticated variable: all but 16 bytes of time and the signature,
+/// The part of an authenticated variable that the firmware stores: all but 16 bytes of time and the signature,
 /// which begins with its own size.
 fn signed_list(authenticated: &[u8]) -> &[u8] {
     let (size, _) = authenticated[16..].split_first_chunk().expect("a size after the time");

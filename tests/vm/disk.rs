@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::packages::{run, tool};
+use super::packages::run;
+use crate::support::programs::tool;
 
 /// The identity of the disk's file system, by which GRUB finds it.
 pub const DISK_UUID: &str = "B007-5EA1";

@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use super::bootseal::Bootseal;
 use super::guest::{Administered, FIRST_WORDS, unified_image};
 use super::machine::{FIRMWARE_GAVE_UP, Machine, Serial};
-use super::packages::{self, EFI_STUB, Kernel};
+use super::packages::{self, Kernel};
+use crate::support::programs::EFI_STUB;
 
 #[test]
 fn enrolled_keys_have_a_life() {
@@ -72,7 +73,7 @@ impl Life {
         self.machine.boot(&self.disk(signer, script))
     }
 
-    /// Whether the firmware starts this image.
+    /// Reports that the firmware starts this image.
     fn starts(&self, image: &Path) -> bool {
         let disk = self.work.path().join("other-disk");
         fs::create_dir_all(disk.join("EFI/BOOT")).expect("a folder");

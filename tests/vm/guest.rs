@@ -1,7 +1,8 @@
-//! What runs inside the virtual machine: an initrd of busybox, the program under test and `init.sh`,
+//! The content of the virtual machine: an initrd of busybox, the program under test and `init.sh`,
 //! and a unified kernel image of it.
 
-use super::packages::{BUSYBOX, EFI_STUB, KMOD, Kernel, run, tool};
+use super::packages::{Kernel, run};
+use crate::support::programs::{BUSYBOX, EFI_STUB, KMOD, judge, tool};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +13,7 @@ pub const FIRST_WORDS: &str = "vm: started with ";
 /// Said by the guest when it has nothing more to say.
 pub const LAST_WORDS: &str = "vm: done";
 
-/// What Debian 13's kmod is linked to or loads by itself; the first loads it.
+/// The libraries that Debian 13's kmod is linked to or loads by itself; the first is its loader.
 const MODINFO_LIBRARIES: [&str; 7] = [
     "ld-linux-x86-64.so.2",
     "libc.so.6",
@@ -23,8 +24,9 @@ const MODINFO_LIBRARIES: [&str; 7] = [
     "libzstd.so.1",
 ];
 
-/// Silent but for what is fatal; a panic switches the machine off.
-pub const COMMAND_LINE: &str = "console=ttyS0 panic=-1 quiet";
+/// Silent but for what is fatal; a panic switches the machine off. The kernel's check of its timer does not bear an
+/// emulator that has to wait for a processor, and panics.
+pub const COMMAND_LINE: &str = "console=ttyS0 panic=-1 no_timer_check quiet";
 
 /// A unified kernel image: systemd's stub with the kernel, its initrd and its command line.
 pub fn unified_image(kernel: &Kernel, initrd: &Path, image: &Path) {
@@ -68,7 +70,7 @@ fn page_after(address: u64) -> u64 {
     address.next_multiple_of(0x1000)
 }
 
-/// What the initrd is made of.
+/// The parts of the initrd.
 pub struct System<'a> {
     pub kernel: &'a Kernel,
     /// The program under test: `/bin/bootseal`.
@@ -134,7 +136,7 @@ pub struct Administered<'a> {
     pub keys: [(&'a str, &'a Path); 2],
 }
 
-/// What mounts a FAT file system from a virtio disk, in the order of loading.
+/// The modules that mount a FAT file system from a virtio disk, in the order of loading.
 pub const DISK_MODULES: [&str; 6] = [
     "fs/efivarfs/efivarfs.ko",
     "drivers/block/virtio_blk.ko",
@@ -225,14 +227,12 @@ impl Archive {
 
     /// Debian 13's kmod, which knows signatures over SHA3-512, with the loader and the libraries that it wants.
     fn modinfo(&mut self, directory: &str) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges/kmod/usr");
+        let root = judge("kmod/usr");
         let program = [root.join("bin/kmod")];
         let libraries = MODINFO_LIBRARIES.map(|name| root.join("lib/x86_64-linux-gnu").join(name));
         for path in program.iter().chain(&libraries) {
             let name = path.file_name().expect("a name").display();
-            let content = fs::read(path).unwrap_or_else(|error| {
-                panic!("{}: {error}: run tests/run, which downloads it", path.display());
-            });
+            let content = fs::read(path).expect("a file of kmod and its libraries");
             self.file(&format!("{directory}/{name}"), 0o755, &content);
         }
     }

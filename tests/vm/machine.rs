@@ -1,7 +1,8 @@
 //! A machine with Secure Boot: QEMU, OVMF, its variables, a disk, and what it says on the serial line.
 
-use super::packages::{FIRMWARE_CODE, FIRMWARE_VARS, tool};
 use super::{disk, grub, guest};
+use crate::support::PATIENCE;
+use crate::support::programs::{FIRMWARE_CODE, FIRMWARE_VARS, tool};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -11,9 +12,6 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-
-/// How long a machine may be silent on a slow host that is busy with other things too; a boot usually takes 15 s.
-const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Said by the firmware when it may start nothing that is on any disk.
 pub const FIRMWARE_GAVE_UP: &str = "BdsDxe: No bootable option or device was found.";
@@ -37,7 +35,7 @@ pub struct Machine {
     variables: PathBuf,
     /// The TPM's memory, if there is one.
     tpm: Option<PathBuf>,
-    /// Whether there is a network card whose Option ROM nobody has signed.
+    /// True if there is a network card whose Option ROM nobody has signed.
     card: bool,
     /// Holds them.
     directory: TempDir,
@@ -242,7 +240,7 @@ impl Drop for Running {
     }
 }
 
-/// What a machine has said.
+/// The words of a machine on its serial line.
 #[derive(Default)]
 pub struct Serial {
     bytes: Vec<u8>,
@@ -268,7 +266,7 @@ impl Serial {
         assert!(!self.text().contains(words), "{words:?} was said\n{}", self.tail());
     }
 
-    /// What was said between these two lines.
+    /// The lines between these two.
     #[track_caller]
     pub fn between(&self, first: &str, last: &str) -> String {
         let text = self.text();
@@ -279,7 +277,7 @@ impl Serial {
         text[find(first) + first.len() + 1..=find(last)].to_owned()
     }
 
-    /// What comes after these words on each line that begins with them.
+    /// The rest of each line that begins with these words.
     pub fn after(&self, words: &str) -> Vec<String> {
         let text = self.text();
         text.lines()

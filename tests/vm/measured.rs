@@ -12,7 +12,7 @@ use super::guest::{Administered, COMMAND_LINE, unified_image};
 use super::machine::{Machine, Serial};
 use super::packages::{self, Kernel};
 
-/// What the guest does.
+/// The script of the guest.
 const AUDIT: &str = "ls /sys/kernel/security/tpm0\n\
     try bootseal audit --keys /own -v --only measured,kernel.image,boot.images,boot.entries,boot.kernels\n";
 

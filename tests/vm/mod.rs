@@ -17,6 +17,7 @@ pub mod packages;
 mod rebuild;
 mod trial;
 
+use crate::support::programs;
 use bootseal::Bootseal;
 use machine::{Machine, Serial};
 use modules::Trials;
@@ -39,13 +40,13 @@ fn the_chain_end_to_end() {
     story.keys_that_were_enrolled_into_an_image_are_enforced();
 }
 
-/// What the boots have in common.
+/// The things that all boots share.
 struct Story {
     bootseal: Bootseal,
     /// Another ceremony, whose db is in the firmware before.
     former: Bootseal,
     machine: Machine,
-    /// What the kernel is to say of each module.
+    /// The answer that the kernel is to give to each module.
     answers: Vec<String>,
     /// A boot loader that the guest signs on its FAT file system, unsigned.
     loader: PathBuf,
@@ -66,7 +67,7 @@ impl Story {
         let loader = floppy.join("EFI/BOOT/BOOTX64.EFI");
         fs::create_dir_all(floppy.join("EFI/BOOT")).expect("a folder");
         fs::create_dir_all(floppy.join("boot/grub")).expect("a folder");
-        fs::copy(packages::EFI_STUB, &loader).expect("copied");
+        fs::copy(programs::EFI_STUB, &loader).expect("copied");
         fs::write(floppy.join("boot/grub/grub.cfg"), "set timeout=0\n").expect("written");
         let fat = work.path().join("fat.img");
         disk::make_floppy(&fat, &floppy);

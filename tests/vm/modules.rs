@@ -1,7 +1,8 @@
 //! One module of Debian's kernel, signed in every way that bootseal has.
 
 use super::bootseal::Bootseal;
-use super::packages::{Kernel, run, tool};
+use super::packages::{Kernel, run};
+use crate::support::programs::tool;
 use crate::support::token::Token;
 use ::bootseal::error::Error;
 use ::bootseal::formats::crypto::cms::Shape;
@@ -14,13 +15,13 @@ use std::fs;
 /// The object identifier 2.16.840.1.101.3.4.2.10, in DER.
 const SHA3_512: [u8; 11] = [0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x0a];
 
-/// What the kernel says of a file that it cannot unpack.
+/// The kernel's answer to a file that it cannot unpack.
 const CANNOT_UNPACK: &str = "finit_module: Invalid argument";
 
 /// Modules by name, and what the guest is to say of each.
 #[derive(Default)]
 pub struct Trials {
-    /// What modinfo is to say of every signature: the signer, the hash, the key.
+    /// The words of modinfo on every signature: the signer, the hash, the key.
     signature: String,
     pub modules: Vec<(String, Vec<u8>)>,
     pub answers: Vec<String>,
@@ -169,7 +170,7 @@ fn unpack(program: &str, name: &str, packed: &[u8]) -> Vec<u8> {
     run(tool(program).args(["-d", "-c"]).arg(path))
 }
 
-/// What the program makes of a file with this name and content.
+/// The output of the program for a file with this name and content.
 fn sign(bootseal: &Bootseal, name: &str, content: &[u8]) -> Vec<u8> {
     let work = tempfile::tempdir().expect("a temporary folder");
     let path = work.path().join(name);

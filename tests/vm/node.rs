@@ -8,9 +8,10 @@ use std::process::Command;
 use super::bootseal::Bootseal;
 use super::guest::Archive;
 use super::modules::without_signature;
-use super::packages::{BUSYBOX, Kernel, STRACE, run};
+use super::packages::{Kernel, run};
+use crate::support::programs::{BUSYBOX, STRACE};
 
-/// What mounts the disk and the firmware's variables, and one that only loads.
+/// The modules that mount the disk and the firmware's variables, and one that only loads.
 pub const MODULES: [&str; 7] = [
     "drivers/block/virtio_blk.ko",
     "drivers/net/dummy.ko",
@@ -24,7 +25,7 @@ pub const MODULES: [&str; 7] = [
 const INITRAMFS_HOOK: &str = "usr/lib/kernel/preinst.d/52-initramfs";
 const MENU_HOOK: &str = "usr/lib/kernel/postinst.d/91-grub-mkconfig";
 
-/// What the distribution brings, by its place.
+/// The scripts that the distribution brings, by their places.
 const PROGRAMS: [(&str, &str); 3] = [
     ("sbin/installkernel", include_str!("../hook/installkernel.sh")),
     (INITRAMFS_HOOK, include_str!("rebuild/52-initramfs")),
@@ -62,7 +63,7 @@ impl Root {
         self.common_initrd(bootseal);
     }
 
-    /// What all kernels share, made before there is anything of one of them.
+    /// The initrd that all kernels share, made before there is anything of one of them.
     fn common_initrd(&self, bootseal: &Bootseal) {
         let mut archive = Archive::default();
         archive.tree(&self.0);

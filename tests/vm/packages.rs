@@ -1,4 +1,4 @@
-//! What the virtual machine is made of, all of it from Debian 12, but for the modinfo of Debian 13: tools, firmware, boot
+//! The parts of the virtual machine, all of them from Debian 12, but for the modinfo of Debian 13: tools, firmware, boot
 //! loaders, a kernel. Anything that cannot be had fails the test with the command that brings it; nothing is
 //! ever skipped.
 
@@ -6,81 +6,45 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Every program and file taken from the host, and the package it is in.
-const NEEDED: &[(&str, &str)] = &[
-    ("apt-cache", "apt"),
-    ("apt-get", "apt"),
-    ("dpkg-deb", "dpkg"),
-    ("gcc", "gcc libc6-dev"),
-    ("grub-mkimage", "grub-common"),
-    ("grub-mkrelpath", "grub-common"),
-    ("grub-probe", "grub-common"),
-    ("gzip", "gzip"),
-    ("ldd", "libc-bin"),
-    ("mcopy", "mtools"),
-    ("mkfs.vfat", "dosfstools"),
-    ("objcopy", "binutils"),
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("setpriv", "util-linux"),
-    ("sfdisk", "fdisk"),
-    (STRACE, "strace"),
-    ("strip", "binutils"),
-    ("swtpm", "swtpm"),
-    ("xz", "xz-utils"),
-    ("zstd", "zstd"),
-    (BUSYBOX, "busybox-static"),
-    (EFI_STUB, "systemd-boot-efi"),
-    (FIRMWARE_CODE, "ovmf"),
-    (FIRMWARE_VARS, "ovmf"),
-    (OPTION_ROM, "ipxe-qemu"),
-    (KMOD, "kmod"),
-    (GRUB_PGP, "grub-efi-amd64-bin"),
-    (GRUB_THEME, "grub-theme-starfield"),
-    (SHIM, "shim-unsigned"),
+use crate::support::programs::{self, tool};
+
+/// The programs and files that a machine is made with.
+const NEEDED: &[&str] = &[
+    "apt-cache",
+    "apt-get",
+    "dpkg-deb",
+    "gcc",
+    "grub-mkimage",
+    "grub-mkrelpath",
+    "grub-probe",
+    "gzip",
+    "ldd",
+    "mcopy",
+    "mkfs.vfat",
+    "objcopy",
+    "qemu-system-x86_64",
+    "setpriv",
+    "sfdisk",
+    "strip",
+    "swtpm",
+    "xz",
+    "zstd",
+    programs::BUSYBOX,
+    programs::EFI_STUB,
+    programs::FIRMWARE_CODE,
+    programs::FIRMWARE_VARS,
+    programs::GRUB_PGP,
+    programs::GRUB_THEME,
+    programs::KMOD,
+    programs::LIBC,
+    programs::OPTION_ROM,
+    programs::SHIM,
+    programs::STRACE,
 ];
-
-pub const BUSYBOX: &str = "/bin/busybox";
-/// Loads modules; Debian 12's unpacks xz and zstd by itself.
-pub const KMOD: &str = "/bin/kmod";
-/// Kills a program in the midst of its work.
-pub const STRACE: &str = "/usr/bin/strace";
-/// systemd's loader of unified kernel images.
-pub const EFI_STUB: &str = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
-/// Firmware that enforces Secure Boot, which it can only where SMM guards its variables.
-pub const FIRMWARE_CODE: &str = "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd";
-/// Variables of a machine in Setup Mode: no key is enrolled.
-pub const FIRMWARE_VARS: &str = "/usr/share/OVMF/OVMF_VARS_4M.fd";
-/// What QEMU's network card brings.
-const OPTION_ROM: &str = "/usr/lib/ipxe/qemu/efi-virtio.rom";
-/// What stands between firmware and GRUB on others' machines, signed by nobody.
-pub const SHIM: &str = "/usr/lib/shim/shimx64.efi";
-const GRUB_PGP: &str = "/usr/lib/grub/x86_64-efi/pgp.mod";
-const GRUB_THEME: &str = "/usr/share/grub/themes/starfield/theme.txt";
-
-/// The programs of an administrator, which are not on every user's PATH.
-const SYSTEM_PROGRAMS: [&str; 2] = ["/usr/sbin", "/sbin"];
 
 /// Fails, naming everything that is missing and the one command that installs it.
 pub fn require_all() {
-    let missing: Vec<_> = NEEDED.iter().filter(|(name, _)| find(name).is_none()).collect();
-    let names: Vec<_> = missing.iter().map(|(name, _)| *name).collect();
-    let mut packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
-    packages.dedup();
-    assert!(
-        missing.is_empty(),
-        "the virtual machine needs {}; install with: apt-get install -y --no-install-recommends {}",
-        names.join(", "),
-        packages.join(" "),
-    );
-}
-
-/// A program of [`NEEDED`], to be given arguments.
-pub fn tool(name: &str) -> Command {
-    assert!(
-        NEEDED.iter().any(|(needed, _)| *needed == name),
-        "add {name} and its package to NEEDED"
-    );
-    Command::new(find(name).unwrap_or_else(|| panic!("{name} went missing during the test")))
+    programs::require(NEEDED);
 }
 
 /// Runs to the end and gives what was printed; anything but success fails with all that was said.
@@ -100,20 +64,11 @@ pub fn run(command: &mut Command) -> Vec<u8> {
     output.stdout
 }
 
-/// Where a program is, or the file itself if `name` is a path.
-fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(SYSTEM_PROGRAMS.map(PathBuf::from))
-        .map(|directory| directory.join(name))
-        .find(|candidate| candidate.is_file())
-}
-
 /// Debian's 6.12 kernel as built, before Debian signs it: Secure Boot knows nothing of it.
 pub struct Kernel {
     /// The unpacked package.
     root: PathBuf,
-    /// What `uname -r` says.
+    /// The version, as `uname -r` prints it.
     release: String,
 }
 
@@ -154,12 +109,12 @@ impl Kernel {
         self.root.join("boot").join(format!("vmlinuz-{}", self.release))
     }
 
-    /// What it was configured with.
+    /// The kernel's build configuration.
     pub fn configuration(&self) -> PathBuf {
         self.root.join("boot").join(format!("config-{}", self.release))
     }
 
-    /// What `uname -r` says.
+    /// The version, as `uname -r` prints it.
     pub fn release(&self) -> &str {
         &self.release
     }

@@ -9,7 +9,8 @@ use super::disk::{DISK_UUID, make_partitioned_disk};
 use super::grub::LAST_WORDS;
 use super::guest::{Archive, COMMAND_LINE, DISK_MODULES};
 use super::machine::{Machine, Serial};
-use super::packages::{self, BUSYBOX, Kernel, tool};
+use super::packages::{self, Kernel};
+use crate::support::programs::{BUSYBOX, tool};
 
 #[test]
 fn an_image_that_starts_nothing_leaves_the_present_one_in_its_place() {

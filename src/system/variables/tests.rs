@@ -1,23 +1,13 @@
-//! A plain directory stands in for efivarfs; its immutable flag is the real one where the file system has it.
+//! A plain directory stands in for efivarfs. The immutable flag, which only root may set, is tested in `tests/crash`.
 
 use std::fs;
 
-use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
-
 use super::*;
 
-/// A store on the disk that the build is on: temporary directories may lie on a file system without flags.
 fn store() -> (tempfile::TempDir, Efivarfs) {
-    let directory = tempfile::tempdir_in(concat!(env!("CARGO_MANIFEST_DIR"), "/target")).unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let store = Efivarfs::at(&Context::host(), directory.path());
     (directory, store)
-}
-
-/// Sets the flag; returns those from before. Only root may, and where root may not, the test must not pass.
-fn make_immutable(file: &File) -> IFlags {
-    let flags = ioctl_getflags(file).expect("target/ lies on a file system with flags, like ext4, btrfs or xfs");
-    ioctl_setflags(file, flags | IFlags::IMMUTABLE).expect("run the tests as root: they set the immutable flag");
-    flags
 }
 
 #[test]
@@ -57,36 +47,6 @@ fn setup_mode_is_one_byte() {
     assert_eq!(store.flag("SetupMode").unwrap(), Some(true));
     store.write_raw("SetupMode", &Guid::GLOBAL, 6, &[2]).unwrap();
     assert!(store.flag("SetupMode").is_err());
-}
-
-#[test]
-fn an_immutable_variable_is_written_and_is_immutable_again() {
-    let (directory, store) = store();
-    store.write_raw("PK", &Guid::GLOBAL, 7, b"old").unwrap();
-    let path = directory.path().join(format!("PK-{}", Guid::GLOBAL));
-    let file = File::open(&path).unwrap();
-    make_immutable(&file);
-    store.write_raw("PK", &Guid::GLOBAL, 7, b"new").unwrap();
-    assert!(ioctl_getflags(&file).unwrap().contains(IFlags::IMMUTABLE));
-    assert!(fs::write(&path, b"x").is_err());
-    assert_eq!(store.read_raw("PK", &Guid::GLOBAL).unwrap().unwrap().data, b"new");
-    store.remove_raw("PK", &Guid::GLOBAL).unwrap();
-    assert!(!path.exists());
-}
-
-#[test]
-fn a_failed_write_leaves_the_file_immutable() {
-    let (directory, store) = store();
-    // A directory opens for reading, takes the flag, and refuses to be opened for writing.
-    let path = directory.path().join(format!("PK-{}", Guid::GLOBAL));
-    fs::create_dir(&path).unwrap();
-    let file = File::open(&path).unwrap();
-    let flags = make_immutable(&file);
-    let written = store.write_raw("PK", &Guid::GLOBAL, 7, b"new");
-    let still = ioctl_getflags(&file).unwrap().contains(IFlags::IMMUTABLE);
-    let _ = ioctl_setflags(&file, flags);
-    assert!(written.is_err());
-    assert!(still);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::support::signer::TestKey;
 use crate::support::{keys, refuse, sign, succeed, text, tool};
 
 impl Bench {
-    /// What is to be signed for an image, signed by OpenSSL with this key.
+    /// The signature by OpenSSL, with this key, over the content that is to be signed for an image.
     fn signed_by_openssl(&self, image: &Path, key: &Path, certificate: &Path) -> PathBuf {
         let [tbs, signature] = ["image.tbs", "image.sig"].map(|name| self.path(name));
         let _ = fs::remove_file(&tbs);
@@ -19,7 +19,7 @@ impl Bench {
                 .arg("--certificate")
                 .arg(certificate),
         );
-        let mut openssl = tool("openssl", "openssl");
+        let mut openssl = tool("openssl");
         openssl.args(["dgst", "-sha256", "-sign"]).arg(key).arg("-out");
         succeed(openssl.arg(&signature).arg(&tbs));
         signature
@@ -39,14 +39,14 @@ fn a_key_that_is_elsewhere_makes_the_same_file() {
         firmware_accepts(&image);
         let image = bench.copy(file);
         succeed(&mut sign("efi", &[&image]));
-        assert!(fs::read(&image).unwrap() == attached, "{}", file.0);
+        assert!(fs::read(&image).unwrap() == attached, "{file}");
         // The DER of the certificate, and a directory of keys that it is not from.
         assert_eq!(fs::read(bench.path("image.tbs")).unwrap()[0], 0x31);
         let der = fs::read(keys().join("db.der")).unwrap();
         let der = bench.write("certificate.der", &der);
         let image = bench.copy(file);
         succeed(sign_with("--attach", &signature, &image).arg("--certificate").arg(&der));
-        assert!(fs::read(&image).unwrap() == attached, "{}", file.0);
+        assert!(fs::read(&image).unwrap() == attached, "{file}");
     }
 }
 
@@ -55,7 +55,7 @@ fn a_signature_by_sbsign_is_attached() {
     let bench = Bench::new();
     for file in FILES {
         let (image, signature) = (bench.copy(file), bench.path("image.p7"));
-        let mut sbsign = tool("sbsign", "sbsigntool");
+        let mut sbsign = tool("sbsign");
         sbsign
             .arg("--key")
             .arg(keys().join("db.key"))
@@ -155,7 +155,7 @@ fn the_printed_commands_work_as_they_are() {
         panic!("{printed}");
     };
     let attach = attach.replacen("bootseal", env!("CARGO_BIN_EXE_bootseal"), 1);
-    let mut shell = tool("sh", "dash");
+    let mut shell = tool("sh");
     shell.env("STATE_DIRECTORY", bench.path("state")).arg("-c");
     succeed(
         shell
@@ -170,7 +170,7 @@ fn nothing_is_prepared_that_could_not_be_attached() {
     let bench = Bench::new();
     let image = bench.write("image.efi", &minimal_image());
     let [key, certificate, tbs] = ["ec.key", "ec.pem", "image.tbs"].map(|name| bench.path(name));
-    let mut openssl = tool("openssl", "openssl");
+    let mut openssl = tool("openssl");
     openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
     openssl.args(["-nodes", "-subj", "/CN=ec", "-keyout"]).arg(&key);
     succeed(openssl.arg("-out").arg(&certificate));
@@ -189,7 +189,7 @@ fn nothing_is_prepared_that_could_not_be_attached() {
     assert!(!tbs.exists());
     // Firmware need not know SHA-512 in signatures of images.
     let [signed, by_sha512] = ["sha512.efi", "sha512.p7"].map(|name| bench.path(name));
-    let mut osslsigncode = tool("osslsigncode", "osslsigncode");
+    let mut osslsigncode = tool("osslsigncode");
     osslsigncode
         .args(["sign", "-h", "sha512", "-certs"])
         .arg(keys().join("db.pem"));

@@ -1,6 +1,8 @@
 //! Images of GRUB that shim is to start.
 
 use super::*;
+use crate::support::node::GLOBAL;
+use crate::support::programs::tool;
 
 /// Shim's lock stays, which is wrong for firmware and right for shim.
 #[test]
@@ -11,21 +13,16 @@ fn an_image_for_shim_is_judged_as_one_where_the_configuration_says_so() {
     let said = verify(&image);
     let problems = &said["files"][0]["findings"][1]["grub_image"]["problems"];
     assert_eq!(problems[0]["problem"], "shim_lock", "{said}");
-    machine.file("etc/bootseal/config.toml", b"[grub]\nshim = true\n");
-    let mut with_shim = bootseal(["verify", "--root"]);
-    with_shim
-        .arg(machine.root.path())
-        .arg("--keys")
-        .arg(encrypted().keys())
-        .arg(&image);
+    machine.config("[grub]\nshim = true\n");
+    let mut with_shim = machine.bootseal(["verify", "--keys"]);
+    with_shim.arg(encrypted().keys()).arg(&image);
     assert!(succeed(&mut with_shim).contains("enforces signatures by OpenPGP key"));
 }
 
 #[test]
 fn where_shim_starts_grub_firmware_is_left_to_start_shim() {
     let machine = Machine::with_firmware();
-    let config = "[grub]\nesp = \"/efi\"\nshim = true\n";
-    machine.file("etc/bootseal/config.toml", config.as_bytes());
+    machine.config("[grub]\nesp = \"/efi\"\nshim = true\n");
     let output = machine.install(UUID).arg("--removable").output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     assert!(text(&output).contains("is for shim"), "{}", text(&output));
@@ -36,11 +33,11 @@ fn where_shim_starts_grub_firmware_is_left_to_start_shim() {
         "{said}"
     );
     assert!(said.contains("left alone: they start shim"), "{said}");
-    assert!(!machine.variable("BootOrder").exists());
-    machine.file("efi/EFI/bootseal/shimx64.efi", b"shim");
+    assert!(!machine.variable("BootOrder", GLOBAL).exists());
+    machine.write("efi/EFI/bootseal/shimx64.efi", b"shim");
     assert!(!succeed(&mut machine.install(UUID)).contains("which is to start the image"));
     // Another takes its place at once, and the former one is kept.
-    machine.file("efi/EFI/bootseal/grubx64.efi", b"another");
+    machine.write("efi/EFI/bootseal/grubx64.efi", b"another");
     succeed(&mut machine.install(UUID));
     assert_eq!(machine.image("grubx64-previous.efi").unwrap(), b"another");
     assert!(machine.image("grubx64-new.efi").is_none());
@@ -53,7 +50,7 @@ fn an_image_that_shim_refuses_for_its_sbat_is_told_where_shim_is_to_start_it() {
     let image = machine.path("grub.efi");
     let section = || {
         let lines = machine.path("lines");
-        let mut objcopy = tool("objcopy", "binutils");
+        let mut objcopy = tool("objcopy");
         objcopy.args(["--output-target=binary", "--only-section=.sbat"]);
         succeed(objcopy.arg(&image).arg(&lines));
         fs::read_to_string(lines).unwrap()
@@ -71,7 +68,7 @@ fn an_image_that_shim_refuses_for_its_sbat_is_told_where_shim_is_to_start_it() {
         section()
     );
     let old = "sbat,1,SBAT Version,sbat,1,https://example.org/\ngrub,3,FSF,grub,2.06,https://example.org/\n";
-    machine.file("old.csv", old.as_bytes());
+    machine.write("old.csv", old.as_bytes());
     let given = machine.path("old.csv");
     let given = given.to_str().unwrap();
     let said = install(&["--shim", "--sbat", given]);
@@ -79,7 +76,7 @@ fn an_image_that_shim_refuses_for_its_sbat_is_told_where_shim_is_to_start_it() {
     assert!(section().starts_with(old), "{}", section());
     // Nobody but shim minds.
     assert!(!install(&["--sbat", given]).contains("refuse the image"));
-    machine.file("old.csv", b"grub,three\n");
+    machine.write("old.csv", b"grub,three\n");
     let output = machine.install(UUID).args(["--sbat", given]).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains("holds no SBAT lines"), "{}", text(&output));

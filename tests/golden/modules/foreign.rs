@@ -88,7 +88,7 @@ fn what_is_ours_or_nobodys_is_signed_whatever_becomes_of_others() {
 fn by_openssl(path: &Path, signers: &[(&str, &Path)], options: &[&str]) {
     let content = fs::read(path).unwrap();
     let cms = path.with_extension("cms");
-    let mut openssl = tool("openssl", "openssl");
+    let mut openssl = tool("openssl");
     openssl.args(["cms", "-sign", "-binary", "-noattr", "-outform", "DER", "-md", "sha512"]);
     for (name, directory) in signers {
         openssl.arg("-signer").arg(directory.join(name).with_extension("pem"));
@@ -100,7 +100,7 @@ fn by_openssl(path: &Path, signers: &[(&str, &Path)], options: &[&str]) {
 
 /// A key and certificate of its own, for `openssl req -newkey ALGORITHM`.
 fn stranger(directory: &Path, algorithm: &[&str]) {
-    let mut openssl = tool("openssl", "openssl");
+    let mut openssl = tool("openssl");
     openssl.args([
         "req",
         "-x509",

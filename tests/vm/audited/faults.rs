@@ -1,4 +1,4 @@
-//! What is made wrong, and what is to be found.
+//! The faults, and the findings that each must bring.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,8 @@ use super::super::disk::PARTITION;
 use super::super::grub::image::{self, Version};
 use super::super::modules::without_signature;
 use super::super::node::write;
-use super::super::packages::{EFI_STUB, Kernel};
+use super::super::packages::Kernel;
+use crate::support::programs::EFI_STUB;
 use crate::support::{sign_file, succeed, tool};
 
 /// Debian's kernel is not configured as ours would be: that is accepted, and nothing else.
@@ -25,7 +26,7 @@ pub type Found = (&'static str, &'static str);
 /// One thing that is made wrong in the guest.
 pub struct Fault {
     pub name: &'static str,
-    /// What does it, by the functions of `init.sh`.
+    /// The commands that bring it about, by the functions of `init.sh`.
     does: &'static str,
     undoes: &'static str,
     /// All that is found.
@@ -236,7 +237,7 @@ pub const LOCKDOWN_OFF: &[Found] = &[
     ("boot.command_lines", "/boot/grub/grub.cfg:"),
 ];
 
-/// What the faults put into their places.
+/// The files that the faults put into their places.
 pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], directory: &Path) {
     let key = |name: &str| bootseal.keys.join(name);
     let [kernel, other] = kernels;
@@ -264,7 +265,7 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], direc
     // It is looked at, not started.
     let (unified, line) = (directory.join("unified"), directory.join("line"));
     write(&line, b"quiet init=/bin/sh");
-    let mut objcopy = tool("objcopy", "binutils");
+    let mut objcopy = tool("objcopy");
     for (section, address) in [(".cmdline", 0x1_5000_0000_u64), (".linux", 0x1_5000_1000)] {
         objcopy.arg(format!("--add-section={section}={}", line.display()));
         objcopy.arg(format!("--change-section-vma={section}={address:#x}"));
@@ -272,7 +273,7 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], direc
     succeed(objcopy.args([EFI_STUB.as_ref(), unified.as_path()]));
     bootseal.sign_efi(&unified);
     // Firmware would start them wherever they lie.
-    succeed(tool("gzip", "gzip").args([&no_pgp, &unified]));
+    succeed(tool("gzip").args([&no_pgp, &unified]));
 
     fs::copy(foreign.keys.join("db.pem"), directory.join("foreign.pem")).expect("copied");
     write(&directory.join("foreign.id"), foreign.fingerprint("db").as_bytes());

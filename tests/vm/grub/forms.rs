@@ -19,7 +19,7 @@ const BUFFER: usize = 4096;
 
 const ARMORED_KEY: &[u8] = b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n";
 
-/// What GRUB is to say.
+/// The answer that GRUB is to give.
 #[derive(Clone, Copy, PartialEq)]
 enum Answer {
     /// GRUB accepts it, and so does bootseal.
@@ -58,7 +58,7 @@ impl Forms {
         forms
     }
 
-    /// What is put on the disk below `/forms`, with the commands that try it.
+    /// The files on the disk below `/forms`, and the commands that try them.
     pub fn write(&self, directory: &Path) -> String {
         fs::create_dir_all(directory).expect("a folder");
         fs::write(directory.join("data"), DATA).expect("written");
@@ -114,7 +114,7 @@ impl Forms {
     }
 
     fn signed(&mut self, name: &'static str, pair: &Pair, answer: Answer, change: impl FnOnce(&mut Draft)) {
-        let mut draft = Draft::of(pair);
+        let mut draft = Draft::by(pair);
         change(&mut draft);
         self.add(name, pair.export(), draft.sign(pair, DATA), answer);
     }
@@ -130,7 +130,7 @@ impl Forms {
         ] {
             self.signed(name, pair, answer, |draft| draft.length = length);
         }
-        let good = Draft::of(pair).sign(pair, DATA);
+        let good = Draft::by(pair).sign(pair, DATA);
         self.add("leading-zero", pair.export(), [&[0], &good[..]].concat(), BAD);
         self.add("truncated", pair.export(), good[..good.len() - 1].to_vec(), BAD);
         self.add("empty", pair.export(), Vec::new(), BAD);
@@ -168,10 +168,10 @@ impl Forms {
         self.add(
             "other-data",
             pair.export(),
-            Draft::of(pair).sign(pair, b"set timeout=6\n"),
+            Draft::by(pair).sign(pair, b"set timeout=6\n"),
             BAD,
         );
-        let mut changed = Draft::of(pair).sign(pair, DATA);
+        let mut changed = Draft::by(pair).sign(pair, DATA);
         *changed.last_mut().expect("a signature") ^= 1;
         self.add("changed-number", pair.export(), changed, BAD);
     }
@@ -256,8 +256,8 @@ impl Forms {
 
     /// Of several signatures the first one counts.
     fn sequences(&mut self, pair: &Pair) {
-        let good = Draft::of(pair).sign(pair, DATA);
-        let bad = Draft::of(pair).sign(pair, b"other data");
+        let good = Draft::by(pair).sign(pair, DATA);
+        let bad = Draft::by(pair).sign(pair, b"other data");
         self.add("good-then-bad", pair.export(), [&good[..], &bad].concat(), Accepted);
         self.add("bad-then-good", pair.export(), [&bad[..], &good].concat(), BAD);
         self.add(
@@ -270,7 +270,7 @@ impl Forms {
 
     /// The same good signature, and keys in every form.
     fn keys(&mut self, pair: &Pair) {
-        let good = Draft::of(pair).sign(pair, DATA);
+        let good = Draft::by(pair).sign(pair, DATA);
         let (body, export) = (pair.body(), pair.export());
         let other = Pair::new();
         let curve = gpg("ed25519", &[], DATA).0;

@@ -8,8 +8,9 @@ use std::process::Command;
 
 use super::super::bootseal::Bootseal;
 use super::super::disk::DISK_UUID;
-use super::super::packages::{run, tool};
+use super::super::packages::run;
 use super::PASSWORD;
+use crate::support::programs::{judge, tool};
 
 /// A version of GRUB, from the Debian suite that has it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,21 +26,14 @@ pub enum Version {
 impl Version {
     /// Where its packages are unpacked.
     fn root(self) -> PathBuf {
-        let judges = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/judges");
-        let root = match self {
+        match self {
             Self::V2_06 => PathBuf::from("/"),
-            Self::V2_12 => judges.join("grub-2.12"),
-            Self::V2_14 => judges.join("grub-2.14"),
-        };
-        assert!(
-            root.is_dir(),
-            "{} is missing: run tests/run, which downloads it",
-            root.display()
-        );
-        root
+            Self::V2_12 => judge("grub-2.12"),
+            Self::V2_14 => judge("grub-2.14"),
+        }
     }
 
-    /// What its package says.
+    /// The version of its package.
     pub const fn number(self) -> &'static str {
         match self {
             Self::V2_06 => "2.06",
@@ -128,7 +122,7 @@ pub fn lacking_pgp(version: Version, key: &Path, image: &Path) {
         .args(modules));
 }
 
-/// What everybody writes who wants enforcement.
+/// The embedded configuration that everybody writes who wants enforcement.
 const EMBEDDED: &str = "\
 set check_signatures=enforce
 export check_signatures

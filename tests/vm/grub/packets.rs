@@ -124,7 +124,7 @@ impl Pair {
         let work = tempfile::tempdir().expect("a temporary folder");
         let file = work.path().join("message");
         fs::write(&file, message).expect("written");
-        let mut openssl = tool("openssl", "openssl");
+        let mut openssl = tool("openssl");
         openssl.args(["dgst", "-binary"]).arg(format!("-{hash}"));
         if signs {
             openssl.arg("-sign").arg(&self.key.key);
@@ -145,7 +145,7 @@ pub struct Draft {
     /// After the moment that every signature names.
     pub hashed: Vec<u8>,
     pub unhashed: Vec<u8>,
-    /// What is done to the digest's first two bytes.
+    /// The change to the digest's first two bytes.
     pub prefix_change: u8,
     /// Zeros before the signature's number, which are counted by its size.
     pub leading_zeros: usize,
@@ -153,7 +153,7 @@ pub struct Draft {
 
 impl Draft {
     /// In the form that GRUB takes.
-    pub fn of(pair: &Pair) -> Self {
+    pub fn by(pair: &Pair) -> Self {
         Self {
             length: Length::OldTwoOctets,
             version: 4,
@@ -209,7 +209,7 @@ pub fn version_3(pair: &Pair, data: &[u8]) -> Vec<u8> {
 pub fn gpg(algorithm: &str, options: &[&str], data: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let home = tempfile::tempdir().expect("a temporary folder");
     let gpg = |words: &[&str], file: Option<&Path>| {
-        let mut gpg: Command = tool("gpg", "gpg gpg-agent");
+        let mut gpg: Command = tool("gpg");
         gpg.arg("--homedir").arg(home.path());
         gpg.args(["--batch", "--yes", "--pinentry-mode", "loopback", "--passphrase", ""]);
         run(gpg.args(words).args(file))

@@ -7,9 +7,10 @@ use super::super::disk::DISK_UUID;
 use super::super::flip_byte;
 use super::super::guest::{COMMAND_LINE, FIRST_WORDS, silent};
 use super::super::machine::Machine;
-use super::super::packages::{self, Kernel, SHIM};
+use super::super::packages::{self, Kernel};
 use super::image::Version;
 use super::{LAST_WORDS, no_shell, tree};
+use crate::support::programs::SHIM;
 
 /// Said by a GRUB that asks shim for a kernel which db does not vouch for.
 const NOT_BY_SHIM: &str = "error: bad shim loader signature";

@@ -13,7 +13,7 @@ use super::image::Version;
 /// Debian's theme of GRUB.
 pub const THEME: &str = "/usr/share/grub/themes/starfield";
 
-/// What is tried one after the other. Only the embedded modules are there before.
+/// The trials, one after the other. Only the embedded modules are there before.
 const TRIALS: &[Trial] = &[
     Trial::works(
         "modules",
@@ -49,7 +49,7 @@ const TRIALS: &[Trial] = &[
     Trial::says("translation", "gettext \"Press any key to continue...\"", " Taste "),
 ];
 
-/// What is tried at the very last: GRUB boots a kernel that is loaded as soon as any entry of a menu comes to its end,
+/// The trial at the very end: GRUB boots a kernel that is loaded as soon as any entry of a menu comes to its end,
 /// even without the initrd that it has refused.
 const LAST_TRIALS: &[Trial] = &[
     Trial::says("changed kernel", "linux /bad/vmlinuz", BAD),

@@ -11,16 +11,17 @@ use bootseal::formats::firmware::authenticode::{Image, minimal_image};
 use tempfile::TempDir;
 
 use super::authenticode::uki;
+use crate::support::programs::{EFI_STUB, SYSTEMD_BOOT, host_file};
 use crate::support::signer::TestKey;
 use crate::support::{bootseal, judges, keys, refuse, sign, succeed, text, tool, verify};
 
-/// Loaders and tools that a node signs, and their packages.
-const FILES: [(&str, &str); 5] = [
-    ("/usr/lib/systemd/boot/efi/systemd-bootx64.efi", "systemd-boot-efi"),
-    ("/usr/lib/systemd/boot/efi/linuxx64.efi.stub", "systemd-boot-efi"),
-    ("/usr/lib/grub/x86_64-efi/monolithic/grubx64.efi", "grub-efi-amd64-bin"),
-    ("/usr/lib/efitools/x86_64-linux-gnu/HashTool.efi", "efitools"),
-    ("/usr/libexec/fwupd/efi/fwupdx64.efi", "fwupd-unsigned"),
+/// Loaders and tools that a node signs.
+const FILES: [&str; 5] = [
+    SYSTEMD_BOOT,
+    EFI_STUB,
+    "/usr/lib/grub/x86_64-efi/monolithic/grubx64.efi",
+    "/usr/lib/efitools/x86_64-linux-gnu/HashTool.efi",
+    "/usr/libexec/fwupd/efi/fwupdx64.efi",
 ];
 
 struct Bench {
@@ -44,8 +45,8 @@ impl Bench {
     }
 
     /// A private copy of one of [`FILES`].
-    fn copy(&self, (original, package): (&str, &str)) -> PathBuf {
-        let bytes = fs::read(original).unwrap_or_else(|error| panic!("{original}: {error}: apt-get install {package}"));
+    fn copy(&self, original: &str) -> PathBuf {
+        let bytes = fs::read(host_file(original)).unwrap();
         self.write("image.efi", &bytes)
     }
 }
@@ -85,16 +86,16 @@ fn an_output_leaves_the_input_alone() {
             command
         };
         succeed(&mut to_output());
-        assert!(fs::read(&image).unwrap() == original, "{}", file.0);
+        assert!(fs::read(&image).unwrap() == original, "{file}");
         sbverify(&output);
         let signed = fs::read(&output).unwrap();
         // Again, over what is there; and from an input that is signed already.
         succeed(&mut to_output());
-        assert!(fs::read(&output).unwrap() == signed, "{}", file.0);
+        assert!(fs::read(&output).unwrap() == signed, "{file}");
         fs::write(&image, &signed).unwrap();
         fs::remove_file(&output).unwrap();
         succeed(&mut to_output());
-        assert!(fs::read(&output).unwrap() == signed, "{}", file.0);
+        assert!(fs::read(&output).unwrap() == signed, "{file}");
         refuse(to_output().arg(&output));
         fs::remove_file(&output).unwrap();
     }
@@ -107,7 +108,7 @@ fn an_output_is_neither_the_input_nor_a_device() {
     let [link, hard, fifo, directory] = ["link", "hard", "fifo", "directory"].map(|name| bench.path(name));
     symlink(&image, &link).unwrap();
     fs::hard_link(&image, &hard).unwrap();
-    succeed(tool("mkfifo", "coreutils").arg(&fifo));
+    succeed(tool("mkfifo").arg(&fifo));
     fs::create_dir(&directory).unwrap();
     let refusals = [
         (&image, "is the image itself"),
@@ -138,7 +139,7 @@ fn one_signature_covers_all_of_a_unified_kernel_image() {
     let image = bench.write("linux.efi", &original);
     succeed(&mut sign("efi", &[&image]));
     sbverify(&image);
-    let mut osslsigncode = tool("osslsigncode", "osslsigncode");
+    let mut osslsigncode = tool("osslsigncode");
     osslsigncode.args(["verify", "-ignore-timestamp", "-ignore-cdp", "-CAfile"]);
     succeed(osslsigncode.arg(keys().join("db.pem")).arg("-in").arg(&image));
     succeed(&mut verify(&[&image]));

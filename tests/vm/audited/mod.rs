@@ -23,7 +23,7 @@ use crate::support::succeed;
 use faults::{FAULTS, Fault, Found};
 
 /// Executables of this guest alone, by their places in it.
-const PROGRAMS: [(&str, &str); 1] = [("init", include_str!("audited/init.sh"))];
+const PROGRAMS: [(&str, &str); 1] = [("init", include_str!("init.sh"))];
 
 /// Keys as for a node: without those of 2011, which have expired, and with a backup.
 const CEREMONY: &str = "microsoft = [\"kek-2023\", \"uefi-2023\", \"option-rom-2023\"]\n[keys.PK]\nencrypted = false\n\
@@ -58,7 +58,7 @@ fn a_clean_chain_has_no_finding_and_each_fault_its_own() {
 struct Node {
     bootseal: Bootseal,
     machine: Machine,
-    /// What is on its disk.
+    /// The content of its disk.
     tree: PathBuf,
     release: String,
     work: TempDir,
@@ -167,7 +167,7 @@ fn copy_all(from: &Path, to: &Path) {
     }
 }
 
-/// What the audits of a boot said.
+/// The answers of the audits of a boot.
 struct Audits {
     log: Serial,
     /// Holds them.
@@ -185,7 +185,7 @@ impl Audits {
         })
     }
 
-    /// What is different from what is expected: each finding, and how the audit ended.
+    /// The differences from the expected answer: each finding, and the exit code of the audit.
     fn compare(&self, name: &str, expected: &[Found]) -> Vec<String> {
         let said = self.read(name);
         let expected: Vec<(&str, String)> = expected

@@ -3,66 +3,48 @@
 mod shim;
 
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
-use tempfile::TempDir;
 
 use crate::support::ceremony::{encrypted, private};
+use crate::support::node::{GLOBAL, Node};
 use crate::support::{bootseal, refuse, succeed, text, tool};
 
 const UUID: &str = "1234-ABCD";
 
-/// A machine whose root directory is elsewhere.
-struct Machine {
-    root: TempDir,
+/// A machine with an EFI system partition, and a configuration that names it.
+struct Machine(Node);
+
+impl Deref for Machine {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        &self.0
+    }
 }
 
 impl Machine {
     fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        let machine = Self { root };
-        machine.file("efi/EFI/.keep", b"");
-        machine.file("etc/bootseal/config.toml", b"[grub]\nesp = \"/efi\"\n");
-        machine
+        let node = Node::new();
+        node.directory("efi/EFI");
+        node.config("[grub]\nesp = \"/efi\"\n");
+        Self(node)
     }
 
     /// The same with UEFI: no boot entry, and a partition that is known.
     fn with_firmware() -> Self {
         let machine = Self::new();
-        machine.file("proc/self/mountinfo", b"30 22 8:1 / /efi rw - vfat /dev/vda1 rw\n");
-        machine.file("sys/devices/vda/queue/logical_block_size", b"4096\n");
-        for (name, content) in [("partition", "1\n"), ("start", "2048\n"), ("size", "409600\n")] {
-            machine.file(&format!("sys/devices/vda/vda1/{name}"), content.as_bytes());
-        }
-        let guid = machine.path("dev/disk/by-partuuid/c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
-        fs::create_dir_all(guid.parent().unwrap()).unwrap();
-        symlink("../../vda1", guid).unwrap();
-        fs::create_dir_all(machine.path("sys/class/block")).unwrap();
-        symlink("../../devices/vda/vda1", machine.path("sys/class/block/vda1")).unwrap();
-        fs::create_dir_all(machine.path("sys/firmware/efi/efivars")).unwrap();
+        machine.partition();
+        machine.disk();
+        machine.firmware();
         machine
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
-    }
-
-    fn file(&self, name: &str, content: &[u8]) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
-    }
-
-    fn variable(&self, name: &str) -> PathBuf {
-        self.path(&format!(
-            "sys/firmware/efi/efivars/{name}-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-        ))
-    }
-
     fn numbers(&self, name: &str) -> Vec<u16> {
-        let bytes = fs::read(self.variable(name)).unwrap_or_default();
+        let bytes = fs::read(self.variable(name, GLOBAL)).unwrap_or_default();
         let data = bytes.get(4..).unwrap_or_default();
         data.chunks(2)
             .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
@@ -70,20 +52,14 @@ impl Machine {
     }
 
     fn install(&self, uuid: &str) -> std::process::Command {
-        let mut command = bootseal(["grub", "install", "--grub-path", "/boot/grub", "--fs-uuid", uuid]);
-        command
-            .arg("--root")
-            .arg(self.root.path())
-            .arg("--keys")
-            .arg(encrypted().keys());
+        let mut command = self.bootseal(["grub", "install", "--grub-path", "/boot/grub", "--fs-uuid", uuid]);
+        command.arg("--keys").arg(encrypted().keys());
         command.args(["--modules-dir", "/usr/lib/grub/x86_64-efi"]);
         command
     }
 
     fn confirm(&self) -> std::process::Command {
-        let mut command = bootseal(["grub", "confirm"]);
-        command.arg("--root").arg(self.root.path());
-        command
+        self.bootseal(["grub", "confirm"])
     }
 
     fn image(&self, name: &str) -> Option<Vec<u8>> {
@@ -101,14 +77,14 @@ fn verify(image: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// What `grub-mkimage` is told besides, and what the verdict names.
+/// The problems that the verdict names in an image of `grub-mkimage` with these further options.
 fn convicted(options: &[&str], modules: &[&str], configuration: &str) -> Vec<String> {
     let machine = Machine::new();
-    let work = machine.root.path();
+    let work = machine.root();
     let image = work.join("hand-made.efi");
     fs::write(work.join("embedded.cfg"), configuration).unwrap();
     let key = encrypted().file("grub.gpg");
-    let mut command = tool("grub-mkimage", "grub-common");
+    let mut command = tool("grub-mkimage");
     command
         .args(["-O", "x86_64-efi", "-p", "/boot/grub", "-c"])
         .arg(work.join("embedded.cfg"));
@@ -165,7 +141,7 @@ fn an_image_of_ours_is_accepted_by_sbverify_and_enforces() {
     let image = machine.path("grub.efi");
     succeed(machine.install(UUID).arg("--output").arg(&image));
     succeed(
-        tool("sbverify", "sbsigntool")
+        tool("sbverify")
             .arg("--cert")
             .arg(encrypted().file("db.pem"))
             .arg(&image),
@@ -174,7 +150,7 @@ fn an_image_of_ours_is_accepted_by_sbverify_and_enforces() {
     let finding = &said["files"][0]["findings"][1];
     assert_eq!(finding["accepted"], true, "{said}");
     let version = finding["grub_image"]["version"].as_str().unwrap();
-    let package = succeed(tool("grub-mkimage", "grub-common").arg("--version"));
+    let package = succeed(tool("grub-mkimage").arg("--version"));
     assert!(package.trim().ends_with(version), "{package}: {version}");
     assert_eq!(finding["grub_image"]["prefix"], "/boot/grub");
     assert_eq!(finding["grub_image"]["shim_lock_disabled"], true);
@@ -217,14 +193,8 @@ fn what_would_not_enforce_or_is_not_what_it_seems_is_not_made() {
 fn a_new_image_is_tried_once_before_the_present_one_gives_way() {
     let machine = Machine::with_firmware();
     // Somebody else's entry is there already.
-    machine.file(
-        "sys/firmware/efi/efivars/Boot0000-8be4df61-93ca-11d2-aa0d-00e098032b8c",
-        b"\x07\0\0\0malformed",
-    );
-    machine.file(
-        "sys/firmware/efi/efivars/BootOrder-8be4df61-93ca-11d2-aa0d-00e098032b8c",
-        b"\x07\0\0\0\0\0",
-    );
+    machine.set_variable("Boot0000", GLOBAL, 7, b"malformed");
+    machine.set_variable("BootOrder", GLOBAL, 7, &[0, 0]);
     let printed = succeed(&mut machine.install(UUID));
     assert!(
         printed.contains("firmware variable Boot0001: \"bootseal\" starts \\EFI\\bootseal\\grubx64.efi"),
@@ -232,7 +202,7 @@ fn a_new_image_is_tried_once_before_the_present_one_gives_way() {
     );
     assert_eq!(machine.numbers("BootOrder"), [1, 0]);
     let first = machine.image("grubx64.efi").unwrap();
-    let entry = fs::read(machine.variable("Boot0001")).unwrap();
+    let entry = fs::read(machine.variable("Boot0001", GLOBAL)).unwrap();
     assert_eq!(entry[..8], [7, 0, 0, 0, 1, 0, 0, 0]);
     let blocks: Vec<u8> = [256_u64, 51200].into_iter().flat_map(u64::to_le_bytes).collect();
     assert!(entry.windows(16).any(|window| window == blocks), "{entry:x?}");
@@ -255,7 +225,7 @@ fn a_new_image_is_tried_once_before_the_present_one_gives_way() {
     let new = machine.image("grubx64-new.efi").unwrap();
 
     // Started by the old one: nothing is confirmed.
-    let current = machine.variable("BootCurrent");
+    let current = machine.variable("BootCurrent", GLOBAL);
     fs::write(&current, b"\x06\0\0\0\x01\0").unwrap();
     let said = refuse(&mut machine.confirm());
     assert!(
@@ -271,7 +241,7 @@ fn a_new_image_is_tried_once_before_the_present_one_gives_way() {
     assert_eq!(machine.image("grubx64.efi").unwrap(), new);
     assert_eq!(machine.image("grubx64-previous.efi").unwrap(), first);
     assert_eq!(machine.image("grubx64-new.efi"), None);
-    assert!(!machine.variable("Boot0002").exists());
+    assert!(!machine.variable("Boot0002", GLOBAL).exists());
     assert_eq!(machine.numbers("BootOrder"), [1, 0]);
     assert!(refuse(&mut machine.confirm()).contains("no image is on trial"));
 }
@@ -295,7 +265,7 @@ fn without_variables_the_last_image_that_started_the_machine_is_kept() {
     succeed(&mut machine.install("3333-3333"));
     assert_eq!(machine.image("grubx64-previous.efi"), Some(third));
     // Another's loader is not pushed out of the path that firmware falls back to.
-    machine.file("efi/EFI/BOOT/BOOTX64.EFI", b"MZ somebody's");
+    machine.write("efi/EFI/BOOT/BOOTX64.EFI", b"MZ somebody's");
     let said = refuse(machine.install(UUID).arg("--removable"));
     assert!(said.contains("is no GRUB"), "{said}");
 }
@@ -310,7 +280,7 @@ fn a_password_is_hashed_as_grub_hashes_it() {
         scheme=sys.argv[1].strip().split('.')\n\
         made=hashlib.pbkdf2_hmac('sha512',b'correct horse battery',bytes.fromhex(scheme[4]),int(scheme[3]))\n\
         assert scheme[:3]==['grub','pbkdf2','sha512'] and made.hex().upper()==scheme[5], scheme\n";
-    succeed(tool("python3", "python3").args(["-c", judge, &hash]));
+    succeed(tool("python3").args(["-c", judge, &hash]));
     let image = machine.path("grub.efi");
     succeed(
         machine
@@ -331,7 +301,7 @@ fn a_password_is_hashed_as_grub_hashes_it() {
 #[test]
 fn the_image_holds_what_its_menu_uses() {
     let machine = Machine::new();
-    machine.file(
+    machine.write(
         "grub.cfg",
         b"insmod png\nif loadfont unicode; then terminal_output gfxterm; fi\nterminal_input serial\n\
           insmod no_such_module\nmenuentry 'Linux' --class os --unrestricted { initrd /i }\n\
