@@ -4,13 +4,13 @@
 /// Imports from a higher layer, or against the order within layer 3.
 pub const UPWARD: usize = 2;
 /// Imports that are part of a circle.
-pub const CIRCLES: usize = 203;
+pub const CIRCLES: usize = 155;
 /// Names that a file takes from the `mod.rs` of its own folder, which only passes them on.
-pub const DETOURS: usize = 79;
+pub const DETOURS: usize = 50;
 /// Files that use `std::fs` and are not excused.
-pub const FS: usize = 27;
+pub const FS: usize = 26;
 /// Lines of documentation that begin with What or Whether.
-pub const DOCS: usize = 698;
+pub const DOCS: usize = 677;
 /// Functions whose names are riddles.
 pub const NAMES: usize = 41;
 
