@@ -11,7 +11,7 @@ pub type Cause = Box<dyn StdError + Send + Sync + 'static>;
 /// The result of every operation above the format layer.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What an error means to the caller; decides the exit code.
+/// The meaning of an error to the caller; decides the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A finding, or a refusal for a stated reason: exit code 1.
@@ -102,7 +102,7 @@ impl Error {
         self
     }
 
-    /// What the error means to the caller.
+    /// The meaning of the error to the caller.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind

@@ -1,17 +1,22 @@
 //! bootseal owns the verified boot chain of a Linux node: firmware keys, boot loader, GRUB's files,
 //! kernel and modules.
 //!
-//! The modules stand in layers, and a module uses only those below it (`tests/layers` checks):
+//! The modules stand in layers, and a module imports only from those below it. `tests/layers` reads the imports, and fails
+//! on one that goes up, on a circle between files or folders, and on `std::fs` above the doors of layer 1.
 //!
-//! | layer | modules | may touch |
+//! | layer | modules | work |
 //! |---|---|---|
 //! | 4 | [`cli`], [`ui`] | arguments in, reports out |
-//! | 3 | [`audit`], [`ceremony`], [`enroll`], [`grub`], [`hook`], [`kernel_config`], [`rotate`], [`sign`] | operations, through layer 1 |
-//! | 2 | [`trust`], [`keys`] | decisions and keys |
-//! | 1 | [`system`] | files, firmware variables, clock, randomness |
-//! | 0 | [`formats`] | nothing: bytes in, values out; on shelves for firmware, kernel, GRUB, backup, text and what they share |
-//!
-//! [`error`] is the one error type of layers 1 to 4.
+//! | 3 | [`demo`] | operations; each line of this layer uses the lines below it |
+//! | 3 | [`audit`] | |
+//! | 3 | [`hook`] | |
+//! | 3 | [`rotate`] | |
+//! | 3 | [`ceremony`], [`grub`] | |
+//! | 3 | [`enroll`], [`kernel_config`], [`sign`] | |
+//! | 2 | [`keys`], [`trust`] | private operations, and verdicts |
+//! | 1 | [`system`] | the doors to files, firmware variables, clock and randomness |
+//! | 1 | [`error`], [`finding`] | the one error type of layers 1 to 4, and the one shape of what is wrong with a machine |
+//! | 0 | [`formats`] | bytes in, values out: on shelves for firmware, kernel, GRUB, backup, text, and the cryptographic ones that they share |
 
 pub mod audit;
 pub mod ceremony;

@@ -293,7 +293,7 @@ fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchor
         sbat: image.section(".sbat").map(Sbat::parse),
         unified: Unified::of(&image),
         places,
-        loader: Loader::of(&image, &bytes, anchors),
+        loader: Loader::recognise(&image, &bytes, anchors),
         judged: policy.map(|policy| policy.judge(&image)),
         path,
     });

@@ -117,7 +117,7 @@ impl<'a> Machine<'a> {
     pub(super) fn anchors(&self) -> Seen<'_, Anchors> {
         let read = || {
             let directory = self.directory().map_err(Clone::clone)?;
-            let mut anchors = Anchors::of(directory).map_err(|error| reason(&error))?;
+            let mut anchors = Anchors::from_directory(directory).map_err(|error| reason(&error))?;
             anchors.with_shim = self.config.grub.shim;
             Ok(anchors)
         };

@@ -97,7 +97,7 @@ pub fn run() -> Result<Demo> {
     ));
 
     let keys = KeyDirectory::open(&keys)?;
-    let anchors = Anchors::of(&keys)?;
+    let anchors = Anchors::from_directory(&keys)?;
     let files = write_samples(&context, directory.path())?;
     let updates = ["PK.auth", "KEK.auth", "db.auth"].map(|name| keys.file_path(name));
     let unsigned = judge(&files.each(), &anchors)?;

@@ -70,11 +70,11 @@ pub fn apply(context: &Context, plan: &Plan, waiting: impl FnOnce()) -> Result<A
     } else {
         Lock::take(context, waiting)?
     };
-    apply_to(context, &Store::open(context, &plan.store)?, plan)
+    apply_to(context, &mut Store::open(context, &plan.store)?, plan)
 }
 
 /// The same on an open firmware, for whoever holds the lock.
-pub(super) fn apply_to(context: &Context, store: &Store, plan: &Plan) -> Result<Applied> {
+pub(super) fn apply_to(context: &Context, store: &mut Store, plan: &Plan) -> Result<Applied> {
     if Lists::of(store)? != plan.before {
         return Err(
             Error::refused("the firmware's variables are no longer those that the plan was made for")
@@ -89,9 +89,9 @@ pub(super) fn apply_to(context: &Context, store: &Store, plan: &Plan) -> Result<
     let mut warnings = plan.warnings.clone();
     let mut steps: Vec<Step> = Vec::new();
     for write in &plan.writes {
-        let stop = |error| stopped(store, plan, backup.as_deref(), &steps, write, error);
-        check_steps(store, plan, &steps, write).map_err(stop)?;
-        let (outcome, complaint) = carry_out(context, store, write).map_err(stop)?;
+        let done = check_steps(store, plan, &steps, write).and_then(|()| carry_out(context, store, write));
+        let (outcome, complaint) =
+            done.map_err(|error| stopped(store, plan, backup.as_deref(), &steps, write, error))?;
         warnings.extend(complaint.map(|error| {
             let message = format!(
                 "the firmware answered the write of {} with an error ({error}), but holds what was written",
@@ -164,7 +164,7 @@ fn check_steps(store: &Store, plan: &Plan, steps: &[Step], next: &PlannedWrite) 
 
 /// Writes, and reads back whatever the firmware answered. Returns its complaint if it holds what was written all the
 /// same.
-fn carry_out(context: &Context, store: &Store, write: &PlannedWrite) -> Result<(Outcome, Option<Error>)> {
+fn carry_out(context: &Context, store: &mut Store, write: &PlannedWrite) -> Result<(Outcome, Option<Error>)> {
     if write.is_held_by(store.read(write.name)?.as_ref()) {
         return Ok((Outcome::AlreadyThere, None));
     }

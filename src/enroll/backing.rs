@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use efivar::efi::{Variable, VariableFlags};
+use efivar::{VarEnumerator, VarReader, VarWriter};
+
 use crate::error::{Explain, Result};
 use crate::formats::firmware::authenticated_variable::{ATTRIBUTES, EfiTime, VariableName};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::variable_image::ImageVariable;
-use crate::system::variables::{Efivarfs, ImageFile, RawVariable};
+use crate::system::variables::{Efivarfs, ImageFile, Variables};
 use crate::system::{self, Context, Transaction};
 
 use super::times;
@@ -29,18 +32,13 @@ const SECURE_BOOT_ENABLE: &str = "SecureBootEnable";
 const SECURE_BOOT_ENABLE_ATTRIBUTES: u32 = 3;
 
 /// The variables of a firmware that does not run.
-pub(super) trait Backing: std::fmt::Debug {
-    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>>;
-    /// Names of all variables.
-    fn names(&self) -> Result<Vec<(String, Guid)>>;
-    /// Writes a variable that needs no authentication; without data, removes it.
-    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()>;
+pub(super) trait Backing: Variables + std::fmt::Debug {
     /// The time of the last authenticated write.
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>>;
     /// Replaces one of the four variables; without data, removes it.
-    fn store(&self, variable: VariableName, data: &[u8], time: EfiTime) -> Result<()>;
+    fn store(&mut self, variable: VariableName, data: &[u8], time: EfiTime) -> Result<()>;
     /// The platform key came or went: what firmware does then.
-    fn mode_changed(&self, setup_mode: bool) -> Result<()>;
+    fn mode_changed(&mut self, setup_mode: bool) -> Result<()>;
     /// Bytes that are left, if that is limited.
     fn free_space(&self) -> Result<Option<u64>>;
 }
@@ -84,32 +82,39 @@ impl Directory {
     }
 }
 
+impl VarReader for Directory {
+    fn read(&self, variable: &Variable) -> efivar::Result<(Vec<u8>, VariableFlags)> {
+        self.variables.read(variable)
+    }
+}
+
+impl VarWriter for Directory {
+    fn write(&mut self, variable: &Variable, attributes: VariableFlags, value: &[u8]) -> efivar::Result<()> {
+        self.variables.write(variable, attributes, value)
+    }
+
+    fn delete(&mut self, variable: &Variable) -> efivar::Result<()> {
+        self.variables.delete(variable)
+    }
+}
+
+impl VarEnumerator for Directory {
+    fn get_all_vars<'a>(&'a self) -> efivar::Result<Box<dyn Iterator<Item = Variable> + 'a>> {
+        self.variables.get_all_vars()
+    }
+}
+
 impl Backing for Directory {
-    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
-        self.variables.read_raw(name, vendor)
-    }
-
-    fn names(&self) -> Result<Vec<(String, Guid)>> {
-        self.variables.names()
-    }
-
-    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
-        if data.is_empty() {
-            return self.variables.remove_raw(name, vendor);
-        }
-        self.variables.write_raw(name, vendor, attributes, data)
-    }
-
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
         Ok(self.times()?.get(variable.name()).copied())
     }
 
-    fn store(&self, variable: VariableName, data: &[u8], time: EfiTime) -> Result<()> {
+    fn store(&mut self, variable: VariableName, data: &[u8], time: EfiTime) -> Result<()> {
         let (name, vendor) = (variable.name(), variable.vendor());
         let mut times = self.times()?;
         if data.is_empty() {
             times.remove(name);
-            if self.read(name, &vendor)?.is_some() {
+            if self.read_raw(name, &vendor)?.is_some() {
                 self.variables.remove_raw(name, &vendor)?;
             }
         } else {
@@ -120,16 +125,17 @@ impl Backing for Directory {
     }
 
     /// Secure Boot follows at the next boot, which never comes here.
-    fn mode_changed(&self, setup_mode: bool) -> Result<()> {
-        let state = |name, value| {
+    fn mode_changed(&mut self, setup_mode: bool) -> Result<()> {
+        let secure_boot = self.variables.flag("SecureBoot")?;
+        let mut set = |name, value| {
             self.variables
                 .write_raw(name, &Guid::GLOBAL, STATE_ATTRIBUTES, &[value])
         };
-        state("SetupMode", u8::from(setup_mode))?;
-        if self.variables.flag("SecureBoot")?.is_none() {
-            state("SecureBoot", 0)?;
+        set("SetupMode", u8::from(setup_mode))?;
+        match secure_boot {
+            None => set("SecureBoot", 0),
+            Some(_) => Ok(()),
         }
-        Ok(())
     }
 
     fn free_space(&self) -> Result<Option<u64>> {
@@ -138,31 +144,12 @@ impl Backing for Directory {
 }
 
 impl Backing for ImageFile {
-    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
-        let variable = self.get(name, vendor)?;
-        Ok(variable.map(|ImageVariable { attributes, data, .. }| RawVariable { attributes, data }))
-    }
-
-    fn names(&self) -> Result<Vec<(String, Guid)>> {
-        self.names()
-    }
-
-    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
-        self.change(|image| {
-            if data.is_empty() {
-                image.remove(name, vendor);
-            } else {
-                image.set(ImageVariable::new(name, *vendor, attributes, data.to_vec()));
-            }
-        })
-    }
-
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
         let variable = self.get(variable.name(), &variable.vendor())?;
         Ok(variable.map(|variable| variable.time))
     }
 
-    fn store(&self, variable: VariableName, data: &[u8], time: EfiTime) -> Result<()> {
+    fn store(&mut self, variable: VariableName, data: &[u8], time: EfiTime) -> Result<()> {
         let (name, vendor) = (variable.name(), variable.vendor());
         self.change(|image| {
             if data.is_empty() {
@@ -178,7 +165,7 @@ impl Backing for ImageFile {
 
     /// `SetupMode` and `SecureBoot` are made at each start. With the platform key OVMF switches enforcement on, and
     /// forgets the switch without one.
-    fn mode_changed(&self, setup_mode: bool) -> Result<()> {
+    fn mode_changed(&mut self, setup_mode: bool) -> Result<()> {
         self.change(|image| {
             image.remove(SECURE_BOOT_ENABLE, &SECURE_BOOT_ENABLE_VENDOR);
             if !setup_mode {

@@ -150,7 +150,7 @@ pub(super) fn describe(database: &SignatureDatabase, owners: &Owners<'_>) -> Vec
             entries.push(certificate(entry.owner, &entry.data, owners));
             continue;
         }
-        if let Some(version) = SecurityVersion::of(kind, entry) {
+        if let Some(version) = SecurityVersion::from_entry(kind, entry) {
             entries.push(Entry::SecurityVersion {
                 version: version.to_string(),
                 owner: entry.owner.to_string(),

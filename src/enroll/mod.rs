@@ -9,6 +9,7 @@ mod backup;
 mod boot_files;
 mod entries;
 mod export;
+mod firmware;
 mod judge;
 mod material;
 mod measured;

@@ -3,16 +3,19 @@
 
 use std::path::Path;
 
+use efivar::efi::{Variable, VariableFlags};
+use efivar::{VarEnumerator, VarReader, VarWriter};
+
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticated_variable::{APPEND, AuthenticatedVariable, EfiTime, VariableName};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system::Context;
-use crate::system::variables::{ImageFile, RawVariable};
+use crate::system::variables::{ImageFile, Variables, failed, vendor};
 use crate::trust::variable::{Firmware as Rules, judge};
 
 use super::backing::{Backing, Directory};
-use super::store::Firmware;
+use super::firmware::Firmware;
 
 /// A simulated firmware.
 #[derive(Debug)]
@@ -39,44 +42,13 @@ impl Simulated {
     }
 
     fn database(&self, variable: VariableName) -> Result<SignatureDatabase> {
-        let data = self.backing.read(variable.name(), &variable.vendor())?;
+        let data = self.backing.read_raw(variable.name(), &variable.vendor())?;
         let data = data.map(|raw| raw.data).unwrap_or_default();
         SignatureDatabase::parse(&data).or_could_not_run(|| format!("the stored {variable} is malformed"))
     }
-}
-
-impl Firmware for Simulated {
-    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
-        self.backing.read(name, vendor)
-    }
-
-    fn names(&self) -> Result<Vec<(String, Guid)>> {
-        self.backing.names()
-    }
-
-    /// What `SetupMode` says, or else whether there is no platform key.
-    fn setup_mode(&self) -> Result<bool> {
-        match self
-            .read("SetupMode", &Guid::GLOBAL)?
-            .as_ref()
-            .map(|raw| raw.data.as_slice())
-        {
-            Some([flag]) => Ok(*flag == 1),
-            _ => Ok(self.database(VariableName::Pk)?.is_empty()),
-        }
-    }
-
-    fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
-        self.backing.last_write(variable)
-    }
-
-    /// Bytes that are left for variables, if that is known.
-    fn free_space(&self) -> Option<u64> {
-        self.backing.free_space().ok().flatten()
-    }
 
     /// What firmware does with `SetVariable()`.
-    fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
+    fn set(&mut self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
         let refused = || format!("the firmware would refuse to write {variable}");
         let auth = AuthenticatedVariable::parse(auth).or_refuse(refused)?;
         let last_write = self.backing.last_write(variable)?;
@@ -106,8 +78,66 @@ impl Firmware for Simulated {
         }
         Ok(())
     }
+}
 
-    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
-        self.backing.put(name, vendor, attributes, data)
+impl VarReader for Simulated {
+    fn read(&self, variable: &Variable) -> efivar::Result<(Vec<u8>, VariableFlags)> {
+        self.backing.read(variable)
+    }
+}
+
+impl VarWriter for Simulated {
+    /// PK, KEK, db and dbx go through the firmware's rules.
+    fn write(&mut self, variable: &Variable, attributes: VariableFlags, value: &[u8]) -> efivar::Result<()> {
+        match secure_boot_variable(variable) {
+            Some(known) => self
+                .set(known, attributes.bits(), value)
+                .map_err(|error| failed(variable, error)),
+            None => self.backing.write(variable, attributes, value),
+        }
+    }
+
+    fn delete(&mut self, variable: &Variable) -> efivar::Result<()> {
+        match secure_boot_variable(variable) {
+            Some(known) => {
+                let unsigned = format!("the firmware would refuse to remove {known}: that takes a signed write");
+                Err(failed(variable, Error::refused(unsigned)))
+            }
+            None => self.backing.delete(variable),
+        }
+    }
+}
+
+impl VarEnumerator for Simulated {
+    fn get_all_vars<'a>(&'a self) -> efivar::Result<Box<dyn Iterator<Item = Variable> + 'a>> {
+        self.backing.get_all_vars()
+    }
+}
+
+fn secure_boot_variable(variable: &Variable) -> Option<VariableName> {
+    let is_it = |known: &VariableName| known.name() == variable.name() && known.vendor() == vendor(variable);
+    VariableName::ALL.into_iter().find(is_it)
+}
+
+impl Firmware for Simulated {
+    /// What `SetupMode` says, or else whether there is no platform key.
+    fn setup_mode(&self) -> Result<bool> {
+        match self
+            .read_raw("SetupMode", &Guid::GLOBAL)?
+            .as_ref()
+            .map(|raw| raw.data.as_slice())
+        {
+            Some([flag]) => Ok(*flag == 1),
+            _ => Ok(self.database(VariableName::Pk)?.is_empty()),
+        }
+    }
+
+    fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
+        self.backing.last_write(variable)
+    }
+
+    /// Bytes that are left for variables, if that is known.
+    fn free_space(&self) -> Option<u64> {
+        self.backing.free_space().ok().flatten()
     }
 }

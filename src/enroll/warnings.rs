@@ -142,7 +142,7 @@ fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec
     let versions: Vec<String> = after
         .entries()
         .filter(|(kind, entry)| is_new(*kind, &entry.data))
-        .filter_map(|(kind, entry)| Some(microsoft::SecurityVersion::of(kind, entry)?.to_string()))
+        .filter_map(|(kind, entry)| Some(microsoft::SecurityVersion::from_entry(kind, entry)?.to_string()))
         .collect();
     let windows = revokes_windows.then(|| {
         Warning::danger(

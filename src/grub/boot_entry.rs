@@ -1,35 +1,47 @@
 //! Boot entries of the firmware (UEFI 2.10, section 3.1): `Boot####`, `BootOrder`, `BootNext`, `BootCurrent`.
+//!
+//! The `efivar` crate writes them. They are read by the formats of this program: the crate's parser panics on what any
+//! program may have left in NVRAM (docs/adr/0016).
+
+use efivar::VarWriter;
+use efivar::boot::{
+    BootEntry, BootEntryAttributes, BootVarName, BootVarWriter, EFIHardDrive, EFIHardDriveType, FilePath, FilePathList,
+};
+use efivar::efi::{Variable, VariableFlags};
+use uuid::Uuid;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::firmware::device_path::{DevicePath, GptPartition};
+use crate::formats::firmware::device_path::GptPartition;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::load_option::{self, LoadOption};
 use crate::system::Context;
-use crate::system::variables::Efivarfs;
+use crate::system::variables::{Efivarfs, Variables, explained};
 
 use super::place::Step;
 
-/// Non-volatile, for boot services and runtime.
-const ATTRIBUTES: u32 = 7;
+/// `PartitionFormat` of a hard drive node: GPT (UEFI 2.10, section 10.3.5.1).
+const GPT_FORMAT: u8 = 2;
+/// Longest label or path, in UTF-16 units; the crate panics on what does not fit the sizes of a device path.
+const LONGEST: usize = 1024;
 
 /// The firmware's boot entries.
-pub(super) struct Entries<'a> {
-    variables: &'a Efivarfs,
+pub(super) struct Entries {
+    variables: Efivarfs,
     dry_run: bool,
 }
 
-impl<'a> Entries<'a> {
-    pub const fn new(context: &Context, variables: &'a Efivarfs) -> Self {
+impl Entries {
+    pub fn new(context: &Context, variables: &Efivarfs) -> Self {
         Self {
-            variables,
+            variables: variables.clone(),
             dry_run: context.dry_run(),
         }
     }
 
     /// The number of the entry that leads to this file on this partition: one that is there, or a new one.
-    pub fn ensure(&self, label: &str, partition: &GptPartition, file: &str, steps: &mut Vec<Step>) -> Result<u16> {
-        let wanted = LoadOption::active(label, DevicePath::of_file(partition, file));
-        let entries = self.all()?;
+    pub fn ensure(&mut self, label: &str, partition: &GptPartition, file: &str, steps: &mut Vec<Step>) -> Result<u16> {
+        let wanted = entry(label, partition, file)?;
+        let entries = self.entries()?;
         let is_same = |option: &LoadOption| {
             option.device_path.partition() == Some(partition.guid)
                 && option
@@ -37,54 +49,60 @@ impl<'a> Entries<'a> {
                     .file()
                     .is_some_and(|path| path.eq_ignore_ascii_case(file))
         };
-        if let Some((number, _)) = entries.iter().find(|(_, option)| is_same(option) && option.is_active()) {
+        let is_usable = |option: &LoadOption| is_same(option) && option.is_active();
+        if let Some((number, _)) = entries
+            .iter()
+            .find(|(_, option)| option.as_ref().is_some_and(is_usable))
+        {
             return Ok(*number);
         }
         let number = (0..=u16::MAX).find(|number| !entries.iter().any(|(taken, _)| taken == number));
         let number = number.ok_or_else(|| Error::refused("the firmware has no number left for a boot entry"))?;
-        self.write(
-            &name(number),
-            &wanted.to_bytes(),
-            &format!("\"{label}\" starts {file}"),
-            steps,
-        )?;
+        let (name, data) = (number.boot_var_name(), wanted.to_bytes());
+        let written = self.variables.add_boot_entry(number, wanted);
+        self.check_written(&name, &data, written, &format!("\"{label}\" starts {file}"), steps)?;
         Ok(number)
     }
 
     /// Puts an entry first in the order.
-    pub fn first(&self, number: u16, steps: &mut Vec<Step>) -> Result<()> {
+    pub fn put_first(&mut self, number: u16, steps: &mut Vec<Step>) -> Result<()> {
         let order = self.numbers("BootOrder")?;
         if order.first() == Some(&number) {
             return Ok(());
         }
         let others = order.into_iter().filter(|other| *other != number);
         let order: Vec<u16> = [number].into_iter().chain(others).collect();
-        self.write(
-            "BootOrder",
-            &bytes(&order),
-            &format!("{} comes first", name(number)),
-            steps,
-        )
+        self.write_order(order, &format!("{} comes first", number.boot_var_name()), steps)
     }
 
     /// Has the firmware start an entry once.
-    pub fn next(&self, number: u16, steps: &mut Vec<Step>) -> Result<()> {
-        let what = format!("the next start, and only that, is by {}", name(number));
-        self.write("BootNext", &bytes(&[number]), &what, steps)
+    pub fn start_once(&mut self, number: u16, steps: &mut Vec<Step>) -> Result<()> {
+        let meaning = format!("the next start, and only that, is by {}", number.boot_var_name());
+        let data = number.to_le_bytes();
+        let written = VarWriter::write(
+            &mut self.variables,
+            &Variable::new("BootNext"),
+            VariableFlags::default(),
+            &data,
+        );
+        self.check_written("BootNext", &data, written, &meaning, steps)
     }
 
-    /// What the machine was started by: the entry, and the file that it leads to.
+    /// The entry that the machine was started by, and the file that it leads to.
     pub fn started(&self) -> Result<(String, Option<String>)> {
         let current = self.numbers("BootCurrent")?;
         let number = current.first().copied();
         let number = number
             .ok_or_else(|| Error::could_not_run("the firmware does not say what it was started by (BootCurrent)"))?;
         let option = self.option(number)?;
-        Ok((name(number), option.and_then(|option| option.device_path.file())))
+        Ok((
+            number.boot_var_name(),
+            option.and_then(|option| option.device_path.file()),
+        ))
     }
 
     /// Removes all entries that lead to a file.
-    pub fn remove(&self, file: &str, steps: &mut Vec<Step>) -> Result<()> {
+    pub fn remove(&mut self, file: &str, steps: &mut Vec<Step>) -> Result<()> {
         let leads = |option: &LoadOption| {
             option
                 .device_path
@@ -92,24 +110,26 @@ impl<'a> Entries<'a> {
                 .is_some_and(|path| path.eq_ignore_ascii_case(file))
         };
         let gone: Vec<u16> = self
-            .all()?
+            .entries()?
             .into_iter()
-            .filter(|(_, option)| leads(option))
+            .filter(|(_, option)| option.as_ref().is_some_and(leads))
             .map(|(number, _)| number)
             .collect();
         let order = self.numbers("BootOrder")?;
         let kept: Vec<u16> = order.iter().copied().filter(|number| !gone.contains(number)).collect();
         if kept != order {
-            self.write("BootOrder", &bytes(&kept), "without the trial", steps)?;
+            self.write_order(kept, "without the trial", steps)?;
         }
         for number in gone {
-            self.variables.remove_raw(&name(number), &Guid::GLOBAL)?;
-            steps.push(Step::Variable(name(number), "removed".to_owned()));
+            let name = number.boot_var_name();
+            self.variables.remove_raw(&name, &Guid::GLOBAL)?;
+            steps.push(Step::Variable(name, "removed".to_owned()));
         }
         Ok(())
     }
 
-    fn all(&self) -> Result<Vec<(u16, LoadOption)>> {
+    /// The entries by their numbers; one that is malformed has none, and its number stays taken.
+    fn entries(&self) -> Result<Vec<(u16, Option<LoadOption>)>> {
         let mut numbers: Vec<u16> = self
             .variables
             .names()?
@@ -119,52 +139,113 @@ impl<'a> Entries<'a> {
         numbers.sort_unstable();
         let mut entries = Vec::new();
         for number in numbers {
-            // One that is malformed is nobody's; its number stays taken.
-            let none = LoadOption {
-                attributes: 0,
-                ..LoadOption::active("", DevicePath::new(&[]))
-            };
-            entries.push((number, self.option(number)?.unwrap_or(none)));
+            entries.push((number, self.option(number)?));
         }
         Ok(entries)
     }
 
     fn option(&self, number: u16) -> Result<Option<LoadOption>> {
-        let raw = self.variables.read_raw(&name(number), &Guid::GLOBAL)?;
+        let raw = self.variables.read_raw(&number.boot_var_name(), &Guid::GLOBAL)?;
         Ok(raw.and_then(|raw| LoadOption::parse(&raw.data).ok()))
     }
 
     fn numbers(&self, variable: &str) -> Result<Vec<u16>> {
         let raw = self.variables.read_raw(variable, &Guid::GLOBAL)?;
-        Ok(load_option::numbers(&raw.map(|raw| raw.data).unwrap_or_default()))
+        Ok(raw.map_or_else(Vec::new, |raw| load_option::numbers(&raw.data)))
     }
 
-    /// Writes a variable, and looks whether the firmware has kept it.
-    fn write(&self, name: &str, data: &[u8], what: &str, steps: &mut Vec<Step>) -> Result<()> {
-        let cannot = || format!("cannot write {name}: {what}");
-        self.variables
-            .write_raw(name, &Guid::GLOBAL, ATTRIBUTES, data)
-            .or_could_not_run(cannot)?;
+    fn write_order(&mut self, order: Vec<u16>, meaning: &str, steps: &mut Vec<Step>) -> Result<()> {
+        let data: Vec<u8> = order.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let written = self.variables.set_boot_order(order);
+        self.check_written("BootOrder", &data, written, meaning, steps)
+    }
+
+    /// Fails if a write did, or if the firmware has not kept what was written.
+    fn check_written(
+        &self,
+        name: &str,
+        data: &[u8],
+        written: efivar::Result<()>,
+        meaning: &str,
+        steps: &mut Vec<Step>,
+    ) -> Result<()> {
+        let cannot = || format!("cannot write {name}: {meaning}");
+        written.map_err(explained).or_could_not_run(cannot)?;
         let kept = self.variables.read_raw(name, &Guid::GLOBAL)?;
         if !self.dry_run && kept.is_none_or(|kept| kept.data != data) {
             return Err(Error::could_not_run(cannot())
                 .caused_by("the firmware said that it was written, and has something else"));
         }
-        steps.push(Step::Variable(name.to_owned(), what.to_owned()));
+        steps.push(Step::Variable(name.to_owned(), meaning.to_owned()));
         Ok(())
     }
 }
 
-fn name(number: u16) -> String {
-    format!("Boot{number:04X}")
+/// An active entry that starts a file of a GPT partition, with `\\` between directories. Firmware finds the disk by the
+/// partition's GUID (the short form of the path, UEFI 2.10, sections 10.3.5.1 and 10.3.5.4).
+fn entry(label: &str, partition: &GptPartition, file: &str) -> Result<BootEntry> {
+    if [label, file].iter().any(|text| text.encode_utf16().count() > LONGEST) {
+        return Err(Error::usage(format!(
+            "the label and the path of a boot entry have at most {LONGEST} characters"
+        )));
+    }
+    Ok(BootEntry {
+        attributes: BootEntryAttributes::LOAD_OPTION_ACTIVE,
+        description: label.to_owned(),
+        file_path_list: Some(FilePathList {
+            hard_drive: EFIHardDrive {
+                partition_number: partition.number,
+                partition_start: partition.start,
+                partition_size: partition.size,
+                partition_sig: Uuid::from_bytes_le(*partition.guid.as_bytes()),
+                format: GPT_FORMAT,
+                sig_type: EFIHardDriveType::Gpt,
+            },
+            file_path: FilePath { path: file.to_owned() },
+        }),
+        optional_data: Vec::new(),
+    })
 }
 
 /// The number of a `Boot####`.
 fn number(name: &str, vendor: &Guid) -> Option<u16> {
     let digits = name.strip_prefix("Boot").filter(|_| *vendor == Guid::GLOBAL)?;
-    (digits.len() == 4).then(|| u16::from_str_radix(digits, 16).ok())?
+    let is_number = digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    is_number.then(|| u16::from_str_radix(digits, 16).ok())?
 }
 
-fn bytes(numbers: &[u16]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_that_the_crate_writes_is_the_one_that_is_read() {
+        let partition = GptPartition {
+            number: 1,
+            start: 2048,
+            size: 409_600,
+            guid: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b".parse().unwrap(),
+        };
+        let file = "\\EFI\\Gentoo\\grubx64.efi";
+        let written = entry("Gentoo", &partition, file).unwrap().to_bytes();
+        let read = LoadOption::parse(&written).unwrap();
+        assert!(read.is_active());
+        assert_eq!(read.description, "Gentoo");
+        assert_eq!(read.device_path.file().as_deref(), Some(file));
+        assert_eq!(read.device_path.partition(), Some(partition.guid));
+        assert!(entry(&"x".repeat(40_000), &partition, file).is_err());
+    }
+
+    #[test]
+    fn only_four_hexadecimal_digits_number_an_entry() {
+        for (name, expected) in [
+            ("Boot00fF", Some(255)),
+            ("Boot+0ff", None),
+            ("BootOrder", None),
+            ("Bo\u{20ac}123", None),
+        ] {
+            assert_eq!(number(name, &Guid::GLOBAL), expected, "{name}");
+        }
+        assert_eq!(number("Boot0001", &Guid::MICROSOFT), None);
+    }
 }

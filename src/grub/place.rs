@@ -149,12 +149,12 @@ pub fn install(
     let mut steps = Vec::new();
     match (variables, present) {
         (Ok((partition, variables)), Some(present)) if present != built.bytes => {
-            let entries = Entries::new(context, &variables);
+            let mut entries = Entries::new(context, &variables);
             write(context, &[(place.trial(), &built.bytes)])?;
             steps.push(Step::Written(place.trial()));
             let label = format!("{} (trial)", place.name);
             let number = entries.ensure(&label, &partition, &place.device_path(&place.trial())?, &mut steps)?;
-            entries.next(number, &mut steps)?;
+            entries.start_once(number, &mut steps)?;
             Ok(Installed {
                 steps,
                 on_trial: true,
@@ -184,10 +184,10 @@ pub fn install(
             write(context, &parts)?;
             let variables_left = match variables {
                 Ok((partition, variables)) => {
-                    let entries = Entries::new(context, &variables);
+                    let mut entries = Entries::new(context, &variables);
                     let path = place.device_path(&place.current())?;
                     let number = entries.ensure(&place.name, &partition, &path, &mut steps)?;
-                    entries.first(number, &mut steps)?;
+                    entries.put_first(number, &mut steps)?;
                     None
                 }
                 Err(reason) => Some(reason),
@@ -260,7 +260,7 @@ fn digest(image: &[u8]) -> String {
 pub fn confirm(context: &Context, place: &Place, variables: &Efivarfs) -> Result<Confirmed> {
     place.check()?;
     let _lock = Lock::take(context, || {})?;
-    let entries = Entries::new(context, variables);
+    let mut entries = Entries::new(context, variables);
     let trial = place.device_path(&place.trial())?;
     let Some(new) = system::read_if_there(&place.trial(), MAX_IMAGE)? else {
         return Err(
@@ -299,7 +299,7 @@ pub fn confirm(context: &Context, place: &Place, variables: &Efivarfs) -> Result
         &place.device_path(&place.current())?,
         &mut steps,
     )?;
-    entries.first(number, &mut steps)?;
+    entries.put_first(number, &mut steps)?;
     entries.remove(&trial, &mut steps)?;
     // Last: until here another confirmation goes on from the start.
     system::remove_leftover(context, &place.trial())?;

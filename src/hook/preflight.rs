@@ -13,7 +13,7 @@ pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<()> {
     let bytes = system::read(image)?;
     Image::parse(&bytes).or_refuse(|| format!("cannot sign {}", image.display()))?;
     for directory in places(files) {
-        let space = Space::of(&directory)?;
+        let space = Space::at(&directory)?;
         let shown = directory.display();
         if space.read_only {
             let hint = format!("mount -o remount,rw {}", quoted(&directory));

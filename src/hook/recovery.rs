@@ -26,7 +26,7 @@ pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Restored {
         return restored;
     }
     if files.is_replaced() {
-        let kernel = Anchors::of(keys).and_then(|anchors| {
+        let kernel = Anchors::from_directory(keys).and_then(|anchors| {
             let firmware = has(keys, KeyName::Db).then_some(&anchors);
             rotation::restore_kernel(files, &anchors.grub, firmware)
         });

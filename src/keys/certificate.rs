@@ -30,7 +30,7 @@ const MAX_YEARS: u16 = 100;
 /// Length of a key identifier, in bytes: SHA-256 cut to 160 bits (RFC 7093, section 2, method 1).
 const KEY_ID: usize = 20;
 
-/// What a key may be used for, as its certificate states it.
+/// The use that a certificate allows its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Signing changes of firmware variables: PK and KEK.
@@ -39,14 +39,14 @@ pub enum Purpose {
     Code,
 }
 
-/// What the certificate states.
+/// The statements of a certificate.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The subject's common name, 1 to 64 characters.
     pub common_name: String,
     /// The subject's organization, if any, 1 to 64 characters.
     pub organization: Option<String>,
-    /// What the key may be used for.
+    /// The use that the certificate allows.
     pub purpose: Purpose,
     /// Validity from now on, in years, 1 to 100. Neither firmware nor kernel compares it with the clock.
     pub years: u16,
@@ -93,12 +93,12 @@ fn validity(context: &Context, years: u16) -> Result<Validity> {
         )));
     }
     let from = context.date_time()?;
-    let year = from.year().saturating_add(years);
+    let year = from.year() + years;
     let (month, day) = (from.month(), from.day());
     let (hour, minute, second) = (from.hour(), from.minutes(), from.seconds());
     // What begins on a leap day ends on 28 February.
     let until = DateTime::new(year, month, day, hour, minute, second)
-        .or_else(|_| DateTime::new(year, month, day.saturating_sub(1), hour, minute, second))
+        .or_else(|_| DateTime::new(year, month, day - 1, hour, minute, second))
         .or_usage(|| format!("a certificate cannot be valid until the year {year}"))?;
     // Dates up to 2049 become UTCTime, later ones GeneralizedTime (RFC 5280, section 4.1.2.5).
     Ok(Validity::new(from.into(), until.into()))
@@ -138,7 +138,7 @@ fn key_id(signer: &dyn Signer) -> std::result::Result<OctetString, der::Error> {
     OctetString::new(id)
 }
 
-/// What stands in the certificate beside key, serial number and dates.
+/// The content of the certificate beside key, serial number and dates.
 struct Profile {
     subject: Name,
     purpose: Purpose,

@@ -67,7 +67,7 @@ impl KeyDirectory {
         )
     }
 
-    /// Where it is.
+    /// The path of the directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -85,7 +85,7 @@ impl KeyDirectory {
         self.path.join(format!("{name}.pem"))
     }
 
-    /// Path of what others know a key by: the certificate, PEM, or GRUB's public key.
+    /// Path of a key's public half: the certificate, PEM, or GRUB's public key.
     #[must_use]
     pub fn public_path(&self, name: KeyName) -> PathBuf {
         match name {
@@ -165,7 +165,7 @@ impl KeyDirectory {
         read_grub_key(&self.file_path(GRUB_PUBLIC_KEY))
     }
 
-    /// The one that takes its place, while `keys rotate grub` is under way.
+    /// The public key that takes the place of GRUB's present one, while `keys rotate grub` is under way.
     pub fn next_grub_key(&self) -> Result<Option<GrubKey>> {
         let next = self.file_path(ROTATION).join(GRUB_PUBLIC_KEY);
         next.exists().then(|| read_grub_key(&next)).transpose()
@@ -191,7 +191,7 @@ impl KeyDirectory {
         read_update(&self.file_path(REMOVE_PK))
     }
 
-    /// What the variable holds once it is enrolled. A ceremony without revocations leaves dbx empty.
+    /// The content of the variable once it is enrolled. A ceremony without revocations leaves dbx empty.
     pub fn database(&self, variable: VariableName) -> Result<SignatureDatabase> {
         let (path, lists) = if variable == VariableName::Dbx {
             let path = self.update_path(variable);
@@ -240,8 +240,8 @@ impl KeyDirectory {
         Error::refused(format!("{key} is not the private key of {known}")).hint(hint)
     }
 
-    /// A private key, not compared with its certificate yet. `ask` is called only if the key is encrypted, or on a token
-    /// whose PIN is nowhere else.
+    /// A private key, not compared with its certificate yet. `ask` is called only if the key is encrypted, or on a
+    /// token whose PIN is nowhere else.
     pub fn private(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<Box<dyn Signer>> {
         let (file, uri) = (self.private_key_path(name), self.token_uri_path(name));
         match (file.exists(), uri.exists()) {
@@ -290,7 +290,7 @@ pub fn read_grub_keys(path: &Path) -> Result<Vec<GrubKey>> {
     Ok(keys)
 }
 
-/// The first of them.
+/// Reads the first OpenPGP public key of a file.
 fn read_grub_key(path: &Path) -> Result<GrubKey> {
     let first = read_grub_keys(path)?.into_iter().next();
     first.ok_or_else(|| Error::bug("a file of GRUB's keys without one"))

@@ -51,7 +51,9 @@ fn check_primes(key: &RsaPrivateKey, bits: u32) -> Result<()> {
     let half = bits / 2;
     let (larger, smaller) = if p > q { (p, q) } else { (q, p) };
     let distance = larger.as_ref().wrapping_sub(smaller.as_ref());
-    if distance.bits() <= half.saturating_sub(PRIME_DISTANCE) {
+    let least = half.checked_sub(PRIME_DISTANCE);
+    let least = least.ok_or_else(|| Error::bug(format!("an RSA key of {bits} bits is too small to be checked")))?;
+    if distance.bits() <= least {
         return Err(Error::bug("the primes of a new RSA key are too close"));
     }
     if key.d().bits() <= half {

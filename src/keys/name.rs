@@ -26,9 +26,9 @@ pub enum KeyName {
 pub struct UnknownKey(String);
 
 impl KeyName {
-    /// All of them, in the order of authority.
+    /// The five keys, in the order of authority.
     pub const ALL: [Self; 5] = [Self::Pk, Self::Kek, Self::Db, Self::Module, Self::Grub];
-    /// Those with an X.509 certificate: all but GRUB's.
+    /// The keys with an X.509 certificate: all but GRUB's.
     pub const CERTIFIED: [Self; 4] = [Self::Pk, Self::Kek, Self::Db, Self::Module];
 
     /// The name, also of its files in the key directory.
@@ -43,7 +43,7 @@ impl KeyName {
         }
     }
 
-    /// What it is for, as subjects of certificates say it.
+    /// The purpose of the key, as subjects of certificates say it.
     #[must_use]
     pub const fn purpose(self) -> &'static str {
         match self {
@@ -66,7 +66,8 @@ impl KeyName {
         }
     }
 
-    /// The smallest modulus of a new key, in bits. An image of GRUB, and what it trusts, outlives the years of a smaller one.
+    /// The smallest modulus of a new key, in bits. An image of GRUB, and what it trusts, outlives the years of a
+    /// smaller one.
     #[must_use]
     pub const fn least_bits(self) -> u32 {
         match self {

@@ -32,7 +32,8 @@ impl Passphrase {
     /// The first line of a file that only its owner can read, without the line break.
     pub fn from_file(path: &Path) -> Result<Self> {
         let bytes = system::read_secret(path)?;
-        let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let first = bytes.split(|byte| *byte == b'\n').next();
+        let first = first.ok_or_else(|| Error::bug("a file without a first line"))?;
         let cannot = || format!("cannot take a passphrase from the first line of {}", path.display());
         // The cause would quote nothing but a position; the bytes stay out of the error.
         let line = std::str::from_utf8(first).or_usage(cannot)?;
@@ -44,7 +45,7 @@ impl Passphrase {
         Self::from_file(&PathBuf::from(format!("/proc/self/fd/{descriptor}")))
     }
 
-    /// Makes one of 110 random bits: ten words with hyphens between.
+    /// Makes a passphrase of 110 random bits: ten words with hyphens between.
     pub fn generate(context: &Context) -> Result<Self> {
         let random = Zeroizing::new(context.random::<{ (MADE_WORDS * 11).div_ceil(8) }>()?);
         let text = Zeroizing::new(words(random.as_slice(), MADE_WORDS).join("-"));

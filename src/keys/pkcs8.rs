@@ -30,7 +30,7 @@ const MAX_PBKDF2_ROUNDS: u32 = 20_000_000;
 /// Smallest RSA key that signs anything, in bits.
 const MIN_BITS: u32 = 2048;
 
-/// Why a file gives no private key. None of the texts quotes the file.
+/// The reason for which a file gives no private key. None of the texts quotes the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyFileError {
     /// PEM that is cut off or damaged.
@@ -68,7 +68,7 @@ pub enum KeyFileError {
     WrongPassphrase,
 }
 
-/// How a private key file rests.
+/// The protection of a private key file at rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protection {
     /// In clear.
@@ -86,7 +86,7 @@ impl Protection {
     pub const PLAIN: &str = "plain";
     /// Name of [`Self::Scrypt`].
     pub const SCRYPT: &str = "scrypt";
-    /// What stands in its place for a key on a token.
+    /// The word in its place for a key on a token.
     pub const TOKEN: &str = "token";
 
     /// The name in reports and transcripts.
@@ -142,12 +142,12 @@ impl KeyFile {
         Ok(Self { der, encrypted })
     }
 
-    /// Whether a passphrase is needed.
+    /// True if a passphrase is needed.
     pub(super) const fn is_encrypted(&self) -> bool {
         self.encrypted
     }
 
-    /// How it rests.
+    /// The protection of the file at rest.
     pub(super) fn protection(&self) -> Protection {
         if !self.encrypted {
             return Protection::Plain;
@@ -228,13 +228,11 @@ fn first_pem_block(text: &str) -> Option<(&str, &str)> {
     let block = text.get(start..)?;
     let end_line = format!("-----END {label}-----");
     // Without its end the decoder gets all there is, and says what is missing.
-    let length = block
-        .find(&end_line)
-        .map_or(block.len(), |end| end.saturating_add(end_line.len()));
+    let length = block.find(&end_line).map_or(block.len(), |end| end + end_line.len());
     Some((label, block.get(..length)?))
 }
 
-/// What a PEM label stands for. Labels are not quoted unless they are known: they come from the file.
+/// The meaning of a PEM label. Labels are not quoted unless they are known: they come from the file.
 fn describe(label: &str) -> String {
     match label {
         "EC PRIVATE KEY" => "an elliptic curve key",

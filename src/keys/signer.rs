@@ -19,8 +19,8 @@ pub trait Signer: Send + Sync {
 
     /// A secret that only who has the private key can make, for the manifest of signed files. `None` where the key
     /// cannot be read, as on a token.
-    fn manifest_secret(&self) -> Option<Zeroizing<[u8; 32]>> {
-        None
+    fn manifest_secret(&self) -> Result<Option<Zeroizing<[u8; 32]>>> {
+        Ok(None)
     }
 }
 

@@ -19,7 +19,7 @@ use super::pkcs8::{self, KeyFile, KeyFileError, Protection};
 use super::portable::PortableKey;
 use super::signer::Signer;
 
-/// What the secret of the manifests is for: it is an HMAC-SHA-256 over this text with the key's DER.
+/// The text whose HMAC-SHA-256 under the key's DER is the secret of the manifests.
 const MANIFEST: &[u8] = b"bootseal manifest of signed files";
 
 /// An RSA private key. AWS-LC makes its signatures where the build has it, else the `rsa` crate; both make the same
@@ -31,7 +31,7 @@ pub struct SoftwareKey {
     engine: Engine,
 }
 
-/// What makes the signatures.
+/// The implementation of RSA that makes the signatures.
 enum Engine {
     #[cfg(feature = "aws-lc")]
     AwsLc(AwsLcKey),
@@ -90,7 +90,7 @@ impl SoftwareKey {
             .map_err(|reason| unusable(path, reason))
     }
 
-    /// How a key file rests.
+    /// The protection of a key file at rest.
     pub fn protection(path: &Path) -> Result<Protection> {
         let file = KeyFile::parse(&system::read_secret(path)?).map_err(|reason| unusable(path, reason))?;
         Ok(file.protection())
@@ -123,10 +123,11 @@ impl Signer for SoftwareKey {
         self.engine.sign(digest).ok_or_else(failed)
     }
 
-    fn manifest_secret(&self) -> Option<Zeroizing<[u8; 32]>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.pkcs1.as_bytes()).ok()?;
+    fn manifest_secret(&self) -> Result<Option<Zeroizing<[u8; 32]>>> {
+        let mac = Hmac::<Sha256>::new_from_slice(self.pkcs1.as_bytes());
+        let mut mac = mac.or_bug(|| "HMAC refuses a key".to_owned())?;
         mac.update(MANIFEST);
-        Some(Zeroizing::new(mac.finalize().into_bytes().into()))
+        Ok(Some(Zeroizing::new(mac.finalize().into_bytes().into())))
     }
 }
 

@@ -57,7 +57,7 @@ impl Manifest {
         signer: &dyn Signer,
         ignored: bool,
     ) -> Result<Option<Self>> {
-        let Some(secret) = signer.manifest_secret() else {
+        let Some(secret) = signer.manifest_secret()? else {
             return Ok(None);
         };
         let path = context
@@ -169,8 +169,8 @@ mod tests {
         fn sign(&self, _: &Digest) -> Result<Vec<u8>> {
             unreachable!("a manifest needs no private operation")
         }
-        fn manifest_secret(&self) -> Option<Zeroizing<[u8; 32]>> {
-            Some(Zeroizing::new([self.0; 32]))
+        fn manifest_secret(&self) -> Result<Option<Zeroizing<[u8; 32]>>> {
+            Ok(Some(Zeroizing::new([self.0; 32])))
         }
     }
 
@@ -212,7 +212,7 @@ mod tests {
         }
 
         fn states(&self) -> Vec<FileState> {
-            vec![FileState::of(&self.file).unwrap()]
+            vec![FileState::at(&self.file).unwrap()]
         }
 
         fn vouched(&self, manifest: &Manifest) -> bool {

@@ -72,7 +72,7 @@ impl Kind<'_> {
     fn states(&self, target: &Target, own: FileState) -> Option<Vec<FileState>> {
         let mut states = vec![own];
         if let Some(companion) = self.companion {
-            states.push(FileState::of(&companion(&target.path)).ok()?);
+            states.push(FileState::at(&companion(&target.path)).ok()?);
         }
         Some(states)
     }
@@ -297,8 +297,8 @@ impl Signed {
             }
             return;
         }
-        let mut states = vec![FileState::of(&self.target.file)];
-        states.extend(self.companion.map(|companion| FileState::of(&companion(path))));
+        let mut states = vec![FileState::at(&self.target.file)];
+        states.extend(self.companion.map(|companion| FileState::at(&companion(path))));
         if let Ok(states) = states.into_iter().collect::<std::io::Result<Vec<_>>>() {
             manifest.remember(path, &self.digest, states, i64::MAX);
         }

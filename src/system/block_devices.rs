@@ -1,4 +1,4 @@
-//! What is encrypted on this machine's block devices with a key that its TPM holds.
+//! Block devices of this machine that are encrypted with a key that its TPM holds.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -10,7 +10,7 @@ use crate::formats::kernel::luks2;
 
 use super::context::Context;
 
-/// Where the kernel lists block devices.
+/// The directory in which the kernel lists block devices.
 const DEVICES: &str = "/sys/class/block";
 
 /// Something that opens only while a PCR holds what it held.
@@ -18,7 +18,7 @@ const DEVICES: &str = "/sys/class/block";
 pub struct Sealed {
     /// The block device.
     pub device: String,
-    /// What sealed it: the type of its LUKS2 token.
+    /// The type of its LUKS2 token, which names the program that sealed the key.
     pub by: String,
 }
 
@@ -34,8 +34,12 @@ pub fn sealed_to(context: &Context, pcr: u32) -> Vec<Sealed> {
     let mut sealed = Vec::new();
     for name in names {
         let device = Path::new("/dev").join(name);
-        let header = header(&context.path(&device)).unwrap_or_default();
-        let tokens = luks2::tpm_tokens(&header).unwrap_or_default();
+        let Some(header) = header(&context.path(&device)) else {
+            continue;
+        };
+        let Ok(tokens) = luks2::tpm_tokens(&header) else {
+            continue;
+        };
         let mut tokens = tokens.into_iter().filter(|token| token.pcrs.contains(&pcr));
         sealed.extend(tokens.next().map(|token| Sealed {
             device: device.display().to_string(),

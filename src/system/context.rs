@@ -1,4 +1,4 @@
-//! What an operation may know of the machine it runs on.
+//! The machine as an operation sees it: root directory, clock, randomness, signals.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::{Error, Explain, Result};
 
-/// Where the time comes from.
+/// The source of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
     /// The machine's clock.
@@ -19,7 +19,7 @@ pub enum Clock {
     Fixed(u64),
 }
 
-/// Where the state is kept, below the root.
+/// The directory of the state, below the root.
 const STATE: &str = "/var/lib/bootseal";
 /// Exit code of a program that a second signal ends at once.
 const ENDED: i32 = 130;
@@ -68,7 +68,7 @@ impl Context {
         self
     }
 
-    /// Whether nothing may change.
+    /// True if nothing may change.
     #[must_use]
     pub const fn dry_run(&self) -> bool {
         self.dry_run
@@ -96,7 +96,7 @@ impl Context {
         &self.root
     }
 
-    /// Where bootseal keeps what it must remember: `/var/lib/bootseal` below another root; else the directory in
+    /// The directory of bootseal's state: `/var/lib/bootseal` below another root; else the directory in
     /// `STATE_DIRECTORY` (systemd.exec(5)), `/var/lib/bootseal` for root, or the user's own state directory.
     pub fn state(&self) -> Result<PathBuf> {
         let variable = |name| {

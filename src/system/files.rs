@@ -70,7 +70,7 @@ pub(super) fn explain_open(path: &Path, error: std::io::Error) -> Error {
 /// A file that does not exist yet, with its mode.
 #[derive(Debug, Clone, Copy)]
 pub struct NewFile<'a> {
-    /// Where it goes.
+    /// The path at which it is made.
     pub path: &'a Path,
     /// Its content.
     pub bytes: &'a [u8],
@@ -193,11 +193,14 @@ pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()>
 /// Replaces a file so that a crash leaves the old or the new one. Several runs may do so at once: one after the other
 /// does, and the last one's file stays.
 pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    // The temporary name is always the same, so that what a killed run left is found; a run that lives must keep its own.
+    // The temporary name is always the same, so that what a killed run left is found; a run that lives must keep its
+    // own.
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let directory = directory.unwrap_or(Path::new("."));
     let _turn = turn(context, directory, path)?;
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    let name = path.file_name();
+    let name = name.ok_or_else(|| Error::could_not_run(format!("{} does not name a file", path.display())))?;
+    let mut name = name.to_os_string();
     name.push(".bootseal-new");
     let temporary = &path.with_file_name(name);
     remove_leftover(context, temporary)?;

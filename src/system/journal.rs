@@ -21,8 +21,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens or makes the journal, and returns its lines so far. A last line that was cut off in the middle of its write
-    /// is taken away. A journal that another process has open is refused.
+    /// Opens or makes the journal, and returns its lines so far. A last line that was cut off in the middle of its
+    /// write is taken away. A journal that another process has open is refused.
     pub fn open(path: &Path) -> Result<(Self, Vec<u8>)> {
         let cannot = || format!("cannot use {}", path.display());
         let mut file = OpenOptions::new()
@@ -47,10 +47,7 @@ impl Journal {
             .take(MAX_JOURNAL)
             .read_to_end(&mut bytes)
             .or_could_not_run(cannot)?;
-        let whole = bytes
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |last| last.saturating_add(1));
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         if whole < bytes.len() {
             bytes.truncate(whole);
             file.set_len(whole as u64)

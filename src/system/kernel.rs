@@ -9,7 +9,7 @@ use super::context::Context;
 use super::files::read_prefix;
 use super::resolve::resolve;
 
-/// What `uname -r` says.
+/// The file with the release of the running kernel, as `uname -r` prints it.
 const RELEASE: &str = "/proc/sys/kernel/osrelease";
 /// The running kernel's own configuration (`CONFIG_IKCONFIG_PROC`).
 const RUNNING_CONFIG: &str = "/proc/config.gz";
@@ -35,7 +35,7 @@ pub fn running_release(context: &Context) -> Result<String> {
 /// A configuration as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFile {
-    /// Where.
+    /// The path of the file.
     pub path: PathBuf,
     /// Its text, unpacked.
     pub bytes: Vec<u8>,
@@ -109,7 +109,8 @@ pub fn source_trees(context: &Context, config: &Path, release: Option<&str>) -> 
     trees
 }
 
-/// The release that a configuration's path names, as in `/boot/config-RELEASE` and `/lib/modules/RELEASE/build/.config`.
+/// The release that a configuration's path names, as in `/boot/config-RELEASE` and
+/// `/lib/modules/RELEASE/build/.config`.
 #[must_use]
 pub fn release_in_path(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;

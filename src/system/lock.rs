@@ -1,4 +1,4 @@
-//! One run at a time: a lock that ends with the process that holds it, however it ends.
+//! The lock that lets one run work at a time. It ends with the process that holds it, however that ends.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,7 +14,7 @@ use super::files::create_dir;
 
 /// File in the state directory whose lock is taken; it is empty and stays.
 const FILE: &str = "lock";
-/// How often a taken lock is tried again.
+/// The pause before a taken lock is tried again.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// The lock of the state directory, until it is dropped.

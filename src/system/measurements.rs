@@ -1,4 +1,4 @@
-//! What the TPM was told at the last start: the kernel's copy of the firmware's event log.
+//! The firmware's event log of the last start, in the kernel's copy: everything that the TPM was told.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,9 +10,9 @@ use crate::formats::firmware::event_log::EventLog;
 use super::context::Context;
 use super::files::read_prefix;
 
-/// Where the kernel shows TPMs.
+/// The directory in which the kernel lists TPMs.
 const TPMS: &str = "/sys/class/tpm";
-/// Where securityfs is mounted.
+/// The mount point of securityfs.
 const SECURITYFS: &str = "/sys/kernel/security";
 /// The log of the first TPM, below securityfs.
 const LOG: &str = "tpm0/binary_bios_measurements";

@@ -1,4 +1,4 @@
-//! Layer 1: the only doors to the outside: files, clock and randomness, all below one root.
+//! Layer 1: the doors to the outside: files, firmware variables, clock and randomness, all below one root.
 
 mod block_devices;
 pub mod config;

@@ -1,4 +1,4 @@
-//! Which file systems are mounted: FAT ones with their partitions, and whether those of fstab are.
+//! Mounted file systems: FAT ones with their partitions, and those that fstab names and nobody mounted.
 
 use std::fs;
 use std::io::Read;
@@ -12,17 +12,17 @@ use crate::formats::firmware::guid::Guid;
 use super::context::Context;
 use super::files::read_if_there;
 
-/// Where the kernel lists mounts (`proc_pid_mountinfo(5)`).
+/// The kernel's list of mounts (`proc_pid_mountinfo(5)`).
 const MOUNTS: &str = "/proc/self/mountinfo";
-/// Where udev names partitions by their GUID.
+/// The directory in which udev names partitions by their GUID.
 const BY_GUID: &str = "/dev/disk/by-partuuid";
-/// Where the kernel describes block devices.
+/// The directory in which the kernel describes block devices.
 const BLOCK_DEVICES: &str = "/sys/class/block";
-/// What the kernel counts in, in bytes.
+/// The unit in which the kernel counts sizes of block devices, in bytes.
 const SECTOR: u64 = 512;
-/// What is to be mounted (fstab(5)).
+/// The table of file systems that are to be mounted (fstab(5)).
 const FSTAB: &str = "/etc/fstab";
-/// How much of a disk is read for its table, in bytes: 128 entries begin in the third of blocks of 4 KiB.
+/// The length that is read of a disk for its table, in bytes: 128 entries begin in the third of blocks of 4 KiB.
 const MAX_TABLE: u64 = 64 << 10;
 /// Longest list of mounts that is read, in bytes.
 const MAX_LIST: u64 = 4 << 20;
@@ -30,7 +30,7 @@ const MAX_LIST: u64 = 4 << 20;
 /// A mounted FAT file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FatMount {
-    /// Where it is mounted, below the context's root.
+    /// The mount point, below the context's root.
     pub directory: PathBuf,
     /// The kernel's name of the device that it is on, such as `sda1`.
     pub device: String,
@@ -38,7 +38,7 @@ pub struct FatMount {
     pub partition: Option<Guid>,
 }
 
-/// All mounted FAT file systems, each once, in the order of their mounting.
+/// The FAT file systems that are mounted, each once, in the order of their mounting.
 pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
     let list = read_if_there(&context.path(MOUNTS), MAX_LIST)?.unwrap_or_default();
     let list = String::from_utf8_lossy(&list);
@@ -49,7 +49,10 @@ pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
             continue;
         }
         let path = unescaped(device);
-        let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
+        let Some(name) = Path::new(&path).file_name() else {
+            continue;
+        };
+        let name = name.to_string_lossy();
         let mount = FatMount {
             directory: context.path(unescaped(directory)),
             partition: partition(context, &name),
@@ -107,11 +110,11 @@ const SHARED: [(u64, &str); 6] = [
     (0x0102_1997, "9p"),
 ];
 
-/// What a file lies on, if that is FAT or a network file system.
+/// The name of the file system that a file lies on, if that is FAT or a network file system.
 pub fn is_shared(path: &Path) -> std::io::Result<Option<&'static str>> {
     let status = rustix::fs::statfs(path)?;
-    let own = u64::try_from(status.f_type).unwrap_or_default();
-    Ok(SHARED.iter().find(|(kind, _)| *kind == own).map(|(_, name)| *name))
+    let is_own = |kind: u64| u64::try_from(status.f_type) == Ok(kind);
+    Ok(SHARED.iter().find(|(kind, _)| is_own(*kind)).map(|(_, name)| *name))
 }
 
 /// Space, tab, newline and backslash are written in octal.
@@ -161,8 +164,8 @@ pub fn esp_partition(context: &Context, directory: &Path) -> Result<GptPartition
         None => on_disk(context, disk, block, partition).map_err(cannot)?,
     };
     // The kernel counts in 512 bytes, whatever the disk does.
-    let factor = block.checked_div(SECTOR).unwrap_or(1).max(1);
-    let blocks = |sectors: u64| sectors.checked_div(factor).unwrap_or(sectors);
+    let factor = block / SECTOR;
+    let blocks = |sectors: u64| sectors / factor;
     Ok(GptPartition {
         number: partition,
         start: blocks(number(&device.join("start"))?),
@@ -171,13 +174,14 @@ pub fn esp_partition(context: &Context, directory: &Path) -> Result<GptPartition
     })
 }
 
-/// What the disk's own table says, where there is no udev.
+/// The GUID of a partition in the disk's own table, for a machine without udev.
 fn on_disk(context: &Context, disk: &Path, block: u64, number: u32) -> std::result::Result<Guid, String> {
-    let path = context.path("/dev").join(disk.file_name().unwrap_or_default());
+    let name = disk.file_name();
+    let path = context.path("/dev").join(name.ok_or("its disk has no name")?);
     let mut bytes = Vec::new();
     let read = fs::File::open(&path).and_then(|file| file.take(MAX_TABLE).read_to_end(&mut bytes));
     read.map_err(|error| format!("{}: {error}", path.display()))?;
-    let block = usize::try_from(block).unwrap_or(usize::MAX);
+    let block = usize::try_from(block).map_err(|error| format!("its blocks: {error}"))?;
     partition_guid(&bytes, block, number).map_err(|error| format!("{}: {error}", path.display()))
 }
 

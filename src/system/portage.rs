@@ -10,7 +10,7 @@ use super::context::Context;
 use super::files::read_prefix;
 
 const PORTAGE: &str = "/etc/portage";
-/// Most of a settings file that is read, in bytes.
+/// Longest settings file that is read, in bytes.
 const MAX_SETTINGS: u64 = 1 << 20;
 /// Directories below directories that are read.
 const MAX_DEPTH: usize = 8;
@@ -69,7 +69,7 @@ impl PortageSettings {
         })
     }
 
-    /// Whether a USE flag is on for any package.
+    /// True if a USE flag is on for any package.
     #[must_use]
     pub fn uses(&self, flag: &str) -> bool {
         let everywhere = self.make_conf("USE").unwrap_or_default().split_whitespace();
@@ -117,7 +117,7 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
         let name = entry.or_could_not_run(cannot)?.file_name();
         let hidden = name.to_string_lossy().starts_with('.') || name.to_string_lossy().ends_with('~');
         if !hidden {
-            collect(&path.join(name), depth.saturating_sub(1), found)?;
+            collect(&path.join(name), depth - 1, found)?;
         }
     }
     Ok(())

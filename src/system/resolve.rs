@@ -32,7 +32,7 @@ pub fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
             resolved = next;
             continue;
         }
-        links = links.saturating_add(1);
+        links += 1;
         if links > MAX_LINKS {
             return Err(Errno::LOOP.into());
         }

@@ -12,12 +12,12 @@ use crate::error::{Error, Explain, Result};
 use super::files::{explain_open, read_prefix};
 
 /// Largest file that is taken for a key or a passphrase, in bytes; an encrypted RSA-4096 key has about 3,500.
-const MAX_SECRET: u64 = 64 << 10;
+const MAX_SECRET: usize = 64 << 10;
 /// Largest archive or sheet, in bytes.
 const MAX_SECRET_FILE: u64 = 16 << 20;
 /// Permission bits of the group and of everybody else.
 const NOT_THE_OWNERS: u32 = 0o077;
-/// Those of them that allow to write.
+/// The bits among them that allow to write.
 const OTHERS_WRITE: u32 = 0o022;
 
 /// Reads a secret of up to 64 KiB from a regular file that only its owner can read, or from a pipe.
@@ -26,12 +26,11 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     let file = File::open(path).map_err(|error| explain_open(path, error))?;
     check_privacy(path, &file.metadata().or_could_not_run(cannot)?)?;
     // Room for all of it from the start: a buffer that grows leaves copies behind.
-    let room = usize::try_from(MAX_SECRET).unwrap_or(usize::MAX).saturating_add(64);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    file.take(MAX_SECRET.saturating_add(1))
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 64));
+    file.take(MAX_SECRET as u64 + 1)
         .read_to_end(&mut bytes)
         .or_could_not_run(cannot)?;
-    if bytes.len() as u64 > MAX_SECRET {
+    if bytes.len() > MAX_SECRET {
         return Err(Error::refused(format!(
             "{} has more than {MAX_SECRET} bytes: neither a key nor a passphrase",
             path.display()
@@ -40,8 +39,8 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     Ok(bytes)
 }
 
-/// Reads a regular file that may hold secrets, an archive or the page of a share, into memory that is wiped after use. It
-/// may come from a stick, whose files have no owner.
+/// Reads a regular file that may hold secrets, an archive or the page of a share, into memory that is wiped after use.
+/// It may come from a stick, whose files have no owner.
 pub fn read_secret_file(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     read_prefix(path, Some(MAX_SECRET_FILE)).map(Zeroizing::new)
 }
@@ -66,13 +65,13 @@ fn check_private_to(path: &Path, user: u32) -> Result<()> {
     .hint("name another directory"))
 }
 
-/// Whether only its owner has any right to a file.
+/// True if only its owner has any right to a file.
 pub fn is_private(path: &Path) -> Result<bool> {
     let metadata = std::fs::metadata(path).or_could_not_run(|| format!("cannot look at {}", path.display()))?;
     Ok(metadata.permissions().mode() & NOT_THE_OWNERS == 0)
 }
 
-/// Whether everybody can read a file, and reach it in its directory.
+/// True if everybody can read a file, and reach it in its directory.
 #[must_use]
 pub fn is_public(path: &Path) -> bool {
     let mode = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
@@ -81,7 +80,7 @@ pub fn is_public(path: &Path) -> bool {
 
 /// Reads a file of up to `limit` bytes that tells what to trust: nobody but its owner may change it.
 pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let bytes = read_prefix(path, Some(limit.saturating_add(1)))?;
+    let bytes = read_prefix(path, Some(limit + 1))?;
     if bytes.len() as u64 > limit {
         return Err(Error::refused(format!(
             "{} has more than {limit} bytes",

@@ -1,4 +1,4 @@
-//! How much a file system still takes.
+//! The space that a file system has left.
 
 use std::path::Path;
 
@@ -6,18 +6,18 @@ use rustix::fs::StatVfsMountFlags;
 
 use crate::error::{Explain, Result};
 
-/// What a file system says of itself.
+/// The room in a file system, and whether it takes anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
     /// Bytes that are free for this user.
     pub available: u64,
-    /// Whether it is mounted for reading only.
+    /// True if it is mounted for reading only.
     pub read_only: bool,
 }
 
 impl Space {
-    /// That of the file system that holds `path`.
-    pub fn of(path: &Path) -> Result<Self> {
+    /// The space of the file system that holds `path`.
+    pub fn at(path: &Path) -> Result<Self> {
         let status = rustix::fs::statvfs(path)
             .or_could_not_run(|| format!("cannot tell the free space of {}", path.display()))?;
         Ok(Self {
@@ -33,7 +33,7 @@ mod tests {
 
     #[test]
     fn what_does_not_exist_has_no_space() {
-        assert!(Space::of(std::env::temp_dir().as_path()).unwrap().available > 0);
-        assert!(Space::of(Path::new("/nonexistent")).is_err());
+        assert!(Space::at(std::env::temp_dir().as_path()).unwrap().available > 0);
+        assert!(Space::at(Path::new("/nonexistent")).is_err());
     }
 }

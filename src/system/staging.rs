@@ -77,7 +77,7 @@ impl NewDirectory {
         Ok(Self { target, staging })
     }
 
-    /// Where the files go until then.
+    /// The temporary path, into which files are put until the directory is published.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.staging.path()

@@ -1,4 +1,4 @@
-//! What tells whether a file is still the one that it was, without reading it.
+//! The state of a file by which a change is noticed without reading it.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-/// Where a file is and when it was last changed. Any write, rename or replacement by usual means gives another one.
+/// The identity, size and times of a file. Any write, rename or replacement by usual means gives another state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileState {
     device: u64,
@@ -22,23 +22,23 @@ pub struct FileState {
 
 impl FileState {
     /// The state of the file that a path leads to.
-    pub fn of(path: &Path) -> io::Result<Self> {
+    pub fn at(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|metadata| Self::from(&metadata))
     }
 
-    /// Whether both are of one file, by whatever names.
+    /// True if both describe one file, by whatever names.
     #[must_use]
     pub const fn is_same_file(&self, other: &Self) -> bool {
         self.device == other.device && self.inode == other.inode
     }
 
-    /// Whether the file was changed later than `seconds` after 1970-01-01 UTC.
+    /// True if the file was changed later than `seconds` after 1970-01-01 UTC.
     #[must_use]
     pub const fn changed_after(&self, seconds: i64) -> bool {
         self.changed.0 > seconds
     }
 
-    /// Whether the file system tells times so exactly that two changes cannot look like one. FAT, and ext3 as it was,
+    /// True if the file system tells times so exactly that two changes cannot look like one. FAT, and ext3 as it was,
     /// know whole seconds at best.
     #[must_use]
     pub const fn is_exact(&self) -> bool {

@@ -7,13 +7,13 @@ use crate::formats::text::printable;
 
 use super::context::Context;
 
-/// Where the daemon listens.
+/// The socket on which the daemon listens.
 const SOCKET: &str = "/dev/log";
 /// The facility "daemon" (RFC 3164, 4.1.1), in its place in the priority.
 const DAEMON: u8 = 3 << 3;
 /// Longest message, in bytes (RFC 3164, 4.1).
 const LONGEST: usize = 1024;
-/// How long a daemon that does not read is waited for.
+/// Longest wait for a daemon that does not read.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How much a line matters: the severities of RFC 3164, 4.1.1 that are in use here.

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 
-/// Where a process finds its terminal (tty(4)).
+/// The device that leads a process to its terminal (tty(4)).
 const TERMINAL: &str = "/dev/tty";
 
 /// Opens the controlling terminal for reading and writing; fails where there is none.

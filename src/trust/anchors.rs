@@ -1,4 +1,4 @@
-//! Whom verdicts rest on.
+//! The certificates, databases and keys that verdicts rest on.
 
 use crate::error::Result;
 use crate::formats::crypto::certificate::Certificate;
@@ -8,7 +8,7 @@ use crate::formats::grub::openpgp::GrubKey;
 use crate::keys::directory::GRUB_PUBLIC_KEY;
 use crate::keys::{KeyDirectory, KeyName};
 
-/// What firmware, kernel and GRUB of a machine trust.
+/// The certificates, databases and keys that firmware, kernel and GRUB of a machine trust.
 #[derive(Debug, Clone, Default)]
 pub struct Anchors {
     /// The firmware's PK.
@@ -23,13 +23,14 @@ pub struct Anchors {
     pub modules: Vec<Certificate>,
     /// Keys that GRUB embeds.
     pub grub: Vec<GrubKey>,
-    /// Whether shim starts GRUB, and not the firmware.
+    /// True if shim starts GRUB, and not the firmware.
     pub with_shim: bool,
 }
 
 impl Anchors {
-    /// What a machine trusts that was set up from this key directory. What the directory does not have is not trusted.
-    pub fn of(keys: &KeyDirectory) -> Result<Self> {
+    /// The anchors of a machine that was set up from this key directory. A file that the directory does not have adds
+    /// none.
+    pub fn from_directory(keys: &KeyDirectory) -> Result<Self> {
         let database = |variable| {
             let there = keys.lists_path(variable).exists() || keys.update_path(variable).exists();
             if there {

@@ -1,4 +1,4 @@
-//! What on a kernel's command line undoes the chain, or leads around it.
+//! Parameters on a kernel's command line that undo the chain, or lead around it.
 
 use crate::formats::kernel::running_kernel::{CommandLine, Parameter};
 
@@ -14,7 +14,7 @@ const INITS: [&str; 6] = [
 /// Targets of systemd that give a shell to whoever sits there.
 const SHELL_TARGETS: [&str; 4] = ["rescue", "rescue.target", "emergency", "emergency.target"];
 
-/// When a parameter is dangerous.
+/// The values with which a parameter is dangerous.
 enum When {
     /// Whatever its value.
     Always,
@@ -33,7 +33,7 @@ struct Rule {
     reason: &'static str,
 }
 
-/// What the kernel takes for "no" (`kstrtobool`), by its beginning.
+/// The words that the kernel takes for "no" (`kstrtobool`), by their beginning.
 const NO: &[&str] = &["0", "n", "N", "off", "Off", "OFF", "no", "No", "NO"];
 
 const RULES: &[Rule] = &[
@@ -139,7 +139,7 @@ impl Rule {
             When::Always => true,
             When::Is(values) => value.is_some_and(|value| value.split(',').any(|part| values.contains(&part))),
             When::IsNot(values) => value.is_none_or(|value| !values.contains(&value)),
-            When::Lacks(word) => !value.unwrap_or_default().split(',').any(|part| part == word),
+            When::Lacks(word) => value.is_none_or(|value| !value.split(',').any(|part| part == word)),
         }
     }
 }
@@ -147,13 +147,13 @@ impl Rule {
 /// A parameter that works against the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Danger {
-    /// As it stands on the command line.
+    /// The parameter, as it stands on the command line.
     pub parameter: String,
-    /// What it does.
+    /// The effect of the parameter.
     pub reason: &'static str,
 }
 
-/// All that works against the chain, in the order of the command line.
+/// The parameters that work against the chain, in the order of the command line.
 #[must_use]
 pub fn dangers(line: &CommandLine) -> Vec<Danger> {
     let of = |parameter: &Parameter| {

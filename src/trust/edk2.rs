@@ -1,5 +1,5 @@
-//! Where EDK2 looks for the digest algorithm of a SignedData: it does not parse, it compares bytes at a fixed place
-//! (`DxeImageVerificationLib`, `AuthVariableLib`).
+//! The places at which EDK2 looks for the digest algorithm of a SignedData: it does not parse, it compares bytes at a
+//! fixed place (`DxeImageVerificationLib`, `AuthVariableLib`).
 
 use crate::formats::crypto::cms::{SignedData, SignerId, SignerInfo};
 use crate::formats::crypto::hash::HashAlgorithm;
@@ -11,7 +11,7 @@ pub(super) const BARE: usize = 13;
 /// First byte of a DER length of two octets; EDK2 takes no other for the whole.
 const TWO_OCTETS: u8 = 0x82;
 
-/// Whether the SignedData announces this algorithm at this offset, inside a structure of 256 bytes to 64 KiB.
+/// True if the SignedData announces this algorithm at this offset, inside a structure of 256 bytes to 64 KiB.
 pub(super) fn announces(signed_data: &[u8], offset: usize, hash: HashAlgorithm) -> bool {
     signed_data.get(1) == Some(&TWO_OCTETS)
         && signed_data
@@ -19,7 +19,7 @@ pub(super) fn announces(signed_data: &[u8], offset: usize, hash: HashAlgorithm) 
             .is_some_and(|rest| rest.starts_with(hash.oid().as_bytes()))
 }
 
-/// Whether a SignedData and each SignerInfo have the version and the way of naming their signer that PKCS#7 knows.
+/// True if a SignedData and each SignerInfo have the version and the way of naming their signer that PKCS#7 knows.
 pub(super) fn is_pkcs7(cms: &SignedData<'_>) -> bool {
     let plain = |info: &SignerInfo<'_>| info.version == 1 && matches!(info.id, SignerId::IssuerAndSerial { .. });
     cms.version == 1 && cms.signers.iter().all(plain)

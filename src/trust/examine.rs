@@ -10,13 +10,14 @@ use crate::formats::grub::core_image::CoreImage;
 use crate::formats::kernel::compression::Compression;
 use crate::formats::kernel::module_signature::MAGIC;
 
+use super::anchors::Anchors;
 use super::grub_image::{self, GrubImage};
-use super::{Anchors, grub, image, microsoft, module, variable};
+use super::{grub, image, microsoft, module, variable};
 
 /// Size of the attributes that efivarfs puts before a variable's data.
 const EFIVARFS_ATTRIBUTES: usize = 4;
 
-/// What a file is.
+/// The kind of a file, by its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A PE image that firmware starts.
@@ -31,7 +32,7 @@ pub enum Kind {
     SignatureList,
     /// An authenticated update of a variable.
     AuthenticatedVariable,
-    /// None of these.
+    /// A file of no other kind.
     Unknown,
 }
 
@@ -68,13 +69,13 @@ impl Kind {
 /// A verdict on one file by one reader of it.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// What the file is to that reader.
+    /// The kind of the file, as that reader sees it.
     pub kind: Kind,
-    /// Who signed it, as far as the file says; several signatures give several names.
+    /// The signers, as far as the file names them; several signatures give several names.
     pub signers: Vec<String>,
-    /// Why it would be accepted, or why not.
+    /// The reason for which it would be accepted, or refused.
     pub verdict: Result<String, String>,
-    /// What a GRUB core image is made of.
+    /// The parts of a GRUB core image.
     pub grub_image: Option<Box<GrubImage>>,
 }
 
@@ -115,7 +116,7 @@ pub fn examine(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Vec<
     findings
 }
 
-/// What the content says; [`Kind::Unknown`] for anything that only a `.sig` could vouch for.
+/// The kind that the content shows; [`Kind::Unknown`] for anything that only a `.sig` could vouch for.
 fn recognise(file: &[u8]) -> Kind {
     if file.starts_with(b"MZ") {
         return Kind::EfiImage;
@@ -136,8 +137,8 @@ fn recognise(file: &[u8]) -> Kind {
     Kind::Unknown
 }
 
-/// Whether this is signed as a module, or a relocatable ELF object with a kernel module's section; GRUB's own modules
-/// have none.
+/// True for a file that is signed as a module, or a relocatable ELF object with a kernel module's section; GRUB's own
+/// modules have none.
 fn is_module(file: &[u8]) -> bool {
     if file.ends_with(MAGIC) {
         return true;
@@ -181,7 +182,7 @@ fn examine_image(file: &[u8], anchors: &Anchors) -> Finding {
     Finding::new(Kind::EfiImage, signers, verdict)
 }
 
-/// What a GRUB core image, whoever lets it in, would open itself.
+/// The verdict on a GRUB core image as a reader: whether it would open only signed files, whoever lets it in.
 fn examine_grub_image(file: &[u8], anchors: &Anchors) -> Option<Finding> {
     let image = Image::parse(file).ok()?;
     let core = match CoreImage::parse(&image) {
@@ -234,7 +235,7 @@ fn examine_grub(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Fin
 fn examine_lists(file: &[u8]) -> Finding {
     let verdict = lists(file).map_err(|error| error.to_string()).map(|lists| {
         let certificates = lists.of_type(SignatureType::X509).count();
-        let others = lists.entries().count().saturating_sub(certificates);
+        let others = lists.entries().count() - certificates;
         format!(
             "well-formed; certificates: {certificates}, other entries: {others}{}",
             security_versions(&lists)

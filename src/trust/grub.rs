@@ -16,7 +16,7 @@ pub const STALE: Kind = Kind::error("stale");
 /// The signature is in a form that GRUB does not take.
 pub const MALFORMED_SIGNATURE: Kind = Kind::error("malformed_signature");
 
-/// Why GRUB would refuse a file.
+/// The reason for which GRUB would refuse a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No `.sig` beside the file.

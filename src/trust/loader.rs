@@ -1,4 +1,4 @@
-//! What an EFI image is, by its content: whether it starts others, and whom it asks.
+//! Boot loaders, kernels and shells, recognised by the content of an EFI image.
 
 use crate::formats::bytes::{Reader, index};
 use crate::formats::crypto::certificate::Certificate;
@@ -7,22 +7,22 @@ use crate::formats::firmware::sbat::Sbat;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::grub::core_image::{CoreImage, CoreImageError};
 
-use super::Anchors;
+use super::anchors::Anchors;
 use super::grub_image;
 
 /// The script that every UEFI shell runs at its start, which no other loader names.
 const SHELL_SCRIPT: &str = "startup.nsh";
-/// Where the headers of a Linux kernel for x86 say so, and how (Documentation/arch/x86/boot.rst).
+/// Offset and bytes of the mark in the headers of a Linux kernel for x86 (Documentation/arch/x86/boot.rst).
 const X86_KERNEL: (usize, &[u8]) = (0x202, b"HdrS");
 /// The same for `AArch64` and RISC-V (Documentation/arch/arm64/booting.rst, riscv/boot-image-header.rst).
 const OTHER_KERNELS: [(usize, &[u8]); 2] = [(0x38, b"ARM\x64"), (0x38, b"RSC\x05")];
 
-/// What an image is.
+/// The program in an EFI image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Loader {
     /// shim, which starts what its vendor's certificate signed, and what its owner's keys did.
     Shim {
-        /// Whose it is, by its SBAT.
+        /// The vendor that its SBAT names.
         vendor: Option<String>,
         /// Common names of the certificates that it brings along.
         certificates: Vec<String>,
@@ -42,7 +42,7 @@ pub enum Loader {
 impl Loader {
     /// Recognises an image.
     #[must_use]
-    pub fn of(image: &Image<'_>, file: &[u8], anchors: &Anchors) -> Self {
+    pub fn recognise(image: &Image<'_>, file: &[u8], anchors: &Anchors) -> Self {
         match CoreImage::parse(image) {
             Ok(None) => {}
             Ok(Some(core)) => {
@@ -70,15 +70,15 @@ impl Loader {
     }
 }
 
-/// Whether a file is a Linux kernel that firmware or a boot loader starts, signed or not.
+/// True if a file is a Linux kernel that firmware or a boot loader starts, signed or not.
 #[must_use]
 pub fn is_kernel(file: &[u8]) -> bool {
     let has = |(offset, magic): (usize, &[u8])| file.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     has(X86_KERNEL) || OTHER_KERNELS.into_iter().any(has)
 }
 
-/// The version of a kernel for x86, as `uname -r` says it. Its headers point to a text that begins with it (protocol 2.00,
-/// `kernel_version`); those of other machines do not tell.
+/// The version of a kernel for x86, as `uname -r` says it. Its headers point to a text that begins with it (protocol
+/// 2.00, `kernel_version`); those of other machines do not tell.
 #[must_use]
 pub fn kernel_release(file: &[u8]) -> Option<String> {
     const POINTER: usize = 0x20e;
@@ -96,7 +96,7 @@ fn broken(error: &CoreImageError) -> String {
     format!("is broken: {error}")
 }
 
-/// Who made something of shim of their own.
+/// The vendor of a shim, by the component of its SBAT that is the vendor's own.
 fn vendor(section: &[u8]) -> Option<String> {
     let sbat = Sbat::parse(section).ok()?;
     let mut components = sbat.components().iter();
@@ -104,8 +104,8 @@ fn vendor(section: &[u8]) -> Option<String> {
     own.map(|component| component.vendor.clone())
 }
 
-/// What shim's `.vendor_cert` allows: sizes and offsets of what is allowed and what is forbidden, then both; what is
-/// allowed is one certificate or signature lists.
+/// The certificates that shim's `.vendor_cert` allows. It holds sizes and offsets of two parts, and then both: what is
+/// allowed, one certificate or signature lists, and what is forbidden.
 fn vendors_certificates(section: &[u8]) -> Vec<String> {
     let allowed = || {
         let mut reader = Reader::new(section);
@@ -123,6 +123,8 @@ fn vendors_certificates(section: &[u8]) -> Vec<String> {
     if let Some(name) = name(allowed) {
         return vec![name];
     }
-    let lists = SignatureDatabase::parse(allowed).unwrap_or_default();
-    lists.certificates().filter_map(|(_, der)| name(der)).collect()
+    match SignatureDatabase::parse(allowed) {
+        Ok(lists) => lists.certificates().filter_map(|(_, der)| name(der)).collect(),
+        Err(error) => vec![format!("certificates that cannot be read ({error})")],
+    }
 }

@@ -20,8 +20,8 @@ const WEAK_DIGESTS: [(ObjectIdentifier, &str); 4] = [
     (ObjectIdentifier::new_unwrap("1.3.14.3.2.26"), "SHA-1"),
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.4"), "SHA-224"),
 ];
-/// ECDSA with SHA-256, SHA-384, SHA-512, SHA3-256, SHA3-384 and SHA3-512. The hash that counts for the kernel is the one
-/// that the SignerInfo names as its digest algorithm.
+/// ECDSA with SHA-256, SHA-384, SHA-512, SHA3-256, SHA3-384 and SHA3-512. The hash that counts for the kernel is the
+/// one that the SignerInfo names as its digest algorithm.
 const ECDSA: [ObjectIdentifier; 6] = [
     ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2"),
     ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3"),
@@ -37,7 +37,7 @@ const OTHER_SIGNATURES: [(ObjectIdentifier, &str); 3] = [
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19"), "ML-DSA-87"),
 ];
 
-/// Why the kernel would refuse a module; the error number is the one in its log.
+/// The reason for which the kernel would refuse a module; the error number is the one in its log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No signature at the end of the file.
@@ -80,7 +80,7 @@ pub enum Refusal {
     Signature(CmsRefusal),
 }
 
-/// Who signed a module, and how.
+/// The accepted signature of a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature<'c> {
     /// The certificate that vouches for the module.
@@ -119,14 +119,14 @@ pub fn judge_hashed<'c>(
     verdict.unwrap_or(Err(Refusal::Unsigned))
 }
 
-/// Whether one of those whose signature the module carries is the key of this certificate, valid or not.
+/// True if the module carries a signature, valid or not, that names the key of this certificate.
 #[must_use]
 pub fn names_signer(file: &[u8], certificate: &Certificate) -> bool {
     let signed_data = Module::parse(file).and_then(|module| module.signed_data());
     signed_data.is_ok_and(|data| data.is_some_and(|data| data.signers.iter().any(|signer| signer.names(certificate))))
 }
 
-/// What the parser, for each signer, and `pkcs7_verify` demand of a module's signature.
+/// The demands that the kernel's parser, for each signer, and `pkcs7_verify` make on a module's signature.
 fn kernel_rules(signed_data: &SignedData<'_>) -> Result<(), Refusal> {
     if signed_data.content_type != ID_DATA || signed_data.content.is_some() {
         return Err(Refusal::Shape("is not detached over data"));

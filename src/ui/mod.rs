@@ -15,7 +15,7 @@ use crate::formats::text::printable;
 pub use progress::{CeremonyProgress, Progress};
 pub use style::{ColorChoice, Style};
 
-/// What a command has to say.
+/// The result of a command, for people and for scripts.
 pub trait Report {
     /// The schema of the JSON form: `bootseal.COMMAND/1`.
     fn schema(&self) -> &'static str;
@@ -32,10 +32,10 @@ pub trait Report {
     }
 }
 
-/// How to talk to the caller.
+/// The form in which the caller is answered.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
-    /// One JSON object in place of text.
+    /// True for one JSON object in place of text.
     pub json: bool,
     /// No results on stdout; errors are still told.
     pub quiet: bool,

@@ -1,4 +1,4 @@
-//! How a long run gets on, on stderr, for who watches a terminal.
+//! The progress of a long run, on stderr, for whoever watches a terminal.
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -11,9 +11,9 @@ use crate::ceremony::preflight::{Check, Outcome};
 use crate::formats::text::printable;
 use crate::sign::Observer;
 
-/// What takes less has no bar.
+/// Shortest work that is shown with a bar.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How far, how fast, and how long still.
+/// The bar's template: how far, how fast, and how long still.
 const TEMPLATE: &str = "{msg} [{bar:30}] {pos}/{len} files, {rate}, {eta} left";
 
 /// A bar for work over a second; nothing at all where stderr is no terminal.

@@ -17,7 +17,7 @@ const SHORTEST: usize = 12;
 
 /// Longest line that is read blindly, in bytes.
 const LONGEST: usize = 1024;
-/// How often a person may mistype what is typed blindly.
+/// The number of tries at text that is typed blindly.
 const TRIES: usize = 3;
 
 /// Asks for the passphrase of an existing key.
@@ -74,10 +74,7 @@ fn new_passphrase_once() -> Result<Option<Passphrase>> {
 pub fn shares(needed: u8, set: &str) -> Result<Vec<Share>> {
     let mut shares: Vec<Share> = Vec::new();
     while shares.len() < usize::from(needed) {
-        let typed = read(&format!(
-            "Share {} of {needed} (bs1-…): ",
-            shares.len().saturating_add(1)
-        ))?;
+        let typed = read(&format!("Share {} of {needed} (bs1-…): ", shares.len() + 1))?;
         if typed.is_empty() {
             return Err(Error::refused("no share was typed; nothing was restored"));
         }

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-/// When to use colors.
+/// The choice of colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum ColorChoice {
     /// On a terminal, unless `NO_COLOR` is set.
@@ -18,12 +18,13 @@ pub enum ColorChoice {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     color: bool,
-    /// Whether signs are of ASCII.
+    /// True if signs are written in ASCII.
     ascii: bool,
 }
 
 impl Style {
-    /// The style for a stream, by choice, `NO_COLOR` (<https://no-color.org>), whether it is a terminal, and the locale.
+    /// The style for a stream, by choice, `NO_COLOR` (<https://no-color.org>), whether it is a terminal, and the
+    /// locale.
     #[must_use]
     pub fn choose(choice: ColorChoice, stream: &impl IsTerminal) -> Self {
         let color = match choice {
@@ -93,10 +94,11 @@ impl Style {
     }
 }
 
-/// Whether a locale's text is UTF-8 (locale(7)): its codeset is named after a dot.
+/// True if a locale's text is UTF-8 (locale(7)): its codeset is named after a dot.
 fn is_utf8(locale: &str) -> bool {
     let codeset = locale.split_once('.').map_or("", |(_, codeset)| codeset);
-    let codeset = codeset.split('@').next().unwrap_or_default().replace('-', "");
+    let codeset = codeset.split_once('@').map_or(codeset, |(codeset, _)| codeset);
+    let codeset = codeset.replace('-', "");
     codeset.eq_ignore_ascii_case("utf8")
 }
 

@@ -298,7 +298,7 @@ fn a_ceremony_enrolls_into_a_simulated_firmware() {
         [ATTRIBUTES.to_le_bytes().as_slice(), &auth.payload].concat()
     );
 
-    let store = Store::open(&Context::host(), &StoreChoice::At(firmware)).unwrap();
+    let mut store = Store::open(&Context::host(), &StoreChoice::At(firmware)).unwrap();
     let deletion = fs::read(keys().join("noPK.auth")).unwrap();
     store.write(VariableName::Pk, ATTRIBUTES, &deletion).unwrap();
     assert!(store.setup_mode().unwrap());

@@ -12,7 +12,7 @@ use bootseal::trust::{Anchors, examine};
 use crate::support::{keys, module, sign, succeed};
 
 fn anchors() -> Anchors {
-    Anchors::of(&KeyDirectory::open(keys()).unwrap()).unwrap()
+    Anchors::from_directory(&KeyDirectory::open(keys()).unwrap()).unwrap()
 }
 
 fn accepted(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> bool {

@@ -237,7 +237,7 @@ impl Install {
         };
         let identity = directory.identity(KeyName::Db, &mut |key| self.unlock.existing(key))?;
         let built = grub::build(&session.context, &recipe, &identity)?;
-        let mut anchors = Anchors::of(directory)?;
+        let mut anchors = Anchors::from_directory(directory)?;
         anchors.grub = keys;
         Ok((built, anchors))
     }

@@ -45,7 +45,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Report>> {
-    let mut anchors = Anchors::of(&KeyDirectory::open(&session.keys(arguments.keys.as_ref())?)?)?;
+    let mut anchors = Anchors::from_directory(&KeyDirectory::open(&session.keys(arguments.keys.as_ref())?)?)?;
     if let Some(path) = &arguments.db {
         anchors.db = database(path)?;
     }

@@ -10,7 +10,7 @@ use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticode::minimal_image;
 use crate::formats::firmware::signature_list::SignatureType;
 use crate::system::Context;
-use crate::system::variables::Efivarfs;
+use crate::system::variables::{Efivarfs, Variables};
 use crate::trust::identities::{DB, OWNER, STRANGER, database, sign_image};
 
 struct Machine {
@@ -45,7 +45,7 @@ impl Machine {
     }
 
     fn variable(&self, name: &str, data: &[u8]) {
-        let firmware = Efivarfs::at(&self.context(), self.root.path().join("firmware"));
+        let mut firmware = Efivarfs::at(&self.context(), self.root.path().join("firmware"));
         firmware.write_raw(name, &Guid::GLOBAL, 7, data).unwrap();
     }
 

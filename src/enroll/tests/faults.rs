@@ -3,14 +3,17 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use efivar::efi::{Variable, VariableFlags};
+use efivar::{VarEnumerator, VarReader, VarWriter};
+
 use super::*;
 use crate::enroll::apply::apply_to;
+use crate::enroll::firmware::Firmware;
 use crate::enroll::plan::{Lists, plan_on};
 use crate::enroll::simulated::Simulated;
-use crate::enroll::store::Firmware;
 use crate::error::{Error, Result};
 use crate::formats::firmware::authenticated_variable::EfiTime;
-use crate::system::variables::RawVariable;
+use crate::system::variables::{RawVariable, failed};
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +44,8 @@ const FAULTS: [Fault; 6] = [
 #[derive(Debug)]
 struct Faulty {
     inner: Simulated,
+    /// The same variables, without the firmware's rules.
+    stored: Efivarfs,
     fault: Fault,
     /// The call that goes wrong, counted from zero.
     at: usize,
@@ -60,17 +65,47 @@ impl Faulty {
     }
 }
 
+impl VarReader for Faulty {
+    fn read(&self, variable: &Variable) -> efivar::Result<(Vec<u8>, VariableFlags)> {
+        self.strikes().map_err(|error| failed(variable, error))?;
+        self.inner.read(variable)
+    }
+}
+
+impl VarWriter for Faulty {
+    fn write(&mut self, variable: &Variable, attributes: VariableFlags, value: &[u8]) -> efivar::Result<()> {
+        let strikes = self.strikes().map_err(|error| failed(variable, error))?;
+        if strikes && self.fault == Fault::Nothing {
+            return Ok(());
+        }
+        self.inner.write(variable, attributes, value)?;
+        if !strikes {
+            return Ok(());
+        }
+        let (mut data, mut attributes) = self.inner.read(variable)?;
+        match self.fault {
+            Fault::ErrorAfterStoring => return Err(failed(variable, Error::refused("injected"))),
+            Fault::Short => data.truncate(data.len() - 1),
+            Fault::Attributes => attributes = VariableFlags::default(),
+            Fault::Error | Fault::Nothing | Fault::PowerCut => {}
+        }
+        // Past the firmware's rules.
+        self.stored.write(variable, attributes, &data)
+    }
+
+    fn delete(&mut self, variable: &Variable) -> efivar::Result<()> {
+        self.inner.delete(variable)
+    }
+}
+
+impl VarEnumerator for Faulty {
+    fn get_all_vars<'a>(&'a self) -> efivar::Result<Box<dyn Iterator<Item = Variable> + 'a>> {
+        self.strikes().map_err(|error| failed(&Variable::new(""), error))?;
+        self.inner.get_all_vars()
+    }
+}
+
 impl Firmware for Faulty {
-    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
-        self.strikes()?;
-        self.inner.read(name, vendor)
-    }
-
-    fn names(&self) -> Result<Vec<(String, Guid)>> {
-        self.strikes()?;
-        self.inner.names()
-    }
-
     fn setup_mode(&self) -> Result<bool> {
         self.strikes()?;
         self.inner.setup_mode()
@@ -83,30 +118,6 @@ impl Firmware for Faulty {
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
         self.inner.last_write(variable)
     }
-
-    fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
-        let strikes = self.strikes()?;
-        if strikes && self.fault == Fault::Nothing {
-            return Ok(());
-        }
-        self.inner.write(variable, attributes, auth)?;
-        if !strikes {
-            return Ok(());
-        }
-        let (name, vendor) = (variable.name(), variable.vendor());
-        let mut raw = self.inner.read(name, &vendor)?.unwrap();
-        match self.fault {
-            Fault::ErrorAfterStoring => return Err(Error::refused("injected")),
-            Fault::Short => raw.data.truncate(raw.data.len() - 1),
-            Fault::Attributes => raw.attributes = 7,
-            Fault::Error | Fault::Nothing | Fault::PowerCut => {}
-        }
-        self.inner.put(name, &vendor, raw.attributes, &raw.data)
-    }
-
-    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
-        self.inner.put(name, vendor, attributes, data)
-    }
 }
 
 /// Enrolls on a firmware that fails at this call; returns what came of it, and how many calls there were.
@@ -118,11 +129,12 @@ fn enroll(bench: &Bench, fault: Fault, at: usize) -> (Result<Applied>, usize) {
     let planned = bench.plan().unwrap();
     let faulty = Faulty {
         inner: Simulated::open(&bench.context, directory).unwrap(),
+        stored: bench.variables(),
         fault,
         at,
         calls: Rc::clone(&calls),
     };
-    let applied = apply_to(&bench.context, &Store::of(faulty), &planned);
+    let applied = apply_to(&bench.context, &mut Store::of(faulty), &planned);
     (applied, calls.get())
 }
 

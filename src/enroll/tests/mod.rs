@@ -11,7 +11,7 @@ use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIB
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::keys::Identity;
-use crate::system::variables::Efivarfs;
+use crate::system::variables::{Efivarfs, Variables};
 use crate::system::{Clock, Context};
 use crate::trust::identities::{DB, KEK, OWNER, PK, STRANGER, database, sign, time};
 use crate::trust::microsoft;
@@ -328,7 +328,7 @@ fn in_user_mode_the_simulated_firmware_checks_signatures_and_times() {
     let store = bench.store();
     let write = |variable, signer: &Identity, seconds, content: &SignatureDatabase| {
         let auth = sign(signer, variable, ATTRIBUTES, time(seconds), content);
-        store.write(variable, ATTRIBUTES, &auth.to_bytes())
+        bench.store().write(variable, ATTRIBUTES, &auth.to_bytes())
     };
     let db = database(&[&STRANGER]);
     assert!(write(VariableName::Db, &STRANGER, 9, &db).is_err());

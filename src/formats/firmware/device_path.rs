@@ -13,8 +13,6 @@ const MEDIA: u8 = 4;
 const END: u8 = 0x7f;
 /// `SignatureType` of a hard drive node: the signature is a GPT partition's GUID.
 const GPT: u8 = 2;
-/// `PartitionFormat` of a hard drive node: GPT.
-const GPT_FORMAT: u8 = 2;
 /// Size of a node's header, in bytes.
 const HEADER: u16 = 4;
 
@@ -54,47 +52,6 @@ impl DevicePath {
             nodes.push(node);
         }
         Self { nodes }
-    }
-
-    /// The short form of the path to a file on a partition (UEFI 2.10, sections 10.3.5.1 and 10.3.5.4), with `\\` between
-    /// directories: firmware finds the disk by the partition's GUID.
-    #[must_use]
-    pub fn of_file(partition: &GptPartition, file: &str) -> Self {
-        let mut drive = partition.number.to_le_bytes().to_vec();
-        drive.extend(partition.start.to_le_bytes());
-        drive.extend(partition.size.to_le_bytes());
-        drive.extend(partition.guid.as_bytes());
-        drive.extend([GPT_FORMAT, GPT]);
-        let units = file.encode_utf16().chain([0]);
-        let nodes = vec![
-            Node {
-                kind: MEDIA,
-                sub_kind: 1,
-                data: drive,
-            },
-            Node {
-                kind: MEDIA,
-                sub_kind: 4,
-                data: units.flat_map(u16::to_le_bytes).collect(),
-            },
-        ];
-        Self { nodes }
-    }
-
-    /// The nodes and the end node, as they stand in a boot option.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for node in &self.nodes {
-            let size = u16::try_from(node.data.len())
-                .unwrap_or(u16::MAX)
-                .saturating_add(HEADER);
-            bytes.extend([node.kind, node.sub_kind]);
-            bytes.extend(size.to_le_bytes());
-            bytes.extend_from_slice(&node.data);
-        }
-        bytes.extend([END, 0xff, 4, 0]);
-        bytes
     }
 
     /// Whether it leads into a volume of the firmware itself, or to a range of memory that the firmware has filled.

@@ -46,28 +46,6 @@ impl LoadOption {
         })
     }
 
-    /// An active option that leads to a file.
-    #[must_use]
-    pub fn active(description: &str, device_path: DevicePath) -> Self {
-        Self {
-            attributes: ACTIVE,
-            description: description.to_owned(),
-            device_path,
-        }
-    }
-
-    /// The data of a `Boot####` variable, without optional data.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let path = self.device_path.to_bytes();
-        let mut bytes = self.attributes.to_le_bytes().to_vec();
-        // A path to a file is some hundred bytes long; firmware would not store 64 KiB.
-        bytes.extend(u16::try_from(path.len()).unwrap_or(u16::MAX).to_le_bytes());
-        bytes.extend(self.description.encode_utf16().chain([0]).flat_map(u16::to_le_bytes));
-        bytes.extend(path);
-        bytes
-    }
-
     /// Whether the firmware starts it by itself.
     #[must_use]
     pub const fn is_active(&self) -> bool {
@@ -78,10 +56,9 @@ impl LoadOption {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::firmware::device_path::GptPartition;
 
     /// Active, "Gentoo", a file on a GPT partition.
-    pub(super) fn option() -> Vec<u8> {
+    fn option() -> Vec<u8> {
         let mut path = vec![4, 1, 42, 0, 1, 0, 0, 0];
         path.extend([0; 16]);
         path.extend([
@@ -115,21 +92,6 @@ mod tests {
             option.device_path.to_string(),
             "HD(1,GPT,c12a7328-f81f-11d2-ba4b-00a0c93ec93b)/\\EFI\\Gentoo\\grubx64.efi"
         );
-    }
-
-    #[test]
-    fn what_is_written_is_what_is_read() {
-        let bytes = option();
-        let read = LoadOption::parse(&bytes).unwrap();
-        assert_eq!(read.to_bytes(), bytes[..bytes.len() - b"optional data".len()]);
-        let partition = GptPartition {
-            number: 1,
-            start: 0,
-            size: 0,
-            guid: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b".parse().unwrap(),
-        };
-        let made = DevicePath::of_file(&partition, "\\EFI\\Gentoo\\grubx64.efi");
-        assert_eq!(LoadOption::active("Gentoo", made), read);
     }
 
     #[test]

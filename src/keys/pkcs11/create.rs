@@ -14,7 +14,8 @@ use super::super::passphrase::Passphrase;
 use super::super::signer::Signer;
 use super::super::software::SoftwareKey;
 use super::pool::Pool;
-use super::{TokenKey, TokenUri, find_token, library_path, load, log_in, pkcs11_tool};
+use super::uri::TokenUri;
+use super::{TokenKey, find_token, library_path, load, log_in, pkcs11_tool};
 
 /// Asks for the PIN of the token with this label.
 type AskPin<'a> = dyn FnMut(&str) -> Result<Passphrase> + 'a;
@@ -33,7 +34,7 @@ impl Writable {
         let (slot, token) = find_token(&library, uri, &path)?;
         let name = format!("the token \"{}\"", crate::formats::text::printable(token.label()));
         let session = Self::session(&library, slot, &name)?;
-        let pool = Pool::of(&path, &library, slot);
+        let pool = Pool::of_slot(&path, &library, slot);
         let lease = pool
             .take()
             .or_could_not_run(|| format!("cannot open a session with {name}"))?;
@@ -78,7 +79,7 @@ fn labels(uri: &TokenUri, fallback: &str) -> Vec<Attribute> {
     vec![Attribute::Label(label), Attribute::Id(id), Attribute::Token(true)]
 }
 
-/// What a private key on a token allows, and what it does not.
+/// The attributes of a private key on a token: uses that it allows, and uses that it refuses.
 fn private(uri: &TokenUri, fallback: &str) -> Vec<Attribute> {
     let mut template = labels(uri, fallback);
     template.extend([

@@ -25,7 +25,7 @@ use super::signer::Signer;
 use pool::{Lease, Pool};
 pub use uri::{TokenUri, UriError};
 
-/// Where distributions put PKCS#11 libraries.
+/// The directories in which distributions put PKCS#11 libraries.
 const LIBRARIES: [&str; 7] = [
     "/usr/lib64/pkcs11",
     "/usr/lib/pkcs11",
@@ -55,7 +55,7 @@ impl TokenKey {
         let library = load(&path)?;
         let (slot, token) = find_token(&library, uri, &path)?;
         let name = key_name(uri, &token);
-        let sessions = Pool::of(&path, &library, slot);
+        let sessions = Pool::of_slot(&path, &library, slot);
         let lease = sessions
             .take()
             .or_could_not_run(|| format!("cannot open a session for {name}"))?;
@@ -298,7 +298,7 @@ fn public_parts(session: &Session, key: ObjectHandle) -> std::result::Result<Opt
     Ok(None)
 }
 
-/// What a failure in the middle of the work means.
+/// The error for a failure in the middle of the work.
 fn explain(name: &str, error: TokenError) -> Error {
     let hint = match &error {
         TokenError::Pkcs11(

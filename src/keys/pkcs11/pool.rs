@@ -28,7 +28,7 @@ struct State {
 
 impl Pool {
     /// The pool of the token in this slot of this library.
-    pub(super) fn of(path: &Path, library: &Pkcs11, slot: Slot) -> Arc<Self> {
+    pub(super) fn of_slot(path: &Path, library: &Pkcs11, slot: Slot) -> Arc<Self> {
         static POOLS: Mutex<BTreeMap<(PathBuf, u64), Arc<Pool>>> = Mutex::new(BTreeMap::new());
         let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
         let pool = pools.entry((path.to_path_buf(), slot.id())).or_insert_with(|| {
@@ -43,7 +43,7 @@ impl Pool {
         Arc::clone(pool)
     }
 
-    /// What the token says of itself at the moment.
+    /// The token's present description of itself.
     pub(super) fn token(&self) -> Result<TokenInfo, TokenError> {
         self.library.get_token_info(self.slot)
     }
@@ -57,7 +57,7 @@ impl Pool {
             }
             match self.library.open_ro_session(self.slot) {
                 Ok(session) => {
-                    state.open = state.open.saturating_add(1);
+                    state.open += 1;
                     return Ok(self.lease(session));
                 }
                 Err(TokenError::Pkcs11(RvError::SessionCount, _)) if state.open > 0 => {

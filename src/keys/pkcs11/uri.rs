@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// Why a text does not name a key on a token.
+/// The reason for which a text does not name a key on a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UriError {
     /// Another kind of URI, or none.
@@ -79,7 +79,7 @@ impl FromStr for TokenUri {
         let query = query.into_iter().flat_map(|query| query.split('&'));
         let parts = parts.chain(query.map(|part| (part, false)));
         for (number, (part, is_path)) in parts.enumerate() {
-            let malformed = UriError::Form(number.saturating_add(1));
+            let malformed = UriError::Form(number + 1);
             let (name, value) = part.split_once('=').ok_or(malformed)?;
             if seen.contains(&name) {
                 return Err(UriError::Twice(name.to_owned()));

@@ -4,23 +4,23 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-/// How GRUB's own image is made, and where it goes.
+/// The settings for GRUB's own image: its content and its place.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GrubConfig {
     /// Its directory below `EFI`, and its name in the firmware's menu.
     pub name: String,
-    /// Where the EFI system partition is mounted; if it is not said, the one that is.
+    /// The mount point of the EFI system partition; without one, the only partition that is mounted.
     pub esp: Option<PathBuf>,
     /// GRUB's directory.
     pub directory: PathBuf,
-    /// Who may edit entries and get a command line.
+    /// The user of GRUB who may edit entries and get a command line.
     pub superuser: String,
-    /// That one's password, as `grub password` hashes it; without one, nobody may.
+    /// The password of that user, as `grub password` hashes it; without one, nobody may edit entries.
     pub password: Option<String>,
-    /// Whether shim starts GRUB.
+    /// True if shim starts GRUB.
     pub shim: bool,
-    /// Whether the path that firmware falls back to, `EFI/BOOT`, is to hold it as well.
+    /// True if the path that firmware falls back to, `EFI/BOOT`, is to hold the image as well.
     pub removable: bool,
     /// More modules for the image.
     pub modules: Vec<String>,

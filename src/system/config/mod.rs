@@ -1,4 +1,5 @@
-//! The node's configuration, `/etc/bootseal/config.toml`. Unknown keys are errors: a misspelt one must not go unnoticed.
+//! The node's configuration, `/etc/bootseal/config.toml`. Unknown keys are errors: a misspelt one must not go
+//! unnoticed.
 
 mod grub;
 
@@ -15,9 +16,9 @@ use super::transaction::is_directory_on_fat;
 
 pub use grub::GrubConfig;
 
-/// Where the configuration is looked for.
+/// The usual path of the configuration.
 pub const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";
-/// Where the keys are looked for.
+/// The usual path of the key directory.
 pub const DEFAULT_KEYS: &str = "/etc/bootseal/keys";
 
 /// The configuration of a node.
@@ -27,21 +28,21 @@ pub struct Config {
     /// The key directory.
     #[serde(default = "default_keys")]
     pub keys: PathBuf,
-    /// What `sign all` signs.
+    /// The files that `sign all` signs.
     #[serde(default)]
     pub sign: SignConfig,
-    /// How `grub install` makes and places images.
+    /// The settings of `grub install`.
     #[serde(default)]
     pub grub: GrubConfig,
-    /// What the hooks need besides.
+    /// The settings of the hooks.
     #[serde(default)]
     pub hook: HookConfig,
-    /// What `audit` looks at besides.
+    /// The settings of `audit`.
     #[serde(default)]
     pub audit: AuditConfig,
 }
 
-/// What the audit compares the machine with, and where its figures go.
+/// The settings of `audit`: the baseline to compare the machine with, and where the figures go.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditConfig {
@@ -51,7 +52,7 @@ pub struct AuditConfig {
     pub textfile: Option<PathBuf>,
 }
 
-/// What the hooks need to sign with nobody there.
+/// The settings of the hooks, which sign while nobody is there to type a passphrase.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HookConfig {
@@ -59,7 +60,7 @@ pub struct HookConfig {
     pub passphrase_file: Option<PathBuf>,
 }
 
-/// What `sign all` signs, in this order. Modules and GRUB files may be directories.
+/// The files that `sign all` signs, in this order. Modules and GRUB files may be directories.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignConfig {
@@ -78,25 +79,25 @@ pub struct SignConfig {
     /// GRUB's block of variables, in a directory of GRUB.
     #[serde(default)]
     pub grubenv: GrubEnvironment,
-    /// What is left alone of all these: paths or patterns, with all that is below them.
+    /// Files that are left alone among all these: paths or patterns, with all that is below them.
     #[serde(default)]
     pub exclude: Vec<String>,
 }
 
-/// What becomes of modules that another key has signed.
+/// The treatment of modules that another key has signed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ForeignModules {
-    /// They are signed by our key instead.
+    /// Such modules are signed by our key instead.
     #[default]
     Replace,
-    /// They stay as they are.
+    /// Such modules stay as they are.
     Keep,
-    /// Each is an error.
+    /// Each such module is an error.
     Refuse,
 }
 
-/// Whether `grubenv` is signed with the directory of GRUB that it lies in.
+/// The treatment of `grubenv` when the directory of GRUB that it lies in is signed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrubEnvironment {
@@ -128,7 +129,7 @@ pub enum Entry {
 pub struct DetailedEntry {
     /// The path or pattern.
     pub path: String,
-    /// Whether it is fine if nothing matches.
+    /// True if an entry that matches nothing is no error.
     #[serde(default)]
     pub optional: bool,
 }
@@ -150,7 +151,7 @@ impl Entry {
 /// The files that the entries of a list lead to.
 #[derive(Debug, Default)]
 pub struct Expanded {
-    /// What is there.
+    /// The files that exist.
     pub paths: Vec<PathBuf>,
     /// Signatures that match, but what they sign is gone.
     pub orphans: Vec<PathBuf>,
@@ -177,7 +178,7 @@ impl Exclusions {
         Ok(Self { patterns })
     }
 
-    /// Whether a path is one of them; what is below one is not found in the first place.
+    /// True if a path is excluded itself; files below an excluded directory are not found in the first place.
     #[must_use]
     pub fn excludes(&self, context: &Context, path: &Path) -> bool {
         if self.patterns.is_empty() {
@@ -225,12 +226,7 @@ impl Config {
         let text = String::from_utf8(bytes).or_usage(|| format!("{} is not UTF-8", path.display()))?;
         toml::from_str(&text).map_err(|error: toml::de::Error| {
             let start = error.span().map_or(0, |span| span.start);
-            let line = text
-                .bytes()
-                .take(start)
-                .filter(|byte| *byte == b'\n')
-                .count()
-                .saturating_add(1);
+            let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
             let reason = error.message().replace('\n', " ");
             Error::usage(format!("cannot understand {}", path.display())).caused_by(format!("line {line}: {reason}"))
         })
@@ -262,8 +258,8 @@ impl Config {
         expanded
     }
 
-    /// What the required entries name that are no patterns, below the context's root. A pattern also leads to what
-    /// removed kernels left.
+    /// The paths, below the context's root, that the required entries name without a pattern. A pattern also leads to
+    /// what removed kernels left.
     #[must_use]
     pub fn literal(context: &Context, entries: &[Entry]) -> Vec<PathBuf> {
         let is_literal = |pattern: &&str| glob::Pattern::escape(pattern) == *pattern;
@@ -284,7 +280,7 @@ fn not_absolute(pattern: &str) -> String {
     format!("\"{pattern}\" in the configuration is no absolute path or glob pattern")
 }
 
-/// What matches a pattern, and the signatures that do and sign nothing.
+/// The files that match a pattern, and the signatures that match it and sign nothing.
 fn expand_one(context: &Context, pattern: &str) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     check_absolute(pattern)?;
     let rooted = context.path(pattern);

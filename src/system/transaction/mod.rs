@@ -21,14 +21,14 @@ use super::resolve::resolve;
 
 pub use likeness::is_directory_on_fat;
 
-/// What the names of staged files begin with; [`RANDOM`] letters and digits follow.
+/// The beginning of the names of staged files; [`RANDOM`] letters and digits follow.
 const PREFIX: &str = ".bootseal-";
 /// Random characters in the name of a staged file.
 const RANDOM: usize = 8;
-/// Up to so many files are flushed one by one; for more, their whole file system is, which is faster then.
+/// The most files that are flushed one by one; for more, their whole file system is flushed, which is faster then.
 const FEW: usize = 16;
 
-/// Whether a file of this name was staged: by a run that is at work, or by one that was killed.
+/// True for the name of a staged file: of a run that is at work, or of one that was killed.
 #[must_use]
 pub fn is_staged(path: &Path) -> bool {
     path.file_name()
@@ -41,11 +41,11 @@ pub fn is_staged(path: &Path) -> bool {
 pub struct NotReplaced {
     /// The file, as it was named when it was staged.
     pub path: PathBuf,
-    /// Why it is still the old one.
+    /// The reason for which it is still the old file.
     pub error: Error,
 }
 
-/// What is to become of a file.
+/// The change that is planned for a file.
 #[derive(Debug)]
 struct Staged {
     /// The file, as it was named.
@@ -59,7 +59,7 @@ struct Staged {
 enum Change {
     Replace(TempPath),
     Remove,
-    /// Only said, in a dry run.
+    /// A change that a dry run only announces.
     DryRun,
 }
 
@@ -124,7 +124,7 @@ impl<'a> Transaction<'a> {
         self.insert(absolute, None, target, change)
     }
 
-    /// Whether the content of `target` is to change.
+    /// True if the content of `target` is to change.
     pub fn changes(&self, target: &Path) -> Result<bool> {
         let (resolved, _) = self
             .locate(target)

@@ -4,6 +4,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use efivar::efi::{Variable, VariableFlags};
+use efivar::{VarEnumerator, VarReader, VarWriter};
+
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::variable_image::{ImageVariable, VariableImage, VariableImageError};
@@ -11,7 +14,9 @@ use crate::system::context::Context;
 use crate::system::files;
 use crate::system::transaction::Transaction;
 
-/// Where the kernel lists file locks (`proc_locks(5)`).
+use super::access::{RawVariable, failed, found, listed, vendor};
+
+/// The kernel's list of file locks (`proc_locks(5)`).
 const LOCKS: &str = "/proc/locks";
 
 /// An image on disk. Every read looks at the file anew, and every write replaces it at once.
@@ -32,13 +37,12 @@ impl ImageFile {
         Ok(file)
     }
 
-    /// The variable of this name, if there is one.
+    /// The variable of this name with the time of its last write, if there is one.
     pub fn get(&self, name: &str, vendor: &Guid) -> Result<Option<ImageVariable>> {
         Ok(self.load()?.get(name, vendor).cloned())
     }
 
-    /// Name and vendor of every variable.
-    pub fn names(&self) -> Result<Vec<(String, Guid)>> {
+    fn list(&self) -> Result<Vec<(String, Guid)>> {
         let image = self.load()?;
         let names = image.variables().iter();
         Ok(names
@@ -108,5 +112,34 @@ impl ImageFile {
             );
         }
         Ok(())
+    }
+}
+
+impl VarReader for ImageFile {
+    fn read(&self, variable: &Variable) -> efivar::Result<(Vec<u8>, VariableFlags)> {
+        let read = self.get(variable.name(), &vendor(variable));
+        let raw = |ImageVariable { attributes, data, .. }| RawVariable { attributes, data };
+        found(variable, read.map(|read| read.map(raw)))
+    }
+}
+
+impl VarWriter for ImageFile {
+    fn write(&mut self, variable: &Variable, attributes: VariableFlags, value: &[u8]) -> efivar::Result<()> {
+        let new = ImageVariable::new(variable.name(), vendor(variable), attributes.bits(), value.to_vec());
+        self.change(|image| image.set(new))
+            .map_err(|error| failed(variable, error))
+    }
+
+    fn delete(&mut self, variable: &Variable) -> efivar::Result<()> {
+        self.change(|image| {
+            image.remove(variable.name(), &vendor(variable));
+        })
+        .map_err(|error| failed(variable, error))
+    }
+}
+
+impl VarEnumerator for ImageFile {
+    fn get_all_vars<'a>(&'a self) -> efivar::Result<Box<dyn Iterator<Item = Variable> + 'a>> {
+        listed(self.list())
     }
 }

@@ -1,26 +1,31 @@
 //! Firmware variables as efivarfs shows them: a file `NAME-GUID` per variable, 4 bytes of attributes (little-endian)
 //! before the data. The same format in any other directory is a copy of a firmware's variables.
 
+mod access;
 mod image;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use efivar::efi::{Variable, VariableFlags};
+use efivar::{VarEnumerator, VarReader, VarWriter};
 use rustix::io::Errno;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::guid::Guid;
 
-use crate::system::context::Context;
+use super::context::Context;
+use super::entries::{Entry, list_directory};
 
+pub use access::{RawVariable, Variables, explained, failed, found, listed, variable, vendor};
 pub use image::ImageFile;
 pub use write::{Step, WriteFailure};
 
-/// Where the kernel mounts efivarfs.
+/// The usual mount point of efivarfs.
 pub const EFIVARFS: &str = "/sys/firmware/efi/efivars";
 /// Length of a vendor's GUID in a file name.
 const VENDOR: usize = 36;
@@ -28,23 +33,6 @@ const VENDOR: usize = 36;
 const ATTRIBUTES: usize = 4;
 /// Largest variable that is read, in bytes; firmware stores at most a few hundred kilobytes.
 const MAX_VARIABLE: u64 = 16 << 20;
-
-/// A variable's attributes, all 32 bits of them, and its data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawVariable {
-    /// Attribute bits (UEFI 2.10, section 8.2.1), unknown ones included.
-    pub attributes: u32,
-    /// The data.
-    pub data: Vec<u8>,
-}
-
-impl RawVariable {
-    /// The content of the variable's file.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        [self.attributes.to_le_bytes().as_slice(), self.data.as_slice()].concat()
-    }
-}
 
 /// A directory of variables in the format of efivarfs: the live one, or any other.
 #[derive(Debug, Clone)]
@@ -80,61 +68,19 @@ impl Efivarfs {
         }
     }
 
-    /// Where the variables are.
+    /// The directory with the variables.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Reads a variable with all its attribute bits; none if there is no such variable.
-    pub fn read_raw(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
-        let path = self.path(&format!("{name}-{vendor}"));
-        read_file(&path).or_could_not_run(|| format!("cannot read the variable {}", path.display()))
-    }
-
-    /// Writes a variable with one write(2): for an authenticated variable `data` is the whole `.auth` file. A variable
-    /// that was immutable is so again afterwards, whether the write succeeds or not.
-    pub fn write_raw(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
-        let data = data.to_vec();
-        let variable = RawVariable { attributes, data };
-        self.write_file(&format!("{name}-{vendor}"), &variable)
-            .map_err(|failure| explain(name, failure))
-    }
-
-    /// Removes a variable that needs no authentication.
-    pub fn remove_raw(&self, name: &str, vendor: &Guid) -> Result<()> {
-        self.remove_file(&format!("{name}-{vendor}"))
-            .map_err(|failure| explain(name, failure))
-    }
-
-    /// Name and vendor of every variable; files that are not named like one are passed over.
-    pub fn names(&self) -> Result<Vec<(String, Guid)>> {
-        let cannot = || format!("cannot read {}", self.directory.display());
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.directory).or_could_not_run(cannot)? {
-            let file = entry.or_could_not_run(cannot)?.file_name();
-            names.extend(file.to_str().and_then(name_and_vendor));
-        }
-        Ok(names)
-    }
-
-    /// A variable of one byte that is 0 or 1, as `SetupMode` and `SecureBoot` are; none if there is no such variable.
+    /// A global variable of one byte that is 0 or 1; `None` if there is no such variable.
     pub fn flag(&self, name: &str) -> Result<Option<bool>> {
-        let Some(variable) = self.read_raw(name, &Guid::GLOBAL)? else {
-            return Ok(None);
-        };
-        match variable.data.as_slice() {
-            [0] => Ok(Some(false)),
-            [1] => Ok(Some(true)),
-            other => Err(Error::could_not_run(format!(
-                "the variable {name} holds {}, neither 00 nor 01",
-                hex::encode(other)
-            ))),
-        }
+        access::flag(self, name)
     }
 
-    /// Whether the variable's file is immutable, as the kernel makes those whose loss may break a machine; none if there is
-    /// no such variable.
+    /// True if the variable's file is immutable, as the kernel makes those whose loss may break a machine; `None` if
+    /// there is no such variable.
     pub fn is_immutable(&self, name: &str, vendor: &Guid) -> Result<Option<bool>> {
         let path = self.path(&format!("{name}-{vendor}"));
         let cannot = || format!("cannot read the flags of {}", path.display());
@@ -147,7 +93,7 @@ impl Efivarfs {
         Ok(Some(flags.contains(rustix::fs::IFlags::IMMUTABLE)))
     }
 
-    /// Whether nothing can be written, because the file system is mounted so.
+    /// True if the file system is mounted read-only.
     pub fn is_read_only(&self) -> Result<bool> {
         let status = rustix::fs::statvfs(&self.directory)
             .or_could_not_run(|| format!("cannot tell how {} is mounted", self.directory.display()))?;
@@ -167,6 +113,13 @@ impl Efivarfs {
         self.directory.join(file)
     }
 
+    /// Name and vendor of every variable; files that are not named like one are passed over.
+    fn list(&self) -> Result<Vec<(String, Guid)>> {
+        let entries = list_directory(&self.directory)?;
+        let name = |entry: &Entry| name_and_vendor(entry.path.file_name()?.to_str()?);
+        Ok(entries.iter().filter_map(name).collect())
+    }
+
     fn write_file(&self, file: &str, variable: &RawVariable) -> std::result::Result<(), WriteFailure> {
         if self.context.dry_run() {
             return Ok(());
@@ -179,6 +132,38 @@ impl Efivarfs {
             return Ok(());
         }
         write::remove(&self.path(plain(file)?))
+    }
+}
+
+impl VarReader for Efivarfs {
+    fn read(&self, variable: &Variable) -> efivar::Result<(Vec<u8>, VariableFlags)> {
+        let path = self.path(&variable.to_string());
+        let read = read_file(&path).or_could_not_run(|| format!("cannot read the variable {}", path.display()));
+        access::found(variable, read)
+    }
+}
+
+/// A variable that was immutable is so again after a change, whether the change succeeds or not.
+impl VarWriter for Efivarfs {
+    /// Writes with one write(2).
+    fn write(&mut self, variable: &Variable, attributes: VariableFlags, value: &[u8]) -> efivar::Result<()> {
+        let raw = RawVariable {
+            attributes: attributes.bits(),
+            data: value.to_vec(),
+        };
+        self.write_file(&variable.to_string(), &raw)
+            .map_err(|failure| access::failed(variable, explain(variable.name(), failure)))
+    }
+
+    fn delete(&mut self, variable: &Variable) -> efivar::Result<()> {
+        self.remove_file(&variable.to_string())
+            .map_err(|failure| access::failed(variable, explain(variable.name(), failure)))
+    }
+}
+
+impl VarEnumerator for Efivarfs {
+    fn get_all_vars<'a>(&'a self) -> efivar::Result<Box<dyn Iterator<Item = Variable> + 'a>> {
+        access::listed(self.list())
     }
 }
 
@@ -220,7 +205,7 @@ fn read_file(path: &Path) -> io::Result<Option<RawVariable>> {
     }))
 }
 
-/// What the kernel's answer to a write means for a firmware variable.
+/// The meaning of the kernel's answer to a write, for a firmware variable.
 fn explain(name: &str, failure: WriteFailure) -> Error {
     let cannot = format!("cannot write the variable {name}");
     let errno = Errno::from_io_error(&failure.source);

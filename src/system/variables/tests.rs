@@ -12,7 +12,7 @@ fn store() -> (tempfile::TempDir, Efivarfs) {
 
 #[test]
 fn every_attribute_bit_survives() {
-    let (_directory, store) = store();
+    let (_directory, mut store) = store();
     store.write_raw("odd", &Guid::GLOBAL, 0x8000_0127, b"data").unwrap();
     let raw = store.read_raw("odd", &Guid::GLOBAL).unwrap().unwrap();
     assert_eq!((raw.attributes, raw.data.as_slice()), (0x8000_0127, b"data".as_slice()));
@@ -20,7 +20,7 @@ fn every_attribute_bit_survives() {
 
 #[test]
 fn a_shorter_value_leaves_nothing_of_the_longer_one() {
-    let (directory, store) = store();
+    let (directory, mut store) = store();
     store.write_raw("x", &Guid::GLOBAL, 7, b"long value").unwrap();
     store.write_raw("x", &Guid::GLOBAL, 7, b"short").unwrap();
     let file = directory.path().join(format!("x-{}", Guid::GLOBAL));
@@ -41,7 +41,7 @@ fn files_that_hold_no_variable() {
 
 #[test]
 fn setup_mode_is_one_byte() {
-    let (_directory, store) = store();
+    let (_directory, mut store) = store();
     assert_eq!(store.flag("SetupMode").unwrap(), None);
     store.write_raw("SetupMode", &Guid::GLOBAL, 6, &[1]).unwrap();
     assert_eq!(store.flag("SetupMode").unwrap(), Some(true));
@@ -52,7 +52,7 @@ fn setup_mode_is_one_byte() {
 #[test]
 fn a_dry_run_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
-    let store = Efivarfs::at(&Context::host().with_dry_run(true), directory.path());
+    let mut store = Efivarfs::at(&Context::host().with_dry_run(true), directory.path());
     store.write_raw("PK", &Guid::GLOBAL, 7, b"new").unwrap();
     store.remove_raw("PK", &Guid::GLOBAL).unwrap();
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -60,14 +60,14 @@ fn a_dry_run_changes_nothing() {
 
 #[test]
 fn names_do_not_lead_out_of_the_directory() {
-    let (_directory, store) = store();
+    let (_directory, mut store) = store();
     assert!(store.write_raw("../PK", &Guid::GLOBAL, 7, b"").is_err());
     assert!(store.remove_raw("a/../../b", &Guid::GLOBAL).is_err());
 }
 
 #[test]
 fn variables_are_listed_and_other_files_are_not() {
-    let (directory, store) = store();
+    let (directory, mut store) = store();
     store.write_raw("Boot-Order", &Guid::GLOBAL, 7, &[1, 0, 0, 0]).unwrap();
     fs::write(directory.path().join(".firmware.json"), b"{}").unwrap();
     assert_eq!(store.names().unwrap(), [("Boot-Order".to_owned(), Guid::GLOBAL)]);

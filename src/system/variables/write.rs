@@ -12,7 +12,7 @@ use rustix::io::Errno;
 /// `f_type` of efivarfs (linux/magic.h).
 const EFIVARFS_MAGIC: u64 = 0xde5e_81e4;
 
-/// What was being done to a variable's file.
+/// The step of a change of a variable's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Making an immutable file writable.
@@ -37,7 +37,7 @@ pub enum Step {
     Step::Lock => "done, but the variable's file cannot be made immutable again",
 })]
 pub struct WriteFailure {
-    /// What was being done.
+    /// The step that failed.
     pub step: Step,
     /// The kernel's answer.
     pub source: io::Error,
@@ -63,7 +63,7 @@ struct Unlocked {
 }
 
 impl Unlocked {
-    /// None if the file does not exist.
+    /// `None` if the file does not exist.
     fn open(path: &Path) -> Result<Option<Self>, WriteFailure> {
         let file = match File::open(path) {
             Ok(file) => file,
@@ -123,8 +123,7 @@ fn write_once(path: &Path, bytes: &[u8]) -> Result<(), WriteFailure> {
     }
     let status = rustix::fs::fstatfs(&file).during(Step::Write)?;
     if !is_efivarfs(&status) {
-        let length = u64::try_from(count).unwrap_or(u64::MAX);
-        file.set_len(length)
+        file.set_len(count as u64)
             .and_then(|()| file.sync_all())
             .during(Step::Write)?;
     }

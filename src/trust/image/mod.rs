@@ -63,8 +63,8 @@ impl Policy {
         if let Some(place) = self.allowed_hash(image) {
             return Ok(Acceptance::Hash(place));
         }
-        let accepted = judged.iter().position(Result::is_ok).unwrap_or_default();
-        judged.into_iter().nth(accepted).unwrap_or(Err(Refusal::Unsigned))
+        let decisive = judged.iter().find(|judged| judged.is_ok()).or(judged.first());
+        decisive.cloned().unwrap_or(Err(Refusal::Unsigned))
     }
 
     /// Firmware differs in which hashes it tries and in padding; what is forbidden in any way is refused.
@@ -102,14 +102,14 @@ impl Policy {
             .find_map(|(kind, hash)| place(VariableName::Db, &self.allowed, kind, &image.unpadded_digest(hash)))
     }
 
-    /// Whether dbx forbids everything that this certificate signs.
+    /// True if dbx forbids everything that this certificate signs.
     #[must_use]
     pub fn revokes(&self, certificate: &Certificate) -> bool {
         self.revocation(certificate).is_some() || self.revoked.contains(certificate)
     }
 
-    /// Whether this verdict on one signature is one on the whole image. With a dbx, EDK2 also refuses an image with a
-    /// signature whose signers it cannot read.
+    /// True if this verdict on one signature decides about the whole image. With a dbx, EDK2 also refuses an image with
+    /// a signature whose signers it cannot read.
     fn is_fatal(&self, judged: &Result<Acceptance, Refusal>) -> bool {
         match judged {
             Err(Refusal::ForbiddenCertificate(_)) => true,
@@ -153,10 +153,10 @@ impl Policy {
         })
     }
 
-    /// Whether dbx lists the hash of the certificate's to-be-signed part. EDK2 lifts a revocation that begins at a certain
-    /// time for an image with an RFC 3161 timestamp of before, made by an authority of dbt (`PassTimestampCheck`); without
-    /// dbt, which hardly any machine has, nothing is lifted. Here it counts from the beginning: what is accepted here,
-    /// firmware accepts as well, and [`Refusal::may_be_lifted`] tells of the rest.
+    /// True if dbx lists the hash of the certificate's to-be-signed part. EDK2 lifts a revocation that begins at a
+    /// certain time for an image with an RFC 3161 timestamp of before, made by an authority of dbt
+    /// (`PassTimestampCheck`); without dbt, which hardly any machine has, nothing is lifted. Here it counts from the
+    /// beginning: what is accepted here, firmware accepts as well, and [`Refusal::may_be_lifted`] tells of the rest.
     fn revocation(&self, certificate: &Certificate) -> Option<Revocation> {
         CERTIFICATE_HASHES.into_iter().find_map(|(kind, hash)| {
             let digest = hash.digest(&[certificate.tbs_der()]);
@@ -180,10 +180,11 @@ fn is_certificate(wanted: &Certificate) -> impl Fn(SignatureType, &[u8]) -> bool
 fn place(variable: VariableName, database: &SignatureDatabase, kind: SignatureType, digest: &Digest) -> Option<Place> {
     let is_meant = |own, data: &[u8]| own == kind && data == digest.as_bytes();
     let (place, entry) = Place::find(variable, database, is_meant)?;
-    SecurityVersion::of(kind, entry).is_none().then_some(place)
+    SecurityVersion::from_entry(kind, entry).is_none().then_some(place)
 }
 
-/// Who made a signature that firmware can read. Says nothing about the image; see [`Signature::verify_integrity`].
+/// The certificate of the signer of a signature that firmware can read. It says nothing about the image; see
+/// [`Signature::verify_integrity`].
 pub fn signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refusal> {
     edk2_rules(signature)?;
     proven_signer(signature)
@@ -205,7 +206,7 @@ fn proven_signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Re
     Ok(first)
 }
 
-/// What EDK2 takes for granted about the encoding (`HashPeImageByType`): it reads the digest algorithm at a fixed place,
+/// The encoding that EDK2 takes for granted (`HashPeImageByType`): it reads the digest algorithm at a fixed place,
 /// and knows SHA-2 only.
 fn edk2_rules(signature: &Signature<'_>) -> Result<(), Refusal> {
     if !IMAGE_HASHES.iter().any(|(_, hash)| *hash == signature.hash) {

@@ -1,4 +1,4 @@
-//! Why firmware would start an image, or not: down to the entry of db or dbx that decides.
+//! The reason for which firmware would start an image, or not: down to the entry of db or dbx that decides.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::formats::firmware::authenticode::SignatureError;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
 
-/// Where an entry stands.
+/// The place of an entry in a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// db or dbx.
@@ -18,7 +18,7 @@ pub struct Place {
     pub number: usize,
     /// The type of its list.
     pub kind: SignatureType,
-    /// Who put it there.
+    /// The owner GUID of the entry: the one who put it there.
     pub owner: Guid,
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// How dbx forbids a certificate.
+/// The way in which dbx forbids a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {
     /// Common name of the certificate.
@@ -88,7 +88,7 @@ impl fmt::Display for Revocation {
     }
 }
 
-/// Why firmware would refuse an image.
+/// The reason for which firmware would refuse an image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No signature, and its hash is not in db.
@@ -125,7 +125,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether firmware that has a dbt might start the image all the same: it lets through what a trusted timestamp
+    /// True if firmware that has a dbt might start the image all the same: it lets through what a trusted timestamp
     /// proves to be older than the revocation. Timestamps are not verified here, so this is refused.
     #[must_use]
     pub fn may_be_lifted(&self) -> bool {
@@ -133,7 +133,7 @@ impl Refusal {
     }
 }
 
-/// Why firmware would start an image.
+/// The reason for which firmware would start an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Acceptance {
     /// db lists its hash.
@@ -146,7 +146,7 @@ pub enum Acceptance {
         anchor: String,
         /// The entry of db.
         entry: Signature,
-        /// Where it stands.
+        /// The place of the entry.
         place: Place,
     },
 }

@@ -1,5 +1,6 @@
-//! What the event log of the last start says about Secure Boot: which Option ROMs ran and on whose word, and what PCR 7
-//! will hold once the variables have changed. The rules are those of EDK2 (`Tcg2Dxe`, `DxeImageVerificationLib`).
+//! The event log of the last start, as far as it concerns Secure Boot: which Option ROMs ran and on whose word, and
+//! what PCR 7 will hold once the variables have changed. The rules are those of EDK2 (`Tcg2Dxe`,
+//! `DxeImageVerificationLib`).
 
 #[cfg(test)]
 mod tests;
@@ -21,23 +22,23 @@ const OWNER: usize = 16;
 /// A driver that the firmware took from a device and started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionRom {
-    /// Where it came from.
+    /// The place that it was loaded from.
     pub device: String,
     /// Its Authenticode hash, as far as the log has the bank of SHA-256.
     pub sha256: Option<Digest>,
 }
 
-/// Whether an Option ROM will still be started.
+/// The verdict on an Option ROM: started in future, or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coverage {
     /// db lists its hash.
     Hash,
     /// db keeps every entry that let Option ROMs in.
     Authority,
-    /// The log was written with Secure Boot off, so it does not say who signed it; db holds Microsoft's certificates for
-    /// Option ROMs, old and new.
+    /// The log was written with Secure Boot off, so it does not say who signed it; db holds Microsoft's certificates
+    /// for Option ROMs, old and new.
     Likely,
-    /// Nothing says that it will.
+    /// No entry of db lets it in.
     None,
     /// dbx forbids its hash.
     Forbidden,
@@ -67,8 +68,8 @@ fn drivers(log: &EventLog) -> impl DoubleEndedIterator<Item = (usize, &Event)> {
         .filter(move |(_, event)| is_driver(event))
 }
 
-/// The entries of db that let Option ROMs in: each is measured when it is first used, right before the image that it lets
-/// in, so those after the last Option ROM are for boot loaders only.
+/// The entries of db that let Option ROMs in: each is measured when it is first used, right before the image that it
+/// lets in, so those after the last Option ROM are for boot loaders only.
 #[must_use]
 pub fn authorities(log: &EventLog) -> Vec<UefiVariable> {
     let last = drivers(log).next_back().map_or(0, |(position, _)| position);
@@ -80,14 +81,14 @@ pub fn authorities(log: &EventLog) -> Vec<UefiVariable> {
         .collect()
 }
 
-/// Who is named by an authority that was measured: the common name of its certificate, or else its data.
+/// The name of an authority that was measured: the common name of its certificate, or else its data.
 #[must_use]
 pub fn name(authority: &UefiVariable) -> String {
-    let data = authority.data.get(OWNER..).unwrap_or_default();
+    let data = authority.data.get(OWNER..).unwrap_or(&authority.data);
     Certificate::from_der(data).map_or_else(|_| hex::encode(data), |certificate| certificate.common_name())
 }
 
-/// Whether images were judged at the last start.
+/// True if images were judged at the last start.
 #[must_use]
 pub fn secure_boot_was_on(log: &EventLog) -> bool {
     log.events()
@@ -96,7 +97,7 @@ pub fn secure_boot_was_on(log: &EventLog) -> bool {
         .any(|variable| variable.name() == "SecureBoot" && variable.data == [1])
 }
 
-/// Whether a firmware with these databases starts the Option ROM.
+/// The verdict of a firmware with these databases on the Option ROM.
 #[must_use]
 pub fn coverage(rom: &OptionRom, log: &EventLog, db: &SignatureDatabase, dbx: &SignatureDatabase) -> Coverage {
     let listed = |database: &SignatureDatabase| {
@@ -145,7 +146,7 @@ pub fn option_rom_entries(log: &EventLog, db: &SignatureDatabase) -> Vec<Signatu
     entries.cloned().collect()
 }
 
-/// Why PCR 7 cannot be told before the start.
+/// The reason for which PCR 7 cannot be told before the start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unpredictable {
     /// The log is not for this bank.
@@ -206,14 +207,14 @@ pub fn predict(
         });
         let digest = match measured {
             Some(measured) => {
-                replaced = replaced.saturating_add(1);
+                replaced += 1;
                 algorithm.digest(&[&measured.to_bytes()])
             }
             None => event.digest(algorithm).cloned().ok_or(Unpredictable::NotEdk2)?,
         };
         value = extended(&value, &digest);
     }
-    if replaced != VariableName::ALL.len().saturating_add(1) || !separated {
+    if replaced != VariableName::ALL.len() + 1 || !separated {
         return Err(Unpredictable::NotEdk2);
     }
     let mut used: Vec<&Signature> = Vec::new();
@@ -227,7 +228,7 @@ pub fn predict(
     Ok(value)
 }
 
-/// What is measured when an entry of db lets an image in: owner and data.
+/// The data that is measured when an entry of db lets an image in: owner and data of the entry.
 fn authority(entry: &Signature) -> UefiVariable {
     let data = [entry.owner.as_bytes().as_slice(), &entry.data].concat();
     UefiVariable::new(VariableName::Db.name(), Guid::IMAGE_SECURITY_DATABASE, &data)

@@ -53,7 +53,7 @@ const PROGRAMS: [(&str, Guid); 3] = [
 /// The lowest version of a program that its kind still starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecurityVersion {
-    /// Which program.
+    /// The program, by its GUID.
     pub program: Guid,
     /// The part that counts first.
     pub major: u16,
@@ -62,10 +62,10 @@ pub struct SecurityVersion {
 }
 
 impl SecurityVersion {
-    /// What an entry says, if it is one of these: by its owner and by every byte of its form. An image's hash is never
+    /// Reads an entry as a security version, known by its owner and by every byte of its form. An image's hash is never
     /// taken for one.
     #[must_use]
-    pub fn of(kind: SignatureType, entry: &Signature) -> Option<Self> {
+    pub fn from_entry(kind: SignatureType, entry: &Signature) -> Option<Self> {
         if kind != SignatureType::Sha256 || entry.owner != OWNER {
             return None;
         }
@@ -99,7 +99,8 @@ mod tests {
     fn the_published_ones_are_recognised_and_only_by_their_whole_form() {
         let update = AuthenticatedVariable::parse(include_bytes!("updates/DBXUpdateSVN.bin")).unwrap();
         let lists = SignatureDatabase::parse(&update.payload).unwrap();
-        let read = |entry: &Signature| SecurityVersion::of(SignatureType::Sha256, entry).map(|svn| svn.to_string());
+        let read =
+            |entry: &Signature| SecurityVersion::from_entry(SignatureType::Sha256, entry).map(|svn| svn.to_string());
         let said: Vec<String> = lists.entries().filter_map(|(_, entry)| read(entry)).collect();
         // As dbx_info_msft_latest.json names them.
         assert_eq!(said, ["bootmgfw.efi 9.0", "cdboot.efi 3.0", "wdsmgfw.efi 3.0"]);

@@ -1,9 +1,9 @@
-//! Which of Microsoft's certificates to enroll, in words.
+//! The choice of Microsoft's certificates to enroll, in words.
 
 use crate::error::{Error, Result};
 use crate::formats::firmware::authenticated_variable::VariableName;
 
-use super::{CERTIFICATES, MicrosoftCertificate};
+use super::certificates::{CERTIFICATES, MicrosoftCertificate};
 
 /// A choice among Microsoft's certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Selection {
 }
 
 impl Default for Selection {
-    /// Those that most machines need: today's updates of dbx, third-party boot loaders, and Option ROMs in the field.
+    /// The choice for most machines: today's updates of dbx, third-party boot loaders, and Option ROMs in the field.
     fn default() -> Self {
         Self {
             chosen: CERTIFICATES.map(|certificate| certificate.by_default),
@@ -55,7 +55,7 @@ impl Selection {
         self.all().filter(move |certificate| certificate.variable == variable)
     }
 
-    /// All chosen certificates, in the table's order.
+    /// The chosen certificates, in the table's order.
     pub fn all(&self) -> impl Iterator<Item = &'static MicrosoftCertificate> {
         let chosen = self.chosen;
         CERTIFICATES

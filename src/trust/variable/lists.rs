@@ -1,10 +1,10 @@
-//! Which signature lists firmware takes (EDK2, `CheckSignatureListFormat`).
+//! The signature lists that firmware takes (EDK2, `CheckSignatureListFormat`).
 
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureList, SignatureType};
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 /// Checks types and sizes of the entries, that every certificate is one with an RSA key, and that PK is a single entry.
 pub fn check_lists(variable: VariableName, lists: &SignatureDatabase) -> Result<(), Refusal> {

@@ -5,9 +5,10 @@ use crate::formats::firmware::authenticated_variable::{
     APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, VariableName,
 };
 
-use super::{Refusal, signer};
+use super::refusal::Refusal;
+use super::signer;
 
-/// What an `.auth` file is for, and who signed it. Whether firmware trusts the signer is [`super::judge`]'s question.
+/// The purpose of an `.auth` file, and its signer. Trust in the signer is decided by [`super::judge`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recognised {
     /// The variable that was signed for.
@@ -24,7 +25,7 @@ pub enum Unrecognised {
     /// The signature cannot be judged at all.
     #[error(transparent)]
     Unreadable(Refusal),
-    /// It holds for none of PK, KEK, db, dbx, neither to replace nor to append.
+    /// The signature holds for none of PK, KEK, db, dbx, neither to replace nor to append.
     #[error(
         "the signature by {signer} holds for none of PK, KEK, db and dbx: the file was altered, or is for another \
          variable"

@@ -1,4 +1,4 @@
-//! Who signed an authenticated write, and whether an enrolled certificate vouches for them.
+//! The signer of an authenticated write, and the enrolled certificate that vouches for it.
 
 use const_oid::db::rfc5911::ID_DATA;
 
@@ -8,7 +8,7 @@ use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
 use crate::formats::firmware::signature_list::SignatureDatabase;
 
-use super::Refusal;
+use super::refusal::Refusal;
 use crate::trust::{chain, edk2};
 
 /// The signer's certificate, its signature checked, and the other certificates that came along.

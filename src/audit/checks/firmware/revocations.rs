@@ -107,7 +107,7 @@ fn compare(present: &SignatureDatabase, list: &List, outcome: &mut Outcome) {
 
 /// Whether dbx forbids what the entry forbids: a higher security version forbids more than a lower one.
 fn holds(present: &SignatureDatabase, kind: SignatureType, entry: &Signature) -> bool {
-    let Some(version) = SecurityVersion::of(kind, entry) else {
+    let Some(version) = SecurityVersion::from_entry(kind, entry) else {
         return present.contains(kind, &entry.data);
     };
     let number = |version: &SecurityVersion| (version.major, version.minor);

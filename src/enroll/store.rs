@@ -1,7 +1,5 @@
 //! The firmware that is enrolled to: the machine's own, or one that does not run.
 
-mod traits;
-
 use std::convert::Infallible;
 use std::fmt;
 use std::path::PathBuf;
@@ -16,6 +14,7 @@ use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system::Context;
 use crate::system::variables::{Efivarfs, RawVariable};
 
+use super::firmware::Firmware;
 use super::simulated::Simulated;
 
 /// What `--store` names.
@@ -23,8 +22,8 @@ use super::simulated::Simulated;
 pub enum StoreChoice {
     /// The machine's own firmware.
     Live,
-    /// One that does not run: a directory, which is a firmware in Setup Mode if it is empty, or the raw image of a virtual
-    /// machine's variables.
+    /// One that does not run: a directory, which is a firmware in Setup Mode if it is empty, or the raw image of a
+    /// virtual machine's variables.
     At(PathBuf),
 }
 
@@ -54,34 +53,8 @@ impl Serialize for StoreChoice {
     }
 }
 
-/// A firmware whose variables are within reach.
-pub(super) trait Firmware: fmt::Debug {
-    /// A variable with all its attribute bits; none if there is no such variable.
-    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>>;
-    /// Names of all variables.
-    fn names(&self) -> Result<Vec<(String, Guid)>>;
-    /// Whether it takes a platform key, and everything before that unchecked.
-    fn setup_mode(&self) -> Result<bool>;
-    /// Bytes that are left for variables, if it tells.
-    fn free_space(&self) -> Option<u64>;
-    /// The time of the last authenticated write, if that can be known.
-    fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>>;
-    /// Takes an `.auth` file for one of the four variables.
-    fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()>;
-    /// Writes a variable that needs no authentication; without data, removes it.
-    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()>;
-}
-
 /// The machine's own.
 impl Firmware for Efivarfs {
-    fn read(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
-        self.read_raw(name, vendor)
-    }
-
-    fn names(&self) -> Result<Vec<(String, Guid)>> {
-        Self::names(self)
-    }
-
     fn setup_mode(&self) -> Result<bool> {
         self.flag("SetupMode")?.ok_or_else(|| {
             Error::could_not_run("the firmware does not tell whether it is in Setup Mode: it has no Secure Boot")
@@ -95,17 +68,6 @@ impl Firmware for Efivarfs {
     /// efivarfs does not show it.
     fn last_write(&self, _: VariableName) -> Result<Option<EfiTime>> {
         Ok(None)
-    }
-
-    fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
-        self.write_raw(variable.name(), &variable.vendor(), attributes, auth)
-    }
-
-    fn put(&self, name: &str, vendor: &Guid, attributes: u32, data: &[u8]) -> Result<()> {
-        if data.is_empty() {
-            return self.remove_raw(name, vendor);
-        }
-        self.write_raw(name, vendor, attributes, data)
     }
 }
 
@@ -136,7 +98,7 @@ impl Store {
 
     /// Any variable, as it is stored.
     pub fn read_any(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
-        self.firmware.read(name, vendor)
+        self.firmware.read_raw(name, vendor)
     }
 
     /// Names of all variables, in no order.
@@ -178,7 +140,8 @@ impl Store {
     }
 
     /// Hands an `.auth` file to the firmware.
-    pub fn write(&self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
-        self.firmware.write(variable, attributes, auth)
+    pub fn write(&mut self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
+        self.firmware
+            .write_raw(variable.name(), &variable.vendor(), attributes, auth)
     }
 }
