@@ -97,7 +97,7 @@ impl KeyDirectory {
     /// The key on a token that stands for this one, if one does.
     pub fn token_uri(&self, name: KeyName) -> Result<Option<TokenUri>> {
         let path = self.token_uri_path(name);
-        if path.exists() {
+        if system::is_there(&path)? {
             read_uri(&path).map(Some)
         } else {
             Ok(None)
@@ -195,7 +195,7 @@ impl KeyDirectory {
     pub fn database(&self, variable: VariableName) -> Result<SignatureDatabase> {
         let (path, lists) = if variable == VariableName::Dbx {
             let path = self.update_path(variable);
-            if !path.exists() {
+            if !system::is_there(&path)? {
                 return Ok(SignatureDatabase::default());
             }
             let lists = read_update(&path)?.payload;

@@ -117,7 +117,7 @@ impl Node {
 
     /// The kernel starts by the keys of the key directory.
     fn kernel_is_accepted(&self) -> bool {
-        let anchors = Anchors::of(&self.keys).unwrap();
+        let anchors = Anchors::from_directory(&self.keys).unwrap();
         let bytes = system::read(&self.root.path().join("boot/vmlinuz")).unwrap();
         let image = Image::parse(&bytes).unwrap();
         Policy::new(&anchors.db, &anchors.dbx).judge(&image).is_ok()

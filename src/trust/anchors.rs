@@ -7,6 +7,7 @@ use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::grub::openpgp::GrubKey;
 use crate::keys::directory::GRUB_PUBLIC_KEY;
 use crate::keys::{KeyDirectory, KeyName};
+use crate::system::is_there;
 
 /// The certificates, databases and keys that firmware, kernel and GRUB of a machine trust.
 #[derive(Debug, Clone, Default)]
@@ -32,8 +33,7 @@ impl Anchors {
     /// none.
     pub fn from_directory(keys: &KeyDirectory) -> Result<Self> {
         let database = |variable| {
-            let there = keys.lists_path(variable).exists() || keys.update_path(variable).exists();
-            if there {
+            if is_there(&keys.lists_path(variable))? || is_there(&keys.update_path(variable))? {
                 keys.database(variable)
             } else {
                 Ok(SignatureDatabase::default())
@@ -46,10 +46,10 @@ impl Anchors {
             dbx: database(VariableName::Dbx)?,
             ..Self::default()
         };
-        if keys.certificate_path(KeyName::Module).exists() {
+        if is_there(&keys.certificate_path(KeyName::Module))? {
             anchors.modules.push(keys.certificate(KeyName::Module)?);
         }
-        if keys.file_path(GRUB_PUBLIC_KEY).exists() {
+        if is_there(&keys.file_path(GRUB_PUBLIC_KEY))? {
             anchors.grub = keys.grub_public_keys()?;
         }
         Ok(anchors)
