@@ -1,4 +1,4 @@
-//! Issuing the certificates by which firmware and kernel know our keys (RFC 5280).
+//! Certificates by which firmware and kernel know our keys (RFC 5280).
 
 use der::asn1::{Any, BitString, ObjectIdentifier, OctetString, Utf8StringRef};
 use der::{DateTime, Decode, Document, Encode};

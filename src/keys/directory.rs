@@ -1,4 +1,4 @@
-//! The key directory: what a ceremony makes, and what every other command reads.
+//! The key directory, which a ceremony makes and every other command reads.
 //!
 //! | file | content |
 //! |---|---|
@@ -36,14 +36,14 @@ pub const OWNER: &str = "owner.guid";
 pub const GRUB_PUBLIC_KEY: &str = "grub.gpg";
 /// File with the write that deletes PK.
 pub const REMOVE_PK: &str = "noPK.auth";
-/// Directory of what `keys rotate` has made and not yet put in its place.
+/// Directory of the files that `keys rotate` has made and not yet put in their places.
 pub const ROTATION: &str = "rotation";
 /// File with the transcript of the ceremony.
 pub const TRANSCRIPT: &str = "ceremony.jsonl";
 /// Longest URI of a key that is read, in bytes.
 const MAX_URI: u64 = 4096;
 
-/// Asks for a secret: the argument is what it is, as "Passphrase of the db key".
+/// Asks for a secret; the argument names it, as "Passphrase of the db key".
 pub type Ask<'a> = dyn FnMut(&str) -> Result<Passphrase> + 'a;
 
 /// A directory with the files of a ceremony. Every method reads the one or two files that it needs, so a command that

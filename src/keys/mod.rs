@@ -1,4 +1,4 @@
-//! Layer 2: keys, where they rest, and the one door to private operations.
+//! Layer 2: keys, the files and tokens that hold them, and the one door to private operations.
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;

@@ -1,4 +1,4 @@
-//! The one door to private operations, whether the key is a file or on a token.
+//! The one door to private operations, for keys in files and on tokens.
 
 use zeroize::Zeroizing;
 
@@ -24,7 +24,7 @@ pub trait Signer: Send + Sync {
     }
 }
 
-/// A private key and the certificate that others know it by.
+/// A private key and its certificate.
 pub struct Identity {
     /// The key's name in the key directory: PK, KEK, db or module.
     pub name: String,

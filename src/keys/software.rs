@@ -131,7 +131,7 @@ impl Signer for SoftwareKey {
     }
 }
 
-/// Says why a key file is of no use, and what to do about it.
+/// The error for a key file that is of no use, with the remedy.
 fn unusable(path: &Path, reason: KeyFileError) -> Error {
     let file = path.display();
     let hint = match reason {

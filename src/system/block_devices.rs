@@ -13,7 +13,7 @@ use super::context::Context;
 /// The directory in which the kernel lists block devices.
 const DEVICES: &str = "/sys/class/block";
 
-/// Something that opens only while a PCR holds what it held.
+/// A device whose key the TPM gives out only while a PCR has the value that it had when the key was sealed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Sealed {
     /// The block device.

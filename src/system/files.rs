@@ -1,4 +1,4 @@
-//! Reading files, and making new ones that never replace what is there.
+//! Files: read whole or in part, made without replacing anything, replaced, renamed and removed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -55,7 +55,7 @@ pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a regular file that may be missing; a link that leads nowhere is none that is.
+/// Reads a regular file, or gives `None` if nothing has this name. A link that leads nowhere is an error.
 pub fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -148,7 +148,7 @@ pub fn remove_file(context: &Context, path: &Path) -> Result<()> {
     fs::remove_file(path).or_could_not_run(|| format!("cannot remove {}", path.display()))
 }
 
-/// Removes a directory and everything in it; links are not followed. One that is gone is no error.
+/// Removes a directory and everything in it; links are not followed. A directory that is gone is no error.
 pub fn remove_tree(context: &Context, path: &Path) -> Result<()> {
     if context.dry_run() {
         return Ok(());
@@ -160,7 +160,7 @@ pub fn remove_tree(context: &Context, path: &Path) -> Result<()> {
     .or_could_not_run(|| format!("cannot remove the directory {}", path.display()))
 }
 
-/// Removes a directory if nothing is in it; one that is gone is no error.
+/// Removes a directory if nothing is in it. A directory that is gone is no error.
 pub fn remove_empty_dir(context: &Context, path: &Path) -> Result<()> {
     if context.dry_run() {
         return Ok(());
@@ -232,7 +232,7 @@ fn turn(context: &Context, directory: &Path, path: &Path) -> Result<Option<File>
     }
 }
 
-/// Gives a file the name of another, which is gone; a crash leaves one of the two there. It takes no room.
+/// Renames a file over another one, which is gone then; a crash leaves one of the two at that name. It needs no space.
 pub fn rename_over(context: &Context, from: &Path, to: &Path) -> Result<()> {
     if context.dry_run() {
         return Ok(());
@@ -241,7 +241,7 @@ pub fn rename_over(context: &Context, from: &Path, to: &Path) -> Result<()> {
     sync_directory(to.parent().unwrap_or(Path::new("/")))
 }
 
-/// Removes what a killed run staged. One that is gone meanwhile is no error.
+/// Removes a staged file that a killed run left. A file that is gone meanwhile is no error.
 pub fn remove_leftover(context: &Context, path: &Path) -> Result<()> {
     if context.dry_run() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Kernels of this machine: which one runs, and where their configurations and source trees are.
+//! Kernels of this machine: the release of the running one, and the configurations and source trees of all.
 
 use std::path::{Path, PathBuf};
 
@@ -87,7 +87,7 @@ impl ConfigFile {
 }
 
 /// The directories that relative paths in a configuration may start from: the one with the `.config`, then those of an
-/// installed kernel. Only those that are there.
+/// installed kernel. Directories that do not exist are left out.
 #[must_use]
 pub fn source_trees(context: &Context, config: &Path, release: Option<&str>) -> Vec<PathBuf> {
     let mut trees = Vec::new();

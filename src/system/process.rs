@@ -1,4 +1,4 @@
-//! Other people's programs: run to their end, without a terminal, in one language.
+//! Programs of other projects, run to their end, without a terminal, in the language C.
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;

@@ -1,5 +1,5 @@
-//! A directory that comes into being at once: made beside its place under a temporary name, and renamed when all of it
-//! is there.
+//! A new directory that appears complete: made beside its place under a temporary name, and renamed when everything is
+//! in it.
 
 use std::fs::{self, File, Permissions};
 use std::io::ErrorKind;

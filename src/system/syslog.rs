@@ -16,7 +16,7 @@ const LONGEST: usize = 1024;
 /// Longest wait for a daemon that does not read.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How much a line matters: the severities of RFC 3164, 4.1.1 that are in use here.
+/// The severity of a line: those of RFC 3164, 4.1.1 that are in use here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
     /// Something failed.

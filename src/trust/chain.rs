@@ -1,4 +1,4 @@
-//! From a signer's certificate to one that is trusted, as firmware walks it: any certificate of the database is an
+//! The chain from a signer's certificate to a trusted one, as firmware walks it: any certificate of the database is an
 //! anchor, whether it is a root or not, and validity periods are not compared with the clock.
 
 use crate::formats::crypto::certificate::Certificate;

@@ -1,4 +1,4 @@
-//! Would a GRUB that embeds these keys, with `check_signatures=enforce`, open this file?
+//! The verdict of a GRUB with embedded keys and `check_signatures=enforce` on a file.
 
 use crate::finding::Kind;
 use crate::formats::grub::openpgp::{DetachedSignature, GrubKey, SignatureError};

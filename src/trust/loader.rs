@@ -14,7 +14,8 @@ use super::grub_image;
 const SHELL_SCRIPT: &str = "startup.nsh";
 /// Offset and bytes of the mark in the headers of a Linux kernel for x86 (Documentation/arch/x86/boot.rst).
 const X86_KERNEL: (usize, &[u8]) = (0x202, b"HdrS");
-/// The same for `AArch64` and RISC-V (Documentation/arch/arm64/booting.rst, riscv/boot-image-header.rst).
+/// Offsets and bytes of the marks for `AArch64` and RISC-V (Documentation/arch/arm64/booting.rst,
+/// riscv/boot-image-header.rst).
 const OTHER_KERNELS: [(usize, &[u8]); 2] = [(0x38, b"ARM\x64"), (0x38, b"RSC\x05")];
 
 /// The program in an EFI image.

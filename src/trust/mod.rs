@@ -1,4 +1,4 @@
-//! Layer 2: would this firmware, kernel or GRUB accept this file? The one place that decides; signing, verification,
+//! Layer 2: the verdicts of firmware, kernel and GRUB on a file: accepted or refused, and why. Signing, verification,
 //! enrolment and audit all ask here.
 
 mod anchors;

@@ -1,4 +1,4 @@
-//! Would a kernel that trusts these certificates, and enforces signatures, load this module?
+//! The verdict of a kernel that enforces signatures on a module.
 
 use const_oid::db::rfc5911::ID_DATA;
 use const_oid::db::rfc5912::RSA_ENCRYPTION;
@@ -97,8 +97,8 @@ pub fn judge<'c>(file: &[u8], trusted: &'c [Certificate]) -> Result<Signature<'c
     judge_hashed(file, trusted, &|hash, content| hash.digest(&[content]))
 }
 
-/// The same where many are judged, and the caller has the digest of the content, all bytes before the signature, from
-/// hashing several at once.
+/// Judges one of many modules, for a caller that hashes several at once: `digest` gives that of the content, all bytes
+/// before the signature.
 pub fn judge_hashed<'c>(
     file: &[u8],
     trusted: &'c [Certificate],

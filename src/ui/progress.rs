@@ -94,7 +94,7 @@ impl Observer for Progress {
     }
 }
 
-/// The steps of a ceremony, for who watches a terminal, and what the machine is found lacking, for everybody.
+/// The steps of a ceremony, for whoever watches a terminal, and the shortcomings of the machine, for everybody.
 #[derive(Debug, Clone, Copy)]
 pub struct CeremonyProgress {
     is_quiet: bool,

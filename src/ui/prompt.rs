@@ -1,4 +1,4 @@
-//! Asking for passphrases on the terminal, without showing them.
+//! Questions on the terminal, and passphrases that are typed without being shown.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};

@@ -1,4 +1,4 @@
-//! Signs and colors, and when to leave the colors out.
+//! Signs and colors, and the cases in which colors are left out.
 
 use std::io::IsTerminal;
 

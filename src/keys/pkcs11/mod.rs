@@ -35,7 +35,7 @@ const LIBRARIES: [&str; 7] = [
     "/usr/lib/x86_64-linux-gnu",
     "/usr/lib64",
 ];
-/// p11-kit's library for all tokens of the machine, which is taken where none is named.
+/// The library of p11-kit for all tokens of the machine, which is used where the URI names none.
 const PROXY: &str = "p11-kit-proxy";
 
 /// A private key on a token, which the token never gives away.
@@ -115,7 +115,7 @@ fn library_path(uri: &TokenUri) -> Result<PathBuf> {
     })
 }
 
-/// A command that shows what there is: without its library, the tool looks at smart cards alone.
+/// The command that lists the objects of a token. Without the library, the tool looks at smart cards alone.
 fn pkcs11_tool(library: &Path, arguments: &str) -> String {
     format!("pkcs11-tool --module {} {arguments}", quoted(library))
 }
@@ -132,7 +132,7 @@ fn load(path: &Path) -> Result<Pkcs11> {
     }
 }
 
-/// The one token that the URI means.
+/// The only token that fits the URI.
 fn find_token(library: &Pkcs11, uri: &TokenUri, path: &Path) -> Result<(Slot, TokenInfo)> {
     let cannot = || format!("cannot list the tokens of {}", path.display());
     let mut found = Vec::new();
@@ -246,7 +246,7 @@ fn log_in(
     }
 }
 
-/// The one private RSA key that the URI means.
+/// The only private RSA key that fits the URI.
 fn find_key(pool: &Pool, lease: &Lease<'_>, uri: &TokenUri, name: &str) -> Result<ObjectHandle> {
     let mut template = vec![
         Attribute::Class(ObjectClass::PRIVATE_KEY),

@@ -1,4 +1,5 @@
-//! Sessions with a token. Some tokens allow but one, so all keys of a token share them, and who finds none waits.
+//! Sessions with a token. Some tokens allow only one, so all keys of a token share them, and a thread that finds none
+//! waits.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

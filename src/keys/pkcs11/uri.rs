@@ -1,4 +1,4 @@
-//! PKCS#11 URIs (RFC 7512): which key on which token, and where the module and the PIN are.
+//! PKCS#11 URIs (RFC 7512): they name a key, its token, the module and the source of the PIN.
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! `[grub]`: how GRUB's image is made, and where it goes.
+//! The section `[grub]`: the content of GRUB's image, and its place.
 
 use std::path::PathBuf;
 

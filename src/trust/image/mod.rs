@@ -1,4 +1,4 @@
-//! Would firmware with this db and dbx start this image? The rules of EDK2's `DxeImageVerificationHandler`.
+//! The verdict of firmware with a db and a dbx on an image, by the rules of EDK2's `DxeImageVerificationHandler`.
 
 mod reason;
 #[cfg(test)]

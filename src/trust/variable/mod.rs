@@ -1,4 +1,4 @@
-//! Would firmware take this authenticated write of PK, KEK, db or dbx? The rules are those of EDK2
+//! The verdict of firmware on an authenticated write of PK, KEK, db or dbx. The rules are those of EDK2
 //! (`SecurityPkg/Library/AuthVariableLib/AuthService.c`), from which most firmware is made; where EDK2 has a switch,
 //! the stricter setting decides.
 

@@ -1,4 +1,4 @@
-//! An `.auth` file does not say which variable it is for; its signature does.
+//! The variable that an `.auth` file is for: the file does not name it, but its signature holds for one alone.
 
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::{
