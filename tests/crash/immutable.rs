@@ -5,7 +5,7 @@ use std::fs::{self, File};
 
 use bootseal::formats::firmware::guid::Guid;
 use bootseal::system::Context;
-use bootseal::system::variables::Efivarfs;
+use bootseal::system::variables::{Efivarfs, Variables};
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use tempfile::TempDir;
 
@@ -25,7 +25,7 @@ fn make_immutable(file: &File) -> IFlags {
 
 #[test]
 fn an_immutable_variable_is_written_and_is_immutable_again() {
-    let (directory, store) = store();
+    let (directory, mut store) = store();
     store.write_raw("PK", &Guid::GLOBAL, 7, b"old").unwrap();
     let path = directory.path().join(format!("PK-{}", Guid::GLOBAL));
     let file = File::open(&path).unwrap();
@@ -40,7 +40,7 @@ fn an_immutable_variable_is_written_and_is_immutable_again() {
 
 #[test]
 fn a_failed_write_leaves_the_file_immutable() {
-    let (directory, store) = store();
+    let (directory, mut store) = store();
     // A directory opens for reading, takes the flag, and refuses to be opened for writing.
     let path = directory.path().join(format!("PK-{}", Guid::GLOBAL));
     fs::create_dir(&path).unwrap();
