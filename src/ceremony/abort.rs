@@ -1,6 +1,5 @@
 //! Ending a ceremony that is under way, with nothing left behind.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,25 +9,26 @@ use crate::error::{Error, Explain, Result};
 use crate::keys::Passphrase;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::pkcs11::{TokenKey, TokenUri};
-use crate::system::{Context, Journal};
+use crate::system::{self, Context, Journal};
 
+use super::placed::{are_all_in_place, is_in_place};
 use super::transcript::{Event, Transcript};
-use super::{publish, work};
+use super::work;
 
-/// What was removed.
+/// The parts of a ceremony that an abort removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Aborted {
     /// The work directory.
     pub work: String,
-    /// Directories that were in their place already.
+    /// Directories that were in their places already.
     pub directories: Vec<String>,
     /// Keys on tokens.
     pub token_keys: Vec<String>,
-    /// Whether nothing was removed.
+    /// True if nothing was removed.
     pub dry_run: bool,
 }
 
-/// Removes the work directory of a ceremony, what it put on tokens, and directories that it put in their place.
+/// Removes the work directory of a ceremony, the keys that it put on tokens, and directories that it put in their places.
 pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result<Passphrase>) -> Result<Aborted> {
     let file = path.join(TRANSCRIPT);
     if !file.is_file() {
@@ -43,14 +43,17 @@ pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result
     } else {
         Transcript::parse(&lines).or_refuse(|| format!("{} was altered", file.display()))?
     };
-    if !path.join("keys").is_dir() && transcript.events().any(|event| matches!(event, Event::Sealed { .. })) {
+    if !path.join("keys").is_dir() && transcript.is_sealed() {
         return Err(Error::refused(format!(
             "{} is a key directory, not a ceremony under way",
             path.display()
         )));
     }
     let plan = match transcript.events().next() {
-        Some(Event::Began { specification, .. }) => serde_json::from_str(specification).unwrap_or_default(),
+        Some(Event::Began { specification, .. }) => {
+            serde_json::from_str(specification).or_refuse(|| format!("{} holds no plan", file.display()))?
+        }
+        // Nothing was made before the first line.
         _ => Value::Null,
     };
     let mut aborted = Aborted {
@@ -61,7 +64,7 @@ pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result
     };
     let directories = directories(&plan);
     // With every directory in its place the ceremony is over: then only its work directory is in the way.
-    let is_over = !directories.is_empty() && publish::is_complete(&transcript, &directories)?;
+    let is_over = !directories.is_empty() && are_all_in_place(&transcript, &directories)?;
     for event in transcript.events().filter(|_| !is_over) {
         if let Event::KeyIntended { key, id } = event {
             let uri = token_key(&plan, key, id)?;
@@ -72,15 +75,13 @@ pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result
         }
     }
     for (_, directory) in directories.iter().filter(|_| !is_over) {
-        if publish::is_there(&transcript, directory)? {
-            if !context.dry_run() {
-                fs::remove_dir_all(directory).or_could_not_run(|| format!("cannot remove {}", directory.display()))?;
-            }
+        if is_in_place(&transcript, directory)? {
+            system::remove_tree(context, directory)?;
             aborted.directories.push(directory.display().to_string());
         }
     }
     if !context.dry_run() {
-        work::remove(path)?;
+        work::remove(context, path)?;
     }
     Ok(aborted)
 }
@@ -91,7 +92,8 @@ fn token_key(plan: &Value, key: &str, id: &str) -> Result<TokenUri> {
     let keys = plan.get("keys").and_then(Value::as_array).into_iter().flatten();
     let mut own = keys.filter(|planned| planned.get("name").and_then(Value::as_str) == Some(key));
     let place = own.find_map(|planned| planned.get("place").and_then(Value::as_str));
-    let uri: TokenUri = place.unwrap_or_default().parse().or_refuse(cannot)?;
+    let place = place.ok_or_else(|| Error::refused(cannot()))?;
+    let uri: TokenUri = place.parse().or_refuse(cannot)?;
     let id = hex::decode(id).or_refuse(cannot)?;
     Ok(TokenUri { id: Some(id), ..uri })
 }

@@ -1,15 +1,15 @@
-//! What becomes of the keys after the ceremony, written down in the transcript of a key directory and signed.
+//! Lines that are added to the transcript of a key directory after the ceremony, and signed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Explain, Result};
 use crate::keys::directory::{Ask, TRANSCRIPT};
 use crate::keys::{KeyDirectory, KeyName, Protection, Signer, SoftwareKey};
 use crate::system::{self, Context, Journal};
 
-use super::plan::PUBLIC;
-use super::transcript::{Event, Transcript};
+use super::layout::PUBLIC;
+use super::transcript::{Entry, Event, Transcript};
 use super::verify;
 
 /// Adds lines to the transcript of a key directory, signed by these keys, all or none of them.
@@ -22,21 +22,21 @@ pub(crate) fn append(
 ) -> Result<Transcript> {
     let time = context.date_time()?.to_string();
     for event in events {
-        transcript.push(transcript.next(time.clone(), event));
+        transcript.push(transcript.next(time.clone(), event))?;
     }
     let unsealed = Event::Sealed {
         signatures: BTreeMap::new(),
     };
     let mut seal = transcript.next(time, unsealed);
     seal.event = sealed(&seal, signers)?;
-    transcript.push(seal);
+    transcript.push(seal)?;
     system::replace_durably(context, &directory.join(TRANSCRIPT), transcript.as_bytes(), PUBLIC)?;
     Ok(transcript)
 }
 
 /// The seal of a line by these keys.
-pub(super) fn sealed(entry: &super::transcript::Entry, signers: &BTreeMap<KeyName, Box<dyn Signer>>) -> Result<Event> {
-    let digest = entry.seal_digest().ok_or_else(|| Error::bug("only a seal is signed"))?;
+pub(super) fn sealed(entry: &Entry, signers: &BTreeMap<KeyName, Box<dyn Signer>>) -> Result<Event> {
+    let digest = entry.seal_digest()?;
     let signatures = signers
         .iter()
         .map(|(name, signer)| Ok((name.name().to_owned(), hex::encode(signer.sign(&digest)?))))
@@ -44,7 +44,7 @@ pub(super) fn sealed(entry: &super::transcript::Entry, signers: &BTreeMap<KeyNam
     Ok(Event::Sealed { signatures })
 }
 
-/// Writes down what somebody has to say: in the work directory of a ceremony under way, or in a key directory, signed by
+/// Adds a remark to a transcript: in the work directory of a ceremony under way, or in a key directory, signed by
 /// one of its keys.
 pub fn note(context: &Context, directory: &Path, text: &str, ask: &mut Ask<'_>) -> Result<String> {
     if text.trim().is_empty() || text.contains(char::is_control) {
@@ -56,7 +56,7 @@ pub fn note(context: &Context, directory: &Path, text: &str, ask: &mut Ask<'_>) 
     }
     let present = verify::read(directory)?;
     let keys = KeyDirectory::open(directory)?;
-    let (name, signer) = handiest(&keys, ask)?;
+    let (name, signer) = easiest_key(&keys, ask)?;
     if present.keys.get(name.name()) != Some(signer.public_key()) {
         return Err(Error::refused(format!(
             "the {name} key is not the one of the transcript"
@@ -73,9 +73,8 @@ pub fn note(context: &Context, directory: &Path, text: &str, ask: &mut Ask<'_>) 
 fn note_under_way(context: &Context, directory: &Path, event: Event) -> Result<String> {
     let path = directory.join(TRANSCRIPT);
     let (mut journal, lines) = Journal::open(&path)?;
-    let mut transcript = Transcript::parse(&lines)
-        .map_err(|error| Error::refused(format!("{} was altered", path.display())).caused_by(error))?;
-    if transcript.events().any(|event| matches!(event, Event::Sealed { .. })) {
+    let mut transcript = Transcript::parse(&lines).or_refuse(|| format!("{} was altered", path.display()))?;
+    if transcript.is_sealed() {
         return Err(
             Error::refused("the ceremony is sealed already, and only has to be put in its place")
                 .hint("run the ceremony again, and add the note to its key directory"),
@@ -85,13 +84,13 @@ fn note_under_way(context: &Context, directory: &Path, event: Event) -> Result<S
         return Ok(transcript.head().to_owned());
     }
     let entry = transcript.next(context.date_time()?.to_string(), event);
-    journal.append(&transcript.push(entry), &[])?;
+    journal.append(&transcript.push(entry)?, &[])?;
     Ok(transcript.head().to_owned())
 }
 
-/// The key of a directory that is the easiest to use: one that is not encrypted, or else the first that is there.
-pub(super) fn handiest(keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<(KeyName, Box<dyn Signer>)> {
-    let there: Vec<KeyName> = KeyName::ALL
+/// The key of a directory that is the easiest to use: one that is not encrypted, or else the first one.
+fn easiest_key(keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<(KeyName, Box<dyn Signer>)> {
+    let present: Vec<KeyName> = KeyName::ALL
         .into_iter()
         .rev()
         .filter(|name| keys.private_key_path(*name).exists() || keys.token_uri_path(*name).exists())
@@ -99,7 +98,7 @@ pub(super) fn handiest(keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<(KeyNam
     let plain = |name: &&KeyName| {
         SoftwareKey::protection(&keys.private_key_path(**name)).is_ok_and(|rest| rest == Protection::Plain)
     };
-    let name = there.iter().find(plain).or(there.first()).copied().ok_or_else(|| {
+    let name = present.iter().find(plain).or(present.first()).copied().ok_or_else(|| {
         Error::could_not_run(format!(
             "{} has no private key to sign the transcript with",
             keys.path().display()

@@ -9,12 +9,12 @@ use crate::formats::firmware::guid::Guid;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system;
 
-/// Endings of certificates.
+/// Endings of the names of certificates.
 const CERTIFICATES: [&str; 4] = ["pem", "crt", "cer", "der"];
 /// Files with the owner's GUID; sbctl's stands beside its directory of keys.
 const OWNERS: [&str; 4] = ["owner.guid", "GUID", "../GUID", "myGUID.txt"];
 
-/// Where a key and its certificate are.
+/// The files of a key and its certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Files {
     key: PathBuf,
@@ -32,8 +32,8 @@ impl Files {
 
     /// The private key, which has to be that of the certificate.
     pub fn key(&self, ask: &mut dyn FnMut(&str) -> Result<Passphrase>) -> Result<SoftwareKey> {
-        let what = format!("Passphrase of {}", self.key.display());
-        let key = SoftwareKey::load(&self.key, &mut || ask(&what))?;
+        let secret = format!("Passphrase of {}", self.key.display());
+        let key = SoftwareKey::load(&self.key, &mut || ask(&secret))?;
         let cannot = || format!("cannot use {}", self.certificate.display());
         if self.certificate()?.public_key().or_refuse(cannot)? == *key.public_key() {
             return Ok(key);
@@ -47,7 +47,7 @@ impl Files {
 }
 
 /// The keys of a directory: `PK/PK.key` and `PK/PK.pem` as sbctl has them, or `PK.key` and `PK.crt`.
-pub(super) fn look(directory: &Path) -> Result<BTreeMap<KeyName, Files>> {
+pub(super) fn find_keys(directory: &Path) -> Result<BTreeMap<KeyName, Files>> {
     let mut found = BTreeMap::new();
     for name in KeyName::CERTIFIED {
         for folder in [directory.join(name.name()), directory.to_path_buf()] {
@@ -71,8 +71,8 @@ pub(super) fn look(directory: &Path) -> Result<BTreeMap<KeyName, Files>> {
     Ok(found)
 }
 
-/// The owner's GUID, if a file there holds it.
-pub(super) fn owner(directory: &Path) -> Result<Option<Guid>> {
+/// The owner's GUID, if a file of the directory holds it.
+pub(super) fn find_owner(directory: &Path) -> Result<Option<Guid>> {
     for file in OWNERS {
         let path = directory.join(file);
         if path.is_file() {

@@ -1,84 +1,69 @@
-//! Making keys, certificates, signature lists and signed writes: each a step that is recorded.
+//! The steps that make keys, certificates, signature lists and signed writes.
 
 use rayon::prelude::*;
 
-use crate::error::{Explain, Result};
+use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::rsa_public_key::RsaPublicKey;
-use crate::formats::firmware::authenticated_variable::{
-    APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, EfiTime, VariableName,
-};
+use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
-use crate::keys::certificate::{Purpose, Request, self_signed};
+use crate::keys::certificate::{Request, self_signed};
 use crate::keys::directory::{GRUB_PUBLIC_KEY, OWNER, REMOVE_PK};
 use crate::keys::pkcs11::{TokenKey, TokenUri};
 use crate::keys::{Identity, KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{Clock, Context};
 use crate::trust::microsoft;
 
-use super::import;
-use super::plan::{PUBLIC, SECRET, protection};
-use super::spec::{Place, Revocations, Spec, TokenPlace};
+use super::import::find_owner;
+use super::layout::{PUBLIC, SECRET, WORK_ONLY};
+use super::plan::protection;
+use super::spec::{Place, Spec, TokenPlace, purpose};
+use super::step::{KeySource, KeyStep, Step};
 use super::transcript::{Event, FileRecord};
-use super::work::{IMPORTED, Work};
+use super::work::Work;
 
-/// Makes every file of a key directory that is not there yet.
-pub(super) fn all(work: &mut Work<'_>) -> Result<()> {
-    keys(work)?;
-    for name in KeyName::CERTIFIED {
-        certify(work, name)?;
-    }
-    grub_key(work)?;
-    owner(work)?;
-    variables(work)
-}
-
-/// Makes the keys with all cores and writes each to its file, or leaves it to its token.
-fn keys(work: &mut Work<'_>) -> Result<()> {
-    let missing: Vec<KeyName> = KeyName::ALL.into_iter().filter(|name| !work.has_key(*name)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let imported = work.spec.imported()?;
-    for (name, files) in &imported {
-        if missing.contains(name) {
-            work.step(&format!("taking the imported {name} key over"))?;
-            let key = files.key(&mut |what| work.observer.ask(what))?;
-            put(work, *name, &key)?;
+/// Makes a private key, or takes it over, and puts it in its place.
+pub(super) fn key(work: &mut Work<'_>, step: KeyStep) -> Result<()> {
+    let name = step.name;
+    let key = match step.source {
+        KeySource::Generated => generated(work, name)?,
+        KeySource::Imported => {
+            let files = work.spec.imported()?;
+            let files = files
+                .get(&name)
+                .ok_or_else(|| Error::refused(format!("the {name} key that is to be imported is gone")))?;
+            files.key(&mut |secret| work.observer.ask(secret))?
         }
-    }
-    let here = |name: &KeyName| work.spec.is_backed_up(*name) && !imported.contains_key(name);
-    let names: Vec<KeyName> = missing.iter().copied().filter(here).collect();
-    work.step(&format!("making {} keys", missing.len()))?;
-    let made: Vec<(KeyName, SoftwareKey)> = names
-        .into_iter()
-        .map(|name| (name, work.spec.key(name).bits))
-        .collect::<Vec<_>>()
-        .into_par_iter()
-        .map(|(name, bits)| Ok((name, SoftwareKey::generate(&Context::host(), bits)?)))
-        .collect::<Result<_>>()?;
-    for (name, key) in made {
-        put(work, name, &key)?;
-    }
-    for name in missing {
-        if let Place::Token(token) = work.spec.key(name).place
-            && !token.import
-        {
-            generate_on_token(work, name, &token)?;
-        }
-    }
-    Ok(())
-}
-
-/// Puts a key in its place.
-fn put(work: &mut Work<'_>, name: KeyName, key: &SoftwareKey) -> Result<()> {
+        KeySource::Token => return generate_on_token(work, step),
+    };
     match work.spec.key(name).place {
-        Place::Token(token) => put_on_token(work, name, &token, key),
-        Place::Node => save(work, name, "node", key),
-        Place::Offline => save(work, name, "offline", key),
+        Place::Token(token) => put_on_token(work, name, &token, &key),
+        Place::Node => save(work, name, "node", &key),
+        Place::Offline => save(work, name, "offline", &key),
     }
+}
+
+/// A new key. Keys are made with all cores, so the first of these steps makes those of the later ones too.
+fn generated(work: &mut Work<'_>, name: KeyName) -> Result<SoftwareKey> {
+    if !work.generated.contains_key(&name) {
+        let mut missing = Vec::new();
+        for step in work.steps()? {
+            if let Step::Key(key) = &step
+                && key.source == KeySource::Generated
+                && !step.is_done(&work.transcript)?
+            {
+                missing.push(*key);
+            }
+        }
+        work.generated = missing
+            .into_par_iter()
+            .map(|key| Ok((key.name, SoftwareKey::generate(&Context::host(), key.bits)?)))
+            .collect::<Result<_>>()?;
+    }
+    let key = work.generated.remove(&name);
+    key.ok_or_else(|| Error::bug(format!("the {name} key was not made")))
 }
 
 fn save(work: &mut Work<'_>, name: KeyName, place: &str, key: &SoftwareKey) -> Result<()> {
@@ -106,14 +91,13 @@ fn ask_pin(work: &Work<'_>, name: KeyName, token: &str) -> Result<Passphrase> {
 /// so that a run that was cut short finds its own key again and no other.
 fn intend(work: &mut Work<'_>, name: KeyName, token: &TokenPlace) -> Result<TokenUri> {
     let intended = work.transcript.events().find_map(|event| match event {
-        Event::KeyIntended { key, id } if key == name.name() => hex::decode(id).ok(),
+        Event::KeyIntended { key, id } if key == name.name() => Some(id.clone()),
         _ => None,
     });
     let id = if let Some(id) = intended {
-        id
+        hex::decode(&id).or_refuse(|| format!("the transcript does not name the {name} key on its token"))?
     } else {
-        let own = token.parsed.id.clone();
-        let id = match own {
+        let id = match token.parsed.id.clone() {
             Some(id) => id,
             None => work.began.random::<16>()?.to_vec(),
         };
@@ -132,10 +116,14 @@ fn intend(work: &mut Work<'_>, name: KeyName, token: &TokenPlace) -> Result<Toke
 }
 
 /// Lets the token make a key, and names it in the key directory.
-fn generate_on_token(work: &mut Work<'_>, name: KeyName, token: &TokenPlace) -> Result<()> {
-    work.step(&format!("the token makes the {name} key"))?;
-    let uri = intend(work, name, token)?;
-    let bits = work.spec.key(name).bits;
+fn generate_on_token(work: &mut Work<'_>, step: KeyStep) -> Result<()> {
+    let KeyStep { name, bits, .. } = step;
+    let Place::Token(token) = work.spec.key(name).place else {
+        return Err(Error::bug(format!(
+            "the {name} key is to be made by a token, and has none"
+        )));
+    };
+    let uri = intend(work, name, &token)?;
     let ask = &mut |token: &str| ask_pin(work, name, token);
     let key = TokenKey::generate(&uri, name.name(), bits, ask)?;
     name_on_token(work, name, &uri, key.public_key(), Vec::new())
@@ -143,14 +131,13 @@ fn generate_on_token(work: &mut Work<'_>, name: KeyName, token: &TokenPlace) -> 
 
 /// Puts a key that was made here on its token. The file stays in the work directory until the backup is made.
 fn put_on_token(work: &mut Work<'_>, name: KeyName, token: &TokenPlace, key: &SoftwareKey) -> Result<()> {
-    work.step(&format!("putting the {name} key on its token"))?;
     // A key that a run before put there would be another one, of which no file is left.
     let uri = intend(work, name, token)?;
     let wrap = work
         .spec
-        .the_passphrase(&format!("the {name} key is encrypted on its way to the token"))?;
+        .required_passphrase(&format!("the {name} key is encrypted on its way to the token"))?;
     let pem = key.to_pem(&work.began, Some(wrap))?;
-    let files = vec![work.file(IMPORTED, &format!("{name}.imported"), pem.as_bytes(), SECRET)?];
+    let files = vec![work.file(WORK_ONLY, &format!("{name}.imported"), pem.as_bytes(), SECRET)?];
     let ask = &mut |token: &str| ask_pin(work, name, token);
     TokenKey::import(&uri, name.name(), key, ask)?;
     name_on_token(work, name, &uri, key.public_key(), files)
@@ -168,22 +155,14 @@ fn name_on_token(
     made(work, name, public, files)
 }
 
-/// The moment of a signed write, `later` seconds after now.
+/// The time of a signed write, `later` seconds after the moment of the ceremony.
 fn moment(context: &Context, later: u64) -> Result<EfiTime> {
-    let clock = Clock::Fixed(context.now()?.saturating_add(later));
+    let now = context.now()?;
+    let later = now
+        .checked_add(later)
+        .ok_or_else(|| Error::bug("the clock stands at its end"))?;
+    let clock = Clock::Fixed(later);
     Ok(context.clone().with_clock(clock).date_time()?.into())
-}
-
-/// The revocations that go into dbx, if any do.
-pub(super) fn revocations(spec: &Spec) -> Result<Option<SignatureDatabase>> {
-    let cannot = || "cannot read Microsoft's revocation list".to_owned();
-    match spec.dbx {
-        Revocations::None => Ok(None),
-        Revocations::Microsoft => {
-            let update = AuthenticatedVariable::parse(microsoft::DBX_UPDATE_X64).or_bug(cannot)?;
-            SignatureDatabase::parse(&update.payload).or_bug(cannot).map(Some)
-        }
-    }
 }
 
 /// The data of PK, KEK or db: our certificate, then Microsoft's.
@@ -198,19 +177,13 @@ fn lists(spec: &Spec, owner: Guid, variable: VariableName, own: &Certificate) ->
 
 /// An identity whose certificate is on the disk.
 fn identity(work: &Work<'_>, name: KeyName) -> Result<Identity> {
-    work.directory()?.identity(name, &mut |what| work.ask(name, what))
+    work.directory()?.identity(name, &mut |secret| work.ask(name, secret))
 }
 
-/// Issues a key's certificate and writes it in both forms.
-fn certify(work: &mut Work<'_>, name: KeyName) -> Result<()> {
-    if work.has(|event| matches!(event, Event::Certified { key, .. } if key == name.name())) {
-        return Ok(());
-    }
+/// Issues a key's certificate, or takes an imported one over, and writes it in both forms.
+pub(super) fn certificate(work: &mut Work<'_>, name: KeyName) -> Result<()> {
     let certificate = match work.spec.imported()?.get(&name) {
-        Some(files) => {
-            work.step(&format!("taking the imported {name} certificate over"))?;
-            files.certificate()?
-        }
+        Some(files) => files.certificate()?,
         None => issue(work, name)?,
     };
     let pem = certificate
@@ -230,7 +203,6 @@ fn certify(work: &mut Work<'_>, name: KeyName) -> Result<()> {
 }
 
 fn issue(work: &Work<'_>, name: KeyName) -> Result<Certificate> {
-    work.step(&format!("issuing its certificate to {name}"))?;
     let request = Request {
         common_name: work.spec.subject(name, work.began.date_time()?.year()),
         organization: None,
@@ -240,21 +212,9 @@ fn issue(work: &Work<'_>, name: KeyName) -> Result<Certificate> {
     self_signed(&work.began, work.signer(name)?.as_ref(), &request)
 }
 
-/// What a key's certificate states.
-pub(crate) const fn purpose(name: KeyName) -> Purpose {
-    match name {
-        KeyName::Pk | KeyName::Kek => Purpose::Variables,
-        KeyName::Db | KeyName::Module | KeyName::Grub => Purpose::Code,
-    }
-}
-
 /// Writes GRUB's public key, with a user ID and a self-signature so that GnuPG takes it too.
-fn grub_key(work: &mut Work<'_>) -> Result<()> {
+pub(super) fn grub_key(work: &mut Work<'_>) -> Result<()> {
     let name = KeyName::Grub;
-    if work.has(|event| matches!(event, Event::Certified { key, .. } if key == name.name())) {
-        return Ok(());
-    }
-    work.step("making GRUB's OpenPGP public key")?;
     let cannot = || "cannot make GRUB's OpenPGP key".to_owned();
     let user_id = work.spec.subject(name, work.began.date_time()?.year());
     let created = u32::try_from(work.began.now()?)
@@ -276,69 +236,69 @@ fn grub_key(work: &mut Work<'_>) -> Result<()> {
     })
 }
 
-fn owner(work: &mut Work<'_>) -> Result<()> {
-    step(work, "the owner's GUID", |work| {
-        let imported = match (work.spec.owner, &work.spec.import) {
-            (Some(owner), _) => Some(owner),
-            (None, Some(directory)) => import::owner(directory)?,
-            (None, None) => None,
-        };
-        let owner = match imported {
-            Some(owner) => owner,
-            None => Guid::from_random(work.began.random()?),
-        };
-        Ok(vec![(OWNER.to_owned(), format!("{owner}\n").into_bytes())])
-    })
-}
+/// A public file of the key directory: name and content.
+type Product = (String, Vec<u8>);
 
-/// Writes the signature lists and the signed writes of the four variables.
-fn variables(work: &mut Work<'_>) -> Result<()> {
-    let now = moment(&work.began, 0)?;
-    for (variable, own, signer) in [
-        (VariableName::Pk, KeyName::Pk, KeyName::Pk),
-        (VariableName::Kek, KeyName::Kek, KeyName::Pk),
-        (VariableName::Db, KeyName::Db, KeyName::Kek),
-    ] {
-        step(work, &format!("the contents of {variable}"), |work| {
-            let directory = work.directory()?;
-            let own = directory.certificate(own)?;
-            let lists = lists(work.spec, directory.owner()?, variable, &own).to_bytes();
-            let update = identity(work, signer)?.sign_update(variable, ATTRIBUTES, now, lists.clone())?;
-            Ok(vec![
-                (format!("{variable}.esl"), lists),
-                (format!("{variable}.auth"), update.to_bytes()),
-            ])
-        })?;
-    }
-    if let Some(revoked) = revocations(work.spec)? {
-        step(work, "the revocations", |work| {
-            let kek = identity(work, KeyName::Kek)?;
-            let update = kek.sign_update(VariableName::Dbx, APPEND_ATTRIBUTES, now, revoked.to_bytes())?;
-            Ok(vec![(format!("{}.auth", VariableName::Dbx), update.to_bytes())])
-        })?;
-    }
-    step(work, "the removal of PK", |work| {
-        // Later than PK's own write, or firmware would take it for a replay.
-        let later = moment(&work.began, 1)?;
-        let removal = identity(work, KeyName::Pk)?.sign_update(VariableName::Pk, ATTRIBUTES, later, Vec::new())?;
-        Ok(vec![(REMOVE_PK.to_owned(), removal.to_bytes())])
-    })
-}
-
-/// Makes some public files of the key directory, unless that is recorded.
-fn step(
-    work: &mut Work<'_>,
-    what: &str,
-    content: impl FnOnce(&Work<'_>) -> Result<Vec<(String, Vec<u8>)>>,
-) -> Result<()> {
-    if work.has(|event| matches!(event, Event::Made { what: known, .. } if known == what)) {
-        return Ok(());
-    }
-    work.step(&format!("making {what}"))?;
-    let files = content(work)?
+/// Makes public files of the key directory, and records them under the name of their step.
+pub(super) fn files(work: &mut Work<'_>, step: &Step) -> Result<()> {
+    let products = match step {
+        Step::Owner => vec![owner(work)?],
+        Step::Lists(variable) => signed_lists(work, *variable)?,
+        Step::Revocations => vec![signed_revocations(work)?],
+        Step::RemovalOfPk => vec![removal_of_pk(work)?],
+        _ => Vec::new(),
+    };
+    let what = step.product().filter(|_| !products.is_empty());
+    let what = what.ok_or_else(|| Error::bug("a step makes no file of the key directory"))?;
+    let files = products
         .iter()
         .map(|(name, bytes)| work.file("keys", name, bytes, PUBLIC))
         .collect::<Result<_>>()?;
-    let what = what.to_owned();
     work.record(Event::Made { what, files })
+}
+
+fn owner(work: &Work<'_>) -> Result<Product> {
+    let known = match (work.spec.owner, &work.spec.import) {
+        (Some(owner), _) => Some(owner),
+        (None, Some(directory)) => find_owner(directory)?,
+        (None, None) => None,
+    };
+    let owner = match known {
+        Some(owner) => owner,
+        None => Guid::from_random(work.began.random()?),
+    };
+    Ok((OWNER.to_owned(), format!("{owner}\n").into_bytes()))
+}
+
+/// The signature lists of a variable, and the write of them that the key above signs.
+fn signed_lists(work: &Work<'_>, variable: VariableName) -> Result<Vec<Product>> {
+    let (own, signer) = match variable {
+        VariableName::Pk => (KeyName::Pk, KeyName::Pk),
+        VariableName::Kek => (KeyName::Kek, KeyName::Pk),
+        VariableName::Db => (KeyName::Db, KeyName::Kek),
+        VariableName::Dbx => return Err(Error::bug("no key of the ceremony is in dbx")),
+    };
+    let directory = work.directory()?;
+    let own = directory.certificate(own)?;
+    let lists = lists(work.spec, directory.owner()?, variable, &own).to_bytes();
+    let time = moment(&work.began, 0)?;
+    let update = identity(work, signer)?.sign_update(variable, ATTRIBUTES, time, lists.clone())?;
+    Ok(vec![
+        (format!("{variable}.esl"), lists),
+        (format!("{variable}.auth"), update.to_bytes()),
+    ])
+}
+
+fn signed_revocations(work: &Work<'_>) -> Result<Product> {
+    let revoked = microsoft::revocations()?.to_bytes();
+    let time = moment(&work.began, 0)?;
+    let update = identity(work, KeyName::Kek)?.sign_update(VariableName::Dbx, APPEND_ATTRIBUTES, time, revoked)?;
+    Ok((format!("{}.auth", VariableName::Dbx), update.to_bytes()))
+}
+
+fn removal_of_pk(work: &Work<'_>) -> Result<Product> {
+    // Later than PK's own write, or firmware would take it for a replay.
+    let later = moment(&work.began, 1)?;
+    let removal = identity(work, KeyName::Pk)?.sign_update(VariableName::Pk, ATTRIBUTES, later, Vec::new())?;
+    Ok((REMOVE_PK.to_owned(), removal.to_bytes()))
 }

@@ -1,25 +1,27 @@
-//! The closing card of a ceremony.
+//! The report at the end of a ceremony.
 
 use serde::Serialize;
 
-use crate::error::{Error, Result, quoted};
+use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::backup::words::fingerprint_words;
 use crate::keys::directory::{GRUB_PUBLIC_KEY, TRANSCRIPT};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::Context;
 
-use super::backup::ARCHIVE;
+use super::certificate_lint::CertificateFinding;
+use super::imported_certificates::insist_accepted;
+use super::layout::ARCHIVE;
 use super::plan::Plan;
 use super::spec::{Place, Spec};
 use super::transcript::Event;
 use super::work::Work;
 
-/// What a ceremony made, or in a dry run would make.
+/// The product of a ceremony, or the one that a dry run announces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Whether nothing was made.
+    /// True if nothing was made.
     pub dry_run: bool,
-    /// Whether the keys were made to be thrown away.
+    /// True if the keys were made to be thrown away.
     pub rehearsal: bool,
     /// The node's key directory.
     pub directory: String,
@@ -33,17 +35,19 @@ pub struct Report {
     pub keys: Vec<KeyReport>,
     /// Short names of Microsoft's certificates in KEK and db.
     pub microsoft: Vec<String>,
-    /// How many revocations `dbx.auth` holds.
+    /// The number of revocations in `dbx.auth`.
     pub revocations: usize,
+    /// Oddities of imported certificates, which the specification accepts.
+    pub findings: Vec<CertificateFinding>,
     /// Names of all files in the node's directory, sorted.
     pub files: Vec<String>,
     /// SHA-256 of the plan, lower-case hex.
     pub plan: String,
     /// SHA-256 of the transcript's last line, lower-case hex; null in a dry run.
     pub transcript: Option<String>,
-    /// The same for people to write down.
+    /// That digest for people to write down.
     pub words: Option<String>,
-    /// Whether nothing is missing but the restore drill, or not even that.
+    /// The parts that a complete ceremony still needs, for people.
     pub missing: Vec<String>,
     /// The command that comes next.
     pub next: String,
@@ -56,7 +60,7 @@ pub struct KeyReport {
     pub name: String,
     /// Size of the RSA modulus, in bits.
     pub bits: u32,
-    /// Whether the private key is encrypted at rest.
+    /// True if the private key is encrypted at rest.
     pub encrypted: bool,
     /// Common name of the certificate, or user ID of GRUB's key.
     pub subject: String,
@@ -74,15 +78,16 @@ pub struct KeyReport {
 }
 
 impl Report {
-    /// What would be made now.
+    /// The report of a dry run.
     pub(super) fn planned(context: &Context, spec: &Spec) -> Result<Self> {
         let plan = Plan::new(context, spec)?;
+        insist_accepted(&plan.contents.findings)?;
         let year = context.date_time()?.year();
         let keys = KeyName::ALL.map(|name| KeyReport::planned(spec, name, spec.subject(name, year)));
         Ok(Self::new(spec, plan, keys.into()))
     }
 
-    /// What was made.
+    /// The report of a ceremony that is over.
     pub(super) fn made(work: &Work<'_>) -> Result<Self> {
         let spec = work.spec;
         let keys = KeyName::ALL.map(|name| {
@@ -102,9 +107,10 @@ impl Report {
                 Event::KeyMade { key, bits, .. } if key == name.name() => Some(*bits),
                 _ => None,
             });
+            let bits = made.ok_or_else(|| Error::bug(format!("the transcript has no private {name} key")))?;
             Ok(KeyReport {
-                bits: made.unwrap_or_default(),
-                words: hex::decode(fingerprint).ok().map(|bytes| fingerprint_words(&bytes)),
+                bits,
+                words: Some(words_of_hex(fingerprint)?),
                 fingerprint: Some(fingerprint.clone()),
                 not_after: not_after.clone(),
                 ..KeyReport::planned(spec, name, subject.clone())
@@ -116,7 +122,7 @@ impl Report {
             dry_run: false,
             owner: Some(KeyDirectory::open(&spec.out)?.owner()?.to_string()),
             transcript: Some(head.to_owned()),
-            words: hex::decode(head).ok().map(|bytes| fingerprint_words(&bytes)),
+            words: Some(words_of_hex(head)?),
             ..Self::new(spec, Plan::new(&work.began, spec)?, keys)
         })
     }
@@ -149,6 +155,7 @@ impl Report {
             files: plan.names("node"),
             microsoft: plan.contents.microsoft,
             revocations: plan.contents.revocations,
+            findings: plan.contents.findings,
             plan: plan.digest,
             transcript: None,
             words: None,
@@ -157,6 +164,12 @@ impl Report {
             directory,
         }
     }
+}
+
+/// The words for people of a digest in hex.
+fn words_of_hex(hex: &str) -> Result<String> {
+    let bytes = hex::decode(hex).or_bug(|| "a digest is no hex".to_owned())?;
+    Ok(fingerprint_words(&bytes))
 }
 
 impl KeyReport {
@@ -185,7 +198,7 @@ impl KeyReport {
         }
     }
 
-    /// Whether the private key is on a token.
+    /// True if the private key is on a token.
     #[must_use]
     pub fn is_on_token(&self) -> bool {
         self.private_key.starts_with("pkcs11:")

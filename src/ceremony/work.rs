@@ -5,7 +5,6 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use der::DateTime;
@@ -13,19 +12,17 @@ use der::DateTime;
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::directory::TRANSCRIPT;
-use crate::keys::{KeyDirectory, KeyName, Passphrase, Signer};
-use crate::system::{self, Clock, Context, Journal, NewFile, create_dir, remove_leftover};
+use crate::keys::{KeyDirectory, KeyName, Passphrase, Signer, SoftwareKey};
+use crate::system::{self, Clock, Context, FileKind, Journal, NewFile, create_dir, remove_leftover};
 
-use super::Observer;
-use super::plan::Plan;
-use super::preflight;
+use super::imported_certificates::insist_accepted;
+use super::layout::FOLDERS;
+use super::observer::Observer;
+use super::plan::{Plan, steps};
+use super::preflight::{self, Check};
 use super::spec::Spec;
+use super::step::Step;
 use super::transcript::{Entry, Event, FORMAT, FileRecord, Transcript};
-
-/// Places whose files are made in the work directory, each in a folder of the same name.
-pub(super) const FOLDERS: [&str; 3] = ["keys", "backup", "shares"];
-/// What only the work directory ever has.
-pub(super) const IMPORTED: &str = "work";
 
 /// A ceremony under way.
 pub(super) struct Work<'a> {
@@ -38,13 +35,17 @@ pub(super) struct Work<'a> {
     path: PathBuf,
     journal: Journal,
     pub transcript: Transcript,
+    /// The results of the checks of the machine, if this run has made them.
+    checks: Option<Vec<Check>>,
+    /// Keys that were made at once with others, and whose own step comes later.
+    pub generated: BTreeMap<KeyName, SoftwareKey>,
     signers: OnceCell<BTreeMap<KeyName, Box<dyn Signer>>>,
 }
 
 impl<'a> Work<'a> {
     /// Begins the ceremony, or goes on with the one of the same plan. The work directory is locked from here on.
     pub fn open(context: &'a Context, spec: &'a Spec, observer: &'a dyn Observer) -> Result<Self> {
-        let path = spec.work_directory();
+        let path = spec.work_directory()?;
         claim(context, &path)?;
         let (journal, lines) = Journal::open(&path.join(TRANSCRIPT))?;
         let transcript = if lines.is_empty() {
@@ -60,9 +61,11 @@ impl<'a> Work<'a> {
             path,
             journal,
             transcript,
+            checks: None,
+            generated: BTreeMap::new(),
             signers: OnceCell::new(),
         };
-        match began(&work.transcript) {
+        match beginning(&work.transcript) {
             None => work.begin()?,
             Some((entry, plan)) => {
                 let at: DateTime = entry
@@ -82,7 +85,7 @@ impl<'a> Work<'a> {
                 work.check_passphrase()?;
                 let program = preflight::program()?;
                 let bootseal = env!("CARGO_PKG_VERSION").to_owned();
-                if !work.is_sealed() {
+                if !work.transcript.is_sealed() {
                     work.record(Event::Resumed { bootseal, program })?;
                 }
             }
@@ -93,14 +96,15 @@ impl<'a> Work<'a> {
         Ok(work)
     }
 
+    /// Records the beginning, if nothing stands against it: until then nothing is made, and nothing stays.
     fn begin(&mut self) -> Result<()> {
         self.spec.check_targets()?;
-        let checks = preflight::look(self.live, self.spec);
-        for check in &checks {
-            self.observer.looked(check);
-        }
-        preflight::insist(self.spec, &checks)?;
+        self.checks = Some(self.look_at_machine()?);
         let plan = Plan::new(&self.began, self.spec)?;
+        for finding in &plan.contents.findings {
+            self.observer.found(finding);
+        }
+        insist_accepted(&plan.contents.findings)?;
         // Whoever goes on later takes the moment from here.
         let began = self.began.date_time()?.to_string();
         self.record_at(
@@ -113,23 +117,38 @@ impl<'a> Work<'a> {
                 plan: plan.digest,
                 rehearsal: self.spec.rehearsal,
             },
-        )?;
-        let checks = checks.iter().map(preflight::Check::record).collect();
-        self.record(Event::Preflight { checks })?;
-        if let Some(waiver) = self.spec.waiver.clone() {
-            let what = "restore drill".to_owned();
-            let (by, reason) = (waiver.by, waiver.reason);
-            self.record(Event::Waived { what, by, reason })?;
-        }
-        Ok(())
+        )
     }
 
-    /// Who goes on with another passphrase than the keys have that are there would get keys under two.
+    /// The results of the checks of the machine; those that must pass have passed.
+    fn look_at_machine(&self) -> Result<Vec<Check>> {
+        let checks = preflight::look(self.live, self.spec);
+        for check in &checks {
+            self.observer.looked(check);
+        }
+        preflight::insist(self.spec, &checks)?;
+        Ok(checks)
+    }
+
+    /// The results of the checks of the machine, which run only once.
+    pub fn machine_checks(&mut self) -> Result<Vec<Check>> {
+        match self.checks.take() {
+            Some(checks) => Ok(checks),
+            None => self.look_at_machine(),
+        }
+    }
+
+    /// The steps of this ceremony.
+    pub fn steps(&self) -> Result<Vec<Step>> {
+        steps(self.spec)
+    }
+
+    /// Refuses another passphrase than the one of the keys that are made already: there would be keys under two.
     fn check_passphrase(&self) -> Result<()> {
         let encrypted = KeyName::ALL
             .into_iter()
-            .find(|name| self.spec.is_encrypted(*name) && self.has_key(*name));
-        if let Some(name) = encrypted.filter(|_| !self.is_sealed()) {
+            .find(|name| self.spec.is_encrypted(*name) && self.transcript.has_key(*name));
+        if let Some(name) = encrypted.filter(|_| !self.transcript.is_sealed()) {
             self.signer(name)?;
         }
         Ok(())
@@ -146,19 +165,19 @@ impl<'a> Work<'a> {
         let folders = folders.iter().filter(|folder| folder.is_dir());
         let directories: Vec<&Path> = folders.map(PathBuf::as_path).chain([self.path.as_path()]).collect();
         let mut next = self.transcript.clone();
-        self.journal.append(&next.push(entry), &directories)?;
+        self.journal.append(&next.push(entry)?, &directories)?;
         self.transcript = next;
         Ok(())
     }
 
-    /// Says what comes now; ends here if a signal has asked for that.
-    pub fn step(&self, what: &str) -> Result<()> {
+    /// Tells the observer the step that comes now; fails if a signal has asked for an end.
+    pub fn announce(&self, step: &Step) -> Result<()> {
         if self.live.check_interrupted().is_err() {
             return Err(Error::could_not_run(
                 "interrupted by a signal; what is done is recorded",
             ));
         }
-        self.observer.step(what);
+        self.observer.step(&step.text());
         Ok(())
     }
 
@@ -173,22 +192,9 @@ impl<'a> Work<'a> {
     /// Writes the seal down as it was signed.
     pub fn record_seal(&mut self, entry: Entry) -> Result<()> {
         let mut next = self.transcript.clone();
-        self.journal.append(&next.push(entry), &[])?;
+        self.journal.append(&next.push(entry)?, &[])?;
         self.transcript = next;
         Ok(())
-    }
-
-    /// Whether the transcript holds such an event.
-    pub fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
-        self.transcript.events().any(wanted)
-    }
-
-    pub fn has_key(&self, wanted: KeyName) -> bool {
-        self.has(|event| matches!(event, Event::KeyMade { key, .. } if key == wanted.name()))
-    }
-
-    pub fn is_sealed(&self) -> bool {
-        self.has(|event| matches!(event, Event::Sealed { .. }))
     }
 
     /// Writes a file for a place, in place of what a step left that was cut short.
@@ -200,13 +206,8 @@ impl<'a> Work<'a> {
             mode: format!("{mode:04o}"),
             sha256: HashAlgorithm::Sha256.digest(&[bytes]).to_hex(),
         };
-        let same = |known: &&FileRecord| known.place == record.place && known.name == record.name;
-        if self
-            .transcript
-            .events()
-            .flat_map(Event::files)
-            .any(|known| same(&known))
-        {
+        let is_same = |known: &FileRecord| known.place == record.place && known.name == record.name;
+        if self.transcript.events().flat_map(Event::files).any(is_same) {
             return Err(Error::bug(format!("a step makes {name} anew")));
         }
         remove_leftover(self.live, &path)?;
@@ -221,23 +222,23 @@ impl<'a> Work<'a> {
         self.path.join(folder)
     }
 
-    /// Where all is made.
+    /// The work directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The key directory as far as it is.
+    /// The key directory, with the files that are made so far.
     pub fn directory(&self) -> Result<KeyDirectory> {
         KeyDirectory::open(&self.path.join("keys"))
     }
 
     /// Opens a key that was made, from what is on the disk.
     pub fn signer(&self, name: KeyName) -> Result<Box<dyn Signer>> {
-        self.directory()?.private(name, &mut |what| self.ask(name, what))
+        self.directory()?.private(name, &mut |secret| self.ask(name, secret))
     }
 
     /// Answers for whoever asks for a passphrase or a PIN.
-    pub fn ask(&self, name: KeyName, what: &str) -> Result<Passphrase> {
+    pub fn ask(&self, name: KeyName, secret: &str) -> Result<Passphrase> {
         if self.spec.is_encrypted(name) {
             return self
                 .spec
@@ -245,7 +246,7 @@ impl<'a> Work<'a> {
                 .map(Passphrase::duplicate)
                 .ok_or_else(|| Error::bug(format!("the {name} key is encrypted although it was to stay plain")));
         }
-        self.observer.ask(what)
+        self.observer.ask(secret)
     }
 
     /// All keys, each opened once.
@@ -275,14 +276,14 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Takes the work directory away; the transcript last, since it says what the rest is.
-    pub fn remove(self) -> Result<()> {
-        remove(&self.path)
+    /// Removes the work directory; the transcript last, since it says what the rest is.
+    pub fn remove(&self) -> Result<()> {
+        remove(self.live, &self.path)
     }
 }
 
-/// The first line, and the plan that it names.
-fn began(transcript: &Transcript) -> Option<(&Entry, &str)> {
+/// The first line, and the digest of the plan that it names.
+fn beginning(transcript: &Transcript) -> Option<(&Entry, &str)> {
     let entry = transcript.entries().first()?;
     match &entry.event {
         Event::Began { plan, .. } => Some((entry, plan)),
@@ -290,37 +291,30 @@ fn began(transcript: &Transcript) -> Option<(&Entry, &str)> {
     }
 }
 
-/// Makes the work directory, or takes the one that a ceremony left; another one is nobody's business here.
+/// Makes the work directory, or takes over the one of a ceremony that was cut short. Refuses a directory with anything
+/// else in it.
 fn claim(context: &Context, path: &Path) -> Result<()> {
-    let cannot = || format!("cannot use {} to make keys in", path.display());
-    if path.symlink_metadata().is_ok() {
-        let empty = fs::read_dir(path).or_could_not_run(cannot)?.next().is_none();
-        if !empty && !path.join(TRANSCRIPT).is_file() {
-            return Err(Error::refused(format!(
-                "{} is there already, and is no ceremony under way",
-                path.display()
-            )));
-        }
+    let is_used = !system::list_directory_if_there(path)?.is_empty();
+    if is_used && !path.join(TRANSCRIPT).is_file() {
+        return Err(Error::refused(format!(
+            "{} is there already, and is no ceremony under way",
+            path.display()
+        )));
     }
     create_dir(context, path)?;
-    // Whoever made it: somebody else may have been there first.
+    // Somebody else may have made it before, with other rights.
     system::check_private(path)
 }
 
-/// Takes a work directory away.
-pub(super) fn remove(path: &Path) -> Result<()> {
-    let cannot = || format!("cannot remove {}", path.display());
-    for entry in fs::read_dir(path).or_could_not_run(cannot)? {
-        let inner = entry.or_could_not_run(cannot)?.path();
-        if inner.is_dir() {
-            fs::remove_dir_all(&inner).or_could_not_run(cannot)?;
-        } else if !inner.ends_with(TRANSCRIPT) {
-            fs::remove_file(&inner).or_could_not_run(cannot)?;
+/// Removes a work directory.
+pub(super) fn remove(context: &Context, path: &Path) -> Result<()> {
+    for entry in system::list_directory(path)? {
+        if entry.kind == FileKind::Directory {
+            system::remove_tree(context, &entry.path)?;
+        } else if !entry.path.ends_with(TRANSCRIPT) {
+            system::remove_file(context, &entry.path)?;
         }
     }
-    let transcript = path.join(TRANSCRIPT);
-    if transcript.exists() {
-        fs::remove_file(&transcript).or_could_not_run(cannot)?;
-    }
-    fs::remove_dir(path).or_could_not_run(cannot)
+    remove_leftover(context, &path.join(TRANSCRIPT))?;
+    system::remove_empty_dir(context, path)
 }

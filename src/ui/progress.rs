@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::ceremony::preflight::{Check, Outcome};
+use crate::ceremony::CertificateFinding;
+use crate::ceremony::preflight::Check;
+use crate::finding::Status;
 use crate::formats::text::printable;
 use crate::sign::Observer;
 
@@ -109,7 +111,7 @@ impl CeremonyProgress {
 
     /// Says what a check saw, unless all is well.
     pub fn looked(self, check: &Check) {
-        if self.is_quiet || check.outcome == Outcome::Pass {
+        if self.is_quiet || check.status == Status::Pass {
             return;
         }
         eprintln!("warning: {}: {}", check.id.name(), printable(&check.reason));
@@ -118,10 +120,21 @@ impl CeremonyProgress {
         }
     }
 
-    /// Says what comes now.
-    pub fn step(self, what: &str) {
+    /// Prints what is odd about a certificate that is imported.
+    pub fn found(self, finding: &CertificateFinding) {
+        if !self.is_quiet {
+            let CertificateFinding { key, check, reason, .. } = finding;
+            eprintln!(
+                "warning: the imported {key} certificate: {check}: {}",
+                printable(reason)
+            );
+        }
+    }
+
+    /// Prints the step that comes now.
+    pub fn step(self, text: &str) {
         if !self.is_quiet && io::stderr().is_terminal() {
-            eprintln!("… {}", printable(what));
+            eprintln!("… {}", printable(text));
         }
     }
 }

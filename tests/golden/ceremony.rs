@@ -201,6 +201,8 @@ fn keys_of_sbctl_and_of_openssl_are_taken_over() {
             "--import",
         ]);
         command.arg(from).arg("--out").arg(&out);
+        // openssl makes certificate authorities unless it is told otherwise.
+        command.args(["--accept", "authority"]);
         let printed = succeed(command.arg("--pin-file").arg(directory.path().join("old")));
         assert_eq!(printed.matches(&format!("\"{name} ")).count(), imported, "{printed}");
         let image = directory.path().join(format!("{name}.efi"));
@@ -215,6 +217,93 @@ fn keys_of_sbctl_and_of_openssl_are_taken_over() {
     }
     let guid = fs::read_to_string(directory.path().join("sbctl-keys/owner.guid")).unwrap();
     assert_eq!(guid.trim(), owner);
+}
+
+/// Three certificates of openssl with the serial number 7, CA:TRUE and one day of validity.
+#[test]
+fn odd_certificates_are_convicted_at_plan_and_run_and_in_the_transcript() {
+    let directory = tempfile::tempdir().unwrap();
+    let odd = directory.path().join("odd");
+    fs::create_dir(&odd).unwrap();
+    for name in ["PK", "KEK", "db"] {
+        let key = odd.join(format!("{name}.key"));
+        let mut openssl = tool("openssl");
+        openssl.args([
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "1",
+            "-set_serial",
+            "7",
+        ]);
+        openssl.args(["-subj", "/CN=odd"]);
+        succeed(
+            openssl
+                .arg("-keyout")
+                .arg(&key)
+                .arg("-out")
+                .arg(key.with_extension("crt")),
+        );
+        fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let out = directory.path().join("keys");
+    let command = |verb: &str, rest: &[&str]| {
+        let mut command = bootseal(["ceremony", verb, "--name", "odd", "--plain", "PK,KEK,db,module,grub"]);
+        command.arg("--import").arg(&odd).arg("--out").arg(&out).args(rest);
+        command
+    };
+    let planned = succeed(&mut command("plan", &[]));
+    for name in ["PK", "KEK", "db"] {
+        for check in ["serial_number", "validity", "authority"] {
+            let expected = format!("imported {name} certificate, {check}: ");
+            assert!(planned.contains(&expected), "{expected}: {planned}");
+        }
+    }
+    assert!(
+        planned.contains("its issuer and serial number are those of PK"),
+        "{planned}"
+    );
+    let refused = refuse(&mut command("run", &[]));
+    assert!(
+        refused.contains("warning: the imported PK certificate: authority: "),
+        "{refused}"
+    );
+    assert!(
+        refused.contains("--accept authority,serial_number,validity"),
+        "{refused}"
+    );
+    let half = refuse(&mut command("run", &["--accept", "serial_number,validity"]));
+    assert!(half.contains("--accept authority"), "{half}");
+    assert!(!out.exists());
+
+    succeed(&mut command("run", &["--accept", "authority,serial_number,validity"]));
+    let transcript = fs::read_to_string(out.join("ceremony.jsonl")).unwrap();
+    let checked = transcript.lines().find(|line| line.contains("{\"checked\":")).unwrap();
+    let checked: serde_json::Value = serde_json::from_str(checked).unwrap();
+    let checked = &checked["event"]["checked"];
+    // Three of each certificate, and that KEK and db have the number of the ones before: of PK, and of PK and KEK.
+    assert_eq!(checked["findings"].as_array().unwrap().len(), 3 * 3 + 3, "{checked}");
+    // No line claims what was not so, or was not looked at.
+    for check in checked["checks"].as_array().unwrap() {
+        let check = check.as_str().unwrap();
+        let imported = check.contains("certificate, imported");
+        assert!(
+            !imported || !check.contains("serial number") && !check.contains("valid from"),
+            "{check}"
+        );
+        assert!(
+            !check.contains("issued here") || check.starts_with("module "),
+            "{check}"
+        );
+    }
+    let verified = succeed(bootseal(["ceremony", "verify"]).arg(&out));
+    assert!(
+        verified.contains("the imported db certificate is odd, which the specification accepts: authority: "),
+        "{verified}"
+    );
 }
 
 #[test]

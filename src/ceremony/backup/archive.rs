@@ -4,48 +4,26 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 
 use crate::error::{Explain, Result};
-use crate::system;
-
-use super::super::plan::{PUBLIC, SECRET};
-use super::super::transcript::Event;
-use super::super::work::Work;
-use super::sheet::Contents;
 
 /// Largest file of an archive, in bytes.
 const MAX_FILE: u64 = 1 << 20;
-/// Most files of an archive.
+/// Largest number of files in an archive.
 const MAX_FILES: usize = 256;
-/// Gives the secret back from shares, without bootseal.
-const RECOVER: &str = include_str!("recover-shares.py");
 
-/// The archive, reproducible but for the keys' salts.
-pub(super) fn write(contents: &Contents<'_>, work: &Work<'_>) -> Result<Vec<u8>> {
+/// The files of an archive by name: content and permission bits.
+pub(super) type Archived = BTreeMap<String, (Vec<u8>, u32)>;
+
+/// The archive, whose files are all of this time, in seconds since 1970-01-01 UTC.
+pub(super) fn write(files: &Archived, time: u64) -> Result<Vec<u8>> {
     let cannot = || "cannot make the archive".to_owned();
-    let mut files: BTreeMap<String, (Vec<u8>, u32)> = BTreeMap::new();
-    for (name, pem) in contents.keys {
-        files.insert(format!("{name}.key"), (pem.as_bytes().to_vec(), SECRET));
-    }
-    let public = work
-        .transcript
-        .events()
-        .flat_map(Event::files)
-        .filter(|record| record.place == "keys");
-    for record in public {
-        let bytes = system::read(&work.place("keys").join(&record.name))?;
-        files.insert(record.name.clone(), (bytes, PUBLIC));
-    }
-    files.insert("README.txt".to_owned(), (contents.readme().into_bytes(), PUBLIC));
-    if contents.shares.is_some() {
-        files.insert("recover-shares.py".to_owned(), (RECOVER.into(), PUBLIC));
-    }
     let mut archive = tar::Builder::new(Vec::new());
     for (name, (bytes, mode)) in files {
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
-        header.set_mode(mode);
-        header.set_mtime(work.began.now()?);
+        header.set_mode(*mode);
+        header.set_mtime(time);
         archive
-            .append_data(&mut header, &name, bytes.as_slice())
+            .append_data(&mut header, name, bytes.as_slice())
             .or_bug(cannot)?;
     }
     archive.into_inner().or_bug(cannot)

@@ -16,9 +16,9 @@ use crate::system::Context;
 use super::super::amend;
 use super::super::transcript::{Event, ShareSet, Transcript};
 use super::super::verify;
-use super::{Source, passphrase_of, read_source};
+use super::source::{Source, passphrase_from_secret, read_source};
 
-/// What opens the backup.
+/// The secret that opens the backup.
 pub enum Opener {
     /// The passphrase of the keys, or the one that the shares give.
     Passphrase(Passphrase),
@@ -26,31 +26,31 @@ pub enum Opener {
     Shares(Vec<Share>),
 }
 
-/// What a drill showed.
+/// The result of a drill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Drilled {
     /// The key directory whose keys were compared.
     pub keys: String,
-    /// The archive, or the lines of the sheet.
+    /// Path of the archive, or of the lines of the sheet.
     pub source: String,
     /// "archive" or "sheet".
     pub from: String,
-    /// What opened it.
+    /// The secret that opened it: "passphrase", or the numbers of the shares.
     pub opened_by: String,
     /// The keys that were restored, sign, and are the right ones.
     pub restored: Vec<String>,
     /// Keys that are in no backup, because they never leave their token.
     pub without: Vec<String>,
-    /// Whether nothing was written down.
+    /// True if nothing was written down.
     pub dry_run: bool,
     /// SHA-256 of the transcript's last line, lower-case hex.
     pub head: String,
-    /// The same for people to compare.
+    /// The head for people to compare.
     pub words: String,
 }
 
-/// What the backup of a key directory is under.
-pub fn shares_of(keys: &Path) -> Result<Option<ShareSet>> {
+/// The shares that the backup of a key directory is under; `None` if it is under the passphrase of the keys.
+pub fn recorded_shares(keys: &Path) -> Result<Option<ShareSet>> {
     let signed = verify::read(keys)?;
     Ok(recorded(&signed.transcript)?.2.cloned())
 }
@@ -89,7 +89,7 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
         })?;
         let path: PathBuf = source.join(&file);
         let key = SoftwareKey::parse(bytes, &path, &mut || Ok(passphrase.duplicate()))?;
-        if at_backup(&signed.transcript, name).as_ref() != Some(key.public_key()) {
+        if public_key_at_backup(&signed.transcript, name)? != *key.public_key() {
             return Err(Error::refused(format!(
                 "the {name} key of the backup is another than that of {}",
                 keys.display()
@@ -105,19 +105,22 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
             restored.insert(known, Box::new(key));
         }
     }
-    let report = |transcript: &Transcript| Drilled {
-        keys: keys.display().to_string(),
-        source: source.display().to_string(),
-        from: from.to_owned(),
-        opened_by: opened_by.clone(),
-        restored: names.to_vec(),
-        without: without.to_vec(),
-        dry_run: context.dry_run(),
-        words: fingerprint_words(&hex::decode(transcript.head()).unwrap_or_default()),
-        head: transcript.head().to_owned(),
+    let report = |transcript: &Transcript| -> Result<Drilled> {
+        let digest = hex::decode(transcript.head()).or_bug(|| "a digest is no hex".to_owned())?;
+        Ok(Drilled {
+            keys: keys.display().to_string(),
+            source: source.display().to_string(),
+            from: from.to_owned(),
+            opened_by: opened_by.clone(),
+            restored: names.to_vec(),
+            without: without.to_vec(),
+            dry_run: context.dry_run(),
+            words: fingerprint_words(&digest),
+            head: transcript.head().to_owned(),
+        })
     };
     if context.dry_run() {
-        return Ok(report(&signed.transcript));
+        return report(&signed.transcript);
     }
     let event = Event::Drilled {
         from: from.to_owned(),
@@ -126,11 +129,11 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
         keys: names.to_vec(),
     };
     let transcript = amend::append(context, keys, signed.transcript.clone(), vec![event], &restored)?;
-    Ok(report(&transcript))
+    report(&transcript)
 }
 
 /// The public half of a key as it was when the backup was made.
-fn at_backup(transcript: &Transcript, name: &str) -> Option<RsaPublicKey> {
+fn public_key_at_backup(transcript: &Transcript, name: &str) -> Result<RsaPublicKey> {
     let mut present = None;
     let mut backed_up = None;
     for event in transcript.events() {
@@ -140,10 +143,13 @@ fn at_backup(transcript: &Transcript, name: &str) -> Option<RsaPublicKey> {
             _ => {}
         }
     }
-    RsaPublicKey::from_spki_der(&hex::decode(backed_up?).ok()?).ok()
+    let cannot = || format!("the transcript does not have the public half of the {name} key");
+    let hex = backed_up.ok_or_else(|| Error::refused(cannot()))?;
+    let spki = hex::decode(hex).or_refuse(cannot)?;
+    RsaPublicKey::from_spki_der(&spki).or_refuse(cannot)
 }
 
-/// The passphrase, and what gave it.
+/// The passphrase, and the name of the secret that gave it.
 fn open(opener: &Opener, set: Option<&ShareSet>) -> Result<(Passphrase, String)> {
     match opener {
         Opener::Passphrase(passphrase) => Ok((passphrase.duplicate(), "passphrase".to_owned())),
@@ -163,7 +169,7 @@ fn open(opener: &Opener, set: Option<&ShareSet>) -> Result<(Passphrase, String)>
             numbers.sort_unstable();
             numbers.dedup();
             let numbers: Vec<String> = numbers.iter().map(u8::to_string).collect();
-            let passphrase = Passphrase::new(&passphrase_of(&secret))?;
+            let passphrase = Passphrase::new(&passphrase_from_secret(&secret))?;
             Ok((passphrase, format!("shares {}", numbers.join(", "))))
         }
     }

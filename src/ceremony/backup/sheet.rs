@@ -1,6 +1,5 @@
-//! What is printed: the keys and how to open them on A4, and a page for each share.
+//! The pages to print: the keys and how to open them on A4, and a page for each share.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use der::{Decode, SecretDocument};
@@ -13,14 +12,11 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::backup::paper;
 use crate::formats::backup::share::Share;
 use crate::formats::backup::words::fingerprint_words;
-use crate::keys::KeyName;
 
-use super::super::spec::{Backup, Shares};
-use super::super::transcript::Event;
-use super::super::work::Work;
-use super::{ARCHIVE, SHEET};
+use super::super::layout::{ARCHIVE, SHEET};
+use super::contents::Contents;
 
-/// Lines of a picture: some 1,700 bytes, which a phone reads from paper.
+/// Number of lines in a picture: some 1,700 bytes, which a phone reads from paper.
 const LINES: usize = 20;
 const STYLE: &str = "
 @page { size: A4; margin: 15mm }
@@ -31,126 +27,6 @@ pre, code { font: 8pt/1.3 monospace; white-space: pre-wrap; overflow-wrap: anywh
 section { break-before: page } .codes { display: block } .codes svg { width: 85mm; height: 85mm; margin: 1mm }
 .big svg { width: 60mm; height: 60mm } .share { font: 14pt/1.6 monospace; overflow-wrap: anywhere } .test { font-size: 20pt; font-weight: bold }
 ";
-
-/// What the pages say.
-pub(super) struct Contents<'a> {
-    name: &'a str,
-    rehearsal: bool,
-    date: String,
-    rows: Vec<Row>,
-    plan: String,
-    without: Vec<String>,
-    /// The keys, encrypted, PKCS#8 PEM.
-    pub keys: &'a BTreeMap<KeyName, Zeroizing<String>>,
-    /// How the secret is divided, with the set's name.
-    pub shares: Option<(Shares, String)>,
-}
-
-/// A key of the table.
-struct Row {
-    key: String,
-    subject: String,
-    fingerprint: String,
-    not_after: Option<String>,
-}
-
-impl<'a> Contents<'a> {
-    pub(super) fn gather(
-        work: &'a Work<'_>,
-        backup: &Backup,
-        keys: &'a BTreeMap<KeyName, Zeroizing<String>>,
-        shares: Option<&[Share]>,
-    ) -> Result<Self> {
-        let rows = work.transcript.events().filter_map(|event| match event {
-            Event::Certified {
-                key,
-                subject,
-                fingerprint,
-                not_after,
-                ..
-            } => Some(Row {
-                key: key.clone(),
-                subject: subject.clone(),
-                fingerprint: fingerprint.to_lowercase(),
-                not_after: not_after.clone(),
-            }),
-            _ => None,
-        });
-        let plan = work.transcript.events().find_map(|event| match event {
-            Event::Began { plan, .. } => Some(plan.clone()),
-            _ => None,
-        });
-        let set = shares.and_then(<[Share]>::first).map(Share::set_name);
-        let without = KeyName::ALL.into_iter().filter(|name| !keys.contains_key(name));
-        Ok(Self {
-            name: &work.spec.name,
-            rehearsal: work.spec.rehearsal,
-            date: work.began.date_time()?.to_string(),
-            rows: rows.collect(),
-            plan: plan.unwrap_or_default(),
-            without: without.map(|name| name.name().to_owned()).collect(),
-            keys,
-            shares: backup.shares.zip(set),
-        })
-    }
-
-    /// What opens the keys.
-    fn opener(&self) -> String {
-        match &self.shares {
-            None => "the passphrase of the ceremony".to_owned(),
-            Some((Shares { needed, of }, set)) => {
-                format!("the passphrase that any {needed} of the {of} shares of set {set} give")
-            }
-        }
-    }
-
-    /// How to get the keys back, for the archive.
-    pub(super) fn readme(&self) -> String {
-        let mut text = format!(
-            "Backup of the keys of \"{}\", made by bootseal on {}.\n\nEvery .key file is encrypted PKCS#8, opened by {}.\n",
-            self.name,
-            self.date,
-            self.opener()
-        );
-        for (title, commands) in self.commands() {
-            let _ = write!(text, "\n{title}:\n");
-            for command in commands.lines() {
-                let _ = writeln!(text, "    {command}");
-            }
-        }
-        text
-    }
-
-    /// The ways to a key without bootseal, and with it.
-    fn commands(&self) -> Vec<(&'static str, String)> {
-        let key = self.keys.keys().next().map_or("PK", |name| name.name());
-        let mut commands = Vec::new();
-        if self.shares.is_some() {
-            commands.push((
-                "The passphrase from the shares, without bootseal: put them into shares.txt, one a line",
-                format!("tar xf {ARCHIVE} recover-shares.py\npython3 recover-shares.py < shares.txt > passphrase.txt"),
-            ));
-        }
-        commands.push((
-            "A key from the archive, with openssl: put the passphrase into passphrase.txt",
-            format!(
-                "tar xf {ARCHIVE} {key}.key\nopenssl pkey -in {key}.key -passin file:passphrase.txt -out {key}.plain.pem"
-            ),
-        ));
-        commands.push((
-            "A key from this paper, with openssl: scan or type its lines into sheet.txt",
-            format!(
-                "grep '^{key}.key ' sheet.txt | sort -u | cut -d' ' -f3 | base64 -d > {key}.der\nopenssl pkey -inform DER -in {key}.der \
-                 -passin file:passphrase.txt -out {key}.plain.pem"
-            ),
-        ));
-        commands.push((
-            "To try all of it with bootseal, which should be done once a year",
-            format!("bootseal ceremony drill --keys KEYS {ARCHIVE}\nbootseal ceremony drill --keys KEYS sheet.txt"),
-        ));
-        commands
-    }
-}
 
 /// Text in HTML.
 fn escape(text: &str) -> String {
@@ -177,8 +53,9 @@ fn page(contents: &Contents<'_>, title: &str, body: &str) -> Zeroizing<String> {
 fn picture(text: &str) -> Result<Zeroizing<String>> {
     let code = QrCode::with_error_correction_level(text, EcLevel::L).or_bug(|| "cannot draw a QR code".to_owned())?;
     let svg = Zeroizing::new(code.render::<svg::Color<'_>>().min_dimensions(200, 200).build());
-    let start = svg.find("<svg").unwrap_or_default();
-    Ok(Zeroizing::new(svg.get(start..).unwrap_or_default().to_owned()))
+    let element = svg.find("<svg").and_then(|start| svg.get(start..));
+    let element = element.ok_or_else(|| Error::bug("a QR code is no picture"))?;
+    Ok(Zeroizing::new(element.to_owned()))
 }
 
 /// The page with the keys, encrypted.
@@ -275,7 +152,7 @@ fn encrypted_der(pem: &str) -> Result<SecretDocument> {
     let (_, der) = SecretDocument::from_pem(pem).or_bug(cannot)?;
     match EncryptedPrivateKeyInfoRef::from_der(der.as_bytes()) {
         Ok(_) => Ok(der),
-        // What is printed leaves the room: never a key in clear.
+        // Paper leaves the room: never a key in clear.
         Err(_) => Err(Error::bug("a key that is to be printed is not encrypted")),
     }
 }

@@ -11,9 +11,9 @@ use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY};
 use crate::keys::{KeyDirectory, KeyName, Signer};
 use crate::system::{self, Context, NewFile};
 
-use super::super::plan::{PUBLIC, SECRET};
+use super::super::layout::{PUBLIC, SECRET};
 
-/// A form.
+/// The form of an exported key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// The certificate, PEM.
@@ -33,14 +33,14 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether the file holds a private key in clear.
+    /// True if the file holds a private key in clear.
     #[must_use]
     pub const fn is_secret(self) -> bool {
         matches!(self, Self::SigningKey | Self::Portage)
     }
 }
 
-/// What was written.
+/// The file that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Exported {
     /// The key.
@@ -49,9 +49,9 @@ pub struct Exported {
     pub path: String,
     /// Permission bits, octal.
     pub mode: String,
-    /// Whether the file holds a private key in clear.
+    /// True if the file holds a private key in clear.
     pub secret: bool,
-    /// Whether nothing was written.
+    /// True if nothing was written.
     pub dry_run: bool,
 }
 
@@ -111,7 +111,7 @@ fn content(
             None => senseless("it is in no firmware variable"),
         },
         (Format::SigningKey, KeyName::Module | KeyName::Db) | (Format::Portage, KeyName::Db) => {
-            both(keys, name, context, ask)
+            key_with_certificate(keys, name, context, ask)
         }
         (Format::SigningKey, _) => senseless("modules are signed with module or db"),
         (Format::Portage, _) => senseless("Portage signs EFI images, with db"),
@@ -119,7 +119,12 @@ fn content(
 }
 
 /// Private key and certificate, PEM.
-fn both(keys: &KeyDirectory, name: KeyName, context: &Context, ask: &mut Ask<'_>) -> Result<Zeroizing<Vec<u8>>> {
+fn key_with_certificate(
+    keys: &KeyDirectory,
+    name: KeyName,
+    context: &Context,
+    ask: &mut Ask<'_>,
+) -> Result<Zeroizing<Vec<u8>>> {
     if keys.token_uri(name)?.is_some() {
         return Err(
             Error::refused(format!("the {name} key is on a token, which does not give it away")).hint(

@@ -1,8 +1,8 @@
-//! What the keys of a directory are, and how they rest. No private key is opened for that.
+//! The keys of a directory, and how they rest. No private key is opened for that.
 
 use serde::Serialize;
 
-use crate::error::Result;
+use crate::error::{Explain, Result};
 use crate::formats::backup::words::fingerprint_words;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName, Protection, SoftwareKey};
@@ -17,11 +17,11 @@ pub struct Listed {
     pub name: String,
     /// Common name of the certificate; null for GRUB's key.
     pub subject: Option<String>,
-    /// Size of the RSA modulus, in bits.
+    /// Size of the RSA modulus, in bits; 0 for a key of another kind.
     pub bits: u32,
     /// SHA-256 of the certificate, lower-case hex; of GRUB's key the OpenPGP fingerprint.
     pub fingerprint: String,
-    /// The same for people to compare.
+    /// The fingerprint for people to compare.
     pub words: String,
     /// Serial number of the certificate, lower-case hex.
     pub serial: Option<String>,
@@ -29,15 +29,16 @@ pub struct Listed {
     pub not_before: Option<String>,
     /// End of validity, RFC 3339 UTC; GRUB's key does not expire.
     pub not_after: Option<String>,
-    /// Where the private half is: a path, the URI of a token, or null if it is elsewhere.
+    /// The place of the private half: a path, the URI of a token, or null if it is elsewhere.
     pub private_key: Option<String>,
-    /// How it rests: "scrypt", "pbkdf2", "plain", "token", "elsewhere", or why that cannot be told.
+    /// The protection of the private half: "scrypt", "pbkdf2", "plain", "token", "elsewhere", or the reason why it cannot
+    /// be told.
     pub protection: String,
     /// Path of the certificate, or of GRUB's key.
     pub public_key: String,
-    /// Whether the ceremony's backup has the private half; null if there is no transcript.
+    /// True if the ceremony's backup has the private half; null if there is no transcript.
     pub backed_up: Option<bool>,
-    /// When a restore was tried last, RFC 3339 UTC.
+    /// The time of the last restore drill, RFC 3339 UTC.
     pub last_drill: Option<String>,
 }
 
@@ -51,12 +52,12 @@ pub fn list(keys: &KeyDirectory) -> Result<Vec<Listed>> {
     KeyName::ALL
         .into_iter()
         .filter(is_there)
-        .map(|name| one(keys, name, transcript.as_ref()))
+        .map(|name| describe(keys, name, transcript.as_ref()))
         .collect()
 }
 
-fn one(keys: &KeyDirectory, name: KeyName, transcript: Option<&Transcript>) -> Result<Listed> {
-    let (private_key, protection) = rest(keys, name);
+fn describe(keys: &KeyDirectory, name: KeyName, transcript: Option<&Transcript>) -> Result<Listed> {
+    let (private_key, protection) = private_half(keys, name);
     let mut listed = Listed {
         name: name.name().to_owned(),
         subject: None,
@@ -86,12 +87,13 @@ fn one(keys: &KeyDirectory, name: KeyName, transcript: Option<&Transcript>) -> R
         listed.not_before = Some(tbs.validity().not_before.to_date_time().to_string());
         listed.not_after = Some(certificate.not_after());
     }
-    listed.words = fingerprint_words(&hex::decode(&listed.fingerprint).unwrap_or_default());
+    let fingerprint = hex::decode(&listed.fingerprint).or_bug(|| "a fingerprint is no hex".to_owned())?;
+    listed.words = fingerprint_words(&fingerprint);
     Ok(listed)
 }
 
-/// Where the private half is, and how it rests.
-fn rest(keys: &KeyDirectory, name: KeyName) -> (Option<String>, String) {
+/// The place of the private half, and its protection.
+fn private_half(keys: &KeyDirectory, name: KeyName) -> (Option<String>, String) {
     let path = keys.private_key_path(name);
     if path.exists() {
         let protection = match SoftwareKey::protection(&path) {
@@ -103,6 +105,6 @@ fn rest(keys: &KeyDirectory, name: KeyName) -> (Option<String>, String) {
     match keys.token_uri(name) {
         Ok(Some(uri)) => (Some(uri.to_string()), Protection::TOKEN.to_owned()),
         Ok(None) => (None, "elsewhere".to_owned()),
-        Err(error) => (None, error.to_string()),
+        Err(error) => (None, error.in_one_line()),
     }
 }

@@ -1,4 +1,4 @@
-//! Life after the ceremony: what the keys are, where they rest, other forms of them, and another passphrase.
+//! Life after the ceremony: a list of the keys, other forms of them, and another passphrase.
 
 mod export;
 mod list;

@@ -1,7 +1,8 @@
 //! Another passphrase for private keys, or none.
 
-use serde::Serialize;
 use std::collections::BTreeMap;
+
+use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::formats::crypto::hash::HashAlgorithm;
@@ -10,20 +11,20 @@ use crate::keys::{KeyDirectory, KeyName, Passphrase, Protection, Signer, Softwar
 use crate::system::{self, Context};
 
 use super::super::amend;
-use super::super::plan::SECRET;
+use super::super::layout::SECRET;
 use super::super::transcript::{Event, FileRecord};
 use super::super::verify;
 
-/// What was encrypted anew.
+/// The keys that were encrypted anew.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rewrapped {
     /// The keys.
     pub keys: Vec<String>,
-    /// How they rest now: "scrypt" or "plain".
+    /// The new protection: "scrypt" or "plain".
     pub protection: &'static str,
     /// SHA-256 of the transcript's last line, lower-case hex; null if there is no transcript.
     pub head: Option<String>,
-    /// Whether nothing was changed.
+    /// True if nothing was changed.
     pub dry_run: bool,
 }
 
@@ -53,7 +54,7 @@ pub fn rewrap(
         }
         let key = keys.software_key(name, ask)?;
         let pem = key.to_pem(context, new)?;
-        // What does not open again must not take the place of what does.
+        // A file that does not open again must not take the place of one that does.
         let path = keys.private_key_path(name);
         let again = SoftwareKey::parse(pem.as_bytes(), &path, &mut || {
             new.map(Passphrase::duplicate)
@@ -70,18 +71,17 @@ pub fn rewrap(
     let mut events = Vec::new();
     for (name, path, pem) in &pems {
         system::replace_durably(context, path, pem.as_bytes(), SECRET)?;
-        let known = signed
-            .iter()
-            .flat_map(|signed| signed.transcript.events().flat_map(Event::files));
+        let Some(signed) = &signed else { continue };
         let file = format!("{name}.key");
+        let mut known = signed.transcript.events().rev().flat_map(Event::files);
         let place = known
-            .rev()
             .find(|record| record.name == file)
             .map(|record| record.place.clone());
         events.push(Event::Rewrapped {
             key: name.name().to_owned(),
             protection: protection.to_owned(),
             files: vec![FileRecord {
+                // A key that was on a token, or elsewhere, when it was recorded is on the node now.
                 place: place.unwrap_or_else(|| "node".to_owned()),
                 name: file,
                 mode: format!("{SECRET:04o}"),

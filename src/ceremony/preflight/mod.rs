@@ -1,16 +1,18 @@
-//! A look at the machine before keys are made on it.
+//! The checks of the machine before keys are made on it.
 
+use std::borrow::Cow;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::error::{Error, Explain, Result};
+use crate::finding::Status;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::guid::Guid;
 use crate::system::{self, Context};
 
-use super::Spec;
+use super::spec::{MachineCheck, Spec};
 use super::transcript::Looked;
 
 /// Largest file of `/proc` or `/sys` that is read, in bytes.
@@ -22,91 +24,17 @@ const LATEST: u64 = 4_102_444_800;
 /// Carrier state of a network interface that leads somewhere.
 const UP: &str = "up";
 
-/// A check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckId {
-    /// No network interface leads anywhere.
-    Network,
-    /// Nothing of this memory is written to a disk in clear.
-    Swap,
-    /// This process leaves no core.
-    CoreDumps,
-    /// What is made on the way is in memory alone.
-    WorkSpace,
-    /// The clock is plausible.
-    Clock,
-    /// The kernel's generator is seeded.
-    Randomness,
-    /// The program is the one that is expected.
-    Program,
-    /// Firmware and kernel of this very machine are verified.
-    SecureBoot,
-}
-
-impl CheckId {
-    /// All of them, in their order.
-    pub const ALL: [Self; 8] = [
-        Self::Network,
-        Self::Swap,
-        Self::CoreDumps,
-        Self::WorkSpace,
-        Self::Clock,
-        Self::Randomness,
-        Self::Program,
-        Self::SecureBoot,
-    ];
-
-    /// The name in specifications and transcripts.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Swap => "swap",
-            Self::CoreDumps => "core_dumps",
-            Self::WorkSpace => "work_space",
-            Self::Clock => "clock",
-            Self::Randomness => "randomness",
-            Self::Program => "program",
-            Self::SecureBoot => "secure_boot",
-        }
-    }
-}
-
-/// How a check ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// As it should be.
-    Pass,
-    /// Not as it should be.
-    Warn,
-    /// It could not be seen; that is no pass.
-    CouldNotRun,
-}
-
-impl Outcome {
-    /// The name in transcripts.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Warn => "warn",
-            Self::CouldNotRun => "could not run",
-        }
-    }
-}
-
-/// What a check saw.
+/// A check that ran, with its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
     /// The check.
-    pub id: CheckId,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What it saw.
+    pub id: MachineCheck,
+    /// The answer: pass, warn, or could not run.
+    #[serde(rename = "outcome", serialize_with = "name_of")]
+    pub status: Status,
+    /// The reason, for people.
     pub reason: String,
-    /// What to do about it, unless it passed.
+    /// The command or step that mends it; `None` if it passed.
     pub remedy: Option<String>,
 }
 
@@ -114,54 +42,60 @@ impl Check {
     pub(super) fn record(&self) -> Looked {
         Looked {
             id: self.id.name().to_owned(),
-            outcome: self.outcome.name().to_owned(),
+            outcome: match self.status {
+                // As transcripts have always had it.
+                Status::CouldNotRun => "could not run".to_owned(),
+                other => other.name().to_owned(),
+            },
             reason: self.reason.clone(),
         }
     }
 }
 
-/// What a check says: outcome, reason, remedy.
-type Seen = (Outcome, String, &'static str);
-
-/// Looks at all.
-#[must_use]
-pub fn look(context: &Context, spec: &Spec) -> Vec<Check> {
-    CheckId::ALL.map(|id| one(context, spec, id)).into()
+fn name_of<S: Serializer>(status: &Status, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(status.name())
 }
 
-fn one(context: &Context, spec: &Spec, id: CheckId) -> Check {
+/// The answer of a check, its reason, and the remedy.
+type Seen = (Status, String, Cow<'static, str>);
+
+/// Runs all checks.
+#[must_use]
+pub fn look(context: &Context, spec: &Spec) -> Vec<Check> {
+    MachineCheck::ALL.map(|id| run(context, spec, id)).into()
+}
+
+fn run(context: &Context, spec: &Spec, id: MachineCheck) -> Check {
     let seen = match id {
-        CheckId::Network => network(context),
-        CheckId::Swap => swap(context),
-        CheckId::CoreDumps => Ok(core_dumps()),
-        CheckId::WorkSpace => work_space(&spec.work_directory()),
-        CheckId::Clock => clock(context),
-        CheckId::Randomness => Ok(randomness()),
-        CheckId::Program => program().map(|digest| program_is(&digest, spec.program.as_deref())),
-        CheckId::SecureBoot => secure_boot(context),
+        MachineCheck::Network => network(context),
+        MachineCheck::Swap => swap(context),
+        MachineCheck::CoreDumps => Ok(core_dumps()),
+        MachineCheck::WorkSpace => spec.work_directory().and_then(|path| work_space(&path)),
+        MachineCheck::Clock => clock(context),
+        MachineCheck::Randomness => Ok(randomness()),
+        MachineCheck::Program => program().map(|digest| program_is(&digest, spec.program.as_deref())),
+        MachineCheck::SecureBoot => secure_boot(context),
     };
-    let (outcome, reason, remedy) = seen.unwrap_or_else(|error| {
-        (
-            Outcome::CouldNotRun,
-            error.in_one_line(),
-            "run the ceremony as root on the machine itself",
-        )
+    let (status, reason, remedy) = seen.unwrap_or_else(|error| {
+        let remedy = error.hints().first().copied().map(str::to_owned);
+        let remedy = remedy.unwrap_or_else(|| "run the ceremony as root on the machine itself".to_owned());
+        (Status::CouldNotRun, error.in_one_line(), Cow::Owned(remedy))
     });
     Check {
         id,
-        outcome,
+        status,
         reason,
-        remedy: (outcome != Outcome::Pass).then(|| remedy.to_owned()),
+        remedy: (status != Status::Pass).then(|| remedy.into_owned()),
     }
 }
 
 /// Refuses where a check that must pass did not.
 pub(super) fn insist(spec: &Spec, checks: &[Check]) -> Result<()> {
     // OpenPGP's and X.509's dates end, and keys without randomness are none: no specification can wave these through.
-    let must = |id| spec.fatal.contains(&id) || matches!(id, CheckId::Randomness);
+    let must = |id| spec.fatal.contains(&id) || matches!(id, MachineCheck::Randomness);
     let failed = checks
         .iter()
-        .find(|check| check.outcome != Outcome::Pass && must(check.id));
+        .find(|check| check.status != Status::Pass && must(check.id));
     match failed {
         None => Ok(()),
         Some(check) => {
@@ -178,34 +112,41 @@ pub(super) fn insist(spec: &Spec, checks: &[Check]) -> Result<()> {
     }
 }
 
+fn passed(reason: impl Into<String>) -> Seen {
+    (Status::Pass, reason.into(), Cow::Borrowed(""))
+}
+
+fn warning(reason: impl Into<String>, remedy: &'static str) -> Seen {
+    (Status::Warn, reason.into(), Cow::Borrowed(remedy))
+}
+
 fn text(path: &Path) -> Result<String> {
     let bytes = system::read_prefix(path, Some(MAX_FILE))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn network(context: &Context) -> Result<Seen> {
-    let directory = context.path("/sys/class/net");
-    let cannot = || format!("cannot list {}", directory.display());
     let mut up = Vec::new();
-    for entry in std::fs::read_dir(&directory).or_could_not_run(cannot)? {
-        let path = entry.or_could_not_run(cannot)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name == "lo" || !path.join("operstate").exists() {
+    for interface in system::list_directory(&context.path("/sys/class/net"))? {
+        let name = interface
+            .path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
+        let Some(name) = name.filter(|name| name != "lo" && interface.path.join("operstate").exists()) else {
             continue;
-        }
+        };
         // Tunnels and the like never know, and say "unknown" while they are up.
-        let state = text(&path.join("operstate"))?;
-        let has_carrier = text(&path.join("carrier")).is_ok_and(|carrier| carrier.trim() == "1");
+        let state = text(&interface.path.join("operstate"))?;
+        let has_carrier = text(&interface.path.join("carrier")).is_ok_and(|carrier| carrier.trim() == "1");
         if state.trim() == UP || has_carrier {
             up.push(name);
         }
     }
-    up.sort();
     Ok(if up.is_empty() {
-        (Outcome::Pass, "no network interface is up".to_owned(), "")
+        passed("no network interface is up")
     } else {
         let reason = format!("the network is up: {}", up.join(", "));
-        (Outcome::Warn, reason, "pull the cable, or: ip link set INTERFACE down")
+        warning(reason, "pull the cable, or: ip link set INTERFACE down")
     })
 }
 
@@ -224,29 +165,28 @@ fn swap(context: &Context) -> Result<Seen> {
         }
     }
     Ok(if clear.is_empty() {
-        (Outcome::Pass, "no swap, or none in clear".to_owned(), "")
+        passed("no swap, or none in clear")
     } else {
         let reason = format!("memory may be written in clear to {}", clear.join(", "));
-        (Outcome::Warn, reason, "swapoff -a")
+        warning(reason, "swapoff -a")
     })
 }
 
 fn core_dumps() -> Seen {
     use rustix::process::{DumpableBehavior, dumpable_behavior};
     match dumpable_behavior() {
-        Ok(DumpableBehavior::NotDumpable) => (Outcome::Pass, "this process leaves no core".to_owned(), ""),
-        _ => (
-            Outcome::Warn,
-            "this process may leave its memory in a core file".to_owned(),
+        Ok(DumpableBehavior::NotDumpable) => passed("this process leaves no core"),
+        _ => warning(
+            "this process may leave its memory in a core file",
             "ulimit -c 0, and /proc/sys/kernel/core_pattern must not begin with |",
         ),
     }
 }
 
-/// The nearest directory above a path that is there.
+/// The nearest directory above a path that exists.
 fn existing(path: &Path) -> PathBuf {
-    let there = path.ancestors().find(|ancestor| ancestor.is_dir());
-    there.unwrap_or(Path::new("/")).to_path_buf()
+    let nearest = path.ancestors().find(|ancestor| ancestor.is_dir());
+    nearest.unwrap_or(Path::new("/")).to_path_buf()
 }
 
 fn work_space(work: &Path) -> Result<Seen> {
@@ -260,14 +200,13 @@ fn work_space(work: &Path) -> Result<Seen> {
             .iter()
             .any(|magic| u128::try_from(statfs.f_type).ok() == Some(u128::from(*magic)))
         {
-            (Outcome::Pass, format!("{} is in memory", directory.display()), "")
+            passed(format!("{} is in memory", directory.display()))
         } else {
             let reason = format!(
                 "{} is on a disk: unencrypted keys leave traces there that nobody can remove for sure",
                 directory.display()
             );
-            (
-                Outcome::Warn,
+            warning(
                 reason,
                 "name a directory in memory in the specification: work = \"/run/bootseal-ceremony\"",
             )
@@ -279,10 +218,10 @@ fn clock(context: &Context) -> Result<Seen> {
     let now = context.now()?;
     let date = context.date_time()?;
     Ok(if (EARLIEST..LATEST).contains(&now) {
-        (Outcome::Pass, format!("the clock says {date}"), "")
+        passed(format!("the clock says {date}"))
     } else {
         let reason = format!("the clock says {date}, which cannot be");
-        (Outcome::Warn, reason, "set it: date -u -s 'YYYY-MM-DD HH:MM'")
+        warning(reason, "set it: date -u -s 'YYYY-MM-DD HH:MM'")
     })
 }
 
@@ -290,10 +229,9 @@ fn randomness() -> Seen {
     use rustix::rand::{GetRandomFlags, getrandom};
     let mut bytes = [0_u8; 32];
     match getrandom(&mut bytes, GetRandomFlags::NONBLOCK) {
-        Ok(32) if bytes != [0; 32] => (Outcome::Pass, "the kernel's generator is seeded".to_owned(), ""),
-        Ok(_) | Err(_) => (
-            Outcome::Warn,
-            "the kernel's generator is not seeded yet".to_owned(),
+        Ok(32) if bytes != [0; 32] => passed("the kernel's generator is seeded"),
+        Ok(_) | Err(_) => warning(
+            "the kernel's generator is not seeded yet",
             "wait a minute, type on the keyboard, and run the command again",
         ),
     }
@@ -301,24 +239,26 @@ fn randomness() -> Seen {
 
 /// SHA-256 of the running program, lower-case hex.
 pub(super) fn program() -> Result<String> {
-    let bytes = match system::read(Path::new("/proc/self/exe")) {
-        Err(error) if error.io_kind() == Some(ErrorKind::NotFound) => {
-            return Err(error.hint("mount -t proc proc /proc"));
-        }
-        other => other?,
-    };
+    program_at(Path::new("/proc/self/exe"))
+}
+
+fn program_at(path: &Path) -> Result<String> {
+    let bytes = system::read(path).map_err(|error| match error.io_kind() {
+        // Every process has this link, where /proc is mounted.
+        Some(ErrorKind::NotFound) => error.hint("mount -t proc proc /proc"),
+        _ => error,
+    })?;
     Ok(HashAlgorithm::Sha256.digest(&[&bytes]).to_hex())
 }
 
 fn program_is(digest: &str, expected: Option<&str>) -> Seen {
     match expected {
-        Some(expected) if expected != digest => (
-            Outcome::Warn,
+        Some(expected) if expected != digest => warning(
             format!("this program has the SHA-256 {digest}, and {expected} is expected"),
             "use the program that was reviewed, or correct preflight.program in the specification",
         ),
-        Some(_) => (Outcome::Pass, format!("this program is the one expected, {digest}"), ""),
-        None => (Outcome::Pass, format!("this program has the SHA-256 {digest}"), ""),
+        Some(_) => passed(format!("this program is the one expected, {digest}")),
+        None => passed(format!("this program has the SHA-256 {digest}")),
     }
 }
 
@@ -326,11 +266,10 @@ fn secure_boot(context: &Context) -> Result<Seen> {
     let name = format!("/sys/firmware/efi/efivars/SecureBoot-{}", Guid::GLOBAL);
     let bytes = system::read_prefix(&context.path(name), Some(16))?;
     Ok(if bytes.last() == Some(&1) && bytes.len() == 5 {
-        (Outcome::Pass, "Secure Boot is on".to_owned(), "")
+        passed("Secure Boot is on")
     } else {
-        (
-            Outcome::Warn,
-            "Secure Boot is off: nobody has verified what runs here".to_owned(),
+        warning(
+            "Secure Boot is off: nobody has verified the programs that run here",
             "start from a medium that you trust; on a machine of yours with Secure Boot on, best",
         )
     })

@@ -13,8 +13,8 @@ fn tree(files: &[(&str, &str)]) -> (tempfile::TempDir, Context) {
     (root, context)
 }
 
-fn see(context: &Context, id: CheckId) -> Check {
-    one(context, &Spec::new("x", "/nonexistent/keys"), id)
+fn see(context: &Context, id: MachineCheck) -> Check {
+    run(context, &Spec::new("x", "/nonexistent/keys"), id)
 }
 
 #[test]
@@ -49,22 +49,22 @@ fn each_check_tells_good_from_bad_and_from_unknown() {
     let (_good, good) = tree(&good);
     let (_bad, bad) = tree(&bad);
     let (_none, none) = tree(&[]);
-    for id in [CheckId::Network, CheckId::Swap, CheckId::SecureBoot] {
-        assert_eq!(see(&good, id).outcome, Outcome::Pass, "{id:?}");
+    for id in [MachineCheck::Network, MachineCheck::Swap, MachineCheck::SecureBoot] {
+        assert_eq!(see(&good, id).status, Status::Pass, "{id:?}");
         assert_eq!(see(&good, id).remedy, None);
-        assert_eq!(see(&bad, id).outcome, Outcome::Warn, "{id:?}");
+        assert_eq!(see(&bad, id).status, Status::Warn, "{id:?}");
         assert!(see(&bad, id).remedy.is_some());
-        assert_eq!(see(&none, id).outcome, Outcome::CouldNotRun, "{id:?}");
+        assert_eq!(see(&none, id).status, Status::CouldNotRun, "{id:?}");
     }
-    let reason = see(&bad, CheckId::Swap).reason;
+    let reason = see(&bad, MachineCheck::Swap).reason;
     assert!(reason.ends_with("/dev/dm-1, /dev/sda2"), "{reason}");
-    for (now, outcome) in [(0, Outcome::Warn), (EARLIEST, Outcome::Pass), (LATEST, Outcome::Warn)] {
+    for (now, status) in [(0, Status::Warn), (EARLIEST, Status::Pass), (LATEST, Status::Warn)] {
         let context = Context::host().with_clock(Clock::Fixed(now));
-        assert_eq!(see(&context, CheckId::Clock).outcome, outcome);
+        assert_eq!(see(&context, MachineCheck::Clock).status, status);
     }
-    assert_eq!(see(&good, CheckId::Randomness).outcome, Outcome::Pass);
-    assert_eq!(work_space(Path::new("/dev/shm/x/y")).unwrap().0, Outcome::Pass);
-    assert_eq!(work_space(Path::new("/proc/x")).unwrap().0, Outcome::Warn);
+    assert_eq!(see(&good, MachineCheck::Randomness).status, Status::Pass);
+    assert_eq!(work_space(Path::new("/dev/shm/x/y")).unwrap().0, Status::Pass);
+    assert_eq!(work_space(Path::new("/proc/x")).unwrap().0, Status::Warn);
 }
 
 #[test]
@@ -72,15 +72,38 @@ fn a_specification_makes_a_warning_fatal() {
     let (_bad, bad) = tree(&[("proc/swaps", "Filename\n/swapfile file 1 0 -2\n")]);
     let mut spec = Spec::new("x", "/nonexistent/keys");
     insist(&spec, &look(&bad, &spec)).unwrap();
-    spec.fatal.insert(CheckId::Swap);
+    spec.fatal.insert(MachineCheck::Swap);
     let error = insist(&spec, &look(&bad, &spec)).unwrap_err();
     assert_eq!(error.hints(), ["swapoff -a"]);
     // What cannot be seen is no pass.
-    spec.fatal = [CheckId::SecureBoot].into();
+    spec.fatal = [MachineCheck::SecureBoot].into();
     assert!(insist(&spec, &look(&bad, &spec)).is_err());
-    spec.fatal = [CheckId::Program].into();
+    spec.fatal = [MachineCheck::Program].into();
     spec.program = Some(program().unwrap());
     insist(&spec, &look(&bad, &spec)).unwrap();
     spec.program = Some("00".repeat(32));
     assert!(insist(&spec, &look(&bad, &spec)).is_err());
+}
+
+#[test]
+fn without_proc_the_hint_mounts_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let error = program_at(&directory.path().join("proc/self/exe")).unwrap_err();
+    assert_eq!(error.hints(), ["mount -t proc proc /proc"]);
+    assert_eq!(error.kind().exit_code(), 3);
+    let other = program_at(directory.path()).unwrap_err();
+    assert!(other.hints().is_empty(), "{other}");
+}
+
+#[test]
+fn scripts_and_transcripts_read_the_answer_as_before() {
+    let check = Check {
+        id: MachineCheck::Swap,
+        status: Status::CouldNotRun,
+        reason: "no".to_owned(),
+        remedy: None,
+    };
+    let json = serde_json::to_value(&check).unwrap();
+    assert_eq!(json["outcome"], "could_not_run");
+    assert_eq!(check.record().outcome, "could not run");
 }

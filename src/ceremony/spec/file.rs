@@ -12,12 +12,13 @@ use crate::keys::KeyName;
 use crate::system;
 use crate::trust::microsoft::Selection;
 
-use super::super::preflight::CheckId;
-use super::{Backup, KeySpec, Place, Revocations, Shares, Spec, TokenPlace, Waiver};
+use super::certificate_check::CertificateCheck;
+use super::machine_check::MachineCheck;
+use super::specification::{Backup, KeySpec, Place, Revocations, Shares, Spec, TokenPlace, Waiver};
 
 /// Largest specification that is read, in bytes.
 const MAX_FILE: u64 = 64 << 10;
-/// How alike an unknown key and a known one are where that is worth saying, from 0 to 1.
+/// Likeness from which on a known name is suggested for an unknown one, from 0 to 1.
 const ALIKE: f64 = 0.75;
 
 #[derive(Deserialize)]
@@ -29,6 +30,8 @@ struct File {
     work: Option<PathBuf>,
     owner: Option<String>,
     import: Option<PathBuf>,
+    #[serde(default)]
+    accept: Vec<String>,
     years: Option<u16>,
     microsoft: Option<Vec<String>>,
     dbx: Option<Dbx>,
@@ -95,7 +98,7 @@ struct Preflight {
     program: Option<String>,
 }
 
-/// The keys of each table, for what a misspelt one may have meant. `keys.*` stands for each of the keys.
+/// The names in each table, to suggest one for a misspelt name. `keys.*` stands for each of the keys.
 const KNOWN: [(&str, &[&str]); 6] = [
     (
         "",
@@ -106,6 +109,7 @@ const KNOWN: [(&str, &[&str]); 6] = [
             "work",
             "owner",
             "import",
+            "accept",
             "years",
             "microsoft",
             "dbx",
@@ -122,7 +126,14 @@ const KNOWN: [(&str, &[&str]); 6] = [
     ("preflight", &["fatal", "program"]),
 ];
 
-pub(super) fn load(path: &Path) -> Result<Spec> {
+impl Spec {
+    /// Reads a specification file, as `keys.example/ceremony.toml` shows it. Unknown keys are errors.
+    pub fn load(path: &Path) -> Result<Self> {
+        load(path)
+    }
+}
+
+fn load(path: &Path) -> Result<Spec> {
     let bytes = system::read_trusted(path, MAX_FILE)?;
     let cannot = || format!("cannot use the specification {}", path.display());
     let text = std::str::from_utf8(&bytes).or_usage(cannot)?;
@@ -139,7 +150,7 @@ pub(super) fn load(path: &Path) -> Result<Spec> {
     build(file, base).or_usage(cannot)
 }
 
-/// What the first unknown key of a table may have meant.
+/// A suggestion for the first unknown name of a table; `None` if all are known.
 fn misspelt(table: &Table, path: &str, pattern: &str) -> Option<String> {
     let (_, known) = KNOWN.iter().find(|(name, _)| *name == pattern)?;
     for (key, value) in table {
@@ -180,7 +191,7 @@ fn misspelt(table: &Table, path: &str, pattern: &str) -> Option<String> {
     None
 }
 
-/// The name that a word is most like, if any is worth mentioning.
+/// The name that a word is most like, if any is like enough.
 fn closest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
     let likeness = |name: &str| strsim::jaro_winkler(&word.to_lowercase(), &name.to_lowercase());
     let best = names
@@ -198,6 +209,13 @@ fn build(file: File, base: &Path) -> Result<Spec> {
     spec.offline = file.offline.map(|path| base.join(path));
     spec.work = file.work.map(|path| base.join(path));
     spec.import = file.import.map(|path| base.join(path));
+    for word in file.accept {
+        let check: CertificateCheck = word.parse().map_err(|error| {
+            let failed = Error::usage("accept names no check of a certificate").caused_by(error);
+            suggest(failed, &word, &CertificateCheck::ALL.map(CertificateCheck::name))
+        })?;
+        spec.accepted.insert(check);
+    }
     spec.owner = file
         .owner
         .map(|text| text.parse::<Guid>())
@@ -214,7 +232,7 @@ fn build(file: File, base: &Path) -> Result<Spec> {
         None | Some(Dbx::Microsoft) => Revocations::Microsoft,
         Some(Dbx::None) => Revocations::None,
     };
-    // These two have no business on a node unless somebody says so.
+    // These two belong on no node unless the specification says so.
     for name in [KeyName::Pk, KeyName::Kek] {
         spec.key_mut(name).place = Place::Offline;
     }
@@ -234,14 +252,11 @@ fn build(file: File, base: &Path) -> Result<Spec> {
     });
     spec.waiver = file.drill.map(|Drill { waived_by: by, reason }| Waiver { by, reason });
     for word in file.preflight.fatal {
-        let known = CheckId::ALL.map(CheckId::name);
-        let check = CheckId::ALL.into_iter().find(|check| check.name() == word);
+        let known = MachineCheck::ALL.map(MachineCheck::name);
+        let check = MachineCheck::ALL.into_iter().find(|check| check.name() == word);
         let unknown = || {
             let failed = Error::usage(format!("preflight.fatal names \"{word}\", which is no check"));
-            failed.hint(match closest(&word, &known) {
-                Some(meant) => format!("did you mean \"{meant}\"?"),
-                None => format!("choose among {}", known.join(", ")),
-            })
+            suggest(failed, &word, &known)
         };
         spec.fatal.insert(check.ok_or_else(unknown)?);
     }
@@ -253,9 +268,17 @@ fn build(file: File, base: &Path) -> Result<Spec> {
             ));
         }
         spec.program = Some(program);
-        spec.fatal.insert(CheckId::Program);
+        spec.fatal.insert(MachineCheck::Program);
     }
     Ok(spec)
+}
+
+/// Adds the known name that a word is most like as a hint, or all names.
+fn suggest(error: Error, word: &str, known: &[&str]) -> Error {
+    error.hint(match closest(word, known) {
+        Some(meant) => format!("did you mean \"{meant}\"?"),
+        None => format!("choose among {}", known.join(", ")),
+    })
 }
 
 fn apply(spec: &mut KeySpec, name: KeyName, key: &Key) -> Result<()> {

@@ -1,3 +1,4 @@
+mod imports;
 mod interruption;
 mod product;
 mod restoring;
@@ -9,15 +10,16 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::backup::drill::Opener;
+use super::backup::drill::{self, Opener};
 use super::transcript::{Event, Transcript};
 use super::*;
+use crate::error::Result;
 use crate::formats::backup::share::Share;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::guid::Guid;
-use crate::keys::KeyDirectory;
 use crate::keys::directory::TRANSCRIPT;
-use crate::system::Clock;
+use crate::keys::{KeyDirectory, KeyName, Passphrase};
+use crate::system::{Clock, Context};
 use crate::trust::microsoft::Selection;
 
 /// 2028-02-29T12:00:00Z: a leap day, in the past of no certificate that matters here.
@@ -63,7 +65,7 @@ fn whole(outside: &Path) -> Spec {
 }
 
 fn share(backup: &Path, number: u8) -> Share {
-    let page = fs::read_to_string(backup.join("shares").join(backup::share_name(number))).unwrap();
+    let page = fs::read_to_string(backup.join("shares").join(share_name(number))).unwrap();
     let start = page.find("bs1-").unwrap();
     Share::parse(page[start..].split('<').next().unwrap()).unwrap()
 }

@@ -31,24 +31,24 @@ fn keys_go_to_their_places_and_come_back_from_their_backup() {
         assert_eq!(Some(verified.head), report.transcript);
     }
     let (node, backup) = (outside.path().join("node"), outside.path().join("backup"));
-    let archive = backup.join(backup::ARCHIVE);
-    let drill = |opener| backup::drill::drill(&context, &node, &archive, &opener);
-    let too_few = drill(Opener::Shares(vec![share(&backup, 1)])).unwrap_err();
+    let archive = backup.join(ARCHIVE);
+    let drill_with = |opener| drill::drill(&context, &node, &archive, &opener);
+    let too_few = drill_with(Opener::Shares(vec![share(&backup, 1)])).unwrap_err();
     assert_eq!(too_few.causes(), ["1 shares are there, and 2 are needed"]);
-    assert!(drill(Opener::Passphrase(passphrase())).is_err());
+    assert!(drill_with(Opener::Passphrase(passphrase())).is_err());
     assert!(!verify::verify(&node, None).unwrap().complete);
-    let drilled = drill(Opener::Shares(vec![share(&backup, 3), share(&backup, 1)])).unwrap();
+    let drilled = drill_with(Opener::Shares(vec![share(&backup, 3), share(&backup, 1)])).unwrap();
     assert_eq!(drilled.restored, ["PK", "KEK", "db", "module", "grub"]);
     assert_eq!(drilled.opened_by, "shares 1, 3");
 
     // The sheet's lines, as somebody scans them.
-    let page = fs::read_to_string(backup.join(backup::SHEET)).unwrap();
+    let page = fs::read_to_string(backup.join(SHEET)).unwrap();
     let blocks = page.split("<pre class=\"lines\">").skip(1);
     let lines: Vec<&str> = blocks.map(|block| block.split('<').next().unwrap()).collect();
     let scanned = outside.path().join("scanned.txt");
     fs::write(&scanned, lines.join("\n")).unwrap();
     let shares = Opener::Shares(vec![share(&backup, 2), share(&backup, 1)]);
-    let drilled = backup::drill::drill(&context, &node, &scanned, &shares).unwrap();
+    let drilled = drill::drill(&context, &node, &scanned, &shares).unwrap();
     assert_eq!(drilled.from, "sheet");
 
     let head = note(&context, &node, "Ada was present", &mut |_| unreachable!("db is plain")).unwrap();
@@ -100,7 +100,7 @@ fn transcript() -> (tempfile::TempDir, Vec<u8>) {
     run(&Context::host(), &spec).unwrap();
     let (node, backup) = (outside.path().join("node"), outside.path().join("backup"));
     let shares = Opener::Shares(vec![share(&backup, 2), share(&backup, 1)]);
-    backup::drill::drill(&Context::host(), &node, &backup.join(backup::ARCHIVE), &shares).unwrap();
+    drill::drill(&Context::host(), &node, &backup.join(ARCHIVE), &shares).unwrap();
     let bytes = fs::read(node.join(TRANSCRIPT)).unwrap();
     (outside, bytes)
 }

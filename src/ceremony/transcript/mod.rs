@@ -4,208 +4,41 @@
 //! else is there does not read. `previous` is over the whole line before, its line break included; of the first line it
 //! is 64 zeros. A `sealed` event signs its own line, with no signatures in it, and so all before. Nothing that holds a
 //! secret implements [`Serialize`], so none can get into an event.
+//!
+//! A field that later versions added is left out where it is empty: transcripts without it read as before.
+
+mod event;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::keys::KeyName;
+
+pub use event::{AcceptedFinding, Event, FileRecord, Looked, ShareSet};
 
 /// The form that is written, and read.
 pub const FORMAT: &str = "bootseal.transcript/1";
-/// What the first line names as the one before.
+/// The digest that the first line has in the place of one before.
 const NONE_BEFORE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// A line.
+/// A line of the transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Its number, from 0.
+    /// The number of the line, from 0.
     pub number: u64,
     /// SHA-256 of the line before, lower-case hex.
     pub previous: String,
-    /// When it happened, RFC 3339 UTC.
+    /// The time of the event, RFC 3339 UTC.
     pub time: String,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }
 
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Event {
-    /// The ceremony began.
-    Began {
-        /// [`FORMAT`].
-        format: String,
-        /// Version of bootseal.
-        bootseal: String,
-        /// SHA-256 of the running program.
-        program: String,
-        /// SHA-256 of the plan.
-        plan: String,
-        /// Whether it is a rehearsal with keys that are thrown away.
-        rehearsal: bool,
-        /// The specification that the plan was made from.
-        specification: String,
-    },
-    /// The machine was looked at.
-    Preflight {
-        /// What was seen.
-        checks: Vec<Looked>,
-    },
-    /// A stopped ceremony goes on.
-    Resumed {
-        /// Version of bootseal.
-        bootseal: String,
-        /// SHA-256 of the running program.
-        program: String,
-    },
-    /// A key is about to be made on a token, with this `CKA_ID`.
-    KeyIntended {
-        /// The key.
-        key: String,
-        /// Lower-case hex.
-        id: String,
-    },
-    /// A key is there.
-    KeyMade {
-        /// The key.
-        key: String,
-        /// Size of the modulus, in bits.
-        bits: u32,
-        /// How it rests: "scrypt", "plain", or "token".
-        protection: String,
-        /// DER `SubjectPublicKeyInfo`, lower-case hex.
-        public_key: String,
-        /// The private key, or the name of the one on the token.
-        files: Vec<FileRecord>,
-    },
-    /// The key has its certificate, or GRUB's key its OpenPGP form.
-    Certified {
-        /// The key.
-        key: String,
-        /// The subject's common name, or the user ID.
-        subject: String,
-        /// SHA-256 of the certificate, or the OpenPGP fingerprint.
-        fingerprint: String,
-        /// End of validity, RFC 3339 UTC; GRUB's has none.
-        not_after: Option<String>,
-        /// Its files.
-        files: Vec<FileRecord>,
-    },
-    /// Another file or more of the key directory.
-    Made {
-        /// What it is.
-        what: String,
-        /// The files.
-        files: Vec<FileRecord>,
-    },
-    /// The backup was made and read back.
-    BackedUp {
-        /// Keys whose private half is in it.
-        keys: Vec<String>,
-        /// Keys that never leave their token.
-        without: Vec<String>,
-        /// How the secret that opens it is divided; null if it is the passphrase of the keys.
-        shares: Option<ShareSet>,
-        /// Archive, sheet, and the pages of the shares, which are handed out.
-        files: Vec<FileRecord>,
-    },
-    /// What was made was read back and tried.
-    Checked {
-        /// What held.
-        checks: Vec<String>,
-    },
-    /// Something was left out, on somebody's word.
-    Waived {
-        /// What.
-        what: String,
-        /// Who says so.
-        by: String,
-        /// Why.
-        reason: String,
-    },
-    /// What somebody present has to say.
-    Note {
-        /// The words.
-        text: String,
-    },
-    /// The keys were restored from their backup.
-    Drilled {
-        /// What was restored from: "archive" or "sheet".
-        from: String,
-        /// SHA-256 of it.
-        sha256: String,
-        /// What opened it: "passphrase", or the numbers of the shares.
-        opened_by: String,
-        /// The keys that were restored, and are the right ones.
-        keys: Vec<String>,
-    },
-    /// A key was encrypted anew, or is no longer.
-    Rewrapped {
-        /// The key.
-        key: String,
-        /// How it rests now.
-        protection: String,
-        /// Its file.
-        files: Vec<FileRecord>,
-    },
-    /// A key gives way to the one that the next lines record.
-    Retired {
-        /// The key.
-        key: String,
-        /// Its fingerprint.
-        fingerprint: String,
-        /// By the old key: RSASSA-PKCS1-v1_5 over SHA-256 of the new DER `SubjectPublicKeyInfo`, lower-case hex.
-        successor: String,
-    },
-    /// The keys sign this line and all before.
-    Sealed {
-        /// By key: RSASSA-PKCS1-v1_5 over SHA-256 of this line with no signatures in it, lower-case hex.
-        signatures: BTreeMap<String, String>,
-    },
-}
-
-/// What a check of the machine saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Looked {
-    /// The check.
-    pub id: String,
-    /// "pass", "warn", or "could not run".
-    pub outcome: String,
-    /// What it saw.
-    pub reason: String,
-}
-
-/// Shares of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ShareSet {
-    /// Identifier of the set.
-    pub set: String,
-    /// How many give the secret back.
-    pub needed: u8,
-    /// How many there are.
-    pub of: u8,
-}
-
-/// A file as it was made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileRecord {
-    /// Where it goes: "keys" for every key directory, "node", "offline", "backup" or "shares" for that place alone.
-    pub place: String,
-    /// Its name there.
-    pub name: String,
-    /// Permission bits, octal.
-    pub mode: String,
-    /// Lower-case hex.
-    pub sha256: String,
-}
-
-/// Why a text is no transcript.
+/// The reason why a text is no transcript.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TranscriptError {
     /// No line at all.
@@ -225,7 +58,7 @@ pub enum TranscriptError {
     Beginning,
 }
 
-/// The lines so far, checked.
+/// A transcript whose lines follow each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transcript {
     entries: Vec<Entry>,
@@ -234,7 +67,7 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// None yet.
+    /// A transcript without any line.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -245,7 +78,7 @@ impl Transcript {
     }
 
     /// Reads and checks the chain; signatures are [`super::verify`]'s.
-    pub fn parse(bytes: &[u8]) -> Result<Self, TranscriptError> {
+    pub fn parse(bytes: &[u8]) -> std::result::Result<Self, TranscriptError> {
         if bytes.is_empty() {
             return Err(TranscriptError::Empty);
         }
@@ -255,7 +88,8 @@ impl Transcript {
         let mut transcript = Self::new();
         for (place, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
             let number = place.saturating_add(1);
-            let entry: Entry = serde_json::from_slice(line).map_err(|_| TranscriptError::Form(number))?;
+            let bad_form = || TranscriptError::Form(number);
+            let entry: Entry = serde_json::from_slice(line).map_err(|_| bad_form())?;
             if entry.number != place as u64 || entry.previous != transcript.head {
                 return Err(TranscriptError::Chain(number));
             }
@@ -263,10 +97,10 @@ impl Transcript {
             if is_beginning != (place == 0) {
                 return Err(TranscriptError::Beginning);
             }
-            if encode(&entry) != line {
-                return Err(TranscriptError::Form(number));
+            if encode(&entry).map_err(|_| bad_form())? != line {
+                return Err(bad_form());
             }
-            transcript.push(entry);
+            transcript.add(entry, line);
         }
         Ok(transcript)
     }
@@ -277,13 +111,13 @@ impl Transcript {
         &self.entries
     }
 
-    /// What happened, in its order.
+    /// The events, in their order.
     #[must_use]
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> {
         self.entries.iter().map(|entry| &entry.event)
     }
 
-    /// The text.
+    /// The text of all lines.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.lines
@@ -307,12 +141,36 @@ impl Transcript {
     }
 
     /// Adds a line; returns its text.
-    pub fn push(&mut self, entry: Entry) -> Vec<u8> {
-        let line = encode(&entry);
-        self.head = HashAlgorithm::Sha256.digest(&[&line]).to_hex();
-        self.lines.extend_from_slice(&line);
+    pub fn push(&mut self, entry: Entry) -> Result<Vec<u8>> {
+        let line = encode(&entry)?;
+        self.add(entry, &line);
+        Ok(line)
+    }
+
+    fn add(&mut self, entry: Entry, line: &[u8]) {
+        self.head = HashAlgorithm::Sha256.digest(&[line]).to_hex();
+        self.lines.extend_from_slice(line);
         self.entries.push(entry);
-        line
+    }
+
+    /// True if the ceremony has made this key.
+    #[must_use]
+    pub fn has_key(&self, name: KeyName) -> bool {
+        self.events()
+            .any(|event| matches!(event, Event::KeyMade { key, .. } if key == name.name()))
+    }
+
+    /// True if the ceremony has made the certificate of this key, or GRUB's public key.
+    #[must_use]
+    pub fn has_certificate(&self, name: KeyName) -> bool {
+        self.events()
+            .any(|event| matches!(event, Event::Certified { key, .. } if key == name.name()))
+    }
+
+    /// True if a line is a seal.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.events().any(|event| matches!(event, Event::Sealed { .. }))
     }
 }
 
@@ -323,11 +181,10 @@ impl Default for Transcript {
 }
 
 impl Entry {
-    /// What the signatures of a `sealed` event are over; `None` for any other.
-    #[must_use]
-    pub fn seal_digest(&self) -> Option<Digest> {
+    /// SHA-256 of the line of a `sealed` event with no signatures in it, over which they are made.
+    pub fn seal_digest(&self) -> Result<Digest> {
         let Event::Sealed { .. } = self.event else {
-            return None;
+            return Err(Error::bug("only a seal is signed"));
         };
         let unsigned = Self {
             event: Event::Sealed {
@@ -335,30 +192,14 @@ impl Entry {
             },
             ..self.clone()
         };
-        Some(HashAlgorithm::Sha256.digest(&[&encode(&unsigned)]))
+        Ok(HashAlgorithm::Sha256.digest(&[&encode(&unsigned)?]))
     }
 }
 
-impl Event {
-    /// The files that it records.
-    #[must_use]
-    pub fn files(&self) -> &[FileRecord] {
-        match self {
-            Self::KeyMade { files, .. }
-            | Self::Certified { files, .. }
-            | Self::Made { files, .. }
-            | Self::BackedUp { files, .. }
-            | Self::Rewrapped { files, .. } => files,
-            _ => &[],
-        }
-    }
-}
-
-fn encode(entry: &Entry) -> Vec<u8> {
-    // An entry holds text, numbers and maps with text keys, for which the encoder has no error.
-    let mut line = serde_json::to_vec(entry).unwrap_or_default();
+fn encode(entry: &Entry) -> Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(entry).or_bug(|| "cannot encode a line of the transcript".to_owned())?;
     line.push(b'\n');
-    line
+    Ok(line)
 }
 
 #[cfg(test)]

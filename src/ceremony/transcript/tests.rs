@@ -14,7 +14,9 @@ fn sample(notes: &[String]) -> Transcript {
     };
     let notes = notes.iter().map(|text| Event::Note { text: text.clone() });
     for event in std::iter::once(began).chain(notes) {
-        transcript.push(transcript.next("2026-01-01T00:00:00Z".to_owned(), event));
+        transcript
+            .push(transcript.next("2026-01-01T00:00:00Z".to_owned(), event))
+            .unwrap();
     }
     transcript
 }

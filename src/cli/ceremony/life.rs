@@ -49,7 +49,7 @@ pub(in crate::cli) struct Drill {
 impl Drill {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let keys = session.keys(self.keys.as_ref())?;
-        let set = drill::shares_of(&keys)?;
+        let set = drill::recorded_shares(&keys)?;
         let opener = match (&self.shares, set, self.unlock.given()?) {
             (Some(_), _, Some(_)) => {
                 return Err(Error::usage("name the shares or the passphrase, not both"));

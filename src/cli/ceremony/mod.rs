@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::ceremony::{self, DEFAULT_YEARS, Observer, Plan, Revocations, Spec};
+use crate::ceremony::{self, CertificateCheck, CertificateFinding, DEFAULT_YEARS, Observer, Plan, Revocations, Spec};
 use crate::error::{Error, Result, quoted};
 use crate::formats::firmware::guid::Guid;
 use crate::keys::{KeyName, Passphrase};
@@ -56,7 +56,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct What {
     /// Specification, as keys.example/ceremony.toml
-    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "import", "years"])]
+    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "import", "accept", "years"])]
     specification: Option<PathBuf>,
     /// Directory to make; it must not exist yet, or be empty
     #[arg(long, value_name = "DIR", requires = "name")]
@@ -79,6 +79,10 @@ pub(super) struct What {
     /// Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others
     #[arg(long, value_name = "DIR", requires = "name")]
     import: Option<PathBuf>,
+    /// Accept these findings on imported certificates: of serial_number, validity, issuer, signature, key, authority,
+    /// key_usage, extended_key_usage, key_identifiers
+    #[arg(long, value_name = "FINDINGS", value_delimiter = ',', requires = "import")]
+    accept: Vec<CertificateCheck>,
     /// Validity of the certificates, in years [default: 10]
     #[arg(long, value_name = "YEARS", requires = "name")]
     years: Option<u16>,
@@ -131,6 +135,7 @@ impl What {
             .with_years(self.years.unwrap_or(DEFAULT_YEARS));
         spec.owner = self.owner;
         spec.import.clone_from(&self.import);
+        spec.accepted = self.accept.iter().copied().collect();
         if let Some(list) = &self.microsoft {
             spec.microsoft = Selection::parse(list)?;
         }
@@ -173,7 +178,7 @@ impl Run {
         spec.validate()?;
         self.check_plan(session, &spec)?;
         if spec.needs_passphrase() && !session.context.dry_run() {
-            let going_on = spec.work_directory().exists() && !self.rehearse;
+            let going_on = spec.work_directory()?.exists() && !self.rehearse;
             spec.passphrase = Some(if self.rehearse {
                 Passphrase::generate(&session.context)?
             } else if going_on {
@@ -234,11 +239,15 @@ impl Observer for Watch<'_> {
         self.progress.looked(check);
     }
 
-    fn step(&self, what: &str) {
-        self.progress.step(what);
+    fn found(&self, finding: &CertificateFinding) {
+        self.progress.found(finding);
     }
 
-    fn ask(&self, what: &str) -> Result<Passphrase> {
-        self.pin.ask(what)
+    fn step(&self, text: &str) {
+        self.progress.step(text);
+    }
+
+    fn ask(&self, secret: &str) -> Result<Passphrase> {
+        self.pin.ask(secret)
     }
 }

@@ -5,10 +5,11 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::ceremony::backup::drill::Drilled;
-use crate::ceremony::preflight::{Check, Outcome};
+use crate::ceremony::preflight::Check;
 use crate::ceremony::verify::Verified;
-use crate::ceremony::{Aborted, Plan, Report as CeremonyReport};
+use crate::ceremony::{Aborted, CertificateFinding, Plan, Report as CeremonyReport};
 use crate::error::Error;
+use crate::finding::Status;
 use crate::formats::text::printable;
 use crate::ui::{Report, Style};
 
@@ -50,6 +51,7 @@ impl Report for Planned {
         }
         writeln!(out, "Microsoft's certificates: {}", names(&contents.microsoft))?;
         writeln!(out, "Revocations in dbx: {}", contents.revocations)?;
+        print_findings(&contents.findings, out, style)?;
         if let Some(shares) = &contents.shares {
             writeln!(out, "Shares of the backup's secret: {} of {}", shares.needed, shares.of)?;
         }
@@ -65,10 +67,10 @@ impl Report for Planned {
             writeln!(out, "\nThis machine, now:")?;
         }
         for check in &self.checks {
-            let sign = match check.outcome {
-                Outcome::Pass => style.tick(),
-                Outcome::Warn => style.warn("!"),
-                Outcome::CouldNotRun => style.warn("?"),
+            let sign = match check.status {
+                Status::Pass => style.tick(),
+                Status::CouldNotRun => style.warn("?"),
+                _ => style.warn("!"),
             };
             writeln!(out, "  {sign} {}: {}", check.id.name(), printable(&check.reason))?;
             if let Some(remedy) = &check.remedy {
@@ -77,6 +79,30 @@ impl Report for Planned {
         }
         writeln!(out, "\nPlan {}\n     {}", self.plan.digest, self.plan.words)
     }
+}
+
+/// What is odd about the certificates that are imported.
+fn print_findings(findings: &[CertificateFinding], out: &mut dyn Write, style: Style) -> io::Result<()> {
+    for finding in findings {
+        let sign = if finding.accepted {
+            style.warn("!")
+        } else {
+            style.cross()
+        };
+        let accepted = if finding.accepted {
+            "accepted"
+        } else {
+            "not accepted, so the ceremony would be refused"
+        };
+        writeln!(
+            out,
+            "{sign} imported {} certificate, {}: {} ({accepted})",
+            finding.key,
+            finding.check,
+            printable(&finding.reason)
+        )?;
+    }
+    Ok(())
 }
 
 fn names(names: &[String]) -> String {
@@ -122,6 +148,7 @@ impl Report for CeremonyReport {
         }
         writeln!(out, "Microsoft's certificates: {}", names(&self.microsoft))?;
         writeln!(out, "Revocations in dbx: {}", self.revocations)?;
+        print_findings(&self.findings, out, style)?;
         if let Some(owner) = &self.owner {
             writeln!(out, "Owner: {owner}")?;
         }

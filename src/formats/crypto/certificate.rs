@@ -210,13 +210,19 @@ impl Certificate {
         if !issuer.may_issue() {
             return Err(NotIssuedBy::NotAnAuthority);
         }
+        self.verify_signed_with(&issuer.public_key()?).map(drop)
+    }
+
+    /// Checks that the certificate's own key signed it; returns the hash of the signature. Names are not compared.
+    pub fn verify_signed_by_itself(&self) -> Result<HashAlgorithm, NotIssuedBy> {
+        self.verify_signed_with(&self.public_key()?)
+    }
+
+    fn verify_signed_with(&self, key: &RsaPublicKey) -> Result<HashAlgorithm, NotIssuedBy> {
         let algorithm = self.parsed.signature_algorithm().oid;
         let hash = signature_hash(&algorithm).ok_or(NotIssuedBy::Algorithm(algorithm))?;
-        let signature = self.parsed.signature().raw_bytes();
-        issuer
-            .public_key()?
-            .verify(&hash.digest(&[self.tbs_der()]), signature)?;
-        Ok(())
+        key.verify(&hash.digest(&[self.tbs_der()]), self.parsed.signature().raw_bytes())?;
+        Ok(hash)
     }
 
     /// True if the basic constraints let this certificate issue others.

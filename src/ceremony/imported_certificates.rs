@@ -1,0 +1,116 @@
+//! The checks of certificates that were made elsewhere: one that is of no use is refused, an odd one is taken only if the
+//! specification accepts the finding by name.
+
+use std::collections::BTreeMap;
+
+use der::DateTime;
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::crypto::certificate::Certificate;
+use crate::keys::KeyName;
+
+use super::certificate_lint::{CertificateFinding, Judgement, Origin, Seen, lint};
+use super::spec::{CertificateCheck, Spec, purpose};
+
+/// The results of all checks of imported certificates.
+pub(super) struct Examined {
+    /// Every check that ran, by key.
+    pub seen: BTreeMap<KeyName, Vec<Seen>>,
+    /// The oddities among them, in the order of authority.
+    pub findings: Vec<CertificateFinding>,
+}
+
+/// Reads the certificates that are imported, and examines them.
+pub(super) fn read_and_examine(spec: &Spec, now: DateTime) -> Result<Examined> {
+    let files = spec.imported()?;
+    let certificates = files
+        .iter()
+        .map(|(name, files)| Ok((*name, files.certificate()?)))
+        .collect::<Result<_>>()?;
+    examine(spec, &certificates, now)
+}
+
+/// Runs all checks on imported certificates: on each by itself, and on all together. Refuses one that firmware or kernel
+/// cannot use, and two with the same key.
+pub(super) fn examine(spec: &Spec, certificates: &BTreeMap<KeyName, Certificate>, now: DateTime) -> Result<Examined> {
+    let mut seen: BTreeMap<KeyName, Vec<Seen>> = BTreeMap::new();
+    for (name, certificate) in certificates {
+        let mut results = lint(certificate, purpose(*name), &Origin::Imported { now });
+        let unusable: Vec<&str> = results
+            .iter()
+            .filter(|seen| seen.judgement == Judgement::Unusable)
+            .map(|seen| seen.text.as_str())
+            .collect();
+        if !unusable.is_empty() {
+            return Err(Error::refused(format!(
+                "the imported {name} certificate is of no use: {}",
+                unusable.join("; ")
+            ))
+            .hint("take its files out of the directory, and the ceremony makes this key"));
+        }
+        let cannot = || format!("the imported {name} certificate is of no use");
+        for (other, earlier) in certificates.range(..*name) {
+            if earlier.public_key().or_refuse(cannot)? == certificate.public_key().or_refuse(cannot)? {
+                return Err(Error::refused(format!(
+                    "the imported {other} and {name} certificates have the same key"
+                ))
+                .hint("each is a key of its own, so that one can be replaced without the other"));
+            }
+            if has_same_number(earlier, certificate) {
+                results.push(Seen {
+                    check: CertificateCheck::SerialNumber,
+                    judgement: Judgement::Odd,
+                    text: format!(
+                        "its issuer and serial number are those of {other}: signatures do not tell the two apart"
+                    ),
+                });
+            }
+        }
+        seen.insert(*name, results);
+    }
+    let findings = findings(spec, &seen);
+    Ok(Examined { seen, findings })
+}
+
+/// True if a signature that names its certificate by issuer and serial number (RFC 5652, section 10.2.4) names both.
+fn has_same_number(one: &Certificate, other: &Certificate) -> bool {
+    let (one, other) = (one.parsed().tbs_certificate(), other.parsed().tbs_certificate());
+    one.issuer() == other.issuer() && one.serial_number() == other.serial_number()
+}
+
+fn findings(spec: &Spec, seen: &BTreeMap<KeyName, Vec<Seen>>) -> Vec<CertificateFinding> {
+    let finding = |name: &KeyName, seen: &Seen| CertificateFinding {
+        key: name.name().to_owned(),
+        check: seen.check,
+        reason: seen.text.clone(),
+        accepted: spec.accepted.contains(&seen.check),
+    };
+    seen.iter()
+        .flat_map(|(name, results)| results.iter().map(move |seen| (name, seen)))
+        .filter(|(_, seen)| seen.judgement == Judgement::Odd)
+        .map(|(name, seen)| finding(name, seen))
+        .collect()
+}
+
+/// Refuses findings that the specification does not accept.
+pub(super) fn insist_accepted(findings: &[CertificateFinding]) -> Result<()> {
+    let open: Vec<&CertificateFinding> = findings.iter().filter(|finding| !finding.accepted).collect();
+    let Some(first) = open.first() else { return Ok(()) };
+    let mut names: Vec<&str> = open.iter().map(|finding| finding.check.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let others = match open.len() {
+        1 => String::new(),
+        number => format!(" (the first of {number} findings)"),
+    };
+    Err(Error::refused(format!(
+        "the imported {} certificate is odd{others}: {}: {}",
+        first.key, first.check, first.reason
+    ))
+    .hint("leave the certificate out, and the ceremony makes this key")
+    .hint(format!(
+        "or accept it by name: accept = [\"{}\"] in the specification, or --accept {}",
+        names.join("\", \""),
+        names.join(",")
+    )))
+}

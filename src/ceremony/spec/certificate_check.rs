@@ -1,0 +1,83 @@
+//! The checks of a certificate, by name: a specification accepts findings of theirs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+/// A check of a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateCheck {
+    /// The serial number is positive, has 8 to 20 bytes, and no other certificate of this issuer has it.
+    SerialNumber,
+    /// The certificate is valid now and for long enough.
+    Validity,
+    /// The certificate is its own issuer.
+    Issuer,
+    /// Its own key has signed it.
+    Signature,
+    /// The key is RSA of a size and exponent that firmware and kernel read.
+    Key,
+    /// It is no certificate authority.
+    Authority,
+    /// The key usage is digitalSignature, without keyCertSign.
+    KeyUsage,
+    /// The extended key usage is codeSigning for db and module, and none for PK and KEK.
+    ExtendedKeyUsage,
+    /// The key identifiers of subject and issuer are the same.
+    KeyIdentifiers,
+}
+
+impl CertificateCheck {
+    /// All checks, in the order in which they run.
+    pub const ALL: [Self; 9] = [
+        Self::SerialNumber,
+        Self::Validity,
+        Self::Issuer,
+        Self::Signature,
+        Self::Key,
+        Self::Authority,
+        Self::KeyUsage,
+        Self::ExtendedKeyUsage,
+        Self::KeyIdentifiers,
+    ];
+
+    /// The name in specifications, plans and transcripts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SerialNumber => "serial_number",
+            Self::Validity => "validity",
+            Self::Issuer => "issuer",
+            Self::Signature => "signature",
+            Self::Key => "key",
+            Self::Authority => "authority",
+            Self::KeyUsage => "key_usage",
+            Self::ExtendedKeyUsage => "extended_key_usage",
+            Self::KeyIdentifiers => "key_identifiers",
+        }
+    }
+}
+
+impl fmt::Display for CertificateCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A word that names no check of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("\"{0}\" is no check of a certificate; there are {names}", names = CertificateCheck::ALL.map(CertificateCheck::name).join(", "))]
+pub struct UnknownCertificateCheck(String);
+
+impl FromStr for CertificateCheck {
+    type Err = UnknownCertificateCheck;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCertificateCheck> {
+        let mut known = Self::ALL.into_iter();
+        known
+            .find(|check| check.name() == text)
+            .ok_or_else(|| UnknownCertificateCheck(text.to_owned()))
+    }
+}

@@ -1,0 +1,327 @@
+//! The specification and its parts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Explain, Result};
+use crate::formats::firmware::guid::Guid;
+use crate::keys::certificate::Purpose;
+use crate::keys::pkcs11::TokenUri;
+use crate::keys::{KeyName, Passphrase};
+use crate::system::NewDirectory;
+use crate::trust::microsoft::Selection;
+
+use super::super::import::{self, Files};
+use super::certificate_check::CertificateCheck;
+use super::machine_check::MachineCheck;
+
+/// Validity of certificates unless another is asked for, in years.
+pub const DEFAULT_YEARS: u16 = 10;
+/// Sizes of a modulus that firmware, kernel and GRUB read, in bits.
+pub(in super::super) const SIZES: [u32; 3] = [2048, 3072, 4096];
+/// Before the subjects of a rehearsal.
+const REHEARSAL: &str = "TEST";
+
+/// The revocations that go into dbx.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Revocations {
+    /// Microsoft's list for x86-64, signed anew by our own KEK.
+    #[default]
+    Microsoft,
+    /// None.
+    None,
+}
+
+/// The place of a private key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The node's key directory.
+    Node,
+    /// The offline directory.
+    Offline,
+    /// A token.
+    Token(Box<TokenPlace>),
+}
+
+/// A key on a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenPlace {
+    /// The key, as `NAME.uri` will hold it but for the identifier.
+    pub uri: String,
+    /// The same, read.
+    pub parsed: TokenUri,
+    /// True if the key is made here, so that the backup has it, and then put there; else the token makes it.
+    pub import: bool,
+}
+
+/// One of the keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeySpec {
+    /// Size of the modulus, in bits: 2048, 3072 or 4096.
+    pub bits: u32,
+    /// Validity of its certificate, in years, 1 to 100.
+    pub years: u16,
+    /// The place of the private half.
+    pub place: Place,
+    /// True if the file is encrypted; without effect on a token.
+    pub encrypted: bool,
+}
+
+/// The backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// A directory that does not exist yet, or is empty.
+    pub directory: PathBuf,
+    /// The numbers of shares of the secret that opens it; undivided it is the passphrase of the keys.
+    pub shares: Option<Shares>,
+}
+
+/// The numbers of shares of a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// Number of shares that give the secret back, 2 to `of`.
+    pub needed: u8,
+    /// Number of all shares, up to 16.
+    pub of: u8,
+}
+
+/// The word of a person who takes it upon himself that no backup has been tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The name of the person.
+    pub by: String,
+    /// The reason.
+    pub reason: String,
+}
+
+/// The specification of a ceremony.
+pub struct Spec {
+    /// The node's key directory: it does not exist yet, or is empty.
+    pub out: PathBuf,
+    /// Another one, with the private keys that do not belong on a node.
+    pub offline: Option<PathBuf>,
+    /// The directory that the ceremony is made in; beside `out` unless named.
+    pub work: Option<PathBuf>,
+    /// The name of the owner: begins the subject of every certificate, 1 to 30 characters.
+    pub name: String,
+    /// Owner GUID of our entries in the signature lists; a random one if there is none.
+    pub owner: Option<Guid>,
+    /// Microsoft's certificates that join KEK and db.
+    pub microsoft: Selection,
+    /// The content of dbx.
+    pub dbx: Revocations,
+    /// A directory with keys that were made elsewhere, which are taken over.
+    pub import: Option<PathBuf>,
+    /// Checks whose findings on imported certificates are accepted.
+    pub accepted: BTreeSet<CertificateCheck>,
+    /// The keys.
+    pub keys: BTreeMap<KeyName, KeySpec>,
+    /// Their backup, if there is to be one.
+    pub backup: Option<Backup>,
+    /// The waiver of the restore drill, if somebody waives it.
+    pub waiver: Option<Waiver>,
+    /// Checks of the machine that must pass.
+    pub fatal: BTreeSet<MachineCheck>,
+    /// SHA-256 that the running program must have, lower-case hex.
+    pub program: Option<String>,
+    /// True if the keys say TEST, and nobody keeps them.
+    pub rehearsal: bool,
+    /// The passphrase of the keys that are encrypted.
+    pub passphrase: Option<Passphrase>,
+}
+
+/// The purpose that the certificate of a key states.
+pub(crate) const fn purpose(name: KeyName) -> Purpose {
+    match name {
+        KeyName::Pk | KeyName::Kek => Purpose::Variables,
+        KeyName::Db | KeyName::Module | KeyName::Grub => Purpose::Code,
+    }
+}
+
+impl KeySpec {
+    /// The usual key of this name: firmware reads RSA-2048 everywhere and more only lately; kernel and GRUB read up to
+    /// 4096.
+    #[must_use]
+    pub const fn usual(name: KeyName) -> Self {
+        let bits = match name {
+            KeyName::Pk | KeyName::Kek | KeyName::Db => 2048,
+            KeyName::Module | KeyName::Grub => 4096,
+        };
+        Self {
+            bits,
+            years: DEFAULT_YEARS,
+            place: Place::Node,
+            encrypted: true,
+        }
+    }
+}
+
+impl Spec {
+    /// A ceremony with the defaults: every key encrypted in one directory, Microsoft's default certificates and
+    /// revocations.
+    #[must_use]
+    pub fn new(name: impl Into<String>, out: impl Into<PathBuf>) -> Self {
+        Self {
+            out: out.into(),
+            offline: None,
+            work: None,
+            name: name.into(),
+            owner: None,
+            microsoft: Selection::default(),
+            dbx: Revocations::default(),
+            import: None,
+            accepted: BTreeSet::new(),
+            keys: KeyName::ALL.map(|name| (name, KeySpec::usual(name))).into(),
+            backup: None,
+            waiver: None,
+            fatal: BTreeSet::new(),
+            program: None,
+            rehearsal: false,
+            passphrase: None,
+        }
+    }
+
+    /// Leaves these keys unencrypted, for signing without anybody there.
+    #[must_use]
+    pub fn with_plain(mut self, names: impl IntoIterator<Item = KeyName>) -> Self {
+        for name in names {
+            self.key_mut(name).encrypted = false;
+        }
+        self
+    }
+
+    /// Sets the validity of all certificates, in years.
+    #[must_use]
+    pub fn with_years(mut self, years: u16) -> Self {
+        for key in self.keys.values_mut() {
+            key.years = years;
+        }
+        self
+    }
+
+    pub(super) fn key_mut(&mut self, name: KeyName) -> &mut KeySpec {
+        self.keys.entry(name).or_insert_with(|| KeySpec::usual(name))
+    }
+
+    /// The specification of this key.
+    #[must_use]
+    pub fn key(&self, name: KeyName) -> KeySpec {
+        self.keys.get(&name).cloned().unwrap_or_else(|| KeySpec::usual(name))
+    }
+
+    /// The files of the keys that are imported.
+    pub(in super::super) fn imported(&self) -> Result<BTreeMap<KeyName, Files>> {
+        self.import
+            .as_deref()
+            .map_or_else(|| Ok(BTreeMap::new()), import::find_keys)
+    }
+
+    /// True if the key rests encrypted in a file.
+    #[must_use]
+    pub fn is_encrypted(&self, name: KeyName) -> bool {
+        let key = self.key(name);
+        key.encrypted && !matches!(key.place, Place::Token(_))
+    }
+
+    /// True if a backup can have the private half: all but keys that a token makes.
+    #[must_use]
+    pub fn is_backed_up(&self, name: KeyName) -> bool {
+        !matches!(self.key(name).place, Place::Token(token) if !token.import)
+    }
+
+    /// True if a passphrase is needed: for a key, or for a backup that is not under shares.
+    #[must_use]
+    pub fn needs_passphrase(&self) -> bool {
+        let wraps_backup = self.backup.as_ref().is_some_and(|backup| backup.shares.is_none());
+        // A key on its way to a token rests in the work directory for a moment.
+        let imports = |name| matches!(self.key(name).place, Place::Token(token) if token.import);
+        wraps_backup
+            || KeyName::ALL
+                .into_iter()
+                .any(|name| self.is_encrypted(name) || imports(name))
+    }
+
+    /// This specification with keys that say TEST, below `directory`, with nothing on tokens and nothing imported.
+    #[must_use]
+    pub fn rehearse(mut self, directory: &Path) -> Self {
+        self.rehearsal = true;
+        self.import = None;
+        self.out = directory.join("node");
+        self.offline = self.offline.map(|_| directory.join("offline"));
+        self.work = Some(directory.join("work"));
+        if let Some(backup) = &mut self.backup {
+            backup.directory = directory.join("backup");
+        }
+        for key in self.keys.values_mut() {
+            if matches!(key.place, Place::Token(_)) {
+                key.place = Place::Node;
+                key.encrypted = false;
+            }
+        }
+        self
+    }
+
+    /// The directory that the ceremony is made in.
+    pub fn work_directory(&self) -> Result<PathBuf> {
+        if let Some(work) = &self.work {
+            return Ok(work.clone());
+        }
+        let out = absolute(&self.out)?;
+        let name = out.file_name().ok_or_else(|| {
+            Error::usage(format!("{} cannot be a new key directory", out.display()))
+                .hint("name a directory that does not exist yet, as /root/bootseal-keys")
+        })?;
+        Ok(out.with_file_name(format!(".{}.ceremony", name.to_string_lossy())))
+    }
+
+    /// All directories that come into being, with the names of their places.
+    #[must_use]
+    pub fn directories(&self) -> Vec<(&'static str, PathBuf)> {
+        let mut directories = vec![("node", self.out.clone())];
+        directories.extend(self.offline.clone().map(|path| ("offline", path)));
+        directories.extend(self.backup.as_ref().map(|backup| ("backup", backup.directory.clone())));
+        directories
+    }
+
+    /// Checks that nothing is where the directories go.
+    pub(in super::super) fn check_targets(&self) -> Result<()> {
+        for (_, path) in self.directories() {
+            NewDirectory::check(&path)?;
+        }
+        Ok(())
+    }
+
+    /// The passphrase of this key; `None` for a plain one.
+    pub(in super::super) fn passphrase_of(&self, name: KeyName) -> Result<Option<&Passphrase>> {
+        if self.is_encrypted(name) {
+            return self
+                .required_passphrase(&format!("the {name} key is to be encrypted"))
+                .map(Some);
+        }
+        Ok(None)
+    }
+
+    /// The passphrase; `need` says what it is needed for.
+    pub(in super::super) fn required_passphrase(&self, need: &str) -> Result<&Passphrase> {
+        self.passphrase.as_ref().ok_or_else(|| {
+            Error::usage(format!("{need}, but there is no passphrase")).hint(
+                "give one with --passphrase-file FILE, or name keys that stay unencrypted with --plain db,module,grub",
+            )
+        })
+    }
+
+    /// The subject of a key's certificate, or the user ID of GRUB's.
+    pub(in super::super) fn subject(&self, name: KeyName, year: u16) -> String {
+        let subject = format!("{} {} {year}", self.name, name.purpose());
+        if self.rehearsal {
+            format!("{REHEARSAL} {subject}")
+        } else {
+            subject
+        }
+    }
+}
+
+/// The absolute form of a path; nothing has to exist there.
+pub(in super::super) fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).or_could_not_run(|| format!("cannot tell where {} is", path.display()))
+}

@@ -1,0 +1,210 @@
+//! The events of a transcript, and what they hold.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// An event of a ceremony, or of the life of its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// The ceremony began.
+    Began {
+        /// [`super::FORMAT`].
+        format: String,
+        /// Version of bootseal.
+        bootseal: String,
+        /// SHA-256 of the running program.
+        program: String,
+        /// SHA-256 of the plan.
+        plan: String,
+        /// True for a rehearsal with keys that are thrown away.
+        rehearsal: bool,
+        /// The contents of the plan, JSON.
+        specification: String,
+    },
+    /// The machine was looked at.
+    Preflight {
+        /// The results of the checks.
+        checks: Vec<Looked>,
+    },
+    /// A stopped ceremony goes on.
+    Resumed {
+        /// Version of bootseal.
+        bootseal: String,
+        /// SHA-256 of the running program.
+        program: String,
+    },
+    /// A key is about to be made on a token, with this `CKA_ID`.
+    KeyIntended {
+        /// The key.
+        key: String,
+        /// Lower-case hex.
+        id: String,
+    },
+    /// A key is there.
+    KeyMade {
+        /// The key.
+        key: String,
+        /// Size of the modulus, in bits.
+        bits: u32,
+        /// The protection of the private half: "scrypt", "plain", or "token".
+        protection: String,
+        /// DER `SubjectPublicKeyInfo`, lower-case hex.
+        public_key: String,
+        /// The private key, or the name of the one on the token.
+        files: Vec<FileRecord>,
+    },
+    /// The key has its certificate, or GRUB's key its OpenPGP form.
+    Certified {
+        /// The key.
+        key: String,
+        /// The subject's common name, or the user ID.
+        subject: String,
+        /// SHA-256 of the certificate, or the OpenPGP fingerprint.
+        fingerprint: String,
+        /// End of validity, RFC 3339 UTC; GRUB's has none.
+        not_after: Option<String>,
+        /// Its files.
+        files: Vec<FileRecord>,
+    },
+    /// Another file or more of the key directory.
+    Made {
+        /// The name of the files' content.
+        what: String,
+        /// The files.
+        files: Vec<FileRecord>,
+    },
+    /// The backup was made and read back.
+    BackedUp {
+        /// Keys whose private half is in it.
+        keys: Vec<String>,
+        /// Keys that never leave their token.
+        without: Vec<String>,
+        /// How the secret that opens it is divided; null if it is the passphrase of the keys.
+        shares: Option<ShareSet>,
+        /// Archive, sheet, and the pages of the shares, which are handed out.
+        files: Vec<FileRecord>,
+    },
+    /// The product was read back from the disk and examined.
+    Checked {
+        /// The examinations that ran and passed, with what each saw.
+        checks: Vec<String>,
+        /// Oddities of imported certificates, which the specification accepts.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        findings: Vec<AcceptedFinding>,
+    },
+    /// Something was left out, on somebody's word.
+    Waived {
+        /// The subject of the waiver.
+        what: String,
+        /// The name of the person.
+        by: String,
+        /// The reason.
+        reason: String,
+    },
+    /// A remark of somebody present.
+    Note {
+        /// The words.
+        text: String,
+    },
+    /// The keys were restored from their backup.
+    Drilled {
+        /// The form of the backup: "archive" or "sheet".
+        from: String,
+        /// SHA-256 of the file.
+        sha256: String,
+        /// The secret that opened it: "passphrase", or the numbers of the shares.
+        opened_by: String,
+        /// The keys that were restored, and are the right ones.
+        keys: Vec<String>,
+    },
+    /// A key was encrypted anew, or is no longer.
+    Rewrapped {
+        /// The key.
+        key: String,
+        /// The new protection: "scrypt" or "plain".
+        protection: String,
+        /// Its file.
+        files: Vec<FileRecord>,
+    },
+    /// A key gives way to the one that the next lines record.
+    Retired {
+        /// The key.
+        key: String,
+        /// Its fingerprint.
+        fingerprint: String,
+        /// By the old key: RSASSA-PKCS1-v1_5 over SHA-256 of the new DER `SubjectPublicKeyInfo`, lower-case hex.
+        successor: String,
+    },
+    /// The keys sign this line and all before.
+    Sealed {
+        /// By key: RSASSA-PKCS1-v1_5 over SHA-256 of this line with no signatures in it, lower-case hex.
+        signatures: BTreeMap<String, String>,
+    },
+}
+
+/// The result of a check of the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Looked {
+    /// The check.
+    pub id: String,
+    /// "pass", "warn", or "could not run".
+    pub outcome: String,
+    /// The reason, for people.
+    pub reason: String,
+}
+
+/// An oddity of an imported certificate, which the specification accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptedFinding {
+    /// The key.
+    pub key: String,
+    /// The check that convicts the certificate.
+    pub check: String,
+    /// The reason, for people.
+    pub reason: String,
+}
+
+/// Shares of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShareSet {
+    /// Identifier of the set.
+    pub set: String,
+    /// Number of shares that give the secret back.
+    pub needed: u8,
+    /// Number of all shares.
+    pub of: u8,
+}
+
+/// A file as it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileRecord {
+    /// The place: "keys" for every key directory, "node", "offline", "backup" or "shares" for that place alone.
+    pub place: String,
+    /// Its name there.
+    pub name: String,
+    /// Permission bits, octal.
+    pub mode: String,
+    /// Lower-case hex.
+    pub sha256: String,
+}
+
+impl Event {
+    /// The files that it records.
+    #[must_use]
+    pub fn files(&self) -> &[FileRecord] {
+        match self {
+            Self::KeyMade { files, .. }
+            | Self::Certified { files, .. }
+            | Self::Made { files, .. }
+            | Self::BackedUp { files, .. }
+            | Self::Rewrapped { files, .. } => files,
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The comparison of a directory with its transcript.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::{Explain, Result};
+use crate::formats::backup::words::fingerprint_words;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::keys::directory::TRANSCRIPT;
+use crate::system;
+
+use super::super::layout::{ARCHIVE, SHARES, WORK_ONLY};
+use super::super::transcript::{Event, FileRecord, Transcript};
+use super::history::{is_complete, last_drill, remarks};
+use super::seals::read;
+
+/// Endings of files that only a ceremony puts into a key directory.
+const OURS: [&str; 9] = ["key", "uri", "pem", "der", "esl", "auth", "gpg", "guid", "jsonl"];
+
+/// The result of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// The directory.
+    pub directory: String,
+    /// Number of lines of the transcript.
+    pub entries: usize,
+    /// SHA-256 of its last line, lower-case hex.
+    pub head: String,
+    /// The head for people to compare.
+    pub words: String,
+    /// True for a rehearsal.
+    pub rehearsal: bool,
+    /// The keys that signed, all of those that the ceremony made.
+    pub signed_by: Vec<String>,
+    /// True if a restore was tried, or somebody waived that.
+    pub complete: bool,
+    /// The time of the last restore drill, RFC 3339 UTC.
+    pub last_drill: Option<String>,
+    /// Files that are as recorded.
+    pub files: Vec<String>,
+    /// Private keys that are recorded for another place.
+    pub elsewhere: Vec<String>,
+    /// Notes, waivers, and oddities of certificates that were accepted, each with its time.
+    pub remarks: Vec<String>,
+    /// Differences from the transcript, for people.
+    pub findings: Vec<String>,
+}
+
+/// Replays the transcript of a directory, and compares its files. `head` is the expected head, hex or words.
+pub fn verify(directory: &Path, head: Option<&str>) -> Result<Verified> {
+    let signed = read(directory)?;
+    let transcript = &signed.transcript;
+    let digest = hex::decode(transcript.head()).or_bug(|| "a digest is no hex".to_owned())?;
+    let words = fingerprint_words(&digest);
+    let mut verified = Verified {
+        directory: directory.display().to_string(),
+        entries: transcript.entries().len(),
+        head: transcript.head().to_owned(),
+        rehearsal: transcript
+            .events()
+            .any(|event| matches!(event, Event::Began { rehearsal: true, .. })),
+        signed_by: signed.keys.keys().cloned().collect(),
+        complete: is_complete(transcript),
+        last_drill: last_drill(transcript),
+        files: Vec::new(),
+        elsewhere: Vec::new(),
+        remarks: remarks(transcript),
+        findings: Vec::new(),
+        words,
+    };
+    if let Some(expected) = head {
+        let expected = expected.trim().to_lowercase().replace(' ', "-");
+        if expected != verified.head && expected != verified.words {
+            verified.findings.push(format!(
+                "the transcript's head is {} ({}), not the one named: lines were added, or it was cut back to an earlier seal",
+                verified.head, verified.words
+            ));
+        }
+    }
+    compare(directory, transcript, &mut verified)?;
+    Ok(verified)
+}
+
+/// The files as they were last recorded, by place and name.
+fn recorded(transcript: &Transcript) -> BTreeMap<(&str, &str), &FileRecord> {
+    let files = transcript.events().flat_map(Event::files);
+    files
+        .filter(|record| record.place != WORK_ONLY)
+        .map(|record| ((record.place.as_str(), record.name.as_str()), record))
+        .collect()
+}
+
+/// True if the ceremony put the files of this place into this very directory.
+fn is_at_home(transcript: &Transcript, place: &str, directory: &Path) -> Result<bool> {
+    let Some(Event::Began { specification, .. }) = transcript.events().next() else {
+        return Ok(false);
+    };
+    let plan: Value = serde_json::from_str(specification).or_refuse(|| "the transcript holds no plan".to_owned())?;
+    let directory = system::canonical(directory)?;
+    let files = plan.get("files").and_then(Value::as_array).into_iter().flatten();
+    let paths = files
+        .filter(|file| file.get("place").and_then(Value::as_str) == Some(place))
+        .filter_map(|file| file.get("path").and_then(Value::as_str));
+    for parent in paths.filter_map(|path| Path::new(path).parent()) {
+        // The planned place is often on another machine, or on a stick that is not there.
+        if parent.is_dir() && system::canonical(parent)? == directory {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn compare(directory: &Path, transcript: &Transcript, verified: &mut Verified) -> Result<()> {
+    let recorded = recorded(transcript);
+    let is_backup = directory.join(ARCHIVE).exists() || is_at_home(transcript, "backup", directory)?;
+    let places: &[&str] = if is_backup {
+        &["backup", SHARES]
+    } else {
+        &["keys", "node", "offline"]
+    };
+    let mut known: BTreeSet<&str> = [TRANSCRIPT].into();
+    for place in places {
+        let of_place = recorded.iter().filter(|((own, _), _)| own == place);
+        let names: Vec<&str> = of_place.clone().map(|((_, name), _)| *name).collect();
+        let folder = if *place == SHARES {
+            directory.join(place)
+        } else {
+            directory.to_path_buf()
+        };
+        // Public files are in every key directory; private ones in that of their place. Shares are handed out.
+        let is_here = match *place {
+            "keys" | "backup" => true,
+            SHARES => false,
+            _ => names.iter().any(|name| folder.join(name).exists()) || is_at_home(transcript, place, directory)?,
+        };
+        for ((_, name), record) in of_place {
+            known.insert(name);
+            let path = folder.join(name);
+            if !is_here && !path.exists() {
+                if *place != SHARES {
+                    verified.elsewhere.push(format!("{name} ({place})"));
+                }
+                continue;
+            }
+            match difference(&path, record)? {
+                None => verified.files.push((*name).to_owned()),
+                Some(finding) => verified.findings.push(finding),
+            }
+        }
+    }
+    if !is_backup {
+        unrecorded(directory, &known, verified)?;
+    }
+    Ok(())
+}
+
+/// The difference of a file from its record; `None` if there is none.
+fn difference(path: &Path, record: &FileRecord) -> Result<Option<String>> {
+    let Some(info) = system::info_of_name(path)? else {
+        return Ok(Some(format!("{} is missing", path.display())));
+    };
+    let is_secret = record.mode.ends_with("00");
+    let mode = info.mode;
+    if is_secret && mode & 0o077 != 0 {
+        return Ok(Some(format!(
+            "{} has the mode {mode:04o}: others can use it",
+            path.display()
+        )));
+    }
+    let digest = HashAlgorithm::Sha256.digest(&[&system::read(path)?]).to_hex();
+    if digest == record.sha256 {
+        return Ok(None);
+    }
+    Ok(Some(format!("{} is not the file that is recorded", path.display())))
+}
+
+/// Adds the files that look like those of a ceremony, and are not recorded.
+fn unrecorded(directory: &Path, known: &BTreeSet<&str>, verified: &mut Verified) -> Result<()> {
+    for entry in system::list_directory(directory)? {
+        let text = |name: Option<&OsStr>| name.map(|name| name.to_string_lossy().into_owned());
+        let is_ours = text(entry.path.extension()).is_some_and(|ending| OURS.contains(&ending.as_str()));
+        let is_known = text(entry.path.file_name()).is_some_and(|name| known.contains(name.as_str()));
+        if is_ours && !is_known {
+            verified
+                .findings
+                .push(format!("{} is not recorded", entry.path.display()));
+        }
+    }
+    Ok(())
+}

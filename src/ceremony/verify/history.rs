@@ -1,0 +1,65 @@
+//! The history of the keys, as the transcript has it.
+
+use crate::keys::KeyName;
+
+use super::super::step::RESTORE_DRILL;
+use super::super::transcript::{AcceptedFinding, Event, Transcript};
+
+/// The time of the last restore drill, RFC 3339 UTC; `None` if there was none.
+#[must_use]
+pub fn last_drill(transcript: &Transcript) -> Option<String> {
+    let drilled = |event: &Event| matches!(event, Event::Drilled { .. });
+    let entries = transcript.entries().iter().rev();
+    entries
+        .filter(|entry| drilled(&entry.event))
+        .map(|entry| entry.time.clone())
+        .next()
+}
+
+/// The notes, waivers and accepted findings, each with its time.
+pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
+    let remarks_of = |event: &Event| match event {
+        Event::Note { text } => vec![text.clone()],
+        Event::Waived { what, by, reason } => vec![format!("{by} waives the {what}: {reason}")],
+        Event::Checked { findings, .. } => {
+            let text = |finding: &AcceptedFinding| {
+                let AcceptedFinding { key, check, reason } = finding;
+                format!("the imported {key} certificate is odd, which the specification accepts: {check}: {reason}")
+            };
+            findings.iter().map(text).collect()
+        }
+        _ => Vec::new(),
+    };
+    let entries = transcript.entries().iter();
+    entries
+        .flat_map(|entry| {
+            let texts = remarks_of(&entry.event).into_iter();
+            texts.map(|text| format!("{}: {text}", entry.time))
+        })
+        .collect()
+}
+
+/// True if a restore was tried, or somebody waived that.
+pub(super) fn is_complete(transcript: &Transcript) -> bool {
+    let is_enough = |event: &Event| match event {
+        Event::Drilled { .. } => true,
+        Event::Waived { what, .. } => what == RESTORE_DRILL,
+        _ => false,
+    };
+    transcript.events().any(is_enough)
+}
+
+/// True if the backup has the present private half of a key.
+#[must_use]
+pub fn is_backed_up(transcript: &Transcript, name: KeyName) -> bool {
+    let mut is_backed_up = false;
+    for event in transcript.events() {
+        match event {
+            Event::BackedUp { keys, .. } => is_backed_up |= keys.iter().any(|key| key == name.name()),
+            // Another key than the one of the backup.
+            Event::KeyMade { key, .. } if key == name.name() => is_backed_up = false,
+            _ => {}
+        }
+    }
+    is_backed_up
+}
