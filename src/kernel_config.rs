@@ -45,11 +45,11 @@ pub struct Wanted {
     pub fragment: Fragment,
     /// Where it was written, if a file was named.
     pub written: Option<PathBuf>,
-    /// What Portage's settings do against it.
+    /// Judgements of Portage's settings, which may work against it.
     pub portage: Vec<Judgement>,
-    /// What comes next.
+    /// The next steps, as commands.
     pub next_steps: Vec<String>,
-    /// Whether nothing was written.
+    /// True if nothing was written.
     pub dry_run: bool,
 }
 
@@ -105,7 +105,7 @@ fn write(context: &Context, path: &Path, fragment: &Fragment) -> Result<()> {
     })
 }
 
-/// What makes the file that the fragment names.
+/// The commands that make the file that the fragment names.
 fn next_steps(context: &Context, key: &ModuleKey) -> Vec<String> {
     let (file, format) = match key {
         ModuleKey::Certificate(file) => (file, "pem"),

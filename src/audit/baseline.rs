@@ -9,31 +9,31 @@ use crate::system::{self, Context};
 
 use super::check::Check;
 
-/// Where a baseline is looked for.
+/// The path of the baseline, unless another is named.
 pub const DEFAULT: &str = "/etc/bootseal/baseline.toml";
 /// Longest baseline that is read, in bytes.
 const MAX_BASELINE: u64 = 1 << 20;
 
-/// All that is accepted.
+/// The findings that somebody accepts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
-    /// One entry each.
+    /// The entries of the file.
     #[serde(default)]
     accept: Vec<Acceptance>,
 }
 
-/// One finding, or all of a check.
+/// The acceptance of one finding, or of all findings of a check.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Acceptance {
     /// ID of the check.
     pub check: String,
-    /// What the finding is about; all of the check's findings if it is left out.
+    /// The subject of the finding; all of the check's findings if it is left out.
     pub subject: Option<String>,
-    /// Why it is fine.
+    /// The reason why it is accepted.
     pub reason: String,
-    /// The last day on which it is, `YYYY-MM-DD`, UTC.
+    /// The last day on which it is accepted, `YYYY-MM-DD`, UTC.
     pub until: String,
 }
 
@@ -67,7 +67,7 @@ impl Baseline {
         Ok(baseline)
     }
 
-    /// What is accepted now, with the reason, and what is not.
+    /// The findings that are accepted now, each with the reason, and then those that are not.
     pub(super) fn divide(
         &self,
         check: &Check,

@@ -1,4 +1,4 @@
-//! What the machine is like, beside the answers of the checks: for tables, graphs and the short form.
+//! Facts about the machine, beside the answers of the checks: for tables, graphs and the short form.
 
 use serde::Serialize;
 
@@ -12,23 +12,23 @@ use crate::trust::microsoft;
 
 use super::machine::Machine;
 
-/// What is known. What could not be looked at is empty or null here; the checks say why.
+/// The known facts. Where something could not be looked at, the field is empty or null here; the checks say why.
 #[derive(Debug, Clone, Serialize)]
 pub struct Facts {
     /// Version of the running kernel.
     pub kernel: Option<String>,
-    /// What the firmware says and holds.
+    /// The firmware's mode and variables.
     pub firmware: Option<Firmware>,
     /// The keys of the key directory, in the order of authority.
     pub keys: Vec<Listed>,
-    /// What the firmware may start, judged by what it holds now.
+    /// The files that the firmware may start, judged by its present variables.
     pub boot_files: Vec<BootFile>,
 }
 
 /// The firmware.
 #[derive(Debug, Clone, Serialize)]
 pub struct Firmware {
-    /// What it says of itself.
+    /// Its mode, as it states it.
     #[serde(flatten)]
     pub mode: Mode,
     /// PK, KEK, db and dbx.
@@ -40,7 +40,7 @@ pub struct Firmware {
 pub struct Variable {
     /// PK, KEK, db or dbx.
     pub name: String,
-    /// How many entries it has.
+    /// The number of its entries.
     pub entries: usize,
     /// SHA-256 of its content, lower-case hexadecimal: equal on two machines that trust the same.
     pub sha256: String,
@@ -60,16 +60,16 @@ pub struct Trusted {
     /// The same in seconds since 1970-01-01 UTC.
     #[serde(skip)]
     pub end: u64,
-    /// Whether it is one of Microsoft's, which stay after their end.
+    /// True for a certificate of Microsoft, which stays after its end.
     pub is_microsofts: bool,
 }
 
 /// How far the boot path is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BootPath {
-    /// What the firmware starts next.
+    /// To the file that the firmware starts next.
     Next,
-    /// All that it and its loaders are told to start.
+    /// To all files that the firmware and its loaders are told to start.
     All,
 }
 

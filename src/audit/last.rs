@@ -1,4 +1,4 @@
-//! What the last audit of the whole machine came to: `audit.json` in the state directory, for the short form.
+//! The record of the last audit of the whole machine: `audit.json` in the state directory, for the short form.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,20 +14,20 @@ const FILE: &str = "audit.json";
 const MAX_RECORD: u64 = 1 << 20;
 const SECRET: u32 = 0o600;
 
-/// What an audit came to.
+/// The result of an audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastAudit {
-    /// When it was run, in seconds since 1970-01-01 UTC.
+    /// The time of the audit, in seconds since 1970-01-01 UTC.
     pub time: u64,
-    /// How many findings it had that are not accepted.
+    /// The number of its findings that are not accepted.
     pub findings: usize,
-    /// How many the baseline accepted.
+    /// The number of findings that the baseline accepted.
     pub accepted: usize,
     /// The checks with findings, by their IDs.
     pub failed: Vec<String>,
     /// The checks that could not run, or not on all.
     pub could_not_run: Vec<String>,
-    /// What was left out: checks, or groups of checks.
+    /// The checks, or groups of checks, that were left out.
     pub skipped: Vec<String>,
 }
 

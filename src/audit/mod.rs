@@ -29,7 +29,7 @@ use facts::BootPath;
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Status};
 
-/// What is looked at.
+/// The checks that an audit runs.
 #[derive(Debug, Default)]
 pub struct Selection {
     /// IDs, or groups, of the checks to run; all if empty.
@@ -38,29 +38,29 @@ pub struct Selection {
     pub skip: Vec<String>,
 }
 
-/// What came of one check.
+/// One check with its outcome.
 #[derive(Debug)]
 pub struct Checked {
     /// The check.
     pub check: &'static Check,
     /// Its outcome, without what the baseline accepts.
     pub outcome: Outcome,
-    /// What the baseline accepts, each with the reason.
+    /// The findings that the baseline accepts, each with the reason.
     pub accepted: Vec<(Finding, String)>,
 }
 
-/// What came of all.
+/// The outcomes of all checks, and facts about the machine.
 #[derive(Debug)]
 pub struct Audit {
     /// Every check that was run, in the order of the list.
     pub checked: Vec<Checked>,
-    /// When it was run, in seconds since 1970-01-01 UTC.
+    /// The time of the audit, in seconds since 1970-01-01 UTC.
     pub time: u64,
-    /// How long it took.
+    /// The duration of the audit.
     pub duration: Duration,
-    /// What the machine calls itself.
+    /// The host name of the machine.
     pub host: String,
-    /// What else is known of it.
+    /// The other facts about the machine.
     pub facts: Facts,
 }
 
@@ -123,20 +123,20 @@ impl Checked {
 }
 
 impl Audit {
-    /// How many checks have this answer.
+    /// The number of checks with this answer.
     #[must_use]
     pub fn count(&self, status: Status) -> usize {
         self.checked.iter().filter(|checked| checked.status() == status).count()
     }
 
-    /// The error to end with: findings weigh more than what could not be looked at.
+    /// The error to end with. Findings weigh more than checks that could not run.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
         let (findings, not_run) = self.troubles();
         failure(findings, not_run)
     }
 
-    /// How many findings there are, and how many checks that could not run, or not on all.
+    /// The number of findings, and the number of checks that could not look at everything.
     fn troubles(&self) -> (usize, usize) {
         let findings = self.checked.iter().map(|checked| checked.outcome.findings.len());
         let not_run = self

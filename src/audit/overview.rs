@@ -1,4 +1,4 @@
-//! The short form: the checks that need no file tree, what the firmware starts next, and what was seen last.
+//! The short form of an audit: the checks that need no file tree, the file that the firmware starts next, and the last audit.
 
 use crate::enroll::{BootFile, Verdict};
 use crate::error::{Error, Result};
@@ -26,14 +26,14 @@ const QUICK: [&str; 9] = [
 pub struct Overview {
     /// The quick checks, and the facts.
     pub audit: Audit,
-    /// What the last whole audit came to; none if there was none; else why that cannot be told.
+    /// The record of the last whole audit, or the reason why it cannot be read; none if there was no audit.
     pub last_audit: std::result::Result<Option<LastAudit>, String>,
-    /// Why what starts next could not be looked for.
+    /// The reason why the file that starts next could not be looked for.
     pub unseen: Option<String>,
 }
 
 impl Overview {
-    /// Looks.
+    /// Runs the quick checks and collects the facts.
     pub fn of(machine: &Machine<'_>, baseline: &Baseline) -> Result<Self> {
         let quick = Selection {
             only: QUICK.map(str::to_owned).to_vec(),
@@ -46,13 +46,13 @@ impl Overview {
         })
     }
 
-    /// What the firmware starts next, if that is known.
+    /// The file that the firmware starts next, if it is known.
     #[must_use]
     pub fn next_boot(&self) -> Option<&BootFile> {
         self.audit.facts.boot_files.iter().find(|file| file.is_next)
     }
 
-    /// Whether that starts.
+    /// The answer to the question if that file starts.
     #[must_use]
     pub fn next_boot_status(&self) -> Status {
         match self.next_boot().map(|file| &file.verdict) {
@@ -62,7 +62,7 @@ impl Overview {
         }
     }
 
-    /// The error to end with: findings weigh more than what could not be looked at.
+    /// The error to end with. Findings weigh more than checks that could not run.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
         let (mut findings, mut not_run) = self.audit.troubles();

@@ -7,24 +7,24 @@ use super::{Mode, Phase, Slot};
 /// A script and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// Where it is run by the installation of a kernel; none for what Portage, systemd, cron or a shell reads.
+    /// The phase of a kernel's installation that runs it; none for a file that Portage, systemd, cron or a shell reads.
     pub phase: Option<Phase>,
-    /// Without this directory nobody reads it, and it is not installed.
+    /// The directory without which nobody reads the file, so that it is not installed.
     pub reader: Option<&'static str>,
     /// Its directory.
     pub directory: &'static str,
     /// Its name there.
     pub name: &'static str,
-    /// What it has signed; none for an audit and for completions.
+    /// The slot that it calls; none for an audit and for completions.
     pub slot: Option<Slot>,
-    /// Whether it is a program, rather than read by one.
+    /// True if it is a program, false if it is a file that a program reads.
     pub is_program: bool,
     /// Its content.
     pub text: &'static str,
 }
 
 impl Entry {
-    /// Where it goes.
+    /// Its path.
     #[must_use]
     pub fn path(&self) -> PathBuf {
         Path::new(self.directory).join(self.name)
@@ -162,7 +162,7 @@ const SYSTEMD_AUDIT: [Entry; 2] = [
 
 const CRON_AUDIT: [Entry; 1] = [audit!("/etc/cron.daily", "bootseal-audit", true)];
 
-/// What audits the machine every day, for a mode.
+/// The entries of a mode that audit the machine every day.
 #[must_use]
 pub const fn audits(mode: Mode) -> &'static [Entry] {
     match mode {
@@ -185,14 +185,14 @@ macro_rules! completions {
     };
 }
 
-/// What `bootseal completions SHELL` prints, where each shell looks for it.
+/// The output of `bootseal completions SHELL`, each in the directory where that shell looks for it.
 const COMPLETIONS: [Entry; 3] = [
     completions!("/usr/share/bash-completion/completions", "bootseal"),
     completions!("/usr/share/zsh/site-functions", "_bootseal"),
     completions!("/usr/share/fish/vendor_completions.d", "bootseal.fish"),
 ];
 
-/// What is installed for a mode, in the order of its running; then what Portage and shells read.
+/// The entries of a mode in the order in which they run, and after them the files that Portage and shells read.
 #[must_use]
 pub fn entries(mode: Mode) -> Vec<Entry> {
     let scripts: &[Entry] = match mode {

@@ -1,4 +1,4 @@
-//! Putting the scripts into their places, and taking them away again: only what is ours, byte for byte.
+//! Installation and removal of the scripts. Only files of ours are changed, which are recognised byte for byte.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,14 +13,14 @@ use crate::system::{self, Context, Transaction};
 
 use super::{Entry, Mode, audits, entries};
 
-/// What was installed, in the state directory.
+/// The name of the record of installed files, in the state directory.
 const RECORD: &str = "hooks.json";
 /// Longest file that is compared, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 /// Permission bits of the record.
 const RECORD_MODE: u32 = 0o644;
 
-/// What became of a script's place.
+/// The change at the path of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// It is new.
@@ -49,16 +49,16 @@ impl Change {
     }
 }
 
-/// A place and what became of it.
+/// A path with its change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
     /// The file, below the root.
     pub path: PathBuf,
-    /// What became of it.
+    /// The change.
     pub change: Change,
 }
 
-/// What was put where, and in which directories that were not there.
+/// The record of the installed files, and of the directories that were made for them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
     /// SHA-256 of each file, by its path without the root.
@@ -89,7 +89,7 @@ impl Record {
         system::replace_durably(context, &path, &bytes, RECORD_MODE)
     }
 
-    /// Whether what is at a path is ours: as this bootseal installs it, or as an older one did.
+    /// True if the file at a path is ours: as this bootseal installs it, or as an older one did.
     fn owns(&self, path: &Path, bytes: &[u8]) -> bool {
         let current = |entry: &Entry| entry.path() == path && entry.text.as_bytes() == bytes;
         let all = [Mode::Systemd, Mode::Traditional];
@@ -101,7 +101,7 @@ fn digest(bytes: &[u8]) -> String {
     hex::encode(HashAlgorithm::Sha256.digest(&[bytes]).as_bytes())
 }
 
-/// What is at the place of a script.
+/// The file at the path of a script, if there is one.
 enum Place {
     Free,
     Ours { is_current: bool },

@@ -1,4 +1,4 @@
-//! What came of the last run of each slot: `hooks/SLOT.json` in the state directory, for the audit and `hook status`.
+//! The result of the last run of each slot: `hooks/SLOT.json` in the state directory, for the audit and `hook status`.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,24 +12,24 @@ use super::{Request, Slot};
 const DIRECTORY: &str = "hooks";
 /// Longest record that is read, in bytes.
 const MAX_RECORD: u64 = 64 << 10;
-/// What of an error is kept, in characters.
+/// Longest part of an error that is kept, in characters.
 const MAX_ERROR: usize = 1000;
 const SECRET: u32 = 0o600;
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastRun {
     /// The slot.
     pub slot: String,
     /// The version of the kernel, or the package.
     pub subject: String,
-    /// Whether it was for a kernel that was removed.
+    /// True if it was for a kernel that was removed.
     pub removes: bool,
-    /// When it ended, in seconds since 1970-01-01 UTC.
+    /// The time of its end, in seconds since 1970-01-01 UTC.
     pub time: u64,
-    /// What failed; none if all that belongs into the slot was signed.
+    /// The error; none if everything that belongs into the slot was signed.
     pub error: Option<String>,
-    /// What makes up for it.
+    /// The command that makes up for the failure.
     pub again: Option<String>,
 }
 
@@ -94,7 +94,7 @@ pub fn last_runs(context: &Context) -> Result<Vec<LastRun>> {
 }
 
 impl LastRun {
-    /// Whether it failed, and nothing since has made up for it.
+    /// True if it failed, and no later run has made up for it.
     #[must_use]
     pub fn is_open(&self, runs: &[Self]) -> bool {
         let makes_up = |other: &Self| {

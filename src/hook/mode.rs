@@ -1,4 +1,4 @@
-//! Which of Gentoo's two ways of installing kernels this machine takes.
+//! The mode of a machine: which of Gentoo's two ways of installing kernels it takes.
 
 use std::path::Path;
 
@@ -27,20 +27,20 @@ impl Mode {
     }
 }
 
-/// The mode, and what tells.
+/// The mode, with the evidence for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected {
     /// The mode.
     pub mode: Mode,
-    /// What it was seen by.
+    /// The observation by which it was recognised.
     pub evidence: String,
 }
 
-/// What chooses between them, in the environment.
+/// The variable of the environment that chooses between them.
 const CHOICE: &str = "SYSTEMD_KERNEL_INSTALL";
 /// Longest script that is looked into, in bytes.
 const MAX_SCRIPT: u64 = 1 << 20;
-/// Where installkernel is.
+/// The paths of installkernel.
 const INSTALLKERNEL: [&str; 4] = [
     "/sbin/installkernel",
     "/usr/sbin/installkernel",

@@ -1,4 +1,4 @@
-//! What runs when the next kernel is installed, in its order, and what is kept from running.
+//! The plugins that run when the next kernel is installed, in their order, and those that are kept from running.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -55,29 +55,29 @@ impl Phase {
     }
 }
 
-/// Whether a plugin runs.
+/// The state of a plugin: it runs, or it is kept from running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It does.
+    /// It runs.
     Active,
-    /// It does not: an empty file or a link to /dev/null stands for it.
+    /// It does not run: an empty file or a link to /dev/null stands for it.
     Masked,
-    /// It does not, nor does one of the same name further down: it is not executable.
+    /// It is not executable, so neither it runs nor a plugin of the same name in a later directory.
     NotExecutable,
 }
 
-/// A plugin that runs, or would.
+/// A plugin that runs, or would run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plugin {
-    /// When.
+    /// The phase in which it runs.
     pub phase: Phase,
     /// Its name.
     pub name: String,
     /// Its path, without the root.
     pub path: PathBuf,
-    /// Whether it runs.
+    /// Its state.
     pub state: State,
-    /// What it does, if it has the name of one of ours.
+    /// The slot that it calls, if it has the name of one of ours.
     pub slot: Option<Slot>,
 }
 
@@ -172,7 +172,7 @@ fn split(bytes: &[u8], belongs: impl Fn(&u8) -> bool) -> (&[u8], &[u8]) {
     bytes.split_at(end)
 }
 
-/// What characters weigh; the end of the text weighs less than all but `~`.
+/// The weights of characters. The end of the text weighs less than all characters but `~`.
 fn weights(text: &[u8]) -> impl Iterator<Item = u16> + '_ {
     let weight = |byte: &u8| match *byte {
         b'~' => 0,
@@ -182,7 +182,7 @@ fn weights(text: &[u8]) -> impl Iterator<Item = u16> + '_ {
     text.iter().map(weight).chain([1])
 }
 
-/// Longer is larger, once zeros in front are gone.
+/// The key by which numbers are compared: without leading zeros, the longer one is larger.
 fn number(digits: &[u8]) -> (usize, &[u8]) {
     let (_, digits) = split(digits, |byte| *byte == b'0');
     (digits.len(), digits)

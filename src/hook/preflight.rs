@@ -1,4 +1,4 @@
-//! What would fail later is found before a kernel is replaced, while ending the installation changes nothing.
+//! Checks before a kernel is replaced, while ending the installation still changes nothing.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where the image will be: a unified one is signed in the staging area.
+/// The directories that the image will be in; none for a unified image, which is signed in the staging area.
 fn places(files: &Files<'_>) -> Vec<std::path::PathBuf> {
     if files.environment.layout.as_deref() == Some("uki") {
         return Vec::new();

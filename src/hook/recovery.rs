@@ -1,4 +1,4 @@
-//! After a slot: what a failure leaves starts the machine as before.
+//! Recovery after a slot: the files that a failure leaves start the machine as before.
 
 use std::path::Path;
 
@@ -9,16 +9,16 @@ use super::files::Files;
 use super::run::has;
 use super::{Slot, rotation};
 
-/// What was put back.
+/// The files that were put back.
 #[derive(Debug, Default)]
 pub(super) struct Restored {
-    /// What a person should know of it.
+    /// The notes about them for a person.
     pub notes: Vec<String>,
-    /// Whether the former kernel is where the new one was.
+    /// True if the former kernel is in the place of the new one.
     pub kernel: bool,
 }
 
-/// After a failure: puts back what still boots.
+/// Puts the files back that still boot, after a failure.
 pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Restored {
     let mut restored = Restored::default();
     let request = files.request;
@@ -68,7 +68,7 @@ fn back(path: &Path) -> String {
     )
 }
 
-/// After success: keeps what GRUB falls back to, or says that it could not.
+/// Keeps the menu that GRUB falls back to, after a success; the note if that was not possible.
 pub(super) fn keep(files: &Files<'_>, keys: &KeyDirectory) -> Option<String> {
     let kept = keys
         .grub_public_keys()

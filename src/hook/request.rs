@@ -1,4 +1,4 @@
-//! What a hook is called for, from its arguments and environment.
+//! The request to a hook, from its arguments and environment.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -66,20 +66,20 @@ impl FromStr for Slot {
     }
 }
 
-/// What the two modes tell their hooks in the environment.
+/// The variables of the environment by which the two modes inform their hooks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     /// How kernels are laid out: "bls", "uki", "grub", "efistub", "compat", "other".
     pub layout: Option<String>,
     /// Where the boot loader looks, in systemd mode.
     pub boot_root: Option<PathBuf>,
-    /// What this machine's entries are named after, in systemd mode.
+    /// The beginning of the names of this machine's boot entries, in systemd mode.
     pub entry_token: Option<String>,
     /// Where initrd and unified image wait to be copied.
     pub staging: Option<PathBuf>,
     /// GRUB's configuration, if it is at an unusual place.
     pub grub_config: Option<PathBuf>,
-    /// Whether to say more.
+    /// True if more is to be said.
     pub verbose: bool,
 }
 
@@ -102,14 +102,14 @@ impl Environment {
     }
 }
 
-/// What a hook is asked to do.
+/// The request to a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// When.
     pub slot: Slot,
     /// Who asks; nobody but a person or Portage otherwise.
     pub mode: Option<Mode>,
-    /// Whether a kernel goes.
+    /// True if a kernel is removed.
     pub removes: bool,
     /// The kernel's version, checked: it is a plain file name. For [`Slot::Portage`] the package.
     pub subject: String,

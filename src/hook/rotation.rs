@@ -1,4 +1,4 @@
-//! What keeps the former kernel bootable, with no private key at all: signatures that follow their files to new names,
+//! Steps that keep the former kernel bootable, without any private key: signatures that follow their files to new names,
 //! and the configuration of GRUB that its signature still fits.
 
 use std::ffi::OsString;
@@ -73,7 +73,7 @@ pub(super) fn restore_kernel(files: &Files<'_>, grub: &[GrubKey], firmware: Opti
     Ok(moves.into_iter().map(|(_, name)| name).collect())
 }
 
-/// Who would start a file.
+/// The judges that decide which files start: GRUB and the firmware.
 struct Judge<'a> {
     grub: &'a [GrubKey],
     firmware: Option<Policy>,
@@ -88,7 +88,7 @@ struct Former {
 }
 
 impl Judge<'_> {
-    /// What was moved aside, if something of what took its place does not start and all of it does.
+    /// The files that were moved aside, if a file in their places does not start and all of them do.
     fn former(&self, group: &[(PathBuf, PathBuf)]) -> Result<Option<Vec<Former>>> {
         let mut is_needed = false;
         let mut former = Vec::new();
@@ -115,7 +115,7 @@ impl Judge<'_> {
         Ok((is_needed && has_kernel).then_some(former))
     }
 
-    /// Whether what is at `path` starts by this name, with this signature for GRUB.
+    /// True if the file at `path` starts by this name, with this signature for GRUB.
     fn starts(&self, name: &Path, path: &Path, signature: Option<&[u8]>) -> Result<bool> {
         let bytes = system::read(path)?;
         let by_grub = self.grub.is_empty() || signature.is_some_and(|signature| accepts(self.grub, &bytes, signature));

@@ -12,7 +12,7 @@ use crate::system::{Context, NewFile, Severity, Syslog, not_mounted};
 use super::files::{BOOT_DIRECTORIES, Files};
 use super::{Environment, Mode, Request, Slot, last_run, preflight, recovery, rotation};
 
-/// What GRUB writes into itself, and what its own hook keeps of before: a signature would not hold, or not help.
+/// The files that GRUB itself writes, and those that its own hook keeps of before: a signature would not hold, or not help.
 const NOT_SIGNED: [&str; 3] = ["grubenv", "grub.cfg~", "grub.cfg.new"];
 
 /// Mark in the staging area: somebody was told that there are no keys.
@@ -26,26 +26,26 @@ pub struct Hook<'a> {
     pub config: &'a Config,
     /// The key directory, which may not be there yet.
     pub keys: &'a Path,
-    /// What the caller tells.
+    /// The environment that the caller gives.
     pub environment: &'a Environment,
     /// Sees how it gets on.
     pub observer: &'a dyn Observer,
 }
 
-/// What became of a slot.
+/// The result of a slot.
 #[derive(Debug)]
 pub struct Done {
     /// The files that were looked at.
     pub summary: Summary,
-    /// What a person should know besides.
+    /// Further notes for a person.
     pub notes: Vec<String>,
-    /// Whether there are keys at all.
+    /// True if there is any key.
     pub has_keys: bool,
     /// The command that makes up for what could not be signed.
     pub again: String,
 }
 
-/// What there is to sign.
+/// The files that are to be signed.
 #[derive(Debug, Default)]
 struct Plan<'a> {
     job: Job<'a>,
@@ -255,7 +255,7 @@ impl Hook<'_> {
     }
 }
 
-/// Whether anything of a key is there.
+/// True if any file of a key is there.
 pub(super) fn has(keys: &KeyDirectory, name: KeyName) -> bool {
     let paths = [
         keys.public_path(name),

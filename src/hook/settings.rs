@@ -109,7 +109,7 @@ fn listed(context: &Context, directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Whether a program is where hooks look for it.
+/// True if a program is where hooks look for it.
 #[must_use]
 pub(super) fn is_program(context: &Context, name: &str) -> bool {
     PROGRAMS

@@ -1,4 +1,4 @@
-//! GRUB's own files: whether the GRUB that enforces would open them, and what in them undoes that.
+//! Checks of GRUB's own files: their signatures, and the traps in its configurations.
 
 use crate::finding::{Finding, Level};
 use crate::grub::falls_back;

@@ -1,4 +1,4 @@
-//! The hooks: whether the next kernel will come out signed, and the last one did.
+//! Checks of the hooks: the signing of the next kernel, and the last run.
 
 use crate::finding::{Finding, Kind};
 use crate::hook;

@@ -1,4 +1,4 @@
-//! The kernel that runs: is it one of those that are signed?
+//! The check of the kernel that runs: it has to be one of those that are signed.
 
 use crate::error::quoted;
 use crate::finding::{Finding, Kind};

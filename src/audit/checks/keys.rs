@@ -1,4 +1,4 @@
-//! The keys on this machine: who may read them, how they rest, how long they last, and whether a backup is one.
+//! Checks of the keys on this machine: their permissions, encryption, place and validity, and the backup of them.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -228,7 +228,7 @@ fn place(machine: &Machine<'_>) -> Outcome {
     })
 }
 
-/// Private keys that somebody left on an EFI system partition.
+/// Looks for private keys that somebody left on an EFI system partition.
 fn strays(machine: &Machine<'_>, directory: &KeyDirectory, outcome: &mut Outcome) {
     let esps = match machine.esps() {
         Ok(esps) => esps,
@@ -270,7 +270,7 @@ fn is_small(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_KEY)
 }
 
-/// Whether a file holds a key in PEM (RFC 7468), as OpenSSL, sbctl and bootseal write them.
+/// True if a file holds a private key in PEM (RFC 7468), as OpenSSL, sbctl and bootseal write it.
 fn holds_private_key(content: &[u8]) -> bool {
     const LABEL: &[u8] = b"PRIVATE KEY-----";
     content.windows(LABEL.len()).any(|window| window == LABEL)

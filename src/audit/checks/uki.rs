@@ -1,4 +1,4 @@
-//! What kernels are started with: the contents of unified kernel images, and the command lines of boot loaders.
+//! Checks of command lines that kernels are started with: those in unified kernel images, and those of boot loaders.
 
 use std::path::Path;
 
@@ -46,7 +46,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// Notes what is dangerous in a command line; whether nothing is.
+/// Adds a finding for each dangerous parameter of a command line. True if there is none.
 fn judge(outcome: &mut Outcome, source: &str, text: &str, remedy: impl Fn(&str) -> String) -> bool {
     let dangers = dangers(&CommandLine::parse(text));
     for danger in &dangers {

@@ -1,4 +1,4 @@
-//! Every image on the EFI system partitions: is it let in, and where does it lead?
+//! The images on the EFI system partitions: which ones db lets in, and which of these lead around the chain.
 
 use crate::error::quoted;
 use crate::finding::{Finding, Kind, Level};
@@ -62,7 +62,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
-/// Whether the firmware has a dbt, and so may lift a revocation for what a timestamp shows to be older.
+/// True if the firmware has a dbt, by which a timestamp lifts a revocation for images that are older than it.
 fn has_timestamps(machine: &Machine<'_>, outcome: &mut Outcome) -> bool {
     let read = machine
         .store()
@@ -77,7 +77,7 @@ fn has_timestamps(machine: &Machine<'_>, outcome: &mut Outcome) -> bool {
     }
 }
 
-/// One that db lets in.
+/// Judges an image that db lets in.
 fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Outcome) {
     let shown = &found.shown;
     let because = printable(&let_in.to_string());

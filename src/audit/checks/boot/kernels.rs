@@ -60,7 +60,7 @@ fn refused(path: &Path, shown: &str, why: &str) -> Finding {
     .remedy(format!("bootseal sign efi {}, or remove it", quoted(path)))
 }
 
-/// Whether somebody would take it for a kernel, broken as it may be. `kernel` begins other names as well.
+/// True if somebody would take the file for a kernel, broken as it may be. Names of other files begin with `kernel` too.
 fn is_meant_as_one(none: &NoImage) -> bool {
     let name = none.path.file_name().unwrap_or_default().to_string_lossy();
     none.begins_so || name.starts_with("vmlinuz")

@@ -1,4 +1,4 @@
-//! What the firmware starts, and what else lies where it looks.
+//! Checks of the boot path: the files that the firmware starts, and the others that lie where it looks.
 
 mod images;
 mod kernels;

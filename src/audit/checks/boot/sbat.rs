@@ -41,7 +41,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
-/// What shim asks for; none if it never ran.
+/// The SBAT level that shim asks for; none if shim never ran.
 fn levels(machine: &Machine<'_>) -> Result<Option<Sbat>, String> {
     let store = machine.store().map_err(Clone::clone)?;
     let raw = store.read_any(LEVEL_VARIABLE, &SHIM).map_err(|error| reason(&error))?;
@@ -49,7 +49,7 @@ fn levels(machine: &Machine<'_>) -> Result<Option<Sbat>, String> {
     parsed.map_err(|error| format!("{LEVEL_VARIABLE} cannot be read: {error}"))
 }
 
-/// Whatever is configured, only a shim that firmware starts refuses anything; one that cannot be judged may be one.
+/// True for a shim that firmware starts: only that refuses anything, whatever is configured. One that cannot be judged counts.
 fn is_shim_let_in(found: &Found) -> bool {
     matches!(found.loader, Loader::Shim { .. }) && !matches!(found.judged, Some(Err(_)))
 }
@@ -87,7 +87,7 @@ fn judge(images: &[&Found], levels: Option<&Sbat>, by_shim: bool, outcome: &mut 
     }
 }
 
-/// Nobody but shim minds.
+/// Adds a finding, or evidence where there is no shim: nobody else minds.
 fn wrong(kind: Kind, found: &Found, why: &str, by_shim: bool, outcome: &mut Outcome) {
     let text = printable(&format!("{}: {why}", found.shown));
     if by_shim {

@@ -1,4 +1,4 @@
-//! What is known of firmware of this make.
+//! Known faults of the firmware of this machine.
 
 use crate::enroll::{self, present_quirks};
 use crate::finding::{Finding, Kind};

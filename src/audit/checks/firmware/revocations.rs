@@ -24,9 +24,9 @@ const MAX_LIST: u64 = 4 << 20;
 
 /// A list of revocations.
 struct List {
-    /// What it is about, the same at the next audit.
+    /// The subject of its findings, the same at the next audit.
     subject: String,
-    /// What it is, for a person.
+    /// The name for a person.
     name: String,
     entries: SignatureDatabase,
     remedy: String,
@@ -51,7 +51,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     })
 }
 
-/// The list that is part of this program.
+/// The list of Microsoft's revocations that is part of this program.
 fn brought_along() -> crate::error::Result<List> {
     let entries = microsoft::revocations()?;
     Ok(List {
@@ -66,7 +66,7 @@ fn brought_along() -> crate::error::Result<List> {
     })
 }
 
-/// One from a file; what tells its version is its content, for Microsoft's carry the same time in every version.
+/// A list from a file. Its content tells its version: Microsoft's lists carry the same time in every version.
 fn given(path: &Path) -> crate::error::Result<List> {
     let shown = printable(&path.display().to_string());
     let bytes = system::read_prefix(path, Some(MAX_LIST))?;
@@ -105,7 +105,7 @@ fn compare(present: &SignatureDatabase, list: &List, outcome: &mut Outcome) {
     }
 }
 
-/// Whether dbx forbids what the entry forbids: a higher security version forbids more than a lower one.
+/// True if dbx forbids all that the entry forbids: a higher security version forbids more than a lower one.
 fn holds(present: &SignatureDatabase, kind: SignatureType, entry: &Signature) -> bool {
     let Some(version) = SecurityVersion::from_entry(kind, entry) else {
         return present.contains(kind, &entry.data);

@@ -1,4 +1,4 @@
-//! What PK, KEK, db and dbx hold, against what they should.
+//! The content of PK, KEK, db and dbx, compared with what it should be.
 
 use crate::finding::{Finding, Kind};
 use crate::formats::crypto::certificate::Certificate;
@@ -92,7 +92,7 @@ struct Named {
     text: String,
 }
 
-/// The entries that are in the one and not in the other, whoever owns them.
+/// The entries that are in the first and not in the second, whoever owns them.
 fn without(one: &SignatureDatabase, other: &SignatureDatabase) -> Vec<Named> {
     let entries = one
         .entries()

@@ -1,4 +1,4 @@
-//! Who can write to the variables.
+//! Protection of the variables from writes by accident.
 
 use crate::finding::{Finding, Kind};
 use crate::system::variables::Efivarfs;

@@ -22,7 +22,7 @@ pub(super) const RESUMES_FROM_SWAP: Kind = Kind::warning("resumes_from_swap");
 /// The kernel hibernates in spite of lockdown.
 pub(super) const HIBERNATES: Kind = Kind::error("hibernates");
 
-/// Whether the kernel is locked down; an outcome where that cannot be seen.
+/// True if the kernel is locked down; an outcome in place of it where that cannot be seen.
 fn is_locked(machine: &Machine<'_>) -> Result<bool, Outcome> {
     let said = text(
         machine,
@@ -34,7 +34,7 @@ fn is_locked(machine: &Machine<'_>) -> Result<bool, Outcome> {
     Ok(state != Lockdown::None)
 }
 
-/// One cause is one finding: that of the check of lockdown.
+/// The outcome where only lockdown would help: one cause is one finding, and the check of lockdown has it.
 fn not_locked() -> Outcome {
     Outcome::not_applicable("only lockdown would close this, and kernel.lockdown tells that there is none")
 }

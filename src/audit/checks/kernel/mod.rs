@@ -1,4 +1,4 @@
-//! The running kernel: what it enforces, and what it was told.
+//! Checks of the running kernel: its enforcement, its command line and its configuration.
 
 mod doors;
 
@@ -118,7 +118,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// What a file of the kernel says, or why it says nothing.
+/// The text of a file of the kernel; an outcome in place of it where there is none.
 fn text(machine: &Machine<'_>, path: &str, missing: &str) -> Result<String, Outcome> {
     match machine.text(path) {
         Ok(Some(text)) => Ok(text),
@@ -229,7 +229,7 @@ fn module_key(machine: &Machine<'_>) -> Outcome {
     }
 }
 
-/// How many keys each keyring has, and whose else the kernel holds. Which keyring holds a key is not shown.
+/// The number of keys in each keyring, and the keys of others that the kernel holds. It does not show which keyring holds a key.
 fn others(keys: &[KernelKey], is_ours: impl Fn(&KernelKey) -> bool) -> Vec<String> {
     let counts: Vec<String> = keys
         .iter()

@@ -1,4 +1,4 @@
-//! What the firmware started, against what lies on the disk.
+//! The programs that the firmware started, compared with the files on the disk.
 
 use crate::finding::{Finding, Kind};
 use crate::formats::crypto::hash::Digest;
@@ -18,18 +18,18 @@ pub(in super::super) const UNKNOWN_IMAGE: Kind = Kind::error("unknown_image_star
 
 /// An EFI application that was started.
 pub(in super::super) struct Started<'m> {
-    /// Where it came from, by its device path, or else its hash.
+    /// Its origin: its device path, or else its hash.
     pub(in super::super) from: String,
     /// Its Authenticode SHA-256.
     pub(in super::super) digest: &'m Digest,
-    /// Whether it is part of the firmware: its own menu, or its own shell.
+    /// True if it is part of the firmware: its own menu, or its own shell.
     is_of_firmware: bool,
-    /// The files that it is.
+    /// The files on the disk with its hash.
     pub(in super::super) files: Vec<&'m Found>,
 }
 
 impl Started<'_> {
-    /// Whether it is neither part of the firmware nor a file on the disk.
+    /// True if it is neither part of the firmware nor a file on the disk.
     pub(in super::super) fn is_unknown(&self) -> bool {
         self.files.is_empty() && !self.is_of_firmware
     }

@@ -1,4 +1,4 @@
-//! What the TPM was told at the last start, against what is there now.
+//! Checks of the measurements of the last start, compared with the present state.
 
 mod loaders;
 mod option_roms;
@@ -14,11 +14,11 @@ use crate::formats::firmware::guid::Guid;
 use crate::audit::check::{Check, Group, Outcome, reason};
 use crate::audit::machine::Machine;
 
-/// The bank that is looked at.
+/// The bank of the TPM that is looked at.
 const BANK: HashAlgorithm = HashAlgorithm::Sha256;
 /// The registers that firmware fills before the operating system starts.
 const FIRMWARE_PCRS: std::ops::RangeInclusive<u32> = 0..=7;
-/// Where the kernel shows the bank's registers.
+/// The directory in which the kernel shows the registers of the bank.
 const PCRS: &str = "/sys/class/tpm/tpm0/pcr-sha256";
 
 /// The log does not give the values of the TPM.

@@ -1,4 +1,4 @@
-//! The drivers that the firmware took from devices, and who let them in.
+//! The drivers that the firmware took from devices, and the entries of db that let them in.
 
 use crate::finding::{Finding, Kind};
 use crate::formats::crypto::hash::Digest;

@@ -1,4 +1,4 @@
-//! The files of the running kernel, and of those that can be started.
+//! The check of the module files of the running kernel, and of the kernels that can be started.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -21,7 +21,7 @@ use crate::audit::images::Place;
 
 /// How many times smaller xz makes modules: those of Debian's 6.12 nearly six times.
 const PACKING: u64 = 6;
-/// What a core has in memory for other lanes than the first, in bytes.
+/// The memory of a core for other lanes than the first, in bytes.
 const BESIDE: u64 = 8 << 20;
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
@@ -77,7 +77,7 @@ fn trees(machine: &Machine<'_>, not_run: &mut Vec<String>) -> Result<Vec<Tree>, 
     Ok(others)
 }
 
-/// Whether what an image says is its version leads to a directory and nowhere else.
+/// True if the version that an image states is the name of a directory and leads nowhere else.
 fn is_name(release: &str) -> bool {
     let mut components = Path::new(release).components();
     matches!(
@@ -86,7 +86,7 @@ fn is_name(release: &str) -> bool {
     )
 }
 
-/// Says what came of the modules of one kernel.
+/// Adds the answers for the modules of one kernel to the outcome.
 fn tell(tree: &Tree, judged: Vec<Judged>, outcome: &mut Outcome) {
     let (mut right, mut foreign, count) = (0_usize, Vec::new(), judged.len());
     let remedy = format!("bootseal sign modules {}", crate::error::quoted(&tree.directory));
@@ -107,21 +107,21 @@ fn tell(tree: &Tree, judged: Vec<Judged>, outcome: &mut Outcome) {
     }
 }
 
-/// A file, and what came of it.
+/// A file with its answer.
 struct Judged {
     path: PathBuf,
     answer: Answer,
-    /// Whether it was built with the kernel; what cannot be read counts as such.
+    /// True if it was built with the kernel, or cannot be read.
     in_tree: bool,
 }
 
-/// About how many bytes a file unpacks to.
+/// The estimated size of a file when it is unpacked, in bytes.
 fn unpacked(size: u64, path: &Path) -> u64 {
     let is_packed = path.extension().is_some_and(|ending| ending != "ko");
     if is_packed { size.saturating_mul(PACKING) } else { size }
 }
 
-/// Judges all on all cores, in the order of their paths.
+/// Judges all files on all cores; the answers are in the order of the paths.
 fn judge_all(paths: Vec<PathBuf>, trusted: &[Certificate], observer: &dyn Observer) -> Vec<Judged> {
     let file = |path: PathBuf| {
         let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());

@@ -1,4 +1,4 @@
-//! The modules in initramfs images, which are copies: what was signed afterwards is not in them.
+//! The check of the modules in initramfs images. These are copies: a signature that was made later is not in them.
 
 use std::path::Path;
 
@@ -63,7 +63,7 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
-/// What is in one file: an initramfs, or a unified image with some.
+/// Judges the modules in one file: an initramfs, or a unified image that holds some.
 fn look_at(path: &Path, is_unified: bool, trusted: &[Certificate]) -> Outcome {
     let mut outcome = Outcome::default();
     let bytes = match system::read(path) {

@@ -1,4 +1,4 @@
-//! The loaded modules, matched to files.
+//! The check of the loaded modules, which are matched to files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::audit::check::reason;
 const LIST: &str = "/proc/modules";
 /// Largest note and longest text of `/sys/module` that is read, in bytes.
 const MAX_SHOWN: u64 = 4096;
-/// The taint flag that says where a module comes from, and nothing of who vouched for it.
+/// The taint flag of modules that were built out of the kernel's tree. It says nothing of their signatures.
 const OUT_OF_TREE: char = 'O';
 
 /// A loaded module tainted the kernel.
@@ -109,7 +109,7 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
-/// What the kernel shows of a loaded module that tells builds apart.
+/// The values that the kernel shows of a loaded module, by which builds can be told apart.
 struct Shown {
     build_id: Option<Vec<u8>>,
     srcversion: Option<String>,
@@ -130,7 +130,7 @@ impl Shown {
         })
     }
 
-    /// Whether one of these files is this build; nothing that is shown differs from any.
+    /// True if one of these files is this build. Where the kernel shows nothing, every file is.
     fn is_one_of(&self, candidates: &[PathBuf]) -> Result<bool, String> {
         for path in candidates {
             if self.is(path)? {

@@ -1,4 +1,4 @@
-//! Kernel modules: the files of kernels, those in initramfs images, and those that are loaded.
+//! Checks of kernel modules: the files of kernels, those in initramfs images, and the loaded ones.
 
 mod files;
 mod initramfs;
@@ -18,9 +18,9 @@ use crate::audit::check::{Check, Group, Outcome};
 use crate::audit::files::files_below;
 use crate::audit::machine::Machine;
 
-/// Where modules are, below which each kernel has a directory.
+/// The directory of modules, in which each kernel has a directory of its own.
 const MODULES: &str = "/lib/modules";
-/// What modules are to be signed over.
+/// The hash that modules are to be signed over.
 const HASH: HashAlgorithm = HashAlgorithm::Sha3_512;
 
 /// The kernel would refuse a module.
@@ -62,7 +62,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// What the kernel would say to a module, and we to its hash.
+/// The answer to a module: the kernel's, and ours to its hash.
 enum Answer {
     Right,
     OtherHash(HashAlgorithm),
@@ -115,7 +115,7 @@ struct Unpacked {
     kernel_unpacks: bool,
 }
 
-/// What is hashed.
+/// The bytes that are hashed.
 impl AsRef<[u8]> for Unpacked {
     fn as_ref(&self) -> &[u8] {
         self.module.get(..self.content).unwrap_or_default()
@@ -141,7 +141,7 @@ fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
     })
 }
 
-/// `digest` is that of what is hashed, if it is there.
+/// Judges a module. `digest` is that of the hashed bytes, if it is known already.
 fn judge(file: &Unpacked, trusted: &[Certificate], digest: Option<&Digest>) -> Answer {
     let hashed = |hash: HashAlgorithm, content: &[u8]| {
         // Where there was nothing to be verified, less was hashed.
@@ -158,7 +158,7 @@ fn judge(file: &Unpacked, trusted: &[Certificate], digest: Option<&Digest>) -> A
     }
 }
 
-/// Notes the answer to one module; whether it is right.
+/// Adds the answer to one module to the outcome. True if the module is right.
 fn note(outcome: &mut Outcome, subject: &str, answer: Answer, remedy: &str) -> bool {
     let shown = printable(subject);
     let (kind, text) = match answer {
