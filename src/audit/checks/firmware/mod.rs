@@ -2,14 +2,16 @@
 
 mod quirks;
 mod revocations;
+mod store;
 mod variables;
 mod writable;
 
-use crate::enroll::Store;
 use crate::finding::{Finding, Kind};
 
-use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::check::{Check, Group, Outcome};
 use crate::audit::machine::Machine;
+
+use store::with_store;
 
 /// Secure Boot is off.
 const SECURE_BOOT_OFF: Kind = Kind::error("secure_boot_off");
@@ -98,13 +100,6 @@ pub(super) const CHECKS: &[Check] = &[
         run: quirks::check,
     },
 ];
-
-fn with_store(machine: &Machine<'_>, look: impl FnOnce(&Store) -> crate::error::Result<Outcome>) -> Outcome {
-    match machine.store() {
-        Ok(store) => look(store).unwrap_or_else(|error| Outcome::could_not_run(reason(&error))),
-        Err(missing) => Outcome::could_not_run(missing.clone()),
-    }
-}
 
 fn secure_boot(machine: &Machine<'_>) -> Outcome {
     with_store(machine, |store| {

@@ -4,7 +4,7 @@ use crate::enroll::{self, present_quirks};
 use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
 
-use super::with_store;
+use super::store::with_store;
 use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 

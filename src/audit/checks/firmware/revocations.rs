@@ -12,7 +12,7 @@ use crate::system;
 use crate::trust::microsoft::{self, SecurityVersion};
 use crate::trust::{read_database, variable};
 
-use super::with_store;
+use super::store::with_store;
 use crate::audit::check::{Outcome, reason};
 use crate::audit::machine::Machine;
 

@@ -7,7 +7,7 @@ use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType}
 use crate::formats::text::printable;
 use crate::trust::microsoft;
 
-use super::with_store;
+use super::store::with_store;
 use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 

@@ -6,7 +6,10 @@ use crate::formats::kernel::running_kernel::{CommandLine, Lockdown};
 use crate::formats::text::printable;
 use crate::system::ConfigFile;
 
-use super::{LOCKDOWN, Machine, Outcome, reason, text};
+use crate::audit::check::{Outcome, reason};
+use crate::audit::machine::Machine;
+
+use super::text::{LOCKDOWN, text};
 
 const KEXEC_DISABLED: &str = "/proc/sys/kernel/kexec_load_disabled";
 const HIBERNATION: &str = "/sys/power/disk";
@@ -45,12 +48,13 @@ fn config(machine: &Machine<'_>) -> Result<KernelConfig, Outcome> {
     parsed.map_err(|error| Outcome::could_not_run(format!("{}: {error}", file.path.display())))
 }
 
-fn whole(looked: Result<Outcome, Outcome>) -> Outcome {
+/// The outcome, also where the look at the kernel ended early with one.
+fn either(looked: Result<Outcome, Outcome>) -> Outcome {
     looked.unwrap_or_else(|outcome| outcome)
 }
 
 pub(super) fn kexec(machine: &Machine<'_>) -> Outcome {
-    whole(look_at_kexec(machine))
+    either(look_at_kexec(machine))
 }
 
 fn look_at_kexec(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
@@ -79,7 +83,7 @@ fn look_at_kexec(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
 }
 
 pub(super) fn memory(machine: &Machine<'_>) -> Outcome {
-    whole(look_at_memory(machine))
+    either(look_at_memory(machine))
 }
 
 fn look_at_memory(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
@@ -110,7 +114,7 @@ fn look_at_memory(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
 }
 
 pub(super) fn hibernation(machine: &Machine<'_>) -> Outcome {
-    whole(look_at_hibernation(machine))
+    either(look_at_hibernation(machine))
 }
 
 fn look_at_hibernation(machine: &Machine<'_>) -> Result<Outcome, Outcome> {

@@ -1,6 +1,7 @@
 //! Checks of the running kernel: its enforcement, its command line and its configuration.
 
 mod doors;
+mod text;
 
 use crate::finding::{Finding, Kind, Status};
 use crate::formats::kernel::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, key_list, key_of};
@@ -12,7 +13,8 @@ use crate::audit::check::{Check, Group, Outcome, reason};
 use crate::audit::checks::uki::DANGEROUS_PARAMETER;
 use crate::audit::machine::Machine;
 
-const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
+use text::{LOCKDOWN, text};
+
 /// Keyrings that the kernel looks for a signer in, and the one of what it refuses.
 const KEYRINGS: [&str; 5] = [
     ".builtin_trusted_keys",
@@ -118,15 +120,6 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-/// The text of a file of the kernel; an outcome in place of it where there is none.
-fn text(machine: &Machine<'_>, path: &str, missing: &str) -> Result<String, Outcome> {
-    match machine.text(path) {
-        Ok(Some(text)) => Ok(text),
-        Ok(None) => Err(Outcome::could_not_run(format!("there is no {path}: {missing}"))),
-        Err(error) => Err(Outcome::could_not_run(error)),
-    }
-}
-
 fn lockdown(machine: &Machine<'_>) -> Outcome {
     let missing = "securityfs is not mounted, or the kernel has no lockdown";
     let text = match text(machine, LOCKDOWN, missing) {
@@ -211,7 +204,7 @@ fn module_key(machine: &Machine<'_>) -> Outcome {
     match key_of(&keys, &wanted) {
         Some(ours) => {
             let mut outcome = Outcome::pass(printable(&ours.description));
-            outcome.evidence.extend(others(&keys, |key| id(key) == id(ours)));
+            outcome.evidence.extend(keyrings(&keys, |key| id(key) == id(ours)));
             outcome
         }
         // Others than root see their own keys only.
@@ -230,7 +223,7 @@ fn module_key(machine: &Machine<'_>) -> Outcome {
 }
 
 /// The number of keys in each keyring, and the keys of others that the kernel holds. It does not show which keyring holds a key.
-fn others(keys: &[KernelKey], is_ours: impl Fn(&KernelKey) -> bool) -> Vec<String> {
+fn keyrings(keys: &[KernelKey], is_ours: impl Fn(&KernelKey) -> bool) -> Vec<String> {
     let counts: Vec<String> = keys
         .iter()
         .filter_map(KernelKey::keyring)

@@ -5,7 +5,7 @@ use crate::formats::crypto::hash::Digest;
 use crate::formats::firmware::event_log::{Event, EventLog, EventType};
 use crate::formats::text::printable;
 
-use super::{BANK, with_log};
+use super::event_log::{BANK, with_log};
 use crate::audit::check::Outcome;
 use crate::audit::images::{Found, Place};
 use crate::audit::machine::Machine;

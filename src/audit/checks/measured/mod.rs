@@ -1,21 +1,21 @@
 //! Checks of the measurements of the last start, compared with the present state.
 
+mod event_log;
 mod loaders;
 mod option_roms;
 
 use std::collections::BTreeMap;
 
 use crate::finding::{Finding, Kind};
-use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
-use crate::formats::firmware::event_log::{EventLog, EventType};
+use crate::formats::firmware::event_log::EventType;
 use crate::formats::firmware::guid::Guid;
 
 use crate::audit::check::{Check, Group, Outcome, reason};
 use crate::audit::machine::Machine;
 
-/// The bank of the TPM that is looked at.
-const BANK: HashAlgorithm = HashAlgorithm::Sha256;
+use event_log::{BANK, with_log};
+
 /// The registers that firmware fills before the operating system starts.
 const FIRMWARE_PCRS: std::ops::RangeInclusive<u32> = 0..=7;
 /// The directory in which the kernel shows the registers of the bank.
@@ -73,13 +73,6 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 pub(super) use loaders::{UNKNOWN_IMAGE, started};
-
-fn with_log(machine: &Machine<'_>, look: impl FnOnce(&EventLog) -> Outcome) -> Outcome {
-    match machine.event_log() {
-        Ok(log) => look(log),
-        Err(missing) => Outcome::could_not_run(missing.clone()),
-    }
-}
 
 fn log(machine: &Machine<'_>) -> Outcome {
     with_log(machine, |log| {

@@ -6,7 +6,7 @@ use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::text::printable;
 use crate::trust::measured_boot::{Coverage, authorities, coverage, name, option_roms, secure_boot_was_on};
 
-use super::with_log;
+use super::event_log::with_log;
 use crate::audit::check::{Outcome, reason};
 use crate::audit::machine::Machine;
 

@@ -15,8 +15,10 @@ use crate::formats::text::printable;
 use crate::sign::Observer;
 use crate::system;
 
-use super::{Answer, HASH, Machine, Outcome, Tree, Unpacked, judge, note, of_running_kernel, unpack};
-use crate::audit::check::reason;
+use super::signature::{Answer, HASH, Unpacked, judge, note, unpack};
+use super::tree::{Tree, of_running_kernel};
+use crate::audit::check::{Outcome, reason};
+use crate::audit::machine::Machine;
 use crate::audit::images::Place;
 
 /// How many times smaller xz makes modules: those of Debian's 6.12 nearly six times.

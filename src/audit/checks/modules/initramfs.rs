@@ -10,8 +10,10 @@ use crate::formats::kernel::initramfs;
 use crate::formats::text::printable;
 use crate::system;
 
-use super::{Machine, Outcome, judge, note, stem, unpack};
-use crate::audit::check::reason;
+use super::signature::{judge, note, unpack};
+use super::tree::stem;
+use crate::audit::check::{Outcome, reason};
+use crate::audit::machine::Machine;
 use crate::audit::images::Place;
 use crate::audit::unified::INITRAMFS;
 

@@ -11,8 +11,10 @@ use crate::formats::kernel::running_kernel::{LoadedModule, loaded_modules};
 use crate::formats::text::printable;
 use crate::system;
 
-use super::{Machine, Outcome, Tree, of_running_kernel, stem, unpack};
-use crate::audit::check::reason;
+use super::signature::unpack;
+use super::tree::{Tree, of_running_kernel, stem};
+use crate::audit::check::{Outcome, reason};
+use crate::audit::machine::Machine;
 
 const LIST: &str = "/proc/modules";
 /// Largest note and longest text of `/sys/module` that is read, in bytes.

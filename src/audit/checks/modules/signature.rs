@@ -1,0 +1,96 @@
+//! The judgement of one module.
+
+use crate::audit::check::Outcome;
+use crate::finding::{Finding, Kind};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::kernel::compression::Compression;
+use crate::formats::kernel::module_signature::Module;
+use crate::formats::text::printable;
+use crate::trust::module;
+
+/// The hash that modules are to be signed over.
+pub(super) const HASH: HashAlgorithm = HashAlgorithm::Sha3_512;
+
+/// The kernel would refuse a module.
+pub(super) const MODULE_REFUSED: Kind = Kind::error("module_refused");
+/// A module is signed over another hash than SHA3-512.
+pub(super) const OTHER_HASH: Kind = Kind::error("module_other_hash");
+
+/// The answer to a module: the kernel's, and ours to its hash.
+pub(super) enum Answer {
+    Right,
+    OtherHash(HashAlgorithm),
+    Refused(String),
+    Unread(String),
+}
+
+/// A module out of its packing.
+pub(super) struct Unpacked {
+    pub(super) module: Vec<u8>,
+    /// Length of what the signature covers, in bytes; 0 without a signature that could be verified.
+    content: usize,
+    kernel_unpacks: bool,
+}
+
+/// The bytes that are hashed.
+impl AsRef<[u8]> for Unpacked {
+    fn as_ref(&self) -> &[u8] {
+        self.module.get(..self.content).unwrap_or_default()
+    }
+}
+
+pub(super) fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
+    let compression = Compression::of(&file);
+    let kernel_unpacks = compression.kernel_unpacks(&file).is_ok();
+    let module = match compression.unpack(&file) {
+        Ok(std::borrow::Cow::Owned(module)) => module,
+        Ok(std::borrow::Cow::Borrowed(_)) => file,
+        Err(error) => return Err(Answer::Refused(format!("it cannot be unpacked: {error}"))),
+    };
+    let content = Module::parse(&module)
+        .ok()
+        .filter(|module| module.signature.is_some())
+        .map_or(0, |module| module.content.len());
+    Ok(Unpacked {
+        module,
+        content,
+        kernel_unpacks,
+    })
+}
+
+/// Judges a module. `digest` is that of the hashed bytes, if it is known already.
+pub(super) fn judge(file: &Unpacked, trusted: &[Certificate], digest: Option<&Digest>) -> Answer {
+    let hashed = |hash: HashAlgorithm, content: &[u8]| {
+        // Where there was nothing to be verified, less was hashed.
+        let known = digest.filter(|digest| digest.algorithm() == hash && content.len() == file.content);
+        known.cloned().unwrap_or_else(|| hash.digest(&[content]))
+    };
+    match module::judge_hashed(&file.module, trusted, &hashed) {
+        Err(refusal) => Answer::Refused(refusal.to_string()),
+        Ok(_) if !file.kernel_unpacks => {
+            Answer::Refused("it is signed, but packed so that the kernel refuses it".to_owned())
+        }
+        Ok(signature) if signature.hash != HASH => Answer::OtherHash(signature.hash),
+        Ok(_) => Answer::Right,
+    }
+}
+
+/// Adds the answer to one module to the outcome. True if the module is right.
+pub(super) fn note(outcome: &mut Outcome, subject: &str, answer: Answer, remedy: &str) -> bool {
+    let shown = printable(subject);
+    let (kind, text) = match answer {
+        Answer::Right => return true,
+        Answer::OtherHash(hash) => (
+            OTHER_HASH,
+            format!("{shown} is signed over {}, not {}", hash.name(), HASH.name()),
+        ),
+        Answer::Refused(reason) => (MODULE_REFUSED, format!("{shown}: {}", printable(&reason))),
+        Answer::Unread(reason) => {
+            outcome.not_run.push(reason);
+            return false;
+        }
+    };
+    outcome.findings.push(Finding::new(kind, subject, text).remedy(remedy));
+    false
+}

@@ -1,0 +1,60 @@
+//! The directory of a kernel's modules.
+
+use std::path::{Path, PathBuf};
+
+use crate::audit::check::Outcome;
+use crate::audit::files::files_below;
+use crate::audit::machine::Machine;
+
+/// The directory of modules, in which each kernel has a directory of its own.
+const MODULES: &str = "/lib/modules";
+
+/// The modules of a kernel.
+pub(super) struct Tree {
+    pub(super) release: String,
+    pub(super) directory: PathBuf,
+    pub(super) paths: Vec<PathBuf>,
+}
+
+impl Tree {
+    pub(super) fn read(machine: &Machine<'_>, release: &str, not_run: &mut Vec<String>) -> Self {
+        let directory = machine.context().path(MODULES).join(release);
+        let mut paths = files_below(&directory, not_run);
+        paths.retain(|path| is_module(path));
+        Self {
+            release: release.to_owned(),
+            directory,
+            paths,
+        }
+    }
+}
+
+/// The modules of the running kernel; or why they are not looked at.
+pub(super) fn of_running_kernel(machine: &Machine<'_>) -> Result<Tree, Outcome> {
+    let release = machine.release().map_err(Outcome::could_not_run)?;
+    let mut outcome = Outcome::default();
+    let tree = Tree::read(machine, &release, &mut outcome.not_run);
+    if !outcome.not_run.is_empty() {
+        return Err(outcome);
+    }
+    if !tree.directory.is_dir() {
+        return Err(Outcome::not_applicable(format!(
+            "there is no {}: the kernel has no modules",
+            tree.directory.display()
+        )));
+    }
+    Ok(tree)
+}
+
+/// The name of a module's file without what it is compressed with and `.ko`; none if it is no module's.
+pub(super) fn stem(name: &str) -> Option<&str> {
+    let name = ["gz", "xz", "zst"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(&format!(".{ending}")))
+        .unwrap_or(name);
+    name.strip_suffix(".ko")
+}
+
+fn is_module(path: &Path) -> bool {
+    stem(&path.file_name().unwrap_or_default().to_string_lossy()).is_some()
+}
