@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Mode, Phase, Slot};
+use super::mode::Mode;
+use super::phase::Phase;
+use super::request::Slot;
 
 /// A script and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

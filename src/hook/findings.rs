@@ -14,7 +14,11 @@ use crate::trust::kernel_config::{Judgement, judge_hashes};
 
 use super::files::BOOT_DIRECTORIES;
 use super::settings::{Settings, is_program};
-use super::{Entry, Mode, Phase, Plugin, Slot, State, entries};
+use super::entries::{Entry, entries};
+use super::mode::Mode;
+use super::phase::Phase;
+use super::plugins::{Plugin, State};
+use super::request::Slot;
 
 /// A script of ours is not in its place.
 pub const NOT_INSTALLED: Kind = Kind::error("not_installed");
@@ -212,7 +216,7 @@ fn bypassed(scene: &Scene<'_>) -> Vec<Finding> {
 
 fn order(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for phase in Phase::of(scene.mode) {
+    for phase in Phase::of_mode(scene.mode) {
         let is_there = |plugin: &&Plugin| plugin.phase == *phase && plugin.state == State::Active;
         let running: Vec<&Plugin> = scene.plugins.iter().filter(is_there).collect();
         for (index, plugin) in running.iter().enumerate() {

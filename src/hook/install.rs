@@ -11,7 +11,8 @@ use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::system::{self, Context, Transaction};
 
-use super::{Entry, Mode, audits, entries};
+use super::entries::{Entry, audits, entries};
+use super::mode::Mode;
 
 /// The name of the record of installed files, in the state directory.
 const RECORD: &str = "hooks.json";

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Explain, Result, quoted};
 use crate::system::{self, Context};
 
-use super::run::{Done, whole};
-use super::{Request, Slot};
+use super::done::Done;
+use super::request::{Request, Slot};
 
 /// Directory of the records, below the state directory.
 const DIRECTORY: &str = "hooks";
@@ -55,11 +55,11 @@ pub(super) fn record(context: &Context, request: &Request, done: &Result<Done>, 
 
 fn failure(done: &Result<Done>) -> Option<String> {
     let text = match done {
-        Err(error) => whole(error),
+        Err(error) => error.in_one_line(),
         Ok(done) => {
             let failed = done.summary.outcomes.iter().filter_map(|outcome| {
                 let error = outcome.result.as_ref().err()?;
-                Some(format!("{}: {}", outcome.path.display(), whole(error)))
+                Some(format!("{}: {}", outcome.path.display(), error.in_one_line()))
             });
             let failed: Vec<String> = failed.collect();
             let first = failed.first()?;
@@ -109,7 +109,7 @@ impl LastRun {
 
 /// The note for who runs the hook that the record could not be written.
 pub(super) fn unrecorded(error: &Error) -> String {
-    format!("what came of this run is not recorded: {}", whole(error))
+    format!("the result of this run is not recorded: {}", error.in_one_line())
 }
 
 #[cfg(test)]

@@ -2,12 +2,15 @@
 //! kernel-install, installkernel and Portage hand everything to [`run`]; [`install`], [`remove`] and [`status`] see to
 //! the scripts.
 
+mod done;
 mod entries;
 mod files;
 mod findings;
 mod install;
+mod key;
 mod last_run;
 mod mode;
+mod phase;
 mod plugins;
 mod preflight;
 mod recovery;
@@ -18,14 +21,16 @@ mod secret;
 mod settings;
 mod status;
 
+pub use done::Done;
 pub use entries::{Entry, audits, entries};
 pub use findings::{NO_KEPT_MENU, NOT_INSTALLED, old_images, without_kept_menu};
 pub use install::{Change, Changed, install, remove};
 pub use last_run::{LastRun, last_runs};
 pub use mode::{Detected, Mode, detect};
-pub use plugins::{Phase, Plugin, State, plugins};
+pub use phase::Phase;
+pub use plugins::{Plugin, State, plugins};
 pub use request::{Environment, Request, Slot, UnknownSlot};
-pub use run::{Done, Hook};
+pub use run::Hook;
 pub use secret::unattended_passphrase;
 pub use settings::Settings;
 pub use status::{Status, status};

@@ -8,52 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::system::{self, Context};
 
-use super::{Mode, Slot, entries};
-
-/// A stage of the installation, with plugins of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// All of kernel-install.
-    Plugins,
-    /// Before installkernel copies.
-    Preinst,
-    /// After it has copied.
-    Postinst,
-}
-
-impl Phase {
-    /// The name of its directories.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plugins => "install.d",
-            Self::Preinst => "preinst.d",
-            Self::Postinst => "postinst.d",
-        }
-    }
-
-    /// The phases of a mode.
-    #[must_use]
-    pub const fn of(mode: Mode) -> &'static [Self] {
-        match mode {
-            Mode::Systemd => &[Self::Plugins],
-            Mode::Traditional => &[Self::Preinst, Self::Postinst],
-        }
-    }
-
-    /// Its directories; a name in an earlier one hides the same name in a later one.
-    const fn directories(self) -> &'static [&'static str] {
-        match self {
-            Self::Plugins => &[
-                "/etc/kernel/install.d",
-                "/run/kernel/install.d",
-                "/usr/lib/kernel/install.d",
-            ],
-            Self::Preinst => &["/etc/kernel/preinst.d", "/usr/lib/kernel/preinst.d"],
-            Self::Postinst => &["/etc/kernel/postinst.d", "/usr/lib/kernel/postinst.d"],
-        }
-    }
-}
+use super::entries::entries;
+use super::mode::Mode;
+use super::phase::Phase;
+use super::request::Slot;
 
 /// The state of a plugin: it runs, or it is kept from running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +42,7 @@ pub struct Plugin {
 /// The plugins of a mode in the order of their running.
 #[must_use]
 pub fn plugins(context: &Context, mode: Mode) -> Vec<Plugin> {
-    Phase::of(mode)
+    Phase::of_mode(mode)
         .iter()
         .flat_map(|phase| of_phase(context, mode, *phase))
         .collect()

@@ -6,8 +6,9 @@ use crate::keys::{KeyDirectory, KeyName};
 use crate::trust::Anchors;
 
 use super::files::Files;
-use super::run::has;
-use super::{Slot, rotation};
+use super::key::has;
+use super::request::Slot;
+use super::rotation;
 
 /// The files that were put back.
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Restored {
         match kernel {
             Ok(paths) => {
                 restored.kernel = !paths.is_empty();
-                restored.notes.extend(paths.iter().map(|path| back(path)));
+                restored.notes.extend(paths.iter().map(|path| back_in_place(path)));
             }
             Err(error) => restored
                 .notes
@@ -50,7 +51,7 @@ pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Restored {
                 let shown = path.display();
                 format!(
                     "{}, and the new one in {shown}.new; make it anew with grub-mkconfig -o {shown}",
-                    back(path)
+                    back_in_place(path)
                 )
             })),
             Err(error) => restored
@@ -61,7 +62,8 @@ pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Restored {
     restored
 }
 
-fn back(path: &Path) -> String {
+/// The note of a file that was put back.
+fn back_in_place(path: &Path) -> String {
     format!(
         "the former {} is back in its place, since its signature still holds",
         path.display()

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::formats::text::printable;
 
-use super::Mode;
+use super::mode::Mode;
 
 /// A moment in the installation of a kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,11 @@ use crate::system::config::Config;
 use crate::system::{Context, NewFile, Severity, Syslog, not_mounted};
 
 use super::files::{BOOT_DIRECTORIES, Files};
-use super::{Environment, Mode, Request, Slot, last_run, preflight, recovery, rotation};
+use super::done::Done;
+use super::key::has;
+use super::mode::Mode;
+use super::request::{Environment, Request, Slot};
+use super::{last_run, preflight, recovery, rotation};
 
 /// The files that GRUB itself writes, and those that its own hook keeps of before: a signature would not hold, or not help.
 const NOT_SIGNED: [&str; 3] = ["grubenv", "grub.cfg~", "grub.cfg.new"];
@@ -30,19 +34,6 @@ pub struct Hook<'a> {
     pub environment: &'a Environment,
     /// Sees how it gets on.
     pub observer: &'a dyn Observer,
-}
-
-/// The result of a slot.
-#[derive(Debug)]
-pub struct Done {
-    /// The files that were looked at.
-    pub summary: Summary,
-    /// Further notes for a person.
-    pub notes: Vec<String>,
-    /// True if there is any key.
-    pub has_keys: bool,
-    /// The command that makes up for what could not be signed.
-    pub again: String,
 }
 
 /// The files that are to be signed.
@@ -255,16 +246,6 @@ impl Hook<'_> {
     }
 }
 
-/// True if any file of a key is there.
-pub(super) fn has(keys: &KeyDirectory, name: KeyName) -> bool {
-    let paths = [
-        keys.public_path(name),
-        keys.private_key_path(name),
-        keys.token_uri_path(name),
-    ];
-    paths.iter().any(|path| path.exists())
-}
-
 fn missing_keys(job: &Job<'_>, open: &SigningKeys) -> Vec<String> {
     let mut notes = Vec::new();
     if !job.modules.is_empty() && open.module.is_none() {
@@ -303,18 +284,13 @@ fn record(log: &mut Syslog, request: &Request, done: &Result<Done>) {
                     ),
                     Ok(Change::Removed | Change::Withdrawn) => say(Severity::Informational, format!("removed {path}")),
                     Ok(Change::Unchanged | Change::Kept | Change::Absent) => {}
-                    Err(error) => say(Severity::Error, whole(error)),
+                    Err(error) => say(Severity::Error, error.in_one_line()),
                 }
             }
             for note in &done.notes {
                 say(Severity::Warning, note.clone());
             }
         }
-        Err(error) => say(Severity::Error, whole(error)),
+        Err(error) => say(Severity::Error, error.in_one_line()),
     }
-}
-
-/// An error with its causes, in a line.
-pub(super) fn whole(error: &Error) -> String {
-    error.in_one_line()
 }

@@ -10,7 +10,9 @@ use crate::system::config::Config;
 
 use super::findings;
 use super::settings::Settings;
-use super::{Detected, LastRun, Mode, Plugin, detect, last_runs, plugins};
+use super::last_run::{LastRun, last_runs};
+use super::mode::{Detected, Mode, detect};
+use super::plugins::{Plugin, plugins};
 
 /// The outlook for the next kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,6 @@ pub fn status(
         detected,
         plugins,
         findings,
-        last_runs: last_runs(context).map_err(|error| super::run::whole(&error)),
+        last_runs: last_runs(context).map_err(|error| error.in_one_line()),
     })
 }

@@ -1,0 +1,16 @@
+//! The result of a slot.
+
+use crate::sign::Summary;
+
+/// The result of a slot.
+#[derive(Debug)]
+pub struct Done {
+    /// The files that were looked at.
+    pub summary: Summary,
+    /// Further notes for a person.
+    pub notes: Vec<String>,
+    /// True if there is any key.
+    pub has_keys: bool,
+    /// The command that makes up for what could not be signed.
+    pub again: String,
+}

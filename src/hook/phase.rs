@@ -1,0 +1,48 @@
+//! The phases of a kernel's installation, and the directories of their plugins.
+
+use super::mode::Mode;
+
+/// A stage of the installation, with plugins of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// All of kernel-install.
+    Plugins,
+    /// Before installkernel copies.
+    Preinst,
+    /// After it has copied.
+    Postinst,
+}
+
+impl Phase {
+    /// The name of its directories.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plugins => "install.d",
+            Self::Preinst => "preinst.d",
+            Self::Postinst => "postinst.d",
+        }
+    }
+
+    /// The phases of a mode.
+    #[must_use]
+    pub const fn of_mode(mode: Mode) -> &'static [Self] {
+        match mode {
+            Mode::Systemd => &[Self::Plugins],
+            Mode::Traditional => &[Self::Preinst, Self::Postinst],
+        }
+    }
+
+    /// Its directories; a name in an earlier one hides the same name in a later one.
+    pub(super) const fn directories(self) -> &'static [&'static str] {
+        match self {
+            Self::Plugins => &[
+                "/etc/kernel/install.d",
+                "/run/kernel/install.d",
+                "/usr/lib/kernel/install.d",
+            ],
+            Self::Preinst => &["/etc/kernel/preinst.d", "/usr/lib/kernel/preinst.d"],
+            Self::Postinst => &["/etc/kernel/postinst.d", "/usr/lib/kernel/postinst.d"],
+        }
+    }
+}
