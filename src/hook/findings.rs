@@ -12,13 +12,13 @@ use crate::system::config::Config;
 use crate::system::{Context, PortageSettings, not_mounted};
 use crate::trust::kernel_config::{Judgement, judge_hashes};
 
-use super::files::BOOT_DIRECTORIES;
-use super::settings::{Settings, is_program};
 use super::entries::{Entry, entries};
+use super::files::BOOT_DIRECTORIES;
 use super::mode::Mode;
 use super::phase::Phase;
 use super::plugins::{Plugin, State};
 use super::request::Slot;
+use super::settings::{Settings, is_program};
 
 /// A script of ours is not in its place.
 pub const NOT_INSTALLED: Kind = Kind::error("not_installed");

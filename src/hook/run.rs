@@ -9,8 +9,8 @@ use crate::sign::{Change, Job, Observer, Outcome, SigningKeys, Summary};
 use crate::system::config::Config;
 use crate::system::{Context, NewFile, Severity, Syslog, not_mounted};
 
-use super::files::{BOOT_DIRECTORIES, Files};
 use super::done::Done;
+use super::files::{BOOT_DIRECTORIES, Files};
 use super::key::has;
 use super::mode::Mode;
 use super::request::{Environment, Request, Slot};

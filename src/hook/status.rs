@@ -9,10 +9,10 @@ use crate::system::Context;
 use crate::system::config::Config;
 
 use super::findings;
-use super::settings::Settings;
 use super::last_run::{LastRun, last_runs};
 use super::mode::{Detected, Mode, detect};
 use super::plugins::{Plugin, plugins};
+use super::settings::Settings;
 
 /// The outlook for the next kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,9 +17,9 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Signatures of the files that GRUB opens, and traps in its configurations",
         kind: grub::MISSING,
         proves: "Each file of GRUB's directory, and each that its configurations lead to, is signed by the key that GRUB \
-                 embeds, with SHA-256 or better; no configuration switches checking off or reads variables that nobody \
-                 signed.",
-        remedy: "bootseal sign grub DIRECTORY; what is found in configurations, in the line that is named",
+                 embeds, with SHA-256 or better; no configuration switches checking off or reads variables from an \
+                 unsigned file.",
+        remedy: "bootseal sign grub DIRECTORY; a trap in a configuration is mended in the line that is named",
         run: files,
     },
     Check {

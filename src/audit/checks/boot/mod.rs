@@ -34,8 +34,8 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Boot,
         title: "Images that db lets in, searched for ways around the chain",
         kind: images::OPEN_GRUB,
-        proves: "Of all images on the EFI system partitions, those that db lets in are no GRUB that opens what nobody signed, \
-                 no UEFI shell, and no loader that others signed to start what they see fit. Whoever can write to the \
+        proves: "Of all images on the EFI system partitions, those that db lets in are no GRUB that opens unsigned files, no \
+                 UEFI shell, and no loader of somebody else, which starts whatever its maker signed. Whoever can write to the \
                  partition can start any of them.",
         remedy: "Remove the file, and have its hash forbidden: bootseal enroll add dbx FILE",
         run: images::check,

@@ -74,7 +74,7 @@ fn look_at_kexec(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
             Finding::new(
                 UNSIGNED_KEXEC,
                 "kexec",
-                "kexec_file_load starts kernels that nobody signed, locked down or not: CONFIG_KEXEC_SIG is not set",
+                "kexec_file_load starts unsigned kernels, locked down or not: CONFIG_KEXEC_SIG is not set",
             )
             .remedy("sysctl kernel.kexec_load_disabled=1, and build the kernel with CONFIG_KEXEC_SIG=y"),
         ));
@@ -129,7 +129,7 @@ fn look_at_hibernation(machine: &Machine<'_>) -> Result<Outcome, Outcome> {
     let line = CommandLine::parse(&line);
     let remedy = "nohibernate on the command line, or lockdown=integrity; take resume= out, sign, and restart";
     if let Some(resume) = line.named("resume").last() {
-        let said = format!("{resume}: the kernel goes on with an image from there that nobody signed");
+        let said = format!("{resume}: the kernel goes on with an image from there, which carries no signature");
         return Ok(Outcome::found(
             Finding::new(RESUMES_FROM_SWAP, "resume", printable(&said)).remedy(remedy),
         ));

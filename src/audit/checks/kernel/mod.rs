@@ -77,8 +77,8 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Kernel,
         title: "Taint flags of the kernel",
         kind: TAINTED,
-        proves: "No taint flag is set that says so: forced, unsigned or out-of-tree modules, live patches, changed tables.",
-        remedy: "Find out by what (dmesg), remove it, and restart",
+        proves: "No taint flag is set that tells of forced, unsigned or out-of-tree modules, live patches, or changed firmware tables.",
+        remedy: "dmesg names the cause: remove it, and restart",
         run: taint,
     },
     Check {
@@ -256,7 +256,7 @@ fn taint(machine: &Machine<'_>) -> Outcome {
         if flag.concerns_the_chain {
             outcome.findings.push(
                 Finding::new(TAINTED, flag.letter.to_string(), said)
-                    .remedy("dmesg says by what; remove it, and restart"),
+                    .remedy("dmesg names the cause: remove it, and restart"),
             );
         } else {
             outcome.evidence.push(said);

@@ -38,7 +38,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Files of the loaded modules",
         kind: loaded::MODULE_WITHOUT_FILE,
         proves: "Each module of /proc/modules has a file below /lib/modules/VERSION, is the build that this file holds as \
-                 far as the kernel shows it, and tainted the kernel with nothing that nobody vouched for.",
+                 far as the kernel shows it, and set no taint flag of unsigned or forced code.",
         remedy: "Find out where it came from, remove it (modprobe -r), and restart",
         run: loaded::run,
     },
