@@ -1,8 +1,6 @@
 //! Installation and removal of the scripts. Only files of ours are changed, which are recognised byte for byte.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -111,17 +109,17 @@ enum Place {
 
 fn look(context: &Context, record: &Record, entry: &Entry) -> Result<Place> {
     let path = context.path(entry.path());
-    let Ok(metadata) = fs::symlink_metadata(&path) else {
+    let Some(info) = system::info_of_name(&path)? else {
         return Ok(Place::Free);
     };
-    if !metadata.is_file() {
+    if !info.is_file() {
         return Ok(Place::Foreign);
     }
     let bytes = system::read_prefix(&path, Some(MAX_FILE))?;
     if !record.owns(&entry.path(), &bytes) {
         return Ok(Place::Foreign);
     }
-    let is_current = bytes == entry.text.as_bytes() && metadata.permissions().mode() & 0o777 == entry.mode();
+    let is_current = bytes == entry.text.as_bytes() && info.mode & 0o777 == entry.mode();
     Ok(Place::Ours { is_current })
 }
 
@@ -193,10 +191,10 @@ pub fn remove(context: &Context) -> Result<Vec<Changed>> {
     let mut done = Vec::new();
     for path in paths {
         let real = context.path(&path);
-        let Ok(metadata) = fs::symlink_metadata(&real) else {
+        let Some(info) = system::info_of_name(&real)? else {
             continue;
         };
-        let is_ours = metadata.is_file() && record.owns(&path, &system::read_prefix(&real, Some(MAX_FILE))?);
+        let is_ours = info.is_file() && record.owns(&path, &system::read_prefix(&real, Some(MAX_FILE))?);
         if is_ours {
             transaction.remove(&real)?;
         }

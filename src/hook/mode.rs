@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::system::{Context, read_if_there};
+use crate::system::{Context, link_target, read_if_there};
 
 use super::settings::{Settings, is_program};
 
@@ -70,8 +70,8 @@ pub fn detect(context: &Context, settings: &Settings, named: Option<Mode>) -> Re
     }
     if let Some(script) = INSTALLKERNEL.iter().find(|path| context.path(path).exists()) {
         let path = context.path(script);
-        let target = std::fs::read_link(&path).unwrap_or_default();
-        if target.file_name() == Some("kernel-install".as_ref()) {
+        let target = link_target(&path)?;
+        if target.is_some_and(|target| target.ends_with("kernel-install")) {
             return found(Mode::Systemd, &format!("{script} is kernel-install"));
         }
         // USE=systemd makes this the default in the script itself.

@@ -2,11 +2,10 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::system::{self, Context};
+use crate::error::Result;
+use crate::system::{self, Context, Entry};
 
 use super::entries::entries;
 use super::mode::Mode;
@@ -41,25 +40,25 @@ pub struct Plugin {
 
 /// The plugins of a mode in the order of their running.
 #[must_use]
-pub fn plugins(context: &Context, mode: Mode) -> Vec<Plugin> {
-    Phase::of_mode(mode)
-        .iter()
-        .flat_map(|phase| of_phase(context, mode, *phase))
-        .collect()
+pub fn plugins(context: &Context, mode: Mode) -> Result<Vec<Plugin>> {
+    let mut plugins = Vec::new();
+    for phase in Phase::of_mode(mode) {
+        plugins.extend(plugins_of_phase(context, mode, *phase)?);
+    }
+    Ok(plugins)
 }
 
-fn of_phase(context: &Context, mode: Mode, phase: Phase) -> Vec<Plugin> {
+fn plugins_of_phase(context: &Context, mode: Mode, phase: Phase) -> Result<Vec<Plugin>> {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     for directory in phase.directories() {
-        let listed = fs::read_dir(context.path(directory)).into_iter().flatten().flatten();
-        for entry in listed {
-            let Ok(name) = entry.file_name().into_string() else {
+        for Entry { path, .. } in system::list_directory_if_there(&context.path(directory))? {
+            let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
                 continue;
             };
             // A link that leads nowhere hides nothing.
             let is_plugin = (phase != Phase::Plugins || name.ends_with(".install"))
-                && system::resolve(context.root(), &entry.path()).is_ok_and(|path| !path.is_dir())
-                || is_null(&entry.path());
+                && system::resolve(context.root(), &path).is_ok_and(|path| !path.is_dir())
+                || is_null(&path)?;
             if is_plugin {
                 found
                     .entry(name)
@@ -68,39 +67,44 @@ fn of_phase(context: &Context, mode: Mode, phase: Phase) -> Vec<Plugin> {
         }
     }
     let ours = entries(mode);
-    let mut plugins: Vec<Plugin> = found
-        .into_iter()
-        .map(|(name, path)| Plugin {
+    let mut plugins = Vec::new();
+    for (name, path) in found {
+        plugins.push(Plugin {
             phase,
-            state: state(context, &context.path(&path)),
+            state: state(context, &context.path(&path))?,
             slot: ours
                 .iter()
                 .find(|entry| entry.phase == Some(phase) && entry.name == name)
                 .and_then(|entry| entry.slot),
             path,
             name,
-        })
-        .collect();
+        });
+    }
     // installkernel sorts by version, and so does kernel-install while it is a script; its successor compares bytes.
     if mode == Mode::Traditional || is_script(context) {
         plugins.sort_by(|one, other| by_version(&one.name, &other.name));
     }
-    plugins
+    Ok(plugins)
 }
 
-fn is_null(path: &Path) -> bool {
-    fs::read_link(path).is_ok_and(|target| target == Path::new("/dev/null"))
+/// True for a symbolic link to /dev/null.
+fn is_null(path: &Path) -> Result<bool> {
+    Ok(system::link_target(path)?.is_some_and(|target| target == Path::new("/dev/null")))
 }
 
-fn state(context: &Context, path: &Path) -> State {
-    if is_null(path) {
-        return State::Masked;
+fn state(context: &Context, path: &Path) -> Result<State> {
+    if is_null(path)? {
+        return Ok(State::Masked);
     }
-    match system::resolve(context.root(), path).and_then(fs::metadata) {
-        Ok(metadata) if metadata.len() == 0 => State::Masked,
-        Ok(metadata) if metadata.permissions().mode() & 0o111 != 0 => State::Active,
-        _ => State::NotExecutable,
-    }
+    let Some(real) = system::file_below(context.root(), path)? else {
+        return Ok(State::NotExecutable);
+    };
+    let info = system::info(&real)?;
+    Ok(match info.mode & 0o111 {
+        _ if info.size() == 0 => State::Masked,
+        0 => State::NotExecutable,
+        _ => State::Active,
+    })
 }
 
 fn is_script(context: &Context) -> bool {

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, quoted};
+use crate::finding::Level;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::{Change, Job, Observer, Outcome, SigningKeys, Summary};
 use crate::system::config::Config;
-use crate::system::{Context, NewFile, Severity, Syslog, not_mounted};
+use crate::system::{Context, NewFile, Syslog, not_mounted};
 
 use super::done::Done;
 use super::files::{BOOT_DIRECTORIES, Files};
@@ -155,7 +156,7 @@ impl Hook<'_> {
             }
         }
         for note in &notes {
-            log.say(Severity::Warning, note);
+            log.say(Level::Warning, note);
         }
         Ok(Done {
             summary: Summary::default(),
@@ -272,25 +273,22 @@ fn refuse_empty(configs: &[PathBuf]) -> Result<()> {
 /// One line for each file that changed or could not be signed.
 fn record(log: &mut Syslog, request: &Request, done: &Result<Done>) {
     let (slot, subject) = (request.slot.name(), &request.subject);
-    let mut say = |severity, text: String| log.say(severity, &format!("{slot} {subject}: {text}"));
+    let mut say = |level, text: String| log.say(level, &format!("{slot} {subject}: {text}"));
     match done {
         Ok(done) => {
             for Outcome { path, result, kind, .. } in &done.summary.outcomes {
                 let path = path.display();
                 match result {
-                    Ok(Change::Signed) => say(
-                        Severity::Informational,
-                        format!("signed {path} ({})", kind.unwrap_or("file")),
-                    ),
-                    Ok(Change::Removed | Change::Withdrawn) => say(Severity::Informational, format!("removed {path}")),
+                    Ok(Change::Signed) => say(Level::Note, format!("signed {path} ({})", kind.unwrap_or("file"))),
+                    Ok(Change::Removed | Change::Withdrawn) => say(Level::Note, format!("removed {path}")),
                     Ok(Change::Unchanged | Change::Kept | Change::Absent) => {}
-                    Err(error) => say(Severity::Error, error.in_one_line()),
+                    Err(error) => say(Level::Error, error.in_one_line()),
                 }
             }
             for note in &done.notes {
-                say(Severity::Warning, note.clone());
+                say(Level::Warning, note.clone());
             }
         }
-        Err(error) => say(Severity::Error, error.in_one_line()),
+        Err(error) => say(Level::Error, error.in_one_line()),
     }
 }

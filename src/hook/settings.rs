@@ -1,10 +1,10 @@
 //! Variables as the machine's files set them: the environment of logins, and Portage's configuration.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::system::{Context, read_if_there};
+use crate::error::Result;
+use crate::system::{Context, list_directory_if_there, read_if_there};
 
 /// Files that set variables for every login, in the order in which they count.
 const FILES: [&str; 2] = ["/etc/environment", "/etc/profile.env"];
@@ -34,8 +34,7 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the files; `variable` is the process's environment, which counts most.
-    #[must_use]
-    pub fn read(context: &Context, variable: impl Fn(&str) -> Option<String>, of_interest: &[&str]) -> Self {
+    pub fn read(context: &Context, variable: impl Fn(&str) -> Option<String>, of_interest: &[&str]) -> Result<Self> {
         let mut settings = Self::default();
         let mut files: Vec<PathBuf> = Vec::new();
         // kernel-install reads one of them.
@@ -47,15 +46,15 @@ impl Settings {
         );
         files.extend(FILES.map(PathBuf::from));
         for directory in DIRECTORIES {
-            files.extend(listed(context, Path::new(directory)));
+            files.extend(files_in(context, Path::new(directory))?);
         }
         if context.path(MAKE_CONF).is_dir() {
-            files.extend(listed(context, Path::new(MAKE_CONF)));
+            files.extend(files_in(context, Path::new(MAKE_CONF))?);
         } else {
             files.push(MAKE_CONF.into());
         }
         for file in files {
-            settings.take(context, &file);
+            settings.take(context, &file)?;
         }
         for name in of_interest {
             if let Some(value) = variable(name) {
@@ -64,20 +63,21 @@ impl Settings {
                     .insert((*name).to_owned(), (value, "the environment".to_owned()));
             }
         }
-        settings
+        Ok(settings)
     }
 
-    fn take(&mut self, context: &Context, file: &Path) {
-        let bytes = read_if_there(&context.path(file), MAX_FILE)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
+    /// Takes the variables of a file over those of the files before; a file that is missing sets none.
+    fn take(&mut self, context: &Context, file: &Path) -> Result<()> {
+        let Some(bytes) = read_if_there(&context.path(file), MAX_FILE)? else {
+            return Ok(());
+        };
         for line in String::from_utf8_lossy(&bytes).lines() {
             if let Some((name, value)) = assignment(line) {
                 let place = file.display().to_string();
                 self.values.insert(name.to_owned(), (value.to_owned(), place));
             }
         }
+        Ok(())
     }
 
     /// The value of a variable and the place that sets it; an empty one is as good as none.
@@ -102,11 +102,14 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     is_name.then_some((name, value))
 }
 
-fn listed(context: &Context, directory: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(context.path(directory)).into_iter().flatten().flatten();
-    let mut files: Vec<PathBuf> = entries.map(|entry| directory.join(entry.file_name())).collect();
-    files.sort();
-    files
+/// The files of a directory, without the root, sorted by name. A directory that is missing has none.
+fn files_in(context: &Context, directory: &Path) -> Result<Vec<PathBuf>> {
+    let entries = list_directory_if_there(&context.path(directory))?;
+    let names = entries
+        .iter()
+        .filter(|entry| entry.path.is_file())
+        .filter_map(|entry| entry.path.file_name());
+    Ok(names.map(|name| directory.join(name)).collect())
 }
 
 /// True if a program is where hooks look for it.
@@ -120,6 +123,7 @@ pub(super) fn is_program(context: &Context, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn lines_of_a_shell_set_variables() {
@@ -141,7 +145,7 @@ mod tests {
         let context = Context::host().with_root(root.path());
         fs::create_dir_all(context.path("/etc/portage/make.conf")).unwrap();
         fs::write(context.path("/etc/portage/make.conf/10-keys"), "A=\"b\"\nX=1\n").unwrap();
-        let settings = Settings::read(&context, |name| (name == "X").then(|| "2".to_owned()), &["X", "Y"]);
+        let settings = Settings::read(&context, |name| (name == "X").then(|| "2".to_owned()), &["X", "Y"]).unwrap();
         let expected = ("b", "/etc/portage/make.conf/10-keys");
         assert_eq!(settings.get("A"), Some(expected));
         assert_eq!(settings.get("X"), Some(("2", "the environment")));

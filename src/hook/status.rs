@@ -39,8 +39,7 @@ const OF_INTEREST: [&str; 4] = [
 
 impl Settings {
     /// Those of this machine; `variable` is the process's environment.
-    #[must_use]
-    pub fn of_machine(context: &Context, variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn of_machine(context: &Context, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         Self::read(context, variable, &OF_INTEREST)
     }
 }
@@ -53,9 +52,9 @@ pub fn status(
     named: Option<Mode>,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Status> {
-    let settings = Settings::of_machine(context, variable);
+    let settings = Settings::of_machine(context, variable)?;
     let detected = detect(context, &settings, named)?;
-    let plugins = plugins(context, detected.mode);
+    let plugins = plugins(context, detected.mode)?;
     let findings = findings::all(&findings::Scene {
         context,
         config,

@@ -43,6 +43,6 @@ pub use secrets::{check_private, is_private, is_public, read_secret, read_secret
 pub use space::Space;
 pub use staging::NewDirectory;
 pub use state::FileState;
-pub use syslog::{Severity, Syslog};
+pub use syslog::Syslog;
 pub use terminal::open_terminal;
 pub use transaction::{NotReplaced, Transaction, is_directory_on_fat, is_staged};

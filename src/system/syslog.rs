@@ -3,6 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
+use crate::finding::Level;
 use crate::formats::text::printable;
 
 use super::context::Context;
@@ -16,15 +17,13 @@ const LONGEST: usize = 1024;
 /// Longest wait for a daemon that does not read.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The severity of a line: those of RFC 3164, 4.1.1 that are in use here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
-    /// Something failed.
-    Error = 3,
-    /// Something is odd.
-    Warning = 4,
-    /// Something was done.
-    Informational = 6,
+/// The severity of a line (RFC 3164, 4.1.1): of an error, of a warning, or, for a note, "informational".
+const fn severity(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warning => 4,
+        Level::Note => 6,
+    }
 }
 
 /// The system's log, as far as there is one: no socket, or a daemon that does not read, is no error.
@@ -45,9 +44,9 @@ impl Syslog {
     }
 
     /// Adds a line. It carries no time: the daemon knows it better (RFC 3164, 4.3.2).
-    pub fn say(&mut self, severity: Severity, message: &str) {
+    pub fn say(&mut self, level: Level, message: &str) {
         let Some(socket) = &self.socket else { return };
-        let priority = DAEMON | severity as u8;
+        let priority = DAEMON | severity(level);
         let mut line = format!("<{priority}>bootseal[{}]: {}", std::process::id(), printable(message));
         let end = (0..=LONGEST.min(line.len()))
             .rev()
@@ -68,12 +67,12 @@ mod tests {
     fn lines_reach_the_socket_and_its_absence_is_no_error() {
         let root = tempfile::tempdir().unwrap();
         let context = Context::host().with_root(root.path());
-        Syslog::open(&context).say(Severity::Error, "to nobody");
+        Syslog::open(&context).say(Level::Error, "to nobody");
         fs::create_dir(root.path().join("dev")).unwrap();
         let daemon = UnixDatagram::bind(root.path().join("dev/log")).unwrap();
         let mut log = Syslog::open(&context);
-        log.say(Severity::Informational, "signed a\nb");
-        log.say(Severity::Error, &"ä".repeat(LONGEST));
+        log.say(Level::Note, "signed a\nb");
+        log.say(Level::Error, &"ä".repeat(LONGEST));
         let mut buffer = [0; 2 * LONGEST];
         let length = daemon.recv(&mut buffer).unwrap();
         let expected = format!("<30>bootseal[{}]: signed a\u{fffd}b", std::process::id());
@@ -81,7 +80,7 @@ mod tests {
         let length = daemon.recv(&mut buffer).unwrap();
         assert!(length <= LONGEST && std::str::from_utf8(&buffer[..length]).unwrap().starts_with("<27>"));
         drop(daemon);
-        log.say(Severity::Error, "to nobody any more");
+        log.say(Level::Error, "to nobody any more");
         assert!(log.socket.is_none());
     }
 }

@@ -1,14 +1,12 @@
 //! Checks of the keys on this machine: their permissions, encryption, place and validity, and the backup of them.
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::ceremony::life::{Listed, list};
 use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::system::{is_private, is_shared};
+use crate::system::{self, is_private, is_shared};
 
 use crate::audit::check::{Check, Group, Outcome, reason};
 use crate::audit::files::files_below;
@@ -119,16 +117,21 @@ fn listed(machine: &Machine<'_>, look: impl Fn(&Listed, &mut Outcome)) -> Outcom
 }
 
 /// The private keys that are files here.
-fn files(directory: &KeyDirectory) -> impl Iterator<Item = std::path::PathBuf> {
-    let paths = KeyName::ALL.into_iter().map(|name| directory.private_key_path(name));
-    paths.filter(|path| fs::symlink_metadata(path).is_ok())
+fn private_keys(directory: &KeyDirectory) -> Result<Vec<PathBuf>, String> {
+    let mut paths = Vec::new();
+    for path in KeyName::ALL.map(|name| directory.private_key_path(name)) {
+        if system::is_there(&path).map_err(|error| reason(&error))? {
+            paths.push(path);
+        }
+    }
+    Ok(paths)
 }
 
 fn private(machine: &Machine<'_>) -> Outcome {
     with_directory(machine, |directory| {
         let mut outcome = Outcome::default();
         look_at(directory.path(), 0o700, &mut outcome);
-        for path in files(directory) {
+        for path in private_keys(directory)? {
             look_at(&path, 0o400, &mut outcome);
         }
         Ok(outcome)
@@ -137,19 +140,19 @@ fn private(machine: &Machine<'_>) -> Outcome {
 
 fn look_at(path: &Path, mode: u32, outcome: &mut Outcome) {
     let shown = path.display();
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) => return outcome.not_run.push(format!("{shown}: {error}")),
+    let info = match system::info(path) {
+        Ok(info) => info,
+        Err(error) => return outcome.not_run.push(reason(&error)),
     };
-    let found = metadata.permissions().mode() & 0o7777;
+    let found = info.mode;
     if found & 0o077 != 0 {
         let text = format!("{shown} has mode {found:04o}: others than its owner can use it");
         let remedy = format!("chmod {mode:04o} {}", crate::error::quoted(path));
         outcome
             .findings
             .push(Finding::new(KEY_READABLE, path.to_string_lossy(), text).remedy(remedy));
-    } else if metadata.uid() != 0 {
-        let text = format!("{shown} belongs to user {}, not to root", metadata.uid());
+    } else if info.owner != 0 {
+        let text = format!("{shown} belongs to user {}, not to root", info.owner);
         let remedy = format!("chown root: {}", crate::error::quoted(path));
         outcome
             .findings
@@ -209,7 +212,7 @@ fn at_rest(machine: &Machine<'_>) -> Outcome {
 fn place(machine: &Machine<'_>) -> Outcome {
     with_directory(machine, |directory| {
         let mut outcome = Outcome::default();
-        for path in files(directory) {
+        for path in private_keys(directory)? {
             match is_shared(&path) {
                 Ok(None) => outcome.evidence.push(format!("{}: local", path.display())),
                 Ok(Some(kind)) => outcome.findings.push(
@@ -223,19 +226,20 @@ fn place(machine: &Machine<'_>) -> Outcome {
                 Err(error) => outcome.not_run.push(format!("{}: {error}", path.display())),
             }
         }
-        strays(machine, directory, &mut outcome);
+        let known = private_keys(directory)?;
+        strays(machine, &known, &mut outcome);
         Ok(outcome)
     })
 }
 
 /// Looks for private keys that somebody left on an EFI system partition.
-fn strays(machine: &Machine<'_>, directory: &KeyDirectory, outcome: &mut Outcome) {
+fn strays(machine: &Machine<'_>, known: &[PathBuf], outcome: &mut Outcome) {
     let esps = match machine.esps() {
         Ok(esps) => esps,
         Err(missing) => return outcome.not_run.push(missing.clone()),
     };
     // Those of the key directory have been told of.
-    let known: Vec<_> = files(directory).filter_map(|path| path.canonicalize().ok()).collect();
+    let known: Vec<_> = known.iter().filter_map(|path| system::canonical(path).ok()).collect();
     for esp in esps {
         let shown = esp.directory.display();
         let mut not_run = Vec::new();
@@ -243,7 +247,7 @@ fn strays(machine: &Machine<'_>, directory: &KeyDirectory, outcome: &mut Outcome
         let mut files = files_below(&esp.directory, &mut not_run);
         files.retain(|path| is_small(path) && !known.contains(path));
         for path in files {
-            match fs::read(&path) {
+            match system::read_prefix(&path, Some(MAX_KEY)) {
                 Ok(content) if holds_private_key(&content) => {
                     is_clean = false;
                     let text = format!(
@@ -256,7 +260,7 @@ fn strays(machine: &Machine<'_>, directory: &KeyDirectory, outcome: &mut Outcome
                         .push(Finding::new(STRAY_KEY, path.to_string_lossy(), text).remedy(remedy));
                 }
                 Ok(_) => {}
-                Err(error) => not_run.push(format!("{}: {error}", path.display())),
+                Err(error) => not_run.push(reason(&error)),
             }
         }
         if is_clean && not_run.is_empty() {
@@ -267,7 +271,7 @@ fn strays(machine: &Machine<'_>, directory: &KeyDirectory, outcome: &mut Outcome
 }
 
 fn is_small(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= MAX_KEY)
+    system::info(path).is_ok_and(|info| info.is_file() && info.size() <= MAX_KEY)
 }
 
 /// True if a file holds a private key in PEM (RFC 7468), as OpenSSL, sbctl and bootseal write it.

@@ -101,7 +101,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
     let context = &session.context;
     match command {
         Command::Install { mode, with_audit } => {
-            let settings = Settings::of_machine(context, variable);
+            let settings = Settings::of_machine(context, variable)?;
             let detected = hook::detect(context, &settings, mode.named())?;
             let changes = hook::install(context, detected.mode, with_audit)?;
             Ok(Box::new(report::Installed {

@@ -4,13 +4,13 @@ mod images;
 mod kernels;
 mod sbat;
 
-use std::fs;
 use std::path::Path;
 
 use crate::enroll::{BootFile, Verdict};
 use crate::finding::{Finding, Kind};
+use crate::system::{self, FileInfo};
 
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group, Outcome, reason};
 use crate::audit::machine::Machine;
 
 /// A file that is to be started is refused.
@@ -109,7 +109,6 @@ fn look_at(file: &BootFile, outcome: &mut Outcome) {
 }
 
 fn partition(machine: &Machine<'_>) -> Outcome {
-    use std::os::unix::fs::PermissionsExt;
     let esps = match machine.esps() {
         Ok(esps) => esps,
         Err(missing) => return Outcome::could_not_run(missing.clone()),
@@ -120,9 +119,8 @@ fn partition(machine: &Machine<'_>) -> Outcome {
     let mut outcome = Outcome::default();
     for esp in esps {
         let shown = esp.directory.display();
-        match fs::metadata(&esp.directory) {
-            Ok(metadata) if metadata.permissions().mode() & 0o022 != 0 => {
-                let mode = metadata.permissions().mode() & 0o7777;
+        match system::info(&esp.directory) {
+            Ok(FileInfo { mode, .. }) if mode & 0o022 != 0 => {
                 let text = format!("{shown} has mode {mode:04o}: others than root can change what starts");
                 let remedy = format!("mount -o remount,umask=0077 {}", crate::error::quoted(&esp.directory));
                 outcome
@@ -130,7 +128,7 @@ fn partition(machine: &Machine<'_>) -> Outcome {
                     .push(Finding::new(PARTITION_WRITABLE, esp.directory.to_string_lossy(), text).remedy(remedy));
             }
             Ok(_) => outcome.evidence.push(format!("{shown}: written by root only")),
-            Err(error) => outcome.not_run.push(format!("{shown}: {error}")),
+            Err(error) => outcome.not_run.push(reason(&error)),
         }
     }
     outcome

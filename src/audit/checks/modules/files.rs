@@ -1,7 +1,6 @@
 //! The check of the module files of the running kernel, and of the kernels that can be started.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -126,7 +125,7 @@ fn unpacked(size: u64, path: &Path) -> u64 {
 /// Judges all files on all cores; the answers are in the order of the paths.
 fn judge_all(paths: Vec<PathBuf>, trusted: &[Certificate], observer: &dyn Observer) -> Vec<Judged> {
     let file = |path: PathBuf| {
-        let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        let size = system::info(&path).map_or(0, |info| info.size());
         ((unpacked(size, &path), path), size)
     };
     let files: Queue = paths.into_iter().map(file).collect();
