@@ -74,7 +74,7 @@ pub(super) enum BootPath {
 }
 
 impl Facts {
-    pub(super) fn of(machine: &Machine<'_>, boot: BootPath) -> Self {
+    pub(super) fn from_machine(machine: &Machine<'_>, boot: BootPath) -> Self {
         let context = machine.context();
         let store = machine.store().ok();
         let boot_files = match boot {
@@ -83,7 +83,7 @@ impl Facts {
         };
         Self {
             kernel: machine.release().ok(),
-            firmware: store.and_then(|store| Firmware::of(store).ok()),
+            firmware: store.and_then(|store| Firmware::from_store(store).ok()),
             keys: machine
                 .directory()
                 .ok()
@@ -95,8 +95,8 @@ impl Facts {
 }
 
 impl Firmware {
-    fn of(store: &Store) -> Result<Self> {
-        let variables = VariableName::ALL.into_iter().map(|name| Variable::of(store, name));
+    fn from_store(store: &Store) -> Result<Self> {
+        let variables = VariableName::ALL.into_iter().map(|name| Variable::read(store, name));
         Ok(Self {
             mode: Mode::of(store)?,
             variables: variables.collect::<Result<_>>()?,
@@ -105,7 +105,7 @@ impl Firmware {
 }
 
 impl Variable {
-    fn of(store: &Store, name: VariableName) -> Result<Self> {
+    fn read(store: &Store, name: VariableName) -> Result<Self> {
         let database = store.database(name)?;
         let trusted = database.certificates().filter_map(|(_, der)| {
             let certificate = Certificate::from_der(der).ok()?;

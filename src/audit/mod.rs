@@ -16,7 +16,7 @@ mod unified;
 pub use baseline::{Acceptance, Baseline};
 pub(crate) use check::reason;
 pub use check::{Check, Group, Outcome};
-pub use checks::all;
+pub use checks::all_checks;
 pub use facts::{Facts, Firmware, Trusted, Variable};
 pub use last::LastAudit;
 pub use machine::Machine;
@@ -68,7 +68,7 @@ impl Selection {
     fn check(&self) -> Result<()> {
         for name in self.only.iter().chain(&self.skip) {
             let is_known = |check: &Check| check.id == name || check.group.name() == name;
-            if !all().any(is_known) {
+            if !all_checks().any(is_known) {
                 return Err(
                     Error::usage(format!("there is no check, nor group of checks, \"{name}\""))
                         .hint("bootseal audit --list"),
@@ -94,7 +94,7 @@ fn audit_along(machine: &Machine<'_>, selection: &Selection, baseline: &Baseline
     let began = Instant::now();
     let time = machine.context().now()?;
     let mut checked = Vec::new();
-    for check in all().filter(|check| selection.takes(check)) {
+    for check in all_checks().filter(|check| selection.takes(check)) {
         machine.context().check_interrupted()?;
         let mut outcome = (check.run)(machine);
         let (accepted, found) = baseline.divide(check, std::mem::take(&mut outcome.findings), time);
@@ -109,7 +109,7 @@ fn audit_along(machine: &Machine<'_>, selection: &Selection, baseline: &Baseline
         checked,
         time,
         host: machine.host(),
-        facts: Facts::of(machine, boot),
+        facts: Facts::from_machine(machine, boot),
         duration: began.elapsed(),
     })
 }

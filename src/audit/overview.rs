@@ -6,7 +6,10 @@ use crate::finding::Status;
 
 use super::check::reason;
 use super::facts::BootPath;
-use super::{Audit, Baseline, LastAudit, Machine, Selection, audit_along};
+use super::baseline::Baseline;
+use super::last::LastAudit;
+use super::machine::Machine;
+use super::{Audit, Selection, audit_along};
 
 /// The checks of the short form: each reads a few small files.
 const QUICK: [&str; 9] = [
@@ -34,7 +37,7 @@ pub struct Overview {
 
 impl Overview {
     /// Runs the quick checks and collects the facts.
-    pub fn of(machine: &Machine<'_>, baseline: &Baseline) -> Result<Self> {
+    pub fn of_machine(machine: &Machine<'_>, baseline: &Baseline) -> Result<Self> {
         let quick = Selection {
             only: QUICK.map(str::to_owned).to_vec(),
             ..Selection::default()
@@ -82,7 +85,7 @@ mod tests {
     #[test]
     fn every_quick_check_is_one() {
         for id in QUICK {
-            assert!(super::super::all().any(|check| check.id == id), "{id}");
+            assert!(super::super::all_checks().any(|check| check.id == id), "{id}");
         }
     }
 }

@@ -115,8 +115,8 @@ const fn after(part: &'static str, slot: Slot, consequence: &'static str) -> Nei
     }
 }
 
-/// All findings, the gravest kinds first.
-pub(super) fn all(scene: &Scene<'_>) -> Result<Vec<Finding>> {
+/// The findings about the hooks of a machine.
+pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     findings.extend(scripts(scene));
     findings.extend(bypassed(scene));

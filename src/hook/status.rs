@@ -55,7 +55,7 @@ pub fn status(
     let settings = Settings::of_machine(context, variable)?;
     let detected = detect(context, &settings, named)?;
     let plugins = plugins(context, detected.mode)?;
-    let findings = findings::all(&findings::Scene {
+    let findings = findings::all_findings(&findings::Scene {
         context,
         config,
         keys,

@@ -14,7 +14,7 @@ mod uki;
 use super::check::Check;
 
 /// Every check, in the order of the chain.
-pub fn all() -> impl Iterator<Item = &'static Check> {
+pub fn all_checks() -> impl Iterator<Item = &'static Check> {
     [
         firmware::CHECKS,
         boot::CHECKS,

@@ -77,10 +77,10 @@ enum Format {
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Report>> {
     if arguments.list {
-        return Ok(Box::new(Explained(audit::all().collect(), false)));
+        return Ok(Box::new(Explained(audit::all_checks().collect(), false)));
     }
     if let Some(id) = &arguments.explain {
-        let check = audit::all().find(|check| check.id == id);
+        let check = audit::all_checks().find(|check| check.id == id);
         let unknown = || Error::usage(format!("there is no check \"{id}\"")).hint("bootseal audit --list");
         return Ok(Box::new(Explained(vec![check.ok_or_else(unknown)?], true)));
     }

@@ -38,7 +38,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     let config = session.config()?;
     let machine = Machine::new(&session.context, &config, session.keys(arguments.keys.as_ref())?);
     let baseline = Baseline::load(&session.context, None)?;
-    Ok(Box::new(StatusReport(Overview::of(&machine, &baseline)?)))
+    Ok(Box::new(StatusReport(Overview::of_machine(&machine, &baseline)?)))
 }
 
 struct StatusReport(Overview);

@@ -55,7 +55,7 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     }
     let shown: Vec<(&LoadedModule, Result<Shown, String>)> = modules
         .iter()
-        .map(|module| (module, Shown::of(machine, &module.name)))
+        .map(|module| (module, Shown::read(machine, &module.name)))
         .collect();
     let compared: Vec<Result<bool, String>> = shown
         .par_iter()
@@ -118,7 +118,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(machine: &Machine<'_>, name: &str) -> Result<Self, String> {
+    fn read(machine: &Machine<'_>, name: &str) -> Result<Self, String> {
         // The name is a file's: the kernel allows no other, but this text may be anybody's.
         if name.contains('/') || name.starts_with('.') {
             return Err(format!("{LIST}: {} is no name of a module", printable(name)));
