@@ -4,9 +4,9 @@ use crate::enroll::{BootFile, Verdict};
 use crate::error::{Error, Result};
 use crate::finding::Status;
 
+use super::baseline::Baseline;
 use super::check::reason;
 use super::facts::BootPath;
-use super::baseline::Baseline;
 use super::last::LastAudit;
 use super::machine::Machine;
 use super::{Audit, Selection, audit_along};

@@ -42,7 +42,10 @@ fn an_image_that_stops_at_an_unsigned_menu_is_told() {
     let image = node.path("efi/EFI/bootseal/grubx64.efi");
     succeed(&mut grub_image(&node.path("etc/bootseal/keys"), &image));
     let said = succeed(&mut status(&node));
-    assert!(said.contains("nothing stands in the way"), "{said}");
+    assert!(
+        said.contains("nothing keeps the next kernel from being signed"),
+        "{said}"
+    );
     forget_kept_menu(&image);
     let said = succeed(&mut status(&node));
     assert!(
@@ -147,7 +150,7 @@ fn the_order_is_shown_with_the_plugins_around_ours() {
     succeed(&mut node.hook(&["install"]));
     let said = succeed(&mut status(&node));
     assert!(
-        said.contains("Layout: grub") && said.contains("nothing stands in the way"),
+        said.contains("Layout: grub") && said.contains("nothing keeps the next kernel from being signed"),
         "{said}"
     );
     let order: Vec<&str> = said

@@ -39,11 +39,14 @@ fn image(machine: &Machine<'_>) -> Outcome {
     });
     let Some((started, kernel)) = kernel else {
         if let Some(unknown) = started.iter().rev().find(|started| started.is_unknown()) {
-            outcome.findings.push(Finding::new(UNKNOWN_IMAGE, "running kernel", format!(
-                    "no kernel that was started lies on the disk as it was then; what was started last and is unknown has the \
-                     Authenticode SHA-256 {}",
-                    unknown.digest.to_hex()
-                )).remedy("if it was updated since, restart; else find out what runs"));
+            let text = format!(
+                "no kernel that was started lies on the disk as it was then; the last unknown image that was started has \
+                 the Authenticode SHA-256 {}",
+                unknown.digest.to_hex()
+            );
+            let finding = Finding::new(UNKNOWN_IMAGE, "running kernel", text);
+            let remedy = "if it was updated since, restart; else find out which kernel runs";
+            outcome.findings.push(finding.remedy(remedy));
         } else {
             let text = "none of the images that were measured into PCR 4 is a kernel: GRUB before 2.12 starts kernels without \
                         the firmware";

@@ -21,14 +21,14 @@ pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     section(
         out,
         "Findings",
-        &["check", "level", "what", "to mend it"],
+        &["check", "level", "finding", "remedy"],
         findings(audit),
     )?;
     keys(audit, out)?;
     firmware(audit, out)?;
     section(
         out,
-        "What starts",
+        "Boot files",
         &["told by", "file", "answer", "why"],
         boot_files(audit),
     )?;
@@ -115,12 +115,7 @@ fn firmware(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
             format!("`{}`", variable.sha256),
         ]
     });
-    section(
-        out,
-        "What the firmware holds",
-        &["variable", "entries", "SHA-256"],
-        rows,
-    )?;
+    section(out, "Firmware variables", &["variable", "entries", "SHA-256"], rows)?;
     if let Some(firmware) = firmware {
         let words = firmware.mode.words();
         writeln!(out, "\n{}.\n", words.join(". "))?;

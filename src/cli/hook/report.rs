@@ -161,7 +161,11 @@ impl Report for Outlook {
             write_finding(out, style, 0, finding)?;
         }
         if status.findings.is_empty() {
-            writeln!(out, "\n{} nothing stands in the way", style.tick())?;
+            writeln!(
+                out,
+                "\n{} nothing keeps the next kernel from being signed",
+                style.tick()
+            )?;
         }
         Ok(())
     }

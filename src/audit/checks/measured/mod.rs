@@ -164,7 +164,7 @@ fn variables(machine: &Machine<'_>) -> Outcome {
                 Finding::new(
                     SECURE_BOOT_WAS_OFF,
                     "SecureBoot",
-                    "Secure Boot was off at the last start, by what was measured",
+                    "Secure Boot was off at the last start, as the measurements say",
                 )
                 .remedy("switch it on in the firmware's setup, and restart"),
             ),
