@@ -105,7 +105,8 @@ pub(super) fn by_offset<'s, 'a>(sections: &'s [Section<'a>]) -> Vec<&'s Section<
     sorted
 }
 
-/// The weight of an odd layout.
+/// The weight of an odd layout. This is about one image's bytes, and
+/// a refusal ends its signing: no weight of a finding, which layer 0 does not know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// Common, and without consequence for the hash.
