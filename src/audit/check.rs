@@ -133,12 +133,3 @@ impl Outcome {
         }
     }
 }
-
-/// The message of an error, with its causes and first hint, in one line.
-pub(crate) fn reason(error: &crate::error::Error) -> String {
-    let text = error.in_one_line();
-    match error.hints().first() {
-        Some(hint) => format!("{text} ({hint})"),
-        None => text,
-    }
-}

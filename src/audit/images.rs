@@ -13,10 +13,10 @@ use crate::trust::Anchors;
 use crate::trust::image::{Acceptance, Policy, Refusal};
 use crate::trust::loader::{self, Loader};
 
-use super::check::reason;
 use super::files::{entries, files_below};
 use super::installed::{boot_directories, file, has_end};
 use super::machine::Machine;
+use super::reason::reason;
 use super::unified::Unified;
 
 /// Largest image that is read, in bytes.

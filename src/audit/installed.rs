@@ -120,7 +120,7 @@ impl Installed {
         match system::read_prefix(path, Some(MAX_CONFIGURATION)) {
             Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
-                self.unread.push(super::check::reason(&error));
+                self.unread.push(super::reason::reason(&error));
                 None
             }
         }

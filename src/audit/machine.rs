@@ -12,9 +12,9 @@ use crate::system::config::Config;
 use crate::system::{self, Context, FatMount};
 use crate::trust::Anchors;
 
-use super::check::reason;
 use super::images::{self, Images, Part, Place};
 use super::installed::Installed;
+use super::reason::reason;
 
 /// Longest file below `/proc` and `/sys` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;

@@ -11,16 +11,17 @@ mod installed;
 mod last;
 mod machine;
 mod overview;
+mod reason;
 mod unified;
 
 pub use baseline::{Acceptance, Baseline};
-pub(crate) use check::reason;
 pub use check::{Check, Group, Outcome};
 pub use checks::all_checks;
 pub use facts::{Facts, Firmware, Trusted, Variable};
 pub use last::LastAudit;
 pub use machine::Machine;
 pub use overview::Overview;
+pub(crate) use reason::reason;
 
 use std::time::{Duration, Instant};
 

@@ -5,10 +5,10 @@ use crate::error::{Error, Result};
 use crate::finding::Status;
 
 use super::baseline::Baseline;
-use super::check::reason;
 use super::facts::BootPath;
 use super::last::LastAudit;
 use super::machine::Machine;
+use super::reason::reason;
 use super::{Audit, Selection, audit_along};
 
 /// The checks of the short form: each reads a few small files.

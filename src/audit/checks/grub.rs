@@ -7,8 +7,9 @@ use crate::sign::grub::{NOT_JUDGED, verify};
 use crate::system::config::Exclusions;
 use crate::trust::grub;
 
-use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::check::{Check, Group, Outcome};
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {

@@ -4,8 +4,9 @@ use crate::finding::{Finding, Kind};
 use crate::hook;
 use crate::system::moment;
 
-use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::check::{Check, Group, Outcome};
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 /// The last run of a hook failed.
 const RUN_FAILED: Kind = Kind::error("hook_run_failed");

@@ -8,9 +8,10 @@ use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, is_private, is_shared};
 
-use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::check::{Check, Group, Outcome};
 use crate::audit::files::files_below;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 /// How long before its end a certificate is told of, in seconds.
 const SOON: u64 = 90 * 24 * 60 * 60;

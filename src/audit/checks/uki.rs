@@ -9,9 +9,10 @@ use crate::formats::text::printable;
 use crate::system::ConfigFile;
 use crate::trust::command_line::dangers;
 
-use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::check::{Check, Group, Outcome};
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 use crate::audit::unified::Unified;
 
 /// The option with words that a kernel adds to its command line, or puts in its place.

@@ -9,9 +9,10 @@ use crate::trust::image::{Acceptance, Refusal};
 use crate::trust::loader::Loader;
 use crate::trust::microsoft;
 
-use crate::audit::check::{Outcome, reason};
+use crate::audit::check::Outcome;
 use crate::audit::images::{Found, Place, policy};
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 /// A GRUB that db lets in opens unsigned files.
 pub(super) const OPEN_GRUB: Kind = Kind::error("open_grub");

@@ -10,8 +10,9 @@ use crate::enroll::{BootFile, Verdict};
 use crate::finding::{Finding, Kind};
 use crate::system::{self, FileInfo};
 
-use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::check::{Check, Group, Outcome};
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 /// A file that is to be started is refused.
 const ENTRY_REFUSED: Kind = Kind::error("boot_entry_refused");

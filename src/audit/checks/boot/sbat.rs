@@ -5,9 +5,10 @@ use crate::formats::firmware::sbat::{LEVEL_VARIABLE, SHIM, Sbat, SbatError};
 use crate::formats::text::printable;
 use crate::trust::loader::Loader;
 
-use crate::audit::check::{Outcome, reason};
+use crate::audit::check::Outcome;
 use crate::audit::images::{Found, Place};
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 /// The components that count; `sbat` itself is the version of the format.
 const FORMAT: &str = "sbat";

@@ -13,8 +13,9 @@ use crate::trust::microsoft::{self, SecurityVersion};
 use crate::trust::{read_database, variable};
 
 use super::store::with_store;
-use crate::audit::check::{Outcome, reason};
+use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 /// dbx lacks entries of a list of revocations.
 pub(super) const REVOCATIONS_MISSING: Kind = Kind::warning("revocations_missing");

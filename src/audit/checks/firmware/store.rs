@@ -1,7 +1,8 @@
 //! The firmware's variables, as the checks read them.
 
-use crate::audit::check::{Outcome, reason};
+use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 use crate::enroll::Store;
 use crate::error::Result;
 

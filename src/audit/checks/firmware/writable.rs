@@ -4,8 +4,9 @@ use crate::finding::{Finding, Kind};
 use crate::system::variables::Efivarfs;
 
 use super::variables::VARIABLES;
-use crate::audit::check::{Outcome, reason};
+use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 /// The file of a variable can be written to.
 pub(super) const NOT_IMMUTABLE: Kind = Kind::warning("not_immutable");

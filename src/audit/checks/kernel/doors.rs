@@ -6,8 +6,9 @@ use crate::formats::kernel::running_kernel::{CommandLine, Lockdown};
 use crate::formats::text::printable;
 use crate::system::ConfigFile;
 
-use crate::audit::check::{Outcome, reason};
+use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 use super::text::{LOCKDOWN, text};
 

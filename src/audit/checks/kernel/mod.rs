@@ -9,9 +9,10 @@ use crate::formats::text::printable;
 use crate::kernel_config;
 use crate::trust::command_line::dangers;
 
-use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::check::{Check, Group, Outcome};
 use crate::audit::checks::uki::DANGEROUS_PARAMETER;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 use text::{LOCKDOWN, text};
 

@@ -11,8 +11,9 @@ use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::EventType;
 use crate::formats::firmware::guid::Guid;
 
-use crate::audit::check::{Check, Group, Outcome, reason};
+use crate::audit::check::{Check, Group, Outcome};
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 use event_log::{BANK, with_log};
 

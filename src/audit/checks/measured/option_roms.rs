@@ -7,8 +7,9 @@ use crate::formats::text::printable;
 use crate::trust::measured_boot::{Coverage, authorities, coverage, name, option_roms, secure_boot_was_on};
 
 use super::event_log::with_log;
-use crate::audit::check::{Outcome, reason};
+use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 /// No entry of db is known to let an Option ROM in.
 pub(super) const OPTION_ROM_NOT_COVERED: Kind = Kind::warning("option_rom_not_covered");

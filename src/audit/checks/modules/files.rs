@@ -16,9 +16,10 @@ use crate::system;
 
 use super::signature::{Answer, HASH, Unpacked, judge, note, unpack};
 use super::tree::{Tree, of_running_kernel};
-use crate::audit::check::{Outcome, reason};
+use crate::audit::check::Outcome;
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 /// How many times smaller xz makes modules: those of Debian's 6.12 nearly six times.
 const PACKING: u64 = 6;

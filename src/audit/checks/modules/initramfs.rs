@@ -12,9 +12,10 @@ use crate::system;
 
 use super::signature::{judge, note, unpack};
 use super::tree::stem;
-use crate::audit::check::{Outcome, reason};
+use crate::audit::check::Outcome;
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 use crate::audit::unified::INITRAMFS;
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {

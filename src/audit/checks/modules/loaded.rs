@@ -13,8 +13,9 @@ use crate::system;
 
 use super::signature::unpack;
 use super::tree::{Tree, of_running_kernel, stem};
-use crate::audit::check::{Outcome, reason};
+use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
 
 const LIST: &str = "/proc/modules";
 /// Largest note and longest text of `/sys/module` that is read, in bytes.
