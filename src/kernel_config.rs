@@ -1,5 +1,5 @@
-//! What the chain needs of a kernel's configuration: written as a fragment, or looked for in a configuration that is
-//! there.
+//! The options that the chain needs in a kernel's configuration: written as a fragment, or looked for in a configuration
+//! that exists.
 
 use std::path::{Path, PathBuf};
 
