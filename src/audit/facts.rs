@@ -98,7 +98,7 @@ impl Firmware {
     fn from_store(store: &Store) -> Result<Self> {
         let variables = VariableName::ALL.into_iter().map(|name| Variable::read(store, name));
         Ok(Self {
-            mode: Mode::of(store)?,
+            mode: Mode::read(store)?,
             variables: variables.collect::<Result<_>>()?,
         })
     }

@@ -1,4 +1,5 @@
-//! Writing what was planned: backup first, each write read back, and a state that can be explained at every stop.
+//! The writes of a plan carried out: a backup first, each write read back, and a state that can be explained at every
+//! stop.
 
 use std::path::{Path, PathBuf};
 
@@ -9,47 +10,49 @@ use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::system::{Context, Lock};
 
 use super::backup;
-use super::plan::{Lists, Plan, PlannedWrite};
+use super::lists::Lists;
+use super::plan::Plan;
+use super::planned_write::PlannedWrite;
 use super::store::{Store, StoreChoice};
 use super::times;
 use super::warnings::Warning;
 
-/// What was done.
+/// The result of carrying out a plan.
 #[derive(Debug, Clone, Serialize)]
 pub struct Applied {
-    /// The firmware: `live` or a directory.
+    /// The firmware: `live`, a directory or an image.
     pub store: StoreChoice,
-    /// Whether nothing was changed, only checked.
+    /// True if nothing was changed, only checked.
     pub dry_run: bool,
-    /// Where the variables from before are; null if nothing was to be written.
-    #[serde(serialize_with = "super::lossy_if_any")]
+    /// The directory of the backup; null if there was nothing to write.
+    #[serde(serialize_with = "super::json::optional_path")]
     pub backup: Option<PathBuf>,
-    /// What became of each write, in order.
+    /// The writes with their outcomes, in order.
     pub steps: Vec<Step>,
-    /// Whether the firmware was in Setup Mode before.
+    /// True if the firmware was in Setup Mode before.
     pub was_setup_mode: bool,
-    /// Whether the firmware is in Setup Mode now.
+    /// True if the firmware is in Setup Mode now.
     pub setup_mode: bool,
-    /// Whether Secure Boot is on; it changes at the next boot.
+    /// True if Secure Boot is on; it changes at the next boot.
     pub secure_boot: Option<bool>,
     /// The plan's warnings.
     pub warnings: Vec<Warning>,
-    /// What to do next: commands, or what to choose in the firmware's setup.
+    /// The next steps: commands, or choices in the firmware's setup.
     pub next_steps: Vec<String>,
 }
 
-/// What became of one write.
+/// A write with its outcome.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
     /// PK, KEK, db or dbx.
     pub variable: &'static str,
-    /// Bytes handed to the firmware.
+    /// Size of the data that the firmware receives, in bytes.
     pub bytes: usize,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// What became of one write.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -57,12 +60,12 @@ pub enum Outcome {
     Written,
     /// The firmware held it already.
     AlreadyThere,
-    /// It would have been written, but for `--dry-run`.
+    /// Not written, because of `--dry-run`.
     WouldWrite,
 }
 
-/// Carries the plan out. May be run again after a failure: what is there already is passed over. `waiting` is called once
-/// if another run has the lock.
+/// Carries the plan out. It may run again after a failure: writes that are done already are skipped. `waiting` is called
+/// once if another run has the lock.
 pub fn apply(context: &Context, plan: &Plan, waiting: impl FnOnce()) -> Result<Applied> {
     plan.check_stops()?;
     let _lock = if plan.is_done() {
@@ -73,11 +76,11 @@ pub fn apply(context: &Context, plan: &Plan, waiting: impl FnOnce()) -> Result<A
     apply_to(context, &mut Store::open(context, &plan.store)?, plan)
 }
 
-/// The same on an open firmware, for whoever holds the lock.
+/// Carries the plan out on an open firmware; the caller holds the lock.
 pub(super) fn apply_to(context: &Context, store: &mut Store, plan: &Plan) -> Result<Applied> {
-    if Lists::of(store)? != plan.before {
+    if Lists::read(store)? != plan.before {
         return Err(
-            Error::refused("the firmware's variables are no longer those that the plan was made for")
+            Error::refused("the firmware's variables have changed since the plan was made")
                 .hint("look again: bootseal enroll plan"),
         );
     }
@@ -94,7 +97,7 @@ pub(super) fn apply_to(context: &Context, store: &mut Store, plan: &Plan) -> Res
             done.map_err(|error| stopped(store, plan, backup.as_deref(), &steps, write, error))?;
         warnings.extend(complaint.map(|error| {
             let message = format!(
-                "the firmware answered the write of {} with an error ({error}), but holds what was written",
+                "the firmware answered the write of {} with an error ({error}), but holds the new content",
                 write.variable
             );
             Warning::danger("stored_in_spite_of_error", message)
@@ -116,7 +119,7 @@ pub(super) fn apply_to(context: &Context, store: &mut Store, plan: &Plan) -> Res
     warnings.extend(remember_times(context, plan, &steps).err().map(|error| {
         Warning::note(
             "times_not_recorded",
-            format!("the times of these writes could not be recorded, so a clock that stands behind may spoil later ones: {error}"),
+            format!("the times of these writes could not be recorded, so a clock that is behind may make later writes fail: {error}"),
         )
     }));
     Ok(Applied {
@@ -145,7 +148,8 @@ fn remember_times(context: &Context, plan: &Plan, steps: &[Step]) -> Result<()> 
     Ok(())
 }
 
-/// Before the platform key ends Setup Mode, everything else has to be there still: some firmware forgets.
+/// Checks, before the platform key ends Setup Mode, that the firmware still holds all earlier writes: some firmware
+/// forgets them.
 fn check_steps(store: &Store, plan: &Plan, steps: &[Step], next: &PlannedWrite) -> Result<()> {
     if next.name != VariableName::Pk || next.already_there {
         return Ok(());
@@ -153,7 +157,7 @@ fn check_steps(store: &Store, plan: &Plan, steps: &[Step], next: &PlannedWrite) 
     for (write, step) in plan.writes.iter().zip(steps) {
         if step.outcome != Outcome::WouldWrite && !write.is_held_by(store.read(write.name)?.as_ref()) {
             return Err(Error::refused(format!(
-                "the firmware no longer holds what was written to {}",
+                "the firmware no longer holds the content that was written to {}",
                 write.variable
             ))
             .hint("this is a fault of the firmware: look for an update, or enroll in its own setup"));
@@ -162,8 +166,8 @@ fn check_steps(store: &Store, plan: &Plan, steps: &[Step], next: &PlannedWrite) 
     Ok(())
 }
 
-/// Writes, and reads back whatever the firmware answered. Returns its complaint if it holds what was written all the
-/// same.
+/// Writes, and reads back whatever the firmware answered. Returns the firmware's error as well if it holds the new
+/// content nevertheless.
 fn carry_out(context: &Context, store: &mut Store, write: &PlannedWrite) -> Result<(Outcome, Option<Error>)> {
     if write.is_held_by(store.read(write.name)?.as_ref()) {
         return Ok((Outcome::AlreadyThere, None));
@@ -181,14 +185,14 @@ fn carry_out(context: &Context, store: &mut Store, write: &PlannedWrite) -> Resu
         ))
         .caused_by(error)),
         (Ok(_), None) => Err(Error::refused(format!(
-            "the firmware answered that it wrote {}, but does not hold what was written",
+            "the firmware answered that it wrote {}, but does not hold the new content",
             write.variable
         ))
         .hint("this is a fault of the firmware: look for an update, or enroll in its own setup")),
     }
 }
 
-/// Says what state the machine is in after the write that failed, and how to go on.
+/// The error of a write that failed: the state of the machine, and the way on.
 fn stopped(
     store: &Store,
     plan: &Plan,
@@ -209,7 +213,7 @@ fn stopped(
         done => format!("{} in place", is_or_are(done)),
     };
     let mode = match store.setup_mode() {
-        Ok(true) => "the firmware is still in Setup Mode, enforces nothing, and boots as before",
+        Ok(true) => "the firmware is still in Setup Mode, does not enforce Secure Boot, and boots as before",
         Ok(false) if plan.mode.setup_mode => "the firmware has left Setup Mode",
         Ok(false) => "the firmware enforces what it holds",
         Err(_) => "the firmware does not tell whether it is still in Setup Mode",
@@ -220,7 +224,7 @@ fn stopped(
         is_or_are(&left)
     );
     let error =
-        Error::new(cause.kind(), message).hint(format!("when the cause is removed, go on with: {}", command(plan)));
+        Error::new(cause.kind(), message).hint(format!("when the cause is removed, continue with: {}", command(plan)));
     let error = match backup {
         Some(backup) => error.hint(format!(
             "to go back: bootseal enroll revert {} --store {}",
@@ -253,7 +257,7 @@ fn command(plan: &Plan) -> String {
     }
 }
 
-/// The firmware, as `--store` takes it.
+/// The firmware as an argument of `--store`.
 fn argument(store: &StoreChoice) -> String {
     match store {
         StoreChoice::Live => "live".to_owned(),
@@ -270,12 +274,12 @@ fn next_steps(context: &Context, plan: &Plan, secure_boot: Option<bool>) -> Vec<
         StoreChoice::Live => {}
         StoreChoice::At(path) if path.is_file() => {
             return vec![text(
-                "sign what the virtual machine boots from, and start it: its firmware starts nothing else from now on",
+                "sign the files that the virtual machine boots from, then start it: from now on its firmware starts signed files only",
             )];
         }
         StoreChoice::At(_) => {
             return vec![text(
-                "this was a simulated firmware; to enroll for real, run the same command with --store live",
+                "this was a simulated firmware; to enroll in the machine's own, run the same command with --store live",
             )];
         }
     }
@@ -285,11 +289,11 @@ fn next_steps(context: &Context, plan: &Plan, secure_boot: Option<bool>) -> Vec<
         )];
     }
     if secure_boot == Some(true) {
-        return vec![text("bootseal enroll plan shows what the firmware holds then")];
+        return vec![text("bootseal enroll plan shows the keys that the firmware holds then")];
     }
     vec![
-        text("bootseal sign all, and bootseal verify FILE on what the machine boots from"),
+        text("bootseal sign all, and bootseal verify FILE for each file that the machine boots from"),
         text("systemctl reboot --firmware-setup, and turn Secure Boot on there if it is off"),
-        text("bootseal enroll plan shows what the firmware holds then"),
+        text("bootseal enroll plan shows the keys that the firmware holds then"),
     ]
 }

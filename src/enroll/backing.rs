@@ -1,4 +1,4 @@
-//! Where a simulated firmware keeps its variables.
+//! The storage in which a simulated firmware keeps its variables: a directory or an image.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,8 @@ use crate::system::{self, Context, Transaction};
 
 use super::times;
 
-/// Holds the time of each variable's last write, which efivarfs does not show: name to `EFI_TIME` in hexadecimal.
+/// The file with the time of each variable's last write, which efivarfs does not show: name to `EFI_TIME` in
+/// hexadecimal.
 const TIMES: &str = ".bootseal-firmware.json";
 /// Attributes of `SetupMode` and `SecureBoot`: boot service and runtime access.
 const STATE_ATTRIBUTES: u32 = 6;
@@ -26,7 +27,7 @@ const SECURE_BOOT_ENABLE_VENDOR: Guid = Guid::from_fields(
     0x4556,
     [0x99, 0xc4, 0x00, 0x10, 0x09, 0xc9, 0x3a, 0x44],
 );
-/// Whether OVMF enforces Secure Boot once there is a platform key.
+/// The variable by which OVMF enforces Secure Boot once there is a platform key.
 const SECURE_BOOT_ENABLE: &str = "SecureBootEnable";
 /// Attributes of `SecureBootEnable`: non-volatile, boot service access.
 const SECURE_BOOT_ENABLE_ATTRIBUTES: u32 = 3;
@@ -35,11 +36,11 @@ const SECURE_BOOT_ENABLE_ATTRIBUTES: u32 = 3;
 pub(super) trait Backing: Variables + std::fmt::Debug {
     /// The time of the last authenticated write.
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>>;
-    /// Replaces one of the four variables; without data, removes it.
+    /// Replaces one of the four variables; removes it if `data` is empty.
     fn store(&mut self, variable: VariableName, data: &[u8], time: EfiTime) -> Result<()>;
-    /// The platform key came or went: what firmware does then.
+    /// Sets the variables that firmware sets when the platform key comes or goes.
     fn mode_changed(&mut self, setup_mode: bool) -> Result<()>;
-    /// Bytes that are left, if that is limited.
+    /// Bytes that are left for variables, if the storage is limited.
     fn free_space(&self) -> Result<Option<u64>>;
 }
 
@@ -63,7 +64,7 @@ impl Directory {
     }
 
     fn times(&self) -> Result<BTreeMap<String, EfiTime>> {
-        if !self.times.exists() {
+        if !system::is_there(&self.times)? {
             return Ok(BTreeMap::new());
         }
         let json = system::read(&self.times)?;

@@ -12,46 +12,47 @@ use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system::variables::RawVariable;
 use crate::system::{self, Context, NewFile, create_dir};
 
-use super::plan::{Lists, Plan};
+use super::lists::Lists;
+use super::plan::Plan;
 use super::request::Allow;
 use super::store::Store;
 
-/// Where backups go below the state directory, each in a directory named after its time.
+/// The directory of the backups, below the state directory; each backup is a directory named after its time.
 const BACKUPS: &str = "backups";
-/// What a backup holds.
+/// The file that describes a backup.
 const MANIFEST: &str = "manifest.json";
-/// The manifest's form.
+/// The name and version of the manifest's format.
 const SCHEMA: &str = "bootseal.backup/1";
-/// Backups that may be made within one second.
+/// Most backups that are made within one second.
 const MAX_PER_SECOND: u32 = 100;
 /// Largest manifest, and largest variable, that is read back, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 /// Size of the attributes before the data of a file, in bytes.
 const ATTRIBUTES: usize = 4;
 
-/// What a backup holds: its `manifest.json`.
+/// The `manifest.json` of a backup.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct Backup {
     /// `bootseal.backup/1`.
     pub schema: String,
-    /// When it was made, RFC 3339 UTC.
+    /// Time at which it was made, RFC 3339 UTC.
     pub time: String,
     /// The firmware: `live`, a directory or an image.
     pub store: String,
     /// Digest of the plan that was carried out afterwards.
     pub plan: String,
-    /// What it was carried out in spite of.
+    /// The reasons to stop that were overruled.
     pub allow: Allow,
-    /// All variables, the four of Secure Boot first.
+    /// The variables of the firmware, all of them; the four of Secure Boot come first.
     pub variables: Vec<SavedVariable>,
 }
 
-/// One variable of a backup.
+/// A variable of a backup.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 pub struct SavedVariable {
-    /// Its name.
+    /// The variable's name.
     pub name: String,
-    /// Its vendor.
+    /// The GUID of its vendor.
     pub vendor: String,
     /// Its file in the backup, attributes before the data; null if there was no such variable, or it could not be read.
     pub file: Option<String>,
@@ -61,28 +62,34 @@ pub struct SavedVariable {
     pub size: usize,
     /// SHA-256 of its data, lower-case hexadecimal.
     pub sha256: Option<String>,
-    /// Why it could not be read.
+    /// The error because of which it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// Saves all variables below [`BACKUPS`], for the owner only, and says where. The four of Secure Boot have to be
-/// readable; of others it is recorded if they are not.
+/// Saves all variables to a new directory below [`BACKUPS`], readable for its owner only, and returns that directory. The
+/// four of Secure Boot have to be readable; for any other the error is recorded.
 pub(super) fn save(context: &Context, store: &Store, plan: &Plan) -> Result<PathBuf> {
     let time = context.date_time()?.to_string();
-    let directory = fresh(&context.state()?.join(BACKUPS), &time)?;
+    let directory = unused_path(&context.state()?.join(BACKUPS), &time)?;
     create_dir(context, &directory)?;
     let mut variables = Vec::new();
     for variable in VariableName::ALL {
         let raw = store.read(variable)?;
-        variables.push(keep(context, &directory, variable.name(), &variable.vendor(), Ok(raw))?);
+        variables.push(save_variable(
+            context,
+            &directory,
+            variable.name(),
+            &variable.vendor(),
+            Ok(raw),
+        )?);
     }
     let mut others = store.names()?;
-    others.retain(|(name, vendor)| known(name, vendor).is_none());
+    others.retain(|(name, vendor)| secure_boot_variable(name, vendor).is_none());
     others.sort_by_key(|(name, vendor)| (name.clone(), *vendor.as_bytes()));
     for (name, vendor) in others {
         let raw = store.read_any(&name, &vendor);
-        variables.push(keep(context, &directory, &name, &vendor, raw)?);
+        variables.push(save_variable(context, &directory, &name, &vendor, raw)?);
     }
     let backup = Backup {
         schema: SCHEMA.to_owned(),
@@ -97,10 +104,10 @@ pub(super) fn save(context: &Context, store: &Store, plan: &Plan) -> Result<Path
     Ok(directory)
 }
 
-/// What the four variables held when the backup was made. Refuses a backup that is not what its manifest says.
+/// The content of the four variables when the backup was made. Refuses a backup that differs from its manifest.
 pub(super) fn load(directory: &Path) -> Result<Lists> {
     let path = directory.join(MANIFEST);
-    let no_backup = || format!("{} is no backup of bootseal's", directory.display());
+    let no_backup = || format!("{} is no backup made by bootseal", directory.display());
     let json = system::read_prefix(&path, Some(MAX_FILE))
         .map_err(|error| error.hint("backups are below /var/lib/bootseal/backups"))?;
     let backup: Backup = serde_json::from_slice(&json).or_refuse(no_backup)?;
@@ -112,21 +119,23 @@ pub(super) fn load(directory: &Path) -> Result<Lists> {
             saved
                 .vendor
                 .parse()
-                .is_ok_and(|vendor| known(&saved.name, &vendor) == Some(variable))
+                .is_ok_and(|vendor| secure_boot_variable(&saved.name, &vendor) == Some(variable))
         };
         let saved = backup.variables.iter().find(is_it);
-        let saved =
-            saved.ok_or_else(|| Error::refused(no_backup()).caused_by(format!("it does not tell of {variable}")))?;
+        let saved = saved
+            .ok_or_else(|| Error::refused(no_backup()).caused_by(format!("its manifest does not list {variable}")))?;
         let Some(sha256) = &saved.sha256 else {
             return Ok(SignatureDatabase::default());
         };
         // The manifest does not lead elsewhere: the name follows from the variable.
         let path = directory.join(variable.full_name());
         let bytes = system::read_prefix(&path, Some(MAX_FILE))?;
-        let data = bytes.get(ATTRIBUTES..).unwrap_or_default();
+        let data = bytes
+            .get(ATTRIBUTES..)
+            .ok_or_else(|| Error::refused(format!("{} ends within its attributes", path.display())))?;
         if HashAlgorithm::Sha256.digest(&[data]).to_hex() != *sha256 {
             return Err(Error::refused(format!(
-                "{} is not what was saved: its SHA-256 differs",
+                "{} has changed since it was saved: its SHA-256 differs from the manifest's",
                 path.display()
             )));
         }
@@ -140,14 +149,15 @@ pub(super) fn load(directory: &Path) -> Result<Lists> {
     })
 }
 
-fn known(name: &str, vendor: &Guid) -> Option<VariableName> {
+/// The one of the four variables with this name and vendor.
+fn secure_boot_variable(name: &str, vendor: &Guid) -> Option<VariableName> {
     VariableName::ALL
         .into_iter()
         .find(|known| known.name() == name && known.vendor() == *vendor)
 }
 
-/// Writes a variable's file, and says what the manifest says of it.
-fn keep(
+/// Writes a variable's file, and returns its entry in the manifest.
+fn save_variable(
     context: &Context,
     directory: &Path,
     name: &str,
@@ -158,7 +168,7 @@ fn keep(
         Ok(raw) => (raw, None),
         Err(error) => (None, Some(error.to_string())),
     };
-    // As efivarfs itself does with what no file name can hold.
+    // efivarfs replaces the characters that no file name can hold in the same way.
     let file = format!("{name}-{vendor}").replace(['/', '\0'], "!");
     if let Some(raw) = &raw {
         create(context, &directory.join(&file), &raw.to_bytes())?;
@@ -179,14 +189,21 @@ fn create(context: &Context, path: &Path, bytes: &[u8]) -> Result<()> {
     NewFile { path, bytes, mode }.create(context)
 }
 
-/// A directory that does not exist yet; its name has no colons, so that it can be copied to any medium.
-fn fresh(parent: &Path, time: &str) -> Result<PathBuf> {
+/// The path of a backup made at `time`, where nothing exists yet. It has no colons, so that the backup can be copied to
+/// any medium.
+fn unused_path(parent: &Path, time: &str) -> Result<PathBuf> {
     let name = time.replace(':', "-");
-    (1..=MAX_PER_SECOND)
-        .map(|number| match number {
+    for number in 1..=MAX_PER_SECOND {
+        let path = match number {
             1 => parent.join(&name),
             _ => parent.join(format!("{name}.{number}")),
-        })
-        .find(|path| path.symlink_metadata().is_err())
-        .ok_or_else(|| Error::could_not_run(format!("{} has too many backups of this second", parent.display())))
+        };
+        if !system::is_there(&path)? {
+            return Ok(path);
+        }
+    }
+    Err(Error::could_not_run(format!(
+        "{} has too many backups of the present second",
+        parent.display()
+    )))
 }

@@ -1,4 +1,4 @@
-//! What a variable holds, for people and for JSON.
+//! The entries of a variable, for people and for JSON.
 
 use std::path::Path;
 
@@ -12,8 +12,6 @@ use crate::formats::text::printable;
 use crate::keys::KeyDirectory;
 use crate::trust::microsoft::{self, SecurityVersion};
 
-use super::mode::VendorDefault;
-
 /// An entry of a variable, or several that differ in their bytes only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -26,86 +24,86 @@ pub enum Entry {
         fingerprint: String,
         /// Size of its RSA key in bits; none if the key is not RSA.
         rsa_bits: Option<u32>,
-        /// The last day of its validity, RFC 3339; firmware does not look at it.
+        /// The end of its validity, RFC 3339; firmware ignores it.
         not_after: Option<String>,
-        /// Who enrolled it.
+        /// The GUID of the owner who enrolled it.
         owner: String,
-        /// Whose it is, as far as that is known.
+        /// The party that it belongs to, as far as that is known.
         whose: Whose,
     },
-    /// The lowest version of one of Windows' boot managers that its kind still starts; nothing to firmware.
+    /// The lowest version of a boot manager of Windows that boot managers of that kind still start. Firmware ignores it.
     SecurityVersion {
-        /// Program and number.
+        /// The program and its version number.
         version: String,
-        /// Who enrolled it.
+        /// The GUID of the owner who enrolled it.
         owner: String,
-        /// Whose it is: Microsoft's.
+        /// The party that it belongs to: Microsoft.
         whose: Whose,
         /// Its data, lower-case hexadecimal.
         data: String,
     },
-    /// Entries of another type: digests of images, mostly.
+    /// Entries of another type, mostly digests of images.
     Others {
         /// The type: `sha256` and so on, or a GUID.
         signature_type: String,
-        /// How many there are.
+        /// Number of the entries.
         count: usize,
-        /// Who enrolled them.
+        /// The GUID of the owner who enrolled them.
         owner: String,
-        /// Whose they are, as far as that is known.
+        /// The party that they belong to, as far as that is known.
         whose: Whose,
         /// Their data, lower-case hexadecimal, one by one.
         data: Vec<String>,
     },
 }
 
-/// Whose an entry is.
+/// The party that an entry belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Whose {
-    /// It has the owner of the key directory.
+    /// The owner of the key directory.
     Own,
-    /// Microsoft's, by the certificate itself or by its owner.
+    /// Microsoft, by the certificate itself or by the entry's owner.
     Microsoft,
-    /// The firmware shows it among its vendor's defaults.
+    /// The vendor of the machine: the firmware shows the entry among its defaults.
     Vendor,
-    /// Somebody else's.
+    /// Anybody else.
     Other,
 }
 
-/// What becomes of an entry.
+/// The change of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
-    /// It comes in.
+    /// The entry is new.
     Added,
-    /// It stays.
+    /// The entry stays.
     Kept,
-    /// It goes.
+    /// The entry is removed.
     Removed,
 }
 
-/// An entry, and what becomes of it.
+/// An entry and its change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EntryChange {
-    /// What becomes of it.
+    /// The change.
     pub change: Change,
     /// The entry.
     #[serde(flatten)]
     pub entry: Entry,
 }
 
-/// What tells whose an entry is.
+/// The facts that tell which party an entry belongs to.
 #[derive(Debug, Default)]
 pub(super) struct Owners<'a> {
-    /// The owner of our entries.
+    /// The GUID of the key directory's owner.
     pub(super) own: Option<Guid>,
-    /// The vendor's defaults.
-    pub(super) vendor: &'a [VendorDefault],
+    /// The content of the vendor's default variables.
+    pub(super) vendor: Vec<&'a SignatureDatabase>,
 }
 
 impl Owners<'_> {
-    /// The owner of a key directory's entries, if it tells.
+    /// The GUID of a key directory's owner, if the directory can be read.
     pub(super) fn owner_of(keys: &Path) -> Option<Guid> {
         KeyDirectory::open(keys).ok()?.owner().ok()
     }
@@ -117,14 +115,14 @@ impl Owners<'_> {
         if owner == Guid::MICROSOFT || microsoft::find(data).is_some() {
             return Whose::Microsoft;
         }
-        if self.vendor.iter().any(|default| default.content.contains(kind, data)) {
+        if self.vendor.iter().any(|content| content.contains(kind, data)) {
             return Whose::Vendor;
         }
         Whose::Other
     }
 }
 
-/// Every entry of either database: what is added first, then what is kept, then what is removed.
+/// The entries of both databases: the added ones, then the kept, then the removed.
 pub(super) fn changes(before: &SignatureDatabase, after: &SignatureDatabase, owners: &Owners<'_>) -> Vec<EntryChange> {
     let part = |all: &SignatureDatabase, wanted: &dyn Fn(SignatureType, &[u8]) -> bool| {
         let mut part = SignatureDatabase::default();
@@ -142,7 +140,7 @@ pub(super) fn changes(before: &SignatureDatabase, after: &SignatureDatabase, own
         .collect()
 }
 
-/// Describes every entry: certificates one by one, others by type and owner.
+/// The entries of a database: each certificate alone, other entries together by type and owner.
 pub(super) fn describe(database: &SignatureDatabase, owners: &Owners<'_>) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (kind, entry) in database.entries() {
@@ -174,8 +172,8 @@ pub(super) fn describe(database: &SignatureDatabase, owners: &Owners<'_>) -> Vec
         let text = hex::encode(&entry.data);
         match same {
             Some((count, data)) => {
-                *count = count.saturating_add(1);
                 data.push(text);
+                *count = data.len();
             }
             None => entries.push(Entry::Others {
                 signature_type: wanted_type,

@@ -8,15 +8,15 @@ use crate::keys::directory::REMOVE_PK;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{Context, NewFile, create_dir};
 
-/// Permission bits of what is exported: all of it is public.
+/// Permission bits of the files: all of them are public.
 const PUBLIC: u32 = 0o644;
 
-/// What the files are for.
+/// The explanation that is exported with the files.
 const README: &str = "\
 Public keys and signed writes for Secure Boot. Nothing here is secret, nothing here is needed to boot.
 
 PK.cer KEK.cer db.cer       certificates (DER), for setup screens that enroll single certificates
-PK.esl KEK.esl db.esl       signature lists with all that belongs into the variable, Microsoft's certificates too
+PK.esl KEK.esl db.esl       signature lists with the whole content of the variable, Microsoft's certificates too
 PK.auth KEK.auth db.auth    the same, signed: for KeyTool, efi-updatevar and setup screens that take .auth files
 dbx.esl dbx.auth            revocations; dbx.auth is signed to be appended
 noPK.auth                   takes the platform key out again: back to Setup Mode
@@ -24,11 +24,11 @@ noPK.auth                   takes the platform key out again: back to Setup Mode
 Enroll in this order: dbx, db, KEK, and PK last, which ends Setup Mode. Copy these files to a FAT file system; setup
 screens look at its top, or let you choose.
 
-loader/keys/bootseal holds what systemd-boot enrolls by itself from an EFI system partition while the firmware is in
+loader/keys/bootseal holds the files that systemd-boot enrolls by itself from an EFI system partition while the firmware is in
 Setup Mode (loader.conf: secure-boot-enroll).
 ";
 
-/// Writes everything into a new or empty directory; returns the names of the files, relative to it.
+/// Writes the files into a new or empty directory; returns their names, relative to it.
 pub fn export(context: &Context, keys: &KeyDirectory, directory: &Path) -> Result<Vec<PathBuf>> {
     let mut files: Vec<(PathBuf, Vec<u8>)> = vec![("README.txt".into(), README.into())];
     for variable in VariableName::ALL {

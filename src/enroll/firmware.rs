@@ -1,4 +1,4 @@
-//! The firmware that is enrolled to, as the rest of enrolment sees it.
+//! The operations that every firmware offers, the machine's own and a simulated one.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use crate::error::Result;
 use crate::formats::firmware::authenticated_variable::{EfiTime, VariableName};
 use crate::system::variables::Variables;
 
-/// A firmware whose variables are within reach, by the `efivar` crate's traits. Its [`efivar::VarWriter`] takes an
+/// A firmware whose variables can be read and written, by the `efivar` crate's traits. Its [`efivar::VarWriter`] takes an
 /// `.auth` file for PK, KEK, db and dbx, and judges it as firmware does.
 pub(super) trait Firmware: Variables + fmt::Debug {
-    /// True in Setup Mode: it takes a platform key, and everything before that unchecked.
+    /// True in Setup Mode: the firmware takes a platform key, and everything before that unchecked.
     fn setup_mode(&self) -> Result<bool>;
-    /// Bytes that are left for variables, if it tells.
+    /// Bytes that are left for variables, if the firmware tells.
     fn free_space(&self) -> Option<u64>;
     /// The time of the last authenticated write, if that can be known.
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>>;

@@ -1,4 +1,4 @@
-//! Whether the firmware would take the writes, and in which order.
+//! The judgement of the firmware on the writes, and an order in which it takes them.
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
@@ -6,15 +6,15 @@ use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, Va
 use crate::formats::text::printable;
 use crate::trust::variable::{Firmware, judge};
 
+use super::lists::Lists;
 use super::mode::Mode;
-use super::plan::{Lists, PlannedWrite};
+use super::planned_write::{PlannedWrite, cannot_enroll};
 use super::store::{Store, StoreChoice};
-use super::writes::cannot;
 
 /// Order of the writes: PK ends Setup Mode, so everything else comes before it.
 const ORDER: [VariableName; 4] = [VariableName::Dbx, VariableName::Db, VariableName::Kek, VariableName::Pk];
 
-/// Puts the writes into an order in which the firmware takes each, and says what it holds afterwards.
+/// The writes in an order in which the firmware takes each, and the content of the variables afterwards.
 pub(super) fn in_order(
     store: &Store,
     choice: &StoreChoice,
@@ -56,7 +56,7 @@ pub(super) fn in_order(
     Ok((ordered, after))
 }
 
-/// Judges a write as the running firmware will.
+/// Judges a write as the running firmware will judge it.
 fn judge_one(store: &Store, present: &Lists, write: &PlannedWrite) -> Result<()> {
     if write.already_there {
         return Ok(());
@@ -78,7 +78,7 @@ fn judge_outcome(mode: Mode, after: &Lists, writes: &[PlannedWrite]) -> Result<(
         let firmware = Firmware {
             pk: &after.pk,
             kek: &after.kek,
-            // What is not signed at all comes from a backup, and only Setup Mode takes it.
+            // A write without a signature comes from a backup, and only Setup Mode takes it.
             setup_mode: write.name == VariableName::Pk || (mode.setup_mode && (!with_pk || write.signed_by.is_none())),
             last_write: None,
         };
@@ -88,13 +88,13 @@ fn judge_outcome(mode: Mode, after: &Lists, writes: &[PlannedWrite]) -> Result<(
 }
 
 fn judge_by(firmware: &Firmware<'_>, write: &PlannedWrite) -> Result<()> {
-    let cannot = || cannot(&write.origin);
+    let cannot = || cannot_enroll(&write.origin);
     let auth = AuthenticatedVariable::parse(&write.auth).or_refuse(cannot)?;
     judge(firmware, write.name, write.attributes, &auth).or_refuse(cannot)?;
     Ok(())
 }
 
-/// No write is left that the firmware would take.
+/// The refusal when the firmware would take none of the writes that are left.
 fn not_taken(choice: &StoreChoice, present: &Lists, refusal: Option<Error>) -> Error {
     let holder = present
         .pk

@@ -1,4 +1,5 @@
-//! What can be added to KEK, db or dbx: a word for what is built in, or a file, recognised by its content.
+//! Entries that can be added to KEK, db or dbx: named by a word if they are built in, or by a file, whose content tells
+//! its kind.
 
 use std::path::Path;
 
@@ -15,37 +16,37 @@ use crate::trust::{microsoft, read_database};
 
 /// The word for Microsoft's list of revoked boot loaders that is built in.
 const MICROSOFT: &str = "microsoft";
-/// How PEM begins.
+/// The beginning of PEM.
 const PEM: &[u8] = b"-----BEGIN";
-/// How a PE image begins.
+/// The beginning of a PE image.
 const PE: &[u8] = b"MZ";
 
-/// What is meant, with owners: those that a list names, else `owner`. In db the hash of an image counts for more than
-/// its signature, so it has to be asked for.
-pub fn material(variable: VariableName, what: &str, owner: Guid, hashes: bool) -> Result<SignatureDatabase> {
+/// The entries that `named`, a word or a path, stands for. Their owners are those that a list names, else `owner`. In db
+/// the hash of an image counts for more than its signature, so `hashes` has to ask for it.
+pub fn material(variable: VariableName, named: &str, owner: Guid, hashes: bool) -> Result<SignatureDatabase> {
     if variable == VariableName::Pk {
         return Err(Error::usage("PK holds one certificate, to which none can be added")
             .hint("to put another in its place: bootseal enroll rotate NEW-KEYS"));
     }
     let mut entries = SignatureDatabase::default();
-    let known = microsoft::CERTIFICATES.iter().find(|known| known.name == what);
+    let known = microsoft::CERTIFICATES.iter().find(|known| known.name == named);
     if let Some(known) = known.filter(|known| known.variable == variable) {
         entries.add_certificate(Guid::MICROSOFT, known.der);
         return Ok(entries);
     }
-    if variable == VariableName::Dbx && what == MICROSOFT {
+    if variable == VariableName::Dbx && named == MICROSOFT {
         let update = AuthenticatedVariable::parse(microsoft::DBX_UPDATE_X64);
         let update = update.or_bug(|| "Microsoft's revocation list is malformed".to_owned())?;
         return SignatureDatabase::parse(&update.payload)
             .or_bug(|| "Microsoft's revocation list is malformed".to_owned());
     }
-    let path = Path::new(what);
-    let bytes = system::read(path).map_err(|error| error.hint(hint(variable)))?;
+    let path = Path::new(named);
+    let bytes = system::read(path).map_err(|error| error.hint(choices(variable)))?;
     let cannot = || format!("cannot use {}", path.display());
     if bytes.starts_with(PE) {
         if variable != VariableName::Dbx && !hashes {
             return Err(Error::usage(format!(
-                "{} is an EFI image; its hash in {variable} would let in this one image, signed or not",
+                "{} is an EFI image; its hash in {variable} would let the firmware start this one image, signed or not",
                 path.display()
             ))
             .hint("if that is meant, add --hash; to sign it instead: bootseal sign efi FILE"));
@@ -73,7 +74,7 @@ pub fn material(variable: VariableName, what: &str, owner: Guid, hashes: bool) -
                 path.display()
             )
         })
-        .map_err(|error| error.hint(hint(variable)))?;
+        .map_err(|error| error.hint(choices(variable)))?;
     if lists.is_empty() {
         return Err(Error::refused(format!("{} holds no entry", path.display())));
     }
@@ -83,7 +84,7 @@ pub fn material(variable: VariableName, what: &str, owner: Guid, hashes: bool) -
     let lets_in_images = lists.entries().any(|(kind, _)| kind != SignatureType::X509);
     if variable != VariableName::Dbx && lets_in_images && !hashes {
         return Err(Error::usage(format!(
-            "{} lists hashes; in {variable} they would let in images, signed or not",
+            "{} lists hashes; in {variable} they would let the firmware start these images, signed or not",
             path.display()
         ))
         .hint("if that is meant, add --hash; revocations go into dbx"));
@@ -91,7 +92,7 @@ pub fn material(variable: VariableName, what: &str, owner: Guid, hashes: bool) -
     Ok(lists)
 }
 
-/// What was signed for one variable does the opposite in another: revocations in db would let in what they revoke.
+/// Refuses a signed update for another variable: revocations in db would admit the very images that they revoke.
 fn check_purpose(variable: VariableName, update: &AuthenticatedVariable, path: &Path) -> Result<()> {
     let signed = recognise(update).or_refuse(|| format!("cannot use {}", path.display()))?;
     if signed.variable == variable {
@@ -104,7 +105,7 @@ fn check_purpose(variable: VariableName, update: &AuthenticatedVariable, path: &
     )))
 }
 
-fn hint(variable: VariableName) -> String {
+fn choices(variable: VariableName) -> String {
     let words: Vec<&str> = match variable {
         VariableName::Dbx => vec![MICROSOFT],
         _ => microsoft::CERTIFICATES

@@ -1,9 +1,9 @@
-//! What the event log of the last start says about the plan: Option ROMs, and PCR 7.
+//! The consequences of a plan for Option ROMs and PCR 7, by the event log of the last start.
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
-use crate::formats::crypto::hash::HashAlgorithm;
+use crate::error::{Error, Explain, Result};
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::EventLog;
 use crate::formats::firmware::signature_list::Signature;
@@ -11,41 +11,41 @@ use crate::system::{self, Context, Sealed};
 use crate::trust::measured_boot::{self, Coverage};
 
 use super::boot_files::{BootFile, Verdict};
-use super::plan::Lists;
+use super::lists::Lists;
 use super::request::Request;
 use super::store::StoreChoice;
 use super::warnings::Warning;
 
-/// Bank of the TPM that is predicted.
+/// The bank of the TPM whose value is predicted.
 const BANK: HashAlgorithm = HashAlgorithm::Sha256;
-/// The option that has the present Option ROMs kept.
+/// The command that keeps the present Option ROMs.
 const KEEP: &str = "bootseal enroll apply --keep-option-roms";
 
 /// An Option ROM of the last start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OptionRom {
-    /// The device that holds it.
+    /// The device that it is part of.
     pub device: String,
     /// Its SHA-256, lower-case hexadecimal; null if the log has no such bank.
     pub sha256: Option<String>,
-    /// `hash`, `authority`, `likely`, `none` or `forbidden`.
+    /// The entry that admits it: `hash`, `authority`, `likely`, `none` or `forbidden`.
     pub covered_by: &'static str,
 }
 
-/// What becomes of PCR 7.
+/// The value of PCR 7 before and after.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Pcr7 {
     /// Its value after the last start, by the event log, lower-case hexadecimal.
     pub present: Option<String>,
     /// Its value after the next start; null if that cannot be told.
     pub predicted: Option<String>,
-    /// Why it cannot be told.
+    /// The reason why it cannot be told.
     pub unpredictable: Option<String>,
-    /// What is sealed to it.
+    /// The disks whose keys are sealed to it.
     pub sealed: Vec<Sealed>,
 }
 
-/// What the log says, for the report.
+/// The Option ROMs, PCR 7 and the warnings about both.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) option_roms: Vec<OptionRom>,
@@ -54,7 +54,7 @@ pub(super) struct Findings {
 }
 
 /// The log that the request means; none if the firmware is not this machine's and no log is named.
-fn log(context: &Context, request: &Request) -> Option<Result<EventLog>> {
+fn event_log(context: &Context, request: &Request) -> Option<Result<EventLog>> {
     let named = request.event_log.as_deref();
     if named.is_none() && request.store != StoreChoice::Live {
         return None;
@@ -64,26 +64,30 @@ fn log(context: &Context, request: &Request) -> Option<Result<EventLog>> {
 
 /// SHA-256 of the Option ROMs that db does not list yet.
 pub fn hashes_to_keep(context: &Context, request: &Request) -> Result<Vec<[u8; 32]>> {
-    let log = log(context, request).unwrap_or_else(|| {
-        Err(Error::usage("which Option ROMs the machine has is not known").hint("name its event log: --event-log FILE"))
+    let log = event_log(context, request).unwrap_or_else(|| {
+        Err(Error::usage("the Option ROMs of the machine are not known").hint("name its event log: --event-log FILE"))
     })?;
     let digests = measured_boot::option_roms(&log)
         .into_iter()
         .filter_map(|rom| rom.sha256);
-    Ok(digests.filter_map(|digest| digest.as_bytes().try_into().ok()).collect())
+    let bytes = |digest: Digest| {
+        let bytes: std::result::Result<[u8; 32], _> = digest.as_bytes().try_into();
+        bytes.or_bug(|| format!("a SHA-256 digest of {} bytes", digest.as_bytes().len()))
+    };
+    digests.map(bytes).collect()
 }
 
-/// Judges the Option ROMs, and tells what becomes of PCR 7.
+/// Judges the Option ROMs and predicts PCR 7.
 pub(super) fn check(context: &Context, request: &Request, after: &Lists, boot_files: &[BootFile]) -> Result<Findings> {
     let mut findings = Findings::default();
     let enforces = !after.pk.is_empty();
-    let log = match log(context, request) {
+    let log = match event_log(context, request) {
         Some(Ok(log)) => Some(log),
         // A log that is named has to be one.
         Some(Err(error)) if request.event_log.is_some() => return Err(error),
         Some(Err(error)) => {
             if enforces {
-                findings.warnings.push(unknown(&error, request));
+                findings.warnings.push(option_roms_unknown(&error, request));
             }
             findings.pcr7.unpredictable = Some(error.to_string());
             None
@@ -102,16 +106,16 @@ pub(super) fn check(context: &Context, request: &Request, after: &Lists, boot_fi
     if request.store == StoreChoice::Live {
         findings.pcr7.sealed = system::sealed_to(context, measured_boot::PCR);
     }
-    findings.warnings.push(pcr7(&findings.pcr7));
+    findings.warnings.push(pcr7_changes(&findings.pcr7));
     Ok(findings)
 }
 
-fn unknown(error: &Error, request: &Request) -> Warning {
+fn option_roms_unknown(error: &Error, request: &Request) -> Warning {
     let warning = Warning::stop(
         "option_roms_unknown",
         format!(
-            "which Option ROMs this machine needs, that of its graphics card for one, is not known: {error}. Those that \
-             db does not let in are refused, and the machine may show no picture, not even in the firmware's setup"
+            "it is not known which Option ROMs this machine needs, for example for its graphics card: {error}. The firmware \
+             refuses those that db does not admit, and the machine may show no picture, not even in the firmware's setup"
         ),
     );
     let hints = error.hints();
@@ -124,7 +128,7 @@ fn unknown(error: &Error, request: &Request) -> Warning {
 fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut Findings) {
     for rom in measured_boot::option_roms(log) {
         let coverage = measured_boot::coverage(&rom, log, &after.db, &after.dbx);
-        let sha256 = rom.sha256.as_ref().map(crate::formats::crypto::hash::Digest::to_hex);
+        let sha256 = rom.sha256.as_ref().map(Digest::to_hex);
         let name = format!("{} (SHA-256 {})", rom.device, sha256.as_deref().unwrap_or("unknown"));
         let (covered_by, warning) = match coverage {
             Coverage::Hash => ("hash", None),
@@ -134,8 +138,8 @@ fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut 
                 Some(Warning::danger(
                     "option_rom_likely",
                     format!(
-                        "the Option ROM of {name} is let in only if Microsoft signed it, which a log of a start without \
-                         Secure Boot does not say"
+                        "the Option ROM of {name} is accepted only if Microsoft signed it, which the log of a start without \
+                         Secure Boot does not show"
                     ),
                 )),
             ),
@@ -144,7 +148,8 @@ fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut 
                 Some(Warning::stop(
                     "option_rom_uncovered",
                     format!(
-                        "the Option ROM of {name} would be refused: the new db holds neither its hash nor who let it in"
+                        "the Option ROM of {name} would be refused: the new db holds neither its hash nor the certificate by \
+                         which it was accepted at the last start"
                     ),
                 )),
             ),
@@ -179,11 +184,11 @@ fn predict(log: &EventLog, after: &Lists, boot_files: &[BootFile], pcr7: &mut Pc
     if secure_boot {
         let next = boot_files.iter().find(|file| file.is_next);
         let Some(next) = next.filter(|next| matches!(next.verdict, Verdict::Accepted(_))) else {
-            pcr7.unpredictable = Some("what starts next is not known, or would be refused".to_owned());
+            pcr7.unpredictable = Some("the file that starts next is not known, or would be refused".to_owned());
             return;
         };
         let Some(measured) = next.measured.clone() else {
-            pcr7.unpredictable = Some("what starts next is let in by its hash".to_owned());
+            pcr7.unpredictable = Some("the file that starts next is accepted by its hash".to_owned());
             return;
         };
         entries = measured_boot::option_rom_entries(log, &after.db);
@@ -196,13 +201,13 @@ fn predict(log: &EventLog, after: &Lists, boot_files: &[BootFile], pcr7: &mut Pc
     }
 }
 
-fn pcr7(pcr7: &Pcr7) -> Warning {
+fn pcr7_changes(pcr7: &Pcr7) -> Warning {
     let outcome = match (&pcr7.predicted, &pcr7.unpredictable) {
         (Some(predicted), _) => format!(
-            "to {predicted} (SHA-256 bank) once Secure Boot is on, if all that starts is let in by the same entry of db"
+            "to {predicted} (SHA-256 bank) once Secure Boot is on, if the same entry of db accepts all files that start"
         ),
-        (None, Some(reason)) => format!("to a value that cannot be told: {reason}"),
-        (None, None) => "to a value that cannot be told".to_owned(),
+        (None, Some(reason)) => format!("to a value that is not known: {reason}"),
+        (None, None) => "to a value that is not known".to_owned(),
     };
     let sealed: Vec<String> = pcr7
         .sealed
@@ -210,9 +215,9 @@ fn pcr7(pcr7: &Pcr7) -> Warning {
         .map(|sealed| format!("{} ({})", sealed.device, sealed.by))
         .collect();
     let sealed = if sealed.is_empty() {
-        "what is sealed to it (LUKS through systemd-cryptenroll, BitLocker)".to_owned()
+        "a disk whose key is sealed to it (LUKS through systemd-cryptenroll, BitLocker)".to_owned()
     } else {
-        format!("{}, which is sealed to it,", sealed.join(", "))
+        format!("{}, whose key is sealed to it,", sealed.join(", "))
     };
     let warning = Warning::note(
         "pcr7",

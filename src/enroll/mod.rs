@@ -10,11 +10,14 @@ mod boot_files;
 mod entries;
 mod export;
 mod firmware;
+mod json;
 mod judge;
+mod lists;
 mod material;
 mod measured;
 mod mode;
 mod plan;
+mod planned_write;
 mod quirks;
 mod request;
 mod revert;
@@ -24,6 +27,7 @@ mod store;
 mod tests;
 mod times;
 mod update;
+mod vendor_defaults;
 mod warnings;
 mod writes;
 
@@ -34,23 +38,12 @@ pub use entries::{Change, Entry, EntryChange, Whose};
 pub use export::export;
 pub use material::material;
 pub use measured::{OptionRom, Pcr7, hashes_to_keep};
-pub use mode::{Mode, VendorDefault};
-pub use plan::{Plan, PlannedVariable, PlannedWrite, plan};
+pub use mode::Mode;
+pub use plan::{Plan, PlannedVariable, plan};
+pub use planned_write::PlannedWrite;
 pub use quirks::{Quirk, When, present_quirks};
 pub use request::{Allow, Request, Source, Update};
 pub use store::{Store, StoreChoice};
 pub use update::Updater;
+pub use vendor_defaults::VendorDefault;
 pub use warnings::{Level, Warning};
-
-fn as_text<T: std::fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-/// A path as JSON takes it; what is not UTF-8 in it is replaced.
-#[allow(clippy::ref_option)] // serde hands over the field as it is
-fn lossy_if_any<S: serde::Serializer>(path: &Option<std::path::PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
-    match path {
-        Some(path) => serializer.collect_str(&path.display()),
-        None => serializer.serialize_none(),
-    }
-}

@@ -1,4 +1,4 @@
-//! What would be written, whether the firmware would take it, and what to know before.
+//! The plan of an enrollment: the writes, the firmware's judgement on them, and warnings.
 
 use std::path::PathBuf;
 
@@ -6,70 +6,71 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::formats::crypto::hash::HashAlgorithm;
-use crate::formats::firmware::authenticated_variable::{APPEND, ATTRIBUTES, EfiTime, VariableName};
-use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::system::Context;
-use crate::system::variables::RawVariable;
 
 use super::boot_files::{self, BootFile};
 use super::entries::{self, EntryChange, Owners};
 use super::judge;
+use super::lists::Lists;
 use super::measured::{self, OptionRom, Pcr7};
-use super::mode::{Mode, VendorDefault, vendor_defaults};
+use super::mode::Mode;
+use super::planned_write::PlannedWrite;
 use super::quirks::{self, Quirk};
 use super::request::{Allow, Request, Source};
 use super::store::{Store, StoreChoice};
+use super::vendor_defaults::{VendorDefault, vendor_defaults};
 use super::warnings::{self, Level, Warning};
 use super::writes;
 
-/// What [`super::apply`] would do.
+/// The work that [`super::apply`] would do.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
     /// The directory of the `.auth` files; null if the writes come from elsewhere.
-    #[serde(serialize_with = "super::lossy_if_any")]
+    #[serde(serialize_with = "super::json::optional_path")]
     pub keys: Option<PathBuf>,
     /// The firmware: `live`, a directory or an image.
     pub store: StoreChoice,
-    /// SHA-256 over what is there and what is to be written, lower-case hexadecimal: `apply --plan` takes it.
+    /// SHA-256 over the present content and the writes, lower-case hexadecimal: `apply --plan` takes it.
     pub digest: String,
-    /// What the firmware says of itself.
+    /// The mode that the firmware reports.
     pub mode: Mode,
     /// The variables, entry by entry.
     pub variables: Vec<PlannedVariable>,
     /// Bytes that the firmware has left for variables; null if it does not tell.
     pub free_space: Option<u64>,
-    /// The writes, in their order.
+    /// The writes, in the order in which they are made.
     pub writes: Vec<PlannedWrite>,
-    /// What the vendor would put back.
+    /// The keys that the firmware restores as factory keys.
     pub vendor_defaults: Vec<VendorDefault>,
     /// Known faults of this firmware.
     pub quirks: Vec<Quirk>,
-    /// What the firmware may start, and what it will say to it.
+    /// The files that the firmware may start, each with its verdict.
     pub boot_files: Vec<BootFile>,
-    /// The Option ROMs of the last start, and whether they will be let in.
+    /// The Option ROMs of the last start, each with the entry that admits it.
     pub option_roms: Vec<OptionRom>,
-    /// What becomes of PCR 7.
+    /// The value of PCR 7 before and after.
     pub pcr7: Pcr7,
-    /// What to know before.
+    /// The warnings.
     pub warnings: Vec<Warning>,
-    /// What is done in spite of a reason to stop.
+    /// The reasons to stop that are overruled.
     pub allow: Allow,
-    /// What the variables hold now, as it was judged.
+    /// The present content of the variables, as it was judged.
     #[serde(skip)]
     pub(super) before: Lists,
-    /// What the variables hold afterwards.
+    /// The content of the variables afterwards.
     #[serde(skip)]
     pub(super) after: Lists,
 }
 
 impl Plan {
-    /// Whether everything is there already.
+    /// True if the firmware holds the content of every write already.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.writes.iter().all(|write| write.already_there)
     }
 
-    /// Fails with all that stops this plan.
+    /// Refuses a plan that has a reason to stop, and names all of them.
     pub fn check_stops(&self) -> Result<()> {
         let stops: Vec<&Warning> = self
             .warnings
@@ -86,51 +87,7 @@ impl Plan {
     }
 }
 
-/// The content of the four variables.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Lists {
-    pub(super) pk: SignatureDatabase,
-    pub(super) kek: SignatureDatabase,
-    pub(super) db: SignatureDatabase,
-    pub(super) dbx: SignatureDatabase,
-}
-
-impl Lists {
-    pub(super) fn of(store: &Store) -> Result<Self> {
-        Ok(Self {
-            pk: store.database(VariableName::Pk)?,
-            kek: store.database(VariableName::Kek)?,
-            db: store.database(VariableName::Db)?,
-            dbx: store.database(VariableName::Dbx)?,
-        })
-    }
-
-    pub(super) const fn get(&self, variable: VariableName) -> &SignatureDatabase {
-        match variable {
-            VariableName::Pk => &self.pk,
-            VariableName::Kek => &self.kek,
-            VariableName::Db => &self.db,
-            VariableName::Dbx => &self.dbx,
-        }
-    }
-
-    /// What the firmware holds once it has taken this write.
-    pub(super) fn take(&mut self, write: &PlannedWrite) {
-        let held = match write.name {
-            VariableName::Pk => &mut self.pk,
-            VariableName::Kek => &mut self.kek,
-            VariableName::Db => &mut self.db,
-            VariableName::Dbx => &mut self.dbx,
-        };
-        if write.append {
-            held.merge(&write.content);
-        } else {
-            *held = write.content.clone();
-        }
-    }
-}
-
-/// One of the four variables, before and after.
+/// A variable before and after.
 #[derive(Debug, Clone, Serialize)]
 pub struct PlannedVariable {
     /// PK, KEK, db or dbx.
@@ -139,73 +96,22 @@ pub struct PlannedVariable {
     pub bytes_before: usize,
     /// Size of its data afterwards, in bytes.
     pub bytes_after: usize,
-    /// What is added, kept and removed.
+    /// The added, kept and removed entries.
     pub entries: Vec<EntryChange>,
 }
 
-/// One write to the firmware.
-#[derive(Debug, Clone, Serialize)]
-pub struct PlannedWrite {
-    /// PK, KEK, db or dbx.
-    pub variable: &'static str,
-    /// The `.auth` file, or what made the write.
-    pub origin: String,
-    /// SHA-256 of the signed write, lower-case hexadecimal.
-    pub sha256: String,
-    /// Size of the signed write, which is what the firmware receives, in bytes.
-    pub bytes: usize,
-    /// Whether present entries stay and these are added; otherwise these replace them.
-    pub append: bool,
-    /// When it was signed, UTC.
-    #[serde(serialize_with = "super::as_text")]
-    pub time: EfiTime,
-    /// Common name of the certificate whose key signed it; null if its signature holds for nothing.
-    pub signed_by: Option<String>,
-    /// Whether the firmware holds all that already, so that nothing will be written.
-    pub already_there: bool,
-    /// The variable.
-    #[serde(skip)]
-    pub(super) name: VariableName,
-    /// The attributes of the write.
-    #[serde(skip)]
-    pub(super) attributes: u32,
-    /// The file's content, so that what was judged is what is written.
-    #[serde(skip)]
-    pub(super) auth: Vec<u8>,
-    /// The new data.
-    #[serde(skip)]
-    pub(super) content: SignatureDatabase,
-}
-
-impl PlannedWrite {
-    /// Whether the firmware holds what this write is about.
-    pub(super) fn is_held_by(&self, present: Option<&RawVariable>) -> bool {
-        let Some(present) = present else {
-            return self.content.is_empty() && !self.append;
-        };
-        if present.attributes != ATTRIBUTES {
-            return false;
-        }
-        if self.append {
-            SignatureDatabase::parse(&present.data).is_ok_and(|held| held.contains_all(&self.content))
-        } else {
-            !self.content.is_empty() && present.data == self.content.to_bytes()
-        }
-    }
-}
-
-/// Judges what the request asks for. Refuses when a file is not what its name says, when the firmware as it is would not
-/// take it, and when it would not take it once the keys are in place.
+/// The plan for a request. Refuses a file that is signed for another variable than its name says, and a write that the
+/// firmware would refuse, either now or with the new keys.
 pub fn plan(context: &Context, request: &Request) -> Result<Plan> {
     let store = Store::open(context, &request.store)?;
     plan_on(context, &store, request)
 }
 
-/// The same on an open firmware.
+/// The plan for an open firmware.
 pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Result<Plan> {
-    let mode = Mode::of(store)?;
-    let before = Lists::of(store)?;
-    let unordered = writes::of(&request.source, store)?;
+    let mode = Mode::read(store)?;
+    let before = Lists::read(store)?;
+    let unordered = writes::planned_writes(&request.source, store)?;
     let (writes, after) = judge::in_order(store, &request.store, mode, &before, unordered)?;
     let keys = match &request.source {
         Source::Keys(keys) => Some(keys.clone()),
@@ -214,7 +120,7 @@ pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Re
     let vendor = vendor_defaults(store)?;
     let owners = Owners {
         own: keys.as_deref().and_then(Owners::owner_of),
-        vendor: &vendor,
+        vendor: vendor.iter().map(|default| &default.content).collect(),
     };
     let variables = VariableName::ALL
         .into_iter()
@@ -246,8 +152,8 @@ pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Re
         after,
     };
     if !plan.is_done() {
-        plan.warnings = warnings::of(&plan);
-        // Without a platform key everything starts.
+        plan.warnings = warnings::of_writes(&plan.before, &plan.after, &plan.writes, plan.free_space);
+        // Without a platform key the firmware starts every file.
         if !plan.after.pk.is_empty() {
             let (files, warnings) = boot_files::check(context, store, request, &plan.after)?;
             plan.boot_files = files;
@@ -266,27 +172,22 @@ pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Re
     Ok(plan)
 }
 
-/// A digest of what is there and what is to be written, so that nothing else is applied than what was looked at.
+/// A digest over the present content and the writes, so that exactly the plan that a person has seen is applied.
 fn digest(store: &StoreChoice, mode: Mode, before: &Lists, writes: &[PlannedWrite]) -> String {
     let sha256 = |bytes: &[u8]| HashAlgorithm::Sha256.digest(&[bytes]).to_hex();
-    let has = VariableName::ALL
+    let present = VariableName::ALL
         .into_iter()
         .map(|variable| format!("has {variable} {}", sha256(&before.get(variable).to_bytes())));
-    let does = writes.iter().map(|write| {
+    let planned = writes.iter().map(|write| {
         let verb = if write.append { "append" } else { "replace" };
-        // Not the signature: what is signed anew bears another time.
+        // Not the signature: a new one bears another time.
         format!("{verb} {} {}", write.variable, sha256(&write.content.to_bytes()))
     });
-    let what = [
+    let header = [
         "bootseal.plan/1".to_owned(),
         format!("store {store}"),
         format!("setup mode {}", mode.setup_mode),
     ];
-    let lines: Vec<String> = what.into_iter().chain(has).chain(does).collect();
+    let lines: Vec<String> = header.into_iter().chain(present).chain(planned).collect();
     sha256(lines.join("\n").as_bytes())
-}
-
-/// Whether a write adds to what is there.
-pub(super) const fn appends(attributes: u32) -> bool {
-    attributes & APPEND != 0
 }

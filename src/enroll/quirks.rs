@@ -10,18 +10,18 @@ use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType}
 use crate::system::{self, Context};
 use crate::trust::microsoft;
 
-use super::mode;
-use super::plan::Lists;
+use super::lists::Lists;
 use super::store::Store;
+use super::vendor_defaults::vendor_defaults;
 use super::warnings::{Level, Warning};
 
-/// What is known.
+/// The table that is built in.
 const TABLE: &str = include_str!("quirks.toml");
-/// What the owner of the machine adds, in the same form.
+/// The table of the machine's owner, in the same format.
 const LOCAL: &str = "/etc/bootseal/quirks.toml";
-/// Where the kernel shows what DMI says.
+/// The directory in which the kernel shows the values of DMI.
 const DMI: &str = "/sys/class/dmi/id";
-/// Longest value of DMI that is read, in bytes.
+/// Largest value of DMI that is read, in bytes.
 const MAX_VALUE: u64 = 4096;
 
 /// The table.
@@ -32,40 +32,40 @@ struct Table {
     quirk: Vec<Quirk>,
 }
 
-/// One way in which some firmware misbehaves.
+/// A known fault of some firmware.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quirk {
     /// A stable name, `snake_case`.
     pub id: String,
-    /// Names below `/sys/class/dmi/id`, and how their values begin.
+    /// File names below `/sys/class/dmi/id`, each with the beginning of its value.
     #[serde(rename = "match")]
     pub matches: BTreeMap<String, String>,
-    /// When it strikes.
+    /// The condition under which the fault shows.
     pub when: When,
-    /// How bad it is.
+    /// The level of the warning.
     pub level: Level,
-    /// What happens.
+    /// The effect.
     pub effect: String,
-    /// What to do.
+    /// The remedy.
     pub remedy: String,
-    /// Where it was reported.
+    /// The report of the fault: mostly an address.
     pub source: String,
 }
 
-/// When a quirk strikes.
+/// The condition under which a fault shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
-    /// Whatever is written.
+    /// Every write.
     Always,
-    /// db is left without a certificate under which Option ROMs are signed.
+    /// A db without a certificate under which Option ROMs are signed.
     WithoutMicrosoft,
-    /// db loses a certificate that the vendor put there.
+    /// A db that loses a certificate of the vendor.
     WithoutVendor,
 }
 
-/// Quirks of this machine that the plan would meet, and what to say about them.
+/// The faults of this machine that the plan meets, with a warning of each.
 pub(super) fn check(
     context: &Context,
     before: &Lists,
@@ -81,14 +81,14 @@ pub(super) fn check(
     Ok((met, warnings))
 }
 
-/// The quirks of this machine, each with whether it strikes with the variables as they are; none if DMI says nothing of
+/// The known faults of this machine, each with true if it shows with the present variables; none if DMI does not describe
 /// the machine.
 pub fn present_quirks(context: &Context, store: &Store) -> Result<Option<Vec<(Quirk, bool)>>> {
     if !context.path(DMI).is_dir() {
         return Ok(None);
     }
-    let lists = Lists::of(store)?;
-    let defaults = mode::vendor_defaults(store)?;
+    let lists = Lists::read(store)?;
+    let defaults = vendor_defaults(store)?;
     let vendor_db = defaults.into_iter().find(|default| default.name == VariableName::Db);
     let vendor_db = vendor_db.map(|default| default.content).unwrap_or_default();
     let struck = |quirk: Quirk| {
@@ -98,32 +98,47 @@ pub fn present_quirks(context: &Context, store: &Store) -> Result<Option<Vec<(Qu
     Ok(Some(of_machine(context)?.into_iter().map(struck).collect()))
 }
 
-/// What is known of this machine, whether or not it strikes.
+/// The known faults of this machine, also those that do not show.
 fn of_machine(context: &Context) -> Result<Vec<Quirk>> {
     let mut table = parse(TABLE).or_bug(|| "the table of quirks is malformed".to_owned())?;
     if let Some(local) = system::read_if_there(&context.path(LOCAL), MAX_LOCAL)? {
         let text = String::from_utf8_lossy(&local);
         table.extend(parse(&text).or_could_not_run(|| format!("{LOCAL} is malformed"))?);
     }
-    table.retain(|quirk| is_of_machine(context, quirk));
-    Ok(table)
+    let mut known = Vec::new();
+    for quirk in table {
+        if is_of_machine(context, &quirk)? {
+            known.push(quirk);
+        }
+    }
+    Ok(known)
 }
 
-/// Largest table of the owner's that is read, in bytes.
+/// Largest table of the machine's owner that is read, in bytes.
 const MAX_LOCAL: u64 = 1 << 20;
 
 fn parse(text: &str) -> std::result::Result<Vec<Quirk>, toml::de::Error> {
     toml::from_str::<Table>(text).map(|table| table.quirk)
 }
 
-fn is_of_machine(context: &Context, quirk: &Quirk) -> bool {
-    !quirk.matches.is_empty()
-        && quirk.matches.iter().all(|(name, beginning)| {
-            let path = context.path(DMI).join(name);
-            let value = system::read_prefix(&path, Some(MAX_VALUE)).unwrap_or_default();
+/// True if all values of DMI that a fault names are those of this machine.
+fn is_of_machine(context: &Context, quirk: &Quirk) -> Result<bool> {
+    for (name, beginning) in &quirk.matches {
+        // A name with a slash would lead out of the directory.
+        let value = if name.contains('/') {
+            None
+        } else {
+            system::read_if_there(&context.path(DMI).join(name), MAX_VALUE)?
+        };
+        let is_same = value.is_some_and(|value| {
             let value = String::from_utf8_lossy(&value).trim().to_lowercase();
-            !name.contains('/') && value.starts_with(&beginning.to_lowercase())
-        })
+            value.starts_with(&beginning.to_lowercase())
+        });
+        if !is_same {
+            return Ok(false);
+        }
+    }
+    Ok(!quirk.matches.is_empty())
 }
 
 fn strikes(when: When, before: &Lists, after: &Lists, vendor_db: &SignatureDatabase) -> bool {

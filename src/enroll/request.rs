@@ -1,4 +1,4 @@
-//! What is asked of a plan.
+//! The request that a plan answers.
 
 use std::path::PathBuf;
 
@@ -8,23 +8,23 @@ use crate::formats::firmware::authenticated_variable::VariableName;
 
 use super::store::StoreChoice;
 
-/// What is to be enrolled, and where.
+/// The writes to enroll, and the firmware to enroll them in.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The signed writes.
     pub source: Source,
     /// The firmware.
     pub store: StoreChoice,
-    /// Mount points of EFI system partitions; none: those that are mounted, if the firmware is the machine's own.
+    /// Mount points of EFI system partitions; if empty, those that are mounted, for the machine's own firmware.
     pub esp: Vec<PathBuf>,
-    /// The event log of the machine's last start; none: the kernel's, if the firmware is the machine's own.
+    /// The event log of the machine's last start; if none, the kernel's, for the machine's own firmware.
     pub event_log: Option<PathBuf>,
-    /// What is done in spite of a reason to stop.
+    /// The reasons to stop that are overruled.
     pub allow: Allow,
 }
 
 impl Request {
-    /// Enrols what a ceremony made.
+    /// A request to enroll the `.auth` files of a ceremony.
     #[must_use]
     pub fn new(keys: PathBuf, store: StoreChoice) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Request {
     }
 }
 
-/// Where signed writes come from.
+/// The source of signed writes.
 #[derive(Debug, Clone)]
 pub enum Source {
     /// A directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth.
@@ -46,7 +46,7 @@ pub enum Source {
     Updates(Vec<Update>),
 }
 
-/// One signed write.
+/// A signed write.
 #[derive(Debug, Clone)]
 pub struct Update {
     /// The variable.
@@ -55,23 +55,23 @@ pub struct Update {
     pub attributes: u32,
     /// The content of the `.auth` file.
     pub auth: Vec<u8>,
-    /// Where it comes from: a file's name, or what made it.
+    /// Its origin: the name of a file, or the operation that made it.
     pub origin: String,
 }
 
-/// What is done in spite of a reason to stop. Recorded with the backup.
+/// The reasons to stop that the user overrules. Recorded with the backup.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Allow {
-    /// Option ROMs may be refused, and the machine show no picture.
+    /// Option ROMs that may be refused, so that the machine may show no picture.
     pub option_roms: bool,
-    /// The next start may be refused.
+    /// Boot files that may be refused at the next start.
     pub boot_files: bool,
-    /// The firmware is known to misbehave.
+    /// Known faults of the firmware.
     pub quirks: bool,
 }
 
 impl Allow {
-    /// The options that say so on the command line.
+    /// The options of the command line that overrule these.
     pub(super) fn options(self) -> impl Iterator<Item = &'static str> {
         [
             (self.option_roms, "--i-know-option-roms-may-stop-working"),
@@ -79,6 +79,6 @@ impl Allow {
             (self.quirks, "--i-know-this-firmware-misbehaves"),
         ]
         .into_iter()
-        .filter_map(|(said, option)| said.then_some(option))
+        .filter_map(|(is_given, option)| is_given.then_some(option))
     }
 }

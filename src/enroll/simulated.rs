@@ -1,4 +1,4 @@
-//! A firmware that does not run, in a directory or in the variables of a virtual machine: it judges, strips and stores
+//! A simulated firmware, in a directory or in the variables of a virtual machine: it judges, strips and stores
 //! authenticated writes as EDK2 does, on the same code as the live one.
 
 use std::path::Path;
@@ -47,7 +47,7 @@ impl Simulated {
         SignatureDatabase::parse(&data).or_could_not_run(|| format!("the stored {variable} is malformed"))
     }
 
-    /// What firmware does with `SetVariable()`.
+    /// Writes a variable as firmware does in `SetVariable()`.
     fn set(&mut self, variable: VariableName, attributes: u32, auth: &[u8]) -> Result<()> {
         let refused = || format!("the firmware would refuse to write {variable}");
         let auth = AuthenticatedVariable::parse(auth).or_refuse(refused)?;
@@ -120,7 +120,7 @@ fn secure_boot_variable(variable: &Variable) -> Option<VariableName> {
 }
 
 impl Firmware for Simulated {
-    /// What `SetupMode` says, or else whether there is no platform key.
+    /// True if `SetupMode` says so; where there is no such variable, true if there is no platform key.
     fn setup_mode(&self) -> Result<bool> {
         match self
             .read_raw("SetupMode", &Guid::GLOBAL)?

@@ -1,4 +1,4 @@
-//! The firmware that is enrolled to: the machine's own, or one that does not run.
+//! The firmware that keys are enrolled in: the machine's own, or a simulated one.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,13 +17,13 @@ use crate::system::variables::{Efivarfs, RawVariable};
 use super::firmware::Firmware;
 use super::simulated::Simulated;
 
-/// What `--store` names.
+/// The firmware that `--store` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreChoice {
     /// The machine's own firmware.
     Live,
-    /// One that does not run: a directory, which is a firmware in Setup Mode if it is empty, or the raw image of a
-    /// virtual machine's variables.
+    /// A simulated firmware: a directory, which is in Setup Mode if it is empty, or the raw image of a virtual machine's
+    /// variables.
     At(PathBuf),
 }
 
@@ -53,7 +53,7 @@ impl Serialize for StoreChoice {
     }
 }
 
-/// The machine's own.
+/// The machine's own firmware.
 impl Firmware for Efivarfs {
     fn setup_mode(&self) -> Result<bool> {
         self.flag("SetupMode")?.ok_or_else(|| {
@@ -65,7 +65,7 @@ impl Firmware for Efivarfs {
         Self::free_space(self)
     }
 
-    /// efivarfs does not show it.
+    /// None: efivarfs does not show the time.
     fn last_write(&self, _: VariableName) -> Result<Option<EfiTime>> {
         Ok(None)
     }
@@ -81,27 +81,27 @@ impl Store {
     /// Opens the firmware that `choice` names.
     pub fn open(context: &Context, choice: &StoreChoice) -> Result<Self> {
         Ok(match choice {
-            StoreChoice::Live => Self::of(Efivarfs::live(context)?),
-            StoreChoice::At(path) => Self::of(Simulated::open(context, path)?),
+            StoreChoice::Live => Self::new(Efivarfs::live(context)?),
+            StoreChoice::At(path) => Self::new(Simulated::open(context, path)?),
         })
     }
 
-    pub(super) fn of(firmware: impl Firmware + 'static) -> Self {
+    pub(super) fn new(firmware: impl Firmware + 'static) -> Self {
         let firmware = Box::new(firmware);
         Self { firmware }
     }
 
-    /// One of the four variables, as it is stored.
+    /// The stored data and attributes of one of the four variables.
     pub fn read(&self, variable: VariableName) -> Result<Option<RawVariable>> {
         self.read_any(variable.name(), &variable.vendor())
     }
 
-    /// Any variable, as it is stored.
+    /// The stored data and attributes of any variable.
     pub fn read_any(&self, name: &str, vendor: &Guid) -> Result<Option<RawVariable>> {
         self.firmware.read_raw(name, vendor)
     }
 
-    /// Names of all variables, in no order.
+    /// Names of all variables, in no particular order.
     pub fn names(&self) -> Result<Vec<(String, Guid)>> {
         self.firmware.names()
     }
@@ -112,23 +112,23 @@ impl Store {
         self.firmware.free_space()
     }
 
-    /// One of the four variables as signature lists; empty if it is not there.
+    /// The signature lists in one of the four variables; empty if it does not exist.
     pub fn database(&self, variable: VariableName) -> Result<SignatureDatabase> {
         let data = self.read(variable)?.map(|raw| raw.data).unwrap_or_default();
         SignatureDatabase::parse(&data).or_could_not_run(|| format!("the firmware's {variable} is malformed"))
     }
 
-    /// Whether the firmware is in Setup Mode: it takes a platform key, and everything before that unchecked.
+    /// True in Setup Mode: the firmware takes a platform key, and everything before that unchecked.
     pub fn setup_mode(&self) -> Result<bool> {
         self.firmware.setup_mode()
     }
 
-    /// Whether Secure Boot was on when the machine booted; none if the firmware does not tell.
+    /// True if Secure Boot was on at the last start; none if the firmware does not tell.
     pub fn secure_boot(&self) -> Result<Option<bool>> {
         self.flag("SecureBoot")
     }
 
-    /// A global variable of one byte, as `AuditMode` is; none if the firmware has none.
+    /// A global variable of one byte, as `AuditMode` is; none if it does not exist.
     pub fn flag(&self, name: &str) -> Result<Option<bool>> {
         let raw = self.read_any(name, &Guid::GLOBAL)?;
         Ok(raw.and_then(|raw| raw.data.first().map(|flag| *flag == 1)))

@@ -1,4 +1,4 @@
-//! When we last wrote each variable of the machine's own firmware, which efivarfs does not show. A later write has to
+//! The times of bootseal's last writes to the machine's own firmware, which efivarfs does not show. A later write has to
 //! bear a later time, whatever the clock says by then.
 
 use std::collections::BTreeMap;
@@ -13,12 +13,12 @@ const FILE: &str = "written.json";
 /// Largest such file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 16;
 
-/// The time of our last write; none if there was none.
+/// The time of bootseal's last write; none if there was none.
 pub(super) fn last(context: &Context, variable: VariableName) -> Result<Option<EfiTime>> {
     Ok(read(context)?.get(variable.name()).copied())
 }
 
-/// Remembers a write, unless a later one is known.
+/// Records a write, unless a later one is recorded.
 pub(super) fn remember(context: &Context, variable: VariableName, time: EfiTime) -> Result<()> {
     let mut times = read(context)?;
     if times
@@ -51,7 +51,7 @@ fn read(context: &Context) -> Result<BTreeMap<String, EfiTime>> {
     parse(&json).or_could_not_run(|| format!("{} is malformed", path.display()))
 }
 
-/// Reads times by name.
+/// The times in a record, by the name of the variable.
 pub(super) fn parse(json: &[u8]) -> std::result::Result<BTreeMap<String, EfiTime>, Malformed> {
     let texts: BTreeMap<String, String> = serde_json::from_slice(json)?;
     let mut times = BTreeMap::new();
@@ -63,7 +63,7 @@ pub(super) fn parse(json: &[u8]) -> std::result::Result<BTreeMap<String, EfiTime
     Ok(times)
 }
 
-/// Why a record of times cannot be read.
+/// The reason why a record of times cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Malformed {
     #[error(transparent)]

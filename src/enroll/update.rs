@@ -1,4 +1,5 @@
-//! Writes that change what the firmware holds, made from what it holds now and signed by the keys that it trusts.
+//! Writes that change the content of the firmware's variables, made from the present content and signed by the keys that
+//! the firmware trusts.
 
 use std::time::Duration;
 
@@ -13,16 +14,16 @@ use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::Context;
 
-use super::mode::vendor_defaults;
 use super::request::Update;
 use super::store::{Store, StoreChoice};
 use super::times;
+use super::vendor_defaults::vendor_defaults;
 use super::writes;
 
 /// Fewest digits of a fingerprint by which an entry is named.
 const MIN_DIGITS: usize = 8;
 
-/// What makes signed writes for one firmware.
+/// A maker of signed writes for a firmware.
 #[derive(Debug)]
 pub struct Updater<'a> {
     context: &'a Context,
@@ -43,14 +44,14 @@ impl<'a> Updater<'a> {
         })
     }
 
-    /// Adds entries to KEK, db or dbx, and leaves what is there. Signed even if all of them are there already, so that
-    /// the plan can say so.
+    /// The write that adds entries to KEK, db or dbx and keeps the present ones. It is signed even if the variable holds all
+    /// of them already, so that the plan can say so.
     pub fn add(&self, variable: VariableName, entries: &SignatureDatabase, ask: &mut Ask<'_>) -> Result<Update> {
         self.sign(variable, APPEND_ATTRIBUTES, entries, ask)
     }
 
-    /// Takes entries out of KEK, db or dbx: certificates by their SHA-256, other entries by their data, both in
-    /// hexadecimal and at least the first 8 digits; certificates also by their whole subject name.
+    /// The write that removes entries from KEK, db or dbx: a certificate is named by its SHA-256, another entry by its data,
+    /// both in hexadecimal and at least the first 8 digits; a certificate also by its whole subject name.
     pub fn remove(&self, variable: VariableName, selectors: &[String], ask: &mut Ask<'_>) -> Result<Update> {
         if variable == VariableName::Pk {
             return Err(Error::usage("PK is not emptied entry by entry").hint("bootseal enroll reset"));
@@ -64,16 +65,16 @@ impl<'a> Updater<'a> {
         left.retain(|_, entry| !doomed.contains(&entry));
         if left.is_empty() && variable != VariableName::Dbx {
             return Err(Error::refused(format!(
-                "without {} {variable} would be empty, and nothing could use or change it any more",
+                "without {} {variable} would be empty, and could not be used or changed any more",
                 selectors.join(", ")
             ))
-            .hint(format!("first put another in: bootseal enroll add {variable} FILE")));
+            .hint(format!("first add another entry: bootseal enroll add {variable} FILE")));
         }
         self.sign(variable, ATTRIBUTES, &left, ask)
     }
 
-    /// Takes the platform key out: Setup Mode again. The ceremony has made that write; it is signed anew only if the
-    /// platform key was written later.
+    /// The write that removes the platform key, which leads back to Setup Mode. The ceremony has made that write; it is
+    /// signed anew only if the platform key was written later.
     pub fn reset(&self, ask: &mut Ask<'_>) -> Result<Update> {
         let made = self.keys.remove_pk()?;
         let last = self.last_write(VariableName::Pk)?;
@@ -92,13 +93,13 @@ impl<'a> Updater<'a> {
         self.sign(VariableName::Pk, ATTRIBUTES, &SignatureDatabase::default(), ask)
     }
 
-    /// Brings in the keys of another ceremony, signed by the present ones: db and KEK take them beside what is there, and
-    /// the new platform key takes the place of the old.
+    /// The writes that enroll the keys of another ceremony, signed by the present ones: db and KEK get them in addition to
+    /// the present entries, and the new platform key replaces the old.
     pub fn rotate(&self, new: &KeyDirectory, ask: &mut Ask<'_>) -> Result<Vec<Update>> {
         let mut updates = Vec::new();
         for variable in [VariableName::Db, VariableName::Kek] {
             let lists = new.database(variable)?;
-            // An append may be of any time. An old one leaves room for the new ceremony's own writes.
+            // An append may bear any time. An early one leaves room for the new ceremony's own writes.
             let time = MICROSOFTS_TIME;
             updates.push(self.sign_at(variable, APPEND_ATTRIBUTES, &lists, time, ask)?);
         }
@@ -107,12 +108,12 @@ impl<'a> Updater<'a> {
         Ok(updates)
     }
 
-    /// Puts another platform key in the place of the present one, which signs that.
+    /// The write that replaces the platform key by another; the present one signs it.
     pub fn replace_platform_key(&self, pk: &SignatureDatabase, ask: &mut Ask<'_>) -> Result<Update> {
         self.sign(VariableName::Pk, ATTRIBUTES, pk, ask)
     }
 
-    /// Whether the firmware holds a certificate.
+    /// True if the variable holds the certificate.
     pub fn holds_certificate(&self, variable: VariableName, certificate: &Certificate) -> Result<bool> {
         Ok(self
             .store
@@ -120,12 +121,12 @@ impl<'a> Updater<'a> {
             .contains(SignatureType::X509, certificate.as_der()))
     }
 
-    /// The writes of the key directory, with what is to be kept besides: what `vendor` variables hold now, or would after
-    /// factory keys are restored, and the hashes of Option ROMs. Only what grows is signed anew.
+    /// The writes of the key directory with more entries: the present and factory entries of the variables in `vendor`, and
+    /// the hashes of Option ROMs in db. Only a write that gets more entries is signed anew.
     pub fn keep(&self, vendor: &[VariableName], hashes: &[[u8; 32]], ask: &mut Ask<'_>) -> Result<Vec<Update>> {
         let defaults = vendor_defaults(&self.store)?;
         let owner = self.keys.owner()?;
-        let mut updates = writes::of_directory(self.keys.path())?;
+        let mut updates = writes::read_key_directory(self.keys.path())?;
         for update in &mut updates {
             let variable = update.variable;
             if variable == VariableName::Dbx {
@@ -184,7 +185,7 @@ impl<'a> Updater<'a> {
         })
     }
 
-    /// Before anybody is asked for a passphrase: the firmware has to know the key that signs.
+    /// Refuses, before a passphrase is asked for, if the firmware does not know the key that is to sign.
     fn check_enrolled(&self, variable: VariableName, name: KeyName) -> Result<()> {
         let master = match name {
             KeyName::Pk => VariableName::Pk,
@@ -197,7 +198,7 @@ impl<'a> Updater<'a> {
         }
         Err(Error::refused(format!(
             "the firmware's {master} holds {}, but not the \"{}\" of {}, so {variable} cannot be changed with it",
-            names(&enrolled),
+            certificate_names(&enrolled),
             printable(&ours.common_name()),
             self.keys.path().display()
         ))
@@ -212,13 +213,13 @@ impl<'a> Updater<'a> {
         self.store.setup_mode()
     }
 
-    /// Whether the key directory has the platform key that this holds.
-    pub(super) fn holds(&self, pk: &SignatureDatabase) -> Result<bool> {
+    /// True if these lists hold the platform key of the key directory.
+    pub(super) fn is_own_platform_key(&self, pk: &SignatureDatabase) -> Result<bool> {
         let ours = self.keys.certificate(KeyName::Pk)?;
         Ok(pk.contains(SignatureType::X509, ours.as_der()))
     }
 
-    /// When the variable was last written, as far as the firmware tells or our own record does.
+    /// The time of the last write of the variable, as far as the firmware or bootseal's record tells.
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
         match self.store.last_write(variable)? {
             Some(time) => Ok(Some(time)),
@@ -227,7 +228,8 @@ impl<'a> Updater<'a> {
         }
     }
 
-    /// Now, or a second after the latest known write: a clock that stands behind must not make a write that is refused.
+    /// The present time, or a second after the latest known write: a clock that is behind must not make a write that the
+    /// firmware refuses.
     pub(super) fn time(&self, variable: VariableName) -> Result<EfiTime> {
         let now = EfiTime::from(self.context.date_time()?);
         let made = self.keys.update(variable).ok().map(|update| update.time);
@@ -243,7 +245,7 @@ impl<'a> Updater<'a> {
     }
 }
 
-/// The time that all of Microsoft's revocation updates bear, so that they can only be appended.
+/// The time that all revocation updates of Microsoft bear, so that they can only be appended.
 const MICROSOFTS_TIME: EfiTime = EfiTime::from_bytes([0xda, 0x07, 3, 6, 19, 17, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
 
 fn next_second(time: EfiTime) -> Result<EfiTime> {
@@ -255,7 +257,7 @@ fn next_second(time: EfiTime) -> Result<EfiTime> {
     Ok(EfiTime::from(time))
 }
 
-/// The one entry that a selector names.
+/// The entry that a selector names.
 fn select<'d>(variable: VariableName, present: &'d SignatureDatabase, selector: &str) -> Result<&'d Signature> {
     let digits = selector.to_ascii_lowercase();
     let is_hex = digits.len() >= MIN_DIGITS && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -277,7 +279,7 @@ fn select<'d>(variable: VariableName, present: &'d SignatureDatabase, selector: 
         [] => Err(Error::refused(format!(
             "{variable} holds no \"{}\"; it holds {}",
             printable(selector),
-            names(present)
+            certificate_names(present)
         ))
         .hint(format!(
             "name an entry by its subject, or by at least {MIN_DIGITS} digits of its SHA-256: bootseal enroll plan shows them"
@@ -292,19 +294,21 @@ fn select<'d>(variable: VariableName, present: &'d SignatureDatabase, selector: 
 }
 
 /// The certificates of a database, for a message.
-fn names(database: &SignatureDatabase) -> String {
-    let mut names: Vec<String> = database
-        .certificates()
-        .filter_map(|(_, der)| Certificate::from_der(der).ok())
-        .map(|certificate| {
-            let fingerprint = certificate.fingerprint().to_hex();
-            let short = fingerprint.get(..16).unwrap_or(&fingerprint);
-            format!("\"{}\" ({short}…)", printable(&certificate.common_name()))
-        })
-        .collect();
-    let others = database.entries().count().saturating_sub(names.len());
-    if others > 0 {
-        names.push(format!("{others} other entries"));
+fn certificate_names(database: &SignatureDatabase) -> String {
+    let mut names: Vec<String> = Vec::new();
+    let mut others = Vec::new();
+    for (kind, entry) in database.entries() {
+        let certificate = (kind == SignatureType::X509).then(|| Certificate::from_der(&entry.data));
+        let Some(Ok(certificate)) = certificate else {
+            others.push(entry);
+            continue;
+        };
+        let fingerprint = certificate.fingerprint().to_hex();
+        let short = fingerprint.get(..16).unwrap_or(&fingerprint);
+        names.push(format!("\"{}\" ({short}…)", printable(&certificate.common_name())));
+    }
+    if !others.is_empty() {
+        names.push(format!("{} other entries", others.len()));
     }
     if names.is_empty() {
         "nothing".to_owned()

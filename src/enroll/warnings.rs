@@ -1,4 +1,4 @@
-//! What to know before the keys of a machine change.
+//! Warnings before the keys of a machine change.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,8 @@ use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType}
 use crate::trust::image::Policy;
 use crate::trust::microsoft;
 
-use super::plan::{Plan, PlannedWrite};
+use super::lists::Lists;
+use super::planned_write::PlannedWrite;
 
 /// Free memory for variables, in bytes, below which firmware is known to fail (fwupd's gates).
 const SPACE: [(VariableName, u64); 4] = [
@@ -18,28 +19,28 @@ const SPACE: [(VariableName, u64); 4] = [
     (VariableName::Dbx, 30 << 10),
 ];
 
-/// Something to know before applying.
+/// A fact to know before a plan is applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// A stable name, `snake_case`.
     pub id: &'static str,
-    /// How bad it is.
+    /// The level: a note, a danger or a reason to stop.
     pub level: Level,
-    /// What may happen, and what to do.
+    /// The consequence, and the remedy if it is no command.
     pub message: String,
     /// Commands that help, most useful first.
     pub hints: Vec<String>,
 }
 
-/// How bad a warning is.
+/// The level of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// Good to know.
+    /// A fact that is good to know.
     Note,
-    /// The machine may not start or not show a picture afterwards.
+    /// The machine may fail to start, or to show a picture, afterwards.
     Danger,
-    /// Nothing is written while this stands.
+    /// A reason to write nothing.
     Stop,
 }
 
@@ -80,32 +81,38 @@ impl Warning {
     }
 }
 
-/// All that follows from what is written.
-pub(super) fn of(plan: &Plan) -> Vec<Warning> {
+/// The warnings that follow from the writes themselves. `before` and `after` are the content of the variables, and
+/// `free_space` the bytes that the firmware has left for variables, if it tells.
+pub(super) fn of_writes(
+    before: &Lists,
+    after: &Lists,
+    writes: &[PlannedWrite],
+    free_space: Option<u64>,
+) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    let db = &plan.after.db;
-    if plan.after.pk.is_empty() {
+    let db = &after.db;
+    if after.pk.is_empty() {
         warnings.push(Warning::danger(
             "no_platform_key",
-            "without a platform key the firmware starts everything, and whoever runs code on it can enroll keys of their \
-             own",
+            "without a platform key the firmware starts every file, and any program that runs on this machine can enroll \
+             other keys",
         ));
     } else {
-        if plan.after.kek.is_empty() || db.is_empty() {
+        if after.kek.is_empty() || db.is_empty() {
             warnings.push(Warning::stop(
                 "keys_missing",
-                "with this platform key, and KEK or db empty, the firmware would start nothing, or never take an update",
+                "KEK or db is empty: with this platform key the firmware would start no file, or never accept an update",
             ));
         }
         warnings.extend(option_roms(db));
         warnings.extend(own_certificate(db));
-        warnings.extend(revoked_certificates(db, &plan.after.dbx));
+        warnings.extend(revoked_certificates(db, &after.dbx));
     }
-    warnings.extend(new_revocations(&plan.before.dbx, &plan.after.dbx));
-    for write in plan.writes.iter().filter(|write| !write.already_there) {
+    warnings.extend(new_revocations(&before.dbx, &after.dbx));
+    for write in writes.iter().filter(|write| !write.already_there) {
         warnings.extend(unusual_keys(write));
         warnings.extend(time(write));
-        warnings.extend(space(write, plan.free_space));
+        warnings.extend(space(write, free_space));
     }
     warnings
 }
@@ -128,12 +135,12 @@ fn own_certificate(db: &SignatureDatabase) -> Option<Warning> {
     (!own).then(|| {
         Warning::danger(
             "no_own_certificate",
-            "db holds no certificate of your own: nothing that you sign will boot",
+            "db holds no certificate of your own: files that you sign will not boot",
         )
     })
 }
 
-/// Revocations that Microsoft itself has not made everybody's yet.
+/// Warnings of new revocations that Microsoft itself does not roll out to every machine yet.
 fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec<Warning> {
     let is_new = |kind: SignatureType, data: &[u8]| !before.contains(kind, data);
     let revokes_windows = after.certificates().any(|(_, der)| {
@@ -147,15 +154,15 @@ fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec
     let windows = revokes_windows.then(|| {
         Warning::danger(
             "revokes_windows_2011",
-            "dbx comes to revoke Microsoft Windows Production PCA 2011: Windows, and its installation and recovery media, \
-             start only with boot managers that are signed under Windows UEFI CA 2023",
+            "dbx will revoke Microsoft Windows Production PCA 2011: Windows and its installation and recovery media will start \
+             only with boot managers that are signed under Windows UEFI CA 2023",
         )
     });
     let svn = (!versions.is_empty()).then(|| {
         Warning::note(
             "raises_svn",
             format!(
-                "dbx comes to hold security version numbers, by which Windows' boot managers refuse older ones of their kind: {}",
+                "dbx will hold security version numbers, by which the boot managers of Windows refuse older boot managers: {}",
                 versions.join(", ")
             ),
         )
@@ -172,7 +179,7 @@ fn revoked_certificates(db: &SignatureDatabase, dbx: &SignatureDatabase) -> Vec<
             Warning::danger(
                 "revoked_by_dbx",
                 format!(
-                    "dbx revokes {}, which is in db: what it signed does not boot",
+                    "dbx revokes {}, which is in db: files that it signed do not boot",
                     certificate.common_name()
                 ),
             )
@@ -186,7 +193,7 @@ fn unusual_keys(write: &PlannedWrite) -> Vec<Warning> {
         .certificates()
         .filter_map(|(_, der)| Certificate::from_der(der).ok())
         .filter(|certificate| !certificate.public_key().is_ok_and(|key| key.bits() == 2048))
-        // Microsoft's other sizes are in all firmware already.
+        // All firmware holds Microsoft's certificates of other sizes already.
         .filter(|certificate| microsoft::find(certificate.as_der()).is_none())
         .map(|certificate| {
             Warning::note(

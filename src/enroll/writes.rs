@@ -1,4 +1,4 @@
-//! The signed writes that are asked for, read and checked one by one.
+//! The signed writes that a request asks for, each read and checked.
 
 use std::path::Path;
 
@@ -11,19 +11,19 @@ use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system;
 use crate::trust::variable::recognise;
 
-use super::plan::{PlannedWrite, appends};
+use super::planned_write::{PlannedWrite, appends, cannot_enroll};
 use super::request::{Source, Update};
 use super::store::Store;
 
 /// Largest `.auth` file that is read, in bytes.
 const MAX_AUTH: u64 = 4 << 20;
 
-/// All writes of the source, in no order.
-pub(super) fn of(source: &Source, store: &Store) -> Result<Vec<PlannedWrite>> {
+/// The writes of a source, in no particular order.
+pub(super) fn planned_writes(source: &Source, store: &Store) -> Result<Vec<PlannedWrite>> {
     match source {
         Source::Keys(keys) => {
             let mut writes = Vec::new();
-            for update in of_directory(keys)? {
+            for update in read_key_directory(keys)? {
                 let write = planned(update, store)?;
                 check_file(&write)?;
                 writes.push(write);
@@ -34,17 +34,17 @@ pub(super) fn of(source: &Source, store: &Store) -> Result<Vec<PlannedWrite>> {
     }
 }
 
-/// The writes of a key directory.
-pub(super) fn of_directory(keys: &Path) -> Result<Vec<Update>> {
+/// The `.auth` files of a key directory.
+pub(super) fn read_key_directory(keys: &Path) -> Result<Vec<Update>> {
     let mut updates = Vec::new();
     for variable in VariableName::ALL {
-        updates.extend(read(keys, variable)?);
+        updates.extend(read_auth(keys, variable)?);
     }
     Ok(updates)
 }
 
-/// The file of a key directory; none if there is no dbx.auth, which is the only one that may be missing.
-fn read(keys: &Path, variable: VariableName) -> Result<Option<Update>> {
+/// The `.auth` file for a variable; none if there is no dbx.auth, which is the only one that may be missing.
+fn read_auth(keys: &Path, variable: VariableName) -> Result<Option<Update>> {
     let file = keys.join(format!("{variable}.auth"));
     let hint = |error: Error| {
         error.hint("name the directory of a ceremony that holds PK.auth, KEK.auth and db.auth: --keys DIR")
@@ -57,7 +57,7 @@ fn read(keys: &Path, variable: VariableName) -> Result<Option<Update>> {
     } else {
         system::read_prefix(&file, Some(MAX_AUTH)).map_err(hint)?
     };
-    // dbx only ever grows: what the firmware's maker or Microsoft revoked stays revoked.
+    // dbx only grows: the revocations of the firmware's vendor and of Microsoft stay.
     let attributes = match variable {
         VariableName::Dbx => APPEND_ATTRIBUTES,
         VariableName::Pk | VariableName::Kek | VariableName::Db => ATTRIBUTES,
@@ -71,7 +71,7 @@ fn read(keys: &Path, variable: VariableName) -> Result<Option<Update>> {
 }
 
 fn planned(update: Update, store: &Store) -> Result<PlannedWrite> {
-    let cannot = || cannot(&update.origin);
+    let cannot = || cannot_enroll(&update.origin);
     let auth = AuthenticatedVariable::parse(&update.auth).or_refuse(cannot)?;
     let content = SignatureDatabase::parse(&auth.payload).or_refuse(cannot)?;
     let mut write = PlannedWrite {
@@ -92,9 +92,9 @@ fn planned(update: Update, store: &Store) -> Result<PlannedWrite> {
     Ok(write)
 }
 
-/// A file of a key directory has to be what its name says, and hold something.
+/// Refuses a file of a key directory that is signed for another variable than its name says, or that is empty.
 fn check_file(write: &PlannedWrite) -> Result<()> {
-    let cannot = || cannot(&write.origin);
+    let cannot = || cannot_enroll(&write.origin);
     let auth = AuthenticatedVariable::parse(&write.auth).or_refuse(cannot)?;
     let recognised = recognise(&auth).or_refuse(cannot)?;
     if (recognised.variable, recognised.attributes) != (write.name, write.attributes) {
@@ -114,11 +114,6 @@ fn check_file(write: &PlannedWrite) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-/// The beginning of a refusal.
-pub(super) fn cannot(origin: &str) -> String {
-    format!("{origin} cannot be enrolled")
 }
 
 const fn verb(attributes: u32) -> &'static str {

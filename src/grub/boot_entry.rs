@@ -17,7 +17,7 @@ use crate::formats::firmware::load_option::{self, LoadOption};
 use crate::system::Context;
 use crate::system::variables::{Efivarfs, Variables, explained};
 
-use super::place::Step;
+use super::step::Step;
 
 /// `PartitionFormat` of a hard drive node: GPT (UEFI 2.10, section 10.3.5.1).
 const GPT_FORMAT: u8 = 2;
@@ -38,7 +38,7 @@ impl Entries {
         }
     }
 
-    /// The number of the entry that leads to this file on this partition: one that is there, or a new one.
+    /// The number of the entry that leads to this file on this partition: a present one, or a new one.
     pub fn ensure(&mut self, label: &str, partition: &GptPartition, file: &str, steps: &mut Vec<Step>) -> Result<u16> {
         let wanted = entry(label, partition, file)?;
         let entries = self.entries()?;
@@ -64,7 +64,7 @@ impl Entries {
         Ok(number)
     }
 
-    /// Puts an entry first in the order.
+    /// Puts an entry first in the boot order.
     pub fn put_first(&mut self, number: u16, steps: &mut Vec<Step>) -> Result<()> {
         let order = self.numbers("BootOrder")?;
         if order.first() == Some(&number) {
@@ -75,9 +75,9 @@ impl Entries {
         self.write_order(order, &format!("{} comes first", number.boot_var_name()), steps)
     }
 
-    /// Has the firmware start an entry once.
+    /// Has the firmware start an entry once, at the next start.
     pub fn start_once(&mut self, number: u16, steps: &mut Vec<Step>) -> Result<()> {
-        let meaning = format!("the next start, and only that, is by {}", number.boot_var_name());
+        let meaning = format!("only the next start is by {}", number.boot_var_name());
         let data = number.to_le_bytes();
         let written = VarWriter::write(
             &mut self.variables,
@@ -92,8 +92,9 @@ impl Entries {
     pub fn started(&self) -> Result<(String, Option<String>)> {
         let current = self.numbers("BootCurrent")?;
         let number = current.first().copied();
-        let number = number
-            .ok_or_else(|| Error::could_not_run("the firmware does not say what it was started by (BootCurrent)"))?;
+        let number = number.ok_or_else(|| {
+            Error::could_not_run("the firmware does not say which entry started the machine (BootCurrent)")
+        })?;
         let option = self.option(number)?;
         Ok((
             number.boot_var_name(),
@@ -128,7 +129,7 @@ impl Entries {
         Ok(())
     }
 
-    /// The entries by their numbers; one that is malformed has none, and its number stays taken.
+    /// The entries with their numbers. A malformed entry is none, but its number is taken.
     fn entries(&self) -> Result<Vec<(u16, Option<LoadOption>)>> {
         let mut numbers: Vec<u16> = self
             .variables
@@ -174,7 +175,7 @@ impl Entries {
         let kept = self.variables.read_raw(name, &Guid::GLOBAL)?;
         if !self.dry_run && kept.is_none_or(|kept| kept.data != data) {
             return Err(Error::could_not_run(cannot())
-                .caused_by("the firmware said that it was written, and has something else"));
+                .caused_by("the firmware answered that it was written, but holds other data"));
         }
         steps.push(Step::Variable(name.to_owned(), meaning.to_owned()));
         Ok(())

@@ -1,8 +1,7 @@
-//! A core image, made by `grub-mkimage`, and judged before it is signed.
+//! A core image: made by `grub-mkimage`, judged, then signed.
 
 use std::ffi::OsString;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticode::Image;
@@ -10,7 +9,7 @@ use crate::formats::grub::core_image::CoreImage;
 use crate::formats::grub::openpgp::GrubKey;
 use crate::keys::{Identity, KeyName};
 use crate::sign;
-use crate::system::{self, Context, process};
+use crate::system::{self, Context, Workspace, process};
 use crate::trust::grub_image::{self, GrubImage, VERIFIERS};
 
 use super::configuration::{Superuser, embedded};
@@ -19,8 +18,8 @@ use super::menu::Menu;
 use super::sbat::Lines;
 use super::toolchain::Toolchain;
 
-/// What every image needs besides the verifiers and what reads the disk: to run the embedded configuration, and to have a
-/// menu that starts Linux. All else comes from the disk, signed.
+/// The modules that every image needs besides the verifiers and those that read the disk: to run the embedded
+/// configuration, and to have a menu that starts Linux. Other files come from the disk, signed.
 const BASE: [&str; 15] = [
     "boot",
     "chain",
@@ -38,29 +37,29 @@ const BASE: [&str; 15] = [
     "sleep",
     "test",
 ];
-/// Understands the password.
+/// The module that checks a password.
 const PASSWORD: &str = "password_pbkdf2";
-/// Says `tpm` is in the image: it measures, and alone would lift the lockdown without checking anything.
+/// The module that measures files in the TPM. Alone it would lift the lockdown without checking any file.
 const MEASURES: &str = "tpm";
 
-/// What an image is made of.
+/// The parts of an image.
 #[derive(Debug)]
 pub struct Recipe<'a> {
     /// The distribution's GRUB.
     pub toolchain: &'a Toolchain,
     /// The keys that it trusts.
     pub keys: &'a [GrubKey],
-    /// How many of them, from the first on, give way to others: they are needed until then, weak or not.
+    /// Number of the keys, from the first on, that are being replaced: they are needed until then, weak or not.
     pub retiring: usize,
-    /// Where its files are.
+    /// The file system with GRUB's directory.
     pub file_system: &'a FileSystem,
-    /// Who may do more than start what there is.
+    /// The user who may edit entries and get a command line.
     pub superuser: &'a Superuser,
-    /// Whether shim starts it.
+    /// True if shim starts the image.
     pub with_shim: bool,
-    /// The menu that it is to run, if that is known.
+    /// The menu that it runs, if that is known.
     pub menu: Option<&'a Menu>,
-    /// More modules.
+    /// Further modules.
     pub modules: &'a [String],
     /// SBAT lines in place of the distribution's.
     pub sbat: Option<&'a Path>,
@@ -71,13 +70,13 @@ pub struct Recipe<'a> {
 pub struct Built {
     /// The file.
     pub bytes: Vec<u8>,
-    /// What it is made of.
+    /// The judged parts of the image.
     pub image: GrubImage,
-    /// Its SBAT.
+    /// Its SBAT lines.
     pub sbat: Lines,
 }
 
-/// Builds, judges and signs an image. One that would not enforce is not made.
+/// Builds, judges and signs an image. Refuses an image that would not enforce signatures.
 pub fn build(context: &Context, recipe: &Recipe<'_>, identity: &Identity) -> Result<Built> {
     recipe.file_system.check()?;
     recipe.superuser.check()?;
@@ -99,11 +98,11 @@ pub fn build(context: &Context, recipe: &Recipe<'_>, identity: &Identity) -> Res
     modules.extend(recipe.file_system.modules.iter().chain(recipe.modules).cloned());
     modules.sort();
     modules.dedup();
-    // Verifiers first: what is started before them is started without them.
+    // Verifiers first: modules that start before them start unchecked.
     modules.sort_by_key(|name| (!VERIFIERS.contains(&name.as_str()), name == MEASURES));
     recipe.toolchain.require(&modules)?;
     let configuration = embedded(recipe.file_system, recipe.superuser);
-    let sbat = Lines::of(context, recipe.toolchain, recipe.sbat)?;
+    let sbat = Lines::find(context, recipe.toolchain, recipe.sbat)?;
     let bytes = make(recipe, &modules, &configuration, &sbat)?;
     let image = judge(&bytes, recipe)?;
     let bytes = sign::efi::signed_image(&bytes, identity)?;
@@ -111,26 +110,22 @@ pub fn build(context: &Context, recipe: &Recipe<'_>, identity: &Identity) -> Res
 }
 
 fn make(recipe: &Recipe<'_>, modules: &[String], configuration: &str, sbat: &Lines) -> Result<Vec<u8>> {
-    let cannot = || "cannot prepare the image".to_owned();
-    let work = tempfile::tempdir().or_could_not_run(cannot)?;
-    let file = |name: &str, content: &[u8]| -> Result<PathBuf> {
-        let path = work.path().join(name);
-        fs::write(&path, content).or_could_not_run(cannot)?;
-        Ok(path)
-    };
-    let output = work.path().join("grub.efi");
+    let work = Workspace::new()?;
+    let output = work.path("grub.efi");
     let mut arguments: Vec<OsString> = Vec::new();
     let mut option = |name: &str, value: OsString| arguments.extend([name.into(), value]);
-    option("--format", recipe.toolchain.format().into());
+    option("--format", recipe.toolchain.format()?.into());
     option("--directory", recipe.toolchain.modules.clone().into());
     option("--output", output.clone().into());
     option("--prefix", recipe.file_system.path.clone().into());
-    option("--config", file("embedded.cfg", configuration.as_bytes())?.into());
+    option("--config", work.write("embedded.cfg", configuration.as_bytes())?.into());
     // A regular file: GRUB seeks in it.
-    option("--sbat", file("sbat.csv", &sbat.bytes)?.into());
+    option("--sbat", work.write("sbat.csv", &sbat.bytes)?.into());
     for (number, key) in recipe.keys.iter().enumerate() {
-        let packet = key.export("bootseal", &[]).or_bug(cannot)?;
-        option("--pubkey", file(&format!("key-{number}.gpg"), &packet)?.into());
+        let packet = key
+            .export("bootseal", &[])
+            .or_bug(|| "cannot export GRUB's key".to_owned())?;
+        option("--pubkey", work.write(&format!("key-{number}.gpg"), &packet)?.into());
     }
     if !recipe.with_shim {
         arguments.push("--disable-shim-lock".into());
@@ -143,9 +138,9 @@ fn make(recipe: &Recipe<'_>, modules: &[String], configuration: &str, sbat: &Lin
     system::read(&output)
 }
 
-/// Whoever made it, the image itself says what it does.
+/// Judges an image by its own content, whoever made it.
 fn judge(bytes: &[u8], recipe: &Recipe<'_>) -> Result<GrubImage> {
-    let refused = || "the image that grub-mkimage has made is not used".to_owned();
+    let refused = || "the image that grub-mkimage has made is refused".to_owned();
     let image = Image::parse(bytes).or_refuse(refused)?;
     let core = CoreImage::parse(&image).or_refuse(refused)?;
     let core = core.ok_or_else(|| Error::refused(refused()).caused_by("it is no GRUB core image"))?;

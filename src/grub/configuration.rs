@@ -1,5 +1,5 @@
-//! What the image runs first. It is signed with the image, and it is all that stands between a bad `grub.cfg.sig` and an
-//! open shell.
+//! The configuration that is embedded in the image and runs first. It is signed with the image, and is the only protection
+//! between a bad `grub.cfg.sig` and an open shell.
 
 use sha2::Sha512;
 
@@ -9,22 +9,22 @@ use crate::system::Context;
 
 use super::file_system::FileSystem;
 
-/// Rounds of PBKDF2: GRUB does some 100,000 a second on one core.
+/// Rounds of PBKDF2; GRUB does about 100,000 a second on one core.
 const ROUNDS: u32 = 50_000;
 /// Size of salt and hash, in bytes, as `grub-mkpasswd-pbkdf2` makes them.
 const SIZE: usize = 64;
-/// How a hash begins.
+/// The beginning of a hash.
 const SCHEME: &str = "grub.pbkdf2.sha512.";
 
-/// Beside `grub.cfg`: the last one that was signed, for the time between a new one and its signature.
+/// The file beside `grub.cfg` with the last signed menu, for the time between a new menu and its signature.
 pub const KEPT_MENU: &str = "grub.cfg.signed";
 
-/// Who may edit entries and get a command line.
+/// The user who may edit entries and get a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Superuser {
     /// The name.
     pub name: String,
-    /// `grub.pbkdf2.sha512.ROUNDS.SALT.HASH`; without one there is no password that lets anybody in.
+    /// The hash `grub.pbkdf2.sha512.ROUNDS.SALT.HASH`; without one, no password is accepted.
     pub hash: Option<String>,
 }
 
@@ -38,8 +38,8 @@ impl Superuser {
             )));
         }
         let is_hash = |hash: &String| {
-            let fields: Vec<&str> = hash.strip_prefix(SCHEME).unwrap_or_default().split('.').collect();
-            matches!(fields.as_slice(), [rounds, salt, hash]
+            let fields: Option<Vec<&str>> = hash.strip_prefix(SCHEME).map(|fields| fields.split('.').collect());
+            matches!(fields.as_deref(), Some([rounds, salt, hash])
                 if rounds.parse::<u32>().is_ok_and(|rounds| rounds > 0)
                     && !salt.is_empty() && hex::decode(salt).is_ok()
                     && !hash.is_empty() && hex::decode(hash).is_ok())
@@ -53,7 +53,7 @@ impl Superuser {
     }
 }
 
-/// Hashes a password for GRUB with a salt of its own.
+/// The hash of a password for GRUB, with a random salt.
 pub fn hash_password(context: &Context, password: &Passphrase) -> Result<String> {
     let salt: [u8; SIZE] = context.random()?;
     let mut hash = [0; SIZE];
@@ -82,9 +82,9 @@ pub(super) fn embedded(file_system: &FileSystem, superuser: &Superuser) -> Strin
     line(&format!("search.fs_uuid {} root", file_system.uuid));
     line(&format!("set prefix=($root){}", file_system.path.trim_end_matches('/')));
     line("configfile $prefix/grub.cfg");
-    // Reached where that one's signature does not hold: grub-mkconfig wrote it anew, and who was to sign it was killed.
+    // Reached if the signature of grub.cfg does not hold: grub-mkconfig wrote it anew, and the signing run was killed.
     line(&format!("configfile $prefix/{KEPT_MENU}"));
-    // `configfile` is silent about what it does not read; this says why.
+    // `configfile` does not say why it fails to read a file; this command does.
     line("verify_detached $prefix/grub.cfg $prefix/grub.cfg.sig");
     line("echo 'bootseal: nothing was started: grub.cfg is missing, or its signature does not hold.'");
     line("sleep 10");

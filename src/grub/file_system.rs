@@ -1,32 +1,32 @@
-//! Where GRUB finds its files: the file system that holds them, and what GRUB needs to read it.
+//! The file system with GRUB's files, and the modules that GRUB needs to read it.
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::system::process;
 
-/// Partition tables that are always understood.
+/// The modules of partition tables that every image has.
 const PARTITION_TABLES: [&str; 2] = ["part_gpt", "part_msdos"];
-/// File systems that are understood where nobody says which one it is.
+/// The modules of file systems that an image has if its file system is not known.
 const USUAL: [&str; 4] = ["fat", "ext2", "xfs", "btrfs"];
 
 /// The file system with GRUB's directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSystem {
-    /// What GRUB calls its UUID.
+    /// Its UUID in GRUB's spelling.
     pub uuid: String,
     /// GRUB's directory on it, from its root.
     pub path: String,
-    /// Modules that read it.
+    /// The modules that read it.
     pub modules: Vec<String>,
-    /// UUIDs of the encrypted devices that it is on.
+    /// UUIDs of the encrypted devices below it.
     pub encrypted: Vec<String>,
 }
 
 impl FileSystem {
-    /// A file system that is not this machine's.
+    /// A file system of another machine.
     #[must_use]
-    pub fn named(uuid: &str, path: &str) -> Self {
+    pub fn of_other_machine(uuid: &str, path: &str) -> Self {
         Self {
             uuid: uuid.to_owned(),
             path: path.to_owned(),
@@ -35,21 +35,21 @@ impl FileSystem {
         }
     }
 
-    /// Has the distribution's `grub-probe` and `grub-mkrelpath` look at this machine's disks.
-    pub fn of(directory: &Path) -> Result<Self> {
+    /// The file system that a directory of this machine is on, by the distribution's `grub-probe` and `grub-mkrelpath`.
+    pub fn of_directory(directory: &Path) -> Result<Self> {
         let probe = |target: &str| -> Result<Vec<String>> {
             let target = format!("--target={target}");
             let said = process::output(Path::new("grub-probe"), [target.as_ref(), directory.as_os_str()])
                 .map_err(|error| error.hint("name the file system: --fs-uuid UUID --grub-path PATH-ON-IT"))?;
             Ok(said.split_whitespace().map(str::to_owned).collect())
         };
-        let one = |target: &str| -> Result<String> {
+        let probe_one = |target: &str| -> Result<String> {
             let found = probe(target)?.into_iter().next();
             found
                 .ok_or_else(|| Error::could_not_run(format!("grub-probe finds no {target} of {}", directory.display())))
         };
         let mut modules: Vec<String> = PARTITION_TABLES.into_iter().map(str::to_owned).collect();
-        modules.push(one("fs")?);
+        modules.push(probe_one("fs")?);
         modules.extend(probe("abstraction")?);
         let encrypted = probe("cryptodisk_uuid")?;
         if !encrypted.is_empty() {
@@ -59,14 +59,14 @@ impl FileSystem {
         modules.dedup();
         let path = process::output(Path::new("grub-mkrelpath"), [directory])?;
         Ok(Self {
-            uuid: one("fs_uuid")?,
+            uuid: probe_one("fs_uuid")?,
             path: path.trim_end_matches('\n').to_owned(),
             modules,
             encrypted,
         })
     }
 
-    /// Refuses what would mean something else in GRUB's script.
+    /// Refuses values that would have another meaning in GRUB's script.
     pub(super) fn check(&self) -> Result<()> {
         let is_uuid = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         if let Some(wrong) = [&self.uuid]

@@ -1,7 +1,7 @@
-//! What a menu asks of the image that runs it.
+//! The modules that a menu needs.
 //!
-//! Modules on the disk are of the version that put them there, and a new image beside an old one would load the other's. So
-//! what the menu uses is put into the image itself, and no module is read from the disk.
+//! The modules on the disk are of one version, and an image of another version would load them nevertheless. So the modules
+//! that the menu uses are put into the image itself, and none is read from the disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,24 +12,24 @@ use crate::system;
 
 use super::toolchain::Toolchain;
 
-/// Longest list of commands or terminals that is read, in bytes.
+/// Largest list of commands or terminals that is read, in bytes.
 const MAX_LIST: u64 = 1 << 20;
 
-/// A menu, read.
+/// A parsed menu.
 #[derive(Debug)]
 pub struct Menu(Script);
 
 impl Menu {
-    /// Reads `grub.cfg`.
+    /// Parses `grub.cfg`.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Self {
         Self(Script::parse_bytes(bytes))
     }
 
-    /// The modules that it loads, or whose commands and terminals it uses, as far as this GRUB has them.
+    /// The modules that it loads, or whose commands and terminals it uses, if this GRUB has them.
     pub(super) fn modules(&self, toolchain: &Toolchain) -> Result<BTreeSet<String>> {
-        let commands = list(toolchain, "command.lst")?;
-        let terminals = list(toolchain, "terminal.lst")?;
+        let commands = read_list(toolchain, "command.lst", &['*'])?;
+        let terminals = read_list(toolchain, "terminal.lst", &['i', 'o'])?;
         let variables = variables([&self.0].into_iter());
         let mut modules = BTreeSet::new();
         for command in &self.0.commands {
@@ -50,7 +50,7 @@ impl Menu {
         Ok(modules)
     }
 
-    /// The titles of entries that want a password before they start, where there are superusers.
+    /// The titles of entries that ask for a password before they start, where there are superusers.
     #[must_use]
     pub fn locked(&self) -> Vec<String> {
         let is_locked = |command: &&Command| {
@@ -63,14 +63,14 @@ impl Menu {
     }
 }
 
-/// `NAME: MODULE` a line. A `*` marks commands with options; `i` and `o` mark terminals for input and output.
-fn list(toolchain: &Toolchain, file: &str) -> Result<BTreeMap<String, String>> {
-    let text = system::read_if_there(&toolchain.modules.join(file), MAX_LIST)?.unwrap_or_default();
+/// The modules by names, from a list with `NAME: MODULE` in each line. One character before the name is a mark: `*` for
+/// commands with options, `i` and `o` for terminals for input and output.
+fn read_list(toolchain: &Toolchain, file: &str, mark: &[char]) -> Result<BTreeMap<String, String>> {
+    let text = system::read_prefix(&toolchain.modules.join(file), Some(MAX_LIST))?;
     let text = String::from_utf8_lossy(&text);
     let pairs = text.lines().filter_map(|line| line.split_once(": "));
-    let name = |name: &str| match file {
-        "terminal.lst" => name.get(1..).unwrap_or_default().to_owned(),
-        _ => name.trim_start_matches('*').to_owned(),
-    };
-    Ok(pairs.map(|(own, module)| (name(own), module.to_owned())).collect())
+    let unmarked = pairs.map(|(name, module)| (name.strip_prefix(mark).unwrap_or(name), module));
+    Ok(unmarked
+        .map(|(name, module)| (name.to_owned(), module.to_owned()))
+        .collect())
 }

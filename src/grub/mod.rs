@@ -9,6 +9,7 @@ mod installed;
 mod menu;
 mod place;
 mod sbat;
+mod step;
 mod toolchain;
 mod warnings;
 
@@ -17,6 +18,7 @@ pub use configuration::{KEPT_MENU, Superuser, hash_password};
 pub use file_system::FileSystem;
 pub use installed::{check_embeds, only_esp, own_architecture};
 pub use menu::Menu;
-pub use place::{Confirmed, Installed, Place, Step, confirm, confirm_by_word, falls_back, install, is_unproven};
+pub use place::{Confirmed, Installed, Place, confirm, confirm_by_word, falls_back, install, is_unproven};
+pub use step::Step;
 pub use toolchain::Toolchain;
 pub use warnings::{missing_shim, warnings};

@@ -17,6 +17,7 @@ use crate::system::{self, Context, Lock, Transaction, esp_partition, fat_mounts}
 use super::boot_entry::Entries;
 use super::build::Built;
 use super::configuration::KEPT_MENU;
+use super::step::Step;
 
 /// File in the state directory with the SHA-256 digest of an image that has taken its place without a trial.
 const UNPROVEN: &str = "grub-unproven";
@@ -36,19 +37,6 @@ pub struct Place {
     pub architecture: &'static str,
     /// Whether the path that firmware falls back to is ours as well.
     pub fallback: bool,
-}
-
-/// Something that was done, or in a dry run would be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// A file with this content was put there.
-    Written(PathBuf),
-    /// What was there before is kept here.
-    Kept(PathBuf),
-    /// It is gone.
-    Removed(PathBuf),
-    /// A firmware variable was written: its name, and what it does.
-    Variable(String, String),
 }
 
 /// What an installation came to.

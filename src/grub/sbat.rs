@@ -1,4 +1,4 @@
-//! The SBAT lines of an image: which of GRUB's holes are closed in it. Who makes GRUB knows; nobody else can tell.
+//! The SBAT lines of an image, which state the closed vulnerabilities of GRUB. Only the maker of a GRUB knows them.
 
 use std::path::{Path, PathBuf};
 
@@ -9,30 +9,30 @@ use crate::system::{self, Context};
 
 use super::toolchain::Toolchain;
 
-/// Where Gentoo's GRUB keeps its lines.
+/// The file in which Gentoo's GRUB keeps its lines.
 const LINES: &str = "/usr/share/grub/sbat.csv";
-/// Longest such file, in bytes.
+/// Largest such file that is read, in bytes.
 const MAX_LINES: u64 = 64 << 10;
 /// Largest image of a distribution that is read, in bytes.
 const MAX_IMAGE: u64 = 64 << 20;
-/// The component of GRUB itself; what vendors made of it is `grub.VENDOR`.
+/// The component of GRUB itself; that of a vendor's GRUB is `grub.VENDOR`.
 const GRUB: &str = "grub";
-/// What shim 16.1 asks for where no shim before has asked for more: its section `.sbatlevel`.
-const SHIM_OF_TODAY: (&str, &[u8]) = ("16.1", b"sbat,1,2025021800\nshim,4\ngrub,5\n");
+/// The generations that shim 16.1 requires unless an earlier shim has required more: its section `.sbatlevel`.
+const PRESENT_SHIM: (&str, &[u8]) = ("16.1", b"sbat,1,2025021800\nshim,4\ngrub,5\n");
 
-/// The lines, and who says so.
+/// The lines and their source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lines {
-    /// As they go into the image.
+    /// The lines as they go into the image.
     pub bytes: Vec<u8>,
-    /// The file that they are from; none if they are those of upstream's release.
+    /// The file that they are from; none for those of upstream's release.
     pub source: Option<PathBuf>,
 }
 
 impl Lines {
-    /// Those in the given file, or the distribution's for just this GRUB: in a file, or in the images that it builds
-    /// itself. Else upstream's, which know of no fix that a distribution added.
-    pub(super) fn of(context: &Context, toolchain: &Toolchain, given: Option<&Path>) -> Result<Self> {
+    /// The lines of the given file; else those of the distribution for exactly this GRUB, from a file or from the images
+    /// that the distribution builds; else upstream's, which include no fix that a distribution added.
+    pub(super) fn find(context: &Context, toolchain: &Toolchain, given: Option<&Path>) -> Result<Self> {
         if let Some(path) = given {
             let bytes = system::read(path)?;
             Sbat::parse(&bytes).or_refuse(|| format!("{} holds no SBAT lines", path.display()))?;
@@ -45,11 +45,11 @@ impl Lines {
                 return Ok(Self::from_file(bytes, &path));
             }
         }
-        for path in distributions_images(toolchain)? {
+        for path in distribution_images(toolchain)? {
             let Some(bytes) = system::read_if_there(&path, MAX_IMAGE)? else {
                 continue;
             };
-            // An image that cannot be read says nothing.
+            // An image that cannot be read has no lines to offer.
             let Ok(image) = Image::parse(&bytes) else { continue };
             let Some(section) = image.section(".sbat") else {
                 continue;
@@ -60,7 +60,7 @@ impl Lines {
             }
         }
         Ok(Self {
-            bytes: upstream(toolchain).into_bytes(),
+            bytes: upstream(toolchain)?.into_bytes(),
             source: None,
         })
     }
@@ -72,42 +72,42 @@ impl Lines {
         }
     }
 
-    /// Why shim of today does not start an image with these lines; none if it does.
-    #[must_use]
-    pub fn refused_by_shim(&self) -> Option<String> {
-        let (version, levels) = SHIM_OF_TODAY;
-        let (lines, levels) = (Sbat::parse(&self.bytes).ok()?, Sbat::parse(levels).ok()?);
+    /// The reason why a present shim refuses an image with these lines; none if it starts it.
+    pub fn refused_by_shim(&self) -> Result<Option<String>> {
+        let (version, levels) = PRESENT_SHIM;
+        let parse = |bytes| Sbat::parse(bytes).or_bug(|| "SBAT lines that were checked are malformed".to_owned());
+        let (lines, levels) = (parse(&self.bytes)?, parse(levels)?);
         let below: Vec<String> = lines
             .below(&levels)
             .map(|(component, level)| format!("{} {} and not {level}", component.name, component.generation))
             .collect();
         let source = self.source.as_ref().map_or_else(
-            || "upstream's release, as no file of the distribution says more".to_owned(),
+            || "upstream's release, as no file of the distribution states more".to_owned(),
             |path| path.display().to_string(),
         );
         let reason = || {
             format!(
                 "shim {version} and newer refuse the image: its SBAT says {} (by {source}). Update GRUB; if its maker has \
-                 closed the holes in this one and says so, name the maker's lines: --sbat FILE",
+                 closed the vulnerabilities in this one and says so, name the maker's lines: --sbat FILE",
                 below.join(", ")
             )
         };
-        (!below.is_empty()).then(reason)
+        Ok((!below.is_empty()).then(reason))
     }
 }
 
-/// Debian's packages: those that it builds, and those that it signed.
-fn distributions_images(toolchain: &Toolchain) -> Result<[PathBuf; 2]> {
+/// The images in Debian's packages: the built one and the signed one.
+fn distribution_images(toolchain: &Toolchain) -> Result<[PathBuf; 2]> {
     let name = format!("grub{}.efi", toolchain.architecture()?);
-    let signed = format!("{}-signed", toolchain.format());
+    let signed = format!("{}-signed", toolchain.format()?);
     Ok([
         toolchain.modules.join("monolithic").join(&name),
         toolchain.modules.with_file_name(signed).join(format!("{name}.signed")),
     ])
 }
 
-/// Whether lines are about this version and no other, in which more holes may be open. A vendor's line tells it to the
-/// revision, where there is one.
+/// True if lines are about exactly this version: another may have more vulnerabilities. Where there is a vendor's line, it
+/// states the revision too.
 fn are_of(lines: &Sbat, version: &str) -> bool {
     let is_same = |name: &str, own: &str| {
         let rest = own.strip_prefix(version);
@@ -123,29 +123,29 @@ fn are_of(lines: &Sbat, version: &str) -> bool {
             .all(|component| is_same(&component.name, &component.version))
 }
 
-/// Upstream's release, without what a distribution adds.
+/// The version of upstream's release, without the suffix of a distribution.
 fn release(version: &str) -> &str {
-    let end = version.find(|c: char| !c.is_ascii_digit() && c != '.');
-    version.get(..end.unwrap_or(version.len())).unwrap_or(version)
+    let is_suffix = |c: char| !c.is_ascii_digit() && c != '.';
+    version.split_once(is_suffix).map_or(version, |(release, _)| release)
 }
 
-/// The generation that a release had when it came out (shim's `SbatLevel_Variable.txt`): 2.06 is older than the holes of
-/// 2022, 2.12 has those of 2023 closed, 2.14 those of 2025.
-fn upstream(toolchain: &Toolchain) -> String {
+/// The lines with the generation that a release had when it came out (shim's `SbatLevel_Variable.txt`): 2.06 is older than
+/// the fixes of 2022, 2.12 has those of 2023, 2.14 those of 2025.
+fn upstream(toolchain: &Toolchain) -> Result<String> {
     let version = &toolchain.version;
-    let generation = match toolchain.numbers() {
+    let generation = match toolchain.numbers()? {
         (2, ..=11) => 1,
-        // Its candidates came before the last fixes.
+        // The release candidates came before the last fixes.
         (2, 12) if version.contains("rc") => 3,
         (2, 12..=13) => 4,
         _ => 5,
     };
-    format!(
+    Ok(format!(
         "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n\
          grub,{generation},Free Software Foundation,grub,{},https://www.gnu.org/software/grub/\n\
          grub.bootseal,1,bootseal,grub,{version},https://github.com/bootseal/bootseal\n",
         release(version)
-    )
+    ))
 }
 
 #[cfg(test)]
@@ -171,7 +171,7 @@ mod tests {
             fs::write(context.path(LINES), text).unwrap();
         }
         let modules = root.path().join("usr/lib/grub/x86_64-efi");
-        let lines = Lines::of(&context, &toolchain(&modules, version), None)?;
+        let lines = Lines::find(&context, &toolchain(&modules, version), None)?;
         let generation = Sbat::parse(&lines.bytes).unwrap().component(GRUB).unwrap().generation;
         Ok((lines, generation))
     }
@@ -188,7 +188,7 @@ mod tests {
         ] {
             let (lines, said) = lines(version, None).unwrap();
             assert_eq!((said, &lines.source), (generation, &None), "{version}");
-            let refusal = lines.refused_by_shim();
+            let refusal = lines.refused_by_shim().unwrap();
             assert_eq!(refusal.is_some(), is_refused, "{version}");
             if let Some(refusal) = refusal {
                 assert!(refusal.contains(&format!("grub {generation} and not 5")), "{refusal}");
@@ -237,13 +237,13 @@ mod tests {
         let said = crate::system::process::output(Path::new("grub-mkimage"), ["--version"]).unwrap();
         let full = said.split_whitespace().last().unwrap();
         assert!(full.starts_with(version.trim_matches('"')));
-        let lines = Lines::of(&context, &toolchain(modules, full), None).unwrap();
+        let lines = Lines::find(&context, &toolchain(modules, full), None).unwrap();
         assert_eq!(lines.source, Some(modules.join("monolithic/grubx64.efi")));
         let sbat = Sbat::parse(&lines.bytes).unwrap();
         assert_eq!(sbat.component("grub.debian").unwrap().version, full);
         assert!(!lines.bytes.contains(&0));
         // Another revision of the same release may have other holes.
-        let other = Lines::of(&context, &toolchain(modules, "2.06-1"), None).unwrap();
+        let other = Lines::find(&context, &toolchain(modules, "2.06-1"), None).unwrap();
         assert_eq!(other.source, None);
     }
 }

@@ -1,34 +1,36 @@
 //! The distribution's GRUB: its modules, the program that makes images of them, and what both can do.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::system::{self, Context, process};
 
-/// Where distributions put GRUB's modules, by the format of the images made of them.
+/// The directory in which distributions put GRUB's modules, in a directory for each format of images.
 const MODULES: &str = "/usr/lib/grub";
-/// Formats for firmware of this machine's processor, and the name of the image that firmware and others expect.
+/// Processors, each with the format of images for its firmware and its name in the names of EFI images.
 const FORMATS: [(&str, &str, &str); 2] = [("x86_64", "x86_64-efi", "x64"), ("aarch64", "arm64-efi", "aa64")];
 /// Longest description of the modules that is read, in bytes.
 const MAX_DESCRIPTION: u64 = 1 << 20;
-/// The first version that can be told not to wait for shim.
+/// The first version with an option to start without shim.
 const OLDEST: (u32, u32) = (2, 6);
 
-/// GRUB as it is installed.
+/// The installed GRUB.
 #[derive(Debug, Clone)]
 pub struct Toolchain {
-    /// `grub-mkimage`.
+    /// The path of `grub-mkimage`.
     pub program: PathBuf,
     /// The directory of the modules.
     pub modules: PathBuf,
     /// The version of the program, such as `2.06-13+deb12u2`.
     pub version: String,
-    /// Whether images can be made without a command line.
+    /// True if images can be made without a command line.
     pub can_disable_cli: bool,
 }
 
 impl Toolchain {
-    /// Looks at the program and the modules, which must be of one version.
+    /// The toolchain of a program and its modules; where they are not given, the machine's own. Refuses a program and modules
+    /// of different versions.
     pub fn new(context: &Context, program: Option<&Path>, modules: Option<&Path>) -> Result<Self> {
         let program = program.map_or_else(default_program, Path::to_path_buf);
         let modules = match modules {
@@ -84,41 +86,41 @@ impl Toolchain {
         Ok(())
     }
 
-    /// `-O` of `grub-mkimage`.
-    #[must_use]
-    pub fn format(&self) -> String {
-        self.modules
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default()
+    /// The format of images, as `grub-mkimage --format` takes it.
+    pub fn format(&self) -> Result<&str> {
+        let name = self.modules.file_name().and_then(OsStr::to_str);
+        name.ok_or_else(|| self.unknown_format())
     }
 
-    /// What the processor is called in the names of EFI images: `x64` or `aa64`.
+    fn unknown_format(&self) -> Error {
+        Error::usage(format!(
+            "{} is none of the directories x86_64-efi and arm64-efi",
+            self.modules.display()
+        ))
+    }
+
+    /// The processor's name in the names of EFI images: `x64` or `aa64`.
     pub fn architecture(&self) -> Result<&'static str> {
-        let format = self.format();
+        let format = self.format()?;
         let known = FORMATS.iter().find(|(_, name, _)| *name == format);
-        known.map(|(_, _, architecture)| *architecture).ok_or_else(|| {
-            Error::usage(format!(
-                "{} is none of the directories x86_64-efi and arm64-efi",
-                self.modules.display()
-            ))
-        })
+        known
+            .map(|(_, _, architecture)| *architecture)
+            .ok_or_else(|| self.unknown_format())
     }
 
-    /// The two numbers of the version.
-    #[must_use]
-    pub fn numbers(&self) -> (u32, u32) {
-        numbers(&self.version).unwrap_or(OLDEST)
+    /// The two numbers of the version, such as (2, 6).
+    pub fn numbers(&self) -> Result<(u32, u32)> {
+        numbers(&self.version).ok_or_else(|| Error::bug(format!("GRUB's version {} has no two numbers", self.version)))
     }
 
-    /// Whether there is such a module.
+    /// True if there is such a module.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         is_plain && self.modules.join(format!("{name}.mod")).is_file()
     }
 
-    /// Refuses when a module is not there.
+    /// Refuses if one of these modules does not exist.
     pub fn require(&self, names: &[String]) -> Result<()> {
         for name in names {
             if !self.has(name) {
@@ -137,14 +139,15 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
-/// Fedora and others call it `grub2-mkimage`.
+/// The name of `grub-mkimage` on this machine: Fedora and others call it `grub2-mkimage`.
 fn default_program() -> PathBuf {
     let paths = std::env::var_os("PATH").unwrap_or_default();
-    let is_there = |name: &&str| std::env::split_paths(&paths).any(|directory| directory.join(name).is_file());
-    let name = ["grub-mkimage", "grub2-mkimage"].into_iter().find(is_there);
+    let is_installed = |name: &&str| std::env::split_paths(&paths).any(|directory| directory.join(name).is_file());
+    let name = ["grub-mkimage", "grub2-mkimage"].into_iter().find(is_installed);
     PathBuf::from(name.unwrap_or("grub-mkimage"))
 }
 
+/// The directory of the modules for this machine's processor.
 fn default_modules(context: &Context) -> Result<PathBuf> {
     let machine = std::env::consts::ARCH;
     let own = FORMATS.iter().find(|(architecture, _, _)| *architecture == machine);

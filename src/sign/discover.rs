@@ -1,59 +1,59 @@
-//! From the paths that were asked for to the files to work on.
+//! The search for files, from the paths that were named to the files to work on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
 use crate::system::config::Exclusions;
-use crate::system::{Context, FileState, is_directory_on_fat, is_staged, resolve};
+use crate::system::{
+    self, Context, Entry, FileInfo, FileKind, FileState, is_directory_on_fat, is_staged, list_directory, resolve,
+};
 
 /// A file to work on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
-    /// Its name, as it was asked for or found.
+    /// Its path, as it was named or found.
     pub path: PathBuf,
-    /// What the name leads to, without symbolic links.
+    /// The file that the path leads to, without symbolic links.
     pub file: PathBuf,
     /// Its state before it was read.
     pub state: FileState,
-    /// How many names the file has by hard links.
+    /// Number of hard links to the file.
     pub links: u64,
 }
 
-/// A path that cannot be worked on, and why.
+/// A path that cannot be worked on, with the error.
 #[derive(Debug)]
 pub(super) struct Unusable {
     pub path: PathBuf,
     pub error: Error,
 }
 
-/// What to do with a file by its name.
+/// The interest in a file, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interest {
-    /// It is to be worked on.
+    /// The file is worked on.
     Take,
-    /// It is only noted.
+    /// The file is only noted.
     Note,
-    /// It is of no interest.
+    /// The file is ignored.
     Pass,
 }
 
-/// What there is at and below some paths.
+/// The files at and below some paths.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// The files, each name once.
+    /// The files to work on, each path once.
     pub targets: BTreeMap<PathBuf, Target>,
-    /// What could not be looked at.
+    /// The paths that could not be read.
     pub unusable: Vec<Unusable>,
-    /// Names that are only noted.
+    /// The files that are only noted.
     pub noted: Vec<PathBuf>,
-    /// What killed runs staged here.
+    /// The staged files of runs that were killed.
     pub leftovers: BTreeSet<PathBuf>,
 }
 
-/// Looks for files.
+/// A search for files.
 pub(super) struct Search<'a> {
     context: &'a Context,
     exclude: &'a Exclusions,
@@ -71,91 +71,78 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Every file at and below `paths` that is of interest and not excluded. A file that is named itself is always
-    /// taken, unless it is one that is only noted. Symbolic links to directories are not followed.
+    /// The files at and below `paths` that are of interest and not excluded. A file that is named itself is always worked
+    /// on, unless it is only noted. Symbolic links to directories are not followed.
     pub(super) fn below(mut self, paths: &[PathBuf]) -> Found {
         let mut parents = BTreeSet::new();
         for path in paths {
             if self.exclude.excludes(self.context, path) {
                 continue;
             }
-            match self.named(path) {
+            match self.take_named(path) {
                 Ok(parent) => parents.extend(parent),
-                Err(error) => self.unusable(path, error),
+                Err(error) => self.add_unusable(path, error),
             }
         }
         for parent in parents {
-            // A directory that cannot be listed holds nothing that could be removed.
-            let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+            // No file could be removed from a directory that cannot be listed.
+            let entries = list_directory(&parent).into_iter().flatten();
             self.found
                 .leftovers
-                .extend(entries.map(|entry| entry.path()).filter(|path| is_staged(path)));
+                .extend(entries.map(|entry| entry.path).filter(|path| is_staged(path)));
         }
         self.found
     }
 
-    /// Takes a path that was asked for; returns the directory of a file.
-    fn named(&mut self, path: &Path) -> Result<Option<PathBuf>> {
+    /// Takes a path that was named; returns the directory of a file.
+    fn take_named(&mut self, path: &Path) -> Result<Option<PathBuf>> {
         let cannot = || format!("cannot read {}", path.display());
         if (self.interest)(path) == Interest::Note {
             self.found.noted.push(path.to_path_buf());
             return Ok(None);
         }
         let file = resolve(self.context.root(), path).or_could_not_run(cannot)?;
-        let metadata = fs::metadata(&file).or_could_not_run(cannot)?;
-        if metadata.is_dir() {
+        let info = system::info(&file)?;
+        if info.is_directory() {
             self.walk(path, &file, &file);
             return Ok(None);
         }
-        if !metadata.is_file() {
+        if !info.is_file() {
             return Err(Error::could_not_run(format!(
                 "{} is not a regular file",
                 path.display()
             )));
         }
         let parent = file.parent().map(Path::to_path_buf);
-        self.take(path, file, &metadata);
+        self.add_target(path, file, &info);
         Ok(parent)
     }
 
     /// Walks the directory `real`, shown as `shown`, of the tree at `tree`.
     fn walk(&mut self, shown: &Path, real: &Path, tree: &Path) {
-        let cannot = || format!("cannot read the directory {}", shown.display());
-        let entries = match fs::read_dir(real).or_could_not_run(cannot) {
+        let entries = match list_directory(real) {
             Ok(entries) => entries,
-            Err(error) => return self.unusable(shown, error),
+            Err(error) => return self.add_unusable(shown, error),
         };
         for entry in entries {
-            let entry = match entry.or_could_not_run(cannot) {
-                Ok(entry) => entry,
-                Err(error) => {
-                    self.unusable(shown, error);
-                    continue;
-                }
-            };
-            let (shown, real) = (shown.join(entry.file_name()), entry.path());
+            let Some(name) = entry.path.file_name() else { continue };
+            let shown = shown.join(name);
             if self.exclude.excludes(self.context, &shown) {
                 continue;
             }
-            let looked = entry
-                .file_type()
-                .or_could_not_run(|| format!("cannot read {}", shown.display()));
-            match looked {
-                Ok(kind) if kind.is_dir() => self.walk(&shown, &real, tree),
-                Ok(kind) => {
-                    if let Err(error) = self.entry(&shown, real, kind, tree) {
-                        self.unusable(&shown, error);
-                    }
-                }
-                Err(error) => self.unusable(&shown, error),
+            if entry.kind == FileKind::Directory {
+                self.walk(&shown, &entry.path, tree);
+            } else if let Err(error) = self.take_entry(&shown, entry, tree) {
+                self.add_unusable(&shown, error);
             }
         }
     }
 
-    fn entry(&mut self, shown: &Path, real: PathBuf, kind: fs::FileType, tree: &Path) -> Result<()> {
-        if is_staged(&real) {
-            if kind.is_file() {
-                self.found.leftovers.insert(real);
+    /// Takes an entry of a directory that is no directory itself.
+    fn take_entry(&mut self, shown: &Path, entry: Entry, tree: &Path) -> Result<()> {
+        if is_staged(&entry.path) {
+            if entry.kind == FileKind::File {
+                self.found.leftovers.insert(entry.path);
             }
             return Ok(());
         }
@@ -169,45 +156,49 @@ impl<'a> Search<'a> {
         }
         let cannot = || format!("cannot read {}", shown.display());
         // A link counts as the file that it leads to; one that leads nowhere is an error.
-        let file = if kind.is_symlink() {
-            resolve(self.context.root(), &real).or_could_not_run(cannot)?
+        let is_link = entry.kind == FileKind::Link;
+        let file = if is_link {
+            resolve(self.context.root(), &entry.path).or_could_not_run(cannot)?
         } else {
-            real
+            entry.path
         };
-        let metadata = fs::metadata(&file).or_could_not_run(cannot)?;
-        if !metadata.is_file() {
+        let info = system::info(&file)?;
+        if !info.is_file() {
             return Ok(());
         }
-        if kind.is_symlink() && !file.starts_with(tree) {
+        if is_link && !file.starts_with(tree) {
             return Err(Error::refused(format!(
-                "{} is a symbolic link to {}, which is outside of the directory that was named",
+                "{} is a symbolic link to {}, which is outside of the named directory",
                 shown.display(),
                 file.display()
             ))
             .hint("name the file itself, or list the link under [sign] exclude in the configuration"));
         }
-        self.take(shown, file, &metadata);
+        self.add_target(shown, file, &info);
         Ok(())
     }
 
-    fn take(&mut self, path: &Path, file: PathBuf, metadata: &Metadata) {
+    /// Adds a file to work on.
+    fn add_target(&mut self, path: &Path, file: PathBuf, info: &FileInfo) {
         let target = Target {
             path: path.to_path_buf(),
             file,
-            state: FileState::from(metadata),
-            links: metadata.nlink(),
+            state: info.state,
+            links: info.links,
         };
         self.found.targets.insert(path.to_path_buf(), target);
     }
 
-    fn unusable(&mut self, path: &Path, error: Error) {
+    /// Adds a path that cannot be worked on.
+    fn add_unusable(&mut self, path: &Path, error: Error) {
         let path = path.to_path_buf();
         self.found.unusable.push(Unusable { path, error });
     }
 }
 
 impl Found {
-    /// Keeps one name for each file where several lead to the same one: on FAT, also in upper and lower case.
+    /// Keeps one path for each file where several lead to the same file; on FAT, names that differ only in case are the
+    /// same.
     pub(super) fn distinct(mut self) -> Self {
         let mut seen = BTreeSet::new();
         let mut fat: BTreeMap<PathBuf, bool> = BTreeMap::new();
@@ -227,30 +218,32 @@ impl Found {
     }
 }
 
-/// Most files in a batch: twice what the widest processor hashes side by side.
+/// Most files in a batch: twice the number that the widest processor hashes side by side.
 const BATCH: usize = 16;
-/// Most bytes on disk in a batch of more than one file; it bounds what a worker holds in memory.
+/// Most bytes on disk in a batch of more than one file; it limits the memory of a worker.
 const BATCH_BYTES: u64 = 16 << 20;
 
 /// Batches of files of similar size, the largest first, so that all cores end together. Few files make small batches,
-/// so that no core waits. `key` says a file's size on disk, in bytes, and its path.
+/// so that no core waits. `key` returns a file's size on disk, in bytes, and its path.
 pub(super) fn batches<T>(mut files: Vec<T>, key: impl for<'t> Fn(&'t T) -> (u64, &'t Path)) -> Vec<Vec<T>> {
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let most = files.len().div_ceil(workers.saturating_mul(2)).clamp(1, BATCH);
+    // Two batches for each core.
+    let most = files.len().div_ceil(workers).div_ceil(2).clamp(1, BATCH);
     files.sort_by(|one, other| {
         let ((size, path), (other_size, other_path)) = (key(one), key(other));
         (other_size, path).cmp(&(size, other_path))
     });
     let mut batches: Vec<Vec<T>> = Vec::new();
-    let mut room = 0;
+    let mut room = 0_u64;
     for file in files {
         let (size, _) = key(&file);
-        match batches.last_mut() {
-            Some(batch) if batch.len() < most && size <= room => {
-                room = room.saturating_sub(size);
+        match (batches.last_mut(), room.checked_sub(size)) {
+            (Some(batch), Some(left)) if batch.len() < most => {
+                room = left;
                 batch.push(file);
             }
             _ => {
+                // A larger file leaves no room for another.
                 room = BATCH_BYTES.saturating_sub(size);
                 batches.push(vec![file]);
             }
@@ -262,6 +255,7 @@ pub(super) fn batches<T>(mut files: Vec<T>, key: impl for<'t> Fn(&'t T) -> (u64,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     fn modules(path: &Path) -> Interest {

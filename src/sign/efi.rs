@@ -1,6 +1,5 @@
 //! EFI images: an Authenticode signature by the db key, made here or elsewhere.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -10,28 +9,29 @@ use crate::formats::crypto::cms::Unsigned;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::{Image, Severity, Signature};
 use crate::keys::{Identity, Signer};
-use crate::system::{self, Context, FileState, NewFile, Transaction, resolve};
+use crate::system::{self, Context, NewFile, Transaction, resolve};
 use crate::trust;
 
 use super::discover::{Found, Interest, Target};
-use super::run::Kind;
-use super::{Change, Done, Outcome, Run};
+use super::outcome::{Change, Done, Outcome};
+use super::run::{Kind, Run};
 
-/// What all firmware verifies.
+/// The hash that all firmware verifies.
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 /// Permission bits of a file that holds what is to be signed: nothing secret.
 const PUBLIC_MODE: u32 = 0o644;
 
-/// How to sign images.
+/// The way in which images are signed.
 #[derive(Debug, Clone, Default)]
 pub struct EfiOptions {
-    /// Remove the signatures by others as well, which stay otherwise.
+    /// Remove the signatures by other keys as well; otherwise they stay.
     pub replace: bool,
-    /// Write the one image here, and leave it as it is. A file that is there is replaced; it cannot be the image itself.
+    /// Write the signed copy of the only image here, and leave the image unchanged. An existing file is replaced; it
+    /// cannot be the image itself.
     pub output: Option<PathBuf>,
 }
 
-/// Signs the images. Of the signatures that are there, a stale one by the same certificate goes.
+/// Signs the images. A stale signature by the same certificate is removed.
 pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: &EfiOptions) -> Result<()> {
     let found = discover(run, files, options)?;
     let kind = kind(&identity.certificate, Some(identity.signer.as_ref()), options);
@@ -48,7 +48,7 @@ pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: 
     })
 }
 
-/// An image that nobody has signed yet, signed.
+/// The signed copy of an image that has no signature.
 pub fn signed_image(file: &[u8], identity: &Identity) -> Result<Vec<u8>> {
     let cannot = || "cannot sign the image".to_owned();
     let image = Image::parse(file).or_refuse(cannot)?;
@@ -72,7 +72,7 @@ pub fn prepare(context: &Context, image: &Path, certificate: &Certificate, to_be
     }
     let file = system::read(image)?;
     let refused = || format!("cannot sign {}", image.display());
-    // Of another key, no signature could be attached.
+    // No signature could be attached for a key that is not RSA.
     certificate.public_key().or_refuse(refused)?;
     let parsed = Image::parse(&file).or_refuse(refused)?;
     let unsigned = parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?;
@@ -108,7 +108,7 @@ pub fn attach(
             })
         };
         let attach = |target: &Target| {
-            // Also where the image has one already and needs none: a wrong one is not passed over in silence.
+            // A wrong signature is refused also where the image has one already and needs no other.
             let file = system::read(&target.file)?;
             let refused = || format!("cannot sign {}", image.display());
             let parsed = Image::parse(&file).or_refuse(refused)?;
@@ -122,12 +122,12 @@ pub fn attach(
     })
 }
 
-/// The images, each once. With an output, the image is read from its file and named and written as the output.
+/// The images, each once. With an output, the target has the path of the output and the file of the image.
 fn discover(run: &mut Run<'_>, files: &[PathBuf], options: &EfiOptions) -> Result<Found> {
     let (directories, files): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|path| path.is_dir());
     for path in directories {
         let error = is_directory(&path);
-        run.add(Outcome::failed(path, error));
+        run.add_outcome(Outcome::failed(path, error));
     }
     let mut found = run.discover(&files, interest)?.distinct();
     if let Some(output) = &options.output {
@@ -154,16 +154,17 @@ fn is_directory(path: &Path) -> Error {
 fn check_output(context: &Context, output: &Path, image: &Target) -> Result<()> {
     let cannot = || format!("cannot write {}", output.display());
     // A link that leads nowhere becomes the file.
-    let existing = match resolve(context.root(), output).and_then(fs::metadata) {
+    let file = match resolve(context.root(), output) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        existing => existing.or_could_not_run(cannot)?,
+        file => file.or_could_not_run(cannot)?,
     };
+    let existing = system::info(&file)?;
     if !existing.is_file() {
         return Err(
             Error::usage(format!("{} is not a regular file", output.display())).hint("name a file for --output")
         );
     }
-    if FileState::from(&existing).is_same_file(&image.state) {
+    if existing.state.is_same_file(&image.state) {
         return Err(Error::usage(format!("{} is the image itself", output.display()))
             .hint("leave out --output to sign it in place"));
     }
@@ -236,16 +237,18 @@ fn sign_file(
     })
 }
 
-/// Why a signature that was made elsewhere is not put into an image.
+/// The reason why a signature that was made elsewhere is refused.
 #[derive(Debug, thiserror::Error)]
 enum NotAttached {
     #[error("its {0} bytes are neither an RSA signature by this key nor PKCS#7")]
     Neither(usize),
-    #[error("the RSA signature does not hold for the image: one of them is not the one that was prepared")]
+    #[error(
+        "the RSA signature does not hold for the image: the image or the signature is not the one that was prepared"
+    )]
     Mismatch,
     #[error("it is by \"{0}\"")]
     OtherSigner(String),
-    #[error("it is over {}, and not all firmware verifies that", .0.name())]
+    #[error("it signs a {} digest, which not all firmware verifies", .0.name())]
     OtherHash(HashAlgorithm),
 }
 
@@ -277,7 +280,7 @@ fn foreign_signature(
     Ok(signature.der.to_vec())
 }
 
-/// What some firmware may stumble over.
+/// The oddities of an image on which some firmware may fail.
 fn warnings(image: &Image<'_>) -> Vec<String> {
     let problems = image.layout_problems().into_iter();
     problems
@@ -286,7 +289,7 @@ fn warnings(image: &Image<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Whether a signature is by this certificate and holds for the image with this digest.
+/// True if a signature is by this certificate and holds for the image with this digest.
 fn is_own(signature: &Signature<'_>, digest: &Digest, certificate: &Certificate) -> bool {
     signature.verify_digest(digest).is_ok() && trust::image::signer(signature).is_ok_and(|signer| signer == certificate)
 }

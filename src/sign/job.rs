@@ -9,10 +9,10 @@ use crate::keys::{Identity, KeyDirectory, KeyName};
 use crate::system::Context;
 use crate::system::config::{Config, Entry, Exclusions, SignConfig};
 
-use super::Observer;
 use super::efi::{self, EfiOptions};
 use super::grub::{self, GrubIdentity};
 use super::modules::{self, Policy};
+use super::observer::Observer;
 use super::run::{Options, Run, Summary};
 
 /// The keys that sign files, opened as far as they are needed.

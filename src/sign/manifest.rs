@@ -1,9 +1,9 @@
-//! What was found to be signed, so that the next run need not read it again.
+//! The record of signed files, so that the next run need not read them again.
 //!
 //! `manifests/KIND-KEY.json` in the state directory: a line with an HMAC-SHA-256 (RFC 2104) in hexadecimal over the rest,
 //! which is a JSON object from names to [`Entry`]. The key of the HMAC comes from the private key that signs, so nobody
-//! else can make a file pass as signed; a manifest that does not verify is ignored. The truth is the file: an entry
-//! counts only while device, inode, size, and times of modification and of change are what they were.
+//! else can make a file pass as signed; a manifest that does not verify is ignored. An entry counts only while device,
+//! inode, size, and times of modification and of change of the file stay the same.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,24 +13,24 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::error::{Explain, Result};
+use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::hash::Digest;
 use crate::keys::Signer;
 use crate::system::{self, Context, FileState};
 
-/// Directory of the manifests, below the state directory.
+/// The directory of the manifests, below the state directory.
 const DIRECTORY: &str = "manifests";
-/// Seconds between a file's last change and its entry: what changed less long ago may change again within one tick of
-/// the file system's clock, unseen.
-const SETTLED: i64 = 2;
+/// Least seconds between a file's last change and its entry: a file that changed later may change again, unseen, within the
+/// same tick of the file system's clock.
+const LEAST_AGE: i64 = 2;
 
-/// A file that was seen to be signed, or was signed.
+/// A file that was signed, or was found to be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// The file, and for GRUB its `.sig`.
+    /// The state of the file, and for GRUB of its `.sig`.
     states: Vec<FileState>,
-    /// Algorithm of the digest.
+    /// The algorithm of the digest.
     hash: String,
     /// The digest that the signature covers, hexadecimal.
     digest: String,
@@ -43,13 +43,13 @@ pub(super) struct Manifest {
     secret: Zeroizing<[u8; 32]>,
     entries: BTreeMap<PathBuf, Entry>,
     is_changed: bool,
-    /// What is odd about the file that was read.
+    /// The reason why the stored manifest is ignored, if it is.
     pub warning: Option<String>,
 }
 
 impl Manifest {
-    /// The manifest of a kind of files and a key, known by this identifier. `None` for keys that cannot make a secret,
-    /// those on tokens: their files are verified in every run. `ignored` starts with an empty one.
+    /// The manifest of a kind of files and of the key with this identifier. `None` for keys that cannot make a secret, those
+    /// on tokens: their files are verified in every run. With `ignored`, it begins empty.
     pub(super) fn open(
         context: &Context,
         kind: &str,
@@ -71,22 +71,24 @@ impl Manifest {
             is_changed: false,
             warning: None,
         };
-        if !ignored && manifest.path.exists() {
-            match system::read(&manifest.path).map(|bytes| manifest.parse(&bytes)) {
-                Ok(Some(entries)) => manifest.entries = entries,
-                Ok(None) => {
-                    let path = manifest.path.display();
-                    manifest.warning = Some(format!(
-                        "{path} was not made with this key, or was changed: it is ignored, and every file verified"
-                    ));
-                }
+        if !ignored && system::is_there(&manifest.path)? {
+            match system::read(&manifest.path) {
+                Ok(bytes) => match manifest.parse(&bytes)? {
+                    Some(entries) => manifest.entries = entries,
+                    None => {
+                        let path = manifest.path.display();
+                        manifest.warning = Some(format!(
+                            "{path} was not made with this key, or was changed: it is ignored, and every file is verified"
+                        ));
+                    }
+                },
                 Err(error) => manifest.warning = Some(format!("{error}: every file is verified")),
             }
         }
         Ok(Some(manifest))
     }
 
-    /// Whether the files are as they were when their signature was seen to hold.
+    /// True if the files are unchanged since their signature was found to hold.
     pub(super) fn vouches_for(&self, path: &Path, hash: &str, states: &[FileState]) -> bool {
         let Ok(absolute) = std::path::absolute(path) else {
             return false;
@@ -96,13 +98,13 @@ impl Manifest {
             .is_some_and(|entry| entry.hash == hash && entry.states == states)
     }
 
-    /// Remembers that the signature held when the files' states were these. An entry is not made if one of them was
-    /// changed after `settled`, in seconds since 1970-01-01 UTC.
-    pub(super) fn remember(&mut self, path: &Path, digest: &Digest, states: Vec<FileState>, settled: i64) {
+    /// Remembers that the signature held when the files had these states. No entry is made if one of them was changed after
+    /// `last_sure_change`, in seconds since 1970-01-01 UTC.
+    pub(super) fn remember(&mut self, path: &Path, digest: &Digest, states: Vec<FileState>, last_sure_change: i64) {
         let absolute = std::path::absolute(path).ok().filter(|path| path.to_str().is_some());
         let Some(absolute) = absolute else { return };
         self.is_changed = true;
-        let unsure = |state: &FileState| !state.is_exact() || state.changed_after(settled);
+        let unsure = |state: &FileState| !state.is_exact() || state.changed_after(last_sure_change);
         if states.iter().any(unsure) {
             self.entries.remove(&absolute);
             return;
@@ -122,35 +124,45 @@ impl Manifest {
         }
         self.entries.retain(|path, _| path.exists());
         let json = serde_json::to_vec(&self.entries).or_bug(|| "cannot encode a manifest".to_owned())?;
-        let Some(mac) = self.mac(&json) else { return Ok(()) };
-        let mut bytes = hex::encode(mac.finalize().into_bytes()).into_bytes();
+        let mut bytes = hex::encode(self.mac(&json)?.finalize().into_bytes()).into_bytes();
         bytes.push(b'\n');
         bytes.extend_from_slice(&json);
         system::replace_cache(context, &self.path, &bytes)
     }
 
-    fn parse(&self, bytes: &[u8]) -> Option<BTreeMap<PathBuf, Entry>> {
-        let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        let (stated, json) = bytes.split_at_checked(end)?;
-        let json = json.strip_prefix(b"\n")?;
-        let stated = hex::decode(stated).ok()?;
-        self.mac(json)?.verify_slice(&stated).ok()?;
-        serde_json::from_slice(json).ok()
+    /// The entries of a stored manifest; none if it does not verify.
+    fn parse(&self, bytes: &[u8]) -> Result<Option<BTreeMap<PathBuf, Entry>>> {
+        let mut parts = bytes.splitn(2, |byte| *byte == b'\n');
+        let (Some(stated), Some(json)) = (parts.next(), parts.next()) else {
+            return Ok(None);
+        };
+        let Ok(stated) = hex::decode(stated) else {
+            return Ok(None);
+        };
+        if self.mac(json)?.verify_slice(&stated).is_err() {
+            return Ok(None);
+        }
+        Ok(serde_json::from_slice(json).ok())
     }
 
-    fn mac(&self, json: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()).ok()?;
-        // One key's manifest of modules is not its manifest of images.
-        mac.update(self.path.file_name()?.as_encoded_bytes());
+    fn mac(&self, json: &[u8]) -> Result<Hmac<Sha256>> {
+        let cannot = || format!("cannot authenticate {}", self.path.display());
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()).or_bug(cannot)?;
+        let name = self.path.file_name().ok_or_else(|| Error::bug(cannot()))?;
+        // The manifest of a key's modules must not pass as the manifest of its images.
+        mac.update(name.as_encoded_bytes());
         mac.update(b"\n");
         mac.update(json);
-        Some(mac)
+        Ok(mac)
     }
 }
 
-/// The second after which a file must not have been changed for its state to be sure at `now`.
-pub(super) fn settled(now: u64) -> i64 {
-    i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(SETTLED)
+/// The second after which a file must not have been changed for its state to be sure at `now`, both in seconds since
+/// 1970-01-01 UTC.
+pub(super) fn last_sure_change(now: u64) -> Result<i64> {
+    let now = i64::try_from(now)
+        .or_could_not_run(|| format!("the clock stands at {now} seconds, past all times of files"))?;
+    Ok(now.saturating_sub(LEAST_AGE))
 }
 
 #[cfg(test)]
@@ -266,7 +278,7 @@ mod tests {
         let bench = Bench::new();
         let digest = HashAlgorithm::Sha3_512.digest(&[b"signed"]);
         let mut manifest = bench.open(1);
-        manifest.remember(&bench.file, &digest, bench.states(), settled(0));
+        manifest.remember(&bench.file, &digest, bench.states(), last_sure_change(0).unwrap());
         assert!(!bench.vouched(&manifest));
         manifest.remember(&bench.file, &digest, bench.states(), i64::MAX);
         fs::remove_file(&bench.file).unwrap();

@@ -16,21 +16,21 @@ use crate::system::{self, Transaction};
 use crate::trust::{self, module::Refusal};
 
 use super::discover::{Interest, Target};
-use super::run::Kind;
-use super::{Change, Done, Outcome, Run};
+use super::outcome::{Change, Done, Outcome};
+use super::run::{Kind, Run};
 
-/// Endings of module files.
+/// The endings of the names of modules.
 const ENDINGS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
 
-/// What becomes of a module that another key has signed; a signature that cannot be read is nobody's of ours.
+/// The treatment of a module that another key has signed. A signature that cannot be read counts as one by another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Foreign {
-    /// It is signed by our key alone.
+    /// The signature is replaced by one of this key.
     #[default]
     Replace,
-    /// It stays as it is.
+    /// The signature stays.
     Keep,
-    /// It is an error.
+    /// The module is refused.
     Refuse,
 }
 
@@ -44,12 +44,12 @@ impl From<ForeignModules> for Foreign {
     }
 }
 
-/// How modules are signed.
+/// The way in which modules are signed.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
     /// The hash that is signed.
     pub hash: HashAlgorithm,
-    /// Modules by other keys.
+    /// The treatment of modules by other keys.
     pub foreign: Foreign,
 }
 
@@ -62,19 +62,19 @@ impl Default for Policy {
     }
 }
 
-/// Signs the modules among `paths`, and below those that are directories. A directory among `meant` that holds no
-/// module is an error: somebody meant another one.
+/// Signs the modules among `paths`, and below those that are directories. A directory among `required` that holds no
+/// module is an error: the user meant another one.
 pub fn sign(
     run: &mut Run<'_>,
     paths: &[PathBuf],
-    meant: &[PathBuf],
+    required: &[PathBuf],
     identity: &Identity,
     policy: Policy,
 ) -> Result<()> {
     let found = run.discover(paths, interest)?;
-    for path in meant {
+    for path in required {
         if path.is_dir() && !found.targets.keys().any(|module| module.starts_with(path)) {
-            run.add(Outcome::failed(path.clone(), no_modules(path)));
+            run.add_outcome(Outcome::failed(path.clone(), no_modules(path)));
         }
     }
     let kind = Kind {
@@ -116,19 +116,20 @@ struct Loaded<'a> {
     state: State,
 }
 
-/// What there is to do.
+/// The work that a module needs.
 enum State {
-    /// Nothing: the digest is signed.
+    /// None: this digest is signed.
     Signed(Digest),
-    /// Nothing: another key's signature stays.
+    /// None: the signature of another key stays.
     Kept,
-    /// The digest is signed, but the kernel refuses how the module is packed.
+    /// Compression anew: this digest is signed, but the kernel refuses the present compression.
     BadlyPacked(Digest, KernelRefusal),
-    /// So many of its bytes are to be signed.
+    /// A signature over this number of bytes from the start.
     Unsigned(usize),
 }
 
 impl Loaded<'_> {
+    /// The bytes to be signed; none if the module needs no signature.
     fn content(&self) -> Option<&[u8]> {
         match self.state {
             State::Unsigned(length) => self.module.get(..length),
@@ -137,7 +138,7 @@ impl Loaded<'_> {
     }
 }
 
-/// Modules are hashed side by side, which is several times as fast as one after the other.
+/// Signs a batch of modules, which are hashed side by side: several times as fast as one after the other.
 fn sign_batch(
     targets: &[Target],
     transaction: &Transaction<'_>,
@@ -157,7 +158,7 @@ fn sign_batch(
             State::Kept => Ok(done(Change::Kept, None)),
             State::BadlyPacked(digest, refusal) => {
                 pack(loaded.path, loaded.module, loaded.compression, transaction)?;
-                let warning = format!("was signed already, but is packed anew for the kernel: {refusal}");
+                let warning = format!("was signed already, but is compressed anew for the kernel: {refusal}");
                 Ok(Done {
                     warnings: vec![warning],
                     ..done(Change::Signed, Some(digest))
@@ -204,13 +205,13 @@ fn load<'a>(target: &'a Target, identity: &Identity, policy: Policy) -> Result<L
     })
 }
 
-/// Decides by the signature that the module has: the kernel looks at the last one.
+/// The work that a module needs, by its last signature, which is the one that the kernel checks.
 fn judge(path: &Path, module: &[u8], identity: &Identity, policy: Policy) -> Result<State> {
     let own = std::slice::from_ref(&identity.certificate);
     let refusal = match trust::module::judge(module, own) {
         Ok(signature) if signature.hash == policy.hash => return Ok(State::Signed(signature.digest)),
         Ok(_) | Err(Refusal::Unsigned) => None,
-        // Ours, of before the module was changed.
+        // A signature by this key from before the module was changed.
         Err(_) if trust::module::names_signer(module, &identity.certificate) => None,
         Err(refusal) => Some(refusal),
     };
@@ -254,7 +255,7 @@ fn pack(path: &Path, module: Vec<u8>, compression: Compression, transaction: &Tr
     transaction.stage(path, &[&packed])
 }
 
-/// A module is a relocatable ELF object; anything else must not be signed as one.
+/// Refuses a file that is no relocatable ELF object, as every module is.
 fn check_elf(path: &Path, module: &[u8]) -> Result<()> {
     let kind = module
         .get(..elf::header::header64::SIZEOF_EHDR.min(module.len()))

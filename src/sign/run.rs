@@ -1,4 +1,4 @@
-//! One run: a lock, a transaction over all kinds of files, and the manifests.
+//! A run: a lock, a transaction over all kinds of files, and the manifests.
 
 use std::path::{Path, PathBuf};
 
@@ -12,25 +12,27 @@ use crate::system::{Context, FileState, Lock, Transaction, remove_leftover};
 
 use super::discover::{Found, Interest, Search, Target, batches};
 use super::manifest::{self, Manifest};
-use super::{Change, Done, Observer, Outcome, grub};
+use super::observer::Observer;
+use super::outcome::{Change, Done, Outcome};
+use super::signature_file::signature_path;
 
-/// How to go about it.
+/// The options of a run.
 #[derive(Debug, Default)]
 pub struct Options {
-    /// Verify every file, also those that the manifest knows to be signed.
+    /// Verify every file, also those that are signed by the manifest.
     pub recheck: bool,
-    /// What is left alone.
+    /// The files that are left alone.
     pub exclude: Exclusions,
-    /// Whether GRUB's block of variables is signed with its tree.
+    /// The treatment of GRUB's environment block, which GRUB may write to.
     pub grub_environment: GrubEnvironment,
 }
 
-/// What became of the files of a run.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// Each file, or name that GRUB opens, in the order of kinds and paths.
+    /// The outcomes, one for each file or name that GRUB opens, in the order of kinds and paths.
     pub outcomes: Vec<Outcome>,
-    /// What is odd about the run as a whole.
+    /// Oddities that concern the run and no single file.
     pub warnings: Vec<String>,
 }
 
@@ -51,24 +53,24 @@ impl Summary {
     }
 }
 
-/// The key that a kind of files is signed with, as far as the manifest needs it.
+/// A kind of files, and the key that it is signed with.
 pub(super) struct Kind<'a> {
-    /// What the files are: the manifest's name, and for people.
+    /// The name of the kind, for people and in the manifest's file name.
     pub name: &'static str,
-    /// What tells this key from others, hexadecimal.
+    /// The fingerprint of the key, hexadecimal.
     pub key: String,
-    /// The key, unless nothing is to be remembered.
+    /// The key; none if no manifest is to be kept.
     pub signer: Option<&'a dyn Signer>,
     /// The hash that is signed.
     pub hash: HashAlgorithm,
-    /// The file beside each that belongs to it, if any.
+    /// The path of the file that belongs to each, if there is one.
     pub companion: Option<fn(&Path) -> PathBuf>,
-    /// Whether every file is worked on, whatever the manifest says.
+    /// True if every file is worked on, whatever the manifest says.
     pub recheck: bool,
 }
 
 impl Kind<'_> {
-    /// What tells whether a file, and what belongs to it, is as it was; none if something is missing.
+    /// The states of a file and of its companion; none if one of them does not exist.
     fn states(&self, target: &Target, own: FileState) -> Option<Vec<FileState>> {
         let mut states = vec![own];
         if let Some(companion) = self.companion {
@@ -78,17 +80,17 @@ impl Kind<'_> {
     }
 }
 
-/// A file that is to be remembered as signed once the run is committed.
+/// A file that the manifest is to remember as signed once the run is committed.
 struct Signed {
     target: Target,
     digest: Digest,
     change: Change,
     companion: Option<fn(&Path) -> PathBuf>,
-    /// States from before it was read.
+    /// The states from before it was read.
     before: Option<Vec<FileState>>,
 }
 
-/// Everything that one call of bootseal signs. Dropped without [`Run::finish`], it leaves the files as they were.
+/// A run over any mix of files. Dropped without [`Run::finish`], it leaves the files unchanged.
 pub struct Run<'a> {
     context: &'a Context,
     options: &'a Options,
@@ -96,13 +98,13 @@ pub struct Run<'a> {
     transaction: Transaction<'a>,
     manifests: Vec<(Manifest, Vec<Signed>)>,
     summary: Summary,
-    /// When the run began, in seconds since 1970-01-01 UTC.
-    began: u64,
+    /// The second after which a file must not have been changed for its state to be sure, since 1970-01-01 UTC.
+    last_sure_change: i64,
     _lock: Option<Lock>,
 }
 
 impl<'a> Run<'a> {
-    /// Begins a run, after the end of one that is at work.
+    /// Begins a run, after the end of another that is active.
     pub fn begin(context: &'a Context, options: &'a Options, observer: &'a dyn Observer) -> Result<Self> {
         Ok(Self {
             context,
@@ -112,7 +114,7 @@ impl<'a> Run<'a> {
             transaction: Transaction::new(context),
             manifests: Vec::new(),
             summary: Summary::default(),
-            began: context.now()?,
+            last_sure_change: manifest::last_sure_change(context.now()?)?,
         })
     }
 
@@ -128,19 +130,20 @@ impl<'a> Run<'a> {
         self.options
     }
 
-    /// Tells of something odd, once.
+    /// Adds a warning, once.
     pub(super) fn warn(&mut self, warning: String) {
         if !self.summary.warnings.contains(&warning) {
             self.summary.warnings.push(warning);
         }
     }
 
-    pub(super) fn add(&mut self, outcome: Outcome) {
+    /// Adds an outcome.
+    pub(super) fn add_outcome(&mut self, outcome: Outcome) {
         self.summary.outcomes.push(outcome);
     }
 
-    /// The files that a list of the configuration leads to, and the signatures for GRUB that match, but sign nothing.
-    /// What is not there becomes an outcome.
+    /// The files that a list of the configuration leads to, and the matching signatures for GRUB whose file is gone.
+    /// An entry that leads to no file becomes an outcome.
     pub fn expand(&mut self, entries: &[Entry]) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let Expanded {
             paths,
@@ -149,21 +152,21 @@ impl<'a> Run<'a> {
             missing,
         } = Config::expand(self.context, entries);
         for path in absent {
-            self.add(Outcome::done(path, Change::Absent));
+            self.add_outcome(Outcome::done(path, Change::Absent));
         }
         for (path, error) in missing {
-            self.add(Outcome::failed(path, error));
+            self.add_outcome(Outcome::failed(path, error));
         }
         (paths, orphans)
     }
 
-    /// Looks for files, and removes what killed runs left there.
+    /// Looks for files, and removes the staged files of runs that were killed.
     pub(super) fn discover(&mut self, paths: &[PathBuf], interest: fn(&Path) -> Interest) -> Result<Found> {
         let mut found = Search::new(self.context, &self.options.exclude, interest).below(paths);
         let own = self.transaction.temporaries()?;
         for leftover in std::mem::take(&mut found.leftovers).difference(&own).cloned() {
             if let Err(error) = remove_leftover(self.context, &leftover) {
-                self.add(Outcome::failed(leftover, error));
+                self.add_outcome(Outcome::failed(leftover, error));
             }
         }
         for unusable in found.unusable.drain(..) {
@@ -174,8 +177,8 @@ impl<'a> Run<'a> {
         Ok(found)
     }
 
-    /// Works on every file with all cores. `work` answers for each file of a batch, in order. A file that fails is left
-    /// as it was and keeps no other from being signed.
+    /// Works on every file with all cores. `work` returns a result for each file of a batch, in order. A file that fails
+    /// stays unchanged and prevents no other from being signed.
     pub(super) fn process(
         &mut self,
         kind: &Kind<'_>,
@@ -218,7 +221,7 @@ impl<'a> Run<'a> {
         let Some(manifest) = manifest else { return Ok(false) };
         let states = kind.states(target, target.state);
         let vouched = states.is_some_and(|states| manifest.vouches_for(&target.path, kind.hash.name(), &states));
-        // What this run is about to replace is another file.
+        // A file that this run is about to replace is another file.
         Ok(vouched && !self.transaction.changes(&target.path)?)
     }
 
@@ -228,7 +231,7 @@ impl<'a> Run<'a> {
         todo: Vec<Target>,
         work: impl Fn(&[Target], &Transaction<'a>) -> Vec<Result<Done>> + Sync,
     ) -> (Vec<Outcome>, Vec<Signed>) {
-        let one = |batch: Vec<Target>| {
+        let work_on = |batch: Vec<Target>| {
             let before: Vec<_> = batch.iter().map(|target| kind.states(target, target.state)).collect();
             let done = match self.context.check_interrupted() {
                 Ok(()) => work(&batch, &self.transaction),
@@ -238,30 +241,29 @@ impl<'a> Run<'a> {
             let files = batch.into_iter().zip(before);
             done.into_iter().zip(files).map(|(done, (target, before))| {
                 self.observer.advance(target.state.size);
-                settle(kind, done, target, before)
+                outcome_of(kind, done, target, before)
             })
         };
         let batches = batches(todo, |target| (target.state.size, &target.path));
         // A pool of threads for one batch, or on one core, would take longer to start than to use.
         let is_serial = batches.len() <= 1 || std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
-        let settled: Vec<(Outcome, Option<Signed>)> = if is_serial {
-            batches.into_iter().flat_map(one).collect()
+        let results: Vec<(Outcome, Option<Signed>)> = if is_serial {
+            batches.into_iter().flat_map(work_on).collect()
         } else {
-            // A task each: many in one leave a core with nothing to do in the end.
-            batches.into_par_iter().with_max_len(1).flat_map_iter(one).collect()
+            // A task for each batch: with several batches in a task, a core could be idle at the end.
+            batches.into_par_iter().with_max_len(1).flat_map_iter(work_on).collect()
         };
-        let (outcomes, signed): (Vec<_>, Vec<_>) = settled.into_iter().unzip();
+        let (outcomes, signed): (Vec<_>, Vec<_>) = results.into_iter().unzip();
         (outcomes, signed.into_iter().flatten().collect())
     }
 
-    /// Replaces all that was signed, and remembers it. What could not be replaced becomes the outcome of its file.
+    /// Replaces the signed files and saves the manifests. The error of a file that could not be replaced becomes its outcome.
     pub fn finish(self) -> Result<Summary> {
         let mut summary = self.summary;
         for failed in self.transaction.commit()? {
-            let is_its = |outcome: &&mut Outcome| {
-                outcome.path == failed.path || grub::signature_path(&outcome.path) == failed.path
-            };
-            match summary.outcomes.iter_mut().find(is_its) {
+            let is_of_file =
+                |outcome: &&mut Outcome| outcome.path == failed.path || signature_path(&outcome.path) == failed.path;
+            match summary.outcomes.iter_mut().find(is_of_file) {
                 Some(outcome) => outcome.result = Err(failed.error),
                 None => summary.outcomes.push(Outcome::failed(failed.path, failed.error)),
             }
@@ -277,9 +279,9 @@ impl<'a> Run<'a> {
                 .into_iter()
                 .filter(|signed| !failed.contains(&signed.target.path))
             {
-                signed.enter(&mut manifest, self.began);
+                signed.enter(&mut manifest, self.last_sure_change);
             }
-            // It only saves time, so the run has not failed without it.
+            // A manifest only saves time: without it the run has not failed.
             if let Err(error) = manifest.save(self.context) {
                 summary.warnings.push(error.to_string());
             }
@@ -289,11 +291,12 @@ impl<'a> Run<'a> {
 }
 
 impl Signed {
-    fn enter(self, manifest: &mut Manifest, began: u64) {
+    /// Enters the file into the manifest.
+    fn enter(self, manifest: &mut Manifest, last_sure_change: i64) {
         let path = &self.target.path;
         if self.change == Change::Unchanged {
             if let Some(before) = self.before {
-                manifest.remember(path, &self.digest, before, manifest::settled(began));
+                manifest.remember(path, &self.digest, before, last_sure_change);
             }
             return;
         }
@@ -305,7 +308,8 @@ impl Signed {
     }
 }
 
-fn settle(
+/// The outcome of a file, and its entry for the manifest.
+fn outcome_of(
     kind: &Kind<'_>,
     done: Result<Done>,
     target: Target,

@@ -21,6 +21,7 @@ mod syslog;
 mod terminal;
 mod transaction;
 pub mod variables;
+mod workspace;
 
 pub use block_devices::{Sealed, sealed_to};
 pub use context::{Clock, Context, moment};
@@ -46,3 +47,4 @@ pub use state::FileState;
 pub use syslog::Syslog;
 pub use terminal::open_terminal;
 pub use transaction::{NotReplaced, Transaction, is_directory_on_fat, is_staged};
+pub use workspace::Workspace;

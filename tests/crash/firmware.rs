@@ -120,10 +120,6 @@ fn who_is_not_root_is_told_so() {
 fn a_firmware_that_stores_something_else_is_found_out() {
     let board = Board::new();
     // The stand-in keeps the signed write as it is, where firmware would keep its content.
-    expect(
-        &board.apply().output().unwrap(),
-        1,
-        "but does not hold what was written",
-    );
+    expect(&board.apply().output().unwrap(), 1, "but does not hold the new content");
     assert!(!board.variable("PK", GLOBAL).exists());
 }

@@ -37,7 +37,7 @@ fn an_image_that_starts_nothing_leaves_the_present_one_in_its_place() {
     // By that one; another is put beside it, for the next start alone.
     let log = start(2);
     ended(&log, 0, "install");
-    log.expect("firmware variable BootNext: the next start, and only that, is by");
+    log.expect("firmware variable BootNext: only the next start is by");
     log.expect_line("vm: there is grubx64-new.efi");
     // By the new one, which takes its place; then one follows that finds no menu.
     let log = start(3);

@@ -163,7 +163,7 @@ impl Install {
         let mut report = InstallReport::new(session, &built);
         report.warnings = grub::warnings(&anchors, &built, menu.as_ref())?;
         if with_shim {
-            report.warnings.extend(built.sbat.refused_by_shim());
+            report.warnings.extend(built.sbat.refused_by_shim()?);
         }
         match (&self.output, place) {
             (Some(path), _) => {
@@ -211,8 +211,8 @@ impl Install {
             keys.extend(read_grub_keys(path)?);
         }
         let file_system = match (&self.fs_uuid, &self.grub_path) {
-            (Some(uuid), Some(path)) => FileSystem::named(uuid, path),
-            _ => FileSystem::of(&self.directory(session, config))?,
+            (Some(uuid), Some(path)) => FileSystem::of_other_machine(uuid, path),
+            _ => FileSystem::of_directory(&self.directory(session, config))?,
         };
         let hash = match &self.password_file {
             Some(path) => Some(hash_password(&session.context, &Passphrase::from_file(path)?)?),

@@ -17,7 +17,7 @@ use crate::formats::text::printable;
 use crate::system::{self, Context};
 use crate::trust::image::{Policy, Refusal};
 
-use super::plan::Lists;
+use super::lists::Lists;
 use super::request::{Request, Source};
 use super::store::{Store, StoreChoice};
 use super::warnings::Warning;
@@ -112,7 +112,7 @@ pub(super) fn check(
 /// What the machine's own firmware may start, judged by what it holds now.
 pub fn present_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>> {
     let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
-    let (files, _) = check(context, store, &request, &Lists::of(store)?)?;
+    let (files, _) = check(context, store, &request, &Lists::read(store)?)?;
     Ok(files)
 }
 
@@ -120,7 +120,7 @@ pub fn present_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFi
 /// Nothing else is read.
 pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>> {
     let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
-    let lists = Lists::of(store)?;
+    let lists = Lists::read(store)?;
     let judge = Judge {
         policy: Policy::new(&lists.db, &lists.dbx),
         partitions: Esp::all(context, &request)?,

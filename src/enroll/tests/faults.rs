@@ -9,13 +9,14 @@ use efivar::{VarEnumerator, VarReader, VarWriter};
 use super::*;
 use crate::enroll::apply::apply_to;
 use crate::enroll::firmware::Firmware;
-use crate::enroll::plan::{Lists, plan_on};
+use crate::enroll::lists::Lists;
+use crate::enroll::plan::plan_on;
 use crate::enroll::simulated::Simulated;
 use crate::error::{Error, Result};
 use crate::formats::firmware::authenticated_variable::EfiTime;
 use crate::system::variables::{RawVariable, failed};
 
-/// What goes wrong.
+/// The fault of the firmware.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     /// The call fails, and nothing is stored.
@@ -53,7 +54,7 @@ struct Faulty {
 }
 
 impl Faulty {
-    /// Whether this call is the one.
+    /// True if this call is the one that fails.
     fn strikes(&self) -> Result<bool> {
         let call = self.calls.replace(self.calls.get() + 1);
         if call == self.at && matches!(self.fault, Fault::Error | Fault::PowerCut)
@@ -134,7 +135,7 @@ fn enroll(bench: &Bench, fault: Fault, at: usize) -> (Result<Applied>, usize) {
         at,
         calls: Rc::clone(&calls),
     };
-    let applied = apply_to(&bench.context, &mut Store::of(faulty), &planned);
+    let applied = apply_to(&bench.context, &mut Store::new(faulty), &planned);
     (applied, calls.get())
 }
 
@@ -176,12 +177,12 @@ fn whatever_fails_the_machine_stays_usable_and_the_same_command_completes() {
                 let said = format!("{error} {:?} {:?}", error.causes(), error.hints());
                 if said.contains("stopped at") {
                     stopped += 1;
-                    assert!(said.contains("go on with: bootseal enroll apply"), "{what}: {said}");
+                    assert!(said.contains("continue with: bootseal enroll apply"), "{what}: {said}");
                     assert!(said.contains("to go back: bootseal enroll revert"), "{what}: {said}");
                 }
             }
             // What a firmware has spoiled for good can only be said.
-            let is_malformed = Lists::of(&bench.store()).is_err();
+            let is_malformed = Lists::read(&bench.store()).is_err();
             let pk = bench.store().read(VariableName::Pk).unwrap();
             let is_odd = pk.is_some_and(|pk| pk.attributes != ATTRIBUTES);
             if is_malformed && fault == Fault::Short || is_odd && fault == Fault::Attributes {
@@ -228,7 +229,7 @@ fn variables_that_change_after_the_plan_stop_it() {
         .unwrap();
     let error = carry_out(&bench.context, &planned).unwrap_err();
     assert!(
-        error.to_string().contains("no longer those that the plan was made for"),
+        error.to_string().contains("have changed since the plan was made"),
         "{error}"
     );
     assert_eq!(error.kind().exit_code(), 1);
@@ -248,6 +249,6 @@ fn a_platform_key_without_the_others_is_refused() {
         ..bench.request.clone()
     };
     let error = carry_out(&bench.context, &plan(&bench.context, &request).unwrap()).unwrap_err();
-    assert!(error.to_string().contains("KEK or db empty"), "{error}");
+    assert!(error.to_string().contains("KEK or db is empty"), "{error}");
     assert!(bench.store().setup_mode().unwrap());
 }

@@ -17,6 +17,7 @@ use crate::trust::identities::{DB, KEK, OWNER, PK, STRANGER, database, sign, tim
 use crate::trust::microsoft;
 
 mod faults;
+mod key_directory;
 mod updates;
 
 fn carry_out(context: &Context, plan: &Plan) -> crate::error::Result<Applied> {
@@ -212,16 +213,16 @@ fn a_failed_write_stops_is_explained_and_can_be_resumed() {
     let error = carry_out(&bench.context, &damaged).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "stopped at KEK: dbx, db are in place, KEK, PK are not; the firmware is still in Setup Mode, enforces nothing, \
-         and boots as before"
+        "stopped at KEK: dbx, db are in place, KEK, PK are not; the firmware is still in Setup Mode, does not enforce \
+         Secure Boot, and boots as before"
     );
     let resume = format!(
-        "when the cause is removed, go on with: bootseal enroll apply --keys {} --store {}",
+        "when the cause is removed, continue with: bootseal enroll apply --keys {} --store {}",
         bench.keys().display(),
         bench.request.store
     );
     assert_eq!(error.hints()[0], resume);
-    assert!(error.causes()[0].contains("does not hold what was written"));
+    assert!(error.causes()[0].contains("does not hold the new content"));
 
     let applied = carry_out(&bench.context, &bench.plan().unwrap()).unwrap();
     let outcomes: Vec<_> = applied.steps.iter().map(|step| step.outcome).collect();

@@ -3,13 +3,14 @@
 use std::sync::LazyLock;
 
 use super::*;
-use crate::ceremony::{Revocations, Spec};
 use crate::enroll::entries::{Owners, describe};
 use crate::enroll::{Updater, material};
 use crate::error::Result;
 use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, EfiTime};
 use crate::keys::{KeyDirectory, KeyName};
-use crate::trust::microsoft::{self, Selection};
+use crate::trust::microsoft;
+
+use super::key_directory::key_directory;
 
 /// A firmware in User Mode whose keys are those of a real directory: the private halves are needed here.
 struct UserMode {
@@ -20,9 +21,8 @@ struct UserMode {
 impl UserMode {
     fn new() -> Self {
         let bench = Bench::new();
-        let directory = FIRST.path().join("keys");
-        let keys = KeyDirectory::open(&directory).unwrap();
-        let request = Request::new(directory, bench.request.store.clone());
+        let keys = KeyDirectory::open(FIRST.path()).unwrap();
+        let request = Request::new(FIRST.path().to_owned(), bench.request.store.clone());
         carry_out(&bench.context, &plan(&bench.context, &request).unwrap()).unwrap();
         Self { bench, keys }
     }
@@ -49,21 +49,9 @@ impl UserMode {
     }
 }
 
-/// Keys made once for all tests, so many seconds after the clock of the bench.
-fn ceremony(later: u64) -> TempDir {
-    let directory = tempfile::tempdir().unwrap();
-    let spec = Spec {
-        microsoft: Selection::none(),
-        dbx: Revocations::None,
-        ..Spec::new("test", directory.path().join("keys")).with_plain(KeyName::ALL)
-    };
-    let context = Context::host().with_clock(Clock::Fixed(NOW + later));
-    crate::ceremony::run(&context, &spec, &crate::ceremony::Unobserved).unwrap();
-    directory
-}
-
-static FIRST: LazyLock<TempDir> = LazyLock::new(|| ceremony(0));
-static SECOND: LazyLock<TempDir> = LazyLock::new(|| ceremony(60));
+// Keys of two ceremonies, made once for all tests.
+static FIRST: LazyLock<TempDir> = LazyLock::new(|| key_directory(NOW));
+static SECOND: LazyLock<TempDir> = LazyLock::new(|| key_directory(NOW + 60));
 
 fn nobody(_: &str) -> Result<crate::keys::Passphrase> {
     unreachable!("the keys are not encrypted")
@@ -137,8 +125,7 @@ fn a_reset_leads_back_to_setup_mode_and_the_keys_come_in_again() {
 #[test]
 fn the_keys_of_another_ceremony_take_over_in_two_steps() {
     let machine = UserMode::new();
-    let directory = SECOND.path().join("keys");
-    let new = KeyDirectory::open(&directory).unwrap();
+    let new = KeyDirectory::open(SECOND.path()).unwrap();
     machine.make(|updater| updater.rotate(&new, &mut nobody)).unwrap();
     for (variable, count) in [(VariableName::Pk, 1), (VariableName::Kek, 2), (VariableName::Db, 2)] {
         assert_eq!(machine.content(variable).entries().count(), count, "{variable}");
@@ -146,7 +133,7 @@ fn the_keys_of_another_ceremony_take_over_in_two_steps() {
     let refusal = machine.add(VariableName::Kek, &database(&[&STRANGER])).unwrap_err();
     assert!(refusal.to_string().contains("the firmware's PK holds"), "{refusal}");
 
-    let request = Request::new(directory, machine.bench.request.store.clone());
+    let request = Request::new(SECOND.path().to_owned(), machine.bench.request.store.clone());
     let applied = carry_out(&machine.bench.context, &plan(&machine.bench.context, &request).unwrap()).unwrap();
     assert!(applied.steps.iter().any(|step| step.outcome == Outcome::Written));
     for variable in [VariableName::Pk, VariableName::Kek, VariableName::Db] {
@@ -157,7 +144,7 @@ fn the_keys_of_another_ceremony_take_over_in_two_steps() {
 #[test]
 fn keys_that_the_firmware_does_not_know_are_named_before_anybody_is_asked() {
     let machine = UserMode::new();
-    let others = KeyDirectory::open(&SECOND.path().join("keys")).unwrap();
+    let others = KeyDirectory::open(SECOND.path()).unwrap();
     let updater = Updater::open(&machine.bench.context, &machine.bench.request.store, &others).unwrap();
     let error = updater
         .add(VariableName::Db, &database(&[&STRANGER]), &mut |_| {
@@ -261,7 +248,7 @@ fn what_the_vendor_put_there_and_option_roms_are_kept_if_asked_for() {
     };
     global("dbDefault", &database(&[&STRANGER]));
     global("KEKDefault", &database(&[&PK]));
-    let keys = KeyDirectory::open(&FIRST.path().join("keys")).unwrap();
+    let keys = KeyDirectory::open(FIRST.path()).unwrap();
     let updater = Updater::open(&bench.context, &bench.request.store, &keys).unwrap();
     let kept = [VariableName::Db, VariableName::Kek];
     let request = Request {
@@ -320,7 +307,7 @@ fn a_backup_leads_back_in_both_modes_and_a_tampered_one_does_not() {
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&file, bytes).unwrap();
     let error = revert().unwrap_err();
-    assert!(error.to_string().contains("is not what was saved"), "{error}");
+    assert!(error.to_string().contains("has changed since it was saved"), "{error}");
     fs::write(backup.join("manifest.json"), b"{}").unwrap();
     assert!(revert().unwrap_err().to_string().contains("is no backup"));
 }
@@ -330,7 +317,7 @@ fn a_vendors_platform_key_is_its_owners_to_put_back() {
     let machine = UserMode::new();
     let applied = machine.add(VariableName::Db, &database(&[&STRANGER])).unwrap();
     machine.make(|updater| Ok(vec![updater.reset(&mut nobody)?])).unwrap();
-    let others = KeyDirectory::open(&SECOND.path().join("keys")).unwrap();
+    let others = KeyDirectory::open(SECOND.path()).unwrap();
     let updater = Updater::open(&machine.bench.context, &machine.bench.request.store, &others).unwrap();
     let error = updater.revert(&applied.backup.unwrap(), &mut nobody).unwrap_err();
     assert!(

@@ -1,7 +1,6 @@
 //! A directory of GRUB: the configurations in it, the files outside of it that they lead to, and the traps in them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Explain, Result};
@@ -14,53 +13,54 @@ use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context, fat_mounts, resolve};
 use crate::trust::grub_traps;
 
-use super::verify::NOT_FOUND;
+use super::problem::{not_found, not_judged};
 
-/// Where a distribution keeps what `grub-mkconfig` follows.
+/// The settings that `grub-mkconfig` of a distribution reads.
 const DEFAULTS: &str = "/etc/default/grub";
 /// Most configurations that are followed from one to the next.
 const MAX_SCRIPTS: usize = 256;
 
-/// What GRUB opens, and does, by the configurations of a directory.
+/// The files that GRUB opens, and the commands that it runs, by the configurations of a directory.
 pub(super) struct Tree {
     scripts: Vec<(PathBuf, Script)>,
     variables: Variables,
-    /// Files outside of the directory that the configurations lead to; of a link, the link.
+    /// Files outside of the directory that the configurations lead to; for a symbolic link, the link itself.
     pub outside: BTreeSet<PathBuf>,
-    /// Files without which an entry does not boot, and that are not there.
-    pub not_found: Vec<Finding>,
+    /// The problems of files that the configurations lead to: missing ones without which an entry does not boot, and those
+    /// that cannot be looked at.
+    pub problems: Vec<Finding>,
     /// The traps in the configurations, and in `/etc/default/grub` if the directory is this machine's.
     pub traps: Vec<Finding>,
 }
 
-/// The file system as GRUB sees it.
+/// GRUB's view of the file system.
 struct View<'a> {
     context: &'a Context,
     /// The directory, without symbolic links.
     directory: PathBuf,
-    /// What GRUB's `$prefix` leads to.
+    /// The directory that GRUB's `$prefix` leads to.
     prefix: PathBuf,
     /// The files of the directory, without symbolic links in their directories.
     files: BTreeSet<PathBuf>,
-    /// Directories of modules, and what each module there needs, by `moddep.lst`.
+    /// Directories of modules, each with its `moddep.lst`, which lists the modules that a module needs.
     modules: Vec<(PathBuf, String)>,
     /// Directories that may be the root of a file system that GRUB reads, the likeliest first.
     bases: Vec<PathBuf>,
-    /// Whether the directory is what this machine boots from, and not one for another.
+    /// True if this machine boots from the directory; false if it is for another machine.
     is_own: bool,
 }
 
 impl Tree {
-    /// Reads the configurations below `directory`, which was searched with this result.
+    /// Reads the configurations below `directory`, in which a search has found these files.
     pub(super) fn read(context: &Context, directory: &Path, found: &Found) -> Result<Self> {
-        let view = View::of(context, directory, found)?;
+        let view = View::new(context, directory, found)?;
         let is_script = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "cfg");
         let mut scripts = Vec::new();
         let mut waiting: BTreeSet<PathBuf> = view.files.iter().filter(is_script).cloned().collect();
         let mut seen = waiting.clone();
         let mut tree = loop {
             for path in std::mem::take(&mut waiting) {
-                // What cannot be read is told of where the file itself is judged.
+                // A file that cannot be read becomes a problem where the file itself is judged.
                 if let Ok(bytes) = system::read(&path) {
                     scripts.push((path, Script::parse_bytes(&bytes)));
                 }
@@ -87,14 +87,14 @@ impl Tree {
         Ok(tree)
     }
 
-    /// The command, and its configuration, by which GRUB writes its block of variables at an ordinary boot.
+    /// The command, with its configuration, by which GRUB writes its environment block at an ordinary boot.
     pub(super) fn writer(&self) -> Option<(&Path, &Command)> {
         let scripts: Vec<&Script> = self.scripts.iter().map(|(_, script)| script).collect();
         let (index, command) = grub_traps::writer(&scripts, &self.variables)?;
         Some((self.scripts.get(index)?.0.as_path(), command))
     }
 
-    /// Whether GRUB's block of variables is to stay unsigned.
+    /// True if GRUB's environment block is to stay unsigned.
     pub(super) fn leaves_environment(&self, policy: GrubEnvironment) -> bool {
         match policy {
             GrubEnvironment::Sign => false,
@@ -103,17 +103,17 @@ impl Tree {
         }
     }
 
-    /// The blocks of variables among the files that GRUB opens by the configurations of `directory`.
+    /// The environment blocks among the files that GRUB opens by the configurations of `directory`.
     pub(super) fn environments(&self, directory: &Path, found: &Found) -> Vec<PathBuf> {
-        let is_its = |path: &&PathBuf| {
+        let is_environment = |path: &&PathBuf| {
             grub_traps::is_environment(path) && (path.starts_with(directory) || self.outside.contains(*path))
         };
-        found.targets.keys().filter(is_its).cloned().collect()
+        found.targets.keys().filter(is_environment).cloned().collect()
     }
 }
 
 impl<'a> View<'a> {
-    fn of(context: &'a Context, directory: &Path, found: &Found) -> Result<Self> {
+    fn new(context: &'a Context, directory: &Path, found: &Found) -> Result<Self> {
         let real = resolve(context.root(), directory)
             .or_could_not_run(|| format!("cannot read the directory {}", directory.display()))?;
         let below = found
@@ -126,14 +126,14 @@ impl<'a> View<'a> {
             .filter(|path| path.file_name().is_some_and(|name| name == "grub.cfg"));
         let shallowest = configurations.min_by_key(|path| path.components().count());
         let prefix = shallowest.and_then(|path| path.parent()).unwrap_or(&real).to_path_buf();
-        let root = fs::canonicalize(context.root()).unwrap_or_else(|_| context.root().to_path_buf());
+        let root = system::canonical(context.root())?;
         let partitions: Vec<PathBuf> = fat_mounts(context)?.into_iter().map(|mount| mount.directory).collect();
         let boot = root.join("boot");
         let is_own = root != Path::new("/")
             || real.starts_with(&boot)
             || partitions.iter().any(|partition| real.starts_with(partition));
-        // GRUB's names begin at the root of a file system, and which one that is turns out as it runs: the nearest
-        // directory above the prefix in which a name leads somewhere is taken for it.
+        // GRUB's names begin at the root of a file system, which is known only when GRUB runs. The nearest directory above
+        // the prefix in which a name leads to a file is taken for that root.
         let above = prefix.ancestors().skip(1).take_while(|base| *base != root);
         let mut bases: Vec<PathBuf> = above.map(Path::to_path_buf).collect();
         if is_own {
@@ -144,9 +144,10 @@ impl<'a> View<'a> {
         let lists = files.iter().filter(|path| path.ends_with("moddep.lst"));
         let mut modules = Vec::new();
         for list in lists {
-            let directory = list.parent().unwrap_or(Path::new("/")).to_path_buf();
-            let text = system::read(list).unwrap_or_default();
-            modules.push((directory, String::from_utf8_lossy(&text).into_owned()));
+            // A list that cannot be read becomes a problem where the file itself is judged.
+            if let (Some(directory), Ok(text)) = (list.parent(), system::read(list)) {
+                modules.push((directory.to_path_buf(), String::from_utf8_lossy(&text).into_owned()));
+            }
         }
         Ok(Self {
             context,
@@ -159,20 +160,20 @@ impl<'a> View<'a> {
         })
     }
 
-    /// What some configurations lead to, and further configurations.
+    /// The files that some configurations lead to, and further configurations.
     fn follow(&self, scripts: &[(PathBuf, Script)], variables: &Variables) -> (Tree, Vec<PathBuf>) {
         let mut tree = Tree {
             scripts: Vec::new(),
             variables: Variables::default(),
             outside: BTreeSet::new(),
-            not_found: Vec::new(),
+            problems: Vec::new(),
             traps: Vec::new(),
         };
         let mut more = Vec::new();
         let mut missing: BTreeMap<String, Finding> = BTreeMap::new();
         for (script_path, script) in scripts {
             for file in opened_files(script, variables) {
-                // What os-prober found is another system's: it is told of, and not signed.
+                // An entry that os-prober found is another system's, whose files are not signed.
                 if file.from_os_prober {
                     continue;
                 }
@@ -183,19 +184,18 @@ impl<'a> View<'a> {
                 let Some(candidates) = self.candidates(&file.place) else {
                     continue;
                 };
-                match candidates
-                    .iter()
-                    .find_map(|path| self.there(path, file.usage == Use::Locales))
-                {
-                    Some(path) => {
+                let existing = self.first_existing(&candidates, file.usage == Use::Locales);
+                let opened = existing.and_then(|path| path.map(|path| self.with_named_files(&file, path)).transpose());
+                match opened {
+                    Err(error) => tree.problems.push(not_judged(script_path, &error)),
+                    Ok(Some(opened)) => {
                         if file.usage == Use::Configuration {
-                            more.push(path.clone());
+                            more.extend(opened.iter().cloned());
                         }
-                        let opened = self.belonging(&file, path);
                         tree.outside
                             .extend(opened.into_iter().filter(|path| !path.starts_with(&self.directory)));
                     }
-                    None if matches!(file.usage, Use::Boot | Use::Chainload) => {
+                    Ok(None) if matches!(file.usage, Use::Boot | Use::Chainload) => {
                         let name = match &file.place {
                             Place::File { path, .. } | Place::Prefix(path) => path.clone(),
                             _ => continue,
@@ -204,15 +204,15 @@ impl<'a> View<'a> {
                             .entry(name.clone())
                             .or_insert_with(|| not_found(script_path, &file, &name));
                     }
-                    None => {}
+                    Ok(None) => {}
                 }
             }
         }
-        tree.not_found = missing.into_values().collect();
+        tree.problems.extend(missing.into_values());
         (tree, more)
     }
 
-    /// Where a file may be; none if that is not on this machine's disks or cannot be known.
+    /// The paths at which a file may be; none if it is not on this machine's disks or cannot be known.
     fn candidates(&self, place: &Place) -> Option<Vec<PathBuf>> {
         match place {
             Place::Prefix(path) => Some(vec![below(&self.prefix, path)]),
@@ -234,75 +234,88 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The file, or directory, of this name, if there is one: directories without symbolic links, the name as it is,
-    /// since GRUB asks for the signature of the name.
-    fn there(&self, path: &Path, is_directory: bool) -> Option<PathBuf> {
+    /// The path of the file, or directory, of this name; none if it does not exist. Its directories are without symbolic
+    /// links; its last name is kept, since GRUB asks for the signature of that name.
+    fn existing(&self, path: &Path, is_directory: bool) -> Result<Option<PathBuf>> {
         let root = self.context.root();
-        let parent = resolve(root, path.parent()?).ok()?;
-        let named = parent.join(path.file_name()?);
-        let metadata = fs::metadata(resolve(root, &named).ok()?).ok()?;
-        let is_it = if is_directory {
-            metadata.is_dir()
-        } else {
-            metadata.is_file()
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Ok(None);
         };
-        is_it.then_some(named)
+        let Some(parent) = system::directory_below(root, parent)? else {
+            return Ok(None);
+        };
+        let named = parent.join(name);
+        let existing = if is_directory {
+            system::directory_below(root, &named)?
+        } else {
+            system::file_below(root, &named)?
+        };
+        Ok(existing.map(|_| named))
     }
 
-    /// A file with those that it leads to itself.
-    fn belonging(&self, file: &Opened, path: PathBuf) -> Vec<PathBuf> {
+    /// The first of these paths that exists, as [`View::existing`] returns it.
+    fn first_existing(&self, paths: &[PathBuf], is_directory: bool) -> Result<Option<PathBuf>> {
+        for path in paths {
+            if let Some(existing) = self.existing(path, is_directory)? {
+                return Ok(Some(existing));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The files in a directory for which `is_wanted` is true; none if the directory does not exist.
+    fn files_in(&self, directory: &Path, is_wanted: fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+        let entries = system::list_directory_if_there(directory)?.into_iter();
+        let wanted = entries.map(|entry| entry.path).filter(|path| is_wanted(path));
+        let existing = wanted.map(|path| self.existing(&path, false));
+        existing.filter_map(Result::transpose).collect()
+    }
+
+    /// A file with the further files that it names.
+    fn with_named_files(&self, file: &Opened, path: PathBuf) -> Result<Vec<PathBuf>> {
         match file.usage {
-            Use::Locales => {
-                let entries = fs::read_dir(&path).into_iter().flatten().flatten();
-                let is_catalogue = |path: &PathBuf| path.extension().is_some_and(|end| end == "mo" || end == "gmo");
-                entries
-                    .map(|entry| entry.path())
-                    .filter(is_catalogue)
-                    .filter_map(|path| self.there(&path, false))
-                    .collect()
-            }
+            Use::Locales => self.files_in(&path, |path| {
+                path.extension().is_some_and(|ending| ending == "mo" || ending == "gmo")
+            }),
             Use::Theme => {
+                let Some(directory) = path.parent() else {
+                    return Ok(vec![path]);
+                };
+                // A theme that cannot be read becomes a problem where the file itself is judged.
                 let text = system::read(&path).unwrap_or_default();
-                let images = theme::images(&String::from_utf8_lossy(&text));
-                let directory = path.parent().unwrap_or(Path::new("/"));
-                let mut files: Vec<PathBuf> = images
-                    .iter()
-                    .filter_map(|image| {
-                        let bases = if image.starts_with('/') {
-                            self.bases.iter().map(PathBuf::as_path).collect()
-                        } else {
-                            vec![directory]
-                        };
-                        bases
-                            .into_iter()
-                            .find_map(|base| self.there(&below(base, image), false))
-                    })
-                    .collect();
+                let mut files = Vec::new();
+                for image in theme::images(&String::from_utf8_lossy(&text)) {
+                    let candidates: Vec<PathBuf> = if image.starts_with('/') {
+                        self.bases.iter().map(|base| below(base, &image)).collect()
+                    } else {
+                        vec![below(directory, &image)]
+                    };
+                    files.extend(self.first_existing(&candidates, false)?);
+                }
                 // Icons are named by the classes of the entries.
-                let icons = fs::read_dir(directory.join("icons")).into_iter().flatten().flatten();
-                files.extend(icons.filter_map(|icon| self.there(&icon.path(), false)));
+                files.extend(self.files_in(&directory.join("icons"), |_| true)?);
                 files.push(path);
-                files
+                Ok(files)
             }
-            _ => vec![path],
+            _ => Ok(vec![path]),
         }
     }
 
-    /// The trap of a module that is in no directory of modules here, or lacks what it needs.
+    /// The trap of a module that is in no directory of modules here, or that needs a missing module.
     fn missing_module(&self, script: &Path, file: &Opened, name: &str) -> Option<Finding> {
         let mut lacking = None;
         for (directory, list) in &self.modules {
             let lacks = needed(list, name)
                 .into_iter()
                 .find(|module| !self.files.contains(&directory.join(format!("{module}.mod"))));
-            // One processor's or firmware's directory that has all is enough.
+            // One directory that has all is enough: each is for another processor or firmware.
             lacking = Some(lacks?);
         }
         Some(grub_traps::missing_module(script, file, &lacking?))
     }
 }
 
-/// A module and all that it needs, by `moddep.lst`.
+/// A module and all modules that it needs, by `moddep.lst`.
 fn needed(list: &str, name: &str) -> BTreeSet<String> {
     let lines: BTreeMap<&str, &str> = list.lines().filter_map(|line| line.split_once(':')).collect();
     let mut needed = BTreeSet::new();
@@ -315,30 +328,17 @@ fn needed(list: &str, name: &str) -> BTreeSet<String> {
     needed
 }
 
-/// A path of GRUB below a directory, out of which it does not lead.
+/// A path of GRUB below a directory. It never leads out of that directory.
 fn below(directory: &Path, path: &str) -> PathBuf {
-    let mut joined = directory.to_path_buf();
-    let mut depth = 0_usize;
+    let mut inner = PathBuf::new();
     for component in Path::new(path).components() {
         match component {
-            Component::Normal(name) => {
-                joined.push(name);
-                depth = depth.saturating_add(1);
-            }
-            Component::ParentDir if depth > 0 => {
-                joined.pop();
-                depth = depth.saturating_sub(1);
+            Component::Normal(name) => inner.push(name),
+            Component::ParentDir => {
+                inner.pop();
             }
             _ => {}
         }
     }
-    joined
-}
-
-/// The problem of a file that a script names and that is not there.
-fn not_found(script: &Path, file: &Opened, name: &str) -> Finding {
-    let text = format!("{} {name}: there is no such file here", file.command);
-    Finding::new(NOT_FOUND, script.to_string_lossy(), text)
-        .remedy("remove the entry, by grub-mkconfig say, or mount the file system that holds the file")
-        .in_line(file.line, None)
+    directory.join(inner)
 }

@@ -1,7 +1,5 @@
-//! The judge of a directory of GRUB: would an enforcing GRUB open every file in it, and every file that its configurations
-//! lead to?
+//! The judgement of an enforcing GRUB on the files of its directory and on those that its configurations lead to.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -10,32 +8,25 @@ use crate::error::{Error, Result, quoted};
 use crate::finding::{Finding, Kind, Level, worst};
 use crate::formats::grub::openpgp::GrubKey;
 use crate::sign::discover::{Found, Search, Target};
+use crate::sign::signature_file::{existing_signature, interest, is_by, signature_path};
 use crate::system::config::{Exclusions, GrubEnvironment};
 use crate::system::{self, Context};
 use crate::trust;
 use crate::trust::grub_traps;
 
+use super::problem::{LINK_MISSING, NOT_FOUND, NOT_JUDGED, ORPHAN, not_judged};
 use super::tree::Tree;
-use super::{existing_signature, interest, is_by, signature_path};
 
-/// The file could not be looked at, so it is neither fine nor wrong.
-pub const NOT_JUDGED: Kind = Kind::warning("not_judged");
-/// A configuration names a file that is not there.
-pub(super) const NOT_FOUND: Kind = Kind::error("not_found");
-/// A signature whose file is gone.
-const ORPHAN: Kind = Kind::error("orphan");
-/// A symbolic link without a signature of its own.
-const LINK_MISSING: Kind = Kind::error("link_missing");
 /// Problems that signing does not mend.
 const NOT_MENDED_BY_SIGNING: [Kind; 3] = [NOT_FOUND, NOT_JUDGED, trust::grub::NO_KEY];
 
-/// Endings of names by which a directory is known to be GRUB's.
+/// Endings of the names of files by which a directory is recognised as GRUB's.
 const ENDINGS: [&str; 5] = ["cfg", "mod", "lst", "pf2", "mo"];
 
 /// The problems and traps of a directory of GRUB.
 #[derive(Debug)]
 pub struct Audit {
-    /// How many files were judged, those that configurations lead to among them.
+    /// Number of the judged files, including those that configurations lead to.
     pub judged: usize,
     /// Files that are wrong, or could not be judged, in the order of their paths.
     pub problems: Vec<Finding>,
@@ -44,13 +35,13 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// True if nothing was found that is more than a note.
+    /// True if no finding is more than a note.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.problems.is_empty() && !self.is_trapped()
     }
 
-    /// True if nothing is wrong but that something could not be judged.
+    /// True if the only problems are files that could not be judged.
     #[must_use]
     pub fn could_not_run(&self) -> bool {
         !self.is_clean() && !self.is_trapped() && self.problems.iter().all(|problem| problem.kind == NOT_JUDGED)
@@ -78,12 +69,12 @@ pub fn verify(
 ) -> Result<Audit> {
     let search = |paths: &[PathBuf]| Search::new(context, exclude, interest).below(paths);
     let mut found = search(&[directory.to_path_buf()]);
-    let is_grubs = |path: &PathBuf| {
+    let is_of_grub = |path: &PathBuf| {
         path.extension()
             .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
     };
-    // Kernel modules, say, are in directories as well, and none of them needs a signature for GRUB.
-    if found.noted.is_empty() && found.unusable.is_empty() && !found.targets.keys().any(is_grubs) {
+    // The files of another directory, for example kernel modules, need no signature for GRUB.
+    if found.noted.is_empty() && found.unusable.is_empty() && !found.targets.keys().any(is_of_grub) {
         return Err(
             Error::could_not_run(format!("{} is no directory of GRUB", directory.display()))
                 .hint("name the files, or the directory that grub.cfg is in, such as /boot/grub"),
@@ -96,7 +87,7 @@ pub fn verify(
     found.unusable.extend(followed.unusable);
     let mut traps = tree.traps.clone();
     for path in tree.environments(directory, &found) {
-        let is_signed = fs::symlink_metadata(signature_path(&path)).is_ok();
+        let is_signed = system::is_there(&signature_path(&path))?;
         if is_signed && let Some((script, command)) = tree.writer() {
             traps.push(grub_traps::signed_environment(script, command));
         }
@@ -110,7 +101,7 @@ pub fn verify(
         .par_iter()
         .filter_map(|(_, target)| judge(target))
         .collect();
-    problems.extend(tree.not_found.iter().cloned());
+    problems.extend(tree.problems.iter().cloned());
     problems.extend(problems_of_names(&found, keys));
     let number = |problem: &Finding| problem.line.as_ref().map(|line| line.number);
     problems.sort_by(|one, other| {
@@ -130,19 +121,19 @@ fn problems_of_names(found: &Found, keys: &[GrubKey]) -> Vec<Finding> {
         .unusable
         .iter()
         .map(|unusable| not_judged(&unusable.path, &unusable.error));
-    let is_orphan = |signature: &&PathBuf| {
-        fs::symlink_metadata(signature.with_extension("")).is_err()
-            && system::read(signature).is_ok_and(|bytes| is_by(&bytes, keys))
+    let is_orphan = |signature: &Path| -> Result<bool> {
+        Ok(!system::is_there(&signature.with_extension(""))? && is_by(&system::read(signature)?, keys))
     };
-    let orphans = found.noted.iter().filter(is_orphan).map(|signature| {
-        let text = "the file that it signs is gone, and would be accepted if it came back";
-        Finding::new(ORPHAN, signature.to_string_lossy(), text).remedy(format!("rm {}", quoted(signature)))
+    let orphans = found.noted.iter().filter_map(|signature| match is_orphan(signature) {
+        Ok(false) => None,
+        Ok(true) => {
+            let text = "the file that it signs is gone, and would be accepted if it came back";
+            let orphan = Finding::new(ORPHAN, signature.to_string_lossy(), text);
+            Some(orphan.remedy(format!("rm {}", quoted(signature))))
+        }
+        Err(error) => Some(not_judged(signature, &error)),
     });
     unusable.chain(orphans).collect()
-}
-
-fn not_judged(path: &Path, error: &Error) -> Finding {
-    Finding::new(NOT_JUDGED, path.to_string_lossy(), error.in_one_line()).remedies(error.hints())
 }
 
 fn judge(target: &Target, keys: &[GrubKey]) -> Option<Finding> {
@@ -153,7 +144,10 @@ fn judge(target: &Target, keys: &[GrubKey]) -> Option<Finding> {
         Err(error) => return Some(not_judged(path, &error)),
     };
     let refusal = trust::grub::judge(&data, signature.as_deref(), keys).err()?;
-    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    let is_link = match system::info_of_name(path) {
+        Ok(info) => info.is_some_and(|info| info.is_link()),
+        Err(error) => return Some(not_judged(path, &error)),
+    };
     let (kind, reason) = match refusal {
         trust::grub::Refusal::Unsigned if is_link => (
             LINK_MISSING,

@@ -1,0 +1,68 @@
+//! A signed write to one of the four variables, read and checked.
+
+use serde::Serialize;
+
+use crate::formats::firmware::authenticated_variable::{APPEND, ATTRIBUTES, EfiTime, VariableName};
+use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::system::variables::RawVariable;
+
+/// A write to the firmware.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlannedWrite {
+    /// PK, KEK, db or dbx.
+    pub variable: &'static str,
+    /// Its origin: the `.auth` file, or the operation that made it.
+    pub origin: String,
+    /// SHA-256 of the signed write, lower-case hexadecimal.
+    pub sha256: String,
+    /// Size of the signed write, which the firmware receives whole, in bytes.
+    pub bytes: usize,
+    /// True if the entries are added to the present ones; otherwise they replace them.
+    pub append: bool,
+    /// Time of the signature, UTC.
+    #[serde(serialize_with = "super::json::as_text")]
+    pub time: EfiTime,
+    /// Common name of the certificate whose key signed it; null if its signature does not hold.
+    pub signed_by: Option<String>,
+    /// True if the firmware holds the content already, so that nothing will be written.
+    pub already_there: bool,
+    /// The variable.
+    #[serde(skip)]
+    pub(super) name: VariableName,
+    /// The attributes of the write.
+    #[serde(skip)]
+    pub(super) attributes: u32,
+    /// The content of the `.auth` file: the bytes that are judged are the bytes that are written.
+    #[serde(skip)]
+    pub(super) auth: Vec<u8>,
+    /// The signature lists in the write.
+    #[serde(skip)]
+    pub(super) content: SignatureDatabase,
+}
+
+impl PlannedWrite {
+    /// True if the firmware holds the content of this write.
+    pub(super) fn is_held_by(&self, present: Option<&RawVariable>) -> bool {
+        let Some(present) = present else {
+            return self.content.is_empty() && !self.append;
+        };
+        if present.attributes != ATTRIBUTES {
+            return false;
+        }
+        if self.append {
+            SignatureDatabase::parse(&present.data).is_ok_and(|held| held.contains_all(&self.content))
+        } else {
+            !self.content.is_empty() && present.data == self.content.to_bytes()
+        }
+    }
+}
+
+/// True if a write with these attributes adds to the present content, rather than replaces it.
+pub(super) const fn appends(attributes: u32) -> bool {
+    attributes & APPEND != 0
+}
+
+/// The beginning of the refusal of a write from `origin`.
+pub(super) fn cannot_enroll(origin: &str) -> String {
+    format!("{origin} cannot be enrolled")
+}

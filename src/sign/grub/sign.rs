@@ -1,0 +1,159 @@
+//! Detached signatures beside the files that GRUB opens, made and removed.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Explain, Result};
+use crate::finding::Level;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
+use crate::keys::{KeyName, Signer};
+use crate::system::{self, Transaction};
+use crate::trust;
+
+use crate::sign::discover::{Found, Target};
+use crate::sign::outcome::{Change, Done, Outcome};
+use crate::sign::run::{Kind, Run};
+use crate::sign::signature_file::{content_if_there, existing_signature, interest, is_by, signature_path};
+
+use super::tree::Tree;
+
+/// The hash of the digests in the manifest.
+const HASH: HashAlgorithm = HashAlgorithm::Sha256;
+
+/// The key that GRUB embeds, with its private half.
+pub struct GrubIdentity {
+    /// The OpenPGP key.
+    pub key: GrubKey,
+    /// The signer with its private half.
+    pub signer: Box<dyn Signer>,
+}
+
+/// Signs the files among `paths`, every file below those that are directories, and what the configurations of GRUB in
+/// these lead to. A symbolic link gets a signature of its own, since GRUB asks for the name that it opens. Signatures by
+/// this key whose file is gone are removed.
+pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Result<()> {
+    let now = run.context().now()?;
+    let created = u32::try_from(now)
+        .or_could_not_run(|| format!("the clock stands at {now} seconds, past what OpenPGP can hold"))?;
+    let (bits, least) = (identity.key.public_key().bits(), KeyName::Grub.least_bits());
+    if bits < least {
+        run.warn(format!(
+            "GRUB's key has {bits} bits, and grub install embeds none below {least}: bootseal keys rotate grub makes a stronger one"
+        ));
+    }
+    let mut found = run.discover(paths, interest)?;
+    for signature in std::mem::take(&mut found.noted) {
+        let file = signature.with_extension("");
+        match system::is_there(&file) {
+            Ok(false) => {
+                let outcome = remove_own(&signature, Change::Removed, run.transaction(), identity);
+                outcome.into_iter().for_each(|outcome| run.add_outcome(outcome));
+            }
+            Ok(true) if paths.contains(&signature) && !found.targets.contains_key(&file) => {
+                let error = Error::refused(format!("{} is a signature itself", signature.display()))
+                    .hint(format!("bootseal sign grub {}", file.display()));
+                run.add_outcome(Outcome::failed(signature, error));
+            }
+            Ok(true) => {}
+            // A file that cannot be seen may still exist.
+            Err(error) => run.add_outcome(Outcome::failed(signature, error)),
+        }
+    }
+    for path in paths {
+        // A path that cannot be looked at has its outcome from the search already.
+        if let Ok(Some(_)) = system::directory_below(run.context().root(), path) {
+            add_files_of_configurations(run, path, paths, &mut found, identity)?;
+        }
+    }
+    let kind = Kind {
+        name: "grub",
+        key: identity.key.fingerprint().to_lowercase(),
+        signer: Some(identity.signer.as_ref()),
+        hash: HASH,
+        companion: Some(signature_path),
+        recheck: false,
+    };
+    run.process(&kind, found, |targets, transaction| {
+        let sign = |target| sign_file(target, transaction, identity, created);
+        targets.iter().map(sign).collect()
+    })
+}
+
+/// Adds the files that the configurations in a directory lead to, and leaves out those whose signature would not last.
+fn add_files_of_configurations(
+    run: &mut Run<'_>,
+    directory: &Path,
+    paths: &[PathBuf],
+    found: &mut Found,
+    identity: &GrubIdentity,
+) -> Result<()> {
+    let tree = Tree::read(run.context(), directory, found)?;
+    for trap in tree.traps.iter().filter(|trap| trap.level > Level::Note) {
+        run.warn(format!("{}; {}", trap.describe(), trap.remedies.join("; ")));
+    }
+    for problem in &tree.problems {
+        run.warn(problem.describe());
+    }
+    let outside: Vec<PathBuf> = tree.outside.iter().cloned().collect();
+    found.targets.extend(run.discover(&outside, interest)?.targets);
+    for path in tree.environments(directory, found) {
+        if paths.contains(&path) || !tree.leaves_environment(run.options().grub_environment) {
+            continue;
+        }
+        found.targets.remove(&path);
+        if let Some(outcome) = remove_own(&signature_path(&path), Change::Withdrawn, run.transaction(), identity) {
+            run.add_outcome(outcome);
+        }
+        if let Some((script, command)) = tree.writer() {
+            run.warn(format!(
+                "{} is left unsigned, since GRUB writes to it ({}:{}: {command})",
+                path.display(),
+                script.display(),
+                command.line
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Removes a signature if it is by this key.
+fn remove_own(
+    signature: &Path,
+    change: Change,
+    transaction: &Transaction<'_>,
+    identity: &GrubIdentity,
+) -> Option<Outcome> {
+    let path = signature.to_path_buf();
+    let own = std::slice::from_ref(&identity.key);
+    let removed = content_if_there(signature).and_then(|bytes| match bytes {
+        Some(bytes) if is_by(&bytes, own) => transaction.remove(signature).map(Some),
+        _ => Ok(None),
+    });
+    match removed {
+        Ok(removed) => removed.map(|()| Outcome::done(path, change)),
+        Err(error) => Some(Outcome::failed(path, error)),
+    }
+}
+
+fn sign_file(target: &Target, transaction: &Transaction<'_>, identity: &GrubIdentity, created: u32) -> Result<Done> {
+    let path = &target.path;
+    let data = transaction.read(&target.file)?;
+    let done = |change| Done {
+        change,
+        digest: Some(HASH.digest(&[&data])),
+        warnings: Vec::new(),
+    };
+    let existing = existing_signature(path)?;
+    let own = std::slice::from_ref(&identity.key);
+    // In a dry run the data is still the old one.
+    let is_signed = trust::grub::judge(&data, existing.as_deref(), own).is_ok();
+    if is_signed && !transaction.changes(&target.file)? {
+        return Ok(done(Change::Unchanged));
+    }
+    let cannot = || format!("cannot make a signature for {}", path.display());
+    let unsigned = UnsignedSignature::detached(&identity.key, &data, created).or_bug(cannot)?;
+    let signature = identity.signer.sign(unsigned.to_be_signed())?;
+    let packet = unsigned.finish(&signature).or_bug(cannot)?;
+    transaction.stage_after(&target.file, &signature_path(path), &[&packet])?;
+    Ok(done(Change::Signed))
+}
