@@ -107,7 +107,7 @@ fn each(files: &[PathBuf], work: &(dyn Fn(Vec<Vec<u8>>) + Sync)) -> Result<(), B
     files.par_chunks(BATCH).try_for_each(|batch| {
         let unpacked = batch.iter().map(|path| {
             let file = fs::read(path)?;
-            Ok(Compression::of(&file).unpack(&file)?.into_owned())
+            Ok(Compression::from_magic(&file).unpack(&file)?.into_owned())
         });
         work(unpacked.collect::<io::Result<_>>()?);
         Ok::<(), io::Error>(())

@@ -89,7 +89,7 @@ fn version(release: &str) -> Result<KernelVersion> {
 /// Replaces only what an earlier call wrote.
 fn write(context: &Context, path: &Path, fragment: &Fragment) -> Result<()> {
     let text = fragment.to_string();
-    let limit = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    let limit = text.len() as u64;
     let there = system::read_if_there(path, limit)?;
     if there.is_some_and(|file| !Fragment::wrote(&file)) {
         return Err(
@@ -177,7 +177,11 @@ pub fn check(context: &Context, file: Option<&Path>, kernel: Option<&str>, keys:
         (None, Some(file)) => system::release_in_path(file),
         (None, None) => Some(system::running_release(context)?),
     };
-    let stated = release.as_deref().and_then(|release| release.parse().ok());
+    let stated = match kernel {
+        Some(kernel) => Some(version(kernel)?),
+        // A path or a release without a version leaves it to the configuration's header.
+        None => release.as_deref().and_then(|release| release.parse().ok()),
+    };
     let version = stated.or(config.version).ok_or_else(|| {
         Error::usage(format!("{} does not say which kernel it is for", found.path.display()))
             .hint("name its version: --kernel 6.12")

@@ -299,7 +299,7 @@ pub fn confirm(context: &Context, place: &Place, variables: &Efivarfs) -> Result
 fn fallback(place: &Place, new: &[u8], files: &mut Vec<(PathBuf, Vec<u8>)>, steps: &mut Vec<Step>) -> Result<()> {
     let path = place.fallback("");
     if let Some(there) = system::read_if_there(&path, MAX_IMAGE)?.filter(|there| there != new) {
-        if !Image::parse(&there).is_ok_and(|image| CoreImage::is_one(&image)) {
+        if !Image::parse(&there).is_ok_and(|image| CoreImage::is_core_image(&image)) {
             return Err(Error::refused(format!(
                 "{} is no GRUB (SHA-256 {}), and stays",
                 path.display(),

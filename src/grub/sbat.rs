@@ -78,7 +78,7 @@ impl Lines {
         let parse = |bytes| Sbat::parse(bytes).or_bug(|| "SBAT lines that were checked are malformed".to_owned());
         let (lines, levels) = (parse(&self.bytes)?, parse(levels)?);
         let below: Vec<String> = lines
-            .below(&levels)
+            .components_below(&levels)
             .map(|(component, level)| format!("{} {} and not {level}", component.name, component.generation))
             .collect();
         let source = self.source.as_ref().map_or_else(

@@ -7,7 +7,7 @@ use crate::enroll::{self, Source, Update, Updater};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
-use crate::formats::kernel::running_kernel::{key_list, key_of};
+use crate::formats::kernel::running_kernel::{find_key, key_list};
 use crate::grub;
 use crate::keys::directory::ROTATION;
 use crate::keys::{KeyName, Passphrase};
@@ -196,7 +196,7 @@ impl Request<'_> {
         let wanted = certificate
             .kernel_key_id()
             .or_refuse(|| "the new module certificate has no readable key identifier".to_owned())?;
-        if key_of(&listed, &wanted).is_some() {
+        if find_key(&listed, &wanted).is_some() {
             return Ok("the running kernel trusts it".to_owned());
         }
         Err(

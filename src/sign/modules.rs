@@ -181,7 +181,7 @@ const fn done(change: Change, digest: Option<Digest>) -> Done {
 fn load<'a>(target: &'a Target, identity: &Identity, policy: Policy) -> Result<Loaded<'a>> {
     let path = &target.path;
     let file = system::read(&target.file)?;
-    let compression = Compression::of(&file);
+    let compression = Compression::from_magic(&file);
     let unpacked = compression
         .unpack(&file)
         .or_refuse(|| format!("cannot unpack {}", path.display()))?;
@@ -238,7 +238,7 @@ fn sign_content(
     identity: &Identity,
 ) -> Result<Done> {
     let cms = identity.sign_cms(Shape::Module, digest.clone())?;
-    let end = module_signature::end(content, &cms).or_refuse(|| format!("cannot sign {}", path.display()))?;
+    let end = module_signature::trailer(content, &cms).or_refuse(|| format!("cannot sign {}", path.display()))?;
     let signed = [content, &cms, &end];
     if compression == Compression::None {
         transaction.stage(path, &signed)?;

@@ -54,7 +54,7 @@ fn header(device: &Path) -> Option<Vec<u8>> {
     let mut file = File::open(device).ok()?;
     let mut header = vec![0; luks2::BINARY];
     file.read_exact(&mut header).ok()?;
-    let size = luks2::size(&header).ok()?;
+    let size = luks2::header_size(&header).ok()?;
     let rest = size.checked_sub(header.len() as u64)?;
     file.take(rest).read_to_end(&mut header).ok()?;
     Some(header)

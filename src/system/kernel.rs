@@ -45,7 +45,7 @@ impl ConfigFile {
     /// Reads a configuration, packed or not.
     pub fn read(path: &Path) -> Result<Self> {
         let packed = read_prefix(path, Some(MAX_CONFIG))?;
-        let bytes = Compression::of(&packed)
+        let bytes = Compression::from_magic(&packed)
             .unpack(&packed)
             .or_refuse(|| format!("cannot unpack {}", path.display()))?
             .into_owned();

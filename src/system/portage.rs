@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Explain, Result};
-use crate::formats::text::portage::{Assignment, assignments, package_lines, value_of};
+use crate::formats::text::portage::{Assignment, assignments, last_value, package_lines};
 
 use super::context::Context;
 use super::files::read_prefix;
@@ -52,7 +52,7 @@ impl PortageSettings {
     /// The value of a variable in `make.conf`, for all packages.
     #[must_use]
     pub fn make_conf(&self, name: &str) -> Option<&str> {
-        value_of(&self.make_conf, name)
+        last_value(&self.make_conf, name)
     }
 
     /// The values of a variable for single packages: file below `env/`, package, value. A file `env/CATEGORY/NAME`
@@ -62,7 +62,7 @@ impl PortageSettings {
             let listed = self.package_env.iter().filter(|(_, files)| files.contains(file));
             let packages = listed.map(|(package, _)| package.as_str());
             let by_name = file.contains('/').then_some(file.as_str());
-            let value = value_of(assignments, name);
+            let value = last_value(assignments, name);
             packages
                 .chain(by_name)
                 .filter_map(move |package| Some((file.as_str(), package, value?)))

@@ -131,7 +131,7 @@ const fn rule(name: &'static str, when: When, reason: &'static str) -> Rule {
 
 impl Rule {
     fn applies(&self, parameter: &Parameter) -> bool {
-        if !parameter.is(self.name) {
+        if !parameter.has_name(self.name) {
             return false;
         }
         let value = parameter.value.as_deref();

@@ -130,7 +130,7 @@ fn recognise(file: &[u8]) -> Kind {
     if lists(file).is_ok_and(|lists| !lists.is_empty()) {
         return Kind::SignatureList;
     }
-    let compression = Compression::of(file);
+    let compression = Compression::from_magic(file);
     if compression != Compression::None && compression.unpack(file).is_ok_and(|unpacked| is_module(&unpacked)) {
         return Kind::Module;
     }
@@ -170,7 +170,7 @@ fn examine_image(file: &[u8], anchors: &Anchors) -> Finding {
                 .cms
                 .signers
                 .iter()
-                .filter_map(|info| signature.cms.certificates_of(info).next());
+                .filter_map(|info| signature.cms.certificates_named_by(info).next());
             named.map(Certificate::common_name).collect::<Vec<_>>()
         })
         .collect();
@@ -197,7 +197,7 @@ fn examine_grub_image(file: &[u8], anchors: &Anchors) -> Option<Finding> {
 }
 
 fn examine_module(file: &[u8], anchors: &Anchors) -> Finding {
-    let compression = Compression::of(file);
+    let compression = Compression::from_magic(file);
     let unpacked = compression
         .unpack(file)
         .map_err(|error| format!("cannot unpack: {error}"));
@@ -234,7 +234,7 @@ fn examine_grub(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Fin
 /// Signature lists carry no signature; well-formed is all that they can be.
 fn examine_lists(file: &[u8]) -> Finding {
     let verdict = lists(file).map_err(|error| error.to_string()).map(|lists| {
-        let certificates = lists.of_type(SignatureType::X509).count();
+        let certificates = lists.entries_of_type(SignatureType::X509).count();
         let others = lists.entries().count() - certificates;
         format!(
             "well-formed; certificates: {certificates}, other entries: {others}{}",

@@ -166,7 +166,7 @@ fn judge_signer<'c>(
     trusted: &'c [Certificate],
     digest: &dyn Fn(HashAlgorithm, &[u8]) -> Digest,
 ) -> Result<Signature<'c>, Refusal> {
-    let enclosed = signed_data.certificates_of(signer).next();
+    let enclosed = signed_data.certificates_named_by(signer).next();
     let named = trusted.iter().find(|certificate| signer.names(certificate));
     let above = || chain::anchor(enclosed?, &signed_data.certificates, trusted);
     let anchor = named.or_else(above);

@@ -86,7 +86,7 @@ fn what_the_sheet_says_is_all_that_it_takes() {
     assert!(verified.contains("last restore drill: 20"), "{verified}");
     private(&whole.path("shares.txt"), whole.share(2).as_bytes());
     let refused = refuse(&mut whole.drill(&desk.join("sheet.txt")));
-    assert!(refused.contains("1 shares are there, and 2 are needed"), "{refused}");
+    assert!(refused.contains("2 different shares are needed, not 1"), "{refused}");
 }
 
 #[test]

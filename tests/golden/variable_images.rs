@@ -73,7 +73,7 @@ fn an_enrolled_image_holds_the_same_lists_for_virt_fw_vars() {
         }
         assert_eq!(*data("SecureBootEnable"), [1]);
         let dbx = SignatureDatabase::parse(data("dbx")).unwrap();
-        assert_eq!(dbx.of_type(SignatureType::Sha256).count(), 443);
+        assert_eq!(dbx.entries_of_type(SignatureType::Sha256).count(), 443);
         let again = succeed(&mut enroll("apply", &image));
         assert!(again.contains("there already") && !again.contains("written"), "{again}");
     }
@@ -99,7 +99,10 @@ fn an_image_by_virt_fw_vars_is_read_and_its_other_variables_survive() {
     ] {
         let held = store.database(variable).unwrap();
         let certificate = fs::read(keys().join(pem).with_extension("der")).unwrap();
-        let held: Vec<_> = held.of_type(SignatureType::X509).map(|(_, data)| data).collect();
+        let held: Vec<_> = held
+            .entries_of_type(SignatureType::X509)
+            .map(|(_, data)| data)
+            .collect();
         assert_eq!(held, [certificate.as_slice()], "{pem}");
     }
     // Somebody else's platform key.

@@ -123,7 +123,7 @@ fn efitools_finds_every_digest_of_microsofts_dbx_that_we_wrote_back() {
             .arg(directory.path().join("dbx")),
     );
     let extracted = fs::read_dir(directory.path()).unwrap().count() - 1;
-    assert_eq!(extracted, database.of_type(SignatureType::Sha256).count());
+    assert_eq!(extracted, database.entries_of_type(SignatureType::Sha256).count());
 }
 
 #[test]

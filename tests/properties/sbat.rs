@@ -17,7 +17,7 @@ proptest! {
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
         if let Ok(sbat) = Sbat::parse(&bytes) {
             prop_assert!(sbat.components().len() <= bytes.len());
-            prop_assert_eq!(sbat.below(&sbat).filter(|(component, level)| component.generation >= *level).count(), 0);
+            prop_assert_eq!(sbat.components_below(&sbat).filter(|(component, level)| component.generation >= *level).count(), 0);
         }
     }
 
@@ -35,7 +35,7 @@ proptest! {
     #[test]
     fn raising_a_level_lets_no_more_in(image in lines(), levels in lines(), raised in 0..6_usize) {
         let image = text(&image);
-        let count = |levels: &[(String, u32)]| image.below(&text(levels)).count();
+        let count = |levels: &[(String, u32)]| image.components_below(&text(levels)).count();
         let before = count(&levels);
         let mut higher = levels.clone();
         let position = raised % higher.len();

@@ -34,7 +34,7 @@ fn keys_go_to_their_places_and_come_back_from_their_backup() {
     let archive = backup.join(ARCHIVE);
     let drill_with = |opener| drill::drill(&context, &node, &archive, &opener);
     let too_few = drill_with(Opener::Shares(vec![share(&backup, 1)])).unwrap_err();
-    assert_eq!(too_few.causes(), ["1 shares are there, and 2 are needed"]);
+    assert_eq!(too_few.causes(), ["2 different shares are needed, not 1"]);
     assert!(drill_with(Opener::Passphrase(passphrase())).is_err());
     assert!(!verify::verify(&node, None).unwrap().complete);
     let drilled = drill_with(Opener::Shares(vec![share(&backup, 3), share(&backup, 1)])).unwrap();

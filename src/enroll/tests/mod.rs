@@ -158,7 +158,7 @@ fn present_revocations_are_never_lost() {
     let held: Vec<u8> = store
         .database(dbx)
         .unwrap()
-        .of_type(SignatureType::Sha256)
+        .entries_of_type(SignatureType::Sha256)
         .map(|(_, data)| data[0])
         .collect();
     assert_eq!(held, [2, 9, 1]);

@@ -223,7 +223,7 @@ fn material_is_recognised_by_its_content() {
     assert_eq!(of(VariableName::Db, &image, false).unwrap_err().kind().exit_code(), 2);
     let hashed = of(VariableName::Db, &image, true).unwrap();
     assert_eq!(hashed, of(VariableName::Dbx, &image, false).unwrap());
-    assert_eq!(hashed.of_type(SignatureType::Sha256).count(), 1);
+    assert_eq!(hashed.entries_of_type(SignatureType::Sha256).count(), 1);
     // Revocations would let in what they revoke.
     let revocations = microsoft::DBX_UPDATE_X64;
     let error = of(VariableName::Db, revocations, true).unwrap_err();

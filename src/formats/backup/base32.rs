@@ -1,4 +1,4 @@
-//! Crockford's base 32, for what people copy by hand: no letter is taken for a digit or another letter. In groups of
+//! Crockford's base 32, for texts that people copy by hand: no letter is taken for a digit or another letter. In groups of
 //! four; in reading, case, spaces and hyphens do not count, and the letters that look like digits are those digits.
 
 use zeroize::Zeroizing;

@@ -33,7 +33,7 @@ pub enum PaperError {
         parts: String,
     },
     /// No line at all.
-    #[error("there is no line")]
+    #[error("the text has no line of a file")]
     Empty,
 }
 

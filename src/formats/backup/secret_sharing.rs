@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 /// Why there is no secret, or there are no shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SharingError {
-    /// The numbers make no sense.
-    #[error("{needed} of {count} shares cannot be: at least 2 are needed, of at most 255")]
+    /// Contradictory numbers.
+    #[error("{needed} of {count} shares is impossible: at least 2 have to be needed, of at most 255")]
     Numbers {
         /// Number of shares that give the secret back.
         needed: u8,
@@ -18,10 +18,10 @@ pub enum SharingError {
         count: u8,
     },
     /// Random bytes that are too few for the coefficients.
-    #[error("the coefficients take {0} random bytes")]
+    #[error("the coefficients need exactly {0} random bytes")]
     Randomness(usize),
     /// Shares of different lengths, or none.
-    #[error("the shares are not of one length")]
+    #[error("the shares have different lengths")]
     Length,
     /// The same number twice, or zero.
     #[error("the numbers of the shares are not all different, or one of them is 0")]

@@ -1,12 +1,12 @@
-//! A share of a secret as text: `bs1-` and base 32 of 28 bytes, which say what it is.
+//! A share of a secret as text: `bs1-` and base 32 of 28 bytes.
 //!
 //! | bytes | content |
 //! |---|---|
 //! | 1 | version: 1 |
 //! | 4 | identifier of the set |
-//! | 1 | how many are needed |
-//! | 1 | how many there are |
-//! | 1 | number of this one |
+//! | 1 | number of shares that are needed |
+//! | 1 | number of all shares |
+//! | 1 | number of this share, from 1 |
 //! | 16 | the share ([`super::secret_sharing`]) |
 //! | 4 | checksum: the first bytes of SHA-256 over all before |
 
@@ -30,9 +30,9 @@ const CHECKSUM: usize = 4;
 pub struct Share {
     /// Identifier of the set.
     pub set: [u8; 4],
-    /// How many are needed.
+    /// Number of shares that are needed.
     pub needed: u8,
-    /// How many there are.
+    /// Number of all shares.
     pub of: u8,
     /// Number of this one, from 1.
     pub number: u8,
@@ -42,35 +42,35 @@ pub struct Share {
 /// Why a text is no share, or shares give no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ShareError {
-    /// Another beginning.
+    /// The text does not begin with `bs1-`.
     #[error("a share begins with bs1-")]
     Prefix,
-    /// A character that cannot be.
+    /// Text that is not base 32.
     #[error("it is mistyped: {0}")]
     Text(#[from] Base32Error),
     /// A checksum that does not fit.
     #[error("it is mistyped: its checksum does not fit")]
     Checksum,
-    /// Content that makes no sense, or another version.
-    #[error("it is of a version or form that this program does not know")]
+    /// Malformed content, or another version.
+    #[error("its version or form is unknown to this program")]
     Form,
     /// Shares of different sets.
-    #[error("the shares {first} and {second} are not of one set")]
+    #[error("the shares {first} and {second} belong to different sets")]
     Sets {
-        /// Number of one.
+        /// Number of a share.
         first: u8,
-        /// Number of another.
+        /// Number of a share of another set.
         second: u8,
     },
     /// Too few.
-    #[error("{given} shares are there, and {needed} are needed")]
+    #[error("{needed} different shares are needed, not {given}")]
     TooFew {
-        /// How many different ones there are.
+        /// Number of different shares.
         given: usize,
-        /// How many are needed.
+        /// Number of shares that are needed.
         needed: u8,
     },
-    /// Numbers that cannot be.
+    /// Contradictory numbers.
     #[error(transparent)]
     Numbers(#[from] SharingError),
 }

@@ -37,7 +37,7 @@ pub enum NotIssuedBy {
     /// The issuer's key cannot be used.
     #[error(transparent)]
     Key(#[from] RsaPublicKeyError),
-    /// The signature algorithm is none that firmware should trust.
+    /// The signature algorithm is unknown or too weak for firmware.
     #[error("signature algorithm {0} is not supported")]
     Algorithm(ObjectIdentifier),
     /// The signature is not the issuer's.
@@ -52,7 +52,7 @@ pub struct Certificate {
     /// The first field, whose bytes the issuer signed.
     tbs: Vec<u8>,
     parsed: x509_cert::Certificate,
-    /// What is computed of an RSA key before it verifies costs about as much as to verify.
+    /// The RSA key, once it was asked for: to prepare it costs about as much as to verify.
     key: OnceLock<RsaPublicKey>,
 }
 
@@ -75,7 +75,7 @@ impl Certificate {
         }
     }
 
-    /// Reads a DER certificate at the start of `bytes`; returns it and what follows.
+    /// Reads a DER certificate at the start of `bytes`; returns it and the rest.
     pub fn from_der_prefix(bytes: &[u8]) -> Result<(Self, &[u8]), CertificateError> {
         let mut reader = SliceReader::new(bytes).map_err(CertificateError::Malformed)?;
         let der = reader.tlv_bytes().map_err(CertificateError::Malformed)?;

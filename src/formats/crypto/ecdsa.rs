@@ -1,5 +1,5 @@
-//! ECDSA public keys over P-256 and P-384, and the verification of their signatures (FIPS 186-5, section 6.4): what
-//! some distributions sign modules with. bootseal itself signs with RSA alone.
+//! ECDSA public keys over P-256 and P-384, and the verification of their signatures (FIPS 186-5, section 6.4), by
+//! which some distributions sign modules. bootseal itself signs with RSA alone.
 
 use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, SECP_256_R_1, SECP_384_R_1};
 use der::Decode;

@@ -6,17 +6,17 @@ const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
 
-/// What is in a PEM file.
+/// The content of a PEM file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PemFile {
     /// The certificates, in their order.
     pub certificates: Vec<Certificate>,
-    /// Whether there is a private key, encrypted or not.
+    /// True if there is a private key, encrypted or not.
     pub has_private_key: bool,
 }
 
 impl PemFile {
-    /// Reads all parts; what stands between them is passed over, as OpenSSL does.
+    /// Reads all parts; the text between them is passed over, as OpenSSL does.
     pub fn parse(bytes: &[u8]) -> Result<Self, CertificateError> {
         let text = String::from_utf8_lossy(bytes);
         let mut found = Self::default();

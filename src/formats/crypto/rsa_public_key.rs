@@ -111,7 +111,7 @@ impl RsaPublicKey {
         let held = held
             .and_then(number)
             .filter(is_in_range)
-            .map(|number| self.raise(number));
+            .map(|number| self.power(number));
         let expected = encoded(digest, width).as_deref().and_then(number);
         if held.is_some() && held == expected {
             Ok(())
@@ -122,7 +122,7 @@ impl RsaPublicKey {
 
     /// RSAVP1 (RFC 8017, section 5.2.2) for a signature below the modulus, by squaring and multiplying: nothing is secret
     /// here, and for 65537 that is less than half the work of an exponentiation that hides its exponent.
-    fn raise(&self, signature: BoxedUint) -> BoxedUint {
+    fn power(&self, signature: BoxedUint) -> BoxedUint {
         let parameters = self.rsa.n_params();
         let exponent = self.rsa.e();
         let base = BoxedMontyForm::new(signature.clone(), parameters);
@@ -186,7 +186,7 @@ mod tests {
             let key = RsaPublicKey::from_parts(&modulus, &exponent.to_be_bytes()).unwrap();
             let number = BoxedUint::from_be_slice(&below, key.rsa.n_bits_precision()).unwrap();
             let plain = BoxedMontyForm::new(number.clone(), key.rsa.n_params()).pow(key.rsa.e());
-            prop_assert_eq!(key.raise(number), plain.retrieve());
+            prop_assert_eq!(key.power(number), plain.retrieve());
         }
 
         #[test]

@@ -43,7 +43,7 @@ struct Node {
 }
 
 impl DevicePath {
-    /// Reads nodes until the end node, or until they make no sense.
+    /// Reads nodes until the end node, or until a malformed one.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
         let mut reader = Reader::new(bytes);
@@ -54,7 +54,7 @@ impl DevicePath {
         Self { nodes }
     }
 
-    /// Whether it leads into a volume of the firmware itself, or to a range of memory that the firmware has filled.
+    /// True if it leads into a volume of the firmware itself, or to a range of memory that the firmware has filled.
     #[must_use]
     pub fn is_of_firmware(&self) -> bool {
         self.nodes
@@ -62,8 +62,8 @@ impl DevicePath {
             .any(|node| matches!((node.kind, node.sub_kind), (HARDWARE, 3) | (MEDIA, 6 | 7)))
     }
 
-    /// Whether it names a file of a volume of the firmware. A range of memory alone may as well be where a boot loader has put
-    /// what it starts: GRUB does.
+    /// True if it names a file of a volume of the firmware. A range of memory alone may as well hold
+    /// an image that a boot loader starts: GRUB does that.
     #[must_use]
     pub fn is_firmware_file(&self) -> bool {
         self.nodes.iter().any(|node| (node.kind, node.sub_kind) == (MEDIA, 6))
@@ -93,7 +93,7 @@ fn node(reader: &mut Reader<'_>) -> Option<Node> {
 }
 
 impl fmt::Display for DevicePath {
-    /// As UEFI writes them; what is not known here as its type and bytes.
+    /// The nodes as UEFI writes them; unknown ones as type and bytes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let texts: Vec<String> = self.nodes.iter().map(Node::text).collect();
         if texts.is_empty() {
@@ -105,18 +105,7 @@ impl fmt::Display for DevicePath {
 
 impl Node {
     fn file(&self) -> Option<String> {
-        if (self.kind, self.sub_kind) != (MEDIA, 4) {
-            return None;
-        }
-        let units = self
-            .data
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|unit| u16::from_le_bytes(*unit));
-        Some(String::from_utf16_lossy(
-            &units.take_while(|unit| *unit != 0).collect::<Vec<_>>(),
-        ))
+        ((self.kind, self.sub_kind) == (MEDIA, 4)).then(|| file_name(&self.data))
     }
 
     fn partition(&self) -> Option<Guid> {
@@ -128,16 +117,13 @@ impl Node {
 
     fn text(&self) -> String {
         let data = self.data.as_slice();
+        if let (Some(partition), [number, ..]) = (self.partition(), data) {
+            return format!("HD({number},GPT,{partition})");
+        }
         match (self.kind, self.sub_kind, data) {
             (HARDWARE, 1, [function, device]) => format!("Pci({device:#x},{function:#x})"),
             (ACPI, 1, [0xd0, 0x41, 0x03 | 0x08, 0x0a, uid, ..]) => format!("PciRoot({uid:#x})"),
-            (MEDIA, 4, _) => self.file().unwrap_or_default(),
-            (MEDIA, 1, [number, ..]) if self.partition().is_some() => {
-                format!(
-                    "HD({number},GPT,{})",
-                    self.partition().unwrap_or(Guid::from_bytes([0; 16]))
-                )
-            }
+            (MEDIA, 4, name) => file_name(name),
             (MEDIA, 6, guid) => named("FvFile", guid),
             (MEDIA, 7, guid) => named("Fv", guid),
             (MEDIA, 8, [_, _, _, _, range @ ..]) => format!("Offset({})", hex::encode(range)),
@@ -146,9 +132,15 @@ impl Node {
     }
 }
 
-fn named(what: &str, guid: &[u8]) -> String {
+/// The UTF-16 name of a file node, up to its zero.
+fn file_name(data: &[u8]) -> String {
+    let units = data.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit));
+    String::from_utf16_lossy(&units.take_while(|unit| *unit != 0).collect::<Vec<_>>())
+}
+
+fn named(node: &str, guid: &[u8]) -> String {
     match <[u8; 16]>::try_from(guid) {
-        Ok(bytes) => format!("{what}({})", Guid::from_bytes(bytes)),
-        Err(_) => format!("{what}({})", hex::encode(guid)),
+        Ok(bytes) => format!("{node}({})", Guid::from_bytes(bytes)),
+        Err(_) => format!("{node}({})", hex::encode(guid)),
     }
 }

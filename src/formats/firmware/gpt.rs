@@ -39,6 +39,7 @@ pub fn partition_guid(disk: &[u8], block: usize, number: u32) -> Result<Guid, Gp
         .checked_sub(1)
         .filter(|position| *position < count)
         .ok_or_else(|| missing.clone())?;
+    // Sums and products that do not fit are past the end as well.
     let start = usize::try_from(entries).unwrap_or(usize::MAX).saturating_mul(block);
     let mut entry = Reader::new(disk);
     entry.take("entries", start.saturating_add(size.saturating_mul(index(position))))?;

@@ -5,7 +5,7 @@ use crate::formats::firmware::device_path::DevicePath;
 
 /// `LOAD_OPTION_ACTIVE`.
 const ACTIVE: u32 = 1;
-/// `LOAD_OPTION_CATEGORY`: zero for what is booted.
+/// `LOAD_OPTION_CATEGORY`: zero for entries that are booted.
 const CATEGORY: u32 = 0x1f00;
 
 /// The numbers of boot options that `BootOrder`, `BootNext` or `BootCurrent` holds.
@@ -20,7 +20,7 @@ pub fn numbers(data: &[u8]) -> Vec<u16> {
 pub struct LoadOption {
     /// Attributes, unknown bits included.
     pub attributes: u32,
-    /// What the firmware's menu calls it.
+    /// Its name in the firmware's menu.
     pub description: String,
     /// Where it leads.
     pub device_path: DevicePath,
@@ -46,7 +46,7 @@ impl LoadOption {
         })
     }
 
-    /// Whether the firmware starts it by itself.
+    /// True if the firmware starts it by itself.
     #[must_use]
     pub const fn is_active(&self) -> bool {
         self.attributes & ACTIVE != 0 && self.attributes & CATEGORY == 0

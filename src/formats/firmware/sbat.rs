@@ -1,6 +1,7 @@
 //! SBAT (shim's SBAT.md): the components of a boot loader with their generations, in its section `.sbat`, and the lowest
 //! generations that shim still starts, in the variable `SbatLevelRT`. Both are lines of comma-separated values.
 
+use crate::formats::bytes::until_zero;
 use crate::formats::firmware::guid::Guid;
 
 /// The variable of the levels, as an operating system may read it.
@@ -12,7 +13,7 @@ pub const SHIM: Guid = Guid::from_fields(
     0x4300,
     [0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23],
 );
-/// What some editors put before a text.
+/// The mark that some editors put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Why bytes are no SBAT. Offsets count from their start.
@@ -30,19 +31,19 @@ pub enum SbatError {
         /// Where the line starts.
         offset: usize,
     },
-    /// Not one line.
-    #[error("SBAT without a line")]
+    /// No line at all.
+    #[error("the SBAT is empty")]
     Empty,
 }
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Component {
-    /// What it is: `grub`, or `grub.debian` for what a vendor made of it.
+    /// Its name: `grub`, or `grub.debian` for a vendor's version of it.
     pub name: String,
-    /// Its generation, which grows with every hole that is closed.
+    /// Its generation, which grows with every vulnerability that is closed.
     pub generation: u32,
-    /// Whose it is; empty in levels.
+    /// Its vendor; empty in levels.
     pub vendor: String,
     /// The vendor's version; empty in levels.
     pub version: String,
@@ -57,13 +58,13 @@ pub struct Sbat {
 impl Sbat {
     /// Reads a section or a variable, up to its first zero: sections are padded.
     pub fn parse(bytes: &[u8]) -> Result<Self, SbatError> {
-        let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        let text = until_zero(bytes);
         let unmarked = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-        let mut offset = text.len().saturating_sub(unmarked.len());
+        let mut offset = text.len() - unmarked.len();
         let mut components = Vec::new();
         for line in unmarked.split(|byte| *byte == b'\n') {
             let start = offset;
-            offset = offset.saturating_add(line.len()).saturating_add(1);
+            offset += line.len() + 1;
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             if !line.is_empty() {
                 components.push(component(line, start)?);
@@ -87,9 +88,9 @@ impl Sbat {
         self.components.iter().find(|component| component.name == name)
     }
 
-    /// The components that are older than `levels` say, each with the generation that is asked for. What the levels do not
-    /// name may be of any.
-    pub fn below<'s>(&'s self, levels: &'s Self) -> impl Iterator<Item = (&'s Component, u32)> {
+    /// The components that are older than `levels` demand, each with the lowest generation that is allowed. Components that
+    /// the levels do not name may have any generation.
+    pub fn components_below<'s>(&'s self, levels: &'s Self) -> impl Iterator<Item = (&'s Component, u32)> {
         self.components.iter().filter_map(|component| {
             let named = levels.components.iter().filter(|level| level.name == component.name);
             let level = named.map(|level| level.generation).max()?;
@@ -101,13 +102,13 @@ impl Sbat {
 /// Fields that are no text are kept as far as they are one.
 fn component(line: &[u8], offset: usize) -> Result<Component, SbatError> {
     let text = String::from_utf8_lossy(line);
-    let mut fields = text.split(',').map(str::trim);
-    let name = fields.next().unwrap_or_default().to_owned();
+    let (name, fields) = text.split_once(',').ok_or(SbatError::NoGeneration { offset })?;
+    let mut fields = fields.split(',').map(str::trim);
     let generation = fields.next().ok_or(SbatError::NoGeneration { offset })?;
     let generation = generation.parse().ok().filter(|generation| *generation > 0);
     let vendor = fields.next().unwrap_or_default().to_owned();
     Ok(Component {
-        name,
+        name: name.trim().to_owned(),
         generation: generation.ok_or(SbatError::Generation { offset })?,
         vendor,
         // Between the two stands the vendor's name of the package.
@@ -128,7 +129,7 @@ mod tests {
         let sbat = Sbat::parse(GRUB).unwrap();
         let below = |levels: &[u8]| {
             let levels = Sbat::parse(levels).unwrap();
-            let below = sbat.below(&levels);
+            let below = sbat.components_below(&levels);
             below
                 .map(|(component, level)| (component.name.clone(), level))
                 .collect::<Vec<_>>()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-/// What every option's name begins with in a configuration.
+/// The beginning of every option's name in a configuration.
 pub const PREFIX: &str = "CONFIG_";
 const NOT_SET: &str = " is not set";
 
@@ -15,7 +15,7 @@ pub enum ConfigError {
     /// Not text.
     #[error("not text: there is no UTF-8 at offset {offset:#x}")]
     NotText {
-        /// Offset of the first byte that is none.
+        /// Offset of the first byte that is not UTF-8.
         offset: usize,
     },
     /// A line that is neither an option nor a comment.
@@ -48,7 +48,7 @@ pub enum Value {
     Yes,
     /// A text, without its quotation marks.
     Text(String),
-    /// A number, or whatever else stands there.
+    /// A number, or anything else.
     Other(String),
 }
 
@@ -84,8 +84,8 @@ impl KernelConfig {
             offset: error.valid_up_to(),
         })?;
         let mut config = Self::default();
-        for (number, line) in text.lines().enumerate() {
-            config.line(number.saturating_add(1), line)?;
+        for (number, line) in (1..).zip(text.lines()) {
+            config.line(number, line)?;
         }
         if config.options.is_empty() && config.misspelt.is_empty() {
             return Err(ConfigError::Empty);
@@ -95,7 +95,10 @@ impl KernelConfig {
 
     fn line(&mut self, number: usize, line: &str) -> Result<(), ConfigError> {
         if let Some(comment) = line.strip_prefix('#') {
-            let comment = comment.strip_prefix(' ').unwrap_or_default();
+            // Kconfig's own comments have a space here.
+            let Some(comment) = comment.strip_prefix(' ') else {
+                return Ok(());
+            };
             let unset = comment.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(NOT_SET));
             match unset {
                 Some(symbol) if is_symbol(symbol) => self.set(symbol, Value::No),
@@ -139,7 +142,7 @@ impl KernelConfig {
         self.options.get(symbol)
     }
 
-    /// Whether an option is built in or a module.
+    /// True if an option is built in or a module.
     #[must_use]
     pub fn is_on(&self, symbol: &str) -> bool {
         matches!(self.get(symbol), Some(Value::Yes | Value::Module))
@@ -155,7 +158,7 @@ impl KernelConfig {
     }
 }
 
-/// What Kconfig takes for a name; it reads any other line as one of an option that it does not know.
+/// True if Kconfig takes this for a name; it reads any other line as one of an option that it does not know.
 fn is_symbol(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
@@ -180,7 +183,7 @@ fn header(comment: &str) -> Option<KernelVersion> {
     (words.next()? == "Kernel").then(|| version.parse().ok())?
 }
 
-/// Major and minor number of a kernel: which options there are changes with no others.
+/// Major and minor number of a kernel: the set of options depends on these alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KernelVersion {
     /// 6 of 6.12.
@@ -213,10 +216,11 @@ impl FromStr for KernelVersion {
 
     /// The first two numbers of a version or release, as `6.12.58-gentoo-dist`.
     fn from_str(text: &str) -> Result<Self, NoVersion> {
-        let mut numbers = text
-            .splitn(3, '.')
-            .map(|part| part.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default());
-        let mut number = || numbers.next().and_then(|digits| digits.parse().ok());
+        let mut parts = text.splitn(3, '.');
+        let mut number = || {
+            let digits: String = parts.next()?.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse().ok()
+        };
         match (number(), number()) {
             (Some(major), Some(minor)) => Ok(Self { major, minor }),
             _ => Err(NoVersion(text.to_owned())),

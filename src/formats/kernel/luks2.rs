@@ -1,10 +1,10 @@
-//! What a LUKS2 header says about keys that a TPM holds (LUKS2 On-Disk Format Specification, sections 2.1 and 3.4).
+//! LUKS2 headers, as far as they tell of keys that a TPM holds (LUKS2 On-Disk Format Specification, sections 2.1 and 3.4).
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::formats::bytes::{Reader, Truncated};
+use crate::formats::bytes::{Reader, Truncated, until_zero};
 
 /// How the first header begins.
 const MAGIC: &[u8; 6] = b"LUKS\xba\xbe";
@@ -25,7 +25,7 @@ pub enum Luks2Error {
     #[error("this is no LUKS2 header")]
     NotLuks2,
     /// A size that no header has.
-    #[error("a LUKS2 header of {0} bytes: there are 16 KiB to 4 MiB")]
+    #[error("the LUKS2 header states a size of {0} bytes; the format has 16 KiB to 4 MiB")]
     Size(u64),
     /// The JSON area cannot be read.
     #[error("the JSON area is malformed: {0}")]
@@ -48,7 +48,7 @@ struct Metadata {
 }
 
 /// Size of the header in bytes, from its first 4096 bytes: the binary part, and the JSON area.
-pub fn size(binary: &[u8]) -> Result<u64, Luks2Error> {
+pub fn header_size(binary: &[u8]) -> Result<u64, Luks2Error> {
     let mut reader = Reader::new(binary);
     let magic: [u8; 6] = reader.array("magic")?;
     let version = u16::from_be_bytes(reader.array("version")?);
@@ -64,12 +64,13 @@ pub fn size(binary: &[u8]) -> Result<u64, Luks2Error> {
 
 /// The tokens of a whole header that a TPM takes part in.
 pub fn tpm_tokens(header: &[u8]) -> Result<Vec<Token>, Luks2Error> {
-    let size = usize::try_from(size(header)?).unwrap_or(usize::MAX);
+    let size = header_size(header)?;
     let mut reader = Reader::new(header);
     reader.take("binary header", BINARY)?;
-    let json = reader.take("JSON area", size.saturating_sub(BINARY))?;
-    let end = json.iter().position(|byte| *byte == 0).unwrap_or(json.len());
-    let metadata: Metadata = serde_json::from_slice(json.get(..end).unwrap_or_default())?;
+    let size = usize::try_from(size).map_err(|_| Luks2Error::Size(size))?;
+    // A header has 16 KiB or more.
+    let json = reader.take("JSON area", size - BINARY)?;
+    let metadata: Metadata = serde_json::from_slice(until_zero(json))?;
     Ok(metadata.tokens.values().filter_map(tpm_token).collect())
 }
 

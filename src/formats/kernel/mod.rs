@@ -1,4 +1,4 @@
-//! Formats of Linux: module signatures, configuration, initramfs images, what a running kernel shows.
+//! Formats of Linux: module signatures, configuration, initramfs images, the state of a running kernel.
 
 pub mod compression;
 pub mod initramfs;

@@ -1,8 +1,10 @@
-//! What a kernel module says of itself: the fields of its section `.modinfo`, `name=value` with a zero byte after each
+//! The information that a kernel module holds about itself: the fields of its section `.modinfo`, `name=value` with a zero byte after each
 //! (`include/linux/moduleinfo.h`), and the note with its build ID.
 
 use goblin::container::Ctx;
 use goblin::elf::{Elf, SectionHeader};
+
+use crate::formats::bytes::until_zero;
 
 /// The section of the build ID, which a running kernel shows as `/sys/module/NAME/notes/.note.gnu.build-id`.
 pub const BUILD_ID: &str = ".note.gnu.build-id";
@@ -43,19 +45,20 @@ impl<'a> ModuleInfo<'a> {
         let names = sections.get(usize::from(header.e_shstrndx));
         Ok(Self {
             file,
-            names: names.map_or(&[], |section| data(file, section)),
+            // A table of names that is not in the file names nothing.
+            names: names.and_then(|section| data(file, section)).unwrap_or_default(),
             sections,
         })
     }
 
-    /// The content of the first section with this name.
+    /// The content of the first section with this name, if it is in the file.
     #[must_use]
     pub fn section(&self, name: &str) -> Option<&'a [u8]> {
         let section = self
             .sections
             .iter()
-            .find(|section| self.name(section) == name.as_bytes())?;
-        Some(data(self.file, section))
+            .find(|section| self.name(section) == Some(name.as_bytes()))?;
+        data(self.file, section)
     }
 
     /// The value of the first field with this name.
@@ -65,27 +68,23 @@ impl<'a> ModuleInfo<'a> {
         fields.find_map(|field| field.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
     }
 
-    /// Whether it was built with the kernel, which `modpost` notes.
+    /// True if it was built with the kernel, which `modpost` notes.
     #[must_use]
     pub fn is_in_tree(&self) -> bool {
         self.field("intree") == Some(b"Y")
     }
 
-    fn name(&self, section: &SectionHeader) -> &'a [u8] {
-        let names = self.names.get(section.sh_name..).unwrap_or_default();
-        let names = names.get(..MAX_NAME.min(names.len())).unwrap_or_default();
-        names.split(|byte| *byte == 0).next().unwrap_or_default()
+    fn name(&self, section: &SectionHeader) -> Option<&'a [u8]> {
+        let names = self.names.get(section.sh_name..)?;
+        Some(until_zero(names.get(..MAX_NAME).unwrap_or(names)))
     }
 }
 
-/// What a section has in the file; nothing where that is not all there.
-fn data<'a>(file: &'a [u8], section: &SectionHeader) -> &'a [u8] {
-    let range = || {
-        let start = usize::try_from(section.sh_offset).ok()?;
-        let size = usize::try_from(section.sh_size).ok()?;
-        file.get(start..start.checked_add(size)?)
-    };
-    range().unwrap_or_default()
+/// The bytes of a section, if all of them are in the file.
+fn data<'a>(file: &'a [u8], section: &SectionHeader) -> Option<&'a [u8]> {
+    let start = usize::try_from(section.sh_offset).ok()?;
+    let size = usize::try_from(section.sh_size).ok()?;
+    file.get(start..start.checked_add(size)?)
 }
 
 #[cfg(test)]

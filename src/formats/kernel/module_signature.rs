@@ -48,11 +48,11 @@ pub enum ModuleError {
         available: usize,
     },
     /// The signature is not CMS.
-    #[error("the signature at offset {offset:#x}")]
+    #[error("the signature at offset {offset:#x} cannot be read")]
     Cms {
         /// Offset of the signature from the start of the file.
         offset: usize,
-        /// What is wrong with it.
+        /// The reason.
         #[source]
         error: CmsError,
     },
@@ -61,7 +61,7 @@ pub enum ModuleError {
 /// A module and the signature at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Module<'a> {
-    /// What the signature covers: all bytes before it.
+    /// The bytes that the signature covers: all before it.
     pub content: &'a [u8],
     /// The CMS SignedData (DER), if the file ends in a signature.
     pub signature: Option<&'a [u8]>,
@@ -86,13 +86,12 @@ impl<'a> Module<'a> {
             .into());
         };
         let length = check_trailer(trailer, body.len())?;
-        let (content, signature) =
-            body.split_at_checked(body.len().wrapping_sub(length))
-                .ok_or(ModuleError::Length {
-                    offset: body.len().saturating_add(8),
-                    length,
-                    available: body.len(),
-                })?;
+        let start = body.len().checked_sub(length).ok_or(ModuleError::Length {
+            offset: body.len() + 8,
+            length,
+            available: body.len(),
+        })?;
+        let (content, signature) = body.split_at(start);
         Ok(Self {
             content,
             signature: Some(signature),
@@ -121,13 +120,13 @@ impl<'a> Module<'a> {
     }
 }
 
-/// The signed module: content, CMS, and what [`end`] makes.
+/// The signed module: content, CMS and [`trailer`].
 pub fn append(content: &[u8], cms: &[u8]) -> Result<Vec<u8>, ModuleError> {
-    Ok([content, cms, &end(content, cms)?].concat())
+    Ok([content, cms, &trailer(content, cms)?].concat())
 }
 
-/// What follows content and CMS in a signed module: `struct module_signature` and the magic.
-pub fn end(content: &[u8], cms: &[u8]) -> Result<Vec<u8>, ModuleError> {
+/// The end of a signed module, after content and CMS: `struct module_signature` and the magic.
+pub fn trailer(content: &[u8], cms: &[u8]) -> Result<Vec<u8>, ModuleError> {
     let length = u32::try_from(cms.len()).map_err(|_| ModuleError::Length {
         offset: content.len(),
         length: cms.len(),
@@ -141,13 +140,13 @@ pub fn end(content: &[u8], cms: &[u8]) -> Result<Vec<u8>, ModuleError> {
     .concat())
 }
 
-/// Checks what the kernel checks; returns the signature's length in bytes.
+/// Makes the kernel's checks; returns the signature's length in bytes.
 fn check_trailer(trailer: &[u8; TRAILER], offset: usize) -> Result<usize, ModuleError> {
     let mut reader = Reader::new(trailer);
     let [algorithm, hash, id_type, signer, key_id, pad @ ..] = reader.array::<8>("module_signature")?;
     if id_type != ID_TYPE_PKCS7 {
         return Err(ModuleError::IdType {
-            offset: offset.saturating_add(2),
+            offset: offset + 2,
             found: id_type,
         });
     }

@@ -32,7 +32,7 @@ pub fn assignments(text: &str) -> Vec<Assignment> {
 
 /// The value that counts, that of the last assignment.
 #[must_use]
-pub fn value_of<'a>(assignments: &'a [Assignment], name: &str) -> Option<&'a str> {
+pub fn last_value<'a>(assignments: &'a [Assignment], name: &str) -> Option<&'a str> {
     let last = assignments.iter().rev().find(|assignment| assignment.name == name)?;
     Some(&last.value)
 }
@@ -46,22 +46,21 @@ fn is_name(name: &str) -> bool {
 fn next_word(text: &str) -> (String, &str) {
     let mut word = String::new();
     let mut quote = None;
-    let mut characters = text.char_indices();
-    while let Some((at, character)) = characters.next() {
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
         match (character, quote) {
             ('\\', None | Some('"')) => match characters.next() {
-                Some((_, '\n')) | None => {}
-                Some((_, escaped)) => word.push(escaped),
+                Some('\n') | None => {}
+                Some(escaped) => word.push(escaped),
             },
             ('"' | '\'', None) => quote = Some(character),
             (_, Some(mark)) if character == mark => quote = None,
             ('#', None) if word.is_empty() => {
-                let rest = text.get(at..).unwrap_or_default();
-                let end = rest.find('\n').unwrap_or(rest.len());
-                return (word, rest.get(end..).unwrap_or_default());
+                let rest = characters.as_str();
+                return (word, rest.find('\n').map_or("", |end| rest.split_at(end).1));
             }
             (_, None) if character.is_whitespace() || character == ';' => {
-                return (word, text.get(at.saturating_add(1)..).unwrap_or_default());
+                return (word, characters.as_str());
             }
             _ => word.push(character),
         }
@@ -74,7 +73,8 @@ fn next_word(text: &str) -> (String, &str) {
 pub fn package_lines(text: &str) -> Vec<(&str, Vec<&str>)> {
     text.lines()
         .filter_map(|line| {
-            let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+            let line = line.split_once('#').map_or(line, |(before, _)| before);
+            let mut words = line.split_whitespace();
             Some((words.next()?, words.collect()))
         })
         .collect()
@@ -91,7 +91,7 @@ mod tests {
                     export MODULES_SIGN_HASH='sha3-512'\nMODULES_SIGN_KEY=/a\\ b\"c d\"; X=1\nsource other\n1X=2\n\
                     CFLAGS=\"${COMMON}\"\nX=\n";
         let found = assignments(text);
-        let value = |name| value_of(&found, name);
+        let value = |name| last_value(&found, name);
         assert_eq!(value("USE"), Some("secureboot   modules-sign"));
         assert_eq!(value("MODULES_SIGN_HASH"), Some("sha3-512"));
         assert_eq!(value("MODULES_SIGN_KEY"), Some("/a bc d"));

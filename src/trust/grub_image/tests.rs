@@ -17,7 +17,6 @@ fn file(key: &GrubKey) -> Vec<u8> {
 fn image<'a>(modules: &[&str], keys: &[&'a [u8]], configuration: &'a [u8]) -> CoreImage<'a> {
     let module = |name: &&str| Module {
         name: (*name).to_owned(),
-        needs: Vec::new(),
     };
     CoreImage {
         version: None,
@@ -27,7 +26,6 @@ fn image<'a>(modules: &[&str], keys: &[&'a [u8]], configuration: &'a [u8]) -> Co
         certificates: 0,
         configuration: Some(configuration),
         memory_disk_configuration: None,
-        has_memory_disk: false,
         shim_lock_disabled: Switch::Set,
         cli_disabled: Switch::Unset,
     }

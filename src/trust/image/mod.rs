@@ -70,7 +70,7 @@ impl Policy {
     /// Firmware differs in which hashes it tries and in padding; what is forbidden in any way is refused.
     fn forbidden_hash(&self, image: &Image<'_>) -> Result<(), Refusal> {
         // Images are large, and dbx lists hashes of one algorithm as a rule.
-        let is_listed = |kind| self.forbidden.of_type(kind).next().is_some();
+        let is_listed = |kind| self.forbidden.entries_of_type(kind).next().is_some();
         for (kind, hash) in IMAGE_HASHES.into_iter().filter(|(kind, _)| is_listed(*kind)) {
             for digest in [image.digest(hash), image.unpadded_digest(hash)] {
                 if let Some(place) = place(VariableName::Dbx, &self.forbidden, kind, &digest) {
@@ -98,7 +98,7 @@ impl Policy {
         }
         IMAGE_HASHES
             .into_iter()
-            .filter(|(kind, hash)| tried.contains(hash) && self.allowed.of_type(*kind).next().is_some())
+            .filter(|(kind, hash)| tried.contains(hash) && self.allowed.entries_of_type(*kind).next().is_some())
             .find_map(|(kind, hash)| place(VariableName::Db, &self.allowed, kind, &image.unpadded_digest(hash)))
     }
 
@@ -195,7 +195,7 @@ pub fn signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refus
 fn proven_signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refusal> {
     let cms = &signature.cms;
     let mut signers = cms.signers.iter().map(|info| -> Result<&Certificate, Refusal> {
-        let certificate = cms.certificates_of(info).next().ok_or(Refusal::NoSigner)?;
+        let certificate = cms.certificates_named_by(info).next().ok_or(Refusal::NoSigner)?;
         let digest = signature.content_digest(info.hash().map_err(SignatureError::Refused)?);
         info.verify(&certificate.public_key()?, &cms.content_type, &digest)
             .map_err(SignatureError::Refused)?;

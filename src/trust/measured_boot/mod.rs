@@ -8,7 +8,7 @@ mod tests;
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticated_variable::VariableName;
-use crate::formats::firmware::event_log::{Event, EventLog, EventType, UefiVariable, extended};
+use crate::formats::firmware::event_log::{Event, EventLog, EventType, UefiVariable, extend};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
 
@@ -212,7 +212,7 @@ pub fn predict(
             }
             None => event.digest(algorithm).cloned().ok_or(Unpredictable::NotEdk2)?,
         };
-        value = extended(&value, &digest);
+        value = extend(&value, &digest);
     }
     if replaced != VariableName::ALL.len() + 1 || !separated {
         return Err(Unpredictable::NotEdk2);
@@ -222,7 +222,7 @@ pub fn predict(
         if !used.contains(&entry) {
             used.push(entry);
             let authority = authority(entry).to_bytes();
-            value = extended(&value, &algorithm.digest(&[&authority]));
+            value = extend(&value, &algorithm.digest(&[&authority]));
         }
     }
     Ok(value)

@@ -56,7 +56,7 @@ fn signer_of(cms: &SignedData<'_>) -> Result<Certificate, Refusal> {
     let [signer] = cms.signers.as_slice() else {
         return Err(Refusal::Shape("has more than one signer"));
     };
-    cms.certificates_of(signer)
+    cms.certificates_named_by(signer)
         .next()
         .cloned()
         .ok_or(Refusal::NoCertificate)

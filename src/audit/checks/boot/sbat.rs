@@ -71,7 +71,7 @@ fn judge(images: &[&Found], levels: Option<&Sbat>, by_shim: bool, outcome: &mut 
         };
         let below: Vec<String> = levels
             .iter()
-            .flat_map(|levels| sbat.below(levels))
+            .flat_map(|levels| sbat.components_below(levels))
             .map(|(component, level)| format!("{} {} and not {level}", component.name, component.generation))
             .collect();
         if below.is_empty() {

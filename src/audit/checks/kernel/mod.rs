@@ -4,7 +4,7 @@ mod doors;
 mod text;
 
 use crate::finding::{Finding, Kind, Status};
-use crate::formats::kernel::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, key_list, key_of};
+use crate::formats::kernel::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, find_key, key_list};
 use crate::formats::text::printable;
 use crate::kernel_config;
 use crate::trust::command_line::dangers;
@@ -202,7 +202,7 @@ fn module_key(machine: &Machine<'_>) -> Outcome {
         Ok(id) => id,
         Err(error) => return Outcome::could_not_run(format!("the module certificate \"{name}\": {error}")),
     };
-    match key_of(&keys, &wanted) {
+    match find_key(&keys, &wanted) {
         Some(ours) => {
             let mut outcome = Outcome::pass(printable(&ours.description));
             outcome.evidence.extend(keyrings(&keys, |key| id(key) == id(ours)));

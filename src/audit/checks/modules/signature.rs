@@ -41,7 +41,7 @@ impl AsRef<[u8]> for Unpacked {
 }
 
 pub(super) fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
-    let compression = Compression::of(&file);
+    let compression = Compression::from_magic(&file);
     let kernel_unpacks = compression.kernel_unpacks(&file).is_ok();
     let module = match compression.unpack(&file) {
         Ok(std::borrow::Cow::Owned(module)) => module,

@@ -1,5 +1,5 @@
 //! CMS SignedData (RFC 5652): the one assembler behind Authenticode, authenticated variables and module signatures,
-//! and a parser that takes what other tools write.
+//! and a parser that also takes the output of other tools.
 
 mod parse;
 

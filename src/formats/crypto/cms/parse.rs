@@ -30,7 +30,7 @@ pub enum CmsError {
     #[error("CMS content type {0} is not SignedData")]
     NotSignedData(ObjectIdentifier),
     /// One of the certificates inside cannot be read.
-    #[error("certificate inside the CMS: {0}")]
+    #[error("a certificate inside the CMS cannot be read: {0}")]
     Certificate(#[from] CertificateError),
     /// More of something than any honest signature has.
     #[error("CMS with more than {limit} {what}")]
@@ -41,7 +41,7 @@ pub enum CmsError {
         limit: usize,
     },
     /// No signature inside.
-    #[error("CMS without a signer")]
+    #[error("the CMS has no signer")]
     NoSigner,
 }
 
@@ -206,7 +206,7 @@ impl<'a> SignedData<'a> {
     }
 
     /// The certificates inside that the signer names.
-    pub fn certificates_of<'s>(&'s self, signer: &'s SignerInfo<'_>) -> impl Iterator<Item = &'s Certificate> {
+    pub fn certificates_named_by<'s>(&'s self, signer: &'s SignerInfo<'_>) -> impl Iterator<Item = &'s Certificate> {
         self.certificates.iter().filter(|certificate| signer.names(certificate))
     }
 }

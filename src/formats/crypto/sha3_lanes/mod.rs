@@ -6,7 +6,7 @@
 //! Messages may all be there ([`sha3_512_many`]) or be fetched when a lane is free ([`sha3_512_from`]).
 //!
 //! The files: `schedule` gives messages to lanes, `sponge` absorbs and squeezes, `rounds` is a round of the
-//! permutation, `avx2` and `avx512` say what a vector is. Only the last two have unsafe code, one call each.
+//! permutation, `avx2` and `avx512` define the vectors. Only the last two have unsafe code, one call each.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;

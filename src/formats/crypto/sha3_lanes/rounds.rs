@@ -1,7 +1,7 @@
 //! A round of Keccak-f[1600], written once for vectors of any width.
 //!
 //! It is a macro because a generic function cannot be compiled for a processor feature that depends on its type. The
-//! file that uses it says what a vector is, with five functions: `xor(a, b)`, `xor3(a, b, c)`,
+//! file that uses it defines a vector by five functions: `xor(a, b)`, `xor3(a, b, c)`,
 //! `rotate::<LEFT, RIGHT>(a)` (to the left by `LEFT` bits; `RIGHT` is 64 - `LEFT`), `chi(a, b, c)` for
 //! a XOR (NOT b AND c), and `splat(word)`.
 

@@ -23,7 +23,7 @@ pub(super) fn digest<const LANES: usize, S: Source>(permutation: impl Permutatio
     }
     for (number, lane) in lanes.into_iter().enumerate() {
         if let Some(message) = lane {
-            let (message, digest) = finish(state.leave(number), message);
+            let (message, digest) = finish(state.take_lane(number), message);
             source.digested(message, Digest::sha3_512(digest));
         }
     }
@@ -37,7 +37,7 @@ fn absorb<const LANES: usize, M: AsRef<[u8]>>(state: &mut State<LANES>, lanes: &
     }
 }
 
-/// Hashes what is left of a message whose state has left its lane.
+/// Hashes the rest of a message whose state was taken from its lane.
 fn finish<M: AsRef<[u8]>>(mut state: State<1>, mut message: Message<M>) -> (M, [u8; 64]) {
     while !message.is_absorbed() {
         message.absorb_block(&mut state, 0);

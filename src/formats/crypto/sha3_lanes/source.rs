@@ -2,13 +2,13 @@
 
 use crate::formats::crypto::hash::Digest;
 
-/// Where messages come from and digests go. What is in work at a time is one message for each lane, up to 8.
+/// A supply of messages that takes their digests. At most one message for each of 8 lanes is held at a time.
 pub trait Source {
     /// A message.
     type Message: AsRef<[u8]>;
 
-    /// The next message, for this lane (0 to 7; always 0 where they are hashed one by one). `None` if there is none any
-    /// more, for whatever lane.
+    /// The next message, for this lane (0 to 7; always 0 where they are hashed one by one). `None` if there are no more
+    /// messages for any lane.
     fn next(&mut self, lane: usize) -> Option<Self::Message>;
 
     /// Takes a message back, with its digest.

@@ -37,14 +37,14 @@ impl<const LANES: usize> State<LANES> {
     /// The digest in a lane (64 bytes). The lane is left ready for the next message.
     pub(super) fn squeeze(&mut self, lane: usize) -> [u8; 64] {
         let mut digest = [0; 64];
-        for (bytes, [word]) in digest.as_chunks_mut().0.iter_mut().zip(self.leave(lane).0) {
+        for (bytes, [word]) in digest.as_chunks_mut().0.iter_mut().zip(self.take_lane(lane).0) {
             *bytes = word.to_le_bytes();
         }
         digest
     }
 
     /// The state in a lane, by itself. The lane is left ready for the next message.
-    pub(super) fn leave(&mut self, lane: usize) -> State<1> {
+    pub(super) fn take_lane(&mut self, lane: usize) -> State<1> {
         State(
             self.0
                 .each_mut()

@@ -12,7 +12,7 @@ use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 
 const RATE: usize = 72;
 
-/// Whether the kernel says that this processor has it.
+/// True if the kernel says that this processor has it.
 fn is_there(engine: Engine) -> bool {
     let flag = match engine {
         Engine::Scalar => return true,

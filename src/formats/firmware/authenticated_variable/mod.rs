@@ -16,7 +16,7 @@ pub use time::{EfiTime, InvalidTime};
 
 /// Non-volatile, boot service access, runtime access, time-based authenticated: the attributes of PK, KEK, db and dbx.
 pub const ATTRIBUTES: u32 = 0x27;
-/// `EFI_VARIABLE_APPEND_WRITE`; never stored, only part of a write and of what it signs.
+/// `EFI_VARIABLE_APPEND_WRITE`; never stored, only part of a write and of its signed bytes.
 pub const APPEND: u32 = 0x40;
 /// Attributes of a write that appends.
 pub const APPEND_ATTRIBUTES: u32 = ATTRIBUTES | APPEND;
@@ -58,7 +58,7 @@ pub enum AuthenticatedVariableError {
 /// A variable's new data with the time and the signature that authorise it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthenticatedVariable {
-    /// When it was signed; firmware refuses one that is not later than the variable's present time.
+    /// The time of the signature; firmware refuses one that is not later than the variable's present time.
     pub time: EfiTime,
     /// DER of the `SignedData`, bare or in a `ContentInfo`.
     pub signed_data: Vec<u8>,
@@ -99,7 +99,8 @@ impl AuthenticatedVariable {
     /// The `.auth` file, byte for byte what was parsed.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        // A SignedData has a few kilobytes; one over 4 GiB could not be handed to any firmware.
+        // A SignedData has a few kilobytes. With a size that fits 32 bits no more, every reader refuses the file as
+        // truncated.
         let length = u32::try_from(self.signed_data.len())
             .unwrap_or(u32::MAX)
             .saturating_add(CERTIFICATE_HEADER);
@@ -118,21 +119,21 @@ impl AuthenticatedVariable {
         SignedData::parse(&self.signed_data)
     }
 
-    /// What the signature must cover if this is a write of the named variable with these attributes.
+    /// The digest that the signature must cover if this is a write of the named variable with these attributes.
     #[must_use]
     pub fn signed_digest(&self, name: VariableName, attributes: u32) -> Digest {
         signed_digest(name.name(), &name.vendor(), attributes, &self.time, &self.payload)
     }
 }
 
-/// SHA-256 over what the signature of an authenticated write covers: name in UTF-16LE without terminator, vendor,
+/// SHA-256 over the bytes that the signature of an authenticated write covers: name in UTF-16LE without terminator, vendor,
 /// attributes with the append bit, time, new data.
 #[must_use]
 pub fn signed_digest(name: &str, vendor: &Guid, attributes: u32, time: &EfiTime, payload: &[u8]) -> Digest {
     HashAlgorithm::Sha256.digest(&[&signed_bytes(name, vendor, attributes, time), payload])
 }
 
-/// What the signature of an authenticated write covers before the new data.
+/// The bytes that the signature of an authenticated write covers before the new data.
 #[must_use]
 pub fn signed_bytes(name: &str, vendor: &Guid, attributes: u32, time: &EfiTime) -> Vec<u8> {
     let mut bytes: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();

@@ -12,9 +12,9 @@ pub enum VariableName {
     Pk,
     /// The key exchange keys: decide about db and dbx.
     Kek,
-    /// What may boot.
+    /// The certificates and digests of images that may boot.
     Db,
-    /// What may not boot, whatever db says.
+    /// The certificates and digests of images that may not boot, whatever db says.
     Dbx,
 }
 

@@ -25,11 +25,11 @@ fn microsofts_dbx_update_is_an_append_that_its_kek_authorises() {
         "140da251d008f95069c2412b1e432e392b1a2988845a0aebbcaac9ed2cc03716"
     );
     let database = SignatureDatabase::parse(&update.payload).unwrap();
-    assert_eq!(database.of_type(SignatureType::Sha256).count(), 443);
+    assert_eq!(database.entries_of_type(SignatureType::Sha256).count(), 443);
     assert_eq!(database.to_bytes(), update.payload);
     let cms = update.cms().unwrap();
     let signer = &cms.signers[0];
-    let certificate = cms.certificates_of(signer).next().unwrap();
+    let certificate = cms.certificates_named_by(signer).next().unwrap();
     let verify = |attributes| {
         let digest = update.signed_digest(VariableName::Dbx, attributes);
         signer.verify(&certificate.public_key().unwrap(), &cms.content_type, &digest)

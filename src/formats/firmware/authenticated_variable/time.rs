@@ -86,13 +86,13 @@ impl EfiTime {
         }
     }
 
-    /// Whether all that must be zero in an authenticated variable is zero; firmware checks no more than that.
+    /// True if all that must be zero in an authenticated variable is zero; firmware checks no more than that.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         self.zero == [0; 9]
     }
 
-    /// Whether year to second are all zero, by which a revocation list says "always".
+    /// True if year to second are all zero, by which a revocation list says "always".
     #[must_use]
     pub const fn is_zero(&self) -> bool {
         matches!(
@@ -101,7 +101,7 @@ impl EfiTime {
         )
     }
 
-    /// Whether this is later than `other`, as firmware compares them. An equal time is not later.
+    /// True if this is later than `other`, as firmware compares them. An equal time is not later.
     #[must_use]
     pub fn is_later_than(&self, other: &Self) -> bool {
         let key = |time: &Self| (time.year, time.month, time.day, time.hour, time.minute, time.second);

@@ -20,7 +20,7 @@ pub fn checksum(parts: &[&[u8]], field: usize) -> u32 {
     u32::from(folded(sum)).wrapping_add(u32::from_le_bytes([a, b, c, d]))
 }
 
-/// The one's complement sum of the four 16-bit words of a sum: what is carried out at the top comes in at the bottom.
+/// The one's complement sum of the four 16-bit words of a sum: the carry at the top is added at the bottom.
 fn folded(sum: u64) -> u16 {
     let [a, b, c, d, e, f, g, h] = sum.to_le_bytes();
     let words = [[a, b], [c, d], [e, f], [g, h]].map(u16::from_le_bytes);

@@ -92,7 +92,7 @@ pub enum ImageError {
     },
     /// Headers or a section that reach past the end of the file or into the certificate table.
     #[error(
-        "{what} at {start:#x}..{end:#x} ends past {limit:#x}, where the file or its certificate table begins to end"
+        "{what} at {start:#x}..{end:#x} ends past {limit:#x}, the end of the file or the start of its certificate table"
     )]
     Outside {
         /// The section's name, or "headers".

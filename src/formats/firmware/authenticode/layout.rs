@@ -120,7 +120,7 @@ pub enum Severity {
 /// An odd layout. Offsets and lengths are in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LayoutProblem {
-    /// Bytes before a section that belong to none: firmware does not hash them.
+    /// Bytes before a section that belong to no section: firmware does not hash them.
     Gap {
         /// The section after the gap.
         section: String,

@@ -34,7 +34,7 @@ pub enum SignatureError {
     #[error("the signed content is {0}, not the digest of an image (SPC_INDIRECT_DATA)")]
     NotIndirectData(ObjectIdentifier),
     /// The signed content is not inside.
-    #[error("the signature does not contain what it signs")]
+    #[error("the signature does not contain the content that it signs")]
     Detached,
     /// The signed content states no digest of an image that can be trusted.
     #[error(transparent)]

@@ -23,7 +23,9 @@ pub enum TableError {
     #[error(transparent)]
     Truncated(#[from] Truncated),
     /// Only one of offset and size is zero.
-    #[error("certificate table directory entry at offset {field:#x}: offset {start:#x} and size {size:#x} contradict")]
+    #[error(
+        "certificate table directory entry at offset {field:#x}: offset {start:#x} and size {size:#x} contradict each other"
+    )]
     HalfEmpty {
         /// Where the directory entry is.
         field: usize,
@@ -68,7 +70,7 @@ pub enum TableError {
         /// The file's length, in bytes.
         file: usize,
     },
-    /// An entry's `dwLength` is smaller than its header or larger than what is left of the table.
+    /// An entry's `dwLength` is smaller than its header or larger than the rest of the table.
     #[error("WIN_CERTIFICATE at offset {offset:#x}: dwLength {length:#x} does not fit 0x9..={available:#x}")]
     Length {
         /// Where the entry starts.

@@ -1,6 +1,6 @@
-//! What events say of themselves: `UEFI_VARIABLE_DATA` and `UEFI_IMAGE_LOAD_EVENT`.
+//! The data of events: `UEFI_VARIABLE_DATA` and `UEFI_IMAGE_LOAD_EVENT`.
 
-use crate::formats::bytes::{Reader, Truncated, index};
+use crate::formats::bytes::{Reader, Truncated};
 use crate::formats::firmware::device_path::DevicePath;
 use crate::formats::firmware::guid::Guid;
 
@@ -31,6 +31,7 @@ impl UefiVariable {
         let vendor = Guid::from_bytes(reader.array("VariableName")?);
         let characters = length(&mut reader, "UnicodeNameLength")?;
         let size = length(&mut reader, "VariableDataLength")?;
+        // A product that does not fit is past the end as well.
         let name = reader.take("UnicodeName", characters.saturating_mul(2))?;
         let units = name.as_chunks::<2>().0;
         Ok(Self {
@@ -46,7 +47,7 @@ impl UefiVariable {
         String::from_utf16_lossy(&self.name)
     }
 
-    /// What is measured: the structure, whole.
+    /// The bytes that are measured: the whole structure.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.vendor.as_bytes().to_vec();
@@ -58,11 +59,10 @@ impl UefiVariable {
     }
 }
 
-/// A length of 64 bits; what does not fit 32 is longer than any log.
+/// A length of 64 bits. One that no memory holds becomes the largest one, and so is past the end of the event.
 fn length(reader: &mut Reader<'_>, field: &'static str) -> Result<usize, Truncated> {
-    let low = reader.u32(field)?;
-    let high = reader.u32(field)?;
-    Ok(if high == 0 { index(low) } else { usize::MAX })
+    let length = u64::from_le_bytes(reader.array(field)?);
+    Ok(usize::try_from(length).unwrap_or(usize::MAX))
 }
 
 /// An image that was started.

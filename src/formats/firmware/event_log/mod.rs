@@ -1,4 +1,4 @@
-//! The log of what firmware measured into the TPM (TCG PC Client Platform Firmware Profile, section 10), in its
+//! The log of the measurements that firmware made in the TPM (TCG PC Client Platform Firmware Profile, section 10), in its
 //! crypto-agile form and in the SHA-1 form of TPM 1.2.
 
 mod event;
@@ -23,12 +23,12 @@ const NO_ACTION: u32 = 3;
 /// How the data of the event begins that says at which locality the TPM was started.
 const STARTUP_LOCALITY: &[u8] = b"StartupLocality\0";
 
-/// What kind of event it is (section 10.4.1).
+/// The kind of an event (section 10.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventType(pub u32);
 
 impl EventType {
-    /// `EV_SEPARATOR`: firmware hands over to what it starts.
+    /// `EV_SEPARATOR`: firmware hands over to the boot loader.
     pub const SEPARATOR: Self = Self(4);
     /// `EV_EFI_VARIABLE_DRIVER_CONFIG`: a variable of Secure Boot.
     pub const VARIABLE_DRIVER_CONFIG: Self = Self(0x8000_0001);
@@ -52,7 +52,7 @@ pub enum EventLogError {
     #[error("the event log is empty")]
     Empty,
     /// An event in a PCR that no TPM has.
-    #[error("the event at offset {offset:#x} is in PCR {pcr}; there are 0 to 23")]
+    #[error("the event at offset {offset:#x} is in PCR {pcr}; a TPM has 0 to 23")]
     Pcr {
         /// Where the event starts.
         offset: usize,
@@ -85,16 +85,16 @@ pub enum EventLogError {
 pub struct Event {
     /// The PCR that was extended.
     pub pcr: u32,
-    /// What kind of event it is.
+    /// The kind of the event.
     pub kind: EventType,
-    /// What it was extended by, for each algorithm that is known here.
+    /// The digests that the PCR was extended by, one for each algorithm that is known here.
     pub digests: Vec<Digest>,
-    /// What the event says of itself.
+    /// The data of the event.
     pub data: Vec<u8>,
 }
 
 impl Event {
-    /// What the PCR was extended by in the bank of this algorithm.
+    /// The digest that the PCR was extended by in the bank of this algorithm.
     #[must_use]
     pub fn digest(&self, algorithm: HashAlgorithm) -> Option<&Digest> {
         self.digests.iter().find(|digest| digest.algorithm() == algorithm)
@@ -148,11 +148,14 @@ impl EventLog {
         while !reader.is_empty() {
             events.push(agile_event(&mut reader, &sizes)?);
         }
-        let algorithms = sizes.iter().filter_map(|(algorithm, _)| known(*algorithm)).collect();
+        let algorithms = sizes
+            .iter()
+            .filter_map(|(algorithm, _)| from_tcg_number(*algorithm))
+            .collect();
         Ok(Self { events, algorithms })
     }
 
-    /// The events, in their order; that which announces the algorithms is left out.
+    /// The events, in their order, without the one that announces the algorithms.
     #[must_use]
     pub fn events(&self) -> &[Event] {
         &self.events
@@ -164,7 +167,7 @@ impl EventLog {
         &self.algorithms
     }
 
-    /// What the PCR holds after all of its events; none if the log is not for this bank.
+    /// The value of the PCR after all of its events; none if the log is not for this bank.
     #[must_use]
     pub fn replay(&self, algorithm: HashAlgorithm, pcr: u32) -> Option<Digest> {
         if !self.algorithms.contains(&algorithm) {
@@ -180,7 +183,7 @@ impl EventLog {
             .iter()
             .filter(|event| event.pcr == pcr && event.kind.0 != NO_ACTION)
         {
-            value = extended(&value, event.digest(algorithm)?);
+            value = extend(&value, event.digest(algorithm)?);
         }
         Some(value)
     }
@@ -192,14 +195,14 @@ impl EventLog {
     }
 }
 
-/// What a PCR holds after it was extended.
+/// The value of a PCR after it was extended.
 #[must_use]
-pub fn extended(value: &Digest, by: &Digest) -> Digest {
+pub fn extend(value: &Digest, by: &Digest) -> Digest {
     value.algorithm().digest(&[value.as_bytes(), by.as_bytes()])
 }
 
 /// SHA-2 by its number in the TCG Algorithm Registry; the bank of SHA-1 proves nothing any more.
-const fn known(algorithm: u16) -> Option<HashAlgorithm> {
+const fn from_tcg_number(algorithm: u16) -> Option<HashAlgorithm> {
     match algorithm {
         0x0b => Some(HashAlgorithm::Sha256),
         0x0c => Some(HashAlgorithm::Sha384),
@@ -235,7 +238,7 @@ fn agile_event(reader: &mut Reader<'_>, sizes: &[(u16, u16)]) -> Result<Event, E
             return Err(EventLogError::UnknownAlgorithm { offset, algorithm });
         };
         let digest = reader.take("digests.digest", usize::from(*size))?;
-        digests.extend(known(algorithm).and_then(|known| Digest::new(known, digest.to_vec())));
+        digests.extend(from_tcg_number(algorithm).and_then(|known| Digest::new(known, digest.to_vec())));
     }
     let size = index(reader.u32("eventSize")?);
     Ok(Event {
@@ -268,7 +271,7 @@ fn announced_sizes(bytes: &[u8]) -> Result<Vec<(u16, u16)>, EventLogError> {
     for _ in 0..count {
         let algorithm = reader.u16("algorithmId")?;
         let size = reader.u16("digestSize")?;
-        if known(algorithm).is_some_and(|known| known.len() != usize::from(size)) {
+        if from_tcg_number(algorithm).is_some_and(|known| known.len() != usize::from(size)) {
             return Err(EventLogError::DigestSize { algorithm, size });
         }
         sizes.push((algorithm, size));

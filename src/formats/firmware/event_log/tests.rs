@@ -1,4 +1,4 @@
-//! A log that OVMF wrote, and ones that nothing should write.
+//! A log that OVMF wrote, and malformed ones.
 
 use super::*;
 

@@ -67,9 +67,9 @@ pub struct WrongSize {
 /// One entry: `EFI_SIGNATURE_DATA`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Signature {
-    /// Who put it there.
+    /// The owner, who added the entry.
     pub owner: Guid,
-    /// A certificate, a digest, or whatever the list's type says.
+    /// A certificate, a digest, or other data of the list's type.
     pub data: Vec<u8>,
 }
 
@@ -185,16 +185,12 @@ impl SignatureList {
     }
 
     fn write(&self, bytes: &mut Vec<u8>) {
-        let signature_size = self.data_size.saturating_add(OWNER);
-        let size = self
-            .entries
-            .len()
-            .saturating_mul(signature_size)
-            .saturating_add(LIST_HEADER)
-            .saturating_add(self.header.len());
+        let signature_size = self.data_size + OWNER;
+        let size = LIST_HEADER + self.header.len() + self.entries.len() * signature_size;
         bytes.extend_from_slice(self.signature_type.guid().as_bytes());
         for number in [size, self.header.len(), signature_size] {
-            // Variables are at most a few hundred kilobytes; what does not fit 32 bits could not be stored anyway.
+            // Variables have at most a few hundred kilobytes. With a size that fits 32 bits no more, every reader refuses
+            // the list as truncated.
             bytes.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
         }
         bytes.extend_from_slice(&self.header);
@@ -233,7 +229,7 @@ impl SignatureDatabase {
         bytes
     }
 
-    /// Whether there is no entry at all.
+    /// True if there is no entry at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lists.iter().all(|list| list.entries.is_empty())
@@ -248,20 +244,20 @@ impl SignatureDatabase {
     }
 
     /// Owner and data of every entry of this type.
-    pub fn of_type(&self, wanted: SignatureType) -> impl Iterator<Item = (Guid, &[u8])> {
+    pub fn entries_of_type(&self, wanted: SignatureType) -> impl Iterator<Item = (Guid, &[u8])> {
         self.entries()
             .filter_map(move |(kind, entry)| (kind == wanted).then_some((entry.owner, entry.data.as_slice())))
     }
 
     /// Owner and DER of every certificate.
     pub fn certificates(&self) -> impl Iterator<Item = (Guid, &[u8])> {
-        self.of_type(SignatureType::X509)
+        self.entries_of_type(SignatureType::X509)
     }
 
-    /// Whether an entry with this type and data is there, whoever owns it.
+    /// True if an entry with this type and data is there, whoever owns it.
     #[must_use]
     pub fn contains(&self, signature_type: SignatureType, data: &[u8]) -> bool {
-        self.of_type(signature_type).any(|(_, present)| present == data)
+        self.entries_of_type(signature_type).any(|(_, present)| present == data)
     }
 
     /// Adds an entry unless one with its type and data is there already, whoever owns that. Returns whether it was
@@ -307,14 +303,14 @@ impl SignatureDatabase {
 
     /// Adds every entry of `other` that is not there yet, as an append write does. Returns how many were added.
     pub fn merge(&mut self, other: &Self) -> usize {
-        let mut added = 0_usize;
+        let mut added = 0;
         for list in &other.lists {
             let mut fresh = list.clone();
             fresh
                 .entries
                 .retain(|entry| !self.contains(list.signature_type, &entry.data));
             remove_repeated(&mut fresh.entries);
-            added = added.saturating_add(fresh.entries.len());
+            added += fresh.entries.len();
             if !fresh.entries.is_empty() {
                 self.lists.push(fresh);
             }
@@ -322,7 +318,7 @@ impl SignatureDatabase {
         added
     }
 
-    /// Whether every entry of `other` is here, whoever owns it.
+    /// True if every entry of `other` is here, whoever owns it.
     #[must_use]
     pub fn contains_all(&self, other: &Self) -> bool {
         other.entries().all(|(kind, entry)| self.contains(kind, &entry.data))

@@ -48,26 +48,24 @@ pub(super) fn volume_header(image: &[u8]) -> Result<Range<usize>, VariableImageE
     }
     header.u32("Attributes")?;
     let length = usize::from(header.u16("HeaderLength")?);
-    let volume = usize::try_from(volume).unwrap_or(usize::MAX);
+    let volume = usize::try_from(volume).map_err(|_| wrong("FvLength", 32))?;
     if volume > image.len() || length > volume || !length.is_multiple_of(2) {
         return Err(wrong("FvLength", 32));
     }
     let words = Reader::within(image, 0..length)?.take("firmware volume header", length)?;
-    let sum = words.chunks_exact(2).fold(0_u16, |sum, word| {
-        let word: [u8; 2] = word.try_into().unwrap_or_default();
-        sum.wrapping_add(u16::from_le_bytes(word))
-    });
+    let words = words.as_chunks::<2>().0.iter().map(|word| u16::from_le_bytes(*word));
+    let sum = words.fold(0, u16::wrapping_add);
     if sum != 0 {
         return Err(VariableImageError::Checksum { sum });
     }
     Ok(length..volume)
 }
 
-/// What the store's header says.
+/// The header of the store.
 pub(super) struct StoreHeader {
     /// Where the variables are.
     pub area: Range<usize>,
-    /// Whether they have times.
+    /// True if they have times.
     pub is_authenticated: bool,
 }
 
@@ -76,7 +74,7 @@ impl StoreHeader {
         let start = volume.start;
         let wrong = |field, offset: usize| VariableImageError::Store {
             field,
-            offset: start.saturating_add(offset),
+            offset: start + offset,
         };
         let end = volume.end;
         let mut header = Reader::within(image, volume)?;
@@ -92,8 +90,9 @@ impl StoreHeader {
         if header.u8("State")? != HEALTHY {
             return Err(wrong("State", 21));
         }
-        let area = start.saturating_add(STORE_HEADER)..start.saturating_add(stated);
-        if area.is_empty() || area.end > end {
+        let area_end = start.checked_add(stated).filter(|area_end| *area_end <= end);
+        let area = start + STORE_HEADER..area_end.ok_or(wrong("Size", 16))?;
+        if area.is_empty() {
             return Err(wrong("Size", 16));
         }
         Ok(Self { area, is_authenticated })

@@ -25,7 +25,7 @@ use header::{StoreHeader, volume_header};
 pub use variable::ImageVariable;
 use variable::{ADDED, Scanned, State};
 
-/// What erased flash memory holds.
+/// The value of a byte of erased flash memory.
 const ERASED: u8 = 0xff;
 /// Alignment of variables in the store, in bytes.
 const ALIGNMENT: usize = 4;
@@ -66,7 +66,7 @@ impl VariableImage {
         &self.variables
     }
 
-    /// Whether the store can hold authenticated variables.
+    /// True if the store can hold authenticated variables.
     #[must_use]
     pub const fn is_authenticated(&self) -> bool {
         self.is_authenticated
@@ -75,7 +75,7 @@ impl VariableImage {
     /// The variable of this name.
     #[must_use]
     pub fn get(&self, name: &str, vendor: &Guid) -> Option<&ImageVariable> {
-        self.variables.iter().find(|variable| variable.is(name, vendor))
+        self.variables.iter().find(|variable| variable.has_name(name, vendor))
     }
 
     /// Adds a variable, or replaces the one of its name, in place.
@@ -93,44 +93,41 @@ impl VariableImage {
     /// Removes the variable of this name; returns whether there was one.
     pub fn remove(&mut self, name: &str, vendor: &Guid) -> bool {
         let before = self.variables.len();
-        self.variables.retain(|variable| !variable.is(name, vendor));
+        self.variables.retain(|variable| !variable.has_name(name, vendor));
         self.variables.len() < before
     }
 
     /// Bytes that are left for variables, their headers and names, once the store is written anew.
     #[must_use]
     pub fn free_space(&self) -> usize {
+        // None is left where variables were added that do not fit.
         self.area.len().saturating_sub(self.used())
     }
 
     /// The image with these variables, the store written anew: valid variables only, in their order, and nothing but
     /// erased bytes after them. All else is kept byte for byte.
     pub fn to_bytes(&self) -> Result<Vec<u8>, VariableImageError> {
+        let full = VariableImageError::Full {
+            needed: self.used(),
+            available: self.area.len(),
+        };
+        if self.used() > self.area.len() {
+            return Err(full);
+        }
         let mut area = Vec::with_capacity(self.area.len());
         for variable in &self.variables {
-            variable.write(self.is_authenticated, &mut area);
+            variable.write(self.is_authenticated, &mut area).ok_or(full.clone())?;
             area.resize(area.len().next_multiple_of(ALIGNMENT), ERASED);
-        }
-        if area.len() > self.area.len() {
-            return Err(VariableImageError::Full {
-                needed: area.len(),
-                available: self.area.len(),
-            });
         }
         area.resize(self.area.len(), ERASED);
         let mut image = self.image.clone();
-        if let Some(place) = image.get_mut(self.area.clone()) {
-            place.copy_from_slice(&area);
-        }
+        image.splice(self.area.clone(), area);
         Ok(image)
     }
 
     fn used(&self) -> usize {
         let size = |variable: &ImageVariable| variable.size(self.is_authenticated).next_multiple_of(ALIGNMENT);
-        self.variables
-            .iter()
-            .map(size)
-            .fold(0, |sum: usize, size| sum.saturating_add(size))
+        self.variables.iter().map(size).sum()
     }
 }
 

@@ -28,7 +28,7 @@ pub struct ImageVariable {
     pub vendor: Guid,
     /// Attribute bits (UEFI 2.10, section 8.2.1).
     pub attributes: u32,
-    /// When it was last written, for variables with time-based authentication; else zeros.
+    /// The time of the last write, for variables with time-based authentication; else zeros.
     pub time: EfiTime,
     /// `MonotonicCount` and `PubKeyIndex`, for the obsolete count-based authentication.
     pub obsolete: (u64, u32),
@@ -50,23 +50,23 @@ impl ImageVariable {
         }
     }
 
-    /// Whether this is its name.
+    /// True if this is its name.
     #[must_use]
-    pub fn is(&self, name: &str, vendor: &Guid) -> bool {
+    pub fn has_name(&self, name: &str, vendor: &Guid) -> bool {
         self.vendor == *vendor && name.encode_utf16().eq(self.name.iter().copied())
     }
 
-    /// Bytes that it takes in a store, without what aligns the next one.
+    /// Bytes that it takes in a store, without the padding after it.
     pub(super) fn size(&self, is_authenticated: bool) -> usize {
         let header = if is_authenticated { 60 } else { 32 };
-        let name = self.name.len().saturating_add(1).saturating_mul(2);
-        self.data.len().saturating_add(name).saturating_add(header)
+        header + (self.name.len() + 1) * 2 + self.data.len()
     }
 
-    pub(super) fn write(&self, is_authenticated: bool, out: &mut Vec<u8>) {
+    /// Appends the variable; `None` if a size does not fit the 32 bits of the format.
+    pub(super) fn write(&self, is_authenticated: bool, out: &mut Vec<u8>) -> Option<()> {
         let name = self.name.iter().chain(&[0]).flat_map(|unit| unit.to_le_bytes());
         let name: Vec<u8> = name.collect();
-        let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(UNWRITTEN).to_le_bytes();
+        let length = |bytes: &[u8]| u32::try_from(bytes.len()).ok().filter(|length| *length != UNWRITTEN);
         out.extend_from_slice(&START.to_le_bytes());
         out.extend_from_slice(&[ADDED, 0]);
         out.extend_from_slice(&self.attributes.to_le_bytes());
@@ -75,15 +75,16 @@ impl ImageVariable {
             out.extend_from_slice(&self.time.to_bytes());
             out.extend_from_slice(&self.obsolete.1.to_le_bytes());
         }
-        out.extend_from_slice(&length(&name));
-        out.extend_from_slice(&length(&self.data));
+        out.extend_from_slice(&length(&name)?.to_le_bytes());
+        out.extend_from_slice(&length(&self.data)?.to_le_bytes());
         out.extend_from_slice(self.vendor.as_bytes());
         out.extend_from_slice(&name);
         out.extend_from_slice(&self.data);
+        Some(())
     }
 }
 
-/// What stands at a place of the store.
+/// The content of a place of the store.
 pub(super) struct Scanned {
     pub state: State,
     /// The variable, if it is valid.
@@ -92,7 +93,7 @@ pub(super) struct Scanned {
     pub end: usize,
 }
 
-/// Reads what stands at the start of `range`; `None` where no variable begins.
+/// Reads the variable at the start of `range`; `None` where no variable begins.
 pub(super) fn read(
     image: &[u8],
     range: Range<usize>,

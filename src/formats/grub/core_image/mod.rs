@@ -3,7 +3,7 @@
 //! The section is a `grub_module_info64`: magic `mimg` (4 bytes), padding (4), offset of the first object (8), end of
 //! the last one (8), all little-endian and counted from the section's start. Each object is a type (4), its size with
 //! these 8 bytes (4) and its content; the next one begins at the next multiple of 8. The types were numbered anew in
-//! 2.14, without a word of that in the image, so what they mean is told from the objects and the version.
+//! 2.14, and the image does not say which numbers it uses, so the meaning is told from the objects and the version.
 
 mod module;
 mod objects;
@@ -33,7 +33,7 @@ pub enum CoreImageError {
         number: usize,
         /// Where its object begins in the section, in bytes.
         offset: usize,
-        /// What is wrong with it.
+        /// The reason.
         reason: ModuleError,
     },
     /// The memory disk is no tar archive.
@@ -41,7 +41,7 @@ pub enum CoreImageError {
     MemoryDisk(String),
 }
 
-/// What a GRUB core image is made of.
+/// The parts of a GRUB core image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CoreImage<'a> {
     /// `PACKAGE_VERSION` of the `normal` module, such as `2.06-13+deb12u2`, or else the version in `.sbat`.
@@ -58,18 +58,16 @@ pub struct CoreImage<'a> {
     pub configuration: Option<&'a [u8]>,
     /// `grub.cfg` of the memory disk, run by the `normal` module, where the prefix is there.
     pub memory_disk_configuration: Option<Vec<u8>>,
-    /// Whether there is a memory disk, whose files GRUB reads without looking for signatures.
-    pub has_memory_disk: bool,
-    /// Whether the shim lock is disabled: without shim, GRUB starts nothing under Secure Boot unless it is.
+    /// True if the shim lock is disabled: without shim, GRUB starts nothing under Secure Boot unless it is.
     pub shim_lock_disabled: Switch,
-    /// Whether the command line and the editing of entries are disabled.
+    /// True if the command line and the editing of entries are disabled.
     pub cli_disabled: Switch,
 }
 
 impl<'a> CoreImage<'a> {
-    /// Whether a PE image has the section of GRUB's modules.
+    /// True if a PE image has the section of GRUB's modules.
     #[must_use]
-    pub fn is_one(image: &Image<'a>) -> bool {
+    pub fn is_core_image(image: &Image<'a>) -> bool {
         image.section(SECTION).is_some_and(objects::has_magic)
     }
 
@@ -99,7 +97,7 @@ impl<'a> CoreImage<'a> {
         let version = normal
             .and_then(module::package_version)
             .or_else(|| sbat.and_then(version_in_sbat));
-        let scheme = Scheme::of(&objects, version.as_deref());
+        let scheme = Scheme::from_objects(&objects, version.as_deref());
         let prefix = objects.prefix()?;
         let memory_disk = objects.memory_disk();
         let memory_disk_configuration = match (memory_disk, prefix.and_then(|prefix| prefix.strip_prefix(MEMDISK))) {
@@ -114,13 +112,12 @@ impl<'a> CoreImage<'a> {
             certificates: objects.certificates(scheme),
             configuration: objects.configuration(),
             memory_disk_configuration,
-            has_memory_disk: memory_disk.is_some(),
             shim_lock_disabled: objects.shim_lock_disabled(scheme),
             cli_disabled: objects.cli_disabled(scheme),
         })
     }
 
-    /// Whether a module is in the image, and so started whatever the disk holds.
+    /// True if a module is in the image, and so started whatever the disk holds.
     #[must_use]
     pub fn has_module(&self, name: &str) -> bool {
         self.modules.iter().any(|module| module.name == name)

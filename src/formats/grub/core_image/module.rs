@@ -1,4 +1,4 @@
-//! A GRUB module: a relocatable ELF object that names itself and what it needs.
+//! A GRUB module: a relocatable ELF object that names itself.
 
 use goblin::elf::Elf;
 
@@ -13,23 +13,20 @@ pub enum ModuleError {
     NoName,
 }
 
-/// A module's name and needs.
+/// A module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {
-    /// What `insmod` calls it.
+    /// The name that `insmod` takes.
     pub name: String,
-    /// The modules that it needs, by name.
-    pub needs: Vec<String>,
 }
 
 impl Module {
-    /// Reads `.modname` and `.moddeps`: texts that end with a zero each.
+    /// Reads `.modname`, a text that ends with a zero.
     pub fn parse(bytes: &[u8]) -> Result<Self, ModuleError> {
         let elf = Elf::parse(bytes).map_err(|error| ModuleError::Elf(error.to_string()))?;
-        let texts = |name| texts(section(&elf, bytes, name).unwrap_or_default());
+        let name = section(&elf, bytes, ".modname").and_then(|texts| self::texts(texts).next());
         Ok(Self {
-            name: texts(".modname").next().ok_or(ModuleError::NoName)?,
-            needs: texts(".moddeps").collect(),
+            name: name.ok_or(ModuleError::NoName)?,
         })
     }
 }

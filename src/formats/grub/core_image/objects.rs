@@ -1,6 +1,6 @@
-//! The objects of the `mods` section, and what their types mean.
+//! The objects of the `mods` section, and the meaning of their types.
 
-use crate::formats::bytes::{Reader, Truncated};
+use crate::formats::bytes::{Reader, Truncated, index, until_zero};
 
 /// `GRUB_MODULE_MAGIC`, "mimg".
 const MAGIC: u32 = 0x676d_696d;
@@ -51,19 +51,19 @@ pub enum ObjectError {
     Prefix(usize),
 }
 
-/// Whether a switch that `grub-mkimage` sets is set in an image.
+/// The state of a switch that `grub-mkimage` sets in an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switch {
-    /// It is.
+    /// It is set.
     Set,
-    /// It is not.
+    /// It is not set.
     Unset,
     /// The image has an object that means this in one numbering and something else in the other, and does not say its
     /// version.
     Unknown,
 }
 
-/// An object: what is behind its header.
+/// An object, without its header.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Object<'a> {
     kind: u32,
@@ -75,7 +75,7 @@ pub(super) struct Object<'a> {
 /// How the types from 5 on are numbered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scheme {
-    /// Up to 2.12: 5 device tree, 6 no shim lock; what distributions add comes after: 7 no command line.
+    /// Up to 2.12: 5 device tree, 6 no shim lock; then the addition of distributions: 7 no command line.
     Old,
     /// From 2.14: 5 X.509, 6 device tree, 7 no shim lock, 8 no command line.
     New,
@@ -114,51 +114,53 @@ impl<'a> Objects<'a> {
             let offset = reader.offset();
             let kind = reader.u32("object type")?;
             let size = reader.u32("object size")?;
-            let bytes = usize::try_from(size).ok().and_then(|size| size.checked_sub(HEADER));
-            let bytes = bytes.ok_or(ObjectError::Size { offset, size })?;
+            let bytes = index(size)
+                .checked_sub(HEADER)
+                .ok_or(ObjectError::Size { offset, size })?;
             let content = reader.take("object", bytes)?;
             objects.push(Object { kind, offset, content });
-            let padding = bytes.next_multiple_of(ALIGNMENT).saturating_sub(bytes);
+            let padding = bytes.next_multiple_of(ALIGNMENT) - bytes;
             reader.take("padding", padding.min(reader.remaining()))?;
         }
         Ok(Self(objects))
     }
 
-    fn of(&self, kind: u32) -> impl Iterator<Item = &Object<'a>> {
+    fn with_type(&self, kind: u32) -> impl Iterator<Item = &Object<'a>> {
         self.0.iter().filter(move |object| object.kind == kind)
     }
 
     pub(super) fn modules(&self) -> impl Iterator<Item = &Object<'a>> {
-        self.of(MODULE)
+        self.with_type(MODULE)
     }
 
     /// The contents of OpenPGP key files.
     pub(super) fn keys(&self) -> impl Iterator<Item = &'a [u8]> {
-        self.of(KEY).map(|object| object.content)
+        self.with_type(KEY).map(|object| object.content)
     }
 
     pub(super) fn memory_disk(&self) -> Option<&'a [u8]> {
-        self.of(MEMORY_DISK).map(|object| object.content).next()
+        self.with_type(MEMORY_DISK).map(|object| object.content).next()
     }
 
     /// Up to its zero.
     pub(super) fn configuration(&self) -> Option<&'a [u8]> {
-        let content = self.of(CONFIGURATION).next()?.content;
-        content.split(|byte| *byte == 0).next()
+        self.with_type(CONFIGURATION)
+            .next()
+            .map(|object| until_zero(object.content))
     }
 
     pub(super) fn prefix(&self) -> Result<Option<&'a str>, ObjectError> {
-        let Some(object) = self.of(PREFIX).next() else {
+        let Some(object) = self.with_type(PREFIX).next() else {
             return Ok(None);
         };
-        let text = std::ffi::CStr::from_bytes_until_nul(object.content).ok();
-        let text = text.and_then(|text| text.to_str().ok());
-        text.map(Some).ok_or(ObjectError::Prefix(object.offset))
+        let invalid = || ObjectError::Prefix(object.offset);
+        let text = std::ffi::CStr::from_bytes_until_nul(object.content).map_err(|_| invalid())?;
+        text.to_str().map(Some).map_err(|_| invalid())
     }
 
     pub(super) fn certificates(&self, scheme: Scheme) -> usize {
         match scheme {
-            Scheme::New => self.of(5).count(),
+            Scheme::New => self.with_type(5).count(),
             Scheme::Old | Scheme::Unknown => 0,
         }
     }
@@ -172,7 +174,7 @@ impl<'a> Objects<'a> {
     }
 
     fn switch(&self, scheme: Scheme, old: u32, new: u32) -> Switch {
-        let has = |kind| self.of(kind).next().is_some();
+        let has = |kind| self.with_type(kind).next().is_some();
         let set = match scheme {
             Scheme::Unknown if has(old) != has(new) => return Switch::Unknown,
             Scheme::Old | Scheme::Unknown => has(old),
@@ -183,8 +185,8 @@ impl<'a> Objects<'a> {
 }
 
 impl Scheme {
-    /// What the objects themselves say counts more than the version, since distributions carry changes back.
-    pub(super) fn of(objects: &Objects<'_>, version: Option<&str>) -> Self {
+    /// Told by the objects first and by the version last, since distributions carry changes back.
+    pub(super) fn from_objects(objects: &Objects<'_>, version: Option<&str>) -> Self {
         for object in &objects.0 {
             match object.kind {
                 5 if object.content.starts_with(DEVICE_TREE) => return Self::Old,

@@ -39,7 +39,7 @@ fn objects_are_what_their_types_say() {
     assert_eq!(parsed.keys, [&b"key one"[..], b"2"]);
     assert_eq!(parsed.configuration, Some(&b"set a=b\n"[..]));
     assert_eq!(parsed.prefix, Some("/boot/grub"));
-    assert_eq!((parsed.version, parsed.has_memory_disk), (None, false));
+    assert_eq!(parsed.version, None);
 }
 
 #[test]

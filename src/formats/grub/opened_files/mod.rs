@@ -16,7 +16,7 @@ const PLATFORMS: [(&str, &[&str]); 2] = [
 ];
 /// Options that are followed by a value, so that it is not taken for a file.
 const VALUED: [&str; 5] = ["-m", "--mode", "-f", "--file", "-r"];
-/// What os-prober calls the menu entries of other systems.
+/// Beginning of the identifiers that os-prober gives to the menu entries of other systems.
 const OS_PROBER: &str = "osprober-";
 
 /// GRUB's commands that hand an image to the firmware.
@@ -49,15 +49,15 @@ pub struct Opened {
     pub line: usize,
     /// The command's name.
     pub command: String,
-    /// What the file is to it.
+    /// The use that it has for the file.
     pub usage: Use,
     /// Where it is.
     pub place: Place,
-    /// Whether the command stands in an entry that os-prober made for another system.
+    /// True if the command stands in an entry that os-prober made for another system.
     pub from_os_prober: bool,
 }
 
-/// What variables may hold that some scripts assign to, one of which runs the others.
+/// The values that variables may hold that some scripts assign to, one of which runs the others.
 #[must_use]
 pub fn variables<'a>(scripts: impl Iterator<Item = &'a Script> + Clone) -> Variables {
     let mut variables = Variables::default();
@@ -76,7 +76,7 @@ pub fn variables<'a>(scripts: impl Iterator<Item = &'a Script> + Clone) -> Varia
     variables
 }
 
-/// Whether a device is no disk of this machine that could be looked at: a network server, or a file that GRUB mounts.
+/// True if a device is no disk of this machine that could be looked at: a network server, or a file that GRUB mounts.
 #[must_use]
 pub fn is_no_local_disk(device: &str) -> bool {
     ["http", "https", "tftp", "pxe", "loop", "memdisk", "proc"]
@@ -92,8 +92,7 @@ pub fn command_names<'c>(command: &'c Command, variables: &Variables) -> (Vec<St
             .is_some_and(|text| ["!", "time"].contains(&text.as_str()))
     };
     let before = command.words.iter().take_while(|word| is_before(word)).count();
-    let words = command.words.get(before..).unwrap_or_default();
-    match words.split_first() {
+    match command.words.split_at(before).1.split_first() {
         Some((name, arguments)) if command.loop_variable.is_none() => (variables.expand(name), arguments),
         _ => (Vec::new(), &[]),
     }
@@ -142,6 +141,7 @@ fn is_from_os_prober(script: &Script, command: &Command) -> bool {
 }
 
 fn file_words(files: Files, arguments: &[Word]) -> Vec<Word> {
+    // A word with a variable in it is taken for no option.
     let texts: Vec<String> = arguments
         .iter()
         .map(|word| word.literal().unwrap_or_default())
@@ -169,7 +169,7 @@ fn file_words(files: Files, arguments: &[Word]) -> Vec<Word> {
         }
         Files::Search => Vec::new(),
         Files::Environment => {
-            let named = texts.iter().position(file_option).map(|index| index.saturating_add(1));
+            let named = texts.iter().position(file_option).map(|index| index + 1);
             let attached = texts.iter().find_map(|text| text.strip_prefix("--file="));
             let default = || Word::text(&format!("{PREFIX}/grubenv"));
             vec![match (named, attached) {

@@ -1,9 +1,9 @@
 //! GRUB's commands that open files.
 
-/// What a file is to GRUB.
+/// The use that GRUB has for a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
-    /// It is started, or handed to what is started: without it the entry does not boot.
+    /// A kernel, an initramfs or the like: without it the entry does not boot.
     Boot,
     /// A boot loader, or an image that brings its own system.
     Chainload,
@@ -62,7 +62,7 @@ const fn opener(names: &'static [&'static str], files: Files, usage: Use, short:
     }
 }
 
-/// GRUB's commands that open files (GRUB manual, "Commands"; 2.14 and what Debian and Fedora add).
+/// GRUB's commands that open files (GRUB manual, "Commands"; 2.14, and the additions of Debian and Fedora).
 pub(super) const OPENERS: [Opener; 15] = [
     opener(
         &[

@@ -1,12 +1,13 @@
 //! The OpenPGP key that GRUB embeds: one RSA primary key.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use sequoia_openpgp::crypto::mpi;
 use sequoia_openpgp::packet::Key;
 use sequoia_openpgp::packet::key::{Key4, PrimaryRole, PublicParts};
 use sequoia_openpgp::parse::{PacketParser, Parse};
 use sequoia_openpgp::serialize::MarshalInto;
+use sequoia_openpgp::types::Timestamp;
 use sequoia_openpgp::{Fingerprint, KeyID, Packet};
 
 use crate::formats::crypto::rsa_public_key::{RsaPublicKey, RsaPublicKeyError};
@@ -38,21 +39,27 @@ pub enum KeyError {
 pub struct GrubKey {
     pub(super) key: Key4<PublicParts, PrimaryRole>,
     public: RsaPublicKey,
+    created: u32,
 }
 
 impl GrubKey {
     /// The OpenPGP key of this RSA key, made `created` seconds after 1970-01-01 UTC. The moment is a part of the
     /// fingerprint.
     pub fn new(public: &RsaPublicKey, created: u32) -> Result<Self, KeyError> {
-        let key = Key4::import_public_rsa(&public.exponent(), &public.modulus(), moment(created))
-            .map_err(|error| KeyError::Malformed(error.to_string()))?;
+        let key = Key4::import_public_rsa(
+            &public.exponent(),
+            &public.modulus(),
+            SystemTime::from(Timestamp::from(created)),
+        )
+        .map_err(|error| KeyError::Malformed(error.to_string()))?;
         Ok(Self {
             key,
             public: public.clone(),
+            created,
         })
     }
 
-    /// Reads the first packet of an exported key, as GRUB does; what follows it plays no part there.
+    /// Reads the first packet of an exported key, as GRUB does; the packets after it play no part there.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
         Self::from_body(packet::first(bytes, packet::PUBLIC_KEY)?)
     }
@@ -74,7 +81,12 @@ impl GrubKey {
             return Err(KeyError::NotRsa(key.pk_algo().to_string()));
         };
         let public = RsaPublicKey::from_parts(n.value(), e.value())?;
-        Ok(Self { key, public })
+        let created = Timestamp::try_from(key.creation_time()).map_err(|error| malformed(&error))?;
+        Ok(Self {
+            key,
+            public,
+            created: created.into(),
+        })
     }
 
     /// The RSA key.
@@ -85,9 +97,8 @@ impl GrubKey {
 
     /// When the key was made, in seconds since 1970-01-01 UTC.
     #[must_use]
-    pub fn created(&self) -> u32 {
-        let since = self.key.creation_time().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+    pub const fn created(&self) -> u32 {
+        self.created
     }
 
     /// The fingerprint, 40 upper-case hexadecimal digits, as GnuPG prints it.
@@ -96,7 +107,7 @@ impl GrubKey {
         self.key.fingerprint().to_hex()
     }
 
-    /// The key ID, 16 upper-case hexadecimal digits: what GRUB looks keys up by.
+    /// The key ID, 16 upper-case hexadecimal digits, by which GRUB looks keys up.
     #[must_use]
     pub fn key_id(&self) -> String {
         self.id().to_hex()
@@ -121,12 +132,4 @@ impl GrubKey {
         file.extend_from_slice(self_signature);
         Ok(file)
     }
-}
-
-/// A moment as Sequoia wants it.
-pub(super) fn moment(seconds: u32) -> SystemTime {
-    // 136 years after 1970 fit every SystemTime.
-    UNIX_EPOCH
-        .checked_add(Duration::from_secs(seconds.into()))
-        .unwrap_or(UNIX_EPOCH)
 }

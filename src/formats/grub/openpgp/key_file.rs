@@ -1,4 +1,4 @@
-//! A file of OpenPGP keys, read as GRUB reads what `--pubkey` embedded and what `trust` is given.
+//! A file of OpenPGP keys, read as GRUB reads the embedded ones of `--pubkey` and the files for `trust`.
 
 use crate::formats::bytes::Reader;
 
@@ -37,8 +37,8 @@ impl GrubKeyFile {
             }
             match (body.first(), body.get(ALGORITHM)) {
                 (Some(4), Some(algorithm)) if RSA.contains(algorithm) => file.keys.push(GrubKey::from_body(body)?),
-                (Some(4), Some(&DSA)) => file.dsa = file.dsa.saturating_add(1),
-                (Some(4), Some(_)) => file.ignored = file.ignored.saturating_add(1),
+                (Some(4), Some(&DSA)) => file.dsa += 1,
+                (Some(4), Some(_)) => file.ignored += 1,
                 (Some(version), _) if *version != 4 => return Err(KeyError::Version(*version)),
                 _ => return Err(KeyError::Malformed("the packet ends before the algorithm".to_owned())),
             }

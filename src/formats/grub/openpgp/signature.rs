@@ -34,7 +34,7 @@ pub enum SignatureError {
     /// Not RSA.
     #[error("the signature's algorithm is {0}, not RSA")]
     Algorithm(String),
-    /// A hash that GRUB accepts and nobody should, or one that GRUB does not have.
+    /// A weak hash that GRUB accepts, or one that GRUB does not have.
     #[error("the signature's hash is {0}; sign with SHA-512")]
     WeakHash(String),
     /// No issuer key ID in the unhashed area, the only place where GRUB looks.
@@ -78,7 +78,7 @@ pub struct DetachedSignature {
 }
 
 impl DetachedSignature {
-    /// Reads the first packet of a `.sig` file by GRUB's rules; GRUB ignores what follows it.
+    /// Reads the first packet of a `.sig` file by GRUB's rules; GRUB ignores the rest.
     pub fn parse(bytes: &[u8]) -> Result<Self, SignatureError> {
         let body = packet::first(bytes, packet::SIGNATURE)?;
         if let Some(version) = body.first()
@@ -91,7 +91,7 @@ impl DetachedSignature {
         let Ok(Packet::Signature(Signature::V4(signature))) = parsed.map(|parser| parser.packet.clone()) else {
             return Err(malformed("no version 4 signature"));
         };
-        let hash = rules(&signature)?;
+        let hash = check_rules(&signature)?;
         let issuer = issuer(&signature)?;
         Ok(Self {
             signature,
@@ -144,7 +144,7 @@ impl DetachedSignature {
 }
 
 /// GRUB's rules for a signature, and ours for its hash.
-fn rules(signature: &Signature4) -> Result<HashAlgorithm, SignatureError> {
+fn check_rules(signature: &Signature4) -> Result<HashAlgorithm, SignatureError> {
     if signature.typ() != SignatureType::Binary {
         return Err(SignatureError::Type(signature.typ().to_string()));
     }

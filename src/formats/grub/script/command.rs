@@ -7,7 +7,7 @@ use super::word::{Part, Word};
 pub struct Command {
     /// The line it begins on, from 1.
     pub line: usize,
-    /// Its name and arguments; for a loop, what its variable becomes.
+    /// Its name and arguments; for a loop, the values of its variable.
     pub words: Vec<Word>,
     /// The variable of a `for` loop, if this is one.
     pub loop_variable: Option<String>,
@@ -18,7 +18,7 @@ pub struct Command {
 }
 
 impl Command {
-    /// What `set NAME=VALUE` or `NAME=VALUE` assigns.
+    /// Name and value that `set NAME=VALUE` or `NAME=VALUE` assigns.
     #[must_use]
     pub fn assignment(&self) -> Option<(String, Word)> {
         let is_set = |word: &Word| word.literal().is_some_and(|text| text == "set");
@@ -41,7 +41,7 @@ impl Command {
     }
 }
 
-/// As it may be written in a script again, without what stands in its braces.
+/// The command as a script may have it, without the content of its braces.
 impl std::fmt::Display for Command {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(name) = &self.loop_variable {

@@ -8,11 +8,11 @@ pub struct SyntaxError {
     pub line: usize,
     /// Where it is in the file, in bytes.
     pub offset: usize,
-    /// What is wrong.
+    /// The reason.
     pub reason: SyntaxReason,
 }
 
-/// What is wrong with a script.
+/// The kinds of errors in a script.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SyntaxReason {
     /// A quotation that does not end.

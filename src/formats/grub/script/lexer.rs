@@ -3,12 +3,12 @@
 use super::error::{SyntaxError, SyntaxReason};
 use super::word::{Part, Word};
 
-/// What ends a word that is not quoted, besides the end of the text.
+/// The characters that end a word that is not quoted; so does the end of the text.
 const ENDS: &str = "{}|&;<> \t\n";
-/// Variables that GRUB sets itself and whose names are no names.
+/// Variables that GRUB sets itself, each with one special character as its name.
 const SPECIAL: &str = "?#*@";
 
-/// What a script consists of.
+/// The elements of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
     Newline,
@@ -88,15 +88,15 @@ impl<'a> Lexer<'a> {
             if next != '\r' {
                 return Some(next);
             }
-            self.offset = self.offset.saturating_add(1);
+            self.offset += 1;
         }
     }
 
     fn take(&mut self) -> Option<char> {
         let next = self.peek()?;
-        self.offset = self.offset.saturating_add(next.len_utf8());
+        self.offset += next.len_utf8();
         if next == '\n' {
-            self.line = self.line.saturating_add(1);
+            self.line += 1;
         }
         Some(next)
     }
@@ -174,7 +174,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// What follows a dollar sign.
+    /// The variable's name after a dollar sign.
     fn variable(&mut self, word: &mut Word) -> Result<(), SyntaxError> {
         let is_braced = self.peek() == Some('{');
         if is_braced {

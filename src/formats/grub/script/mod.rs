@@ -1,8 +1,8 @@
 //! GRUB's script language, as far as an audit needs it: commands with their words, lines and nesting (GRUB manual,
 //! "Writing full configuration files directly: Shell-like scripting").
 //!
-//! GRUB runs a script statement by statement as it reads it, so a syntax error does not undo what stands before it: what
-//! was read up to there is kept beside the error.
+//! GRUB runs a script statement by statement as it reads it, so a syntax error does not undo the statements before it: they are
+//! kept beside the error.
 
 mod command;
 mod error;
@@ -33,7 +33,7 @@ impl Script {
         Self { commands, error }
     }
 
-    /// Reads a file; what is not UTF-8 in it becomes U+FFFD.
+    /// Reads a file; bytes that are not UTF-8 become U+FFFD.
     #[must_use]
     pub fn parse_bytes(bytes: &[u8]) -> Self {
         Self::parse(&String::from_utf8_lossy(bytes))

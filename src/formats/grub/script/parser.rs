@@ -5,7 +5,7 @@ use super::error::{SyntaxError, SyntaxReason};
 use super::lexer::{Lexer, Located, Token};
 use super::word::{KEYWORDS, Word};
 
-/// What the commands that are being read belong to.
+/// The block to which the commands belong that are being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Block {
     Top,
@@ -39,7 +39,7 @@ impl Block {
     }
 }
 
-/// What stands before the next token of a block.
+/// The kind of token before the next one of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     /// Nothing: a command has to come.
@@ -151,7 +151,7 @@ impl Parser<'_> {
         self.current = frame(block, before);
     }
 
-    /// Ends the innermost block; what it is a part of has become a command.
+    /// Ends the innermost block, whose compound has become a command.
     fn close(&mut self) {
         self.current = frame(
             self.outer.pop().map_or(Block::Top, |outer| outer.block),
@@ -262,6 +262,7 @@ impl Parser<'_> {
             _ => None,
         });
         words.retain(|word| !word.parts.is_empty());
+        let index = self.commands.len();
         self.commands.push(Command {
             line,
             words,
@@ -269,6 +270,6 @@ impl Parser<'_> {
             parent,
             function: self.function.clone(),
         });
-        self.commands.len().saturating_sub(1)
+        index
     }
 }

@@ -1,4 +1,4 @@
-//! What variables may hold, whatever the order in which the commands run: every assignment of a script counts, so that
+//! The values that variables may hold, whatever the order in which the commands run: every assignment of a script counts, so that
 //! no file is overlooked because of a condition.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,17 +13,17 @@ const MAX_LENGTH: usize = 4096;
 /// Rounds in which values that refer to other variables settle; a chain that is longer is not followed.
 const ROUNDS: usize = 4;
 
-/// What variables may hold.
+/// The values that variables may hold.
 #[derive(Debug, Clone, Default)]
 pub struct Variables {
     values: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Variables {
-    /// Stands in an expanded text for what cannot be known. No script that GRUB reads contains it.
+    /// Stands in an expanded text for an unknown part. No script that GRUB reads contains it.
     pub const UNKNOWN: char = '\0';
 
-    /// Lets a variable hold `value`, besides what else it may.
+    /// Lets a variable hold `value`, besides its other values.
     pub fn add(&mut self, name: &str, value: &str) {
         let values = self.values.entry(name.to_owned()).or_default();
         if values.len() >= MAX_VALUES || value.len() > MAX_LENGTH {
@@ -33,7 +33,7 @@ impl Variables {
         }
     }
 
-    /// Takes in what some commands assign.
+    /// Adds the values that some commands assign.
     pub fn gather<'a>(&mut self, commands: &(impl Iterator<Item = &'a Command> + Clone)) {
         for _ in 0..ROUNDS {
             for command in commands.clone() {
@@ -46,7 +46,7 @@ impl Variables {
         }
     }
 
-    /// What a word may become. A variable that nothing assigns to may have been set before the script.
+    /// The texts that a word may become. A variable that nothing assigns to may have been set before the script.
     #[must_use]
     pub fn expand(&self, word: &Word) -> Vec<String> {
         let mut texts = vec![String::new()];
@@ -68,7 +68,7 @@ impl Variables {
         let all = texts
             .iter()
             .flat_map(|text| values.iter().map(move |value| format!("{text}{value}")));
-        let mut texts: Vec<String> = all.take(MAX_VALUES.saturating_add(1)).collect();
+        let mut texts: Vec<String> = all.take(MAX_VALUES + 1).collect();
         if texts.len() > MAX_VALUES {
             texts.pop();
             texts.push(Self::UNKNOWN.to_string());
@@ -77,7 +77,7 @@ impl Variables {
     }
 }
 
-/// What a command assigns; a loop, each of its words.
+/// The assignments of a command; of a loop, each of its words.
 fn assignments(command: &Command) -> Vec<(String, Word)> {
     match &command.loop_variable {
         Some(name) => command.words.iter().map(|word| (name.clone(), word.clone())).collect(),

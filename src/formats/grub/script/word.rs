@@ -18,9 +18,9 @@ pub enum Part {
 /// A word of a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Word {
-    /// Its parts; none for what an escaped end of line leaves, which GRUB passes to no command.
+    /// Its parts; none where only an escaped end of line stands, which GRUB passes to no command.
     pub parts: Vec<Part>,
-    /// Whether nothing in it is quoted, escaped or a variable: only such a word can be a keyword.
+    /// True if nothing in it is quoted, escaped or a variable: only such a word can be a keyword.
     pub(super) is_bare: bool,
 }
 
@@ -60,7 +60,7 @@ impl Word {
     }
 }
 
-/// As it may be written in a script again.
+/// The word as a script may have it.
 impl std::fmt::Display for Word {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for part in &self.parts {

@@ -8,7 +8,7 @@ pub(super) const MAX_MODULE_LOG: u32 = 30;
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// Not compressed.
     None,
     /// gzip (RFC 1952).
     Gzip,
@@ -21,7 +21,7 @@ pub enum Compression {
 impl Compression {
     /// Recognises a file by its first bytes.
     #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn from_magic(bytes: &[u8]) -> Self {
         match bytes {
             [0x1f, 0x8b, ..] => Self::Gzip,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
@@ -32,7 +32,7 @@ impl Compression {
     }
 }
 
-/// Whether this begins with a skippable frame (RFC 8878, section 3.1.2).
+/// True if this begins with a skippable frame (RFC 8878, section 3.1.2).
 pub(super) const fn is_skippable(packed: &[u8]) -> bool {
     matches!(packed, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }

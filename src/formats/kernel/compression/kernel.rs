@@ -1,8 +1,8 @@
-//! What a kernel that unpacks modules itself (`CONFIG_MODULE_DECOMPRESS`) makes of a packed one
+//! Packed modules as a kernel sees them that unpacks modules itself (`CONFIG_MODULE_DECOMPRESS`)
 //! (`kernel/module/decompress.c`, `lib/xz`, `lib/zstd`, `lib/zlib_inflate`).
 //!
-//! It is stricter than the tools, and stops at the end of the first member, stream or frame without looking at what
-//! follows; a module that is cut short there has lost its signature.
+//! It is stricter than the tools, and stops at the end of the first member, stream or frame without looking at the
+//! rest; a module that is cut short there has lost its signature.
 
 use std::io::{self, Read};
 
@@ -34,7 +34,7 @@ pub enum KernelRefusal {
     /// An integrity check that the kernel cannot compute.
     #[error("its xz check has type {0}; the kernel takes 1 (CRC32) and 0 (none)")]
     XzCheck(u8),
-    /// Filters that a kernel need not be built with, or that none has.
+    /// Filters that not every kernel has.
     #[error("it is packed with xz filters other than LZMA2 alone")]
     XzFilters,
     /// A window that the kernel does not make room for.
@@ -49,7 +49,7 @@ pub enum KernelRefusal {
 }
 
 impl Compression {
-    /// Whether a kernel that was built to unpack this format gets the whole module out of `packed`. Files that
+    /// Checks that a kernel that was built to unpack this format gets the whole module out of `packed`. Files that
     /// [`Compression::unpack`] takes may still be refused.
     pub fn kernel_unpacks(self, packed: &[u8]) -> Result<(), KernelRefusal> {
         match self {
@@ -123,7 +123,7 @@ fn xz(packed: &[u8]) -> Option<Result<(), KernelRefusal>> {
     Some(Ok(()))
 }
 
-/// Whether a block's header names one filter, LZMA2.
+/// True if a block's header names one filter, LZMA2.
 fn is_lzma2_alone(mut block: &[u8]) -> Option<bool> {
     let [_, flags] = *block.split_off(..2)? else {
         return None;

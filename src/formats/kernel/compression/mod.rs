@@ -21,7 +21,7 @@ pub use kernel::KernelRefusal;
 
 /// Most memory that an xz header can ask for, in bytes; the largest preset of `xz` needs 65 MiB.
 const XZ_MEMORY: u64 = 1 << 29;
-/// Dictionary of the kernel's xz modules, in bytes: what `XZ_DEC_DYNALLOC` in the kernel is made for.
+/// Dictionary of the kernel's xz modules, in bytes: the size that `XZ_DEC_DYNALLOC` in the kernel is made for.
 const XZ_DICTIONARY: u32 = 1 << 20;
 /// `xz` without a level.
 const XZ_PRESET: u32 = 6;

@@ -21,7 +21,7 @@ fn lzma2(chain: &mut Filters) {
 /// Unpacks to the content, but not in the kernel.
 #[track_caller]
 fn only_the_kernel_refuses(packed: &[u8], content: &[u8], refusal: KernelRefusal) {
-    let compression = Compression::of(packed);
+    let compression = Compression::from_magic(packed);
     assert_eq!(compression.unpack(packed).unwrap(), content);
     assert_eq!(compression.kernel_unpacks(packed), Err(refusal));
 }
@@ -138,7 +138,7 @@ proptest! {
     fn what_is_packed_unpacks_in_the_kernel_too(bytes: Vec<u8>) {
         for compression in PACKED {
             let packed = compression.pack(bytes.clone()).unwrap();
-            prop_assert_eq!(Compression::of(&packed), compression);
+            prop_assert_eq!(Compression::from_magic(&packed), compression);
             prop_assert_eq!(&*compression.unpack(&packed).unwrap(), &bytes[..]);
             prop_assert_eq!(compression.kernel_unpacks(&packed), Ok(()));
         }

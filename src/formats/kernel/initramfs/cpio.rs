@@ -4,30 +4,19 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 
 use super::error::{InitramfsError, Offset};
+use crate::formats::bytes::until_zero;
 
 /// Size of a header, in bytes.
 const HEADER: usize = 110;
-/// Size of the magic number, and of the fields after it, in characters.
-const MAGIC: usize = 6;
-const FIELD: usize = 8;
 /// The magic numbers without and with checksums; the kernel takes both.
 const MAGICS: [&[u8]; 2] = [b"070701", b"070702"];
 /// The name of the entry that ends an archive.
 const TRAILER: &[u8] = b"TRAILER!!!";
-/// Longest name that the kernel makes a file of (`PATH_MAX`), in bytes; it passes over what has a longer one.
+/// Longest name that the kernel makes a file of (`PATH_MAX`), in bytes; it passes over files with longer ones.
 const MAX_NAME: u64 = 4096;
-/// The bits of a mode that say what an entry is, and those of a regular file.
+/// The bits of a mode for the kind of an entry, and their value for a regular file.
 const KIND: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
-/// The fields that are used, by their names and places.
-const INODE: (&str, usize) = ("c_ino", 0);
-const MODE: (&str, usize) = ("c_mode", 1);
-const LINKS: (&str, usize) = ("c_nlink", 4);
-const SIZE: (&str, usize) = ("c_filesize", 6);
-const MAJOR: (&str, usize) = ("c_devmajor", 7);
-const MINOR: (&str, usize) = ("c_devminor", 8);
-const NAME_SIZE: (&str, usize) = ("c_namesize", 11);
-
 /// A regular file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -47,13 +36,13 @@ pub(super) struct Source<R> {
 
 /// Why the archives of a stream end.
 pub(super) enum Ended {
-    /// Nothing follows.
-    Whole,
-    /// After so many bytes there is something else.
-    Other(u64),
+    /// The stream ends.
+    EndOfStream,
+    /// Other data begins after so many bytes.
+    OtherData(u64),
 }
 
-/// What came of reading a whole buffer.
+/// The result of filling a buffer.
 enum Filled {
     Yes,
     /// The stream ended before.
@@ -93,11 +82,8 @@ impl<R: Read> Source<R> {
             match self.reader.read(rest) {
                 Ok(0) => return Ok(Filled::No),
                 Ok(count) => {
-                    self.offset = self.offset.saturating_add(count as u64);
-                    rest = rest
-                        .split_at_mut_checked(count)
-                        .map(|(_, rest)| rest)
-                        .unwrap_or_default();
+                    self.offset += count as u64;
+                    rest = rest.split_at_mut(count).1;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.failed(error)),
@@ -107,7 +93,7 @@ impl<R: Read> Source<R> {
     }
 
     /// Fills the buffer, or says that the stream is cut short.
-    fn exact(&mut self, buffer: &mut [u8]) -> Result<(), InitramfsError> {
+    fn fill_exactly(&mut self, buffer: &mut [u8]) -> Result<(), InitramfsError> {
         match self.fill(buffer)? {
             Filled::Yes => Ok(()),
             Filled::No => Err(InitramfsError::Truncated(self.at(self.offset))),
@@ -119,7 +105,7 @@ impl<R: Read> Source<R> {
         let mut bytes = Vec::new();
         let read = self.reader.by_ref().take(size).read_to_end(&mut bytes);
         let read = read.map_err(|error| self.failed(error))? as u64;
-        self.offset = self.offset.saturating_add(read);
+        self.offset += read;
         if read < size {
             return Err(InitramfsError::Truncated(self.at(self.offset)));
         }
@@ -127,13 +113,18 @@ impl<R: Read> Source<R> {
     }
 
     fn skip(&mut self, size: u64) -> Result<(), InitramfsError> {
-        let skipped = io::copy(&mut self.reader.by_ref().take(size), &mut io::sink());
-        let skipped = skipped.map_err(|error| self.failed(error))?;
-        self.offset = self.offset.saturating_add(skipped);
-        if skipped < size {
+        if self.skip_at_most(size)? < size {
             return Err(InitramfsError::Truncated(self.at(self.offset)));
         }
         Ok(())
+    }
+
+    /// Passes over so many bytes, or as many as there are; returns their number.
+    fn skip_at_most(&mut self, size: u64) -> Result<u64, InitramfsError> {
+        let skipped = io::copy(&mut self.reader.by_ref().take(size), &mut io::sink());
+        let skipped = skipped.map_err(|error| self.failed(error))?;
+        self.offset += skipped;
+        Ok(skipped)
     }
 }
 
@@ -147,7 +138,7 @@ pub(super) struct Walk<'w> {
     /// How much may still be unpacked, in bytes.
     left: u64,
     entries: usize,
-    /// Whether the entry that ends an archive is still to come.
+    /// True if the entry that ends an archive is still to come.
     is_open: bool,
     /// Wanted names of files whose content comes with another of their names.
     names: HashMap<Identity, Vec<u8>>,
@@ -169,7 +160,7 @@ impl<'w> Walk<'w> {
         self.entries
     }
 
-    /// All archives up to the end of the stream, or to something that is none.
+    /// Walks all archives up to the end of the stream, or to other data.
     pub(super) fn archives(&mut self, source: &mut Source<impl Read>) -> Result<Ended, InitramfsError> {
         let mut header = [0; HEADER];
         loop {
@@ -177,54 +168,58 @@ impl<'w> Walk<'w> {
             let (first, rest) = header.split_at_mut(1);
             match source.fill(first)? {
                 Filled::No if self.is_open => return Err(InitramfsError::Truncated(source.at(start))),
-                Filled::No => return Ok(Ended::Whole),
-                Filled::Yes => self.spend(1)?,
+                Filled::No => return Ok(Ended::EndOfStream),
+                Filled::Yes => self.count_unpacked(1)?,
             }
             match first {
                 [0] => {}
                 [b'0'] => {
-                    source.exact(rest)?;
+                    source.fill_exactly(rest)?;
                     self.entry(source, &header, start)?;
                 }
-                _ => return Ok(Ended::Other(start.saturating_sub(source.start))),
+                _ => return Ok(Ended::OtherData(start - source.start)),
             }
         }
     }
 
-    fn spend(&mut self, bytes: u64) -> Result<(), InitramfsError> {
+    fn count_unpacked(&mut self, bytes: u64) -> Result<(), InitramfsError> {
         self.left = self.left.checked_sub(bytes).ok_or(InitramfsError::TooLarge)?;
         Ok(())
     }
 
-    fn entry(&mut self, source: &mut Source<impl Read>, header: &[u8], start: u64) -> Result<(), InitramfsError> {
+    fn entry(
+        &mut self,
+        source: &mut Source<impl Read>,
+        header: &[u8; HEADER],
+        start: u64,
+    ) -> Result<(), InitramfsError> {
         let at = source.at(start);
         if !MAGICS.iter().any(|magic| header.starts_with(magic)) {
             return Err(InitramfsError::Magic(at));
         }
-        let field = |field| number(header, field, at);
-        let name_size = u64::from(field(NAME_SIZE)?);
-        let size = u64::from(field(SIZE)?);
-        self.spend(name_size.saturating_add(size).saturating_add(HEADER as u64))?;
-        let padding = |length: u64| length.wrapping_neg() % 4;
-        let name_end = padding((HEADER as u64).saturating_add(name_size));
+        let header = Header::parse(header, at)?;
+        let (name_size, size) = (u64::from(header.name_size), u64::from(header.size));
+        let padding = |length: u64| length.next_multiple_of(4) - length;
+        let name_end = padding(HEADER as u64 + name_size);
+        self.count_unpacked(HEADER as u64 + name_size + size)?;
         if name_size > MAX_NAME {
-            source.skip(name_size.saturating_add(name_end))?;
-            return source.skip(size.saturating_add(padding(size)));
+            source.skip(name_size + name_end)?;
+            return source.skip(size + padding(size));
         }
         let mut name = source.take(name_size)?;
-        name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(name.len()));
+        name.truncate(until_zero(&name).len());
         source.skip(name_end)?;
         self.is_open = name != TRAILER;
         if !self.is_open {
             // Inode numbers count within an archive.
             self.names.clear();
-            return source.skip(size.saturating_add(padding(size)));
+            return source.skip(size + padding(size));
         }
-        self.entries = self.entries.saturating_add(1);
-        let is_regular = field(MODE)? & KIND == REGULAR;
+        self.entries += 1;
+        let is_regular = header.mode & KIND == REGULAR;
         let mut is_wanted = is_regular && (self.wanted)(&name);
-        if is_regular && field(LINKS)? > 1 {
-            let identity = (field(MAJOR)?, field(MINOR)?, field(INODE)?);
+        if is_regular && header.links > 1 {
+            let identity = (header.major, header.minor, header.inode);
             if is_wanted {
                 self.names.entry(identity).or_insert_with(|| name.clone());
             }
@@ -242,20 +237,44 @@ impl<'w> Walk<'w> {
             source.skip(size)?;
         }
         // The last entry of a stream need not be padded: what matters of it is there.
-        let mut end = [0; 3];
-        let end = end
-            .get_mut(..usize::try_from(padding(size)).unwrap_or(0))
-            .unwrap_or_default();
-        source.fill(end)?;
+        source.skip_at_most(padding(size))?;
         Ok(())
     }
 }
 
-/// A field of eight hexadecimal digits.
-fn number(header: &[u8], (field, place): (&'static str, usize), at: Offset) -> Result<u32, InitramfsError> {
-    let start = MAGIC.saturating_add(place.saturating_mul(FIELD));
-    let digits = header.get(start..start.saturating_add(FIELD)).unwrap_or_default();
-    let value = str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'));
-    let value = value.and_then(|digits| u32::from_str_radix(digits, 16).ok());
-    value.ok_or(InitramfsError::Field { field, at })
+/// The fields of a header that are used.
+struct Header {
+    inode: u32,
+    mode: u32,
+    links: u32,
+    size: u32,
+    major: u32,
+    minor: u32,
+    name_size: u32,
+}
+
+impl Header {
+    fn parse(header: &[u8; HEADER], at: Offset) -> Result<Self, InitramfsError> {
+        let [_, _, _, _, _, _, fields @ ..] = header;
+        let (fields, _) = fields.as_chunks::<8>();
+        let [inode, mode, _, _, links, _, size, major, minor, _, _, name_size, _] = fields else {
+            return Err(InitramfsError::Truncated(at));
+        };
+        let number = |digits: &[u8; 8], field| number(digits).ok_or(InitramfsError::Field { field, at });
+        Ok(Self {
+            inode: number(inode, "c_ino")?,
+            mode: number(mode, "c_mode")?,
+            links: number(links, "c_nlink")?,
+            size: number(size, "c_filesize")?,
+            major: number(major, "c_devmajor")?,
+            minor: number(minor, "c_devminor")?,
+            name_size: number(name_size, "c_namesize")?,
+        })
+    }
+}
+
+/// Eight hexadecimal digits.
+fn number(digits: &[u8; 8]) -> Option<u32> {
+    let digits = str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+    u32::from_str_radix(digits, 16).ok()
 }

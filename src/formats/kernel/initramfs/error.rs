@@ -5,8 +5,8 @@ use std::io;
 /// Most bytes that an image may unpack to. Real ones have up to a few hundred MB.
 pub(super) const MAX_UNPACKED: u64 = 4 << 30;
 
-/// Why an image cannot be read to its end. Offsets are in bytes from the start of the image, or of what the compressed
-/// part at an offset unpacks to.
+/// Why an image cannot be read to its end. Offsets are in bytes from the start of the image, or of the content of the compressed
+/// part at an offset.
 #[derive(Debug, thiserror::Error)]
 pub enum InitramfsError {
     /// It ends too early.
@@ -31,7 +31,7 @@ pub enum InitramfsError {
         /// Where it begins.
         offset: usize,
     },
-    /// A form of LZ4 that nobody unpacks.
+    /// LZ4 in frames, which no kernel unpacks.
     #[error("at offset {0:#x} there is LZ4 in frames, which no kernel unpacks; pack it with lz4 -l")]
     Lz4Frame(usize),
     /// Neither an archive nor compressed.
@@ -42,7 +42,7 @@ pub enum InitramfsError {
     Unpack {
         /// Where it begins.
         offset: usize,
-        /// What is wrong with it.
+        /// The reason.
         #[source]
         error: io::Error,
     },
@@ -56,7 +56,7 @@ pub enum InitramfsError {
 pub struct Offset {
     /// Where the compressed part begins, if it is in one.
     pub part: Option<usize>,
-    /// The offset in the image, or in what the part unpacks to.
+    /// The offset in the image, or in the content of the part.
     pub offset: u64,
 }
 

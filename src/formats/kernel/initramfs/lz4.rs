@@ -8,9 +8,11 @@
 
 use std::io::{self, ErrorKind, Read};
 
-/// What it begins with.
+use crate::formats::bytes::index;
+
+/// First bytes of the format.
 pub(super) const MAGIC: &[u8; 4] = &[0x02, 0x21, 0x4c, 0x18];
-/// What a block unpacks to at most, in bytes.
+/// Largest content of a block, in bytes.
 const BLOCK: usize = 8 << 20;
 
 /// Unpacks one block at a time.
@@ -18,7 +20,7 @@ pub(super) struct Decoder<'a> {
     packed: &'a [u8],
     /// Room for a block.
     block: Vec<u8>,
-    /// What of the block was not read yet.
+    /// The range of the block that was not read yet.
     unread: std::ops::Range<usize>,
 }
 
@@ -32,7 +34,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// What is behind the last block.
+    /// The bytes behind the last block.
     pub(super) fn into_inner(self) -> &'a [u8] {
         self.packed
     }
@@ -44,7 +46,7 @@ impl<'a> Decoder<'a> {
                 self.packed = rest;
                 continue;
             }
-            let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+            let length = index(u32::from_le_bytes(*length));
             if length == 0 {
                 return Ok(false);
             }
@@ -69,12 +71,10 @@ impl Read for Decoder<'_> {
         if self.unread.is_empty() && !self.next_block()? {
             return Ok(0);
         }
-        let unread = self.block.get(self.unread.clone()).unwrap_or_default();
-        let count = unread.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..count), unread.get(..count)) {
-            to.copy_from_slice(from);
-        }
-        self.unread.start = self.unread.start.saturating_add(count);
+        let unread = self.block.get(self.unread.clone());
+        let mut unread = unread.ok_or_else(|| io::Error::other("a block that is longer than its room"))?;
+        let count = unread.read(buffer)?;
+        self.unread.start += count;
         Ok(count)
     }
 }

@@ -1,8 +1,8 @@
 //! Initramfs images as the kernel unpacks them (`Documentation/driver-api/early-userspace/buffer-format.rst`,
 //! `init/initramfs.c`): cpio archives in the "newc" format one after the other, each as it is or compressed, with zeros
-//! between them. The first ones are often microcode, uncompressed; the last one is what starts.
+//! between them. The first ones are often microcode, uncompressed; the last one is the system that starts.
 //!
-//! An image is read as a stream: what is held in memory is one wanted file at a time, whatever the image says.
+//! An image is read as a stream: one wanted file at a time is held in memory, whatever the image says.
 
 mod cpio;
 mod error;
@@ -27,11 +27,11 @@ pub use error::{InitramfsError, Offset};
 const XZ_MEMORY: u64 = 1 << 29;
 /// Largest window that a zstd header can ask for, as a power of two: `zstd --ultra --long=27`.
 const ZSTD_WINDOW_LOG: u32 = 27;
-/// What `xz --format=lzma` begins with, as it is usually set (`lib/decompress.c`).
+/// First bytes of a file of `xz --format=lzma`, as it is usually set (`lib/decompress.c`).
 const LZMA: &[u8] = &[0x5d, 0];
-/// What LZ4 begins with if it is not made by `lz4 -l`.
+/// First bytes of LZ4 in frames, which `lz4` makes without `-l`.
 const LZ4_FRAME: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
-/// Compressions that a kernel may unpack, and bootseal does not, by what they begin with.
+/// Compressions that a kernel may unpack and bootseal does not, by their first bytes.
 const OTHERS: [(&[u8], &str); 2] = [(b"BZh", "bzip2"), (&[0x89, b'L', b'Z', b'O'], "lzo")];
 
 /// Calls `visit` for each regular file whose path is wanted, with its content; one with several names is given by the
@@ -45,47 +45,47 @@ pub fn files(
     let mut offset = 0;
     while let Some(rest) = image.get(offset..).filter(|rest| !rest.is_empty()) {
         let mut plain = Source::new(rest, None, offset);
-        match walk.archives(&mut plain)? {
-            Ended::Whole => break,
-            Ended::Other(more) => offset = offset.saturating_add(usize::try_from(more).unwrap_or(usize::MAX)),
-        }
-        let packed = image.get(offset..).unwrap_or_default();
-        let left = unpack(packed, offset, &mut walk)?;
-        offset = image.len().saturating_sub(left);
+        let Ended::OtherData(read) = walk.archives(&mut plain)? else {
+            break;
+        };
+        let packed = usize::try_from(read).ok().and_then(|read| rest.get(read..));
+        let packed = packed.ok_or(InitramfsError::Unknown(offset))?;
+        let left = unpack(packed, image.len() - packed.len(), &mut walk)?;
+        offset = image.len() - left;
     }
     Ok(walk.entries())
 }
 
-/// Walks what the first compressed member, stream or frame of `packed` unpacks to; returns how much is left behind it.
+/// Walks the content of the first compressed member, stream or frame of `packed`; returns the number of bytes behind it.
 fn unpack(packed: &[u8], offset: usize, walk: &mut cpio::Walk<'_>) -> Result<usize, InitramfsError> {
     let failed = |error| InitramfsError::Unpack { offset, error };
-    match Compression::of(packed) {
+    match Compression::from_magic(packed) {
         Compression::Gzip => {
             let mut decoder = GzDecoder::new(packed);
-            inner(&mut decoder, offset, walk)?;
+            walk_unpacked(&mut decoder, offset, walk)?;
             Ok(decoder.into_inner().len())
         }
         Compression::Xz => {
             let stream = Stream::new_stream_decoder(XZ_MEMORY, 0).map_err(|error| failed(error.into()))?;
             let mut decoder = XzDecoder::new_stream(packed, stream);
-            inner(&mut decoder, offset, walk)?;
+            walk_unpacked(&mut decoder, offset, walk)?;
             Ok(decoder.into_inner().len())
         }
         Compression::None if packed.starts_with(LZMA) => {
             let stream = Stream::new_lzma_decoder(XZ_MEMORY).map_err(|error| failed(error.into()))?;
             let mut decoder = XzDecoder::new_stream(packed, stream);
-            inner(&mut decoder, offset, walk)?;
+            walk_unpacked(&mut decoder, offset, walk)?;
             Ok(decoder.into_inner().len())
         }
         Compression::None if packed.starts_with(lz4::MAGIC) => {
             let mut decoder = lz4::Decoder::new(packed);
-            inner(&mut decoder, offset, walk)?;
+            walk_unpacked(&mut decoder, offset, walk)?;
             Ok(decoder.into_inner().len())
         }
         Compression::Zstd => {
             let mut decoder = zstd::Decoder::with_buffer(packed).map_err(failed)?.single_frame();
             decoder.window_log_max(ZSTD_WINDOW_LOG).map_err(failed)?;
-            inner(&mut decoder, offset, walk)?;
+            walk_unpacked(&mut decoder, offset, walk)?;
             Ok(decoder.finish().len())
         }
         Compression::None if packed.starts_with(LZ4_FRAME) => Err(InitramfsError::Lz4Frame(offset)),
@@ -99,12 +99,12 @@ fn unpack(packed: &[u8], offset: usize, walk: &mut cpio::Walk<'_>) -> Result<usi
     }
 }
 
-fn inner(decoder: &mut dyn Read, part: usize, walk: &mut cpio::Walk<'_>) -> Result<(), InitramfsError> {
+fn walk_unpacked(decoder: &mut dyn Read, part: usize, walk: &mut cpio::Walk<'_>) -> Result<(), InitramfsError> {
     // Zeros between archives are read one by one.
     let mut source = Source::new(BufReader::new(decoder), Some(part), 0);
     match walk.archives(&mut source)? {
-        Ended::Whole => Ok(()),
-        Ended::Other(offset) => Err(InitramfsError::Magic(Offset {
+        Ended::EndOfStream => Ok(()),
+        Ended::OtherData(offset) => Err(InitramfsError::Magic(Offset {
             part: Some(part),
             offset,
         })),

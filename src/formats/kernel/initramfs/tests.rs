@@ -101,7 +101,7 @@ fn what_is_no_image_is_named_with_its_offset() {
     assert!(ends(&inner).contains("of what is compressed at offset 0x0"));
 }
 
-/// A header may promise 2 GiB; what is read is what is there.
+/// A header may promise 2 GiB; memory is taken for the bytes that exist.
 #[test]
 fn a_promise_takes_no_memory_and_a_bomb_ends() {
     let mut promise = entry("a.ko", 1, 1, b"");
@@ -127,7 +127,7 @@ proptest! {
     }
 }
 
-/// What `lz4 -l` makes, in blocks of this many bytes instead of 8 MiB.
+/// The output of `lz4 -l`, in blocks of this many bytes instead of 8 MiB.
 fn lz4(content: &[u8], block: usize) -> Vec<u8> {
     let mut packed = lz4::MAGIC.to_vec();
     for block in content.chunks(block) {

@@ -10,9 +10,9 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    /// Whether it has this name; for the kernel `-` and `_` are the same in names.
+    /// True if it has this name; for the kernel `-` and `_` are the same in names.
     #[must_use]
-    pub fn is(&self, name: &str) -> bool {
+    pub fn has_name(&self, name: &str) -> bool {
         let same = |character: char| if character == '-' { '_' } else { character };
         self.name.chars().map(same).eq(name.chars().map(same))
     }
@@ -30,9 +30,9 @@ impl std::fmt::Display for Parameter {
 /// A kernel's command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandLine {
-    /// What stands before `--`: for the kernel, and what it does not know for init.
+    /// The parameters before `--`: for the kernel, and those that it does not know for init.
     pub parameters: Vec<Parameter>,
-    /// What stands after it, for init alone.
+    /// The parameters after it, for init alone.
     pub for_init: Vec<Parameter>,
 }
 
@@ -59,7 +59,7 @@ impl CommandLine {
 
     /// The parameters of this name, in their order; of most the last one counts.
     pub fn named(&self, name: &str) -> impl Iterator<Item = &Parameter> {
-        self.parameters.iter().filter(move |parameter| parameter.is(name))
+        self.parameters.iter().filter(move |parameter| parameter.has_name(name))
     }
 }
 
@@ -86,10 +86,10 @@ fn next(text: &str) -> (Parameter, &str) {
         }
         in_quote ^= character == '"';
     }
-    let (word, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    let (word, rest) = text.split_at(end);
     let close = |word| -> &str { str::strip_suffix(word, '"').unwrap_or(word) };
     let word = if is_quoted { close(word) } else { word };
-    let parameter = match equals.and_then(|at| Some((word.get(..at)?, word.get(at.saturating_add(1)..)?))) {
+    let parameter = match equals.and_then(|at| Some((word.get(..at)?, word.get(at + 1..)?))) {
         None => Parameter {
             name: word.to_owned(),
             value: None,

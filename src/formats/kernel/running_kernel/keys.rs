@@ -12,13 +12,11 @@ const KEYRING: &str = "keyring";
 pub struct KernelKey {
     /// Its serial number.
     pub serial: u32,
-    /// Whether it is in use: instantiated, and neither revoked, dead, negative nor invalidated.
+    /// True if it is in use: instantiated, and neither revoked, dead, negative nor invalidated.
     pub is_valid: bool,
-    /// Permission bits: possessor, user, group, others, from the highest byte to the lowest.
-    pub permissions: u32,
     /// The first nine characters of its type's name.
     pub kind: String,
-    /// What the type says of it.
+    /// The description that its type gives.
     pub description: String,
 }
 
@@ -65,7 +63,7 @@ impl KernelKey {
 
 /// The key in use that is that of a certificate with this subject key identifier.
 #[must_use]
-pub fn key_of<'k>(keys: &'k [KernelKey], id: &[u8]) -> Option<&'k KernelKey> {
+pub fn find_key<'k>(keys: &'k [KernelKey], id: &[u8]) -> Option<&'k KernelKey> {
     // The kernel leaves out a first byte of zero (`x509_key_preparse`).
     let shown = match id {
         [0, rest @ ..] if !rest.is_empty() => rest,
@@ -90,14 +88,13 @@ fn key(line: &str) -> Option<KernelKey> {
     let serial = u32::from_str_radix(field()?, 16).ok()?;
     let flags = field()?;
     let [_usage, _timeout] = [field()?, field()?];
-    let permissions = u32::from_str_radix(field()?, 16).ok()?;
+    let _permissions = u32::from_str_radix(field()?, 16).ok()?;
     let _user: i64 = field()?.parse().ok()?;
     let _group: i64 = field()?.parse().ok()?;
     let kind = field()?.to_owned();
     Some(KernelKey {
         serial,
         is_valid: flags.starts_with('I') && !flags.contains(['R', 'D', 'N', 'i']),
-        permissions,
         kind,
         description: rest.to_owned(),
     })
@@ -131,7 +128,6 @@ mod tests {
             rings,
             [("_uid_ses.0", 1), (".builtin_trusted_keys", 2), (".blacklist", 0)]
         );
-        assert_eq!(keys[4].permissions, 0x0f0b_0000);
         assert_eq!(keys[5].description, "a: b");
         assert_eq!(keys[5].asymmetric(), None);
     }
@@ -140,11 +136,11 @@ mod tests {
     fn a_certificates_key_is_found_by_all_of_its_identifier() {
         let keys = key_list(LIST).unwrap();
         let id = hex::decode("6ccece7e4c6c0d1f6149f3dd27dfcc5cbb419ea1").unwrap();
-        assert_eq!(key_of(&keys, &id), Some(&keys[0]));
-        assert_eq!(key_of(&keys, &[&[0], id.as_slice()].concat()), Some(&keys[0]));
+        assert_eq!(find_key(&keys, &id), Some(&keys[0]));
+        assert_eq!(find_key(&keys, &[&[0], id.as_slice()].concat()), Some(&keys[0]));
         // The end of another's, one that was revoked, none.
         for other in [&id[16..], &[1], &[]] {
-            assert_eq!(key_of(&keys, other), None, "{other:x?}");
+            assert_eq!(find_key(&keys, other), None, "{other:x?}");
         }
     }
 

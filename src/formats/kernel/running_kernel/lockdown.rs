@@ -5,11 +5,11 @@ use std::str::FromStr;
 /// How far the running kernel is locked down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lockdown {
-    /// Not at all.
+    /// Not locked down.
     None,
     /// Root cannot change it.
     Integrity,
-    /// Nor read what it keeps to itself.
+    /// Root can neither change it nor read its secrets.
     Confidentiality,
 }
 
@@ -27,7 +27,7 @@ impl Lockdown {
 
 /// A text without one known state in brackets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no state of lockdown stands in brackets")]
+#[error("the text has no known lockdown state in brackets")]
 pub struct LockdownError;
 
 impl FromStr for Lockdown {

@@ -1,4 +1,4 @@
-//! What a running kernel says of itself in `/proc` and `/sys`: its keys, command line, lockdown, taint and modules.
+//! The state of a running kernel as `/proc` and `/sys` show it: its keys, command line, lockdown, taint and modules.
 
 mod command_line;
 mod keys;
@@ -8,7 +8,7 @@ mod modules;
 mod taint;
 
 pub use command_line::{CommandLine, Parameter};
-pub use keys::{AsymmetricKey, KernelKey, key_list, key_of};
+pub use keys::{AsymmetricKey, KernelKey, find_key, key_list};
 pub use lines::LineError;
 pub use lockdown::{Lockdown, LockdownError};
 pub use modules::{LoadedModule, ModuleState, loaded_modules};

@@ -3,7 +3,7 @@
 use super::lines::{LineError, each_line};
 use super::taint::Taint;
 
-/// What a module is doing.
+/// The state of a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ModuleState {
     /// It is in use.
@@ -21,9 +21,9 @@ pub struct LoadedModule {
     pub name: String,
     /// Size in memory, in bytes.
     pub size: u64,
-    /// What it is doing.
+    /// Its state.
     pub state: ModuleState,
-    /// What it tainted the kernel with.
+    /// The taint flags that it set.
     pub taint: Taint,
 }
 
@@ -55,7 +55,7 @@ fn module(line: &str) -> Option<LoadedModule> {
             "Unloading" => ModuleState::Unloading,
             _ => return None,
         },
-        taint: Taint::of_letters(taints),
+        taint: Taint::from_letters(taints),
     })
 }
 
@@ -77,7 +77,7 @@ dummy 16384 - - Unloading 0x0000000000000000 (-)
     fn sizes_states_and_taints_are_read() {
         let modules = loaded_modules(LIST).unwrap();
         assert_eq!(modules.len(), 6);
-        assert_eq!(modules[0].taint, Taint::of_letters("POE"));
+        assert_eq!(modules[0].taint, Taint::from_letters("POE"));
         assert_eq!(
             (modules[1].name.as_str(), modules[1].size),
             ("nvidia_modeset", 1_142_784)

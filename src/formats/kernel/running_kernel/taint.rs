@@ -10,9 +10,9 @@ pub struct TaintFlag {
     pub bit: u32,
     /// Its letter in logs and in `/proc/modules`.
     pub letter: char,
-    /// What happened.
+    /// The event that the flag stands for.
     pub meaning: &'static str,
-    /// Whether code that nobody vouched for may have come into the kernel by it.
+    /// True if code of unknown origin may have come into the kernel by it.
     pub concerns_the_chain: bool,
 }
 
@@ -74,7 +74,7 @@ impl Taint {
 
     /// The flags that these letters stand for; letters without a meaning are passed over.
     #[must_use]
-    pub fn of_letters(letters: &str) -> Self {
+    pub fn from_letters(letters: &str) -> Self {
         let known = FLAGS.iter().filter(|flag| letters.contains(flag.letter));
         Self(known.fold(0, |bits, flag| bits | 1 << flag.bit))
     }
@@ -99,13 +99,13 @@ mod tests {
         let taint: Taint = "4609\n".parse().unwrap();
         let letters: String = taint.flags().map(|flag| flag.letter).collect();
         assert_eq!(letters, "PWO");
-        assert_eq!(Taint::of_letters("P        W  O"), taint);
+        assert_eq!(Taint::from_letters("P        W  O"), taint);
         assert_eq!(taint.unknown(), 0);
         assert_eq!(Taint(1 << 40 | 1).unknown(), 1 << 40);
         assert!("".parse::<Taint>().is_err() && "-1".parse::<Taint>().is_err());
         for (bit, flag) in FLAGS.iter().enumerate() {
             assert_eq!(usize::try_from(flag.bit).unwrap(), bit);
-            assert_eq!(Taint::of_letters(&flag.letter.to_string()), Taint(1 << bit));
+            assert_eq!(Taint::from_letters(&flag.letter.to_string()), Taint(1 << bit));
         }
     }
 }
