@@ -40,6 +40,34 @@ fn removal_and_another_order_are_seen() {
     assert_eq!(Transcript::parse(&whole.as_bytes()[..9]), Err(TranscriptError::CutOff));
 }
 
+/// A line after the beginning of a sample, as text.
+fn with_line(event: &str) -> Vec<u8> {
+    let mut bytes = sample(&[]).as_bytes().to_vec();
+    let previous = HashAlgorithm::Sha256.digest(&[&bytes]).to_hex();
+    let line =
+        format!("{{\"number\":1,\"previous\":\"{previous}\",\"time\":\"2026-01-01T00:00:00Z\",\"event\":{event}}}\n");
+    bytes.extend(line.into_bytes());
+    bytes
+}
+
+#[test]
+fn lines_of_earlier_versions_are_read_and_findings_have_one_form() {
+    // Sentences of the first version.
+    let checks = "\"each key signs a nonce that its public half verifies, read back from the disk\",\"no two keys are the same\"";
+    let bytes = with_line(&format!("{{\"checked\":{{\"checks\":[{checks}]}}}}"));
+    let transcript = Transcript::parse(&bytes).unwrap();
+    assert_eq!(transcript.as_bytes(), bytes);
+    assert!(matches!(
+        transcript.events().nth(1),
+        Some(Event::Checked { checks, findings }) if checks.len() == 2 && findings.is_empty()
+    ));
+    let finding = "{\"key\":\"PK\",\"check\":\"authority\",\"reason\":\"CA:TRUE\"}";
+    let bytes = with_line(&format!("{{\"checked\":{{\"checks\":[],\"findings\":[{finding}]}}}}"));
+    assert_eq!(Transcript::parse(&bytes).unwrap().as_bytes(), bytes);
+    let two_forms = with_line("{\"checked\":{\"checks\":[],\"findings\":[]}}");
+    assert_eq!(Transcript::parse(&two_forms), Err(TranscriptError::Form(2)));
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read(notes: Vec<String>) {
