@@ -116,19 +116,19 @@ impl<'a> Contents<'a> {
 
     /// The manual of the archive.
     fn readme(&self) -> String {
-        let mut text = format!(
-            "Backup of the keys of \"{}\", made by bootseal on {}.\n\nEvery .key file is encrypted PKCS#8, opened by {}.\n",
-            self.name,
-            self.date,
-            self.opener()
-        );
+        let mut lines = vec![
+            format!(
+                "Backup of the keys of \"{}\", made by bootseal on {}.\n",
+                self.name, self.date
+            ),
+            format!("Every .key file is encrypted PKCS#8, opened by {}.", self.opener()),
+        ];
         for (title, commands) in self.commands() {
-            text.push_str(&format!("\n{title}:\n"));
-            for command in commands.lines() {
-                text.push_str(&format!("    {command}\n"));
-            }
+            lines.push(format!("\n{title}:"));
+            lines.extend(commands.lines().map(|command| format!("    {command}")));
         }
-        text
+        lines.push(String::new());
+        lines.join("\n")
     }
 
     /// The ways to a key without bootseal, and with it.

@@ -52,6 +52,8 @@ impl Check {
     }
 }
 
+// The form that serde calls.
+#[allow(clippy::trivially_copy_pass_by_ref)]
 fn name_of<S: Serializer>(status: &Status, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.serialize_str(status.name())
 }

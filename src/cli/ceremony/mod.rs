@@ -79,8 +79,7 @@ pub(super) struct What {
     /// Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others
     #[arg(long, value_name = "DIR", requires = "name")]
     import: Option<PathBuf>,
-    /// Accept these findings on imported certificates: of serial_number, validity, issuer, signature, key, authority,
-    /// key_usage, extended_key_usage, key_identifiers
+    /// Accept findings on imported certificates, by the names that the plan shows
     #[arg(long, value_name = "FINDINGS", value_delimiter = ',', requires = "import")]
     accept: Vec<CertificateCheck>,
     /// Validity of the certificates, in years [default: 10]
