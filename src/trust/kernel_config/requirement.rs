@@ -26,10 +26,12 @@ const fn state(status: Status) -> &'static str {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde calls it so
 pub(super) fn serialize_level<S: Serializer>(level: &Level, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(need(*level))
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde calls it so
 fn serialize_status<S: Serializer>(status: &Status, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(state(*status))
 }
