@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Result, quoted};
+use crate::finding::{Finding, Kind};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::system::{Context, Lock};
 
@@ -15,7 +16,12 @@ use super::plan::Plan;
 use super::planned_write::PlannedWrite;
 use super::store::{Store, StoreChoice};
 use super::times;
-use super::warnings::Warning;
+use super::warnings;
+
+/// The firmware answered a write with an error, but did it.
+const STORED_IN_SPITE_OF_ERROR: Kind = Kind::warning("stored_in_spite_of_error");
+/// The times of the writes could not be recorded.
+const TIMES_NOT_RECORDED: Kind = Kind::note("times_not_recorded");
 
 /// The result of carrying out a plan.
 #[derive(Debug, Clone, Serialize)]
@@ -36,7 +42,8 @@ pub struct Applied {
     /// True if Secure Boot is on; it changes at the next boot.
     pub secure_boot: Option<bool>,
     /// The plan's warnings.
-    pub warnings: Vec<Warning>,
+    #[serde(serialize_with = "warnings::serialize")]
+    pub warnings: Vec<Finding>,
     /// The next steps: commands, or choices in the firmware's setup.
     pub next_steps: Vec<String>,
 }
@@ -100,7 +107,7 @@ pub(super) fn apply_to(context: &Context, store: &mut Store, plan: &Plan) -> Res
                 "the firmware answered the write of {} with an error ({error}), but holds the new content",
                 write.variable
             );
-            Warning::danger("stored_in_spite_of_error", message)
+            Finding::new(STORED_IN_SPITE_OF_ERROR, write.variable, message)
         }));
         steps.push(Step {
             variable: write.variable,
@@ -117,8 +124,7 @@ pub(super) fn apply_to(context: &Context, store: &mut Store, plan: &Plan) -> Res
     }
     let secure_boot = store.secure_boot()?;
     warnings.extend(remember_times(context, plan, &steps).err().map(|error| {
-        Warning::note(
-            "times_not_recorded",
+        Finding::new(TIMES_NOT_RECORDED, "times of writes",
             format!("the times of these writes could not be recorded, so a clock that is behind may make later writes fail: {error}"),
         )
     }));

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::error::{Error, Explain, Result};
+use crate::finding::{Finding, Kind};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::EventLog;
@@ -14,7 +15,17 @@ use super::boot_files::{BootFile, Verdict};
 use super::lists::Lists;
 use super::request::Request;
 use super::store::StoreChoice;
-use super::warnings::Warning;
+
+/// The Option ROMs of this machine are not known.
+const OPTION_ROMS_UNKNOWN: Kind = Kind::error("option_roms_unknown");
+/// An Option ROM is let in only if Microsoft signed it.
+const OPTION_ROM_LIKELY: Kind = Kind::warning("option_rom_likely");
+/// An Option ROM would be refused.
+const OPTION_ROM_UNCOVERED: Kind = Kind::error("option_rom_uncovered");
+/// An Option ROM would be refused, since dbx forbids it.
+const OPTION_ROM_FORBIDDEN: Kind = Kind::error("option_rom_forbidden");
+/// PCR 7 of the TPM changes.
+const PCR7: Kind = Kind::note("pcr7");
 
 /// The bank of the TPM whose value is predicted.
 const BANK: HashAlgorithm = HashAlgorithm::Sha256;
@@ -50,7 +61,7 @@ pub struct Pcr7 {
 pub(super) struct Findings {
     pub(super) option_roms: Vec<OptionRom>,
     pub(super) pcr7: Pcr7,
-    pub(super) warnings: Vec<Warning>,
+    pub(super) warnings: Vec<Finding>,
 }
 
 /// The log that the request means; none if the firmware is not this machine's and no log is named.
@@ -110,18 +121,19 @@ pub(super) fn check(context: &Context, request: &Request, after: &Lists, boot_fi
     Ok(findings)
 }
 
-fn option_roms_unknown(error: &Error, request: &Request) -> Warning {
-    let warning = Warning::stop(
-        "option_roms_unknown",
+fn option_roms_unknown(error: &Error, request: &Request) -> Finding {
+    let warning = Finding::new(
+        OPTION_ROMS_UNKNOWN,
+        "Option ROMs",
         format!(
             "it is not known which Option ROMs this machine needs, for example for its graphics card: {error}. The firmware \
              refuses those that db does not admit, and the machine may show no picture, not even in the firmware's setup"
         ),
     );
     let hints = error.hints();
-    let warning = hints.into_iter().fold(warning, Warning::hint);
+    let warning = hints.into_iter().fold(warning, Finding::remedy);
     warning
-        .hint("if it has none, or all are signed by Microsoft: --i-know-option-roms-may-stop-working")
+        .remedy("if it has none, or all are signed by Microsoft: --i-know-option-roms-may-stop-working")
         .unless(request.allow.option_roms)
 }
 
@@ -135,8 +147,9 @@ fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut 
             Coverage::Authority => ("authority", None),
             Coverage::Likely => (
                 "likely",
-                Some(Warning::danger(
-                    "option_rom_likely",
+                Some(Finding::new(
+                    OPTION_ROM_LIKELY,
+                    &rom.device,
                     format!(
                         "the Option ROM of {name} is accepted only if Microsoft signed it, which the log of a start without \
                          Secure Boot does not show"
@@ -145,8 +158,9 @@ fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut 
             ),
             Coverage::None => (
                 "none",
-                Some(Warning::stop(
-                    "option_rom_uncovered",
+                Some(Finding::new(
+                    OPTION_ROM_UNCOVERED,
+                    &rom.device,
                     format!(
                         "the Option ROM of {name} would be refused: the new db holds neither its hash nor the certificate by \
                          which it was accepted at the last start"
@@ -155,8 +169,9 @@ fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut 
             ),
             Coverage::Forbidden => (
                 "forbidden",
-                Some(Warning::stop(
-                    "option_rom_forbidden",
+                Some(Finding::new(
+                    OPTION_ROM_FORBIDDEN,
+                    &rom.device,
                     format!("the Option ROM of {name} would be refused: dbx forbids its hash"),
                 )),
             ),
@@ -165,7 +180,7 @@ fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut 
             let warning = if coverage == Coverage::Forbidden {
                 warning
             } else {
-                warning.hint(KEEP)
+                warning.remedy(KEEP)
             };
             warning.unless(request.allow.option_roms)
         }));
@@ -201,7 +216,7 @@ fn predict(log: &EventLog, after: &Lists, boot_files: &[BootFile], pcr7: &mut Pc
     }
 }
 
-fn pcr7_changes(pcr7: &Pcr7) -> Warning {
+fn pcr7_changes(pcr7: &Pcr7) -> Finding {
     let outcome = match (&pcr7.predicted, &pcr7.unpredictable) {
         (Some(predicted), _) => format!(
             "to {predicted} (SHA-256 bank) once Secure Boot is on, if the same entry of db accepts all files that start"
@@ -219,15 +234,16 @@ fn pcr7_changes(pcr7: &Pcr7) -> Warning {
     } else {
         format!("{}, whose key is sealed to it,", sealed.join(", "))
     };
-    let warning = Warning::note(
-        "pcr7",
+    let warning = Finding::new(
+        PCR7,
+        "PCR 7",
         format!(
             "PCR 7 of the TPM changes, {outcome}. After the reboot {sealed} does not open: have the passphrase or \
              recovery key at hand, and seal again afterwards"
         ),
     );
     pcr7.sealed.iter().fold(warning, |warning, sealed| {
-        warning.hint(format!(
+        warning.remedy(format!(
             "after the reboot: systemd-cryptenroll --wipe-slot=tpm2 --tpm2-device=auto --tpm2-pcrs=7 {}",
             sealed.device
         ))

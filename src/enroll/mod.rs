@@ -46,4 +46,3 @@ pub use request::{Allow, Request, Source, Update};
 pub use store::{Store, StoreChoice};
 pub use update::Updater;
 pub use vendor_defaults::VendorDefault;
-pub use warnings::{Level, Warning};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::finding::{Finding, Level};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::system::Context;
@@ -20,7 +21,7 @@ use super::quirks::{self, Quirk};
 use super::request::{Allow, Request, Source};
 use super::store::{Store, StoreChoice};
 use super::vendor_defaults::{VendorDefault, vendor_defaults};
-use super::warnings::{self, Level, Warning};
+use super::warnings;
 use super::writes;
 
 /// The work that [`super::apply`] would do.
@@ -52,7 +53,8 @@ pub struct Plan {
     /// The value of PCR 7 before and after.
     pub pcr7: Pcr7,
     /// The warnings.
-    pub warnings: Vec<Warning>,
+    #[serde(serialize_with = "warnings::serialize")]
+    pub warnings: Vec<Finding>,
     /// The reasons to stop that are overruled.
     pub allow: Allow,
     /// The present content of the variables, as it was judged.
@@ -72,17 +74,17 @@ impl Plan {
 
     /// Refuses a plan that has a reason to stop, and names all of them.
     pub fn check_stops(&self) -> Result<()> {
-        let stops: Vec<&Warning> = self
+        let stops: Vec<&Finding> = self
             .warnings
             .iter()
-            .filter(|warning| warning.level == Level::Stop)
+            .filter(|warning| warning.level == Level::Error)
             .collect();
         if stops.is_empty() {
             return Ok(());
         }
-        let reasons: Vec<&str> = stops.iter().map(|stop| stop.message.as_str()).collect();
+        let reasons: Vec<&str> = stops.iter().map(|stop| stop.text.as_str()).collect();
         let refused = Error::refused(format!("nothing is written: {}", reasons.join("; and ")));
-        let hints = stops.iter().flat_map(|stop| &stop.hints);
+        let hints = stops.iter().flat_map(|stop| &stop.remedies);
         Err(hints.fold(refused, Error::hint))
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Explain, Result};
+use crate::finding::{Finding, Kind, Level};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::system::{self, Context};
@@ -13,7 +15,10 @@ use crate::trust::microsoft;
 use super::lists::Lists;
 use super::store::Store;
 use super::vendor_defaults::vendor_defaults;
-use super::warnings::{Level, Warning};
+use super::warnings::{level_of_word, level_word};
+
+/// A known fault of the firmware.
+const QUIRK: Kind = Kind::warning("quirk");
 
 /// The table that is built in.
 const TABLE: &str = include_str!("quirks.toml");
@@ -44,6 +49,7 @@ pub struct Quirk {
     /// The condition under which the fault shows.
     pub when: When,
     /// The level of the warning.
+    #[serde(serialize_with = "serialize_level", deserialize_with = "deserialize_level")]
     pub level: Level,
     /// The effect.
     pub effect: String,
@@ -72,7 +78,7 @@ pub(super) fn check(
     after: &Lists,
     vendor_db: &SignatureDatabase,
     allowed: bool,
-) -> Result<(Vec<Quirk>, Vec<Warning>)> {
+) -> Result<(Vec<Quirk>, Vec<Finding>)> {
     let met: Vec<Quirk> = of_machine(context)?
         .into_iter()
         .filter(|quirk| strikes(quirk.when, before, after, vendor_db))
@@ -155,14 +161,22 @@ fn strikes(when: When, before: &Lists, after: &Lists, vendor_db: &SignatureDatab
     }
 }
 
-fn warning(quirk: &Quirk) -> Warning {
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde calls it so
+fn serialize_level<S: Serializer>(level: &Level, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(level_word(*level))
+}
+
+fn deserialize_level<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Level, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    level_of_word(&word)
+        .ok_or_else(|| D::Error::custom(format!("level \"{word}\" is none of \"note\", \"danger\" and \"stop\"")))
+}
+
+fn warning(quirk: &Quirk) -> Finding {
     let message = format!("known firmware fault {}: {} ({})", quirk.id, quirk.effect, quirk.source);
-    let warning = match quirk.level {
-        Level::Note => Warning::note("quirk", message),
-        Level::Danger => Warning::danger("quirk", message),
-        Level::Stop => Warning::stop("quirk", message),
-    };
-    warning.hint(&quirk.remedy)
+    Finding::new(QUIRK, &quirk.id, message)
+        .at(quirk.level)
+        .remedy(&quirk.remedy)
 }
 
 #[cfg(test)]
@@ -219,7 +233,7 @@ mod tests {
     #[test]
     fn only_the_machine_that_is_meant_is_stopped_and_only_when_it_matters() {
         let (_root, thinkpad) = machine(&[("sys_vendor", "LENOVO"), ("product_family", "ThinkPad T14 Gen 3")]);
-        let stop = [("thinkpad_needs_microsoft".to_owned(), Level::Stop)];
+        let stop = [("thinkpad_needs_microsoft".to_owned(), Level::Error)];
         assert_eq!(met(&thinkpad, &own(), &own()), stop);
         let mut with_microsoft = own();
         for known in microsoft::CERTIFICATES.iter().filter(|known| known.option_roms) {
@@ -241,7 +255,7 @@ mod tests {
             db: database(&[&STRANGER]),
             ..Lists::default()
         };
-        let danger = [("framework_updates_need_vendor".to_owned(), Level::Danger)];
+        let danger = [("framework_updates_need_vendor".to_owned(), Level::Warning)];
         assert_eq!(met(&framework, &vendor, &own()), danger);
         assert_eq!(met(&framework, &own(), &own()), []);
     }
@@ -254,9 +268,9 @@ mod tests {
         let quirk = "[[quirk]]\nid = \"mine\"\nmatch = { board_name = \"x570\" }\nwhen = \"always\"\nlevel = \"stop\"\n\
                      effect = \"e\"\nremedy = \"r\"\nsource = \"s\"\n";
         fs::write(&local, quirk).unwrap();
-        assert_eq!(met(&context, &own(), &own()), [("mine".to_owned(), Level::Stop)]);
+        assert_eq!(met(&context, &own(), &own()), [("mine".to_owned(), Level::Error)]);
         let (_, warnings) = check(&context, &own(), &own(), &SignatureDatabase::default(), true).unwrap();
-        assert_eq!(warnings[0].level, Level::Danger);
+        assert_eq!(warnings[0].level, Level::Warning);
         fs::write(&local, quirk.replace("level", "levle")).unwrap();
         let error = check(&context, &own(), &own(), &SignatureDatabase::default(), true).unwrap_err();
         assert_eq!(error.kind().exit_code(), 3);

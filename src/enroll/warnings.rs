@@ -1,7 +1,8 @@
 //! Warnings before the keys of a machine change.
 
-use serde::{Deserialize, Serialize};
+use serde::{Serialize, Serializer};
 
+use crate::finding::{Finding, Kind, Level};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
@@ -11,6 +12,27 @@ use crate::trust::microsoft;
 use super::lists::Lists;
 use super::planned_write::PlannedWrite;
 
+/// Without a platform key the firmware starts everything.
+const NO_PLATFORM_KEY: Kind = Kind::warning("no_platform_key");
+/// KEK or db would be empty under a platform key.
+const KEYS_MISSING: Kind = Kind::error("keys_missing");
+/// db would hold no certificate under which Option ROMs are signed.
+const NO_OPTION_ROM_AUTHORITY: Kind = Kind::warning("no_option_rom_authority");
+/// db would hold no certificate of the owner.
+const NO_OWN_CERTIFICATE: Kind = Kind::warning("no_own_certificate");
+/// dbx would revoke the certificate of older boot managers of Windows.
+const REVOKES_WINDOWS_2011: Kind = Kind::warning("revokes_windows_2011");
+/// dbx would hold higher security version numbers.
+const RAISES_SVN: Kind = Kind::note("raises_svn");
+/// dbx would revoke a certificate that db holds.
+const REVOKED_BY_DBX: Kind = Kind::warning("revoked_by_dbx");
+/// A certificate has a key that older firmware may not take.
+const NOT_RSA_2048: Kind = Kind::note("not_rsa_2048");
+/// The time stamp of a write is odd.
+const ODD_TIME: Kind = Kind::note("odd_time");
+/// The firmware has little room left for variables.
+const LOW_SPACE: Kind = Kind::warning("low_space");
+
 /// Free memory for variables, in bytes, below which firmware is known to fail (fwupd's gates).
 const SPACE: [(VariableName, u64); 4] = [
     (VariableName::Kek, 4 << 10),
@@ -19,66 +41,39 @@ const SPACE: [(VariableName, u64); 4] = [
     (VariableName::Dbx, 30 << 10),
 ];
 
-/// A fact to know before a plan is applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Warning {
-    /// A stable name, `snake_case`.
-    pub id: &'static str,
-    /// The level: a note, a danger or a reason to stop.
-    pub level: Level,
-    /// The consequence, and the remedy if it is no command.
-    pub message: String,
-    /// Commands that help, most useful first.
-    pub hints: Vec<String>,
+/// The word of enrolment for a level: `stop` for an error, since nothing is written while one stands, and `danger` for a
+/// warning, after which the machine may not start, or show no picture.
+pub(super) fn level_word(level: Level) -> &'static str {
+    match level {
+        Level::Note => "note",
+        Level::Warning => "danger",
+        Level::Error => "stop",
+    }
 }
 
-/// The level of a warning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// A fact that is good to know.
-    Note,
-    /// The machine may fail to start, or to show a picture, afterwards.
-    Danger,
-    /// A reason to write nothing.
-    Stop,
+/// The level for a word of enrolment; none for another word.
+pub(super) fn level_of_word(word: &str) -> Option<Level> {
+    let levels = [Level::Note, Level::Warning, Level::Error];
+    levels.into_iter().find(|level| level_word(*level) == word)
 }
 
-impl Warning {
-    fn new(id: &'static str, level: Level, message: impl Into<String>) -> Self {
-        Self {
-            id,
-            level,
-            message: message.into(),
-            hints: Vec::new(),
-        }
-    }
+/// Warnings in the JSON of a plan or a report.
+pub(super) fn serialize<S: Serializer>(warnings: &[Finding], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(warnings.iter().map(|warning| Json {
+        id: warning.kind.name(),
+        level: level_word(warning.level),
+        message: &warning.text,
+        hints: &warning.remedies,
+    }))
+}
 
-    pub(super) fn note(id: &'static str, message: impl Into<String>) -> Self {
-        Self::new(id, Level::Note, message)
-    }
-
-    pub(super) fn danger(id: &'static str, message: impl Into<String>) -> Self {
-        Self::new(id, Level::Danger, message)
-    }
-
-    pub(super) fn stop(id: &'static str, message: impl Into<String>) -> Self {
-        Self::new(id, Level::Stop, message)
-    }
-
-    /// Adds a command that helps.
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
-    }
-
-    /// Turns a stop into a danger, if the user has said to go on regardless.
-    pub(super) fn unless(mut self, allowed: bool) -> Self {
-        if allowed && self.level == Level::Stop {
-            self.level = Level::Danger;
-        }
-        self
-    }
+/// A warning as its schema has it.
+#[derive(Serialize)]
+struct Json<'a> {
+    id: &'static str,
+    level: &'static str,
+    message: &'a str,
+    hints: &'a [String],
 }
 
 /// The warnings that follow from the writes themselves. `before` and `after` are the content of the variables, and
@@ -88,19 +83,17 @@ pub(super) fn of_writes(
     after: &Lists,
     writes: &[PlannedWrite],
     free_space: Option<u64>,
-) -> Vec<Warning> {
+) -> Vec<Finding> {
     let mut warnings = Vec::new();
     let db = &after.db;
     if after.pk.is_empty() {
-        warnings.push(Warning::danger(
-            "no_platform_key",
+        warnings.push(Finding::new(NO_PLATFORM_KEY, "PK",
             "without a platform key the firmware starts every file, and any program that runs on this machine can enroll \
              other keys",
         ));
     } else {
         if after.kek.is_empty() || db.is_empty() {
-            warnings.push(Warning::stop(
-                "keys_missing",
+            warnings.push(Finding::new(KEYS_MISSING, "KEK, db",
                 "KEK or db is empty: with this platform key the firmware would start no file, or never accept an update",
             ));
         }
@@ -117,31 +110,33 @@ pub(super) fn of_writes(
     warnings
 }
 
-fn option_roms(db: &SignatureDatabase) -> Option<Warning> {
+fn option_roms(db: &SignatureDatabase) -> Option<Finding> {
     let any = db
         .certificates()
         .any(|(_, der)| microsoft::find(der).is_some_and(|known| known.option_roms));
     (!any).then(|| {
-        Warning::danger(
-            "no_option_rom_authority",
+        Finding::new(
+            NO_OPTION_ROM_AUTHORITY,
+            "db",
             "db holds none of Microsoft's third-party certificates: graphics and network cards whose Option ROM is \
              signed under them are refused, and the machine may show no picture, not even in the firmware's setup",
         )
     })
 }
 
-fn own_certificate(db: &SignatureDatabase) -> Option<Warning> {
+fn own_certificate(db: &SignatureDatabase) -> Option<Finding> {
     let own = db.certificates().any(|(_, der)| microsoft::find(der).is_none());
     (!own).then(|| {
-        Warning::danger(
-            "no_own_certificate",
+        Finding::new(
+            NO_OWN_CERTIFICATE,
+            "db",
             "db holds no certificate of your own: files that you sign will not boot",
         )
     })
 }
 
 /// Warnings of new revocations that Microsoft itself does not roll out to every machine yet.
-fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec<Warning> {
+fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec<Finding> {
     let is_new = |kind: SignatureType, data: &[u8]| !before.contains(kind, data);
     let revokes_windows = after.certificates().any(|(_, der)| {
         is_new(SignatureType::X509, der) && microsoft::find(der).is_some_and(|known| known.name == "windows-2011")
@@ -152,15 +147,13 @@ fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec
         .filter_map(|(kind, entry)| Some(microsoft::SecurityVersion::from_entry(kind, entry)?.to_string()))
         .collect();
     let windows = revokes_windows.then(|| {
-        Warning::danger(
-            "revokes_windows_2011",
+        Finding::new(REVOKES_WINDOWS_2011, "dbx",
             "dbx will revoke Microsoft Windows Production PCA 2011: Windows and its installation and recovery media will start \
              only with boot managers that are signed under Windows UEFI CA 2023",
         )
     });
     let svn = (!versions.is_empty()).then(|| {
-        Warning::note(
-            "raises_svn",
+        Finding::new(RAISES_SVN, "dbx",
             format!(
                 "dbx will hold security version numbers, by which the boot managers of Windows refuse older boot managers: {}",
                 versions.join(", ")
@@ -170,14 +163,15 @@ fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec
     windows.into_iter().chain(svn).collect()
 }
 
-fn revoked_certificates(db: &SignatureDatabase, dbx: &SignatureDatabase) -> Vec<Warning> {
+fn revoked_certificates(db: &SignatureDatabase, dbx: &SignatureDatabase) -> Vec<Finding> {
     let policy = Policy::new(db, dbx);
     db.certificates()
         .filter_map(|(_, der)| Certificate::from_der(der).ok())
         .filter(|certificate| policy.revokes(certificate))
         .map(|certificate| {
-            Warning::danger(
-                "revoked_by_dbx",
+            Finding::new(
+                REVOKED_BY_DBX,
+                "dbx",
                 format!(
                     "dbx revokes {}, which is in db: files that it signed do not boot",
                     certificate.common_name()
@@ -187,7 +181,7 @@ fn revoked_certificates(db: &SignatureDatabase, dbx: &SignatureDatabase) -> Vec<
         .collect()
 }
 
-fn unusual_keys(write: &PlannedWrite) -> Vec<Warning> {
+fn unusual_keys(write: &PlannedWrite) -> Vec<Finding> {
     write
         .content
         .certificates()
@@ -196,8 +190,9 @@ fn unusual_keys(write: &PlannedWrite) -> Vec<Warning> {
         // All firmware holds Microsoft's certificates of other sizes already.
         .filter(|certificate| microsoft::find(certificate.as_der()).is_none())
         .map(|certificate| {
-            Warning::note(
-                "not_rsa_2048",
+            Finding::new(
+                NOT_RSA_2048,
+                write.variable,
                 format!(
                     "{} in {} is not RSA-2048, the one size that all firmware takes; firmware from before 2023-09 may \
                      refuse it",
@@ -209,10 +204,11 @@ fn unusual_keys(write: &PlannedWrite) -> Vec<Warning> {
         .collect()
 }
 
-fn time(write: &PlannedWrite) -> Option<Warning> {
+fn time(write: &PlannedWrite) -> Option<Finding> {
     let invalid = write.time.check().err()?;
-    Some(Warning::note(
-        "odd_time",
+    Some(Finding::new(
+        ODD_TIME,
+        write.variable,
         format!(
             "the time stamp of {} is odd ({invalid}); some firmware may refuse it",
             write.origin
@@ -220,12 +216,13 @@ fn time(write: &PlannedWrite) -> Option<Warning> {
     ))
 }
 
-fn space(write: &PlannedWrite, free: Option<u64>) -> Option<Warning> {
+fn space(write: &PlannedWrite, free: Option<u64>) -> Option<Finding> {
     let free = free?;
     let (_, needed) = SPACE.into_iter().find(|(variable, _)| *variable == write.name)?;
     (free < needed).then(|| {
-        Warning::danger(
-            "low_space",
+        Finding::new(
+            LOW_SPACE,
+            write.variable,
             format!(
                 "the firmware has {free} bytes left for variables; below {needed} a write of {} may fail. Remove old \
                  boot entries and /sys/fs/pstore/*, and reboot",

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use crate::enroll::{
-    Applied, Change, Entry, EntryChange, Level, Outcome, Plan, PlannedVariable, Verdict, Warning, Whose,
-};
+use crate::enroll::{Applied, Change, Entry, EntryChange, Outcome, Plan, PlannedVariable, Verdict, Whose};
 use crate::error::Error;
+use crate::finding::{Finding, Level};
 use crate::formats::text::printable;
+use crate::ui::finding::write_remedies;
 use crate::ui::{Report, Style};
 
 impl Report for Plan {
@@ -163,17 +163,16 @@ impl Report for Applied {
     }
 }
 
-fn warnings(out: &mut dyn Write, style: Style, warnings: &[Warning]) -> io::Result<()> {
+fn warnings(out: &mut dyn Write, style: Style, warnings: &[Finding]) -> io::Result<()> {
     for warning in warnings {
+        // Loud: what is said here may leave a machine that does not start.
         let label = match warning.level {
             Level::Note => style.warn("warning:"),
-            Level::Danger => style.bad("DANGER:"),
-            Level::Stop => style.bad("STOP:"),
+            Level::Warning => style.bad("DANGER:"),
+            Level::Error => style.bad("STOP:"),
         };
-        writeln!(out, "\n{label} {}", printable(&warning.message))?;
-        for hint in &warning.hints {
-            writeln!(out, "  hint: {}", printable(hint))?;
-        }
+        writeln!(out, "\n{label} {}", printable(&warning.text))?;
+        write_remedies(out, style, 2, warning)?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::error::{Result, quoted};
+use crate::finding::{Finding, Kind};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::load_option::{self, LoadOption};
@@ -20,8 +21,18 @@ use crate::trust::image::{Policy, Refusal};
 use super::lists::Lists;
 use super::request::{Request, Source};
 use super::store::{Store, StoreChoice};
-use super::warnings::Warning;
 use esp::Esp;
+
+/// The files that start could not be judged.
+const BOOT_FILES_NOT_JUDGED: Kind = Kind::note("boot_files_not_judged");
+/// The next start would be refused.
+const NEXT_BOOT_REFUSED: Kind = Kind::error("next_boot_refused");
+/// No file was found that the firmware could start next.
+const NO_BOOT_FILE_FOUND: Kind = Kind::error("no_boot_file_found");
+/// No kernel that the boot loader is told to start would be accepted.
+const NO_KERNEL_ACCEPTED: Kind = Kind::error("no_kernel_accepted");
+/// Files that may start now would be refused.
+const BOOT_FILE_REFUSED: Kind = Kind::warning("boot_file_refused");
 
 /// The files that the firmware starts from a medium without a boot entry, by architecture; this machine's own first.
 fn fallback_names() -> Vec<&'static str> {
@@ -87,14 +98,15 @@ pub(super) fn check(
     store: &Store,
     request: &Request,
     after: &Lists,
-) -> Result<(Vec<BootFile>, Vec<Warning>)> {
+) -> Result<(Vec<BootFile>, Vec<Finding>)> {
     let partitions = Esp::all(context, request)?;
     if partitions.is_empty() && request.store != StoreChoice::Live {
-        let warning = Warning::note(
-            "boot_files_not_judged",
+        let warning = Finding::new(
+            BOOT_FILES_NOT_JUDGED,
+            "EFI system partition",
             "whether what boots is signed for these keys was not judged: the EFI system partition is not known",
         );
-        return Ok((Vec::new(), vec![warning.hint("mount it, and name it: --esp DIR")]));
+        return Ok((Vec::new(), vec![warning.remedy("mount it, and name it: --esp DIR")]));
     }
     let judge = Judge {
         policy: Policy::new(&after.db, &after.dbx),
@@ -277,28 +289,30 @@ fn not_judged(source: String, path: String, reason: &str) -> BootFile {
     }
 }
 
-fn warnings(files: &[BootFile], request: &Request) -> Vec<Warning> {
+fn warnings(files: &[BootFile], request: &Request) -> Vec<Finding> {
     let mut warnings = Vec::new();
     let next = files.iter().find(|file| file.is_next);
     match next.map(|next| (next, &next.verdict)) {
         Some((next, Verdict::Refused(reason))) => warnings.push(
-            Warning::stop(
-                "next_boot_refused",
+            Finding::new(
+                NEXT_BOOT_REFUSED,
+                &next.path,
                 format!(
                     "the next start would be refused: {}, {}: {reason}",
                     next.source, next.path
                 ),
             )
-            .hint(remedy(request, next))
+            .remedy(remedy(request, next))
             .unless(request.allow.boot_files),
         ),
         Some(_) => {}
         None => warnings.push(
-            Warning::stop(
-                "no_boot_file_found",
+            Finding::new(
+                NO_BOOT_FILE_FOUND,
+                "EFI system partition",
                 "no file was found that the firmware could start next, so none could be judged",
             )
-            .hint("mount the EFI system partition, or name where it is mounted: --esp DIR")
+            .remedy("mount the EFI system partition, or name where it is mounted: --esp DIR")
             .unless(request.allow.boot_files),
         ),
     }
@@ -310,9 +324,9 @@ fn warnings(files: &[BootFile], request: &Request) -> Vec<Warning> {
             "nothing that the boot loader is told to start would be accepted: {}",
             list(&chained)
         );
-        let warning = Warning::stop("no_kernel_accepted", message).unless(request.allow.boot_files);
+        let warning = Finding::new(NO_KERNEL_ACCEPTED, "kernels", message).unless(request.allow.boot_files);
         let hints = chained.iter().map(|file| remedy(request, file));
-        warnings.push(hints.fold(warning, Warning::hint));
+        warnings.push(hints.fold(warning, Finding::remedy));
     }
     let others: Vec<&BootFile> = files
         .iter()
@@ -320,9 +334,9 @@ fn warnings(files: &[BootFile], request: &Request) -> Vec<Warning> {
         .collect();
     if !others.is_empty() {
         let message = format!("these would be refused from now on: {}", list(&others));
-        let warning = Warning::danger("boot_file_refused", message);
+        let warning = Finding::new(BOOT_FILE_REFUSED, "boot files", message);
         let hints = others.iter().map(|file| remedy(request, file));
-        warnings.push(hints.fold(warning, Warning::hint));
+        warnings.push(hints.fold(warning, Finding::remedy));
     }
     warnings
 }

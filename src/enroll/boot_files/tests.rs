@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::enroll::Level;
 use crate::enroll::request::Allow;
+use crate::finding::Level;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticode::minimal_image;
 use crate::formats::firmware::signature_list::SignatureType;
@@ -66,7 +66,10 @@ impl Machine {
     fn check(&self) -> (Vec<BootFile>, Vec<(&'static str, Level)>) {
         let store = Store::open(&self.context(), &self.request.store).unwrap();
         let (files, warnings) = check(&self.context(), &store, &self.request, &self.after).unwrap();
-        let warnings = warnings.iter().map(|warning| (warning.id, warning.level)).collect();
+        let warnings = warnings
+            .iter()
+            .map(|warning| (warning.kind.name(), warning.level))
+            .collect();
         (files, warnings)
     }
 
@@ -82,21 +85,21 @@ fn signed() -> Vec<u8> {
 #[test]
 fn the_first_file_that_is_there_has_to_be_accepted() {
     let machine = Machine::new();
-    assert_eq!(machine.warnings(), [("no_boot_file_found", Level::Stop)]);
+    assert_eq!(machine.warnings(), [("no_boot_file_found", Level::Error)]);
     machine.put("EFI/Boot/bootx64.efi", &minimal_image());
-    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Stop)]);
+    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Error)]);
     machine.put("EFI/Gentoo/grubx64.efi", &signed());
     machine.entry(1, "\\efi\\gentoo\\GRUBX64.EFI");
     machine.variable("BootOrder", &[9, 0, 1, 0]);
     let (files, warnings) = machine.check();
-    assert_eq!(warnings, [("boot_file_refused", Level::Danger)]);
+    assert_eq!(warnings, [("boot_file_refused", Level::Warning)]);
     assert!(files[0].is_next && files[0].source.starts_with("Boot0001"), "{files:?}");
     assert!(
         matches!(&files[0].verdict, Verdict::Accepted(why) if why.starts_with("signed by \"Test db\", which is in db (entry 1 of db")),
         "{files:?}"
     );
     machine.put("EFI/Gentoo/grubx64.efi", &minimal_image());
-    assert_eq!(machine.warnings()[0], ("next_boot_refused", Level::Stop));
+    assert_eq!(machine.warnings()[0], ("next_boot_refused", Level::Error));
 }
 
 #[test]
@@ -107,9 +110,9 @@ fn boot_next_comes_before_boot_order() {
     machine.entry(1, "\\a.efi");
     machine.entry(2, "\\b.efi");
     machine.variable("BootOrder", &[1, 0, 2, 0]);
-    assert_eq!(machine.warnings(), [("boot_file_refused", Level::Danger)]);
+    assert_eq!(machine.warnings(), [("boot_file_refused", Level::Warning)]);
     machine.variable("BootNext", &[2, 0]);
-    assert_eq!(machine.warnings()[0], ("next_boot_refused", Level::Stop));
+    assert_eq!(machine.warnings()[0], ("next_boot_refused", Level::Error));
 }
 
 #[test]
@@ -125,7 +128,7 @@ fn an_entry_of_dbx_that_hits_the_loader_stops_and_the_file_is_named() {
     let [stop] = warnings.as_slice() else {
         panic!("{warnings:?}")
     };
-    assert_eq!(stop.level, Level::Stop);
+    assert_eq!(stop.level, Level::Error);
     assert!(
         stop.message.contains("BOOTX64.EFI") && stop.message.contains("dbx forbids"),
         "{}",
@@ -136,7 +139,7 @@ fn an_entry_of_dbx_that_hits_the_loader_stops_and_the_file_is_named() {
         boot_files: true,
         ..Allow::default()
     };
-    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Danger)]);
+    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Warning)]);
 }
 
 #[test]
@@ -146,17 +149,17 @@ fn one_kernel_of_the_loader_has_to_be_accepted() {
     machine.put("loader/entries/one.conf", b"linux /one/linux\ninitrd /one/initrd\n");
     machine.put("one/linux", &minimal_image());
     let unaccepted = [
-        ("no_kernel_accepted", Level::Stop),
-        ("boot_file_refused", Level::Danger),
+        ("no_kernel_accepted", Level::Error),
+        ("boot_file_refused", Level::Warning),
     ];
     assert_eq!(machine.warnings(), unaccepted);
     machine.put("grub/grub.cfg", b"menuentry x {\n linux /two root=/\n}\n");
     machine.put("two", &signed());
-    assert_eq!(machine.warnings(), [("boot_file_refused", Level::Danger)]);
+    assert_eq!(machine.warnings(), [("boot_file_refused", Level::Warning)]);
     machine.put("one/linux", &signed());
     assert_eq!(machine.warnings(), []);
     machine.put("EFI/Linux/three.EFI", &minimal_image());
-    assert_eq!(machine.warnings(), [("boot_file_refused", Level::Danger)]);
+    assert_eq!(machine.warnings(), [("boot_file_refused", Level::Warning)]);
 }
 
 #[test]
@@ -177,16 +180,16 @@ fn nothing_leads_out_of_the_partition() {
         files.iter().all(|file| matches!(file.verdict, Verdict::NotJudged(_))),
         "{files:?}"
     );
-    assert_eq!(warnings, [("no_boot_file_found", Level::Stop)]);
+    assert_eq!(warnings, [("no_boot_file_found", Level::Error)]);
 }
 
 #[test]
 fn what_is_no_image_is_refused_and_a_foreign_signature_too() {
     let machine = Machine::new();
     machine.put("EFI/BOOT/BOOTX64.EFI", b"MZ and no more");
-    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Stop)]);
+    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Error)]);
     machine.put("EFI/BOOT/BOOTX64.EFI", &sign_image(&minimal_image(), &STRANGER));
-    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Stop)]);
+    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Error)]);
 }
 
 #[test]
@@ -208,7 +211,7 @@ fn a_signature_that_dbx_forbids_has_to_go_and_an_unreadable_file_is_no_reason_to
     let store = Store::open(&machine.context(), &machine.request.store).unwrap();
     let (_, warnings) = check(&machine.context(), &store, &machine.request, &machine.after).unwrap();
     assert!(
-        warnings[0].hints[0].starts_with("bootseal sign efi --replace --keys /keys "),
+        warnings[0].remedies[0].starts_with("bootseal sign efi --replace --keys /keys "),
         "{warnings:?}"
     );
 
@@ -221,5 +224,5 @@ fn a_signature_that_dbx_forbids_has_to_go_and_an_unreadable_file_is_no_reason_to
     machine.put("EFI/BOOT/BOOTX64.EFI", &signed());
     machine.entry(1, "\\huge.efi");
     machine.variable("BootOrder", &[1, 0]);
-    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Stop)]);
+    assert_eq!(machine.warnings(), [("next_boot_refused", Level::Error)]);
 }

@@ -209,7 +209,7 @@ fn an_error_after_storing_counts_as_written_and_is_told() {
             told += applied
                 .warnings
                 .iter()
-                .filter(|warning| warning.id == "stored_in_spite_of_error")
+                .filter(|warning| warning.kind.name() == "stored_in_spite_of_error")
                 .count();
         }
     }

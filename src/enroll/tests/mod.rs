@@ -104,7 +104,7 @@ impl Bench {
 
     fn warnings(&self) -> Vec<&'static str> {
         let plan = self.plan().unwrap();
-        let ids = plan.warnings.iter().map(|warning| warning.id);
+        let ids = plan.warnings.iter().map(|warning| warning.kind.name());
         ids.filter(|id| *id != "boot_files_not_judged").collect()
     }
 }

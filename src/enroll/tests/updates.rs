@@ -113,7 +113,12 @@ fn a_reset_leads_back_to_setup_mode_and_the_keys_come_in_again() {
     let machine = UserMode::new();
     let applied = machine.make(|updater| Ok(vec![updater.reset(&mut nobody)?])).unwrap();
     assert!(!applied.was_setup_mode && applied.setup_mode);
-    assert!(applied.warnings.iter().any(|warning| warning.id == "no_platform_key"));
+    assert!(
+        applied
+            .warnings
+            .iter()
+            .any(|warning| warning.kind.name() == "no_platform_key")
+    );
     let request = Request::new(machine.keys.path().to_owned(), machine.bench.request.store.clone());
     let applied = carry_out(&machine.bench.context, &plan(&machine.bench.context, &request).unwrap()).unwrap();
     assert!(!applied.setup_mode);
@@ -176,7 +181,7 @@ fn microsofts_files_are_taken_by_name_and_what_they_do_is_said() {
     };
     let ids = |content: &SignatureDatabase| -> Vec<&str> {
         let applied = machine.add(VariableName::Dbx, content).unwrap();
-        applied.warnings.iter().map(|warning| warning.id).collect()
+        applied.warnings.iter().map(|warning| warning.kind.name()).collect()
     };
     assert!(ids(&named("DBXUpdate2024.bin")).contains(&"revokes_windows_2011"));
     let versions = named("DBXUpdateSVN.bin");
@@ -188,7 +193,7 @@ fn microsofts_files_are_taken_by_name_and_what_they_do_is_said() {
     let warning = applied
         .warnings
         .iter()
-        .find(|warning| warning.id == "raises_svn")
+        .find(|warning| warning.kind.name() == "raises_svn")
         .unwrap();
     assert!(
         warning

@@ -1,7 +1,7 @@
 //! Known faults of the firmware of this machine.
 
-use crate::enroll::{self, present_quirks};
-use crate::finding::{Finding, Kind};
+use crate::enroll::present_quirks;
+use crate::finding::{Finding, Kind, Level};
 use crate::formats::text::printable;
 
 use super::store::with_store;
@@ -25,7 +25,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         for (quirk, strikes) in quirks {
             let text = printable(&format!("{} ({})", quirk.effect, quirk.source));
             // A note is for those who change keys.
-            if strikes && quirk.level != enroll::Level::Note {
+            if strikes && quirk.level != Level::Note {
                 outcome
                     .findings
                     .push(Finding::new(QUIRK, &quirk.id, text).remedy(printable(&quirk.remedy)));
