@@ -40,7 +40,7 @@ complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "keys" -d 'See the
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "enroll" -d 'Put the keys into the firmware'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "sign" -d 'Sign kernels, modules and GRUB\'s files'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "grub" -d 'Build and install a GRUB that enforces signatures'
-complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "status" -d 'Say on one screen how firmware, next boot, kernel, keys and hooks stand'
+complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "status" -d 'Show the state of firmware, next boot, kernel, keys and hooks on one screen'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "audit" -d 'Prove every link of the chain on this machine, or say which does not hold'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "verify" -d 'Say who signed a file, and whether firmware, kernel or GRUB would accept it'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "hook" -d 'Have every kernel signed as it is installed'
@@ -178,7 +178,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "show" -d 'All that is known of one key'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "show" -d 'All facts of one key'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
@@ -207,7 +207,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -l format -d 'The form' -r -f -a "pem\t'The certificate, PEM'
 der\t'The certificate, DER'
-esl\t'Signature lists: for PK, KEK and db all that the variable holds'
+esl\t'Signature lists: for PK, KEK and db the whole content of the variable'
 auth\t'The signed write of the variable'
 gpg\t'The OpenPGP public key that GRUB embeds'
 signing-key\t'Private key and certificate for the kernel\'s `CONFIG_MODULE_SIG_KEY`'
@@ -266,7 +266,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "show" -d 'All that is known of one key'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "show" -d 'All facts of one key'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
@@ -283,11 +283,11 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "plan" -d 'Show what would change in the firmware, entry by entry'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "apply" -d 'Write dbx, db, KEK and PK, in this order'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "add" -d 'Add to KEK, db or dbx what is not there yet; outside Setup Mode too'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "add" -d 'Add entries to KEK, db or dbx; outside Setup Mode too'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "remove" -d 'Take entries out of KEK, db or dbx'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "reset" -d 'Take the platform key out: back to Setup Mode'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "rotate" -d 'Let the keys of another ceremony take over, signed by the present ones'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "revert" -d 'Go back to what the variables held before `enroll apply`'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "revert" -d 'Restore the variables from before `enroll apply`'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "export" -d 'Write the public files for firmware setup screens, `KeyTool` and systemd-boot'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l keys -d 'Directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth [default: /etc/bootseal/keys]' -r -F
@@ -454,11 +454,11 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "plan" -d 'Show what would change in the firmware, entry by entry'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Write dbx, db, KEK and PK, in this order'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add to KEK, db or dbx what is not there yet; outside Setup Mode too'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add entries to KEK, db or dbx; outside Setup Mode too'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take entries out of KEK, db or dbx'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "reset" -d 'Take the platform key out: back to Setup Mode'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "rotate" -d 'Let the keys of another ceremony take over, signed by the present ones'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "revert" -d 'Go back to what the variables held before `enroll apply`'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "revert" -d 'Restore the variables from before `enroll apply`'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write the public files for firmware setup screens, `KeyTool` and systemd-boot'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_seen_subcommand_from efi modules grub all help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -474,14 +474,14 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_seen_subcommand_from efi modules grub all help" -f -a "efi" -d 'EFI images: kernels, unified kernel images, boot loaders'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_seen_subcommand_from efi modules grub all help" -f -a "modules" -d 'Kernel modules: .ko, .ko.gz, .ko.xz, .ko.zst'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_seen_subcommand_from efi modules grub all help" -f -a "grub" -d 'Files that GRUB opens: FILE.sig beside each'
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_seen_subcommand_from efi modules grub all help" -f -a "all" -d 'All that the configuration names: modules, then EFI images, then GRUB\'s files'
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_seen_subcommand_from efi modules grub all help" -f -a "all" -d 'All files that the configuration names: modules, then EFI images, then GRUB\'s files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_seen_subcommand_from efi modules grub all help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l output -d 'Write the signed image to FILE, and leave the one image that is named as it is' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l prepare -d 'Write what is to be signed for the one image to the new FILE; needs no private key' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l attach -d 'Put the signature in FILE into the one image: made over what --prepare wrote, or PKCS#7' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l prepare -d 'Write the bytes to be signed for the one image to the new FILE; needs no private key' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l attach -d 'Put the signature in FILE into the one image: made over the bytes that --prepare wrote, or PKCS#7' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l certificate -d 'Certificate for --prepare and --attach, PEM or DER [default: that of the db key]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -502,7 +502,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_
 db\t'The db key'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l hash -d 'The hash to sign' -r -f -a "sha3-512\t'SHA3-512, from Linux 6.7 on'
 sha512\t'SHA-512'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l foreign -d 'What becomes of modules that another key has signed, such as those of a distribution' -r -f -a "replace\t'They are signed by our key instead'
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l foreign -d 'Treatment of modules that another key has signed, such as those of a distribution' -r -f -a "replace\t'They are signed by our key instead'
 keep\t'They stay as they are, and are named'
 refuse\t'Each is an error'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -547,7 +547,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from help" -f -a "efi" -d 'EFI images: kernels, unified kernel images, boot loaders'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from help" -f -a "modules" -d 'Kernel modules: .ko, .ko.gz, .ko.xz, .ko.zst'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from help" -f -a "grub" -d 'Files that GRUB opens: FILE.sig beside each'
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from help" -f -a "all" -d 'All that the configuration names: modules, then EFI images, then GRUB\'s files'
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from help" -f -a "all" -d 'All files that the configuration names: modules, then EFI images, then GRUB\'s files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and not __fish_seen_subcommand_from install confirm password help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and not __fish_seen_subcommand_from install confirm password help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -563,7 +563,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and not __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and not __fish_seen_subcommand_from install confirm password help" -f -a "confirm" -d 'Let the image on trial, by which this machine was started, take the place of the present one'
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and not __fish_seen_subcommand_from install confirm password help" -f -a "password" -d 'Hash a password for `password` under [grub] in the configuration'
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and not __fish_seen_subcommand_from install confirm password help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l esp -d 'Where the EFI system partition is mounted [default: the one that is, or the configuration\'s]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l esp -d 'Mount point of the EFI system partition [default: the configuration\'s, or the only one that is mounted]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l name -d 'Directory below EFI, and name in the firmware\'s menu [default: bootseal]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
@@ -574,8 +574,8 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l menu -d 'The menu, whose modules the image is to hold [default: grub.cfg in GRUB\'s directory, if that is on this machine]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l module -d 'One more module for the image' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l add-key -d 'One more OpenPGP key that GRUB is to trust' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l superuser -d 'Who may edit entries and get a command line [default: root]' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l password-file -d 'Read that one\'s password from the first line of FILE [default: the configuration\'s; without one, nobody may]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l superuser -d 'Name of the user who may edit entries and get a command line [default: root]' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l password-file -d 'Read that user\'s password from the first line of FILE [default: the configuration\'s; without one, nobody may]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l sbat -d 'SBAT lines [default: the distribution\'s, in /usr/share/grub/sbat.csv or its own image of this GRUB; else upstream\'s]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l mkimage -d 'The program that makes images [default: grub-mkimage]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l modules-dir -d 'GRUB\'s modules [default: /usr/lib/grub/x86_64-efi]' -r -F
@@ -594,7 +594,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from confirm" -l esp -d 'Where the EFI system partition is mounted [default: the one that is, or the configuration\'s]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from confirm" -l esp -d 'Mount point of the EFI system partition [default: the configuration\'s, or the only one that is mounted]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from confirm" -l name -d 'Directory below EFI, and name in the firmware\'s menu [default: bootseal]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from confirm" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from confirm" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -639,11 +639,11 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l only -d 'Run
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l skip -d 'Leave these checks, or groups of checks, out' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l baseline -d 'Findings that are accepted, with reason and last day [default: /etc/bootseal/baseline.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l dbx -d 'Compare dbx with this list of revocations too [default: that of the configuration]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l format -d 'How to say it' -r -f -a "human\t'For a person'
+complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l format -d 'Form of the report' -r -f -a "human\t'For a person'
 json\t'One JSON object, as with --json'
 prometheus\t'For the textfile collector of Prometheus\' node exporter'
 markdown\t'A page for a documentation site'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l output -d 'Write it to FILE, which is replaced at once' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l output -d 'Write the report to FILE, which is replaced at once' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l explain -d 'Say what a check proves, and how its findings are mended' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -681,10 +681,10 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -f -a "install" -d 'Put the scripts into their places: of kernel-install or installkernel, and of Portage'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -f -a "remove" -d 'Take them away again, byte for byte'
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -f -a "status" -d 'Say what will happen when the next kernel is installed, and what would defeat it'
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -f -a "run" -d 'Sign what belongs to a moment in the installation of a kernel: what the scripts call'
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -f -a "status" -d 'Show what runs when the next kernel is installed, and what would keep it unsigned'
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -f -a "run" -d 'Sign the files of one moment in the installation of a kernel; the scripts call this'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l mode -d 'How kernels are installed here, in place of finding it out' -r -f -a "systemd\t'kernel-install of systemd'
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l mode -d 'The way kernels are installed on this machine [default: detected]' -r -f -a "systemd\t'kernel-install of systemd'
 traditional\t'installkernel with preinst.d and postinst.d'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -707,7 +707,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from status" -l mode -d 'How kernels are installed here, in place of finding it out' -r -f -a "systemd\t'kernel-install of systemd'
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from status" -l mode -d 'The way kernels are installed on this machine [default: detected]' -r -f -a "systemd\t'kernel-install of systemd'
 traditional\t'installkernel with preinst.d and postinst.d'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from status" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from status" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -735,8 +735,8 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from help" -f -a "install" -d 'Put the scripts into their places: of kernel-install or installkernel, and of Portage'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from help" -f -a "remove" -d 'Take them away again, byte for byte'
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from help" -f -a "status" -d 'Say what will happen when the next kernel is installed, and what would defeat it'
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from help" -f -a "run" -d 'Sign what belongs to a moment in the installation of a kernel: what the scripts call'
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from help" -f -a "status" -d 'Show what runs when the next kernel is installed, and what would keep it unsigned'
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from help" -f -a "run" -d 'Sign the files of one moment in the installation of a kernel; the scripts call this'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand completions" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand completions" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -779,7 +779,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "enroll" -d 'Put the keys into the firmware'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "sign" -d 'Sign kernels, modules and GRUB\'s files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "grub" -d 'Build and install a GRUB that enforces signatures'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "status" -d 'Say on one screen how firmware, next boot, kernel, keys and hooks stand'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "status" -d 'Show the state of firmware, next boot, kernel, keys and hooks on one screen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "audit" -d 'Prove every link of the chain on this machine, or say which does not hold'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "verify" -d 'Say who signed a file, and whether firmware, kernel or GRUB would accept it'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook completions kernel-config demo help" -f -a "hook" -d 'Have every kernel signed as it is installed'
@@ -794,26 +794,26 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "show" -d 'All that is known of one key'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "show" -d 'All facts of one key'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "plan" -d 'Show what would change in the firmware, entry by entry'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "apply" -d 'Write dbx, db, KEK and PK, in this order'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "add" -d 'Add to KEK, db or dbx what is not there yet; outside Setup Mode too'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "add" -d 'Add entries to KEK, db or dbx; outside Setup Mode too'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "remove" -d 'Take entries out of KEK, db or dbx'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "reset" -d 'Take the platform key out: back to Setup Mode'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "rotate" -d 'Let the keys of another ceremony take over, signed by the present ones'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "revert" -d 'Go back to what the variables held before `enroll apply`'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "revert" -d 'Restore the variables from before `enroll apply`'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "export" -d 'Write the public files for firmware setup screens, `KeyTool` and systemd-boot'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from sign" -f -a "efi" -d 'EFI images: kernels, unified kernel images, boot loaders'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from sign" -f -a "modules" -d 'Kernel modules: .ko, .ko.gz, .ko.xz, .ko.zst'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from sign" -f -a "grub" -d 'Files that GRUB opens: FILE.sig beside each'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from sign" -f -a "all" -d 'All that the configuration names: modules, then EFI images, then GRUB\'s files'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from sign" -f -a "all" -d 'All files that the configuration names: modules, then EFI images, then GRUB\'s files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from grub" -f -a "install" -d 'Build an image that enforces signatures, sign it, and put it on the EFI system partition'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from grub" -f -a "confirm" -d 'Let the image on trial, by which this machine was started, take the place of the present one'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from grub" -f -a "password" -d 'Hash a password for `password` under [grub] in the configuration'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from hook" -f -a "install" -d 'Put the scripts into their places: of kernel-install or installkernel, and of Portage'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from hook" -f -a "remove" -d 'Take them away again, byte for byte'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from hook" -f -a "status" -d 'Say what will happen when the next kernel is installed, and what would defeat it'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from hook" -f -a "run" -d 'Sign what belongs to a moment in the installation of a kernel: what the scripts call'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from hook" -f -a "status" -d 'Show what runs when the next kernel is installed, and what would keep it unsigned'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from hook" -f -a "run" -d 'Sign the files of one moment in the installation of a kernel; the scripts call this'

@@ -32,7 +32,7 @@ pub(super) enum Command {
     /// Take them away again, byte for byte
     #[command(after_help = "Example: bootseal hook remove")]
     Remove,
-    /// Show what runs when the next kernel is installed, and what would keep it from being signed
+    /// Show what runs when the next kernel is installed, and what would keep it unsigned
     #[command(after_help = "Example: bootseal hook status")]
     Status {
         #[command(flatten)]
