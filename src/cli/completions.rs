@@ -6,6 +6,7 @@ use clap::Args;
 use clap_complete::Shell;
 use serde_json::{Value, json};
 
+use crate::error::Result;
 use crate::ui::{Report, Style};
 
 #[derive(Debug, Args)]
@@ -40,8 +41,8 @@ impl Report for Completions {
         "bootseal.completions/1"
     }
 
-    fn json(&self) -> Value {
-        json!({ "shell": self.shell.to_string(), "script": String::from_utf8_lossy(&self.script) })
+    fn json(&self) -> Result<Value> {
+        Ok(json!({ "shell": self.shell.to_string(), "script": String::from_utf8_lossy(&self.script) }))
     }
 
     fn human(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {

@@ -26,13 +26,13 @@ impl Report for Demo {
         "bootseal.demo/1"
     }
 
-    fn json(&self) -> Value {
-        json!({
+    fn json(&self) -> Result<Value> {
+        Ok(json!({
             "steps": self.steps,
             "unsigned": files_json(&self.unsigned),
             "signed": files_json(&self.signed),
             "tampered": files_json(&self.tampered),
-        })
+        }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

@@ -13,7 +13,7 @@ use crate::finding::Status;
 use crate::formats::text::printable;
 use crate::kernel_config::{self, Checked, Wanted};
 use crate::trust::kernel_config::{Judgement, ModuleKey, RECOMMENDED, REQUIRED, need};
-use crate::ui::{Report, Style};
+use crate::ui::{Report, Style, to_json};
 
 #[derive(Debug, Args)]
 #[command(
@@ -75,8 +75,8 @@ impl Report for Wanted {
         "bootseal.kernel-config/1"
     }
 
-    fn json(&self) -> Value {
-        json!({
+    fn json(&self) -> Result<Value> {
+        Ok(json!({
             "kernel": self.fragment.version.to_string(),
             "options": self.fragment.lines,
             "fragment": self.fragment.to_string(),
@@ -84,7 +84,7 @@ impl Report for Wanted {
             "dry_run": self.dry_run,
             "portage": self.portage,
             "next_steps": self.next_steps,
-        })
+        }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -119,8 +119,8 @@ impl Report for CheckReport {
         "bootseal.kernel-config.check/1"
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(&self.checked).unwrap_or_default()
+    fn json(&self) -> Result<Value> {
+        to_json(&self.checked)
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use crate::error::Error;
+use crate::error::{Error, Explain, Result};
 use crate::formats::text::printable;
 
 pub use progress::{CeremonyProgress, Progress};
@@ -21,7 +21,7 @@ pub trait Report {
     fn schema(&self) -> &'static str;
 
     /// The JSON form: an object with stable `snake_case` keys.
-    fn json(&self) -> Value;
+    fn json(&self) -> Result<Value>;
 
     /// The form for a person.
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()>;
@@ -62,7 +62,11 @@ impl Output {
     pub fn report(self, report: &dyn Report) -> u8 {
         let failure = report.failure();
         let printed = if self.json {
-            let mut object = object(report.schema(), report.json());
+            let value = match report.json() {
+                Ok(value) => value,
+                Err(error) => return self.error(&error),
+            };
+            let mut object = object(report.schema(), value);
             if let Some(error) = &failure {
                 object.insert("error".to_owned(), error_json(error));
             }
@@ -133,6 +137,11 @@ fn object(schema: &str, value: Value) -> Map<String, Value> {
         }
     }
     object
+}
+
+/// The JSON form of a value that serializes itself.
+pub fn to_json(value: &impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(value).or_bug(|| "the report cannot be put into JSON".to_owned())
 }
 
 /// The JSON form of an error.

@@ -147,7 +147,7 @@ impl AuditReport {
             Format::Human => human::render(&self.audit, self.verbose, out, style),
             Format::Json => {
                 let mut object = json!({ "schema": self.schema() });
-                if let (Some(object), Value::Object(fields)) = (object.as_object_mut(), self.json()) {
+                if let (Some(object), Value::Object(fields)) = (object.as_object_mut(), json::audit(&self.audit)) {
                     object.extend(fields);
                 }
                 writeln!(out, "{object}")
@@ -163,8 +163,8 @@ impl Report for AuditReport {
         "bootseal.audit/1"
     }
 
-    fn json(&self) -> Value {
-        json::audit(&self.audit)
+    fn json(&self) -> Result<Value> {
+        Ok(json::audit(&self.audit))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -195,7 +195,7 @@ impl Report for Explained {
         "bootseal.audit.checks/1"
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> Result<Value> {
         let check = |check: &&Check| {
             json!({
                 "id": check.id,
@@ -206,7 +206,7 @@ impl Report for Explained {
                 "remedy": check.remedy,
             })
         };
-        json!({ "checks": self.0.iter().map(check).collect::<Vec<_>>() })
+        Ok(json!({ "checks": self.0.iter().map(check).collect::<Vec<_>>() }))
     }
 
     fn human(&self, out: &mut dyn Write, _style: Style) -> io::Result<()> {

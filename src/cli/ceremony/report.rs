@@ -8,10 +8,10 @@ use crate::ceremony::backup::drill::Drilled;
 use crate::ceremony::preflight::Check;
 use crate::ceremony::verify::Verified;
 use crate::ceremony::{Aborted, CertificateFinding, Plan, Report as CeremonyReport};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::finding::Status;
 use crate::formats::text::printable;
-use crate::ui::{Report, Style};
+use crate::ui::{Report, Style, to_json};
 
 /// A plan, and the state of the machine now.
 pub(super) struct Planned {
@@ -24,8 +24,8 @@ impl Report for Planned {
         "bootseal.ceremony.plan/1"
     }
 
-    fn json(&self) -> Value {
-        json!({ "plan": self.plan, "checks": self.checks })
+    fn json(&self) -> Result<Value> {
+        Ok(json!({ "plan": self.plan, "checks": self.checks }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -118,8 +118,8 @@ impl Report for CeremonyReport {
         "bootseal.ceremony.run/1"
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
+    fn json(&self) -> Result<Value> {
+        to_json(self)
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -182,8 +182,8 @@ impl Report for Verified {
         "bootseal.ceremony.verify/1"
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
+    fn json(&self) -> Result<Value> {
+        to_json(self)
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -239,8 +239,8 @@ impl Report for Drilled {
         "bootseal.ceremony.drill/1"
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
+    fn json(&self) -> Result<Value> {
+        to_json(self)
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -285,8 +285,8 @@ impl Report for Noted {
         "bootseal.ceremony.note/1"
     }
 
-    fn json(&self) -> Value {
-        json!({ "text": self.text, "head": self.head, "dry_run": self.dry_run })
+    fn json(&self) -> Result<Value> {
+        Ok(json!({ "text": self.text, "head": self.head, "dry_run": self.dry_run }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -306,8 +306,8 @@ impl Report for Aborted {
         "bootseal.ceremony.abort/1"
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
+    fn json(&self) -> Result<Value> {
+        to_json(self)
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

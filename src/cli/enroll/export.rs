@@ -45,13 +45,13 @@ impl Report for Exported {
         "bootseal.enroll.export/1"
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> Result<Value> {
         let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
-        json!({
+        Ok(json!({
             "directory": self.directory.display().to_string(),
             "files": files,
             "dry_run": self.dry_run,
-        })
+        }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

@@ -5,19 +5,19 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use crate::enroll::{Applied, Change, Entry, EntryChange, Outcome, Plan, PlannedVariable, Verdict, Whose};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::finding::{Finding, Level};
 use crate::formats::text::printable;
 use crate::ui::finding::write_remedies;
-use crate::ui::{Report, Style};
+use crate::ui::{Report, Style, to_json};
 
 impl Report for Plan {
     fn schema(&self) -> &'static str {
         "bootseal.enroll.plan/1"
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
+    fn json(&self) -> Result<Value> {
+        to_json(self)
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -120,8 +120,8 @@ impl Report for Applied {
         "bootseal.enroll.apply/1"
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
+    fn json(&self) -> Result<Value> {
+        to_json(self)
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

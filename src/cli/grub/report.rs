@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::session::Session;
+use crate::error::Result;
 use crate::formats::grub::core_image::Switch;
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::text::printable;
@@ -19,8 +20,8 @@ impl Report for NotInstalled {
         "bootseal.grub.install/1"
     }
 
-    fn json(&self) -> Value {
-        json!({ "installed": false })
+    fn json(&self) -> Result<Value> {
+        Ok(json!({ "installed": false }))
     }
 
     fn human(&self, _out: &mut dyn Write, _style: Style) -> io::Result<()> {
@@ -89,8 +90,8 @@ impl Report for InstallReport {
         "bootseal.grub.install/1"
     }
 
-    fn json(&self) -> Value {
-        json!({
+    fn json(&self) -> Result<Value> {
+        Ok(json!({
             "dry_run": self.dry_run,
             "version": self.version,
             "keys": self.keys.iter().map(|key| key.to_lowercase()).collect::<Vec<_>>(),
@@ -99,7 +100,7 @@ impl Report for InstallReport {
             "on_trial": self.on_trial,
             "variables_left": self.variables_left,
             "warnings": self.warnings,
-        })
+        }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -144,8 +145,8 @@ impl Report for ConfirmReport {
         "bootseal.grub.confirm/1"
     }
 
-    fn json(&self) -> Value {
-        json!({ "dry_run": self.dry_run, "steps": self.steps.iter().map(step_json).collect::<Vec<_>>() })
+    fn json(&self) -> Result<Value> {
+        Ok(json!({ "dry_run": self.dry_run, "steps": self.steps.iter().map(step_json).collect::<Vec<_>>() }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -167,8 +168,8 @@ impl Report for PasswordReport {
         "bootseal.grub.password/1"
     }
 
-    fn json(&self) -> Value {
-        json!({ "hash": self.hash })
+    fn json(&self) -> Result<Value> {
+        Ok(json!({ "hash": self.hash }))
     }
 
     fn human(&self, out: &mut dyn Write, _style: Style) -> io::Result<()> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::sign::SignReport;
 use crate::cli::text::name;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::finding::Level;
 use crate::formats::text::printable;
 use crate::hook::{Change, Changed, Detected, LastRun, Request, State, Status};
@@ -30,17 +30,17 @@ impl Report for Installed {
         }
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> Result<Value> {
         let changes = self.changes.iter();
         let changes: Vec<Value> = changes
             .map(|changed| json!({ "path": changed.path.to_string_lossy(), "change": changed.change.name() }))
             .collect();
-        json!({
+        Ok(json!({
             "dry_run": self.dry_run,
             "mode": self.detected.as_ref().map(|detected| detected.mode.name()),
             "evidence": self.detected.as_ref().map(|detected| &detected.evidence),
             "files": changes,
-        })
+        }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -80,7 +80,7 @@ impl Report for Outlook {
         "bootseal.hook.status/1"
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> Result<Value> {
         let Status {
             detected,
             layout,
@@ -100,14 +100,14 @@ impl Report for Outlook {
             })
             .collect();
         let findings: Vec<Value> = findings.iter().map(hook_finding_json).collect();
-        json!({
+        Ok(json!({
             "mode": detected.mode.name(),
             "evidence": detected.evidence,
             "layout": layout,
             "plugins": plugins,
             "findings": findings,
             "last_runs": last_runs.as_ref().ok().map(|runs| runs.iter().map(|run| last_run(run, runs)).collect::<Vec<_>>()),
-        })
+        }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -218,17 +218,17 @@ impl Report for Signed {
         "bootseal.hook.run/1"
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> Result<Value> {
         let mut report = json!({
             "slot": self.request.slot.name(),
             "subject": self.request.subject,
             "has_keys": self.has_keys,
             "notes": self.notes,
         });
-        if let (Value::Object(report), Value::Object(files)) = (&mut report, self.files.json()) {
+        if let (Value::Object(report), Value::Object(files)) = (&mut report, self.files.json()?) {
             report.extend(files);
         }
-        report
+        Ok(report)
     }
 
     /// One line among those of `emerge`, unless more was asked for; what failed is always named.

@@ -12,7 +12,7 @@ use crate::ceremony::life::{self, Exported, Format, Listed, Rewrapped};
 use crate::error::{Error, Result};
 use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
-use crate::ui::{Report, Style, prompt};
+use crate::ui::{Report, Style, prompt, to_json};
 
 use crate::cli::session::Session;
 use crate::cli::unlock::{Unlock, typed_or_made};
@@ -178,8 +178,8 @@ impl Report for List {
         "bootseal.keys.list/1"
     }
 
-    fn json(&self) -> Value {
-        json!({ "keys": self.keys })
+    fn json(&self) -> Result<Value> {
+        Ok(json!({ "keys": self.keys }))
     }
 
     fn human(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {
@@ -225,8 +225,8 @@ impl Report for Show {
         "bootseal.keys.show/1"
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(&self.0).unwrap_or_default()
+    fn json(&self) -> Result<Value> {
+        to_json(&self.0)
     }
 
     fn human(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {
@@ -261,8 +261,8 @@ impl Report for Exported {
         "bootseal.keys.export/1"
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
+    fn json(&self) -> Result<Value> {
+        to_json(self)
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -286,8 +286,8 @@ impl Report for Rewrapped {
         "bootseal.keys.passphrase/1"
     }
 
-    fn json(&self) -> Value {
-        serde_json::to_value(self).unwrap_or_default()
+    fn json(&self) -> Result<Value> {
+        to_json(self)
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

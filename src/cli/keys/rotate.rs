@@ -105,13 +105,13 @@ impl Report for RotationReport {
         "bootseal.keys.rotate/1"
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> Result<Value> {
         let Rotated {
             rotation,
             retired,
             steps,
         } = &self.rotated;
-        json!({
+        Ok(json!({
             "key": rotation.key,
             "subject": rotation.subject,
             "old_fingerprint": rotation.old,
@@ -119,7 +119,7 @@ impl Report for RotationReport {
             "retired": retired.to_string_lossy(),
             "steps": steps,
             "dry_run": self.dry_run,
-        })
+        }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -139,7 +139,7 @@ impl Report for RotationReport {
         for step in steps {
             writeln!(out, "{} {}", style.tick(), printable(step))?;
         }
-        let words = fingerprint_words(&hex::decode(&rotation.new).unwrap_or_default());
+        let words = fingerprint_words(&hex::decode(&rotation.new).map_err(io::Error::other)?);
         writeln!(out, "{}: \"{}\"", rotation.key, printable(&rotation.subject))?;
         writeln!(out, "    {}\n    {words}", rotation.new)?;
         writeln!(

@@ -134,14 +134,14 @@ impl Report for Prepared {
         "bootseal.sign.prepare/1"
     }
 
-    fn json(&self) -> Value {
-        json!({
+    fn json(&self) -> Result<Value> {
+        Ok(json!({
             "dry_run": self.dry_run,
             "image": self.image.to_string_lossy(),
             "to_be_signed": self.to_be_signed.to_string_lossy(),
             "certificate": self.certificate.fingerprint().to_hex(),
             "algorithm": "RSASSA-PKCS1-v1_5 with SHA-256",
-        })
+        }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

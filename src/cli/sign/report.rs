@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::session::Session;
 use crate::cli::text::{name, with_causes};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::formats::text::printable;
 use crate::sign::{self, Change, Outcome, Summary};
 use crate::ui::{Report, Style, error_json};
@@ -81,9 +81,9 @@ impl Report for SignReport {
         "bootseal.sign/1"
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> Result<Value> {
         let files: Vec<Value> = self.summary.outcomes.iter().map(outcome_json).collect();
-        json!({
+        Ok(json!({
             "dry_run": self.dry_run,
             "signed": self.summary.count(Change::Signed),
             "unchanged": self.summary.count(Change::Unchanged),
@@ -94,7 +94,7 @@ impl Report for SignReport {
             "failed": self.summary.failed(),
             "warnings": self.summary.warnings,
             "files": files,
-        })
+        }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

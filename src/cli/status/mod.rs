@@ -48,11 +48,11 @@ impl Report for StatusReport {
         "bootseal.status/1"
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> Result<Value> {
         let Overview { audit, last_audit, .. } = &self.0;
         let last = last_audit.as_ref().ok().and_then(Option::as_ref);
         let facts = &audit.facts;
-        json!({
+        Ok(json!({
             "host": audit.host,
             "time": moment(audit.time),
             "kernel": facts.kernel,
@@ -69,7 +69,7 @@ impl Report for StatusReport {
                 "could_not_run": last.could_not_run,
                 "skipped": last.skipped,
             })),
-        })
+        }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

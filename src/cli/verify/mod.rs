@@ -101,7 +101,7 @@ impl Report for VerifyReport {
         "bootseal.verify/1"
     }
 
-    fn json(&self) -> Value {
+    fn json(&self) -> Result<Value> {
         let json = |(path, result): &(PathBuf, Result<Judged>)| {
             let path = path.to_string_lossy();
             match result {
@@ -110,7 +110,7 @@ impl Report for VerifyReport {
             }
         };
         let files: Vec<Value> = self.files.iter().map(json).collect();
-        json!({ "files": files })
+        Ok(json!({ "files": files }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
