@@ -130,11 +130,11 @@ fn an_entry_of_dbx_that_hits_the_loader_stops_and_the_file_is_named() {
     };
     assert_eq!(stop.level, Level::Error);
     assert!(
-        stop.message.contains("BOOTX64.EFI") && stop.message.contains("dbx forbids"),
+        stop.text.contains("BOOTX64.EFI") && stop.text.contains("dbx forbids"),
         "{}",
-        stop.message
+        stop.text
     );
-    assert!(stop.hints[0].starts_with("put a version of"), "{:?}", stop.hints);
+    assert!(stop.remedies[0].starts_with("put a version of"), "{:?}", stop.remedies);
     machine.request.allow = Allow {
         boot_files: true,
         ..Allow::default()

@@ -197,10 +197,10 @@ fn microsofts_files_are_taken_by_name_and_what_they_do_is_said() {
         .unwrap();
     assert!(
         warning
-            .message
+            .text
             .ends_with("bootmgfw.efi 9.0, cdboot.efi 3.0, wdsmgfw.efi 3.0"),
         "{}",
-        warning.message
+        warning.text
     );
 }
 
