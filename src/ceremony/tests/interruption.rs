@@ -50,7 +50,7 @@ fn cut_off_it_goes_on_with_the_same_keys_and_no_leftover() {
     ];
     cuts.into_par_iter().for_each(|cut| {
         let outside = tempfile::tempdir().unwrap();
-        let spec = whole(outside.path());
+        let spec = complete_spec(outside.path());
         let killed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             crate::ceremony::run(&Context::host(), &spec, &Stop(cut))
         }));
@@ -66,7 +66,7 @@ fn cut_off_it_goes_on_with_the_same_keys_and_no_leftover() {
             }
         }
         {
-            let mut wrong = whole(outside.path());
+            let mut wrong = complete_spec(outside.path());
             wrong.passphrase = Some(Passphrase::new("wrong horse").unwrap());
             assert!(before.is_sealed() || run(&Context::host(), &wrong).is_err(), "{cut}");
         }
@@ -86,7 +86,7 @@ fn cut_off_it_goes_on_with_the_same_keys_and_no_leftover() {
 #[test]
 fn what_is_in_its_place_outlives_a_run_cut_short_and_an_abort() {
     let outside = tempfile::tempdir().unwrap();
-    let spec = whole(outside.path());
+    let spec = complete_spec(outside.path());
     let report = run(&Context::host(), &spec).unwrap();
     let transcript = fs::read(outside.path().join("node").join(TRANSCRIPT)).unwrap();
     let work = spec.work_directory().unwrap();

@@ -47,7 +47,7 @@ fn passphrase() -> Passphrase {
 }
 
 /// A ceremony with all that one can have but tokens.
-fn whole(outside: &Path) -> Spec {
+fn complete_spec(outside: &Path) -> Spec {
     let mut spec = Spec::new("whole", outside.join("node")).with_plain([KeyName::Db, KeyName::Module, KeyName::Grub]);
     spec.offline = Some(outside.join("offline"));
     for name in [KeyName::Pk, KeyName::Kek] {

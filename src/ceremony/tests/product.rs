@@ -102,7 +102,7 @@ fn what_cannot_be_made_is_refused_before_anything_is() {
 #[test]
 fn a_rehearsal_says_test_and_leaves_nothing() {
     let outside = tempfile::tempdir().unwrap();
-    let mut spec = whole(outside.path());
+    let mut spec = complete_spec(outside.path());
     let uri = "pkcs11:token=none;object=db".to_owned();
     let parsed = uri.parse().unwrap();
     let token = TokenPlace {

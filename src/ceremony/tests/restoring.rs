@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn keys_go_to_their_places_and_come_back_from_their_backup() {
     let outside = tempfile::tempdir().unwrap();
-    let spec = whole(outside.path());
+    let spec = complete_spec(outside.path());
     let context = Context::host();
     let plan = Plan::new(&context, &spec).unwrap();
     let report = run(&context, &spec).unwrap();
@@ -66,7 +66,7 @@ fn keys_go_to_their_places_and_come_back_from_their_backup() {
 #[test]
 fn a_file_that_changed_is_found() {
     let outside = tempfile::tempdir().unwrap();
-    run(&Context::host(), &whole(outside.path())).unwrap();
+    run(&Context::host(), &complete_spec(outside.path())).unwrap();
     let node = outside.path().join("node");
     let findings = || verify::verify(&node, None).unwrap().findings;
     let finding = |expected: &str| {
@@ -94,7 +94,7 @@ fn a_file_that_changed_is_found() {
 /// The transcript of a ceremony with a drill, made once.
 fn transcript() -> (tempfile::TempDir, Vec<u8>) {
     let outside = tempfile::tempdir().unwrap();
-    let mut spec = whole(outside.path());
+    let mut spec = complete_spec(outside.path());
     spec.microsoft = Selection::none();
     spec.dbx = Revocations::None;
     run(&Context::host(), &spec).unwrap();
@@ -149,7 +149,7 @@ fn a_drill_is_waived_by_name_or_the_ceremony_is_not_complete() {
 #[test]
 fn another_passphrase_is_recorded_and_the_old_one_is_of_no_use() {
     let outside = tempfile::tempdir().unwrap();
-    run(&Context::host(), &whole(outside.path())).unwrap();
+    run(&Context::host(), &complete_spec(outside.path())).unwrap();
     let keys = KeyDirectory::open(&outside.path().join("offline")).unwrap();
     let new = Passphrase::new("better horse").unwrap();
     let rewrap = |old: &str, new: Option<&Passphrase>| {
