@@ -11,6 +11,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("bash", "bash"),
     ("busybox", "busybox-static"),
     ("cat", "coreutils"),
+    ("cert-to-efi-sig-list", "efitools"),
     ("chattr", "e2fsprogs"),
     ("cp", "coreutils"),
     ("cpio", "cpio"),
