@@ -14,6 +14,7 @@
 //! | 3 | [`ceremony`], [`grub`] | |
 //! | 3 | [`enroll`], [`kernel_config`], [`sign`] | |
 //! | 2 | [`keys`], [`trust`] | private operations, and verdicts |
+//! | 1 | [`disk`] | the places that this machine boots from, above [`system`] |
 //! | 1 | [`system`] | the doors to files, firmware variables, clock and randomness |
 //! | 1 | [`error`], [`finding`] | the one error type of layers 1 to 4, and the one shape of what is wrong with a machine |
 //! | 0 | [`formats`] | bytes in, values out: on shelves for firmware, kernel, GRUB, backup, text, and the cryptographic ones that they share |
@@ -22,6 +23,7 @@ pub mod audit;
 pub mod ceremony;
 pub mod cli;
 pub mod demo;
+pub mod disk;
 pub mod enroll;
 pub mod error;
 pub mod finding;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::ceremony::life;
+use crate::disk::BOOT_DIRECTORIES;
 use crate::error::{Result, quoted};
 use crate::finding::{Finding, Kind};
 use crate::grub::{KEPT_MENU, falls_back};
@@ -13,7 +14,6 @@ use crate::system::{Context, PortageSettings, not_mounted};
 use crate::trust::kernel_config::{Judgement, judge_hashes};
 
 use super::entries::{Entry, entries};
-use super::files::BOOT_DIRECTORIES;
 use super::mode::Mode;
 use super::phase::Phase;
 use super::plugins::{Plugin, State};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::disk::BOOT;
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::firmware::authenticode::Image;
 use crate::system::{self, Space};
@@ -38,6 +39,6 @@ fn places(files: &Files<'_>) -> Vec<std::path::PathBuf> {
         return Vec::new();
     }
     let named = files.environment.boot_root.as_ref().map(|path| files.below(path));
-    let place = named.unwrap_or_else(|| files.context.path(super::files::BOOT_DIRECTORIES[0]));
+    let place = named.unwrap_or_else(|| files.context.path(BOOT));
     Some(place).filter(|place| place.is_dir()).into_iter().collect()
 }

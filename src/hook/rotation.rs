@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::grub::signature_name::signature_path;
 use crate::grub::KEPT_MENU;
-use crate::sign::grub::{existing_signature, signature_path};
+use crate::sign::grub::existing_signature;
 use crate::system::{self, Context, Lock, Transaction};
 use crate::trust::image::Policy;
 use crate::trust::{self, Anchors};
 
-use super::files::{Files, is_kernel};
+use super::files::{self, Files};
 
 /// Ending of a configuration that is not in use.
 const UNFINISHED: &str = ".new";
@@ -22,8 +23,8 @@ const UNFINISHED: &str = ".new";
 /// private key may fail later; the file boots as before.
 pub(super) fn carry_signatures(files: &Files<'_>, keys: &[GrubKey]) -> Result<()> {
     let mut moves = Vec::new();
-    for (former, path) in files.rotated() {
-        let Some(signature) = existing_signature(&former)? else {
+    for files::Former { name, aside: path, .. } in files.former() {
+        let Some(signature) = existing_signature(&name)? else {
             continue;
         };
         let fits = |signature: &[u8], data: &[u8]| accepts(keys, data, signature);
@@ -45,7 +46,7 @@ pub(super) fn restore_kernel(files: &Files<'_>, grub: &[GrubKey], firmware: Opti
     };
     let mut signatures = Vec::new();
     let mut moves = Vec::new();
-    for group in files.rotated_together() {
+    for group in files.former_groups() {
         if let Some(group) = judge.former(&group)? {
             for former in group {
                 signatures.extend(
@@ -89,16 +90,17 @@ struct Former {
 
 impl Judge<'_> {
     /// The files that were moved aside, if a file in their places does not start and all of them do.
-    fn former(&self, group: &[(PathBuf, PathBuf)]) -> Result<Option<Vec<Former>>> {
+    fn former(&self, group: &[files::Former]) -> Result<Option<Vec<Former>>> {
         let mut is_needed = false;
         let mut former = Vec::new();
-        for (name, aside) in group {
+        for file in group {
+            let files::Former { name, aside, is_kernel } = file;
             let signatures = [existing_signature(name)?, existing_signature(aside)?];
             let [present, _] = &signatures;
-            is_needed |= name.is_file() && !self.starts(name, name, present.as_deref())?;
+            is_needed |= name.is_file() && !self.starts(name, *is_kernel, present.as_deref())?;
             let mut fitting = None;
             for signature in signatures.into_iter().chain([None]) {
-                if fitting.is_none() && self.starts(name, aside, signature.as_deref())? {
+                if fitting.is_none() && self.starts(aside, *is_kernel, signature.as_deref())? {
                     fitting = Some(signature);
                 }
             }
@@ -111,16 +113,16 @@ impl Judge<'_> {
                 signature,
             });
         }
-        let has_kernel = former.iter().any(|former| is_kernel(&former.name));
+        let has_kernel = group.iter().any(|file| file.is_kernel);
         Ok((is_needed && has_kernel).then_some(former))
     }
 
-    /// True if the file at `path` starts by this name, with this signature for GRUB.
-    fn starts(&self, name: &Path, path: &Path, signature: Option<&[u8]>) -> Result<bool> {
+    /// True if the file at `path` starts, as a kernel or beside one, with this signature for GRUB.
+    fn starts(&self, path: &Path, is_kernel: bool, signature: Option<&[u8]>) -> Result<bool> {
         let bytes = system::read(path)?;
         let by_grub = self.grub.is_empty() || signature.is_some_and(|signature| accepts(self.grub, &bytes, signature));
         let by_firmware = |policy: &Policy| Image::parse(&bytes).is_ok_and(|image| policy.judge(&image).is_ok());
-        Ok(by_grub && (!is_kernel(name) || self.firmware.as_ref().is_none_or(by_firmware)))
+        Ok(by_grub && (!is_kernel || self.firmware.as_ref().is_none_or(by_firmware)))
     }
 }
 
@@ -130,7 +132,7 @@ impl Judge<'_> {
 pub(super) fn restore_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<Vec<PathBuf>> {
     let mut restored = Vec::new();
     let mut changes = Vec::new();
-    for config in files.grub_configs() {
+    for config in files.grub_configs(&files.tree()) {
         let present = system::read(&config)?;
         let kept = config.with_file_name(KEPT_MENU);
         let is_signed = existing_signature(&config)?.is_some_and(|signature| accepts(keys, &present, &signature));
@@ -155,7 +157,7 @@ pub(super) fn restore_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<Vec
 /// over the present one, and until that is signed, no other would start the machine.
 pub(super) fn keep_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<()> {
     let mut changes = Vec::new();
-    for config in files.grub_configs() {
+    for config in files.grub_configs(&files.tree()) {
         let Some(signature) = existing_signature(&config)? else {
             continue;
         };

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk::{BOOT_DIRECTORIES, BootTree};
 use crate::error::{Error, Result, quoted};
 use crate::finding::Level;
 use crate::keys::directory::Ask;
@@ -11,7 +12,7 @@ use crate::system::config::Config;
 use crate::system::{Context, NewFile, Syslog, not_mounted};
 
 use super::done::Done;
-use super::files::{BOOT_DIRECTORIES, Files};
+use super::files::Files;
 use super::key::has;
 use super::mode::Mode;
 use super::request::{Environment, Request, Slot};
@@ -54,11 +55,7 @@ impl Hook<'_> {
     /// Does what belongs into the slot. What cannot be signed is the failure of the result; with an error nothing was
     /// replaced.
     pub fn run(&self, request: &Request, ask: &mut Ask<'_>) -> Result<Done> {
-        let files = Files {
-            context: self.context,
-            environment: self.environment,
-            request,
-        };
+        let files = Files::new(self.context, self.environment, request)?;
         let mut log = Syslog::open(self.context);
         let Some(keys) = self.key_directory() else {
             return self.without_keys(&files, &mut log);
@@ -110,7 +107,7 @@ impl Hook<'_> {
             }
             // All keys now: one that does not open must not be found when the kernel is replaced already.
             let mut names = vec![KeyName::Module, KeyName::Db];
-            names.extend(self.uses_grub(files).then_some(KeyName::Grub));
+            names.extend(self.uses_grub(files, &files.tree()).then_some(KeyName::Grub));
             let open = open(keys, &names, ask)?;
             if open.db.is_some() {
                 preflight::check(files, &image)?;
@@ -166,14 +163,19 @@ impl Hook<'_> {
         })
     }
 
-    fn uses_grub(&self, files: &Files<'_>) -> bool {
-        !self.config.sign.grub.is_empty() || !files.grub_configs().is_empty()
+    fn uses_grub(&self, files: &Files<'_>, tree: &BootTree) -> bool {
+        !self.config.sign.grub.is_empty() || !files.grub_configs(tree).is_empty()
     }
 
     fn plan(&self, files: &Files<'_>, keys: &KeyDirectory) -> Result<Plan<'_>> {
         let request = files.request;
         let slot = request.slot;
-        let mut plan = Plan::default();
+        let tree = files.tree();
+        let unread = tree.unread.iter().map(|why| format!("could not look into {why}"));
+        let mut plan = Plan {
+            notes: unread.collect(),
+            ..Plan::default()
+        };
         let is = |slots: &[Slot]| slots.contains(&slot) && !request.removes;
         if is(&[Slot::Modules, Slot::All]) {
             let modules = files.modules();
@@ -188,7 +190,7 @@ impl Hook<'_> {
             plan.job.efi.paths.extend(files.staged());
         }
         if is(&[Slot::Image, Slot::All]) {
-            plan.job.efi.paths.extend(files.images());
+            plan.job.efi.paths.extend(files.images(&tree));
             if plan.job.efi.is_empty() {
                 plan.notes.push(format!("no image of {} was found", request.subject));
             }
@@ -200,11 +202,11 @@ impl Hook<'_> {
             return Ok(plan);
         }
         let grub = [Slot::Image, Slot::Grub, Slot::Portage, Slot::All].contains(&slot);
-        if grub && self.uses_grub(files) && has(keys, KeyName::Grub) {
-            plan.job.grub.paths = files.boot_files();
+        if grub && self.uses_grub(files, &tree) && has(keys, KeyName::Grub) {
+            plan.job.grub.paths = files.boot_files(&tree);
             if slot != Slot::Image {
                 plan.job.grub.entries = &self.config.sign.grub;
-                let configs = files.grub_configs();
+                let configs = files.grub_configs(&tree);
                 refuse_empty(&configs)?;
                 let directories = configs.iter().filter_map(|config| config.parent());
                 plan.job.grub.paths.extend(directories.map(Path::to_path_buf));

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use bootseal::formats::firmware::authenticode::minimal_image;
-use bootseal::sign::grub::signature_path;
+use bootseal::formats::grub::signature_name::signature_path;
 
 use super::machine::{Machine, snapshot};
 use super::node::{Hooked, VERSION};

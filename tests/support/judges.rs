@@ -107,5 +107,8 @@ pub fn check_kernel(image: &Path) {
 
 /// GRUB would open the file.
 pub fn check_grub(file: &Path) {
-    succeed(&mut gpgv(&bootseal::sign::grub::signature_path(file), file));
+    succeed(&mut gpgv(
+        &bootseal::formats::grub::signature_name::signature_path(file),
+        file,
+    ));
 }

@@ -1,7 +1,8 @@
-//! Formats of GRUB: its core image, scripts, themes, and OpenPGP as GRUB reads it.
+//! Formats of GRUB: its core image, scripts, themes, OpenPGP as GRUB reads it, and where it looks for signatures.
 
 pub mod core_image;
 pub mod opened_files;
 pub mod openpgp;
 pub mod script;
+pub mod signature_name;
 pub mod theme;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::grub::signature_name::is_signature;
 
 use super::context::Context;
 use super::files::read;
@@ -303,7 +304,6 @@ fn expand_one(context: &Context, pattern: &str) -> Result<(Vec<PathBuf>, Vec<Pat
         .or_could_not_run(|| format!("cannot look for \"{pattern}\""))?;
     found.retain(|path| path == &rooted || exact.matches_path(path) || lies_on_fat(path));
     // `vmlinuz-*` means the kernels, not the signatures that the last run left beside them.
-    let is_signature = |path: &Path| path.extension().is_some_and(|ending| ending == "sig");
     let (mut signatures, found): (Vec<_>, Vec<_>) = found
         .into_iter()
         .partition(|path| path != &rooted && is_signature(path));

@@ -1,0 +1,25 @@
+//! Layer 1, above `system`: where this machine boots from, in one place for all who ask: names of kernels, boot directories, GRUB's
+//! directories, EFI system partitions, processors as EFI names them, the firmware's boot order, and walking a tree.
+//!
+//! Hooks sign what [`BootTree`] finds, and the audit judges what it finds, so that neither sees a kernel that the other
+//! does not (docs/adr/0017).
+
+mod architecture;
+mod boot_directories;
+mod boot_name;
+mod boot_options;
+mod boot_tree;
+mod partitions;
+mod shell_file;
+mod walk;
+
+pub use architecture::Architecture;
+pub use boot_directories::{
+    BOOT, BOOT_DIRECTORIES, GRUB_CONFIGURATION, LOADER_ADDONS, LOADER_ENTRIES, UNIFIED_IMAGES, boot_directories,
+    distinct, grub_configurations,
+};
+pub use boot_name::{BootName, Kind, Naming, is_kernel_configuration};
+pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_name, option_number, order_data};
+pub use boot_tree::{BootFile, BootTree, Place};
+pub use partitions::{EfiPartition, efi_partitions, fat_partitions, only_efi_partition};
+pub use walk::{entries, files_below};

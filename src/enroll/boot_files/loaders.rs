@@ -1,0 +1,97 @@
+//! The files that boot loaders on an EFI system partition are told to start.
+
+use std::path::{Path, PathBuf};
+
+use crate::disk::{EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, fat_partitions, grub_configurations};
+use crate::error::Result;
+use crate::formats::text::boot_configuration::{grub, loader_entry};
+use crate::system::{self, Context};
+
+use crate::enroll::request::Request;
+use crate::enroll::store::StoreChoice;
+
+/// Largest configuration of a boot loader that is read, in bytes.
+const MAX_CONFIGURATION: u64 = 4 << 20;
+
+/// A file that a loader is told to start.
+pub(super) struct LoaderFile {
+    /// The entry or configuration that names it, for a person.
+    pub(super) source: String,
+    /// Its path, or the path at which there is no such file, or why the configuration cannot be read.
+    pub(super) found: std::result::Result<PathBuf, NotFound>,
+}
+
+/// A file that a loader is told to start, and that was not found.
+pub(super) enum NotFound {
+    /// There is none at this path.
+    Missing(String),
+    /// The configuration at this path cannot be read.
+    Unread(PathBuf, crate::error::Error),
+}
+
+/// The partitions that are asked for; else, for the machine's own firmware, all that are mounted.
+pub(super) fn partitions(context: &Context, request: &Request) -> Result<Vec<EfiPartition>> {
+    if request.esp.is_empty() {
+        return match request.store {
+            StoreChoice::Live => fat_partitions(context),
+            StoreChoice::At(_) => Ok(Vec::new()),
+        };
+    }
+    request.esp.iter().map(|directory| EfiPartition::named(directory)).collect()
+}
+
+/// The files that systemd-boot's entries, unified images and GRUB's configurations lead to.
+pub(super) fn loaders_files(context: &Context, esp: &EfiPartition) -> Vec<LoaderFile> {
+    let mut files = Vec::new();
+    for image in esp.list(UNIFIED_IMAGES, ".efi") {
+        files.push(LoaderFile {
+            source: "unified kernel image".to_owned(),
+            found: Ok(image),
+        });
+    }
+    for file in esp.list(LOADER_ENTRIES, ".conf") {
+        let name = file.file_name().map(|name| name.display().to_string());
+        let source = format!("systemd-boot entry {}", name.unwrap_or_default());
+        let find = |path: &str| esp.find(path);
+        named(&file, &source, loader_entry, find, &mut files);
+    }
+    let configurations = grub_configurations();
+    let on_partition = configurations.iter().filter_map(|path| esp.find(&path.to_string_lossy()));
+    let below_root = configurations.iter().map(|path| context.path(path));
+    for file in on_partition.chain(below_root.filter(|path| path.is_file())) {
+        let source = file.display().to_string();
+        // GRUB's root may be the partition, a boot file system, or the root file system.
+        let find = |path: &str| {
+            esp.find(path)
+                .or_else(|| is_file(context.path("/boot").join(path.trim_start_matches('/'))))
+                .or_else(|| is_file(context.path(path)))
+        };
+        named(&file, &source, grub, find, &mut files);
+    }
+    files
+}
+
+/// Adds the files that one configuration names, as `parse` reads it.
+fn named(
+    file: &Path,
+    source: &str,
+    parse: fn(&str) -> Vec<String>,
+    find: impl Fn(&str) -> Option<PathBuf>,
+    files: &mut Vec<LoaderFile>,
+) {
+    let source = || source.to_owned();
+    match system::read_prefix(file, Some(MAX_CONFIGURATION)) {
+        Ok(bytes) => files.extend(parse(&String::from_utf8_lossy(&bytes)).into_iter().map(|path| LoaderFile {
+            source: source(),
+            found: find(&path).ok_or(NotFound::Missing(path)),
+        })),
+        Err(error) => files.push(LoaderFile {
+            source: source(),
+            found: Err(NotFound::Unread(file.to_path_buf(), error)),
+        }),
+    }
+}
+
+fn is_file(path: PathBuf) -> Option<PathBuf> {
+    path.is_file().then_some(path)
+}
