@@ -1,49 +1,59 @@
-//! The images on the EFI system partitions and in the directories for what is booted, each found and read once.
+//! The images on the EFI system partitions and in the boot directories, each found and read once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::disk::{BootTree, EfiPartition, Kind, LOADER_ADDONS, entries, files_below};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::sbat::{Sbat, SbatError};
+use crate::formats::kernel::compression::Compression;
 use crate::formats::text::printable;
-use crate::system::{self, Context, FatMount, resolve};
+use crate::system::{self, Context, resolve};
 use crate::trust::Anchors;
 use crate::trust::image::{Acceptance, Policy, Refusal};
 use crate::trust::loader::{self, Loader};
 
-use super::files::{entries, files_below};
-use super::installed::{boot_directories, file, has_end};
-use super::machine::Machine;
+use super::files::{file, has_ending};
 use super::reason::reason;
 use super::unified::Unified;
 
 /// Largest image that is read, in bytes.
 const MAX_IMAGE: u64 = 512 << 20;
-/// How a PE image begins.
+/// The first bytes of a PE image.
 const MAGIC: &[u8] = b"MZ";
-/// Where kernels are installed.
-pub(super) const BOOT: &str = "/boot";
-/// How their names begin: the kernel's own installation and Debian's, Gentoo's.
-const KERNELS: [&str; 2] = ["vmlinuz", "kernel"];
-/// What boot loaders start below such a directory: unified images and their addons.
-const BELOW: [&str; 2] = ["EFI", "loader/addons"];
-/// How names of images end.
+/// Directories below a boot directory with what boot loaders start: unified images and their addons.
+const BELOW: [&str; 2] = ["EFI", LOADER_ADDONS];
+/// Ending of the names of images.
 const ENDING: &str = "efi";
 
-/// Where images are looked for.
+/// A place in which images are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// On the EFI system partitions, whatever they are called.
+    /// The EFI system partitions, with images of any name.
     Esps,
-    /// The kernels in /boot, by their names.
+    /// The boot directories, with kernels by their names: what the hooks would sign.
     Kernels,
-    /// There, and where else boot loaders find images.
+    /// Both, and other places where boot loaders find images.
     Anywhere,
 }
 
-/// The places of one file: an EFI system partition may be mounted to /boot.
+/// The machine's places, as far as they are known.
+pub(super) struct Sources<'a> {
+    pub(super) context: &'a Context,
+    /// The EFI system partitions, or why they are not known.
+    pub(super) esps: Result<&'a [EfiPartition], &'a String>,
+    /// The boot directories, the EFI system partitions among them, or why they are not known.
+    pub(super) directories: Result<&'a [PathBuf], &'a String>,
+    /// The files in them that are booted, or why they are not known.
+    pub(super) tree: Result<&'a BootTree, &'a String>,
+    /// db and dbx as the firmware holds them, if they can be read.
+    pub(super) policy: Option<Policy>,
+    /// The keys that GRUB is to trust; none if they cannot be read.
+    pub(super) anchors: Option<&'a Anchors>,
+}
+
+/// The places of one file: an EFI system partition may be a boot directory.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Places {
     on_esp: bool,
@@ -59,7 +69,7 @@ impl Places {
         on_esp: false,
         is_kernel: true,
     };
-    /// In a directory for what is booted, which is on no EFI system partition.
+    /// Below a boot directory, which is on no EFI system partition.
     const ELSEWHERE: Self = Self {
         on_esp: false,
         is_kernel: false,
@@ -74,34 +84,38 @@ impl Places {
     }
 }
 
-/// All that was found, in the order of the paths.
+/// All images, in the order of their paths.
 #[derive(Debug, Default)]
 pub(super) struct Images {
     found: Vec<Found>,
     none: Vec<NoImage>,
     not_run: Vec<(Places, String)>,
-    /// Why no EFI system partition was looked at.
+    /// The reason why no EFI system partition was looked at, if none was.
     no_esp: Option<String>,
 }
 
-/// What was found in one place.
+/// The images in one place.
 #[derive(Debug)]
 pub(super) struct Part<'i> {
     /// The images.
     pub(super) found: Vec<&'i Found>,
-    /// What is named as an image, and that firmware would not start.
+    /// Files that are named as images or kernels, and that firmware would not start.
     pub(super) none: Vec<&'i NoImage>,
-    /// What could not be looked at, and why.
+    /// Files and directories that could not be looked at, with the reasons.
     pub(super) not_run: Vec<String>,
 }
 
 impl Images {
-    /// What is in this place; an error if no EFI system partition is, and only these are asked for.
+    fn add_unread(&mut self, places: Places, unread: &mut Vec<String>) {
+        self.not_run.extend(unread.drain(..).map(|why| (places, why)));
+    }
+
+    /// The images in this place; an error if only EFI system partitions are asked for and none is known.
     pub(super) fn part(&self, place: Place) -> Result<Part<'_>, String> {
         if let (Place::Esps, Some(missing)) = (place, &self.no_esp) {
             return Err(missing.clone());
         }
-        // What hides a directory hides it from every look.
+        // A directory that cannot be read may have been looked into for several places.
         let not_run = self.not_run.iter().filter(|(places, _)| places.are_of(place));
         let not_run: BTreeSet<&String> = not_run.map(|(_, why)| why).collect();
         Ok(Part {
@@ -112,29 +126,31 @@ impl Images {
     }
 }
 
-/// What is no image although its name says so.
+/// A file that is no image although its name says so.
 #[derive(Debug)]
 pub(super) struct NoImage {
-    /// Where it is.
+    /// The path.
     pub(super) path: PathBuf,
-    /// What that is.
+    /// The places that it lies in.
     pub(super) places: Places,
-    /// The same for a person.
+    /// The path for a person.
     pub(super) shown: String,
-    /// Why it is none.
+    /// The reason why it is none.
     pub(super) why: String,
-    /// Whether it begins as one, or as a kernel.
-    pub(super) begins_so: bool,
+    /// True if it is meant as a kernel, by its name or its first bytes, broken as it may be.
+    pub(super) is_certainly_kernel: bool,
+    /// True if it is compressed as a whole, so that a loader which unpacks it may find a kernel in it.
+    pub(super) is_packed: bool,
 }
 
 /// One image.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// Where it is.
+    /// The path.
     pub(super) path: PathBuf,
-    /// What that is.
+    /// The places that it lies in.
     pub(super) places: Places,
-    /// The same for a person.
+    /// The path for a person.
     pub(super) shown: String,
     /// Its Authenticode SHA-256 as firmware computes it, which is what the TPM is told.
     pub(super) sha256: Digest,
@@ -144,118 +160,112 @@ pub(super) struct Found {
     pub(super) release: Option<String>,
     /// Its SBAT, if it has any.
     pub(super) sbat: Option<Result<Sbat, SbatError>>,
-    /// What it starts its kernel with, if it is a unified image or an addon.
+    /// The command line and the rest that it starts its kernel with, if it is a unified image or an addon.
     pub(super) unified: Option<Unified>,
-    /// What it is.
+    /// The kind of loader that it is, by its content.
     pub(super) loader: Loader,
-    /// What firmware with the present db and dbx says; none if these cannot be read.
+    /// The answer of firmware with the present db and dbx; none if these cannot be read.
     pub(super) judged: Option<Result<Acceptance, Refusal>>,
 }
 
 impl Found {
-    /// Whether this is what the TPM was told of.
+    /// True if the TPM was told of this image with that digest.
     pub(super) fn was_measured_as(&self, digest: &Digest) -> bool {
         self.sha256 == *digest || self.inner_sha256.as_ref() == Some(digest)
     }
-}
-
-/// db and dbx as the firmware holds them.
-pub(super) fn policy(machine: &Machine<'_>) -> Result<Policy, String> {
-    let store = machine.store().map_err(Clone::clone)?;
-    let database = |variable| store.database(variable).map_err(|error| reason(&error));
-    Ok(Policy::new(&database(VariableName::Db)?, &database(VariableName::Dbx)?))
 }
 
 /// A file that may be an image.
 #[derive(Debug, Default)]
 struct Candidate {
     places: Places,
+    /// True if its name says that it is an image or a kernel.
     is_named_so: bool,
+    /// True if nobody would take it for anything but a kernel, by its name.
+    is_certainly_kernel: bool,
+    /// True if a loader other than a kernel may have such a name as well.
+    may_be_loader: bool,
 }
 
 /// Finds and reads all. Fails if it is interrupted.
-pub(super) fn read(machine: &Machine<'_>) -> Result<Images, String> {
+pub(super) fn read(sources: &Sources<'_>) -> Result<Images, String> {
     let mut images = Images::default();
-    let candidates = find(machine, &mut images);
-    let policy = policy(machine).ok();
+    let candidates = find(sources, &mut images);
     let nobody = Anchors::default();
-    let anchors = machine.anchors().unwrap_or(&nobody);
+    let anchors = sources.anchors.unwrap_or(&nobody);
     for (path, candidate) in candidates {
-        machine.context().check_interrupted().map_err(|error| reason(&error))?;
-        look_at(path, &candidate, policy.as_ref(), anchors, &mut images);
+        sources.context.check_interrupted().map_err(|error| reason(&error))?;
+        look_at(path, &candidate, sources.policy.as_ref(), anchors, &mut images);
     }
     Ok(images)
 }
 
-fn find(machine: &Machine<'_>, images: &mut Images) -> BTreeMap<PathBuf, Candidate> {
-    let context = machine.context();
+fn find(sources: &Sources<'_>, images: &mut Images) -> BTreeMap<PathBuf, Candidate> {
+    let root = sources.context.root();
+    let real = |path: &Path| resolve(root, path).unwrap_or_else(|_| path.to_path_buf());
     let mut candidates: BTreeMap<PathBuf, Candidate> = BTreeMap::new();
-    let mut add = |path: PathBuf, places: Places| {
-        let is_named_so = places.is_kernel || has_end(&path, ENDING);
-        let candidate = candidates.entry(path).or_default();
-        candidate.places.on_esp |= places.on_esp;
-        candidate.places.is_kernel |= places.is_kernel;
-        candidate.is_named_so |= is_named_so;
-    };
-    let mut look_into = |places: Places, look: &mut dyn FnMut(&mut Vec<String>) -> Vec<PathBuf>| {
-        let mut not_run = Vec::new();
-        for path in look(&mut not_run) {
-            add(path, places);
-        }
-        images.not_run.extend(not_run.into_iter().map(|why| (places, why)));
-    };
-    let esps = match machine.esps() {
-        Ok(esps) => esps.as_slice(),
-        Err(missing) => {
-            images.no_esp = Some(missing.clone());
-            &[]
-        }
-    };
-    let mounted = esp_directories(context, esps);
+    let esps = sources.esps.unwrap_or_default();
+    let mounted: BTreeSet<PathBuf> = esps.iter().map(|esp| real(&esp.directory)).collect();
+    let mut unread = Vec::new();
     for directory in &mounted {
-        look_into(Places::ESP, &mut |not_run| files_below(directory, not_run));
+        for path in files_below(directory, &mut unread) {
+            let is_named_so = is_image_name(&path);
+            let candidate = candidates.entry(path).or_default();
+            candidate.places.on_esp = true;
+            candidate.is_named_so |= is_named_so;
+        }
     }
-    let boot = context.path(BOOT);
-    let boot = resolve(context.root(), &boot).unwrap_or(boot);
-    look_into(Places::KERNEL, &mut |not_run| {
-        let paths = entries(&boot, not_run).into_iter().map(|entry| entry.path());
-        paths.filter(|path| is_kernel(path)).collect()
-    });
-    for directory in boot_directories(context, esps).difference(&mounted) {
-        look_into(Places::ELSEWHERE, &mut |not_run| {
-            let mut paths: Vec<PathBuf> = entries(directory, not_run)
-                .iter()
-                .map(std::fs::DirEntry::path)
-                .collect();
-            let real = |below: &&str| resolve(context.root(), &directory.join(below)).ok();
-            for below in BELOW.iter().filter_map(real) {
-                paths.extend(files_below(&below, not_run));
+    images.add_unread(Places::ESP, &mut unread);
+    match sources.tree {
+        Ok(tree) => {
+            unread.clone_from(&tree.unread);
+            for kernel in tree.kernels() {
+                let candidate = candidates.entry(real(&kernel.path)).or_default();
+                candidate.places.is_kernel = true;
+                candidate.is_named_so = true;
+                candidate.is_certainly_kernel |= kernel.is_certainly_kernel();
+                candidate.may_be_loader = kernel.name.as_ref().is_none_or(|name| name.kind != Kind::Kernel);
             }
-            paths.iter().filter_map(|path| file(context, path)).collect()
-        });
+        }
+        Err(missing) => unread.push(missing.clone()),
     }
-    match &images.no_esp {
-        Some(missing) => images.not_run.push((Places::ELSEWHERE, missing.clone())),
-        None if esps.is_empty() => images.no_esp = Some("no EFI system partition is mounted".to_owned()),
-        None => {}
+    // Kernels may lie on a partition that could not be looked at.
+    unread.extend(sources.esps.err().cloned());
+    images.add_unread(Places::KERNEL, &mut unread);
+    for directory in sources.directories.unwrap_or_default() {
+        let directory = real(directory);
+        if mounted.contains(&directory) {
+            continue;
+        }
+        let mut paths = entries(&directory, &mut unread);
+        let below = BELOW
+            .iter()
+            .filter_map(|below| resolve(root, &directory.join(below)).ok());
+        paths.extend(below.flat_map(|below| files_below(&below, &mut unread)));
+        for path in paths.iter().filter_map(|path| file(sources.context, path)) {
+            let is_named_so = is_image_name(&path);
+            candidates.entry(path).or_default().is_named_so |= is_named_so;
+        }
     }
+    match sources.esps {
+        Err(missing) => {
+            unread.push(missing.clone());
+            images.no_esp = Some(missing.clone());
+        }
+        Ok([]) => images.no_esp = Some("no EFI system partition is mounted".to_owned()),
+        Ok(_) => {}
+    }
+    images.add_unread(Places::ELSEWHERE, &mut unread);
     candidates
 }
 
-fn esp_directories(context: &Context, esps: &[FatMount]) -> BTreeSet<PathBuf> {
-    let real = |esp: &FatMount| resolve(context.root(), &esp.directory).unwrap_or_else(|_| esp.directory.clone());
-    esps.iter().map(real).collect()
+fn is_image_name(path: &Path) -> bool {
+    has_ending(path, ENDING)
 }
 
-/// Whether it is named as a kernel, and not as its signature for GRUB.
-fn is_kernel(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    KERNELS.iter().any(|beginning| name.starts_with(beginning)) && !has_end(path, "sig") && !path.is_dir()
-}
-
-/// Firmware starts whatever it is told to, so an image is one by its content.
+/// Reads and judges one. Firmware starts a file of any name, so an image is one by its content.
 fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchors: &Anchors, images: &mut Images) {
-    let places = candidate.places;
+    let mut places = candidate.places;
     let shown = printable(&path.display().to_string());
     let bytes = match system::read_prefix(&path, Some(MAGIC.len() as u64)) {
         Ok(start) if start != MAGIC && !candidate.is_named_so => return,
@@ -278,10 +288,17 @@ fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchor
                 places,
                 shown,
                 why: printable(&error.to_string()),
-                begins_so: bytes.starts_with(MAGIC) || loader::is_kernel(&bytes),
+                is_certainly_kernel: candidate.is_certainly_kernel
+                    || bytes.starts_with(MAGIC)
+                    || loader::is_kernel(&bytes),
+                is_packed: Compression::from_magic(&bytes) != Compression::None,
             });
         }
     };
+    let loader = Loader::recognise(&image, &bytes, anchors);
+    // Loaders have versions in their names as well, and are judged on the EFI system partitions.
+    let is_loader = matches!(loader, Loader::Grub(_) | Loader::Shim { .. } | Loader::Shell);
+    places.is_kernel &= !(is_loader && candidate.may_be_loader);
     let kernel = image.section(".linux");
     images.found.push(Found {
         shown,
@@ -291,9 +308,9 @@ fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchor
             .map(|kernel| kernel.unpadded_digest(HashAlgorithm::Sha256)),
         release: loader::kernel_release(kernel.unwrap_or(&bytes)),
         sbat: image.section(".sbat").map(Sbat::parse),
-        unified: Unified::of(&image),
+        unified: Unified::recognise(&image),
         places,
-        loader: Loader::recognise(&image, &bytes, anchors),
+        loader,
         judged: policy.map(|policy| policy.judge(&image)),
         path,
     });

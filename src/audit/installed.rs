@@ -1,21 +1,17 @@
-//! What boot loaders are told to start on this machine: initramfs images and command lines.
+//! The initramfs images and command lines that boot loaders are told to start kernels with.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::disk::{GRUB_DIRECTORIES, Kind, LOADER_ENTRIES, Naming, entries, is_kernel_configuration};
 use crate::formats::grub::opened_files::{Place, command_names, opened_files, variables};
 use crate::formats::grub::script::Script;
 use crate::formats::text::loader_entry;
-use crate::system::{self, Context, FatMount, resolve};
+use crate::system::{self, Context};
 
-/// Where kernels are installed, besides mounted EFI system partitions.
-const BOOT_DIRECTORIES: [&str; 3] = ["/boot", "/efi", "/boot/efi"];
-/// GRUB's directories in these.
-const GRUB_DIRECTORIES: [&str; 2] = ["grub", "grub2"];
-/// What names of initramfs images begin with.
-const INITRAMFS: [&str; 2] = ["initramfs", "initrd"];
-/// What stands beside an image, by the end of its name.
-const BESIDE: [&str; 3] = [".sig", ".gpg", ".asc"];
+use super::files::{file, has_ending};
+use super::reason::reason;
+
 /// Largest configuration of a boot loader that is read, in bytes.
 const MAX_CONFIGURATION: u64 = 4 << 20;
 
@@ -28,7 +24,7 @@ pub(super) struct Line {
     pub text: String,
 }
 
-/// All that is installed.
+/// All of them.
 #[derive(Debug, Default)]
 pub(super) struct Installed {
     /// Initramfs images, by their names and as configurations name them, without symbolic links.
@@ -37,33 +33,33 @@ pub(super) struct Installed {
     pub lines: BTreeSet<Line>,
     /// Configurations of installed kernels.
     pub kernel_configs: BTreeSet<PathBuf>,
-    /// What could not be looked at.
+    /// Files and directories that could not be looked at, with the reasons.
     pub unread: Vec<String>,
 }
 
 impl Installed {
-    /// Looks everywhere once.
-    pub(super) fn find(context: &Context, esps: &[FatMount]) -> Self {
+    /// Looks into these boot directories, which are without symbolic links.
+    pub(super) fn find(context: &Context, directories: &BTreeSet<PathBuf>) -> Self {
         let mut installed = Self::default();
-        let directories = boot_directories(context, esps);
-        for directory in &directories {
-            installed.look_into(context, directory, &directories);
+        for directory in directories {
+            installed.look_into(context, directory, directories);
         }
         installed
     }
 
     fn look_into(&mut self, context: &Context, directory: &Path, all: &BTreeSet<PathBuf>) {
+        let naming = Naming::default();
         for path in self.entries(directory) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
-            if begins(&INITRAMFS) && !BESIDE.iter().any(|end| name.ends_with(end)) {
+            let kind = naming.parse(&name).map(|name| name.kind);
+            if kind == Some(Kind::Initramfs) {
                 self.initramfs.extend(file(context, &path));
-            } else if begins(&["config-"]) {
+            } else if is_kernel_configuration(&name) {
                 self.kernel_configs.extend(file(context, &path));
             }
         }
-        for path in self.entries(&directory.join("loader/entries")) {
-            if has_end(&path, "conf") {
+        for path in self.entries(&directory.join(LOADER_ENTRIES)) {
+            if has_ending(&path, "conf") {
                 let Some(text) = self.text(&path) else { continue };
                 for value in loader_entry::values(&text, "initrd") {
                     let named = directory.join(value.replace('\\', "/").trim_start_matches('/'));
@@ -78,7 +74,7 @@ impl Installed {
         }
         for grub in GRUB_DIRECTORIES {
             for path in self.entries(&directory.join(grub)) {
-                if has_end(&path, "cfg") {
+                if has_ending(&path, "cfg") {
                     self.grub(context, &path, all);
                 }
             }
@@ -112,40 +108,21 @@ impl Installed {
     }
 
     fn entries(&mut self, directory: &Path) -> Vec<PathBuf> {
-        let entries = super::files::entries(directory, &mut self.unread);
-        entries.iter().map(std::fs::DirEntry::path).collect()
+        entries(directory, &mut self.unread)
     }
 
     fn text(&mut self, path: &Path) -> Option<String> {
         match system::read_prefix(path, Some(MAX_CONFIGURATION)) {
             Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
-                self.unread.push(super::reason::reason(&error));
+                self.unread.push(reason(&error));
                 None
             }
         }
     }
 }
 
-/// Where kernels are installed, and the EFI system partitions; without symbolic links, each once.
-pub(super) fn boot_directories(context: &Context, esps: &[FatMount]) -> BTreeSet<PathBuf> {
-    let usual = BOOT_DIRECTORIES.map(|path| context.path(path));
-    let mounted = esps.iter().map(|esp| esp.directory.clone());
-    let real = |path: PathBuf| resolve(context.root(), &path).ok().filter(|path| path.is_dir());
-    usual.into_iter().chain(mounted).filter_map(real).collect()
-}
-
-/// The regular file that a name leads to.
-pub(super) fn file(context: &Context, path: &Path) -> Option<PathBuf> {
-    resolve(context.root(), path).ok().filter(|path| path.is_file())
-}
-
-/// Whether a name ends so, in capital letters or not.
-pub(super) fn has_end(path: &Path, end: &str) -> bool {
-    path.extension().is_some_and(|own| own.eq_ignore_ascii_case(end))
-}
-
-/// As GRUB puts an argument into the command line: in quotation marks if it has spaces.
+/// An argument as GRUB puts it into the command line: in quotation marks if it has spaces.
 fn as_word(argument: &str) -> String {
     if argument.contains(' ') {
         format!("\"{argument}\"")

@@ -32,7 +32,7 @@ pub struct LastAudit {
 }
 
 impl LastAudit {
-    fn of(audit: &Audit, selection: &Selection) -> Self {
+    fn summarise(audit: &Audit, selection: &Selection) -> Self {
         let ids = |wanted: fn(Status) -> bool| {
             let checked = audit.checked.iter().filter(|checked| wanted(checked.status()));
             checked.map(|checked| checked.check.id.to_owned()).collect()
@@ -52,7 +52,7 @@ impl LastAudit {
         if !selection.only.is_empty() {
             return Ok(());
         }
-        let text = serde_json::to_string(&Self::of(audit, selection));
+        let text = serde_json::to_string(&Self::summarise(audit, selection));
         let text = text.or_bug(|| "cannot write the audit down".to_owned())?;
         let state = context.state()?;
         system::create_dir(context, &state)?;

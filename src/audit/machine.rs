@@ -1,25 +1,28 @@
 //! The machine that is looked at. Each thing is read once, by the first check that asks for it.
 
 use std::cell::OnceCell;
-use std::io::ErrorKind;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::disk::{BootTree, EfiPartition, Naming, boot_directories, check_readable, efi_partitions};
 use crate::enroll::{BootFile, Store, StoreChoice, present_boot_files};
+use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::EventLog;
 use crate::keys::KeyDirectory;
 use crate::sign::{Observer, Unobserved};
 use crate::system::config::Config;
-use crate::system::{self, Context, FatMount};
+use crate::system::{self, Context};
 use crate::trust::Anchors;
+use crate::trust::image::Policy;
 
-use super::images::{self, Images, Part, Place};
+use super::images::{self, Images, Part, Place, Sources};
 use super::installed::Installed;
 use super::reason::reason;
 
 /// Longest file below `/proc` and `/sys` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;
 
-/// What was found, or why it could not be looked at.
+/// A thing that was read, or the reason why it could not be.
 pub(super) type Seen<'s, T> = Result<&'s T, &'s String>;
 
 /// The machine.
@@ -33,7 +36,9 @@ pub struct Machine<'a> {
     anchors: OnceCell<Result<Anchors, String>>,
     directory: OnceCell<Result<KeyDirectory, String>>,
     log: OnceCell<Result<EventLog, String>>,
-    esps: OnceCell<Result<Vec<FatMount>, String>>,
+    esps: OnceCell<Result<Vec<EfiPartition>, String>>,
+    boot_directories: OnceCell<Result<Vec<PathBuf>, String>>,
+    boot_tree: OnceCell<Result<BootTree, String>>,
     images: OnceCell<Result<Images, String>>,
     installed: OnceCell<Installed>,
     boot_files: OnceCell<Result<Vec<BootFile>, String>>,
@@ -54,13 +59,15 @@ impl<'a> Machine<'a> {
             directory: OnceCell::new(),
             log: OnceCell::new(),
             esps: OnceCell::new(),
+            boot_directories: OnceCell::new(),
+            boot_tree: OnceCell::new(),
             images: OnceCell::new(),
             installed: OnceCell::new(),
             boot_files: OnceCell::new(),
         }
     }
 
-    /// Who sees how the long checks get on.
+    /// Tells `observer` how the long checks get on.
     #[must_use]
     pub const fn observed_by(mut self, observer: &'a dyn Observer) -> Self {
         self.observer = observer;
@@ -92,7 +99,7 @@ impl<'a> Machine<'a> {
         self.config
     }
 
-    /// Where the keys are, whether or not that can be read.
+    /// The key directory's path, readable or not.
     pub(super) fn keys_path(&self) -> &Path {
         &self.keys
     }
@@ -107,13 +114,13 @@ impl<'a> Machine<'a> {
     pub(super) fn directory(&self) -> Seen<'_, KeyDirectory> {
         let open = || {
             let directory = KeyDirectory::open(&self.keys).map_err(|error| reason(&error))?;
-            open_to_us(directory.path())?;
+            check_readable(directory.path()).map_err(|error| reason(&error))?;
             Ok(directory)
         };
         self.directory.get_or_init(open).as_ref()
     }
 
-    /// What firmware, kernel and GRUB are meant to trust: by the keys, not by what the firmware holds.
+    /// The trust anchors that firmware, kernel and GRUB are meant to have: by the keys, not by the firmware's variables.
     pub(super) fn anchors(&self) -> Seen<'_, Anchors> {
         let read = || {
             let directory = self.directory().map_err(Clone::clone)?;
@@ -124,26 +131,46 @@ impl<'a> Machine<'a> {
         self.anchors.get_or_init(read).as_ref()
     }
 
-    /// What the TPM was told at the last start.
+    /// The event log: all that the TPM was told at the last start.
     pub(super) fn event_log(&self) -> Seen<'_, EventLog> {
         let read = || system::event_log(self.context, None).map_err(|error| reason(&error));
         self.log.get_or_init(read).as_ref()
     }
 
-    /// The mounted FAT file systems with a directory `EFI`.
-    pub(super) fn esps(&self) -> Seen<'_, Vec<FatMount>> {
-        let read = || {
-            let mut mounts = system::fat_mounts(self.context).map_err(|error| reason(&error))?;
-            for mount in &mounts {
-                open_to_us(&mount.directory)?;
-            }
-            mounts.retain(|mount| mount.directory.join("EFI").is_dir());
-            Ok(mounts)
-        };
+    /// db and dbx as the firmware holds them.
+    pub(super) fn policy(&self) -> Result<Policy, String> {
+        let store = self.store().map_err(Clone::clone)?;
+        let database = |variable| store.database(variable).map_err(|error| reason(&error));
+        Ok(Policy::new(&database(VariableName::Db)?, &database(VariableName::Dbx)?))
+    }
+
+    /// The EFI system partitions.
+    pub(super) fn esps(&self) -> Seen<'_, Vec<EfiPartition>> {
+        let read = || efi_partitions(self.context).map_err(|error| reason(&error));
         self.esps.get_or_init(read).as_ref()
     }
 
-    /// What the firmware and its loaders are told to start.
+    /// The boot directories, the EFI system partitions among them.
+    pub(super) fn boot_directories(&self) -> Seen<'_, Vec<PathBuf>> {
+        let read = || {
+            let esps = self.esps().map(Vec::as_slice).unwrap_or_default();
+            let mounted = esps.iter().map(|esp| esp.directory.clone());
+            boot_directories(self.context, mounted).map_err(|error| reason(&error))
+        };
+        self.boot_directories.get_or_init(read).as_ref()
+    }
+
+    /// The files in the boot directories that are booted: those that the hooks sign, for every kernel.
+    pub(super) fn boot_tree(&self) -> Seen<'_, BootTree> {
+        let read = || {
+            let directories = self.boot_directories().map_err(Clone::clone)?;
+            let naming = Naming::of_machine(self.context).map_err(|error| reason(&error))?;
+            Ok(BootTree::read(self.context, directories, &naming))
+        };
+        self.boot_tree.get_or_init(read).as_ref()
+    }
+
+    /// The files that the firmware and its loaders are told to start.
     pub(super) fn boot_files(&self) -> Seen<'_, Vec<BootFile>> {
         let read = || {
             let store = self.store().map_err(Clone::clone)?;
@@ -154,14 +181,41 @@ impl<'a> Machine<'a> {
 
     /// The images in a place.
     pub(super) fn images(&self, place: Place) -> Result<Part<'_>, String> {
-        let images = self.images.get_or_init(|| images::read(self)).as_ref();
-        images.map_err(Clone::clone)?.part(place)
+        let read = || {
+            images::read(&Sources {
+                context: self.context,
+                esps: self.esps().map(Vec::as_slice),
+                directories: self.boot_directories().map(Vec::as_slice),
+                tree: self.boot_tree(),
+                policy: self.policy().ok(),
+                anchors: self.anchors().ok(),
+            })
+        };
+        self.images
+            .get_or_init(read)
+            .as_ref()
+            .map_err(Clone::clone)?
+            .part(place)
     }
 
-    /// What boot loaders are told to start, and with which words.
+    /// The initramfs images and command lines that boot loaders are told to start kernels with.
     pub(super) fn installed(&self) -> &Installed {
-        let esps = || self.esps().map(Vec::as_slice).unwrap_or_default();
-        self.installed.get_or_init(|| Installed::find(self.context, esps()))
+        let find = || {
+            let mut missing: Vec<String> = self.esps().err().cloned().into_iter().collect();
+            let directories = match self.boot_directories() {
+                Ok(directories) => directories.as_slice(),
+                Err(reason) => {
+                    missing.push(reason.clone());
+                    &[]
+                }
+            };
+            let real = |path: &PathBuf| system::resolve(self.context.root(), path).ok();
+            let directories: BTreeSet<PathBuf> = directories.iter().filter_map(real).collect();
+            let mut installed = Installed::find(self.context, &directories);
+            installed.unread.append(&mut missing);
+            installed
+        };
+        self.installed.get_or_init(find)
     }
 
     /// The text of a file below `/proc` or `/sys`; none if there is none.
@@ -175,21 +229,10 @@ impl<'a> Machine<'a> {
         system::running_release(self.context).map_err(|error| reason(&error))
     }
 
-    /// What the machine calls itself.
+    /// The machine's own name.
     pub(super) fn host(&self) -> String {
         let name = self.text("/proc/sys/kernel/hostname").ok().flatten();
         name.filter(|name| !name.is_empty())
             .unwrap_or_else(|| "localhost".to_owned())
-    }
-}
-
-/// A directory that only root may look into must not pass as one in which there is nothing.
-fn open_to_us(directory: &Path) -> Result<(), String> {
-    match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(format!(
-            "cannot look into {} (run the command as root)",
-            directory.display()
-        )),
-        _ => Ok(()),
     }
 }

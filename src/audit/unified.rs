@@ -1,4 +1,4 @@
-//! What a unified kernel image, or an addon to one, starts its kernel with.
+//! The parts of a unified kernel image, or of an addon to one, that its kernel starts with.
 
 use crate::formats::firmware::authenticode::Image;
 
@@ -8,7 +8,7 @@ pub(super) const INITRAMFS: &str = ".initrd";
 /// Its sections that are text.
 #[derive(Debug)]
 pub(super) struct Unified {
-    /// Whether it is no image with a kernel, but an addon to those.
+    /// True if it has no kernel and is an addon to images that do.
     pub(super) is_addon: bool,
     /// Its command lines: one that has several profiles has one for each.
     pub(super) lines: Vec<String>,
@@ -22,7 +22,7 @@ pub(super) struct Unified {
 
 impl Unified {
     /// Recognises one by its sections.
-    pub(super) fn of(image: &Image<'_>) -> Option<Self> {
+    pub(super) fn recognise(image: &Image<'_>) -> Option<Self> {
         let all = |name: &'static str| {
             let sections = image.sections().iter().filter(move |section| section.name == name);
             sections.map(|section| text(section.data()))

@@ -21,7 +21,7 @@ pub const UNIFIED_IMAGES: &str = "EFI/Linux";
 /// GRUB's configuration in its directory.
 pub const GRUB_CONFIGURATION: &str = "grub.cfg";
 /// GRUB's directory in a boot directory: upstream's and Gentoo's name, and Fedora's.
-pub(super) const GRUB_DIRECTORIES: [&str; 2] = ["grub", "grub2"];
+pub const GRUB_DIRECTORIES: [&str; 2] = ["grub", "grub2"];
 /// kernel-install's own configuration: the first that is there counts.
 const INSTALL_CONFIGURATIONS: [&str; 4] = [
     "/etc/kernel/install.conf",

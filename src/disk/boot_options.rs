@@ -90,36 +90,31 @@ pub fn option_name(number: u16) -> String {
 #[must_use]
 pub fn option_number(name: &str, vendor: &Guid) -> Option<u16> {
     let digits = name.strip_prefix("Boot").filter(|_| *vendor == Guid::GLOBAL)?;
-    let is_upper_hex = |byte: u8| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte);
-    let is_number = digits.len() == 4 && digits.bytes().all(is_upper_hex);
+    let is_number = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_number.then(|| u16::from_str_radix(digits, 16).ok())?
-}
-
-/// The data of a variable with numbers of boot options.
-#[must_use]
-pub fn order_data(numbers: &[u16]) -> Vec<u8> {
-    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::formats::firmware::device_path::DevicePath;
     use std::collections::BTreeMap;
 
     #[test]
     fn options_are_tried_in_the_firmwares_order() {
-        let active = LoadOption::active("x", DevicePath::new(&[]));
-        let inactive = LoadOption {
-            attributes: 0,
-            ..active.clone()
+        // Attributes, no path, an empty description.
+        let [active, inactive] = [1, 0].map(|attributes| vec![attributes, 0, 0, 0, 0, 0, 0, 0]);
+        let order_data = |numbers: &[u16]| {
+            numbers
+                .iter()
+                .flat_map(|number| number.to_le_bytes())
+                .collect::<Vec<u8>>()
         };
         let variables: BTreeMap<&str, Vec<u8>> = [
             ("BootNext", order_data(&[3])),
             ("BootOrder", order_data(&[9, 1, 3, 0x00AB])),
             ("BootCurrent", order_data(&[1])),
-            ("Boot0001", active.to_bytes()),
-            ("Boot0003", inactive.to_bytes()),
+            ("Boot0001", active),
+            ("Boot0003", inactive),
             ("Boot00AB", vec![1]),
         ]
         .into();
@@ -141,7 +136,8 @@ mod tests {
     #[test]
     fn boot_options_have_four_digits() {
         assert_eq!(option_number("Boot00AB", &Guid::GLOBAL), Some(0xab));
-        for name in ["BootOrder", "Boot1", "Boot00ab", "Boot+0AB", "Boot00ABC"] {
+        assert_eq!(option_number("Boot00fF", &Guid::GLOBAL), Some(255));
+        for name in ["BootOrder", "Boot1", "Bo\u{20ac}123", "Boot+0AB", "Boot00ABC"] {
             assert_eq!(option_number(name, &Guid::GLOBAL), None, "{name}");
         }
         assert_eq!(option_number("Boot0001", &Guid::IMAGE_SECURITY_DATABASE), None);

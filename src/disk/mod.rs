@@ -15,11 +15,11 @@ mod walk;
 
 pub use architecture::Architecture;
 pub use boot_directories::{
-    BOOT, BOOT_DIRECTORIES, GRUB_CONFIGURATION, LOADER_ADDONS, LOADER_ENTRIES, UNIFIED_IMAGES, boot_directories,
-    distinct, grub_configurations,
+    BOOT, BOOT_DIRECTORIES, GRUB_CONFIGURATION, GRUB_DIRECTORIES, LOADER_ADDONS, LOADER_ENTRIES, UNIFIED_IMAGES,
+    boot_directories, distinct, grub_configurations,
 };
 pub use boot_name::{BootName, Kind, Naming, is_kernel_configuration};
-pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_name, option_number, order_data};
+pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_name, option_number};
 pub use boot_tree::{BootFile, BootTree, Place};
 pub use partitions::{EfiPartition, efi_partitions, fat_partitions, only_efi_partition};
-pub use walk::{entries, files_below};
+pub use walk::{check_readable, entries, files_below};

@@ -1,12 +1,13 @@
 //! EFI system partitions, which are mounted, and files on them: names without regard to case, and no way out.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::formats::firmware::guid::Guid;
 use crate::system::{Context, FatMount, fat_mounts};
+
+use super::walk::check_readable;
 
 /// The directory by which a file system is known to be an EFI system partition.
 const EFI: &str = "EFI";
@@ -30,12 +31,7 @@ pub fn fat_partitions(context: &Context) -> Result<Vec<EfiPartition>> {
 pub fn efi_partitions(context: &Context) -> Result<Vec<EfiPartition>> {
     let mut partitions = fat_partitions(context)?;
     for partition in &partitions {
-        if let Err(error) = fs::read_dir(&partition.directory)
-            && error.kind() == ErrorKind::PermissionDenied
-        {
-            let message = format!("cannot look into {}", partition.directory.display());
-            return Err(Error::could_not_run(message).hint("run the command as root"));
-        }
+        check_readable(&partition.directory)?;
     }
     partitions.retain(|partition| entry(&partition.directory, EFI).is_some_and(|path| path.is_dir()));
     Ok(partitions)

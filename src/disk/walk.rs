@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, Result};
 use crate::formats::text::printable;
 
 /// Depth to which directories are looked into.
@@ -29,6 +30,17 @@ fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>, unread: &mut V
             Ok(_) => files.push(path),
             Err(error) => unread.push(cannot(directory, &error.to_string())),
         }
+    }
+}
+
+/// An error (exit code 3) if only root may look into a directory, which must not pass for one that is empty or not there.
+pub fn check_readable(directory: &Path) -> Result<()> {
+    match fs::read_dir(directory) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let message = format!("cannot look into {}", directory.display());
+            Err(Error::could_not_run(message).hint("run the command as root"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -10,10 +10,11 @@ use efivar::boot::{
 use efivar::efi::{Variable, VariableFlags};
 use uuid::Uuid;
 
+use crate::disk::{BOOT_NEXT, BOOT_ORDER, BootOptions, option_number};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::device_path::GptPartition;
 use crate::formats::firmware::guid::Guid;
-use crate::formats::firmware::load_option::{self, LoadOption};
+use crate::formats::firmware::load_option::LoadOption;
 use crate::system::Context;
 use crate::system::variables::{Efivarfs, Variables, explained};
 
@@ -66,7 +67,7 @@ impl Entries {
 
     /// Puts an entry first in the boot order.
     pub fn put_first(&mut self, number: u16, steps: &mut Vec<Step>) -> Result<()> {
-        let order = self.numbers("BootOrder")?;
+        let order = self.options().order()?;
         if order.first() == Some(&number) {
             return Ok(());
         }
@@ -81,21 +82,20 @@ impl Entries {
         let data = number.to_le_bytes();
         let written = VarWriter::write(
             &mut self.variables,
-            &Variable::new("BootNext"),
+            &Variable::new(BOOT_NEXT),
             VariableFlags::default(),
             &data,
         );
-        self.check_written("BootNext", &data, written, &meaning, steps)
+        self.check_written(BOOT_NEXT, &data, written, &meaning, steps)
     }
 
     /// The entry that the machine was started by, and the file that it leads to.
     pub fn started(&self) -> Result<(String, Option<String>)> {
-        let current = self.numbers("BootCurrent")?;
-        let number = current.first().copied();
-        let number = number.ok_or_else(|| {
+        let options = self.options();
+        let number = options.current()?.ok_or_else(|| {
             Error::could_not_run("the firmware does not say which entry started the machine (BootCurrent)")
         })?;
-        let option = self.option(number)?;
+        let option = options.option(number)?.and_then(|option| option.option);
         Ok((
             number.boot_var_name(),
             option.and_then(|option| option.device_path.file()),
@@ -116,7 +116,7 @@ impl Entries {
             .filter(|(_, option)| option.as_ref().is_some_and(leads))
             .map(|(number, _)| number)
             .collect();
-        let order = self.numbers("BootOrder")?;
+        let order = self.options().order()?;
         let kept: Vec<u16> = order.iter().copied().filter(|number| !gone.contains(number)).collect();
         if kept != order {
             self.write_order(kept, "without the trial", steps)?;
@@ -135,30 +135,28 @@ impl Entries {
             .variables
             .names()?
             .iter()
-            .filter_map(|(name, vendor)| number(name, vendor))
+            .filter_map(|(name, vendor)| option_number(name, vendor))
             .collect();
         numbers.sort_unstable();
+        let options = self.options();
         let mut entries = Vec::new();
         for number in numbers {
-            entries.push((number, self.option(number)?));
+            entries.push((number, options.option(number)?.and_then(|option| option.option)));
         }
         Ok(entries)
     }
 
-    fn option(&self, number: u16) -> Result<Option<LoadOption>> {
-        let raw = self.variables.read_raw(&number.boot_var_name(), &Guid::GLOBAL)?;
-        Ok(raw.and_then(|raw| LoadOption::parse(&raw.data).ok()))
-    }
-
-    fn numbers(&self, variable: &str) -> Result<Vec<u16>> {
-        let raw = self.variables.read_raw(variable, &Guid::GLOBAL)?;
-        Ok(raw.map_or_else(Vec::new, |raw| load_option::numbers(&raw.data)))
+    fn options(&self) -> BootOptions<impl Fn(&str) -> Result<Option<Vec<u8>>>> {
+        BootOptions::new(|variable: &str| {
+            let raw = self.variables.read_raw(variable, &Guid::GLOBAL)?;
+            Ok(raw.map(|raw| raw.data))
+        })
     }
 
     fn write_order(&mut self, order: Vec<u16>, meaning: &str, steps: &mut Vec<Step>) -> Result<()> {
         let data: Vec<u8> = order.iter().flat_map(|number| number.to_le_bytes()).collect();
         let written = self.variables.set_boot_order(order);
-        self.check_written("BootOrder", &data, written, meaning, steps)
+        self.check_written(BOOT_ORDER, &data, written, meaning, steps)
     }
 
     /// Fails if a write did, or if the firmware has not kept what was written.
@@ -208,13 +206,6 @@ fn entry(label: &str, partition: &GptPartition, file: &str) -> Result<BootEntry>
     })
 }
 
-/// The number of a `Boot####`.
-fn number(name: &str, vendor: &Guid) -> Option<u16> {
-    let digits = name.strip_prefix("Boot").filter(|_| *vendor == Guid::GLOBAL)?;
-    let is_number = digits.len() == 4 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    is_number.then(|| u16::from_str_radix(digits, 16).ok())?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,18 +226,5 @@ mod tests {
         assert_eq!(read.device_path.file().as_deref(), Some(file));
         assert_eq!(read.device_path.partition(), Some(partition.guid));
         assert!(entry(&"x".repeat(40_000), &partition, file).is_err());
-    }
-
-    #[test]
-    fn only_four_hexadecimal_digits_number_an_entry() {
-        for (name, expected) in [
-            ("Boot00fF", Some(255)),
-            ("Boot+0ff", None),
-            ("BootOrder", None),
-            ("Bo\u{20ac}123", None),
-        ] {
-            assert_eq!(number(name, &Guid::GLOBAL), expected, "{name}");
-        }
-        assert_eq!(number("Boot0001", &Guid::MICROSOFT), None);
     }
 }

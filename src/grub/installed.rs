@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::disk::{Architecture, only_efi_partition};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
 use crate::formats::grub::openpgp::GrubKey;
 use crate::system::config::GrubConfig;
-use crate::system::{self, Context, fat_mounts};
+use crate::system::{self, Context};
 use crate::trust;
 
 use super::place::{Place, is_unproven};
@@ -17,39 +18,14 @@ impl Place {
     pub fn configured(context: &Context, config: &GrubConfig) -> Result<Self> {
         let esp = match &config.esp {
             Some(esp) => context.path(esp),
-            None => only_esp(context)?,
+            None => only_efi_partition(context)?,
         };
         Ok(Self {
             esp,
             name: config.name.clone(),
-            architecture: own_architecture(),
+            architecture: Architecture::own()?,
             fallback: config.removable,
         })
-    }
-}
-
-/// The image suffix of this machine's architecture.
-#[must_use]
-pub const fn own_architecture() -> &'static str {
-    if cfg!(target_arch = "aarch64") { "aa64" } else { "x64" }
-}
-
-/// The mounted FAT file system with a directory `EFI`; fails unless there is exactly one.
-pub fn only_esp(context: &Context) -> Result<PathBuf> {
-    let mut found: Vec<PathBuf> = fat_mounts(context)?.into_iter().map(|mount| mount.directory).collect();
-    found.retain(|directory| directory.join("EFI").is_dir());
-    match found.as_slice() {
-        [one] => Ok(one.clone()),
-        [] => {
-            Err(Error::could_not_run("no EFI system partition is mounted").hint("mount it, and name where: --esp DIR"))
-        }
-        many => {
-            let names: Vec<String> = many.iter().map(|path| path.display().to_string()).collect();
-            Err(
-                Error::usage(format!("there are several EFI system partitions: {}", names.join(", ")))
-                    .hint("--esp DIR"),
-            )
-        }
     }
 }
 

@@ -6,13 +6,14 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::disk::{Architecture, EfiPartition, efi_partitions};
 use crate::error::{Error, Result};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
 use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
-use crate::system::{self, Context, Lock, Transaction, esp_partition, fat_mounts};
+use crate::system::{self, Context, Lock, Transaction, esp_partition};
 
 use super::boot_entry::Entries;
 use super::build::Built;
@@ -29,37 +30,37 @@ const MAX_IMAGE: u64 = 64 << 20;
 /// A place on an EFI system partition.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// Where the partition is mounted.
+    /// The directory where the partition is mounted.
     pub esp: PathBuf,
     /// The directory below `EFI`, which is also what the firmware's menu says.
     pub name: String,
-    /// `x64` or `aa64`.
-    pub architecture: &'static str,
-    /// Whether the path that firmware falls back to is ours as well.
+    /// The processor of the machine that the image is for.
+    pub architecture: Architecture,
+    /// True if the path that firmware falls back to is ours as well.
     pub fallback: bool,
 }
 
-/// What an installation came to.
+/// The result of an installation.
 #[derive(Debug)]
 pub struct Installed {
-    /// What was done, in order.
+    /// The steps that were taken, in order.
     pub steps: Vec<Step>,
-    /// Whether the new image is on trial.
+    /// True if the new image is on trial.
     pub on_trial: bool,
-    /// Why the firmware's variables were left alone, if they were.
+    /// The reason why the firmware's variables were left alone, if they were.
     pub variables_left: Option<String>,
 }
 
-/// What became of a trial.
+/// The result of a trial.
 #[derive(Debug)]
 pub struct Confirmed {
-    /// What was done, in order.
+    /// The steps that were taken, in order.
     pub steps: Vec<Step>,
 }
 
 impl Place {
     fn file(&self, suffix: &str) -> PathBuf {
-        let name = format!("grub{}{suffix}.efi", self.architecture);
+        let name = self.architecture.loader("grub", suffix);
         self.esp.join("EFI").join(&self.name).join(name)
     }
 
@@ -69,10 +70,10 @@ impl Place {
         self.file("")
     }
 
-    /// Where shim looks for it from, if shim starts it.
+    /// The place of shim, which looks for the image beside itself, if shim starts it.
     #[must_use]
     pub fn shim(&self) -> PathBuf {
-        self.current().with_file_name(format!("shim{}.efi", self.architecture))
+        self.current().with_file_name(self.architecture.loader("shim", ""))
     }
 
     /// The image on trial.
@@ -88,7 +89,7 @@ impl Place {
     }
 
     fn fallback(&self, suffix: &str) -> PathBuf {
-        let name = format!("BOOT{}{suffix}.EFI", self.architecture.to_uppercase());
+        let name = self.architecture.beside_removable_loader(suffix);
         self.esp.join("EFI/BOOT").join(name)
     }
 
@@ -111,11 +112,7 @@ impl Place {
         if self.name.eq_ignore_ascii_case("BOOT") {
             return Err(Error::usage("EFI/BOOT is the place that firmware falls back to").hint("--removable"));
         }
-        if !self.esp.is_dir() {
-            return Err(Error::could_not_run(format!("{} is no directory", self.esp.display()))
-                .hint("mount the EFI system partition, and name where: --esp DIR"));
-        }
-        Ok(())
+        EfiPartition::named(&self.esp).map(|_| ())
     }
 }
 
@@ -194,12 +191,12 @@ pub fn install(
 pub fn falls_back(context: &Context, config: &GrubConfig) -> Result<Vec<(PathBuf, bool)>> {
     let esps = match &config.esp {
         Some(esp) => vec![context.path(esp)],
-        None => fat_mounts(context)?.into_iter().map(|mount| mount.directory).collect(),
+        None => efi_partitions(context)?.into_iter().map(|esp| esp.directory).collect(),
     };
     let mut found = Vec::new();
     for (esp, architecture) in esps
         .iter()
-        .flat_map(|esp| ["x64", "aa64"].map(|architecture| (esp, architecture)))
+        .flat_map(|esp| Architecture::ALL.map(|architecture| (esp, architecture)))
     {
         let place = Place {
             esp: esp.clone(),
@@ -234,7 +231,7 @@ pub fn confirm_by_word(context: &Context, place: &Place) -> Result<Confirmed> {
     Ok(Confirmed { steps: Vec::new() })
 }
 
-/// Whether an image has taken its place without a trial, and nobody has confirmed it since.
+/// True if an image has taken its place without a trial, and nobody has confirmed it since.
 pub fn is_unproven(context: &Context, image: &[u8]) -> Result<bool> {
     let recorded = system::read_if_there(&context.state()?.join(UNPROVEN), MAX_DIGEST)?;
     Ok(recorded.is_some_and(|recorded| recorded == digest(image).as_bytes()))

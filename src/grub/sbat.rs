@@ -98,7 +98,7 @@ impl Lines {
 
 /// The images in Debian's packages: the built one and the signed one.
 fn distribution_images(toolchain: &Toolchain) -> Result<[PathBuf; 2]> {
-    let name = format!("grub{}.efi", toolchain.architecture()?);
+    let name = toolchain.architecture()?.loader("grub", "");
     let signed = format!("{}-signed", toolchain.format()?);
     Ok([
         toolchain.modules.join("monolithic").join(&name),

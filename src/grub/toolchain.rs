@@ -3,13 +3,12 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use crate::disk::Architecture;
 use crate::error::{Error, Result};
 use crate::system::{self, Context, process};
 
 /// The directory in which distributions put GRUB's modules, in a directory for each format of images.
 const MODULES: &str = "/usr/lib/grub";
-/// Processors, each with the format of images for its firmware and its name in the names of EFI images.
-const FORMATS: [(&str, &str, &str); 2] = [("x86_64", "x86_64-efi", "x64"), ("aarch64", "arm64-efi", "aa64")];
 /// Longest description of the modules that is read, in bytes.
 const MAX_DESCRIPTION: u64 = 1 << 20;
 /// The first version with an option to start without shim.
@@ -93,19 +92,13 @@ impl Toolchain {
     }
 
     fn unknown_format(&self) -> Error {
-        Error::usage(format!(
-            "{} is none of the directories x86_64-efi and arm64-efi",
-            self.modules.display()
-        ))
+        let known = Architecture::ALL.map(Architecture::grub_format).join(", ");
+        Error::usage(format!("{} is none of the directories {known}", self.modules.display()))
     }
 
-    /// The processor's name in the names of EFI images: `x64` or `aa64`.
-    pub fn architecture(&self) -> Result<&'static str> {
-        let format = self.format()?;
-        let known = FORMATS.iter().find(|(_, name, _)| *name == format);
-        known
-            .map(|(_, _, architecture)| *architecture)
-            .ok_or_else(|| self.unknown_format())
+    /// The processor that the images are for, by the name of the directory of modules.
+    pub fn architecture(&self) -> Result<Architecture> {
+        Architecture::from_grub_format(self.format()?).ok_or_else(|| self.unknown_format())
     }
 
     /// The two numbers of the version, such as (2, 6).
@@ -149,9 +142,6 @@ fn default_program() -> PathBuf {
 
 /// The directory of the modules for this machine's processor.
 fn default_modules(context: &Context) -> Result<PathBuf> {
-    let machine = std::env::consts::ARCH;
-    let own = FORMATS.iter().find(|(architecture, _, _)| *architecture == machine);
-    let (_, format, _) =
-        own.ok_or_else(|| Error::usage(format!("name --modules-dir: there is no default for {machine}")))?;
-    Ok(context.path(MODULES).join(format))
+    let own = Architecture::own().map_err(|error| error.hint("name --modules-dir"))?;
+    Ok(context.path(MODULES).join(own.grub_format()))
 }

@@ -166,7 +166,15 @@ fn a_loader_below_the_level_is_a_finding_where_there_is_a_shim() {
 #[test]
 fn a_kernel_that_nobody_signed_is_found_under_every_name() {
     let machine = Machine::new();
-    for name in ["boot/vmlinuz-6.1.old", "boot/kernel-6.12.58-gentoo"] {
+    for name in [
+        "boot/vmlinuz-6.1.old",
+        "boot/kernel-6.12.58-gentoo",
+        "boot/bzImage-6.12.58-gentoo",
+        "boot/Image.old",
+        "boot/EFI/Linux/gentoo-6.12.58+3-1.efi",
+        "boot/gentoo/6.12.58/linux",
+        "efi/EFI/Gentoo/vmlinuz-6.12.58-old.efi",
+    ] {
         machine.write(name, minimal_image());
         machine.convicts("boot.kernels", "warn", &format!("/{name}"));
         let signed = fs::read(machine.path("boot/vmlinuz")).unwrap();

@@ -99,7 +99,12 @@ fn layouts() -> impl Strategy<Value = Layout> {
         1 => "(vmlinuz|kernel|gentoo|Image|initrd)[-._a-z0-9]{0,6}(\\.old|\\.efi|-old\\.efi|\\+[0-9]\\.efi|\\.img)?",
     ];
     let version = prop_oneof![4 => Just(VERSION), 1 => Just("6.6.1"), 1 => Just("6.12.58-gentoo-dist")];
-    let file = (prop::sample::select(DIRECTORIES.to_vec()), name, version, prop::bool::weighted(0.8));
+    let file = (
+        prop::sample::select(DIRECTORIES.to_vec()),
+        name,
+        version,
+        prop::bool::weighted(0.8),
+    );
     let file = file.prop_map(|(directory, name, version, is_image)| (directory, name.replace('@', version), is_image));
     (
         prop::collection::vec(file, 1..12),

@@ -1,6 +1,7 @@
 //! Properties that hold for all input: parsers are total, and writing and reading are inverse.
 
 mod authenticode;
+mod boot_files;
 mod cms;
 mod event_log;
 mod grub_script;

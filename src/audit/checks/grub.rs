@@ -1,10 +1,18 @@
 //! Checks of GRUB's own files: their signatures, and the traps in its configurations.
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::disk::{BootTree, distinct};
+use crate::error::{Explain, Result};
 use crate::finding::{Finding, Level};
+use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::text::printable;
 use crate::grub::falls_back;
 use crate::hook;
-use crate::sign::grub::{NOT_JUDGED, verify};
+use crate::sign::grub::{NOT_JUDGED, existing_signature, verify};
 use crate::system::config::Exclusions;
+use crate::system::{read, resolve};
 use crate::trust::grub;
 
 use crate::audit::check::{Check, Group, Outcome};
@@ -17,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Grub,
         title: "Signatures of the files that GRUB opens, and traps in its configurations",
         kind: grub::MISSING,
-        proves: "Each file of GRUB's directory, and each that its configurations lead to, is signed by the key that GRUB \
+        proves: "Each file of GRUB's directories, and each that their configurations lead to, is signed by the key that GRUB \
                  embeds, with SHA-256 or better; no configuration switches checking off or reads variables from an \
                  unsigned file.",
         remedy: "bootseal sign grub DIRECTORY; a trap in a configuration is mended in the line that is named",
@@ -52,30 +60,47 @@ fn kept_menu(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
+/// The directories that are judged: the configured one, and each that the hooks would sign.
+fn directories(machine: &Machine<'_>, tree: &BootTree) -> Vec<PathBuf> {
+    let configured = machine.context().path(&machine.config().grub.directory);
+    let others = tree.grub_directories().map(Path::to_path_buf);
+    distinct(machine.context(), std::iter::once(configured).chain(others))
+}
+
 fn files(machine: &Machine<'_>) -> Outcome {
-    let config = machine.config();
-    let directory = machine.context().path(&config.grub.directory);
-    if !directory.is_dir() {
-        return Outcome::not_applicable(format!("there is no {}", directory.display()));
+    let tree = match machine.boot_tree() {
+        Ok(tree) => tree,
+        Err(missing) => return Outcome::could_not_run(missing.clone()),
+    };
+    let directories = directories(machine, tree);
+    if directories.is_empty() {
+        let configured = machine.context().path(&machine.config().grub.directory);
+        return Outcome::not_applicable(format!("there is no {}", configured.display()));
     }
     let anchors = match machine.anchors() {
         Ok(anchors) => anchors,
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
-    let judged = Exclusions::new(&config.sign.exclude).and_then(|exclude| {
-        verify(
-            machine.context(),
-            &exclude,
-            config.sign.grubenv,
-            &directory,
-            &anchors.grub,
-        )
-    });
-    let judged = match judged {
-        Ok(judged) => judged,
-        Err(error) => return Outcome::could_not_run(reason(&error)),
-    };
-    let mut outcome = Outcome::pass(format!("{}: {} files judged", directory.display(), judged.judged));
+    let mut outcome = Outcome::default();
+    let mut judged = BTreeSet::new();
+    for directory in &directories {
+        match files_of(machine, directory, &anchors.grub, &mut outcome) {
+            Ok(files) => judged.extend(files),
+            Err(error) => outcome.not_run.push(reason(&error)),
+        }
+    }
+    unnamed(machine, tree, &judged, &anchors.grub, &mut outcome);
+    outcome
+}
+
+/// Judges a directory of GRUB with all that its configurations lead to; returns the files.
+fn files_of(machine: &Machine<'_>, directory: &Path, keys: &[GrubKey], outcome: &mut Outcome) -> Result<Vec<PathBuf>> {
+    let config = machine.config();
+    let exclude = Exclusions::new(&config.sign.exclude)?;
+    let judged = verify(machine.context(), &exclude, config.sign.grubenv, directory, keys)?;
+    outcome
+        .evidence
+        .push(format!("{}: {} files judged", directory.display(), judged.judged));
     for problem in &judged.problems {
         if problem.kind == NOT_JUDGED {
             outcome.not_run.push(format!("{}: {}", problem.place(), problem.text));
@@ -90,7 +115,40 @@ fn files(machine: &Machine<'_>) -> Outcome {
             outcome.findings.push(with_place(trap));
         }
     }
-    outcome
+    Ok(judged.files)
+}
+
+/// Tells of the boot files that the hooks would sign and that no configuration names: GRUB opens none of them as it is.
+fn unnamed(
+    machine: &Machine<'_>,
+    tree: &BootTree,
+    judged: &BTreeSet<PathBuf>,
+    keys: &[GrubKey],
+    outcome: &mut Outcome,
+) {
+    let root = machine.context().root();
+    // As the names in configurations are followed: directories without symbolic links, and the name as it is.
+    let named = |path: &Path| {
+        let directory = path.parent().and_then(|parent| resolve(root, parent).ok());
+        directory.and_then(|directory| Some(directory.join(path.file_name()?)))
+    };
+    let unnamed = tree.grub_files().map(|file| file.path.as_path());
+    let unnamed =
+        unnamed.filter(|path| !judged.contains(*path) && named(path).is_none_or(|path| !judged.contains(&path)));
+    for path in unnamed {
+        let shown = printable(&path.display().to_string());
+        let answer = resolve(root, path)
+            .or_could_not_run(|| format!("cannot read {}", path.display()))
+            .and_then(|file| Ok((read(&file)?, existing_signature(path)?)))
+            .map(|(data, signature)| grub::judge(&data, signature.as_deref(), keys));
+        match answer {
+            Ok(Ok(_)) => outcome.evidence.push(format!("{shown}: signed")),
+            Ok(Err(refusal)) => outcome.evidence.push(format!(
+                "{shown}: GRUB would not open it ({refusal}), and no configuration names it"
+            )),
+            Err(error) => outcome.not_run.push(reason(&error)),
+        }
+    }
 }
 
 /// A finding in a file, with the place as its subject: what a baseline accepts is one line.

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::ceremony::life::{Listed, list};
+use crate::disk::files_below;
 use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, is_private, is_shared};
 
 use crate::audit::check::{Check, Group, Outcome};
-use crate::audit::files::files_below;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

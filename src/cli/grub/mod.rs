@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use crate::disk::{Architecture, GRUB_CONFIGURATION, only_efi_partition};
 use crate::error::{Error, Result};
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
 use crate::keys::directory::read_grub_keys;
@@ -124,11 +125,11 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 }
 
 impl Where {
-    fn place(&self, session: &Session, config: &GrubConfig, architecture: &'static str) -> Result<Place> {
+    fn place(&self, session: &Session, config: &GrubConfig, architecture: Architecture) -> Result<Place> {
         let esp = match (&self.esp, &config.esp) {
             (Some(esp), _) => esp.clone(),
             (None, Some(esp)) => session.context.path(esp),
-            (None, None) => grub::only_esp(&session.context)?,
+            (None, None) => only_efi_partition(&session.context)?,
         };
         Ok(Place {
             esp,
@@ -244,7 +245,7 @@ impl Install {
 
     /// True if an image was put in its place before. Where the place cannot be told, none was.
     fn is_installed(&self, session: &Session, config: &GrubConfig) -> bool {
-        let place = self.place.place(session, config, grub::own_architecture());
+        let place = Architecture::own().and_then(|own| self.place.place(session, config, own));
         place.is_ok_and(|place| place.current().exists())
     }
 
@@ -258,7 +259,7 @@ impl Install {
         let path = match (&self.menu, &self.fs_uuid) {
             (Some(path), _) => path.clone(),
             (None, Some(_)) => return Ok(None),
-            (None, None) => self.directory(session, config).join("grub.cfg"),
+            (None, None) => self.directory(session, config).join(GRUB_CONFIGURATION),
         };
         let bytes = system::read(&path).map_err(|error| error.hint("grub-mkconfig -o, or name another with --menu"))?;
         Ok(Some((path, bytes)))
@@ -267,7 +268,7 @@ impl Install {
 
 fn confirm(session: &Session, place: &Where, by_word: bool) -> Result<Box<dyn Report>> {
     let config = session.config()?.grub;
-    let place = place.place(session, &config, grub::own_architecture())?;
+    let place = place.place(session, &config, Architecture::own()?)?;
     let confirmed = if by_word {
         grub::confirm_by_word(&session.context, &place)?
     } else {

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::{EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, fat_partitions, grub_configurations};
+use crate::disk::{BOOT, EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, fat_partitions, grub_configurations};
 use crate::error::Result;
-use crate::formats::text::boot_configuration::{grub, loader_entry};
+use crate::formats::grub::opened_files::images_for_firmware;
+use crate::formats::text::loader_entry;
 use crate::system::{self, Context};
 
 use crate::enroll::request::Request;
@@ -37,7 +38,11 @@ pub(super) fn partitions(context: &Context, request: &Request) -> Result<Vec<Efi
             StoreChoice::At(_) => Ok(Vec::new()),
         };
     }
-    request.esp.iter().map(|directory| EfiPartition::named(directory)).collect()
+    request
+        .esp
+        .iter()
+        .map(|directory| EfiPartition::named(directory))
+        .collect()
 }
 
 /// The files that systemd-boot's entries, unified images and GRUB's configurations lead to.
@@ -53,20 +58,22 @@ pub(super) fn loaders_files(context: &Context, esp: &EfiPartition) -> Vec<Loader
         let name = file.file_name().map(|name| name.display().to_string());
         let source = format!("systemd-boot entry {}", name.unwrap_or_default());
         let find = |path: &str| esp.find(path);
-        named(&file, &source, loader_entry, find, &mut files);
+        named(&file, &source, loader_entry::images, find, &mut files);
     }
     let configurations = grub_configurations();
-    let on_partition = configurations.iter().filter_map(|path| esp.find(&path.to_string_lossy()));
+    let on_partition = configurations
+        .iter()
+        .filter_map(|path| esp.find(&path.to_string_lossy()));
     let below_root = configurations.iter().map(|path| context.path(path));
     for file in on_partition.chain(below_root.filter(|path| path.is_file())) {
         let source = file.display().to_string();
         // GRUB's root may be the partition, a boot file system, or the root file system.
         let find = |path: &str| {
             esp.find(path)
-                .or_else(|| is_file(context.path("/boot").join(path.trim_start_matches('/'))))
+                .or_else(|| is_file(context.path(BOOT).join(path.trim_start_matches('/'))))
                 .or_else(|| is_file(context.path(path)))
         };
-        named(&file, &source, grub, find, &mut files);
+        named(&file, &source, images_for_firmware, find, &mut files);
     }
     files
 }
@@ -81,10 +88,14 @@ fn named(
 ) {
     let source = || source.to_owned();
     match system::read_prefix(file, Some(MAX_CONFIGURATION)) {
-        Ok(bytes) => files.extend(parse(&String::from_utf8_lossy(&bytes)).into_iter().map(|path| LoaderFile {
-            source: source(),
-            found: find(&path).ok_or(NotFound::Missing(path)),
-        })),
+        Ok(bytes) => files.extend(
+            parse(&String::from_utf8_lossy(&bytes))
+                .into_iter()
+                .map(|path| LoaderFile {
+                    source: source(),
+                    found: find(&path).ok_or(NotFound::Missing(path)),
+                }),
+        ),
         Err(error) => files.push(LoaderFile {
             source: source(),
             found: Err(NotFound::Unread(file.to_path_buf(), error)),

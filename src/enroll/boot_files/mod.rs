@@ -1,6 +1,6 @@
-//! What the firmware may start, judged as it will judge once the plan is carried out.
+//! The files that the firmware may start, judged as it will judge once the plan is carried out.
 
-mod esp;
+mod loaders;
 #[cfg(test)]
 mod tests;
 
@@ -8,11 +8,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::disk::{Architecture, BootOptions, EfiPartition};
 use crate::error::{Result, quoted};
 use crate::finding::{Finding, Kind};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::guid::Guid;
-use crate::formats::firmware::load_option::{self, LoadOption};
+use crate::formats::firmware::load_option::LoadOption;
 use crate::formats::firmware::signature_list::Signature;
 use crate::formats::text::printable;
 use crate::system::{self, Context};
@@ -21,7 +22,7 @@ use crate::trust::image::{Policy, Refusal};
 use super::lists::Lists;
 use super::request::{Request, Source};
 use super::store::{Store, StoreChoice};
-use esp::Esp;
+use loaders::{NotFound, loaders_files, partitions};
 
 /// The files that start could not be judged.
 const BOOT_FILES_NOT_JUDGED: Kind = Kind::note("boot_files_not_judged");
@@ -34,34 +35,21 @@ const NO_KERNEL_ACCEPTED: Kind = Kind::error("no_kernel_accepted");
 /// Files that may start now would be refused.
 const BOOT_FILE_REFUSED: Kind = Kind::warning("boot_file_refused");
 
-/// The files that the firmware starts from a medium without a boot entry, by architecture; this machine's own first.
-fn fallback_names() -> Vec<&'static str> {
-    let own = match std::env::consts::ARCH {
-        "aarch64" => "BOOTAA64.EFI",
-        "x86" => "BOOTIA32.EFI",
-        "riscv64" => "BOOTRISCV64.EFI",
-        _ => "BOOTX64.EFI",
-    };
-    let mut names = vec!["BOOTX64.EFI", "BOOTAA64.EFI", "BOOTIA32.EFI", "BOOTRISCV64.EFI"];
-    names.sort_by_key(|name| *name != own);
-    names
-}
-
 /// A file that the firmware may start.
 #[derive(Debug, Clone, Serialize)]
 pub struct BootFile {
-    /// What leads to it.
+    /// The boot option, entry or configuration that leads to it.
     pub source: String,
-    /// Where it is, as a person reads it.
+    /// The path, as a person reads it.
     pub path: String,
-    /// What the firmware will say to it.
+    /// The answer that the firmware will give.
     pub verdict: Verdict,
-    /// Whether it is what the next start begins with.
+    /// True if the next start begins with it.
     pub is_next: bool,
-    /// What would have it accepted.
+    /// The change that would have it accepted.
     #[serde(skip)]
     remedy: Remedy,
-    /// Whether the firmware itself starts it, rather than a boot loader.
+    /// True if the firmware itself starts it, rather than a boot loader.
     #[serde(skip)]
     is_first: bool,
     /// The entry of db that is measured when it is let in.
@@ -69,7 +57,7 @@ pub struct BootFile {
     pub(super) measured: Option<Signature>,
 }
 
-/// What would have a file accepted.
+/// A change that would have a file accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Remedy {
     /// A signature.
@@ -80,7 +68,7 @@ enum Remedy {
     Exchange,
 }
 
-/// What the firmware will say to a file.
+/// The answer that the firmware will give to a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "answer", content = "reason", rename_all = "snake_case")]
 pub enum Verdict {
@@ -92,14 +80,14 @@ pub enum Verdict {
     NotJudged(String),
 }
 
-/// Finds and judges everything, and says what stops or should worry.
+/// Finds and judges every file, and returns them with what has to stop the plan or be told.
 pub(super) fn check(
     context: &Context,
     store: &Store,
     request: &Request,
     after: &Lists,
 ) -> Result<(Vec<BootFile>, Vec<Finding>)> {
-    let partitions = Esp::all(context, request)?;
+    let partitions = partitions(context, request)?;
     if partitions.is_empty() && request.store != StoreChoice::Live {
         let warning = Finding::new(
             BOOT_FILES_NOT_JUDGED,
@@ -121,21 +109,21 @@ pub(super) fn check(
     Ok((files, warnings))
 }
 
-/// What the machine's own firmware may start, judged by what it holds now.
+/// The files that the machine's own firmware and its loaders may start, judged by the variables that it holds now.
 pub fn present_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>> {
     let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
     let (files, _) = check(context, store, &request, &Lists::read(store)?)?;
     Ok(files)
 }
 
-/// What the machine's own firmware starts next: its entries up to the first that leads to a file, or the fallback loader.
+/// The files that the machine's own firmware starts next: its entries up to the first that leads to a file, or the fallback loader.
 /// Nothing else is read.
 pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>> {
     let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
     let lists = Lists::read(store)?;
     let judge = Judge {
         policy: Policy::new(&lists.db, &lists.dbx),
-        partitions: Esp::all(context, &request)?,
+        partitions: partitions(context, &request)?,
     };
     let mut files = Vec::new();
     for mut file in judge.entries(store)?.chain(judge.fallback()) {
@@ -157,33 +145,17 @@ impl BootFile {
 
 struct Judge {
     policy: Policy,
-    partitions: Vec<Esp>,
+    partitions: Vec<EfiPartition>,
 }
 
 impl Judge {
-    /// `BootNext`, then `BootOrder`; files are read as they are asked for.
+    /// The boot options in the firmware's order; files are read as they are asked for.
     fn entries(&self, store: &Store) -> Result<impl Iterator<Item = BootFile>> {
-        let numbers = |name| -> Result<Vec<u16>> {
-            let raw = store.read_any(name, &Guid::GLOBAL)?;
-            Ok(load_option::numbers(&raw.map(|raw| raw.data).unwrap_or_default()))
-        };
-        let mut options = Vec::new();
-        let next = numbers("BootNext")?;
-        let order = numbers("BootOrder")?;
-        for (position, number) in next.iter().chain(&order).enumerate() {
-            let name = format!("Boot{number:04X}");
-            let Some(raw) = store.read_any(&name, &Guid::GLOBAL)? else {
-                continue;
-            };
-            let option = LoadOption::parse(&raw.data).ok();
-            // BootNext starts an entry also if it is not active.
-            if position < next.len() || option.as_ref().is_none_or(LoadOption::is_active) {
-                options.push((name, option));
-            }
-        }
-        Ok(options.into_iter().map(|(name, option)| match option {
-            Some(option) => self.entry(&name, &option),
-            None => not_judged(name, String::new(), "the entry is malformed"),
+        let read = |name: &str| Ok(store.read_any(name, &Guid::GLOBAL)?.map(|raw| raw.data));
+        let tried = BootOptions::new(read).tried()?;
+        Ok(tried.into_iter().map(|tried| match &tried.option {
+            Some(option) => self.entry(&tried.name(), option),
+            None => not_judged(tried.name(), String::new(), "the entry is malformed"),
         }))
     }
 
@@ -209,7 +181,7 @@ impl Judge {
     }
 
     fn fallback(&self) -> impl Iterator<Item = BootFile> {
-        let names = || fallback_names().into_iter();
+        let names = || Architecture::removable_loaders().into_iter();
         let found = self
             .partitions
             .iter()
@@ -220,16 +192,21 @@ impl Judge {
         })
     }
 
-    /// What systemd-boot and GRUB are told to start.
+    /// The files that systemd-boot and GRUB are told to start.
     fn loaders_files(&self, context: &Context) -> Vec<BootFile> {
         let mut files = Vec::new();
         for esp in &self.partitions {
-            for (source, found) in esp.loaders_files(context) {
-                match found {
-                    Ok(found) => files.push(self.judge(source, &found)),
-                    Err(path) => files.push(not_judged(source, path, "there is no such file")),
-                }
+            for file in loaders_files(context, esp) {
+                files.push(match file.found {
+                    Ok(found) => self.judge(file.source, &found),
+                    Err(NotFound::Missing(path)) => not_judged(file.source, path, "there is no such file"),
+                    Err(NotFound::Unread(path, error)) => {
+                        let path = printable(&path.display().to_string());
+                        not_judged(file.source, path, &printable(&error.to_string()))
+                    }
+                });
             }
+            files.dedup_by(|one, other| one.source == other.source && one.path == other.path);
         }
         files
     }
@@ -352,7 +329,7 @@ fn list(files: &[&BootFile]) -> String {
     texts.join("; ")
 }
 
-/// What would have the file accepted.
+/// The command, or advice, that has the file accepted.
 fn remedy(request: &Request, file: &BootFile) -> String {
     let path = quoted(file.path.as_ref());
     let replace = match file.remedy {

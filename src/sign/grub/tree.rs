@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
+use crate::disk::{BOOT, GRUB_CONFIGURATION, fat_partitions};
 use crate::error::{Explain, Result};
 use crate::finding::Finding;
 use crate::formats::grub::opened_files::{Opened, Place, Use, is_no_local_disk, opened_files, variables};
@@ -10,7 +11,7 @@ use crate::formats::grub::script::{Command, Script, Variables};
 use crate::formats::grub::theme;
 use crate::sign::discover::Found;
 use crate::system::config::GrubEnvironment;
-use crate::system::{self, Context, fat_mounts, resolve};
+use crate::system::{self, Context, resolve};
 use crate::trust::grub_traps;
 
 use super::problem::{not_found, not_judged};
@@ -123,12 +124,15 @@ impl<'a> View<'a> {
         let files: BTreeSet<PathBuf> = below.map(|path| real.join(path)).collect();
         let configurations = files
             .iter()
-            .filter(|path| path.file_name().is_some_and(|name| name == "grub.cfg"));
+            .filter(|path| path.file_name().is_some_and(|name| name == GRUB_CONFIGURATION));
         let shallowest = configurations.min_by_key(|path| path.components().count());
         let prefix = shallowest.and_then(|path| path.parent()).unwrap_or(&real).to_path_buf();
         let root = system::canonical(context.root())?;
-        let partitions: Vec<PathBuf> = fat_mounts(context)?.into_iter().map(|mount| mount.directory).collect();
-        let boot = root.join("boot");
+        let partitions: Vec<PathBuf> = fat_partitions(context)?
+            .into_iter()
+            .map(|partition| partition.directory)
+            .collect();
+        let boot = root.join(BOOT.trim_start_matches('/'));
         let is_own = root != Path::new("/")
             || real.starts_with(&boot)
             || partitions.iter().any(|partition| real.starts_with(partition));

@@ -28,6 +28,8 @@ const ENDINGS: [&str; 5] = ["cfg", "mod", "lst", "pf2", "mo"];
 pub struct Audit {
     /// Number of the judged files, including those that configurations lead to.
     pub judged: usize,
+    /// Their paths.
+    pub files: Vec<PathBuf>,
     /// Files that are wrong, or could not be judged, in the order of their paths.
     pub problems: Vec<Finding>,
     /// Traps in configurations; one that is only to be known is a note.
@@ -110,6 +112,7 @@ pub fn verify(
     });
     Ok(Audit {
         judged: found.targets.len(),
+        files: found.targets.into_keys().collect(),
         problems,
         traps,
     })

@@ -10,7 +10,7 @@ use crate::trust::loader::Loader;
 use crate::trust::microsoft;
 
 use crate::audit::check::Outcome;
-use crate::audit::images::{Found, Place, policy};
+use crate::audit::images::{Found, Place};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 
@@ -31,7 +31,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         (Err(missing), _) => return Outcome::could_not_run(missing),
         (_, Err(missing)) => return Outcome::could_not_run(missing.clone()),
     };
-    if let Err(missing) = policy(machine) {
+    if let Err(missing) = machine.policy() {
         return Outcome::could_not_run(missing);
     }
     let mut outcome = Outcome {

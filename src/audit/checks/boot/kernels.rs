@@ -1,4 +1,4 @@
-//! The kernels in /boot, wherever a boot loader finds them.
+//! The kernels in the boot directories: all that the hooks would sign.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
 
 use crate::audit::check::Outcome;
-use crate::audit::images::{BOOT, NoImage, Place, policy};
+use crate::audit::images::Place;
 use crate::audit::machine::Machine;
 
 /// A kernel that db does not let in.
@@ -19,9 +19,9 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         Err(missing) => return Outcome::could_not_run(missing),
     };
     if kernels.found.is_empty() && kernels.none.is_empty() && kernels.not_run.is_empty() {
-        return Outcome::not_applicable(format!("there is no kernel in {BOOT}"));
+        return Outcome::not_applicable("there is no kernel in the boot directories");
     }
-    if let Err(missing) = policy(machine) {
+    if let Err(missing) = machine.policy() {
         return Outcome::could_not_run(missing);
     }
     let mut outcome = Outcome {
@@ -29,7 +29,10 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         ..Outcome::default()
     };
     for none in kernels.none {
-        if is_meant_as_one(none) {
+        if none.is_packed {
+            let text = "it is compressed, and was not judged: firmware starts no such file, and a loader may unpack it";
+            outcome.not_run.push(format!("{}: {text}", none.shown));
+        } else if none.is_certainly_kernel {
             outcome.findings.push(refused(&none.path, &none.shown, &none.why));
         } else {
             outcome.evidence.push(format!("{}: no kernel", none.shown));
@@ -58,10 +61,4 @@ fn refused(path: &Path, shown: &str, why: &str) -> Finding {
         format!("{shown} would not start: {why}"),
     )
     .remedy(format!("bootseal sign efi {}, or remove it", quoted(path)))
-}
-
-/// True if somebody would take the file for a kernel, broken as it may be. Names of other files begin with `kernel` too.
-fn is_meant_as_one(none: &NoImage) -> bool {
-    let name = none.path.file_name().unwrap_or_default().to_string_lossy();
-    none.begins_so || name.starts_with("vmlinuz")
 }

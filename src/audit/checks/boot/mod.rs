@@ -54,9 +54,11 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "boot.kernels",
         group: Group::Boot,
-        title: "Signatures of the kernels in /boot",
+        title: "Signatures of the kernels in the boot directories",
         kind: kernels::KERNEL_REFUSED,
-        proves: "Each of /boot/vmlinuz* and /boot/kernel* is accepted by the db and dbx that the firmware holds now.",
+        proves: "Each kernel and unified image in /boot, /efi, /boot/efi, kernel-install's boot directory and the EFI system \
+                 partitions, by all names that installers of kernels give, is accepted by the db and dbx that the firmware \
+                 holds now. These are the files that the hooks sign.",
         remedy: "bootseal sign efi FILE, or remove it",
         run: kernels::check,
     },

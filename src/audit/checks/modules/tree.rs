@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::audit::check::Outcome;
-use crate::audit::files::files_below;
 use crate::audit::machine::Machine;
+use crate::disk::files_below;
 
 /// The directory of modules, in which each kernel has a directory of its own.
 const MODULES: &str = "/lib/modules";
