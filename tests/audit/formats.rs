@@ -106,7 +106,7 @@ fn a_person_reads_findings_with_what_mends_them_and_the_verdict_last() {
     let said = refuse(&mut machine.bootseal(["audit", "--only", "grub,keys.private"]));
     let fix = format!("fix: bootseal sign grub {}", machine.path("boot/initrd").display());
     assert!(
-        said.contains("✗ Every file that GRUB opens") && said.contains(&fix),
+        said.contains("✗ Signatures of the files that GRUB opens") && said.contains(&fix),
         "{said}"
     );
     assert!(said.contains("The chain does not hold: 1 fail, 2 pass"), "{said}");

@@ -36,7 +36,7 @@ fn what_was_measured_is_found_on_the_disk() {
 
     // The kernel was exchanged since the start.
     let log = node.boot(&format!("cp /efi/EFI/BOOT/BOOTX64.EFI /efi/boot/vmlinuz\n{AUDIT}"));
-    log.expect("✗ Everything that was started lies on the disk as it was then");
+    log.expect("✗ Programs of the last start, compared with the files on the disk");
 
     node.start_directly();
     let log = node.boot(AUDIT);

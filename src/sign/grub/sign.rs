@@ -92,7 +92,7 @@ fn add_files_of_configurations(
         run.warn(format!("{}; {}", trap.describe(), trap.remedies.join("; ")));
     }
     for problem in &tree.problems {
-        run.warn(problem.describe());
+        run.warn(format!("{}: {}", problem.place(), problem.text));
     }
     let outside: Vec<PathBuf> = tree.outside.iter().cloned().collect();
     found.targets.extend(run.discover(&outside, interest)?.targets);
