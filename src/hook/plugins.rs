@@ -39,7 +39,6 @@ pub struct Plugin {
 }
 
 /// The plugins of a mode in the order of their running.
-#[must_use]
 pub fn plugins(context: &Context, mode: Mode) -> Result<Vec<Plugin>> {
     let mut plugins = Vec::new();
     for phase in Phase::of_mode(mode) {

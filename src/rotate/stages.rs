@@ -234,10 +234,10 @@ impl Request<'_> {
         let ask = &mut |name: &str| self.attendant.secret(name);
         let keys = SigningKeys::open(self.place.keys, &job.keys(), ask)?;
         self.context().heed_signals()?;
-        let signed = complete(job.sign(self.context(), &keys, config, self.recheck, self.observer)?)?;
+        let signed = complete(&job.sign(self.context(), &keys, config, self.recheck, self.observer)?)?;
         // Signs nothing, and tells what it would have signed.
         let trial = self.context().clone().with_dry_run(true);
-        let left = complete(job.sign(&trial, &keys, config, self.recheck, &sign::Unobserved)?)?;
+        let left = complete(&job.sign(&trial, &keys, config, self.recheck, &sign::Unobserved)?)?;
         if left > 0 {
             return Err(Error::refused(format!("{left} files are not signed by the new key")));
         }
@@ -246,7 +246,7 @@ impl Request<'_> {
 }
 
 /// The number of files that were signed, or in a dry run would be; fails if one could not be.
-fn complete(summary: Summary) -> Result<usize> {
+fn complete(summary: &Summary) -> Result<usize> {
     match sign::failure(&summary.outcomes) {
         Some(error) => Err(error),
         None => Ok(summary.count(Change::Signed)),

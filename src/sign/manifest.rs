@@ -73,15 +73,16 @@ impl Manifest {
         };
         if !ignored && system::is_there(&manifest.path)? {
             match system::read(&manifest.path) {
-                Ok(bytes) => match manifest.parse(&bytes)? {
-                    Some(entries) => manifest.entries = entries,
-                    None => {
+                Ok(bytes) => {
+                    if let Some(entries) = manifest.parse(&bytes)? {
+                        manifest.entries = entries;
+                    } else {
                         let path = manifest.path.display();
                         manifest.warning = Some(format!(
                             "{path} was not made with this key, or was changed: it is ignored, and every file is verified"
                         ));
                     }
-                },
+                }
                 Err(error) => manifest.warning = Some(format!("{error}: every file is verified")),
             }
         }

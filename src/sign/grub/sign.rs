@@ -47,7 +47,9 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
         match system::is_there(&file) {
             Ok(false) => {
                 let outcome = remove_own(&signature, Change::Removed, run.transaction(), identity);
-                outcome.into_iter().for_each(|outcome| run.add_outcome(outcome));
+                if let Some(outcome) = outcome {
+                    run.add_outcome(outcome);
+                }
             }
             Ok(true) if paths.contains(&signature) && !found.targets.contains_key(&file) => {
                 let error = Error::refused(format!("{} is a signature itself", signature.display()))

@@ -12,7 +12,7 @@ fn unmet(text: &str, version: KernelVersion) -> Vec<String> {
     let config = KernelConfig::parse(text.as_bytes()).unwrap();
     judge(&config, version)
         .into_iter()
-        .filter(|judgement| judgement.is_unmet())
+        .filter(crate::trust::kernel_config::requirement::Judgement::is_unmet)
         .map(|judgement| judgement.subject)
         .collect()
 }

@@ -22,9 +22,10 @@ pub fn checksum(parts: &[&[u8]], field: usize) -> u32 {
 
 /// The one's complement sum of the four 16-bit words of a sum: the carry at the top is added at the bottom.
 fn folded(sum: u64) -> u16 {
-    let [a, b, c, d, e, f, g, h] = sum.to_le_bytes();
-    let words = [[a, b], [c, d], [e, f], [g, h]].map(u16::from_le_bytes);
-    words.into_iter().fold(0, |sum: u16, word| {
+    let bytes = sum.to_le_bytes();
+    let (words, _) = bytes.as_chunks::<2>();
+    words.iter().fold(0, |sum: u16, word| {
+        let word = u16::from_le_bytes(*word);
         let (sum, is_carried) = sum.overflowing_add(word);
         sum + u16::from(is_carried)
     })

@@ -260,7 +260,7 @@ impl Header {
         let [inode, mode, _, _, links, _, size, major, minor, _, _, name_size, _] = fields else {
             return Err(InitramfsError::Truncated(at));
         };
-        let number = |digits: &[u8; 8], field| number(digits).ok_or(InitramfsError::Field { field, at });
+        let number = |digits: &[u8; 8], field| number(*digits).ok_or(InitramfsError::Field { field, at });
         Ok(Self {
             inode: number(inode, "c_ino")?,
             mode: number(mode, "c_mode")?,
@@ -274,7 +274,7 @@ impl Header {
 }
 
 /// Eight hexadecimal digits.
-fn number(digits: &[u8; 8]) -> Option<u32> {
-    let digits = str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+fn number(digits: [u8; 8]) -> Option<u32> {
+    let digits = str::from_utf8(&digits).ok().filter(|digits| !digits.starts_with('+'))?;
     u32::from_str_radix(digits, 16).ok()
 }
