@@ -15,6 +15,6 @@ pub(super) fn text(context: &Context, path: &str) -> Result<Option<String>> {
 /// The value that it gives to a variable last, without quotation marks.
 pub(super) fn value<'t>(text: &'t str, variable: &str) -> Option<&'t str> {
     let lines = text.lines().map(str::trim);
-    let values = lines.filter_map(|line| line.strip_prefix(variable)?.strip_prefix('='));
-    values.last().map(|value| value.trim_matches(['"', '\'']))
+    let mut values = lines.filter_map(|line| line.strip_prefix(variable)?.strip_prefix('='));
+    values.next_back().map(|value| value.trim_matches(['"', '\'']))
 }
