@@ -56,7 +56,7 @@ pub(super) struct Sources<'a> {
 /// The places of one file: an EFI system partition may be a boot directory.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Places {
-    on_esp: bool,
+    pub(super) on_esp: bool,
     is_kernel: bool,
 }
 
