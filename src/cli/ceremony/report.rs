@@ -81,7 +81,7 @@ impl Report for Planned {
     }
 }
 
-/// What is odd about the certificates that are imported.
+/// Prints the findings on the certificates that are imported.
 fn print_findings(findings: &[CertificateFinding], out: &mut dyn Write, style: Style) -> io::Result<()> {
     for finding in findings {
         let sign = if finding.accepted {
