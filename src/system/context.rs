@@ -1,8 +1,8 @@
 //! The machine as an operation sees it: root directory, clock, randomness, signals.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use der::DateTime;
@@ -31,6 +31,8 @@ pub struct Context {
     dry_run: bool,
     clock: Clock,
     interrupted: Arc<AtomicBool>,
+    /// True once signals only set `interrupted`.
+    heeds_signals: Arc<Mutex<bool>>,
 }
 
 impl Context {
@@ -42,6 +44,7 @@ impl Context {
             dry_run: false,
             clock: Clock::Real,
             interrupted: Arc::default(),
+            heeds_signals: Arc::default(),
         }
     }
 
@@ -123,14 +126,20 @@ impl Context {
     }
 
     /// From here on the first SIGINT, SIGTERM or SIGHUP only makes [`Self::check_interrupted`] fail, so that what was
-    /// staged is removed; the second one ends the program.
+    /// staged is removed; the second one ends the program. Does nothing if it was called before.
     pub fn heed_signals(&self) -> Result<()> {
+        let mut heeds_signals = self.heeds_signals.lock().unwrap_or_else(PoisonError::into_inner);
+        if *heeds_signals {
+            // Taken twice, the first signal would end the program: the second handler would see what the first one set.
+            return Ok(());
+        }
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             let flag = || Arc::clone(&self.interrupted);
             signal_hook::flag::register_conditional_shutdown(signal, ENDED, flag())
                 .and_then(|_| signal_hook::flag::register(signal, flag()))
                 .or_could_not_run(|| format!("cannot take signal {signal}"))?;
         }
+        *heeds_signals = true;
         Ok(())
     }
 
@@ -190,6 +199,33 @@ mod tests {
     fn the_state_of_another_root_is_below_it() {
         let context = Context::host().with_root("/mnt/node");
         assert_eq!(context.state().unwrap(), Path::new("/mnt/node/var/lib/bootseal"));
+    }
+
+    /// Signals concern the whole process, so this test sends them to one of its own.
+    #[test]
+    fn the_first_signal_interrupts_and_the_second_ends_however_often_they_are_heeded() {
+        const CHILD: &str = "BOOTSEAL_TEST_SENDS_SIGNALS";
+        const NAME: &str =
+            "system::context::tests::the_first_signal_interrupts_and_the_second_ends_however_often_they_are_heeded";
+        if std::env::var_os(CHILD).is_some() {
+            let context = Context::host();
+            context.heed_signals().unwrap();
+            context.clone().heed_signals().unwrap();
+            context.check_interrupted().unwrap();
+            signal_hook::low_level::raise(SIGHUP).unwrap();
+            assert!(context.check_interrupted().is_err());
+            eprintln!("interrupted");
+            signal_hook::low_level::raise(SIGTERM).unwrap();
+            return;
+        }
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", NAME, "--nocapture"])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("interrupted"), "{said}");
+        assert_eq!(output.status.code(), Some(ENDED));
     }
 
     #[test]

@@ -30,8 +30,8 @@ pub use entries::{
     list_directory, list_directory_if_there,
 };
 pub use files::{
-    NewFile, create_dir, create_new_dir, create_public_dir, read, read_if_there, read_prefix, remove_empty_dir,
-    remove_file, remove_leftover, remove_tree, rename_over, replace_cache, replace_durably,
+    NewFile, create_dir, create_public_dir, read, read_if_there, read_prefix, remove_empty_dir, remove_file,
+    remove_leftover, remove_tree, rename_over, replace_cache, replace_durably,
 };
 pub use journal::{Journal, sync_directory};
 pub use kernel::{ConfigFile, release_in_path, running_release, source_trees};
