@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::formats::text::printable;
 use crate::ui::{Report, Style};
 
-use super::verify::finding_json;
+use super::verify::judgement_json;
 use crate::cli::session::Session;
 
 #[derive(Debug, Args)]
@@ -57,8 +57,8 @@ impl Report for Demo {
 fn table(out: &mut dyn Write, style: Style, title: &str, files: &[Judged]) -> io::Result<()> {
     writeln!(out, "\n{title}")?;
     for file in files {
-        for finding in &file.findings {
-            let (sign, reason) = match &finding.verdict {
+        for judgement in &file.judgements {
+            let (sign, reason) = match &judgement.verdict {
                 Ok(reason) => (style.tick(), reason),
                 Err(reason) => (style.cross(), reason),
             };
@@ -66,7 +66,7 @@ fn table(out: &mut dyn Write, style: Style, title: &str, files: &[Judged]) -> io
                 out,
                 "  {sign} {:<10} {:<23} {}",
                 file.name,
-                finding.kind.title(),
+                judgement.kind.title(),
                 printable(reason)
             )?;
         }
@@ -76,8 +76,8 @@ fn table(out: &mut dyn Write, style: Style, title: &str, files: &[Judged]) -> io
 
 fn files_json(files: &[Judged]) -> Vec<Value> {
     let json = |file: &Judged| {
-        let findings: Vec<Value> = file.findings.iter().map(finding_json).collect();
-        json!({ "name": file.name, "accepted": file.is_accepted(), "findings": findings })
+        let judgements: Vec<Value> = file.judgements.iter().map(judgement_json).collect();
+        json!({ "name": file.name, "accepted": file.is_accepted(), "findings": judgements })
     };
     files.iter().map(json).collect()
 }

@@ -14,7 +14,7 @@ use crate::sign::grub::existing_signature;
 use crate::sign::{self, Job, SigningKeys, Sources};
 use crate::system::config::SignConfig;
 use crate::system::{self, Context, NewFile};
-use crate::trust::{Anchors, Finding, examine};
+use crate::trust::{Anchors, Judgement, examine};
 
 /// Permission bits of the samples.
 const PUBLIC: u32 = 0o644;
@@ -25,14 +25,14 @@ pub struct Judged {
     /// Name of the file.
     pub name: String,
     /// The verdicts.
-    pub findings: Vec<Finding>,
+    pub judgements: Vec<Judgement>,
 }
 
 impl Judged {
     /// True if every reader accepts it.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        self.findings.iter().all(|finding| finding.verdict.is_ok())
+        self.judgements.iter().all(|judgement| judgement.verdict.is_ok())
     }
 }
 
@@ -174,9 +174,9 @@ fn judge(paths: &[PathBuf], anchors: &Anchors) -> Result<Vec<Judged>> {
 }
 
 fn judge_bytes(path: &Path, bytes: &[u8], anchors: &Anchors) -> Result<Judged> {
-    let findings = examine(bytes, existing_signature(path)?.as_deref(), anchors);
+    let judgements = examine(bytes, existing_signature(path)?.as_deref(), anchors);
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Judged { name, findings })
+    Ok(Judged { name, judgements })
 }
 
 /// Flips one bit in the middle of what the signature covers.

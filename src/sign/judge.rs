@@ -10,7 +10,7 @@ use crate::formats::grub::script::Script;
 use crate::system::config::{Exclusions, GrubEnvironment};
 use crate::system::{self, Context};
 use crate::trust::grub_traps::{default_traps, traps};
-use crate::trust::{self, Anchors, examine};
+use crate::trust::{Anchors, Judgement, examine};
 
 use super::grub::{self, Audit, existing_signature, signed_file};
 
@@ -19,8 +19,8 @@ use super::grub::{self, Audit, existing_signature, signed_file};
 pub enum Judged {
     /// A file.
     File {
-        /// The verdict of each of its readers.
-        findings: Vec<trust::Finding>,
+        /// The judgements of its readers.
+        judgements: Vec<Judgement>,
         /// Commands that undo signatures or cannot work under them, if it is a script of GRUB.
         traps: Vec<Finding>,
     },
@@ -33,8 +33,8 @@ impl Judged {
     #[must_use]
     pub fn is_accepted(&self) -> bool {
         match self {
-            Self::File { findings, traps } => {
-                findings.iter().all(|finding| finding.verdict.is_ok()) && worst(traps) <= Some(Level::Note)
+            Self::File { judgements, traps } => {
+                judgements.iter().all(|judgement| judgement.verdict.is_ok()) && worst(traps) <= Some(Level::Note)
             }
             Self::Directory(audit) => audit.is_clean(),
         }
@@ -67,13 +67,13 @@ pub fn judge(
     }
     let path = signed_file(path).unwrap_or_else(|| path.to_path_buf());
     let file = system::read(&path)?;
-    let findings = if is_defaults(&path) {
+    let judgements = if is_defaults(&path) {
         Vec::new()
     } else {
         examine(&file, existing_signature(&path)?.as_deref(), anchors)
     };
     let traps = traps_of_file(&path, &file);
-    Ok(Judged::File { findings, traps })
+    Ok(Judged::File { judgements, traps })
 }
 
 /// True for the file that `grub-mkconfig` follows, which GRUB itself never opens.

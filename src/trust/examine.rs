@@ -66,9 +66,9 @@ impl Kind {
     }
 }
 
-/// A verdict on one file by one reader of it.
+/// The judgement of one reader on a file.
 #[derive(Debug, Clone)]
-pub struct Finding {
+pub struct Judgement {
     /// The kind of the file, as that reader sees it.
     pub kind: Kind,
     /// The signers, as far as the file names them; several signatures give several names.
@@ -79,7 +79,7 @@ pub struct Finding {
     pub grub_image: Option<Box<GrubImage>>,
 }
 
-impl Finding {
+impl Judgement {
     const fn new(kind: Kind, signers: Vec<String>, verdict: Result<String, String>) -> Self {
         Self {
             kind,
@@ -91,29 +91,29 @@ impl Finding {
 }
 
 /// Judges a file; `signature` is the content of the `.sig` beside it. A kernel with a `.sig` has two readers, firmware
-/// and GRUB, and gets two findings.
+/// and GRUB, and gets two judgements.
 #[must_use]
-pub fn examine(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Vec<Finding> {
-    let mut findings = Vec::new();
+pub fn examine(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Vec<Judgement> {
+    let mut judgements = Vec::new();
     let kind = recognise(file);
     match kind {
         Kind::EfiImage => {
-            findings.push(examine_image(file, anchors));
-            findings.extend(examine_grub_image(file, anchors));
+            judgements.push(examine_image(file, anchors));
+            judgements.extend(examine_grub_image(file, anchors));
         }
-        Kind::Module => findings.push(examine_module(file, anchors)),
-        Kind::SignatureList => findings.push(examine_lists(file)),
-        Kind::AuthenticatedVariable => findings.push(examine_variable(file, anchors)),
+        Kind::Module => judgements.push(examine_module(file, anchors)),
+        Kind::SignatureList => judgements.push(examine_lists(file)),
+        Kind::AuthenticatedVariable => judgements.push(examine_variable(file, anchors)),
         Kind::GrubImage | Kind::GrubFile | Kind::Unknown => {}
     }
     if signature.is_some() {
-        findings.push(examine_grub(file, signature, anchors));
+        judgements.push(examine_grub(file, signature, anchors));
     }
-    if findings.is_empty() {
+    if judgements.is_empty() {
         let verdict = Err("not signed: no signature in the file, and no .sig beside it".to_owned());
-        findings.push(Finding::new(kind, Vec::new(), verdict));
+        judgements.push(Judgement::new(kind, Vec::new(), verdict));
     }
-    findings
+    judgements
 }
 
 /// The kind that the content shows; [`Kind::Unknown`] for anything that only a `.sig` could vouch for.
@@ -156,11 +156,11 @@ fn is_module(file: &[u8]) -> bool {
     parsed.header.e_type == elf::header::ET_REL && has_modinfo()
 }
 
-fn examine_image(file: &[u8], anchors: &Anchors) -> Finding {
+fn examine_image(file: &[u8], anchors: &Anchors) -> Judgement {
     let image = match Image::parse(file) {
         Ok(image) => image,
         Err(error) => {
-            return Finding::new(Kind::EfiImage, Vec::new(), Err(error.to_string()));
+            return Judgement::new(Kind::EfiImage, Vec::new(), Err(error.to_string()));
         }
     };
     let signatures = image.signatures().iter().filter_map(|entry| entry.signature().ok());
@@ -179,24 +179,24 @@ fn examine_image(file: &[u8], anchors: &Anchors) -> Finding {
         Ok(acceptance) => Ok(acceptance.to_string()),
         Err(refusal) => Err(refusal.to_string()),
     };
-    Finding::new(Kind::EfiImage, signers, verdict)
+    Judgement::new(Kind::EfiImage, signers, verdict)
 }
 
 /// The verdict on a GRUB core image as a reader: whether it would open only signed files, whoever lets it in.
-fn examine_grub_image(file: &[u8], anchors: &Anchors) -> Option<Finding> {
+fn examine_grub_image(file: &[u8], anchors: &Anchors) -> Option<Judgement> {
     let image = Image::parse(file).ok()?;
     let core = match CoreImage::parse(&image) {
         Ok(core) => core?,
-        Err(error) => return Some(Finding::new(Kind::GrubImage, Vec::new(), Err(error.to_string()))),
+        Err(error) => return Some(Judgement::new(Kind::GrubImage, Vec::new(), Err(error.to_string()))),
     };
     let judged = grub_image::judge(&core, &anchors.grub, anchors.with_shim);
-    Some(Finding {
+    Some(Judgement {
         grub_image: Some(Box::new(judged.clone())),
-        ..Finding::new(Kind::GrubImage, Vec::new(), judged.verdict())
+        ..Judgement::new(Kind::GrubImage, Vec::new(), judged.verdict())
     })
 }
 
-fn examine_module(file: &[u8], anchors: &Anchors) -> Finding {
+fn examine_module(file: &[u8], anchors: &Anchors) -> Judgement {
     let compression = Compression::from_magic(file);
     let unpacked = compression
         .unpack(file)
@@ -214,13 +214,13 @@ fn examine_module(file: &[u8], anchors: &Anchors) -> Finding {
     match judged {
         Ok((signer, hash)) => {
             let verdict = Ok(format!("signed by \"{signer}\" over {hash}"));
-            Finding::new(Kind::Module, vec![signer], verdict)
+            Judgement::new(Kind::Module, vec![signer], verdict)
         }
-        Err(reason) => Finding::new(Kind::Module, Vec::new(), Err(reason)),
+        Err(reason) => Judgement::new(Kind::Module, Vec::new(), Err(reason)),
     }
 }
 
-fn examine_grub(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Finding {
+fn examine_grub(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Judgement {
     let (signers, verdict) = match grub::judge(file, signature, &anchors.grub) {
         Ok(key) => (
             vec![key.fingerprint()],
@@ -228,11 +228,11 @@ fn examine_grub(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Fin
         ),
         Err(refusal) => (Vec::new(), Err(refusal.to_string())),
     };
-    Finding::new(Kind::GrubFile, signers, verdict)
+    Judgement::new(Kind::GrubFile, signers, verdict)
 }
 
 /// Signature lists carry no signature; well-formed is all that they can be.
-fn examine_lists(file: &[u8]) -> Finding {
+fn examine_lists(file: &[u8]) -> Judgement {
     let verdict = lists(file).map_err(|error| error.to_string()).map(|lists| {
         let certificates = lists.entries_of_type(SignatureType::X509).count();
         let others = lists.entries().count() - certificates;
@@ -241,7 +241,7 @@ fn examine_lists(file: &[u8]) -> Finding {
             security_versions(&lists)
         )
     });
-    Finding::new(Kind::SignatureList, Vec::new(), verdict)
+    Judgement::new(Kind::SignatureList, Vec::new(), verdict)
 }
 
 /// The entries that are no hashes, although they look like them.
@@ -257,7 +257,7 @@ fn security_versions(lists: &SignatureDatabase) -> String {
 }
 
 /// An update is judged as firmware in User Mode would, whose PK and KEK are the anchors'.
-fn examine_variable(file: &[u8], anchors: &Anchors) -> Finding {
+fn examine_variable(file: &[u8], anchors: &Anchors) -> Judgement {
     let kind = Kind::AuthenticatedVariable;
     let recognised = AuthenticatedVariable::parse(file)
         .map_err(|error| error.to_string())
@@ -265,7 +265,7 @@ fn examine_variable(file: &[u8], anchors: &Anchors) -> Finding {
     let (recognised, update) = match recognised {
         Ok(recognised) => recognised,
         Err(reason) => {
-            return Finding::new(kind, Vec::new(), Err(reason));
+            return Judgement::new(kind, Vec::new(), Err(reason));
         }
     };
     let firmware = variable::Firmware {
@@ -286,7 +286,7 @@ fn examine_variable(file: &[u8], anchors: &Anchors) -> Finding {
             )
         })
         .map_err(|refusal| refusal.to_string());
-    Finding::new(kind, vec![signer], verdict)
+    Judgement::new(kind, vec![signer], verdict)
 }
 
 fn effect(recognised: &variable::Recognised, update: &AuthenticatedVariable) -> &'static str {

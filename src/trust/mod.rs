@@ -20,4 +20,4 @@ pub mod module;
 pub mod variable;
 
 pub use anchors::Anchors;
-pub use examine::{Finding, Kind, examine, read_database};
+pub use examine::{Judgement, Kind, examine, read_database};

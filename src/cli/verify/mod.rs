@@ -16,7 +16,7 @@ use crate::keys::KeyDirectory;
 use crate::sign::{Judged, judge};
 use crate::system;
 use crate::system::config::Exclusions;
-use crate::trust::{Anchors, Finding, read_database};
+use crate::trust::{Anchors, Judgement, read_database};
 use crate::ui::finding::{problem_json, trap_json};
 use crate::ui::{Report, Style, error_json};
 
@@ -74,10 +74,10 @@ fn database(path: &Path) -> Result<SignatureDatabase> {
 fn judged_json(judged: &Judged, path: &str) -> Value {
     let accepted = judged.is_accepted();
     match judged {
-        Judged::File { findings, traps } => {
-            let findings: Vec<Value> = findings.iter().map(finding_json).collect();
+        Judged::File { judgements, traps } => {
+            let judgements: Vec<Value> = judgements.iter().map(judgement_json).collect();
             let traps: Vec<Value> = traps.iter().map(trap_json).collect();
-            json!({ "path": path, "accepted": accepted, "findings": findings, "traps": traps })
+            json!({ "path": path, "accepted": accepted, "findings": judgements, "traps": traps })
         }
         Judged::Directory(audit) => json!({
             "path": path,
@@ -116,15 +116,15 @@ impl Report for VerifyReport {
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         for (path, result) in &self.files {
             match result {
-                Ok(Judged::File { findings, traps }) => {
-                    for finding in findings {
-                        let (sign, reason) = match &finding.verdict {
+                Ok(Judged::File { judgements, traps }) => {
+                    for judgement in judgements {
+                        let (sign, reason) = match &judgement.verdict {
                             Ok(reason) => (style.tick(), reason),
                             Err(reason) => (style.cross(), reason),
                         };
-                        let kind = finding.kind.title();
+                        let kind = judgement.kind.title();
                         writeln!(out, "{sign} {} ({kind}): {}", name(path), printable(reason))?;
-                        if let Some(image) = &finding.grub_image {
+                        if let Some(image) = &judgement.grub_image {
                             grub_image::human(image, out)?;
                         }
                     }
@@ -153,18 +153,18 @@ impl Report for VerifyReport {
     }
 }
 
-pub(super) fn finding_json(finding: &Finding) -> Value {
-    let (accepted, reason) = match &finding.verdict {
+pub(super) fn judgement_json(judgement: &Judgement) -> Value {
+    let (accepted, reason) = match &judgement.verdict {
         Ok(reason) => (true, reason),
         Err(reason) => (false, reason),
     };
     let mut json = json!({
-        "kind": finding.kind.name(),
-        "signers": finding.signers,
+        "kind": judgement.kind.name(),
+        "signers": judgement.signers,
         "accepted": accepted,
         "reason": reason,
     });
-    if let (Some(image), Some(object)) = (&finding.grub_image, json.as_object_mut()) {
+    if let (Some(image), Some(object)) = (&judgement.grub_image, json.as_object_mut()) {
         object.insert("grub_image".to_owned(), grub_image::to_json(image));
     }
     json
