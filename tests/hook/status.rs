@@ -197,8 +197,8 @@ fn what_would_defeat_the_hooks_is_told() {
     finding("90-yy-bootseal-image.install is not installed", 1, |node, _| {
         fs::remove_file(node.path(hook)).unwrap();
     });
-    finding("masks it: an empty file", 1, |node, _| node.write(hook, b""));
-    finding("masks it: an empty file, or a link to /dev/null", 1, |node, _| {
+    finding("is masked: it is an empty file", 1, |node, _| node.write(hook, b""));
+    finding("is masked: it is an empty file, or a link to /dev/null", 1, |node, _| {
         fs::remove_file(node.path(hook)).unwrap();
         symlink("/dev/null", node.path(hook)).unwrap();
     });
