@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{GRUB_DIRECTORIES, Kind, LOADER_ENTRIES, Naming, entries, is_kernel_configuration};
+use crate::disk::{GRUB_DIRECTORIES, Kind, LOADER_ENTRIES, Naming, entries};
 use crate::formats::grub::opened_files::{Place, command_names, opened_files, variables};
 use crate::formats::grub::script::Script;
 use crate::formats::text::loader_entry;
@@ -54,7 +54,7 @@ impl Installed {
             let kind = naming.parse(&name).map(|name| name.kind);
             if kind == Some(Kind::Initramfs) {
                 self.initramfs.extend(file(context, &path));
-            } else if is_kernel_configuration(&name) {
+            } else if system::configured_release(&name).is_some() {
                 self.kernel_configs.extend(file(context, &path));
             }
         }

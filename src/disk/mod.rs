@@ -18,8 +18,8 @@ pub use boot_directories::{
     BOOT, BOOT_DIRECTORIES, GRUB_CONFIGURATION, GRUB_DIRECTORIES, LOADER_ADDONS, LOADER_ENTRIES, UNIFIED_IMAGES,
     boot_directories, distinct, grub_configurations,
 };
-pub use boot_name::{BootName, Kind, Naming, is_kernel_configuration};
+pub use boot_name::{BootName, Kind, Naming};
 pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_name, option_number};
 pub use boot_tree::{BootFile, BootTree, Place};
 pub use partitions::{EfiPartition, efi_partitions, fat_partitions, only_efi_partition};
-pub use walk::{check_readable, entries, files_below};
+pub use walk::{Tree, check_readable, entries, files_below};

@@ -1,45 +1,70 @@
 //! Walking a tree: bounded, in order, and told of everything that could not be looked at.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::formats::text::printable;
+use crate::system::{Entry, FileKind, list_directory};
 
 /// Depth to which directories are looked into.
 const DEPTH: usize = 32;
 
-/// All files of a directory and those below it, in the order of their paths; links to directories are among them and are
-/// not followed. A directory that cannot be looked into is added to `unread` with the reason, and the others are walked
-/// all the same.
-pub fn files_below(directory: &Path, unread: &mut Vec<String>) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    walk(directory, DEPTH, &mut files, unread);
-    files
+/// The files of a directory and those below it.
+#[derive(Debug, Default)]
+pub struct Tree {
+    /// The entries that are no directories, in the order of their paths. Links to directories are among them.
+    pub files: Vec<Entry>,
+    /// The directories that could not be looked into, with the errors.
+    pub unread: Vec<(PathBuf, Error)>,
 }
 
-fn walk(directory: &Path, depth: usize, files: &mut Vec<PathBuf>, unread: &mut Vec<String>) {
-    let Some(rest) = depth.checked_sub(1) else {
-        return unread.push(cannot(directory, "it is too deep to be looked into"));
-    };
-    for entry in listed(directory, unread) {
-        let path = entry.path();
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => walk(&path, rest, files, unread),
-            Ok(_) => files.push(path),
-            Err(error) => unread.push(cannot(directory, &error.to_string())),
+impl Tree {
+    /// Walks a directory. Links are not followed, and nothing at or below a path that `is_left_out` is looked at. Where a
+    /// directory cannot be looked into, the others are walked all the same.
+    #[must_use]
+    pub fn below(directory: &Path, is_left_out: &dyn Fn(&Path) -> bool) -> Self {
+        let mut tree = Self::default();
+        tree.walk(directory, DEPTH, is_left_out);
+        tree
+    }
+
+    fn walk(&mut self, directory: &Path, depth: usize, is_left_out: &dyn Fn(&Path) -> bool) {
+        let Some(rest) = depth.checked_sub(1) else {
+            let error = Error::could_not_run("it is too deep to be looked into");
+            return self.unread.push((directory.to_path_buf(), error));
+        };
+        let entries = match list_directory(directory) {
+            Ok(entries) => entries,
+            Err(error) => return self.unread.push((directory.to_path_buf(), error)),
+        };
+        for entry in entries {
+            if is_left_out(&entry.path) {
+                continue;
+            }
+            if entry.kind == FileKind::Directory {
+                self.walk(&entry.path, rest, is_left_out);
+            } else {
+                self.files.push(entry);
+            }
         }
     }
 }
 
+/// All files of a directory and those below it, in the order of their paths, as [`Tree`] has them; none if there is no
+/// such directory. A directory that cannot be looked into is added to `unread` with the reason.
+pub fn files_below(directory: &Path, unread: &mut Vec<String>) -> Vec<PathBuf> {
+    let tree = Tree::below(directory, &|_| false);
+    for (directory, error) in &tree.unread {
+        tell(directory, error, unread);
+    }
+    tree.files.into_iter().map(|entry| entry.path).collect()
+}
+
 /// An error (exit code 3) if only root may look into a directory, which must not pass for one that is empty or not there.
 pub fn check_readable(directory: &Path) -> Result<()> {
-    match fs::read_dir(directory) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            let message = format!("cannot look into {}", directory.display());
-            Err(Error::could_not_run(message).hint("run the command as root"))
-        }
+    match list_directory(directory) {
+        Err(error) if error.io_kind() == Some(ErrorKind::PermissionDenied) => Err(error),
         _ => Ok(()),
     }
 }
@@ -47,31 +72,27 @@ pub fn check_readable(directory: &Path) -> Result<()> {
 /// The paths of a directory's entries, in order; none if there is no such directory. One that cannot be read is added to
 /// `unread` with the reason.
 pub fn entries(directory: &Path, unread: &mut Vec<String>) -> Vec<PathBuf> {
-    listed(directory, unread).iter().map(fs::DirEntry::path).collect()
-}
-
-fn listed(directory: &Path, unread: &mut Vec<String>) -> Vec<fs::DirEntry> {
-    match fs::read_dir(directory).and_then(Iterator::collect::<std::io::Result<Vec<_>>>) {
-        Ok(mut entries) => {
-            entries.sort_by_key(fs::DirEntry::file_name);
-            entries
-        }
+    match list_directory(directory) {
+        Ok(entries) => entries.into_iter().map(|entry| entry.path).collect(),
         Err(error) => {
-            if error.kind() != ErrorKind::NotFound {
-                unread.push(cannot(directory, &error.to_string()));
-            }
+            tell(directory, &error, unread);
             Vec::new()
         }
     }
 }
 
-fn cannot(directory: &Path, why: &str) -> String {
-    format!("{}: {why}", printable(&directory.display().to_string()))
+/// Adds a directory that could not be looked into to `unread`, with the reason, unless it is not there.
+fn tell(directory: &Path, error: &Error, unread: &mut Vec<String>) {
+    if error.io_kind() != Some(ErrorKind::NotFound) {
+        let reason = error.causes().pop().unwrap_or_else(|| error.to_string());
+        unread.push(format!("{}: {reason}", printable(&directory.display().to_string())));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     #[test]

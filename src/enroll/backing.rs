@@ -140,7 +140,7 @@ impl Backing for Directory {
     }
 
     fn free_space(&self) -> Result<Option<u64>> {
-        Ok(self.variables.free_space())
+        self.variables.free_space()
     }
 }
 

@@ -12,7 +12,7 @@ pub(super) trait Firmware: Variables + fmt::Debug {
     /// True in Setup Mode: the firmware takes a platform key, and everything before that unchecked.
     fn setup_mode(&self) -> Result<bool>;
     /// Bytes that are left for variables, if the firmware tells.
-    fn free_space(&self) -> Option<u64>;
+    fn free_space(&self) -> Result<Option<u64>>;
     /// The time of the last authenticated write, if that can be known.
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>>;
 }

@@ -114,10 +114,11 @@ pub(super) fn check(context: &Context, request: &Request, after: &Lists, boot_fi
         }
         predict(log, after, boot_files, &mut findings.pcr7);
     }
+    let mut unread = Vec::new();
     if request.store == StoreChoice::Live {
-        findings.pcr7.sealed = system::sealed_to(context, measured_boot::PCR);
+        findings.pcr7.sealed = system::sealed_to(context, measured_boot::PCR, &mut unread);
     }
-    findings.warnings.push(pcr7_changes(&findings.pcr7));
+    findings.warnings.push(pcr7_changes(&findings.pcr7, &unread));
     Ok(findings)
 }
 
@@ -216,7 +217,8 @@ fn predict(log: &EventLog, after: &Lists, boot_files: &[BootFile], pcr7: &mut Pc
     }
 }
 
-fn pcr7_changes(pcr7: &Pcr7) -> Finding {
+/// `unread` names the disks whose LUKS2 header is damaged, with the reasons.
+fn pcr7_changes(pcr7: &Pcr7, unread: &[String]) -> Finding {
     let outcome = match (&pcr7.predicted, &pcr7.unpredictable) {
         (Some(predicted), _) => format!(
             "to {predicted} (SHA-256 bank) once Secure Boot is on, if the same entry of db accepts all files that start"
@@ -234,12 +236,20 @@ fn pcr7_changes(pcr7: &Pcr7) -> Finding {
     } else {
         format!("{}, whose key is sealed to it,", sealed.join(", "))
     };
+    let unread = if unread.is_empty() {
+        String::new()
+    } else {
+        format!(
+            ". It is not known whether other keys are sealed to it: {}",
+            unread.join("; ")
+        )
+    };
     let warning = Finding::new(
         PCR7,
         "PCR 7",
         format!(
             "PCR 7 of the TPM changes, {outcome}. After the reboot {sealed} does not open: have the passphrase or \
-             recovery key at hand, and seal again afterwards"
+             recovery key at hand, and seal again afterwards{unread}"
         ),
     );
     pcr7.sealed.iter().fold(warning, |warning, sealed| {

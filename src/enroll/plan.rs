@@ -141,7 +141,7 @@ pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Re
         digest: digest(&request.store, mode, &before, &writes),
         mode,
         variables,
-        free_space: store.free_space(),
+        free_space: store.free_space()?,
         writes,
         vendor_defaults: vendor,
         quirks: Vec::new(),

@@ -8,7 +8,6 @@ use efivar::{VarEnumerator, VarReader, VarWriter};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticated_variable::{APPEND, AuthenticatedVariable, EfiTime, VariableName};
-use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system::Context;
 use crate::system::variables::{ImageFile, Variables, failed, vendor};
@@ -122,13 +121,9 @@ fn secure_boot_variable(variable: &Variable) -> Option<VariableName> {
 impl Firmware for Simulated {
     /// True if `SetupMode` says so; where there is no such variable, true if there is no platform key.
     fn setup_mode(&self) -> Result<bool> {
-        match self
-            .read_raw("SetupMode", &Guid::GLOBAL)?
-            .as_ref()
-            .map(|raw| raw.data.as_slice())
-        {
-            Some([flag]) => Ok(*flag == 1),
-            _ => Ok(self.database(VariableName::Pk)?.is_empty()),
+        match self.flag("SetupMode")? {
+            Some(setup_mode) => Ok(setup_mode),
+            None => Ok(self.database(VariableName::Pk)?.is_empty()),
         }
     }
 
@@ -137,7 +132,7 @@ impl Firmware for Simulated {
     }
 
     /// Bytes that are left for variables, if that is known.
-    fn free_space(&self) -> Option<u64> {
-        self.backing.free_space().ok().flatten()
+    fn free_space(&self) -> Result<Option<u64>> {
+        self.backing.free_space()
     }
 }

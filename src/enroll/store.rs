@@ -12,7 +12,7 @@ use crate::formats::firmware::authenticated_variable::{EfiTime, VariableName};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system::Context;
-use crate::system::variables::{Efivarfs, RawVariable};
+use crate::system::variables::{Efivarfs, RawVariable, Variables};
 
 use super::firmware::Firmware;
 use super::simulated::Simulated;
@@ -61,7 +61,7 @@ impl Firmware for Efivarfs {
         })
     }
 
-    fn free_space(&self) -> Option<u64> {
+    fn free_space(&self) -> Result<Option<u64>> {
         Self::free_space(self)
     }
 
@@ -107,8 +107,7 @@ impl Store {
     }
 
     /// Bytes that the firmware still has for variables, if it tells.
-    #[must_use]
-    pub fn free_space(&self) -> Option<u64> {
+    pub fn free_space(&self) -> Result<Option<u64>> {
         self.firmware.free_space()
     }
 
@@ -128,10 +127,9 @@ impl Store {
         self.flag("SecureBoot")
     }
 
-    /// A global variable of one byte, as `AuditMode` is; none if it does not exist.
+    /// A global variable of one byte that is 0 or 1, as `AuditMode` is; none if it does not exist.
     pub fn flag(&self, name: &str) -> Result<Option<bool>> {
-        let raw = self.read_any(name, &Guid::GLOBAL)?;
-        Ok(raw.and_then(|raw| raw.data.first().map(|flag| *flag == 1)))
+        self.firmware.flag(name)
     }
 
     /// The time of the last authenticated write of a variable; none if there was none, or the firmware hides it.

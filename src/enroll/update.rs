@@ -232,7 +232,7 @@ impl<'a> Updater<'a> {
     /// firmware refuses.
     pub(super) fn time(&self, variable: VariableName) -> Result<EfiTime> {
         let now = EfiTime::from(self.context.date_time()?);
-        let made = self.keys.update(variable).ok().map(|update| update.time);
+        let made = self.keys.update_if_there(variable)?.map(|update| update.time);
         let known = [self.last_write(variable)?, made];
         let latest = known
             .into_iter()

@@ -186,6 +186,12 @@ impl KeyDirectory {
         read_update(&self.update_path(variable))
     }
 
+    /// The same, if there is one.
+    pub fn update_if_there(&self, variable: VariableName) -> Result<Option<AuthenticatedVariable>> {
+        let is_there = system::is_there(&self.update_path(variable))?;
+        is_there.then(|| self.update(variable)).transpose()
+    }
+
     /// The signed write that deletes PK.
     pub fn remove_pk(&self) -> Result<AuthenticatedVariable> {
         read_update(&self.file_path(REMOVE_PK))

@@ -104,17 +104,16 @@ impl Place<'_> {
         let cannot = || format!("cannot issue a certificate to {name}");
         let validity = old.parsed().tbs_certificate().validity();
         let begins = validity.not_before.to_date_time().year();
-        let years = validity
-            .not_after
-            .to_date_time()
-            .year()
-            .saturating_sub(begins)
-            .clamp(1, 100);
+        let ends = validity.not_after.to_date_time().year();
+        let years = ends.checked_sub(begins).ok_or_else(|| {
+            let path = self.keys.certificate_path(name);
+            Error::refused(format!("the validity of {} ends before it begins", path.display()))
+        })?;
         let request = Request {
             common_name: successor(&old.common_name(), self.context.date_time()?.year()),
             organization: None,
             purpose: purpose(name),
-            years,
+            years: years.clamp(1, 100),
         };
         let certificate = self_signed(self.context, &new, &request)?;
         let pem = certificate.to_pem().or_bug(cannot)?;
@@ -187,14 +186,15 @@ impl Place<'_> {
     }
 
     fn later(&self, seconds: u64) -> Result<der::DateTime> {
-        let clock = system::Clock::Fixed(self.context.now()?.saturating_add(seconds));
-        self.context.clone().with_clock(clock).date_time()
+        let later = self.context.now()?.checked_add(seconds);
+        let later = later.ok_or_else(|| Error::could_not_run("the clock stands at the end of time"))?;
+        self.context.clone().with_clock(system::Clock::Fixed(later)).date_time()
     }
 
     /// A moment after the write that the key directory has.
     fn time(&self, variable: VariableName) -> Result<EfiTime> {
         let now = EfiTime::from(self.later(1)?);
-        let made = self.keys.update(variable).ok().map(|update| update.time);
+        let made = self.keys.update_if_there(variable)?.map(|update| update.time);
         match made.filter(|made| !now.is_later_than(made)) {
             None => Ok(now),
             Some(made) => Err(Error::refused(format!(
@@ -249,11 +249,14 @@ fn successor(old: &str, year: u16) -> String {
     if !is_year(own) {
         return format!("{old} {year}");
     }
-    let number: u32 = number.parse().unwrap_or(1);
-    if own == year.to_string() {
-        return format!("{stem} {year}.{}", number.saturating_add(1));
+    if own != year.to_string() {
+        return format!("{stem} {year}");
     }
-    format!("{stem} {year}")
+    match number.parse().ok().and_then(|number: u32| number.checked_add(1)) {
+        Some(next) => format!("{stem} {year}.{next}"),
+        // No number, or one that has no successor: it stays a part of the name.
+        None => format!("{old} {year}"),
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::disk::Tree;
 use crate::error::{Error, Explain, Result};
 use crate::system::config::Exclusions;
 use crate::system::{
@@ -104,7 +105,7 @@ impl<'a> Search<'a> {
         let file = resolve(self.context.root(), path).or_could_not_run(cannot)?;
         let info = system::info(&file)?;
         if info.is_directory() {
-            self.walk(path, &file, &file);
+            self.take_tree(path, &file);
             return Ok(None);
         }
         if !info.is_file() {
@@ -118,24 +119,28 @@ impl<'a> Search<'a> {
         Ok(parent)
     }
 
-    /// Walks the directory `real`, shown as `shown`, of the tree at `tree`.
-    fn walk(&mut self, shown: &Path, real: &Path, tree: &Path) {
-        let entries = match list_directory(real) {
-            Ok(entries) => entries,
-            Err(error) => return self.add_unusable(shown, error),
-        };
-        for entry in entries {
-            let Some(name) = entry.path.file_name() else { continue };
-            let shown = shown.join(name);
-            if self.exclude.excludes(self.context, &shown) {
-                continue;
+    /// Takes the files below the directory `real`, which was named as `named`.
+    fn take_tree(&mut self, named: &Path, real: &Path) {
+        let shown = |path: &Path| -> PathBuf {
+            match path.strip_prefix(real) {
+                Ok(below) if below != Path::new("") => named.join(below),
+                _ => named.to_path_buf(),
             }
-            if entry.kind == FileKind::Directory {
-                self.walk(&shown, &entry.path, tree);
-            } else if let Err(error) = self.take_entry(&shown, entry, tree) {
-                self.add_unusable(&shown, error);
+        };
+        let tree = Tree::below(real, &|path| self.exclude.excludes(self.context, &shown(path)));
+        let mut unusable: Vec<Unusable> = Vec::new();
+        unusable.extend(tree.unread.into_iter().map(|(directory, error)| Unusable {
+            path: shown(&directory),
+            error,
+        }));
+        for entry in tree.files {
+            let path = shown(&entry.path);
+            if let Err(error) = self.take_entry(&path, entry, real) {
+                unusable.push(Unusable { path, error });
             }
         }
+        unusable.sort_by(|one, other| one.path.cmp(&other.path));
+        self.found.unusable.append(&mut unusable);
     }
 
     /// Takes an entry of a directory that is no directory itself.

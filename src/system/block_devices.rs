@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::formats::kernel::luks2;
+use crate::formats::kernel::luks2::{self, Luks2Error, Token};
 
 use super::context::Context;
 
@@ -22,10 +22,10 @@ pub struct Sealed {
     pub by: String,
 }
 
-/// The LUKS2 devices with a token that is sealed to this PCR. Devices that cannot be read are passed over: there is no
-/// telling what they hold.
+/// The LUKS2 devices with a token that is sealed to this PCR. A device whose LUKS2 header is damaged is added to `unread`
+/// with the reason. Devices that cannot be opened are passed over, as those without a medium.
 #[must_use]
-pub fn sealed_to(context: &Context, pcr: u32) -> Vec<Sealed> {
+pub fn sealed_to(context: &Context, pcr: u32, unread: &mut Vec<String>) -> Vec<Sealed> {
     let Ok(entries) = fs::read_dir(context.path(DEVICES)) else {
         return Vec::new();
     };
@@ -34,30 +34,39 @@ pub fn sealed_to(context: &Context, pcr: u32) -> Vec<Sealed> {
     let mut sealed = Vec::new();
     for name in names {
         let device = Path::new("/dev").join(name);
-        let Some(header) = header(&context.path(&device)) else {
-            continue;
-        };
-        let Ok(tokens) = luks2::tpm_tokens(&header) else {
-            continue;
-        };
-        let mut tokens = tokens.into_iter().filter(|token| token.pcrs.contains(&pcr));
-        sealed.extend(tokens.next().map(|token| Sealed {
-            device: device.display().to_string(),
-            by: token.kind,
-        }));
+        match tokens(&context.path(&device)) {
+            Ok(tokens) => {
+                let token = tokens.into_iter().find(|token| token.pcrs.contains(&pcr));
+                sealed.extend(token.map(|token| Sealed {
+                    device: device.display().to_string(),
+                    by: token.kind,
+                }));
+            }
+            Err(reason) => unread.push(format!("{}: {reason}", device.display())),
+        }
     }
     sealed
 }
 
-/// The LUKS2 header of a device, whole; none if it has none.
-fn header(device: &Path) -> Option<Vec<u8>> {
-    let mut file = File::open(device).ok()?;
+/// The tokens in a device's LUKS2 header that a TPM takes part in; none if it cannot be opened or has no such header.
+fn tokens(device: &Path) -> Result<Vec<Token>, String> {
     let mut header = vec![0; luks2::BINARY];
-    file.read_exact(&mut header).ok()?;
-    let size = luks2::header_size(&header).ok()?;
-    let rest = size.checked_sub(header.len() as u64)?;
-    file.take(rest).read_to_end(&mut header).ok()?;
-    Some(header)
+    let Ok(mut file) = File::open(device) else {
+        return Ok(Vec::new());
+    };
+    // A device without a medium, or one that is too small for a header.
+    if file.read_exact(&mut header).is_err() {
+        return Ok(Vec::new());
+    }
+    let size = match luks2::header_size(&header) {
+        Ok(size) => size,
+        Err(Luks2Error::NotLuks2) => return Ok(Vec::new()),
+        Err(error) => return Err(error.to_string()),
+    };
+    file.take(size - luks2::BINARY as u64)
+        .read_to_end(&mut header)
+        .map_err(|error| format!("cannot read the LUKS2 header: {error}"))?;
+    luks2::tpm_tokens(&header).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -90,7 +99,16 @@ mod tests {
             device: "/dev/sda1".to_owned(),
             by: "systemd-tpm2".to_owned(),
         };
-        assert_eq!(sealed_to(&context, 7), [expected]);
-        assert_eq!(sealed_to(&context, 4), []);
+        let mut unread = Vec::new();
+        assert_eq!(sealed_to(&context, 7, &mut unread), [expected]);
+        assert_eq!(sealed_to(&context, 4, &mut unread), []);
+        assert_eq!(unread, Vec::<String>::new());
+        device("sda5", &sealed("[7"));
+        device("sda6", &sealed("[7]")[..8192]);
+        assert_eq!(sealed_to(&context, 7, &mut unread).len(), 1);
+        assert!(
+            unread.len() == 2 && unread[0].starts_with("/dev/sda5: the JSON area"),
+            "{unread:?}"
+        );
     }
 }

@@ -11,6 +11,8 @@ use super::resolve::resolve;
 
 /// The file with the release of the running kernel, as `uname -r` prints it.
 const RELEASE: &str = "/proc/sys/kernel/osrelease";
+/// The beginning of the name of an installed kernel's configuration; the release follows.
+const CONFIGURATION: &str = "config-";
 /// The running kernel's own configuration (`CONFIG_IKCONFIG_PROC`).
 const RUNNING_CONFIG: &str = "/proc/config.gz";
 /// Largest configuration that is read, in bytes; real ones have up to 300 KB.
@@ -68,7 +70,7 @@ impl ConfigFile {
     pub fn of_release(context: &Context, release: &str) -> Result<Self> {
         let places = [
             format!("/lib/modules/{release}/build/.config"),
-            format!("/boot/config-{release}"),
+            format!("/boot/{CONFIGURATION}{release}"),
             format!("/lib/modules/{release}/config"),
             format!("/usr/src/linux-{release}/.config"),
         ];
@@ -109,12 +111,18 @@ pub fn source_trees(context: &Context, config: &Path, release: Option<&str>) -> 
     trees
 }
 
+/// The release of the kernel that a file of this name configures, as in `config-RELEASE`; `None` for other names.
+#[must_use]
+pub fn configured_release(name: &str) -> Option<&str> {
+    name.strip_prefix(CONFIGURATION)
+}
+
 /// The release that a configuration's path names, as in `/boot/config-RELEASE` and
 /// `/lib/modules/RELEASE/build/.config`.
 #[must_use]
 pub fn release_in_path(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
-    if let Some(release) = name.strip_prefix("config-") {
+    if let Some(release) = configured_release(name) {
         return Some(release.to_owned());
     }
     let mut below_modules = path.iter().skip_while(|part| *part != "modules").skip(1);

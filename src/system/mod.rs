@@ -34,7 +34,7 @@ pub use files::{
     remove_leftover, remove_tree, rename_over, replace_cache, replace_durably,
 };
 pub use journal::{Journal, sync_directory};
-pub use kernel::{ConfigFile, release_in_path, running_release, source_trees};
+pub use kernel::{ConfigFile, configured_release, release_in_path, running_release, source_trees};
 pub use lock::Lock;
 pub use measurements::event_log;
 pub use mounts::{FatMount, esp_partition, fat_mounts, is_shared, not_mounted};

@@ -198,10 +198,14 @@ fn what_would_defeat_the_hooks_is_told() {
         fs::remove_file(node.path(hook)).unwrap();
     });
     finding("is masked: it is an empty file", 1, |node, _| node.write(hook, b""));
-    finding("is masked: it is an empty file, or a link to /dev/null", 1, |node, _| {
-        fs::remove_file(node.path(hook)).unwrap();
-        symlink("/dev/null", node.path(hook)).unwrap();
-    });
+    finding(
+        "is masked: it is an empty file, or a link to /dev/null",
+        1,
+        |node, _| {
+            fs::remove_file(node.path(hook)).unwrap();
+            symlink("/dev/null", node.path(hook)).unwrap();
+        },
+    );
     finding("is not executable", 1, |node, _| node.chmod(hook, 0o644));
     finding("is not as this bootseal installs it", 0, |node, _| {
         node.write(hook, b"#!/bin/sh\nexit 0\n");

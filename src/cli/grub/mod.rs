@@ -205,7 +205,10 @@ impl Install {
     ) -> Result<(Built, Anchors)> {
         let mut keys = directory.grub_public_keys()?;
         let retiring = match directory.next_grub_key()? {
-            Some(_) => keys.len().saturating_sub(1),
+            Some(_) => keys
+                .len()
+                .checked_sub(1)
+                .ok_or_else(|| Error::bug("the next GRUB key is not among the public keys"))?,
             None => 0,
         };
         for path in &self.add_keys {

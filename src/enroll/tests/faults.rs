@@ -112,7 +112,7 @@ impl Firmware for Faulty {
         self.inner.setup_mode()
     }
 
-    fn free_space(&self) -> Option<u64> {
+    fn free_space(&self) -> Result<Option<u64>> {
         self.inner.free_space()
     }
 

@@ -59,6 +59,22 @@ pub trait Variables: VarReader + VarWriter + VarEnumerator {
         self.write(&variable(name, vendor), flags, data).map_err(explained)
     }
 
+    /// A global variable of one byte that is 0 or 1, as `SetupMode` and `SecureBoot` are; `None` if there is no such
+    /// variable.
+    fn flag(&self, name: &str) -> Result<Option<bool>> {
+        let Some(variable) = self.read_raw(name, &Guid::GLOBAL)? else {
+            return Ok(None);
+        };
+        match variable.data.as_slice() {
+            [0] => Ok(Some(false)),
+            [1] => Ok(Some(true)),
+            other => Err(Error::could_not_run(format!(
+                "the variable {name} holds \"{}\", neither 00 nor 01",
+                hex::encode(other)
+            ))),
+        }
+    }
+
     /// Removes a variable that needs no authentication.
     fn remove_raw(&mut self, name: &str, vendor: &Guid) -> Result<()> {
         self.delete(&variable(name, vendor)).map_err(explained)
@@ -110,21 +126,6 @@ pub fn explained(error: efivar::Error) -> Error {
             .downcast::<Error>()
             .unwrap_or_else(|other| Error::could_not_run(cannot).caused_by(other)),
         other => Error::could_not_run(cannot).caused_by(other),
-    }
-}
-
-/// A variable of one byte that is 0 or 1, as `SetupMode` and `SecureBoot` are; `None` if there is no such variable.
-pub fn flag(variables: &(impl Variables + ?Sized), name: &str) -> Result<Option<bool>> {
-    let Some(variable) = variables.read_raw(name, &Guid::GLOBAL)? else {
-        return Ok(None);
-    };
-    match variable.data.as_slice() {
-        [0] => Ok(Some(false)),
-        [1] => Ok(Some(true)),
-        other => Err(Error::could_not_run(format!(
-            "the variable {name} holds {}, neither 00 nor 01",
-            hex::encode(other)
-        ))),
     }
 }
 

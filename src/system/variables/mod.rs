@@ -74,11 +74,6 @@ impl Efivarfs {
         &self.directory
     }
 
-    /// A global variable of one byte that is 0 or 1; `None` if there is no such variable.
-    pub fn flag(&self, name: &str) -> Result<Option<bool>> {
-        access::flag(self, name)
-    }
-
     /// True if the variable's file is immutable, as the kernel makes those whose loss may break a machine; `None` if
     /// there is no such variable.
     pub fn is_immutable(&self, name: &str, vendor: &Guid) -> Result<Option<bool>> {
@@ -101,12 +96,15 @@ impl Efivarfs {
     }
 
     /// Bytes that the firmware still has for variables, if the kernel tells (since Linux 6.6).
-    #[must_use]
-    pub fn free_space(&self) -> Option<u64> {
-        let status = rustix::fs::statfs(&self.directory).ok()?;
-        let size = u64::try_from(status.f_bsize).ok()?;
-        let told = write::is_efivarfs(&status) && status.f_blocks > 0;
-        told.then(|| status.f_bavail.saturating_mul(size))
+    pub fn free_space(&self) -> Result<Option<u64>> {
+        let cannot = || format!("cannot tell how much space {} has left", self.directory.display());
+        let status = rustix::fs::statfs(&self.directory).or_could_not_run(cannot)?;
+        if !write::is_efivarfs(&status) || status.f_blocks == 0 {
+            return Ok(None);
+        }
+        let size = u64::try_from(status.f_bsize).or_could_not_run(cannot)?;
+        let bytes = status.f_bavail.checked_mul(size);
+        bytes.map(Some).ok_or_else(|| Error::could_not_run(cannot()))
     }
 
     fn path(&self, file: &str) -> PathBuf {

@@ -161,7 +161,10 @@ fn check_repacking(program: &str, path: &Path, content: &[u8], reason: &str) {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["signed"], 1, "{report}");
     let warning = report["files"][0]["warnings"][0].as_str().unwrap();
-    assert!(warning.contains("compressed anew") && warning.contains(reason), "{warning}");
+    assert!(
+        warning.contains("compressed anew") && warning.contains(reason),
+        "{warning}"
+    );
     succeed(&mut verify(&[path]));
     assert_eq!(unpack(program, path), content);
     let again = succeed(&mut sign("modules", &[path]));
