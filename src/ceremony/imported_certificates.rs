@@ -1,5 +1,5 @@
-//! The checks of certificates that were made elsewhere: one that is of no use is refused, an odd one is taken only if the
-//! specification accepts the finding by name.
+//! The checks of certificates that were made elsewhere: one that is of no use is refused, an odd one is taken, told of and
+//! recorded.
 
 use std::collections::BTreeMap;
 
@@ -27,12 +27,12 @@ pub(super) fn read_and_examine(spec: &Spec, now: DateTime) -> Result<Examined> {
         .iter()
         .map(|(name, files)| Ok((*name, files.certificate()?)))
         .collect::<Result<_>>()?;
-    examine(spec, &certificates, now)
+    examine(&certificates, now)
 }
 
 /// Runs all checks on imported certificates: on each by itself, and on all together. Refuses one that firmware or kernel
 /// cannot use, and two with the same key.
-pub(super) fn examine(spec: &Spec, certificates: &BTreeMap<KeyName, Certificate>, now: DateTime) -> Result<Examined> {
+pub(super) fn examine(certificates: &BTreeMap<KeyName, Certificate>, now: DateTime) -> Result<Examined> {
     let mut seen: BTreeMap<KeyName, Vec<Seen>> = BTreeMap::new();
     for (name, certificate) in certificates {
         let mut results = lint(certificate, purpose(*name), &Origin::Imported { now });
@@ -68,7 +68,7 @@ pub(super) fn examine(spec: &Spec, certificates: &BTreeMap<KeyName, Certificate>
         }
         seen.insert(*name, results);
     }
-    let findings = findings(spec, &seen);
+    let findings = findings(&seen);
     Ok(Examined { seen, findings })
 }
 
@@ -78,39 +78,15 @@ fn has_same_number(one: &Certificate, other: &Certificate) -> bool {
     one.issuer() == other.issuer() && one.serial_number() == other.serial_number()
 }
 
-fn findings(spec: &Spec, seen: &BTreeMap<KeyName, Vec<Seen>>) -> Vec<CertificateFinding> {
+fn findings(seen: &BTreeMap<KeyName, Vec<Seen>>) -> Vec<CertificateFinding> {
     let finding = |name: &KeyName, seen: &Seen| CertificateFinding {
         key: name.name().to_owned(),
         check: seen.check,
         reason: seen.text.clone(),
-        accepted: spec.accepted.contains(&seen.check),
     };
     seen.iter()
         .flat_map(|(name, results)| results.iter().map(move |seen| (name, seen)))
         .filter(|(_, seen)| seen.judgement == Judgement::Odd)
         .map(|(name, seen)| finding(name, seen))
         .collect()
-}
-
-/// Refuses findings that the specification does not accept.
-pub(super) fn insist_accepted(findings: &[CertificateFinding]) -> Result<()> {
-    let open: Vec<&CertificateFinding> = findings.iter().filter(|finding| !finding.accepted).collect();
-    let Some(first) = open.first() else { return Ok(()) };
-    let mut names: Vec<&str> = open.iter().map(|finding| finding.check.name()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let others = match open.len() {
-        1 => String::new(),
-        number => format!(" (the first of {number} findings)"),
-    };
-    Err(Error::refused(format!(
-        "the imported {} certificate is odd{others}: {}: {}",
-        first.key, first.check, first.reason
-    ))
-    .hint("leave the certificate out, and the ceremony makes this key")
-    .hint(format!(
-        "or accept it by name: accept = [\"{}\"] in the specification, or --accept {}",
-        names.join("\", \""),
-        names.join(",")
-    )))
 }

@@ -44,5 +44,5 @@ pub use run::{rehearse, run};
 pub(crate) use spec::purpose;
 pub use spec::{
     Backup, CertificateCheck, DEFAULT_YEARS, KeySpec, MachineCheck, Place, Revocations, Shares, Spec, TokenPlace,
-    UnknownCertificateCheck, Waiver,
+    Waiver,
 };

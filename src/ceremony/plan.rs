@@ -15,7 +15,7 @@ use crate::trust::microsoft;
 use super::certificate_lint::CertificateFinding;
 use super::imported_certificates;
 use super::layout::{PlannedFile, planned_files};
-use super::spec::{CertificateCheck, MachineCheck, Place, Revocations, Spec};
+use super::spec::{MachineCheck, Place, Revocations, Spec};
 use super::step::Step;
 
 /// The plan of a ceremony.
@@ -51,8 +51,6 @@ pub struct Contents {
     pub drill_waived_by: Option<String>,
     /// Names of the checks of the machine that must pass.
     pub fatal: Vec<&'static str>,
-    /// Names of the checks whose findings on imported certificates are accepted.
-    pub accepted: Vec<&'static str>,
     /// Oddities of the certificates that are imported.
     pub findings: Vec<CertificateFinding>,
     /// The work directory.
@@ -162,7 +160,6 @@ impl Plan {
             }),
             drill_waived_by: spec.waiver.as_ref().map(|waiver| waiver.by.clone()),
             fatal: spec.fatal.iter().copied().map(MachineCheck::name).collect(),
-            accepted: spec.accepted.iter().copied().map(CertificateCheck::name).collect(),
             findings: examined.findings,
             work: spec.work_directory()?.display().to_string(),
             steps: steps(spec)?.iter().map(Step::text).collect(),

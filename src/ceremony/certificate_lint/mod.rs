@@ -1,8 +1,8 @@
 //! A certificate held against RFC 5280, against what firmware and kernel take, and against what was asked for.
 //!
 //! The same checks run on certificates that the ceremony issues and on those that it imports. Ours must pass all of them,
-//! or bootseal has a bug. An imported one may be odd where its owner accepts that by name; one that firmware or kernel
-//! cannot use is refused.
+//! or bootseal has a bug. An imported one may be odd, which its owner is told and the transcript records; one that firmware
+//! or kernel cannot use is refused.
 
 use der::DateTime;
 use der::oid::AssociatedOid;
@@ -34,8 +34,6 @@ pub struct CertificateFinding {
     pub check: CertificateCheck,
     /// The reason, for people.
     pub reason: String,
-    /// True if the specification accepts the findings of this check.
-    pub accepted: bool,
 }
 
 /// The result of a check.

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::keys::KeyDirectory;
 
 use super::super::spec::Spec;
-use super::super::transcript::AcceptedFinding;
+use super::super::transcript::RecordedFinding;
 use super::super::work::Work;
 
 /// The files that were made, as they stand on the disk.
@@ -20,7 +20,7 @@ pub(super) struct Report {
     /// The checks that ran and passed, each with what it saw.
     pub checks: Vec<String>,
     /// Oddities of imported certificates, which the specification accepts.
-    pub findings: Vec<AcceptedFinding>,
+    pub findings: Vec<RecordedFinding>,
 }
 
 impl Report {

@@ -1,7 +1,6 @@
 //! The checks of a certificate, by name: a specification accepts findings of theirs.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::Serialize;
 
@@ -63,21 +62,5 @@ impl CertificateCheck {
 impl fmt::Display for CertificateCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
-    }
-}
-
-/// A word that names no check of a certificate.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is no check of a certificate; there are {names}", names = CertificateCheck::ALL.map(CertificateCheck::name).join(", "))]
-pub struct UnknownCertificateCheck(String);
-
-impl FromStr for CertificateCheck {
-    type Err = UnknownCertificateCheck;
-
-    fn from_str(text: &str) -> Result<Self, UnknownCertificateCheck> {
-        let mut known = Self::ALL.into_iter();
-        known
-            .find(|check| check.name() == text)
-            .ok_or_else(|| UnknownCertificateCheck(text.to_owned()))
     }
 }

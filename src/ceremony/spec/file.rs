@@ -12,7 +12,6 @@ use crate::keys::KeyName;
 use crate::system;
 use crate::trust::microsoft::Selection;
 
-use super::certificate_check::CertificateCheck;
 use super::machine_check::MachineCheck;
 use super::specification::{Backup, KeySpec, Place, Revocations, Shares, Spec, TokenPlace, Waiver};
 
@@ -30,8 +29,6 @@ struct File {
     work: Option<PathBuf>,
     owner: Option<String>,
     import: Option<PathBuf>,
-    #[serde(default)]
-    accept: Vec<String>,
     years: Option<u16>,
     microsoft: Option<Vec<String>>,
     dbx: Option<Dbx>,
@@ -109,7 +106,6 @@ const KNOWN: [(&str, &[&str]); 6] = [
             "work",
             "owner",
             "import",
-            "accept",
             "years",
             "microsoft",
             "dbx",
@@ -209,13 +205,6 @@ fn build(file: File, base: &Path) -> Result<Spec> {
     spec.offline = file.offline.map(|path| base.join(path));
     spec.work = file.work.map(|path| base.join(path));
     spec.import = file.import.map(|path| base.join(path));
-    for word in file.accept {
-        let check: CertificateCheck = word.parse().map_err(|error| {
-            let failed = Error::usage("accept names no check of a certificate").caused_by(error);
-            suggest(failed, &word, &CertificateCheck::ALL.map(CertificateCheck::name))
-        })?;
-        spec.accepted.insert(check);
-    }
     spec.owner = file
         .owner
         .map(|text| text.parse::<Guid>())

@@ -6,7 +6,7 @@ mod machine_check;
 mod specification;
 mod validate;
 
-pub use certificate_check::{CertificateCheck, UnknownCertificateCheck};
+pub use certificate_check::CertificateCheck;
 pub use machine_check::MachineCheck;
 pub(crate) use specification::purpose;
 pub use specification::{Backup, DEFAULT_YEARS, KeySpec, Place, Revocations, Shares, Spec, TokenPlace, Waiver};

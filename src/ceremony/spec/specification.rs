@@ -12,7 +12,6 @@ use crate::system::NewDirectory;
 use crate::trust::microsoft::Selection;
 
 use super::super::import::{self, Files};
-use super::certificate_check::CertificateCheck;
 use super::machine_check::MachineCheck;
 
 /// Validity of certificates unless another is asked for, in years.
@@ -112,8 +111,6 @@ pub struct Spec {
     pub dbx: Revocations,
     /// A directory with keys that were made elsewhere, which are taken over.
     pub import: Option<PathBuf>,
-    /// Checks whose findings on imported certificates are accepted.
-    pub accepted: BTreeSet<CertificateCheck>,
     /// The keys.
     pub keys: BTreeMap<KeyName, KeySpec>,
     /// Their backup, if there is to be one.
@@ -170,7 +167,6 @@ impl Spec {
             microsoft: Selection::default(),
             dbx: Revocations::default(),
             import: None,
-            accepted: BTreeSet::new(),
             keys: KeyName::ALL.map(|name| (name, KeySpec::usual(name))).into(),
             backup: None,
             waiver: None,

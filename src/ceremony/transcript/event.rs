@@ -92,7 +92,7 @@ pub enum Event {
         checks: Vec<String>,
         /// Oddities of imported certificates, which the specification accepts.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        findings: Vec<AcceptedFinding>,
+        findings: Vec<RecordedFinding>,
     },
     /// Something was left out, on somebody's word.
     Waived {
@@ -156,10 +156,10 @@ pub struct Looked {
     pub reason: String,
 }
 
-/// An oddity of an imported certificate, which the specification accepts.
+/// An oddity of an imported certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AcceptedFinding {
+pub struct RecordedFinding {
     /// The key.
     pub key: String,
     /// The check that convicts the certificate.

@@ -17,7 +17,7 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::keys::KeyName;
 
-pub use event::{AcceptedFinding, Event, FileRecord, Looked, ShareSet};
+pub use event::{Event, FileRecord, Looked, RecordedFinding, ShareSet};
 
 /// The form that is written, and read.
 pub const FORMAT: &str = "bootseal.transcript/1";

@@ -44,7 +44,7 @@ pub struct Verified {
     pub files: Vec<String>,
     /// Private keys that are recorded for another place.
     pub elsewhere: Vec<String>,
-    /// Notes, waivers, and oddities of certificates that were accepted, each with its time.
+    /// Notes, waivers, and oddities of imported certificates, each with its time.
     pub remarks: Vec<String>,
     /// Differences from the transcript, for people.
     pub findings: Vec<String>,

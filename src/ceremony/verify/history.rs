@@ -3,7 +3,7 @@
 use crate::keys::KeyName;
 
 use super::super::step::RESTORE_DRILL;
-use super::super::transcript::{AcceptedFinding, Event, Transcript};
+use super::super::transcript::{Event, RecordedFinding, Transcript};
 
 /// The time of the last restore drill, RFC 3339 UTC; `None` if there was none.
 #[must_use]
@@ -16,15 +16,15 @@ pub fn last_drill(transcript: &Transcript) -> Option<String> {
         .next()
 }
 
-/// The notes, waivers and accepted findings, each with its time.
+/// The notes, waivers and findings on imported certificates, each with its time.
 pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
     let remarks_of = |event: &Event| match event {
         Event::Note { text } => vec![text.clone()],
         Event::Waived { what, by, reason } => vec![format!("{by} waives the {what}: {reason}")],
         Event::Checked { findings, .. } => {
-            let text = |finding: &AcceptedFinding| {
-                let AcceptedFinding { key, check, reason } = finding;
-                format!("the imported {key} certificate is odd, which the specification accepts: {check}: {reason}")
+            let text = |finding: &RecordedFinding| {
+                let RecordedFinding { key, check, reason } = finding;
+                format!("the imported {key} certificate is odd: {check}: {reason}")
             };
             findings.iter().map(text).collect()
         }

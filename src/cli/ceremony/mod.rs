@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::ceremony::{self, CertificateCheck, CertificateFinding, DEFAULT_YEARS, Observer, Plan, Revocations, Spec};
+use crate::ceremony::{self, CertificateFinding, DEFAULT_YEARS, Observer, Plan, Revocations, Spec};
 use crate::error::{Error, Result, quoted};
 use crate::formats::firmware::guid::Guid;
 use crate::keys::{KeyName, Passphrase};
@@ -56,7 +56,7 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct What {
     /// Specification, as keys.example/ceremony.toml
-    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "import", "accept", "years"])]
+    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "import", "years"])]
     specification: Option<PathBuf>,
     /// Directory to make; it must not exist yet, or be empty
     #[arg(long, value_name = "DIR", requires = "name")]
@@ -79,9 +79,6 @@ pub(super) struct What {
     /// Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others
     #[arg(long, value_name = "DIR", requires = "name")]
     import: Option<PathBuf>,
-    /// Accept findings on imported certificates, by the names that the plan shows
-    #[arg(long, value_name = "FINDINGS", value_delimiter = ',', requires = "import")]
-    accept: Vec<CertificateCheck>,
     /// Validity of the certificates, in years [default: 10]
     #[arg(long, value_name = "YEARS", requires = "name")]
     years: Option<u16>,
@@ -134,7 +131,6 @@ impl What {
             .with_years(self.years.unwrap_or(DEFAULT_YEARS));
         spec.owner = self.owner;
         spec.import.clone_from(&self.import);
-        spec.accepted = self.accept.iter().copied().collect();
         if let Some(list) = &self.microsoft {
             spec.microsoft = Selection::parse(list)?;
         }

@@ -84,22 +84,12 @@ impl Report for Planned {
 /// Prints the findings on the certificates that are imported.
 fn print_findings(findings: &[CertificateFinding], out: &mut dyn Write, style: Style) -> io::Result<()> {
     for finding in findings {
-        let sign = if finding.accepted {
-            style.warn("!")
-        } else {
-            style.cross()
-        };
-        let accepted = if finding.accepted {
-            "accepted"
-        } else {
-            "not accepted, so the ceremony would be refused"
-        };
+        let reason = printable(&finding.reason);
+        let sign = style.warn("!");
         writeln!(
             out,
-            "{sign} imported {} certificate, {}: {} ({accepted})",
-            finding.key,
-            finding.check,
-            printable(&finding.reason)
+            "{sign} imported {} certificate, {}: {reason}",
+            finding.key, finding.check
         )?;
     }
     Ok(())
