@@ -47,6 +47,16 @@ impl LastAudit {
         }
     }
 
+    /// The answer of that audit in one word. Findings of any weight count as a warning, since the record has no weights.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        match (self.findings, self.could_not_run.len()) {
+            (0, 0) => Status::Pass,
+            (0, _) => Status::CouldNotRun,
+            _ => Status::Warn,
+        }
+    }
+
     /// Records an audit, unless it looked at single checks only.
     pub fn record(context: &Context, audit: &Audit, selection: &Selection) -> Result<()> {
         if !selection.only.is_empty() {
@@ -73,5 +83,28 @@ impl LastAudit {
             )
         };
         serde_json::from_slice(&bytes).or_could_not_run(cannot).map(Some)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_weigh_more_than_what_could_not_run() {
+        let status = |findings, could_not_run: &[&str]| {
+            let last = LastAudit {
+                time: 0,
+                findings,
+                accepted: 1,
+                failed: Vec::new(),
+                could_not_run: could_not_run.iter().map(|id| (*id).to_owned()).collect(),
+                skipped: Vec::new(),
+            };
+            last.status()
+        };
+        assert_eq!(status(0, &[]), Status::Pass);
+        assert_eq!(status(0, &["kernel.modules"]), Status::CouldNotRun);
+        assert_eq!(status(2, &["kernel.modules"]), Status::Warn);
     }
 }

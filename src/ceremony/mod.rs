@@ -43,6 +43,6 @@ pub use report::{KeyReport, Report};
 pub use run::{rehearse, run};
 pub(crate) use spec::purpose;
 pub use spec::{
-    Backup, CertificateCheck, DEFAULT_YEARS, KeySpec, MachineCheck, Place, Revocations, Shares, Spec, TokenPlace,
-    Waiver,
+    Answers, Backup, CertificateCheck, DEFAULT_YEARS, KeySpec, MachineCheck, Place, Revocations, Shares, Spec,
+    TokenPlace, Waiver,
 };

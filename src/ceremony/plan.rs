@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::error::{Explain, Result};
+use crate::error::{Error, Explain, Result};
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::{KeyName, Protection};
@@ -179,6 +179,17 @@ impl Plan {
         serde_json::to_string(&self.contents).or_bug(|| "cannot encode the plan".to_owned())
     }
 
+    /// Refuses a plan that is not the one that was reviewed: its digest in hex, or in words with hyphens or spaces.
+    pub fn check_reviewed(&self, digest: &str) -> Result<()> {
+        if is_digest(digest, &self.digest, &self.words) {
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "the plan is another than the one reviewed: it has the digest {}",
+            self.digest
+        )))
+    }
+
     /// Names of the files of a place, sorted.
     #[must_use]
     pub fn names(&self, place: &str) -> Vec<String> {
@@ -192,8 +203,29 @@ impl Plan {
     }
 }
 
+/// True if a person gave this digest, in hex or in words.
+fn is_digest(given: &str, digest: &str, words: &str) -> bool {
+    let given = given.trim().to_lowercase().replace(' ', "-");
+    given == digest || given == words
+}
+
 /// The steps of a ceremony.
 pub(super) fn steps(spec: &Spec) -> Result<Vec<Step>> {
     let imported: BTreeSet<KeyName> = spec.imported()?.into_keys().collect();
     Ok(Step::list(spec, &imported))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_given_in_hex_or_in_words() {
+        for given in ["0a1b", " 0A1B\n", "one-two", "One two"] {
+            assert!(is_digest(given, "0a1b", "one-two"), "{given}");
+        }
+        for given in ["", "0a1", "0a1b0", "one", "two one"] {
+            assert!(!is_digest(given, "0a1b", "one-two"), "{given}");
+        }
+    }
 }

@@ -44,5 +44,5 @@ pub use planned_write::PlannedWrite;
 pub use quirks::{Quirk, When, present_quirks};
 pub use request::{Allow, Request, Source, Update};
 pub use store::{Store, StoreChoice};
-pub use update::Updater;
+pub use update::{Updater, check_keepable};
 pub use vendor_defaults::VendorDefault;

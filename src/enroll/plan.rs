@@ -72,6 +72,18 @@ impl Plan {
         self.writes.iter().all(|write| write.already_there)
     }
 
+    /// Refuses a plan that is not the one that was looked at, whose digest this is.
+    pub fn check_reviewed(&self, digest: &str) -> Result<()> {
+        if digest.eq_ignore_ascii_case(&self.digest) {
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "the plan is no longer the one that was looked at: its digest is {}",
+            self.digest
+        ))
+        .hint("look again: bootseal enroll plan"))
+    }
+
     /// Refuses a plan that has a reason to stop, and names all of them.
     pub fn check_stops(&self) -> Result<()> {
         let stops: Vec<&Finding> = self

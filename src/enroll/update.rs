@@ -23,6 +23,21 @@ use super::writes;
 /// Fewest digits of a fingerprint by which an entry is named.
 const MIN_DIGITS: usize = 8;
 
+/// Refuses variables in which the vendor's entries cannot stay beside those of a key directory.
+pub fn check_keepable(variables: &[VariableName]) -> Result<()> {
+    let reason = variables.iter().find_map(|variable| match variable {
+        VariableName::Kek | VariableName::Db => None,
+        VariableName::Dbx => Some((variable, "dbx is only ever added to")),
+        VariableName::Pk => Some((variable, "there is one platform key")),
+    });
+    match reason {
+        Some((variable, reason)) => Err(Error::usage(format!(
+            "the vendor's {variable} cannot be kept: {reason}"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// A maker of signed writes for a firmware.
 #[derive(Debug)]
 pub struct Updater<'a> {
@@ -124,6 +139,7 @@ impl<'a> Updater<'a> {
     /// The writes of the key directory with more entries: the present and factory entries of the variables in `vendor`, and
     /// the hashes of Option ROMs in db. Only a write that gets more entries is signed anew.
     pub fn keep(&self, vendor: &[VariableName], hashes: &[[u8; 32]], ask: &mut Ask<'_>) -> Result<Vec<Update>> {
+        check_keepable(vendor)?;
         let defaults = vendor_defaults(&self.store)?;
         let owner = self.keys.owner()?;
         let mut updates = writes::read_key_directory(self.keys.path())?;
@@ -314,5 +330,19 @@ fn certificate_names(database: &SignatureDatabase) -> String {
         "nothing".to_owned()
     } else {
         names.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vendor_entries_stay_in_kek_and_db_alone() {
+        check_keepable(&[VariableName::Kek, VariableName::Db]).unwrap();
+        for other in [VariableName::Pk, VariableName::Dbx] {
+            let refused = check_keepable(&[VariableName::Db, other]).unwrap_err();
+            assert_eq!(refused.kind().exit_code(), 2);
+        }
     }
 }

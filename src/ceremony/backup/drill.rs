@@ -11,7 +11,7 @@ use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
-use crate::system::Context;
+use crate::system::{self, Context};
 
 use super::super::amend;
 use super::super::transcript::{Event, ShareSet, Transcript};
@@ -47,6 +47,20 @@ pub struct Drilled {
     pub head: String,
     /// The head for people to compare.
     pub words: String,
+}
+
+/// Reads shares from a private file, one a line; empty lines are skipped. Refuses a line that is no share, by its number.
+pub fn read_shares(path: &Path) -> Result<Vec<Share>> {
+    let bytes = system::read_secret(path)?;
+    let cannot = || format!("cannot use the shares in {}", path.display());
+    let text = std::str::from_utf8(&bytes).or_refuse(cannot)?;
+    let lines = text.lines().zip(1_u64..).filter(|(line, _)| !line.trim().is_empty());
+    lines
+        .map(|(line, number)| {
+            let share = Share::parse(line).or_refuse(|| format!("line {number}"));
+            share.or_refuse(cannot)
+        })
+        .collect()
 }
 
 /// The shares that the backup of a key directory is under; `None` if it is under the passphrase of the keys.
@@ -172,5 +186,28 @@ fn open(opener: &Opener, set: Option<&ShareSet>) -> Result<(Passphrase, String)>
             let passphrase = Passphrase::new(&passphrase_from_secret(&secret))?;
             Ok((passphrase, format!("shares {}", numbers.join(", "))))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn shares_are_read_a_line_each_and_a_bad_line_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("shares");
+        let shares = |text: &str| {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            read_shares(&path)
+        };
+        assert!(shares("\n \n").unwrap().is_empty());
+        let error = shares("\nno share\n").unwrap_err();
+        assert_eq!(error.kind().exit_code(), 1);
+        assert!(error.in_one_line().contains("line 2"), "{}", error.in_one_line());
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::{Explain, Result};
+use crate::error::{Error, Explain, Result};
 use crate::formats::backup::words::fingerprint_words;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName, Protection, SoftwareKey};
@@ -54,6 +54,12 @@ pub fn list(keys: &KeyDirectory) -> Result<Vec<Listed>> {
         .filter(is_there)
         .map(|name| describe(keys, name, transcript.as_ref()))
         .collect()
+}
+
+/// One key of the directory. Could not run if its public half is not there.
+pub fn show(keys: &KeyDirectory, name: KeyName) -> Result<Listed> {
+    let found = list(keys)?.into_iter().find(|key| key.name == name.name());
+    found.ok_or_else(|| Error::could_not_run(format!("there is no {}", keys.public_path(name).display())))
 }
 
 fn describe(keys: &KeyDirectory, name: KeyName, transcript: Option<&Transcript>) -> Result<Listed> {

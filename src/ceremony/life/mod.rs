@@ -5,5 +5,5 @@ mod list;
 mod passphrase;
 
 pub use export::{Exported, Format, export};
-pub use list::{Listed, list};
+pub use list::{Listed, list, show};
 pub use passphrase::{Rewrapped, rewrap};

@@ -1,11 +1,13 @@
 //! The specification of a ceremony: the one input that is reviewed.
 
+mod answers;
 mod certificate_check;
 mod file;
 mod machine_check;
 mod specification;
 mod validate;
 
+pub use answers::Answers;
 pub use certificate_check::CertificateCheck;
 pub use machine_check::MachineCheck;
 pub(crate) use specification::purpose;

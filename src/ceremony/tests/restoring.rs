@@ -180,4 +180,7 @@ fn another_passphrase_is_recorded_and_the_old_one_is_of_no_use() {
             .iter()
             .all(|key| key.backed_up == Some(true) && key.last_drill.is_none())
     );
+    assert_eq!(life::show(&keys, KeyName::Db).unwrap(), listed[2]);
+    fs::remove_file(keys.public_path(KeyName::Db)).unwrap();
+    assert_eq!(life::show(&keys, KeyName::Db).unwrap_err().kind().exit_code(), 3);
 }

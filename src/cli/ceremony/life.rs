@@ -6,9 +6,7 @@ use clap::Args;
 
 use crate::ceremony::backup::drill::{self, Opener};
 use crate::ceremony::{self, verify};
-use crate::error::{Error, Explain, Result};
-use crate::formats::backup::share::Share;
-use crate::system;
+use crate::error::{Error, Result};
 use crate::ui::{Report, prompt};
 
 use super::report::Noted;
@@ -54,26 +52,13 @@ impl Drill {
             (Some(_), _, Some(_)) => {
                 return Err(Error::usage("name the shares or the passphrase, not both"));
             }
-            (Some(path), ..) => Opener::Shares(read_shares(path)?),
+            (Some(path), ..) => Opener::Shares(drill::read_shares(path)?),
             (None, _, Some(passphrase)) => Opener::Passphrase(passphrase),
             (None, Some(set), None) => Opener::Shares(prompt::shares(set.needed, &set.set)?),
             (None, None, None) => Opener::Passphrase(self.unlock.existing("Passphrase of the backup")?),
         };
         Ok(Box::new(drill::drill(&session.context, &keys, &self.source, &opener)?))
     }
-}
-
-fn read_shares(path: &std::path::Path) -> Result<Vec<Share>> {
-    let bytes = system::read_secret(path)?;
-    let cannot = || format!("cannot use the shares in {}", path.display());
-    let text = std::str::from_utf8(&bytes).or_refuse(cannot)?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(number, line)| {
-            let line = Share::parse(line).or_refuse(|| format!("line {}", number.saturating_add(1)));
-            line.or_refuse(cannot)
-        })
-        .collect()
 }
 
 #[derive(Debug, Args)]

@@ -198,20 +198,12 @@ impl Run {
     /// Fails unless the plan is the one that was reviewed.
     fn check_plan(&self, session: &Session, spec: &Spec) -> Result<()> {
         let Some(expected) = &self.plan else { return Ok(()) };
-        let plan = Plan::new(&session.context, spec)?;
-        let expected = expected.trim().to_lowercase().replace(' ', "-");
-        if expected == plan.digest || expected == plan.words {
-            return Ok(());
-        }
         let review = self.what.specification.as_ref().map_or_else(
             || "bootseal ceremony plan shows it".to_owned(),
             |path| format!("bootseal ceremony plan {}", quoted(path)),
         );
-        Err(Error::refused(format!(
-            "the plan is another than the one reviewed: it has the digest {}",
-            plan.digest
-        ))
-        .hint(review))
+        let plan = Plan::new(&session.context, spec)?;
+        plan.check_reviewed(expected).map_err(|error| error.hint(review))
     }
 
     /// The passphrase for the new keys: given, typed twice, or made and shown once.

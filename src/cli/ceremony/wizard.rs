@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::ceremony::{Plan, Spec};
+use crate::ceremony::{Answers, Plan, Spec};
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::text::printable;
 use crate::system::NewFile;
@@ -92,54 +92,4 @@ fn yes(question: &str, suggestion: bool) -> Result<bool> {
 /// An answer, unless it says that there is none.
 fn unless_none(answer: String) -> Option<String> {
     (answer != NONE).then_some(answer)
-}
-
-/// The answers.
-struct Answers {
-    name: String,
-    node: String,
-    offline: Option<String>,
-    plain: bool,
-    microsoft: String,
-    backup: Option<String>,
-    shares: Option<String>,
-}
-
-impl Answers {
-    /// The answers as a specification.
-    fn specification(&self) -> Result<String> {
-        // The library writes a text as TOML wants it, whatever is in it.
-        let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
-        let mut lines = vec![
-            "# Made by bootseal ceremony run".to_owned(),
-            format!("name = {}", quote(&self.name)),
-            format!("node = {}", quote(&self.node)),
-        ];
-        lines.extend(self.offline.as_ref().map(|path| format!("offline = {}", quote(path))));
-        let words: Vec<String> = self.microsoft.split(',').map(|word| quote(word.trim())).collect();
-        lines.push(format!("microsoft = [{}]", words.join(", ")));
-        if self.offline.is_none() {
-            for key in ["PK", "KEK"] {
-                lines.push(format!("\n[keys.{key}]\nplace = \"node\""));
-            }
-        }
-        for key in ["db", "module", "grub"] {
-            lines.push(format!("\n[keys.{key}]\nencrypted = {}", !self.plain));
-        }
-        if let Some(backup) = &self.backup {
-            lines.push(format!("\n[backup]\ndirectory = {}", quote(backup)));
-            if let Some(shares) = &self.shares {
-                let odd = || Error::usage(format!("\"{}\" does not say shares as 2/3", printable(shares)));
-                let (needed, of) = shares.split_once('/').ok_or_else(odd)?;
-                let number = |text: &str| text.trim().parse::<u8>().map_err(|_| odd());
-                lines.push(format!(
-                    "shares = {{ needed = {}, of = {} }}",
-                    number(needed)?,
-                    number(of)?
-                ));
-            }
-        }
-        lines.push(String::new());
-        Ok(lines.join("\n"))
-    }
 }

@@ -23,14 +23,8 @@ pub(in crate::cli) struct Consent {
 /// Carries a plan out, once the user has agreed to it.
 pub(super) fn apply(session: &Session, plan: &Plan, consent: &Consent) -> Result<Box<dyn Report>> {
     plan.check_stops()?;
-    if let Some(wanted) = &consent.plan
-        && !wanted.eq_ignore_ascii_case(&plan.digest)
-    {
-        return Err(Error::refused(format!(
-            "the plan is no longer the one that was looked at: its digest is {}",
-            plan.digest
-        ))
-        .hint("look again: bootseal enroll plan"));
+    if let Some(digest) = &consent.plan {
+        plan.check_reviewed(digest)?;
     }
     if consent.plan.is_none() && !consent.yes && !plan.is_done() && !session.context.dry_run() {
         confirm(plan)?;

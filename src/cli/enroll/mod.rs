@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::enroll::{self, Plan, Source, Updater};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::keys::KeyDirectory;
 use crate::ui::Report;
@@ -85,9 +85,6 @@ pub(super) struct Arguments {
     target: Target,
 }
 
-/// Variables in which the vendor's entries can stay.
-const KEEPABLE: [VariableName; 2] = [VariableName::Kek, VariableName::Db];
-
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     match command {
         Command::Plan(arguments) => Ok(Box::new(plan(session, &arguments)?)),
@@ -104,19 +101,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
     let keys = session.keys(arguments.keys.as_ref())?;
     let mut request = arguments.target.request(Source::Keys(keys.clone()));
-    if let Some(other) = arguments
-        .keep_vendor
-        .iter()
-        .find(|variable| !KEEPABLE.contains(variable))
-    {
-        return Err(Error::usage(format!(
-            "the vendor's {other} cannot be kept: {}",
-            match other {
-                VariableName::Dbx => "dbx is only ever added to",
-                _ => "there is one platform key",
-            }
-        )));
-    }
+    enroll::check_keepable(&arguments.keep_vendor)?;
     if arguments.keep_option_roms || !arguments.keep_vendor.is_empty() {
         let hashes = if arguments.keep_option_roms {
             enroll::hashes_to_keep(&session.context, &request)?

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::ceremony::life::{self, Exported, Format, Listed, Rewrapped};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::ui::{Report, Style, prompt, to_json};
@@ -130,12 +130,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         Command::List { directory } => Ok(Box::new(List {
             keys: life::list(&directory.open(session)?)?,
         })),
-        Command::Show { name, directory } => {
-            let directory = directory.open(session)?;
-            let found = life::list(&directory)?.into_iter().find(|key| key.name == name.name());
-            let missing = || Error::could_not_run(format!("there is no {}", directory.public_path(name).display()));
-            Ok(Box::new(Show(found.ok_or_else(missing)?)))
-        }
+        Command::Show { name, directory } => Ok(Box::new(Show(life::show(&directory.open(session)?, name)?))),
         Command::Export {
             name,
             format,

@@ -228,19 +228,17 @@ fn last(last: &std::result::Result<Option<LastAudit>, String>, now: u64) -> (Sta
         Err(reason) => return (Status::CouldNotRun, format!("could not look: {}", printable(reason))),
     };
     let mut words = vec![format!("{} ago", age(now.saturating_sub(last.time)))];
-    let (status, found) = match (last.findings, last.could_not_run.len()) {
-        (0, 0) => (Status::Pass, "no finding".to_owned()),
-        (0, _) => (Status::CouldNotRun, "no finding".to_owned()),
-        (count, _) => (Status::Warn, format!("findings: {count} ({})", last.failed.join(", "))),
-    };
-    words.push(found);
+    words.push(match last.findings {
+        0 => "no finding".to_owned(),
+        count => format!("findings: {count} ({})", last.failed.join(", ")),
+    });
     let counted = |count: usize, what: &str| (count > 0).then(|| format!("{what}: {count}"));
     words.extend(counted(last.could_not_run.len(), "could not run"));
     words.extend(counted(last.accepted, "accepted"));
     if !last.skipped.is_empty() {
         words.push(format!("left out: {}", last.skipped.join(", ")));
     }
-    (status, printable(&words.join("; ")))
+    (last.status(), printable(&words.join("; ")))
 }
 
 /// A length of time, in the largest unit that fits.

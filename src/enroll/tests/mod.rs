@@ -192,6 +192,17 @@ fn the_variables_from_before_are_saved_for_the_owner_only() {
 }
 
 #[test]
+fn a_plan_is_known_by_its_digest() {
+    let plan = Bench::new().plan().unwrap();
+    plan.check_reviewed(&plan.digest.to_uppercase()).unwrap();
+    for other in ["", "00", &plan.digest[1..]] {
+        let refused = plan.check_reviewed(other).unwrap_err();
+        assert_eq!(refused.kind().exit_code(), 1);
+        assert!(refused.to_string().ends_with(&plan.digest), "{refused}");
+    }
+}
+
+#[test]
 fn a_dry_run_writes_nothing_anywhere() {
     let bench = Bench::new();
     let context = bench.context.clone().with_dry_run(true);
