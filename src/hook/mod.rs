@@ -29,7 +29,7 @@ pub use last_run::{LastRun, last_runs};
 pub use mode::{Detected, Mode, detect};
 pub use phase::Phase;
 pub use plugins::{Plugin, State, plugins};
-pub use request::{Environment, Request, Slot, UnknownSlot};
+pub use request::{Environment, Request, Slot};
 pub use run::Hook;
 pub use secret::unattended_passphrase;
 pub use settings::Settings;

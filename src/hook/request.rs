@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
-use crate::formats::text::printable;
+use crate::formats::text::{UnknownName, find_by_name, printable};
 
 use super::mode::Mode;
 
@@ -25,11 +25,6 @@ pub enum Slot {
     /// By hand: all that belongs to a kernel that is installed.
     All,
 }
-
-/// A text that names none of the slots.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no such slot: they are modules, uki, image, grub, portage and all")]
-pub struct UnknownSlot;
 
 impl Slot {
     pub(super) const ALL: [Self; 6] = [
@@ -56,13 +51,10 @@ impl Slot {
 }
 
 impl FromStr for Slot {
-    type Err = UnknownSlot;
+    type Err = UnknownName;
 
-    fn from_str(text: &str) -> std::result::Result<Self, UnknownSlot> {
-        Self::ALL
-            .into_iter()
-            .find(|slot| slot.name() == text)
-            .ok_or(UnknownSlot)
+    fn from_str(text: &str) -> std::result::Result<Self, UnknownName> {
+        find_by_name(&Self::ALL, Self::name, text)
     }
 }
 

@@ -14,7 +14,7 @@ mod signer;
 mod software;
 
 pub use directory::KeyDirectory;
-pub use name::{KeyName, UnknownKey};
+pub use name::KeyName;
 pub use passphrase::Passphrase;
 pub use pkcs8::{KeyFileError, Protection};
 pub use signer::{Identity, Signer};

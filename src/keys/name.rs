@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::text::{UnknownName, find_by_name};
 
 /// One of the keys that a ceremony makes. Each is a key of its own, so that one can be replaced without the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,11 +20,6 @@ pub enum KeyName {
     /// Signs what GRUB opens: an OpenPGP key.
     Grub,
 }
-
-/// A text that names none of the keys.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is none of the keys PK, KEK, db, module and grub")]
-pub struct UnknownKey(String);
 
 impl KeyName {
     /// The five keys, in the order of authority.
@@ -84,12 +80,9 @@ impl fmt::Display for KeyName {
 }
 
 impl FromStr for KeyName {
-    type Err = UnknownKey;
+    type Err = UnknownName;
 
-    fn from_str(text: &str) -> Result<Self, UnknownKey> {
-        Self::ALL
-            .into_iter()
-            .find(|key| key.name() == text)
-            .ok_or_else(|| UnknownKey(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        find_by_name(&Self::ALL, Self::name, text)
     }
 }

@@ -1,7 +1,9 @@
-//! Texts that belong to no other shelf: entries of boot loaders, Portage's variables, and text for a terminal.
+//! Texts that belong to no other shelf: entries of boot loaders, Portage's variables, known names, and text for a terminal.
 
+mod known_name;
 pub mod loader_entry;
 pub mod portage;
 mod printable;
 
+pub use known_name::{UnknownName, find_by_name};
 pub use printable::printable;

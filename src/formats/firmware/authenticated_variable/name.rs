@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::formats::firmware::guid::Guid;
+use crate::formats::text::{UnknownName, find_by_name};
 
 /// One of the four variables of Secure Boot (UEFI 2.10, section 32.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,11 +18,6 @@ pub enum VariableName {
     /// The certificates and digests of images that may not boot, whatever db says.
     Dbx,
 }
-
-/// A text that names none of the four variables.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is none of PK, KEK, db and dbx")]
-pub struct UnknownVariable(String);
 
 impl VariableName {
     /// All of them, in the order of authority.
@@ -61,12 +57,9 @@ impl fmt::Display for VariableName {
 }
 
 impl FromStr for VariableName {
-    type Err = UnknownVariable;
+    type Err = UnknownName;
 
-    fn from_str(text: &str) -> Result<Self, UnknownVariable> {
-        Self::ALL
-            .into_iter()
-            .find(|variable| variable.name() == text)
-            .ok_or_else(|| UnknownVariable(text.to_owned()))
+    fn from_str(text: &str) -> Result<Self, UnknownName> {
+        find_by_name(&Self::ALL, Self::name, text)
     }
 }
