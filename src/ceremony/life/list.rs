@@ -44,10 +44,7 @@ pub struct Listed {
 
 /// The keys whose public half is in the directory, in the order of authority.
 pub fn list(keys: &KeyDirectory) -> Result<Vec<Listed>> {
-    let has_transcript = keys.file_path(TRANSCRIPT).exists();
-    let transcript = has_transcript
-        .then(|| verify::read(keys.path()).map(|signed| signed.transcript))
-        .transpose()?;
+    let transcript = transcript(keys)?;
     let is_there = |name: &KeyName| keys.public_path(*name).exists();
     KeyName::ALL
         .into_iter()
@@ -58,8 +55,19 @@ pub fn list(keys: &KeyDirectory) -> Result<Vec<Listed>> {
 
 /// One key of the directory. Could not run if its public half is not there.
 pub fn show(keys: &KeyDirectory, name: KeyName) -> Result<Listed> {
-    let found = list(keys)?.into_iter().find(|key| key.name == name.name());
-    found.ok_or_else(|| Error::could_not_run(format!("there is no {}", keys.public_path(name).display())))
+    let path = keys.public_path(name);
+    if !path.exists() {
+        return Err(Error::could_not_run(format!("there is no {}", path.display())));
+    }
+    describe(keys, name, transcript(keys)?.as_ref())
+}
+
+/// The transcript of the directory; none if it has none.
+fn transcript(keys: &KeyDirectory) -> Result<Option<Transcript>> {
+    let has_transcript = keys.file_path(TRANSCRIPT).exists();
+    has_transcript
+        .then(|| verify::read(keys.path()).map(|signed| signed.transcript))
+        .transpose()
 }
 
 fn describe(keys: &KeyDirectory, name: KeyName, transcript: Option<&Transcript>) -> Result<Listed> {
