@@ -6,18 +6,19 @@ use std::collections::BTreeMap;
 use der::DateTime;
 
 use crate::error::{Error, Explain, Result};
+use crate::finding::Finding;
 use crate::formats::crypto::certificate::Certificate;
 use crate::keys::KeyName;
 
-use super::certificate_lint::{CertificateFinding, Judgement, Origin, Seen, lint};
+use super::certificate_lint::{Judgement, Origin, Seen, lint};
 use super::spec::{CertificateCheck, Spec, purpose};
 
 /// The results of all checks of imported certificates.
 pub(super) struct Examined {
     /// Every check that ran, by key.
     pub seen: BTreeMap<KeyName, Vec<Seen>>,
-    /// The oddities among them, in the order of authority.
-    pub findings: Vec<CertificateFinding>,
+    /// The oddities among them, in the order of authority. The subject of each is the name of the key.
+    pub findings: Vec<Finding>,
 }
 
 /// Reads the certificates that are imported, and examines them.
@@ -78,12 +79,8 @@ fn has_same_number(one: &Certificate, other: &Certificate) -> bool {
     one.issuer() == other.issuer() && one.serial_number() == other.serial_number()
 }
 
-fn findings(seen: &BTreeMap<KeyName, Vec<Seen>>) -> Vec<CertificateFinding> {
-    let finding = |name: &KeyName, seen: &Seen| CertificateFinding {
-        key: name.name().to_owned(),
-        check: seen.check,
-        reason: seen.text.clone(),
-    };
+fn findings(seen: &BTreeMap<KeyName, Vec<Seen>>) -> Vec<Finding> {
+    let finding = |name: &KeyName, seen: &Seen| Finding::new(seen.check.kind(), name.name(), &seen.text);
     seen.iter()
         .flat_map(|(name, results)| results.iter().map(move |seen| (name, seen)))
         .filter(|(_, seen)| seen.judgement == Judgement::Odd)

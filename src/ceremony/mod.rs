@@ -34,7 +34,6 @@ mod work;
 pub use abort::{Aborted, abort};
 pub(crate) use amend::append as append_to_transcript;
 pub use amend::note;
-pub use certificate_lint::CertificateFinding;
 pub use layout::{ARCHIVE, PlannedFile, SHEET, share_name};
 pub(crate) use layout::{PUBLIC, SECRET};
 pub use observer::{Observer, Unobserved};

@@ -1,9 +1,9 @@
 //! The one who watches a ceremony: is told what it sees and does, and is asked for secrets.
 
 use crate::error::{Error, Result};
+use crate::finding::Finding;
 use crate::keys::Passphrase;
 
-use super::certificate_lint::CertificateFinding;
 use super::preflight::Check;
 
 /// The one who watches a ceremony.
@@ -11,8 +11,8 @@ pub trait Observer {
     /// Is told the result of a check of the machine.
     fn looked(&self, _check: &Check) {}
 
-    /// Is told what is odd about a certificate that is imported.
-    fn found(&self, _finding: &CertificateFinding) {}
+    /// Is told an oddity of a certificate that is imported; the subject is the name of the key.
+    fn found(&self, _finding: &Finding) {}
 
     /// Is told the step that comes now.
     fn step(&self, _text: &str) {}

@@ -6,17 +6,18 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::error::{Error, Explain, Result};
+use crate::finding::Finding;
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::{KeyName, Protection};
 use crate::system::Context;
 use crate::trust::microsoft;
 
-use super::certificate_lint::CertificateFinding;
 use super::imported_certificates;
 use super::layout::{PlannedFile, planned_files};
 use super::spec::{MachineCheck, Place, Revocations, Spec};
 use super::step::Step;
+use super::transcript::RecordedFinding;
 
 /// The plan of a ceremony.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,7 +53,8 @@ pub struct Contents {
     /// Names of the checks of the machine that must pass.
     pub fatal: Vec<&'static str>,
     /// Oddities of the certificates that are imported.
-    pub findings: Vec<CertificateFinding>,
+    #[serde(serialize_with = "RecordedFinding::serialize_all")]
+    pub findings: Vec<Finding>,
     /// The work directory.
     pub work: String,
     /// The steps, in their order.

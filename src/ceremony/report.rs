@@ -3,16 +3,16 @@
 use serde::Serialize;
 
 use crate::error::{Error, Explain, Result, quoted};
+use crate::finding::Finding;
 use crate::formats::backup::words::fingerprint_words;
-use crate::keys::directory::{GRUB_PUBLIC_KEY, TRANSCRIPT};
+use crate::keys::directory::GRUB_PUBLIC_KEY;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::Context;
 
-use super::certificate_lint::CertificateFinding;
 use super::layout::ARCHIVE;
 use super::plan::Plan;
 use super::spec::{Place, Spec};
-use super::transcript::Event;
+use super::transcript::{Event, RecordedFinding};
 use super::work::Work;
 
 /// The product of a ceremony, or the one that a dry run announces.
@@ -36,8 +36,9 @@ pub struct Report {
     pub microsoft: Vec<String>,
     /// The number of revocations in `dbx.auth`.
     pub revocations: usize,
-    /// Oddities of imported certificates, which the specification accepts.
-    pub findings: Vec<CertificateFinding>,
+    /// Oddities of imported certificates.
+    #[serde(serialize_with = "RecordedFinding::serialize_all")]
+    pub findings: Vec<Finding>,
     /// Names of all files in the node's directory, sorted.
     pub files: Vec<String>,
     /// SHA-256 of the plan, lower-case hex.
@@ -200,13 +201,5 @@ impl KeyReport {
     #[must_use]
     pub fn is_on_token(&self) -> bool {
         self.private_key.starts_with("pkcs11:")
-    }
-}
-
-impl Report {
-    /// Path of the transcript.
-    #[must_use]
-    pub fn transcript_path(&self) -> String {
-        format!("{}/{TRANSCRIPT}", self.directory)
     }
 }

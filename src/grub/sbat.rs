@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Explain, Result};
+use crate::finding::{Finding, Kind};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::sbat::Sbat;
 use crate::system::{self, Context};
@@ -17,6 +18,8 @@ const MAX_LINES: u64 = 64 << 10;
 const MAX_IMAGE: u64 = 64 << 20;
 /// The component of GRUB itself; that of a vendor's GRUB is `grub.VENDOR`.
 const GRUB: &str = "grub";
+/// A present shim refuses the generations of the image.
+const SBAT_TOO_OLD: Kind = Kind::warning("sbat_too_old");
 /// The generations that shim 16.1 requires unless an earlier shim has required more: its section `.sbatlevel`.
 const PRESENT_SHIM: (&str, &[u8]) = ("16.1", b"sbat,1,2025021800\nshim,4\ngrub,5\n");
 
@@ -72,8 +75,8 @@ impl Lines {
         }
     }
 
-    /// The reason why a present shim refuses an image with these lines; none if it starts it.
-    pub fn refused_by_shim(&self) -> Result<Option<String>> {
+    /// The warning that a present shim refuses an image with these lines; none if it starts it.
+    pub fn refused_by_shim(&self) -> Result<Option<Finding>> {
         let (version, levels) = PRESENT_SHIM;
         let parse = |bytes| Sbat::parse(bytes).or_bug(|| "SBAT lines that were checked are malformed".to_owned());
         let (lines, levels) = (parse(&self.bytes)?, parse(levels)?);
@@ -85,14 +88,17 @@ impl Lines {
             || "upstream's release, as no file of the distribution states more".to_owned(),
             |path| path.display().to_string(),
         );
-        let reason = || {
-            format!(
-                "shim {version} and newer refuse the image: its SBAT says {} (by {source}). Update GRUB; if its maker has \
-                 closed the vulnerabilities in this one and says so, name the maker's lines: --sbat FILE",
-                below.join(", ")
-            )
-        };
-        Ok((!below.is_empty()).then(reason))
+        if below.is_empty() {
+            return Ok(None);
+        }
+        let text = format!(
+            "shim {version} and newer refuse the image: its SBAT says {} (by {source})",
+            below.join(", ")
+        );
+        Ok(Some(Finding::new(SBAT_TOO_OLD, ".sbat", text).remedies([
+            "update GRUB",
+            "if its maker has closed the vulnerabilities in this one and says so, name the maker's lines: --sbat FILE",
+        ])))
     }
 }
 
@@ -191,7 +197,9 @@ mod tests {
             let refusal = lines.refused_by_shim().unwrap();
             assert_eq!(refusal.is_some(), is_refused, "{version}");
             if let Some(refusal) = refusal {
-                assert!(refusal.contains(&format!("grub {generation} and not 5")), "{refusal}");
+                assert_eq!(refusal.kind, SBAT_TOO_OLD);
+                let said = format!("grub {generation} and not 5");
+                assert!(refusal.text.contains(&said), "{}", refusal.text);
             }
         }
     }

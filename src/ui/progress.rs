@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::ceremony::CertificateFinding;
 use crate::ceremony::preflight::Check;
-use crate::finding::Status;
+use crate::finding::{Finding, Status};
 use crate::formats::text::printable;
 use crate::sign::Observer;
 
@@ -120,14 +119,12 @@ impl CeremonyProgress {
         }
     }
 
-    /// Prints what is odd about a certificate that is imported.
-    pub fn found(self, finding: &CertificateFinding) {
+    /// Prints an oddity of a certificate that is imported.
+    pub fn found(self, finding: &Finding) {
         if !self.is_quiet {
-            let CertificateFinding { key, check, reason, .. } = finding;
-            eprintln!(
-                "warning: the imported {key} certificate: {check}: {}",
-                printable(reason)
-            );
+            let (key, check) = (&finding.subject, finding.kind.name());
+            let text = printable(&finding.text);
+            eprintln!("warning: the imported {key} certificate: {check}: {text}");
         }
     }
 

@@ -6,7 +6,6 @@
 
 use der::DateTime;
 use der::oid::AssociatedOid;
-use serde::Serialize;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
 };
@@ -24,17 +23,6 @@ const SERIAL_BYTES: std::ops::RangeInclusive<usize> = 8..=20;
 const EXPONENT: [u8; 3] = [1, 0, 1];
 /// An imported certificate that ends earlier is odd, in seconds: a year of 365 days.
 const SHORTEST: u64 = 365 * 24 * 60 * 60;
-
-/// An oddity of an imported certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CertificateFinding {
-    /// PK, KEK, db, or module.
-    pub key: String,
-    /// The check that convicts the certificate.
-    pub check: CertificateCheck,
-    /// The reason, for people.
-    pub reason: String,
-}
 
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

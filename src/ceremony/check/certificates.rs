@@ -13,8 +13,8 @@ use super::super::spec::purpose;
 use super::super::transcript::RecordedFinding;
 use super::product::{Product, Report, expect_bytes};
 
-/// The certificates that the ceremony issued state what was asked for; those that it imported are odd only in what the
-/// specification accepts.
+/// The certificates that the ceremony issued state what was asked for; those that it imported are of use, and their
+/// oddities are findings.
 pub(super) fn examine(product: &Product<'_>, report: &mut Report) -> Result<()> {
     let mut certificates = BTreeMap::new();
     for name in KeyName::CERTIFIED {
@@ -80,11 +80,7 @@ fn examine_imported(
     }
     report
         .findings
-        .extend(examined.findings.into_iter().map(|finding| RecordedFinding {
-            key: finding.key,
-            check: finding.check.name().to_owned(),
-            reason: finding.reason,
-        }));
+        .extend(examined.findings.iter().map(RecordedFinding::from));
     Ok(())
 }
 

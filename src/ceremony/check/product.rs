@@ -19,7 +19,7 @@ pub(super) struct Product<'a> {
 pub(super) struct Report {
     /// The checks that ran and passed, each with what it saw.
     pub checks: Vec<String>,
-    /// Oddities of imported certificates, which the specification accepts.
+    /// Oddities of imported certificates.
     pub findings: Vec<RecordedFinding>,
 }
 

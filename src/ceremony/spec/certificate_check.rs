@@ -1,12 +1,9 @@
-//! The checks of a certificate, by name: a specification accepts findings of theirs.
+//! The checks of a certificate, by name.
 
-use std::fmt;
-
-use serde::Serialize;
+use crate::finding::Kind;
 
 /// A check of a certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CertificateCheck {
     /// The serial number is positive, has 8 to 20 bytes, and no other certificate of this issuer has it.
     SerialNumber,
@@ -42,9 +39,14 @@ impl CertificateCheck {
         Self::KeyIdentifiers,
     ];
 
-    /// The name in specifications, plans and transcripts.
+    /// The kind of its findings: a warning by the name of the check.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn kind(self) -> Kind {
+        Kind::warning(self.name())
+    }
+
+    /// The name in plans and transcripts.
+    const fn name(self) -> &'static str {
         match self {
             Self::SerialNumber => "serial_number",
             Self::Validity => "validity",
@@ -56,11 +58,5 @@ impl CertificateCheck {
             Self::ExtendedKeyUsage => "extended_key_usage",
             Self::KeyIdentifiers => "key_identifiers",
         }
-    }
-}
-
-impl fmt::Display for CertificateCheck {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }

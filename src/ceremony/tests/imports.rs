@@ -46,9 +46,13 @@ fn an_odd_certificate_is_told_of_and_recorded() {
         panic!("{:?}", plan.contents.findings)
     };
     assert_eq!(
-        (finding.key.as_str(), finding.check),
-        ("db", CertificateCheck::Validity)
+        (finding.subject.as_str(), finding.kind),
+        ("db", CertificateCheck::Validity.kind())
     );
+    let recorded = serde_json::to_value(&plan.contents).unwrap()["findings"].clone();
+    assert_eq!(recorded[0]["key"], "db");
+    assert_eq!(recorded[0]["check"], "validity");
+    assert_eq!(recorded[0]["reason"], finding.text);
     let certificate = fs::read(outside.path().join("foreign/db.crt")).unwrap();
     let certificate = Certificate::from_pem(&certificate).unwrap();
     assert_eq!(

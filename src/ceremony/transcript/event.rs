@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::finding::Finding;
 
 /// An event of a ceremony, or of the life of its keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +92,7 @@ pub enum Event {
     Checked {
         /// The examinations that ran and passed, with what each saw.
         checks: Vec<String>,
-        /// Oddities of imported certificates, which the specification accepts.
+        /// Oddities of imported certificates.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         findings: Vec<RecordedFinding>,
     },
@@ -156,7 +158,7 @@ pub struct Looked {
     pub reason: String,
 }
 
-/// An oddity of an imported certificate.
+/// An oddity of an imported certificate, in the form of plans, reports and transcripts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedFinding {
@@ -166,6 +168,26 @@ pub struct RecordedFinding {
     pub check: String,
     /// The reason, for people.
     pub reason: String,
+}
+
+impl From<&Finding> for RecordedFinding {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            key: finding.subject.clone(),
+            check: finding.kind.name().to_owned(),
+            reason: finding.text.clone(),
+        }
+    }
+}
+
+impl RecordedFinding {
+    /// Findings on certificates in the JSON of a plan or a report.
+    pub(in crate::ceremony) fn serialize_all<S: Serializer>(
+        findings: &[Finding],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(findings.iter().map(Self::from))
+    }
 }
 
 /// Shares of a secret.

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::ceremony::{self, CertificateFinding, DEFAULT_YEARS, Observer, Plan, Revocations, Spec};
+use crate::ceremony::{self, DEFAULT_YEARS, Observer, Plan, Revocations, Spec};
 use crate::error::{Error, Result, quoted};
+use crate::finding::Finding;
 use crate::formats::firmware::guid::Guid;
 use crate::keys::{KeyName, Passphrase};
 use crate::trust::microsoft::Selection;
@@ -226,7 +227,7 @@ impl Observer for Watch<'_> {
         self.progress.looked(check);
     }
 
-    fn found(&self, finding: &CertificateFinding) {
+    fn found(&self, finding: &Finding) {
         self.progress.found(finding);
     }
 

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::ceremony::backup::drill::Drilled;
 use crate::ceremony::preflight::Check;
 use crate::ceremony::verify::Verified;
-use crate::ceremony::{Aborted, CertificateFinding, Plan, Report as CeremonyReport};
+use crate::ceremony::{Aborted, Plan, Report as CeremonyReport};
 use crate::error::{Error, Result};
-use crate::finding::Status;
+use crate::finding::{Finding, Status};
 use crate::formats::text::printable;
 use crate::ui::{Report, Style, to_json};
 
@@ -82,15 +82,11 @@ impl Report for Planned {
 }
 
 /// Prints the findings on the certificates that are imported.
-fn print_findings(findings: &[CertificateFinding], out: &mut dyn Write, style: Style) -> io::Result<()> {
+fn print_findings(findings: &[Finding], out: &mut dyn Write, style: Style) -> io::Result<()> {
     for finding in findings {
-        let reason = printable(&finding.reason);
-        let sign = style.warn("!");
-        writeln!(
-            out,
-            "{sign} imported {} certificate, {}: {reason}",
-            finding.key, finding.check
-        )?;
+        let (sign, key, check) = (style.level(finding.level), &finding.subject, finding.kind.name());
+        let text = printable(&finding.text);
+        writeln!(out, "{sign} imported {key} certificate, {check}: {text}")?;
     }
     Ok(())
 }

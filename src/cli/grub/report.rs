@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use crate::cli::session::Session;
 use crate::error::Result;
+use crate::finding::Finding;
 use crate::formats::grub::core_image::Switch;
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::text::printable;
 use crate::grub::{Built, Step};
+use crate::ui::finding::{finding_json, remedy, write_remedies};
 use crate::ui::{Report, Style};
 
 /// There is nothing to do anew.
@@ -37,7 +39,7 @@ pub(super) struct InstallReport {
     pub steps: Vec<Step>,
     pub on_trial: bool,
     pub variables_left: Option<String>,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Finding>,
     pub dry_run: bool,
 }
 
@@ -64,6 +66,14 @@ fn step_json(step: &Step) -> Value {
         Step::Kept(path) => json!({ "step": "kept", "path": path.to_string_lossy() }),
         Step::Removed(path) => json!({ "step": "removed", "path": path.to_string_lossy() }),
         Step::Variable(name, what) => json!({ "step": "variable", "name": name, "what": what }),
+    }
+}
+
+/// A warning with all remedies in one text, as `warnings` has them in JSON.
+fn sentence(warning: &Finding) -> String {
+    match warning.remedies.as_slice() {
+        [] => warning.text.clone(),
+        _ => format!("{}: {}", warning.text, remedy(warning)),
     }
 }
 
@@ -99,7 +109,8 @@ impl Report for InstallReport {
             "steps": self.steps.iter().map(step_json).collect::<Vec<_>>(),
             "on_trial": self.on_trial,
             "variables_left": self.variables_left,
-            "warnings": self.warnings,
+            "warnings": self.warnings.iter().map(sentence).collect::<Vec<_>>(),
+            "findings": self.warnings.iter().map(finding_json).collect::<Vec<_>>(),
         }))
     }
 
@@ -113,7 +124,8 @@ impl Report for InstallReport {
         )?;
         steps(&self.steps, self.dry_run, out, style)?;
         for warning in &self.warnings {
-            writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
+            writeln!(out, "{} {}", style.warn("warning:"), printable(&warning.text))?;
+            write_remedies(out, style, 2, warning)?;
         }
         if let Some(reason) = &self.variables_left {
             writeln!(out, "The firmware's variables are left alone: {}", printable(reason))?;
