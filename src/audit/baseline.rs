@@ -11,7 +11,7 @@ use super::check::Check;
 use super::checks::all_checks;
 
 /// The path of the baseline, unless another is named.
-pub const DEFAULT: &str = "/etc/bootseal/baseline.toml";
+const DEFAULT: &str = "/etc/bootseal/baseline.toml";
 /// Longest baseline that is read, in bytes.
 const MAX_BASELINE: u64 = 1 << 20;
 

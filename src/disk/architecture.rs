@@ -58,12 +58,11 @@ impl Architecture {
     }
 
     /// The name of the file in `EFI/BOOT` that firmware starts from a medium without a boot entry, such as `BOOTX64.EFI`.
-    #[must_use]
-    pub fn removable_loader(self) -> String {
+    fn removable_loader(self) -> String {
         self.beside_removable_loader("")
     }
 
-    /// A name beside that of the [removable loader](Self::removable_loader), such as `BOOTX64-previous.EFI`.
+    /// A name beside that of the removable loader, such as `BOOTX64-previous.EFI`.
     #[must_use]
     pub fn beside_removable_loader(self, ending: &str) -> String {
         format!("BOOT{}{ending}.EFI", self.suffix.to_uppercase())

@@ -81,8 +81,7 @@ impl BootOption {
 }
 
 /// The name of the variable with the boot option of this number.
-#[must_use]
-pub fn option_name(number: u16) -> String {
+fn option_name(number: u16) -> String {
     format!("Boot{number:04X}")
 }
 

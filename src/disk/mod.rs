@@ -19,7 +19,7 @@ pub use boot_directories::{
     boot_directories, distinct, grub_configurations,
 };
 pub use boot_name::{BootName, Kind, Naming};
-pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_name, option_number};
+pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_number};
 pub use boot_tree::{BootFile, BootTree, Place};
 pub use partitions::{EfiPartition, efi_partitions, fat_partitions, only_efi_partition};
 pub use walk::{Tree, check_readable, entries, files_below};

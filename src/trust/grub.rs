@@ -8,13 +8,13 @@ pub const MISSING: Kind = Kind::error("missing");
 /// No GRUB key is trusted, so none can vouch for a file.
 pub const NO_KEY: Kind = Kind::error("no_key");
 /// The signature is by a key that is not trusted.
-pub const WRONG_KEY: Kind = Kind::error("wrong_key");
+const WRONG_KEY: Kind = Kind::error("wrong_key");
 /// The signature is over a hash that is too weak.
-pub const WEAK_HASH: Kind = Kind::error("weak_hash");
+const WEAK_HASH: Kind = Kind::error("weak_hash");
 /// The signature is of other content.
-pub const STALE: Kind = Kind::error("stale");
+const STALE: Kind = Kind::error("stale");
 /// The signature is in a form that GRUB does not take.
-pub const MALFORMED_SIGNATURE: Kind = Kind::error("malformed_signature");
+const MALFORMED_SIGNATURE: Kind = Kind::error("malformed_signature");
 
 /// The reason for which GRUB would refuse a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -13,7 +13,7 @@ const VERSION: u16 = 2;
 /// Size of the binary header, which the JSON area follows, in bytes.
 pub const BINARY: usize = 4096;
 /// Largest header, with both parts, in bytes.
-pub const MAX_HEADER: u64 = 4 << 20;
+const MAX_HEADER: u64 = 4 << 20;
 
 /// Why bytes are no LUKS2 header.
 #[derive(Debug, thiserror::Error)]

@@ -18,9 +18,9 @@ use super::transaction::is_directory_on_fat;
 pub use grub::GrubConfig;
 
 /// The usual path of the configuration.
-pub const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";
+const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";
 /// The usual path of the key directory.
-pub const DEFAULT_KEYS: &str = "/etc/bootseal/keys";
+const DEFAULT_KEYS: &str = "/etc/bootseal/keys";
 
 /// The configuration of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -15,27 +15,27 @@ pub const VERIFIERS: [&str; 3] = ["pgp", "gcry_rsa", "gcry_sha512"];
 const ENDS: [&str; 3] = ["reboot", "halt", "exit"];
 
 /// `pgp`, which verifies, is not in the image.
-pub const NO_PGP: Kind = Kind::error("no_pgp");
+const NO_PGP: Kind = Kind::error("no_pgp");
 /// No OpenPGP key is embedded.
 pub const NO_KEY: Kind = Kind::error("no_key");
 /// `tpm` says to the lockdown that it verifies, and only measures.
-pub const TPM_WITHOUT_PGP: Kind = Kind::error("tpm_without_pgp");
+const TPM_WITHOUT_PGP: Kind = Kind::error("tpm_without_pgp");
 /// An embedded key cannot be read, at which GRUB stops.
-pub const UNREADABLE_KEY: Kind = Kind::error("unreadable_key");
+const UNREADABLE_KEY: Kind = Kind::error("unreadable_key");
 /// GRUB finds no key that it can use in an embedded key file.
-pub const USELESS_KEY: Kind = Kind::error("useless_key");
+const USELESS_KEY: Kind = Kind::error("useless_key");
 /// A DSA key is trusted, on which nobody should rely any more.
-pub const DSA_KEY: Kind = Kind::error("dsa_key");
+const DSA_KEY: Kind = Kind::error("dsa_key");
 /// An embedded key is not one of the keys that the image is judged by.
-pub const FOREIGN_KEY: Kind = Kind::error("foreign_key");
+const FOREIGN_KEY: Kind = Kind::error("foreign_key");
 /// A module is missing without which nothing can be verified.
-pub const NO_VERIFIER: Kind = Kind::error("no_verifier");
+const NO_VERIFIER: Kind = Kind::error("no_verifier");
 /// The embedded configuration takes the enforcement away.
-pub const DISABLED: Kind = Kind::error("disabled");
+const DISABLED: Kind = Kind::error("disabled");
 /// Whoever sits at the machine gets a command line.
-pub const OPEN_SHELL: Kind = Kind::error("open_shell");
+const OPEN_SHELL: Kind = Kind::error("open_shell");
 /// The shim lock is on and there is no shim: GRUB opens nothing under Secure Boot.
-pub const SHIM_LOCK: Kind = Kind::error("shim_lock");
+const SHIM_LOCK: Kind = Kind::error("shim_lock");
 /// The embedded configuration takes keys from a file.
 pub const TRUST: Kind = Kind::error("trust");
 

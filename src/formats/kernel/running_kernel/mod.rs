@@ -12,4 +12,4 @@ pub use keys::{AsymmetricKey, KernelKey, find_key, key_list};
 pub use lines::LineError;
 pub use lockdown::{Lockdown, LockdownError};
 pub use modules::{LoadedModule, ModuleState, loaded_modules};
-pub use taint::{FLAGS, Taint, TaintFlag};
+pub use taint::{Taint, TaintFlag};

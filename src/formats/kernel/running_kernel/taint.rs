@@ -17,7 +17,7 @@ pub struct TaintFlag {
 }
 
 /// All flags, by their bits.
-pub const FLAGS: [TaintFlag; 20] = [
+const FLAGS: [TaintFlag; 20] = [
     other(0, 'P', "a proprietary module was loaded"),
     chain(1, 'F', "a module was loaded by force"),
     other(2, 'S', "the machine is out of its specification"),
