@@ -162,7 +162,7 @@ impl StdError for Error {
     }
 }
 
-/// Turns any failure into an [`Error`] that says what was being done.
+/// Turns any failure into an [`Error`] that names the operation.
 pub trait Explain<T> {
     /// The failure means "refused" (exit code 1).
     fn or_refuse(self, message: impl FnOnce() -> String) -> Result<T>;

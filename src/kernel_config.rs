@@ -86,7 +86,7 @@ fn version(release: &str) -> Result<KernelVersion> {
         .or_usage(|| "cannot tell which kernel it is for".to_owned())
 }
 
-/// Replaces only what an earlier call wrote.
+/// Writes the fragment. An existing file is replaced only if an earlier call wrote it.
 fn write(context: &Context, path: &Path, fragment: &Fragment) -> Result<()> {
     let text = fragment.to_string();
     let limit = text.len() as u64;
@@ -124,7 +124,7 @@ fn portage(context: &Context, config: &KernelConfig) -> Result<Vec<Judgement>> {
     Ok(settings.map_or_else(Vec::new, |settings| kernel_config::judge_portage(&settings, config)))
 }
 
-/// A configuration, held against what the chain needs.
+/// A configuration, held against the needs of the chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checked {
     /// The file.
@@ -153,17 +153,17 @@ impl Checked {
         ) {
             (0, 0) => None,
             (0, unknown) => Some(Error::could_not_run(format!(
-                "{config}: what is required is there as far as could be seen; {unknown} could not be looked at"
+                "{config}: every requirement that could be looked at is met; {unknown} could not be looked at"
             ))),
             (unmet, _) => Some(
-                Error::refused(format!("{config}: {unmet} of what is required is not there"))
+                Error::refused(format!("{config}: requirements that are not met: {unmet}"))
                     .hint("bootseal kernel-config prints what to merge into the configuration"),
             ),
         }
     }
 }
 
-/// Holds a configuration against what the chain needs: that in `file`, or of the named kernel, or of the running one.
+/// Holds a configuration against the needs of the chain: that in `file`, or of the named kernel, or of the running one.
 /// `keys` is the directory with the module certificate that the kernel has to trust.
 pub fn check(context: &Context, file: Option<&Path>, kernel: Option<&str>, keys: &Path) -> Result<Checked> {
     let found = match (file, kernel) {

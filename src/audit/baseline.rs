@@ -39,7 +39,7 @@ pub struct Acceptance {
 }
 
 impl Baseline {
-    /// Reads a baseline; one that is not named may be missing. It decides what is fine, so nobody else may write to it.
+    /// Reads a baseline; one that is not named may be missing. It accepts findings, so nobody else may write to it.
     pub fn load(context: &Context, named: Option<&std::path::Path>) -> Result<Self> {
         let path = named.map_or_else(|| context.path(DEFAULT), std::path::Path::to_path_buf);
         if named.is_none() && !path.exists() {

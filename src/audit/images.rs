@@ -22,7 +22,7 @@ use super::unified::Unified;
 const MAX_IMAGE: u64 = 512 << 20;
 /// The first bytes of a PE image.
 const MAGIC: &[u8] = b"MZ";
-/// Directories below a boot directory with what boot loaders start: unified images and their addons.
+/// Directories below a boot directory with the files that boot loaders start: unified images and their addons.
 const BELOW: [&str; 2] = ["EFI", LOADER_ADDONS];
 /// Ending of the names of images.
 const ENDING: &str = "efi";
@@ -32,7 +32,7 @@ const ENDING: &str = "efi";
 pub(super) enum Place {
     /// The EFI system partitions, with images of any name.
     Esps,
-    /// The boot directories, with kernels by their names: what the hooks would sign.
+    /// The boot directories, with kernels by their names: the files that the hooks would sign.
     Kernels,
     /// Both, and other places where boot loaders find images.
     Anywhere,
@@ -152,7 +152,7 @@ pub(super) struct Found {
     pub(super) places: Places,
     /// The path for a person.
     pub(super) shown: String,
-    /// Its Authenticode SHA-256 as firmware computes it, which is what the TPM is told.
+    /// Its Authenticode SHA-256 as firmware computes it and measures it in the TPM.
     pub(super) sha256: Digest,
     /// The same of the kernel that a unified image holds, which stubs may start as an image of its own.
     pub(super) inner_sha256: Option<Digest>,

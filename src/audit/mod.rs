@@ -44,7 +44,7 @@ pub struct Selection {
 pub struct Checked {
     /// The check.
     pub check: &'static Check,
-    /// Its outcome, without what the baseline accepts.
+    /// Its outcome, without the findings that the baseline accepts.
     pub outcome: Outcome,
     /// The findings that the baseline accepts, each with the reason.
     pub accepted: Vec<(Finding, String)>,

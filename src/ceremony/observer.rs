@@ -1,4 +1,4 @@
-//! The one who watches a ceremony: is told what it sees and does, and is asked for secrets.
+//! The one who watches a ceremony: is told its steps and observations, and is asked for secrets.
 
 use crate::error::{Error, Result};
 use crate::finding::Finding;

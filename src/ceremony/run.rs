@@ -13,7 +13,7 @@ use super::transcript::Event;
 use super::work::{self, Work};
 use super::{amend, backup, check, make, preflight, publish, verify};
 
-/// Holds the ceremony, or goes on with one that was cut short. A dry run makes nothing and reports what would be made.
+/// Holds the ceremony, or goes on with one that was cut short. A dry run makes nothing and reports the same.
 pub fn run(context: &Context, spec: &Spec, observer: &dyn Observer) -> Result<Report> {
     spec.validate()?;
     if context.dry_run() {
@@ -101,7 +101,7 @@ fn seal(work: &mut Work<'_>) -> Result<()> {
     work.record_seal(entry)
 }
 
-/// Every directory holds what the transcript says, signatures included.
+/// Every directory holds the files that the transcript records, signatures included.
 fn compare(work: &Work<'_>) -> Result<()> {
     for (_, directory) in work.spec.directories() {
         let verified = verify::verify(&directory, Some(work.transcript.head()))?;

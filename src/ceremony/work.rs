@@ -172,7 +172,7 @@ impl<'a> Work<'a> {
     pub fn announce(&self, step: &Step) -> Result<()> {
         if self.live.check_interrupted().is_err() {
             return Err(Error::could_not_run(
-                "interrupted by a signal; what is done is recorded",
+                "interrupted by a signal; the finished steps are recorded",
             ));
         }
         self.observer.step(&step.text());
@@ -195,7 +195,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Writes a file for a place, in place of what a step left that was cut short.
+    /// Writes a file for a place, in place of the rest of a step that was cut short.
     pub fn file(&self, place: &str, name: &str, bytes: &[u8], mode: u32) -> Result<FileRecord> {
         let path = self.place(place).join(name);
         let record = FileRecord {
@@ -230,7 +230,7 @@ impl<'a> Work<'a> {
         KeyDirectory::open(&self.path.join("keys"))
     }
 
-    /// Opens a key that was made, from what is on the disk.
+    /// Opens a key that was made, from its file on the disk or from its token.
     pub fn signer(&self, name: KeyName) -> Result<Box<dyn Signer>> {
         self.directory()?.private(name, &mut |secret| self.ask(name, secret))
     }
@@ -274,7 +274,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Removes the work directory; the transcript last, since it says what the rest is.
+    /// Removes the work directory; the transcript last, since it names the other files.
     pub fn remove(&self) -> Result<()> {
         remove(self.live, &self.path)
     }

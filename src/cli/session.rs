@@ -12,7 +12,7 @@ pub(super) struct Session {
     pub context: Context,
     /// The configuration file that was named.
     pub config_path: Option<PathBuf>,
-    /// True if also what needed nothing to be done is said.
+    /// True if files that needed no change are named too.
     pub verbose: bool,
     /// True if stderr is for errors alone.
     pub quiet: bool,

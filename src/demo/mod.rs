@@ -179,7 +179,7 @@ fn judge_bytes(path: &Path, bytes: &[u8], anchors: &Anchors) -> Result<Judged> {
     Ok(Judged { name, judgements })
 }
 
-/// Flips one bit in the middle of what the signature covers.
+/// Flips one bit in the middle of the signed content.
 fn tamper(path: &Path, anchors: &Anchors) -> Result<Judged> {
     let mut bytes = system::read(path)?;
     let middle = bytes.len() / 2;

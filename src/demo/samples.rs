@@ -1,4 +1,4 @@
-//! Small real files for the demo: what the linker would make of an empty kernel module, and what GRUB reads.
+//! Small real files for the demo: an empty kernel module as a linker would make it, and files that GRUB reads.
 
 /// A configuration of GRUB.
 pub(super) const GRUB_CFG: &[u8] =

@@ -239,7 +239,7 @@ impl Reader<'_> {
         });
     }
 
-    /// Entries of a directory, but for what is being staged.
+    /// Entries of a directory, but for files that are being staged.
     fn entries(&mut self, directory: &Path) -> Vec<PathBuf> {
         let mut paths = entries(directory, &mut self.tree.unread);
         paths.retain(|path| !system::is_staged(path));

@@ -1,8 +1,8 @@
 //! Layer 1, above `system`: where this machine boots from, in one place for all who ask: names of kernels, boot directories, GRUB's
 //! directories, EFI system partitions, processors as EFI names them, the firmware's boot order, and walking a tree.
 //!
-//! Hooks sign what [`BootTree`] finds, and the audit judges what it finds, so that neither sees a kernel that the other
-//! does not (docs/adr/0017).
+//! Hooks sign the files that [`BootTree`] finds, and the audit judges the same, so that neither sees a kernel that the
+//! other does not (docs/adr/0017).
 
 mod architecture;
 mod boot_directories;

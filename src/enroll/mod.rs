@@ -1,6 +1,6 @@
 //! Layer 3: firmware variables, planned and applied.
 //!
-//! [`plan`] reads the `.auth` files of a ceremony and the present variables, judges what the firmware would do, and
+//! [`plan`] reads the `.auth` files of a ceremony and the present variables, judges as the firmware would, and
 //! says what would change; [`apply`] does exactly that. Neither needs a private key.
 
 mod apply;

@@ -1,4 +1,4 @@
-//! Firmware that is known to misbehave: a table, matched against what DMI says of the machine.
+//! Firmware that is known to misbehave: a table, matched against the machine's DMI data.
 
 use std::collections::BTreeMap;
 

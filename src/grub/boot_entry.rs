@@ -159,7 +159,7 @@ impl Entries {
         self.check_written(BOOT_ORDER, &data, written, meaning, steps)
     }
 
-    /// Fails if a write did, or if the firmware has not kept what was written.
+    /// Fails if a write did, or if the firmware has not kept the written value.
     fn check_written(
         &self,
         name: &str,

@@ -1,4 +1,4 @@
-//! The image in its place: whether GRUB may rely on a key before files are signed with it.
+//! The image in its place: a check that it embeds a key before files are signed with that key.
 
 use std::path::PathBuf;
 

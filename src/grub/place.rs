@@ -32,7 +32,7 @@ const MAX_IMAGE: u64 = 64 << 20;
 pub struct Place {
     /// The directory where the partition is mounted.
     pub esp: PathBuf,
-    /// The directory below `EFI`, which is also what the firmware's menu says.
+    /// The directory below `EFI`, which is also the name in the firmware's menu.
     pub name: String,
     /// The processor of the machine that the image is for.
     pub architecture: Architecture,
@@ -186,8 +186,8 @@ pub fn install(
     }
 }
 
-/// The images in their places, and whether they know of [`KEPT_MENU`]: without it, a menu that nobody has signed yet starts
-/// nothing.
+/// The images in their places, each with true if it knows of [`KEPT_MENU`]: without it, a menu that nobody has
+/// signed yet starts nothing.
 pub fn falls_back(context: &Context, config: &GrubConfig) -> Result<Vec<(PathBuf, bool)>> {
     let esps = match &config.esp {
         Some(esp) => vec![context.path(esp)],

@@ -1,4 +1,4 @@
-//! The distribution's GRUB: its modules, the program that makes images of them, and what both can do.
+//! The distribution's GRUB: its modules, the program that makes images of them, and the abilities of both.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -11,6 +11,6 @@ pub struct Done {
     pub notes: Vec<String>,
     /// True if there is any key.
     pub has_keys: bool,
-    /// The command that makes up for what could not be signed.
+    /// The command that signs the files that could not be signed.
     pub again: String,
 }

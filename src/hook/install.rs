@@ -81,7 +81,7 @@ impl Record {
 
     fn write(&self, context: &Context) -> Result<()> {
         let path = Self::path(context)?;
-        let bytes = serde_json::to_vec_pretty(self).or_bug(|| "cannot write down what was installed".to_owned())?;
+        let bytes = serde_json::to_vec_pretty(self).or_bug(|| "cannot record the installation".to_owned())?;
         if let Some(directory) = path.parent() {
             system::create_dir(context, directory)?;
         }

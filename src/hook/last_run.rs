@@ -33,7 +33,7 @@ pub struct LastRun {
     pub again: Option<String>,
 }
 
-/// Records a run. A record that cannot be written must not fail what was done: it is for the caller to tell.
+/// Records a run. A record that cannot be written must not fail the run: it is for the caller to tell.
 pub(super) fn record(context: &Context, request: &Request, done: &Result<Done>, again: String) -> Result<()> {
     let error = failure(done);
     let run = LastRun {

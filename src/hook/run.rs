@@ -1,4 +1,4 @@
-//! One slot of a kernel's installation: what there is to sign, in one run.
+//! One slot of a kernel's installation: the files to sign, in one run.
 
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,7 @@ fn open(keys: &KeyDirectory, names: &[KeyName], ask: &mut Ask<'_>) -> Result<Sig
 }
 
 impl Hook<'_> {
-    /// Does what belongs into the slot. What cannot be signed is the failure of the result; with an error nothing was
+    /// Does the work of the slot. A file that cannot be signed is the failure of the result; with an error nothing was
     /// replaced.
     pub fn run(&self, request: &Request, ask: &mut Ask<'_>) -> Result<Done> {
         let files = Files::new(self.context, self.environment, request)?;

@@ -11,7 +11,7 @@
 //! | `noPK.auth` | an empty PK, signed by the present one: back to Setup Mode |
 //! | `grub.gpg` | the OpenPGP public keys that GRUB embeds: one, as a ceremony makes it |
 //! | `owner.guid` | the owner GUID of our entries |
-//! | `ceremony.jsonl` | the transcript of the ceremony, and of what became of its keys |
+//! | `ceremony.jsonl` | the transcript of the ceremony, and of the later life of its keys |
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! New RSA keys, checked beyond what the library does, since they live for ten years.
+//! New RSA keys, with more checks than the library makes, since they live for ten years.
 
 use crypto_primes::Flavor;
 use crypto_primes::fips::{FipsOptions, is_prime};

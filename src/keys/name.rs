@@ -13,11 +13,11 @@ pub enum KeyName {
     Pk,
     /// The key exchange key: signs changes of db and dbx.
     Kek,
-    /// Signs what firmware starts.
+    /// Signs the images that firmware starts.
     Db,
     /// Signs kernel modules.
     Module,
-    /// Signs what GRUB opens: an OpenPGP key.
+    /// Signs the files that GRUB opens: an OpenPGP key.
     Grub,
 }
 

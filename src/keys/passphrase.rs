@@ -40,7 +40,7 @@ impl Passphrase {
         Self::new(line.strip_suffix('\r').unwrap_or(line)).or_usage(cannot)
     }
 
-    /// The first line of what this open file descriptor leads to: a pipe, or a file that only its owner can read.
+    /// The first line behind this open file descriptor: of a pipe, or a file that only its owner can read.
     pub fn from_fd(descriptor: u32) -> Result<Self> {
         Self::from_file(&PathBuf::from(format!("/proc/self/fd/{descriptor}")))
     }

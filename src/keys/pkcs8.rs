@@ -287,7 +287,7 @@ mod tests {
     use super::*;
     use der::Encode;
 
-    /// A file that states these parameters of scrypt; what it encrypts is not there to be decrypted.
+    /// A file that states these parameters of scrypt; its content is not meant to be decrypted.
     fn stating(n: u64, r: u16, p: u16, data: &[u8]) -> Result<SecretDocument, KeyFileError> {
         let parameters = Parameters {
             kdf: Kdf::Scrypt(ScryptParams {

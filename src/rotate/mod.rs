@@ -2,7 +2,7 @@
 //! put in its place; the old one is kept.
 //!
 //! A rotation under way has a directory `rotation/` in the key directory: `rotation.json`, and the new files until they
-//! are in their places. Every stage looks at what is there, so it can be run again wherever it was cut short.
+//! are in their places. Every stage looks at the present state, so it can be run again wherever it was cut short.
 
 mod new_key;
 mod place;

@@ -16,7 +16,7 @@ use crate::system;
 use super::place::{Files, Place, Rotation, STATE};
 
 impl Place<'_> {
-    /// Makes the new key and all that is signed for it, or goes on with what was made. Nothing else is touched.
+    /// Makes the new key and all that is signed for it, or goes on with those that were made. Nothing else is touched.
     pub fn prepare(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<Rotation> {
         if let Some(rotation) = self.under_way()? {
             if rotation.key == name.name() {
@@ -233,7 +233,7 @@ pub(super) fn successor_digest(new: &dyn Signer) -> Digest {
     HashAlgorithm::Sha256.digest(&[new.public_key().spki_der()])
 }
 
-/// The same key signs what its copy verifies.
+/// Proves that a key and its copy are one: the copy signs, and the public half of the key verifies.
 fn prove(new: &SoftwareKey, again: &SoftwareKey) -> Result<()> {
     let digest = HashAlgorithm::Sha256.digest(&[new.public_key().spki_der(), b"proof"]);
     new.public_key()

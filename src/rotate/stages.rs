@@ -1,5 +1,5 @@
-//! The stages of a rotation, in their order. Each looks at what is there first, so a rotation that was cut short goes on
-//! where it was.
+//! The stages of a rotation, in their order. Each looks at the present state first, so a rotation that was cut short goes
+//! on where it was.
 
 use std::path::PathBuf;
 
@@ -133,7 +133,7 @@ impl Request<'_> {
         Ok(format!("the firmware's {variable} holds it now"))
     }
 
-    /// The firmware forgets the old certificate. That is refused while what starts next needs it.
+    /// The firmware forgets the old certificate. That is refused while the image that starts next needs it.
     fn remove_old(&self, variable: VariableName, rotation: &Rotation) -> Result<String> {
         let updater = Updater::open(self.context(), &self.firmware.store, self.place.authority)?;
         let old = self.place.old_certificate(self.name, rotation)?;

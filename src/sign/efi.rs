@@ -18,7 +18,7 @@ use super::run::{Kind, Run};
 
 /// The hash that all firmware verifies.
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
-/// Permission bits of a file that holds what is to be signed: nothing secret.
+/// Permission bits of a file that holds the bytes to sign: nothing secret.
 const PUBLIC_MODE: u32 = 0o644;
 
 /// The way in which images are signed.
@@ -191,7 +191,7 @@ fn interest(path: &Path) -> Interest {
     }
 }
 
-/// Signs one image with what `make` makes of it.
+/// Replaces one image by the signed one that `make` makes of it.
 fn sign_file(
     target: &Target,
     transaction: &Transaction<'_>,

@@ -52,7 +52,7 @@ impl Judged {
     }
 }
 
-/// Judges a file or directory by what these anchors trust. A signature is judged with the file that it signs. `exclude`
+/// Judges a file or directory by these anchors. A signature is judged with the file that it signs. `exclude`
 /// and `environment` say which files of a directory need no signature.
 pub fn judge(
     context: &Context,

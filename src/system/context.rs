@@ -24,7 +24,7 @@ const STATE: &str = "/var/lib/bootseal";
 /// Exit code of a program that a second signal ends at once.
 const ENDED: i32 = 130;
 
-/// The machine as an operation sees it: its root directory, whether anything may change, and its clock.
+/// The machine as an operation sees it: its root directory, its dry run, and its clock.
 #[derive(Debug, Clone)]
 pub struct Context {
     root: PathBuf,

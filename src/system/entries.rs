@@ -1,4 +1,4 @@
-//! Names in the file system: what each leads to, and what a directory holds.
+//! Names in the file system: the target of each, and the entries of a directory.
 
 use std::fs::{self, FileType, Metadata};
 use std::io::ErrorKind;

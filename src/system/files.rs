@@ -165,7 +165,7 @@ pub fn remove_empty_dir(context: &Context, path: &Path) -> Result<()> {
 }
 
 /// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away. The caller
-/// holds the lock, so the temporary name is always the same, and what a killed run left is overwritten.
+/// holds the lock, so the temporary name is always the same, and the rest of a killed run is overwritten.
 pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()> {
     if context.dry_run() {
         return Ok(());

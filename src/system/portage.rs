@@ -19,7 +19,7 @@ const MAX_DEPTH: usize = 8;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PortageSettings {
     make_conf: Vec<Assignment>,
-    /// Names below `env/`, and what is in the files.
+    /// Names below `env/`, and the content of the files.
     env: Vec<(String, Vec<Assignment>)>,
     /// Packages, and the files of `env/` that they are given.
     package_env: Vec<(String, Vec<String>)>,

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::{Error, Explain, Result};
 
-/// Runs a program, looked for on PATH unless it is a path; returns what it wrote to its output.
+/// Runs a program, looked for on PATH unless it is a path; returns its standard output.
 pub fn output<I: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = I>) -> Result<String> {
     let cannot = || format!("cannot run {}", program.display());
     let output = Command::new(program)

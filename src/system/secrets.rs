@@ -78,7 +78,7 @@ pub fn is_public(path: &Path) -> bool {
     mode(path) & 0o004 != 0 && path.parent().is_some_and(|directory| mode(directory) & 0o001 != 0)
 }
 
-/// Reads a file of up to `limit` bytes that tells what to trust: nobody but its owner may change it.
+/// Reads a file of up to `limit` bytes that decides about trust: nobody but its owner may change it.
 pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let bytes = read_prefix(path, Some(limit + 1))?;
     if bytes.len() as u64 > limit {

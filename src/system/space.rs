@@ -6,7 +6,7 @@ use rustix::fs::StatVfsMountFlags;
 
 use crate::error::{Explain, Result};
 
-/// The room in a file system, and whether it takes anything.
+/// The free room of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
     /// Bytes that are free for this user.

@@ -182,7 +182,7 @@ fn examine_image(file: &[u8], anchors: &Anchors) -> Judgement {
     Judgement::new(Kind::EfiImage, signers, verdict)
 }
 
-/// The verdict on a GRUB core image as a reader: whether it would open only signed files, whoever lets it in.
+/// The verdict on a GRUB core image as a reader of files: it should open only signed ones, whoever lets it in.
 fn examine_grub_image(file: &[u8], anchors: &Anchors) -> Option<Judgement> {
     let image = Image::parse(file).ok()?;
     let core = match CoreImage::parse(&image) {

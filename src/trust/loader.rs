@@ -21,7 +21,7 @@ const OTHER_KERNELS: [(usize, &[u8]); 2] = [(0x38, b"ARM\x64"), (0x38, b"RSC\x05
 /// The program in an EFI image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Loader {
-    /// shim, which starts what its vendor's certificate signed, and what its owner's keys did.
+    /// shim, which starts images that are signed by its vendor's certificate or by its owner's keys.
     Shim {
         /// The vendor that its SBAT names.
         vendor: Option<String>,

@@ -108,7 +108,7 @@ impl CeremonyProgress {
         Self { is_quiet }
     }
 
-    /// Says what a check saw, unless all is well.
+    /// Prints the reason and the remedy of a check, unless it passed.
     pub fn looked(self, check: &Check) {
         if self.is_quiet || check.status == Status::Pass {
             return;

@@ -137,7 +137,7 @@ struct Hidden<'a> {
 
 impl<'a> Hidden<'a> {
     fn begin(terminal: BorrowedFd<'a>) -> Result<Hidden<'a>> {
-        let cannot = || "cannot keep the terminal from showing what is typed".to_owned();
+        let cannot = || "cannot keep the terminal from showing the typed characters".to_owned();
         let before = tcgetattr(terminal).or_could_not_run(cannot)?;
         let mut hidden = before.clone();
         hidden.local_modes &= !(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
@@ -186,7 +186,7 @@ fn line(terminal: &mut impl Read) -> Result<Zeroizing<String>> {
             [byte] => typed.push(byte),
         }
     }
-    let text = std::str::from_utf8(&typed).or_usage(|| "what was typed is not UTF-8".to_owned())?;
+    let text = std::str::from_utf8(&typed).or_usage(|| "the typed text is not UTF-8".to_owned())?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 

@@ -329,7 +329,7 @@ fn it_leaves_no_core_and_a_signal_leaves_it_to_be_gone_on_with() {
     assert_eq!(interrupted.status.code(), Some(3), "{}", text(&interrupted));
     let message = text(&interrupted);
     for expected in [
-        "interrupted by a signal; what is done is recorded",
+        "interrupted by a signal; the finished steps are recorded",
         "run the same command again",
         "ceremony abort",
     ] {

@@ -151,7 +151,7 @@ fn unnamed(
     }
 }
 
-/// A finding in a file, with the place as its subject: what a baseline accepts is one line.
+/// A finding in a file, with the place as its subject: a baseline accepts one line.
 fn with_place(found: &Finding) -> Finding {
     Finding::new(found.kind, found.place(), found.describe())
         .at(found.level)

@@ -1,4 +1,4 @@
-//! A certificate held against RFC 5280, against what firmware and kernel take, and against what was asked for.
+//! A certificate held against RFC 5280, the limits of firmware and kernel, and the specification.
 //!
 //! The same checks run on certificates that the ceremony issues and on those that it imports. Ours must pass all of them,
 //! or bootseal has a bug. An imported one may be odd, which its owner is told and the transcript records; one that firmware
@@ -35,7 +35,7 @@ pub(super) enum Judgement {
     Unusable,
 }
 
-/// A check that ran, and what it saw.
+/// A check that ran, and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seen {
     pub check: CertificateCheck,
@@ -75,14 +75,14 @@ pub(super) fn lint(certificate: &Certificate, purpose: Purpose, origin: &Origin)
         .collect()
 }
 
-/// A certificate with what decides about it.
+/// A certificate with its purpose and origin, which decide about it.
 struct Linted<'a> {
     certificate: &'a Certificate,
     purpose: Purpose,
     origin: &'a Origin,
 }
 
-/// The judgement of a check, and the text of what it saw.
+/// The judgement of a check, and its observation in words.
 type Judged = (Judgement, String);
 
 impl Linted<'_> {

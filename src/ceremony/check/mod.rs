@@ -1,5 +1,5 @@
 //! The step that tries the product before it is handed over: everything is read back from the disk, every key signs, and
-//! every write is judged as firmware will. The transcript has what each examination saw, and nothing else.
+//! every write is judged as firmware will. The transcript has the observations of each examination, and nothing else.
 
 mod certificates;
 mod enrolment;
@@ -14,7 +14,7 @@ use super::transcript::Event;
 use super::work::Work;
 use product::{Product, Report};
 
-/// Holds every examination, and records what they saw.
+/// Holds every examination, and records the observations.
 pub(super) fn examine(work: &mut Work<'_>) -> Result<()> {
     work.check_files()?;
     let directory = work.directory()?;

@@ -17,7 +17,7 @@ pub(super) struct Product<'a> {
 /// The results of the examinations so far.
 #[derive(Default)]
 pub(super) struct Report {
-    /// The checks that ran and passed, each with what it saw.
+    /// The checks that ran and passed, each with its observation.
     pub checks: Vec<String>,
     /// Oddities of imported certificates.
     pub findings: Vec<RecordedFinding>,
@@ -35,6 +35,6 @@ pub(super) fn expect_bytes(present: &[u8], expected: &[u8], file: &str) -> Resul
     if present == expected {
         Ok(())
     } else {
-        Err(Error::bug(format!("{file} does not hold what it should")))
+        Err(Error::bug(format!("{file} does not have the planned content")))
     }
 }

@@ -105,7 +105,7 @@ fn lists(
     let expected = [&[own.as_der()], microsofts.as_slice()].concat();
     let present: Vec<&[u8]> = lists.certificates().map(|(_, der)| der).collect();
     if present != expected || lists.entries().count() != expected.len() {
-        return Err(Error::bug(format!("{variable}.esl does not hold what it should")));
+        return Err(Error::bug(format!("{variable}.esl does not have the planned content")));
     }
     expect_bytes(
         &product.directory.update(variable)?.payload,

@@ -297,7 +297,7 @@ impl Spec {
         Ok(None)
     }
 
-    /// The passphrase; `need` says what it is needed for.
+    /// The passphrase; `need` names the purpose.
     pub(in super::super) fn required_passphrase(&self, need: &str) -> Result<&Passphrase> {
         self.passphrase.as_ref().ok_or_else(|| {
             Error::usage(format!("{need}, but there is no passphrase")).hint(

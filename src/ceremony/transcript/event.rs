@@ -1,4 +1,4 @@
-//! The events of a transcript, and what they hold.
+//! The events of a transcript, and their content.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,7 @@ pub enum Event {
     },
     /// The product was read back from the disk and examined.
     Checked {
-        /// The examinations that ran and passed, with what each saw.
+        /// The examinations that ran and passed, with the observations of each.
         checks: Vec<String>,
         /// Oddities of imported certificates.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]

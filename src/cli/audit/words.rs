@@ -3,7 +3,7 @@
 use crate::audit::Audit;
 use crate::finding::Status;
 
-/// All answers in one. What was not looked at weighs more than what is to be looked after: nobody knows whether it holds.
+/// All answers in one. A part that was not looked at weighs more than a warning: nobody knows its state.
 pub(super) fn verdict(audit: &Audit) -> &'static str {
     if audit.count(Status::Fail) > 0 {
         "The chain does not hold"

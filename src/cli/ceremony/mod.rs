@@ -141,7 +141,7 @@ impl What {
 }
 
 fn nothing_named() -> Error {
-    Error::usage("nothing says what to make")
+    Error::usage("the keys to make are not named")
         .hint("name a specification: bootseal ceremony run ceremony.toml (keys.example/ceremony.toml shows one)")
         .hint("or bootseal ceremony run --name NAME --out DIR")
 }

@@ -1,4 +1,4 @@
-//! `bootseal enroll add`, `remove`, `reset` and `rotate`: writes made here and now from what the firmware holds.
+//! `bootseal enroll add`, `remove`, `reset` and `rotate`: writes made here and now from the firmware's present content.
 
 use std::path::PathBuf;
 
@@ -117,8 +117,10 @@ impl Add {
 impl Remove {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         if self.variable == VariableName::Dbx && !self.i_know_this_allows_what_was_revoked {
-            return Err(Error::usage("what is taken out of dbx may start again")
-                .hint("if that is meant, add --i-know-this-allows-what-was-revoked"));
+            return Err(
+                Error::usage("images whose entries are taken out of dbx may start again")
+                    .hint("if that is meant, add --i-know-this-allows-what-was-revoked"),
+            );
         }
         self.common.carry_out(session, |updater, _, unlock| {
             Ok(vec![updater.remove(self.variable, &self.entries, &mut |key| {

@@ -257,7 +257,7 @@ impl Install {
         self.directory.clone().unwrap_or_else(configured)
     }
 
-    /// The menu that the image is to run: where it is, and what it says.
+    /// The path and the text of the menu that the image is to run.
     fn menu(&self, session: &Session, config: &GrubConfig) -> Result<Option<(PathBuf, Vec<u8>)>> {
         let path = match (&self.menu, &self.fs_uuid) {
             (Some(path), _) => path.clone(),

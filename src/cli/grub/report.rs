@@ -81,7 +81,7 @@ fn steps(steps: &[Step], dry_run: bool, out: &mut dyn Write, style: Style) -> io
     for step in steps {
         let text = match step {
             Step::Written(path) => path.display().to_string(),
-            Step::Kept(path) => format!("{}: what was there before", path.display()),
+            Step::Kept(path) => format!("{}: the image of before", path.display()),
             Step::Removed(path) => format!("{}: removed", path.display()),
             Step::Variable(name, what) => format!("firmware variable {name}: {what}"),
         };

@@ -208,7 +208,7 @@ pub(super) struct Signed {
     pub files: SignReport,
     pub notes: Vec<String>,
     pub has_keys: bool,
-    /// The command that makes up for what failed.
+    /// The command that makes up for the failure.
     pub again: String,
     pub verbose: bool,
 }
@@ -231,7 +231,7 @@ impl Report for Signed {
         Ok(report)
     }
 
-    /// One line among those of `emerge`, unless more was asked for; what failed is always named.
+    /// One line among those of `emerge`, unless more was asked for; a failure is always named.
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         for note in &self.notes {
             writeln!(out, "bootseal: {}", printable(note))?;

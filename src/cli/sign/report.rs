@@ -32,7 +32,7 @@ impl SignReport {
         self.summary.outcomes.is_empty()
     }
 
-    /// Each file; in brief, only what is wrong.
+    /// Each file; in brief, only those that are wrong.
     pub(in crate::cli) fn files(&self, out: &mut dyn Write, style: Style, is_brief: bool) -> io::Result<()> {
         for outcome in &self.summary.outcomes {
             let mut path = name(&outcome.path);
@@ -49,7 +49,11 @@ impl SignReport {
                 Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
                 Ok(Change::Unchanged) => {}
                 Ok(Change::Kept) => writeln!(out, "{} {path}: kept, signed by another key", style.note("-"))?,
-                Ok(Change::Removed) => writeln!(out, "{} {path}: removed, what it signed is gone", style.tick())?,
+                Ok(Change::Removed) => writeln!(
+                    out,
+                    "{} {path}: removed, since the file that it signed is gone",
+                    style.tick()
+                )?,
                 Ok(Change::Withdrawn) => writeln!(out, "{} {path}: removed, it would not hold", style.tick())?,
                 Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
                 Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,

@@ -1,5 +1,5 @@
-//! Names of what is booted, as those who install kernels give them: the kernel's own `make install`, installkernel of Debian
-//! and Gentoo, kernel-install(8), genkernel, dracut and others, and as grub-mkconfig looks for them.
+//! Names of bootable files, as the programs that install kernels give them: the kernel's own `make install`, installkernel
+//! of Debian and Gentoo, kernel-install(8), genkernel, dracut and others, and as grub-mkconfig looks for them.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ pub struct BootName {
     uncounted: Option<String>,
 }
 
-/// The names that this machine gives to what it boots.
+/// The names that this machine gives to the files that it boots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Naming {
     /// The names of this machine in those of unified images ("entry tokens").

@@ -80,7 +80,7 @@ pub enum Verdict {
     NotJudged(String),
 }
 
-/// Finds and judges every file, and returns them with what has to stop the plan or be told.
+/// Finds and judges every file, and returns them with the findings that stop the plan or warn.
 pub(super) fn check(
     context: &Context,
     store: &Store,
@@ -92,7 +92,7 @@ pub(super) fn check(
         let warning = Finding::new(
             BOOT_FILES_NOT_JUDGED,
             "EFI system partition",
-            "whether what boots is signed for these keys was not judged: the EFI system partition is not known",
+            "the images that boot were not judged by these keys: the EFI system partition is not known",
         );
         return Ok((Vec::new(), vec![warning.remedy("mount it, and name it: --esp DIR")]));
     }

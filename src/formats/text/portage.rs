@@ -42,7 +42,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// A word of the shell, without quotation marks, and what follows it. Comments are skipped.
+/// A word of the shell, without quotation marks, and the text after it. Comments are skipped.
 fn next_word(text: &str) -> (String, &str) {
     let mut word = String::new();
     let mut quote = None;
@@ -68,7 +68,7 @@ fn next_word(text: &str) -> (String, &str) {
     (word, "")
 }
 
-/// The lines of `package.env`, `package.use` and the like: a package, and what it is given.
+/// The lines of `package.env`, `package.use` and the like: a package, and the words that it is given.
 #[must_use]
 pub fn package_lines(text: &str) -> Vec<(&str, Vec<&str>)> {
     text.lines()

@@ -180,7 +180,7 @@ impl fmt::Display for TokenUri {
     }
 }
 
-/// Percent-encodes what is not unreserved (RFC 3986, section 2.3) nor a slash.
+/// Percent-encodes every byte that is neither unreserved (RFC 3986, section 2.3) nor a slash.
 fn encode(bytes: &[u8]) -> String {
     let one = |byte: &u8| match byte {
         b'/' | b'-' | b'.' | b'_' | b'~' => char::from(*byte).to_string(),

@@ -154,7 +154,7 @@ impl Entry {
 pub struct Expanded {
     /// The files that exist.
     pub paths: Vec<PathBuf>,
-    /// Signatures that match, but what they sign is gone.
+    /// Signatures that match, but whose signed files are gone.
     pub orphans: Vec<PathBuf>,
     /// Optional entries that match nothing.
     pub absent: Vec<PathBuf>,

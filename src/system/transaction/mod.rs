@@ -157,7 +157,7 @@ impl<'a> Transaction<'a> {
         Ok(staged.values().filter_map(temporary).collect())
     }
 
-    /// Flushes what was staged, renames all of it over the targets, and flushes the renames. A file that cannot be
+    /// Flushes the staged files, renames all of it over the targets, and flushes the renames. A file that cannot be
     /// replaced keeps no other from it, but those that were staged after it; those are returned.
     pub fn commit(self) -> Result<Vec<NotReplaced>> {
         self.context.check_interrupted()?;
@@ -249,7 +249,7 @@ fn write_beside(target: &Path, parts: &[&[u8]], existing: Option<(&Path, &Metada
     Ok(file.into_temp_path())
 }
 
-/// Renames and removes in the order of the paths; what requires another file comes right after that one.
+/// Renames and removes in the order of the paths; a file that requires another comes right after that one.
 fn put_in_place(staged: BTreeMap<PathBuf, Staged>) -> Vec<NotReplaced> {
     let mut failed = Vec::new();
     let mut followers: BTreeMap<PathBuf, Vec<(PathBuf, Staged)>> = BTreeMap::new();

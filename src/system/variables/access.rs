@@ -91,7 +91,7 @@ pub trait Variables: VarReader + VarWriter + VarEnumerator {
 
 impl<T: VarReader + VarWriter + VarEnumerator + ?Sized> Variables for T {}
 
-/// The answer of [`VarReader::read`] to what a store found.
+/// The answer of [`VarReader::read`] for the result of a store.
 pub fn found(variable: &Variable, found: Result<Option<RawVariable>>) -> efivar::Result<(Vec<u8>, VariableFlags)> {
     match found {
         Ok(Some(raw)) => Ok((raw.data, VariableFlags::from_bits_retain(raw.attributes))),

@@ -12,7 +12,7 @@ use crate::formats::grub::script::{Command, Part, Script, Variables, Word};
 
 pub use environment::{is_environment, writer};
 
-/// A kind of trap: why it is one, and what to do instead.
+/// A kind of trap: the reason why it is one, and the remedy.
 #[derive(Debug, Clone, Copy)]
 struct Rule {
     kind: Kind,

@@ -23,7 +23,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The first entry that is meant, and what it holds.
+    /// The first entry that is meant, and its content.
     pub(super) fn find(
         variable: VariableName,
         database: &SignatureDatabase,

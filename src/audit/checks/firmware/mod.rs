@@ -1,4 +1,4 @@
-//! The firmware's variables: whether it enforces, and whether what it trusts is what the ceremony made.
+//! The firmware's variables: its enforcement, and its trusted keys compared with those of the ceremony.
 
 mod quirks;
 mod revocations;

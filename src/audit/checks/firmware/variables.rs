@@ -1,4 +1,4 @@
-//! The content of PK, KEK, db and dbx, compared with what it should be.
+//! The content of PK, KEK, db and dbx, compared with the key directory.
 
 use crate::finding::{Finding, Kind};
 use crate::formats::crypto::certificate::Certificate;

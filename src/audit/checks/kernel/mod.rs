@@ -16,7 +16,7 @@ use crate::audit::reason::reason;
 
 use text::{LOCKDOWN, text};
 
-/// Keyrings that the kernel looks for a signer in, and the one of what it refuses.
+/// The keyrings in which the kernel looks for a signer, and the one with the certificates and hashes that it refuses.
 const KEYRINGS: [&str; 5] = [
     ".builtin_trusted_keys",
     ".secondary_trusted_keys",

@@ -28,7 +28,7 @@ pub(super) enum Answer {
 /// A module out of its packing.
 pub(super) struct Unpacked {
     pub(super) module: Vec<u8>,
-    /// Length of what the signature covers, in bytes; 0 without a signature that could be verified.
+    /// Length of the signed content, in bytes; 0 without a signature that could be verified.
     content: usize,
     kernel_unpacks: bool,
 }

@@ -46,7 +46,7 @@ pub(super) fn of_running_kernel(machine: &Machine<'_>) -> Result<Tree, Outcome> 
     Ok(tree)
 }
 
-/// The name of a module's file without what it is compressed with and `.ko`; none if it is no module's.
+/// The name of a module's file without the suffix of its compression and `.ko`; none if it is no module's.
 pub(super) fn stem(name: &str) -> Option<&str> {
     let name = ["gz", "xz", "zst"]
         .iter()

@@ -61,7 +61,7 @@ impl Engine {
     /// All of them, the slowest first.
     pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
 
-    /// SHA3-512 of each message, in their order; `None` if the processor does not have what this implementation needs.
+    /// SHA3-512 of each message, in their order; `None` if the processor lacks the instructions for it.
     #[must_use]
     pub fn digests(self, messages: &[&[u8]]) -> Option<Vec<Digest>> {
         let mut list = List::new(messages);

@@ -96,7 +96,7 @@ impl AuthenticatedVariable {
         })
     }
 
-    /// The `.auth` file, byte for byte what was parsed.
+    /// The `.auth` file, byte for byte as it was parsed.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         // A SignedData has a few kilobytes. With a size that fits 32 bits no more, every reader refuses the file as

@@ -34,7 +34,7 @@ pub enum CannotSign {
 pub struct Rewritten<'a> {
     /// The start of the file, with the fields that change.
     head: Vec<u8>,
-    /// The rest of what is hashed.
+    /// The rest of the hashed bytes.
     body: &'a [u8],
     padding: &'static [u8],
     /// Entries that stay.

@@ -219,7 +219,7 @@ impl SignatureDatabase {
         Ok(Self { lists })
     }
 
-    /// The variable's data, byte for byte what was parsed.
+    /// The variable's data, byte for byte as it was parsed.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -260,7 +260,7 @@ impl SignatureDatabase {
         self.entries_of_type(signature_type).any(|(_, present)| present == data)
     }
 
-    /// Adds an entry unless one with its type and data is there already, whoever owns that. Returns whether it was
+    /// Adds an entry unless one with its type and data is there already, whoever owns that. True if it was
     /// added. Certificates get a list each, as most firmware writes them; other entries join the last list if it fits.
     pub fn add(&mut self, signature_type: SignatureType, owner: Guid, data: &[u8]) -> bool {
         if self.contains(signature_type, data) {

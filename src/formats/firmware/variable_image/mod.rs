@@ -90,7 +90,7 @@ impl VariableImage {
         }
     }
 
-    /// Removes the variable of this name; returns whether there was one.
+    /// Removes the variable of this name; true if there was one.
     pub fn remove(&mut self, name: &str, vendor: &Guid) -> bool {
         let before = self.variables.len();
         self.variables.retain(|variable| !variable.has_name(name, vendor));
