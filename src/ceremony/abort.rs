@@ -37,7 +37,7 @@ pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result
                 .hint("name the work directory, as the stopped ceremony printed it"),
         );
     }
-    let (_lock, lines) = Journal::open(&file)?;
+    let (_lock, lines) = Journal::open(context, &file)?;
     let transcript = if lines.is_empty() {
         Transcript::new()
     } else {

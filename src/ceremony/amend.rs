@@ -72,7 +72,7 @@ pub fn note(context: &Context, directory: &Path, text: &str, ask: &mut Ask<'_>) 
 
 fn note_under_way(context: &Context, directory: &Path, event: Event) -> Result<String> {
     let path = directory.join(TRANSCRIPT);
-    let (mut journal, lines) = Journal::open(&path)?;
+    let (mut journal, lines) = Journal::open(context, &path)?;
     let mut transcript = Transcript::parse(&lines).or_refuse(|| format!("{} was altered", path.display()))?;
     if transcript.is_sealed() {
         return Err(

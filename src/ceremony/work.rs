@@ -46,7 +46,7 @@ impl<'a> Work<'a> {
     pub fn open(context: &'a Context, spec: &'a Spec, observer: &'a dyn Observer) -> Result<Self> {
         let path = spec.work_directory()?;
         claim(context, &path)?;
-        let (journal, lines) = Journal::open(&path.join(TRANSCRIPT))?;
+        let (journal, lines) = Journal::open(context, &path.join(TRANSCRIPT))?;
         let transcript = if lines.is_empty() {
             Transcript::new()
         } else {

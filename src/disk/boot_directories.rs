@@ -44,7 +44,11 @@ pub fn boot_directories(context: &Context, named: impl IntoIterator<Item = PathB
         }
     }
     let usual = BOOT_DIRECTORIES.map(|path| context.path(path));
-    Ok(distinct(context, named.into_iter().chain(configured).chain(usual)))
+    let directories = distinct(context, named.into_iter().chain(configured).chain(usual));
+    for directory in &directories {
+        context.guard(directory);
+    }
+    Ok(directories)
 }
 
 /// Those of these directories that exist, each once by the first of its names.

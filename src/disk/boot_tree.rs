@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::formats::grub::signature_name::{is_signature, signed_path};
-use crate::system::{self, Context};
+use crate::formats::text::printable;
+use crate::system::{self, Context, NoPlace};
 
 use super::boot_directories::{BOOT_DIRECTORIES, GRUB_CONFIGURATION, GRUB_DIRECTORIES, LOADER_ENTRIES};
 use super::boot_name::{BootName, Naming, former_name, is_efi_name};
@@ -243,6 +244,16 @@ impl Reader<'_> {
     fn entries(&mut self, directory: &Path) -> Vec<PathBuf> {
         let mut paths = entries(directory, &mut self.tree.unread);
         paths.retain(|path| !system::is_staged(path));
+        for path in &paths {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_looked_into = name.eq_ignore_ascii_case(LOADERS) || GRUB_DIRECTORIES.contains(&name.as_ref());
+            if let Err(error @ NoPlace::LeadsOut { .. }) = system::follow(self.context, path)
+                && (is_looked_into || self.boot_name(path).is_some())
+            {
+                let path = printable(&path.display().to_string());
+                self.tree.unread.push(format!("{path}: {error}"));
+            }
+        }
         paths
     }
 
@@ -262,11 +273,11 @@ impl Reader<'_> {
     }
 
     fn is_directory(&self, path: &Path) -> bool {
-        system::resolve(self.context.root(), path).is_ok_and(|real| real.is_dir())
+        system::follow(self.context, path).is_ok_and(|real| real.is_dir())
     }
 
     fn is_file(&self, path: &Path) -> bool {
-        system::resolve(self.context.root(), path).is_ok_and(|real| real.is_file())
+        system::follow(self.context, path).is_ok_and(|real| real.is_file())
     }
 }
 

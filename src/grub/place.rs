@@ -135,7 +135,7 @@ pub fn install(
     match (variables, present) {
         (Ok((partition, variables)), Some(present)) if present != built.bytes => {
             let mut entries = Entries::new(context, &variables);
-            write(context, &[(place.trial(), &built.bytes)])?;
+            write(context, place, &[(place.trial(), &built.bytes)])?;
             steps.push(Step::Written(place.trial()));
             let label = format!("{} (trial)", place.name);
             let number = entries.ensure(&label, &partition, &place.device_path(&place.trial())?, &mut steps)?;
@@ -166,7 +166,7 @@ pub fn install(
                 fallback(place, &built.bytes, &mut files, &mut steps)?;
             }
             let parts: Vec<(PathBuf, &Vec<u8>)> = files.iter().map(|(path, bytes)| (path.clone(), bytes)).collect();
-            write(context, &parts)?;
+            write(context, place, &parts)?;
             let variables_left = match variables {
                 Ok((partition, variables)) => {
                     let mut entries = Entries::new(context, &variables);
@@ -276,7 +276,7 @@ pub fn confirm(context: &Context, place: &Place, variables: &Efivarfs) -> Result
         fallback(place, &new, &mut files, &mut steps)?;
     }
     let parts: Vec<(PathBuf, &Vec<u8>)> = files.iter().map(|(path, bytes)| (path.clone(), bytes)).collect();
-    write(context, &parts)?;
+    write(context, place, &parts)?;
     let partition = esp_partition(context, &place.esp)?;
     let number = entries.ensure(
         &place.name,
@@ -313,10 +313,11 @@ fn fallback(place: &Place, new: &[u8], files: &mut Vec<(PathBuf, Vec<u8>)>, step
 }
 
 /// Replaces files: the first one, and only then the others.
-fn write(context: &Context, files: &[(PathBuf, &Vec<u8>)]) -> Result<()> {
+fn write(context: &Context, place: &Place, files: &[(PathBuf, &Vec<u8>)]) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
+    context.guard(&place.esp);
     for (path, _) in files {
         if let Some(parent) = path.parent() {
             system::create_public_dir(context, parent)?;

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::formats::firmware::authenticode::Image;
-use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::grub::openpgp::{DetachedSignature, GrubKey};
 use crate::formats::grub::signature_name::signature_path;
 use crate::grub::KEPT_MENU;
-use crate::sign::grub::existing_signature;
 use crate::system::{self, Context, Lock, Transaction};
 use crate::trust::image::Policy;
 use crate::trust::{self, Anchors};
@@ -24,13 +23,14 @@ const UNFINISHED: &str = ".new";
 pub(super) fn carry_signatures(files: &Files<'_>, keys: &[GrubKey]) -> Result<()> {
     let mut moves = Vec::new();
     for files::Former { name, aside: path, .. } in files.former() {
-        let Some(signature) = existing_signature(&name)? else {
+        let Some(signature) = signature_of(files.context, &name)? else {
             continue;
         };
-        let fits = |signature: &[u8], data: &[u8]| accepts(keys, data, signature);
-        let data = system::read(&path)?;
-        let own = existing_signature(&path)?;
-        if !own.is_some_and(|own| fits(&own, &data)) && fits(&signature, &data) {
+        let data = system::read_at(files.context, &path)?;
+        let own = signature_of(files.context, &path)?;
+        if own.is_none_or(|own| accepted(keys, &data, &own).is_none())
+            && let Some(signature) = accepted(keys, &data, &signature)
+        {
             moves.push((signature_path(&path), signature));
         }
     }
@@ -41,6 +41,7 @@ pub(super) fn carry_signatures(files: &Files<'_>, keys: &[GrubKey]) -> Result<()
 /// not start and the former would; returns the names. Renames take no room, which may be what was missing.
 pub(super) fn restore_kernel(files: &Files<'_>, grub: &[GrubKey], firmware: Option<&Anchors>) -> Result<Vec<PathBuf>> {
     let judge = Judge {
+        context: files.context,
         grub,
         firmware: firmware.map(|anchors| Policy::new(&anchors.db, &anchors.dbx)),
     };
@@ -66,7 +67,7 @@ pub(super) fn restore_kernel(files: &Files<'_>, grub: &[GrubKey], firmware: Opti
     let transaction = Transaction::new(files.context);
     for (aside, name) in &moves {
         system::rename_over(files.context, aside, name)?;
-        if existing_signature(aside)?.is_some() {
+        if system::info_of_name(&signature_path(aside))?.is_some_and(|info| !info.is_directory()) {
             transaction.remove(&signature_path(aside))?;
         }
     }
@@ -76,6 +77,7 @@ pub(super) fn restore_kernel(files: &Files<'_>, grub: &[GrubKey], firmware: Opti
 
 /// The judges that decide which files start: GRUB and the firmware.
 struct Judge<'a> {
+    context: &'a Context,
     grub: &'a [GrubKey],
     firmware: Option<Policy>,
 }
@@ -95,13 +97,13 @@ impl Judge<'_> {
         let mut former = Vec::new();
         for file in group {
             let files::Former { name, aside, is_kernel } = file;
-            let signatures = [existing_signature(name)?, existing_signature(aside)?];
+            let signatures = [signature_of(self.context, name)?, signature_of(self.context, aside)?];
             let [present, _] = &signatures;
-            is_needed |= name.is_file() && !self.starts(name, *is_kernel, present.as_deref())?;
+            is_needed |= name.is_file() && self.starts(name, *is_kernel, present.as_deref())?.is_none();
             let mut fitting = None;
-            for signature in signatures.into_iter().chain([None]) {
-                if fitting.is_none() && self.starts(aside, *is_kernel, signature.as_deref())? {
-                    fitting = Some(signature);
+            for signature in signatures.iter().map(Option::as_deref).chain([None]) {
+                if fitting.is_none() {
+                    fitting = self.starts(aside, *is_kernel, signature)?;
                 }
             }
             let Some(signature) = fitting else {
@@ -117,12 +119,15 @@ impl Judge<'_> {
         Ok((is_needed && has_kernel).then_some(former))
     }
 
-    /// True if the file at `path` starts, as a kernel or beside one, with this signature for GRUB.
-    fn starts(&self, path: &Path, is_kernel: bool, signature: Option<&[u8]>) -> Result<bool> {
-        let bytes = system::read(path)?;
-        let by_grub = self.grub.is_empty() || signature.is_some_and(|signature| accepts(self.grub, &bytes, signature));
+    /// If the file at `path` starts, as a kernel or beside one, with this signature for GRUB: the bytes of the signature,
+    /// which are none where GRUB asks for none.
+    fn starts(&self, path: &Path, is_kernel: bool, signature: Option<&[u8]>) -> Result<Option<Option<Vec<u8>>>> {
+        let bytes = system::read_at(self.context, path)?;
+        let accepted = signature.and_then(|signature| accepted(self.grub, &bytes, signature));
+        let by_grub = self.grub.is_empty() || accepted.is_some();
         let by_firmware = |policy: &Policy| Image::parse(&bytes).is_ok_and(|image| policy.judge(&image).is_ok());
-        Ok(by_grub && (!is_kernel || self.firmware.as_ref().is_none_or(by_firmware)))
+        let starts = by_grub && (!is_kernel || self.firmware.as_ref().is_none_or(by_firmware));
+        Ok(starts.then_some(accepted))
     }
 }
 
@@ -133,18 +138,27 @@ pub(super) fn restore_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<Vec
     let mut restored = Vec::new();
     let mut changes = Vec::new();
     for config in files.grub_configs(&files.tree()) {
-        let present = system::read(&config)?;
+        let present = system::read_at(files.context, &config)?;
         let kept = config.with_file_name(KEPT_MENU);
-        let is_signed = existing_signature(&config)?.is_some_and(|signature| accepts(keys, &present, &signature));
-        let Some(signature) = existing_signature(&kept)?.filter(|_| !is_signed && kept.is_file()) else {
+        let signature = signature_of(files.context, &config)?;
+        if signature.is_some_and(|signature| accepted(keys, &present, &signature).is_some()) {
+            continue;
+        }
+        // A link is neither followed nor taken over: the kept file is one that we made.
+        let (Some(former), Some(signature)) = (
+            system::read_named(files.context, &kept)?,
+            signature_of(files.context, &kept)?,
+        ) else {
             continue;
         };
-        let former = system::read(&kept)?;
-        if accepts(keys, &former, &signature) {
+        if let Some(signature) = accepted(keys, &former, &signature) {
             if !present.is_empty() {
                 changes.push((with_ending(&config, UNFINISHED), present));
             }
-            changes.push((config.clone(), former));
+            // A link in the boot directory stays one; it was read through, so it leads to no other place.
+            let file = system::follow(files.context, &config);
+            let file = file.map_err(|error| error.explain(format!("cannot find {}", config.display())))?;
+            changes.push((file, former));
             changes.push((signature_path(&config), signature));
             restored.push(config);
         }
@@ -158,15 +172,17 @@ pub(super) fn restore_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<Vec
 pub(super) fn keep_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<()> {
     let mut changes = Vec::new();
     for config in files.grub_configs(&files.tree()) {
-        let Some(signature) = existing_signature(&config)? else {
+        let Some(signature) = signature_of(files.context, &config)? else {
             continue;
         };
-        let present = system::read(&config)?;
+        let present = system::read_at(files.context, &config)?;
         let kept = config.with_file_name(KEPT_MENU);
-        let is_kept = existing_signature(&kept)?.as_ref() == Some(&signature)
-            && kept.is_file()
-            && system::read(&kept)? == present;
-        if !is_kept && accepts(keys, &present, &signature) {
+        let Some(signature) = accepted(keys, &present, &signature) else {
+            continue;
+        };
+        let is_kept = signature_of(files.context, &kept)?.as_ref() == Some(&signature)
+            && system::read_named(files.context, &kept)?.as_ref() == Some(&present);
+        if !is_kept {
             changes.push((signature_path(&kept), signature));
             changes.push((kept, present));
         }
@@ -174,8 +190,16 @@ pub(super) fn keep_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<()> {
     put(files.context, &changes)
 }
 
-fn accepts(keys: &[GrubKey], data: &[u8], signature: &[u8]) -> bool {
-    trust::grub::judge(data, Some(signature), keys).is_ok()
+/// The signature file beside a file: none if that is no regular file, as a link out of the boot directory.
+fn signature_of(context: &Context, path: &Path) -> Result<Option<Vec<u8>>> {
+    system::read_named(context, &signature_path(path))
+}
+
+/// The bytes of a signature file that one of these keys vouches for, if GRUB accepts the file with it: the signature alone,
+/// without anything that somebody put behind it or into the part that no key signs.
+fn accepted(keys: &[GrubKey], data: &[u8], signature: &[u8]) -> Option<Vec<u8>> {
+    trust::grub::judge(data, Some(signature), keys).ok()?;
+    DetachedSignature::parse(signature).ok()?.to_bytes().ok()
 }
 
 fn with_ending(config: &Path, ending: &str) -> PathBuf {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::disk::Tree;
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Result};
 use crate::system::config::Exclusions;
 use crate::system::{
-    self, Context, Entry, FileInfo, FileKind, FileState, is_directory_on_fat, is_staged, list_directory, resolve,
+    self, Context, Entry, FileInfo, FileKind, FileState, NoPlace, is_directory_on_fat, is_staged, list_directory,
 };
 
 /// A file to work on.
@@ -88,23 +88,25 @@ impl<'a> Search<'a> {
         for parent in parents {
             // No file could be removed from a directory that cannot be listed.
             let entries = list_directory(&parent).into_iter().flatten();
+            let removable = |entry: &Entry| entry.kind != FileKind::Directory && is_staged(&entry.path);
             self.found
                 .leftovers
-                .extend(entries.map(|entry| entry.path).filter(|path| is_staged(path)));
+                .extend(entries.filter(removable).map(|entry| entry.path));
         }
         self.found
     }
 
     /// Takes a path that was named; returns the directory of a file.
     fn take_named(&mut self, path: &Path) -> Result<Option<PathBuf>> {
-        let cannot = || format!("cannot read {}", path.display());
         if (self.interest)(path) == Interest::Note {
             self.found.noted.push(path.to_path_buf());
             return Ok(None);
         }
-        let file = resolve(self.context.root(), path).or_could_not_run(cannot)?;
+        let file = self.follow(path)?;
         let info = system::info(&file)?;
         if info.is_directory() {
+            // A directory in it may be exchanged for a link while we work.
+            self.context.guard(&file);
             self.take_tree(path, &file);
             return Ok(None);
         }
@@ -146,7 +148,7 @@ impl<'a> Search<'a> {
     /// Takes an entry of a directory that is no directory itself.
     fn take_entry(&mut self, shown: &Path, entry: Entry, tree: &Path) -> Result<()> {
         if is_staged(&entry.path) {
-            if entry.kind == FileKind::File {
+            if [FileKind::File, FileKind::Link].contains(&entry.kind) {
                 self.found.leftovers.insert(entry.path);
             }
             return Ok(());
@@ -159,11 +161,17 @@ impl<'a> Search<'a> {
             }
             Interest::Take => {}
         }
-        let cannot = || format!("cannot read {}", shown.display());
         // A link counts as the file that it leads to; one that leads nowhere is an error.
         let is_link = entry.kind == FileKind::Link;
         let file = if is_link {
-            resolve(self.context.root(), &entry.path).or_could_not_run(cannot)?
+            match system::follow(self.context, &entry.path) {
+                Ok(file) => file,
+                Err(NoPlace::LeadsOut { target, .. }) if system::info(&target)?.is_file() => {
+                    return Err(outside(shown, &target));
+                }
+                Err(NoPlace::LeadsOut { .. }) => return Ok(()),
+                Err(error) => return Err(error.explain(format!("cannot read {}", shown.display()))),
+            }
         } else {
             entry.path
         };
@@ -172,15 +180,15 @@ impl<'a> Search<'a> {
             return Ok(());
         }
         if is_link && !file.starts_with(tree) {
-            return Err(Error::refused(format!(
-                "{} is a symbolic link to {}, which is outside of the named directory",
-                shown.display(),
-                file.display()
-            ))
-            .hint("name the file itself, or list the link under [sign] exclude in the configuration"));
+            return Err(outside(shown, &file));
         }
         self.add_target(shown, file, &info);
         Ok(())
+    }
+
+    /// The file that a path leads to, without symbolic links.
+    fn follow(&self, path: &Path) -> Result<PathBuf> {
+        system::follow(self.context, path).map_err(|error| error.explain(format!("cannot read {}", path.display())))
     }
 
     /// Adds a file to work on.
@@ -199,6 +207,16 @@ impl<'a> Search<'a> {
         let path = path.to_path_buf();
         self.found.unusable.push(Unusable { path, error });
     }
+}
+
+/// The error of a link out of the directory that was named.
+fn outside(link: &Path, target: &Path) -> Error {
+    Error::refused(format!(
+        "{} is a symbolic link to {}, which is outside of the named directory",
+        link.display(),
+        target.display()
+    ))
+    .hint("name the file itself, or list the link under [sign] exclude in the configuration")
 }
 
 impl Found {

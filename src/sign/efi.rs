@@ -109,7 +109,7 @@ pub fn attach(
         };
         let attach = |target: &Target| {
             // A wrong signature is refused also where the image has one already and needs no other.
-            let file = system::read(&target.file)?;
+            let file = transaction.read(&target.file)?;
             let refused = || format!("cannot sign {}", image.display());
             let parsed = Image::parse(&file).or_refuse(refused)?;
             offered(
@@ -200,7 +200,12 @@ fn sign_file(
     make: impl FnOnce(&Unsigned<'_>, &Image<'_>) -> Result<Vec<u8>>,
 ) -> Result<Done> {
     let path = &target.path;
-    let file = system::read(&target.file)?;
+    let file = transaction.read(&target.file)?;
+    let stage = |parts: &[&[u8]]| match &options.output {
+        Some(output) => transaction.stage_file(output, parts),
+        // The file that was read, whatever the link that led to it has become.
+        None => transaction.stage_named(path, &target.file, parts),
+    };
     let input = if options.output.is_some() { &target.file } else { path };
     let refused = || format!("cannot sign {}", input.display());
     let image = Image::parse(&file).or_refuse(refused)?;
@@ -212,7 +217,7 @@ fn sign_file(
         .any(|signature| is_own(signature, &digest, certificate));
     if is_signed && (!options.replace || signatures.len() == 1) {
         if options.output.is_some() {
-            transaction.stage(path, &[&file])?;
+            stage(&[&file])?;
         }
         return Ok(Done {
             change: Change::Unchanged,
@@ -229,7 +234,7 @@ fn sign_file(
         !options.replace && !signature.is_some_and(names)
     };
     let signed = image.rewritten(keep, Some(&cms)).or_refuse(refused)?;
-    transaction.stage(path, &signed.parts())?;
+    stage(&signed.parts())?;
     Ok(Done {
         change: Change::Signed,
         digest: Some(digest),

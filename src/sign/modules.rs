@@ -11,8 +11,8 @@ use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::kernel::compression::{Compression, KernelRefusal};
 use crate::formats::kernel::module_signature::{self, Module};
 use crate::keys::Identity;
+use crate::system::Transaction;
 use crate::system::config::ForeignModules;
-use crate::system::{self, Transaction};
 use crate::trust::{self, module::Refusal};
 
 use super::discover::{Interest, Target};
@@ -109,7 +109,7 @@ fn interest(path: &Path) -> Interest {
 
 /// A module in memory.
 struct Loaded<'a> {
-    path: &'a Path,
+    target: &'a Target,
     compression: Compression,
     /// The unpacked file.
     module: Vec<u8>,
@@ -145,19 +145,29 @@ fn sign_batch(
     identity: &Identity,
     policy: Policy,
 ) -> Vec<Result<Done>> {
-    let loaded: Vec<Result<Loaded<'_>>> = targets.iter().map(|target| load(target, identity, policy)).collect();
+    let loaded: Vec<Result<Loaded<'_>>> = targets
+        .iter()
+        .map(|target| load(target, transaction, identity, policy))
+        .collect();
     let contents: Vec<&[u8]> = loaded.iter().flatten().filter_map(Loaded::content).collect();
     let mut digests = policy.hash.digest_each(&contents).into_iter();
     let mut finish = |loaded: Loaded<'_>| {
         if let Some(content) = loaded.content() {
             let digest = digests.next().ok_or_else(|| Error::bug("a module was not hashed"))?;
-            return sign_content(loaded.path, content, loaded.compression, digest, transaction, identity);
+            return sign_content(
+                loaded.target,
+                content,
+                loaded.compression,
+                digest,
+                transaction,
+                identity,
+            );
         }
         match loaded.state {
             State::Signed(digest) => Ok(done(Change::Unchanged, Some(digest))),
             State::Kept => Ok(done(Change::Kept, None)),
             State::BadlyPacked(digest, refusal) => {
-                pack(loaded.path, loaded.module, loaded.compression, transaction)?;
+                pack(loaded.target, loaded.module, loaded.compression, transaction)?;
                 let warning = format!("was signed already, but is compressed anew for the kernel: {refusal}");
                 Ok(Done {
                     warnings: vec![warning],
@@ -178,9 +188,14 @@ const fn done(change: Change, digest: Option<Digest>) -> Done {
     }
 }
 
-fn load<'a>(target: &'a Target, identity: &Identity, policy: Policy) -> Result<Loaded<'a>> {
+fn load<'a>(
+    target: &'a Target,
+    transaction: &Transaction<'_>,
+    identity: &Identity,
+    policy: Policy,
+) -> Result<Loaded<'a>> {
     let path = &target.path;
-    let file = system::read(&target.file)?;
+    let file = transaction.read(&target.file)?;
     let compression = Compression::from_magic(&file);
     let unpacked = compression
         .unpack(&file)
@@ -198,7 +213,7 @@ fn load<'a>(target: &'a Target, identity: &Identity, policy: Policy) -> Result<L
         Cow::Owned(module) => Some(module),
     };
     Ok(Loaded {
-        path,
+        target,
         compression,
         module: unpacked.unwrap_or(file),
         state,
@@ -230,7 +245,7 @@ fn judge(path: &Path, module: &[u8], identity: &Identity, policy: Policy) -> Res
 }
 
 fn sign_content(
-    path: &Path,
+    target: &Target,
     content: &[u8],
     compression: Compression,
     digest: Digest,
@@ -238,21 +253,22 @@ fn sign_content(
     identity: &Identity,
 ) -> Result<Done> {
     let cms = identity.sign_cms(Shape::Module, digest.clone())?;
-    let end = module_signature::trailer(content, &cms).or_refuse(|| format!("cannot sign {}", path.display()))?;
+    let end =
+        module_signature::trailer(content, &cms).or_refuse(|| format!("cannot sign {}", target.path.display()))?;
     let signed = [content, &cms, &end];
     if compression == Compression::None {
-        transaction.stage(path, &signed)?;
+        transaction.stage_named(&target.path, &target.file, &signed)?;
     } else {
-        pack(path, signed.concat(), compression, transaction)?;
+        pack(target, signed.concat(), compression, transaction)?;
     }
     Ok(done(Change::Signed, Some(digest)))
 }
 
-fn pack(path: &Path, module: Vec<u8>, compression: Compression, transaction: &Transaction<'_>) -> Result<()> {
+fn pack(target: &Target, module: Vec<u8>, compression: Compression, transaction: &Transaction<'_>) -> Result<()> {
     let packed = compression
         .pack(module)
-        .or_could_not_run(|| format!("cannot compress {}", path.display()))?;
-    transaction.stage(path, &[&packed])
+        .or_could_not_run(|| format!("cannot compress {}", target.path.display()))?;
+    transaction.stage_named(&target.path, &target.file, &[&packed])
 }
 
 /// Refuses a file that is no relocatable ELF object, as every module is.

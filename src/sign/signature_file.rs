@@ -22,15 +22,11 @@ pub(super) fn interest(path: &Path) -> Interest {
 
 /// The content of `PATH.sig`; none if it does not exist.
 pub fn existing_signature(path: &Path) -> Result<Option<Vec<u8>>> {
-    content_if_there(&signature_path(path))
-}
-
-/// The content of a signature file; none if it does not exist.
-pub(super) fn content_if_there(signature: &Path) -> Result<Option<Vec<u8>>> {
-    if !system::is_there(signature)? {
+    let signature = signature_path(path);
+    if !system::is_there(&signature)? {
         return Ok(None);
     }
-    system::read(signature).map(Some)
+    system::read(&signature).map(Some)
 }
 
 /// The file that a signature file belongs to; none if this is no name of a signature file or the file does not exist.

@@ -10,6 +10,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::error::{Error, Explain, Result};
 
+use super::guards::Guards;
+
 /// The source of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
@@ -33,6 +35,7 @@ pub struct Context {
     interrupted: Arc<AtomicBool>,
     /// True once signals only set `interrupted`.
     heeds_signals: Arc<Mutex<bool>>,
+    guards: Arc<Guards>,
 }
 
 impl Context {
@@ -45,6 +48,7 @@ impl Context {
             clock: Clock::Real,
             interrupted: Arc::default(),
             heeds_signals: Arc::default(),
+            guards: Arc::new(Guards::new(Path::new("/"))),
         }
     }
 
@@ -54,6 +58,7 @@ impl Context {
     pub fn with_root(mut self, root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         self.root = std::path::absolute(&root).unwrap_or(root);
+        self.guards = Arc::new(Guards::new(&self.root));
         self
     }
 
@@ -97,6 +102,18 @@ impl Context {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// From here on nothing below this directory is read for signing or written through a link that leads out of the
+    /// guarded directories: others control what is in it. Boot directories, `/efi` and the trees of modules are guarded
+    /// from the start; this adds others, as a partition that is mounted elsewhere. All copies of the context know of it.
+    pub fn guard(&self, directory: &Path) {
+        self.guards.add(&self.root, directory);
+    }
+
+    /// The guarded directories that exist, without symbolic links.
+    pub(super) fn guards(&self) -> std::io::Result<Vec<PathBuf>> {
+        self.guards.real(&self.root)
     }
 
     /// The directory of bootseal's state: `/var/lib/bootseal` below another root; else the directory in

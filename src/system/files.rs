@@ -1,8 +1,8 @@
 //! Files: read whole or in part, made without replacing anything, replaced, renamed and removed.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -10,12 +10,14 @@ use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Explain, Result};
 
+use super::beneath::{NoPlace, Place};
 use super::context::Context;
 use super::entries::refused;
-use super::journal::sync_directory;
 
 /// Largest file that is read whole, in bytes; kernels and initramfs images are far below.
 const MAX_FILE: u64 = 2 << 30;
+/// Permission bits of a file whose loss costs only time.
+const CACHE_MODE: u32 = 0o666;
 
 /// Reads a whole regular file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
@@ -24,7 +26,6 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Reads a regular file, or no more than its first `limit` bytes.
 pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
-    let cannot = || format!("cannot read {}", path.display());
     // A pipe must not block, nor a terminal become ours, before it is seen that they are no regular files.
     let careful = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new()
@@ -32,13 +33,19 @@ pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
         .custom_flags(careful)
         .open(path)
         .map_err(|error| explain_open(path, error))?;
-    let metadata = file.metadata().or_could_not_run(cannot)?;
+    let metadata = file
+        .metadata()
+        .or_could_not_run(|| format!("cannot read {}", path.display()))?;
     if !metadata.is_file() {
         return Err(Error::could_not_run(format!(
             "{} is not a regular file",
             path.display()
         )));
     }
+    read_opened(path, file, &metadata, limit)
+}
+
+fn read_opened(path: &Path, file: File, metadata: &Metadata, limit: Option<u64>) -> Result<Vec<u8>> {
     if limit.is_none() && metadata.len() > MAX_FILE {
         return Err(Error::could_not_run(format!(
             "{} has {} bytes; files over {MAX_FILE} bytes are not read",
@@ -51,8 +58,42 @@ pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
     file.take(limit.unwrap_or(MAX_FILE))
         .read_to_end(&mut bytes)
-        .or_could_not_run(cannot)?;
+        .or_could_not_run(|| format!("cannot read {}", path.display()))?;
     Ok(bytes)
+}
+
+/// Reads the regular file at a place, or no more than its first `limit` bytes.
+pub(super) fn read_place(place: &Place, limit: Option<u64>) -> Result<Vec<u8>> {
+    let path = place.path();
+    let (file, metadata) = place.open().map_err(|error| explain_open(path, error))?;
+    read_opened(path, file, &metadata, limit)
+}
+
+/// Reads the whole regular file that a path leads to. A link in a guarded directory ([`Context::guard`]) that leads out of
+/// all of them is refused.
+pub fn read_at(context: &Context, path: &Path) -> Result<Vec<u8>> {
+    let place = Place::of_file(context, path);
+    read_place(&place.map_err(|error| explain_place(path, error))?, None)
+}
+
+/// Reads a regular file by its own name, or gives `None` if this names nothing, or anything but a regular file: a link,
+/// pipe, device or directory.
+pub fn read_named(context: &Context, path: &Path) -> Result<Option<Vec<u8>>> {
+    let place = match Place::of_name(context, path) {
+        Err(error) if error.is_missing() => return Ok(None),
+        place => place.map_err(|error| explain_place(path, error))?,
+    };
+    match place.look().map_err(|error| explain_open(path, error))? {
+        Some(metadata) if metadata.is_file() => read_place(&place, None).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn explain_place(path: &Path, error: NoPlace) -> Error {
+    match error {
+        NoPlace::Io(error) => explain_open(path, error),
+        leads_out @ NoPlace::LeadsOut { .. } => leads_out.explain(String::new()),
+    }
 }
 
 /// Reads a regular file, or gives `None` if nothing has this name. A link that leads nowhere is an error.
@@ -86,19 +127,20 @@ impl NewFile<'_> {
             return Ok(());
         }
         let cannot = || format!("cannot create {}", self.path.display());
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(self.mode)
-            .open(self.path)
-            .or_could_not_run(cannot)?;
+        let place = place_of_name(context, self.path, cannot)?;
+        let mut file = place.create(self.mode).or_could_not_run(cannot)?;
         let written = file.write_all(self.bytes).and_then(|()| file.sync_all());
         if written.is_err() {
             // The write's own error is the one to report.
-            let _ = fs::remove_file(self.path);
+            let _ = place.remove();
         }
         written.or_could_not_run(cannot)
     }
+}
+
+/// The place of a name; a link that has it is not followed.
+fn place_of_name(context: &Context, path: &Path, cannot: impl FnOnce() -> String) -> Result<Place> {
+    Place::of_name(context, path).map_err(|error| error.explain(cannot()))
 }
 
 /// Makes a directory for which only the owner has any right, and its parents with the usual rights.
@@ -107,18 +149,34 @@ pub fn create_dir(context: &Context, path: &Path) -> Result<()> {
         return Ok(());
     }
     if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).or_could_not_run(|| format!("cannot make the directory {}", path.display()))?;
+        make_missing(context, parent, path)?;
     }
-    make_dir(fs::DirBuilder::new().mode(0o700), path)
+    make_dir(context, path, path, 0o700)
+}
+
+/// Makes a directory and those above it with the usual rights, as far as they are missing; `wanted` is named in errors.
+fn make_missing(context: &Context, path: &Path, wanted: &Path) -> Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_missing(context, parent, wanted)?;
+    }
+    make_dir(context, path, wanted, 0o777)
 }
 
 /// Another run may make it meanwhile.
-fn make_dir(builder: &fs::DirBuilder, path: &Path) -> Result<()> {
-    match builder.create(path) {
+fn make_dir(context: &Context, path: &Path, wanted: &Path, mode: u32) -> Result<()> {
+    let cannot = || format!("cannot make the directory {}", wanted.display());
+    if path.file_name().is_none() && path.is_dir() {
+        // The root directory, or a path that ends in `..`.
+        return Ok(());
+    }
+    match place_of_name(context, path, cannot)?.make_directory(mode) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         other => other,
     }
-    .or_could_not_run(|| format!("cannot make the directory {}", path.display()))
+    .or_could_not_run(cannot)
 }
 
 /// Makes a directory, and its parents, with the usual rights, flushed to disk.
@@ -128,8 +186,11 @@ pub fn create_public_dir(context: &Context, path: &Path) -> Result<()> {
     }
     let parent = path.parent().unwrap_or(Path::new("/"));
     create_public_dir(context, parent)?;
-    make_dir(&fs::DirBuilder::new(), path)?;
-    sync_directory(parent)
+    make_dir(context, path, path, 0o777)?;
+    let cannot = || format!("cannot flush {}", parent.display());
+    place_of_name(context, path, cannot)?
+        .flush_directory()
+        .or_could_not_run(cannot)
 }
 
 /// Removes a file, which must exist, or the link itself where it is one.
@@ -137,61 +198,78 @@ pub fn remove_file(context: &Context, path: &Path) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    fs::remove_file(path).or_could_not_run(|| format!("cannot remove {}", path.display()))
+    let cannot = || format!("cannot remove {}", path.display());
+    place_of_name(context, path, cannot)?.remove().or_could_not_run(cannot)
 }
 
 /// Removes a directory and everything in it; links are not followed. A directory that is gone is no error.
 pub fn remove_tree(context: &Context, path: &Path) -> Result<()> {
-    if context.dry_run() {
-        return Ok(());
-    }
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-    .or_could_not_run(|| format!("cannot remove the directory {}", path.display()))
+    remove_if_there(context, path, Place::remove_tree, &[ErrorKind::NotFound], || {
+        format!("cannot remove the directory {}", path.display())
+    })
 }
 
 /// Removes a directory if nothing is in it. A directory that is gone is no error.
 pub fn remove_empty_dir(context: &Context, path: &Path) -> Result<()> {
+    let fine = [ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty];
+    remove_if_there(context, path, Place::remove_directory, &fine, || {
+        format!("cannot remove the directory {}", path.display())
+    })
+}
+
+/// Removes a name; these kinds of failures are none.
+fn remove_if_there(
+    context: &Context,
+    path: &Path,
+    remove: impl FnOnce(&Place) -> std::io::Result<()>,
+    fine: &[ErrorKind],
+    cannot: impl Fn() -> String,
+) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    match fs::remove_dir(path) {
-        Err(error) if ![ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty].contains(&error.kind()) => Err(error),
+    let place = match Place::of_name(context, path) {
+        Err(error) if error.is_missing() => return Ok(()),
+        place => place.map_err(|error| error.explain(cannot()))?,
+    };
+    match remove(&place) {
+        Err(error) if !fine.contains(&error.kind()) => Err(error),
         _ => Ok(()),
     }
-    .or_could_not_run(|| format!("cannot remove the directory {}", path.display()))
+    .or_could_not_run(cannot)
 }
 
 /// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away. The caller
-/// holds the lock, so the temporary name is always the same, and the rest of a killed run is overwritten.
+/// holds the lock, so the temporary name is always the same, and the rest of a killed run is replaced.
 pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
     let cannot = || format!("cannot write {}", path.display());
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    create_dir(context, directory)?;
+    create_dir(context, path.parent().unwrap_or(Path::new("/")))?;
     let temporary = path.with_extension("new");
-    let written = fs::write(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    remove_leftover(context, &temporary)?;
+    let (from, to) = (
+        place_of_name(context, &temporary, cannot)?,
+        place_of_name(context, path, cannot)?,
+    );
+    let mut file = from.create(CACHE_MODE).or_could_not_run(cannot)?;
+    let written = file.write_all(bytes).and_then(|()| from.rename(&to));
     if written.is_err() {
         // The write's own error is the one to report.
-        let _ = fs::remove_file(&temporary);
+        let _ = from.remove();
     }
     written.or_could_not_run(cannot)
 }
 
 /// Replaces a file so that a crash leaves the old or the new one. Several runs may do so at once: one after the other
-/// does, and the last one's file stays.
+/// does, and the last one's file stays. A link of this name is replaced, not the file that it leads to.
 pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     // The temporary name is always the same, so that what a killed run left is found; a run that lives must keep its
     // own.
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
-    let _turn = turn(context, directory, path)?;
     let name = path.file_name();
     let name = name.ok_or_else(|| Error::could_not_run(format!("{} does not name a file", path.display())))?;
+    let _turn = turn(context, path)?;
     let mut name = name.to_os_string();
     name.push(".bootseal-new");
     let temporary = &path.with_file_name(name);
@@ -205,18 +283,29 @@ pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) 
     if context.dry_run() {
         return Ok(());
     }
-    fs::rename(temporary, path).or_could_not_run(|| format!("cannot replace {}", path.display()))?;
-    sync_directory(directory)
+    let cannot = || format!("cannot replace {}", path.display());
+    let to = place_of_name(context, path, cannot)?;
+    let from = place_of_name(context, temporary, cannot)?;
+    from.rename(&to).or_could_not_run(cannot)?;
+    flush(&to)
+}
+
+fn flush(place: &Place) -> Result<()> {
+    place
+        .flush_directory()
+        .or_could_not_run(|| format!("cannot flush {}", place.directory_path().display()))
 }
 
 /// Waits until nobody else replaces files in the directory where `path` is to be, and keeps others waiting until it is
 /// dropped. File systems that lock no directories (NFS) go without.
-fn turn(context: &Context, directory: &Path, path: &Path) -> Result<Option<File>> {
+fn turn(context: &Context, path: &Path) -> Result<Option<File>> {
     if context.dry_run() {
         return Ok(None);
     }
     let cannot = || format!("cannot create {}", path.display());
-    let opened = File::open(directory).or_could_not_run(cannot)?;
+    let opened = place_of_name(context, path, cannot)?
+        .open_directory()
+        .or_could_not_run(cannot)?;
     match retry_on_intr(|| flock(&opened, FlockOperation::LockExclusive)) {
         Ok(()) => Ok(Some(opened)),
         Err(Errno::BADF | Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(None),
@@ -229,25 +318,26 @@ pub fn rename_over(context: &Context, from: &Path, to: &Path) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    fs::rename(from, to).or_could_not_run(|| format!("cannot rename {} to {}", from.display(), to.display()))?;
-    sync_directory(to.parent().unwrap_or(Path::new("/")))
+    let cannot = || format!("cannot rename {} to {}", from.display(), to.display());
+    let (from, to) = (
+        place_of_name(context, from, cannot)?,
+        place_of_name(context, to, cannot)?,
+    );
+    from.rename(&to).or_could_not_run(cannot)?;
+    flush(&to)
 }
 
 /// Removes a staged file that a killed run left. A file that is gone meanwhile is no error.
 pub fn remove_leftover(context: &Context, path: &Path) -> Result<()> {
-    if context.dry_run() {
-        return Ok(());
-    }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-    .or_could_not_run(|| format!("cannot remove {}, which an interrupted run left", path.display()))
+    remove_if_there(context, path, Place::remove, &[ErrorKind::NotFound], || {
+        format!("cannot remove {}, which an interrupted run left", path.display())
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]

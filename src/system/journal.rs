@@ -1,8 +1,7 @@
 //! A file that only grows, line by line, each on the disk before the work goes on.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -10,6 +9,11 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Explain, Result};
 
+use super::beneath::Place;
+use super::context::Context;
+
+/// Permission bits of a journal.
+const MODE: u32 = 0o600;
 /// Largest journal that is read, in bytes; a ceremony's has some 20 KiB.
 const MAX_JOURNAL: u64 = 16 << 20;
 
@@ -22,16 +26,12 @@ pub struct Journal {
 
 impl Journal {
     /// Opens or makes the journal, and returns its lines so far. A last line that was cut off in the middle of its
-    /// write is taken away. A journal that another process has open is refused.
-    pub fn open(path: &Path) -> Result<(Self, Vec<u8>)> {
+    /// write is taken away. A journal that another process has open is refused, and so is one that is a link, or has a
+    /// second name: it would be written to there, too.
+    pub fn open(context: &Context, path: &Path) -> Result<(Self, Vec<u8>)> {
         let cannot = || format!("cannot use {}", path.display());
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .or_could_not_run(cannot)?;
+        let place = Place::of_name(context, path).map_err(|error| error.explain(cannot()))?;
+        let mut file = place.open_to_append(MODE).or_could_not_run(cannot)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
@@ -81,16 +81,17 @@ pub fn sync_directory(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::OpenOptions;
 
     #[test]
     fn lines_stay_and_half_a_line_goes() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("journal");
-        let (mut journal, lines) = Journal::open(&path).unwrap();
+        let (mut journal, lines) = Journal::open(&Context::host(), &path).unwrap();
         assert!(lines.is_empty());
         journal.append(b"one\n", &[directory.path()]).unwrap();
         assert!(
-            Journal::open(&path)
+            Journal::open(&Context::host(), &path)
                 .unwrap_err()
                 .to_string()
                 .contains("another bootseal")
@@ -98,9 +99,26 @@ mod tests {
         drop(journal);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"tw").unwrap();
-        let (mut journal, lines) = Journal::open(&path).unwrap();
+        let (mut journal, lines) = Journal::open(&Context::host(), &path).unwrap();
         assert_eq!(lines, b"one\n");
         journal.append(b"two\n", &[]).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
+    }
+
+    #[test]
+    fn a_journal_that_somebody_planted_is_refused_and_what_it_leads_to_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("victim"), b"no line break").unwrap();
+        std::os::unix::fs::symlink("victim", path("link")).unwrap();
+        std::fs::hard_link(path("victim"), path("hard")).unwrap();
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        let pipe = rustix::fs::FileType::Fifo;
+        rustix::fs::mknodat(rustix::fs::CWD, path("pipe"), pipe, mode, 0).unwrap();
+        for name in ["link", "hard", "pipe"] {
+            let error = Journal::open(&Context::host(), &path(name)).unwrap_err();
+            assert!(error.to_string().contains("cannot use"), "{name}: {error}");
+        }
+        assert_eq!(std::fs::read(path("victim")).unwrap(), b"no line break");
     }
 }

@@ -1,7 +1,6 @@
 //! The lock that lets one run work at a time. It ends with the process that holds it, however that ends.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
@@ -9,11 +8,14 @@ use rustix::io::Errno;
 
 use crate::error::{Explain, Result};
 
+use super::beneath::Place;
 use super::context::Context;
 use super::files::create_dir;
 
 /// File in the state directory whose lock is taken; it is empty and stays.
 const FILE: &str = "lock";
+/// Permission bits of that file.
+const MODE: u32 = 0o600;
 /// The pause before a taken lock is tried again.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -34,13 +36,8 @@ impl Lock {
             .map_err(|error| error.hint("bootseal keeps its lock there; STATE_DIRECTORY may name another directory"))?;
         let path = directory.join(FILE);
         let cannot = || format!("cannot lock {}", path.display());
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .or_could_not_run(cannot)?;
+        let place = Place::of_name(context, &path).map_err(|error| error.explain(cannot()))?;
+        let file = place.open_to_append(MODE).or_could_not_run(cannot)?;
         let mut waiting = Some(waiting);
         loop {
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {

@@ -1,10 +1,12 @@
 //! Layer 1: the doors to the outside: files, firmware variables, clock and randomness, all below one root.
 
+mod beneath;
 mod block_devices;
 pub mod config;
 mod context;
 mod entries;
 mod files;
+mod guards;
 mod journal;
 mod kernel;
 mod lock;
@@ -23,6 +25,7 @@ mod transaction;
 pub mod variables;
 mod workspace;
 
+pub use beneath::{NoPlace, follow};
 pub use block_devices::{Sealed, sealed_to};
 pub use context::{Clock, Context, moment};
 pub use entries::{
@@ -30,8 +33,8 @@ pub use entries::{
     list_directory, list_directory_if_there,
 };
 pub use files::{
-    NewFile, create_dir, create_public_dir, read, read_if_there, read_prefix, remove_empty_dir, remove_file,
-    remove_leftover, remove_tree, rename_over, replace_cache, replace_durably,
+    NewFile, create_dir, create_public_dir, read, read_at, read_if_there, read_named, read_prefix, remove_empty_dir,
+    remove_file, remove_leftover, remove_tree, rename_over, replace_cache, replace_durably,
 };
 pub use journal::{Journal, sync_directory};
 pub use kernel::{ConfigFile, configured_release, release_in_path, running_release, source_trees};

@@ -13,13 +13,21 @@ const MAX_LINKS: usize = 40;
 /// The file that a path leads to, without symbolic links. For a path below `root`, an absolute link starts again at
 /// `root`, and `..` does not lead out of it.
 pub fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
-    let Some(below) = path.strip_prefix(root).ok().filter(|_| root != Path::new("/")) else {
+    if root == Path::new("/") || !path.starts_with(root) {
         return fs::canonicalize(path);
+    }
+    resolve_noting(root, path, &mut Vec::new())
+}
+
+/// As [`resolve`], and adds the links that were followed, each by its path without links in its directories.
+pub(super) fn resolve_noting(root: &Path, path: &Path, links: &mut Vec<PathBuf>) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let (root, below) = match path.strip_prefix(root) {
+        Ok(below) => (fs::canonicalize(root)?, below),
+        Err(_) => (PathBuf::from("/"), path.as_path()),
     };
-    let root = fs::canonicalize(root)?;
     let mut resolved = root.clone();
     let mut rest: VecDeque<OsString> = parts(below);
-    let mut links = 0_usize;
     while let Some(part) = rest.pop_front() {
         if part == ".." {
             if resolved != root {
@@ -32,11 +40,11 @@ pub fn resolve(root: &Path, path: &Path) -> io::Result<PathBuf> {
             resolved = next;
             continue;
         }
-        links += 1;
-        if links > MAX_LINKS {
+        let target = fs::read_link(&next)?;
+        links.push(next);
+        if links.len() > MAX_LINKS {
             return Err(Errno::LOOP.into());
         }
-        let target = fs::read_link(&next)?;
         if target.is_absolute() {
             resolved.clone_from(&root);
         }

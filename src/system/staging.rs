@@ -1,24 +1,29 @@
 //! A new directory that appears complete: made beside its place under a temporary name, and renamed when everything is
 //! in it.
 
-use std::fs::{self, File, Permissions};
+use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use tempfile::TempDir;
 
 use crate::error::{Error, Explain, Result};
 
+use super::beneath::Place;
 use super::context::Context;
 use super::files::create_dir;
+
+/// Permission bits of a new directory.
+const MODE: u32 = 0o700;
 
 /// A new directory (mode 0700) under a temporary name. Dropped without [`NewDirectory::publish`], it is removed with
 /// all that is in it.
 #[derive(Debug)]
 pub struct NewDirectory {
-    target: PathBuf,
-    staging: TempDir,
+    /// The place that it is to have.
+    target: Place,
+    /// The place under the temporary name.
+    staged: Place,
+    is_published: bool,
 }
 
 impl NewDirectory {
@@ -63,38 +68,51 @@ impl NewDirectory {
         if !parent.is_dir() {
             create_dir(context, parent)?;
         }
-        // Always the same name, so that what a killed run left is found and taken away.
-        let staged = format!(".{}.bootseal-new", name.to_string_lossy());
-        if parent.join(&staged).is_dir() {
-            fs::remove_dir_all(parent.join(&staged)).or_could_not_run(cannot)?;
+        let place = Place::of_name(context, &target).map_err(|error| error.explain(cannot()))?;
+        // Always the same name, so that what a killed run left is found and taken away: a link itself, not what it leads
+        // to.
+        let staged = place.beside(&format!(".{}.bootseal-new", name.to_string_lossy()));
+        match staged.remove_tree() {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
-        let staging = tempfile::Builder::new()
-            .prefix(&staged)
-            .rand_bytes(0)
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(parent)
-            .or_could_not_run(cannot)?;
-        Ok(Self { target, staging })
+        .or_could_not_run(cannot)?;
+        staged.make_directory(MODE).or_could_not_run(cannot)?;
+        // Nobody leads us out of it, whatever becomes of the directories above.
+        context.guard(staged.path());
+        Ok(Self {
+            target: place,
+            staged,
+            is_published: false,
+        })
     }
 
     /// The temporary path, into which files are put until the directory is published.
     #[must_use]
     pub fn path(&self) -> &Path {
-        self.staging.path()
+        self.staged.path()
     }
 
     /// Flushes the directory, renames it to its place and flushes that.
-    pub fn publish(self) -> Result<()> {
-        let cannot = || format!("cannot rename the new directory to {}", self.target.display());
-        let flush = |path: &Path| File::open(path).and_then(|directory| directory.sync_all());
-        flush(self.staging.path()).or_could_not_run(cannot)?;
+    pub fn publish(mut self) -> Result<()> {
+        let cannot = || format!("cannot rename the new directory to {}", self.target.path().display());
+        self.staged.flush_content().or_could_not_run(cannot)?;
         // Renaming replaces an empty directory and fails on any other, so nothing that came meanwhile is lost.
-        fs::rename(self.staging.path(), &self.target).or_could_not_run(cannot)?;
-        let target = self.target.clone();
-        // The temporary name is gone; there is nothing left to remove.
-        let _ = self.staging.keep();
-        let parent = target.parent().unwrap_or(&target);
-        flush(parent).or_could_not_run(|| format!("cannot flush {}", parent.display()))
+        self.staged.rename(&self.target).or_could_not_run(cannot)?;
+        self.is_published = true;
+        let parent = self.target.directory_path();
+        self.target
+            .flush_directory()
+            .or_could_not_run(|| format!("cannot flush {}", parent.display()))
+    }
+}
+
+impl Drop for NewDirectory {
+    fn drop(&mut self) {
+        if !self.is_published {
+            // What cannot be removed now is found and removed by the next run.
+            let _ = self.staged.remove_tree();
+        }
     }
 }
 
@@ -120,6 +138,19 @@ mod tests {
         assert_eq!(names(&target), ["PK.key"]);
         assert_eq!(fs::metadata(&target).unwrap().mode() & 0o7777, 0o700);
         assert_eq!(names(&outside.path().join("etc")), ["keys"]);
+    }
+
+    #[test]
+    fn a_link_that_has_the_temporary_name_goes_and_leads_nowhere() {
+        let outside = tempfile::tempdir().unwrap();
+        let victim = tempfile::tempdir().unwrap();
+        fs::write(victim.path().join("file"), b"").unwrap();
+        std::os::unix::fs::symlink(victim.path(), outside.path().join(".keys.bootseal-new")).unwrap();
+        let new = NewDirectory::stage(&Context::host(), &outside.path().join("keys")).unwrap();
+        fs::write(new.path().join("PK.key"), b"secret").unwrap();
+        new.publish().unwrap();
+        assert_eq!(names(victim.path()), ["file"]);
+        assert_eq!(names(&outside.path().join("keys")), ["PK.key"]);
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn a_configuration_leads_to_what_is_signed_and_its_traps_are_told() {
         ("usr/share/locale/grub/de.mo", "x"),
         ("etc/default/grub", "GRUB_SAVEDEFAULT=true\n"),
     ]);
-    node.link("/dtb", "boot/kernel");
+    node.link("ucode.img", "boot/kernel");
     let (code, said) = run(&node, &["sign", "grub"]);
     assert_eq!(code, 0, "{said}");
     let signed: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("✓ ")).collect();

@@ -42,7 +42,7 @@ const SPACE: [&str; 9] = [
     "fsetxattr",
 ];
 /// Those that meet a broken disk: all that changes something, and these.
-const READS: [&str; 8] = [
+const READS: [&str; 11] = [
     "openat",
     "read",
     "getdents64",
@@ -51,6 +51,9 @@ const READS: [&str; 8] = [
     "readlink",
     "flock",
     "listxattr",
+    "openat2",
+    "flistxattr",
+    "fgetxattr",
 ];
 
 fn rounds(calls: Vec<(String, usize)>, fault: Fault) -> Vec<Round> {

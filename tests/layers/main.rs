@@ -78,6 +78,16 @@ fn files_are_read_and_written_in_system_and_disk() {
     none("files with std::fs", &rules::with_fs(tree()));
 }
 
+#[test]
+fn files_are_changed_through_beneath() {
+    let sources = sources(&repository().join("src"));
+    let found: Vec<String> = sources
+        .iter()
+        .flat_map(|(name, text)| rules::writes_by_path(name, text))
+        .collect();
+    none("writes by a path", &found);
+}
+
 /// Each says at its top why it is sound.
 const FILES_WITH_UNSAFE_CODE: [&str; 3] = [
     "formats/crypto/sha3_lanes/avx2.rs",

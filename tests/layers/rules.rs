@@ -56,6 +56,51 @@ pub fn with_fs(tree: &Tree) -> Vec<String> {
     tree.with_fs.iter().filter(|file| !allowed(file)).cloned().collect()
 }
 
+/// Calls that change something at a path, which an attacker may have led elsewhere meanwhile.
+const WRITES_BY_PATH: [&str; 17] = [
+    "fs::write(",
+    "fs::rename(",
+    "fs::remove_",
+    "fs::create_dir",
+    "fs::hard_link(",
+    "fs::copy(",
+    "fs::set_permissions(",
+    "File::create",
+    "DirBuilder",
+    ".write(true)",
+    ".append(true)",
+    "renameat",
+    "unlinkat",
+    "mkdirat",
+    "linkat",
+    "tempfile_in(",
+    "tempdir_in(",
+];
+/// The home of such calls, and the files that do without it, each for its reason.
+const WRITERS: [&str; 4] = [
+    "system/beneath/",
+    // One write is one call of the firmware: its files are not replaced.
+    "system/variables/write.rs",
+    // The terminal is a device.
+    "system/terminal.rs",
+    // A directory that was just made, for this user only.
+    "system/workspace.rs",
+];
+
+/// The calls in a file of the program, outside of its tests, that write by a path and not through `system::beneath`.
+pub fn writes_by_path(file: &str, text: &str) -> Vec<String> {
+    let is_test = file.ends_with("/tests.rs") || file.contains("/tests/");
+    if is_test || WRITERS.iter().any(|home| file.starts_with(home)) {
+        return Vec::new();
+    }
+    let program = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
+    let lines = program.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines
+        .filter(|line| WRITES_BY_PATH.iter().any(|call| line.contains(call)))
+        .map(|line| format!("{file}: {}", line.trim()))
+        .collect()
+}
+
 /// The imports that are part of a circle between two neighbours in one folder: files, or folders with all that is in
 /// them. Circles between files of different folders are circles between neighbours further up.
 pub fn circles(tree: &Tree) -> Vec<String> {
@@ -115,6 +160,22 @@ fn reaches(graph: &BTreeMap<String, BTreeSet<String>>, from: &str, to: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_write_by_path_is_seen() {
+        let text = "// fs::write(a)\nfs::rename(a, b);\n#[cfg(test)]\nmod tests { fs::write(x) }";
+        assert_eq!(
+            writes_by_path("system/files.rs", text),
+            ["system/files.rs: fs::rename(a, b);"]
+        );
+        for home in [
+            "system/beneath/mod.rs",
+            "system/transaction/tests.rs",
+            "enroll/tests/faults.rs",
+        ] {
+            assert!(writes_by_path(home, text).is_empty());
+        }
+    }
 
     #[test]
     fn an_upward_import_is_seen() {

@@ -73,6 +73,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("swtpm", "swtpm"),
     ("systemd-analyze", "systemd"),
     ("taskset", "util-linux"),
+    ("timeout", "coreutils"),
     ("unshare", "util-linux"),
     ("weasyprint", "weasyprint"),
     ("xz", "xz-utils"),

@@ -4,3 +4,4 @@ mod authenticode;
 mod containers;
 mod hostile;
 mod keys;
+mod links;

@@ -169,7 +169,7 @@ impl Install {
         match (&self.output, place) {
             (Some(path), _) => {
                 let transaction = Transaction::new(&session.context);
-                transaction.stage(path, &[&built.bytes])?;
+                transaction.stage_file(path, &[&built.bytes])?;
                 transaction.commit_all()?;
                 report.steps.push(Step::Written(path.clone()));
             }

@@ -13,7 +13,7 @@ use crate::trust;
 use crate::sign::discover::{Found, Target};
 use crate::sign::outcome::{Change, Done, Outcome};
 use crate::sign::run::{Kind, Run};
-use crate::sign::signature_file::{content_if_there, existing_signature, interest, is_by, signature_path};
+use crate::sign::signature_file::{interest, is_by, signature_path};
 
 use super::tree::Tree;
 
@@ -127,7 +127,7 @@ fn remove_own(
 ) -> Option<Outcome> {
     let path = signature.to_path_buf();
     let own = std::slice::from_ref(&identity.key);
-    let removed = content_if_there(signature).and_then(|bytes| match bytes {
+    let removed = transaction.read_named(signature).and_then(|bytes| match bytes {
         Some(bytes) if is_by(&bytes, own) => transaction.remove(signature).map(Some),
         _ => Ok(None),
     });
@@ -145,7 +145,8 @@ fn sign_file(target: &Target, transaction: &Transaction<'_>, identity: &GrubIden
         digest: Some(HASH.digest(&[&data])),
         warnings: Vec::new(),
     };
-    let existing = existing_signature(path)?;
+    // What is there in another form than a file, as a link, is replaced.
+    let existing = transaction.read_named(&signature_path(path))?;
     let own = std::slice::from_ref(&identity.key);
     // In a dry run the data is still the old one.
     let is_signed = trust::grub::judge(&data, existing.as_deref(), own).is_ok();

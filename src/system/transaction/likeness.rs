@@ -5,9 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
-use rustix::fs::{
-    Timespec, Timestamps, XattrFlags, fgetxattr, fsetxattr, futimens, getxattr, listxattr, listxattr_query,
-};
+use rustix::fs::{Timespec, Timestamps, XattrFlags, fgetxattr, flistxattr, flistxattr_query, fsetxattr, futimens};
 use rustix::io::Errno;
 
 /// Permission bits of a file that did not exist before: readable by all, as kernels and signatures are.
@@ -28,17 +26,17 @@ fn is_on_fat(file: &File) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|status| u64::try_from(status.f_type) == Ok(MSDOS_MAGIC))
 }
 
-/// Makes a staged file like the file at `path` with this metadata, or like a new one.
-pub(super) fn take_over(file: &File, existing: Option<(&Path, &Metadata)>) -> io::Result<()> {
+/// Makes a staged file like the file that it replaces, with this metadata, or like a new one.
+pub(super) fn take_over(file: &File, existing: Option<(&File, &Metadata)>) -> io::Result<()> {
     let own = file.metadata()?;
-    let Some((path, existing)) = existing else {
+    let Some((replaced, existing)) = existing else {
         return set_mode(file, &own, NEW_FILE_MODE);
     };
     if (own.uid(), own.gid()) != (existing.uid(), existing.gid()) {
         fchown(file, Some(existing.uid()), Some(existing.gid()))?;
     }
     set_mode(file, &own, existing.mode() & 0o7777)?;
-    copy_attributes(file, path)?;
+    copy_attributes(file, replaced)?;
     futimens(
         file,
         &Timestamps {
@@ -68,16 +66,16 @@ fn set_mode(file: &File, own: &Metadata, mode: u32) -> io::Result<()> {
 }
 
 /// Copies ACLs, labels and users' attributes, where the file system has them.
-fn copy_attributes(file: &File, path: &Path) -> io::Result<()> {
-    match listxattr_query(path) {
+fn copy_attributes(file: &File, replaced: &File) -> io::Result<()> {
+    match flistxattr_query(replaced) {
         Ok(0) | Err(Errno::NOTSUP) => return Ok(()),
         Ok(_) => {}
         Err(error) => return Err(error.into()),
     }
-    let names = read(|buffer| listxattr(path, buffer))?;
+    let names = read(|buffer| flistxattr(replaced, buffer))?;
     let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
     for name in names.filter(|name| !OF_THE_CONTENT.contains(name)) {
-        let value = read(|buffer| getxattr(path, name, buffer))?;
+        let value = read(|buffer| fgetxattr(replaced, name, buffer))?;
         // A new file may have got the same label from its directory, and who may not set it need not.
         if read(|buffer| fgetxattr(file, name, buffer)).is_ok_and(|present| present == value) {
             continue;

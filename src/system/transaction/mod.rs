@@ -5,26 +5,19 @@ mod likeness;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, Metadata};
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
-use tempfile::TempPath;
-
 use crate::error::{Error, Explain, Result};
 
+use super::beneath::{NoPlace, PREFIX, Place, RANDOM, Temporary};
 use super::context::Context;
-use super::files::read;
-use super::resolve::resolve;
+use super::files::{read_named, read_place};
 
 pub use likeness::is_directory_on_fat;
 
-/// The beginning of the names of staged files; [`RANDOM`] letters and digits follow.
-const PREFIX: &str = ".bootseal-";
-/// Random characters in the name of a staged file.
-const RANDOM: usize = 8;
 /// The most files that are flushed one by one; for more, their whole file system is flushed, which is faster then.
 const FEW: usize = 16;
 
@@ -50,6 +43,7 @@ pub struct NotReplaced {
 struct Staged {
     /// The file, as it was named.
     path: PathBuf,
+    place: Place,
     change: Change,
     /// The staged file that must have been replaced before, if any.
     requires: Option<PathBuf>,
@@ -57,7 +51,7 @@ struct Staged {
 
 #[derive(Debug)]
 enum Change {
-    Replace(TempPath),
+    Replace(Temporary),
     Remove,
     /// A change that a dry run only announces.
     DryRun,
@@ -82,76 +76,90 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Writes the new content of `target`, the concatenation of `parts`, beside it. A symbolic link is followed: the
-    /// file it leads to is replaced, the link stays. Owner, mode, extended attributes and times of an existing file are
-    /// kept.
+    /// Writes the new content of `target`, the concatenation of `parts`, beside it. A symbolic link of this name is
+    /// replaced, not the file that it leads to. Owner, mode, extended attributes and times of an existing file are kept.
     pub fn stage(&self, target: &Path, parts: &[&[u8]]) -> Result<()> {
-        self.stage_requiring(None, target, parts)
+        let place = locate(Place::of_name(self.context, target), target)?;
+        self.stage_at(place, None, target, parts)
+    }
+
+    /// As [`Self::stage`], but a symbolic link is followed: the file that it leads to is replaced, the link stays.
+    pub fn stage_file(&self, target: &Path, parts: &[&[u8]]) -> Result<()> {
+        let place = locate(Place::of_file_or_name(self.context, target), target)?;
+        self.stage_at(place, None, target, parts)
+    }
+
+    /// As [`Self::stage`], for a file that was named as `named` and is at `file`, a path without links.
+    pub fn stage_named(&self, named: &Path, file: &Path, parts: &[&[u8]]) -> Result<()> {
+        let place = locate(Place::of_name(self.context, file), named)?;
+        self.stage_at(place, None, named, parts)
     }
 
     /// As [`Self::stage`], for content that belongs to that of `required`: if `required` was staged before and cannot
     /// be replaced, `target` is left alone.
     pub fn stage_after(&self, required: &Path, target: &Path, parts: &[&[u8]]) -> Result<()> {
-        let (resolved, _) = self
-            .locate(required)
-            .or_could_not_run(|| format!("cannot find {}", required.display()))?;
-        let leader = self.staged()?.contains_key(&resolved).then_some(resolved);
-        self.stage_requiring(leader, target, parts)
+        let leader = locate(Place::of_file_or_name(self.context, required), required)?;
+        let leader = leader.path().to_path_buf();
+        let leader = self.staged()?.contains_key(&leader).then_some(leader);
+        let place = locate(Place::of_name(self.context, target), target)?;
+        self.stage_at(place, leader, target, parts)
     }
 
-    fn stage_requiring(&self, requires: Option<PathBuf>, target: &Path, parts: &[&[u8]]) -> Result<()> {
+    fn stage_at(&self, place: Place, requires: Option<PathBuf>, named: &Path, parts: &[&[u8]]) -> Result<()> {
         self.context.check_interrupted()?;
-        let cannot = || format!("cannot write beside {}", target.display());
-        let (resolved, existing) = self.locate(target).or_could_not_run(cannot)?;
         let change = if self.context.dry_run() {
             Change::DryRun
         } else {
-            let existing = existing.as_ref().map(|metadata| (resolved.as_path(), metadata));
-            Change::Replace(write_beside(&resolved, parts, existing).or_could_not_run(cannot)?)
+            let written = write_beside(&place, parts);
+            Change::Replace(written.or_could_not_run(|| format!("cannot write beside {}", named.display()))?)
         };
-        self.insert(resolved, requires, target, change)
+        self.insert(place, requires, named, change)
     }
 
-    /// Has `target` removed by the commit.
+    /// Has `target` removed by the commit. A link is removed itself, not the file that it leads to.
     pub fn remove(&self, target: &Path) -> Result<()> {
         let change = if self.context.dry_run() {
             Change::DryRun
         } else {
             Change::Remove
         };
-        // A link is removed itself, not the file that it leads to.
-        let absolute = std::path::absolute(target).or_could_not_run(|| format!("cannot find {}", target.display()))?;
-        self.insert(absolute, None, target, change)
+        let place = locate(Place::of_name(self.context, target), target)?;
+        self.insert(place, None, target, change)
     }
 
     /// True if the content of `target` is to change.
     pub fn changes(&self, target: &Path) -> Result<bool> {
-        let (resolved, _) = self
-            .locate(target)
-            .or_could_not_run(|| format!("cannot find {}", target.display()))?;
-        Ok(self.staged()?.contains_key(&resolved))
+        if self.staged()?.is_empty() {
+            return Ok(false);
+        }
+        let place = locate(Place::of_file_or_name(self.context, target), target)?;
+        Ok(self.staged()?.contains_key(place.path()))
     }
 
     /// Reads `target` as it will be after the commit; in a dry run, as it is.
     pub fn read(&self, target: &Path) -> Result<Vec<u8>> {
-        let (resolved, _) = self
-            .locate(target)
-            .or_could_not_run(|| format!("cannot read {}", target.display()))?;
+        let place = locate(Place::of_file_or_name(self.context, target), target)?;
         if let Some(Staged {
             change: Change::Replace(temporary),
             ..
-        }) = self.staged()?.get(&resolved)
+        }) = self.staged()?.get(place.path())
         {
-            return read(temporary);
+            return read_place(temporary.place(), None);
         }
-        read(target)
+        read_place(&place, None)
+    }
+
+    /// Reads the regular file that has this name itself; `None` if it names nothing, or anything else, as a link. What is
+    /// staged is not looked at.
+    pub fn read_named(&self, target: &Path) -> Result<Option<Vec<u8>>> {
+        read_named(self.context, target)
     }
 
     /// The temporary files of this transaction.
     pub fn temporaries(&self) -> Result<BTreeSet<PathBuf>> {
         let staged = self.staged()?;
         let temporary = |staged: &Staged| match &staged.change {
-            Change::Replace(temporary) => Some(temporary.to_path_buf()),
+            Change::Replace(temporary) => Some(temporary.place().path().to_path_buf()),
             Change::Remove | Change::DryRun => None,
         };
         Ok(staged.values().filter_map(temporary).collect())
@@ -162,27 +170,33 @@ impl<'a> Transaction<'a> {
     pub fn commit(self) -> Result<Vec<NotReplaced>> {
         self.context.check_interrupted()?;
         let staged = self.staged.into_inner().map_err(|_| poisoned())?;
-        let mut new: Vec<&Path> = Vec::new();
-        let mut directories: BTreeSet<PathBuf> = BTreeSet::new();
-        for (target, staged) in &staged {
+        let mut new: Vec<&Temporary> = Vec::new();
+        let mut directories: BTreeMap<PathBuf, Place> = BTreeMap::new();
+        for staged in staged.values() {
             if let Change::Replace(temporary) = &staged.change {
                 new.push(temporary);
             }
             if !matches!(staged.change, Change::DryRun) {
-                directories.extend(target.parent().map(Path::to_path_buf));
+                directories.insert(staged.place.directory_path().to_path_buf(), staged.place.clone());
             }
         }
         let many = new.len() > FEW;
         if many {
             flush_file_systems(&directories)?;
         } else {
-            flush_each(new)?;
+            for temporary in new {
+                let cannot = || format!("cannot flush {}", temporary.place().path().display());
+                temporary.flush().or_could_not_run(cannot)?;
+            }
         }
         let failed = put_in_place(staged);
         if many {
             flush_file_systems(&directories)?;
         } else {
-            flush_each(directories.iter().map(PathBuf::as_path))?;
+            for (path, place) in &directories {
+                let cannot = || format!("cannot flush {}", path.display());
+                place.flush_directory().or_could_not_run(cannot)?;
+            }
         }
         Ok(failed)
     }
@@ -195,36 +209,15 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// The file that a path leads to, and its metadata if there is one.
-    fn locate(&self, target: &Path) -> std::io::Result<(PathBuf, Option<Metadata>)> {
-        match resolve(self.context.root(), target) {
-            Ok(resolved) => {
-                let metadata = fs::metadata(&resolved)?;
-                Ok((resolved, Some(metadata)))
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
-                    return Err(error);
-                };
-                let parent = if parent.as_os_str().is_empty() {
-                    Path::new(".")
-                } else {
-                    parent
-                };
-                Ok((resolve(self.context.root(), parent)?.join(name), None))
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn insert(&self, target: PathBuf, requires: Option<PathBuf>, named: &Path, change: Change) -> Result<()> {
+    fn insert(&self, place: Place, requires: Option<PathBuf>, named: &Path, change: Change) -> Result<()> {
         let staged = Staged {
             path: named.to_path_buf(),
+            place,
             change,
             requires,
         };
         // Two names may lead to one file, as a link's `.sig` to its target's; what is staged last counts.
-        self.staged()?.insert(target, staged);
+        self.staged()?.insert(staged.place.path().to_path_buf(), staged);
         Ok(())
     }
 
@@ -237,35 +230,47 @@ fn poisoned() -> Error {
     Error::bug("a thread died while staging files")
 }
 
-fn write_beside(target: &Path, parts: &[&[u8]], existing: Option<(&Path, &Metadata)>) -> std::io::Result<TempPath> {
-    let mut file = tempfile::Builder::new()
-        .prefix(PREFIX)
-        .rand_bytes(RANDOM)
-        .tempfile_in(target.parent().unwrap_or(Path::new("/")))?;
+fn locate(place: std::result::Result<Place, NoPlace>, target: &Path) -> Result<Place> {
+    place.map_err(|error| error.explain(format!("cannot find {}", target.display())))
+}
+
+fn write_beside(target: &Place, parts: &[&[u8]]) -> std::io::Result<Temporary> {
+    // Only a regular file hands anything down: what else has the name is replaced.
+    let existing = match target.look()? {
+        Some(metadata) if metadata.is_file() => Some(target.open()?),
+        _ => None,
+    };
+    let (temporary, mut file) = Temporary::beside(target)?;
     for part in parts {
         file.write_all(part)?;
     }
-    likeness::take_over(file.as_file(), existing)?;
-    Ok(file.into_temp_path())
+    likeness::take_over(&file, existing.as_ref().map(|(file, metadata)| (file, metadata)))?;
+    Ok(temporary)
 }
 
 /// Renames and removes in the order of the paths; a file that requires another comes right after that one.
 fn put_in_place(staged: BTreeMap<PathBuf, Staged>) -> Vec<NotReplaced> {
     let mut failed = Vec::new();
-    let mut followers: BTreeMap<PathBuf, Vec<(PathBuf, Staged)>> = BTreeMap::new();
+    let mut followers: BTreeMap<PathBuf, Vec<Staged>> = BTreeMap::new();
     let mut leaders = Vec::new();
     for (target, staged) in staged {
         match staged.requires.clone() {
-            Some(required) => followers.entry(required).or_default().push((target, staged)),
+            Some(required) => followers.entry(required).or_default().push(staged),
             None => leaders.push((target, staged)),
         }
     }
-    for (target, Staged { path, change, .. }) in leaders {
-        let done = put(&target, change);
+    for (
+        target,
+        Staged {
+            path, place, change, ..
+        },
+    ) in leaders
+    {
+        let done = put(&place, change);
         let followers = followers.remove(&target).unwrap_or_default();
-        for (target, follower) in followers {
+        for follower in followers {
             let after = match &done {
-                Ok(()) => put(&target, follower.change),
+                Ok(()) => put(&follower.place, follower.change),
                 Err(_) => Err(std::io::Error::other(format!("it belongs to {}", path.display()))),
             };
             failed.extend(not_replaced(follower.path, after));
@@ -275,10 +280,10 @@ fn put_in_place(staged: BTreeMap<PathBuf, Staged>) -> Vec<NotReplaced> {
     failed
 }
 
-fn put(target: &Path, change: Change) -> std::io::Result<()> {
+fn put(target: &Place, change: Change) -> std::io::Result<()> {
     match change {
-        Change::Replace(temporary) => temporary.persist(target).map_err(|error| error.error),
-        Change::Remove => fs::remove_file(target),
+        Change::Replace(temporary) => temporary.persist(target),
+        Change::Remove => target.remove(),
         Change::DryRun => Ok(()),
     }
 }
@@ -290,21 +295,12 @@ fn not_replaced(path: PathBuf, done: std::io::Result<()>) -> Option<NotReplaced>
     Some(NotReplaced { path, error })
 }
 
-fn flush_each<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<()> {
-    for path in paths {
-        File::open(path)
-            .and_then(|file| file.sync_all())
-            .or_could_not_run(|| format!("cannot flush {}", path.display()))?;
-    }
-    Ok(())
-}
-
 /// Flushes each file system that holds one of the directories, once.
-fn flush_file_systems(directories: &BTreeSet<PathBuf>) -> Result<()> {
+fn flush_file_systems(directories: &BTreeMap<PathBuf, Place>) -> Result<()> {
     let mut flushed = Vec::new();
-    for path in directories {
+    for (path, place) in directories {
         let cannot = || format!("cannot flush {}", path.display());
-        let directory = File::open(path).or_could_not_run(cannot)?;
+        let directory = place.open_directory().or_could_not_run(cannot)?;
         let device = directory.metadata().or_could_not_run(cannot)?.dev();
         if !flushed.contains(&device) {
             rustix::fs::syncfs(&directory).or_could_not_run(cannot)?;

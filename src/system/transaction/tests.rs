@@ -14,7 +14,7 @@ fn targets_change_only_at_commit_and_keep_mode_and_links() {
     std::os::unix::fs::symlink("vmlinuz", &link).unwrap();
     let context = Context::host();
     let transaction = Transaction::new(&context);
-    transaction.stage(&link, &[b"new"]).unwrap();
+    transaction.stage_file(&link, &[b"new"]).unwrap();
     assert_eq!(fs::read(&file).unwrap(), b"old");
     assert!(transaction.commit().unwrap().is_empty());
     assert_eq!(fs::read(&file).unwrap(), b"new");
@@ -95,7 +95,7 @@ fn attributes_and_times_are_kept() {
     fs::set_permissions(&path, Permissions::from_mode(0o4751)).unwrap();
     let before = fs::metadata(&path).unwrap();
     let time = std::time::UNIX_EPOCH + std::time::Duration::new(951_827_696, 123_456_789);
-    File::options()
+    fs::File::options()
         .write(true)
         .open(&path)
         .unwrap()

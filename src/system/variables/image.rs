@@ -69,7 +69,7 @@ impl ImageFile {
             .or_refuse(|| format!("cannot write {path}"))
             .map_err(|error| error.hint("the image is too small for these variables: use the 4 MiB build of OVMF"))?;
         let transaction = Transaction::new(&self.context);
-        transaction.stage(&self.path, &[&bytes])?;
+        transaction.stage_file(&self.path, &[&bytes])?;
         transaction.commit_all()
     }
 

@@ -5,7 +5,7 @@ use sequoia_openpgp::crypto::hash::Hash;
 use sequoia_openpgp::crypto::mpi;
 use sequoia_openpgp::packet::Signature;
 use sequoia_openpgp::packet::signature::Signature4;
-use sequoia_openpgp::packet::signature::subpacket::{SubpacketTag, SubpacketValue};
+use sequoia_openpgp::packet::signature::subpacket::{Subpacket, SubpacketTag, SubpacketValue};
 use sequoia_openpgp::parse::{PacketParser, Parse};
 use sequoia_openpgp::serialize::MarshalInto;
 use sequoia_openpgp::types::{HashAlgorithm as OpenPgpHash, PublicKeyAlgorithm, SignatureType};
@@ -98,6 +98,20 @@ impl DetachedSignature {
             issuer,
             hash,
         })
+    }
+
+    /// The file with this signature and nothing else: no packet behind it, and in the area that the key does not sign only
+    /// the issuer, which GRUB looks for there.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, SignatureError> {
+        let mut signature = self.signature.clone();
+        let area = signature.unhashed_area_mut();
+        let issuer: Option<Subpacket> = area.subpackets(SubpacketTag::Issuer).last().cloned();
+        area.clear();
+        if let Some(issuer) = issuer {
+            area.add(issuer).map_err(malformed)?;
+        }
+        let body = signature.to_vec().map_err(malformed)?;
+        Ok(packet::write(packet::SIGNATURE, &body)?)
     }
 
     /// Key ID of the signer, 16 upper-case hexadecimal digits.
