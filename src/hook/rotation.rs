@@ -82,6 +82,12 @@ struct Judge<'a> {
     firmware: Option<Policy>,
 }
 
+/// The way in which a file starts.
+struct Start {
+    /// The bytes of its signature, if GRUB asks for one.
+    signature: Option<Vec<u8>>,
+}
+
 /// A file that was moved aside, and would still start.
 struct Former {
     aside: PathBuf,
@@ -106,7 +112,7 @@ impl Judge<'_> {
                     fitting = self.starts(aside, *is_kernel, signature)?;
                 }
             }
-            let Some(signature) = fitting else {
+            let Some(Start { signature }) = fitting else {
                 return Ok(None);
             };
             former.push(Former {
@@ -119,15 +125,15 @@ impl Judge<'_> {
         Ok((is_needed && has_kernel).then_some(former))
     }
 
-    /// If the file at `path` starts, as a kernel or beside one, with this signature for GRUB: the bytes of the signature,
-    /// which are none where GRUB asks for none.
-    fn starts(&self, path: &Path, is_kernel: bool, signature: Option<&[u8]>) -> Result<Option<Option<Vec<u8>>>> {
+    /// The way in which the file at `path` starts, as a kernel or beside one, with this signature for GRUB; `None` if it
+    /// does not.
+    fn starts(&self, path: &Path, is_kernel: bool, signature: Option<&[u8]>) -> Result<Option<Start>> {
         let bytes = system::read_at(self.context, path)?;
-        let accepted = signature.and_then(|signature| accepted(self.grub, &bytes, signature));
-        let by_grub = self.grub.is_empty() || accepted.is_some();
+        let signature = signature.and_then(|signature| accepted(self.grub, &bytes, signature));
+        let by_grub = self.grub.is_empty() || signature.is_some();
         let by_firmware = |policy: &Policy| Image::parse(&bytes).is_ok_and(|image| policy.judge(&image).is_ok());
         let starts = by_grub && (!is_kernel || self.firmware.as_ref().is_none_or(by_firmware));
-        Ok(starts.then_some(accepted))
+        Ok(starts.then_some(Start { signature }))
     }
 }
 

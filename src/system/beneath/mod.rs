@@ -51,6 +51,7 @@ pub enum NoPlace {
 
 impl NoPlace {
     /// The error for a person; `message` says what could not be done.
+    #[must_use]
     pub fn explain(self, message: String) -> Error {
         match self {
             Self::Io(error) => Error::could_not_run(message).caused_by(error),

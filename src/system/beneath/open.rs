@@ -95,6 +95,8 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
+    type Open = fn(BorrowedFd<'_>, &Path, For) -> rustix::io::Result<OwnedFd>;
+
     #[test]
     fn no_link_is_followed_with_either_call() {
         let directory = tempfile::tempdir().unwrap();
@@ -105,7 +107,6 @@ mod tests {
         symlink("../etc", base.join("outside")).unwrap();
         fs::write(base.join("file"), b"").unwrap();
         let opened = openat(CWD, &base, PASSED, Mode::empty()).unwrap();
-        type Open = fn(BorrowedFd<'_>, &Path, For) -> rustix::io::Result<OwnedFd>;
         for open in [at_once as Open, step_by_step] {
             for purpose in [For::Names, For::Content] {
                 let open = |below: &str| open(opened.as_fd(), Path::new(below), purpose);

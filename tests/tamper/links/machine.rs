@@ -116,18 +116,18 @@ impl Machine {
         found
     }
 
-    /// The files below `/boot`, with their contents.
+    /// The files below `/boot`, with their contents; others may be at work there.
     pub fn boot(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files = Vec::new();
         let mut open = vec![self.path("boot")];
         while let Some(directory) = open.pop() {
-            for entry in fs::read_dir(directory).unwrap() {
-                let entry = entry.unwrap();
-                let kind = entry.file_type().unwrap();
-                if kind.is_dir() {
-                    open.push(entry.path());
-                } else if kind.is_file() {
-                    files.push((entry.path(), fs::read(entry.path()).unwrap()));
+            for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => open.push(entry.path()),
+                    Ok(kind) if kind.is_file() => {
+                        files.extend(fs::read(entry.path()).map(|content| (entry.path(), content)));
+                    }
+                    _ => {}
                 }
             }
         }

@@ -1,12 +1,13 @@
 //! Directories and files that are exchanged while bootseal works.
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bootseal::formats::firmware::authenticode::{Image, minimal_image};
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{AtFlags, CWD, Mode as Permissions, OFlags, RenameFlags, openat, renameat, renameat_with, unlinkat};
 
 use super::machine::{Machine, Mode, VERSION};
 use crate::support::text;
@@ -15,7 +16,7 @@ use crate::support::text;
 const RACE: Duration = Duration::from_secs(3);
 
 /// Exchanges two names all the while that `work` is done again and again.
-fn race(one: PathBuf, other: PathBuf, mut work: impl FnMut()) {
+fn race(one: &Path, other: &Path, mut work: impl FnMut()) {
     struct Over<'a>(&'a AtomicBool);
     impl Drop for Over<'_> {
         fn drop(&mut self) {
@@ -29,7 +30,7 @@ fn race(one: PathBuf, other: PathBuf, mut work: impl FnMut()) {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 // A name that bootseal has just renamed may be missing for a moment.
-                if renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).is_ok() {
+                if renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).is_ok() {
                     exchanged.fetch_add(1, Ordering::Relaxed);
                 }
                 std::thread::sleep(Duration::from_micros(50));
@@ -49,6 +50,14 @@ fn race(one: PathBuf, other: PathBuf, mut work: impl FnMut()) {
     );
 }
 
+/// Works in the directory of this name, if it is none that a link leads to.
+fn in_real_directory(path: &Path, work: impl FnOnce(&OwnedFd)) {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    if let Ok(opened) = openat(CWD, path, flags, Permissions::empty()) {
+        work(&opened);
+    }
+}
+
 #[test]
 fn a_directory_that_is_exchanged_for_a_link_leads_no_signature_out() {
     for mode in Mode::BOTH {
@@ -60,14 +69,16 @@ fn a_directory_that_is_exchanged_for_a_link_leads_no_signature_out() {
         }
         machine.link("/etc/grub/fonts", "boot/trap");
         let before = machine.outside();
-        race(machine.path("boot/grub/fonts"), machine.path("boot/trap"), || {
+        race(&machine.path("boot/grub/fonts"), &machine.path("boot/trap"), || {
             let output = machine.slot(mode, "grub");
             assert_ne!(output.status.code(), Some(70), "{}", text(&output));
-            // The next run signs anew.
-            for (path, _) in machine.boot() {
-                if path.extension().is_some_and(|ending| ending == "sig") {
-                    fs::remove_file(path).ok();
-                }
+            // The next run signs anew. Nothing that came through the link may be taken away here.
+            for directory in ["boot/grub/fonts", "boot/trap"].map(|name| machine.path(name)) {
+                in_real_directory(&directory, |opened| {
+                    for number in 0..20 {
+                        let _ = unlinkat(opened, format!("{number}.pf2.sig"), AtFlags::empty());
+                    }
+                });
             }
         });
         assert_eq!(machine.outside(), before, "{mode:?}");
@@ -87,26 +98,17 @@ fn a_module_directory_that_is_exchanged_for_a_link_leads_no_module_out() {
         machine.link("/srv/modules", &format!("lib/modules/{VERSION}/trap"));
         let before = machine.outside();
         let tree = machine.path(&format!("lib/modules/{VERSION}"));
-        race(tree.join("kernel"), tree.join("trap"), || {
+        race(&tree.join("kernel"), &tree.join("trap"), || {
             let output = machine.slot(mode, "modules");
             assert_ne!(output.status.code(), Some(70), "{}", text(&output));
-            for number in 0..20 {
-                let name = format!("{number}.ko");
-                for directory in ["kernel", "trap"].map(|name| tree.join(name)) {
-                    if fs::symlink_metadata(&directory).is_ok_and(|metadata| metadata.is_dir()) {
-                        // Never through the link: by another name, and a rename in the real directory.
+            for directory in ["kernel", "trap"].map(|name| tree.join(name)) {
+                in_real_directory(&directory, |opened| {
+                    for number in 0..20 {
                         let temporary = tree.join("unsigned");
                         fs::write(&temporary, &module).unwrap();
-                        let _ = rustix::fs::openat(
-                            CWD,
-                            &directory,
-                            rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::NOFOLLOW,
-                            rustix::fs::Mode::empty(),
-                        )
-                        .map(|opened| rustix::fs::renameat(CWD, &temporary, opened, &name));
-                        fs::remove_file(&temporary).ok();
+                        let _ = renameat(CWD, &temporary, opened, format!("{number}.ko"));
                     }
-                }
+                });
             }
         });
         assert_eq!(machine.outside(), before, "{mode:?}");
@@ -121,7 +123,7 @@ fn a_signature_that_becomes_a_link_in_mid_run_is_still_replaced() {
         machine.write(&signature, "old");
         machine.link("/etc/shadow", "boot/trap");
         let before = machine.outside();
-        race(machine.path(&signature), machine.path("boot/trap"), || {
+        race(&machine.path(&signature), &machine.path("boot/trap"), || {
             let output = machine.slot(mode, "grub");
             assert_ne!(output.status.code(), Some(70), "{}", text(&output));
             fs::remove_file(machine.path("boot/trap")).ok();
@@ -139,7 +141,7 @@ fn an_image_that_is_exchanged_in_mid_run_is_signed_whole_or_not_at_all() {
     other[last] ^= 1;
     let kernel = format!("boot/vmlinuz-{VERSION}");
     let contents = [minimal_image(), other.clone()];
-    race(machine.path(&kernel), machine.path("boot/other"), || {
+    race(&machine.path(&kernel), &machine.path("boot/other"), || {
         machine.write("boot/new", &contents[0]);
         fs::rename(machine.path("boot/new"), machine.path(&kernel)).unwrap();
         machine.write("boot/new", &contents[1]);
