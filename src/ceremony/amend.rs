@@ -20,6 +20,7 @@ pub(crate) fn append(
     events: Vec<Event>,
     signers: &BTreeMap<KeyName, Box<dyn Signer>>,
 ) -> Result<Transcript> {
+    context.guard(directory);
     let time = context.date_time()?.to_string();
     for event in events {
         transcript.push(transcript.next(time.clone(), event))?;

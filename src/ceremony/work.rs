@@ -300,6 +300,7 @@ fn claim(context: &Context, path: &Path) -> Result<()> {
         )));
     }
     create_dir(context, path)?;
+    context.guard(path);
     // Somebody else may have made it before, with other rights.
     system::check_private(path)
 }

@@ -101,7 +101,8 @@ impl Place {
         Ok(format!("\\{}", below.to_string_lossy().replace('/', "\\")))
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, context: &Context) -> Result<()> {
+        context.guard(&self.esp);
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if self.name.is_empty() || self.name.starts_with('.') || !self.name.chars().all(is_plain) {
             return Err(Error::usage(format!(
@@ -123,9 +124,9 @@ pub fn install(
     built: &Built,
     variables: std::result::Result<Efivarfs, String>,
 ) -> Result<Installed> {
-    place.check()?;
+    place.check(context)?;
     let _lock = Lock::take(context, || {})?;
-    let present = system::read_if_there(&place.current(), MAX_IMAGE)?;
+    let present = system::read_at_if_there(context, &place.current(), MAX_IMAGE)?;
     // Before anything is written.
     let variables = match variables {
         Ok(variables) => Ok((esp_partition(context, &place.esp)?, variables)),
@@ -135,7 +136,7 @@ pub fn install(
     match (variables, present) {
         (Ok((partition, variables)), Some(present)) if present != built.bytes => {
             let mut entries = Entries::new(context, &variables);
-            write(context, place, &[(place.trial(), &built.bytes)])?;
+            write(context, &[(place.trial(), &built.bytes)])?;
             steps.push(Step::Written(place.trial()));
             let label = format!("{} (trial)", place.name);
             let number = entries.ensure(&label, &partition, &place.device_path(&place.trial())?, &mut steps)?;
@@ -163,10 +164,10 @@ pub fn install(
             files.push((place.current(), built.bytes.clone()));
             steps.push(Step::Written(place.current()));
             if place.fallback {
-                fallback(place, &built.bytes, &mut files, &mut steps)?;
+                fallback(context, place, &built.bytes, &mut files, &mut steps)?;
             }
             let parts: Vec<(PathBuf, &Vec<u8>)> = files.iter().map(|(path, bytes)| (path.clone(), bytes)).collect();
-            write(context, place, &parts)?;
+            write(context, &parts)?;
             let variables_left = match variables {
                 Ok((partition, variables)) => {
                     let mut entries = Entries::new(context, &variables);
@@ -217,9 +218,9 @@ pub fn falls_back(context: &Context, config: &GrubConfig) -> Result<Vec<(PathBuf
 
 /// Takes somebody's word that the present image has started the machine: from now on it may become the previous one.
 pub fn confirm_by_word(context: &Context, place: &Place) -> Result<Confirmed> {
-    place.check()?;
+    place.check(context)?;
     let _lock = Lock::take(context, || {})?;
-    let present = system::read_if_there(&place.current(), MAX_IMAGE)?;
+    let present = system::read_at_if_there(context, &place.current(), MAX_IMAGE)?;
     if !present.is_some_and(|present| is_unproven(context, &present).unwrap_or(false)) {
         return Err(Error::refused(format!(
             "{} is confirmed already, or not there",
@@ -243,11 +244,11 @@ fn digest(image: &[u8]) -> String {
 
 /// Lets the image on trial, by which the machine has been started, take the place of the present one.
 pub fn confirm(context: &Context, place: &Place, variables: &Efivarfs) -> Result<Confirmed> {
-    place.check()?;
+    place.check(context)?;
     let _lock = Lock::take(context, || {})?;
     let mut entries = Entries::new(context, variables);
     let trial = place.device_path(&place.trial())?;
-    let Some(new) = system::read_if_there(&place.trial(), MAX_IMAGE)? else {
+    let Some(new) = system::read_at_if_there(context, &place.trial(), MAX_IMAGE)? else {
         return Err(
             Error::refused(format!("no image is on trial: there is no {}", place.trial().display()))
                 .hint("bootseal grub install"),
@@ -263,7 +264,7 @@ pub fn confirm(context: &Context, place: &Place, variables: &Efivarfs) -> Result
         .hint("bootseal grub install"));
     }
     let mut steps = Vec::new();
-    let present = system::read_if_there(&place.current(), MAX_IMAGE)?;
+    let present = system::read_at_if_there(context, &place.current(), MAX_IMAGE)?;
     let mut files: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     if let Some(present) = &present {
         steps.push(Step::Kept(place.previous()));
@@ -271,12 +272,12 @@ pub fn confirm(context: &Context, place: &Place, variables: &Efivarfs) -> Result
     }
     files.push((place.current(), new.clone()));
     steps.push(Step::Written(place.current()));
-    let at_fallback = system::read_if_there(&place.fallback(""), MAX_IMAGE)?;
+    let at_fallback = system::read_at_if_there(context, &place.fallback(""), MAX_IMAGE)?;
     if place.fallback || (at_fallback.is_some() && at_fallback == present) {
-        fallback(place, &new, &mut files, &mut steps)?;
+        fallback(context, place, &new, &mut files, &mut steps)?;
     }
     let parts: Vec<(PathBuf, &Vec<u8>)> = files.iter().map(|(path, bytes)| (path.clone(), bytes)).collect();
-    write(context, place, &parts)?;
+    write(context, &parts)?;
     let partition = esp_partition(context, &place.esp)?;
     let number = entries.ensure(
         &place.name,
@@ -293,9 +294,15 @@ pub fn confirm(context: &Context, place: &Place, variables: &Efivarfs) -> Result
 }
 
 /// Takes the path that firmware falls back to, unless another's loader is there.
-fn fallback(place: &Place, new: &[u8], files: &mut Vec<(PathBuf, Vec<u8>)>, steps: &mut Vec<Step>) -> Result<()> {
+fn fallback(
+    context: &Context,
+    place: &Place,
+    new: &[u8],
+    files: &mut Vec<(PathBuf, Vec<u8>)>,
+    steps: &mut Vec<Step>,
+) -> Result<()> {
     let path = place.fallback("");
-    if let Some(there) = system::read_if_there(&path, MAX_IMAGE)?.filter(|there| there != new) {
+    if let Some(there) = system::read_at_if_there(context, &path, MAX_IMAGE)?.filter(|there| there != new) {
         if !Image::parse(&there).is_ok_and(|image| CoreImage::is_core_image(&image)) {
             return Err(Error::refused(format!(
                 "{} is no GRUB (SHA-256 {}), and stays",
@@ -313,11 +320,10 @@ fn fallback(place: &Place, new: &[u8], files: &mut Vec<(PathBuf, Vec<u8>)>, step
 }
 
 /// Replaces files: the first one, and only then the others.
-fn write(context: &Context, place: &Place, files: &[(PathBuf, &Vec<u8>)]) -> Result<()> {
+fn write(context: &Context, files: &[(PathBuf, &Vec<u8>)]) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    context.guard(&place.esp);
     for (path, _) in files {
         if let Some(parent) = path.parent() {
             system::create_public_dir(context, parent)?;

@@ -18,6 +18,8 @@ use super::place::{Files, Place, Rotation, STATE};
 impl Place<'_> {
     /// Makes the new key and all that is signed for it, or goes on with those that were made. Nothing else is touched.
     pub fn prepare(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<Rotation> {
+        self.context.guard(self.keys.path());
+        self.context.guard(self.authority.path());
         if let Some(rotation) = self.under_way()? {
             if rotation.key == name.name() {
                 return Ok(rotation);

@@ -1,6 +1,6 @@
 //! Files: read whole or in part, made without replacing anything, replaced, renamed and removed.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -26,7 +26,9 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Reads a regular file, or no more than its first `limit` bytes.
 pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
-    // A pipe must not block, nor a terminal become ours, before it is seen that they are no regular files.
+    // Opening a device may set it going. A pipe must not block, nor a terminal become ours, if it comes there just now.
+    let seen = fs::metadata(path).map_err(|error| explain_open(path, error))?;
+    check_regular(path, &seen)?;
     let careful = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
     let file = OpenOptions::new()
         .read(true)
@@ -36,13 +38,18 @@ pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
     let metadata = file
         .metadata()
         .or_could_not_run(|| format!("cannot read {}", path.display()))?;
-    if !metadata.is_file() {
-        return Err(Error::could_not_run(format!(
-            "{} is not a regular file",
-            path.display()
-        )));
-    }
+    check_regular(path, &metadata)?;
     read_opened(path, file, &metadata, limit)
+}
+
+fn check_regular(path: &Path, metadata: &Metadata) -> Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(Error::could_not_run(format!(
+        "{} is not a regular file",
+        path.display()
+    )))
 }
 
 fn read_opened(path: &Path, file: File, metadata: &Metadata, limit: Option<u64>) -> Result<Vec<u8>> {
@@ -74,6 +81,15 @@ pub(super) fn read_place(place: &Place, limit: Option<u64>) -> Result<Vec<u8>> {
 pub fn read_at(context: &Context, path: &Path) -> Result<Vec<u8>> {
     let place = Place::of_file(context, path);
     read_place(&place.map_err(|error| explain_place(path, error))?, None)
+}
+
+/// As [`read_at`], but no more than the first `limit` bytes; `None` if there is no such file.
+pub fn read_at_if_there(context: &Context, path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    match Place::of_file(context, path) {
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(explain_place(path, error)),
+        Ok(place) => read_place(&place, Some(limit)).map(Some),
+    }
 }
 
 /// Reads a regular file by its own name, or gives `None` if this names nothing, or anything but a regular file: a link,
@@ -337,7 +353,6 @@ pub fn remove_leftover(context: &Context, path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     #[test]

@@ -42,6 +42,7 @@ pub fn rewrap(
     } else {
         Protection::PLAIN
     };
+    context.guard(keys.path());
     let has_transcript = keys.file_path(TRANSCRIPT).exists();
     let signed = has_transcript.then(|| verify::read(keys.path())).transpose()?;
     let mut signers: BTreeMap<KeyName, Box<dyn Signer>> = BTreeMap::new();

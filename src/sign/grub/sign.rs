@@ -63,7 +63,8 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
     }
     for path in paths {
         // A path that cannot be looked at has its outcome from the search already.
-        if let Ok(Some(_)) = system::directory_below(run.context().root(), path) {
+        let real = system::follow_if_there(run.context(), path).ok().flatten();
+        if real.is_some_and(|real| real.is_dir()) {
             add_files_of_configurations(run, path, paths, &mut found, identity)?;
         }
     }

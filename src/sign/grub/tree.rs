@@ -241,20 +241,24 @@ impl<'a> View<'a> {
     /// The path of the file, or directory, of this name; none if it does not exist. Its directories are without symbolic
     /// links; its last name is kept, since GRUB asks for the signature of that name.
     fn existing(&self, path: &Path, is_directory: bool) -> Result<Option<PathBuf>> {
-        let root = self.context.root();
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Ok(None);
         };
-        let Some(parent) = system::directory_below(root, parent)? else {
+        // A link in the boot directory must not have a file elsewhere signed.
+        let Some(parent) = system::follow_if_there(self.context, parent)? else {
             return Ok(None);
         };
         let named = parent.join(name);
-        let existing = if is_directory {
-            system::directory_below(root, &named)?
-        } else {
-            system::file_below(root, &named)?
+        let Some(file) = system::follow_if_there(self.context, &named)? else {
+            return Ok(None);
         };
-        Ok(existing.map(|_| named))
+        let info = system::info(&file)?;
+        let is_wanted = if is_directory {
+            info.is_directory()
+        } else {
+            info.is_file()
+        };
+        Ok(is_wanted.then_some(named))
     }
 
     /// The first of these paths that exists, as [`View::existing`] returns it.

@@ -91,6 +91,15 @@ pub fn follow(context: &Context, path: &Path) -> Result<PathBuf, NoPlace> {
     Ok(file)
 }
 
+/// As [`follow`]; `None` if nothing has the name, or a directory above it is missing.
+pub fn follow_if_there(context: &Context, path: &Path) -> crate::error::Result<Option<PathBuf>> {
+    match follow(context, path) {
+        Ok(file) => Ok(Some(file)),
+        Err(NoPlace::Io(error)) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => Ok(None),
+        Err(error) => Err(error.explain(format!("cannot look at {}", path.display()))),
+    }
+}
+
 /// A name in a directory, with the guarded directory from which it is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {

@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 
 use bootseal::formats::firmware::authenticode::{Image, minimal_image};
 
+use rustix::fs::FileType;
+
 use super::machine::{Machine, failed, succeeded};
 use crate::support::judges::{check_grub, sbverify};
 use crate::support::{keys, sign, succeed, text};
@@ -75,6 +77,61 @@ fn a_directory_of_grub_elsewhere_is_confined_as_well() {
         text(&output)
     );
     assert!(!path("grub/fonts/b.pf2.sig").exists());
+}
+
+#[test]
+fn a_file_that_a_menu_reaches_through_a_link_out_is_not_signed() {
+    let machine = Machine::new();
+    machine.write(
+        "boot/grub/grub.cfg",
+        "set theme=$prefix/themes/profile\nsource /more/profile\nset locale_dir=$prefix/locale\n",
+    );
+    machine.link("/etc", "boot/grub/themes");
+    machine.link("../etc", "boot/more");
+    machine.link("/etc", "boot/grub/locale");
+    machine.write("etc/de.mo", "locale");
+    let before = machine.outside();
+    let said = succeeded(&machine.hook(&["portage", "sys-boot/grub-2.12"]));
+    assert!(said.contains("is a symbolic link to"), "{said}");
+    assert_eq!(machine.outside(), before);
+    check_grub(&machine.path("boot/grub/grub.cfg"));
+}
+
+#[test]
+fn devices_are_not_opened_by_who_only_looks() {
+    let machine = Machine::new();
+    succeeded(&machine.run(&["hook", "run", "all", super::machine::VERSION]));
+    for kind in [FileType::CharacterDevice, FileType::Fifo] {
+        let signature = machine.path("boot/grub/grub.cfg.sig");
+        fs::remove_file(&signature).unwrap();
+        machine.special(kind, "boot/grub/grub.cfg.sig");
+        let directory = machine.path("boot/grub").to_str().unwrap().to_owned();
+        let said = failed(&machine.run(&["verify", "--keys", keys().to_str().unwrap(), &directory]));
+        assert!(said.contains("grub.cfg"), "{said}");
+        succeeded(&machine.run(&["hook", "run", "all", super::machine::VERSION]));
+        check_grub(&machine.path("boot/grub/grub.cfg"));
+    }
+}
+
+#[test]
+fn a_rotation_keeps_the_old_key_in_no_directory_that_a_link_leads_to() {
+    let machine = Machine::new();
+    machine.link("/srv/token", "etc/bootseal/keys/retired");
+    let keys = machine.path("etc/bootseal/keys").to_str().unwrap().to_owned();
+    let before = fs::read_dir(machine.path("srv/token")).unwrap().count();
+    let said = failed(&machine.run(&[
+        "keys",
+        "rotate",
+        "module",
+        "--yes",
+        "--trusted",
+        "--signed",
+        "--keys",
+        &keys,
+    ]));
+    assert!(said.contains("retired is a symbolic link to"), "{said}");
+    assert_eq!(fs::read_dir(machine.path("srv/token")).unwrap().count(), before);
+    assert!(machine.path("etc/bootseal/keys/module.key").is_file());
 }
 
 #[test]
