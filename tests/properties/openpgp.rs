@@ -23,6 +23,7 @@ proptest! {
         let packet = unsigned.finish(&signature).unwrap();
         let parsed = DetachedSignature::parse(&packet).unwrap();
         prop_assert_eq!(parsed.issuer(), key.key_id());
+        prop_assert_eq!(parsed.to_bytes().unwrap(), packet);
         prop_assert!(parsed.verify(&key, &data).is_err(), "these bytes are no signature by the key");
     }
 

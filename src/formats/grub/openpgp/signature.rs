@@ -191,3 +191,30 @@ fn issuer(signature: &Signature4) -> Result<String, SignatureError> {
         _ => Err(SignatureError::NoIssuer),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::unsigned::UnsignedSignature;
+    use super::*;
+    use crate::formats::crypto::rsa_public_key::RsaPublicKey;
+
+    #[test]
+    fn bytes_that_no_key_signs_are_not_carried() {
+        let modulus: Vec<u8> = [0xc1].into_iter().chain([0x55; 255]).collect();
+        let key = GrubKey::new(&RsaPublicKey::from_parts(&modulus, &[1, 0, 1]).unwrap(), 1).unwrap();
+        let unsigned = UnsignedSignature::detached(&key, b"data", 7).unwrap();
+        let packet = unsigned.finish(&[9; 256]).unwrap();
+        let mut stuffed = DetachedSignature::parse(&packet).unwrap().signature;
+        let foreign = SubpacketValue::Unknown {
+            tag: SubpacketTag::Private(100),
+            body: b"touch /i-was-here".to_vec(),
+        };
+        let area = stuffed.unhashed_area_mut();
+        area.add(Subpacket::new(foreign, false).unwrap()).unwrap();
+        let mut bytes = packet::write(packet::SIGNATURE, &stuffed.to_vec().unwrap()).unwrap();
+        bytes.extend_from_slice(b"\ntouch /i-was-here-too\n");
+        let parsed = DetachedSignature::parse(&bytes).unwrap();
+        assert!(bytes.len() > packet.len() + 40);
+        assert_eq!(parsed.to_bytes().unwrap(), packet);
+    }
+}
