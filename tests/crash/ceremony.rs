@@ -57,7 +57,7 @@ fn flushes(specification: &str) -> (Vec<(usize, bool)>, usize) {
         "-s",
         "4096",
         "-e",
-        "trace=fsync,rename,write",
+        "trace=fsync,renameat,write",
         "-o",
         trace.to_str().unwrap(),
     ];
@@ -68,7 +68,7 @@ fn flushes(specification: &str) -> (Vec<(usize, bool)>, usize) {
         if call.contains(" fsync(") {
             flushes.push((flushes.len() + 1, is_checked));
         }
-        renames += usize::from(call.contains(" rename("));
+        renames += usize::from(call.contains(" renameat("));
     }
     (flushes, renames)
 }
@@ -78,7 +78,7 @@ fn clearing(specification: &str) -> Vec<(&'static str, usize)> {
     const CALLS: [&str; 3] = ["unlink", "unlinkat", "rmdir"];
     let reference = Whole::planned(specification);
     let trace = reference.path("trace");
-    let calls = format!("trace=rename,{}", CALLS.join(","));
+    let calls = format!("trace=renameat,{}", CALLS.join(","));
     succeed(&mut traced(
         &reference,
         &["-f", "-e", &calls, "-o", trace.to_str().unwrap()],
@@ -87,7 +87,7 @@ fn clearing(specification: &str) -> Vec<(&'static str, usize)> {
     let last = text
         .lines()
         .enumerate()
-        .filter(|(_, line)| line.contains(" rename("))
+        .filter(|(_, line)| line.contains(" renameat("))
         .last()
         .unwrap()
         .0;
@@ -111,7 +111,7 @@ fn killed_at_any_flush_it_completes_with_the_keys_that_it_has() {
     let with_backup = format!("{SMALL}{BACKUP}");
     let (all, _) = flushes(SMALL);
     let (late, renames) = flushes(&with_backup);
-    assert!(all.len() > 50 && renames == 3, "{all:?}");
+    assert!(all.len() > 50 && renames >= 3, "{all:?}");
     // The steps before the backup are the same without one, which costs the most time.
     let rounds = all.into_iter().map(|(nth, _)| ("fsync", nth, SMALL));
     let late = late.into_iter().filter(|(_, is_checked)| *is_checked);
@@ -119,7 +119,7 @@ fn killed_at_any_flush_it_completes_with_the_keys_that_it_has() {
     let clearing = clearing(SMALL).into_iter().map(|(call, nth)| (call, nth, SMALL));
     let rounds: Vec<_> = rounds
         .chain(clearing)
-        .chain((1..=renames).map(|nth| ("rename", nth, with_backup.as_str())))
+        .chain((1..=renames).map(|nth| ("renameat", nth, with_backup.as_str())))
         .collect();
     rounds.into_par_iter().for_each(|(call, nth, specification)| {
         let round = format!("{call} {nth} {}", specification == SMALL);
@@ -139,7 +139,7 @@ fn killed_at_any_flush_it_completes_with_the_keys_that_it_has() {
         assert_eq!(output.status.signal(), Some(9), "{round}: {}", text(&output));
         let (before, transcript) = (keys(&whole), recorded(&whole));
         // The transcript goes last of all: without it nothing is left to go on with, and what is there stays.
-        let is_over = ["unlink", "rmdir"].contains(&call) && transcript.is_empty();
+        let is_over = ["unlink", "unlinkat", "rmdir"].contains(&call) && transcript.is_empty();
         if is_over {
             assert!(refuse(&mut whole.run()).contains("node is not empty"), "{round}");
         } else {

@@ -161,13 +161,13 @@ fn killed_at_any_place_a_rotation_goes_on_and_the_machine_starts_all_along() {
     };
     let output = traced(
         &reference,
-        &["-f", "-e", "trace=fsync,rename", "-o", trace.to_str().unwrap()],
+        &["-f", "-e", "trace=fsync,renameat", "-o", trace.to_str().unwrap()],
     );
     assert!(output.status.success(), "{}", text(&output));
     reference.judge_db(&old, "undisturbed");
     let calls = fs::read_to_string(&trace).unwrap();
     let count = |name: &str| calls.lines().filter(|line| line.contains(&format!(" {name}("))).count();
-    let rounds: Vec<(&str, usize)> = ["fsync", "rename"]
+    let rounds: Vec<(&str, usize)> = ["fsync", "renameat"]
         .into_iter()
         .flat_map(|call| (1..=count(call)).map(move |nth| (call, nth)))
         .collect();
