@@ -6,9 +6,11 @@
 
 mod architecture;
 mod boot_directories;
+mod boot_media;
 mod boot_name;
 mod boot_options;
 mod boot_tree;
+mod packages;
 mod partitions;
 mod shell_file;
 mod walk;
@@ -18,8 +20,10 @@ pub use boot_directories::{
     BOOT, BOOT_DIRECTORIES, GRUB_CONFIGURATION, GRUB_DIRECTORIES, LOADER_ADDONS, LOADER_ENTRIES, UNIFIED_IMAGES,
     boot_directories, distinct, grub_configurations,
 };
+pub use boot_media::BootMedia;
 pub use boot_name::{BootName, Kind, Naming};
 pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_number};
 pub use boot_tree::{BootFile, BootTree, Place};
+pub use packages::{Owner, Packages};
 pub use partitions::{EfiPartition, efi_partitions, fat_partitions, only_efi_partition};
 pub use walk::{Tree, check_readable, entries, files_below};

@@ -20,6 +20,7 @@ mod run;
 mod secret;
 mod settings;
 mod status;
+mod stock;
 
 pub use done::Done;
 pub use entries::{Entry, audits, entries};
@@ -34,3 +35,4 @@ pub use run::Hook;
 pub use secret::unattended_passphrase;
 pub use settings::Settings;
 pub use status::{Status, status};
+pub use stock::Stock;

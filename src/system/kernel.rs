@@ -6,7 +6,7 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::kernel::compression::Compression;
 
 use super::context::Context;
-use super::files::read_prefix;
+use super::files::{read_if_there, read_prefix};
 use super::resolve::resolve;
 
 /// The file with the release of the running kernel, as `uname -r` prints it.
@@ -17,6 +17,10 @@ const CONFIGURATION: &str = "config-";
 const RUNNING_CONFIG: &str = "/proc/config.gz";
 /// Largest configuration that is read, in bytes; real ones have up to 300 KB.
 const MAX_CONFIG: u64 = 4 << 20;
+/// The file with the random name of the time since the kernel started (random(4)).
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+/// Length of such a name: a UUID as text.
+const BOOT_ID_LENGTH: usize = 36;
 /// Longest release, in bytes.
 const MAX_RELEASE: u64 = 256;
 
@@ -32,6 +36,19 @@ pub fn running_release(context: &Context) -> Result<String> {
         return Err(Error::could_not_run(format!("{RELEASE} holds no version of a kernel")));
     }
     Ok(release.to_owned())
+}
+
+/// The random name of the time since the running kernel started, a UUID: from below the context's root if it is there, else
+/// the host's own. `None` if neither is there, or what is there is no UUID.
+pub fn boot_id(context: &Context) -> Result<Option<String>> {
+    for path in [context.path(BOOT_ID).as_path(), Path::new(BOOT_ID)] {
+        if let Some(bytes) = read_if_there(path, MAX_RELEASE)? {
+            let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+            let is_uuid = text.len() == BOOT_ID_LENGTH && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+            return Ok(is_uuid.then_some(text));
+        }
+    }
+    Ok(None)
 }
 
 /// A configuration as it was found.

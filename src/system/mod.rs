@@ -37,7 +37,7 @@ pub use files::{
     remove_empty_dir, remove_file, remove_leftover, remove_tree, rename_over, replace_cache, replace_durably,
 };
 pub use journal::{Journal, sync_directory};
-pub use kernel::{ConfigFile, configured_release, release_in_path, running_release, source_trees};
+pub use kernel::{ConfigFile, boot_id, configured_release, release_in_path, running_release, source_trees};
 pub use lock::Lock;
 pub use measurements::event_log;
 pub use mounts::{FatMount, esp_partition, fat_mounts, is_shared, not_mounted};

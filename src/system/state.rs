@@ -32,6 +32,12 @@ impl FileState {
         self.device == other.device && self.inode == other.inode
     }
 
+    /// True if both files lie on one file system, wherever it is mounted.
+    #[must_use]
+    pub const fn shares_file_system(&self, other: &Self) -> bool {
+        self.device == other.device
+    }
+
     /// True if the file was changed later than `seconds` after 1970-01-01 UTC.
     #[must_use]
     pub const fn changed_after(&self, seconds: i64) -> bool {

@@ -1,0 +1,351 @@
+//! The lists of files that package managers keep: Portage's CONTENTS and dpkg's md5sums.
+//!
+//! A list gives the path and the MD5 of each file. MD5 is good enough here: nobody knows how to make a file that fits a given
+//! MD5 (a second preimage), and two files of one MD5 (a collision) can only be made by who makes the package, and who does
+//! that runs programs as root on this machine.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use md5::{Digest, Md5};
+
+use crate::disk::boot_directories::BOOT_DIRECTORIES;
+use crate::disk::boot_media::BootMedia;
+use crate::error::{Error, Result};
+use crate::system::{self, Context, FileKind};
+
+use super::equal::equal_file;
+use super::owner::Owner;
+use super::places::is_data;
+
+/// The directory of Portage's packages: `CATEGORY/PACKAGE/CONTENTS`.
+const PORTAGE: &str = "/var/db/pkg";
+/// The list of a package in it.
+const CONTENTS: &str = "CONTENTS";
+/// The directory of dpkg's lists, `PACKAGE.md5sums`.
+const DPKG: &str = "/var/lib/dpkg/info";
+/// The extension of a list in it.
+const MD5SUMS: &str = "md5sums";
+/// Longest list, in bytes; that of gentoo-sources has about 10 MB.
+const MAX_LIST: u64 = 64 << 20;
+/// Most files in all lists together; a desktop has about 500,000. Each takes 16 bytes of memory.
+const MAX_LISTED: usize = 4_000_000;
+/// Most files of one name that are compared. More of them have names (`README`, `Makefile`) that nothing has that boots.
+const MAX_SAME_NAME: usize = 256;
+
+/// The manager that wrote a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manager {
+    Portage,
+    Dpkg,
+}
+
+/// A package's list.
+#[derive(Debug)]
+struct List {
+    path: PathBuf,
+    package: String,
+    manager: Manager,
+}
+
+/// A file in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Listed<'a> {
+    /// The path, without the slash at its beginning.
+    path: &'a [u8],
+    /// In hexadecimal.
+    md5: &'a [u8],
+}
+
+/// A line of a list: the hash of the file's name, the number of the list, and the line's first byte.
+type Line = (u64, u32, u32);
+
+/// All lists, by the names in them.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    lists: Vec<List>,
+    lines: Vec<Line>,
+    /// The files that packages install on boot media, by their paths, with MD5 and list.
+    on_media: BTreeMap<PathBuf, Vec<([u8; 16], usize)>>,
+}
+
+impl Lists {
+    /// Reads all lists. An error if one cannot be read or is too long, or if there are too many files in them.
+    pub(super) fn read(context: &Context, media: &BootMedia) -> Result<Self> {
+        let media = prefixes(context, media)?;
+        let mut lists = Self {
+            lists: find(context)?,
+            ..Self::default()
+        };
+        for (number, list) in lists.lists.iter().enumerate() {
+            let too_long = || {
+                let path = list.path.display();
+                Error::could_not_run(format!("{path} is too long: over {MAX_LIST} bytes, or {MAX_LISTED} files with those of the lists before it"))
+            };
+            let text = list.text()?;
+            let index = u32::try_from(number).map_err(|_| too_long())?;
+            let mut start = 0_usize;
+            for line in text.split(|byte| *byte == b'\n') {
+                let begins = u32::try_from(start).map_err(|_| too_long())?;
+                start += line.len() + 1;
+                let Some(listed) = list.manager.parse(line) else { continue };
+                if lists.lines.len() == MAX_LISTED {
+                    return Err(too_long());
+                }
+                lists.lines.push((name_hash(listed.name()), index, begins));
+                let is_on = |medium: &Vec<u8>| {
+                    let below = listed.path.strip_prefix(medium.as_slice());
+                    below.is_some_and(|below| below.starts_with(b"/"))
+                };
+                if media.iter().any(is_on)
+                    && let Some(md5) = listed.digest()
+                {
+                    lists.on_media.entry(listed.absolute()).or_default().push((md5, number));
+                }
+            }
+        }
+        lists.lines.sort_unstable();
+        lists.lines.shrink_to_fit();
+        Ok(lists)
+    }
+
+    /// The package that owns a file with these bytes: one that installs the very path on a boot medium, or one with a file
+    /// of the same name on the root file system that is as the list says, and equal.
+    pub(super) fn owner(
+        &self,
+        context: &Context,
+        media: &BootMedia,
+        path: &Path,
+        bytes: &[u8],
+    ) -> Result<Option<Owner>> {
+        if self.lists.is_empty() {
+            return Ok(None);
+        }
+        let md5: [u8; 16] = Md5::digest(bytes).into();
+        if media.holds(path) {
+            for own in own_paths(context, path)? {
+                let same = self.on_media.get(&own).into_iter().flatten();
+                if let Some(list) = same
+                    .filter(|(listed, _)| *listed == md5)
+                    .find_map(|(_, list)| self.lists.get(*list))
+                {
+                    return Ok(Some(list.owner(list.path.clone())));
+                }
+            }
+        }
+        if is_data(path, bytes) {
+            return self.same_name(context, media, path, bytes, md5);
+        }
+        Ok(None)
+    }
+
+    fn same_name(
+        &self,
+        context: &Context,
+        media: &BootMedia,
+        path: &Path,
+        bytes: &[u8],
+        md5: [u8; 16],
+    ) -> Result<Option<Owner>> {
+        let name = path.file_name().unwrap_or_default().as_bytes();
+        let hash = name_hash(name);
+        let first = self.lines.partition_point(|(other, _, _)| *other < hash);
+        let same = self.lines.iter().skip(first).take_while(|(other, _, _)| *other == hash);
+        let same: Vec<&Line> = same.take(MAX_SAME_NAME + 1).collect();
+        if same.len() > MAX_SAME_NAME {
+            return Ok(None);
+        }
+        for lines in same.chunk_by(|a, b| a.1 == b.1) {
+            let number = lines.first().and_then(|line| usize::try_from(line.1).ok());
+            let Some(list) = number.and_then(|number| self.lists.get(number)) else {
+                continue;
+            };
+            let text = list.text()?;
+            for (_, _, begins) in lines {
+                let rest = usize::try_from(*begins).ok().and_then(|begins| text.get(begins..));
+                let line = rest.and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+                let listed = line.and_then(|line| list.manager.parse(line));
+                let Some(listed) = listed.filter(|listed| listed.name() == name && listed.digest() == Some(md5)) else {
+                    continue;
+                };
+                let installed = context.path(listed.absolute());
+                let Some(real) = system::file_below(context.root(), &installed)? else {
+                    continue;
+                };
+                if !media.holds(&installed) && equal_file(&real, bytes)? {
+                    return Ok(Some(list.owner(real)));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl List {
+    fn text(&self) -> Result<Vec<u8>> {
+        let text = system::read_prefix(&self.path, Some(MAX_LIST + 1))?;
+        if text.len() as u64 > MAX_LIST {
+            return Err(Error::could_not_run(format!(
+                "{} has over {MAX_LIST} bytes: it is too long for a package's list",
+                self.path.display()
+            )));
+        }
+        Ok(text)
+    }
+
+    fn owner(&self, file: PathBuf) -> Owner {
+        Owner {
+            package: Some(self.package.clone()),
+            file,
+        }
+    }
+}
+
+impl Manager {
+    /// The file of a line: `obj PATH MD5 MTIME` (portage(5)), or `MD5  path` (deb-md5sums(5)). Other lines have none.
+    fn parse(self, line: &[u8]) -> Option<Listed<'_>> {
+        let (path, md5) = match self {
+            Self::Portage => {
+                let mut parts = line.strip_prefix(b"obj /")?.rsplitn(3, |byte| *byte == b' ');
+                let (_, md5, path) = (parts.next()?, parts.next()?, parts.next()?);
+                (path, md5)
+            }
+            Self::Dpkg => {
+                let (md5, rest) = line.split_at_checked(32)?;
+                let path = rest.strip_prefix(b"  ")?;
+                (path.strip_prefix(b"./").unwrap_or(path), md5)
+            }
+        };
+        let is_digest = md5.len() == 32 && md5.iter().all(u8::is_ascii_hexdigit);
+        (is_digest && !path.is_empty()).then_some(Listed { path, md5 })
+    }
+}
+
+impl<'a> Listed<'a> {
+    fn name(&self) -> &'a [u8] {
+        self.path.rsplit(|byte| *byte == b'/').next().unwrap_or(self.path)
+    }
+
+    fn absolute(&self) -> PathBuf {
+        Path::new("/").join(OsStr::from_bytes(self.path))
+    }
+
+    fn digest(&self) -> Option<[u8; 16]> {
+        let mut digest = [0; 16];
+        hex::decode_to_slice(self.md5, &mut digest).ok()?;
+        Some(digest)
+    }
+}
+
+/// The lists of all packages, in the order of their paths.
+fn find(context: &Context) -> Result<Vec<List>> {
+    let mut found = Vec::new();
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    for category in directories(&context.path(PORTAGE))? {
+        for package in directories(&category)? {
+            let path = package.join(CONTENTS);
+            if system::info_of_name(&path)?.is_some_and(|info| info.is_file()) {
+                found.push(List {
+                    path,
+                    package: format!("{}/{}", name(&category), name(&package)),
+                    manager: Manager::Portage,
+                });
+            }
+        }
+    }
+    for entry in system::list_directory_if_there(&context.path(DPKG))? {
+        if entry.kind == FileKind::File && entry.path.extension().is_some_and(|extension| extension == MD5SUMS) {
+            let package = entry.path.file_stem().unwrap_or_default();
+            found.push(List {
+                package: package.to_string_lossy().into_owned(),
+                path: entry.path,
+                manager: Manager::Dpkg,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The directories of a directory, without those of packages that Portage is just installing (`-MERGING-NAME`).
+fn directories(path: &Path) -> Result<Vec<PathBuf>> {
+    let is_complete = |path: &Path| !path.file_name().unwrap_or_default().as_bytes().starts_with(b"-");
+    let entries = system::list_directory_if_there(path)?.into_iter();
+    let directories = entries.filter(|entry| entry.kind == FileKind::Directory && is_complete(&entry.path));
+    Ok(directories.map(|entry| entry.path).collect())
+}
+
+/// The paths of the boot media as packages know them, without the slash at the beginning.
+fn prefixes(context: &Context, media: &BootMedia) -> Result<Vec<Vec<u8>>> {
+    let mut found: Vec<PathBuf> = BOOT_DIRECTORIES.iter().map(PathBuf::from).collect();
+    for directory in media.directories() {
+        found.extend(own_paths(context, directory)?);
+    }
+    let bytes = |path: &PathBuf| {
+        let path = path.strip_prefix("/").unwrap_or(path);
+        path.as_os_str().as_bytes().to_vec()
+    };
+    Ok(found.iter().map(bytes).collect())
+}
+
+/// The paths that the machine itself has for a file: as it is named, and without symbolic links.
+fn own_paths(context: &Context, path: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    if let Ok(absolute) = std::path::absolute(path) {
+        found.push(context.below_root(&absolute));
+    }
+    let root = system::canonical(context.root())?;
+    if let Some(real) = system::file_below(context.root(), path)?.or(system::directory_below(context.root(), path)?)
+        && let Ok(below) = real.strip_prefix(&root)
+    {
+        found.push(Path::new("/").join(below));
+    }
+    Ok(found)
+}
+
+fn name_hash(name: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_both_managers_are_read_and_others_are_not() {
+        let md5 = "d41d8cd98f00b204e9800998ecf8427e";
+        let portage = |line: &str| {
+            let listed = Manager::Portage.parse(line.as_bytes());
+            listed.map(|listed| listed.absolute().display().to_string())
+        };
+        let dpkg = |line: &str| {
+            let listed = Manager::Dpkg.parse(line.as_bytes());
+            listed.map(|listed| listed.absolute().display().to_string())
+        };
+        let spaces = format!("obj /usr/share/a b/c d {md5} 1700000000");
+        assert_eq!(portage(&spaces).as_deref(), Some("/usr/share/a b/c d"));
+        assert_eq!(
+            dpkg(&format!("{md5}  boot/a b.efi")).as_deref(),
+            Some("/boot/a b.efi")
+        );
+        assert_eq!(dpkg(&format!("{md5}  ./boot/x")).as_deref(), Some("/boot/x"));
+        for other in [
+            "dir /usr/share",
+            "sym /boot/x -> y 1700000000",
+            "obj",
+            "obj /a",
+            "",
+            "obj /boot/x 1700000000",
+            &format!("obj /boot/x {}g 1700000000", &md5[..31]),
+        ] {
+            assert_eq!(portage(other), None, "{other}");
+        }
+        for other in ["", md5, &format!("{md5} x"), &format!("{md5}  ")] {
+            assert_eq!(dpkg(other), None, "{other}");
+        }
+    }
+}
