@@ -13,6 +13,7 @@
 //! | 3 | [`rotate`] | |
 //! | 3 | [`ceremony`], [`grub`] | |
 //! | 3 | [`enroll`], [`kernel_config`], [`sign`] | |
+//! | 3 | [`ledger`] | |
 //! | 2 | [`keys`], [`trust`] | private operations, and verdicts |
 //! | 1 | [`disk`] | the places that this machine boots from, above [`system`] |
 //! | 1 | [`system`] | the doors to files, firmware variables, clock and randomness |
@@ -32,6 +33,7 @@ pub mod grub;
 pub mod hook;
 pub mod kernel_config;
 pub mod keys;
+pub mod ledger;
 pub mod rotate;
 pub mod sign;
 pub mod system;

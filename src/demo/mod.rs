@@ -157,7 +157,13 @@ fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()>
     // Every key is plain, so nobody is asked.
     let ask = &mut |name: &str| Err(Error::bug(format!("the demo asks for a {name}")));
     let keys = SigningKeys::open(keys, &job.keys(), ask)?;
-    let summary = job.sign(context, &keys, &SignConfig::default(), false, &sign::Unobserved)?;
+    let watch = sign::Watch {
+        command: "demo",
+        recheck: false,
+        vouchers: sign::Vouchers::default(),
+        observer: &sign::Unobserved,
+    };
+    let summary = job.sign(context, &keys, &SignConfig::default(), watch)?;
     summary
         .outcomes
         .into_iter()

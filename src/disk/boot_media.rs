@@ -126,7 +126,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = fs::canonicalize(directory.path()).unwrap().join("root");
         let context = Context::host().with_root(&root);
-        for name in ["boot/efi/EFI", "xboot", "data/efi", "proc/self", "usr/lib/grub", "bootloader"] {
+        for name in [
+            "boot/efi/EFI",
+            "xboot",
+            "data/efi",
+            "proc/self",
+            "usr/lib/grub",
+            "bootloader",
+        ] {
             fs::create_dir_all(root.join(name)).unwrap();
         }
         let mounts = "30 22 8:1 / /boot/efi rw - vfat /dev/sda1 rw\n31 22 8:2 / /data rw - vfat /dev/sda2 rw\n\
@@ -163,7 +170,12 @@ mod tests {
     fn a_path_is_on_a_medium_by_name_on_its_way_and_at_its_end() {
         let machine = machine();
         let path = |name: &str| machine.root.join(name);
-        for file in ["usr/lib/grub/normal.mod", "boot/vmlinuz", "boot/efi/EFI/x.efi", "bootloader/x"] {
+        for file in [
+            "usr/lib/grub/normal.mod",
+            "boot/vmlinuz",
+            "boot/efi/EFI/x.efi",
+            "bootloader/x",
+        ] {
             fs::write(path(file), b"").unwrap();
         }
         symlink("/usr/lib/grub/normal.mod", path("boot/out.mod")).unwrap();

@@ -4,6 +4,7 @@
 
 pub mod backup;
 pub mod bytes;
+pub mod chain;
 pub mod crypto;
 pub mod firmware;
 pub mod grub;

@@ -65,6 +65,36 @@ impl<'a> Files<'a> {
         }
     }
 
+    /// The boot directories: those of the request first.
+    pub fn directories(&self) -> &[PathBuf] {
+        &self.directories
+    }
+
+    /// The names of kernels on this machine.
+    pub const fn naming(&self) -> &Naming {
+        &self.naming
+    }
+
+    /// The files that the kernel is installed from: the one that the caller names, and those beside its modules.
+    pub fn sources(&self) -> Vec<PathBuf> {
+        let request = self.request;
+        let names_source = request.mode == Some(Mode::Systemd) || request.slot == Slot::Modules && !self.is_replaced();
+        let named = request
+            .image
+            .as_ref()
+            .filter(|_| names_source)
+            .map(|image| self.below(image));
+        // A directory that cannot be listed has no kernel that could be installed either.
+        let beside = system::list_directory_if_there(&self.modules()).unwrap_or_default();
+        let is_kernel = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.and_then(|name| self.naming.parse(name));
+            path.is_file() && name.is_some_and(|name| name.is_kernel())
+        };
+        let beside = beside.into_iter().map(|entry| entry.path).filter(is_kernel);
+        named.into_iter().chain(beside).collect()
+    }
+
     /// The modules of the kernel.
     pub fn modules(&self) -> PathBuf {
         self.context.path("/lib/modules").join(&self.request.subject)
@@ -83,7 +113,7 @@ impl<'a> Files<'a> {
     }
 
     /// The image as it was installed, where the arguments name it.
-    fn installed(&self) -> Option<PathBuf> {
+    pub fn installed(&self) -> Option<PathBuf> {
         let is_installed = self.request.mode != Some(Mode::Systemd) && self.request.slot != Slot::Modules;
         let image = self.request.image.as_ref().filter(|_| is_installed)?;
         Some(self.below(image))

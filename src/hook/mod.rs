@@ -21,6 +21,7 @@ mod secret;
 mod settings;
 mod status;
 mod stock;
+mod under_way;
 
 pub use done::Done;
 pub use entries::{Entry, audits, entries};

@@ -7,7 +7,7 @@ use crate::error::{Error, Result, quoted};
 use crate::finding::Level;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::sign::{Change, Job, Observer, Outcome, SigningKeys, Summary};
+use crate::sign::{Change, Job, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
 use crate::system::config::Config;
 use crate::system::{Context, NewFile, Syslog, not_mounted};
 
@@ -16,6 +16,7 @@ use super::files::Files;
 use super::key::has;
 use super::mode::Mode;
 use super::request::{Environment, Request, Slot};
+use super::under_way::{self, UnderWay};
 use super::{last_run, preflight, recovery, rotation};
 
 /// The files that GRUB itself writes, and those that its own hook keeps of before: a signature would not hold, or not help.
@@ -34,6 +35,8 @@ pub struct Hook<'a> {
     pub keys: &'a Path,
     /// The environment that the caller gives.
     pub environment: &'a Environment,
+    /// Paths, or SHA-256 digests in hex, of changed files that a person accepts.
+    pub accepted: &'a [String],
     /// Sees how it gets on.
     pub observer: &'a dyn Observer,
 }
@@ -96,7 +99,9 @@ impl Hook<'_> {
         if files.is_replaced() && has(keys, KeyName::Grub) {
             rotation::carry_signatures(files, &keys.grub_public_keys()?)?;
         }
+        let under_way = UnderWay::in_slot(files)?;
         let mut plan = self.plan(files, keys)?;
+        plan.notes.extend(under_way.notes.iter().cloned());
         let installs = request.slot == Slot::Modules && !request.removes;
         let image = request.image.as_ref().map(|image| files.below(image));
         let open = if let Some(image) = image.filter(|image| installs && image.is_file()) {
@@ -117,8 +122,18 @@ impl Hook<'_> {
             open(keys, &plan.job.keys(), ask)?
         };
         plan.notes.extend(missing_keys(&plan.job, &open));
+        let summary = self.sign(request, &plan.job, &open, &under_way)?;
+        if request.slot != Slot::All {
+            let usual = self.context.path(&self.config.keys);
+            let place = acceptance::Place::new(self.context, Some(self.keys).filter(|keys| **keys != usual));
+            let left = |outcome| left(&place, outcome);
+            plan.notes.extend(acceptance::unvouched(&summary.outcomes).map(left));
+        }
+        if request.slot == Slot::Grub {
+            under_way::end(self.context)?;
+        }
         Ok(Done {
-            summary: self.sign(&plan.job, &open)?,
+            summary,
             notes: plan.notes,
             has_keys: true,
             again: self.again(request, false),
@@ -215,14 +230,24 @@ impl Hook<'_> {
         Ok(plan)
     }
 
-    fn sign(&self, job: &Job<'_>, keys: &SigningKeys) -> Result<Summary> {
+    fn sign(&self, request: &Request, job: &Job<'_>, keys: &SigningKeys, under_way: &UnderWay) -> Result<Summary> {
         let mut config = self.config.sign.clone();
         for directory in job.grub.paths.iter().filter(|path| path.is_dir()) {
             let below = directory.strip_prefix(self.context.root()).unwrap_or(directory);
             let below = glob::Pattern::escape(&format!("/{}", below.display()));
             config.exclude.extend(NOT_SIGNED.map(|name| format!("{below}/{name}")));
         }
-        job.sign(self.context, keys, &config, false, self.observer)
+        let watch = Watch {
+            command: &format!("hook run {} {}", request.slot.name(), request.subject),
+            recheck: false,
+            vouchers: Vouchers {
+                installation: Some(under_way),
+                accepted: self.accepted,
+                is_unattended: request.slot != Slot::All,
+            },
+            observer: self.observer,
+        };
+        job.sign(self.context, keys, &config, watch)
     }
 
     /// The command that makes up for a failure; `is_undone` says that the former kernel is back in its place.
@@ -247,6 +272,19 @@ impl Hook<'_> {
             _ => format!("before the next reboot: bootseal{root} hook run all {subject}"),
         }
     }
+}
+
+/// The note of a file that nobody vouches for.
+fn left(place: &acceptance::Place, outcome: &Outcome) -> String {
+    let reason = outcome
+        .unvouched
+        .as_ref()
+        .map_or("", |unvouched| unvouched.reason.as_str());
+    format!(
+        "{} stays unsigned: {reason}; if you put it there, sign it by hand: {}",
+        outcome.path.display(),
+        acceptance::command(place, outcome)
+    )
 }
 
 fn missing_keys(job: &Job<'_>, open: &SigningKeys) -> Vec<String> {
@@ -283,7 +321,8 @@ fn record(log: &mut Syslog, request: &Request, done: &Result<Done>) {
                 match result {
                     Ok(Change::Signed) => say(Level::Note, format!("signed {path} ({})", kind.unwrap_or("file"))),
                     Ok(Change::Removed | Change::Withdrawn) => say(Level::Note, format!("removed {path}")),
-                    Ok(Change::Unchanged | Change::Kept | Change::Absent) => {}
+                    // It has a note of its own.
+                    Ok(Change::Unchanged | Change::Kept | Change::Absent | Change::Unvouched) => {}
                     Err(error) => say(Level::Error, error.in_one_line()),
                 }
             }

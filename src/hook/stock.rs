@@ -1,6 +1,8 @@
 //! The stock of the boot media at the beginning of a kernel's installation: `hooks/stock.json` in the state directory.
 //! Files that were there already were not installed by it, under whatever name they lie later.
 
+use std::path::{Path, PathBuf};
+
 use std::io::ErrorKind;
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,8 @@ pub struct Stock {
     subject: String,
     /// The kernel's name for the time since it started (random(4)).
     boot_id: String,
+    /// The staging area, which is another directory in each installation; none where the caller has none.
+    staging: Option<PathBuf>,
     /// Seconds since 1970-01-01 UTC.
     time: u64,
     /// The digests of the images that the installation says it installs: SHA-256, hexadecimal.
@@ -60,7 +64,13 @@ impl Stock {
     /// SHA-256 of the images that are being installed. `None`, and no stock, where the running kernel has no boot ID. An
     /// error if anything on the media cannot be read, or there are over 20,000 files: a stock with gaps would let old
     /// files pass as new ones.
-    pub fn take(context: &Context, media: &BootMedia, subject: &str, sources: &[Digest]) -> Result<Option<Self>> {
+    pub fn take(
+        context: &Context,
+        media: &BootMedia,
+        subject: &str,
+        staging: Option<&Path>,
+        sources: &[Digest],
+    ) -> Result<Option<Self>> {
         Self::remove(context)?;
         let Some(boot_id) = system::boot_id(context)? else {
             return Ok(None);
@@ -69,6 +79,7 @@ impl Stock {
             format: FORMAT.to_owned(),
             subject: subject.to_owned(),
             boot_id,
+            staging: staging.map(Path::to_path_buf),
             time: context.now()?,
             sources: sources.iter().map(Digest::to_hex).collect(),
             files: files(media)?,
@@ -128,6 +139,12 @@ impl Stock {
     pub fn has_file(&self, sha256: &Digest, size: u64) -> bool {
         let may_be = |file: &StockFile| file.sha256.is_none() && file.size == size;
         self.has_digest(sha256) || self.files.iter().any(may_be)
+    }
+
+    /// True if an installation with this staging area took the stock; one without cannot be told from others.
+    #[must_use]
+    pub fn is_of(&self, staging: Option<&Path>) -> bool {
+        staging.is_some() && self.staging.as_deref() == staging
     }
 
     /// The digests of the images that are being installed: SHA-256, hexadecimal.
@@ -201,9 +218,7 @@ mod tests {
         /// A machine whose stock was taken.
         fn new() -> Self {
             let root = tempfile::tempdir().unwrap();
-            let context = Context::host()
-                .with_root(root.path())
-                .with_clock(Clock::Fixed(NOW));
+            let context = Context::host().with_root(root.path()).with_clock(Clock::Fixed(NOW));
             for directory in ["boot/grub", "efi/EFI", "proc/sys/kernel/random"] {
                 fs::create_dir_all(root.path().join(directory)).unwrap();
             }
@@ -219,11 +234,15 @@ mod tests {
         }
 
         fn start(&self, boot: &str) {
-            fs::write(self.root.path().join("proc/sys/kernel/random/boot_id"), format!("{boot}\n")).unwrap();
+            fs::write(
+                self.root.path().join("proc/sys/kernel/random/boot_id"),
+                format!("{boot}\n"),
+            )
+            .unwrap();
         }
 
         fn take(&self, context: &Context) -> Result<Option<Stock>> {
-            Stock::take(context, &self.media, "6.12.1", &[sha256(b"source")])
+            Stock::take(context, &self.media, "6.12.1", None, &[sha256(b"source")])
         }
 
         fn load(&self) -> Option<Stock> {

@@ -11,7 +11,7 @@ use crate::formats::kernel::running_kernel::{find_key, key_list};
 use crate::grub;
 use crate::keys::directory::ROTATION;
 use crate::keys::{KeyName, Passphrase};
-use crate::sign::{self, Change, Job, SigningKeys, Summary};
+use crate::sign::{self, Change, Job, SigningKeys, Summary, Vouchers, Watch, acceptance};
 use crate::system::config::Config;
 use crate::system::{self, Context};
 
@@ -234,10 +234,21 @@ impl Request<'_> {
         let ask = &mut |name: &str| self.attendant.secret(name);
         let keys = SigningKeys::open(self.place.keys, &job.keys(), ask)?;
         self.context().heed_signals()?;
-        let signed = complete(&job.sign(self.context(), &keys, config, self.recheck, self.observer)?)?;
+        let place = acceptance::Place::new(self.context(), Some(self.place.keys.path()));
+        let watch = Watch {
+            command: &format!("keys rotate {}", self.name),
+            recheck: self.recheck,
+            vouchers: Vouchers::default(),
+            observer: self.observer,
+        };
+        let signed = complete(&place, &job.sign(self.context(), &keys, config, watch)?)?;
         // Signs nothing, and tells what it would have signed.
         let trial = self.context().clone().with_dry_run(true);
-        let left = complete(&job.sign(&trial, &keys, config, self.recheck, &sign::Unobserved)?)?;
+        let watch = Watch {
+            observer: &sign::Unobserved,
+            ..watch
+        };
+        let left = complete(&place, &job.sign(&trial, &keys, config, watch)?)?;
         if left > 0 {
             return Err(Error::refused(format!("{left} files are not signed by the new key")));
         }
@@ -246,8 +257,8 @@ impl Request<'_> {
 }
 
 /// The number of files that were signed, or in a dry run would be; fails if one could not be.
-fn complete(summary: &Summary) -> Result<usize> {
-    match sign::failure(&summary.outcomes) {
+fn complete(place: &acceptance::Place, summary: &Summary) -> Result<usize> {
+    match sign::failure(&summary.outcomes).or_else(|| acceptance::refusal(place, &summary.outcomes)) {
         Some(error) => Err(error),
         None => Ok(summary.count(Change::Signed)),
     }

@@ -9,12 +9,14 @@ use crate::formats::crypto::cms::Unsigned;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::{Image, Severity, Signature};
 use crate::keys::{Identity, Signer};
+use crate::ledger::Kind;
 use crate::system::{self, Context, NewFile, Transaction, resolve};
 use crate::trust;
 
 use super::discover::{Found, Interest, Target};
 use super::outcome::{Change, Done, Outcome};
-use super::run::{Kind, Run};
+use super::run::{Run, Signing};
+use super::vouching::Notary;
 
 /// The hash that all firmware verifies.
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
@@ -34,15 +36,19 @@ pub struct EfiOptions {
 /// Signs the images. A stale signature by the same certificate is removed.
 pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: &EfiOptions) -> Result<()> {
     let found = discover(run, files, options)?;
-    let kind = kind(&identity.certificate, Some(identity.signer.as_ref()), options);
-    run.process(&kind, found, |targets, transaction| {
+    let signing = signing(&identity.certificate, Some(identity.signer.as_ref()), options);
+    let notary = run.notary();
+    if run.has_no_ledger() {
+        note_signed(&notary, &found, &identity.certificate);
+    }
+    run.process(&signing, found, |targets, transaction| {
         let sign = |target: &Target| {
             let make = |unsigned: &Unsigned<'_>, _: &Image<'_>| {
                 let cannot = || format!("cannot sign {}", target.path.display());
                 let signature = identity.signer.sign(&unsigned.to_be_signed().or_bug(cannot)?)?;
                 unsigned.assemble(&signature).or_bug(cannot)
             };
-            sign_file(target, transaction, &identity.certificate, options, make)
+            sign_file(target, transaction, &notary, &identity.certificate, options, make)
         };
         targets.iter().map(sign).collect()
     })
@@ -96,7 +102,8 @@ pub fn attach(
 ) -> Result<()> {
     let bytes = system::read(signature)?;
     let found = discover(run, &[image.to_path_buf()], options)?;
-    run.process(&kind(certificate, None, options), found, |targets, transaction| {
+    let notary = run.notary();
+    run.process(&signing(certificate, None, options), found, |targets, transaction| {
         let offered = |unsigned: &Unsigned<'_>, parsed: &Image<'_>| {
             foreign_signature(unsigned, parsed, &bytes, certificate).or_refuse(|| {
                 format!(
@@ -116,7 +123,7 @@ pub fn attach(
                 &parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?,
                 &parsed,
             )?;
-            sign_file(target, transaction, certificate, options, offered)
+            sign_file(target, transaction, &notary, certificate, options, offered)
         };
         targets.iter().map(attach).collect()
     })
@@ -171,9 +178,24 @@ fn check_output(context: &Context, output: &Path, image: &Target) -> Result<()> 
     Ok(())
 }
 
-fn kind<'k>(certificate: &Certificate, signer: Option<&'k dyn Signer>, options: &EfiOptions) -> Kind<'k> {
-    Kind {
-        name: "efi",
+/// Notes images that bear our signature from before there was a ledger: those without one are not the first.
+fn note_signed(notary: &Notary<'_>, found: &Found, certificate: &Certificate) {
+    for target in found.targets.values() {
+        // An image that cannot be read becomes an outcome where it is signed.
+        let Ok(file) = system::read(&target.file) else { continue };
+        let Ok(image) = Image::parse(&file) else { continue };
+        let digest = image.digest(HASH);
+        let signatures = image.signatures();
+        let mut signatures = signatures.iter().filter_map(|entry| entry.signature().ok());
+        if signatures.any(|signature| is_own(&signature, &digest, certificate)) {
+            notary.note_signed(Kind::Efi, &digest);
+        }
+    }
+}
+
+fn signing<'k>(certificate: &Certificate, signer: Option<&'k dyn Signer>, options: &EfiOptions) -> Signing<'k> {
+    Signing {
+        kind: Kind::Efi,
         key: certificate.fingerprint().to_hex(),
         // What an output was made from is another file.
         signer: signer.filter(|_| options.output.is_none()),
@@ -195,6 +217,7 @@ fn interest(path: &Path) -> Interest {
 fn sign_file(
     target: &Target,
     transaction: &Transaction<'_>,
+    notary: &Notary<'_>,
     certificate: &Certificate,
     options: &EfiOptions,
     make: impl FnOnce(&Unsigned<'_>, &Image<'_>) -> Result<Vec<u8>>,
@@ -219,12 +242,14 @@ fn sign_file(
         if options.output.is_some() {
             stage(&[&file])?;
         }
-        return Ok(Done {
-            change: Change::Unchanged,
-            digest: Some(digest),
-            warnings: Vec::new(),
-        });
+        notary.note_signed(Kind::Efi, &digest);
+        let is_adopted = options.output.is_none() && notary.adopts(Kind::Efi)?;
+        return Ok(Done::unchanged(digest, is_adopted.then(|| sha256(&[&file]))));
     }
+    let origin = match notary.judge(Kind::Efi, target, &file, &digest)? {
+        Ok(origin) => origin,
+        Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched))),
+    };
     let unsigned = image.unsigned_signature_over(certificate, &digest).or_refuse(refused)?;
     let cms = make(&unsigned, &image)?;
     // One of ours that no longer holds is of no use, and some firmware looks at the first one only.
@@ -236,10 +261,14 @@ fn sign_file(
     let signed = image.rewritten(keep, Some(&cms)).or_refuse(refused)?;
     stage(&signed.parts())?;
     Ok(Done {
-        change: Change::Signed,
-        digest: Some(digest),
         warnings: warnings(&image),
+        ..Done::signed(digest, origin, sha256(&signed.parts()))
     })
+}
+
+/// SHA-256 of a file, in hex.
+fn sha256(parts: &[&[u8]]) -> String {
+    HashAlgorithm::Sha256.digest(parts).to_hex()
 }
 
 /// The reason why a signature that was made elsewhere is refused.

@@ -14,6 +14,7 @@ use super::grub::{self, GrubIdentity};
 use super::modules::{self, Policy};
 use super::observer::Observer;
 use super::run::{Options, Run, Summary};
+use super::vouching::Vouchers;
 
 /// The keys that sign files, opened as far as they are needed.
 #[derive(Default)]
@@ -72,6 +73,19 @@ pub struct Job<'a> {
     pub grub: Sources<'a>,
 }
 
+/// The circumstances of a run.
+#[derive(Clone, Copy)]
+pub struct Watch<'a> {
+    /// The command, as the ledger has it.
+    pub command: &'a str,
+    /// True if every file is verified, also those that the manifest knows to be signed.
+    pub recheck: bool,
+    /// Those who vouch for files on the media that others can write to.
+    pub vouchers: Vouchers<'a>,
+    /// Sees how the run gets on.
+    pub observer: &'a dyn Observer,
+}
+
 impl<'a> Job<'a> {
     /// All files that the configuration names; fails if it names none.
     pub fn configured(config: &'a SignConfig) -> Result<Self> {
@@ -105,18 +119,20 @@ impl<'a> Job<'a> {
         .collect()
     }
 
-    /// Signs the files in one run, as the configuration says. Files whose key is not among `keys` are left alone. With
-    /// `recheck` every file is verified, also those that the manifest knows to be signed.
+    /// Signs the files in one run, as the configuration says. Files whose key is not among `keys` are left alone.
     pub fn sign(
         &self,
         context: &Context,
         keys: &SigningKeys,
         config: &SignConfig,
-        recheck: bool,
-        observer: &dyn Observer,
+        watch: Watch<'_>,
     ) -> Result<Summary> {
+        let observer = watch.observer;
         let options = Options {
-            recheck,
+            recheck: watch.recheck,
+            sources: config.sources.clone(),
+            command: watch.command.to_owned(),
+            vouchers: watch.vouchers,
             exclude: Exclusions::new(&config.exclude)?,
             grub_environment: config.grubenv,
         };
@@ -157,6 +173,15 @@ mod tests {
     use crate::keys::{Signer, SoftwareKey};
     use crate::sign::{Change, Unobserved};
     use crate::trust;
+
+    fn watch() -> Watch<'static> {
+        Watch {
+            command: "sign all",
+            recheck: false,
+            vouchers: Vouchers::default(),
+            observer: &Unobserved,
+        }
+    }
 
     fn grub_identity(context: &Context) -> GrubIdentity {
         let signer = SoftwareKey::generate(context, KeyName::Grub.least_bits()).unwrap();
@@ -200,7 +225,7 @@ mod tests {
             grub: Some(grub_identity(&context)),
             module: None,
         };
-        let sign = || job.sign(&context, &keys, &config, false, &Unobserved).unwrap();
+        let sign = || job.sign(&context, &keys, &config, watch()).unwrap();
         assert_eq!(sign().count(Change::Signed), 2);
         let bytes = fs::read(&kernel).unwrap();
         assert_eq!(Image::parse(&bytes).unwrap().signatures().len(), 1);
@@ -220,9 +245,7 @@ mod tests {
         let mut job = Job::default();
         job.efi.paths.push(kernel.clone());
         let config = SignConfig::default();
-        let summary = job
-            .sign(&context, &SigningKeys::default(), &config, false, &Unobserved)
-            .unwrap();
+        let summary = job.sign(&context, &SigningKeys::default(), &config, watch()).unwrap();
         assert!(summary.outcomes.is_empty());
         assert_eq!(fs::read(&kernel).unwrap(), minimal_image());
         assert_eq!(Job::configured(&config).unwrap_err().kind().exit_code(), 2);

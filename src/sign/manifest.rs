@@ -158,6 +158,17 @@ impl Manifest {
     }
 }
 
+/// True if there is any manifest: bootseal has signed files on this machine.
+pub(super) fn any(context: &Context) -> Result<bool> {
+    let entries = system::list_directory_if_there(&context.state()?.join(DIRECTORY))?;
+    Ok(!entries.is_empty())
+}
+
+/// Removes all manifests, so that the next runs verify every file.
+pub(super) fn forget(context: &Context) -> Result<()> {
+    system::remove_tree(context, &context.state()?.join(DIRECTORY))
+}
+
 /// The second after which a file must not have been changed for its state to be sure at `now`, both in seconds since
 /// 1970-01-01 UTC.
 pub(super) fn last_sure_change(now: u64) -> Result<i64> {

@@ -1,6 +1,7 @@
 //! Layer 3: discover, plan, stage, commit. One run signs any mix of files and replaces them together; every file that
 //! can be signed is, and those that cannot are named.
 
+pub mod acceptance;
 mod discover;
 pub mod efi;
 pub mod grub;
@@ -12,9 +13,13 @@ mod observer;
 mod outcome;
 mod run;
 mod signature_file;
+mod unvouched;
+mod vouching;
 
-pub use job::{Job, SigningKeys, Sources};
+pub use job::{Job, SigningKeys, Sources, Watch};
 pub use judge::{Judged, judge};
 pub use observer::{Observer, Unobserved};
 pub use outcome::{Change, Outcome, failure};
 pub use run::{Options, Run, Summary};
+pub use unvouched::{Planted, planted};
+pub use vouching::{BROKEN, Installation, Offered, Unvouched, Vouchers};

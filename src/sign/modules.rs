@@ -11,13 +11,15 @@ use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::kernel::compression::{Compression, KernelRefusal};
 use crate::formats::kernel::module_signature::{self, Module};
 use crate::keys::Identity;
+use crate::ledger::{Kind, Origin};
 use crate::system::Transaction;
 use crate::system::config::ForeignModules;
 use crate::trust::{self, module::Refusal};
 
 use super::discover::{Interest, Target};
 use super::outcome::{Change, Done, Outcome};
-use super::run::{Kind, Run};
+use super::run::{Run, Signing};
+use super::vouching::Notary;
 
 /// The endings of the names of modules.
 const ENDINGS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
@@ -77,16 +79,17 @@ pub fn sign(
             run.add_outcome(Outcome::failed(path.clone(), no_modules(path)));
         }
     }
-    let kind = Kind {
-        name: "modules",
+    let notary = run.notary();
+    let signing = Signing {
+        kind: Kind::Modules,
         key: identity.certificate.fingerprint().to_hex(),
         signer: Some(identity.signer.as_ref()),
         hash: policy.hash,
         companion: None,
         recheck: false,
     };
-    run.process(&kind, found.distinct(), |targets, transaction| {
-        sign_batch(targets, transaction, identity, policy)
+    run.process(&signing, found.distinct(), |targets, transaction| {
+        sign_batch(targets, transaction, &notary, identity, policy)
     })
 }
 
@@ -113,6 +116,8 @@ struct Loaded<'a> {
     compression: Compression,
     /// The unpacked file.
     module: Vec<u8>,
+    /// SHA-256 of the file, in hex, where the ledger adopts it.
+    sha256: Option<String>,
     state: State,
 }
 
@@ -142,12 +147,13 @@ impl Loaded<'_> {
 fn sign_batch(
     targets: &[Target],
     transaction: &Transaction<'_>,
+    notary: &Notary<'_>,
     identity: &Identity,
     policy: Policy,
 ) -> Vec<Result<Done>> {
     let loaded: Vec<Result<Loaded<'_>>> = targets
         .iter()
-        .map(|target| load(target, transaction, identity, policy))
+        .map(|target| load(target, transaction, notary, identity, policy))
         .collect();
     let contents: Vec<&[u8]> = loaded.iter().flatten().filter_map(Loaded::content).collect();
     let mut digests = policy.hash.digest_each(&contents).into_iter();
@@ -164,14 +170,14 @@ fn sign_batch(
             );
         }
         match loaded.state {
-            State::Signed(digest) => Ok(done(Change::Unchanged, Some(digest))),
-            State::Kept => Ok(done(Change::Kept, None)),
+            State::Signed(digest) => Ok(Done::unchanged(digest, loaded.sha256)),
+            State::Kept => Ok(Done::left(Change::Kept, None)),
             State::BadlyPacked(digest, refusal) => {
-                pack(loaded.target, loaded.module, loaded.compression, transaction)?;
+                let sha256 = pack(loaded.target, loaded.module, loaded.compression, transaction)?;
                 let warning = format!("was signed already, but is compressed anew for the kernel: {refusal}");
                 Ok(Done {
                     warnings: vec![warning],
-                    ..done(Change::Signed, Some(digest))
+                    ..Done::signed(digest, Origin::Root, sha256)
                 })
             }
             State::Unsigned(_) => Err(Error::bug("a module is shorter than its content")),
@@ -180,17 +186,10 @@ fn sign_batch(
     loaded.into_iter().map(|loaded| finish(loaded?)).collect()
 }
 
-const fn done(change: Change, digest: Option<Digest>) -> Done {
-    Done {
-        change,
-        digest,
-        warnings: Vec::new(),
-    }
-}
-
 fn load<'a>(
     target: &'a Target,
     transaction: &Transaction<'_>,
+    notary: &Notary<'_>,
     identity: &Identity,
     policy: Policy,
 ) -> Result<Loaded<'a>> {
@@ -208,6 +207,8 @@ fn load<'a>(
         },
         other => other,
     };
+    let is_adopted = matches!(state, State::Signed(_)) && notary.adopts(Kind::Modules)?;
+    let sha256 = is_adopted.then(|| sha256(&[&file]));
     let unpacked = match unpacked {
         Cow::Borrowed(_) => None,
         Cow::Owned(module) => Some(module),
@@ -216,6 +217,7 @@ fn load<'a>(
         target,
         compression,
         module: unpacked.unwrap_or(file),
+        sha256,
         state,
     })
 }
@@ -256,19 +258,27 @@ fn sign_content(
     let end =
         module_signature::trailer(content, &cms).or_refuse(|| format!("cannot sign {}", target.path.display()))?;
     let signed = [content, &cms, &end];
-    if compression == Compression::None {
+    let sha256 = if compression == Compression::None {
         transaction.stage_named(&target.path, &target.file, &signed)?;
+        sha256(&signed)
     } else {
-        pack(target, signed.concat(), compression, transaction)?;
-    }
-    Ok(done(Change::Signed, Some(digest)))
+        pack(target, signed.concat(), compression, transaction)?
+    };
+    Ok(Done::signed(digest, Origin::Root, sha256))
 }
 
-fn pack(target: &Target, module: Vec<u8>, compression: Compression, transaction: &Transaction<'_>) -> Result<()> {
+/// SHA-256 of a file, in hex.
+fn sha256(parts: &[&[u8]]) -> String {
+    HashAlgorithm::Sha256.digest(parts).to_hex()
+}
+
+/// Stages the packed module; returns the SHA-256 of the file.
+fn pack(target: &Target, module: Vec<u8>, compression: Compression, transaction: &Transaction<'_>) -> Result<String> {
     let packed = compression
         .pack(module)
         .or_could_not_run(|| format!("cannot compress {}", target.path.display()))?;
-    transaction.stage_named(&target.path, &target.file, &[&packed])
+    transaction.stage_named(&target.path, &target.file, &[&packed])?;
+    Ok(sha256(&[&packed]))
 }
 
 /// Refuses a file that is no relocatable ELF object, as every module is.

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::formats::crypto::hash::Digest;
+use crate::ledger::Origin;
+
+use super::vouching::Unvouched;
 
 /// The change of a file by a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub enum Change {
     Withdrawn,
     /// The configuration names it as optional, and it does not exist.
     Absent,
+    /// It stays unsigned, since nobody vouches for it.
+    Unvouched,
 }
 
 /// A file with the result of a run for it.
@@ -33,6 +38,10 @@ pub struct Outcome {
     pub kind: Option<&'static str>,
     /// Oddities of the file that did not prevent signing.
     pub warnings: Vec<String>,
+    /// The reason why it was signed, if it was.
+    pub origin: Option<Origin>,
+    /// The reason why nobody vouches for it, if nobody does.
+    pub unvouched: Option<Unvouched>,
 }
 
 impl Outcome {
@@ -44,6 +53,8 @@ impl Outcome {
             result: Ok(change),
             kind: None,
             warnings: Vec::new(),
+            origin: None,
+            unvouched: None,
         }
     }
 
@@ -55,6 +66,8 @@ impl Outcome {
             result: Err(error),
             kind: None,
             warnings: Vec::new(),
+            origin: None,
+            unvouched: None,
         }
     }
 }
@@ -65,6 +78,50 @@ pub(super) struct Done {
     /// The digest that the signature by this key covers, if there is one.
     pub(super) digest: Option<Digest>,
     pub(super) warnings: Vec<String>,
+    /// The reason why it was signed, if it was.
+    pub(super) origin: Option<Origin>,
+    /// SHA-256 of the file with its signature, lower-case hex, where the ledger is to have it.
+    pub(super) sha256: Option<String>,
+    /// The reason why nobody vouches for it, if nobody does.
+    pub(super) unvouched: Option<Unvouched>,
+}
+
+impl Done {
+    /// A file that stays as it is. `sha256` is for a ledger that adopts it.
+    pub(super) const fn unchanged(digest: Digest, sha256: Option<String>) -> Self {
+        Self {
+            change: Change::Unchanged,
+            digest: Some(digest),
+            warnings: Vec::new(),
+            origin: None,
+            sha256,
+            unvouched: None,
+        }
+    }
+
+    /// A file with a new signature over this digest.
+    pub(super) const fn signed(digest: Digest, origin: Origin, sha256: String) -> Self {
+        Self {
+            change: Change::Signed,
+            digest: Some(digest),
+            warnings: Vec::new(),
+            origin: Some(origin),
+            sha256: Some(sha256),
+            unvouched: None,
+        }
+    }
+
+    /// A file that stays as it is, without a signature by our key that the manifest could remember.
+    pub(super) const fn left(change: Change, unvouched: Option<Unvouched>) -> Self {
+        Self {
+            change,
+            digest: None,
+            warnings: Vec::new(),
+            origin: None,
+            sha256: None,
+            unvouched,
+        }
+    }
 }
 
 /// Most hints in the error at the end, where many files failed for many reasons.

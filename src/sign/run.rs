@@ -1,30 +1,41 @@
 //! A run: a lock, a transaction over all kinds of files, and the manifests.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::keys::Signer;
+use crate::ledger::{Batch, Intent, Kind, Ledger, Origin, SignedFile};
 use crate::system::config::{Config, Entry, Exclusions, Expanded, GrubEnvironment};
-use crate::system::{Context, FileState, Lock, Transaction, remove_leftover};
+use crate::system::{self, Context, FileState, Lock, Transaction, remove_leftover};
 
 use super::discover::{Found, Interest, Search, Target, batches};
 use super::manifest::{self, Manifest};
 use super::observer::Observer;
 use super::outcome::{Change, Done, Outcome};
 use super::signature_file::signature_path;
+use super::unvouched;
+use super::vouching::{Notary, Vouchers, path_on_machine};
 
 /// The options of a run.
-#[derive(Debug, Default)]
-pub struct Options {
+#[derive(Debug, Clone, Default)]
+pub struct Options<'a> {
     /// Verify every file, also those that are signed by the manifest.
     pub recheck: bool,
     /// The files that are left alone.
     pub exclude: Exclusions,
     /// The treatment of GRUB's environment block, which GRUB may write to.
     pub grub_environment: GrubEnvironment,
+    /// Files and directories on the machine's root file system whose content is vouched for: `[sign] sources`.
+    pub sources: Vec<PathBuf>,
+    /// The command, as the ledger has it.
+    pub command: String,
+    /// Those who vouch for files on the media that others can write to.
+    pub vouchers: Vouchers<'a>,
 }
 
 /// The result of a run.
@@ -53,10 +64,10 @@ impl Summary {
     }
 }
 
-/// A kind of files, and the key that it is signed with.
-pub(super) struct Kind<'a> {
-    /// The name of the kind, for people and in the manifest's file name.
-    pub name: &'static str,
+/// Signing of files of one kind, with one key.
+pub(super) struct Signing<'a> {
+    /// The kind of signature.
+    pub kind: Kind,
     /// The fingerprint of the key, hexadecimal.
     pub key: String,
     /// The key; none if no manifest is to be kept.
@@ -69,7 +80,7 @@ pub(super) struct Kind<'a> {
     pub recheck: bool,
 }
 
-impl Kind<'_> {
+impl Signing<'_> {
     /// The states of a file and of its companion; none if one of them does not exist.
     fn states(&self, target: &Target, own: FileState) -> Option<Vec<FileState>> {
         let mut states = vec![own];
@@ -90,11 +101,27 @@ struct Signed {
     before: Option<Vec<FileState>>,
 }
 
+/// A signature that the ledger is to have.
+struct Record {
+    kind: Kind,
+    key: String,
+    hash: HashAlgorithm,
+    origin: Origin,
+    /// The path of the run's outcome.
+    path: PathBuf,
+    sha256: String,
+    signed: String,
+}
+
 /// A run over any mix of files. Dropped without [`Run::finish`], it leaves the files unchanged.
 pub struct Run<'a> {
     context: &'a Context,
-    options: &'a Options,
+    options: &'a Options<'a>,
     observer: &'a dyn Observer,
+    notary: Arc<Notary<'a>>,
+    records: Vec<Record>,
+    /// True if every file is verified, since no ledger has them yet.
+    has_no_ledger: bool,
     transaction: Transaction<'a>,
     manifests: Vec<(Manifest, Vec<Signed>)>,
     summary: Summary,
@@ -105,12 +132,16 @@ pub struct Run<'a> {
 
 impl<'a> Run<'a> {
     /// Begins a run, after the end of another that is active.
-    pub fn begin(context: &'a Context, options: &'a Options, observer: &'a dyn Observer) -> Result<Self> {
+    pub fn begin(context: &'a Context, options: &'a Options<'a>, observer: &'a dyn Observer) -> Result<Self> {
+        let lock = Lock::take(context, || observer.waiting())?;
         Ok(Self {
             context,
             options,
             observer,
-            _lock: Lock::take(context, || observer.waiting())?,
+            notary: Arc::new(Notary::new(context, options.vouchers, &options.sources)),
+            records: Vec::new(),
+            has_no_ledger: !system::is_there(&Ledger::path_of(context)?)?,
+            _lock: lock,
             transaction: Transaction::new(context),
             manifests: Vec::new(),
             summary: Summary::default(),
@@ -126,8 +157,17 @@ impl<'a> Run<'a> {
         &self.transaction
     }
 
-    pub(super) const fn options(&self) -> &'a Options {
+    pub(super) const fn options(&self) -> &'a Options<'a> {
         self.options
+    }
+
+    /// True if no ledger was there when the run began.
+    pub(super) const fn has_no_ledger(&self) -> bool {
+        self.has_no_ledger
+    }
+
+    pub(super) fn notary(&self) -> Arc<Notary<'a>> {
+        Arc::clone(&self.notary)
     }
 
     /// Adds a warning, once.
@@ -181,13 +221,13 @@ impl<'a> Run<'a> {
     /// stays unchanged and prevents no other from being signed.
     pub(super) fn process(
         &mut self,
-        kind: &Kind<'_>,
+        signing: &Signing<'_>,
         found: Found,
         work: impl Fn(&[Target], &Transaction<'a>) -> Vec<Result<Done>> + Sync,
     ) -> Result<()> {
-        let recheck = self.options.recheck || kind.recheck;
-        let mut manifest = match kind.signer {
-            Some(signer) => Manifest::open(self.context, kind.name, &kind.key, signer, recheck)?,
+        let recheck = self.options.recheck || signing.recheck || self.has_no_ledger;
+        let mut manifest = match signing.signer {
+            Some(signer) => Manifest::open(self.context, signing.kind.name(), &signing.key, signer, recheck)?,
             None => None,
         };
         if let Some(warning) = manifest.as_mut().and_then(|manifest| manifest.warning.take()) {
@@ -196,43 +236,47 @@ impl<'a> Run<'a> {
         let mut outcomes = Vec::new();
         let mut todo = Vec::new();
         for target in found.targets.into_values() {
-            if self.is_known(manifest.as_ref(), kind, &target)? {
+            if self.is_known(manifest.as_ref(), signing, &target)? {
                 outcomes.push(Outcome::done(target.path, Change::Unchanged));
             } else {
                 todo.push(target);
             }
         }
         let bytes = todo.iter().map(|target| target.state.size).sum();
-        self.observer.begin(kind.name, todo.len(), bytes);
-        let (done, signed) = self.work(kind, todo, work);
+        self.observer.begin(signing.kind.name(), todo.len(), bytes);
+        let (done, signed, records) = self.work(signing, todo, work);
         self.observer.end();
         self.context.check_interrupted()?;
+        self.records.extend(records);
         outcomes.extend(done);
         outcomes.sort_by(|one, other| one.path.cmp(&other.path));
         for outcome in &mut outcomes {
-            outcome.kind = Some(kind.name);
+            outcome.kind = Some(signing.kind.name());
         }
         self.summary.outcomes.extend(outcomes);
         self.manifests.extend(manifest.map(|manifest| (manifest, signed)));
         Ok(())
     }
 
-    fn is_known(&self, manifest: Option<&Manifest>, kind: &Kind<'_>, target: &Target) -> Result<bool> {
+    fn is_known(&self, manifest: Option<&Manifest>, signing: &Signing<'_>, target: &Target) -> Result<bool> {
         let Some(manifest) = manifest else { return Ok(false) };
-        let states = kind.states(target, target.state);
-        let vouched = states.is_some_and(|states| manifest.vouches_for(&target.path, kind.hash.name(), &states));
+        let states = signing.states(target, target.state);
+        let vouched = states.is_some_and(|states| manifest.vouches_for(&target.path, signing.hash.name(), &states));
         // A file that this run is about to replace is another file.
         Ok(vouched && !self.transaction.changes(&target.path)?)
     }
 
     fn work(
         &self,
-        kind: &Kind<'_>,
+        signing: &Signing<'_>,
         todo: Vec<Target>,
         work: impl Fn(&[Target], &Transaction<'a>) -> Vec<Result<Done>> + Sync,
-    ) -> (Vec<Outcome>, Vec<Signed>) {
+    ) -> (Vec<Outcome>, Vec<Signed>, Vec<Record>) {
         let work_on = |batch: Vec<Target>| {
-            let before: Vec<_> = batch.iter().map(|target| kind.states(target, target.state)).collect();
+            let before: Vec<_> = batch
+                .iter()
+                .map(|target| signing.states(target, target.state))
+                .collect();
             let done = match self.context.check_interrupted() {
                 Ok(()) => work(&batch, &self.transaction),
                 // The run ends with this error for all of them.
@@ -241,24 +285,32 @@ impl<'a> Run<'a> {
             let files = batch.into_iter().zip(before);
             done.into_iter().zip(files).map(|(done, (target, before))| {
                 self.observer.advance(target.state.size);
-                outcome_of(kind, done, target, before)
+                outcome_of(signing, done, target, before)
             })
         };
         let batches = batches(todo, |target| (target.state.size, &target.path));
         // A pool of threads for one batch, or on one core, would take longer to start than to use.
         let is_serial = batches.len() <= 1 || std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
-        let results: Vec<(Outcome, Option<Signed>)> = if is_serial {
+        let results: Vec<(Outcome, Option<Signed>, Option<Record>)> = if is_serial {
             batches.into_iter().flat_map(work_on).collect()
         } else {
             // A task for each batch: with several batches in a task, a core could be idle at the end.
             batches.into_par_iter().with_max_len(1).flat_map_iter(work_on).collect()
         };
-        let (outcomes, signed): (Vec<_>, Vec<_>) = results.into_iter().unzip();
-        (outcomes, signed.into_iter().flatten().collect())
+        let (mut outcomes, mut signed, mut records) = (Vec::new(), Vec::new(), Vec::new());
+        for (outcome, of_manifest, of_ledger) in results {
+            outcomes.push(outcome);
+            signed.extend(of_manifest);
+            records.extend(of_ledger);
+        }
+        (outcomes, signed, records)
     }
 
-    /// Replaces the signed files and saves the manifests. The error of a file that could not be replaced becomes its outcome.
-    pub fn finish(self) -> Result<Summary> {
+    /// Replaces the signed files, records them in the ledger, and saves the manifests. The error of a file that could not be
+    /// replaced becomes its outcome.
+    pub fn finish(mut self) -> Result<Summary> {
+        let records = std::mem::take(&mut self.records);
+        let mut pen = self.pen(&records)?;
         let mut summary = self.summary;
         for failed in self.transaction.commit()? {
             let is_of_file =
@@ -274,6 +326,22 @@ impl<'a> Run<'a> {
             .filter(|outcome| outcome.result.is_err())
             .map(|outcome| outcome.path.clone())
             .collect();
+        if let Some((ledger, intent)) = &mut pen {
+            if self.has_no_ledger {
+                // What they say is older than the ledger.
+                manifest::forget(self.context)?;
+            }
+            let failed = records.iter().filter(|record| failed.contains(&record.path));
+            let failed = failed
+                .map(|record| path_on_machine(self.context, &record.path))
+                .collect();
+            // The files are in their places: the next run completes the ledger.
+            if let Some(intent) = intent.take()
+                && let Err(error) = ledger.complete(self.context, intent, failed)
+            {
+                summary.warnings.push(error.to_string());
+            }
+        }
         for (mut manifest, signed) in self.manifests {
             for signed in signed
                 .into_iter()
@@ -286,8 +354,72 @@ impl<'a> Run<'a> {
                 summary.warnings.push(error.to_string());
             }
         }
+        if let Err(error) = unvouched::record(self.context, &summary.outcomes) {
+            summary.warnings.push(error.to_string());
+        }
         Ok(summary)
     }
+
+    /// The ledger with the line that says what is about to be signed; none if there is nothing to record.
+    fn pen(&mut self, records: &[Record]) -> Result<Option<(Ledger, Option<Intent>)>> {
+        if records.is_empty() || self.context.dry_run() {
+            return Ok(None);
+        }
+        let memory = self.notary.memory()?;
+        self.summary.warnings.extend(memory.warning.clone());
+        let mut ledger = Ledger::read(self.context)?;
+        let (adopted, signed): (Vec<&Record>, Vec<&Record>) =
+            records.iter().partition(|record| record.origin == Origin::Adopted);
+        self.summary.warnings.extend(taken(
+            adopted.len(),
+            "bear our signature and are entered into the ledger as adopted",
+        ));
+        let found = signed.iter().filter(|record| record.origin == Origin::Found).count();
+        self.summary.warnings.extend(taken(
+            found,
+            "are taken as they are found, since the ledger knows none of their kind yet",
+        ));
+        let batches = |records: Vec<&Record>| batches_of(self.context, records);
+        // Files of other kinds, in the next slots, are not the first ones either.
+        let taken_over = memory.taken_over || !adopted.is_empty();
+        let (adopted, signed) = (batches(adopted), batches(signed));
+        let intent = ledger.intend(self.context, &self.options.command, adopted, signed, taken_over)?;
+        Ok(Some((ledger, intent)))
+    }
+}
+
+/// The remark on files that were taken without a further voucher; none if there were none.
+fn taken(count: usize, text: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!(
+            "1 file: {}",
+            text.replacen("are ", "is ", 1).replacen("bear ", "bears ", 1)
+        )),
+        many => Some(format!("{many} files {text}")),
+    }
+}
+
+/// The records by kind, key, hash and origin.
+fn batches_of(context: &Context, records: Vec<&Record>) -> Vec<Batch> {
+    let mut batches: BTreeMap<(Kind, &str, HashAlgorithm, Origin), Vec<SignedFile>> = BTreeMap::new();
+    for record in records {
+        let key = (record.kind, record.key.as_str(), record.hash, record.origin);
+        batches.entry(key).or_default().push(SignedFile {
+            path: path_on_machine(context, &record.path),
+            sha256: record.sha256.clone(),
+            signed: record.signed.clone(),
+        });
+    }
+    let batch = |((kind, key, hash, origin), files)| Batch {
+        kind,
+        key: String::from(key),
+        hash: HashAlgorithm::name(hash).to_owned(),
+        origin,
+        time: None,
+        files,
+    };
+    batches.into_iter().map(batch).collect()
 }
 
 impl Signed {
@@ -308,43 +440,50 @@ impl Signed {
     }
 }
 
-/// The outcome of a file, and its entry for the manifest.
+/// The outcome of a file, and its entries for the manifest and the ledger.
 fn outcome_of(
-    kind: &Kind<'_>,
+    signing: &Signing<'_>,
     done: Result<Done>,
     target: Target,
     before: Option<Vec<FileState>>,
-) -> (Outcome, Option<Signed>) {
-    match done {
-        Ok(Done {
-            change,
-            digest,
-            mut warnings,
-        }) => {
-            // With a signature beside it, the file itself stays the same one.
-            if change == Change::Signed && target.links > 1 && kind.companion.is_none() {
-                warnings.push(format!(
-                    "it has {} names (hard links); the others keep the file of before",
-                    target.links
-                ));
-            }
-            let outcome = Outcome {
-                path: target.path.clone(),
-                result: Ok(change),
-                kind: None,
-                warnings,
-            };
-            let signed = digest.map(|digest| Signed {
-                target,
-                digest,
-                change,
-                companion: kind.companion,
-                before,
-            });
-            (outcome, signed)
-        }
-        Err(error) => (Outcome::failed(target.path, error), None),
+) -> (Outcome, Option<Signed>, Option<Record>) {
+    let done = match done {
+        Ok(done) => done,
+        Err(error) => return (Outcome::failed(target.path, error), None, None),
+    };
+    let mut warnings = done.warnings;
+    // With a signature beside it, the file itself stays the same one.
+    if done.change == Change::Signed && target.links > 1 && signing.companion.is_none() {
+        warnings.push(format!(
+            "it has {} names (hard links); the others keep the file of before",
+            target.links
+        ));
     }
+    let record = done.digest.as_ref().zip(done.sha256).map(|(digest, sha256)| Record {
+        kind: signing.kind,
+        key: signing.key.clone(),
+        hash: signing.hash,
+        origin: done.origin.unwrap_or(Origin::Adopted),
+        path: target.path.clone(),
+        sha256,
+        signed: digest.to_hex(),
+    });
+    let outcome = Outcome {
+        path: target.path.clone(),
+        result: Ok(done.change),
+        kind: None,
+        warnings,
+        origin: done.origin,
+        unvouched: done.unvouched,
+    };
+    let signed = done.digest.map(|digest| Signed {
+        target,
+        digest,
+        change: done.change,
+        companion: signing.companion,
+        before,
+    });
+    (outcome, signed, record)
 }
 
 impl std::fmt::Debug for Run<'_> {

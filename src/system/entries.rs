@@ -140,6 +140,14 @@ pub fn file_below(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
     Ok(info(&real)?.is_file().then_some(real))
 }
 
+/// The directory that a path below `root` leads to, without symbolic links; `None` if there is no such directory.
+pub fn directory_below(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
+    let Some(real) = none_if_missing(resolve(root, path)).or_could_not_run(|| cannot_look_at(path))? else {
+        return Ok(None);
+    };
+    Ok(info(&real)?.is_directory().then_some(real))
+}
+
 /// The entries of a directory, sorted by name. Fails where one of them cannot be read, and keeps the kind of the failure
 /// ([`Error::io_kind`]).
 pub fn list_directory(path: &Path) -> Result<Vec<Entry>> {

@@ -14,8 +14,8 @@ use super::context::Context;
 
 /// Permission bits of a journal.
 const MODE: u32 = 0o600;
-/// Largest journal that is read, in bytes; a ceremony's has some 20 KiB.
-const MAX_JOURNAL: u64 = 16 << 20;
+/// Largest journal that is read, in bytes; a ceremony's has some 20 KiB, a ledger's at most some 20 MiB.
+const MAX_JOURNAL: u64 = 64 << 20;
 
 /// A journal, locked until it is dropped.
 #[derive(Debug)]
@@ -41,6 +41,14 @@ impl Journal {
                 );
             }
             Err(error) => return Err(error).or_could_not_run(cannot),
+        }
+        let length = file.metadata().or_could_not_run(cannot)?.len();
+        if length > MAX_JOURNAL {
+            // Read in part, its end would pass for a line that was cut off.
+            return Err(Error::could_not_run(format!(
+                "{} has {length} bytes; journals over {MAX_JOURNAL} bytes are not read",
+                path.display()
+            )));
         }
         let mut bytes = Vec::new();
         (&mut file)

@@ -29,8 +29,8 @@ pub use beneath::{NoPlace, follow, follow_if_there};
 pub use block_devices::{Sealed, sealed_to};
 pub use context::{Clock, Context, moment};
 pub use entries::{
-    Entry, FileInfo, FileKind, canonical, file_below, info, info_of_name, is_there, link_target, list_directory,
-    list_directory_if_there,
+    Entry, FileInfo, FileKind, canonical, directory_below, file_below, info, info_of_name, is_there, link_target,
+    list_directory, list_directory_if_there,
 };
 pub use files::{
     NewFile, create_dir, create_public_dir, read, read_at, read_at_if_there, read_if_there, read_named, read_prefix,

@@ -150,10 +150,14 @@ fn a_kernel_that_is_signed_and_its_signature_for_grub_change_together_or_not_at_
     let mut kernel = minimal_image();
     *kernel.last_mut().unwrap() ^= 1;
     fs::write(node.path("boot/vmlinuz"), &kernel).unwrap();
-    let (_, report) = node.sign(&["--dry-run"]);
+    let (code, report) = node.sign(&[]);
+    assert_eq!((code, &report["unvouched"]), (1, &2.into()), "{report}");
+    let accepted = node.path("boot/vmlinuz");
+    let accepted = ["--accept-changed", accepted.to_str().unwrap()];
+    let (_, report) = node.sign(&[&["--dry-run"], &accepted[..]].concat());
     assert_eq!(node.outcome(&report, "boot/vmlinuz"), "signed signed", "{report}");
     assert_eq!(fs::read(node.path("boot/vmlinuz")).unwrap(), kernel);
-    let (code, report) = node.sign(&[]);
+    let (code, report) = node.sign(&accepted);
     assert_eq!((code, &report["signed"]), (0, &2.into()), "{report}");
     succeed(&mut verify(&[&node.path("boot/vmlinuz")]));
 }

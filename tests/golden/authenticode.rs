@@ -86,7 +86,7 @@ fn sbverify(file: &Path, key: &TestKey) -> Command {
 
 fn osslsigncode_verify(file: &Path, key: &TestKey) -> Command {
     let mut osslsigncode = tool("osslsigncode");
-    osslsigncode.args(["verify", "-ignore-timestamp", "-ignore-cdp", "-CAfile"]);
+    osslsigncode.args(["verify", "-ignore-timestamp", "-CAfile"]);
     osslsigncode.arg(&key.certificate_path).arg("-in").arg(file);
     osslsigncode
 }

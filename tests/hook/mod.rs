@@ -12,3 +12,4 @@ mod status;
 mod systemd;
 mod tokens;
 mod traditional;
+mod vouching;

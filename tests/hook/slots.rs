@@ -63,22 +63,30 @@ fn after_a_package_of_portage_what_the_configuration_lists_is_signed() {
     node.write("boot/efi/EFI/gentoo/grubx64.efi", minimal_image());
     node.write("boot/grub/x86_64-efi/normal.mod", b"\x7fELF");
     node.write("boot/grub/grubenv", b"# GRUB Environment Block\n");
-    let config = "[sign]\nefi = [\"/boot/efi/EFI/gentoo/grubx64.efi\"]\ngrub = [\"/boot/grub\"]\n";
+    // The loader is one that a person put on the root file system; nobody knows the one beside it.
+    node.write("usr/local/lib/loaders/grub.efi", minimal_image());
+    let mut planted = minimal_image();
+    *planted.last_mut().unwrap() ^= 1;
+    node.write("boot/efi/EFI/gentoo/shimx64.efi", &planted);
+    let config = "[sign]\nefi = [\"/boot/efi/EFI/gentoo/*.efi\"]\ngrub = [\"/boot/grub\"]\n\
+        sources = [\"/usr/local/lib/loaders\"]\n";
     node.write("etc/bootseal/config.toml", config.as_bytes());
     let said = succeed(&mut node.run("portage", &["sys-boot/grub-2.12-r4"]));
-    // The loader; grub.cfg, the module of GRUB, kernel and initramfs.
+    // The loader; grub.cfg, the module of GRUB and initramfs; the kernel is the loader once more.
     assert!(
-        said.contains("bootseal: portage of sys-boot/grub-2.12-r4: signed 5, unchanged 0"),
+        said.contains("bootseal: portage of sys-boot/grub-2.12-r4: signed 5, unchanged 0, left unsigned 1"),
         "{said}"
     );
     succeed(&mut sbverify(&node.path("boot/efi/EFI/gentoo/grubx64.efi")));
+    refuse(&mut sbverify(&node.path("boot/efi/EFI/gentoo/shimx64.efi")));
+    assert!(said.contains("shimx64.efi stays unsigned: nobody knows it"), "{said}");
     check_grub(&node.path("boot/grub/x86_64-efi/normal.mod"));
     assert!(!node.path("boot/grub/grubenv.sig").exists());
-    fs::remove_file(node.path("boot/efi/EFI/gentoo/grubx64.efi")).unwrap();
+    fs::remove_dir_all(node.path("boot/efi/EFI/gentoo")).unwrap();
     let output = node.run("portage", &["sys-boot/grub-2.12-r4"]).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let said = text(&output);
-    assert!(said.contains("grubx64.efi\" of the configuration"), "{said}");
+    assert!(said.contains("*.efi\" of the configuration"), "{said}");
     assert!(said.contains("hook run portage sys-boot/grub-2.12-r4"), "{said}");
 }
 

@@ -12,6 +12,8 @@ const ORDER: &[(u8, &[&str])] = &[
     // Where this machine boots from: asked by trust and keys, above system.
     (1, &["disk"]),
     (2, &["keys", "trust"]),
+    // Signatures are recorded where they are made.
+    (3, &["ledger"]),
     (3, &["enroll", "kernel_config", "sign"]),
     (3, &["ceremony", "grub"]),
     (3, &["rotate"]),

@@ -195,6 +195,7 @@ fn signed(context: &Context, layout: &Layout) -> BTreeSet<(PathBuf, &'static str
         config: &Config::default(),
         keys: keys(),
         environment: &environment,
+        accepted: &[],
         observer: &Unobserved,
     };
     let done = hook.run(&request, &mut |what| Err(Error::usage(what))).unwrap();

@@ -265,7 +265,7 @@ impl Spec {
         let out = absolute(&self.out)?;
         let name = out.file_name().ok_or_else(|| {
             Error::usage(format!("{} cannot be a new key directory", out.display()))
-                .hint("name a directory that does not exist yet, as /root/bootseal-keys")
+                .hint("name a directory that does not exist yet, as /root/ceremony")
         })?;
         Ok(out.with_file_name(format!(".{}.ceremony", name.to_string_lossy())))
     }

@@ -31,13 +31,16 @@ fn removal_and_another_order_are_seen() {
         Transcript::parse(&kept.flat_map(|(_, line)| line.to_vec()).collect::<Vec<u8>>())
     };
     assert!(without(0).is_err());
-    assert_eq!(without(1), Err(TranscriptError::Chain(2)));
+    assert_eq!(without(1), Err(ChainError::Follows(2).into()));
     let swapped = [lines[0], lines[2], lines[1], lines[3]].concat();
-    assert_eq!(Transcript::parse(&swapped), Err(TranscriptError::Chain(2)));
+    assert_eq!(Transcript::parse(&swapped), Err(ChainError::Follows(2).into()));
     let twice = [lines[0], lines[0]].concat();
     assert!(Transcript::parse(&twice).is_err());
-    assert_eq!(Transcript::parse(b""), Err(TranscriptError::Empty));
-    assert_eq!(Transcript::parse(&whole.as_bytes()[..9]), Err(TranscriptError::CutOff));
+    assert_eq!(Transcript::parse(b""), Err(ChainError::Empty.into()));
+    assert_eq!(
+        Transcript::parse(&whole.as_bytes()[..9]),
+        Err(ChainError::CutOff.into())
+    );
 }
 
 /// A line after the beginning of a sample, as text.
@@ -65,7 +68,7 @@ fn lines_of_earlier_versions_are_read_and_findings_have_one_form() {
     let bytes = with_line(&format!("{{\"checked\":{{\"checks\":[],\"findings\":[{finding}]}}}}"));
     assert_eq!(Transcript::parse(&bytes).unwrap().as_bytes(), bytes);
     let two_forms = with_line("{\"checked\":{\"checks\":[],\"findings\":[]}}");
-    assert_eq!(Transcript::parse(&two_forms), Err(TranscriptError::Form(2)));
+    assert_eq!(Transcript::parse(&two_forms), Err(ChainError::Form(2).into()));
 }
 
 proptest! {

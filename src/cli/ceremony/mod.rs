@@ -28,7 +28,7 @@ pub(super) enum Command {
     Plan(What),
     /// Make PK, KEK, db, module and GRUB keys, with everything that enrolls them
     #[command(after_help = "Example: bootseal ceremony run ceremony.toml\n\n\
-        Without a specification: bootseal ceremony run --name home --plain db,module,grub --out /root/bootseal-keys. \
+        Without a specification: bootseal ceremony run --name home --plain db,module,grub --out /root/ceremony. \
         At a terminal, with neither, it asks.\n\n\
         A ceremony that was cut short goes on where it was when the same command is run again.\n\n\
         Microsoft's certificates, by name: kek-2023, uefi-2023, option-rom-2023, uefi-2011 (these four by default), \
@@ -36,7 +36,7 @@ pub(super) enum Command {
         show no picture.")]
     Run(Run),
     /// Replay the transcript of a ceremony and compare its files
-    #[command(after_help = "Example: bootseal ceremony verify /root/bootseal-keys")]
+    #[command(after_help = "Example: bootseal ceremony verify /root/ceremony")]
     Verify(life::Verify),
     /// Restore all keys from their backup, to see that it can be done, and record that
     #[command(
@@ -46,7 +46,7 @@ pub(super) enum Command {
     )]
     Drill(life::Drill),
     /// Add a line to the transcript: who was there, what was seen
-    #[command(after_help = "Example: bootseal ceremony note /root/bootseal-keys \"Ada and Charles were present\"")]
+    #[command(after_help = "Example: bootseal ceremony note /root/ceremony \"Ada and Charles were present\"")]
     Note(life::Note),
     /// End a ceremony that is under way; leave nothing of it behind
     #[command(after_help = "Example: bootseal ceremony abort /root/.bootseal-keys.ceremony")]

@@ -18,10 +18,7 @@ const NONE: &str = "-";
 pub(super) fn ask(session: &Session) -> Result<Spec> {
     eprintln!("This makes the keys that decide what your machines boot. Nothing is made before you say yes.\n");
     let name = prompt::question("Whose keys are they? The name begins every certificate", "home")?;
-    let node = prompt::question(
-        "Directory for the keys of the machine that signs",
-        "/root/bootseal-keys",
-    )?;
+    let node = prompt::question("Directory for the keys of the machine that signs", "/root/ceremony")?;
     eprintln!("PK and KEK change what the firmware trusts. They are best kept apart: on a stick, in a drawer.");
     let offline = prompt::question(
         "Directory for PK and KEK, on a stick (- to keep them with the others)",

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::error::Result;
-use crate::hook::{self, Environment, Hook, Mode, Request, Settings, Slot};
+use crate::error::{Error, Result};
+use crate::hook::{self, Done, Environment, Hook, Mode, Request, Settings, Slot};
 use crate::keys::Passphrase;
 use crate::system::config::Config;
 use crate::ui::{Progress, Report};
 
-use super::sign::SignReport;
+use super::sign::{SignReport, with_consent};
 use crate::cli::session::Session;
 use crate::cli::unlock::Unlock;
 
@@ -53,6 +53,9 @@ pub(super) enum Command {
         keys: KeysArgument,
         #[command(flatten)]
         unlock: Unlock,
+        /// Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file
+        #[arg(long, value_name = "FILE")]
+        accept_changed: Vec<String>,
         /// When: modules, uki, image, grub, portage or all
         #[arg(value_name = "SLOT")]
         slot: Slot,
@@ -126,30 +129,45 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         Command::Run {
             keys,
             unlock,
+            accept_changed,
             slot,
             arguments,
         } => {
             let request = Request::parse(slot, &arguments)?;
             let environment = Environment::read(|name| std::env::var_os(name));
             let config = session.config()?;
-            let keys = session.keys(keys.keys.as_ref())?;
+            let named = keys.keys;
+            let keys = session.keys(named.as_ref())?;
             let observer = Progress::new("signing", session.quiet);
             context.heed_signals()?;
-            let hook = Hook {
-                context,
-                config: &config,
-                keys: &keys,
-                environment: &environment,
-                observer: &observer,
-            };
-            let done = hook.run(&request, &mut |name| secret(session, &config, &unlock, name))?;
+            let ask = &|name: &str| secret(session, &config, &unlock, name);
+            let mut done = None;
+            let files = with_consent(session, &accept_changed, slot == Slot::All, |accepted| {
+                let hook = Hook {
+                    context,
+                    config: &config,
+                    keys: &keys,
+                    environment: &environment,
+                    accepted,
+                    observer: &observer,
+                };
+                let Done {
+                    summary,
+                    notes,
+                    has_keys,
+                    again,
+                } = hook.run(&request, &mut |name| ask(name))?;
+                done = Some((notes, has_keys, again));
+                Ok(summary)
+            })?;
+            let (notes, has_keys, again) = done.ok_or_else(|| Error::bug("a slot without an end"))?;
             Ok(Box::new(report::Signed {
                 verbose: session.verbose || environment.verbose,
                 request,
-                files: SignReport::new(session, done.summary),
-                notes: done.notes,
-                has_keys: done.has_keys,
-                again: done.again,
+                files: SignReport::new(session, named.as_ref(), files),
+                notes,
+                has_keys,
+                again,
             }))
         }
     }

@@ -9,7 +9,7 @@ use crate::cli::text::name;
 use crate::error::{Error, Result};
 use crate::finding::Level;
 use crate::formats::text::printable;
-use crate::hook::{Change, Changed, Detected, LastRun, Request, State, Status};
+use crate::hook::{Change, Changed, Detected, LastRun, Request, Slot, State, Status};
 use crate::system::moment;
 use crate::ui::finding::{hook_finding_json, write_finding};
 use crate::ui::{Report, Style};
@@ -245,6 +245,9 @@ impl Report for Signed {
     }
 
     fn failure(&self) -> Option<Error> {
-        self.files.failure().map(|error| error.hint(&self.again))
+        // With nobody there, a file that nobody vouches for is no reason to stop the installation of a good kernel.
+        let refusal = self.files.refusal().filter(|_| self.request.slot == Slot::All);
+        let unsigned = self.files.unsigned().map(|error| error.hint(&self.again));
+        unsigned.or(refusal)
     }
 }

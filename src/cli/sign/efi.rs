@@ -56,21 +56,23 @@ impl Arguments {
         if options.output.is_some() {
             self.only_image("--output")?;
         }
+        let options_of_run = self.key.options(session, "sign efi")?;
+        let accepted = &self.key.accept_changed;
         let summary = if let Some(signature) = &self.attach {
             let image = self.only_image("--attach")?;
             let certificate = self.certificate(session)?;
-            signed(session, &self.key.options(), |run| {
+            signed(session, &options_of_run, accepted, |run| {
                 efi::attach(run, image, signature, &certificate, &options)
             })?
         } else if self.certificate.is_some() {
             return Err(Error::usage("--certificate goes with --prepare or --attach"));
         } else {
             let identity = self.key.identity(session, KeyName::Db)?;
-            signed(session, &self.key.options(), |run| {
+            signed(session, &options_of_run, accepted, |run| {
                 efi::sign(run, &self.files, &identity, &options)
             })?
         };
-        Ok(Box::new(SignReport::new(session, summary)))
+        Ok(Box::new(SignReport::new(session, self.key.keys.as_ref(), summary)))
     }
 
     fn prepare(&self, session: &Session, to_be_signed: &Path) -> Result<Box<dyn Report>> {

@@ -18,17 +18,22 @@ pub(in crate::cli) struct KeyArguments {
     pub(super) keys: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) unlock: Unlock,
+    /// Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) accept_changed: Vec<String>,
     /// Verify every file, also those that were seen to be signed and have not changed since
     #[arg(long)]
     pub(in crate::cli) recheck: bool,
 }
 
 impl KeyArguments {
-    pub(super) fn options(&self) -> Options {
-        Options {
+    pub(super) fn options(&self, session: &Session, command: &str) -> Result<Options<'static>> {
+        Ok(Options {
             recheck: self.recheck,
+            sources: session.config()?.sign.sources,
+            command: command.to_owned(),
             ..Options::default()
-        }
+        })
     }
 
     pub(in crate::cli) fn directory(&self, session: &Session) -> Result<KeyDirectory> {

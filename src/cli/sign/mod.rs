@@ -13,12 +13,13 @@ use crate::error::Result;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::KeyName;
 use crate::sign::modules::{Foreign, Policy};
-use crate::sign::{self, Job, Options, SigningKeys};
+use crate::sign::{self, Job, Options, SigningKeys, Vouchers, Watch};
 use crate::ui::{Progress, Report};
 
 use crate::cli::session::Session;
 
 use one_run::signed;
+pub(super) use one_run::with_consent;
 
 pub(super) use key::KeyArguments;
 pub(super) use report::SignReport;
@@ -126,7 +127,7 @@ impl From<ForeignArgument> for Foreign {
 }
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
-    let summary = match command {
+    let (keys, summary) = match command {
         Command::Efi(arguments) => return arguments.run(session),
         Command::Modules {
             key,
@@ -140,17 +141,22 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
                 hash: hash.into(),
                 foreign: foreign.into(),
             };
-            signed(session, &key.options(), |run| {
+            let options = key.options(session, "sign modules")?;
+            let summary = signed(session, &options, &key.accept_changed, |run| {
                 sign::modules::sign(run, &paths, &paths, &identity, policy)
-            })?
+            })?;
+            (key.keys, summary)
         }
         Command::Grub { key, paths } => {
             let identity = key.grub(session)?;
             let options = Options {
                 grub_environment: session.config()?.sign.grubenv,
-                ..key.options()
+                ..key.options(session, "sign grub")?
             };
-            signed(session, &options, |run| sign::grub::sign(run, &paths, &identity))?
+            let summary = signed(session, &options, &key.accept_changed, |run| {
+                sign::grub::sign(run, &paths, &identity)
+            })?;
+            (key.keys, summary)
         }
         Command::All { key } => {
             let config = session.config()?.sign;
@@ -159,8 +165,20 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let keys = SigningKeys::open(&key.directory(session)?, &job.keys(), ask)?;
             let progress = Progress::new("signing", session.quiet);
             session.context.heed_signals()?;
-            job.sign(&session.context, &keys, &config, key.recheck, &progress)?
+            let summary = with_consent(session, &key.accept_changed, true, |accepted| {
+                let watch = Watch {
+                    command: "sign all",
+                    recheck: key.recheck,
+                    vouchers: Vouchers {
+                        accepted,
+                        ..Vouchers::default()
+                    },
+                    observer: &progress,
+                };
+                job.sign(&session.context, &keys, &config, watch)
+            })?;
+            (key.keys, summary)
         }
     };
-    Ok(Box::new(SignReport::new(session, summary)))
+    Ok(Box::new(SignReport::new(session, keys.as_ref(), summary)))
 }

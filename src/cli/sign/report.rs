@@ -1,6 +1,7 @@
 //! The report on files that were to be signed.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -8,6 +9,7 @@ use crate::cli::session::Session;
 use crate::cli::text::{name, with_causes};
 use crate::error::{Error, Result};
 use crate::formats::text::printable;
+use crate::sign::acceptance::{self, Place};
 use crate::sign::{self, Change, Outcome, Summary};
 use crate::ui::{Report, Style, error_json};
 
@@ -16,15 +18,28 @@ pub(in crate::cli) struct SignReport {
     summary: Summary,
     verbose: bool,
     dry_run: bool,
+    place: Place,
 }
 
 impl SignReport {
-    pub(in crate::cli) fn new(session: &Session, summary: Summary) -> Self {
+    /// `keys` is the key directory that was named, if one was.
+    pub(in crate::cli) fn new(session: &Session, keys: Option<&PathBuf>, summary: Summary) -> Self {
         Self {
             summary,
             verbose: session.verbose,
             dry_run: session.context.dry_run(),
+            place: Place::new(&session.context, keys.map(PathBuf::as_path)),
         }
+    }
+
+    /// The error of a run by hand; an unattended one leaves unsigned what nobody vouches for.
+    pub(in crate::cli) fn refusal(&self) -> Option<Error> {
+        acceptance::refusal(&self.place, &self.summary.outcomes)
+    }
+
+    /// The error because of which files could not be signed.
+    pub(in crate::cli) fn unsigned(&self) -> Option<Error> {
+        sign::failure(&self.summary.outcomes)
     }
 
     /// True if there was no file to look at.
@@ -56,6 +71,13 @@ impl SignReport {
                 )?,
                 Ok(Change::Withdrawn) => writeln!(out, "{} {path}: removed, it would not hold", style.tick())?,
                 Ok(Change::Absent) => writeln!(out, "{} {path}: optional, and not there", style.note("-"))?,
+                Ok(Change::Unvouched) => {
+                    let reason = outcome
+                        .unvouched
+                        .as_ref()
+                        .map_or("", |unvouched| unvouched.reason.as_str());
+                    writeln!(out, "{} {path}: not signed: {}", style.cross(), printable(reason))?;
+                }
                 Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
             }
         }
@@ -76,7 +98,11 @@ impl SignReport {
             self.summary.count(Change::Signed),
             self.summary.count(Change::Unchanged),
         );
-        format!("{verb} {signed}, unchanged {unchanged}{kept}")
+        let left = match self.summary.count(Change::Unvouched) {
+            0 => String::new(),
+            left => format!(", left unsigned {left}"),
+        };
+        format!("{verb} {signed}, unchanged {unchanged}{kept}{left}")
     }
 }
 
@@ -95,6 +121,7 @@ impl Report for SignReport {
             "removed": self.summary.count(Change::Removed),
             "withdrawn": self.summary.count(Change::Withdrawn),
             "absent": self.summary.count(Change::Absent),
+            "unvouched": self.summary.count(Change::Unvouched),
             "failed": self.summary.failed(),
             "warnings": self.summary.warnings,
             "files": files,
@@ -107,7 +134,7 @@ impl Report for SignReport {
     }
 
     fn failure(&self) -> Option<Error> {
-        sign::failure(&self.summary.outcomes)
+        self.unsigned().or_else(|| self.refusal())
     }
 }
 
@@ -115,7 +142,17 @@ fn outcome_json(outcome: &Outcome) -> Value {
     let (path, kind) = (outcome.path.to_string_lossy(), outcome.kind);
     match &outcome.result {
         Ok(change) => {
-            json!({ "path": path, "kind": kind, "outcome": change_name(*change), "warnings": outcome.warnings })
+            let name = change_name(*change);
+            match (&outcome.unvouched, outcome.origin) {
+                (Some(unvouched), _) => json!({
+                    "path": path, "kind": kind, "outcome": name, "warnings": outcome.warnings,
+                    "reason": unvouched.reason, "sha256": unvouched.sha256, "signed_on": unvouched.changed_since,
+                }),
+                (None, Some(origin)) => json!({
+                    "path": path, "kind": kind, "outcome": name, "warnings": outcome.warnings, "origin": origin.name(),
+                }),
+                (None, None) => json!({ "path": path, "kind": kind, "outcome": name, "warnings": outcome.warnings }),
+            }
         }
         Err(error) => json!({ "path": path, "kind": kind, "outcome": "failed", "error": error_json(error) }),
     }
@@ -130,5 +167,6 @@ const fn change_name(change: Change) -> &'static str {
         Change::Removed => "removed",
         Change::Withdrawn => "withdrawn",
         Change::Absent => "absent",
+        Change::Unvouched => "unvouched",
     }
 }

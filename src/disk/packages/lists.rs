@@ -66,7 +66,7 @@ type Line = (u64, u32, u32);
 /// All lists, by the names in them.
 #[derive(Debug, Default)]
 pub(super) struct Lists {
-    lists: Vec<List>,
+    packages: Vec<List>,
     lines: Vec<Line>,
     /// The files that packages install on boot media, by their paths, with MD5 and list.
     on_media: BTreeMap<PathBuf, Vec<([u8; 16], usize)>>,
@@ -77,13 +77,15 @@ impl Lists {
     pub(super) fn read(context: &Context, media: &BootMedia) -> Result<Self> {
         let media = prefixes(context, media)?;
         let mut lists = Self {
-            lists: find(context)?,
+            packages: find(context)?,
             ..Self::default()
         };
-        for (number, list) in lists.lists.iter().enumerate() {
+        for (number, list) in lists.packages.iter().enumerate() {
             let too_long = || {
                 let path = list.path.display();
-                Error::could_not_run(format!("{path} is too long: over {MAX_LIST} bytes, or {MAX_LISTED} files with those of the lists before it"))
+                Error::could_not_run(format!(
+                    "{path} is too long: over {MAX_LIST} bytes, or {MAX_LISTED} files with those of the lists before it"
+                ))
             };
             let text = list.text()?;
             let index = u32::try_from(number).map_err(|_| too_long())?;
@@ -91,7 +93,9 @@ impl Lists {
             for line in text.split(|byte| *byte == b'\n') {
                 let begins = u32::try_from(start).map_err(|_| too_long())?;
                 start += line.len() + 1;
-                let Some(listed) = list.manager.parse(line) else { continue };
+                let Some(listed) = list.manager.parse(line) else {
+                    continue;
+                };
                 if lists.lines.len() == MAX_LISTED {
                     return Err(too_long());
                 }
@@ -121,7 +125,7 @@ impl Lists {
         path: &Path,
         bytes: &[u8],
     ) -> Result<Option<Owner>> {
-        if self.lists.is_empty() {
+        if self.packages.is_empty() {
             return Ok(None);
         }
         let md5: [u8; 16] = Md5::digest(bytes).into();
@@ -130,7 +134,7 @@ impl Lists {
                 let same = self.on_media.get(&own).into_iter().flatten();
                 if let Some(list) = same
                     .filter(|(listed, _)| *listed == md5)
-                    .find_map(|(_, list)| self.lists.get(*list))
+                    .find_map(|(_, list)| self.packages.get(*list))
                 {
                     return Ok(Some(list.owner(list.path.clone())));
                 }
@@ -160,7 +164,7 @@ impl Lists {
         }
         for lines in same.chunk_by(|a, b| a.1 == b.1) {
             let number = lines.first().and_then(|line| usize::try_from(line.1).ok());
-            let Some(list) = number.and_then(|number| self.lists.get(number)) else {
+            let Some(list) = number.and_then(|number| self.packages.get(number)) else {
                 continue;
             };
             let text = list.text()?;
@@ -328,10 +332,7 @@ mod tests {
         };
         let spaces = format!("obj /usr/share/a b/c d {md5} 1700000000");
         assert_eq!(portage(&spaces).as_deref(), Some("/usr/share/a b/c d"));
-        assert_eq!(
-            dpkg(&format!("{md5}  boot/a b.efi")).as_deref(),
-            Some("/boot/a b.efi")
-        );
+        assert_eq!(dpkg(&format!("{md5}  boot/a b.efi")).as_deref(), Some("/boot/a b.efi"));
         assert_eq!(dpkg(&format!("{md5}  ./boot/x")).as_deref(), Some("/boot/x"));
         for other in [
             "dir /usr/share",

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::disk::boot_media::BootMedia;
+use crate::disk::boot_name::is_efi_name;
 use crate::disk::walk::Tree;
 use crate::error::{Error, Result};
 use crate::system::{self, Context, FileKind};
@@ -135,7 +136,7 @@ impl Source {
         let own = lower_name(&self.path);
         let own = own.strip_suffix(SIGNED).unwrap_or(&own);
         let wanted = lower_name(path);
-        wanted == own || of_loader == "boot" && wanted.starts_with("boot") && wanted.ends_with(".efi")
+        wanted == own || of_loader == "boot" && wanted.starts_with("boot") && is_efi_name(&wanted)
     }
 }
 
@@ -143,7 +144,10 @@ impl Source {
 /// and the like that enforce nothing, and examples of `grub.cfg`: that a package holds these says nothing of a place where
 /// they would be started.
 pub(super) fn is_data(path: &Path, bytes: &[u8]) -> bool {
-    !bytes.starts_with(MZ) && !lower_name(path).ends_with(".cfg")
+    let is_script = path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("cfg"));
+    !bytes.starts_with(MZ) && !is_script
 }
 
 /// The files at and below a path of the root file system.

@@ -125,10 +125,7 @@ fn configured_sources_vouch_under_any_name_but_not_from_a_boot_medium() {
 
 #[test]
 fn no_link_leads_out_and_nobody_else_may_write() {
-    let machine = Machine::new(&[
-        ("boot/evil.mod", b"module"),
-        ("usr/lib/grub/normal.mod", b"normal"),
-    ]);
+    let machine = Machine::new(&[("boot/evil.mod", b"module"), ("usr/lib/grub/normal.mod", b"normal")]);
     let grub = machine.root.path().join("usr/lib/grub");
     symlink("/boot/evil.mod", grub.join("evil.mod")).unwrap();
     assert!(!machine.owns("boot/evil.mod", b"module"));
@@ -144,7 +141,11 @@ fn no_link_leads_out_and_nobody_else_may_write() {
 #[test]
 fn both_managers_lists_own_the_very_path_on_a_medium() {
     let microcode = format!("dir /boot\nobj /boot/amd-uc.img {} 1700000000\n", md5(b"microcode"));
-    let memtest = format!("{}  boot/memtest86+x64.efi\n{}  efi/x y.img\n", md5(b"MZ test"), md5(b"x"));
+    let memtest = format!(
+        "{}  boot/memtest86+x64.efi\n{}  efi/x y.img\n",
+        md5(b"MZ test"),
+        md5(b"x")
+    );
     let machine = Machine::new(&[
         ("var/db/pkg/sys-kernel/linux-firmware-1/CONTENTS", microcode.as_bytes()),
         ("var/lib/dpkg/info/memtest86+.md5sums", memtest.as_bytes()),
@@ -156,7 +157,10 @@ fn both_managers_lists_own_the_very_path_on_a_medium() {
         package("boot/amd-uc.img", b"microcode").as_deref(),
         Some("sys-kernel/linux-firmware-1")
     );
-    assert_eq!(package("boot/memtest86+x64.efi", b"MZ test").as_deref(), Some("memtest86+"));
+    assert_eq!(
+        package("boot/memtest86+x64.efi", b"MZ test").as_deref(),
+        Some("memtest86+")
+    );
     assert_eq!(package("efi/x y.img", b"x").as_deref(), Some("memtest86+"));
     for (path, bytes) in [
         ("boot/amd-uc.img", &b"changed"[..]),
@@ -202,7 +206,10 @@ fn an_installed_file_of_the_same_name_vouches_if_it_is_as_its_list_says() {
     assert!(!machine.owns(on_boot, b"picture"));
     // A package that is only being installed vouches for nothing.
     machine.write(list, b"");
-    machine.write("var/db/pkg/x11-themes/-MERGING-desk-2/CONTENTS", listed(b"picture").as_bytes());
+    machine.write(
+        "var/db/pkg/x11-themes/-MERGING-desk-2/CONTENTS",
+        listed(b"picture").as_bytes(),
+    );
     assert!(!machine.owns(on_boot, b"picture"));
 }
 
@@ -210,7 +217,12 @@ fn an_installed_file_of_the_same_name_vouches_if_it_is_as_its_list_says() {
 fn a_list_that_is_too_long_is_named() {
     let machine = Machine::new(&[("var/lib/dpkg/info/huge.md5sums", b"")]);
     let list = machine.root.path().join("var/lib/dpkg/info/huge.md5sums");
-    fs::File::options().write(true).open(&list).unwrap().set_len(65 << 20).unwrap();
+    fs::File::options()
+        .write(true)
+        .open(&list)
+        .unwrap()
+        .set_len(65 << 20)
+        .unwrap();
     let packages = machine.packages(&[]).unwrap();
     let error = packages.owner(&machine.context.path("/boot/x"), b"x").unwrap_err();
     assert!(error.to_string().contains("huge.md5sums"), "{error}");

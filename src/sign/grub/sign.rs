@@ -7,13 +7,15 @@ use crate::finding::Level;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
 use crate::keys::{KeyName, Signer};
+use crate::ledger::Kind;
 use crate::system::{self, Transaction};
 use crate::trust;
 
 use crate::sign::discover::{Found, Target};
 use crate::sign::outcome::{Change, Done, Outcome};
-use crate::sign::run::{Kind, Run};
+use crate::sign::run::{Run, Signing};
 use crate::sign::signature_file::{interest, is_by, signature_path};
+use crate::sign::vouching::Notary;
 
 use super::tree::Tree;
 
@@ -68,16 +70,20 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
             add_files_of_configurations(run, path, paths, &mut found, identity)?;
         }
     }
-    let kind = Kind {
-        name: "grub",
+    let notary = run.notary();
+    if run.has_no_ledger() {
+        note_signed(run, &found, identity)?;
+    }
+    let signing = Signing {
+        kind: Kind::Grub,
         key: identity.key.fingerprint().to_lowercase(),
         signer: Some(identity.signer.as_ref()),
         hash: HASH,
         companion: Some(signature_path),
         recheck: false,
     };
-    run.process(&kind, found, |targets, transaction| {
-        let sign = |target| sign_file(target, transaction, identity, created);
+    run.process(&signing, found, |targets, transaction| {
+        let sign = |target| sign_file(target, transaction, &notary, identity, created);
         targets.iter().map(sign).collect()
     })
 }
@@ -138,26 +144,48 @@ fn remove_own(
     }
 }
 
-fn sign_file(target: &Target, transaction: &Transaction<'_>, identity: &GrubIdentity, created: u32) -> Result<Done> {
+/// Notes that there are signatures by us from before there was a ledger: files without one are not the first.
+fn note_signed(run: &Run<'_>, found: &Found, identity: &GrubIdentity) -> Result<()> {
+    let own = std::slice::from_ref(&identity.key);
+    for path in found.targets.keys() {
+        let signature = run.transaction().read_named(&signature_path(path))?;
+        if signature.is_some_and(|signature| is_by(&signature, own)) {
+            run.notary().note_signed_before(Kind::Grub);
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn sign_file(
+    target: &Target,
+    transaction: &Transaction<'_>,
+    notary: &Notary<'_>,
+    identity: &GrubIdentity,
+    created: u32,
+) -> Result<Done> {
     let path = &target.path;
     let data = transaction.read(&target.file)?;
-    let done = |change| Done {
-        change,
-        digest: Some(HASH.digest(&[&data])),
-        warnings: Vec::new(),
-    };
+    let digest = HASH.digest(&[&data]);
     // What is there in another form than a file, as a link, is replaced.
     let existing = transaction.read_named(&signature_path(path))?;
     let own = std::slice::from_ref(&identity.key);
     // In a dry run the data is still the old one.
     let is_signed = trust::grub::judge(&data, existing.as_deref(), own).is_ok();
     if is_signed && !transaction.changes(&target.file)? {
-        return Ok(done(Change::Unchanged));
+        let is_adopted = notary.adopts(Kind::Grub)?;
+        let sha256 = is_adopted.then(|| digest.to_hex());
+        return Ok(Done::unchanged(digest, sha256));
     }
+    let origin = match notary.judge(Kind::Grub, target, &data, &digest)? {
+        Ok(origin) => origin,
+        Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched))),
+    };
     let cannot = || format!("cannot make a signature for {}", path.display());
     let unsigned = UnsignedSignature::detached(&identity.key, &data, created).or_bug(cannot)?;
     let signature = identity.signer.sign(unsigned.to_be_signed())?;
     let packet = unsigned.finish(&signature).or_bug(cannot)?;
     transaction.stage_after(&target.file, &signature_path(path), &[&packet])?;
-    Ok(done(Change::Signed))
+    let sha256 = digest.to_hex();
+    Ok(Done::signed(digest, origin, sha256))
 }

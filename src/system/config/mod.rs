@@ -83,6 +83,9 @@ pub struct SignConfig {
     /// Files that are left alone among all these: paths or patterns, with all that is below them.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// Files and directories on the root file system whose content may be signed wherever it lies, beside that of packages.
+    #[serde(default)]
+    pub sources: Vec<PathBuf>,
 }
 
 /// The treatment of modules that another key has signed.
@@ -163,7 +166,7 @@ pub struct Expanded {
 }
 
 /// Paths that `sign all` leaves alone.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Exclusions {
     patterns: Vec<glob::Pattern>,
 }

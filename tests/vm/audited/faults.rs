@@ -94,7 +94,8 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "menu-that-checks-nothing",
-        does: "keep /boot/grub\necho 'set check_signatures=no' >>/boot/grub/grub.cfg\nmust bootseal sign grub /boot/grub",
+        does: "keep /boot/grub\necho 'set check_signatures=no' >>/boot/grub/grub.cfg\n\
+               must bootseal sign grub --accept-changed /boot/grub/grub.cfg /boot/grub",
         undoes: "bring_back /boot/grub",
         found: &[("grub.files", "/boot/grub/grub.cfg:")],
     },
@@ -119,7 +120,7 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "initramfs-with-unsigned-module",
         does: "keep $initramfs $initramfs.sig\nmkdir -p /more/lib\ncp $faults/unsigned.ko /more/lib/more.ko\n\
-               (cd /more && find . | cpio -o -H newc >>$initramfs)\nmust bootseal sign grub $initramfs",
+               (cd /more && find . | cpio -o -H newc >>$initramfs)\nmust bootseal sign grub --accept-changed $initramfs $initramfs",
         undoes: "bring_back $initramfs $initramfs.sig",
         found: &[("modules.initramfs", "/boot/initramfs-VERSION.img: ")],
     },
@@ -138,7 +139,7 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "menu-with-another-init",
         does: "keep /boot/grub\nsed -i 's| quiet| quiet init=/bin/sh|' /boot/grub/grub.cfg\n\
-               must bootseal sign grub /boot/grub",
+               must bootseal sign grub --accept-changed /boot/grub/grub.cfg /boot/grub",
         undoes: "bring_back /boot/grub",
         found: &[("boot.command_lines", "/boot/grub/grub.cfg:")],
     },

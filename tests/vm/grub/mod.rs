@@ -8,7 +8,7 @@ mod shim;
 mod tree;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -104,7 +104,17 @@ impl Chain {
             self.own.sign_for_grub(&[self.disk.join("boot")]);
         } else {
             let package = format!("sys-boot/grub-{}", version.number());
+            // The package's files on the root file system, which vouch for those on the disk.
+            let (source, config) = (self.disk.join("usr"), self.disk.join("etc"));
+            copy_tree(&grub, &source.join("share/grub-of-package"));
+            copy_tree(&self.disk.join("forms"), &source.join("share/forms"));
+            fs::create_dir_all(config.join("bootseal")).expect("a folder");
+            let sources = "[sign]\nsources = [\"/usr/share\"]\n";
+            fs::write(config.join("bootseal/config.toml"), sources).expect("written");
             self.own.package_was_installed(&self.disk, &package);
+            for directory in [source, config] {
+                fs::remove_dir_all(directory).expect("removed");
+            }
             // What GRUB falls back to has a test of its own.
             for name in ["grub.cfg.signed", "grub.cfg.signed.sig"] {
                 fs::remove_file(grub.join(name)).expect("the menu was kept");
@@ -232,4 +242,18 @@ fn environment() -> Vec<u8> {
     let mut block = b"# GRUB Environment Block\nsaved_entry=0\n".to_vec();
     block.resize(1024, b'#');
     block
+}
+
+/// Copies a directory with all that is in it.
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let copy = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy_tree(&path, &copy);
+        } else {
+            fs::copy(&path, &copy).expect("copied");
+        }
+    }
 }

@@ -1,0 +1,143 @@
+//! The installation of a kernel that is under way: which files it put where they are.
+//!
+//! Its first slot takes stock of the boot media. Later ones vouch for a kernel that equals its source, and for an initramfs,
+//! a unified image or a configuration of GRUB that came from the staging area, or whose bytes lay nowhere on the media when
+//! the stock was taken.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::disk::{BootMedia, Naming};
+use crate::error::Result;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::firmware::authenticode::Image;
+use crate::ledger::Kind;
+use crate::sign::{Installation, Offered};
+use crate::system::{self, Context};
+
+use super::files::Files;
+use super::request::Slot;
+use super::stock::Stock;
+
+/// Largest file that is looked at as a source, in bytes.
+const MAX_SOURCE: u64 = 1 << 30;
+
+/// The installation, as a slot sees it.
+pub(super) struct UnderWay {
+    /// The machine, before anything of this installation; none if no slot took stock of it in this start of the system.
+    stock: Option<Stock>,
+    /// SHA-256 of source files, and Authenticode digests of those that are images.
+    sources: BTreeSet<String>,
+    version: String,
+    naming: Naming,
+    /// Notes for a person.
+    pub notes: Vec<String>,
+}
+
+impl UnderWay {
+    /// Takes stock where the slot is the first one, and gathers the sources. A dry run takes no stock.
+    pub(super) fn in_slot(files: &Files<'_>) -> Result<Self> {
+        let request = files.request;
+        let context = files.context;
+        let media = BootMedia::of_machine(context, files.directories().iter().cloned())?;
+        let mut notes = Vec::new();
+        let mut given = Vec::new();
+        for path in files.sources() {
+            given.extend(digests(&path)?);
+        }
+        let is_first = request.slot == Slot::Modules && !files.is_replaced();
+        let staging = files.staging();
+        let mut stock = match request.slot {
+            Slot::Portage => None,
+            _ => Stock::load(context, &request.subject)?,
+        };
+        if is_first && !stock.as_ref().is_some_and(|stock| stock.is_of(staging.as_deref())) {
+            // A medium that cannot be read whole is no reason to stop, but no file on it passes as new.
+            stock = match Stock::take(context, &media, &request.subject, staging.as_deref(), &given) {
+                Ok(stock) => stock,
+                Err(error) => {
+                    notes.push(format!(
+                        "no stock of the boot media was taken: {}; only files that packages or the ledger know are signed",
+                        error.in_one_line()
+                    ));
+                    None
+                }
+            };
+        }
+        let mut sources: BTreeSet<String> = given.iter().map(Digest::to_hex).collect();
+        sources.extend(stock.iter().flat_map(Stock::sources).cloned());
+        // Where nothing says what it was installed from, the caller's word has to do: it has just put the image there.
+        if sources.is_empty()
+            && let Some(installed) = files.installed()
+        {
+            sources.extend(digests(&installed)?.iter().map(Digest::to_hex));
+        }
+        if let Some(staging) = staging {
+            for entry in system::list_directory_if_there(&staging)? {
+                sources.extend(digests(&entry.path)?.iter().map(Digest::to_hex));
+            }
+        }
+        Ok(Self {
+            stock,
+            sources,
+            version: request.subject.clone(),
+            naming: files.naming().clone(),
+            notes,
+        })
+    }
+
+    /// True if these bytes came onto the media after the stock was taken.
+    fn is_new(&self, bytes: &[u8]) -> bool {
+        let digest = HashAlgorithm::Sha256.digest(&[bytes]);
+        self.stock
+            .as_ref()
+            .is_some_and(|stock| !stock.has_file(&digest, bytes.len() as u64))
+    }
+
+    /// True if the name of an image has the version that is installed.
+    fn is_of_version(&self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.and_then(|name| self.naming.parse(name));
+        name.is_some_and(|name| name.is_of(&self.version))
+    }
+}
+
+impl Installation for UnderWay {
+    fn installs(&self, file: &Offered<'_>) -> Result<bool> {
+        let image = Image::parse(file.bytes).ok();
+        let authenticode = image.map(|image| image.digest(HashAlgorithm::Sha256).to_hex());
+        let sha256 = HashAlgorithm::Sha256.digest(&[file.bytes]).to_hex();
+        if authenticode
+            .iter()
+            .chain([&sha256])
+            .any(|digest| self.sources.contains(digest))
+        {
+            return Ok(true);
+        }
+        // A kernel must be the one that is installed; a unified image is made in the course of it.
+        let is_image = authenticode.is_some() || file.kind == Kind::Efi;
+        Ok(self.is_new(file.bytes) && (!is_image || self.is_of_version(file.path) && is_unified(file.bytes)))
+    }
+}
+
+/// True if an image has an initramfs in it, as unified kernel images have.
+fn is_unified(bytes: &[u8]) -> bool {
+    Image::parse(bytes).is_ok_and(|image| image.section(".initrd").is_some() && image.section(".linux").is_some())
+}
+
+/// SHA-256 of a file, and its Authenticode digest if it is an image; none if it is no file.
+fn digests(path: &Path) -> Result<Vec<Digest>> {
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let bytes = system::read_prefix(path, Some(MAX_SOURCE))?;
+    let image = Image::parse(&bytes).ok();
+    let authenticode = image.map(|image| image.digest(HashAlgorithm::Sha256));
+    let sha256 = HashAlgorithm::Sha256.digest(&[&bytes]);
+    Ok(authenticode.into_iter().chain([sha256]).collect())
+}
+
+/// Ends the installation: its stock is of no use any more.
+pub(super) fn end(context: &Context) -> Result<()> {
+    Stock::remove(context)
+}
