@@ -227,7 +227,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l accept-changed -d 'Sign this file, though it changed since it was signed: a path, or the SHA-256 of the file' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l authority -d 'Directory with the PK and KEK keys, which sign the change [default: the key directory]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l esp -d 'Mount point of an EFI system partition, whose files are judged [default: those that are mounted]' -r -F
@@ -478,7 +478,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l accept-changed -d 'Sign this file, though it changed since it was signed: a path, or the SHA-256 of the file' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l output -d 'Write the signed image to FILE, and leave the one image that is named as it is' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l prepare -d 'Write the bytes to be signed for the one image to the new FILE; needs no private key' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l attach -d 'Put the signature in FILE into the one image: made over the bytes that --prepare wrote, or PKCS#7' -r -F
@@ -498,7 +498,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l accept-changed -d 'Sign this file, though it changed since it was signed: a path, or the SHA-256 of the file' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l key -d 'Sign with another key of the key directory' -r -f -a "module\t'The module key'
 db\t'The db key'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l hash -d 'The hash to sign' -r -f -a "sha3-512\t'SHA3-512, from Linux 6.7 on'
@@ -520,7 +520,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l accept-changed -d 'Sign this file, though it changed since it was signed: a path, or the SHA-256 of the file' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
@@ -535,7 +535,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l accept-changed -d 'Sign this file, though it changed since it was signed: a path, or the SHA-256 of the file' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
@@ -726,7 +726,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l accept-changed -d 'Sign this file, though it changed since it was signed: a path, or the SHA-256 of the file' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
