@@ -41,7 +41,6 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("mkfs.vfat", "dosfstools"),
     ("objcopy", "binutils"),
     ("objdump", "binutils"),
-    ("osslsigncode", "osslsigncode"),
     ("openssl", "openssl"),
     ("pdfinfo", "poppler-utils"),
     ("pdftoppm", "poppler-utils"),
@@ -196,6 +195,19 @@ pub fn judge(name: impl AsRef<Path>) -> PathBuf {
         path.display()
     );
     path
+}
+
+/// osslsigncode of a later Debian, with the libraries that it came with.
+#[track_caller]
+pub fn osslsigncode() -> Command {
+    let root = judge("osslsigncode/usr");
+    let libraries = root.join("lib/x86_64-linux-gnu");
+    let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
+    command
+        .arg("--library-path")
+        .arg(&libraries)
+        .arg(root.join("bin/osslsigncode"));
+    command
 }
 
 /// The directory of what `tests/run` downloads, for the tests of every target directory.
