@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bootseal::formats::grub::openpgp::GrubKey;
+use bootseal::ledger::Ledger;
+use bootseal::system::Context;
 use bootseal::trust::grub::judge;
 use tempfile::TempDir;
 
@@ -231,12 +233,17 @@ impl Node<'_> {
         found
     }
 
-    /// The state directory holds the lock and manifests, and nothing else.
+    /// The state directory holds the lock, manifests and a ledger that holds, and nothing else.
     fn check_state(&self) {
         let mut found = Vec::new();
         files(&self.root.join(STATE), &mut found);
         found.retain(|path| !path.parent().unwrap().ends_with("manifests") || path.extension().unwrap() != "json");
-        assert_eq!(found, [self.root.join(STATE).join("lock")]);
+        found.sort();
+        let expected = ["ledger.jsonl", "lock"].map(|name| self.root.join(STATE).join(name));
+        assert_eq!(found, expected);
+        // A run that was cut off after its last file stays open until the next one that signs a file.
+        let ledger = Ledger::read(&Context::host().with_root(&self.root)).unwrap();
+        assert!(!ledger.is_empty());
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bootseal::formats::firmware::authenticode::minimal_image;
 
 use super::{Bench, FILES, firmware_accepts, sbverify, sign_with, signed_data};
+use crate::support::programs::osslsigncode;
 use crate::support::signer::TestKey;
 use crate::support::{keys, refuse, sign, succeed, text, tool};
 
@@ -189,7 +190,7 @@ fn nothing_is_prepared_that_could_not_be_attached() {
     assert!(!tbs.exists());
     // Firmware need not know SHA-512 in signatures of images.
     let [signed, by_sha512] = ["sha512.efi", "sha512.p7"].map(|name| bench.path(name));
-    let mut osslsigncode = tool("osslsigncode");
+    let mut osslsigncode = osslsigncode();
     osslsigncode
         .args(["sign", "-h", "sha512", "-certs"])
         .arg(keys().join("db.pem"));
