@@ -119,6 +119,16 @@ impl<'a> Files<'a> {
         Some(self.below(image))
     }
 
+    /// The kernel in the directory of the entry that kernel-install makes (kernel-install(8), layout `bls`).
+    pub fn kernel_of_entry(&self) -> Option<PathBuf> {
+        let entry = self
+            .request
+            .entry_directory
+            .as_ref()
+            .filter(|_| !self.request.removes)?;
+        Some(self.below(entry).join("linux"))
+    }
+
     /// The boot directory in which kernel-install makes the entry: `BOOT/NAME/VERSION`.
     fn boot_directory_of_entry(&self) -> Option<PathBuf> {
         let entry = self.below(self.request.entry_directory.as_ref()?);

@@ -67,10 +67,10 @@ impl UnderWay {
         let mut sources: BTreeSet<String> = given.iter().map(Digest::to_hex).collect();
         sources.extend(stock.iter().flat_map(Stock::sources).cloned());
         // Where nothing says what it was installed from, the caller's word has to do: it has just put the image there.
-        if sources.is_empty()
-            && let Some(installed) = files.installed()
-        {
-            sources.extend(digests(&installed)?.iter().map(Digest::to_hex));
+        if sources.is_empty() {
+            for installed in files.installed().into_iter().chain(files.kernel_of_entry()) {
+                sources.extend(digests(&installed)?.iter().map(Digest::to_hex));
+            }
         }
         if let Some(staging) = staging {
             for entry in system::list_directory_if_there(&staging)? {
