@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::Image;
 use crate::ledger::Kind;
-use crate::sign::{Installation, Offered};
+use crate::sign::{Installation, Offered, may_be_script};
 use crate::system::{self, Context};
 
 use super::files::Files;
@@ -106,9 +106,10 @@ impl Installation for UnderWay {
     fn installs(&self, file: &Offered<'_>) -> Result<bool> {
         let image = Image::parse(file.bytes).ok();
         let authenticode = image.map(|image| image.digest(HashAlgorithm::Sha256).to_hex());
+        let as_image = authenticode.as_ref().filter(|_| !may_be_script(file.path));
         let sha256 = HashAlgorithm::Sha256.digest(&[file.bytes]).to_hex();
-        if authenticode
-            .iter()
+        if as_image
+            .into_iter()
             .chain([&sha256])
             .any(|digest| self.sources.contains(digest))
         {

@@ -22,4 +22,4 @@ pub use observer::{Observer, Unobserved};
 pub use outcome::{Change, Outcome, failure};
 pub use run::{Options, Run, Summary};
 pub use unvouched::{Planted, planted};
-pub use vouching::{BROKEN, Installation, Offered, Unvouched, Vouchers};
+pub use vouching::{BROKEN, Installation, Offered, Unvouched, Vouchers, may_be_script};

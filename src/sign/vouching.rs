@@ -212,7 +212,7 @@ impl<'a> Notary<'a> {
             return Ok(Ok(Origin::Owned));
         }
         let index = memory.ledger.index();
-        if index.by_digest(kind, &signed.to_hex()).is_some() || self.is_our_image(&memory, bytes) {
+        if index.by_digest(kind, &signed.to_hex()).is_some() || self.is_our_image(&memory, path, bytes) {
             return Ok(Ok(Origin::Known));
         }
         let is_image = bytes.starts_with(b"MZ");
@@ -248,7 +248,10 @@ impl<'a> Notary<'a> {
     }
 
     /// True if a file for GRUB is an image that bears our signature, or was given one before.
-    fn is_our_image(&self, memory: &Memory, bytes: &[u8]) -> bool {
+    fn is_our_image(&self, memory: &Memory, path: &Path, bytes: &[u8]) -> bool {
+        if may_be_script(path) {
+            return false;
+        }
         let Ok(image) = Image::parse(bytes) else { return false };
         let digest = image.digest(HashAlgorithm::Sha256).to_hex();
         let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
@@ -264,8 +267,23 @@ impl<'a> Notary<'a> {
                 || below.starts_with(accepted)
                 || std::path::absolute(accepted).is_ok_and(|accepted| absolute.starts_with(accepted))
         };
-        self.vouchers.accepted.iter().any(is_it)
+        // An empty name, as of an unset variable of a script, begins every path.
+        self.vouchers
+            .accepted
+            .iter()
+            .filter(|accepted| !accepted.is_empty())
+            .any(is_it)
     }
+}
+
+/// True if GRUB may read a file as a script. No digest of an image vouches for such a file: an image's table of certificates
+/// is not in its digest, and GRUB would run commands that somebody wrote there.
+#[must_use]
+pub fn may_be_script(path: &Path) -> bool {
+    let is_configuration = path
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("cfg"));
+    is_configuration || is_grubs_own(path)
 }
 
 /// True if a file lies in a directory of GRUB.

@@ -159,6 +159,12 @@ fn files_that_were_planted_or_changed_while_the_machine_was_off_stay_unsigned() 
         for name in &images {
             node.write(name, image(66));
         }
+        // An image that we signed, with commands in its table of certificates, which no digest covers.
+        let mut polyglot = fs::read(node.path(&format!("boot/vmlinuz-{OLD}"))).unwrap();
+        let commands = b"\nset check_signatures=no\n";
+        let end = polyglot.len() - commands.len();
+        polyglot[end..].copy_from_slice(commands);
+        node.write("boot/grub/more.cfg", polyglot);
         // Changed: the initramfs, a module of GRUB, the kernel itself; and a time in the future for one.
         node.write(&format!("boot/initramfs-{OLD}.img"), "evil");
         node.write("boot/grub/x86_64-efi/normal.mod", "evil");
@@ -189,6 +195,7 @@ fn files_that_were_planted_or_changed_while_the_machine_was_off_stay_unsigned() 
         ] {
             machine.is_refused(&name);
         }
+        machine.is_refused("boot/grub/more.cfg");
         assert!(said.contains("custom.cfg stays unsigned: nobody knows it"), "{said}");
         let changed = format!("initramfs-{OLD}.img stays unsigned: it was changed after it was signed on ");
         assert!(said.contains(&changed), "{said}");
@@ -260,6 +267,17 @@ fn by_hand_a_changed_file_is_signed_only_where_it_is_accepted_and_the_message_sa
     succeed(&mut shell);
     check_grub(&node.path(&initramfs));
     succeed(&mut node.run("all", &[OLD]));
+    // An empty name accepts nothing.
+    node.write(&initramfs, "made by dracut again");
+    refuse(&mut node.hook(&["run", "--accept-changed", "", "all", OLD]));
+    refuse(&mut gpgv(&node.path(&initramfs)));
+    succeed(&mut node.hook(&[
+        "run",
+        "--accept-changed",
+        node.path("boot").to_str().unwrap(),
+        "all",
+        OLD,
+    ]));
     // By the digest.
     node.write("boot/grub/grub.cfg", "set timeout=9\n");
     let json = node.hook(&["--json", "run", "all", OLD]).output().unwrap();
