@@ -5,12 +5,13 @@
 //! the stock was taken.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::disk::{BootMedia, Naming};
-use crate::error::Result;
+use crate::error::{Result, quoted};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::Image;
+use crate::formats::text::printable;
 use crate::ledger::Kind;
 use crate::sign::{Installation, Offered, may_be_script};
 use crate::system::{self, Context};
@@ -22,12 +23,18 @@ use super::stock::Stock;
 /// Largest file that is looked at as a source, in bytes.
 const MAX_SOURCE: u64 = 1 << 30;
 
+/// Characters that end a word of GRUB's scripts, or begin something else than one: grub-mkconfig writes names of kernels into
+/// `grub.cfg` as they are.
+const SPECIAL: &str = ";{}()$&|<>'\"\\`#*?";
+
 /// The installation, as a slot sees it.
 pub(super) struct UnderWay {
     /// The machine, before anything of this installation; none if no slot took stock of it in this start of the system.
     stock: Option<Stock>,
     /// SHA-256 of source files, and Authenticode digests of those that are images.
     sources: BTreeSet<String>,
+    /// True if a name in a boot directory would be commands in a menu.
+    has_commands_for_names: bool,
     version: String,
     naming: Naming,
     /// Notes for a person.
@@ -77,7 +84,16 @@ impl UnderWay {
                 sources.extend(digests(&entry.path)?.iter().map(Digest::to_hex));
             }
         }
+        let commands = names_with_commands(files.directories())?;
+        for path in &commands {
+            notes.push(format!(
+                "grub-mkconfig would write the name {} into the menu as commands, so that no new menu is signed: rm {}",
+                printable(&path.to_string_lossy()),
+                quoted(path)
+            ));
+        }
         Ok(Self {
+            has_commands_for_names: !commands.is_empty(),
             stock,
             sources,
             version: request.subject.clone(),
@@ -115,10 +131,27 @@ impl Installation for UnderWay {
         {
             return Ok(true);
         }
+        if self.has_commands_for_names && may_be_script(file.path) {
+            return Ok(false);
+        }
         // A kernel must be the one that is installed; a unified image is made in the course of it.
         let is_image = authenticode.is_some() || file.kind == Kind::Efi;
         Ok(self.is_new(file.bytes) && (!is_image || self.is_of_version(file.path) && is_unified(file.bytes)))
     }
+}
+
+/// The files in boot directories whose names would be commands in a script of GRUB.
+fn names_with_commands(directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for directory in directories {
+        for entry in system::list_directory_if_there(directory)? {
+            let name = entry.path.file_name().unwrap_or_default().to_string_lossy();
+            if name.contains(|c: char| c.is_whitespace() || c.is_control() || SPECIAL.contains(c)) {
+                found.push(entry.path);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// True if an image has an initramfs in it, as unified kernel images have.

@@ -307,3 +307,35 @@ fn a_machine_that_was_signed_before_there_was_a_ledger_is_taken_over_once() {
         "{ledger}"
     );
 }
+
+#[test]
+fn a_name_that_is_commands_in_a_menu_keeps_the_menu_from_being_signed() {
+    let machine = Attacked::new(true);
+    let node = &machine.node;
+    machine.restart();
+    node.write("boot/vmlinuz-9;check_signatures=no;x", image(66));
+    let (source, entry) = (format!("/usr/src/bzImage-{VERSION}"), format!("/boot/token/{VERSION}"));
+    node.write(source.trim_start_matches('/'), image(2));
+    let arguments = ["add", VERSION, &entry, &source];
+    succeed(&mut node.run("modules", &arguments));
+    let menu = "menuentry x {\nlinux /vmlinuz-9;check_signatures=no;x root=/dev/sda\n}\n";
+    node.write("boot/grub/grub.cfg", menu);
+    let said = succeed(&mut node.run("grub", &arguments));
+    assert!(
+        said.contains("into the menu as commands, so that no new menu is signed"),
+        "{said}"
+    );
+    refuse(&mut gpgv(&node.path("boot/grub/grub.cfg")));
+    // The remedy as it is printed.
+    let remedy = said
+        .lines()
+        .find_map(|line| line.split_once("is signed: rm "))
+        .unwrap()
+        .1;
+    succeed(crate::support::tool("sh").args(["-c", &format!("rm {remedy}")]));
+    node.write("boot/grub/grub.cfg", "menuentry y {\n}\n");
+    succeed(&mut node.run("modules", &arguments));
+    node.write("boot/grub/grub.cfg", "menuentry z {\n}\n");
+    succeed(&mut node.run("grub", &arguments));
+    check_grub(&node.path("boot/grub/grub.cfg"));
+}
