@@ -7,7 +7,7 @@ use crate::ledger::Kind;
 use crate::system::Context;
 
 use super::outcome::{Change, Outcome};
-use super::run::Summary;
+use super::summary::Summary;
 
 /// Most files that an error or a question names.
 const MOST: usize = 20;

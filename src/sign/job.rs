@@ -13,7 +13,8 @@ use super::efi::{self, EfiOptions};
 use super::grub::{self, GrubIdentity};
 use super::modules::{self, Policy};
 use super::observer::Observer;
-use super::run::{Options, Run, Summary};
+use super::run::{Options, Run};
+use super::summary::Summary;
 use super::vouching::Vouchers;
 
 /// The keys that sign files, opened as far as they are needed.

@@ -1,6 +1,5 @@
 //! A run: a lock, a transaction over all kinds of files, and the manifests.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::keys::Signer;
-use crate::ledger::{Batch, Intent, Kind, Ledger, Origin, SignedFile};
+use crate::ledger::{Intent, Kind, Ledger, Origin};
 use crate::system::config::{Config, Entry, Exclusions, Expanded, GrubEnvironment};
 use crate::system::{self, Context, FileState, Lock, Transaction, remove_leftover};
 
@@ -17,7 +16,9 @@ use super::discover::{Found, Interest, Search, Target, batches};
 use super::manifest::{self, Manifest};
 use super::observer::Observer;
 use super::outcome::{Change, Done, Outcome};
+use super::records::{Record, batches_of, taken};
 use super::signature_file::signature_path;
+use super::summary::Summary;
 use super::unvouched;
 use super::vouching::{Notary, Vouchers, path_on_machine};
 
@@ -36,32 +37,6 @@ pub struct Options<'a> {
     pub command: String,
     /// Those who vouch for files on the media that others can write to.
     pub vouchers: Vouchers<'a>,
-}
-
-/// The result of a run.
-#[derive(Debug, Default)]
-pub struct Summary {
-    /// The outcomes, one for each file or name that GRUB opens, in the order of kinds and paths.
-    pub outcomes: Vec<Outcome>,
-    /// Oddities that concern the run and no single file.
-    pub warnings: Vec<String>,
-}
-
-impl Summary {
-    /// Number of files that ended like this.
-    #[must_use]
-    pub fn count(&self, change: Change) -> usize {
-        self.outcomes
-            .iter()
-            .filter(|outcome| matches!(outcome.result, Ok(own) if own == change))
-            .count()
-    }
-
-    /// Number of files that could not be signed.
-    #[must_use]
-    pub fn failed(&self) -> usize {
-        self.outcomes.iter().filter(|outcome| outcome.result.is_err()).count()
-    }
 }
 
 /// Signing of files of one kind, with one key.
@@ -99,18 +74,6 @@ struct Signed {
     companion: Option<fn(&Path) -> PathBuf>,
     /// The states from before it was read.
     before: Option<Vec<FileState>>,
-}
-
-/// A signature that the ledger is to have.
-struct Record {
-    kind: Kind,
-    key: String,
-    hash: HashAlgorithm,
-    origin: Origin,
-    /// The path of the run's outcome.
-    path: PathBuf,
-    sha256: String,
-    signed: String,
 }
 
 /// A run over any mix of files. Dropped without [`Run::finish`], it leaves the files unchanged.
@@ -386,40 +349,6 @@ impl<'a> Run<'a> {
         let intent = ledger.intend(self.context, &self.options.command, adopted, signed, taken_over)?;
         Ok(Some((ledger, intent)))
     }
-}
-
-/// The remark on files that were taken without a further voucher; none if there were none.
-fn taken(count: usize, text: &str) -> Option<String> {
-    match count {
-        0 => None,
-        1 => Some(format!(
-            "1 file: {}",
-            text.replacen("are ", "is ", 1).replacen("bear ", "bears ", 1)
-        )),
-        many => Some(format!("{many} files {text}")),
-    }
-}
-
-/// The records by kind, key, hash and origin.
-fn batches_of(context: &Context, records: Vec<&Record>) -> Vec<Batch> {
-    let mut batches: BTreeMap<(Kind, &str, HashAlgorithm, Origin), Vec<SignedFile>> = BTreeMap::new();
-    for record in records {
-        let key = (record.kind, record.key.as_str(), record.hash, record.origin);
-        batches.entry(key).or_default().push(SignedFile {
-            path: path_on_machine(context, &record.path),
-            sha256: record.sha256.clone(),
-            signed: record.signed.clone(),
-        });
-    }
-    let batch = |((kind, key, hash, origin), files)| Batch {
-        kind,
-        key: String::from(key),
-        hash: HashAlgorithm::name(hash).to_owned(),
-        origin,
-        time: None,
-        files,
-    };
-    batches.into_iter().map(batch).collect()
 }
 
 impl Signed {

@@ -1,0 +1,56 @@
+//! Signatures of a run on their way into the ledger.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::ledger::{Batch, Kind, Origin, SignedFile};
+use crate::system::Context;
+
+use super::vouching::path_on_machine;
+
+/// A signature that the ledger is to have.
+pub(super) struct Record {
+    pub kind: Kind,
+    pub key: String,
+    pub hash: HashAlgorithm,
+    pub origin: Origin,
+    /// The path of the run's outcome.
+    pub path: PathBuf,
+    pub sha256: String,
+    pub signed: String,
+}
+
+/// The remark on files that were taken without a further voucher; none if there were none.
+pub(super) fn taken(count: usize, text: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!(
+            "1 file: {}",
+            text.replacen("are ", "is ", 1).replacen("bear ", "bears ", 1)
+        )),
+        many => Some(format!("{many} files {text}")),
+    }
+}
+
+/// The records by kind, key, hash and origin.
+pub(super) fn batches_of(context: &Context, records: Vec<&Record>) -> Vec<Batch> {
+    let mut batches: BTreeMap<(Kind, &str, HashAlgorithm, Origin), Vec<SignedFile>> = BTreeMap::new();
+    for record in records {
+        let key = (record.kind, record.key.as_str(), record.hash, record.origin);
+        batches.entry(key).or_default().push(SignedFile {
+            path: path_on_machine(context, &record.path),
+            sha256: record.sha256.clone(),
+            signed: record.signed.clone(),
+        });
+    }
+    let batch = |((kind, key, hash, origin), files)| Batch {
+        kind,
+        key: String::from(key),
+        hash: HashAlgorithm::name(hash).to_owned(),
+        origin,
+        time: None,
+        files,
+    };
+    batches.into_iter().map(batch).collect()
+}
