@@ -99,6 +99,12 @@ impl Index {
         self.recorded.iter().any(|recorded| recorded.kind == kind)
     }
 
+    /// True if there were signatures before the ledger.
+    #[must_use]
+    pub fn has_adopted(&self) -> bool {
+        self.recorded.iter().any(|recorded| recorded.origin == Origin::Adopted)
+    }
+
     /// True if any file of this kind with this name was signed.
     #[must_use]
     pub fn has_file(&self, kind: Kind, name: &str) -> bool {

@@ -15,7 +15,8 @@ use crate::trust;
 
 use super::discover::{Found, Interest, Target};
 use super::outcome::{Change, Done, Outcome};
-use super::run::{Run, Signing};
+use super::run::Run;
+use super::signing::Signing;
 use super::vouching::Notary;
 
 /// The hash that all firmware verifies.
@@ -38,9 +39,8 @@ pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: 
     let found = discover(run, files, options)?;
     let signing = signing(&identity.certificate, Some(identity.signer.as_ref()), options);
     let notary = run.notary();
-    if run.has_no_ledger() {
-        note_signed(&notary, &found, &identity.certificate);
-    }
+    let files: Vec<PathBuf> = found.targets.values().map(|target| target.file.clone()).collect();
+    let is_signed_before = || Ok(files.iter().any(|file| is_signed(file, &identity.certificate)));
     run.process(&signing, found, |targets, transaction| {
         let sign = |target: &Target| {
             let make = |unsigned: &Unsigned<'_>, _: &Image<'_>| {
@@ -48,7 +48,8 @@ pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: 
                 let signature = identity.signer.sign(&unsigned.to_be_signed().or_bug(cannot)?)?;
                 unsigned.assemble(&signature).or_bug(cannot)
             };
-            sign_file(target, transaction, &notary, &identity.certificate, options, make)
+            let vouching = (&*notary, &is_signed_before as &dyn Fn() -> Result<bool>);
+            sign_file(target, transaction, vouching, &identity.certificate, options, make)
         };
         targets.iter().map(sign).collect()
     })
@@ -123,7 +124,15 @@ pub fn attach(
                 &parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?,
                 &parsed,
             )?;
-            sign_file(target, transaction, &notary, certificate, options, offered)
+            let is_signed_before = || Ok(is_signed(&target.file, certificate));
+            sign_file(
+                target,
+                transaction,
+                (&*notary, &is_signed_before),
+                certificate,
+                options,
+                offered,
+            )
         };
         targets.iter().map(attach).collect()
     })
@@ -178,19 +187,13 @@ fn check_output(context: &Context, output: &Path, image: &Target) -> Result<()> 
     Ok(())
 }
 
-/// Notes images that bear our signature from before there was a ledger: those without one are not the first.
-fn note_signed(notary: &Notary<'_>, found: &Found, certificate: &Certificate) {
-    for target in found.targets.values() {
-        // An image that cannot be read becomes an outcome where it is signed.
-        let Ok(file) = system::read(&target.file) else { continue };
-        let Ok(image) = Image::parse(&file) else { continue };
-        let digest = image.digest(HASH);
-        let signatures = image.signatures();
-        let mut signatures = signatures.iter().filter_map(|entry| entry.signature().ok());
-        if signatures.any(|signature| is_own(&signature, &digest, certificate)) {
-            notary.note_signed(Kind::Efi, &digest);
-        }
-    }
+/// True if a file bears a signature of this certificate that holds; one that cannot be read bears none.
+fn is_signed(file: &Path, certificate: &Certificate) -> bool {
+    let Ok(bytes) = system::read(file) else { return false };
+    let Ok(image) = Image::parse(&bytes) else { return false };
+    let digest = image.digest(HASH);
+    let mut signatures = image.signatures().iter().filter_map(|entry| entry.signature().ok());
+    signatures.any(|signature| is_own(&signature, &digest, certificate))
 }
 
 fn signing<'k>(certificate: &Certificate, signer: Option<&'k dyn Signer>, options: &EfiOptions) -> Signing<'k> {
@@ -217,7 +220,7 @@ fn interest(path: &Path) -> Interest {
 fn sign_file(
     target: &Target,
     transaction: &Transaction<'_>,
-    notary: &Notary<'_>,
+    (notary, is_signed_before): (&Notary<'_>, &dyn Fn() -> Result<bool>),
     certificate: &Certificate,
     options: &EfiOptions,
     make: impl FnOnce(&Unsigned<'_>, &Image<'_>) -> Result<Vec<u8>>,
@@ -242,11 +245,11 @@ fn sign_file(
         if options.output.is_some() {
             stage(&[&file])?;
         }
-        notary.note_signed(Kind::Efi, &digest);
+        notary.note_image(&digest);
         let is_adopted = options.output.is_none() && notary.adopts(Kind::Efi)?;
         return Ok(Done::unchanged(digest, is_adopted.then(|| sha256(&[&file]))));
     }
-    let origin = match notary.judge(Kind::Efi, target, &file, &digest)? {
+    let origin = match notary.judge((Kind::Efi, &digest), target, &file, is_signed_before)? {
         Ok(origin) => origin,
         Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched))),
     };

@@ -14,6 +14,7 @@ mod outcome;
 mod records;
 mod run;
 mod signature_file;
+mod signing;
 mod summary;
 mod unvouched;
 mod vouching;

@@ -18,7 +18,8 @@ use crate::trust::{self, module::Refusal};
 
 use super::discover::{Interest, Target};
 use super::outcome::{Change, Done, Outcome};
-use super::run::{Run, Signing};
+use super::run::Run;
+use super::signing::Signing;
 use super::vouching::Notary;
 
 /// The endings of the names of modules.

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::keys::Signer;
-use crate::ledger::{Intent, Kind, Ledger, Origin};
+use crate::formats::crypto::hash::Digest;
+use crate::ledger::{Intent, Ledger, Origin};
 use crate::system::config::{Config, Entry, Exclusions, Expanded, GrubEnvironment};
 use crate::system::{self, Context, FileState, Lock, Transaction, remove_leftover};
 
@@ -18,6 +17,7 @@ use super::observer::Observer;
 use super::outcome::{Change, Done, Outcome};
 use super::records::{Record, batches_of, taken};
 use super::signature_file::signature_path;
+use super::signing::Signing;
 use super::summary::Summary;
 use super::unvouched;
 use super::vouching::{Notary, Vouchers, path_on_machine};
@@ -37,33 +37,6 @@ pub struct Options<'a> {
     pub command: String,
     /// Those who vouch for files on the media that others can write to.
     pub vouchers: Vouchers<'a>,
-}
-
-/// Signing of files of one kind, with one key.
-pub(super) struct Signing<'a> {
-    /// The kind of signature.
-    pub kind: Kind,
-    /// The fingerprint of the key, hexadecimal.
-    pub key: String,
-    /// The key; none if no manifest is to be kept.
-    pub signer: Option<&'a dyn Signer>,
-    /// The hash that is signed.
-    pub hash: HashAlgorithm,
-    /// The path of the file that belongs to each, if there is one.
-    pub companion: Option<fn(&Path) -> PathBuf>,
-    /// True if every file is worked on, whatever the manifest says.
-    pub recheck: bool,
-}
-
-impl Signing<'_> {
-    /// The states of a file and of its companion; none if one of them does not exist.
-    fn states(&self, target: &Target, own: FileState) -> Option<Vec<FileState>> {
-        let mut states = vec![own];
-        if let Some(companion) = self.companion {
-            states.push(FileState::at(&companion(&target.path)).ok()?);
-        }
-        Some(states)
-    }
 }
 
 /// A file that the manifest is to remember as signed once the run is committed.
@@ -122,11 +95,6 @@ impl<'a> Run<'a> {
 
     pub(super) const fn options(&self) -> &'a Options<'a> {
         self.options
-    }
-
-    /// True if no ledger was there when the run began.
-    pub(super) const fn has_no_ledger(&self) -> bool {
-        self.has_no_ledger
     }
 
     pub(super) fn notary(&self) -> Arc<Notary<'a>> {

@@ -1,7 +1,7 @@
 //! Who vouches for a file before it is signed. A boot directory or an EFI system partition can be written by anybody with
 //! the disk, so that a file there needs an origin elsewhere; what lies on the root file system is taken as it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -90,8 +90,8 @@ pub(super) struct Notary<'a> {
     memory: Mutex<Option<Arc<Memory>>>,
     /// Authenticode digests of the images that bear our signature by now.
     images: Mutex<BTreeSet<String>>,
-    /// The kinds of which some file bore our signature before this run.
-    signed_before: Mutex<BTreeSet<Kind>>,
+    /// By kind: true if some file bore our signature before this run.
+    signed_before: Mutex<BTreeMap<Kind, bool>>,
 }
 
 impl<'a> Notary<'a> {
@@ -153,24 +153,21 @@ impl<'a> Notary<'a> {
         Ok((empty, Some(warning)))
     }
 
-    /// Notes that a file of this kind bore our signature before this run. Images of it count as vouched for.
-    pub(super) fn note_signed(&self, kind: Kind, signed: &Digest) {
-        let mut kinds = self.signed_before.lock().unwrap_or_else(PoisonError::into_inner);
-        kinds.insert(kind);
-        if kind == Kind::Efi {
-            self.note_image(signed);
-        }
-    }
-
-    fn note_image(&self, digest: &Digest) {
+    /// Notes an image that bears our signature by now, by its Authenticode digest.
+    pub(super) fn note_image(&self, digest: &Digest) {
         let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         images.insert(digest.to_hex());
     }
 
-    /// Notes that some file of this kind bore our signature before, though nobody knows which.
-    pub(super) fn note_signed_before(&self, kind: Kind) {
+    /// True if some file of this kind bore our signature before this run: `look` is called once.
+    fn is_signed_before(&self, kind: Kind, look: &dyn Fn() -> Result<bool>) -> Result<bool> {
         let mut kinds = self.signed_before.lock().unwrap_or_else(PoisonError::into_inner);
-        kinds.insert(kind);
+        if let Some(known) = kinds.get(&kind) {
+            return Ok(*known);
+        }
+        let found = look()?;
+        kinds.insert(kind, found);
+        Ok(found)
     }
 
     /// True if files of this kind that bear our signature are to be entered as adopted: the ledger has none yet.
@@ -178,16 +175,29 @@ impl<'a> Notary<'a> {
         Ok(!self.memory()?.ledger.index().has(kind))
     }
 
-    /// The origin of a file that is about to be signed, or the reason why nobody vouches for it.
-    pub(super) fn judge(&self, kind: Kind, target: &Target, bytes: &[u8], signed: &Digest) -> Result<Verdict> {
-        let verdict = self.verdict(kind, target, bytes, signed)?;
+    /// The origin of a file that is about to be signed, or the reason why nobody vouches for it. `is_signed_before` tells
+    /// if any file of the run bears our signature; it is asked at most once for a kind, where the ledger has none of it.
+    pub(super) fn judge(
+        &self,
+        (kind, signed): (Kind, &Digest),
+        target: &Target,
+        bytes: &[u8],
+        is_signed_before: &dyn Fn() -> Result<bool>,
+    ) -> Result<Verdict> {
+        let verdict = self.verdict((kind, signed), target, bytes, is_signed_before)?;
         if kind == Kind::Efi && verdict.is_ok() {
             self.note_image(signed);
         }
         Ok(verdict)
     }
 
-    fn verdict(&self, kind: Kind, target: &Target, bytes: &[u8], signed: &Digest) -> Result<Verdict> {
+    fn verdict(
+        &self,
+        (kind, signed): (Kind, &Digest),
+        target: &Target,
+        bytes: &[u8],
+        is_signed_before: &dyn Fn() -> Result<bool>,
+    ) -> Result<Verdict> {
         let memory = self.memory()?;
         if kind == Kind::Modules || !(memory.media.holds(&target.path) || memory.media.holds(&target.file)) {
             return Ok(Ok(Origin::Root));
@@ -216,10 +226,11 @@ impl<'a> Notary<'a> {
             return Ok(Ok(Origin::Known));
         }
         let is_image = bytes.starts_with(b"MZ");
-        let signed_before = self.signed_before.lock().unwrap_or_else(PoisonError::into_inner);
         // A kernel's installation signs kernel and initramfs in one slot, and GRUB's own files in a later one.
         let is_new = !index.has(kind) || is_grubs_own(path) && !index.has_file(kind, GRUB_CONFIGURATION);
-        let is_taken_over = memory.taken_over || signed_before.contains(&kind);
+        let is_unknown = !index.has(kind);
+        let is_taken_over =
+            memory.taken_over || index.has_adopted() || is_unknown && self.is_signed_before(kind, is_signed_before)?;
         let is_first = is_new && !is_taken_over;
         // An image that enforces nothing would undo all else, so that no unattended run takes one as it finds it.
         if is_first && !(self.vouchers.is_unattended && is_image) {
@@ -239,7 +250,7 @@ impl<'a> Notary<'a> {
                 Some(last.time.clone()),
             ),
             None if self.vouchers.is_unattended => unvouched("nobody knows it".to_owned(), None),
-            None if is_taken_over && !index.has(kind) => unvouched(
+            None if is_taken_over && is_unknown => unvouched(
                 "it bears no signature that holds, and the ledger knows nothing of it".to_owned(),
                 None,
             ),

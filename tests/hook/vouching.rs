@@ -339,3 +339,19 @@ fn a_name_that_is_commands_in_a_menu_keeps_the_menu_from_being_signed() {
     succeed(&mut node.run("grub", &arguments));
     check_grub(&node.path("boot/grub/grub.cfg"));
 }
+
+#[test]
+fn a_machine_that_lost_its_state_is_no_first_run() {
+    for is_systemd in [false, true] {
+        let machine = Attacked::new(is_systemd);
+        let node = &machine.node;
+        // As with keys on a token, of which there is no manifest, before there was a ledger.
+        fs::remove_dir_all(node.path("var/lib/bootseal")).unwrap();
+        node.write("boot/grub/custom.cfg", "set check_signatures=no\n");
+        node.write("boot/initrd.img", "evil");
+        machine.install(VERSION, 2, |_| ());
+        for name in ["boot/grub/custom.cfg", "boot/initrd.img"] {
+            machine.is_refused(name);
+        }
+    }
+}

@@ -257,7 +257,7 @@ impl Ledger {
         let is_there = |path: &str| context.path(path).is_file();
         let event = Event::Folded {
             format: FORMAT.to_owned(),
-            taken_over: self.index.taken_over,
+            taken_over: self.index.taken_over || self.index.has_adopted(),
             batches: self.index.folded(is_there, MOST_FOLDED),
         };
         let mut chain = Chain::after(self.chain.next_number(), self.chain.head().to_owned());

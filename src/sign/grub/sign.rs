@@ -13,8 +13,9 @@ use crate::trust;
 
 use crate::sign::discover::{Found, Target};
 use crate::sign::outcome::{Change, Done, Outcome};
-use crate::sign::run::{Run, Signing};
+use crate::sign::run::Run;
 use crate::sign::signature_file::{interest, is_by, signature_path};
+use crate::sign::signing::Signing;
 use crate::sign::vouching::Notary;
 
 use super::tree::Tree;
@@ -71,9 +72,7 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
         }
     }
     let notary = run.notary();
-    if run.has_no_ledger() {
-        note_signed(run, &found, identity)?;
-    }
+    let paths: Vec<PathBuf> = found.targets.keys().cloned().collect();
     let signing = Signing {
         kind: Kind::Grub,
         key: identity.key.fingerprint().to_lowercase(),
@@ -83,7 +82,9 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
         recheck: false,
     };
     run.process(&signing, found, |targets, transaction| {
-        let sign = |target| sign_file(target, transaction, &notary, identity, created);
+        let is_signed_before = || has_own_signature(&paths, transaction, identity);
+        let vouching = (&*notary, &is_signed_before as &dyn Fn() -> Result<bool>);
+        let sign = |target| sign_file(target, transaction, vouching, identity, created);
         targets.iter().map(sign).collect()
     })
 }
@@ -144,23 +145,22 @@ fn remove_own(
     }
 }
 
-/// Notes that there are signatures by us from before there was a ledger: files without one are not the first.
-fn note_signed(run: &Run<'_>, found: &Found, identity: &GrubIdentity) -> Result<()> {
+/// True if a signature by this key lies beside one of these files.
+fn has_own_signature(paths: &[PathBuf], transaction: &Transaction<'_>, identity: &GrubIdentity) -> Result<bool> {
     let own = std::slice::from_ref(&identity.key);
-    for path in found.targets.keys() {
-        let signature = run.transaction().read_named(&signature_path(path))?;
+    for path in paths {
+        let signature = transaction.read_named(&signature_path(path))?;
         if signature.is_some_and(|signature| is_by(&signature, own)) {
-            run.notary().note_signed_before(Kind::Grub);
-            return Ok(());
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 fn sign_file(
     target: &Target,
     transaction: &Transaction<'_>,
-    notary: &Notary<'_>,
+    (notary, is_signed_before): (&Notary<'_>, &dyn Fn() -> Result<bool>),
     identity: &GrubIdentity,
     created: u32,
 ) -> Result<Done> {
@@ -177,7 +177,7 @@ fn sign_file(
         let sha256 = is_adopted.then(|| digest.to_hex());
         return Ok(Done::unchanged(digest, sha256));
     }
-    let origin = match notary.judge(Kind::Grub, target, &data, &digest)? {
+    let origin = match notary.judge((Kind::Grub, &digest), target, &data, is_signed_before)? {
         Ok(origin) => origin,
         Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched))),
     };
