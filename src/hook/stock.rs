@@ -55,8 +55,20 @@ struct StockFile {
     path: String,
     /// Bytes.
     size: u64,
+    /// The time of the last write: seconds since 1970-01-01 UTC, and nanoseconds.
+    modified: (i64, i64),
     /// SHA-256, hexadecimal; none of a file over [`MAX_FILE`].
     sha256: Option<String>,
+}
+
+impl StockFile {
+    /// True if the file has, or may have, these bytes: by its digest, or by its size in bytes if it was too large for one.
+    fn may_be(&self, sha256: &str, size: u64) -> bool {
+        match &self.sha256 {
+            Some(own) => own == sha256,
+            None => self.size == size,
+        }
+    }
 }
 
 impl Stock {
@@ -125,20 +137,21 @@ impl Stock {
         Ok(())
     }
 
-    /// True if some file had these bytes when the stock was taken, under any path. A file over 1 GiB, whose digest was
-    /// not taken, never does: see [`Self::has_file`].
-    #[must_use]
-    pub fn has_digest(&self, sha256: &Digest) -> bool {
-        let wanted = sha256.to_hex();
-        self.files.iter().any(|file| file.sha256.as_ref() == Some(&wanted))
-    }
-
-    /// True if some file had, or may have had, these bytes when the stock was taken: by its digest, or by its size in bytes
-    /// if it was too large for a digest.
-    #[must_use]
-    pub fn has_file(&self, sha256: &Digest, size: u64) -> bool {
-        let may_be = |file: &StockFile| file.sha256.is_none() && file.size == size;
-        self.has_digest(sha256) || self.files.iter().any(may_be)
+    /// True if the bytes of the file at this path (without symbolic links) came onto the media after the stock was taken:
+    /// no file had them; or this file alone did and was written since, as where grub-mkconfig or dracut makes again what an
+    /// installation that was cut short had made. Of two files with the same bytes, one may be a copy of the other.
+    pub fn is_new(&self, path: &Path, bytes: &[u8]) -> Result<bool> {
+        let sha256 = HashAlgorithm::Sha256.digest(&[bytes]).to_hex();
+        let mut same = self
+            .files
+            .iter()
+            .filter(|file| file.may_be(&sha256, bytes.len() as u64));
+        let Some(file) = same.next() else { return Ok(true) };
+        if same.next().is_some() || file.sha256.is_none() || Path::new(&file.path) != path {
+            return Ok(false);
+        }
+        let info = system::info_of_name(path)?;
+        Ok(info.is_some_and(|info| info.state.modified() != file.modified))
     }
 
     /// True if an installation with this staging area took the stock; one without cannot be told from others.
@@ -169,19 +182,25 @@ fn files(media: &BootMedia) -> Result<Vec<StockFile>> {
                     directory.display()
                 )));
             }
-            let Some(size) = system::info_of_name(&entry.path)?.map(|info| info.size()) else {
+            let Some(state) = system::info_of_name(&entry.path)?.map(|info| info.state) else {
                 continue;
             };
+            let modified = state.modified();
             let path = entry.path.to_string_lossy().into_owned();
-            if size > MAX_FILE {
-                let sha256 = None;
-                found.push(StockFile { path, size, sha256 });
+            if state.size > MAX_FILE {
+                found.push(StockFile {
+                    path,
+                    size: state.size,
+                    modified,
+                    sha256: None,
+                });
                 continue;
             }
             match system::read(&entry.path) {
                 Ok(bytes) => found.push(StockFile {
                     path,
                     size: bytes.len() as u64,
+                    modified,
                     sha256: Some(HashAlgorithm::Sha256.digest(&[&bytes]).to_hex()),
                 }),
                 // Removed in between.
@@ -263,12 +282,17 @@ mod tests {
     fn a_stock_knows_the_bytes_under_any_name_and_is_private() {
         let machine = Machine::new();
         let stock = machine.load().unwrap();
-        assert!(stock.has_digest(&sha256(b"kernel")) && stock.has_digest(&sha256(b"image")));
-        for unknown in [&b"secret"[..], b"new", b""] {
-            assert!(!stock.has_digest(&sha256(unknown)));
+        for (bytes, is_new) in [
+            (&b"kernel"[..], false),
+            (b"image", false),
+            (b"secret", true),
+            (b"new", true),
+            (b"", true),
+        ] {
+            let is_new_at = |path: &str| stock.is_new(&machine.root.path().join(path), bytes).unwrap();
+            assert_eq!(is_new_at("boot/other"), is_new);
+            assert_eq!(is_new_at("boot/vmlinuz-1"), is_new);
         }
-        // Another algorithm's digest is no SHA-256.
-        assert!(!stock.has_digest(&HashAlgorithm::Sha512.digest(&[b"kernel"])));
         assert_eq!(stock.sources(), [sha256(b"source").to_hex()]);
         let mode = fs::metadata(machine.record()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -330,10 +354,42 @@ mod tests {
         let huge = fs::File::create(machine.root.path().join("boot/huge.img")).unwrap();
         huge.set_len(MAX_FILE + 1).unwrap();
         let stock = machine.take(&machine.context).unwrap().unwrap();
-        let unknown = sha256(b"anything");
-        assert!(!stock.has_digest(&unknown) && stock.has_file(&unknown, MAX_FILE + 1));
-        assert!(!stock.has_file(&unknown, MAX_FILE + 2) && !stock.has_file(&unknown, 6));
-        assert!(stock.has_file(&sha256(b"kernel"), 6));
+        let huge = stock.files.iter().find(|file| file.sha256.is_none()).unwrap();
+        assert!(huge.may_be("any digest", MAX_FILE + 1) && !huge.may_be("any digest", 6));
+        assert!(
+            stock
+                .is_new(&machine.root.path().join("boot/huge.img"), b"anything")
+                .unwrap()
+        );
+    }
+
+    #[test]
+    fn the_same_bytes_written_again_are_new_unless_another_file_had_them() {
+        let machine = Machine::new();
+        let path = machine.root.path().join("boot/grub/grub.cfg");
+        let write = |path: &Path, time: u64| {
+            fs::write(path, b"menu").unwrap();
+            let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(time);
+            fs::File::options()
+                .write(true)
+                .open(path)
+                .unwrap()
+                .set_modified(time)
+                .unwrap();
+        };
+        write(&path, 5);
+        let stock = machine.take(&machine.context).unwrap().unwrap();
+        let is_new = |path: &Path| stock.is_new(path, b"menu").unwrap();
+        assert!(!is_new(&path));
+        write(&path, 6);
+        assert!(is_new(&path));
+        // A copy has the bytes, and nobody has made them.
+        let copy = path.with_file_name("grub.cfg~");
+        write(&copy, 6);
+        assert!(!is_new(&copy));
+        let stock = machine.take(&machine.context).unwrap().unwrap();
+        write(&path, 7);
+        assert!(!stock.is_new(&path, b"menu").unwrap());
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! The installation of a kernel that is under way: which files it put where they are.
 //!
 //! Its first slot takes stock of the boot media. Later ones vouch for a kernel that equals its source, and for an initramfs,
-//! a unified image or a configuration of GRUB that came from the staging area, or whose bytes lay nowhere on the media when
-//! the stock was taken.
+//! a unified image or a configuration of GRUB that came from the staging area, or that was made since the stock was taken.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{BootMedia, Naming};
-use crate::error::{Result, quoted};
+use crate::error::{Explain, Result, quoted};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::text::printable;
@@ -35,6 +34,8 @@ pub(super) struct UnderWay {
     sources: BTreeSet<String>,
     /// True if a name in a boot directory would be commands in a menu.
     has_commands_for_names: bool,
+    /// The directory that stands for `/`.
+    root: PathBuf,
     version: String,
     naming: Naming,
     /// Notes for a person.
@@ -96,18 +97,19 @@ impl UnderWay {
             has_commands_for_names: !commands.is_empty(),
             stock,
             sources,
+            root: context.root().to_path_buf(),
             version: request.subject.clone(),
             naming: files.naming().clone(),
             notes,
         })
     }
 
-    /// True if these bytes came onto the media after the stock was taken.
-    fn is_new(&self, bytes: &[u8]) -> bool {
-        let digest = HashAlgorithm::Sha256.digest(&[bytes]);
-        self.stock
-            .as_ref()
-            .is_some_and(|stock| !stock.has_file(&digest, bytes.len() as u64))
+    /// True if a file's bytes came onto the media after the stock was taken.
+    fn is_new(&self, path: &Path, bytes: &[u8]) -> Result<bool> {
+        let Some(stock) = &self.stock else { return Ok(false) };
+        let path =
+            system::resolve(&self.root, path).or_could_not_run(|| format!("cannot look at {}", path.display()))?;
+        stock.is_new(&path, bytes)
     }
 
     /// True if the name of an image has the version that is installed.
@@ -136,7 +138,8 @@ impl Installation for UnderWay {
         }
         // A kernel must be the one that is installed; a unified image is made in the course of it.
         let is_image = authenticode.is_some() || file.kind == Kind::Efi;
-        Ok(self.is_new(file.bytes) && (!is_image || self.is_of_version(file.path) && is_unified(file.bytes)))
+        let may_be_made = !is_image || self.is_of_version(file.path) && is_unified(file.bytes);
+        Ok(may_be_made && self.is_new(file.path, file.bytes)?)
     }
 }
 

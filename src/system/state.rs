@@ -38,6 +38,12 @@ impl FileState {
         self.device == other.device
     }
 
+    /// The time of the last write, as the file system tells it: seconds since 1970-01-01 UTC, and nanoseconds.
+    #[must_use]
+    pub const fn modified(&self) -> (i64, i64) {
+        self.modified
+    }
+
     /// True if the file was changed later than `seconds` after 1970-01-01 UTC.
     #[must_use]
     pub const fn changed_after(&self, seconds: i64) -> bool {

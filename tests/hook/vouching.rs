@@ -355,3 +355,31 @@ fn a_machine_that_lost_its_state_is_no_first_run() {
         }
     }
 }
+
+#[test]
+fn an_installation_that_was_cut_short_is_made_up_for_by_the_next() {
+    for is_systemd in [false, true] {
+        let machine = Attacked::new(is_systemd);
+        let node = &machine.node;
+        // The power fails before the slots that sign: image, initramfs and menu lie there as the next run makes them again.
+        node.write(&format!("boot/vmlinuz-{VERSION}"), image(2));
+        node.write(
+            &format!("boot/initramfs-{VERSION}.img"),
+            format!("initramfs of {VERSION}"),
+        );
+        node.write("boot/grub/grub.cfg", format!("menuentry {VERSION} {{\n}}\n"));
+        for name in [&format!("boot/initramfs-{VERSION}.img"), "boot/grub/grub.cfg"] {
+            let file = fs::File::options().write(true).open(node.path(name)).unwrap();
+            file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(3600))
+                .unwrap();
+        }
+        // Somebody else adds to it, and what is a copy of it vouches for nothing.
+        node.write("boot/grub/custom.cfg", "set check_signatures=no\n");
+        node.write("boot/grub/grub.cfg.new", "set check_signatures=no\n");
+        machine.restart();
+        machine.install(VERSION, 2, |node| {
+            node.write("boot/grub/custom.cfg", "set check_signatures=no\n");
+        });
+        machine.is_refused("boot/grub/custom.cfg");
+    }
+}
