@@ -1,10 +1,14 @@
 //! The error that a person sees: what could not be done, why, and the next command.
 
 use std::error::Error as StdError;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::{fmt, io, iter};
 
 use rustix::io::Errno;
+
+use crate::formats::text::is_hidden;
 
 /// A boxed cause, as kept in an [`Error`].
 pub type Cause = Box<dyn StdError + Send + Sync + 'static>;
@@ -189,15 +193,42 @@ impl<T, E: Into<Cause>> Explain<T> for std::result::Result<T, E> {
     }
 }
 
-/// A path as a shell takes it, for hints that are commands.
+/// A path as a shell takes it, for hints that are commands: as it is, in quotes, or, where it has characters that no
+/// terminal shows, in the form `$'…'` of bash, zsh and POSIX.1-2024.
 #[must_use]
 pub fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,@%=".contains(c);
-    if text.chars().all(plain) && !text.is_empty() {
-        return text.into_owned();
+    let text = path.to_str().filter(|text| !text.contains(is_hidden));
+    match text {
+        Some(text) if text.chars().all(plain) && !text.is_empty() => text.to_owned(),
+        Some(text) => format!("'{}'", text.replace('\'', r"'\''")),
+        None => escaped_word(path.as_os_str().as_bytes()),
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// Bytes in the form `$'…'`.
+fn escaped_word(bytes: &[u8]) -> String {
+    let mut word = "$'".to_owned();
+    let escape = |word: &mut String, bytes: &[u8]| {
+        for byte in bytes {
+            // Two digits are all that a shell takes. Writing to a string does not fail.
+            let _ = write!(word, "\\x{byte:02x}");
+        }
+    };
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\n' => word.push_str("\\n"),
+                '\t' => word.push_str("\\t"),
+                '\'' | '\\' => word.extend(['\\', c]),
+                c if is_hidden(c) => escape(&mut word, c.encode_utf8(&mut [0; 4]).as_bytes()),
+                c => word.push(c),
+            }
+        }
+        escape(&mut word, chunk.invalid());
+    }
+    word.push('\'');
+    word
 }
 
 #[cfg(test)]
@@ -211,9 +242,13 @@ mod tests {
             ("a b", "'a b'"),
             ("it's", r"'it'\''s'"),
             ("", "''"),
+            ("a\\b", r"'a\b'"),
+            ("a\nb's \u{202e}\u{1b}c\\", r"$'a\nb\'s \xe2\x80\xae\x1bc\\'"),
         ] {
             assert_eq!(quoted(Path::new(path)), expected);
         }
+        let bytes = b"a\xff\xfef";
+        assert_eq!(quoted(Path::new(std::ffi::OsStr::from_bytes(bytes))), r"$'a\xff\xfef'");
     }
 
     #[test]

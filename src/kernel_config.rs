@@ -9,6 +9,7 @@ use crate::error::{Error, Explain, Result, quoted};
 use crate::finding::{Level, Status};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::kernel::kernel_config::{KernelConfig, KernelVersion};
+use crate::formats::text::Shown;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, ConfigFile, Context, PortageSettings};
 use crate::trust::kernel_config::{self, Fragment, Judgement, ModuleKey, REQUIRED};
@@ -23,13 +24,13 @@ const PUBLIC_CERTIFICATE: &str = "/etc/kernel/bootseal-module.pem";
 pub fn certificate(file: &Path) -> Result<ModuleKey> {
     let text = file.to_str();
     text.map(|text| ModuleKey::Certificate(text.to_owned()))
-        .ok_or_else(|| Error::usage(format!("the name of {} is not UTF-8", file.display())))
+        .ok_or_else(|| Error::usage(format!("the name of {} is not UTF-8", file.shown())))
 }
 
 /// The certificate file that builds usually trust: that of the key directory, or a copy of it if an unprivileged build
 /// cannot read that.
 pub fn usual_certificate(context: &Context, keys: &Path) -> Result<ModuleKey> {
-    let keys = std::path::absolute(keys).or_could_not_run(|| format!("cannot use {}", keys.display()))?;
+    let keys = std::path::absolute(keys).or_could_not_run(|| format!("cannot use {}", keys.shown()))?;
     let file = keys.join(format!("{}.pem", KeyName::Module));
     if system::is_public(&file) {
         certificate(&context.below_root(&file))
@@ -93,7 +94,7 @@ fn write(context: &Context, path: &Path, fragment: &Fragment) -> Result<()> {
     let there = system::read_if_there(path, limit)?;
     if there.is_some_and(|file| !Fragment::wrote(&file)) {
         return Err(
-            Error::refused(format!("{} is there already, and not bootseal's", path.display()))
+            Error::refused(format!("{} is there already, and not bootseal's", path.shown()))
                 .hint("name another file, such as /etc/kernel/config.d/50-bootseal.config"),
         );
     }
@@ -146,7 +147,7 @@ impl Checked {
     /// The finding that something required is missing, or could not be looked at.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
-        let config = self.config.display();
+        let config = self.config.shown();
         match (
             self.count(REQUIRED, Status::Fail),
             self.count(REQUIRED, Status::CouldNotRun),
@@ -171,7 +172,7 @@ pub fn check(context: &Context, file: Option<&Path>, kernel: Option<&str>, keys:
         (None, Some(kernel)) => ConfigFile::of_release(context, kernel)?,
         (None, None) => ConfigFile::running(context)?,
     };
-    let config = KernelConfig::parse(&found.bytes).or_refuse(|| format!("cannot use {}", found.path.display()))?;
+    let config = KernelConfig::parse(&found.bytes).or_refuse(|| format!("cannot use {}", found.path.shown()))?;
     let release = match (kernel, file) {
         (Some(kernel), _) => Some(kernel.to_owned()),
         (None, Some(file)) => system::release_in_path(file),
@@ -183,7 +184,7 @@ pub fn check(context: &Context, file: Option<&Path>, kernel: Option<&str>, keys:
         None => release.as_deref().and_then(|release| release.parse().ok()),
     };
     let version = stated.or(config.version).ok_or_else(|| {
-        Error::usage(format!("{} does not say which kernel it is for", found.path.display()))
+        Error::usage(format!("{} does not say which kernel it is for", found.path.shown()))
             .hint("name its version: --kernel 6.12")
     })?;
     let mut judgements = kernel_config::judge(&config, version);

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Explain, Result};
 use crate::finding::Finding;
+use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 use super::check::Check;
@@ -42,11 +43,14 @@ impl Baseline {
     /// Reads a baseline; one that is not named may be missing. It accepts findings, so nobody else may write to it.
     pub fn load(context: &Context, named: Option<&std::path::Path>) -> Result<Self> {
         let path = named.map_or_else(|| context.path(DEFAULT), std::path::Path::to_path_buf);
-        if named.is_none() && !path.exists() {
-            return Ok(Self::default());
-        }
-        let bytes = system::read_trusted(&path, MAX_BASELINE)?;
-        let cannot = || format!("cannot understand {}", path.display());
+        let bytes = match named {
+            Some(path) => system::read_ours(path, MAX_BASELINE)?,
+            None => match system::read_ours_if_there(&path, MAX_BASELINE)? {
+                Some(bytes) => bytes,
+                None => return Ok(Self::default()),
+            },
+        };
+        let cannot = || format!("cannot understand {}", path.shown());
         let text = String::from_utf8(bytes).or_usage(cannot)?;
         let baseline: Self = toml::from_str(&text).or_usage(cannot)?;
         for acceptance in &baseline.accept {

@@ -8,7 +8,7 @@ use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::sbat::{Sbat, SbatError};
 use crate::formats::kernel::compression::Compression;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::system::{self, Context, resolve};
 use crate::trust::Anchors;
 use crate::trust::image::{Acceptance, Policy, Refusal};
@@ -266,7 +266,7 @@ fn is_image_name(path: &Path) -> bool {
 /// Reads and judges one. Firmware starts a file of any name, so an image is one by its content.
 fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchors: &Anchors, images: &mut Images) {
     let mut places = candidate.places;
-    let shown = printable(&path.display().to_string());
+    let shown = path.shown();
     let bytes = match system::read_prefix(&path, Some(MAGIC.len() as u64)) {
         Ok(start) if start != MAGIC && !candidate.is_named_so => return,
         Ok(_) => system::read_prefix(&path, Some(MAX_IMAGE)),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{GRUB_DIRECTORIES, Kind, LOADER_ENTRIES, Naming, entries};
 use crate::formats::grub::opened_files::{Place, command_names, opened_files, variables};
 use crate::formats::grub::script::Script;
-use crate::formats::text::loader_entry;
+use crate::formats::text::{Shown, loader_entry};
 use crate::system::{self, Context};
 
 use super::files::{file, has_ending};
@@ -67,7 +67,7 @@ impl Installed {
                 }
                 let options = loader_entry::values(&text, "options").join(" ");
                 self.lines.extend((!options.is_empty()).then(|| Line {
-                    source: path.to_string_lossy().into_owned(),
+                    source: path.shown(),
                     text: options,
                 }));
             }
@@ -100,7 +100,7 @@ impl Installed {
                 let values = arguments.iter().skip(1).flat_map(|word| variables.expand(word));
                 let words: Vec<String> = values.map(|word| as_word(&word)).collect();
                 self.lines.insert(Line {
-                    source: format!("{}:{}", path.display(), command.line),
+                    source: format!("{}:{}", path.shown(), command.line),
                     text: words.join(" "),
                 });
             }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Explain, Result, quoted};
 use crate::finding::Status;
+use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 use super::{Audit, Selection};
@@ -72,13 +73,13 @@ impl LastAudit {
     /// The record, if there is one.
     pub fn read(context: &Context) -> Result<Option<Self>> {
         let path = context.state()?.join(FILE);
-        let Some(bytes) = system::read_if_there(&path, MAX_RECORD)? else {
+        let Some(bytes) = system::read_ours_if_there(&path, MAX_RECORD)? else {
             return Ok(None);
         };
         let cannot = || {
             format!(
                 "{} is no record of an audit; if it is not needed: rm {}",
-                path.display(),
+                path.shown(),
                 quoted(&path)
             )
         };

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::text::Shown;
 use crate::keys::Passphrase;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::pkcs11::{TokenKey, TokenUri};
@@ -33,7 +34,7 @@ pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result
     let file = path.join(TRANSCRIPT);
     if !file.is_file() {
         return Err(
-            Error::could_not_run(format!("no ceremony is under way in {}", path.display()))
+            Error::could_not_run(format!("no ceremony is under way in {}", path.shown()))
                 .hint("name the work directory, as the stopped ceremony printed it"),
         );
     }
@@ -41,23 +42,23 @@ pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result
     let transcript = if lines.is_empty() {
         Transcript::new()
     } else {
-        Transcript::parse(&lines).or_refuse(|| format!("{} was altered", file.display()))?
+        Transcript::parse(&lines).or_refuse(|| format!("{} was altered", file.shown()))?
     };
     if !path.join("keys").is_dir() && transcript.is_sealed() {
         return Err(Error::refused(format!(
             "{} is a key directory, not a ceremony under way",
-            path.display()
+            path.shown()
         )));
     }
     let plan = match transcript.events().next() {
         Some(Event::Began { specification, .. }) => {
-            serde_json::from_str(specification).or_refuse(|| format!("{} holds no plan", file.display()))?
+            serde_json::from_str(specification).or_refuse(|| format!("{} holds no plan", file.shown()))?
         }
         // Nothing was made before the first line.
         _ => Value::Null,
     };
     let mut aborted = Aborted {
-        work: path.display().to_string(),
+        work: path.shown(),
         directories: Vec::new(),
         token_keys: Vec::new(),
         dry_run: context.dry_run(),
@@ -77,7 +78,7 @@ pub fn abort(context: &Context, path: &Path, ask: &mut dyn FnMut(&str) -> Result
     for (_, directory) in directories.iter().filter(|_| !is_over) {
         if is_in_place(&transcript, directory)? {
             system::remove_tree(context, directory)?;
-            aborted.directories.push(directory.display().to_string());
+            aborted.directories.push(directory.shown());
         }
     }
     if !context.dry_run() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::text::Shown;
 use crate::keys::directory::{Ask, TRANSCRIPT};
 use crate::keys::{KeyDirectory, KeyName, Protection, Signer, SoftwareKey};
 use crate::system::{self, Context, Journal};
@@ -74,7 +75,7 @@ pub fn note(context: &Context, directory: &Path, text: &str, ask: &mut Ask<'_>) 
 fn note_under_way(context: &Context, directory: &Path, event: Event) -> Result<String> {
     let path = directory.join(TRANSCRIPT);
     let (mut journal, lines) = Journal::open(context, &path)?;
-    let mut transcript = Transcript::parse(&lines).or_refuse(|| format!("{} was altered", path.display()))?;
+    let mut transcript = Transcript::parse(&lines).or_refuse(|| format!("{} was altered", path.shown()))?;
     if transcript.is_sealed() {
         return Err(
             Error::refused("the ceremony is sealed already, and only has to be put in its place")
@@ -102,7 +103,7 @@ fn easiest_key(keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<(KeyName, Box<d
     let name = present.iter().find(plain).or(present.first()).copied().ok_or_else(|| {
         Error::could_not_run(format!(
             "{} has no private key to sign the transcript with",
-            keys.path().display()
+            keys.path().shown()
         ))
     })?;
     Ok((name, keys.private(name, ask)?))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::guid::Guid;
+use crate::formats::text::Shown;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system;
 
@@ -27,21 +28,21 @@ impl Files {
         let path = &self.certificate;
         let bytes = system::read(path)?;
         let parsed = Certificate::from_pem(&bytes).or_else(|_| Certificate::from_der(&bytes));
-        parsed.or_refuse(|| format!("{} holds no certificate", path.display()))
+        parsed.or_refuse(|| format!("{} holds no certificate", path.shown()))
     }
 
     /// The private key, which has to be that of the certificate.
     pub fn key(&self, ask: &mut dyn FnMut(&str) -> Result<Passphrase>) -> Result<SoftwareKey> {
-        let secret = format!("Passphrase of {}", self.key.display());
+        let secret = format!("Passphrase of {}", self.key.shown());
         let key = SoftwareKey::load(&self.key, &mut || ask(&secret))?;
-        let cannot = || format!("cannot use {}", self.certificate.display());
+        let cannot = || format!("cannot use {}", self.certificate.shown());
         if self.certificate()?.public_key().or_refuse(cannot)? == *key.public_key() {
             return Ok(key);
         }
         Err(Error::refused(format!(
             "{} is not the private key of {}",
-            self.key.display(),
-            self.certificate.display()
+            self.key.shown(),
+            self.certificate.shown()
         )))
     }
 }
@@ -57,7 +58,7 @@ pub(super) fn find_keys(directory: &Path) -> Result<BTreeMap<KeyName, Files>> {
             }
             let candidates = CERTIFICATES.map(|ending| key.with_extension(ending));
             let certificate = candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-                Error::refused(format!("beside {} there is no certificate", key.display()))
+                Error::refused(format!("beside {} there is no certificate", key.shown()))
                     .hint(format!("put it there as {name}.pem or {name}.crt"))
             })?;
             found.insert(name, Files { key, certificate });
@@ -65,7 +66,7 @@ pub(super) fn find_keys(directory: &Path) -> Result<BTreeMap<KeyName, Files>> {
         }
     }
     if found.is_empty() {
-        return Err(Error::refused(format!("{} has no keys to import", directory.display()))
+        return Err(Error::refused(format!("{} has no keys to import", directory.shown()))
             .hint("they are looked for as PK/PK.key, as sbctl has them in /var/lib/sbctl/keys, and as PK.key"));
     }
     Ok(found)
@@ -79,7 +80,7 @@ pub(super) fn find_owner(directory: &Path) -> Result<Option<Guid>> {
             let bytes = system::read(&path)?;
             let text = String::from_utf8_lossy(&bytes);
             let guid = text.trim().parse();
-            return guid.map(Some).or_refuse(|| format!("{} holds no GUID", path.display()));
+            return guid.map(Some).or_refuse(|| format!("{} holds no GUID", path.shown()));
         }
     }
     Ok(None)

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::text::Shown;
 use crate::keys::KeyName;
 use crate::keys::directory::{GRUB_PUBLIC_KEY, OWNER, REMOVE_PK, TRANSCRIPT};
 
@@ -58,7 +59,7 @@ pub(super) fn planned_files(spec: &Spec) -> Result<Vec<PlannedFile>> {
         names.sort();
         files.extend(names.into_iter().map(|(name, mode)| PlannedFile {
             place,
-            path: directory.join(name).display().to_string(),
+            path: directory.join(name).shown(),
             mode: format!("{mode:04o}"),
         }));
     }

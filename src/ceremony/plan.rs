@@ -9,6 +9,7 @@ use crate::error::{Error, Explain, Result};
 use crate::finding::Finding;
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::text::Shown;
 use crate::keys::{KeyName, Protection};
 use crate::system::Context;
 use crate::trust::microsoft;
@@ -163,7 +164,7 @@ impl Plan {
             drill_waived_by: spec.waiver.as_ref().map(|waiver| waiver.by.clone()),
             fatal: spec.fatal.iter().copied().map(MachineCheck::name).collect(),
             findings: examined.findings,
-            work: spec.work_directory()?.display().to_string(),
+            work: spec.work_directory()?.shown(),
             steps: steps(spec)?.iter().map(Step::text).collect(),
             files: planned_files(spec)?,
         };

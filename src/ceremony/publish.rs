@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
 use crate::system::{self, NewDirectory, NewFile, create_dir};
 
@@ -27,7 +28,7 @@ pub(super) fn publish(work: &Work<'_>, place: &str, target: &Path) -> Result<()>
         if HashAlgorithm::Sha256.digest(&[&bytes]).to_hex() != record.sha256 {
             return Err(Error::refused(format!(
                 "{} is not as the ceremony made it",
-                path.display()
+                path.shown()
             )));
         }
         let mode = u32::from_str_radix(&record.mode, 8)

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::error::{Error, Explain, Result, quoted};
 use crate::finding::Finding;
 use crate::formats::backup::words::fingerprint_words;
+use crate::formats::text::Shown;
 use crate::keys::directory::GRUB_PUBLIC_KEY;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::Context;
@@ -127,7 +128,7 @@ impl Report {
     }
 
     fn new(spec: &Spec, plan: Plan, keys: Vec<KeyReport>) -> Self {
-        let directory = spec.out.display().to_string();
+        let directory = spec.out.shown();
         let backup = spec.backup.as_ref().map(|backup| &backup.directory);
         let mut missing = Vec::new();
         let mut next = format!("bootseal enroll plan --keys {}", quoted(&spec.out));
@@ -147,8 +148,8 @@ impl Report {
         Self {
             dry_run: true,
             rehearsal: spec.rehearsal,
-            offline: spec.offline.as_ref().map(|path| path.display().to_string()),
-            backup: backup.map(|path| path.display().to_string()),
+            offline: spec.offline.as_ref().map(|path| path.shown()),
+            backup: backup.map(|path| path.shown()),
             owner: plan.contents.owner.clone(),
             keys,
             files: plan.names("node"),
@@ -181,8 +182,8 @@ impl KeyReport {
         let file = format!("{name}.key");
         let private = match (&key.place, &spec.offline) {
             (Place::Token(token), _) => token.uri.clone(),
-            (Place::Offline, Some(offline)) => offline.join(file).display().to_string(),
-            _ => spec.out.join(file).display().to_string(),
+            (Place::Offline, Some(offline)) => offline.join(file).shown(),
+            _ => spec.out.join(file).shown(),
         };
         Self {
             name: name.name().to_owned(),
@@ -193,7 +194,7 @@ impl KeyReport {
             words: None,
             not_after: None,
             private_key: private,
-            public_key: spec.out.join(public).display().to_string(),
+            public_key: spec.out.join(public).shown(),
         }
     }
 

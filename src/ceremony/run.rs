@@ -1,6 +1,7 @@
 //! Holding a ceremony: the steps of its plan, one after the other.
 
 use crate::error::{Error, Explain, Result, quoted};
+use crate::formats::text::Shown;
 use crate::keys::KeyName;
 use crate::keys::directory::TRANSCRIPT;
 use crate::system::{self, Context};
@@ -108,7 +109,7 @@ fn compare(work: &Work<'_>) -> Result<()> {
         if let Some(finding) = verified.findings.first() {
             return Err(Error::refused(format!(
                 "{}, after it was put in its place: {finding}",
-                directory.display()
+                directory.shown()
             ))
             .hint("a stick with a FAT file system is mounted with umask=077, or its files are everybody's"));
         }

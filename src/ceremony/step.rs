@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::error::Result;
 use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::text::Shown;
 use crate::keys::KeyName;
 
 use super::examination::Examination;
@@ -134,7 +135,7 @@ impl Step {
                 "make the backup, divide its secret into {of} shares, of which {needed} open it, and restore all keys from it"
             ),
             Self::Seal => "sign the transcript with every key".to_owned(),
-            Self::Publish { place, path } => format!("put the {place} directory in its place: {}", path.display()),
+            Self::Publish { place, path } => format!("put the {place} directory in its place: {}", path.shown()),
             Self::Compare => "read each directory back, and compare it with the transcript".to_owned(),
             Self::ClearUp => "remove the work directory".to_owned(),
         }

@@ -11,6 +11,7 @@ use der::DateTime;
 
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{self, Clock, Context, FileKind, Journal, NewFile, create_dir, remove_leftover};
@@ -50,7 +51,7 @@ impl<'a> Work<'a> {
         let transcript = if lines.is_empty() {
             Transcript::new()
         } else {
-            Transcript::parse(&lines).or_refuse(|| format!("{} was altered", path.join(TRANSCRIPT).display()))?
+            Transcript::parse(&lines).or_refuse(|| format!("{} was altered", path.join(TRANSCRIPT).shown()))?
         };
         let mut work = Self {
             live: context,
@@ -76,7 +77,7 @@ impl<'a> Work<'a> {
                 if Plan::new(&work.began, spec)?.digest != plan {
                     return Err(Error::refused(format!(
                         "another ceremony is under way in {}: its plan is {plan}",
-                        work.path.display()
+                        work.path.shown()
                     ))
                     .hint("go on with the specification that it was begun with")
                     .hint(format!("bootseal ceremony abort {}", quoted(&work.path))));
@@ -267,7 +268,7 @@ impl<'a> Work<'a> {
             if HashAlgorithm::Sha256.digest(&[&bytes]).to_hex() != record.sha256 {
                 return Err(Error::refused(format!(
                     "{} is not as the ceremony made it",
-                    path.display()
+                    path.shown()
                 )));
             }
         }
@@ -296,7 +297,7 @@ fn claim(context: &Context, path: &Path) -> Result<()> {
     if is_used && !path.join(TRANSCRIPT).is_file() {
         return Err(Error::refused(format!(
             "{} is there already, and is no ceremony under way",
-            path.display()
+            path.shown()
         )));
     }
     create_dir(context, path)?;

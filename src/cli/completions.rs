@@ -41,6 +41,10 @@ impl Report for Completions {
         "bootseal.completions/1"
     }
 
+    fn is_own_text(&self) -> bool {
+        true
+    }
+
     fn json(&self) -> Result<Value> {
         Ok(json!({ "shell": self.shell.to_string(), "script": String::from_utf8_lossy(&self.script) }))
     }

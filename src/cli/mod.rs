@@ -16,14 +16,16 @@ mod text;
 mod unlock;
 mod verify;
 
-use std::io;
+use std::ffi::OsStr;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::{Error, Result};
-use crate::system::Context;
-use crate::ui::{ColorChoice, Output, Report, Style};
+use crate::formats::text::is_hidden;
+use crate::system::{Context, keep_others_from_writing};
+use crate::ui::{ColorChoice, Output, Report, Style, render_guarded};
 
 use session::Session;
 
@@ -109,6 +111,7 @@ enum Command {
 pub fn main() -> u8 {
     // Keys and passphrases pass through this process; where the kernel cannot forbid it, `ceremony plan` says so.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    keep_others_from_writing();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
@@ -159,7 +162,18 @@ fn usage(error: &clap::Error) -> u8 {
         let message = message.strip_prefix("error: ").unwrap_or(&message);
         return Output::json().error(&Error::usage(message).hint("bootseal help"));
     }
+    let text = error.to_string();
     // When the stream is closed, nobody reads what could be said about that.
-    let _ = error.print();
+    let _ = if error.use_stderr() && std::env::args_os().any(|argument| has_hidden(&argument)) {
+        let render = |out: &mut dyn Write| out.write_all(text.as_bytes());
+        render_guarded(render).and_then(|text| io::stderr().lock().write_all(&text))
+    } else {
+        error.print()
+    };
     u8::try_from(error.exit_code()).unwrap_or(2)
+}
+
+/// True if an argument cannot be printed as it is: a shell puts names of files there.
+fn has_hidden(argument: &OsStr) -> bool {
+    argument.to_str().is_none_or(|text| text.contains(is_hidden))
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use crate::error::Error;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 
 /// A path as it may reach a terminal.
 pub(super) fn name(path: &Path) -> String {
-    printable(&path.to_string_lossy())
+    path.shown()
 }
 
 /// An error and its causes on one line.

@@ -9,6 +9,7 @@ use crate::ceremony::{self, Spec};
 use crate::enroll::{self, Request, StoreChoice};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticode::minimal_image;
+use crate::formats::text::Shown;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::grub::existing_signature;
 use crate::sign::{self, Job, SigningKeys, Sources};
@@ -191,7 +192,7 @@ fn tamper(path: &Path, anchors: &Anchors) -> Result<Judged> {
     let middle = bytes.len() / 2;
     let byte = bytes
         .get_mut(middle)
-        .ok_or_else(|| Error::bug(format!("{} is empty", path.display())))?;
+        .ok_or_else(|| Error::bug(format!("{} is empty", path.shown())))?;
     *byte ^= 1;
     judge_bytes(path, &bytes, anchors)
 }

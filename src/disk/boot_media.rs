@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Explain, Result};
+use crate::formats::text::Shown;
 use crate::system::{self, Context, FileState};
 
 use super::boot_directories::boot_directories;
@@ -77,7 +78,7 @@ impl BootMedia {
             Ok(real) => Ok(self.is_inside(&real) || self.is_mounted_at(&real)?),
             Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => Ok(false),
             other => other
-                .or_could_not_run(|| format!("cannot look at {}", path.display()))
+                .or_could_not_run(|| format!("cannot look at {}", path.shown()))
                 .map(|_| true),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::formats::grub::signature_name::{is_signature, signed_path};
-use crate::formats::text::printable;
+use crate::formats::text::Shown;
 use crate::system::{self, Context, NoPlace};
 
 use super::boot_directories::{BOOT_DIRECTORIES, GRUB_CONFIGURATION, GRUB_DIRECTORIES, LOADER_ENTRIES};
@@ -250,7 +250,7 @@ impl Reader<'_> {
             if let Err(error @ NoPlace::LeadsOut { .. }) = system::follow(self.context, path)
                 && (is_looked_into || self.boot_name(path).is_some())
             {
-                let path = printable(&path.display().to_string());
+                let path = path.shown();
                 self.tree.unread.push(format!("{path}: {error}"));
             }
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::formats::firmware::guid::Guid;
+use crate::formats::text::Shown;
 use crate::system::{Context, FatMount, fat_mounts};
 
 use super::walk::check_readable;
@@ -46,7 +47,7 @@ pub fn only_efi_partition(context: &Context) -> Result<PathBuf> {
             Err(Error::could_not_run("no EFI system partition is mounted").hint("mount it, and name where: --esp DIR"))
         }
         several => {
-            let names: Vec<String> = several.iter().map(|esp| esp.directory.display().to_string()).collect();
+            let names: Vec<String> = several.iter().map(|esp| esp.directory.shown()).collect();
             Err(
                 Error::usage(format!("there are several EFI system partitions: {}", names.join(", ")))
                     .hint("--esp DIR"),
@@ -68,7 +69,7 @@ impl EfiPartition {
     /// The partition that a person says is mounted in this directory. An error (exit code 3) if there is no such directory.
     pub fn named(directory: &Path) -> Result<Self> {
         if !directory.is_dir() {
-            return Err(Error::could_not_run(format!("{} is no directory", directory.display()))
+            return Err(Error::could_not_run(format!("{} is no directory", directory.shown()))
                 .hint("mount the EFI system partition, and name where: --esp DIR"));
         }
         Ok(Self {

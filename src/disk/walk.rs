@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::formats::text::printable;
+use crate::formats::text::Shown;
 use crate::system::{Entry, FileKind, list_directory};
 
 /// Depth to which directories are looked into.
@@ -85,7 +85,7 @@ pub fn entries(directory: &Path, unread: &mut Vec<String>) -> Vec<PathBuf> {
 fn tell(directory: &Path, error: &Error, unread: &mut Vec<String>) {
     if error.io_kind() != Some(ErrorKind::NotFound) {
         let reason = error.causes().pop().unwrap_or_else(|| error.to_string());
-        unread.push(format!("{}: {reason}", printable(&directory.display().to_string())));
+        unread.push(format!("{}: {reason}", directory.shown()));
     }
 }
 

@@ -10,6 +10,7 @@ use crate::error::{Explain, Result};
 use crate::formats::firmware::authenticated_variable::{ATTRIBUTES, EfiTime, VariableName};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::variable_image::ImageVariable;
+use crate::formats::text::Shown;
 use crate::system::variables::{Efivarfs, ImageFile, Variables};
 use crate::system::{self, Context, Transaction};
 
@@ -68,7 +69,7 @@ impl Directory {
             return Ok(BTreeMap::new());
         }
         let json = system::read(&self.times)?;
-        times::parse(&json).or_could_not_run(|| format!("{} is malformed", self.times.display()))
+        times::parse(&json).or_could_not_run(|| format!("{} is malformed", self.times.shown()))
     }
 
     fn store_times(&self, times: &BTreeMap<String, EfiTime>) -> Result<()> {

@@ -9,6 +9,7 @@ use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::text::Shown;
 use crate::system::variables::RawVariable;
 use crate::system::{self, Context, NewFile, create_dir};
 
@@ -107,8 +108,8 @@ pub(super) fn save(context: &Context, store: &Store, plan: &Plan) -> Result<Path
 /// The content of the four variables when the backup was made. Refuses a backup that differs from its manifest.
 pub(super) fn load(directory: &Path) -> Result<Lists> {
     let path = directory.join(MANIFEST);
-    let no_backup = || format!("{} is no backup made by bootseal", directory.display());
-    let json = system::read_prefix(&path, Some(MAX_FILE))
+    let no_backup = || format!("{} is no backup made by bootseal", directory.shown());
+    let json = system::read_ours(&path, MAX_FILE)
         .map_err(|error| error.hint("backups are below /var/lib/bootseal/backups"))?;
     let backup: Backup = serde_json::from_slice(&json).or_refuse(no_backup)?;
     if backup.schema != SCHEMA {
@@ -129,17 +130,17 @@ pub(super) fn load(directory: &Path) -> Result<Lists> {
         };
         // The manifest does not lead elsewhere: the name follows from the variable.
         let path = directory.join(variable.full_name());
-        let bytes = system::read_prefix(&path, Some(MAX_FILE))?;
+        let bytes = system::read_ours(&path, MAX_FILE)?;
         let data = bytes
             .get(ATTRIBUTES..)
-            .ok_or_else(|| Error::refused(format!("{} ends within its attributes", path.display())))?;
+            .ok_or_else(|| Error::refused(format!("{} ends within its attributes", path.shown())))?;
         if HashAlgorithm::Sha256.digest(&[data]).to_hex() != *sha256 {
             return Err(Error::refused(format!(
                 "{} has changed since it was saved: its SHA-256 differs from the manifest's",
-                path.display()
+                path.shown()
             )));
         }
-        SignatureDatabase::parse(data).or_refuse(|| format!("{} is malformed", path.display()))
+        SignatureDatabase::parse(data).or_refuse(|| format!("{} is malformed", path.shown()))
     };
     Ok(Lists {
         pk: content(VariableName::Pk)?,
@@ -204,6 +205,6 @@ fn unused_path(parent: &Path, time: &str) -> Result<PathBuf> {
     }
     Err(Error::could_not_run(format!(
         "{} has too many backups of the present second",
-        parent.display()
+        parent.shown()
     )))
 }

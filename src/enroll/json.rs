@@ -1,5 +1,6 @@
 //! Values of a plan as JSON takes them.
 
+use crate::formats::text::Shown;
 use std::fmt::Display;
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ pub(super) fn as_text<T: Display, S: Serializer>(value: &T, serializer: S) -> Re
 #[allow(clippy::ref_option)] // serde hands over the field as it is
 pub(super) fn optional_path<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     match path {
-        Some(path) => serializer.collect_str(&path.display()),
+        Some(path) => serializer.collect_str(&path.shown()),
         None => serializer.serialize_none(),
     }
 }

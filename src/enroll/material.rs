@@ -10,6 +10,7 @@ use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, Va
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::text::Shown;
 use crate::system;
 use crate::trust::variable::recognise;
 use crate::trust::{microsoft, read_database};
@@ -42,12 +43,12 @@ pub fn material(variable: VariableName, named: &str, owner: Guid, hashes: bool) 
     }
     let path = Path::new(named);
     let bytes = system::read(path).map_err(|error| error.hint(choices(variable)))?;
-    let cannot = || format!("cannot use {}", path.display());
+    let cannot = || format!("cannot use {}", path.shown());
     if bytes.starts_with(PE) {
         if variable != VariableName::Dbx && !hashes {
             return Err(Error::usage(format!(
                 "{} is an EFI image; its hash in {variable} would let the firmware start this one image, signed or not",
-                path.display()
+                path.shown()
             ))
             .hint("if that is meant, add --hash; to sign it instead: bootseal sign efi FILE"));
         }
@@ -71,12 +72,12 @@ pub fn material(variable: VariableName, named: &str, owner: Guid, hashes: bool) 
         .or_refuse(|| {
             format!(
                 "{} is no certificate, signature list, signed update or EFI image",
-                path.display()
+                path.shown()
             )
         })
         .map_err(|error| error.hint(choices(variable)))?;
     if lists.is_empty() {
-        return Err(Error::refused(format!("{} holds no entry", path.display())));
+        return Err(Error::refused(format!("{} holds no entry", path.shown())));
     }
     if let Ok(update) = AuthenticatedVariable::parse(&bytes) {
         check_purpose(variable, &update, path)?;
@@ -85,7 +86,7 @@ pub fn material(variable: VariableName, named: &str, owner: Guid, hashes: bool) 
     if variable != VariableName::Dbx && lets_in_images && !hashes {
         return Err(Error::usage(format!(
             "{} lists hashes; in {variable} they would let the firmware start these images, signed or not",
-            path.display()
+            path.shown()
         ))
         .hint("if that is meant, add --hash; revocations go into dbx"));
     }
@@ -94,13 +95,13 @@ pub fn material(variable: VariableName, named: &str, owner: Guid, hashes: bool) 
 
 /// Refuses a signed update for another variable: revocations in db would admit the very images that they revoke.
 fn check_purpose(variable: VariableName, update: &AuthenticatedVariable, path: &Path) -> Result<()> {
-    let signed = recognise(update).or_refuse(|| format!("cannot use {}", path.display()))?;
+    let signed = recognise(update).or_refuse(|| format!("cannot use {}", path.shown()))?;
     if signed.variable == variable {
         return Ok(());
     }
     Err(Error::refused(format!(
         "{} is signed for {}, not for {variable}",
-        path.display(),
+        path.shown(),
         signed.variable
     )))
 }

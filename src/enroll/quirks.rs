@@ -107,7 +107,7 @@ pub fn present_quirks(context: &Context, store: &Store) -> Result<Option<Vec<(Qu
 /// The known faults of this machine, also those that do not show.
 fn of_machine(context: &Context) -> Result<Vec<Quirk>> {
     let mut table = parse(TABLE).or_bug(|| "the table of quirks is malformed".to_owned())?;
-    if let Some(local) = system::read_if_there(&context.path(LOCAL), MAX_LOCAL)? {
+    if let Some(local) = system::read_ours_if_there(&context.path(LOCAL), MAX_LOCAL)? {
         let text = String::from_utf8_lossy(&local);
         table.extend(parse(&text).or_could_not_run(|| format!("{LOCAL} is malformed"))?);
     }

@@ -9,6 +9,7 @@ use efivar::{VarEnumerator, VarReader, VarWriter};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticated_variable::{APPEND, AuthenticatedVariable, EfiTime, VariableName};
 use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::text::Shown;
 use crate::system::Context;
 use crate::system::variables::{ImageFile, Variables, failed, vendor};
 use crate::trust::variable::{Firmware as Rules, judge};
@@ -31,7 +32,7 @@ impl Simulated {
         } else if path.exists() {
             Box::new(ImageFile::open(context, path)?)
         } else {
-            let path = path.display();
+            let path = path.shown();
             return Err(
                 Error::could_not_run(format!("{path} is neither a directory nor an image of variables"))
                     .hint(format!("mkdir -p {path}")),

@@ -11,6 +11,7 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticated_variable::{EfiTime, VariableName};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::text::Shown;
 use crate::system::Context;
 use crate::system::variables::{Efivarfs, RawVariable, Variables};
 
@@ -42,7 +43,7 @@ impl fmt::Display for StoreChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Live => f.write_str("live"),
-            Self::At(path) => path.display().fmt(f),
+            Self::At(path) => path.shown().fmt(f),
         }
     }
 }

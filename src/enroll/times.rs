@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::error::{Explain, Result};
 use crate::formats::firmware::authenticated_variable::{EfiTime, VariableName};
+use crate::formats::text::Shown;
 use crate::system::{self, Context, Transaction, create_dir};
 
 /// File in the state directory: name to `EFI_TIME` in hexadecimal.
@@ -45,10 +46,10 @@ fn path(context: &Context) -> Result<PathBuf> {
 
 fn read(context: &Context) -> Result<BTreeMap<String, EfiTime>> {
     let path = path(context)?;
-    let Some(json) = system::read_if_there(&path, MAX_FILE)? else {
+    let Some(json) = system::read_ours_if_there(&path, MAX_FILE)? else {
         return Ok(BTreeMap::new());
     };
-    parse(&json).or_could_not_run(|| format!("{} is malformed", path.display()))
+    parse(&json).or_could_not_run(|| format!("{} is malformed", path.shown()))
 }
 
 /// The times in a record, by the name of the variable.

@@ -9,7 +9,7 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
 use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::Context;
@@ -98,11 +98,7 @@ impl<'a> Updater<'a> {
                 variable: VariableName::Pk,
                 attributes: ATTRIBUTES,
                 auth: made.to_bytes(),
-                origin: self
-                    .keys
-                    .file_path(crate::keys::directory::REMOVE_PK)
-                    .display()
-                    .to_string(),
+                origin: self.keys.file_path(crate::keys::directory::REMOVE_PK).shown(),
             });
         }
         self.sign(VariableName::Pk, ATTRIBUTES, &SignatureDatabase::default(), ask)
@@ -216,7 +212,7 @@ impl<'a> Updater<'a> {
             "the firmware's {master} holds {}, but not the \"{}\" of {}, so {variable} cannot be changed with it",
             certificate_names(&enrolled),
             printable(&ours.common_name()),
-            self.keys.path().display()
+            self.keys.path().shown()
         ))
         .hint("name the directory with the enrolled keys: --keys DIR"))
     }

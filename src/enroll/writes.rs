@@ -8,6 +8,7 @@ use crate::formats::firmware::authenticated_variable::{
     APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, VariableName,
 };
 use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::text::Shown;
 use crate::system;
 use crate::trust::variable::recognise;
 
@@ -50,12 +51,12 @@ fn read_auth(keys: &Path, variable: VariableName) -> Result<Option<Update>> {
         error.hint("name the directory of a ceremony that holds PK.auth, KEK.auth and db.auth: --keys DIR")
     };
     let auth = if variable == VariableName::Dbx {
-        match system::read_if_there(&file, MAX_AUTH).map_err(hint)? {
+        match system::read_ours_if_there(&file, MAX_AUTH).map_err(hint)? {
             Some(auth) => auth,
             None => return Ok(None),
         }
     } else {
-        system::read_prefix(&file, Some(MAX_AUTH)).map_err(hint)?
+        system::read_ours(&file, MAX_AUTH).map_err(hint)?
     };
     // dbx only grows: the revocations of the firmware's vendor and of Microsoft stay.
     let attributes = match variable {
@@ -66,7 +67,7 @@ fn read_auth(keys: &Path, variable: VariableName) -> Result<Option<Update>> {
         variable,
         attributes,
         auth,
-        origin: file.display().to_string(),
+        origin: file.shown(),
     }))
 }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::formats::text::Shown;
 use crate::system::process;
 
 /// The modules of partition tables that every image has.
@@ -45,8 +46,7 @@ impl FileSystem {
         };
         let probe_one = |target: &str| -> Result<String> {
             let found = probe(target)?.into_iter().next();
-            found
-                .ok_or_else(|| Error::could_not_run(format!("grub-probe finds no {target} of {}", directory.display())))
+            found.ok_or_else(|| Error::could_not_run(format!("grub-probe finds no {target} of {}", directory.shown())))
         };
         let mut modules: Vec<String> = PARTITION_TABLES.into_iter().map(str::to_owned).collect();
         modules.push(probe_one("fs")?);

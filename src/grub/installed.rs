@@ -7,6 +7,7 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
 use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::text::Shown;
 use crate::system::config::GrubConfig;
 use crate::system::{self, Context};
 use crate::trust;
@@ -35,7 +36,7 @@ pub fn check_embeds(context: &Context, config: &GrubConfig, key: &GrubKey) -> Re
     let path = Place::configured(context, config).or_refuse(refused)?.current();
     let bytes = system::read(&path).or_refuse(refused)?;
     let image = Image::parse(&bytes).or_refuse(refused)?;
-    let shown = path.display();
+    let shown = path.shown();
     let Some(core) = CoreImage::parse(&image).or_refuse(refused)? else {
         return Err(Error::refused(refused()).caused_by(format!("{shown} is no GRUB")));
     };

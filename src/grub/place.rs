@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
+use crate::formats::text::Shown;
 use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
 use crate::system::{self, Context, Lock, Transaction, esp_partition};
@@ -224,7 +225,7 @@ pub fn confirm_by_word(context: &Context, place: &Place) -> Result<Confirmed> {
     if !present.is_some_and(|present| is_unproven(context, &present).unwrap_or(false)) {
         return Err(Error::refused(format!(
             "{} is confirmed already, or not there",
-            place.current().display()
+            place.current().shown()
         ))
         .hint("bootseal grub install"));
     }
@@ -234,7 +235,7 @@ pub fn confirm_by_word(context: &Context, place: &Place) -> Result<Confirmed> {
 
 /// True if an image has taken its place without a trial, and nobody has confirmed it since.
 pub fn is_unproven(context: &Context, image: &[u8]) -> Result<bool> {
-    let recorded = system::read_if_there(&context.state()?.join(UNPROVEN), MAX_DIGEST)?;
+    let recorded = system::read_ours_if_there(&context.state()?.join(UNPROVEN), MAX_DIGEST)?;
     Ok(recorded.is_some_and(|recorded| recorded == digest(image).as_bytes()))
 }
 
@@ -250,7 +251,7 @@ pub fn confirm(context: &Context, place: &Place, variables: &Efivarfs) -> Result
     let trial = place.device_path(&place.trial())?;
     let Some(new) = system::read_at_if_there(context, &place.trial(), MAX_IMAGE)? else {
         return Err(
-            Error::refused(format!("no image is on trial: there is no {}", place.trial().display()))
+            Error::refused(format!("no image is on trial: there is no {}", place.trial().shown()))
                 .hint("bootseal grub install"),
         );
     };
@@ -306,7 +307,7 @@ fn fallback(
         if !Image::parse(&there).is_ok_and(|image| CoreImage::is_core_image(&image)) {
             return Err(Error::refused(format!(
                 "{} is no GRUB (SHA-256 {}), and stays",
-                path.display(),
+                path.shown(),
                 digest(&there)
             ))
             .hint("move it away if GRUB is to take its place"));

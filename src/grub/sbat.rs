@@ -6,6 +6,7 @@ use crate::error::{Explain, Result};
 use crate::finding::{Finding, Kind};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::sbat::Sbat;
+use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 use super::toolchain::Toolchain;
@@ -38,12 +39,12 @@ impl Lines {
     pub(super) fn find(context: &Context, toolchain: &Toolchain, given: Option<&Path>) -> Result<Self> {
         if let Some(path) = given {
             let bytes = system::read(path)?;
-            Sbat::parse(&bytes).or_refuse(|| format!("{} holds no SBAT lines", path.display()))?;
+            Sbat::parse(&bytes).or_refuse(|| format!("{} holds no SBAT lines", path.shown()))?;
             return Ok(Self::from_file(bytes, path));
         }
         let path = context.path(LINES);
         if let Some(bytes) = system::read_if_there(&path, MAX_LINES)? {
-            let lines = Sbat::parse(&bytes).or_refuse(|| format!("{} holds no SBAT lines", path.display()))?;
+            let lines = Sbat::parse(&bytes).or_refuse(|| format!("{} holds no SBAT lines", path.shown()))?;
             if are_of(&lines, &toolchain.version) {
                 return Ok(Self::from_file(bytes, &path));
             }
@@ -86,7 +87,7 @@ impl Lines {
             .collect();
         let source = self.source.as_ref().map_or_else(
             || "upstream's release, as no file of the distribution states more".to_owned(),
-            |path| path.display().to_string(),
+            |path| path.shown(),
         );
         if below.is_empty() {
             return Ok(None);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::Architecture;
 use crate::error::{Error, Result};
+use crate::formats::text::Shown;
 use crate::system::{self, Context, process};
 
 /// The directory in which distributions put GRUB's modules, in a directory for each format of images.
@@ -54,7 +55,7 @@ impl Toolchain {
     fn check(&self, help: &str) -> Result<()> {
         let described = self.modules.join("modinfo.sh");
         let description = system::read_if_there(&described, MAX_DESCRIPTION)?
-            .ok_or_else(|| Error::could_not_run(format!("{} holds no GRUB modules", self.modules.display())))?;
+            .ok_or_else(|| Error::could_not_run(format!("{} holds no GRUB modules", self.modules.shown())))?;
         let description = String::from_utf8_lossy(&description);
         let own = description
             .lines()
@@ -63,17 +64,17 @@ impl Toolchain {
         let (Some(own), Some(numbers)) = (own, numbers(&self.version)) else {
             let unclear = format!(
                 "{} and {} do not say their version",
-                self.program.display(),
-                described.display()
+                self.program.shown(),
+                described.shown()
             );
             return Err(Error::could_not_run(unclear));
         };
         if !self.version.starts_with(own) {
             return Err(Error::refused(format!(
                 "{} is version {}, the modules in {} are {own}",
-                self.program.display(),
+                self.program.shown(),
                 self.version,
-                self.modules.display()
+                self.modules.shown()
             )));
         }
         if numbers < OLDEST || !help.contains("--disable-shim-lock") {
@@ -93,7 +94,7 @@ impl Toolchain {
 
     fn unknown_format(&self) -> Error {
         let known = Architecture::ALL.map(Architecture::grub_format).join(", ");
-        Error::usage(format!("{} is none of the directories {known}", self.modules.display()))
+        Error::usage(format!("{} is none of the directories {known}", self.modules.shown()))
     }
 
     /// The processor that the images are for, by the name of the directory of modules.
@@ -119,7 +120,7 @@ impl Toolchain {
             if !self.has(name) {
                 return Err(
                     Error::could_not_run(format!("GRUB {} has no module {name}", self.version))
-                        .hint(format!("ls {}", self.modules.display())),
+                        .hint(format!("ls {}", self.modules.shown())),
                 );
             }
         }

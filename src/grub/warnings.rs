@@ -6,6 +6,7 @@ use crate::error::{Explain, Result, quoted};
 use crate::finding::{Finding, Kind};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::Switch;
+use crate::formats::text::Shown;
 use crate::sign::grub::existing_signature;
 use crate::trust::{self, Anchors, image::Policy};
 
@@ -29,7 +30,7 @@ pub fn missing_shim(place: &Place) -> Result<Option<Finding>> {
         return Ok(None);
     }
     let (shown, loader) = (quoted(&shim), place.device_path(&shim)?);
-    let path = shim.display().to_string();
+    let path = shim.shown();
     let text = format!("there is no {path}, which is to start the image");
     Ok(Some(Finding::new(NO_SHIM, path, text).remedies([
         format!("cp /usr/lib/shim/shimx64.efi {shown}"),
@@ -52,7 +53,7 @@ pub fn warnings(anchors: &Anchors, built: &Built, menu: Option<&(PathBuf, Vec<u8
     let Some((path, bytes)) = menu else {
         return Ok(warnings);
     };
-    let subject = path.display().to_string();
+    let subject = path.shown();
     let signature = existing_signature(path)?;
     if let Err(refusal) = trust::grub::judge(bytes, signature.as_deref(), &anchors.grub) {
         let directory = quoted(path.parent().unwrap_or(Path::new("/")));

@@ -6,6 +6,7 @@ use crate::ceremony::life;
 use crate::disk::BOOT_DIRECTORIES;
 use crate::error::{Result, quoted};
 use crate::finding::{Finding, Kind};
+use crate::formats::text::Shown;
 use crate::grub::{KEPT_MENU, falls_back};
 use crate::keys::pkcs11::TokenUri;
 use crate::keys::{KeyDirectory, KeyName};
@@ -141,9 +142,9 @@ pub fn old_images(context: &Context, config: &Config) -> Result<Vec<Finding>> {
 pub fn without_kept_menu(image: &Path) -> Finding {
     let text = format!(
         "{} does not fall back to {KEPT_MENU}: after a hook that was killed it would start nothing",
-        image.display()
+        image.shown()
     );
-    Finding::new(NO_KEPT_MENU, image.to_string_lossy(), text).remedy("bootseal grub install")
+    Finding::new(NO_KEPT_MENU, image.shown(), text).remedy("bootseal grub install")
 }
 
 /// The findings of scripts of ours that are missing, masked, or not as this bootseal installs them.
@@ -155,8 +156,8 @@ fn scripts(scene: &Scene<'_>) -> Vec<Finding> {
         let finding = match scene.plugins.iter().find(is_it) {
             None => {
                 let path = entry.path();
-                let text = format!("{} is not installed", path.display());
-                Some(Finding::new(NOT_INSTALLED, path.to_string_lossy(), text).remedy(INSTALL))
+                let text = format!("{} is not installed", path.shown());
+                Some(Finding::new(NOT_INSTALLED, path.shown(), text).remedy(INSTALL))
             }
             Some(plugin) => masked(plugin).or_else(|| changed(scene, plugin, &entry)),
         };
@@ -166,7 +167,7 @@ fn scripts(scene: &Scene<'_>) -> Vec<Finding> {
 }
 
 fn masked(plugin: &Plugin) -> Option<Finding> {
-    let (path, shown) = (plugin.path.to_string_lossy(), quoted(&plugin.path));
+    let (path, shown) = (plugin.path.shown(), quoted(&plugin.path));
     match plugin.state {
         State::Active => None,
         State::Masked => {
@@ -185,8 +186,8 @@ fn changed(scene: &Scene<'_>, plugin: &Plugin, entry: &Entry) -> Option<Finding>
     let is_ours =
         crate::system::read(&scene.context.path(&plugin.path)).is_ok_and(|bytes| bytes == entry.text.as_bytes());
     (!is_ours).then(|| {
-        let text = format!("{} is not as this bootseal installs it", plugin.path.display());
-        Finding::new(CHANGED, plugin.path.to_string_lossy(), text).remedy(INSTALL)
+        let text = format!("{} is not as this bootseal installs it", plugin.path.shown());
+        Finding::new(CHANGED, plugin.path.shown(), text).remedy(INSTALL)
     })
 }
 
@@ -227,12 +228,12 @@ fn order(scene: &Scene<'_>) -> Vec<Finding> {
                     && position(neighbour.slot).is_some_and(|own| (index < own) != neighbour.is_before)
             };
             for neighbour in NEIGHBOURS.iter().filter(is_wrong) {
-                let text = format!("wrong order: {} {}", plugin.path.display(), neighbour.consequence);
+                let text = format!("wrong order: {} {}", plugin.path.shown(), neighbour.consequence);
                 let own = position(neighbour.slot)
                     .and_then(|own| running.get(own))
                     .map_or("", |own| &own.name);
                 let when = if neighbour.is_before { "before" } else { "after" };
-                let finding = Finding::new(WRONG_ORDER, plugin.path.to_string_lossy(), text);
+                let finding = Finding::new(WRONG_ORDER, plugin.path.shown(), text);
                 findings.push(finding.remedy(format!("rename it so that it sorts {when} {own}")));
             }
         }
@@ -248,16 +249,16 @@ fn program(scene: &Scene<'_>) -> Option<Finding> {
 }
 
 fn keys(scene: &Scene<'_>) -> Vec<Finding> {
-    let place = scene.keys.display();
+    let place = scene.keys.shown();
     let Ok(directory) = KeyDirectory::open(scene.keys) else {
         let text = format!("there are no keys at {place}: nothing is signed");
-        return vec![Finding::new(NO_KEYS, scene.keys.to_string_lossy(), text).remedy("bootseal ceremony run")];
+        return vec![Finding::new(NO_KEYS, scene.keys.shown(), text).remedy("bootseal ceremony run")];
     };
     let listed = match life::list(&directory) {
         Ok(listed) => listed,
         Err(error) => {
             let text = format!("the keys at {place} cannot be read: {error}");
-            return vec![Finding::new(UNREADABLE_KEYS, scene.keys.to_string_lossy(), text)];
+            return vec![Finding::new(UNREADABLE_KEYS, scene.keys.shown(), text)];
         }
     };
     let mut findings = Vec::new();
@@ -294,7 +295,7 @@ fn pin(name: KeyName, uri: &TokenUri, config: &Config) -> Option<Finding> {
     let found = |kind, text: String| Finding::new(kind, format!("{name} key"), text);
     match &uri.pin_source {
         Some(path) if !path.exists() => {
-            let path = path.display();
+            let path = path.shown();
             let text = format!("the PIN of the {name} key's token is to be in {path}, which is not there");
             let remedy = format!("write it there, with mode 0400, or change {name}.uri");
             Some(found(PIN_FILE_MISSING, text).remedy(remedy))
@@ -321,8 +322,8 @@ fn sbctl(scene: &Scene<'_>) -> Vec<Finding> {
     let is_it = |plugin: &&Plugin| plugin.state == State::Active && plugin.name.contains("sbctl");
     let found = |plugin: &Plugin| {
         let mask = Path::new("/etc/kernel").join(plugin.phase.name()).join(&plugin.name);
-        let text = format!("{} signs as well, with the keys of sbctl", plugin.path.display());
-        Finding::new(SBCTL, plugin.path.to_string_lossy(), text).remedy(format!("ln -sf /dev/null {}", quoted(&mask)))
+        let text = format!("{} signs as well, with the keys of sbctl", plugin.path.shown());
+        Finding::new(SBCTL, plugin.path.shown(), text).remedy(format!("ln -sf /dev/null {}", quoted(&mask)))
     };
     scene.plugins.iter().filter(is_it).map(found).collect()
 }

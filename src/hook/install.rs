@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::text::Shown;
 use crate::system::{self, Context, Transaction};
 
 use super::entries::{Entry, audits, entries};
@@ -73,8 +74,8 @@ impl Record {
 
     fn read(context: &Context) -> Result<Self> {
         let path = Self::path(context)?;
-        match system::read_if_there(&path, MAX_FILE)? {
-            Some(bytes) => serde_json::from_slice(&bytes).or_refuse(|| format!("cannot understand {}", path.display())),
+        match system::read_ours_if_there(&path, MAX_FILE)? {
+            Some(bytes) => serde_json::from_slice(&bytes).or_refuse(|| format!("cannot understand {}", path.shown())),
             None => Ok(Self::default()),
         }
     }
@@ -138,10 +139,8 @@ pub fn install(context: &Context, mode: Mode, with_audit: bool) -> Result<Vec<Ch
         let place = look(context, &record, entry)?;
         if let (Place::Foreign, Some(_)) = (&place, entry.phase) {
             let path = context.path(entry.path());
-            return Err(
-                Error::refused(format!("{} is not bootseal's, and stays", path.display()))
-                    .hint(format!("look at it, and move it away: mv {} /root/", quoted(&path))),
-            );
+            return Err(Error::refused(format!("{} is not bootseal's, and stays", path.shown()))
+                .hint(format!("look at it, and move it away: mv {} /root/", quoted(&path))));
         }
         let change = match place {
             Place::Free => Change::Installed,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Explain, Result, quoted};
+use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 use super::done::Done;
@@ -59,7 +60,7 @@ fn failure(done: &Result<Done>) -> Option<String> {
         Ok(done) => {
             let failed = done.summary.outcomes.iter().filter_map(|outcome| {
                 let error = outcome.result.as_ref().err()?;
-                Some(format!("{}: {}", outcome.path.display(), error.in_one_line()))
+                Some(format!("{}: {}", outcome.path.shown(), error.in_one_line()))
             });
             let failed: Vec<String> = failed.collect();
             let first = failed.first()?;
@@ -78,13 +79,13 @@ pub fn last_runs(context: &Context) -> Result<Vec<LastRun>> {
     let mut runs = Vec::new();
     for slot in Slot::ALL {
         let path = directory.join(format!("{}.json", slot.name()));
-        let Some(bytes) = system::read_if_there(&path, MAX_RECORD)? else {
+        let Some(bytes) = system::read_ours_if_there(&path, MAX_RECORD)? else {
             continue;
         };
         let run = serde_json::from_slice(&bytes).or_could_not_run(|| {
             format!(
                 "{} is no record of a run; if it is not needed: rm {}",
-                path.display(),
+                path.shown(),
                 quoted(&path)
             )
         })?;

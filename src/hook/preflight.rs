@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::disk::BOOT;
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::firmware::authenticode::Image;
+use crate::formats::text::Shown;
 use crate::system::{self, Space};
 
 use super::files::Files;
@@ -12,10 +13,10 @@ use super::files::Files;
 /// Checks that the image can be signed, and that there is room for that where it will be.
 pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<()> {
     let bytes = system::read(image)?;
-    Image::parse(&bytes).or_refuse(|| format!("cannot sign {}", image.display()))?;
+    Image::parse(&bytes).or_refuse(|| format!("cannot sign {}", image.shown()))?;
     for directory in places(files) {
         let space = Space::at(&directory)?;
-        let shown = directory.display();
+        let shown = directory.shown();
         if space.read_only {
             let hint = format!("mount -o remount,rw {}", quoted(&directory));
             return Err(Error::could_not_run(format!("{shown} is mounted for reading only")).hint(hint));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::formats::text::Shown;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::trust::Anchors;
 
@@ -48,7 +49,7 @@ pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Restored {
             .and_then(|keys| rotation::restore_configs(files, &keys));
         match configs {
             Ok(paths) => restored.notes.extend(paths.iter().map(|path| {
-                let shown = path.display();
+                let shown = path.shown();
                 format!(
                     "{}, and the new one in {shown}.new; make it anew with grub-mkconfig -o {shown}",
                     back_in_place(path)
@@ -66,7 +67,7 @@ pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Restored {
 fn back_in_place(path: &Path) -> String {
     format!(
         "the former {} is back in its place, since its signature still holds",
-        path.display()
+        path.shown()
     )
 }
 

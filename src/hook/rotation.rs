@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::openpgp::{DetachedSignature, GrubKey};
 use crate::formats::grub::signature_name::signature_path;
+use crate::formats::text::Shown;
 use crate::grub::KEPT_MENU;
 use crate::system::{self, Context, Lock, Transaction};
 use crate::trust::image::Policy;
@@ -163,7 +164,7 @@ pub(super) fn restore_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<Vec
             }
             // A link in the boot directory stays one; it was read through, so it leads to no other place.
             let file = system::follow(files.context, &config);
-            let file = file.map_err(|error| error.explain(format!("cannot find {}", config.display())))?;
+            let file = file.map_err(|error| error.explain(format!("cannot find {}", config.shown())))?;
             changes.push((file, former));
             changes.push((signature_path(&config), signature));
             restored.push(config);

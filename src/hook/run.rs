@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{BOOT_DIRECTORIES, BootTree};
 use crate::error::{Error, Result, quoted};
 use crate::finding::Level;
+use crate::formats::text::Shown;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::{Change, Job, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
@@ -155,7 +156,7 @@ impl Hook<'_> {
         if is_first && !mark.as_ref().is_some_and(|mark| mark.exists()) {
             notes.push(format!(
                 "there are no keys at {} yet, so nothing of {} is signed; bootseal ceremony run makes them",
-                self.keys.display(),
+                self.keys.shown(),
                 request.subject
             ));
             if let Some(mark) = mark {
@@ -198,7 +199,7 @@ impl Hook<'_> {
                 plan.job.modules.paths.push(modules);
             } else {
                 plan.notes
-                    .push(format!("there is no {}: this kernel has no modules", modules.display()));
+                    .push(format!("there is no {}: this kernel has no modules", modules.shown()));
             }
         }
         if is(&[Slot::Uki]) {
@@ -234,7 +235,7 @@ impl Hook<'_> {
         let mut config = self.config.sign.clone();
         for directory in job.grub.paths.iter().filter(|path| path.is_dir()) {
             let below = directory.strip_prefix(self.context.root()).unwrap_or(directory);
-            let below = glob::Pattern::escape(&format!("/{}", below.display()));
+            let below = glob::Pattern::escape(&format!("/{}", below.shown()));
             config.exclude.extend(NOT_SIGNED.map(|name| format!("{below}/{name}")));
         }
         let watch = Watch {
@@ -282,7 +283,7 @@ fn left(place: &acceptance::Place, outcome: &Outcome) -> String {
         .map_or("", |unvouched| unvouched.reason.as_str());
     format!(
         "{} stays unsigned: {reason}; if you put it there, sign it by hand: {}",
-        outcome.path.display(),
+        outcome.path.shown(),
         acceptance::command(place, outcome)
     )
 }
@@ -302,10 +303,8 @@ fn missing_keys(job: &Job<'_>, open: &SigningKeys) -> Vec<String> {
 fn refuse_empty(configs: &[PathBuf]) -> Result<()> {
     let is_empty = |path: &&PathBuf| path.metadata().is_ok_and(|metadata| metadata.len() == 0);
     match configs.iter().find(is_empty) {
-        Some(config) => Err(
-            Error::refused(format!("{} is empty and is not signed", config.display()))
-                .hint(format!("grub-mkconfig -o {} says what is wrong", quoted(config))),
-        ),
+        Some(config) => Err(Error::refused(format!("{} is empty and is not signed", config.shown()))
+            .hint(format!("grub-mkconfig -o {} says what is wrong", quoted(config)))),
         None => Ok(()),
     }
 }
@@ -317,7 +316,7 @@ fn record(log: &mut Syslog, request: &Request, done: &Result<Done>) {
     match done {
         Ok(done) => {
             for Outcome { path, result, kind, .. } in &done.summary.outcomes {
-                let path = path.display();
+                let path = path.shown();
                 match result {
                     Ok(Change::Signed) => say(Level::Note, format!("signed {path} ({})", kind.unwrap_or("file"))),
                     Ok(Change::Removed | Change::Withdrawn) => say(Level::Note, format!("removed {path}")),

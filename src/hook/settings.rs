@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
+use crate::formats::text::Shown;
 use crate::system::{Context, list_directory_if_there, read_if_there};
 
 /// Files that set variables for every login, in the order in which they count.
@@ -73,7 +74,7 @@ impl Settings {
         };
         for line in String::from_utf8_lossy(&bytes).lines() {
             if let Some((name, value)) = assignment(line) {
-                let place = file.display().to_string();
+                let place = file.shown();
                 self.values.insert(name.to_owned(), (value.to_owned(), place));
             }
         }

@@ -15,13 +15,14 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::grub::openpgp::{GrubKey, GrubKeyFile};
+use crate::formats::text::Shown;
 use crate::system;
 
 use super::name::KeyName;
@@ -42,6 +43,8 @@ pub const ROTATION: &str = "rotation";
 pub const TRANSCRIPT: &str = "ceremony.jsonl";
 /// Longest URI of a key that is read, in bytes.
 const MAX_URI: u64 = 4096;
+/// Largest of the other files that is read, in bytes.
+const MAX_FILE: u64 = 16 << 20;
 
 /// Asks for a secret; the argument names it, as "Passphrase of the db key".
 pub type Ask<'a> = dyn FnMut(&str) -> Result<Passphrase> + 'a;
@@ -54,17 +57,27 @@ pub struct KeyDirectory {
 }
 
 impl KeyDirectory {
-    /// The key directory at `path`; nothing in it is read yet.
+    /// The key directory at `path`; nothing in it is read yet. Directory and files must be ours alone: also the public
+    /// halves decide what is accepted.
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_dir() {
+            system::check_directory_is_ours(path)?;
             return Ok(Self {
                 path: path.to_path_buf(),
             });
         }
         Err(
-            Error::could_not_run(format!("there is no key directory at {}", path.display()))
-                .hint(format!("bootseal ceremony run --name NAME --out {}", path.display())),
+            Error::could_not_run(format!("there is no key directory at {}", path.shown()))
+                .hint(format!("bootseal ceremony run --name NAME --out {}", quoted(path))),
         )
+    }
+
+    /// The same for whoever tells what is wrong with it: others may be able to change it.
+    #[must_use]
+    pub fn unjudged(path: &Path) -> Self {
+        Self {
+            path: path.to_path_buf(),
+        }
     }
 
     /// The path of the directory.
@@ -125,7 +138,7 @@ impl KeyDirectory {
     /// The certificate of a key.
     pub fn certificate(&self, name: KeyName) -> Result<Certificate> {
         let path = self.certificate_path(name);
-        Certificate::from_pem(&system::read(&path)?).or_refuse(|| format!("cannot use {}", path.display()))
+        Certificate::from_pem(&system::read_ours(&path, MAX_FILE)?).or_refuse(|| format!("cannot use {}", path.shown()))
     }
 
     /// A private key with its certificate, after checking that they belong together. `ask` is called only if the key is
@@ -134,7 +147,7 @@ impl KeyDirectory {
         let certificate = self.certificate(name)?;
         let certified = certificate
             .public_key()
-            .or_refuse(|| format!("cannot use {}", self.certificate_path(name).display()))?;
+            .or_refuse(|| format!("cannot use {}", self.certificate_path(name).shown()))?;
         Ok(Identity {
             name: name.name().to_owned(),
             signer: self.signer(name, &certified, &self.certificate_path(name), ask)?,
@@ -174,11 +187,11 @@ impl KeyDirectory {
     /// The owner GUID of our own entries.
     pub fn owner(&self) -> Result<Guid> {
         let path = self.file_path(OWNER);
-        let bytes = system::read(&path)?;
+        let bytes = system::read_ours(&path, MAX_FILE)?;
         let text = String::from_utf8_lossy(&bytes);
         text.trim()
             .parse()
-            .or_refuse(|| format!("{} holds no GUID", path.display()))
+            .or_refuse(|| format!("{} holds no GUID", path.shown()))
     }
 
     /// The signed write of a variable: PK, KEK and db replace it, dbx appends to it.
@@ -208,10 +221,10 @@ impl KeyDirectory {
             (path, lists)
         } else {
             let path = self.lists_path(variable);
-            let lists = system::read(&path)?;
+            let lists = system::read_ours(&path, MAX_FILE)?;
             (path, lists)
         };
-        SignatureDatabase::parse(&lists).or_refuse(|| format!("cannot read signature lists from {}", path.display()))
+        SignatureDatabase::parse(&lists).or_refuse(|| format!("cannot read signature lists from {}", path.shown()))
     }
 
     /// Path of the file that names a key on a token.
@@ -235,10 +248,11 @@ impl KeyDirectory {
         } else {
             self.token_uri_path(name)
         };
-        let (key, known) = (path.display(), known.display());
+        let word = quoted(&path);
+        let (key, known) = (path.shown(), known.shown());
         let hint = if path == file {
             format!(
-                "copy {key} and {known} from the same ceremony; openssl pkey -in {key} -pubout shows the key's public half"
+                "copy {key} and {known} from the same ceremony; openssl pkey -in {word} -pubout shows the key's public half"
             )
         } else {
             format!("name the key of {known} in {key}, by object or id")
@@ -252,7 +266,7 @@ impl KeyDirectory {
         let (file, uri) = (self.private_key_path(name), self.token_uri_path(name));
         match (file.exists(), uri.exists()) {
             (true, true) => {
-                let (file, uri) = (file.display(), uri.display());
+                let (file, uri) = (file.shown(), uri.shown());
                 Err(Error::refused(format!(
                     "there are both {file} and {uri}, so it is not clear where the key is"
                 ))
@@ -275,21 +289,23 @@ impl KeyDirectory {
 
 fn read_uri(path: &Path) -> Result<TokenUri> {
     // The library that it names is loaded into this process.
-    let bytes = system::read_trusted(path, MAX_URI)?;
-    let cannot = || format!("{} holds no PKCS#11 URI of a key", path.display());
+    let bytes = system::read_ours(path, MAX_URI)?;
+    let cannot = || format!("{} holds no PKCS#11 URI of a key", path.shown());
     let text = String::from_utf8(bytes).or_refuse(cannot)?;
     text.trim().parse().or_refuse(cannot)
 }
 
 fn read_update(path: &Path) -> Result<AuthenticatedVariable> {
-    AuthenticatedVariable::parse(&system::read(path)?)
-        .or_refuse(|| format!("{} is no signed write of a variable", path.display()))
+    AuthenticatedVariable::parse(&system::read_ours(path, MAX_FILE)?)
+        .or_refuse(|| format!("{} is no signed write of a variable", path.shown()))
 }
 
 /// Reads the OpenPGP public keys of a file as GRUB does: primary keys and subkeys alike. There is at least one.
 pub fn read_grub_keys(path: &Path) -> Result<Vec<GrubKey>> {
-    let cannot = || format!("cannot use {}", path.display());
-    let keys = GrubKeyFile::parse(&system::read(path)?).or_refuse(cannot)?.keys;
+    let cannot = || format!("cannot use {}", path.shown());
+    let keys = GrubKeyFile::parse(&system::read_ours(path, MAX_FILE)?)
+        .or_refuse(cannot)?
+        .keys;
     if keys.is_empty() {
         return Err(Error::refused(cannot()).caused_by("it holds no RSA key, and GRUB would verify nothing by it"));
     }

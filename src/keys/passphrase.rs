@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::backup::words::words;
+use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 /// Words of a made passphrase, 11 bits each: 110 bits.
@@ -34,7 +35,7 @@ impl Passphrase {
         let bytes = system::read_secret(path)?;
         let first = bytes.split(|byte| *byte == b'\n').next();
         let first = first.ok_or_else(|| Error::bug("a file without a first line"))?;
-        let cannot = || format!("cannot take a passphrase from the first line of {}", path.display());
+        let cannot = || format!("cannot take a passphrase from the first line of {}", path.shown());
         // The cause would quote nothing but a position; the bytes stay out of the error.
         let line = std::str::from_utf8(first).or_usage(cannot)?;
         Self::new(line.strip_suffix('\r').unwrap_or(line)).or_usage(cannot)

@@ -7,9 +7,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::crypto::hash::Digest;
 use crate::formats::crypto::rsa_public_key::RsaPublicKey;
+use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 #[cfg(feature = "aws-lc")]
@@ -133,7 +134,7 @@ impl Signer for SoftwareKey {
 
 /// The error for a key file that is of no use, with the remedy.
 fn unusable(path: &Path, reason: KeyFileError) -> Error {
-    let file = path.display();
+    let file = quoted(path);
     let hint = match reason {
         KeyFileError::Pkcs1 => Some(format!("openssl pkcs8 -topk8 -scrypt -in {file} -out {file}.pkcs8")),
         KeyFileError::WrongPassphrase => Some(format!(
@@ -147,7 +148,7 @@ fn unusable(path: &Path, reason: KeyFileError) -> Error {
         }
         _ => None,
     };
-    let error = Error::refused(format!("cannot use the private key {file}")).caused_by(reason);
+    let error = Error::refused(format!("cannot use the private key {}", path.shown())).caused_by(reason);
     match hint {
         Some(hint) => error.hint(hint),
         None => error,

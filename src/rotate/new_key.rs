@@ -8,6 +8,7 @@ use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
+use crate::formats::text::Shown;
 use crate::keys::certificate::{Request, self_signed};
 use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, TRANSCRIPT, read_grub_keys};
 use crate::keys::{Identity, KeyName, Passphrase, Signer, SoftwareKey};
@@ -109,7 +110,7 @@ impl Place<'_> {
         let ends = validity.not_after.to_date_time().year();
         let years = ends.checked_sub(begins).ok_or_else(|| {
             let path = self.keys.certificate_path(name);
-            Error::refused(format!("the validity of {} ends before it begins", path.display()))
+            Error::refused(format!("the validity of {} ends before it begins", path.shown()))
         })?;
         let request = Request {
             common_name: successor(&old.common_name(), self.context.date_time()?.year()),
@@ -221,8 +222,8 @@ impl Place<'_> {
         if rest == present {
             return Err(Error::refused(format!(
                 "{} does not hold the certificate of {}",
-                self.keys.lists_path(variable).display(),
-                self.keys.path().display()
+                self.keys.lists_path(variable).shown(),
+                self.keys.path().shown()
             )));
         }
         lists.merge(&rest);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
+use crate::formats::text::Shown;
 use crate::keys::directory::ROTATION;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, Context, NewDirectory, NewFile};
@@ -17,6 +18,8 @@ pub(super) const STATE: &str = "rotation.json";
 pub(super) const RETIRED: &str = "retired";
 /// Hexadecimal digits of a fingerprint that tell the directories of retired keys apart.
 const RETIRED_DIGITS: usize = 16;
+/// Largest file of a rotation that is read, in bytes.
+pub(super) const MAX_FILE: u64 = 16 << 20;
 
 /// Files by name, each with its content and permission bits.
 pub(super) type Files = BTreeMap<String, (Vec<u8>, u32)>;
@@ -59,10 +62,8 @@ impl Place<'_> {
         if !path.exists() {
             return Ok(None);
         }
-        let rotation = serde_json::from_slice(&system::read(&path)?);
-        rotation
-            .map(Some)
-            .or_refuse(|| format!("{} is damaged", path.display()))
+        let rotation = serde_json::from_slice(&system::read_ours(&path, MAX_FILE)?);
+        rotation.map(Some).or_refuse(|| format!("{} is damaged", path.shown()))
     }
 
     /// The directory that keeps the old key.
@@ -112,5 +113,5 @@ fn first_that_exists(preferred: PathBuf, other: PathBuf) -> PathBuf {
 }
 
 fn read_certificate(path: &Path) -> Result<Certificate> {
-    Certificate::from_pem(&system::read(path)?).or_refuse(|| format!("cannot use {}", path.display()))
+    Certificate::from_pem(&system::read_ours(path, MAX_FILE)?).or_refuse(|| format!("cannot use {}", path.shown()))
 }

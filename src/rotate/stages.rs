@@ -8,6 +8,7 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::kernel::running_kernel::{find_key, key_list};
+use crate::formats::text::Shown;
 use crate::grub;
 use crate::keys::directory::ROTATION;
 use crate::keys::{KeyName, Passphrase};
@@ -95,7 +96,7 @@ impl Request<'_> {
         self.place.switch(rotation, &mut |name| self.attendant.secret(name))?;
         rotated.steps.push(format!(
             "put it in its place; the old key is kept in {}",
-            rotated.retired.display()
+            rotated.retired.shown()
         ));
         rotated.steps.extend(self.sign_again()?);
         if let Some(variable) = self.name.variable() {
@@ -183,7 +184,7 @@ impl Request<'_> {
                 .hint("bootseal grub install; restart; bootseal grub confirm; then this command again")
                 .hint("if GRUB was built elsewhere with both keys, add --trusted")
         })?;
-        Ok(format!("{} embeds it", image.display()))
+        Ok(format!("{} embeds it", image.shown()))
     }
 
     fn check_kernel(&self) -> Result<String> {
@@ -191,8 +192,8 @@ impl Request<'_> {
         let path = self.context().path(KERNEL_KEYS);
         // Below another root there is none: whose kernel will run there, nobody here knows.
         let listed = system::read_if_there(&path, MAX_KERNEL_KEYS)?.unwrap_or_default();
-        let listed = key_list(&String::from_utf8_lossy(&listed))
-            .or_could_not_run(|| format!("cannot read {}", path.display()))?;
+        let listed =
+            key_list(&String::from_utf8_lossy(&listed)).or_could_not_run(|| format!("cannot read {}", path.shown()))?;
         let wanted = certificate
             .kernel_key_id()
             .or_refuse(|| "the new module certificate has no readable key identifier".to_owned())?;
@@ -204,8 +205,8 @@ impl Request<'_> {
                 format!(
                     "build a kernel whose CONFIG_SYSTEM_TRUSTED_KEYS names a file with both certificates, {} and {}, and start it; \
                      or add --trusted",
-                    self.place.keys.certificate_path(self.name).display(),
-                    self.place.keys.file_path(ROTATION).join(format!("{}.pem", self.name)).display()
+                    self.place.keys.certificate_path(self.name).shown(),
+                    self.place.keys.file_path(ROTATION).join(format!("{}.pem", self.name)).shown()
                 ),
             ),
         )

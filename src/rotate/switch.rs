@@ -12,7 +12,7 @@ use crate::keys::{KeyName, Protection, Signer, SoftwareKey};
 use crate::system::{self, create_dir};
 
 use super::new_key::successor_digest;
-use super::place::{Place, RETIRED, Rotation};
+use super::place::{MAX_FILE, Place, RETIRED, Rotation};
 
 impl Place<'_> {
     /// Puts the new files in the places of the old ones, which are kept in `retired/`; both keys sign that.
@@ -31,7 +31,7 @@ impl Place<'_> {
             for file in &rotation.files {
                 let path = self.keys.path().join(file);
                 let mode = if is_private(file) { SECRET } else { PUBLIC };
-                kept.insert(file.clone(), (system::read(&path)?, mode));
+                kept.insert(file.clone(), (system::read_ours(&path, MAX_FILE)?, mode));
             }
             create_dir(self.context, &self.keys.path().join(RETIRED))?;
             self.publish(&retired, &kept)?;
@@ -43,7 +43,7 @@ impl Place<'_> {
         let mut records = Vec::new();
         for file in &rotation.files {
             let (from, to) = (self.folder().join(file), self.keys.path().join(file));
-            let bytes = system::read(if from.exists() { &from } else { &to })?;
+            let bytes = system::read_ours(if from.exists() { &from } else { &to }, MAX_FILE)?;
             let secret = is_private(file);
             if !secret && self.authority.path() != self.keys.path() && self.authority.path().join(file).exists() {
                 system::replace_durably(self.context, &self.authority.path().join(file), &bytes, PUBLIC)?;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, quoted};
+use crate::formats::text::Shown;
 use crate::ledger::Kind;
 use crate::system::Context;
 
@@ -67,11 +68,8 @@ pub fn refusal(place: &Place, outcomes: &[Outcome]) -> Option<Error> {
         .as_ref()
         .map_or("", |unvouched| unvouched.reason.as_str());
     let message = match rest.len() {
-        0 => format!("{} is not signed: {reason}", first.path.display()),
-        more => format!(
-            "{} and {more} more files are not signed: {reason}",
-            first.path.display()
-        ),
+        0 => format!("{} is not signed: {reason}", first.path.shown()),
+        more => format!("{} and {more} more files are not signed: {reason}", first.path.shown()),
     };
     let error = Error::refused(message).hint("if you made the change yourself, accept it:");
     Some(

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::Tree;
 use crate::error::{Error, Result};
+use crate::formats::text::Shown;
 use crate::system::config::Exclusions;
 use crate::system::{
     self, Context, Entry, FileInfo, FileKind, FileState, NoPlace, is_directory_on_fat, is_staged, list_directory,
@@ -111,10 +112,7 @@ impl<'a> Search<'a> {
             return Ok(None);
         }
         if !info.is_file() {
-            return Err(Error::could_not_run(format!(
-                "{} is not a regular file",
-                path.display()
-            )));
+            return Err(Error::could_not_run(format!("{} is not a regular file", path.shown())));
         }
         let parent = file.parent().map(Path::to_path_buf);
         self.add_target(path, file, &info);
@@ -170,7 +168,7 @@ impl<'a> Search<'a> {
                     return Err(outside(shown, &target));
                 }
                 Err(NoPlace::LeadsOut { .. }) => return Ok(()),
-                Err(error) => return Err(error.explain(format!("cannot read {}", shown.display()))),
+                Err(error) => return Err(error.explain(format!("cannot read {}", shown.shown()))),
             }
         } else {
             entry.path
@@ -188,7 +186,7 @@ impl<'a> Search<'a> {
 
     /// The file that a path leads to, without symbolic links.
     fn follow(&self, path: &Path) -> Result<PathBuf> {
-        system::follow(self.context, path).map_err(|error| error.explain(format!("cannot read {}", path.display())))
+        system::follow(self.context, path).map_err(|error| error.explain(format!("cannot read {}", path.shown())))
     }
 
     /// Adds a file to work on.
@@ -213,8 +211,8 @@ impl<'a> Search<'a> {
 fn outside(link: &Path, target: &Path) -> Error {
     Error::refused(format!(
         "{} is a symbolic link to {}, which is outside of the named directory",
-        link.display(),
-        target.display()
+        link.shown(),
+        target.shown()
     ))
     .hint("name the file itself, or list the link under [sign] exclude in the configuration")
 }

@@ -8,6 +8,7 @@ use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::cms::Unsigned;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::{Image, Severity, Signature};
+use crate::formats::text::Shown;
 use crate::keys::{Identity, Signer};
 use crate::ledger::Kind;
 use crate::system::{self, Context, NewFile, Transaction, resolve};
@@ -44,7 +45,7 @@ pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: 
     run.process(&signing, found, |targets, transaction| {
         let sign = |target: &Target| {
             let make = |unsigned: &Unsigned<'_>, _: &Image<'_>| {
-                let cannot = || format!("cannot sign {}", target.path.display());
+                let cannot = || format!("cannot sign {}", target.path.shown());
                 let signature = identity.signer.sign(&unsigned.to_be_signed().or_bug(cannot)?)?;
                 unsigned.assemble(&signature).or_bug(cannot)
             };
@@ -78,7 +79,7 @@ pub fn prepare(context: &Context, image: &Path, certificate: &Certificate, to_be
         return Err(is_directory(image));
     }
     let file = system::read(image)?;
-    let refused = || format!("cannot sign {}", image.display());
+    let refused = || format!("cannot sign {}", image.shown());
     // No signature could be attached for a key that is not RSA.
     certificate.public_key().or_refuse(refused)?;
     let parsed = Image::parse(&file).or_refuse(refused)?;
@@ -109,8 +110,8 @@ pub fn attach(
             foreign_signature(unsigned, parsed, &bytes, certificate).or_refuse(|| {
                 format!(
                     "{} is no signature of {} by \"{}\"",
-                    signature.display(),
-                    image.display(),
+                    signature.shown(),
+                    image.shown(),
                     certificate.common_name()
                 )
             })
@@ -118,7 +119,7 @@ pub fn attach(
         let attach = |target: &Target| {
             // A wrong signature is refused also where the image has one already and needs no other.
             let file = transaction.read(&target.file)?;
-            let refused = || format!("cannot sign {}", image.display());
+            let refused = || format!("cannot sign {}", image.shown());
             let parsed = Image::parse(&file).or_refuse(refused)?;
             offered(
                 &parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?,
@@ -162,13 +163,13 @@ fn discover(run: &mut Run<'_>, files: &[PathBuf], options: &EfiOptions) -> Resul
 }
 
 fn is_directory(path: &Path) -> Error {
-    Error::usage(format!("{} is a directory", path.display())).hint("name the EFI images themselves")
+    Error::usage(format!("{} is a directory", path.shown())).hint("name the EFI images themselves")
 }
 
 /// Refuses an output that is the image by whatever name, since that is to be left alone, and one that is no file: a
 /// device would be replaced, not written to.
 fn check_output(context: &Context, output: &Path, image: &Target) -> Result<()> {
-    let cannot = || format!("cannot write {}", output.display());
+    let cannot = || format!("cannot write {}", output.shown());
     // A link that leads nowhere becomes the file.
     let file = match resolve(context.root(), output) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -176,12 +177,10 @@ fn check_output(context: &Context, output: &Path, image: &Target) -> Result<()> 
     };
     let existing = system::info(&file)?;
     if !existing.is_file() {
-        return Err(
-            Error::usage(format!("{} is not a regular file", output.display())).hint("name a file for --output")
-        );
+        return Err(Error::usage(format!("{} is not a regular file", output.shown())).hint("name a file for --output"));
     }
     if existing.state.is_same_file(&image.state) {
-        return Err(Error::usage(format!("{} is the image itself", output.display()))
+        return Err(Error::usage(format!("{} is the image itself", output.shown()))
             .hint("leave out --output to sign it in place"));
     }
     Ok(())
@@ -233,7 +232,7 @@ fn sign_file(
         None => transaction.stage_named(path, &target.file, parts),
     };
     let input = if options.output.is_some() { &target.file } else { path };
-    let refused = || format!("cannot sign {}", input.display());
+    let refused = || format!("cannot sign {}", input.shown());
     let image = Image::parse(&file).or_refuse(refused)?;
     let digest = image.digest(HASH);
     let signatures: Vec<_> = image.signatures().iter().map(|entry| entry.signature().ok()).collect();

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::hash::Digest;
+use crate::formats::text::Shown;
 use crate::keys::Signer;
 use crate::system::{self, Context, FileState};
 
@@ -23,6 +24,8 @@ const DIRECTORY: &str = "manifests";
 /// Least seconds between a file's last change and its entry: a file that changed later may change again, unseen, within the
 /// same tick of the file system's clock.
 const LEAST_AGE: i64 = 2;
+/// Largest manifest that is read, in bytes.
+const MAX_MANIFEST: u64 = 256 << 20;
 
 /// A file that was signed, or was found to be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,12 +75,12 @@ impl Manifest {
             warning: None,
         };
         if !ignored && system::is_there(&manifest.path)? {
-            match system::read(&manifest.path) {
+            match system::read_ours(&manifest.path, MAX_MANIFEST) {
                 Ok(bytes) => {
                     if let Some(entries) = manifest.parse(&bytes)? {
                         manifest.entries = entries;
                     } else {
-                        let path = manifest.path.display();
+                        let path = manifest.path.shown();
                         manifest.warning = Some(format!(
                             "{path} was not made with this key, or was changed: it is ignored, and every file is verified"
                         ));
@@ -147,7 +150,7 @@ impl Manifest {
     }
 
     fn mac(&self, json: &[u8]) -> Result<Hmac<Sha256>> {
-        let cannot = || format!("cannot authenticate {}", self.path.display());
+        let cannot = || format!("cannot authenticate {}", self.path.shown());
         let mut mac = Hmac::<Sha256>::new_from_slice(self.secret.as_slice()).or_bug(cannot)?;
         let name = self.path.file_name().ok_or_else(|| Error::bug(cannot()))?;
         // The manifest of a key's modules must not pass as the manifest of its images.

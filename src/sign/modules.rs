@@ -10,6 +10,7 @@ use crate::formats::crypto::cms::Shape;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::kernel::compression::{Compression, KernelRefusal};
 use crate::formats::kernel::module_signature::{self, Module};
+use crate::formats::text::Shown;
 use crate::keys::Identity;
 use crate::ledger::{Kind, Origin};
 use crate::system::Transaction;
@@ -95,7 +96,7 @@ pub fn sign(
 }
 
 fn no_modules(directory: &Path) -> Error {
-    let directory = directory.display();
+    let directory = directory.shown();
     Error::could_not_run(format!(
         "there is no kernel module below {directory} to be signed: their names end in .ko, .ko.gz, .ko.xz or .ko.zst"
     ))
@@ -199,7 +200,7 @@ fn load<'a>(
     let compression = Compression::from_magic(&file);
     let unpacked = compression
         .unpack(&file)
-        .or_refuse(|| format!("cannot unpack {}", path.display()))?;
+        .or_refuse(|| format!("cannot unpack {}", path.shown()))?;
     check_elf(path, &unpacked)?;
     let state = match judge(path, &unpacked, identity, policy)? {
         State::Signed(digest) => match compression.kernel_unpacks(&file) {
@@ -236,14 +237,14 @@ fn judge(path: &Path, module: &[u8], identity: &Identity, policy: Policy) -> Res
     match (refusal, policy.foreign) {
         (Some(_), Foreign::Keep) => return Ok(State::Kept),
         (Some(refusal), Foreign::Refuse) => {
-            let file = path.display();
+            let file = path.shown();
             return Err(Error::refused(format!("{file} is signed by another key"))
                 .caused_by(refusal)
                 .hint(format!("bootseal sign modules --foreign replace {file}")));
         }
         (Some(_), Foreign::Replace) | (None, _) => {}
     }
-    let content = Module::stripped(module).or_refuse(|| format!("cannot sign {}", path.display()))?;
+    let content = Module::stripped(module).or_refuse(|| format!("cannot sign {}", path.shown()))?;
     Ok(State::Unsigned(content.len()))
 }
 
@@ -256,8 +257,7 @@ fn sign_content(
     identity: &Identity,
 ) -> Result<Done> {
     let cms = identity.sign_cms(Shape::Module, digest.clone())?;
-    let end =
-        module_signature::trailer(content, &cms).or_refuse(|| format!("cannot sign {}", target.path.display()))?;
+    let end = module_signature::trailer(content, &cms).or_refuse(|| format!("cannot sign {}", target.path.shown()))?;
     let signed = [content, &cms, &end];
     let sha256 = if compression == Compression::None {
         transaction.stage_named(&target.path, &target.file, &signed)?;
@@ -277,7 +277,7 @@ fn sha256(parts: &[&[u8]]) -> String {
 fn pack(target: &Target, module: Vec<u8>, compression: Compression, transaction: &Transaction<'_>) -> Result<String> {
     let packed = compression
         .pack(module)
-        .or_could_not_run(|| format!("cannot compress {}", target.path.display()))?;
+        .or_could_not_run(|| format!("cannot compress {}", target.path.shown()))?;
     transaction.stage_named(&target.path, &target.file, &[&packed])?;
     Ok(sha256(&[&packed]))
 }
@@ -292,11 +292,11 @@ fn check_elf(path: &Path, module: &[u8]) -> Result<()> {
         Some(elf::header::ET_REL) => Ok(()),
         Some(other) => Err(Error::refused(format!(
             "{} is no kernel module: its ELF type at offset 0x10 is {other}, not 1 (relocatable)",
-            path.display()
+            path.shown()
         ))),
         None => Err(Error::refused(format!(
             "{} is no kernel module: no ELF header at offset 0x0",
-            path.display()
+            path.shown()
         ))),
     }
 }

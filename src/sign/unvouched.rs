@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Explain, Result, quoted};
 use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 use super::outcome::{Change, Outcome};
@@ -84,13 +85,13 @@ pub(super) fn record(context: &Context, outcomes: &[Outcome]) -> Result<()> {
 
 fn read(context: &Context) -> Result<Record> {
     let path = context.state()?.join(FILE);
-    let Some(bytes) = system::read_if_there(&path, MAX_RECORD)? else {
+    let Some(bytes) = system::read_ours_if_there(&path, MAX_RECORD)? else {
         return Ok(Record::new());
     };
     serde_json::from_slice(&bytes).or_could_not_run(|| {
         format!(
             "{} is no list of files that nobody vouches for; if it is not needed: rm {}",
-            path.display(),
+            path.shown(),
             quoted(&path)
         )
     })

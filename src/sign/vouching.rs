@@ -10,6 +10,7 @@ use crate::disk::{BootMedia, GRUB_CONFIGURATION, GRUB_DIRECTORIES, Packages};
 use crate::error::{Explain, Result};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::Image;
+use crate::formats::text::Shown;
 use crate::ledger::{Kind, Ledger, Origin};
 use crate::system::{self, Context};
 
@@ -148,7 +149,7 @@ impl<'a> Notary<'a> {
         let warning = format!(
             "{}: it is {} now, and a new one begins",
             error.in_one_line(),
-            aside.display()
+            aside.shown()
         );
         Ok((empty, Some(warning)))
     }

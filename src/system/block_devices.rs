@@ -1,5 +1,6 @@
 //! Block devices of this machine that are encrypted with a key that its TPM holds.
 
+use crate::formats::text::Shown;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -38,11 +39,11 @@ pub fn sealed_to(context: &Context, pcr: u32, unread: &mut Vec<String>) -> Vec<S
             Ok(tokens) => {
                 let token = tokens.into_iter().find(|token| token.pcrs.contains(&pcr));
                 sealed.extend(token.map(|token| Sealed {
-                    device: device.display().to_string(),
+                    device: device.shown(),
                     by: token.kind,
                 }));
             }
-            Err(reason) => unread.push(format!("{}: {reason}", device.display())),
+            Err(reason) => unread.push(format!("{}: {reason}", device.shown())),
         }
     }
     sealed

@@ -11,6 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use crate::error::{Error, Explain, Result};
 
 use super::guards::Guards;
+use super::ownership::check_ours;
 
 /// The source of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,8 +118,15 @@ impl Context {
     }
 
     /// The directory of bootseal's state: `/var/lib/bootseal` below another root; else the directory in
-    /// `STATE_DIRECTORY` (systemd.exec(5)), `/var/lib/bootseal` for root, or the user's own state directory.
+    /// `STATE_DIRECTORY` (systemd.exec(5)), `/var/lib/bootseal` for root, or the user's own state directory. It must be
+    /// ours alone; it need not be there yet.
     pub fn state(&self) -> Result<PathBuf> {
+        let directory = self.state_directory()?;
+        check_ours(&directory)?;
+        Ok(directory)
+    }
+
+    fn state_directory(&self) -> Result<PathBuf> {
         let variable = |name| {
             std::env::var_os(name)
                 .map(PathBuf::from)

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::text::Shown;
 
 use super::resolve::resolve;
 use super::state::FileState;
@@ -129,7 +130,7 @@ pub fn link_target(path: &Path) -> Result<Option<PathBuf>> {
 
 /// The absolute path without symbolic links of a file that exists, as the running system follows links.
 pub fn canonical(path: &Path) -> Result<PathBuf> {
-    fs::canonicalize(path).or_could_not_run(|| format!("cannot find {}", path.display()))
+    fs::canonicalize(path).or_could_not_run(|| format!("cannot find {}", path.shown()))
 }
 
 /// The regular file that a path below `root` leads to, without symbolic links; `None` if there is no such file.
@@ -151,7 +152,7 @@ pub fn directory_below(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
 /// The entries of a directory, sorted by name. Fails where one of them cannot be read, and keeps the kind of the failure
 /// ([`Error::io_kind`]).
 pub fn list_directory(path: &Path) -> Result<Vec<Entry>> {
-    let cannot = || format!("cannot list {}", path.display());
+    let cannot = || format!("cannot list {}", path.shown());
     let mut entries = Vec::new();
     for entry in fs::read_dir(path).map_err(|error| refused(cannot(), error))? {
         let entry = entry.or_could_not_run(cannot)?;
@@ -181,7 +182,7 @@ fn none_if_missing<T>(looked: std::io::Result<T>) -> std::io::Result<Option<T>> 
 }
 
 fn cannot_look_at(path: &Path) -> String {
-    format!("cannot look at {}", path.display())
+    format!("cannot look at {}", path.shown())
 }
 
 /// The error of an access that failed, with the remedy where permission is missing.

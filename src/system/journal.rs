@@ -8,6 +8,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::text::Shown;
 
 use super::beneath::Place;
 use super::context::Context;
@@ -29,14 +30,14 @@ impl Journal {
     /// write is taken away. A journal that another process has open is refused, and so is one that is a link, or has a
     /// second name: it would be written to there, too.
     pub fn open(context: &Context, path: &Path) -> Result<(Self, Vec<u8>)> {
-        let cannot = || format!("cannot use {}", path.display());
+        let cannot = || format!("cannot use {}", path.shown());
         let place = Place::of_name(context, path).map_err(|error| error.explain(cannot()))?;
         let mut file = place.open_to_append(MODE).or_could_not_run(cannot)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 return Err(
-                    Error::could_not_run(format!("another bootseal is at work on {}", path.display()))
+                    Error::could_not_run(format!("another bootseal is at work on {}", path.shown()))
                         .hint("wait for its end, and run the command again"),
                 );
             }
@@ -47,7 +48,7 @@ impl Journal {
             // Read in part, its end would pass for a line that was cut off.
             return Err(Error::could_not_run(format!(
                 "{} has {length} bytes; journals over {MAX_JOURNAL} bytes are not read",
-                path.display()
+                path.shown()
             )));
         }
         let mut bytes = Vec::new();
@@ -68,7 +69,7 @@ impl Journal {
 
     /// Adds a line, which ends with a line break, and waits until it is on the disk, with all that is in `directories`.
     pub fn append(&mut self, line: &[u8], directories: &[&Path]) -> Result<()> {
-        let cannot = || format!("cannot write {}", self.path.display());
+        let cannot = || format!("cannot write {}", self.path.shown());
         for directory in directories {
             sync_directory(directory)?;
         }
@@ -83,7 +84,7 @@ impl Journal {
 pub fn sync_directory(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
-        .or_could_not_run(|| format!("cannot flush {}", path.display()))
+        .or_could_not_run(|| format!("cannot flush {}", path.shown()))
 }
 
 #[cfg(test)]

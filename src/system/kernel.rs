@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::kernel::compression::Compression;
+use crate::formats::text::Shown;
 
 use super::context::Context;
 use super::files::{read_if_there, read_prefix};
@@ -66,7 +67,7 @@ impl ConfigFile {
         let packed = read_prefix(path, Some(MAX_CONFIG))?;
         let bytes = Compression::from_magic(&packed)
             .unpack(&packed)
-            .or_refuse(|| format!("cannot unpack {}", path.display()))?
+            .or_refuse(|| format!("cannot unpack {}", path.shown()))?
             .into_owned();
         Ok(Self {
             path: path.to_path_buf(),

@@ -7,6 +7,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::{Explain, Result};
+use crate::formats::text::Shown;
 
 use super::beneath::Place;
 use super::context::Context;
@@ -35,7 +36,7 @@ impl Lock {
         create_dir(context, &directory)
             .map_err(|error| error.hint("bootseal keeps its lock there; STATE_DIRECTORY may name another directory"))?;
         let path = directory.join(FILE);
-        let cannot = || format!("cannot lock {}", path.display());
+        let cannot = || format!("cannot lock {}", path.shown());
         let place = Place::of_name(context, &path).map_err(|error| error.explain(cannot()))?;
         let file = place.open_to_append(MODE).or_could_not_run(cannot)?;
         let mut waiting = Some(waiting);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::event_log::EventLog;
+use crate::formats::text::Shown;
 
 use super::context::Context;
 use super::files::read_prefix;
@@ -26,7 +27,7 @@ pub fn event_log(context: &Context, file: Option<&Path>) -> Result<EventLog> {
         None => own_log(context)?,
     };
     let bytes = read_prefix(&path, Some(MAX_LOG))?;
-    EventLog::parse(&bytes).or_could_not_run(|| format!("{} is no event log", path.display()))
+    EventLog::parse(&bytes).or_could_not_run(|| format!("{} is no event log", path.shown()))
 }
 
 fn own_log(context: &Context) -> Result<PathBuf> {
@@ -34,7 +35,7 @@ fn own_log(context: &Context) -> Result<PathBuf> {
     match fs::metadata(&path) {
         Ok(_) => return Ok(path),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            return Err(Error::could_not_run(format!("cannot read {}", path.display())).hint("run the command as root"));
+            return Err(Error::could_not_run(format!("cannot read {}", path.shown())).hint("run the command as root"));
         }
         Err(_) => {}
     }

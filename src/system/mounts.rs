@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::formats::firmware::device_path::GptPartition;
 use crate::formats::firmware::gpt::partition_guid;
 use crate::formats::firmware::guid::Guid;
+use crate::formats::text::Shown;
 
 use super::context::Context;
 use super::files::read_if_there;
@@ -138,7 +139,7 @@ pub fn esp_partition(context: &Context, directory: &Path) -> Result<GptPartition
     let cannot = |reason: String| {
         Error::could_not_run(format!(
             "cannot tell which partition {} is on: {reason}",
-            directory.display()
+            directory.shown()
         ))
         .hint("leave the firmware's variables alone (--no-nvram), and make the entry with efibootmgr")
     };
@@ -149,10 +150,10 @@ pub fn esp_partition(context: &Context, directory: &Path) -> Result<GptPartition
     let mount = mount.ok_or_else(|| cannot("no FAT file system is mounted there".to_owned()))?;
     let device = context.path(BLOCK_DEVICES).join(&mount.device);
     let number = |file: &Path| -> Result<u64> {
-        let text = fs::read_to_string(file).map_err(|error| cannot(format!("{}: {error}", file.display())))?;
+        let text = fs::read_to_string(file).map_err(|error| cannot(format!("{}: {error}", file.shown())))?;
         text.trim()
             .parse()
-            .map_err(|_| cannot(format!("{} holds no number", file.display())))
+            .map_err(|_| cannot(format!("{} holds no number", file.shown())))
     };
     // The disk's directory holds the partition's.
     let disk = real(&device);
@@ -180,9 +181,9 @@ fn on_disk(context: &Context, disk: &Path, block: u64, number: u32) -> std::resu
     let path = context.path("/dev").join(name.ok_or("its disk has no name")?);
     let mut bytes = Vec::new();
     let read = fs::File::open(&path).and_then(|file| file.take(MAX_TABLE).read_to_end(&mut bytes));
-    read.map_err(|error| format!("{}: {error}", path.display()))?;
+    read.map_err(|error| format!("{}: {error}", path.shown()))?;
     let block = usize::try_from(block).map_err(|error| format!("its blocks: {error}"))?;
-    partition_guid(&bytes, block, number).map_err(|error| format!("{}: {error}", path.display()))
+    partition_guid(&bytes, block, number).map_err(|error| format!("{}: {error}", path.shown()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Explain, Result};
+use crate::formats::text::Shown;
 use crate::formats::text::portage::{Assignment, assignments, last_value, package_lines};
 
 use super::context::Context;
@@ -112,7 +113,7 @@ fn collect(path: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<()> {
     if !path.is_dir() || depth == 0 {
         return Ok(());
     }
-    let cannot = || format!("cannot read {}", path.display());
+    let cannot = || format!("cannot read {}", path.shown());
     for entry in fs::read_dir(path).or_could_not_run(cannot)? {
         let name = entry.or_could_not_run(cannot)?.file_name();
         let hidden = name.to_string_lossy().starts_with('.') || name.to_string_lossy().ends_with('~');

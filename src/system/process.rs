@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::text::Shown;
 
 /// Runs a program, looked for on PATH unless it is a path; returns its standard output.
 pub fn output<I: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = I>) -> Result<String> {
-    let cannot = || format!("cannot run {}", program.display());
+    let cannot = || format!("cannot run {}", program.shown());
     let output = Command::new(program)
         .args(arguments)
         .env("LC_ALL", "C")
@@ -17,10 +18,7 @@ pub fn output<I: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item
         .output();
     let output = match output {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Err(Error::could_not_run(format!(
-                "there is no program {}",
-                program.display()
-            )));
+            return Err(Error::could_not_run(format!("there is no program {}", program.shown())));
         }
         output => output.or_could_not_run(cannot)?,
     };
@@ -33,7 +31,7 @@ pub fn output<I: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item
         } else {
             format!("{ended}: {said}")
         };
-        return Err(Error::could_not_run(format!("{} failed", program.display())).caused_by(reason));
+        return Err(Error::could_not_run(format!("{} failed", program.shown())).caused_by(reason));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

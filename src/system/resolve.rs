@@ -8,7 +8,7 @@ use std::{fs, io};
 use rustix::io::Errno;
 
 /// Symbolic links that are followed in one path, as in the kernel.
-const MAX_LINKS: usize = 40;
+pub(super) const MAX_LINKS: usize = 40;
 
 /// The file that a path leads to, without symbolic links. For a path below `root`, an absolute link starts again at
 /// `root`, and `..` does not lead out of it.
@@ -55,7 +55,8 @@ pub(super) fn resolve_noting(root: &Path, path: &Path, links: &mut Vec<PathBuf>)
     Ok(resolved)
 }
 
-fn parts(path: &Path) -> VecDeque<OsString> {
+/// The names in a path, with `..` where it goes up.
+pub(super) fn parts(path: &Path) -> VecDeque<OsString> {
     path.components()
         .filter_map(|component| match component {
             Component::Normal(name) => Some(name.to_owned()),

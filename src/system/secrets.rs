@@ -1,15 +1,17 @@
 //! Reading files that hold secrets: small, private, and wiped from memory after use.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Result, quoted};
+use crate::formats::text::Shown;
 
-use super::files::{explain_open, read_prefix};
+use super::files::read_prefix;
+use super::ownership::OurFile;
 
 /// Largest file that is taken for a key or a passphrase, in bytes; an encrypted RSA-4096 key has about 3,500.
 const MAX_SECRET: usize = 64 << 10;
@@ -17,14 +19,14 @@ const MAX_SECRET: usize = 64 << 10;
 const MAX_SECRET_FILE: u64 = 16 << 20;
 /// Permission bits of the group and of everybody else.
 const NOT_THE_OWNERS: u32 = 0o077;
-/// The bits among them that allow to write.
-const OTHERS_WRITE: u32 = 0o022;
 
-/// Reads a secret of up to 64 KiB from a regular file that only its owner can read, or from a pipe.
+/// Reads a secret of up to 64 KiB from a regular file that only its owner can read, or from a pipe. It must be ours alone,
+/// as everything that decides what is trusted (see [`super::read_ours`]).
 pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let cannot = || format!("cannot read {}", path.display());
-    let file = File::open(path).map_err(|error| explain_open(path, error))?;
-    check_privacy(path, &file.metadata().or_could_not_run(cannot)?)?;
+    let cannot = || format!("cannot read {}", path.shown());
+    let found = OurFile::open(path)?;
+    check_privacy(path, &found.metadata()?)?;
+    let file = found.checked()?;
     // Room for all of it from the start: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET + 64));
     file.take(MAX_SECRET as u64 + 1)
@@ -33,7 +35,7 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if bytes.len() > MAX_SECRET {
         return Err(Error::refused(format!(
             "{} has more than {MAX_SECRET} bytes: neither a key nor a passphrase",
-            path.display()
+            path.shown()
         )));
     }
     Ok(bytes)
@@ -51,7 +53,7 @@ pub fn check_private(path: &Path) -> Result<()> {
 }
 
 fn check_private_to(path: &Path, user: u32) -> Result<()> {
-    let cannot = || format!("cannot look at {}", path.display());
+    let cannot = || format!("cannot look at {}", path.shown());
     let metadata = path.symlink_metadata().or_could_not_run(cannot)?;
     let mode = metadata.permissions().mode() & 0o7777;
     if metadata.is_dir() && mode & NOT_THE_OWNERS == 0 && metadata.uid() == user {
@@ -59,7 +61,7 @@ fn check_private_to(path: &Path, user: u32) -> Result<()> {
     }
     Err(Error::refused(format!(
         "{} is no directory of this user alone (owner {}, mode {mode:04o})",
-        path.display(),
+        path.shown(),
         metadata.uid()
     ))
     .hint("name another directory"))
@@ -67,7 +69,7 @@ fn check_private_to(path: &Path, user: u32) -> Result<()> {
 
 /// True if only its owner has any right to a file.
 pub fn is_private(path: &Path) -> Result<bool> {
-    let metadata = std::fs::metadata(path).or_could_not_run(|| format!("cannot look at {}", path.display()))?;
+    let metadata = std::fs::metadata(path).or_could_not_run(|| format!("cannot look at {}", path.shown()))?;
     Ok(metadata.permissions().mode() & NOT_THE_OWNERS == 0)
 }
 
@@ -78,27 +80,6 @@ pub fn is_public(path: &Path) -> bool {
     mode(path) & 0o004 != 0 && path.parent().is_some_and(|directory| mode(directory) & 0o001 != 0)
 }
 
-/// Reads a file of up to `limit` bytes that decides about trust: nobody but its owner may change it.
-pub fn read_trusted(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let bytes = read_prefix(path, Some(limit + 1))?;
-    if bytes.len() as u64 > limit {
-        return Err(Error::refused(format!(
-            "{} has more than {limit} bytes",
-            path.display()
-        )));
-    }
-    let metadata = std::fs::metadata(path).or_could_not_run(|| format!("cannot read {}", path.display()))?;
-    let mode = metadata.permissions().mode() & 0o7777;
-    if mode & OTHERS_WRITE == 0 {
-        return Ok(bytes);
-    }
-    Err(Error::refused(format!(
-        "the mode {mode:04o} of {} lets others than its owner change it",
-        path.display()
-    ))
-    .hint(format!("chmod 644 {}", path.display())))
-}
-
 fn check_privacy(path: &Path, metadata: &Metadata) -> Result<()> {
     let kind = metadata.file_type();
     if kind.is_fifo() {
@@ -107,7 +88,7 @@ fn check_privacy(path: &Path, metadata: &Metadata) -> Result<()> {
     if !kind.is_file() {
         return Err(Error::could_not_run(format!(
             "{} is neither a regular file nor a pipe",
-            path.display()
+            path.shown()
         )));
     }
     let mode = metadata.permissions().mode() & 0o7777;
@@ -116,9 +97,9 @@ fn check_privacy(path: &Path, metadata: &Metadata) -> Result<()> {
     }
     Err(Error::refused(format!(
         "{} holds a secret, but its mode {mode:04o} lets others than its owner use it",
-        path.display()
+        path.shown()
     ))
-    .hint(format!("chmod 400 {}", path.display())))
+    .hint(format!("chmod 400 {}", quoted(path))))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::Path;
 use rustix::fs::StatVfsMountFlags;
 
 use crate::error::{Explain, Result};
+use crate::formats::text::Shown;
 
 /// The free room of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +19,8 @@ pub struct Space {
 impl Space {
     /// The space of the file system that holds `path`.
     pub fn at(path: &Path) -> Result<Self> {
-        let status = rustix::fs::statvfs(path)
-            .or_could_not_run(|| format!("cannot tell the free space of {}", path.display()))?;
+        let status =
+            rustix::fs::statvfs(path).or_could_not_run(|| format!("cannot tell the free space of {}", path.shown()))?;
         Ok(Self {
             available: status.f_bavail.saturating_mul(status.f_frsize),
             read_only: status.f_flag.contains(StatVfsMountFlags::RDONLY),

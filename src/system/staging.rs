@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::text::Shown;
 
 use super::beneath::Place;
 use super::context::Context;
@@ -30,7 +31,7 @@ impl NewDirectory {
     /// Checks that a new directory can take this place: nothing is there, or an empty directory that is no mount point.
     /// Returns the absolute path.
     pub fn check(target: &Path) -> Result<PathBuf> {
-        let cannot = || format!("cannot look at {}", target.display());
+        let cannot = || format!("cannot look at {}", target.shown());
         let absolute = match fs::canonicalize(target) {
             Ok(resolved) => resolved,
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -38,19 +39,19 @@ impl NewDirectory {
             }
             Err(error) => return Err(Error::could_not_run(cannot()).caused_by(error)),
         };
-        let below = || format!("name a directory that does not exist yet, as {}/new", target.display());
+        let below = || format!("name a directory that does not exist yet, as {}/new", target.shown());
         if !absolute.is_dir() {
-            return Err(Error::refused(format!("{} is there already", target.display())));
+            return Err(Error::refused(format!("{} is there already", target.shown())));
         }
         if fs::read_dir(&absolute).or_could_not_run(cannot)?.next().is_some() {
-            return Err(Error::refused(format!("{} is not empty", target.display())).hint(below()));
+            return Err(Error::refused(format!("{} is not empty", target.shown())).hint(below()));
         }
         let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev());
         let parent = absolute.parent().unwrap_or(&absolute);
         if parent == absolute
             || device(parent).or_could_not_run(cannot)? != device(&absolute).or_could_not_run(cannot)?
         {
-            return Err(Error::refused(format!("{} is a mount point", target.display())).hint(below()));
+            return Err(Error::refused(format!("{} is a mount point", target.shown())).hint(below()));
         }
         Ok(absolute)
     }
@@ -58,12 +59,9 @@ impl NewDirectory {
     /// Makes the directory under a temporary name beside `target`; parents of `target` are made where they are missing.
     pub fn stage(context: &Context, target: &Path) -> Result<Self> {
         let target = Self::check(target)?;
-        let cannot = || format!("cannot make a directory beside {}", target.display());
+        let cannot = || format!("cannot make a directory beside {}", target.shown());
         let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
-            return Err(Error::refused(format!(
-                "{} cannot be a new directory",
-                target.display()
-            )));
+            return Err(Error::refused(format!("{} cannot be a new directory", target.shown())));
         };
         if !parent.is_dir() {
             create_dir(context, parent)?;
@@ -95,7 +93,7 @@ impl NewDirectory {
 
     /// Flushes the directory, renames it to its place and flushes that.
     pub fn publish(mut self) -> Result<()> {
-        let cannot = || format!("cannot rename the new directory to {}", self.target.path().display());
+        let cannot = || format!("cannot rename the new directory to {}", self.target.path().shown());
         self.staged.flush_content().or_could_not_run(cannot)?;
         // Renaming replaces an empty directory and fails on any other, so nothing that came meanwhile is lost.
         self.staged.rename(&self.target).or_could_not_run(cannot)?;
@@ -103,7 +101,7 @@ impl NewDirectory {
         let parent = self.target.directory_path();
         self.target
             .flush_directory()
-            .or_could_not_run(|| format!("cannot flush {}", parent.display()))
+            .or_could_not_run(|| format!("cannot flush {}", parent.shown()))
     }
 }
 

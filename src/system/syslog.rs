@@ -75,7 +75,7 @@ mod tests {
         log.say(Level::Error, &"ä".repeat(LONGEST));
         let mut buffer = [0; 2 * LONGEST];
         let length = daemon.recv(&mut buffer).unwrap();
-        let expected = format!("<30>bootseal[{}]: signed a\u{fffd}b", std::process::id());
+        let expected = format!("<30>bootseal[{}]: signed a\\nb", std::process::id());
         assert_eq!(std::str::from_utf8(&buffer[..length]).unwrap(), expected);
         let length = daemon.recv(&mut buffer).unwrap();
         assert!(length <= LONGEST && std::str::from_utf8(&buffer[..length]).unwrap().starts_with("<27>"));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use crate::error::{Explain, Result};
+use crate::formats::text::Shown;
 
 /// A temporary directory for its owner only, removed when this is dropped. It is used in a dry run as well.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl Workspace {
     /// Writes a file; returns its path.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
         let path = self.path(name);
-        fs::write(&path, bytes).or_could_not_run(|| format!("cannot write {}", path.display()))?;
+        fs::write(&path, bytes).or_could_not_run(|| format!("cannot write {}", path.shown()))?;
         Ok(path)
     }
 }

@@ -135,11 +135,11 @@ mod tests {
         let style = Style::plain();
         assert_eq!(
             written(&|out| write_finding(out, style, 4, &finding)),
-            "    ! it is\u{fffd}old\n      fix: rm a\n      fix: mv a b\n"
+            "    ! it is\\nold\n      fix: rm a\n      fix: mv a b\n"
         );
         assert_eq!(
             written(&|out| write_finding_with_place(out, style, &finding)),
-            "! /boot/a (old): it is\u{fffd}old\n  fix: rm a\n  fix: mv a b\n"
+            "! /boot/a (old): it is\\nold\n  fix: rm a\n  fix: mv a b\n"
         );
     }
 }

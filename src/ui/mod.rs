@@ -1,6 +1,7 @@
 //! Layer 4: the terminal contract. Results on stdout, everything else on stderr; with `--json` one object on stdout.
 
 pub mod finding;
+mod guard;
 mod progress;
 pub mod prompt;
 mod style;
@@ -11,6 +12,8 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::text::printable;
+
+use guard::{Guard, guarded_json};
 
 pub use progress::{CeremonyProgress, Progress};
 pub use style::{ColorChoice, Style};
@@ -25,6 +28,11 @@ pub trait Report {
 
     /// The form for a person.
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()>;
+
+    /// True if the text is bootseal's own, without a name from outside, and goes out as it is: a script for a shell.
+    fn is_own_text(&self) -> bool {
+        false
+    }
 
     /// The error to end with, when the command did its work but found or left something wrong.
     fn failure(&self) -> Option<Error> {
@@ -70,12 +78,11 @@ impl Output {
             if let Some(error) = &failure {
                 object.insert("error".to_owned(), error_json(error));
             }
-            print_line(&Value::Object(object).to_string())
+            print_json(object)
         } else if self.quiet {
             Ok(())
         } else {
-            let mut out = io::stdout().lock();
-            report.human(&mut out, self.style).and_then(|()| out.flush())
+            print_guarded(io::stdout().lock(), report, self.style)
         };
         if let Some(error) = failure.as_ref().filter(|_| !self.json) {
             self.explain(error);
@@ -101,7 +108,7 @@ impl Output {
     pub fn error(self, error: &Error) -> u8 {
         if self.json {
             let object = object("bootseal.error/1", json!({ "error": error_json(error) }));
-            let printed = print_line(&Value::Object(object).to_string());
+            let printed = print_json(object);
             return error.kind().exit_code().max(self.unprinted(printed));
         }
         self.explain(error);
@@ -155,7 +162,33 @@ pub fn error_json(error: &Error) -> Value {
     })
 }
 
-fn print_line(line: &str) -> io::Result<()> {
+fn print_json(object: Map<String, Value>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush())
+    writeln!(out, "{}", json_line(&Value::Object(object))).and_then(|()| out.flush())
+}
+
+/// A value in one line of JSON, in which hidden characters are escaped.
+#[must_use]
+pub fn json_line(value: &Value) -> String {
+    guarded_json(&value.to_string())
+}
+
+/// Prints the form of a report for a person. Whatever names it shows, only line breaks and our own colors act on the
+/// terminal.
+pub fn print_guarded(out: impl Write, report: &dyn Report, style: Style) -> io::Result<()> {
+    if report.is_own_text() {
+        let mut out = out;
+        return report.human(&mut out, style).and_then(|()| out.flush());
+    }
+    let mut out = Guard::new(out, style.has_color());
+    report.human(&mut out, style).and_then(|()| out.flush())
+}
+
+/// Text for a person or a program, rendered into memory, with all but line breaks escaped that is hidden.
+pub fn render_guarded(render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let mut guard = Guard::new(&mut text, false);
+    render(&mut guard).and_then(|()| guard.flush())?;
+    drop(guard);
+    Ok(text)
 }

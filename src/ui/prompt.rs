@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Kind, Result};
 use crate::formats::backup::share::Share;
+use crate::formats::text::printable;
 use crate::keys::Passphrase;
 use crate::system::open_terminal;
 
@@ -31,9 +32,9 @@ pub fn new_passphrase() -> Result<Option<Passphrase>> {
     for _ in 1..TRIES {
         match new_passphrase_once() {
             Err(error) if error.kind() == Kind::Usage => {
-                eprintln!("{error}; once more");
+                eprintln!("{}; once more", printable(&error.to_string()));
                 for hint in error.hints() {
-                    eprintln!("hint: {hint}");
+                    eprintln!("hint: {}", printable(hint));
                 }
             }
             other => return other,
@@ -93,9 +94,9 @@ pub fn shares(needed: u8, set: &str) -> Result<Vec<Share>> {
 /// Asks a question on the terminal; an empty answer is the suggestion.
 pub fn question(question: &str, suggestion: &str) -> Result<String> {
     if suggestion.is_empty() {
-        eprint!("{question}: ");
+        eprint!("{}: ", printable(question));
     } else {
-        eprint!("{question} [{suggestion}]: ");
+        eprint!("{} [{}]: ", printable(question), printable(suggestion));
     }
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
@@ -120,7 +121,9 @@ fn read(prompt: &str) -> Result<Zeroizing<String>> {
     let cannot = || "cannot ask on the terminal".to_owned();
     let hidden = Hidden::begin(terminal.as_fd())?;
     let mut shared = &terminal;
-    shared.write_all(prompt.as_bytes()).or_could_not_run(cannot)?;
+    shared
+        .write_all(printable(prompt).as_bytes())
+        .or_could_not_run(cannot)?;
     let typed = line(&mut shared);
     drop(hidden);
     // The line break that was typed was not shown, either.

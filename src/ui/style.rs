@@ -49,6 +49,11 @@ impl Style {
         }
     }
 
+    /// True if colors are written.
+    pub(super) const fn has_color(self) -> bool {
+        self.color
+    }
+
     /// The sign of success.
     #[must_use]
     pub fn tick(self) -> String {

@@ -5,3 +5,5 @@ mod containers;
 mod hostile;
 mod keys;
 mod links;
+mod names;
+mod ours;

@@ -7,7 +7,7 @@ use crate::disk::{BootTree, distinct};
 use crate::error::{Explain, Result};
 use crate::finding::{Finding, Level};
 use crate::formats::grub::openpgp::GrubKey;
-use crate::formats::text::printable;
+use crate::formats::text::Shown;
 use crate::grub::falls_back;
 use crate::hook;
 use crate::sign::grub::{NOT_JUDGED, existing_signature, verify};
@@ -52,7 +52,7 @@ fn kept_menu(machine: &Machine<'_>) -> Outcome {
     let mut outcome = Outcome::default();
     for (path, falls_back) in images {
         if falls_back {
-            outcome.evidence.push(format!("{} does", path.display()));
+            outcome.evidence.push(format!("{} does", path.shown()));
             continue;
         }
         outcome.findings.push(hook::without_kept_menu(&path));
@@ -75,7 +75,7 @@ fn files(machine: &Machine<'_>) -> Outcome {
     let directories = directories(machine, tree);
     if directories.is_empty() {
         let configured = machine.context().path(&machine.config().grub.directory);
-        return Outcome::not_applicable(format!("there is no {}", configured.display()));
+        return Outcome::not_applicable(format!("there is no {}", configured.shown()));
     }
     let anchors = match machine.anchors() {
         Ok(anchors) => anchors,
@@ -100,7 +100,7 @@ fn files_of(machine: &Machine<'_>, directory: &Path, keys: &[GrubKey], outcome: 
     let judged = verify(machine.context(), &exclude, config.sign.grubenv, directory, keys)?;
     outcome
         .evidence
-        .push(format!("{}: {} files judged", directory.display(), judged.judged));
+        .push(format!("{}: {} files judged", directory.shown(), judged.judged));
     for problem in &judged.problems {
         if problem.kind == NOT_JUDGED {
             outcome.not_run.push(format!("{}: {}", problem.place(), problem.text));
@@ -136,9 +136,9 @@ fn unnamed(
     let unnamed =
         unnamed.filter(|path| !judged.contains(*path) && named(path).is_none_or(|path| !judged.contains(&path)));
     for path in unnamed {
-        let shown = printable(&path.display().to_string());
+        let shown = path.shown();
         let answer = resolve(root, path)
-            .or_could_not_run(|| format!("cannot read {}", path.display()))
+            .or_could_not_run(|| format!("cannot read {}", path.shown()))
             .and_then(|file| Ok((read(&file)?, existing_signature(path)?)))
             .map(|(data, signature)| grub::judge(&data, signature.as_deref(), keys));
         match answer {

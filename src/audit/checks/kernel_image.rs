@@ -2,7 +2,7 @@
 
 use crate::error::quoted;
 use crate::finding::{Finding, Kind};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::trust::loader::Loader;
 
 use super::measured::{UNKNOWN_IMAGE, started};
@@ -66,7 +66,7 @@ fn image(machine: &Machine<'_>) -> Outcome {
         Some(Err(refusal)) => outcome.findings.push(
             Finding::new(
                 RUNNING_KERNEL_REFUSED,
-                kernel.path.to_string_lossy(),
+                kernel.path.shown(),
                 format!(
                     "{shown} runs, and would not start again: {}",
                     printable(&refusal.to_string())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::ceremony::life::{Listed, list};
 use crate::disk::files_below;
 use crate::finding::{Finding, Kind};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, is_private, is_shared};
 
@@ -129,18 +129,24 @@ fn private_keys(directory: &KeyDirectory) -> Result<Vec<PathBuf>, String> {
 }
 
 fn private(machine: &Machine<'_>) -> Outcome {
-    with_directory(machine, |directory| {
+    // What others can change is not opened elsewhere; this says so.
+    let directory = KeyDirectory::unjudged(machine.keys_path());
+    if !directory.path().is_dir() {
+        return with_directory(machine, |_| Ok(Outcome::default()));
+    }
+    let looked = || {
         let mut outcome = Outcome::default();
         look_at(directory.path(), 0o700, &mut outcome);
-        for path in private_keys(directory)? {
+        for path in private_keys(&directory)? {
             look_at(&path, 0o400, &mut outcome);
         }
-        Ok(outcome)
-    })
+        Ok::<_, String>(outcome)
+    };
+    looked().unwrap_or_else(Outcome::could_not_run)
 }
 
 fn look_at(path: &Path, mode: u32, outcome: &mut Outcome) {
-    let shown = path.display();
+    let shown = path.shown();
     let info = match system::info(path) {
         Ok(info) => info,
         Err(error) => return outcome.not_run.push(reason(&error)),
@@ -151,13 +157,13 @@ fn look_at(path: &Path, mode: u32, outcome: &mut Outcome) {
         let remedy = format!("chmod {mode:04o} {}", crate::error::quoted(path));
         outcome
             .findings
-            .push(Finding::new(KEY_READABLE, path.to_string_lossy(), text).remedy(remedy));
+            .push(Finding::new(KEY_READABLE, path.shown(), text).remedy(remedy));
     } else if info.owner != 0 {
         let text = format!("{shown} belongs to user {}, not to root", info.owner);
         let remedy = format!("chown root: {}", crate::error::quoted(path));
         outcome
             .findings
-            .push(Finding::new(KEY_NOT_ROOTS, path.to_string_lossy(), text).remedy(remedy));
+            .push(Finding::new(KEY_NOT_ROOTS, path.shown(), text).remedy(remedy));
     } else {
         outcome.evidence.push(format!("{shown}: {found:04o}, root"));
     }
@@ -169,8 +175,8 @@ fn offline(machine: &Machine<'_>) -> Outcome {
         for name in [KeyName::Pk, KeyName::Kek] {
             let path = directory.private_key_path(name);
             if path.exists() {
-                let text = format!("the private key of {name} is on this machine, in {}", path.display());
-                let remedy = format!("move {} to a medium that is kept elsewhere", path.display());
+                let text = format!("the private key of {name} is on this machine, in {}", path.shown());
+                let remedy = format!("move {} to a medium that is kept elsewhere", path.shown());
                 outcome
                     .findings
                     .push(Finding::new(AUTHORITY_KEY_PRESENT, name.name(), text).remedy(remedy));
@@ -215,16 +221,12 @@ fn place(machine: &Machine<'_>) -> Outcome {
         let mut outcome = Outcome::default();
         for path in private_keys(directory)? {
             match is_shared(&path) {
-                Ok(None) => outcome.evidence.push(format!("{}: local", path.display())),
+                Ok(None) => outcome.evidence.push(format!("{}: local", path.shown())),
                 Ok(Some(kind)) => outcome.findings.push(
-                    Finding::new(
-                        KEY_ON_SHARED,
-                        path.to_string_lossy(),
-                        format!("{} is on {kind}", path.display()),
-                    )
-                    .remedy("move it to /etc/bootseal/keys, and rotate the key"),
+                    Finding::new(KEY_ON_SHARED, path.shown(), format!("{} is on {kind}", path.shown()))
+                        .remedy("move it to /etc/bootseal/keys, and rotate the key"),
                 ),
-                Err(error) => outcome.not_run.push(format!("{}: {error}", path.display())),
+                Err(error) => outcome.not_run.push(format!("{}: {error}", path.shown())),
             }
         }
         let known = private_keys(directory)?;
@@ -242,7 +244,7 @@ fn strays(machine: &Machine<'_>, known: &[PathBuf], outcome: &mut Outcome) {
     // Those of the key directory have been told of.
     let known: Vec<_> = known.iter().filter_map(|path| system::canonical(path).ok()).collect();
     for esp in esps {
-        let shown = esp.directory.display();
+        let shown = esp.directory.shown();
         let mut not_run = Vec::new();
         let mut is_clean = true;
         let mut files = files_below(&esp.directory, &mut not_run);
@@ -253,12 +255,12 @@ fn strays(machine: &Machine<'_>, known: &[PathBuf], outcome: &mut Outcome) {
                     is_clean = false;
                     let text = format!(
                         "{} holds a private key, for everybody who reads the partition",
-                        printable(&path.display().to_string())
+                        path.shown()
                     );
                     let remedy = "move it away, and rotate the key: who could read it may have a copy";
                     outcome
                         .findings
-                        .push(Finding::new(STRAY_KEY, path.to_string_lossy(), text).remedy(remedy));
+                        .push(Finding::new(STRAY_KEY, path.shown(), text).remedy(remedy));
                 }
                 Ok(_) => {}
                 Err(error) => not_run.push(reason(&error)),

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::finding::{Finding, Kind};
 use crate::formats::kernel::kernel_config::KernelConfig;
 use crate::formats::kernel::running_kernel::CommandLine;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::system::ConfigFile;
 use crate::trust::command_line::dangers;
 
@@ -89,7 +89,7 @@ fn unified(machine: &Machine<'_>) -> Outcome {
 /// Judges a unified image, or an addon.
 fn look_at(outcome: &mut Outcome, path: &Path, unified: &Unified) {
     let Unified { lines, is_addon, .. } = unified;
-    let source = path.to_string_lossy();
+    let source = path.shown();
     let shown = printable(&source);
     let remedy = |parameter: &str| format!("build {shown} without {parameter}, and sign it anew");
     for line in lines {
@@ -139,11 +139,11 @@ fn command_lines(machine: &Machine<'_>) -> Outcome {
     for path in &installed.kernel_configs {
         let config = ConfigFile::read(path)
             .map_err(|error| reason(&error))
-            .and_then(|file| KernelConfig::parse(&file.bytes).map_err(|error| format!("{}: {error}", path.display())));
+            .and_then(|file| KernelConfig::parse(&file.bytes).map_err(|error| format!("{}: {error}", path.shown())));
         match config {
             Ok(config) if config.text(BUILT_IN).is_empty() => {}
             Ok(config) => {
-                let source = format!("{} CONFIG_{BUILT_IN}", path.display());
+                let source = format!("{} CONFIG_{BUILT_IN}", path.shown());
                 let remedy =
                     |parameter: &str| format!("take {parameter} out of CONFIG_{BUILT_IN}, and build the kernel anew");
                 let good = judge(&mut outcome, &source, config.text(BUILT_IN), remedy);

@@ -10,6 +10,7 @@ use crate::formats::backup::share::Share;
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::crypto::rsa_public_key::RsaPublicKey;
+use crate::formats::text::Shown;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{self, Context};
 
@@ -52,7 +53,7 @@ pub struct Drilled {
 /// Reads shares from a private file, one a line; empty lines are skipped. Refuses a line that is no share, by its number.
 pub fn read_shares(path: &Path) -> Result<Vec<Share>> {
     let bytes = system::read_secret(path)?;
-    let cannot = || format!("cannot use the shares in {}", path.display());
+    let cannot = || format!("cannot use the shares in {}", path.shown());
     let text = std::str::from_utf8(&bytes).or_refuse(cannot)?;
     let lines = text.lines().zip(1_u64..).filter(|(line, _)| !line.trim().is_empty());
     lines
@@ -98,7 +99,7 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
             .or_refuse(|| format!("the transcript names the key {name}"))?;
         let file = format!("{name}.key");
         let bytes = files.get(&file).ok_or_else(|| {
-            Error::refused(format!("{} holds no {file}", source.display()))
+            Error::refused(format!("{} holds no {file}", source.shown()))
                 .hint("every key of the backup has to be there: scan or type the remaining lines")
         })?;
         let path: PathBuf = source.join(&file);
@@ -106,7 +107,7 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
         if public_key_at_backup(&signed.transcript, name)? != *key.public_key() {
             return Err(Error::refused(format!(
                 "the {name} key of the backup is another than that of {}",
-                keys.display()
+                keys.shown()
             )));
         }
         let digest = HashAlgorithm::Sha256.digest(&[&context.random::<32>()?]);
@@ -122,8 +123,8 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
     let report = |transcript: &Transcript| -> Result<Drilled> {
         let digest = hex::decode(transcript.head()).or_bug(|| "a digest is no hex".to_owned())?;
         Ok(Drilled {
-            keys: keys.display().to_string(),
-            source: source.display().to_string(),
+            keys: keys.shown(),
+            source: source.shown(),
             from: from.to_owned(),
             opened_by: opened_by.clone(),
             restored: names.to_vec(),

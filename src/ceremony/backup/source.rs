@@ -9,6 +9,7 @@ use crate::error::{Explain, Result};
 use crate::formats::backup::share::SECRET as SECRET_BYTES;
 use crate::formats::backup::{base32, paper};
 use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::text::Shown;
 use crate::system;
 
 use super::archive;
@@ -35,7 +36,7 @@ pub(super) fn read_source(path: &Path) -> Result<Source> {
     let cannot = || {
         format!(
             "{} is neither the archive of a backup nor the lines of its sheet",
-            path.display()
+            path.shown()
         )
     };
     if let Ok(files) = archive::read(&bytes) {

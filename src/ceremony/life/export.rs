@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::text::Shown;
 use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY};
 use crate::keys::{KeyDirectory, KeyName, Signer};
 use crate::system::{self, Context, NewFile};
@@ -74,7 +75,7 @@ pub fn export(
     .create(context)?;
     Ok(Exported {
         key: name.name().to_owned(),
-        path: path.display().to_string(),
+        path: path.shown(),
         mode: format!("{mode:04o}"),
         secret: format.is_secret(),
         dry_run: context.dry_run(),
@@ -134,11 +135,11 @@ fn key_with_certificate(
     }
     let certificate = keys.certificate(name)?;
     let key = keys.software_key(name, ask)?;
-    let cannot = || format!("cannot use {}", keys.certificate_path(name).display());
+    let cannot = || format!("cannot use {}", keys.certificate_path(name).shown());
     if certificate.public_key().or_refuse(cannot)? != *key.public_key() {
         return Err(Error::refused(format!(
             "{} is not the certificate of the {name} key",
-            keys.path().display()
+            keys.path().shown()
         )));
     }
     let private = key.to_pem(context, None)?;

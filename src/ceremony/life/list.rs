@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::backup::words::fingerprint_words;
+use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName, Protection, SoftwareKey};
 
@@ -57,7 +58,7 @@ pub fn list(keys: &KeyDirectory) -> Result<Vec<Listed>> {
 pub fn show(keys: &KeyDirectory, name: KeyName) -> Result<Listed> {
     let path = keys.public_path(name);
     if !path.exists() {
-        return Err(Error::could_not_run(format!("there is no {}", path.display())));
+        return Err(Error::could_not_run(format!("there is no {}", path.shown())));
     }
     describe(keys, name, transcript(keys)?.as_ref())
 }
@@ -83,7 +84,7 @@ fn describe(keys: &KeyDirectory, name: KeyName, transcript: Option<&Transcript>)
         not_after: None,
         private_key,
         protection,
-        public_key: keys.public_path(name).display().to_string(),
+        public_key: keys.public_path(name).shown(),
         backed_up: transcript.map(|transcript| verify::is_backed_up(transcript, name)),
         last_drill: transcript.and_then(verify::last_drill),
     };
@@ -114,7 +115,7 @@ fn private_half(keys: &KeyDirectory, name: KeyName) -> (Option<String>, String) 
             Ok(protection) => protection.name().to_owned(),
             Err(error) => error.in_one_line(),
         };
-        return (Some(path.display().to_string()), protection);
+        return (Some(path.shown()), protection);
     }
     match keys.token_uri(name) {
         Ok(Some(uri)) => (Some(uri.to_string()), Protection::TOKEN.to_owned()),

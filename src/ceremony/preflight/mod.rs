@@ -10,6 +10,7 @@ use crate::error::{Error, Explain, Result};
 use crate::finding::Status;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::guid::Guid;
+use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 use super::spec::{MachineCheck, Spec};
@@ -195,18 +196,17 @@ fn work_space(work: &Path) -> Result<Seen> {
     /// `TMPFS_MAGIC` and `RAMFS_MAGIC` of `linux/magic.h`.
     const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
     let directory = existing(work);
-    let statfs =
-        rustix::fs::statfs(&directory).or_could_not_run(|| format!("cannot look at {}", directory.display()))?;
+    let statfs = rustix::fs::statfs(&directory).or_could_not_run(|| format!("cannot look at {}", directory.shown()))?;
     Ok(
         if IN_MEMORY
             .iter()
             .any(|magic| u128::try_from(statfs.f_type).ok() == Some(u128::from(*magic)))
         {
-            passed(format!("{} is in memory", directory.display()))
+            passed(format!("{} is in memory", directory.shown()))
         } else {
             let reason = format!(
                 "{} is on a disk: unencrypted keys leave traces there that nobody can remove for sure",
-                directory.display()
+                directory.shown()
             );
             warning(
                 reason,

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::guid::Guid;
+use crate::formats::text::Shown;
 use crate::keys::KeyName;
 use crate::system;
 use crate::trust::microsoft::Selection;
@@ -130,8 +131,8 @@ impl Spec {
 }
 
 fn load(path: &Path) -> Result<Spec> {
-    let bytes = system::read_trusted(path, MAX_FILE)?;
-    let cannot = || format!("cannot use the specification {}", path.display());
+    let bytes = system::read_ours(path, MAX_FILE)?;
+    let cannot = || format!("cannot use the specification {}", path.shown());
     let text = std::str::from_utf8(&bytes).or_usage(cannot)?;
     let read = |error: toml::de::Error| {
         let meant = text.parse::<Table>().ok().and_then(|table| misspelt(&table, "", ""));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::guid::Guid;
+use crate::formats::text::Shown;
 use crate::keys::certificate::Purpose;
 use crate::keys::pkcs11::TokenUri;
 use crate::keys::{KeyName, Passphrase};
@@ -264,7 +265,7 @@ impl Spec {
         }
         let out = absolute(&self.out)?;
         let name = out.file_name().ok_or_else(|| {
-            Error::usage(format!("{} cannot be a new key directory", out.display()))
+            Error::usage(format!("{} cannot be a new key directory", out.shown()))
                 .hint("name a directory that does not exist yet, as /root/ceremony")
         })?;
         Ok(out.with_file_name(format!(".{}.ceremony", name.to_string_lossy())))
@@ -319,5 +320,5 @@ impl Spec {
 
 /// The absolute form of a path; nothing has to exist there.
 pub(in super::super) fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).or_could_not_run(|| format!("cannot tell where {} is", path.display()))
+    std::path::absolute(path).or_could_not_run(|| format!("cannot tell where {} is", path.shown()))
 }

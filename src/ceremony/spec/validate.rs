@@ -1,6 +1,7 @@
 //! The checks of a specification.
 
 use crate::error::{Error, Result};
+use crate::formats::text::Shown;
 use crate::keys::KeyName;
 
 use super::specification::{Place, SIZES, Shares, Spec, absolute};
@@ -82,8 +83,8 @@ impl Spec {
             {
                 return Err(Error::usage(format!(
                     "{} and {} lie in each other; each is a directory of its own",
-                    other.display(),
-                    absolute.display()
+                    other.shown(),
+                    absolute.shown()
                 )));
             }
             seen.push(absolute);

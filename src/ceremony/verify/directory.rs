@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::error::{Explain, Result};
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
 use crate::system;
 
@@ -57,7 +58,7 @@ pub fn verify(directory: &Path, head: Option<&str>) -> Result<Verified> {
     let digest = hex::decode(transcript.head()).or_bug(|| "a digest is no hex".to_owned())?;
     let words = fingerprint_words(&digest);
     let mut verified = Verified {
-        directory: directory.display().to_string(),
+        directory: directory.shown(),
         entries: transcript.entries().len(),
         head: transcript.head().to_owned(),
         rehearsal: transcript
@@ -161,21 +162,21 @@ fn compare(directory: &Path, transcript: &Transcript, verified: &mut Verified) -
 /// The difference of a file from its record; `None` if there is none.
 fn difference(path: &Path, record: &FileRecord) -> Result<Option<String>> {
     let Some(info) = system::info_of_name(path)? else {
-        return Ok(Some(format!("{} is missing", path.display())));
+        return Ok(Some(format!("{} is missing", path.shown())));
     };
     let is_secret = record.mode.ends_with("00");
     let mode = info.mode;
     if is_secret && mode & 0o077 != 0 {
         return Ok(Some(format!(
             "{} has the mode {mode:04o}: others can use it",
-            path.display()
+            path.shown()
         )));
     }
     let digest = HashAlgorithm::Sha256.digest(&[&system::read(path)?]).to_hex();
     if digest == record.sha256 {
         return Ok(None);
     }
-    Ok(Some(format!("{} is not the file that is recorded", path.display())))
+    Ok(Some(format!("{} is not the file that is recorded", path.shown())))
 }
 
 /// Adds the files that look like those of a ceremony, and are not recorded.
@@ -187,7 +188,7 @@ fn unrecorded(directory: &Path, known: &BTreeSet<&str>, verified: &mut Verified)
         if is_ours && !is_known {
             verified
                 .findings
-                .push(format!("{} is not recorded", entry.path.display()));
+                .push(format!("{} is not recorded", entry.path.shown()));
         }
     }
     Ok(())

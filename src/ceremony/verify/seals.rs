@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::crypto::rsa_public_key::RsaPublicKey;
+use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
 use crate::system;
 
@@ -25,11 +26,11 @@ pub struct Signed {
 /// Reads the transcript of a directory, and checks chain and signatures.
 pub fn read(directory: &Path) -> Result<Signed> {
     let path = directory.join(TRANSCRIPT);
-    let bytes = system::read_if_there(&path, MAX_TRANSCRIPT)?.ok_or_else(|| {
-        Error::could_not_run(format!("there is no transcript of a ceremony at {}", path.display()))
+    let bytes = system::read_ours_if_there(&path, MAX_TRANSCRIPT)?.ok_or_else(|| {
+        Error::could_not_run(format!("there is no transcript of a ceremony at {}", path.shown()))
             .hint("name the directory that a ceremony made; keys from before bootseal 0.2 have no transcript")
     })?;
-    let refused = || format!("{} does not hold", path.display());
+    let refused = || format!("{} does not hold", path.shown());
     let transcript = Transcript::parse(&bytes).or_refuse(refused)?;
     let keys = check_seals(&transcript).or_refuse(refused)?;
     Ok(Signed { transcript, keys })

@@ -84,7 +84,7 @@ fn keys(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let rows = audit.facts.keys.iter().map(|key| {
         let optional = |text: &Option<String>, none: &str| escaped(text.as_deref().unwrap_or(none));
         vec![
-            key.name.clone(),
+            escaped(&key.name),
             optional(&key.subject, "OpenPGP key"),
             format!("RSA-{}", key.bits),
             format!("`{}`", key.fingerprint),
@@ -123,7 +123,7 @@ fn firmware(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let rows = variables().flat_map(|variable| {
         variable.certificates.iter().map(|certificate| {
             vec![
-                variable.name.clone(),
+                escaped(&variable.name),
                 escaped(&certificate.subject),
                 format!("`{}`", certificate.fingerprint),
                 certificate.not_after.clone(),
@@ -193,7 +193,7 @@ fn escaped(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
-            '|' | '*' | '_' | '`' | '\\' | '[' | ']' => {
+            '|' | '*' | '_' | '`' | '\\' | '[' | ']' | '~' | '#' | '$' | '!' => {
                 escaped.push('\\');
                 escaped.push(c);
             }

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use crate::audit::{self, Audit, Baseline, Check, LastAudit, Machine, Selection, audit, reason};
 use crate::error::{Error, Explain, Result};
 use crate::finding::{Level, Status};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::system::{Context, replace_durably};
-use crate::ui::{Progress, Report, Style};
+use crate::ui::{Progress, Report, Style, json_line, render_guarded};
 
 use crate::cli::session::Session;
 
@@ -127,8 +127,7 @@ fn write(
     path: &std::path::Path,
     render: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<()> {
-    let mut text = Vec::new();
-    render(&mut text).or_bug(|| "cannot put the report into memory".to_owned())?;
+    let text = render_guarded(render).or_bug(|| "cannot put the report into memory".to_owned())?;
     replace_durably(context, path, &text, PUBLIC)
 }
 
@@ -150,7 +149,7 @@ impl AuditReport {
                 if let (Some(object), Value::Object(fields)) = (object.as_object_mut(), json::audit(&self.audit)) {
                     object.extend(fields);
                 }
-                writeln!(out, "{object}")
+                writeln!(out, "{}", json_line(&object))
             }
             Format::Prometheus => prometheus::render(&self.audit, out),
             Format::Markdown => markdown::render(&self.audit, out),
@@ -172,7 +171,7 @@ impl Report for AuditReport {
             Some(path) => {
                 let audit = &self.audit;
                 let (passed, total) = (audit.count(Status::Pass), audit.checked.len());
-                writeln!(out, "{passed} of {total} checks pass: {}", path.display())
+                writeln!(out, "{passed} of {total} checks pass: {}", path.shown())
             }
             None => self.render(out, style),
         }

@@ -6,7 +6,7 @@ use crate::ceremony::{Answers, Plan, Spec};
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::text::printable;
 use crate::system::NewFile;
-use crate::ui::{Report as _, Style, prompt};
+use crate::ui::{Style, print_guarded, prompt};
 
 use super::report::Planned;
 use crate::cli::session::Session;
@@ -68,8 +68,7 @@ pub(super) fn ask(session: &Session) -> Result<Spec> {
         checks: Vec::new(),
     };
     eprintln!();
-    planned
-        .human(&mut std::io::stderr(), Style::plain())
+    print_guarded(std::io::stderr().lock(), &planned, Style::plain())
         .or_could_not_run(|| "cannot show the plan".to_owned())?;
     let again = format!("bootseal ceremony run {}", quoted(&file));
     prompt::confirm("Hold the ceremony?").map_err(|error| error.hint(&again))?;

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::session::Session;
 use crate::enroll::{self, Plan};
 use crate::error::{Error, Explain, Result};
-use crate::ui::{Report, Style, prompt};
+use crate::ui::{Report, Style, print_guarded, prompt};
 
 /// The consent of the user to a plan.
 #[derive(Debug, Args)]
@@ -46,9 +46,6 @@ pub(in crate::cli) fn confirm(plan: &Plan) -> Result<()> {
         return Err(Error::usage("nobody is there to confirm the plan")
             .hint("look at it with bootseal enroll plan, then add --plan and the digest that it prints"));
     }
-    let mut err = io::stderr().lock();
-    plan.human(&mut err, Style::plain())
-        .or_could_not_run(|| "cannot show the plan".to_owned())?;
-    drop(err);
+    print_guarded(io::stderr().lock(), plan, Style::plain()).or_could_not_run(|| "cannot show the plan".to_owned())?;
     prompt::confirm("Write this to the firmware?")
 }

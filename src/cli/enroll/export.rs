@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::session::Session;
 use crate::enroll;
 use crate::error::Result;
-use crate::formats::text::printable;
+use crate::formats::text::Shown;
 use crate::keys::KeyDirectory;
 use crate::ui::{Report, Style};
 
@@ -46,9 +46,9 @@ impl Report for Exported {
     }
 
     fn json(&self) -> Result<Value> {
-        let files: Vec<String> = self.files.iter().map(|file| file.display().to_string()).collect();
+        let files: Vec<String> = self.files.iter().map(|file| file.shown()).collect();
         Ok(json!({
-            "directory": self.directory.display().to_string(),
+            "directory": self.directory.shown(),
             "files": files,
             "dry_run": self.dry_run,
         }))
@@ -57,7 +57,7 @@ impl Report for Exported {
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         for file in &self.files {
             let path = self.directory.join(file);
-            writeln!(out, "{} {}", style.tick(), printable(&path.display().to_string()))?;
+            writeln!(out, "{} {}", style.tick(), path.shown())?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::enroll::{Applied, Change, Entry, EntryChange, Outcome, Plan, PlannedVariable, Verdict, Whose};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Level};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::ui::finding::write_remedies;
 use crate::ui::{Report, Style, to_json};
 
@@ -130,7 +130,7 @@ impl Report for Applied {
                 out,
                 "{} saved the present variables in {}",
                 style.tick(),
-                backup.display()
+                backup.shown()
             )?;
         }
         for step in &self.steps {

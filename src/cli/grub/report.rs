@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::finding::Finding;
 use crate::formats::grub::core_image::Switch;
 use crate::formats::grub::openpgp::GrubKey;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::grub::{Built, Step};
 use crate::ui::finding::{finding_json, remedy, write_remedies};
 use crate::ui::{Report, Style};
@@ -62,9 +62,9 @@ impl InstallReport {
 
 fn step_json(step: &Step) -> Value {
     match step {
-        Step::Written(path) => json!({ "step": "written", "path": path.to_string_lossy() }),
-        Step::Kept(path) => json!({ "step": "kept", "path": path.to_string_lossy() }),
-        Step::Removed(path) => json!({ "step": "removed", "path": path.to_string_lossy() }),
+        Step::Written(path) => json!({ "step": "written", "path": path.shown() }),
+        Step::Kept(path) => json!({ "step": "kept", "path": path.shown() }),
+        Step::Removed(path) => json!({ "step": "removed", "path": path.shown() }),
         Step::Variable(name, what) => json!({ "step": "variable", "name": name, "what": what }),
     }
 }
@@ -80,9 +80,9 @@ fn sentence(warning: &Finding) -> String {
 fn steps(steps: &[Step], dry_run: bool, out: &mut dyn Write, style: Style) -> io::Result<()> {
     for step in steps {
         let text = match step {
-            Step::Written(path) => path.display().to_string(),
-            Step::Kept(path) => format!("{}: the image of before", path.display()),
-            Step::Removed(path) => format!("{}: removed", path.display()),
+            Step::Written(path) => path.shown(),
+            Step::Kept(path) => format!("{}: the image of before", path.shown()),
+            Step::Removed(path) => format!("{}: removed", path.shown()),
             Step::Variable(name, what) => format!("firmware variable {name}: {what}"),
         };
         let text = printable(&text);

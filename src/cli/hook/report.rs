@@ -8,7 +8,7 @@ use crate::cli::sign::SignReport;
 use crate::cli::text::name;
 use crate::error::{Error, Result};
 use crate::finding::Level;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::hook::{Change, Changed, Detected, LastRun, Request, Slot, State, Status};
 use crate::system::moment;
 use crate::ui::finding::{hook_finding_json, write_finding};
@@ -33,7 +33,7 @@ impl Report for Installed {
     fn json(&self) -> Result<Value> {
         let changes = self.changes.iter();
         let changes: Vec<Value> = changes
-            .map(|changed| json!({ "path": changed.path.to_string_lossy(), "change": changed.change.name() }))
+            .map(|changed| json!({ "path": changed.path.shown(), "change": changed.change.name() }))
             .collect();
         Ok(json!({
             "dry_run": self.dry_run,
@@ -93,7 +93,7 @@ impl Report for Outlook {
             .map(|plugin| {
                 json!({
                     "phase": plugin.phase.name(),
-                    "path": plugin.path.to_string_lossy(),
+                    "path": plugin.path.shown(),
                     "state": state_name(plugin.state),
                     "slot": plugin.slot.map(crate::hook::Slot::name),
                 })

@@ -12,7 +12,7 @@ use crate::cli::{enroll, sign};
 use crate::enroll::{Plan, Source};
 use crate::error::Result;
 use crate::formats::backup::words::fingerprint_words;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::rotate::{self, Attendant, Place, Request, Rotated};
 use crate::ui::{Progress, Report, Style};
@@ -116,7 +116,7 @@ impl Report for RotationReport {
             "subject": rotation.subject,
             "old_fingerprint": rotation.old,
             "fingerprint": rotation.new,
-            "retired": retired.to_string_lossy(),
+            "retired": retired.shown(),
             "steps": steps,
             "dry_run": self.dry_run,
         }))
@@ -150,7 +150,7 @@ impl Report for RotationReport {
         writeln!(
             out,
             "When all machines know the new key, the old one can go: {}",
-            printable(&retired.to_string_lossy())
+            retired.shown()
         )
     }
 }

@@ -10,7 +10,7 @@ use crate::cli::session::Session;
 use crate::cli::text::name;
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::crypto::certificate::Certificate;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::efi::{self, EfiOptions};
 use crate::system;
@@ -117,7 +117,7 @@ impl Arguments {
         } else {
             Certificate::from_der(&bytes)
         }
-        .or_refuse(|| format!("cannot use {}", path.display()))
+        .or_refuse(|| format!("cannot use {}", path.shown()))
     }
 }
 
@@ -139,8 +139,8 @@ impl Report for Prepared {
     fn json(&self) -> Result<Value> {
         Ok(json!({
             "dry_run": self.dry_run,
-            "image": self.image.to_string_lossy(),
-            "to_be_signed": self.to_be_signed.to_string_lossy(),
+            "image": self.image.shown(),
+            "to_be_signed": self.to_be_signed.shown(),
             "certificate": self.certificate.fingerprint().to_hex(),
             "algorithm": "RSASSA-PKCS1-v1_5 with SHA-256",
         }))

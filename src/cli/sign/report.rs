@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::session::Session;
 use crate::cli::text::{name, with_causes};
 use crate::error::{Error, Result};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::sign::acceptance::{self, Place};
 use crate::sign::{self, Change, Outcome, Summary};
 use crate::ui::{Report, Style, error_json};
@@ -139,7 +139,7 @@ impl Report for SignReport {
 }
 
 fn outcome_json(outcome: &Outcome) -> Value {
-    let (path, kind) = (outcome.path.to_string_lossy(), outcome.kind);
+    let (path, kind) = (outcome.path.shown(), outcome.kind);
     match &outcome.result {
         Ok(change) => {
             let name = change_name(*change);

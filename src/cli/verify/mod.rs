@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Explain, Kind, Result};
 use crate::formats::firmware::signature_list::SignatureDatabase;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::keys::KeyDirectory;
 use crate::sign::{Judged, judge};
 use crate::system;
@@ -68,7 +68,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
 
 fn database(path: &Path) -> Result<SignatureDatabase> {
     let bytes = system::read(path)?;
-    read_database(&bytes).or_refuse(|| format!("cannot read signature lists from {}", path.display()))
+    read_database(&bytes).or_refuse(|| format!("cannot read signature lists from {}", path.shown()))
 }
 
 fn judged_json(judged: &Judged, path: &str) -> Value {
@@ -103,7 +103,7 @@ impl Report for VerifyReport {
 
     fn json(&self) -> Result<Value> {
         let json = |(path, result): &(PathBuf, Result<Judged>)| {
-            let path = path.to_string_lossy();
+            let path = path.shown();
             match result {
                 Ok(judged) => judged_json(judged, &path),
                 Err(error) => json!({ "path": path, "accepted": false, "error": error_json(error) }),

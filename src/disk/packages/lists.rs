@@ -15,6 +15,7 @@ use md5::{Digest, Md5};
 use crate::disk::boot_directories::BOOT_DIRECTORIES;
 use crate::disk::boot_media::BootMedia;
 use crate::error::{Error, Result};
+use crate::formats::text::Shown;
 use crate::system::{self, Context, FileKind};
 
 use super::equal::equal_file;
@@ -82,7 +83,7 @@ impl Lists {
         };
         for (number, list) in lists.packages.iter().enumerate() {
             let too_long = || {
-                let path = list.path.display();
+                let path = list.path.shown();
                 Error::could_not_run(format!(
                     "{path} is too long: over {MAX_LIST} bytes, or {MAX_LISTED} files with those of the lists before it"
                 ))
@@ -194,7 +195,7 @@ impl List {
         if text.len() as u64 > MAX_LIST {
             return Err(Error::could_not_run(format!(
                 "{} has over {MAX_LIST} bytes: it is too long for a package's list",
-                self.path.display()
+                self.path.shown()
             )));
         }
         Ok(text)

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
+use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 use super::boot_media::BootMedia;
@@ -36,7 +37,7 @@ impl Packages {
     /// itself.
     pub fn read(context: &Context, media: &BootMedia, sources: &[PathBuf]) -> Result<Self> {
         if let Some(source) = sources.iter().find(|source| media.holds(source)) {
-            let path = source.display();
+            let path = source.shown();
             return Err(Error::usage(format!(
                 "{path} is on a boot medium, which anybody with the disk can write, and cannot be a source of signed files"
             ))

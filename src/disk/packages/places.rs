@@ -7,6 +7,7 @@ use crate::disk::boot_media::BootMedia;
 use crate::disk::boot_name::is_efi_name;
 use crate::disk::walk::Tree;
 use crate::error::{Error, Result};
+use crate::formats::text::Shown;
 use crate::system::{self, Context, FileKind};
 
 use super::equal::{equal_file, lower_name};
@@ -74,7 +75,7 @@ impl Places {
                 if count > MAX_FILES {
                     return Err(Error::could_not_run(format!(
                         "there are over {MAX_FILES} files in {} and the directories before it that vouch for files",
-                        named.display()
+                        named.shown()
                     )));
                 }
                 if let Some(info) = system::info_of_name(&path)?.filter(system::FileInfo::is_file) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{BOOT, EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, fat_partitions, grub_configurations};
 use crate::error::Result;
 use crate::formats::grub::opened_files::images_for_firmware;
-use crate::formats::text::loader_entry;
+use crate::formats::text::{Shown, loader_entry};
 use crate::system::{self, Context};
 
 use crate::enroll::request::Request;
@@ -55,7 +55,7 @@ pub(super) fn loaders_files(context: &Context, esp: &EfiPartition) -> Vec<Loader
         });
     }
     for file in esp.list(LOADER_ENTRIES, ".conf") {
-        let name = file.file_name().map(|name| name.display().to_string());
+        let name = file.file_name().map(Shown::shown);
         let source = format!("systemd-boot entry {}", name.unwrap_or_default());
         let find = |path: &str| esp.find(path);
         named(&file, &source, loader_entry::images, find, &mut files);
@@ -66,7 +66,7 @@ pub(super) fn loaders_files(context: &Context, esp: &EfiPartition) -> Vec<Loader
         .filter_map(|path| esp.find(&path.to_string_lossy()));
     let below_root = configurations.iter().map(|path| context.path(path));
     for file in on_partition.chain(below_root.filter(|path| path.is_file())) {
-        let source = file.display().to_string();
+        let source = file.shown();
         // GRUB's root may be the partition, a boot file system, or the root file system.
         let find = |path: &str| {
             esp.find(path)

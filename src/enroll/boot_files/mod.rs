@@ -15,7 +15,7 @@ use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::load_option::LoadOption;
 use crate::formats::firmware::signature_list::Signature;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::system::{self, Context};
 use crate::trust::image::{Policy, Refusal};
 
@@ -201,7 +201,7 @@ impl Judge {
                     Ok(found) => self.judge(file.source, &found),
                     Err(NotFound::Missing(path)) => not_judged(file.source, path, "there is no such file"),
                     Err(NotFound::Unread(path, error)) => {
-                        let path = printable(&path.display().to_string());
+                        let path = path.shown();
                         not_judged(file.source, path, &printable(&error.to_string()))
                     }
                 });
@@ -212,7 +212,7 @@ impl Judge {
     }
 
     fn judge(&self, source: String, file: &Path) -> BootFile {
-        let path = printable(&file.display().to_string());
+        let path = file.shown();
         let bytes = match system::read(file) {
             Ok(bytes) => bytes,
             Err(error) => {

@@ -6,4 +6,4 @@ pub mod portage;
 mod printable;
 
 pub use known_name::{UnknownName, find_by_name};
-pub use printable::printable;
+pub use printable::{Shown, escaped, is_hidden, printable};

@@ -18,7 +18,8 @@ use cryptoki::types::AuthPin;
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::crypto::hash::Digest;
 use crate::formats::crypto::rsa_public_key::RsaPublicKey;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
+use crate::system::check_ours;
 
 use super::passphrase::Passphrase;
 use super::signer::Signer;
@@ -121,7 +122,9 @@ fn pkcs11_tool(library: &Path, arguments: &str) -> String {
 }
 
 fn load(path: &Path) -> Result<Pkcs11> {
-    let cannot = || format!("cannot use the PKCS#11 library {}", path.display());
+    let cannot = || format!("cannot use the PKCS#11 library {}", path.shown());
+    // It runs in this process, and sees the PIN.
+    check_ours(path)?;
     let library = Pkcs11::new(path)
         .or_could_not_run(cannot)
         .map_err(|error| error.hint("name the library that came with the token in the URI: ?module-path=PATH"))?;
@@ -134,7 +137,7 @@ fn load(path: &Path) -> Result<Pkcs11> {
 
 /// The only token that fits the URI.
 fn find_token(library: &Pkcs11, uri: &TokenUri, path: &Path) -> Result<(Slot, TokenInfo)> {
-    let cannot = || format!("cannot list the tokens of {}", path.display());
+    let cannot = || format!("cannot list the tokens of {}", path.shown());
     let mut found = Vec::new();
     let mut labels = Vec::new();
     for slot in library.get_slots_with_initialized_token().or_could_not_run(cannot)? {
@@ -151,13 +154,12 @@ fn find_token(library: &Pkcs11, uri: &TokenUri, path: &Path) -> Result<(Slot, To
     };
     match (found.pop(), found.is_empty()) {
         (Some(token), true) => Ok(token),
-        (Some(_), false) => Err(Error::refused(format!(
-            "several tokens fit the URI: {there} behind {}",
-            path.display()
-        ))
-        .hint("add serial=NUMBER to the URI")),
+        (Some(_), false) => Err(
+            Error::refused(format!("several tokens fit the URI: {there} behind {}", path.shown()))
+                .hint("add serial=NUMBER to the URI"),
+        ),
         (None, _) => Err(
-            Error::could_not_run(format!("no token fits the URI: {there} behind {}", path.display())).hint(format!(
+            Error::could_not_run(format!("no token fits the URI: {there} behind {}", path.shown())).hint(format!(
                 "plug the token in; to see what there is: {}",
                 pkcs11_tool(path, "--list-slots")
             )),

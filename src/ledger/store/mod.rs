@@ -6,6 +6,7 @@ use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::chain::{Chain, ChainError, Link, Start, encode};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::grub::signature_name::signature_path;
+use crate::formats::text::Shown;
 use crate::ledger::event::{Batch, Event, FORMAT, Kind, SignedFile};
 use crate::ledger::index::Index;
 use crate::system::{self, Context, Journal};
@@ -63,8 +64,8 @@ impl Ledger {
     /// Reads the ledger; one without any line if there is none.
     pub fn read(context: &Context) -> Result<Self> {
         let path = Self::path_of(context)?;
-        let bytes = system::read_if_there(&path, MAX_LEDGER)?.unwrap_or_default();
-        Self::parse(&path, &bytes).or_refuse(|| format!("{} is no ledger that holds", path.display()))
+        let bytes = system::read_ours_if_there(&path, MAX_LEDGER)?.unwrap_or_default();
+        Self::parse(&path, &bytes).or_refuse(|| format!("{} is no ledger that holds", path.shown()))
     }
 
     /// Understands the text of a ledger. A last line that was cut off counts as not written.
@@ -186,7 +187,7 @@ impl Ledger {
         if lines != self.chain.as_bytes() {
             return Err(Error::could_not_run(format!(
                 "{} changed while it was in use",
-                self.path.display()
+                self.path.shown()
             )));
         }
         let mut events = Vec::new();

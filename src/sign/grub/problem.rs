@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::error::Error;
 use crate::finding::{Finding, Kind};
 use crate::formats::grub::opened_files::Opened;
+use crate::formats::text::Shown;
 
 /// A file that could not be judged.
 pub const NOT_JUDGED: Kind = Kind::warning("not_judged");
@@ -17,13 +18,13 @@ pub(super) const LINK_MISSING: Kind = Kind::error("link_missing");
 
 /// The problem of a file that could not be judged, because of this error.
 pub(super) fn not_judged(path: &Path, error: &Error) -> Finding {
-    Finding::new(NOT_JUDGED, path.to_string_lossy(), error.in_one_line()).remedies(error.hints())
+    Finding::new(NOT_JUDGED, path.shown(), error.in_one_line()).remedies(error.hints())
 }
 
 /// The problem of an entry in a script that leads to a file that does not exist.
 pub(super) fn not_found(script: &Path, file: &Opened, name: &str) -> Finding {
     let text = format!("{} {name}: there is no such file here", file.command);
-    Finding::new(NOT_FOUND, script.to_string_lossy(), text)
+    Finding::new(NOT_FOUND, script.shown(), text)
         .remedy("remove the entry, for example with grub-mkconfig, or mount the file system that holds the file")
         .in_line(file.line, None)
 }

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Result, quoted};
 use crate::finding::Level;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
+use crate::formats::text::Shown;
 use crate::keys::{KeyName, Signer};
 use crate::ledger::Kind;
 use crate::system::{self, Transaction};
@@ -55,8 +56,8 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
                 }
             }
             Ok(true) if paths.contains(&signature) && !found.targets.contains_key(&file) => {
-                let error = Error::refused(format!("{} is a signature itself", signature.display()))
-                    .hint(format!("bootseal sign grub {}", file.display()));
+                let error = Error::refused(format!("{} is a signature itself", signature.shown()))
+                    .hint(format!("bootseal sign grub {}", quoted(&file)));
                 run.add_outcome(Outcome::failed(signature, error));
             }
             Ok(true) => {}
@@ -117,8 +118,8 @@ fn add_files_of_configurations(
         if let Some((script, command)) = tree.writer() {
             run.warn(format!(
                 "{} is left unsigned, since GRUB writes to it ({}:{}: {command})",
-                path.display(),
-                script.display(),
+                path.shown(),
+                script.shown(),
                 command.line
             ));
         }
@@ -181,7 +182,7 @@ fn sign_file(
         Ok(origin) => origin,
         Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched))),
     };
-    let cannot = || format!("cannot make a signature for {}", path.display());
+    let cannot = || format!("cannot make a signature for {}", path.shown());
     let unsigned = UnsignedSignature::detached(&identity.key, &data, created).or_bug(cannot)?;
     let signature = identity.signer.sign(unsigned.to_be_signed())?;
     let packet = unsigned.finish(&signature).or_bug(cannot)?;

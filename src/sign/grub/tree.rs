@@ -9,6 +9,7 @@ use crate::finding::Finding;
 use crate::formats::grub::opened_files::{Opened, Place, Use, is_no_local_disk, opened_files, variables};
 use crate::formats::grub::script::{Command, Script, Variables};
 use crate::formats::grub::theme;
+use crate::formats::text::Shown;
 use crate::sign::discover::Found;
 use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context, resolve};
@@ -116,7 +117,7 @@ impl Tree {
 impl<'a> View<'a> {
     fn new(context: &'a Context, directory: &Path, found: &Found) -> Result<Self> {
         let real = resolve(context.root(), directory)
-            .or_could_not_run(|| format!("cannot read the directory {}", directory.display()))?;
+            .or_could_not_run(|| format!("cannot read the directory {}", directory.shown()))?;
         let below = found
             .targets
             .keys()

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result, quoted};
 use crate::finding::{Finding, Kind, Level, worst};
 use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::text::Shown;
 use crate::sign::discover::{Found, Search, Target};
 use crate::sign::signature_file::{existing_signature, interest, is_by, signature_path};
 use crate::system::config::{Exclusions, GrubEnvironment};
@@ -78,7 +79,7 @@ pub fn verify(
     // The files of another directory, for example kernel modules, need no signature for GRUB.
     if found.noted.is_empty() && found.unusable.is_empty() && !found.targets.keys().any(is_of_grub) {
         return Err(
-            Error::could_not_run(format!("{} is no directory of GRUB", directory.display()))
+            Error::could_not_run(format!("{} is no directory of GRUB", directory.shown()))
                 .hint("name the files, or the directory that grub.cfg is in, such as /boot/grub"),
         );
     }
@@ -131,7 +132,7 @@ fn problems_of_names(found: &Found, keys: &[GrubKey]) -> Vec<Finding> {
         Ok(false) => None,
         Ok(true) => {
             let text = "the file that it signs is gone, and would be accepted if it came back";
-            let orphan = Finding::new(ORPHAN, signature.to_string_lossy(), text);
+            let orphan = Finding::new(ORPHAN, signature.shown(), text);
             Some(orphan.remedy(format!("rm {}", quoted(signature))))
         }
         Err(error) => Some(not_judged(signature, &error)),
@@ -156,7 +157,7 @@ fn judge(target: &Target, keys: &[GrubKey]) -> Option<Finding> {
             LINK_MISSING,
             format!(
                 "this symbolic link has no signature of its own, and GRUB asks for {}",
-                signature_path(path).display()
+                signature_path(path).shown()
             ),
         ),
         other => (other.kind(), other.to_string()),

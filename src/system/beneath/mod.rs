@@ -20,6 +20,7 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, renameat, unlinkat
 use rustix::io::Errno;
 
 use crate::error::{Error, quoted};
+use crate::formats::text::Shown;
 
 use super::context::Context;
 use super::guards::outermost;
@@ -37,7 +38,7 @@ pub enum NoPlace {
     /// A link in a guarded directory leads out of all of them.
     #[error(
         "{} is a symbolic link to {}, which is outside of {}",
-        .link.display(), .target.display(), .guard.display()
+        .link.shown(), .target.shown(), .guard.shown()
     )]
     LeadsOut {
         /// The link.
@@ -96,7 +97,7 @@ pub fn follow_if_there(context: &Context, path: &Path) -> crate::error::Result<O
     match follow(context, path) {
         Ok(file) => Ok(Some(file)),
         Err(NoPlace::Io(error)) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => Ok(None),
-        Err(error) => Err(error.explain(format!("cannot look at {}", path.display()))),
+        Err(error) => Err(error.explain(format!("cannot look at {}", path.shown()))),
     }
 }
 

@@ -10,9 +10,10 @@ use serde::Deserialize;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::grub::signature_name::is_signature;
+use crate::formats::text::Shown;
 
 use super::context::Context;
-use super::files::read;
+use super::ownership::{read_ours, read_ours_if_there};
 use super::transaction::is_directory_on_fat;
 
 pub use grub::GrubConfig;
@@ -21,6 +22,8 @@ pub use grub::GrubConfig;
 const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";
 /// The usual path of the key directory.
 const DEFAULT_KEYS: &str = "/etc/bootseal/keys";
+/// Largest configuration that is read, in bytes.
+const MAX_CONFIG: u64 = 1 << 20;
 
 /// The configuration of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -221,18 +224,22 @@ impl Default for Config {
 
 impl Config {
     /// Reads the configuration. A missing file at the default place means the defaults; one that was named must exist.
+    /// It decides what is signed and written, so it must be ours alone.
     pub fn load(context: &Context, named: Option<&Path>) -> Result<Self> {
         let path = named.map_or_else(|| context.path(DEFAULT_CONFIG), Path::to_path_buf);
-        if named.is_none() && !path.exists() {
-            return Ok(Self::default());
-        }
-        let bytes = read(&path)?;
-        let text = String::from_utf8(bytes).or_usage(|| format!("{} is not UTF-8", path.display()))?;
+        let bytes = match named {
+            Some(path) => read_ours(path, MAX_CONFIG)?,
+            None => match read_ours_if_there(&path, MAX_CONFIG)? {
+                Some(bytes) => bytes,
+                None => return Ok(Self::default()),
+            },
+        };
+        let text = String::from_utf8(bytes).or_usage(|| format!("{} is not UTF-8", path.shown()))?;
         toml::from_str(&text).map_err(|error: toml::de::Error| {
             let start = error.span().map_or(0, |span| span.start);
             let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
             let reason = error.message().replace('\n', " ");
-            Error::usage(format!("cannot understand {}", path.display())).caused_by(format!("line {line}: {reason}"))
+            Error::usage(format!("cannot understand {}", path.shown())).caused_by(format!("line {line}: {reason}"))
         })
     }
 
@@ -291,7 +298,7 @@ fn expand_one(context: &Context, pattern: &str) -> Result<(Vec<PathBuf>, Vec<Pat
     let root = context.root();
     let root = root
         .to_str()
-        .ok_or_else(|| Error::usage(format!("{} is not UTF-8", root.display())))?
+        .ok_or_else(|| Error::usage(format!("{} is not UTF-8", root.shown())))?
         .trim_end_matches('/');
     // Only the configuration's part is a pattern.
     let text = format!("{}{pattern}", glob::Pattern::escape(root));

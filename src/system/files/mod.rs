@@ -9,6 +9,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::text::Shown;
 
 use crate::system::beneath::{NoPlace, Place};
 use crate::system::context::Context;
@@ -37,7 +38,7 @@ pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
         .map_err(|error| explain_open(path, error))?;
     let metadata = file
         .metadata()
-        .or_could_not_run(|| format!("cannot read {}", path.display()))?;
+        .or_could_not_run(|| format!("cannot read {}", path.shown()))?;
     check_regular(path, &metadata)?;
     read_opened(path, file, &metadata, limit)
 }
@@ -46,17 +47,14 @@ fn check_regular(path: &Path, metadata: &Metadata) -> Result<()> {
     if metadata.is_file() {
         return Ok(());
     }
-    Err(Error::could_not_run(format!(
-        "{} is not a regular file",
-        path.display()
-    )))
+    Err(Error::could_not_run(format!("{} is not a regular file", path.shown())))
 }
 
 fn read_opened(path: &Path, file: File, metadata: &Metadata, limit: Option<u64>) -> Result<Vec<u8>> {
     if limit.is_none() && metadata.len() > MAX_FILE {
         return Err(Error::could_not_run(format!(
             "{} has {} bytes; files over {MAX_FILE} bytes are not read",
-            path.display(),
+            path.shown(),
             metadata.len()
         )));
     }
@@ -65,7 +63,7 @@ fn read_opened(path: &Path, file: File, metadata: &Metadata, limit: Option<u64>)
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).saturating_add(1));
     file.take(limit.unwrap_or(MAX_FILE))
         .read_to_end(&mut bytes)
-        .or_could_not_run(|| format!("cannot read {}", path.display()))?;
+        .or_could_not_run(|| format!("cannot read {}", path.shown()))?;
     Ok(bytes)
 }
 
@@ -120,8 +118,8 @@ pub fn read_if_there(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     }
 }
 
-pub(super) fn explain_open(path: &Path, error: std::io::Error) -> Error {
-    refused(format!("cannot read {}", path.display()), error)
+fn explain_open(path: &Path, error: std::io::Error) -> Error {
+    refused(format!("cannot read {}", path.shown()), error)
 }
 
 /// A file that does not exist yet, with its mode.
@@ -142,7 +140,7 @@ impl NewFile<'_> {
         if context.dry_run() {
             return Ok(());
         }
-        let cannot = || format!("cannot create {}", self.path.display());
+        let cannot = || format!("cannot create {}", self.path.shown());
         let place = place_of_name(context, self.path, cannot)?;
         let mut file = place.create(self.mode).or_could_not_run(cannot)?;
         let written = file.write_all(self.bytes).and_then(|()| file.sync_all());
@@ -178,12 +176,13 @@ fn make_missing(context: &Context, path: &Path, wanted: &Path) -> Result<()> {
     if let Some(parent) = path.parent() {
         make_missing(context, parent, wanted)?;
     }
-    make_dir(context, path, wanted, 0o777)
+    // Whatever the umask says, nobody else may exchange what is below.
+    make_dir(context, path, wanted, 0o755)
 }
 
 /// Another run may make it meanwhile.
 fn make_dir(context: &Context, path: &Path, wanted: &Path, mode: u32) -> Result<()> {
-    let cannot = || format!("cannot make the directory {}", wanted.display());
+    let cannot = || format!("cannot make the directory {}", wanted.shown());
     if path.file_name().is_none() && path.is_dir() {
         // The root directory, or a path that ends in `..`.
         return Ok(());
@@ -203,7 +202,7 @@ pub fn create_public_dir(context: &Context, path: &Path) -> Result<()> {
     let parent = path.parent().unwrap_or(Path::new("/"));
     create_public_dir(context, parent)?;
     make_dir(context, path, path, 0o777)?;
-    let cannot = || format!("cannot flush {}", parent.display());
+    let cannot = || format!("cannot flush {}", parent.shown());
     place_of_name(context, path, cannot)?
         .flush_directory()
         .or_could_not_run(cannot)
@@ -214,14 +213,14 @@ pub fn remove_file(context: &Context, path: &Path) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    let cannot = || format!("cannot remove {}", path.display());
+    let cannot = || format!("cannot remove {}", path.shown());
     place_of_name(context, path, cannot)?.remove().or_could_not_run(cannot)
 }
 
 /// Removes a directory and everything in it; links are not followed. A directory that is gone is no error.
 pub fn remove_tree(context: &Context, path: &Path) -> Result<()> {
     remove_if_there(context, path, Place::remove_tree, &[ErrorKind::NotFound], || {
-        format!("cannot remove the directory {}", path.display())
+        format!("cannot remove the directory {}", path.shown())
     })
 }
 
@@ -229,7 +228,7 @@ pub fn remove_tree(context: &Context, path: &Path) -> Result<()> {
 pub fn remove_empty_dir(context: &Context, path: &Path) -> Result<()> {
     let fine = [ErrorKind::NotFound, ErrorKind::DirectoryNotEmpty];
     remove_if_there(context, path, Place::remove_directory, &fine, || {
-        format!("cannot remove the directory {}", path.display())
+        format!("cannot remove the directory {}", path.shown())
     })
 }
 
@@ -261,7 +260,7 @@ pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()>
     if context.dry_run() {
         return Ok(());
     }
-    let cannot = || format!("cannot write {}", path.display());
+    let cannot = || format!("cannot write {}", path.shown());
     create_dir(context, path.parent().unwrap_or(Path::new("/")))?;
     let temporary = path.with_extension("new");
     remove_leftover(context, &temporary)?;
@@ -284,7 +283,7 @@ pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) 
     // The temporary name is always the same, so that what a killed run left is found; a run that lives must keep its
     // own.
     let name = path.file_name();
-    let name = name.ok_or_else(|| Error::could_not_run(format!("{} does not name a file", path.display())))?;
+    let name = name.ok_or_else(|| Error::could_not_run(format!("{} does not name a file", path.shown())))?;
     let _turn = turn(context, path)?;
     let mut name = name.to_os_string();
     name.push(".bootseal-new");
@@ -299,7 +298,7 @@ pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) 
     if context.dry_run() {
         return Ok(());
     }
-    let cannot = || format!("cannot replace {}", path.display());
+    let cannot = || format!("cannot replace {}", path.shown());
     let to = place_of_name(context, path, cannot)?;
     let from = place_of_name(context, temporary, cannot)?;
     from.rename(&to).or_could_not_run(cannot)?;
@@ -309,7 +308,7 @@ pub fn replace_durably(context: &Context, path: &Path, bytes: &[u8], mode: u32) 
 fn flush(place: &Place) -> Result<()> {
     place
         .flush_directory()
-        .or_could_not_run(|| format!("cannot flush {}", place.directory_path().display()))
+        .or_could_not_run(|| format!("cannot flush {}", place.directory_path().shown()))
 }
 
 /// Waits until nobody else replaces files in the directory where `path` is to be, and keeps others waiting until it is
@@ -318,7 +317,7 @@ fn turn(context: &Context, path: &Path) -> Result<Option<File>> {
     if context.dry_run() {
         return Ok(None);
     }
-    let cannot = || format!("cannot create {}", path.display());
+    let cannot = || format!("cannot create {}", path.shown());
     let opened = place_of_name(context, path, cannot)?
         .open_directory()
         .or_could_not_run(cannot)?;
@@ -334,7 +333,7 @@ pub fn rename_over(context: &Context, from: &Path, to: &Path) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
-    let cannot = || format!("cannot rename {} to {}", from.display(), to.display());
+    let cannot = || format!("cannot rename {} to {}", from.shown(), to.shown());
     let (from, to) = (
         place_of_name(context, from, cannot)?,
         place_of_name(context, to, cannot)?,
@@ -346,7 +345,7 @@ pub fn rename_over(context: &Context, from: &Path, to: &Path) -> Result<()> {
 /// Removes a staged file that a killed run left. A file that is gone meanwhile is no error.
 pub fn remove_leftover(context: &Context, path: &Path) -> Result<()> {
     remove_if_there(context, path, Place::remove, &[ErrorKind::NotFound], || {
-        format!("cannot remove {}, which an interrupted run left", path.display())
+        format!("cannot remove {}, which an interrupted run left", path.shown())
     })
 }
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::text::Shown;
 
 use super::beneath::{NoPlace, PREFIX, Place, RANDOM, Temporary};
 use super::context::Context;
@@ -111,7 +112,7 @@ impl<'a> Transaction<'a> {
             Change::DryRun
         } else {
             let written = write_beside(&place, parts);
-            Change::Replace(written.or_could_not_run(|| format!("cannot write beside {}", named.display()))?)
+            Change::Replace(written.or_could_not_run(|| format!("cannot write beside {}", named.shown()))?)
         };
         self.insert(place, requires, named, change)
     }
@@ -185,7 +186,7 @@ impl<'a> Transaction<'a> {
             flush_file_systems(&directories)?;
         } else {
             for temporary in new {
-                let cannot = || format!("cannot flush {}", temporary.place().path().display());
+                let cannot = || format!("cannot flush {}", temporary.place().path().shown());
                 temporary.flush().or_could_not_run(cannot)?;
             }
         }
@@ -194,7 +195,7 @@ impl<'a> Transaction<'a> {
             flush_file_systems(&directories)?;
         } else {
             for (path, place) in &directories {
-                let cannot = || format!("cannot flush {}", path.display());
+                let cannot = || format!("cannot flush {}", path.shown());
                 place.flush_directory().or_could_not_run(cannot)?;
             }
         }
@@ -231,7 +232,7 @@ fn poisoned() -> Error {
 }
 
 fn locate(place: std::result::Result<Place, NoPlace>, target: &Path) -> Result<Place> {
-    place.map_err(|error| error.explain(format!("cannot find {}", target.display())))
+    place.map_err(|error| error.explain(format!("cannot find {}", target.shown())))
 }
 
 fn write_beside(target: &Place, parts: &[&[u8]]) -> std::io::Result<Temporary> {
@@ -271,7 +272,7 @@ fn put_in_place(staged: BTreeMap<PathBuf, Staged>) -> Vec<NotReplaced> {
         for follower in followers {
             let after = match &done {
                 Ok(()) => put(&follower.place, follower.change),
-                Err(_) => Err(std::io::Error::other(format!("it belongs to {}", path.display()))),
+                Err(_) => Err(std::io::Error::other(format!("it belongs to {}", path.shown()))),
             };
             failed.extend(not_replaced(follower.path, after));
         }
@@ -290,7 +291,7 @@ fn put(target: &Place, change: Change) -> std::io::Result<()> {
 
 fn not_replaced(path: PathBuf, done: std::io::Result<()>) -> Option<NotReplaced> {
     let error = done
-        .or_could_not_run(|| format!("cannot replace {}", path.display()))
+        .or_could_not_run(|| format!("cannot replace {}", path.shown()))
         .err()?;
     Some(NotReplaced { path, error })
 }
@@ -299,7 +300,7 @@ fn not_replaced(path: PathBuf, done: std::io::Result<()>) -> Option<NotReplaced>
 fn flush_file_systems(directories: &BTreeMap<PathBuf, Place>) -> Result<()> {
     let mut flushed = Vec::new();
     for (path, place) in directories {
-        let cannot = || format!("cannot flush {}", path.display());
+        let cannot = || format!("cannot flush {}", path.shown());
         let directory = place.open_directory().or_could_not_run(cannot)?;
         let device = directory.metadata().or_could_not_run(cannot)?.dev();
         if !flushed.contains(&device) {

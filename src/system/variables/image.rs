@@ -10,6 +10,7 @@ use efivar::{VarEnumerator, VarReader, VarWriter};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::variable_image::{ImageVariable, VariableImage, VariableImageError};
+use crate::formats::text::Shown;
 use crate::system::context::Context;
 use crate::system::files;
 use crate::system::transaction::Transaction;
@@ -63,7 +64,7 @@ impl ImageFile {
         self.check_unused()?;
         let mut image = self.load()?;
         change(&mut image);
-        let path = self.path.display();
+        let path = self.path.shown();
         let bytes = image
             .to_bytes()
             .or_refuse(|| format!("cannot write {path}"))
@@ -74,7 +75,7 @@ impl ImageFile {
     }
 
     fn load(&self) -> Result<VariableImage> {
-        let path = self.path.display();
+        let path = self.path.shown();
         let parsed = VariableImage::parse(files::read(&self.path)?);
         let is_qcow2 = parsed == Err(VariableImageError::Qcow2);
         let image = parsed.or_refuse(|| format!("{path} is no image of a firmware's variables"));
@@ -99,7 +100,7 @@ impl ImageFile {
 
     /// QEMU locks the images that it has open.
     fn check_unused(&self) -> Result<()> {
-        let path = self.path.display();
+        let path = self.path.shown();
         let metadata = fs::metadata(&self.path).or_could_not_run(|| format!("cannot read {path}"))?;
         let (major, minor) = (rustix::fs::major(metadata.dev()), rustix::fs::minor(metadata.dev()));
         let place = format!("{major:02x}:{minor:02x}:{}", metadata.ino());

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::guid::Guid;
+use crate::formats::text::Shown;
 
 use super::context::Context;
 use super::entries::{Entry, list_directory};
@@ -49,7 +50,7 @@ impl Efivarfs {
             return Ok(Self::at(context, directory));
         }
         if context.path("/sys/firmware/efi").is_dir() {
-            let missing = format!("efivarfs is not mounted at {}", directory.display());
+            let missing = format!("efivarfs is not mounted at {}", directory.shown());
             let mount = format!("mount -t efivarfs efivarfs {EFIVARFS}");
             return Err(Error::could_not_run(missing).hint(mount));
         }
@@ -78,7 +79,7 @@ impl Efivarfs {
     /// there is no such variable.
     pub fn is_immutable(&self, name: &str, vendor: &Guid) -> Result<Option<bool>> {
         let path = self.path(&format!("{name}-{vendor}"));
-        let cannot = || format!("cannot read the flags of {}", path.display());
+        let cannot = || format!("cannot read the flags of {}", path.shown());
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -91,13 +92,13 @@ impl Efivarfs {
     /// True if the file system is mounted read-only.
     pub fn is_read_only(&self) -> Result<bool> {
         let status = rustix::fs::statvfs(&self.directory)
-            .or_could_not_run(|| format!("cannot tell how {} is mounted", self.directory.display()))?;
+            .or_could_not_run(|| format!("cannot tell how {} is mounted", self.directory.shown()))?;
         Ok(status.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY))
     }
 
     /// Bytes that the firmware still has for variables, if the kernel tells (since Linux 6.6).
     pub fn free_space(&self) -> Result<Option<u64>> {
-        let cannot = || format!("cannot tell how much space {} has left", self.directory.display());
+        let cannot = || format!("cannot tell how much space {} has left", self.directory.shown());
         let status = rustix::fs::statfs(&self.directory).or_could_not_run(cannot)?;
         if !write::is_efivarfs(&status) || status.f_blocks == 0 {
             return Ok(None);
@@ -136,7 +137,7 @@ impl Efivarfs {
 impl VarReader for Efivarfs {
     fn read(&self, variable: &Variable) -> efivar::Result<(Vec<u8>, VariableFlags)> {
         let path = self.path(&variable.to_string());
-        let read = read_file(&path).or_could_not_run(|| format!("cannot read the variable {}", path.display()));
+        let read = read_file(&path).or_could_not_run(|| format!("cannot read the variable {}", path.shown()));
         access::found(variable, read)
     }
 }

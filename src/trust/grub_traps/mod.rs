@@ -9,6 +9,7 @@ use std::path::Path;
 use crate::finding::{Finding, Kind};
 use crate::formats::grub::opened_files::{Opened, Place, Use, command_names, is_no_local_disk, opened_files};
 use crate::formats::grub::script::{Command, Part, Script, Variables, Word};
+use crate::formats::text::Shown;
 
 pub use environment::{is_environment, writer};
 
@@ -23,7 +24,7 @@ struct Rule {
 impl Rule {
     /// The trap in a line of a file, counted from 1, where `text` stands.
     fn at(self, file: &Path, line: usize, text: impl Into<String>) -> Finding {
-        Finding::new(self.kind, file.to_string_lossy(), self.reason)
+        Finding::new(self.kind, file.shown(), self.reason)
             .remedy(self.remedy)
             .in_line(line, Some(text.into()))
     }

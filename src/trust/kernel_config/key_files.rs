@@ -8,6 +8,7 @@ use crate::finding::{Level, Status};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::pem::PemFile;
 use crate::formats::kernel::kernel_config::{KernelConfig, PREFIX};
+use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 use super::requirement::{Judgement, RECOMMENDED, REQUIRED};
@@ -76,7 +77,7 @@ impl Place {
                 format!("{value}, in a source tree that is not here")
             }
             Self::Missing(candidates) => {
-                let places: Vec<String> = candidates.iter().map(|path| path.display().to_string()).collect();
+                let places: Vec<String> = candidates.iter().map(|path| path.shown()).collect();
                 format!("{value}, but there is no {}", places.join(" and no "))
             }
             Self::Unreadable(error) => match error.causes().last() {
@@ -94,7 +95,7 @@ impl Place {
                 } else {
                     names.join(", ")
                 };
-                format!("{} with {names}", path.display())
+                format!("{} with {names}", path.shown())
             }
         }
     }
@@ -106,7 +107,7 @@ impl Place {
 
 fn read(path: &Path) -> crate::error::Result<(PemFile, bool)> {
     let bytes = system::read_secret_file(path)?;
-    let content = PemFile::parse(&bytes).or_refuse(|| format!("cannot use {}", path.display()))?;
+    let content = PemFile::parse(&bytes).or_refuse(|| format!("cannot use {}", path.shown()))?;
     Ok((content, system::is_private(path)?))
 }
 

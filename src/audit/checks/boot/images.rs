@@ -4,7 +4,7 @@ use crate::error::quoted;
 use crate::finding::{Finding, Kind, Level};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::guid::Guid;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::trust::image::{Acceptance, Refusal};
 use crate::trust::loader::Loader;
 use crate::trust::microsoft;
@@ -42,7 +42,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     for none in &images.none {
         let text = format!("{} is no image that can be judged: {}", none.shown, none.why);
         let remedy = "if it is a loader, install it anew; else remove it";
-        let finding = Finding::new(MALFORMED_IMAGE, none.path.to_string_lossy(), text).remedy(remedy);
+        let finding = Finding::new(MALFORMED_IMAGE, none.path.shown(), text).remedy(remedy);
         outcome.findings.push(finding);
     }
     let has_timestamps = has_timestamps(machine, &mut outcome);
@@ -116,7 +116,7 @@ fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Ou
     let text = format!("{shown} is {because}, and {leads}");
     outcome
         .findings
-        .push(Finding::new(kind, found.path.to_string_lossy(), text).remedy(remedy));
+        .push(Finding::new(kind, found.path.shown(), text).remedy(remedy));
 }
 
 /// Microsoft's certificate that let an image in, by which others' loaders come in.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::error::quoted;
 use crate::finding::{Finding, Kind};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 
 use crate::audit::check::Outcome;
 use crate::audit::images::Place;
@@ -56,10 +56,6 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
 }
 
 fn refused(path: &Path, shown: &str, why: &str) -> Finding {
-    Finding::new(
-        KERNEL_REFUSED,
-        path.to_string_lossy(),
-        format!("{shown} would not start: {why}"),
-    )
-    .remedy(format!("bootseal sign efi {}, or remove it", quoted(path)))
+    Finding::new(KERNEL_REFUSED, path.shown(), format!("{shown} would not start: {why}"))
+        .remedy(format!("bootseal sign efi {}, or remove it", quoted(path)))
 }

@@ -4,6 +4,7 @@ mod images;
 mod kernels;
 mod sbat;
 
+use crate::formats::text::Shown;
 use std::path::Path;
 
 use crate::enroll::{BootFile, Verdict};
@@ -121,14 +122,14 @@ fn partition(machine: &Machine<'_>) -> Outcome {
     }
     let mut outcome = Outcome::default();
     for esp in esps {
-        let shown = esp.directory.display();
+        let shown = esp.directory.shown();
         match system::info(&esp.directory) {
             Ok(FileInfo { mode, .. }) if mode & 0o022 != 0 => {
                 let text = format!("{shown} has mode {mode:04o}: others than root can change what starts");
                 let remedy = format!("mount -o remount,umask=0077 {}", crate::error::quoted(&esp.directory));
                 outcome
                     .findings
-                    .push(Finding::new(PARTITION_WRITABLE, esp.directory.to_string_lossy(), text).remedy(remedy));
+                    .push(Finding::new(PARTITION_WRITABLE, esp.directory.shown(), text).remedy(remedy));
             }
             Ok(_) => outcome.evidence.push(format!("{shown}: written by root only")),
             Err(error) => outcome.not_run.push(reason(&error)),

@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Kind};
 use crate::formats::firmware::sbat::{LEVEL_VARIABLE, SHIM, Sbat, SbatError};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::trust::loader::Loader;
 
 use crate::audit::check::Outcome;
@@ -95,7 +95,7 @@ fn wrong(kind: Kind, found: &Found, why: &str, by_shim: bool, outcome: &mut Outc
         let remedy = "update it; shim does not start it";
         outcome
             .findings
-            .push(Finding::new(kind, found.path.to_string_lossy(), text).remedy(remedy));
+            .push(Finding::new(kind, found.path.shown(), text).remedy(remedy));
     } else {
         outcome.evidence.push(format!("{text}; there is no shim to refuse it"));
     }

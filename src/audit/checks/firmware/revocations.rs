@@ -7,7 +7,7 @@ use crate::finding::{Finding, Kind};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
 use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::system;
 use crate::trust::microsoft::{self, SecurityVersion};
 use crate::trust::{read_database, variable};
@@ -69,7 +69,7 @@ fn brought_along() -> crate::error::Result<List> {
 
 /// A list from a file. Its content tells its version: Microsoft's lists carry the same time in every version.
 fn given(path: &Path) -> crate::error::Result<List> {
-    let shown = printable(&path.display().to_string());
+    let shown = path.shown();
     let bytes = system::read_prefix(path, Some(MAX_LIST))?;
     let entries = read_database(&bytes).or_could_not_run(|| format!("{shown} is no list of revocations"))?;
     let signed = AuthenticatedVariable::parse(&bytes).ok().map(|update| {

@@ -4,7 +4,7 @@ use crate::finding::{Finding, Kind};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::trust::microsoft;
 
 use super::store::with_store;
@@ -43,7 +43,7 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
             if !is_there {
                 outcome
                     .not_run
-                    .push(format!("{} says nothing of {variable}", directory.path().display()));
+                    .push(format!("{} says nothing of {variable}", directory.path().shown()));
                 continue;
             }
             let meant = directory.database(variable)?;

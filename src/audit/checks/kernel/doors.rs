@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Kind};
 use crate::formats::kernel::kernel_config::KernelConfig;
 use crate::formats::kernel::running_kernel::{CommandLine, Lockdown};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::system::ConfigFile;
 
 use crate::audit::check::Outcome;
@@ -46,7 +46,7 @@ fn not_locked() -> Outcome {
 fn config(machine: &Machine<'_>) -> Result<KernelConfig, Outcome> {
     let file = ConfigFile::running(machine.context()).map_err(|error| Outcome::could_not_run(reason(&error)))?;
     let parsed = KernelConfig::parse(&file.bytes);
-    parsed.map_err(|error| Outcome::could_not_run(format!("{}: {error}", file.path.display())))
+    parsed.map_err(|error| Outcome::could_not_run(format!("{}: {error}", file.path.shown())))
 }
 
 /// The outcome, also where the look at the kernel ended early with one.

@@ -5,7 +5,7 @@ mod text;
 
 use crate::finding::{Finding, Kind, Status};
 use crate::formats::kernel::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, find_key, key_list};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::kernel_config;
 use crate::trust::command_line::dangers;
 
@@ -274,7 +274,7 @@ fn configuration(machine: &Machine<'_>) -> Outcome {
         Ok(checked) => checked,
         Err(error) => return Outcome::could_not_run(reason(&error)),
     };
-    let mut outcome = Outcome::pass(format!("{} for {}", checked.config.display(), checked.kernel));
+    let mut outcome = Outcome::pass(format!("{} for {}", checked.config.shown(), checked.kernel));
     for judged in checked.judgements {
         let remedy = judged
             .remedy

@@ -10,7 +10,7 @@ use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::Digest;
 use crate::formats::crypto::sha3_lanes::Source;
 use crate::formats::kernel::module_info::ModuleInfo;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::sign::Observer;
 use crate::system;
 
@@ -93,9 +93,9 @@ fn tell(tree: &Tree, judged: Vec<Judged>, outcome: &mut Outcome) {
     let (mut right, mut foreign, count) = (0_usize, Vec::new(), judged.len());
     let remedy = format!("bootseal sign modules {}", crate::error::quoted(&tree.directory));
     for Judged { path, answer, in_tree } in judged {
-        right = right.saturating_add(usize::from(note(outcome, &path.to_string_lossy(), answer, &remedy)));
+        right = right.saturating_add(usize::from(note(outcome, &path.shown(), answer, &remedy)));
         if !in_tree {
-            foreign.push(printable(&path.file_name().unwrap_or_default().to_string_lossy()));
+            foreign.push(path.file_name().unwrap_or_default().shown());
         }
     }
     let release = printable(&tree.release);

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::kernel::initramfs;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::system;
 
 use super::signature::{judge, note, unpack};
@@ -74,16 +74,16 @@ fn look_at(path: &Path, is_unified: bool, trusted: &[Certificate]) -> Outcome {
         Err(error) => return Outcome::could_not_run(reason(&error)),
     };
     if !is_unified {
-        judge_modules(&mut outcome, &path.to_string_lossy(), &bytes, trusted);
+        judge_modules(&mut outcome, &path.shown(), &bytes, trusted);
         return outcome;
     }
     let image = match Image::parse(&bytes) {
         Ok(image) => image,
         // It was one when the images were found.
-        Err(error) => return Outcome::could_not_run(printable(&format!("{}: {error}", path.display()))),
+        Err(error) => return Outcome::could_not_run(printable(&format!("{}: {error}", path.shown()))),
     };
     for section in image.sections().iter().filter(|section| section.name == INITRAMFS) {
-        let name = format!("{} {INITRAMFS}", path.to_string_lossy());
+        let name = format!("{} {INITRAMFS}", path.shown());
         judge_modules(&mut outcome, &name, section.data(), trusted);
     }
     outcome

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::finding::{Finding, Kind};
 use crate::formats::kernel::module_info::{BUILD_ID, ModuleInfo};
 use crate::formats::kernel::running_kernel::{LoadedModule, loaded_modules};
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::system;
 
 use super::signature::unpack;
@@ -54,9 +54,9 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
         let name = stem(&name).unwrap_or(&name).replace('-', "_");
         files.entry(name).or_default().push(path);
     }
-    let shown: Vec<(&LoadedModule, Result<Shown, String>)> = modules
+    let shown: Vec<(&LoadedModule, Result<Telltale, String>)> = modules
         .iter()
-        .map(|module| (module, Shown::read(machine, &module.name)))
+        .map(|module| (module, Telltale::read(machine, &module.name)))
         .collect();
     let compared: Vec<Result<bool, String>> = shown
         .par_iter()
@@ -84,7 +84,7 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
             }
         }
         if !files.contains_key(&module.name) {
-            let text = format!("{name} is loaded, and no file of it is below {}", directory.display());
+            let text = format!("{name} is loaded, and no file of it is below {}", directory.shown());
             found(MODULE_WITHOUT_FILE, text);
             continue;
         }
@@ -113,12 +113,12 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
 }
 
 /// The values that the kernel shows of a loaded module, by which builds can be told apart.
-struct Shown {
+struct Telltale {
     build_id: Option<Vec<u8>>,
     srcversion: Option<String>,
 }
 
-impl Shown {
+impl Telltale {
     fn read(machine: &Machine<'_>, name: &str) -> Result<Self, String> {
         // The name is a file's: the kernel allows no other, but this text may be anybody's.
         if name.contains('/') || name.starts_with('.') {

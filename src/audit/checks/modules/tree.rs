@@ -1,5 +1,6 @@
 //! The directory of a kernel's modules.
 
+use crate::formats::text::Shown;
 use std::path::{Path, PathBuf};
 
 use crate::audit::check::Outcome;
@@ -40,7 +41,7 @@ pub(super) fn of_running_kernel(machine: &Machine<'_>) -> Result<Tree, Outcome> 
     if !tree.directory.is_dir() {
         return Err(Outcome::not_applicable(format!(
             "there is no {}: the kernel has no modules",
-            tree.directory.display()
+            tree.directory.shown()
         )));
     }
     Ok(tree)
