@@ -22,6 +22,8 @@ pub enum Group {
     Keys,
     /// The hooks that sign kernels as they are installed.
     Hooks,
+    /// The record of all signatures that bootseal made here.
+    Ledger,
 }
 
 impl Group {
@@ -37,6 +39,7 @@ impl Group {
             Self::Measured => "measured",
             Self::Keys => "keys",
             Self::Hooks => "hooks",
+            Self::Ledger => "ledger",
         }
     }
 
@@ -52,6 +55,7 @@ impl Group {
             Self::Measured => "Measured boot",
             Self::Keys => "Keys",
             Self::Hooks => "Hooks",
+            Self::Ledger => "Ledger",
         }
     }
 }

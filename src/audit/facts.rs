@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::ledger::Ledger;
 use crate::trust::microsoft;
 
 use super::machine::Machine;
@@ -23,6 +24,30 @@ pub struct Facts {
     pub keys: Vec<Listed>,
     /// The files that the firmware may start, judged by its present variables.
     pub boot_files: Vec<BootFile>,
+    /// The ledger; none if there is none, or it does not hold.
+    pub ledger: Option<LedgerFacts>,
+}
+
+/// The ledger in brief.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LedgerFacts {
+    /// The number of lines that were ever written, with those that were folded.
+    pub lines: u64,
+    /// The number of signatures that it has.
+    pub signatures: usize,
+    /// SHA-256 of the last line, lower-case hexadecimal.
+    pub head: String,
+}
+
+impl LedgerFacts {
+    /// The facts of a ledger; none if it has no line.
+    pub(super) fn from_ledger(ledger: &Ledger) -> Option<Self> {
+        (!ledger.is_empty()).then(|| Self {
+            lines: ledger.length(),
+            signatures: ledger.index().recorded().len(),
+            head: ledger.head().to_owned(),
+        })
+    }
 }
 
 /// The firmware.
@@ -90,6 +115,7 @@ impl Facts {
                 .and_then(|keys| list(keys).ok())
                 .unwrap_or_default(),
             boot_files: boot_files.unwrap_or_default(),
+            ledger: machine.ledger().ok().and_then(LedgerFacts::from_ledger),
         }
     }
 }

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::{BootTree, EfiPartition, Naming, boot_directories, check_readable, efi_partitions};
 use crate::enroll::{BootFile, Store, StoreChoice, present_boot_files};
+use crate::error::Error;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::EventLog;
 use crate::keys::KeyDirectory;
-use crate::sign::{Observer, Unobserved};
+use crate::ledger::Ledger;
+use crate::sign::{Observer, Unobserved, acceptance};
 use crate::system::config::Config;
 use crate::system::{self, Context};
 use crate::trust::Anchors;
@@ -42,6 +44,7 @@ pub struct Machine<'a> {
     images: OnceCell<Result<Images, String>>,
     installed: OnceCell<Installed>,
     boot_files: OnceCell<Result<Vec<BootFile>, String>>,
+    ledger: OnceCell<crate::error::Result<Ledger>>,
 }
 
 impl<'a> Machine<'a> {
@@ -64,6 +67,7 @@ impl<'a> Machine<'a> {
             images: OnceCell::new(),
             installed: OnceCell::new(),
             boot_files: OnceCell::new(),
+            ledger: OnceCell::new(),
         }
     }
 
@@ -102,6 +106,12 @@ impl<'a> Machine<'a> {
     /// The key directory's path, readable or not.
     pub(super) fn keys_path(&self) -> &Path {
         &self.keys
+    }
+
+    /// The options by which a command that accepts a file is about this machine and these keys.
+    pub(super) fn acceptance_place(&self) -> acceptance::Place {
+        let is_usual = self.keys == self.context.path(&self.config.keys);
+        acceptance::Place::new(self.context, (!is_usual).then_some(self.keys.as_path()))
     }
 
     /// The firmware.
@@ -216,6 +226,11 @@ impl<'a> Machine<'a> {
             installed
         };
         self.installed.get_or_init(find)
+    }
+
+    /// The ledger; one without any line if there is none.
+    pub(super) fn ledger(&self) -> Result<&Ledger, &Error> {
+        self.ledger.get_or_init(|| Ledger::read(self.context)).as_ref()
     }
 
     /// The text of a file below `/proc` or `/sys`; none if there is none.

@@ -17,7 +17,7 @@ mod unified;
 pub use baseline::{Acceptance, Baseline};
 pub use check::{Check, Group, Outcome};
 pub use checks::all_checks;
-pub use facts::{Facts, Firmware, Trusted, Variable};
+pub use facts::{Facts, Firmware, LedgerFacts, Trusted, Variable};
 pub use last::LastAudit;
 pub use machine::Machine;
 pub use overview::Overview;

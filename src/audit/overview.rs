@@ -12,7 +12,7 @@ use super::reason::reason;
 use super::{Audit, Selection, audit_along};
 
 /// The checks of the short form: each reads a few small files.
-const QUICK: [&str; 9] = [
+const QUICK: [&str; 10] = [
     "firmware.secure_boot",
     "firmware.mode",
     "firmware.variables",
@@ -22,6 +22,7 @@ const QUICK: [&str; 9] = [
     "keys.expiry",
     "hooks.next_kernel",
     "hooks.last_run",
+    "ledger.chain",
 ];
 
 /// The machine at a glance.

@@ -9,6 +9,7 @@ mod grub;
 mod hook;
 mod kernel_config;
 mod keys;
+mod ledger;
 mod session;
 mod sign;
 mod status;
@@ -98,6 +99,8 @@ enum Command {
     /// Have every kernel signed as it is installed
     #[command(subcommand)]
     Hook(hook::Command),
+    /// Show every signature that was made on this machine, or prove that the record of them holds
+    Ledger(ledger::Arguments),
     /// Print the completions for a shell
     Completions(completions::Arguments),
     /// Print the options that the chain needs of a kernel, or check a kernel's configuration
@@ -139,6 +142,7 @@ pub fn main() -> u8 {
         Command::Audit(arguments) => audit::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::Hook(command) => hook::run(&session, command),
+        Command::Ledger(arguments) => ledger::run(&session, &arguments),
         Command::Completions(arguments) => Ok(completions::run(&arguments, Cli::command())),
         Command::KernelConfig(arguments) => kernel_config::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
 use crate::formats::grub::openpgp::GrubKey;
@@ -74,6 +75,8 @@ pub struct Built {
     pub image: GrubImage,
     /// Its SBAT lines.
     pub sbat: Lines,
+    /// The certificate of the key that signed it.
+    pub certificate: Certificate,
 }
 
 /// Builds, judges and signs an image. Refuses an image that would not enforce signatures.
@@ -106,7 +109,12 @@ pub fn build(context: &Context, recipe: &Recipe<'_>, identity: &Identity) -> Res
     let bytes = make(recipe, &modules, &configuration, &sbat)?;
     let image = judge(&bytes, recipe)?;
     let bytes = sign::efi::signed_image(&bytes, identity)?;
-    Ok(Built { bytes, image, sbat })
+    Ok(Built {
+        bytes,
+        image,
+        sbat,
+        certificate: identity.certificate.clone(),
+    })
 }
 
 fn make(recipe: &Recipe<'_>, modules: &[String], configuration: &str, sbat: &Lines) -> Result<Vec<u8>> {

@@ -18,7 +18,7 @@ pub use configuration::{KEPT_MENU, Superuser, hash_password};
 pub use file_system::FileSystem;
 pub use installed::check_embeds;
 pub use menu::Menu;
-pub use place::{Confirmed, Installed, Place, confirm, confirm_by_word, falls_back, install, is_unproven};
+pub use place::{Confirmed, Installed, Place, confirm, confirm_by_word, falls_back, install, is_unproven, write_image};
 pub use step::Step;
 pub use toolchain::Toolchain;
 pub use warnings::{missing_shim, warnings};

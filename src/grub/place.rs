@@ -12,6 +12,7 @@ use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
 use crate::formats::text::Shown;
+use crate::sign::record_made;
 use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
 use crate::system::{self, Context, Lock, Transaction, esp_partition};
@@ -25,6 +26,8 @@ use super::step::Step;
 const UNPROVEN: &str = "grub-unproven";
 /// Its length, in bytes.
 const MAX_DIGEST: u64 = 64;
+/// The command that puts images in their places, as the ledger has it.
+const COMMAND: &str = "grub install";
 /// Largest image that is read, in bytes.
 const MAX_IMAGE: u64 = 64 << 20;
 
@@ -137,7 +140,7 @@ pub fn install(
     match (variables, present) {
         (Ok((partition, variables)), Some(present)) if present != built.bytes => {
             let mut entries = Entries::new(context, &variables);
-            write(context, &[(place.trial(), &built.bytes)])?;
+            write_built(context, built, &[(place.trial(), &built.bytes)])?;
             steps.push(Step::Written(place.trial()));
             let label = format!("{} (trial)", place.name);
             let number = entries.ensure(&label, &partition, &place.device_path(&place.trial())?, &mut steps)?;
@@ -168,7 +171,7 @@ pub fn install(
                 fallback(context, place, &built.bytes, &mut files, &mut steps)?;
             }
             let parts: Vec<(PathBuf, &Vec<u8>)> = files.iter().map(|(path, bytes)| (path.clone(), bytes)).collect();
-            write(context, &parts)?;
+            write_built(context, built, &parts)?;
             let variables_left = match variables {
                 Ok((partition, variables)) => {
                     let mut entries = Entries::new(context, &variables);
@@ -318,6 +321,25 @@ fn fallback(
     files.push((path.clone(), new.to_vec()));
     steps.push(Step::Written(path));
     Ok(())
+}
+
+/// Writes an image to a file that is in no place of this machine.
+pub fn write_image(context: &Context, path: &Path, built: &Built) -> Result<()> {
+    let _lock = Lock::take(context, || {})?;
+    let write = || {
+        let transaction = Transaction::new(context);
+        transaction.stage_file(path, &[&built.bytes])?;
+        transaction.commit_all()
+    };
+    record_made(context, COMMAND, &built.certificate, &built.bytes, &[path], write)
+}
+
+/// Replaces files, and records those with the new image in the ledger.
+fn write_built(context: &Context, built: &Built, files: &[(PathBuf, &Vec<u8>)]) -> Result<()> {
+    let made = files.iter().filter(|(_, bytes)| **bytes == built.bytes);
+    let made: Vec<&Path> = made.map(|(path, _)| path.as_path()).collect();
+    let write = || write(context, files);
+    record_made(context, COMMAND, &built.certificate, &built.bytes, &made, write)
 }
 
 /// Replaces files: the first one, and only then the others.

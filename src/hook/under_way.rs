@@ -10,7 +10,7 @@ use crate::disk::{BootMedia, Naming};
 use crate::error::{Explain, Result, quoted};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::Image;
-use crate::formats::text::printable;
+use crate::formats::text::Shown;
 use crate::ledger::Kind;
 use crate::sign::{Installation, Offered, may_be_script};
 use crate::system::{self, Context};
@@ -89,7 +89,7 @@ impl UnderWay {
         for path in &commands {
             notes.push(format!(
                 "grub-mkconfig would write the name {} into the menu as commands, so that no new menu is signed: rm {}",
-                printable(&path.to_string_lossy()),
+                path.shown(),
                 quoted(path)
             ));
         }
@@ -107,8 +107,7 @@ impl UnderWay {
     /// True if a file's bytes came onto the media after the stock was taken.
     fn is_new(&self, path: &Path, bytes: &[u8]) -> Result<bool> {
         let Some(stock) = &self.stock else { return Ok(false) };
-        let path =
-            system::resolve(&self.root, path).or_could_not_run(|| format!("cannot look at {}", path.display()))?;
+        let path = system::resolve(&self.root, path).or_could_not_run(|| format!("cannot look at {}", path.shown()))?;
         stock.is_new(&path, bytes)
     }
 

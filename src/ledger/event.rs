@@ -115,6 +115,16 @@ impl Kind {
             Self::Grub => "grub",
         }
     }
+
+    /// The name of the key that makes such signatures.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Modules => "module",
+            Self::Efi => "db",
+            Self::Grub => "grub",
+        }
+    }
 }
 
 /// The reason why a file was signed: who vouched for it.

@@ -93,10 +93,11 @@ impl Index {
         self.recorded.get(*self.by_path.get(&(kind, path.to_owned()))?)
     }
 
-    /// True if any file of this kind was signed.
+    /// True if a run signed any file of this kind, or took one over. Images that bootseal made itself do not count.
     #[must_use]
     pub fn has(&self, kind: Kind) -> bool {
-        self.recorded.iter().any(|recorded| recorded.kind == kind)
+        let is_it = |recorded: &Recorded| recorded.kind == kind && recorded.origin != Origin::Made;
+        self.recorded.iter().any(is_it)
     }
 
     /// True if there were signatures before the ledger.

@@ -48,12 +48,14 @@ impl Place {
 /// The command by which a person has such a file signed.
 #[must_use]
 pub fn command(place: &Place, outcome: &Outcome) -> String {
-    let path = quoted(&outcome.path);
-    let kind = if outcome.kind == Some(Kind::Efi.name()) {
-        "efi"
-    } else {
-        "grub"
-    };
+    command_for(place, outcome.kind.unwrap_or_default(), &outcome.path)
+}
+
+/// The command by which a person accepts a file of this kind, by the kind's name.
+#[must_use]
+pub fn command_for(place: &Place, kind: &str, path: &Path) -> String {
+    let path = quoted(path);
+    let kind = if kind == Kind::Efi.name() { "efi" } else { "grub" };
     let Place { root, keys } = place;
     format!("bootseal{root} sign {kind} {keys}--accept-changed {path} {path}")
 }

@@ -18,6 +18,7 @@ use super::discover::{Found, Interest, Target};
 use super::outcome::{Change, Done, Outcome};
 use super::run::Run;
 use super::signing::Signing;
+use super::takeover::{self, Adopted};
 use super::vouching::Notary;
 
 /// The hash that all firmware verifies.
@@ -42,6 +43,7 @@ pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: 
     let notary = run.notary();
     let files: Vec<PathBuf> = found.targets.values().map(|target| target.file.clone()).collect();
     let is_signed_before = || Ok(files.iter().any(|file| is_signed(file, &identity.certificate)));
+    take_over(run, &signing, &found, &identity.certificate)?;
     run.process(&signing, found, |targets, transaction| {
         let sign = |target: &Target| {
             let make = |unsigned: &Unsigned<'_>, _: &Image<'_>| {
@@ -105,7 +107,9 @@ pub fn attach(
     let bytes = system::read(signature)?;
     let found = discover(run, &[image.to_path_buf()], options)?;
     let notary = run.notary();
-    run.process(&signing(certificate, None, options), found, |targets, transaction| {
+    let signing = signing(certificate, None, options);
+    take_over(run, &signing, &found, certificate)?;
+    run.process(&signing, found, |targets, transaction| {
         let offered = |unsigned: &Unsigned<'_>, parsed: &Image<'_>| {
             foreign_signature(unsigned, parsed, &bytes, certificate).or_refuse(|| {
                 format!(
@@ -188,11 +192,38 @@ fn check_output(context: &Context, output: &Path, image: &Target) -> Result<()> 
 
 /// True if a file bears a signature of this certificate that holds; one that cannot be read bears none.
 fn is_signed(file: &Path, certificate: &Certificate) -> bool {
-    let Ok(bytes) = system::read(file) else { return false };
-    let Ok(image) = Image::parse(&bytes) else { return false };
+    system::read(file).is_ok_and(|bytes| own_digest(&bytes, certificate).is_some())
+}
+
+/// Has the ledger enter the images on the boot media that bear our signature, where it has none yet.
+fn take_over(run: &mut Run<'_>, signing: &Signing<'_>, found: &Found, certificate: &Certificate) -> Result<()> {
+    let notary = run.notary();
+    if found.targets.is_empty() || !notary.adopts(Kind::Efi)? {
+        return Ok(());
+    }
+    let mut adopted = Vec::new();
+    for path in takeover::other_files(run.context(), &notary, found)? {
+        let Some(file) = takeover::image(&path) else { continue };
+        if let Some(digest) = own_digest(&file, certificate)
+            && !notary.has_recorded(Kind::Efi, &digest)?
+        {
+            adopted.push(Adopted::new(path, &file, &digest));
+        }
+    }
+    run.adopt(signing, adopted);
+    Ok(())
+}
+
+/// The digest of an image that bears a signature by this certificate which holds; none of others.
+#[must_use]
+pub fn own_digest(file: &[u8], certificate: &Certificate) -> Option<Digest> {
+    let image = Image::parse(file).ok()?;
     let digest = image.digest(HASH);
-    let mut signatures = image.signatures().iter().filter_map(|entry| entry.signature().ok());
-    signatures.any(|signature| is_own(&signature, &digest, certificate))
+    let signatures = image.signatures();
+    let mut signatures = signatures.iter().filter_map(|entry| entry.signature().ok());
+    signatures
+        .any(|signature| is_own(&signature, &digest, certificate))
+        .then_some(digest)
 }
 
 fn signing<'k>(certificate: &Certificate, signer: Option<&'k dyn Signer>, options: &EfiOptions) -> Signing<'k> {
@@ -245,8 +276,11 @@ fn sign_file(
             stage(&[&file])?;
         }
         notary.note_image(&digest);
-        let is_adopted = options.output.is_none() && notary.adopts(Kind::Efi)?;
-        return Ok(Done::unchanged(digest, is_adopted.then(|| sha256(&[&file]))));
+        let origin = match options.output {
+            Some(_) => None,
+            None => notary.origin_of_signed((Kind::Efi, &digest), target, &file)?,
+        };
+        return Ok(Done::unchanged(digest, origin.map(|origin| (origin, sha256(&[&file])))));
     }
     let origin = match notary.judge((Kind::Efi, &digest), target, &file, is_signed_before)? {
         Ok(origin) => origin,

@@ -172,7 +172,10 @@ fn sign_batch(
             );
         }
         match loaded.state {
-            State::Signed(digest) => Ok(Done::unchanged(digest, loaded.sha256)),
+            State::Signed(digest) => {
+                let adopted = loaded.sha256.map(|sha256| (Origin::Adopted, sha256));
+                Ok(Done::unchanged(digest, adopted))
+            }
             State::Kept => Ok(Done::left(Change::Kept, None)),
             State::BadlyPacked(digest, refusal) => {
                 let sha256 = pack(loaded.target, loaded.module, loaded.compression, transaction)?;

@@ -87,13 +87,14 @@ pub(super) struct Done {
 }
 
 impl Done {
-    /// A file that stays as it is. `sha256` is for a ledger that adopts it.
-    pub(super) const fn unchanged(digest: Digest, sha256: Option<String>) -> Self {
+    /// A file that stays as it is; with its origin and SHA-256 if the ledger is to have it.
+    pub(super) fn unchanged(digest: Digest, recorded: Option<(Origin, String)>) -> Self {
+        let (origin, sha256) = recorded.unzip();
         Self {
             change: Change::Unchanged,
             digest: Some(digest),
             warnings: Vec::new(),
-            origin: None,
+            origin,
             sha256,
             unvouched: None,
         }

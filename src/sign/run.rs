@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::formats::crypto::hash::Digest;
-use crate::ledger::{Intent, Ledger, Origin};
+use crate::ledger::{Intent, Kind, Ledger, Origin};
 use crate::system::config::{Config, Entry, Exclusions, Expanded, GrubEnvironment};
 use crate::system::{self, Context, FileState, Lock, Transaction, remove_leftover};
 
@@ -19,6 +19,7 @@ use super::records::{Record, batches_of, taken};
 use super::signature_file::signature_path;
 use super::signing::Signing;
 use super::summary::Summary;
+use super::takeover::Adopted;
 use super::unvouched;
 use super::vouching::{Notary, Vouchers, path_on_machine};
 
@@ -108,6 +109,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Has the ledger enter files that bore our signature before it began.
+    pub(super) fn adopt(&mut self, signing: &Signing<'_>, adopted: Vec<Adopted>) {
+        self.records.extend(adopted.into_iter().map(|file| Record {
+            kind: signing.kind,
+            key: signing.key.clone(),
+            hash: signing.hash,
+            origin: Origin::Adopted,
+            path: file.path,
+            sha256: file.sha256,
+            signed: file.signed,
+        }));
+    }
+
     /// Adds an outcome.
     pub(super) fn add_outcome(&mut self, outcome: Outcome) {
         self.summary.outcomes.push(outcome);
@@ -193,8 +207,10 @@ impl<'a> Run<'a> {
         let Some(manifest) = manifest else { return Ok(false) };
         let states = signing.states(target, target.state);
         let vouched = states.is_some_and(|states| manifest.vouches_for(&target.path, signing.hash.name(), &states));
+        // The manifest knows nothing of the ledger, which is to enter the files that a person names.
+        let is_asked_for = signing.kind != Kind::Modules && !self.options.vouchers.accepted.is_empty();
         // A file that this run is about to replace is another file.
-        Ok(vouched && !self.transaction.changes(&target.path)?)
+        Ok(vouched && !is_asked_for && !self.transaction.changes(&target.path)?)
     }
 
     fn work(

@@ -176,6 +176,43 @@ impl<'a> Notary<'a> {
         Ok(!self.memory()?.ledger.index().has(kind))
     }
 
+    /// The directories of the boot media.
+    pub(super) fn media(&self) -> Result<Vec<PathBuf>> {
+        Ok(self.memory()?.media.directories().to_vec())
+    }
+
+    /// True if the ledger has a signature of this kind over this digest.
+    pub(super) fn has_recorded(&self, kind: Kind, signed: &Digest) -> Result<bool> {
+        Ok(self
+            .memory()?
+            .ledger
+            .index()
+            .by_digest(kind, &signed.to_hex())
+            .is_some())
+    }
+
+    /// The origin of a file that bears our signature already, if it is to be entered into the ledger: that has none of
+    /// its kind yet, or does not have this one, and somebody vouches for it.
+    pub(super) fn origin_of_signed(
+        &self,
+        (kind, signed): (Kind, &Digest),
+        target: &Target,
+        bytes: &[u8],
+    ) -> Result<Option<Origin>> {
+        let memory = self.memory()?;
+        let index = memory.ledger.index();
+        if !index.has(kind) {
+            return Ok(Some(Origin::Adopted));
+        }
+        if index.by_digest(kind, &signed.to_hex()).is_some() {
+            return Ok(None);
+        }
+        let verdict = self.verdict((kind, signed), target, bytes, &|| Ok(true))?;
+        Ok(verdict
+            .ok()
+            .filter(|origin| [Origin::Installed, Origin::Owned, Origin::Accepted].contains(origin)))
+    }
+
     /// The origin of a file that is about to be signed, or the reason why nobody vouches for it. `is_signed_before` tells
     /// if any file of the run bears our signature; it is asked at most once for a kind, where the ledger has none of it.
     pub(super) fn judge(

@@ -6,6 +6,7 @@ mod formats;
 mod honest;
 mod images;
 mod kernels;
+mod ledger;
 mod measured;
 mod modules;
 mod schema;
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 use crate::support::judges::subject_key_id;
 use crate::support::node::{DATABASE, GLOBAL, Node};
-use crate::support::{forget_kept_menu, grub_image, keys, module, sign_file, succeed, tool};
+use crate::support::{forget_kept_menu, keys, module, sign_file, succeed, tool};
 
 const KERNEL: &str = "6.12.58-gentoo";
 /// Variables are plain files here, there is no configuration of a kernel, no hooks are installed there, and no drill was held for keys that live as long as these tests.
@@ -47,7 +48,6 @@ const IMAGE: &str = "efi/EFI/bootseal/grubx64.efi";
 impl Machine {
     fn new() -> Self {
         let machine = Self(Node::new());
-        let own = "etc/bootseal/keys";
         // The keys of PK and KEK are elsewhere.
         machine.keys(keys(), |name| !["PK.key", "KEK.key"].contains(&name));
         for name in ["PK", "KEK", "db"] {
@@ -88,7 +88,10 @@ impl Machine {
         machine.run(["sign", "efi"], &["boot/vmlinuz"]);
         machine.run(["sign", "grub"], &["boot/grub"]);
         fs::create_dir_all(machine.path("efi/EFI/bootseal")).unwrap();
-        succeed(&mut grub_image(&machine.path(own), &machine.path(IMAGE)));
+        let install = ["grub", "install", "--fs-uuid", "1234-ABCD", "--grub-path", "/grub"];
+        let mut install = machine.bootseal(install);
+        install.args(["--modules-dir", "/usr/lib/grub/x86_64-efi", "--output"]);
+        succeed(install.arg(machine.path(IMAGE)));
         machine
     }
 

@@ -9,8 +9,6 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bootseal::formats::grub::openpgp::GrubKey;
-use bootseal::ledger::Ledger;
-use bootseal::system::Context;
 use bootseal::trust::grub::judge;
 use tempfile::TempDir;
 
@@ -242,8 +240,7 @@ impl Node<'_> {
         let expected = ["ledger.jsonl", "lock"].map(|name| self.root.join(STATE).join(name));
         assert_eq!(found, expected);
         // A run that was cut off after its last file stays open until the next one that signs a file.
-        let ledger = Ledger::read(&Context::host().with_root(&self.root)).unwrap();
-        assert!(!ledger.is_empty());
+        succeed(bootseal(["ledger", "verify", "--root"]).arg(&self.root));
     }
 }
 

@@ -4,6 +4,7 @@
 mod completions;
 mod faults;
 mod initramfs;
+mod ledger;
 mod machine;
 mod node;
 mod shells;

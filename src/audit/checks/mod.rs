@@ -7,6 +7,7 @@ mod hooks;
 mod kernel;
 mod kernel_image;
 mod keys;
+mod ledger;
 mod measured;
 mod modules;
 mod uki;
@@ -26,6 +27,7 @@ pub fn all_checks() -> impl Iterator<Item = &'static Check> {
         measured::CHECKS,
         keys::CHECKS,
         hooks::CHECKS,
+        ledger::CHECKS,
     ]
     .into_iter()
     .flatten()

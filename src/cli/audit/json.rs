@@ -51,5 +51,6 @@ pub(super) fn audit(audit: &Audit) -> Value {
         "firmware": facts.firmware,
         "keys": facts.keys,
         "boot_files": facts.boot_files,
+        "ledger": facts.ledger,
     })
 }

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use crate::audit::{Audit, Checked};
+use crate::audit::{Audit, Checked, LedgerFacts};
 use crate::enroll::Verdict;
 use crate::finding::Status;
 use crate::formats::text::printable;
@@ -16,6 +16,14 @@ pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let host = escaped(&audit.host);
     writeln!(out, "# Boot chain of {host}\n\n**{}**\n", verdict(audit))?;
     writeln!(out, "Audited by `bootseal audit` at {}.\n", moment(audit.time))?;
+    if let Some(LedgerFacts {
+        lines,
+        signatures,
+        head,
+    }) = &audit.facts.ledger
+    {
+        writeln!(out, "Ledger: {lines} lines, {signatures} signatures, head `{head}`.\n")?;
+    }
     let counts = Status::ALL.map(|status| vec![word(status).to_owned(), audit.count(status).to_string()]);
     table(out, &["answer", "checks"], counts)?;
     section(

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::audit::{Audit, Facts, Trusted};
+use crate::audit::{Audit, Facts, LedgerFacts, Trusted};
 use crate::finding::{Finding, Level, Status};
 use crate::formats::text::printable;
 
@@ -80,8 +80,8 @@ fn seconds(time: &str) -> Option<u64> {
     Some(time.unix_duration().as_secs())
 }
 
-/// The figures of certificates and variables.
-fn machine_families(facts: &Facts) -> [(&'static str, &'static str, Vec<String>); 4] {
+/// The figures of certificates, variables and the ledger.
+fn machine_families(facts: &Facts) -> [(&'static str, &'static str, Vec<String>); 7] {
     let mut ends = Vec::new();
     for key in &facts.keys {
         if let Some(end) = key.not_after.as_deref().and_then(seconds) {
@@ -117,6 +117,7 @@ fn machine_families(facts: &Facts) -> [(&'static str, &'static str, Vec<String>)
     // One that two owners have enrolled is one certificate.
     ends.sort_unstable();
     ends.dedup();
+    let of_ledger = |sample: &dyn Fn(&LedgerFacts) -> String| facts.ledger.iter().map(sample).collect();
     let secure_boot = facts.firmware.as_ref().and_then(|firmware| firmware.mode.secure_boot);
     let secure_boot = secure_boot.map(|is_on| sample(&[], u64::from(is_on)));
     [
@@ -139,6 +140,21 @@ fn machine_families(facts: &Facts) -> [(&'static str, &'static str, Vec<String>)
             "bootseal_firmware_secure_boot",
             "1 if Secure Boot was on at the last start, 0 if it was off.",
             secure_boot.into_iter().collect(),
+        ),
+        (
+            "bootseal_ledger_lines",
+            "How many lines were ever written to the ledger.",
+            of_ledger(&|ledger| sample(&[], ledger.lines)),
+        ),
+        (
+            "bootseal_ledger_signatures",
+            "How many signatures the ledger has.",
+            of_ledger(&|ledger| sample(&[], ledger.signatures as u64)),
+        ),
+        (
+            "bootseal_ledger_info",
+            "1, with the SHA-256 of the last line of the ledger, which stands for all lines.",
+            of_ledger(&|ledger| sample(&[("head", &ledger.head)], 1)),
         ),
     ]
 }

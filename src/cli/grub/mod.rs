@@ -11,9 +11,9 @@ use crate::error::{Error, Result};
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
 use crate::keys::directory::read_grub_keys;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
+use crate::system;
 use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
-use crate::system::{self, Transaction};
 use crate::trust::Anchors;
 use crate::ui::{Report, prompt};
 
@@ -168,9 +168,7 @@ impl Install {
         }
         match (&self.output, place) {
             (Some(path), _) => {
-                let transaction = Transaction::new(&session.context);
-                transaction.stage_file(path, &[&built.bytes])?;
-                transaction.commit_all()?;
+                grub::write_image(&session.context, path, &built)?;
                 report.steps.push(Step::Written(path.clone()));
             }
             (None, Some(place)) => {

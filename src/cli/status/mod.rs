@@ -59,6 +59,7 @@ impl Report for StatusReport {
             "firmware": facts.firmware,
             "keys": facts.keys,
             "next_boot": self.0.next_boot(),
+            "ledger": facts.ledger,
             "checks": checks_json(audit),
             "last_audit": last.map(|last| json!({
                 "time": moment(last.time),
@@ -97,6 +98,7 @@ impl Report for StatusReport {
         screen.part(Group::Kernel, "Kernel", &[kernel.join(", ")])?;
         screen.part(Group::Keys, "Keys", &facts.keys.iter().map(key).collect::<Vec<_>>())?;
         screen.part(Group::Hooks, "Hooks", &seen(audit, Group::Hooks))?;
+        screen.part(Group::Ledger, "Ledger", &seen(audit, Group::Ledger))?;
         let (status, line) = last(last_audit, audit.time);
         screen.line(status, "Last audit", &[line])
     }

@@ -15,8 +15,9 @@ use crate::trust;
 use crate::sign::discover::{Found, Target};
 use crate::sign::outcome::{Change, Done, Outcome};
 use crate::sign::run::Run;
-use crate::sign::signature_file::{interest, is_by, signature_path};
+use crate::sign::signature_file::{existing_signature, interest, is_by, signature_path, signed_file};
 use crate::sign::signing::Signing;
+use crate::sign::takeover::{self, Adopted};
 use crate::sign::vouching::Notary;
 
 use super::tree::Tree;
@@ -82,6 +83,7 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
         companion: Some(signature_path),
         recheck: false,
     };
+    take_over(run, &signing, &found, identity)?;
     run.process(&signing, found, |targets, transaction| {
         let is_signed_before = || has_own_signature(&paths, transaction, identity);
         let vouching = (&*notary, &is_signed_before as &dyn Fn() -> Result<bool>);
@@ -158,6 +160,28 @@ fn has_own_signature(paths: &[PathBuf], transaction: &Transaction<'_>, identity:
     Ok(false)
 }
 
+/// Has the ledger enter the files on the boot media that bear our signature, where it has none yet.
+fn take_over(run: &mut Run<'_>, signing: &Signing<'_>, found: &Found, identity: &GrubIdentity) -> Result<()> {
+    let notary = run.notary();
+    if found.targets.is_empty() || !notary.adopts(Kind::Grub)? {
+        return Ok(());
+    }
+    let own = std::slice::from_ref(&identity.key);
+    let mut adopted = Vec::new();
+    for signature in takeover::other_files(run.context(), &notary, found)? {
+        let Some(path) = signed_file(&signature) else { continue };
+        let is_of_run = found.targets.contains_key(&path);
+        let Ok((data, existing)) = system::read(&path).and_then(|data| Ok((data, existing_signature(&path)?))) else {
+            continue;
+        };
+        if !is_of_run && trust::grub::judge(&data, existing.as_deref(), own).is_ok() {
+            adopted.push(Adopted::new(path, &data, &HASH.digest(&[&data])));
+        }
+    }
+    run.adopt(signing, adopted);
+    Ok(())
+}
+
 fn sign_file(
     target: &Target,
     transaction: &Transaction<'_>,
@@ -174,9 +198,9 @@ fn sign_file(
     // In a dry run the data is still the old one.
     let is_signed = trust::grub::judge(&data, existing.as_deref(), own).is_ok();
     if is_signed && !transaction.changes(&target.file)? {
-        let is_adopted = notary.adopts(Kind::Grub)?;
-        let sha256 = is_adopted.then(|| digest.to_hex());
-        return Ok(Done::unchanged(digest, sha256));
+        let origin = notary.origin_of_signed((Kind::Grub, &digest), target, &data)?;
+        let sha256 = digest.to_hex();
+        return Ok(Done::unchanged(digest, origin.map(|origin| (origin, sha256))));
     }
     let origin = match notary.judge((Kind::Grub, &digest), target, &data, is_signed_before)? {
         Ok(origin) => origin,

@@ -53,7 +53,10 @@ pub const FAULTS: &[Fault] = &[
         name: "grub-without-pgp",
         does: "gunzip -c $faults/no-pgp.gz >/boot/EFI/BOOT/old.efi",
         undoes: "rm /boot/EFI/BOOT/old.efi",
-        found: &[("boot.images", "/boot/EFI/BOOT/old.efi")],
+        found: &[
+            ("boot.images", "/boot/EFI/BOOT/old.efi"),
+            ("boot.unrecorded", "/boot/EFI/BOOT/old.efi"),
+        ],
     },
     Fault {
         name: "started-by-another-loader",
@@ -120,7 +123,8 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "initramfs-with-unsigned-module",
         does: "keep $initramfs $initramfs.sig\nmkdir -p /more/lib\ncp $faults/unsigned.ko /more/lib/more.ko\n\
-               (cd /more && find . | cpio -o -H newc >>$initramfs)\nmust bootseal sign grub --accept-changed $initramfs $initramfs",
+               (cd /more && find . | cpio -o -H newc >>$initramfs)\n\
+               must bootseal sign grub --accept-changed $initramfs $initramfs",
         undoes: "bring_back $initramfs $initramfs.sig",
         found: &[("modules.initramfs", "/boot/initramfs-VERSION.img: ")],
     },
@@ -147,7 +151,10 @@ pub const FAULTS: &[Fault] = &[
         name: "unified-image-with-another-init",
         does: "mkdir /boot/EFI/Linux\ngunzip -c $faults/unified.gz >/boot/EFI/Linux/unified.efi",
         undoes: "rm -r /boot/EFI/Linux",
-        found: &[("boot.uki", "/boot/EFI/Linux/unified.efi: init=/bin/sh")],
+        found: &[
+            ("boot.uki", "/boot/EFI/Linux/unified.efi: init=/bin/sh"),
+            ("boot.unrecorded", "/boot/EFI/Linux/unified.efi"),
+        ],
     },
     Fault {
         name: "key-for-all-to-read",

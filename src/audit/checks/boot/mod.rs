@@ -3,6 +3,8 @@
 mod images;
 mod kernels;
 mod sbat;
+mod unrecorded;
+mod unvouched;
 
 use crate::formats::text::Shown;
 use std::path::Path;
@@ -62,6 +64,26 @@ pub(super) const CHECKS: &[Check] = &[
                  holds now. These are the files that the hooks sign.",
         remedy: "bootseal sign efi FILE, or remove it",
         run: kernels::check,
+    },
+    Check {
+        id: "boot.unvouched",
+        group: Group::Boot,
+        title: "Files on the boot media that runs left unsigned",
+        kind: unvouched::UNVOUCHED,
+        proves: "No file that a run met on the boot media and left unsigned, since nobody vouches for it or it was changed \
+                 after it was signed, still lies there.",
+        remedy: "Remove the file, or, if the change is your own: bootseal sign efi|grub --accept-changed FILE FILE",
+        run: unvouched::check,
+    },
+    Check {
+        id: "boot.unrecorded",
+        group: Group::Boot,
+        title: "Signatures by our keys on the boot media, compared with the ledger",
+        kind: unrecorded::UNRECORDED,
+        proves: "Each EFI image and each file of GRUB on the boot media with a signature by our db or GRUB key that holds is in \
+                 the ledger, or equals a file of a package: nobody else signs with these keys, and the ledger was not cut.",
+        remedy: "Remove the file; if you signed it elsewhere: bootseal sign efi|grub --accept-changed FILE FILE",
+        run: unrecorded::check,
     },
     Check {
         id: "boot.partition",

@@ -1,0 +1,59 @@
+//! The files on the boot media that bear our signatures already where the ledger has none of their kind yet: the first run
+//! enters all of them as adopted, once, and not only those that it was told to sign.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::disk::files_below;
+use crate::error::Result;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::system::{self, Context, FileInfo};
+
+use super::discover::Found;
+use super::vouching::Notary;
+
+/// The first bytes of an EFI image.
+const MAGIC: &[u8] = b"MZ";
+
+/// A file that bore our signature before there was a ledger.
+pub(super) struct Adopted {
+    /// The path.
+    pub path: PathBuf,
+    /// SHA-256 of the file, lower-case hex.
+    pub sha256: String,
+    /// The digest that was signed, lower-case hex.
+    pub signed: String,
+}
+
+impl Adopted {
+    /// A file with these bytes, whose signature is over this digest.
+    pub(super) fn new(path: PathBuf, bytes: &[u8], signed: &Digest) -> Self {
+        Self {
+            path,
+            sha256: HashAlgorithm::Sha256.digest(&[bytes]).to_hex(),
+            signed: signed.to_hex(),
+        }
+    }
+}
+
+/// The regular files on the boot media that are not among those of the run. A directory that cannot be looked into counts
+/// as empty: the files in it are not adopted.
+pub(super) fn other_files(context: &Context, notary: &Notary<'_>, found: &Found) -> Result<Vec<PathBuf>> {
+    let own: BTreeSet<&Path> = found.targets.values().map(|target| target.file.as_path()).collect();
+    let mut files = Vec::new();
+    for directory in notary.media()? {
+        context.check_interrupted()?;
+        files.extend(files_below(&directory, &mut Vec::new()));
+    }
+    files.retain(|path| {
+        let info = system::info_of_name(path).ok().flatten();
+        info.as_ref().is_some_and(FileInfo::is_file) && !own.contains(path.as_path())
+    });
+    Ok(files)
+}
+
+/// The content of a file that begins like an EFI image; none if it does not, or cannot be read.
+pub(super) fn image(path: &Path) -> Option<Vec<u8>> {
+    let start = system::read_prefix(path, Some(MAGIC.len() as u64)).ok()?;
+    (start == MAGIC).then(|| system::read(path).ok()).flatten()
+}
