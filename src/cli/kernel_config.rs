@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::finding::Status;
 use crate::formats::text::printable;
 use crate::kernel_config::{self, Checked, Wanted};
+use crate::system::{Powers, Writes};
 use crate::trust::kernel_config::{Judgement, ModuleKey, RECOMMENDED, REQUIRED, need};
 use crate::ui::{Report, Style, to_json};
 
@@ -45,6 +46,16 @@ pub(super) struct Arguments {
     /// Key directory with the module certificate [default: /etc/bootseal/keys]
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The powers to write the fragment.
+    pub(super) fn powers(&self, session: &Session) -> Powers {
+        match &self.output {
+            Some(output) => session.writing_files([output]),
+            None => Powers::writing(Writes::Nothing),
+        }
+    }
 }
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Report>> {

@@ -25,7 +25,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::{Error, Result};
 use crate::formats::text::is_hidden;
-use crate::system::{Context, keep_others_from_writing};
+use crate::system::{Context, Powers, Writes, confine, keep_others_from_writing};
 use crate::ui::{ColorChoice, Output, Report, Style, render_guarded};
 
 use session::Session;
@@ -109,6 +109,30 @@ enum Command {
     Demo(demo::Arguments),
 }
 
+impl Command {
+    /// Confines the process to what the command needs.
+    fn confine(&self, session: &Session) -> Result<()> {
+        let nothing = Powers::writing(Writes::Nothing);
+        let powers = match self {
+            Self::Ceremony(command) => command.powers(),
+            Self::Keys(command) => command.powers(session)?,
+            Self::Enroll(command) => command.powers(session)?,
+            Self::Sign(command) => command.powers(session)?,
+            Self::Grub(command) => command.powers(session)?,
+            Self::Audit(arguments) => arguments.powers(session)?,
+            Self::Hook(command) => command.powers(session)?,
+            Self::KernelConfig(arguments) => arguments.powers(session),
+            Self::Demo(_) => Powers::writing(Writes::Below(vec![std::env::temp_dir()])),
+            Self::Status(_) | Self::Verify(_) | Self::Ledger(_) | Self::Completions(_) => nothing,
+        };
+        let confinement = confine(&session.context, &powers)?;
+        if session.verbose && !session.quiet && !confinement.is_whole() {
+            eprintln!("warning: {confinement}");
+        }
+        Ok(())
+    }
+}
+
 /// Runs the program with the process's arguments; returns the exit code.
 #[must_use]
 pub fn main() -> u8 {
@@ -132,6 +156,9 @@ pub fn main() -> u8 {
         verbose: globals.verbose,
         quiet: globals.quiet || globals.json,
     };
+    if let Err(error) = cli.command.confine(&session) {
+        return output.error(&error);
+    }
     let report: Result<Box<dyn Report>> = match cli.command {
         Command::Ceremony(command) => ceremony::run(&session, command),
         Command::Keys(command) => keys::run(&session, command),

@@ -1,10 +1,15 @@
 //! The options that every command shares, as commands use them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::disk::BootMedia;
 use crate::error::Result;
-use crate::system::Context;
+use crate::keys::KeyDirectory;
 use crate::system::config::Config;
+use crate::system::{Context, Powers, Writes};
+
+/// The trees of modules.
+const MODULE_TREES: [&str; 2] = ["/lib/modules", "/usr/lib/modules"];
 
 /// The options that every command shares.
 pub(super) struct Session {
@@ -22,6 +27,42 @@ impl Session {
     /// The configuration.
     pub fn config(&self) -> Result<Config> {
         Config::load(&self.context, self.config_path.as_deref())
+    }
+
+    /// The powers to look, where keys may be on a token, whose library keeps its own files.
+    pub fn looking(&self, named: Option<&PathBuf>) -> Result<Powers> {
+        let has_tokens = KeyDirectory::unjudged(&self.keys(named)?).has_tokens();
+        let writes = if has_tokens { Writes::Files } else { Writes::Nothing };
+        Ok(Powers::writing(writes))
+    }
+
+    /// The powers to write the state and these files, which are replaced or made.
+    pub fn writing_files<'p>(&self, files: impl IntoIterator<Item = &'p PathBuf>) -> Powers {
+        // A state that is not ours is the command's to tell of.
+        let mut places: Vec<PathBuf> = self.context.state().into_iter().collect();
+        for file in files {
+            // Where links lead as well: a file is replaced where it is.
+            let real = std::fs::canonicalize(file).ok();
+            for path in [std::path::absolute(file).ok(), real].into_iter().flatten() {
+                let parent = path.parent().filter(|_| !path.is_dir()).map(Path::to_path_buf);
+                places.push(parent.unwrap_or(path));
+            }
+        }
+        Powers::writing(Writes::Below(places))
+    }
+
+    /// The powers to sign these files with keys of this directory, or others on the boot media and in the trees of modules.
+    /// The library of a token keeps its own files where it wants to.
+    pub fn signing<'p>(&self, keys: &Path, files: impl IntoIterator<Item = &'p PathBuf>) -> Result<Powers> {
+        if KeyDirectory::unjudged(keys).has_tokens() {
+            return Ok(Powers::writing(Writes::Files));
+        }
+        // Media that cannot be looked at are the command's to tell of.
+        let media = BootMedia::of_machine(&self.context, []);
+        let media = media.as_ref().map(BootMedia::directories).unwrap_or_default();
+        let trees = MODULE_TREES.map(|tree| self.context.path(tree));
+        let named: Vec<&PathBuf> = files.into_iter().collect();
+        Ok(self.writing_files(named.into_iter().chain(media).chain(&trees)))
     }
 
     /// The key directory: the one named, or the configuration's below the root.

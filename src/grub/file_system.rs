@@ -40,7 +40,7 @@ impl FileSystem {
     pub fn of_directory(directory: &Path) -> Result<Self> {
         let probe = |target: &str| -> Result<Vec<String>> {
             let target = format!("--target={target}");
-            let said = process::output(Path::new("grub-probe"), [target.as_ref(), directory.as_os_str()])
+            let said = process::output(Path::new(process::GRUB_PROBE), [target.as_ref(), directory.as_os_str()])
                 .map_err(|error| error.hint("name the file system: --fs-uuid UUID --grub-path PATH-ON-IT"))?;
             Ok(said.split_whitespace().map(str::to_owned).collect())
         };
@@ -57,7 +57,7 @@ impl FileSystem {
         }
         modules.sort();
         modules.dedup();
-        let path = process::output(Path::new("grub-mkrelpath"), [directory])?;
+        let path = process::output(Path::new(process::GRUB_MKRELPATH), [directory])?;
         Ok(Self {
             uuid: probe_one("fs_uuid")?,
             path: path.trim_end_matches('\n').to_owned(),

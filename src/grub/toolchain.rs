@@ -137,8 +137,10 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
 fn default_program() -> PathBuf {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let is_installed = |name: &&str| std::env::split_paths(&paths).any(|directory| directory.join(name).is_file());
-    let name = ["grub-mkimage", "grub2-mkimage"].into_iter().find(is_installed);
-    PathBuf::from(name.unwrap_or("grub-mkimage"))
+    let name = [process::GRUB_MKIMAGE, process::GRUB2_MKIMAGE]
+        .into_iter()
+        .find(is_installed);
+    PathBuf::from(name.unwrap_or(process::GRUB_MKIMAGE))
 }
 
 /// The directory of the modules for this machine's processor.

@@ -6,6 +6,9 @@ use super::mode::Mode;
 use super::phase::Phase;
 use super::request::Slot;
 
+/// The directories that all files of the hooks are below.
+pub const TREES: [&str; 2] = ["/etc", "/usr"];
+
 /// A script and its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {

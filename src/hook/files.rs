@@ -35,6 +35,15 @@ pub(super) struct Former {
     pub is_kernel: bool,
 }
 
+/// The directories that a slot may write for a request: boot directories, the staging area, and GRUB's own.
+pub fn places(context: &Context, environment: &Environment, request: &Request) -> Result<Vec<PathBuf>> {
+    let files = Files::new(context, environment, request)?;
+    let grub = environment.grub_config.as_ref().map(|path| files.below(path));
+    let mut places = files.directories.clone();
+    places.extend(files.staging().into_iter().chain(grub).chain(files.installed()));
+    Ok(places)
+}
+
 impl<'a> Files<'a> {
     /// Finds the boot directories. An error if kernel-install's configuration cannot be read.
     pub fn new(context: &'a Context, environment: &'a Environment, request: &'a Request) -> Result<Self> {

@@ -24,7 +24,8 @@ mod stock;
 mod under_way;
 
 pub use done::Done;
-pub use entries::{Entry, audits, entries};
+pub use entries::{Entry, TREES, audits, entries};
+pub use files::places;
 pub use findings::{NO_KEPT_MENU, NOT_INSTALLED, old_images, without_kept_menu};
 pub use install::{Change, Changed, install, remove};
 pub use last_run::{LastRun, last_runs};

@@ -235,7 +235,7 @@ impl Hook<'_> {
         let mut config = self.config.sign.clone();
         for directory in job.grub.paths.iter().filter(|path| path.is_dir()) {
             let below = directory.strip_prefix(self.context.root()).unwrap_or(directory);
-            let below = glob::Pattern::escape(&format!("/{}", below.shown()));
+            let below = glob::Pattern::escape(&format!("/{}", below.to_string_lossy()));
             config.exclude.extend(NOT_SIGNED.map(|name| format!("{below}/{name}")));
         }
         let watch = Watch {

@@ -233,6 +233,12 @@ impl KeyDirectory {
         self.path.join(format!("{name}.uri"))
     }
 
+    /// True if a key of the directory is on a token.
+    #[must_use]
+    pub fn has_tokens(&self) -> bool {
+        KeyName::ALL.iter().any(|name| self.token_uri_path(*name).exists())
+    }
+
     fn signer(&self, name: KeyName, public: &RsaPublicKey, known: &Path, ask: &mut Ask<'_>) -> Result<Box<dyn Signer>> {
         let key = self.private(name, ask)?;
         if key.public_key() == public {

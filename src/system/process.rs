@@ -8,7 +8,18 @@ use std::process::{Command, Stdio};
 use crate::error::{Error, Explain, Result};
 use crate::formats::text::Shown;
 
-/// Runs a program, looked for on PATH unless it is a path; returns its standard output.
+/// The programs that bootseal starts, all of them GRUB's, by their names.
+pub const PROGRAMS: [&str; 4] = [GRUB_MKIMAGE, GRUB2_MKIMAGE, GRUB_PROBE, GRUB_MKRELPATH];
+/// It makes core images.
+pub const GRUB_MKIMAGE: &str = "grub-mkimage";
+/// The same, as distributions have it that had GRUB Legacy beside it.
+pub const GRUB2_MKIMAGE: &str = "grub2-mkimage";
+/// It finds the file system and the devices below a directory.
+pub const GRUB_PROBE: &str = "grub-probe";
+/// It finds a directory's path on its file system.
+pub const GRUB_MKRELPATH: &str = "grub-mkrelpath";
+
+/// Runs one of [`PROGRAMS`], looked for on PATH, or one at a path in its place; returns its standard output.
 pub fn output<I: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item = I>) -> Result<String> {
     let cannot = || format!("cannot run {}", program.shown());
     let output = Command::new(program)

@@ -140,7 +140,9 @@ fn failed(round: &Round, faulted: &Faulted<'_>) {
     match output.status.code() {
         Some(0) => node.check_new(),
         Some(1 | 3) => assert!(
-            node.is_named_in(&said) || said.contains("cannot write the report"),
+            node.is_named_in(&said)
+                || said.contains("cannot write the report")
+                || said.contains("cannot confine the process"),
             "{round:?}: no file is named: {said}"
         ),
         code => panic!("{round:?}: exit code {code:?}: {said}"),

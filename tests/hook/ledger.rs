@@ -113,7 +113,8 @@ fn without_room_for_the_ledger_no_file_is_replaced() {
         &["sign", "grub", node.path("boot/grub").to_str().unwrap()],
     ] {
         // Full from the start: the lock is an empty file.
-        let script = "mount -t tmpfs -o size=8k tmpfs \"$0\"; head -c 8192 /dev/zero >\"$0/filler\"; exec \"$@\"";
+        let script =
+            "mount -t tmpfs -o size=8k,mode=755 tmpfs \"$0\"; head -c 8192 /dev/zero >\"$0/filler\"; exec \"$@\"";
         let inner = node.bootseal(words);
         let mut command = tool("unshare");
         command.args(["--mount", "--", "sh", "-c", script]).arg(&state);

@@ -1,6 +1,7 @@
 //! Files that are broken, truncated or forged.
 
 mod authenticode;
+mod confinement;
 mod containers;
 mod hostile;
 mod keys;

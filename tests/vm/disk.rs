@@ -78,6 +78,33 @@ pub fn write_to_disk(disk: &Path, file: &Path) {
     run(tool("mcopy").arg("-o").arg("-i").arg(disk).arg(file).arg("::/"));
 }
 
+/// Puts a file at a path of a disk, and makes the directories above.
+pub fn put_on_disk(disk: &Path, file: &Path, path: &str) {
+    let directories: Vec<&str> = path.match_indices('/').map(|(at, _)| &path[..at]).collect();
+    for directory in directories {
+        // One that is there already is an error of mmd alone.
+        let mut mmd = tool("mmd");
+        mmd.args(["-D", "s", "-i"]).arg(disk).arg(format!("::/{directory}"));
+        mmd.output().expect("mmd can be started");
+    }
+    run(tool("mcopy")
+        .arg("-o")
+        .arg("-i")
+        .arg(disk)
+        .arg(file)
+        .arg(format!("::/{path}")));
+}
+
+/// Reads a file from a disk.
+pub fn read_from_disk(disk: &Path, path: &str, to: &Path) {
+    run(tool("mcopy")
+        .arg("-n")
+        .arg("-i")
+        .arg(disk)
+        .arg(format!("::/{path}"))
+        .arg(to));
+}
+
 /// Reads a directory from the partition of a disk.
 pub fn read_from_partition(disk: &Path, directory: &str, to: &Path) {
     let image = format!("{}@@{PARTITION_START}", disk.display());

@@ -1,17 +1,19 @@
 //! The life of a kernel on one disk: the hooks install it in the guest, the machine starts it under Secure Boot and GRUB's
-//! enforcement, it goes again. What a killed hook leaves starts the kernel of before.
+//! enforcement, it goes again. What a killed hook leaves starts the kernel of before, and what an attacker laid there while
+//! the machine was off is refused as before.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use super::bootseal::Bootseal;
 use super::disk::{self, DISK_UUID};
 use super::guest::COMMAND_LINE;
-use super::machine::{Machine, Serial};
+use super::machine::{FIRMWARE_GAVE_UP, Machine, Serial};
 use super::node::{MODULES, Root, put_modules};
-use super::packages::{self, Kernel};
+use super::packages::{self, Kernel, run};
+use crate::support::programs::tool;
 
 /// Executables of this guest alone, by their places in it.
 const PROGRAMS: [(&str, &str); 1] = [("init", include_str!("rebuild/init.sh"))];
@@ -26,7 +28,23 @@ fn a_kernel_comes_and_goes() {
     life.the_kernel_of_before_is_back();
 }
 
+/// Images that an attacker lays on the disk: names by which hooks sign kernels, and unified images.
+const LOADERS: [&str; 3] = ["EFI/evil/vmlinuz.efi", "EFI/Linux/kernel.efi", "bzImage.efi"];
+/// A GRUB that enforces nothing, as Debian has it for its own signature.
+const UNENFORCING: &str = "/usr/lib/grub/x86_64-efi/monolithic/grubx64.efi";
+
+#[test]
+fn what_was_planted_while_the_machine_was_off_is_refused() {
+    packages::require_all();
+    let life = Life::begin();
+    life.an_attacker_has_the_disk();
+    life.the_next_kernel_is_signed_and_nothing_that_was_planted();
+    life.the_next_kernel_starts_and_grub_refuses_the_configuration();
+    life.the_firmware_refuses_the_loader();
+}
+
 struct Life {
+    bootseal: Bootseal,
     machine: Machine,
     disk: PathBuf,
     old: String,
@@ -45,6 +63,14 @@ impl Life {
         root.install(&bootseal, &old);
 
         let boot = root.0.join("boot");
+        // The guest's root is in memory; a real one keeps its state.
+        let state = root.0.join("var/lib");
+        run(tool("tar")
+            .arg("-C")
+            .arg(state)
+            .arg("-cf")
+            .arg(boot.join("state.tar"))
+            .arg("bootseal"));
         put_modules(&boot.join("built"), &new);
         fs::copy(new.image(), boot.join("built/bzImage")).expect("copied");
         let loader = boot.join("EFI/BOOT/BOOTX64.EFI");
@@ -64,6 +90,7 @@ impl Life {
         let machine = Machine::in_setup_mode();
         bootseal.enroll_image(machine.variables());
         Self {
+            bootseal,
             machine,
             disk,
             old: old.release().to_owned(),
@@ -117,6 +144,65 @@ impl Life {
             "{there:#?}"
         );
         assert!(there[0].contains("./.bootseal-"), "{there:#?}");
+    }
+
+    fn an_attacker_has_the_disk(&self) {
+        for path in LOADERS {
+            disk::put_on_disk(&self.disk, Path::new(UNENFORCING), path);
+        }
+        let custom = self.work.path().join("custom.cfg");
+        fs::write(&custom, "set check_signatures=no\necho custom.cfg was run\n").expect("written");
+        disk::put_on_disk(&self.disk, &custom, "grub/custom.cfg");
+    }
+
+    /// Another system on the machine changes the initramfs that is in use, so that the guest can start.
+    fn the_next_kernel_is_signed_and_nothing_that_was_planted(&self) {
+        let (old, new) = (self.old.as_str(), self.new.as_str());
+        let log = self.boot(
+            old,
+            &format!(
+                "tar -xf /boot/state.tar -C /var/lib\necho evil >>/boot/initramfs-{old}.img\nemerge_kernel {new}\n\
+                 bootseal audit --only boot.unvouched | sed 's/^/vm: audit: /'"
+            ),
+        );
+        assert_eq!(log.after("vm: installkernel ended with "), ["0"]);
+        let audit = log.after("vm: audit: ").join("\n");
+        let initramfs = format!("initramfs-{old}.img");
+        for planted in LOADERS.iter().chain(&["grub/custom.cfg", &initramfs]) {
+            let told = format!("/boot/{planted} is left unsigned since ");
+            assert!(audit.contains(&told), "{planted}\n{audit}");
+        }
+        for (number, path) in LOADERS.iter().enumerate() {
+            let file = self.work.path().join(format!("{number}.efi"));
+            disk::read_from_disk(&self.disk, path, &file);
+            self.bootseal.refuses(&file);
+        }
+        let (file, signature) = (
+            self.work.path().join("initramfs"),
+            self.work.path().join("initramfs.sig"),
+        );
+        disk::read_from_disk(&self.disk, &initramfs, &file);
+        disk::read_from_disk(&self.disk, &format!("{initramfs}.sig"), &signature);
+        let mut gpgv = tool("gpgv");
+        gpgv.arg("--keyring")
+            .arg(self.bootseal.keys.join("grub.gpg"))
+            .arg(&signature)
+            .arg(&file);
+        assert!(!gpgv.output().expect("gpgv can be started").status.success());
+    }
+
+    fn the_next_kernel_starts_and_grub_refuses_the_configuration(&self) {
+        let log = self.boot(&self.new, "");
+        log.expect("/grub/custom.cfg.sig' not found");
+        log.expect_no("custom.cfg was run");
+    }
+
+    fn the_firmware_refuses_the_loader(&self) {
+        let planted = self.work.path().join("0.efi");
+        disk::put_on_disk(&self.disk, &planted, "EFI/BOOT/BOOTX64.EFI");
+        let log = self.machine.boot_disk(&self.disk);
+        log.expect(": Access Denied");
+        log.expect_line(FIRMWARE_GAVE_UP);
     }
 
     fn the_kernel_of_before_starts_and_the_hooks_install_the_new_one(&self) {

@@ -16,7 +16,7 @@ use crate::audit::{self, Audit, Baseline, Check, LastAudit, Machine, Selection, 
 use crate::error::{Error, Explain, Result};
 use crate::finding::{Level, Status};
 use crate::formats::text::{Shown, printable};
-use crate::system::{Context, replace_durably};
+use crate::system::{Context, Powers, Writes, replace_durably};
 use crate::ui::{Progress, Report, Style, json_line, render_guarded};
 
 use crate::cli::session::Session;
@@ -73,6 +73,17 @@ enum Format {
     Prometheus,
     /// A page for a documentation site
     Markdown,
+}
+
+impl Arguments {
+    /// The powers that an audit needs: it writes its reports and its record, and nothing else.
+    pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
+        if self.list || self.explain.is_some() {
+            return Ok(Powers::writing(Writes::Nothing));
+        }
+        let textfile = session.config()?.audit.textfile.map(|file| session.context.path(file));
+        Ok(session.writing_files(self.output.iter().chain(&textfile)))
+    }
 }
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Report>> {

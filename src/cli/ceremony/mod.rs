@@ -14,6 +14,7 @@ use crate::error::{Error, Result, quoted};
 use crate::finding::Finding;
 use crate::formats::firmware::guid::Guid;
 use crate::keys::{KeyName, Passphrase};
+use crate::system::{Powers, Writes};
 use crate::trust::microsoft::Selection;
 use crate::ui::{CeremonyProgress, Report, prompt};
 
@@ -51,6 +52,16 @@ pub(super) enum Command {
     /// End a ceremony that is under way; leave nothing of it behind
     #[command(after_help = "Example: bootseal ceremony abort /root/.bootseal-keys.ceremony")]
     Abort(life::Abort),
+}
+
+impl Command {
+    /// The powers that a ceremony needs: keys, backups and transcripts are wherever a person wants them.
+    pub(super) fn powers(&self) -> Powers {
+        match self {
+            Self::Plan(_) | Self::Verify(_) => Powers::writing(Writes::Nothing),
+            Self::Run(_) | Self::Drill(_) | Self::Note(_) | Self::Abort(_) => Powers::writing(Writes::Files),
+        }
+    }
 }
 
 /// The ceremony that is asked for: by a file or by options.

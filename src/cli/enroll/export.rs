@@ -11,6 +11,7 @@ use crate::enroll;
 use crate::error::Result;
 use crate::formats::text::Shown;
 use crate::keys::KeyDirectory;
+use crate::system::Powers;
 use crate::ui::{Report, Style};
 
 #[derive(Debug, Args)]
@@ -24,6 +25,11 @@ pub(in crate::cli) struct Export {
 }
 
 impl Export {
+    /// The powers to write the files.
+    pub(super) fn powers(&self, session: &Session) -> Powers {
+        session.writing_files([&self.directory])
+    }
+
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?;
         Ok(Box::new(Exported {

@@ -14,6 +14,7 @@ use crate::enroll::{self, Plan, Source, Updater};
 use crate::error::Result;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::keys::KeyDirectory;
+use crate::system::{Powers, Writes};
 use crate::ui::Report;
 
 use crate::cli::session::Session;
@@ -83,6 +84,23 @@ pub(super) struct Arguments {
     unlock: Unlock,
     #[command(flatten)]
     target: Target,
+}
+
+impl Command {
+    /// The powers that enrolment needs: an image of variables is wherever a person has it.
+    pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
+        match self {
+            // Vendor's entries are kept by updates that are signed anew, maybe by a token.
+            Self::Plan(arguments) => session.looking(arguments.keys.as_ref()),
+            Self::Export(arguments) => Ok(arguments.powers(session)),
+            Self::Apply { .. }
+            | Self::Add(_)
+            | Self::Remove(_)
+            | Self::Reset(_)
+            | Self::Rotate(_)
+            | Self::Revert(_) => Ok(Powers::writing(Writes::Files).and_variables()),
+        }
+    }
 }
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use crate::disk::{Architecture, GRUB_CONFIGURATION, only_efi_partition};
+use crate::disk::{Architecture, BootMedia, GRUB_CONFIGURATION, only_efi_partition};
 use crate::error::{Error, Result};
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
 use crate::keys::directory::read_grub_keys;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
-use crate::system;
 use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
+use crate::system::{self, Powers, Writes};
 use crate::trust::Anchors;
 use crate::ui::{Report, prompt};
 
@@ -114,6 +114,28 @@ pub(super) struct Install {
     /// Only build and sign: write the image to FILE
     #[arg(long, value_name = "FILE", conflicts_with_all = ["esp", "name", "removable", "no_nvram"])]
     output: Option<PathBuf>,
+}
+
+impl Command {
+    /// The powers that GRUB's image needs: it is built by GRUB's programs, and has an entry in the firmware's menu.
+    pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
+        match self {
+            Self::Install(arguments) => {
+                let keys = session.keys(arguments.keys.as_ref())?;
+                let config = session.config()?.grub.esp.map(|esp| session.context.path(esp));
+                let places = [&arguments.place.esp, &config, &arguments.output];
+                let powers = session.signing(&keys, places.into_iter().flatten())?;
+                Ok(powers.and_variables().starting(arguments.mkimage.clone()))
+            }
+            Self::Confirm { place, .. } => {
+                let config = session.config()?.grub.esp.map(|esp| session.context.path(esp));
+                let media = BootMedia::of_machine(&session.context, [])?;
+                let places = place.esp.iter().chain(&config).chain(media.directories());
+                Ok(session.writing_files(places).and_variables())
+            }
+            Self::Password { .. } => Ok(Powers::writing(Writes::Nothing)),
+        }
+    }
 }
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::hook::{self, Done, Environment, Hook, Mode, Request, Settings, Slot};
 use crate::keys::Passphrase;
 use crate::system::config::Config;
+use crate::system::{Powers, Writes};
 use crate::ui::{Progress, Report};
 
 use super::sign::{SignReport, with_consent};
@@ -94,6 +95,28 @@ enum ModeChoice {
     Systemd,
     /// installkernel with preinst.d and postinst.d
     Traditional,
+}
+
+impl Command {
+    /// The powers that hooks need: a slot writes the boot media, the modules, and the directory that the installation is
+    /// prepared in.
+    pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
+        let context = &session.context;
+        match self {
+            Self::Status { .. } => Ok(Powers::writing(Writes::Nothing)),
+            Self::Install { .. } | Self::Remove => {
+                Ok(session.writing_files(&hook::TREES.map(|tree| context.path(tree))))
+            }
+            Self::Run {
+                keys, slot, arguments, ..
+            } => {
+                let environment = Environment::read(|name| std::env::var_os(name));
+                let mut places = session.config()?.sign.files(context);
+                places.extend(hook::places(context, &environment, &Request::parse(*slot, arguments)?)?);
+                session.signing(&session.keys(keys.keys.as_ref())?, &places)
+            }
+        }
+    }
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -12,6 +12,7 @@ use crate::ceremony::life::{self, Exported, Format, Listed, Rewrapped};
 use crate::error::Result;
 use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
+use crate::system::{Powers, Writes};
 use crate::ui::{Report, Style, prompt, to_json};
 
 use crate::cli::session::Session;
@@ -121,6 +122,18 @@ impl From<FormatChoice> for Format {
             FormatChoice::Gpg => Self::Gpg,
             FormatChoice::SigningKey => Self::SigningKey,
             FormatChoice::Portage => Self::Portage,
+        }
+    }
+}
+
+impl Command {
+    /// The powers that a life of keys needs: a rotation writes firmware, key directories, and all that is signed.
+    pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
+        match self {
+            Self::List { directory } | Self::Show { directory, .. } => session.looking(directory.keys.as_ref()),
+            Self::Export { output, .. } => Ok(session.writing_files([output])),
+            Self::Rotate(_) => Ok(Powers::writing(Writes::Files).and_variables().starting([])),
+            Self::Passphrase { directory, .. } => Ok(session.writing_files([&session.keys(directory.keys.as_ref())?])),
         }
     }
 }

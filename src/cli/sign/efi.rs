@@ -13,7 +13,7 @@ use crate::formats::crypto::certificate::Certificate;
 use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::efi::{self, EfiOptions};
-use crate::system;
+use crate::system::{self, Powers};
 use crate::ui::{Report, Style};
 
 use super::key::KeyArguments;
@@ -45,6 +45,15 @@ pub(in crate::cli) struct Arguments {
 }
 
 impl Arguments {
+    /// The powers that signing needs.
+    pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
+        if let Some(file) = &self.prepare {
+            return Ok(session.writing_files([file]));
+        }
+        let files = self.files.iter().chain(&self.output);
+        session.signing(&session.keys(self.key.keys.as_ref())?, files)
+    }
+
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         if let Some(to_be_signed) = &self.prepare {
             return self.prepare(session, to_be_signed);

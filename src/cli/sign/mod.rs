@@ -14,6 +14,7 @@ use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::KeyName;
 use crate::sign::modules::{Foreign, Policy};
 use crate::sign::{self, Job, Options, SigningKeys, Vouchers, Watch};
+use crate::system::Powers;
 use crate::ui::{Progress, Report};
 
 use crate::cli::session::Session;
@@ -122,6 +123,25 @@ impl From<ForeignArgument> for Foreign {
             ForeignArgument::Replace => Self::Replace,
             ForeignArgument::Keep => Self::Keep,
             ForeignArgument::Refuse => Self::Refuse,
+        }
+    }
+}
+
+impl Command {
+    /// The powers that signing needs.
+    pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
+        match self {
+            Self::Efi(arguments) => arguments.powers(session),
+            Self::Modules { key, paths, .. } => session.signing(&session.keys(key.keys.as_ref())?, paths),
+            Self::Grub { key, paths } => {
+                // A configuration leads to files beside GRUB's directory.
+                let beside = paths.iter().map(|path| path.join("..")).collect::<Vec<_>>();
+                session.signing(&session.keys(key.keys.as_ref())?, paths.iter().chain(&beside))
+            }
+            Self::All { key } => {
+                let sign = session.config()?.sign;
+                session.signing(&session.keys(key.keys.as_ref())?, &sign.files(&session.context))
+            }
         }
     }
 }

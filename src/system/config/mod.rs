@@ -91,6 +91,18 @@ pub struct SignConfig {
     pub sources: Vec<PathBuf>,
 }
 
+impl SignConfig {
+    /// The files that all entries name, below the context's root; a pattern that is none names no file.
+    #[must_use]
+    pub fn files(&self, context: &Context) -> Vec<PathBuf> {
+        let kinds = [&self.modules, &self.efi, &self.grub];
+        kinds
+            .into_iter()
+            .flat_map(|entries| Config::expand(context, entries).paths)
+            .collect()
+    }
+}
+
 /// The treatment of modules that another key has signed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -27,7 +27,7 @@ pub use image::ImageFile;
 pub use write::{Step, WriteFailure};
 
 /// The usual mount point of efivarfs.
-const EFIVARFS: &str = "/sys/firmware/efi/efivars";
+pub(super) const EFIVARFS: &str = "/sys/firmware/efi/efivars";
 /// Length of a vendor's GUID in a file name.
 const VENDOR: usize = 36;
 /// Size of the attributes before the data, in bytes.
