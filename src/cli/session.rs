@@ -6,7 +6,7 @@ use crate::disk::BootMedia;
 use crate::error::Result;
 use crate::keys::KeyDirectory;
 use crate::system::config::Config;
-use crate::system::{Context, Powers, Writes};
+use crate::system::{self, Context, Powers, Writes};
 
 /// The trees of modules.
 const MODULE_TREES: [&str; 2] = ["/lib/modules", "/usr/lib/modules"];
@@ -42,7 +42,7 @@ impl Session {
         let mut places: Vec<PathBuf> = self.context.state().into_iter().collect();
         for file in files {
             // Where links lead as well: a file is replaced where it is.
-            let real = std::fs::canonicalize(file).ok();
+            let real = system::resolve(self.context.root(), file).ok();
             for path in [std::path::absolute(file).ok(), real].into_iter().flatten() {
                 let parent = path.parent().filter(|_| !path.is_dir()).map(Path::to_path_buf);
                 places.push(parent.unwrap_or(path));
@@ -53,16 +53,16 @@ impl Session {
 
     /// The powers to sign these files with keys of this directory, or others on the boot media and in the trees of modules.
     /// The library of a token keeps its own files where it wants to.
-    pub fn signing<'p>(&self, keys: &Path, files: impl IntoIterator<Item = &'p PathBuf>) -> Result<Powers> {
+    pub fn signing<'p>(&self, keys: &Path, files: impl IntoIterator<Item = &'p PathBuf>) -> Powers {
         if KeyDirectory::unjudged(keys).has_tokens() {
-            return Ok(Powers::writing(Writes::Files));
+            return Powers::writing(Writes::Files);
         }
         // Media that cannot be looked at are the command's to tell of.
         let media = BootMedia::of_machine(&self.context, []);
         let media = media.as_ref().map(BootMedia::directories).unwrap_or_default();
         let trees = MODULE_TREES.map(|tree| self.context.path(tree));
         let named: Vec<&PathBuf> = files.into_iter().collect();
-        Ok(self.writing_files(named.into_iter().chain(media).chain(&trees)))
+        self.writing_files(named.into_iter().chain(media).chain(&trees))
     }
 
     /// The key directory: the one named, or the configuration's below the root.

@@ -52,7 +52,7 @@ pub enum Writes {
     Files,
 }
 
-/// What a command needs of the machine.
+/// The needs of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Powers {
     /// The files that it may write.

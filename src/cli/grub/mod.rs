@@ -124,7 +124,7 @@ impl Command {
                 let keys = session.keys(arguments.keys.as_ref())?;
                 let config = session.config()?.grub.esp.map(|esp| session.context.path(esp));
                 let places = [&arguments.place.esp, &config, &arguments.output];
-                let powers = session.signing(&keys, places.into_iter().flatten())?;
+                let powers = session.signing(&keys, places.into_iter().flatten());
                 Ok(powers.and_variables().starting(arguments.mkimage.clone()))
             }
             Self::Confirm { place, .. } => {

@@ -113,7 +113,7 @@ impl Command {
                 let environment = Environment::read(|name| std::env::var_os(name));
                 let mut places = session.config()?.sign.files(context);
                 places.extend(hook::places(context, &environment, &Request::parse(*slot, arguments)?)?);
-                session.signing(&session.keys(keys.keys.as_ref())?, &places)
+                Ok(session.signing(&session.keys(keys.keys.as_ref())?, &places))
             }
         }
     }

@@ -51,7 +51,7 @@ impl Arguments {
             return Ok(session.writing_files([file]));
         }
         let files = self.files.iter().chain(&self.output);
-        session.signing(&session.keys(self.key.keys.as_ref())?, files)
+        Ok(session.signing(&session.keys(self.key.keys.as_ref())?, files))
     }
 
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {

@@ -132,15 +132,15 @@ impl Command {
     pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
         match self {
             Self::Efi(arguments) => arguments.powers(session),
-            Self::Modules { key, paths, .. } => session.signing(&session.keys(key.keys.as_ref())?, paths),
+            Self::Modules { key, paths, .. } => Ok(session.signing(&session.keys(key.keys.as_ref())?, paths)),
             Self::Grub { key, paths } => {
                 // A configuration leads to files beside GRUB's directory.
                 let beside = paths.iter().map(|path| path.join("..")).collect::<Vec<_>>();
-                session.signing(&session.keys(key.keys.as_ref())?, paths.iter().chain(&beside))
+                Ok(session.signing(&session.keys(key.keys.as_ref())?, paths.iter().chain(&beside)))
             }
             Self::All { key } => {
                 let sign = session.config()?.sign;
-                session.signing(&session.keys(key.keys.as_ref())?, &sign.files(&session.context))
+                Ok(session.signing(&session.keys(key.keys.as_ref())?, &sign.files(&session.context)))
             }
         }
     }

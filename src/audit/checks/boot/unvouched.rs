@@ -3,6 +3,7 @@
 use crate::error::quoted;
 use crate::finding::{Finding, Kind};
 use crate::formats::text::{Shown, printable};
+use crate::ledger::Ledger;
 use crate::sign::{acceptance, planted};
 use crate::system::moment;
 
@@ -18,6 +19,9 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         Ok(planted) => planted,
         Err(error) => return Outcome::could_not_run(reason(&error)),
     };
+    if planted.is_empty() && machine.ledger().is_ok_and(Ledger::is_empty) {
+        return Outcome::not_applicable("there is no ledger yet: no run has signed anything");
+    }
     if planted.is_empty() {
         return Outcome::pass("no file that a run left unsigned lies there");
     }
