@@ -12,7 +12,7 @@ use super::reason::reason;
 use super::{Audit, Selection, audit_along};
 
 /// The checks of the short form: each reads a few small files.
-const QUICK: [&str; 10] = [
+const QUICK: [&str; 11] = [
     "firmware.secure_boot",
     "firmware.mode",
     "firmware.variables",
@@ -20,6 +20,7 @@ const QUICK: [&str; 10] = [
     "kernel.modules_enforced",
     "kernel.module_key",
     "keys.expiry",
+    "keys.pairs",
     "hooks.next_kernel",
     "hooks.last_run",
     "ledger.chain",

@@ -25,7 +25,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::{Error, Result};
 use crate::formats::text::is_hidden;
-use crate::system::{Context, Powers, Writes, confine, keep_others_from_writing};
+use crate::system::{Confinement, Context, Powers, Writes, confine, keep_others_from_writing};
 use crate::ui::{ColorChoice, Output, Report, Style, render_guarded};
 
 use session::Session;
@@ -111,7 +111,7 @@ enum Command {
 
 impl Command {
     /// Confines the process to what the command needs.
-    fn confine(&self, session: &Session) -> Result<()> {
+    fn confine(&self, session: &Session) -> Result<Confinement> {
         let nothing = Powers::writing(Writes::Nothing);
         let powers = match self {
             Self::Ceremony(command) => command.powers(),
@@ -129,7 +129,7 @@ impl Command {
         if session.verbose && !session.quiet && !confinement.is_whole() {
             eprintln!("warning: {confinement}");
         }
-        Ok(())
+        Ok(confinement)
     }
 }
 
@@ -156,16 +156,17 @@ pub fn main() -> u8 {
         verbose: globals.verbose,
         quiet: globals.quiet || globals.json,
     };
-    if let Err(error) = cli.command.confine(&session) {
-        return output.error(&error);
-    }
+    let confinement = match cli.command.confine(&session) {
+        Ok(confinement) => confinement,
+        Err(error) => return output.error(&error),
+    };
     let report: Result<Box<dyn Report>> = match cli.command {
         Command::Ceremony(command) => ceremony::run(&session, command),
         Command::Keys(command) => keys::run(&session, command),
         Command::Enroll(command) => enroll::run(&session, command),
         Command::Sign(command) => sign::run(&session, command),
         Command::Grub(command) => grub::run(&session, command),
-        Command::Status(arguments) => status::run(&session, &arguments),
+        Command::Status(arguments) => status::run(&session, &arguments, confinement),
         Command::Audit(arguments) => audit::run(&session, &arguments),
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::Hook(command) => hook::run(&session, command),

@@ -6,7 +6,7 @@ use crate::ceremony::life;
 use crate::disk::BOOT_DIRECTORIES;
 use crate::error::{Result, quoted};
 use crate::finding::{Finding, Kind};
-use crate::formats::text::Shown;
+use crate::formats::text::{Shown, printable};
 use crate::grub::{KEPT_MENU, falls_back};
 use crate::keys::pkcs11::TokenUri;
 use crate::keys::{KeyDirectory, KeyName};
@@ -47,6 +47,8 @@ const KEY_MISSING: Kind = Kind::warning("key_missing");
 const NO_PASSPHRASE: Kind = Kind::warning("no_passphrase");
 /// The private half of a key is missing.
 const NO_PRIVATE_KEY: Kind = Kind::error("no_private_key");
+/// The private half of a key is not that of its certificate, or of GRUB's public key.
+const KEY_MISMATCH: Kind = Kind::error("key_mismatch");
 /// The file with the PIN of a token is missing.
 const PIN_FILE_MISSING: Kind = Kind::error("pin_file_missing");
 /// A key is on a token, and no file holds its PIN.
@@ -285,6 +287,9 @@ fn keys(scene: &Scene<'_>) -> Vec<Finding> {
             findings.push(found(NO_PRIVATE_KEY, text).remedy(remedy));
         } else if let Ok(Some(uri)) = directory.token_uri(name) {
             findings.extend(pin(name, &uri, scene.config));
+        } else if let Err(error) = directory.check_halves(name) {
+            let text = printable(&error.in_one_line());
+            findings.push(found(KEY_MISMATCH, text).remedies(error.hints()));
         }
     }
     findings

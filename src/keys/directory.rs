@@ -27,6 +27,7 @@ use crate::system;
 
 use super::name::KeyName;
 use super::passphrase::Passphrase;
+use super::pkcs8::Protection;
 use super::pkcs11::{TokenKey, TokenUri};
 use super::signer::{Identity, Signer};
 use super::software::SoftwareKey;
@@ -164,6 +165,20 @@ impl KeyDirectory {
         let own = keys.into_iter().find(|key| key.public_key() == signer.public_key());
         let key = own.ok_or_else(|| self.mismatch(KeyName::Grub, &path))?;
         Ok((signer, key))
+    }
+
+    /// Checks that a private half that lies here in clear is that of the certificate, or of GRUB's public key. False if that
+    /// cannot be seen without a secret: the key is encrypted, on a token, or elsewhere.
+    pub fn check_halves(&self, name: KeyName) -> Result<bool> {
+        let path = self.private_key_path(name);
+        if !system::is_there(&path)? || SoftwareKey::protection(&path)? != Protection::Plain {
+            return Ok(false);
+        }
+        let ask: &mut Ask<'_> = &mut |_| Err(Error::bug("a key in clear has no passphrase"));
+        match name {
+            KeyName::Grub => self.grub_key(ask).map(|_| true),
+            _ => self.identity(name, ask).map(|_| true),
+        }
     }
 
     /// The public keys that GRUB embeds: the present ones, and while `keys rotate grub` is under way the next one.

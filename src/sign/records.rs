@@ -21,15 +21,13 @@ pub(super) struct Record {
     pub signed: String,
 }
 
-/// The remark on files that were taken without a further voucher; none if there were none.
-pub(super) fn taken(count: usize, text: &str) -> Option<String> {
+/// The remark on files that were taken without a further voucher, with the words for one and for many; none if there were
+/// none.
+pub(super) fn taken(count: usize, one: &str, many: &str) -> Option<String> {
     match count {
         0 => None,
-        1 => Some(format!(
-            "1 file: {}",
-            text.replacen("are ", "is ", 1).replacen("bear ", "bears ", 1)
-        )),
-        many => Some(format!("{many} files {text}")),
+        1 => Some(format!("1 file {one}")),
+        count => Some(format!("{count} files {many}")),
     }
 }
 

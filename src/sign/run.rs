@@ -319,12 +319,14 @@ impl<'a> Run<'a> {
             records.iter().partition(|record| record.origin == Origin::Adopted);
         self.summary.warnings.extend(taken(
             adopted.len(),
+            "bears our signature and is entered into the ledger as adopted",
             "bear our signature and are entered into the ledger as adopted",
         ));
         let found = signed.iter().filter(|record| record.origin == Origin::Found).count();
         self.summary.warnings.extend(taken(
             found,
-            "are taken as they are found, since the ledger knows none of their kind yet",
+            "is taken as it is found, since the ledger has none of its kind yet",
+            "are taken as they are found, since the ledger has none of their kind yet",
         ));
         let batches = |records: Vec<&Record>| batches_of(self.context, records);
         // Files of other kinds, in the next slots, are not the first ones either.

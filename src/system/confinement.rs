@@ -59,7 +59,8 @@ pub struct Powers {
     pub writes: Writes,
     /// True if it may write the firmware's variables.
     pub variables: bool,
-    /// Programs that it may start, besides those of [`PROGRAMS`]; none if it starts no program.
+    /// Programs that it may start in the place of one of [`PROGRAMS`]; none if it starts no program. One that a person
+    /// names may be a script that starts others, so that all may be started then.
     pub programs: Option<Vec<PathBuf>>,
 }
 
@@ -74,7 +75,7 @@ impl Powers {
         }
     }
 
-    /// The same with [`PROGRAMS`], and these programs in the place of one of them.
+    /// The same with [`PROGRAMS`], or with any where these are named in the place of one of them.
     #[must_use]
     pub fn starting(self, named: impl IntoIterator<Item = PathBuf>) -> Self {
         Self {
@@ -235,10 +236,12 @@ fn directories_of_root() -> Vec<PathBuf> {
         .collect()
 }
 
-/// The directories that programs are started from.
+/// The directories that programs are started from, and programs.
 fn started(named: &[PathBuf]) -> Vec<PathBuf> {
+    if !named.is_empty() {
+        return vec![PathBuf::from("/")];
+    }
     let mut paths: Vec<PathBuf> = LIBRARIES.iter().map(PathBuf::from).collect();
-    paths.extend_from_slice(named);
     let search = std::env::var_os("PATH").unwrap_or_default();
     for directory in std::env::split_paths(&search).filter(|directory| directory.is_absolute()) {
         paths.extend(PROGRAMS.iter().map(|name| directory.join(name)));
@@ -296,6 +299,23 @@ mod tests {
 
     fn is_refused<T>(done: std::io::Result<T>) -> bool {
         done.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    }
+
+    #[test]
+    fn a_kernel_that_confines_less_is_told_of() {
+        let whole = Confinement {
+            landlock: Some(NEWEST as i32),
+            no_network: true,
+        };
+        assert!(whole.is_whole());
+        for (landlock, no_network, told) in [
+            (None, true, "not confined: this kernel has no Landlock"),
+            (Some(1), true, "confined by Landlock 1, which lacks parts of 6"),
+            (whole.landlock, false, "the network is not closed"),
+        ] {
+            let less = Confinement { landlock, no_network };
+            assert!(!less.is_whole() && less.to_string().contains(told), "{less}");
+        }
     }
 
     #[test]

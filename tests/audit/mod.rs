@@ -22,7 +22,7 @@ use serde_json::Value;
 
 use crate::support::judges::subject_key_id;
 use crate::support::node::{DATABASE, GLOBAL, Node};
-use crate::support::{forget_kept_menu, keys, module, sign_file, succeed, tool};
+use crate::support::{forget_kept_menu, keys, module, sign_file, succeed, text, tool};
 
 const KERNEL: &str = "6.12.58-gentoo";
 /// Variables are plain files here, there is no configuration of a kernel, no hooks are installed there, and no drill was held for keys that live as long as these tests.
@@ -325,6 +325,31 @@ fn faults_of_grubs_files_modules_and_keys_are_each_convicted() {
         "{wrong:?}"
     );
     machine.chmod("etc/bootseal/keys/db.key", 0o400);
+    // The private half of another key, copied by mistake.
+    let own = fs::read(machine.path("etc/bootseal/keys/db.key")).unwrap();
+    machine.write("etc/bootseal/keys/db.key", fs::read(keys().join("KEK.key")).unwrap());
+    let said = machine.check("keys.pairs");
+    assert_eq!(said["status"], "fail", "{said:#}");
+    assert!(
+        said["findings"][0]["text"]
+            .as_str()
+            .unwrap()
+            .contains("db.key is not the private key of")
+    );
+    let status = machine.bootseal(["status"]).output().unwrap();
+    assert!(
+        text(&status).contains("db.key is not the private key of"),
+        "{}",
+        text(&status)
+    );
+    let hooks = text(
+        &machine
+            .bootseal(["hook", "status", "--mode", "traditional"])
+            .output()
+            .unwrap(),
+    );
+    assert!(hooks.contains("db.key is not the private key of"), "{hooks}");
+    machine.write("etc/bootseal/keys/db.key", own);
     // Whatever it is called.
     machine.write("efi/EFI/keys.txt", fs::read(keys().join("KEK.key")).unwrap());
     machine.convicts("keys.place", "fail", "/efi/EFI/keys.txt");

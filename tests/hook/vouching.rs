@@ -235,6 +235,13 @@ fn ordinary_life_raises_no_false_alarm() {
             format!("dir /boot\nobj /{path} {md5} 1700000000\n"),
         );
     }
+    // fwupd's loader, as it copies it; Portage's hook signs what the configuration names.
+    for path in ["usr/libexec/fwupd/efi/fwupdx64.efi", "boot/efi/EFI/gentoo/fwupdx64.efi"] {
+        node.write(path, image(41));
+    }
+    node.config("[sign]\nefi = [\"/boot/efi/EFI/gentoo/fwupdx64.efi\"]\n");
+    succeed(&mut node.run("portage", &["sys-apps/fwupd-efi"]));
+    succeed(&mut sbverify(&node.path("boot/efi/EFI/gentoo/fwupdx64.efi")));
     // A backup of /boot that lost the signatures.
     let initramfs = node.path(&format!("boot/initramfs-{VERSION}.img"));
     fs::remove_file(initramfs.with_file_name(format!("initramfs-{VERSION}.img.sig"))).unwrap();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::ceremony::life::{Listed, list};
 use crate::disk::files_below;
+use crate::error::Kind as ErrorKind;
 use crate::finding::{Finding, Kind};
 use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName};
@@ -24,6 +25,8 @@ const MAX_KEY: u64 = 64 << 10;
 const KEY_READABLE: Kind = Kind::error("key_readable");
 /// A private key does not belong to root.
 const KEY_NOT_ROOTS: Kind = Kind::error("key_not_roots");
+/// A private key is not that of its certificate.
+const KEY_MISMATCH: Kind = Kind::error("key_mismatch");
 /// The private key of PK or KEK is on this machine.
 const AUTHORITY_KEY_PRESENT: Kind = Kind::warning("authority_key_present");
 /// The private key of PK or KEK is not encrypted.
@@ -69,6 +72,16 @@ pub(super) const CHECKS: &[Check] = &[
                  with them when nobody is there; how each rests is told.",
         remedy: "bootseal keys passphrase KEY, and better: keep them elsewhere",
         run: at_rest,
+    },
+    Check {
+        id: "keys.pairs",
+        group: Group::Keys,
+        title: "Private and public halves",
+        kind: KEY_MISMATCH,
+        proves: "Every private key that lies here in clear is that of its certificate, or of GRUB's public key. Those that are \
+                 encrypted or on a token are compared when they sign.",
+        remedy: "Copy both files from the same ceremony, or its backup",
+        run: pairs,
     },
     Check {
         id: "keys.place",
@@ -213,6 +226,37 @@ fn at_rest(machine: &Machine<'_>) -> Outcome {
                 .push(format!("{}: not looked at, as others may read it", key.name));
         }
         other => outcome.not_run.push(format!("{}: {}", key.name, printable(other))),
+    })
+}
+
+fn pairs(machine: &Machine<'_>) -> Outcome {
+    with_directory(machine, |directory| {
+        let mut outcome = Outcome::default();
+        for name in KeyName::ALL {
+            let path = directory.private_key_path(name);
+            if !system::is_there(&path).map_err(|error| reason(&error))? {
+                continue;
+            }
+            // That is told by keys.private, and such a key is not opened.
+            if matches!(is_private(&path), Ok(false)) {
+                let text = format!("{name}: not looked at, as others may read it");
+                outcome.evidence.push(text);
+                continue;
+            }
+            match directory.check_halves(name) {
+                Ok(true) => outcome.evidence.push(format!("{name}: they belong together")),
+                Ok(false) => outcome.evidence.push(format!("{name}: encrypted, so not compared")),
+                Err(error) if error.kind() == ErrorKind::Refused => {
+                    let finding = Finding::new(KEY_MISMATCH, name.name(), printable(&error.in_one_line()));
+                    outcome.findings.push(finding.remedies(error.hints()));
+                }
+                Err(error) => outcome.not_run.push(reason(&error)),
+            }
+        }
+        if outcome == Outcome::default() {
+            return Ok(Outcome::not_applicable("no private key is a file here"));
+        }
+        Ok(outcome)
     })
 }
 

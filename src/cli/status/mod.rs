@@ -12,7 +12,7 @@ use crate::enroll::{BootFile, Verdict};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Status};
 use crate::formats::text::printable;
-use crate::system::moment;
+use crate::system::{Confinement, moment};
 use crate::ui::finding::write_finding;
 use crate::ui::{Report, Style};
 
@@ -34,14 +34,15 @@ pub(super) struct Arguments {
     keys: Option<PathBuf>,
 }
 
-pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Report>> {
+pub(super) fn run(session: &Session, arguments: &Arguments, confinement: Confinement) -> Result<Box<dyn Report>> {
     let config = session.config()?;
     let machine = Machine::new(&session.context, &config, session.keys(arguments.keys.as_ref())?);
     let baseline = Baseline::load(&session.context, None)?;
-    Ok(Box::new(StatusReport(Overview::of_machine(&machine, &baseline)?)))
+    let overview = Overview::of_machine(&machine, &baseline)?;
+    Ok(Box::new(StatusReport(overview, confinement)))
 }
 
-struct StatusReport(Overview);
+struct StatusReport(Overview, Confinement);
 
 impl Report for StatusReport {
     fn schema(&self) -> &'static str {
@@ -60,6 +61,7 @@ impl Report for StatusReport {
             "keys": facts.keys,
             "next_boot": self.0.next_boot(),
             "ledger": facts.ledger,
+            "confinement": {"landlock": self.1.landlock, "no_network": self.1.no_network},
             "checks": checks_json(audit),
             "last_audit": last.map(|last| json!({
                 "time": moment(last.time),
@@ -99,6 +101,9 @@ impl Report for StatusReport {
         screen.part(Group::Keys, "Keys", &facts.keys.iter().map(key).collect::<Vec<_>>())?;
         screen.part(Group::Hooks, "Hooks", &seen(audit, Group::Hooks))?;
         screen.part(Group::Ledger, "Ledger", &seen(audit, Group::Ledger))?;
+        if !self.1.is_whole() {
+            screen.line(Status::Warn, "Confined", &[self.1.to_string()])?;
+        }
         let (status, line) = last(last_audit, audit.time);
         screen.line(status, "Last audit", &[line])
     }
