@@ -160,7 +160,11 @@ pub const FAULTS: &[Fault] = &[
         name: "key-for-all-to-read",
         does: "chmod 0644 $keys/db.key",
         undoes: "chmod 0400 $keys/db.key",
-        found: &[("keys.private", "/etc/bootseal/keys/db.key")],
+        // The hook would not sign with it either.
+        found: &[
+            ("keys.private", "/etc/bootseal/keys/db.key"),
+            ("hooks.next_kernel", "db key"),
+        ],
     },
     Fault {
         name: "platform-key-on-the-node",
