@@ -146,8 +146,7 @@ pub fn confine(context: &Context, powers: &Powers) -> Result<Confinement> {
 /// Restricts writes, programs, and signals to others.
 fn restrict_files(context: &Context, powers: &Powers) -> Result<Option<i32>> {
     let cannot = || "cannot confine the process by Landlock".to_owned();
-    // ioctl(2) stays: `grub-probe` asks block devices by it for their place.
-    let writes = AccessFs::from_write(NEWEST) & !BitFlags::from(AccessFs::IoctlDev);
+    let writes = AccessFs::from_write(NEWEST);
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(writes | AccessFs::Execute)
@@ -170,6 +169,8 @@ fn restrict_files(context: &Context, powers: &Powers) -> Result<Option<i32>> {
         for path in started(programs) {
             allow(path, AccessFs::Execute.into());
         }
+        // `grub-probe` asks block devices for their size and place by ioctl(2), through descriptors that only read.
+        allow(PathBuf::from("/dev"), AccessFs::IoctlDev.into());
     }
     for (path, access) in allowed {
         // What is not there cannot be written; a directory above stands for it where it may be made.
