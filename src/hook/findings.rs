@@ -11,7 +11,7 @@ use crate::grub::{KEPT_MENU, falls_back};
 use crate::keys::pkcs11::TokenUri;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::config::Config;
-use crate::system::{Context, PortageSettings, not_mounted};
+use crate::system::{Context, PortageSettings, is_private, not_mounted};
 use crate::trust::kernel_config::{Judgement, judge_hashes};
 
 use super::entries::{Entry, entries};
@@ -47,6 +47,8 @@ const KEY_MISSING: Kind = Kind::warning("key_missing");
 const NO_PASSPHRASE: Kind = Kind::warning("no_passphrase");
 /// The private half of a key is missing.
 const NO_PRIVATE_KEY: Kind = Kind::error("no_private_key");
+/// The private half of a key is not taken, since others may read it.
+const KEY_UNUSABLE: Kind = Kind::error("key_unusable");
 /// The private half of a key is not that of its certificate, or of GRUB's public key.
 const KEY_MISMATCH: Kind = Kind::error("key_mismatch");
 /// The file with the PIN of a token is missing.
@@ -288,8 +290,9 @@ fn keys(scene: &Scene<'_>) -> Vec<Finding> {
         } else if let Ok(Some(uri)) = directory.token_uri(name) {
             findings.extend(pin(name, &uri, scene.config));
         } else if let Err(error) = directory.check_halves(name) {
-            let text = printable(&error.in_one_line());
-            findings.push(found(KEY_MISMATCH, text).remedies(error.hints()));
+            let is_open = matches!(is_private(&directory.private_key_path(name)), Ok(false));
+            let kind = if is_open { KEY_UNUSABLE } else { KEY_MISMATCH };
+            findings.push(found(kind, printable(&error.in_one_line())).remedies(error.hints()));
         }
     }
     findings

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::keys::directory::Ask;
 use crate::keys::{Identity, KeyDirectory, KeyName};
 use crate::system::Context;
-use crate::system::config::{Config, Entry, Exclusions, SignConfig};
+use crate::system::config::{self, Entry, Exclusions, SignConfig};
 
 use super::efi::{self, EfiOptions};
 use super::grub::{self, GrubIdentity};
@@ -145,7 +145,7 @@ impl<'a> Job<'a> {
         if let Some(identity) = keys.module.as_ref().filter(|_| !self.modules.is_empty()) {
             let mut paths = self.modules.paths.clone();
             paths.extend(run.expand(self.modules.entries).0);
-            let meant = Config::literal(context, self.modules.entries);
+            let meant = config::literal_paths(context, self.modules.entries);
             modules::sign(&mut run, &paths, &meant, identity, policy)?;
         }
         if let Some(identity) = keys.db.as_ref().filter(|_| !self.efi.is_empty()) {

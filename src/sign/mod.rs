@@ -15,6 +15,7 @@ mod outcome;
 mod records;
 mod run;
 mod signature_file;
+mod signed;
 mod signing;
 mod summary;
 mod takeover;

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::formats::crypto::hash::Digest;
 use crate::ledger::{Intent, Kind, Ledger, Origin};
-use crate::system::config::{Config, Entry, Exclusions, Expanded, GrubEnvironment};
-use crate::system::{self, Context, FileState, Lock, Transaction, remove_leftover};
+use crate::system::config::{Entry, Exclusions, Expanded, GrubEnvironment, expand};
+use crate::system::{self, Context, Lock, Transaction, remove_leftover};
 
 use super::discover::{Found, Interest, Search, Target, batches};
 use super::manifest::{self, Manifest};
@@ -17,6 +16,7 @@ use super::observer::Observer;
 use super::outcome::{Change, Done, Outcome};
 use super::records::{Record, batches_of, taken};
 use super::signature_file::signature_path;
+use super::signed::{Signed, outcome_of};
 use super::signing::Signing;
 use super::summary::Summary;
 use super::takeover::Adopted;
@@ -38,16 +38,6 @@ pub struct Options<'a> {
     pub command: String,
     /// Those who vouch for files on the media that others can write to.
     pub vouchers: Vouchers<'a>,
-}
-
-/// A file that the manifest is to remember as signed once the run is committed.
-struct Signed {
-    target: Target,
-    digest: Digest,
-    change: Change,
-    companion: Option<fn(&Path) -> PathBuf>,
-    /// The states from before it was read.
-    before: Option<Vec<FileState>>,
 }
 
 /// A run over any mix of files. Dropped without [`Run::finish`], it leaves the files unchanged.
@@ -135,7 +125,7 @@ impl<'a> Run<'a> {
             orphans,
             absent,
             missing,
-        } = Config::expand(self.context, entries);
+        } = expand(self.context, entries);
         for path in absent {
             self.add_outcome(Outcome::done(path, Change::Absent));
         }
@@ -335,70 +325,6 @@ impl<'a> Run<'a> {
         let intent = ledger.intend(self.context, &self.options.command, adopted, signed, taken_over)?;
         Ok(Some((ledger, intent)))
     }
-}
-
-impl Signed {
-    /// Enters the file into the manifest.
-    fn enter(self, manifest: &mut Manifest, last_sure_change: i64) {
-        let path = &self.target.path;
-        if self.change == Change::Unchanged {
-            if let Some(before) = self.before {
-                manifest.remember(path, &self.digest, before, last_sure_change);
-            }
-            return;
-        }
-        let mut states = vec![FileState::at(&self.target.file)];
-        states.extend(self.companion.map(|companion| FileState::at(&companion(path))));
-        if let Ok(states) = states.into_iter().collect::<std::io::Result<Vec<_>>>() {
-            manifest.remember(path, &self.digest, states, i64::MAX);
-        }
-    }
-}
-
-/// The outcome of a file, and its entries for the manifest and the ledger.
-fn outcome_of(
-    signing: &Signing<'_>,
-    done: Result<Done>,
-    target: Target,
-    before: Option<Vec<FileState>>,
-) -> (Outcome, Option<Signed>, Option<Record>) {
-    let done = match done {
-        Ok(done) => done,
-        Err(error) => return (Outcome::failed(target.path, error), None, None),
-    };
-    let mut warnings = done.warnings;
-    // With a signature beside it, the file itself stays the same one.
-    if done.change == Change::Signed && target.links > 1 && signing.companion.is_none() {
-        warnings.push(format!(
-            "it has {} names (hard links); the others keep the file of before",
-            target.links
-        ));
-    }
-    let record = done.digest.as_ref().zip(done.sha256).map(|(digest, sha256)| Record {
-        kind: signing.kind,
-        key: signing.key.clone(),
-        hash: signing.hash,
-        origin: done.origin.unwrap_or(Origin::Adopted),
-        path: target.path.clone(),
-        sha256,
-        signed: digest.to_hex(),
-    });
-    let outcome = Outcome {
-        path: target.path.clone(),
-        result: Ok(done.change),
-        kind: None,
-        warnings,
-        origin: done.origin,
-        unvouched: done.unvouched,
-    };
-    let signed = done.digest.map(|digest| Signed {
-        target,
-        digest,
-        change: done.change,
-        companion: signing.companion,
-        before,
-    });
-    (outcome, signed, record)
 }
 
 impl std::fmt::Debug for Run<'_> {

@@ -142,7 +142,7 @@ fn failed(round: &Round, faulted: &Faulted<'_>) {
         Some(1 | 3) => assert!(
             node.is_named_in(&said)
                 || said.contains("cannot write the report")
-                || said.contains("cannot confine the process"),
+                || said.contains("cannot confine the process by Landlock to /"),
             "{round:?}: no file is named: {said}"
         ),
         code => panic!("{round:?}: exit code {code:?}: {said}"),
@@ -150,6 +150,7 @@ fn failed(round: &Round, faulted: &Faulted<'_>) {
     if !round.call.starts_with("unlink") {
         assert!(node.staged().is_empty(), "{round:?}: {:?}", node.staged());
     }
+    node.check_ledger();
     node.check_recovery();
 }
 

@@ -13,7 +13,7 @@ use bootseal::trust::grub::judge;
 use tempfile::TempDir;
 
 use crate::support::node::Node as Machine;
-use crate::support::{bootseal, keys, sign, succeed, tool, verify};
+use crate::support::{bootseal, keys, sign, succeed, text, tool, verify};
 
 const CONFIG: &str = "[sign]\nmodules = [\"/lib/modules\"]\nefi = [\"/boot/vmlinuz-6.12.58\"]\n\
     grub = [\"/boot/grub\", \"/boot/vmlinuz*\"]\n";
@@ -241,6 +241,17 @@ impl Node<'_> {
         assert_eq!(found, expected);
         // A run that was cut off after its last file stays open until the next one that signs a file.
         succeed(bootseal(["ledger", "verify", "--root"]).arg(&self.root));
+    }
+
+    /// The ledger holds, if there is one yet.
+    pub fn check_ledger(&self) {
+        let output = bootseal(["ledger", "verify", "--root"])
+            .arg(&self.root)
+            .output()
+            .unwrap();
+        let said = text(&output);
+        let is_none = output.status.code() == Some(3) && said.contains("there is no ledger yet");
+        assert!(output.status.success() || is_none, "{said}");
     }
 }
 

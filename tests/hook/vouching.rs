@@ -209,8 +209,16 @@ fn files_that_were_planted_or_changed_while_the_machine_was_off_stay_unsigned() 
 
 #[test]
 fn ordinary_life_raises_no_false_alarm() {
-    let machine = Attacked::new(false);
+    for is_systemd in [false, true] {
+        live(&Attacked::new(is_systemd));
+    }
+}
+
+/// Updates of kernels and of what lies beside them, and a backup that comes back.
+fn live(machine: &Attacked) {
     let node = &machine.node;
+    let backup = tempfile::tempdir().unwrap();
+    let copy = |from: &Path, to: &Path| succeed(crate::support::tool("cp").arg("-aT").args([from, to]));
     for (round, version) in ["6.12.1-gentoo", "6.12.2-gentoo", VERSION].into_iter().enumerate() {
         machine.restart();
         let said = machine.install(version, 10 + u8::try_from(round).unwrap(), |_| ());
@@ -242,7 +250,13 @@ fn ordinary_life_raises_no_false_alarm() {
     node.config("[sign]\nefi = [\"/boot/efi/EFI/gentoo/fwupdx64.efi\"]\n");
     succeed(&mut node.run("portage", &["sys-apps/fwupd-efi"]));
     succeed(&mut sbverify(&node.path("boot/efi/EFI/gentoo/fwupdx64.efi")));
-    // A backup of /boot that lost the signatures.
+    copy(&node.path("boot"), backup.path());
+    machine.restart();
+    machine.install("6.12.59-gentoo", 19, |_| ());
+    // All of /boot as it was before that.
+    fs::remove_dir_all(node.path("boot")).unwrap();
+    copy(backup.path(), &node.path("boot"));
+    // A backup that lost signatures.
     let initramfs = node.path(&format!("boot/initramfs-{VERSION}.img"));
     fs::remove_file(initramfs.with_file_name(format!("initramfs-{VERSION}.img.sig"))).unwrap();
     machine.restart();

@@ -39,7 +39,8 @@ fn what_was_planted_while_the_machine_was_off_is_refused() {
     let life = Life::begin();
     life.an_attacker_has_the_disk();
     life.the_next_kernel_is_signed_and_nothing_that_was_planted();
-    life.the_next_kernel_starts_and_the_configuration_is_not_run();
+    life.the_next_kernel_starts_and_grub_refuses_the_configuration();
+    life.what_the_owner_accepts_is_run();
     life.the_firmware_refuses_the_loader();
 }
 
@@ -166,6 +167,11 @@ impl Life {
             ),
         );
         assert_eq!(log.after("vm: installkernel ended with "), ["0"]);
+        let there = log.after("vm: there are ");
+        assert!(
+            there[0].contains("./grub/custom.cfg ") && !there[0].contains("custom.cfg.sig"),
+            "{there:#?}"
+        );
         let audit = log.after("vm: audit: ").join("\n");
         let initramfs = format!("initramfs-{old}.img");
         for planted in LOADERS.iter().chain(&["grub/custom.cfg", &initramfs]) {
@@ -191,14 +197,20 @@ impl Life {
         assert!(!gpgv.output().expect("gpgv can be started").status.success());
     }
 
-    fn the_next_kernel_starts_and_the_configuration_is_not_run(&self) {
-        let log = self.boot(&self.new, "");
+    fn the_next_kernel_starts_and_grub_refuses_the_configuration(&self) {
+        let accept = "bootseal sign grub --accept-changed /boot/grub/custom.cfg /boot/grub/custom.cfg\n\
+                      echo \"vm: accepted with $?\"";
+        let log = self.boot(&self.new, accept);
+        log.expect("custom.cfg was refused");
         log.expect_no("custom.cfg was run");
-        let there = log.after("vm: there are ");
-        assert!(
-            there[0].contains("./grub/custom.cfg ") && !there[0].contains("custom.cfg.sig"),
-            "{there:#?}"
-        );
+        log.expect_line("vm: accepted with 0");
+    }
+
+    /// The same file with a signature: that it was not run before is GRUB's doing.
+    fn what_the_owner_accepts_is_run(&self) {
+        let log = self.boot(&self.new, "");
+        log.expect("custom.cfg was run");
+        log.expect_no("custom.cfg was refused");
     }
 
     fn the_firmware_refuses_the_loader(&self) {

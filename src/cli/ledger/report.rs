@@ -156,19 +156,13 @@ impl Report for VerifyReport {
     }
 
     fn json(&self) -> Result<Value> {
-        let Head {
-            path,
-            lines,
-            signatures,
-            digest,
-            words,
-        } = &self.head;
+        let head = &self.head;
         Ok(json!({
-            "ledger": path.shown(),
-            "lines": lines,
-            "signatures": signatures,
-            "head": digest,
-            "words": words,
+            "ledger": head.path.shown(),
+            "lines": head.lines,
+            "signatures": head.signatures,
+            "head": head.digest,
+            "words": head.words,
             "open_run": self.open_run,
             "torn_line": self.has_torn_line,
         }))

@@ -1,9 +1,10 @@
 //! Checks of the keys on this machine: their permissions, encryption, place and validity, and the backup of them.
 
+mod strays;
+
 use std::path::{Path, PathBuf};
 
 use crate::ceremony::life::{Listed, list};
-use crate::disk::files_below;
 use crate::error::Kind as ErrorKind;
 use crate::finding::{Finding, Kind};
 use crate::formats::text::{Shown, printable};
@@ -14,13 +15,12 @@ use crate::audit::check::{Check, Group, Outcome};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 
+use strays::strays;
+
 /// How long before its end a certificate is told of, in seconds.
 const SOON: u64 = 90 * 24 * 60 * 60;
 /// How old the last restore drill may be, in seconds.
 const DRILL: u64 = 366 * 24 * 60 * 60;
-/// Largest file that may be a key, in bytes.
-const MAX_KEY: u64 = 64 << 10;
-
 /// Others than root can read a private key.
 const KEY_READABLE: Kind = Kind::error("key_readable");
 /// A private key does not belong to root.
@@ -33,8 +33,6 @@ const AUTHORITY_KEY_PRESENT: Kind = Kind::warning("authority_key_present");
 const AUTHORITY_KEY_PLAIN: Kind = Kind::warning("authority_key_plain");
 /// A private key lies on a file system without owners.
 const KEY_ON_SHARED: Kind = Kind::error("key_on_shared_file_system");
-/// A private key lies on an EFI system partition.
-const STRAY_KEY: Kind = Kind::error("stray_key");
 /// A certificate of ours has expired.
 const EXPIRED: Kind = Kind::error("certificate_expired");
 /// A certificate of ours expires soon.
@@ -277,54 +275,6 @@ fn place(machine: &Machine<'_>) -> Outcome {
         strays(machine, &known, &mut outcome);
         Ok(outcome)
     })
-}
-
-/// Looks for private keys that somebody left on an EFI system partition.
-fn strays(machine: &Machine<'_>, known: &[PathBuf], outcome: &mut Outcome) {
-    let esps = match machine.esps() {
-        Ok(esps) => esps,
-        Err(missing) => return outcome.not_run.push(missing.clone()),
-    };
-    // Those of the key directory have been told of.
-    let known: Vec<_> = known.iter().filter_map(|path| system::canonical(path).ok()).collect();
-    for esp in esps {
-        let shown = esp.directory.shown();
-        let mut not_run = Vec::new();
-        let mut is_clean = true;
-        let mut files = files_below(&esp.directory, &mut not_run);
-        files.retain(|path| is_small(path) && !known.contains(path));
-        for path in files {
-            match system::read_prefix(&path, Some(MAX_KEY)) {
-                Ok(content) if holds_private_key(&content) => {
-                    is_clean = false;
-                    let text = format!(
-                        "{} holds a private key, for everybody who reads the partition",
-                        path.shown()
-                    );
-                    let remedy = "move it away, and rotate the key: who could read it may have a copy";
-                    outcome
-                        .findings
-                        .push(Finding::new(STRAY_KEY, path.shown(), text).remedy(remedy));
-                }
-                Ok(_) => {}
-                Err(error) => not_run.push(reason(&error)),
-            }
-        }
-        if is_clean && not_run.is_empty() {
-            outcome.evidence.push(format!("{shown}: no private key"));
-        }
-        outcome.not_run.extend(not_run);
-    }
-}
-
-fn is_small(path: &Path) -> bool {
-    system::info(path).is_ok_and(|info| info.is_file() && info.size() <= MAX_KEY)
-}
-
-/// True if a file holds a private key in PEM (RFC 7468), as OpenSSL, sbctl and bootseal write it.
-fn holds_private_key(content: &[u8]) -> bool {
-    const LABEL: &[u8] = b"PRIVATE KEY-----";
-    content.windows(LABEL.len()).any(|window| window == LABEL)
 }
 
 fn expiry(machine: &Machine<'_>) -> Outcome {
