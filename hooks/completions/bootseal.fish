@@ -502,7 +502,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l key -d 'Sign with another key of the key directory' -r -f -a "module\t'The module key'
 db\t'The db key'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l hash -d 'The hash to sign' -r -f -a "sha3-512\t'SHA3-512, from Linux 6.7 on'
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l hash -d 'The hash to sign [default: as the configuration has it for the kernel, or sha3-512]' -r -f -a "sha3-512\t'SHA3-512, from Linux 6.7 on'
 sha512\t'SHA-512'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l foreign -d 'Treatment of modules that another key has signed, such as those of a distribution' -r -f -a "replace\t'They are signed by our key instead'
 keep\t'They stay as they are, and are named'

@@ -12,13 +12,14 @@ use super::reason::reason;
 use super::{Audit, Selection, audit_along};
 
 /// The checks of the short form: each reads a few small files.
-const QUICK: [&str; 11] = [
+const QUICK: [&str; 12] = [
     "firmware.secure_boot",
     "firmware.mode",
     "firmware.variables",
     "kernel.lockdown",
     "kernel.modules_enforced",
     "kernel.module_key",
+    "kernel.module_hash",
     "keys.expiry",
     "keys.pairs",
     "hooks.next_kernel",

@@ -162,6 +162,7 @@ fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()>
         command: "demo",
         recheck: false,
         vouchers: sign::Vouchers::default(),
+        new_kernel: None,
         observer: &sign::Unobserved,
     };
     let summary = job.sign(context, &keys, &SignConfig::default(), watch)?;

@@ -8,7 +8,7 @@ use crate::finding::Level;
 use crate::formats::text::Shown;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::sign::{Change, Job, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
+use crate::sign::{Change, Job, NewKernel, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
 use crate::system::config::Config;
 use crate::system::{Context, NewFile, Syslog, not_mounted};
 
@@ -123,7 +123,12 @@ impl Hook<'_> {
             open(keys, &plan.job.keys(), ask)?
         };
         plan.notes.extend(missing_keys(&plan.job, &open));
-        let summary = self.sign(request, &plan.job, &open, &under_way)?;
+        let source = files.sources().into_iter().find(|source| source.is_file());
+        let new_kernel = source.as_deref().map(|image| NewKernel {
+            release: &request.subject,
+            image,
+        });
+        let summary = self.sign(request, &plan.job, &open, new_kernel, &under_way)?;
         if request.slot != Slot::All {
             let usual = self.context.path(&self.config.keys);
             let place = acceptance::Place::new(self.context, Some(self.keys).filter(|keys| **keys != usual));
@@ -231,7 +236,14 @@ impl Hook<'_> {
         Ok(plan)
     }
 
-    fn sign(&self, request: &Request, job: &Job<'_>, keys: &SigningKeys, under_way: &UnderWay) -> Result<Summary> {
+    fn sign(
+        &self,
+        request: &Request,
+        job: &Job<'_>,
+        keys: &SigningKeys,
+        new_kernel: Option<NewKernel<'_>>,
+        under_way: &UnderWay,
+    ) -> Result<Summary> {
         let mut config = self.config.sign.clone();
         for directory in job.grub.paths.iter().filter(|path| path.is_dir()) {
             let below = directory.strip_prefix(self.context.root()).unwrap_or(directory);
@@ -246,6 +258,7 @@ impl Hook<'_> {
                 accepted: self.accepted,
                 is_unattended: request.slot != Slot::All,
             },
+            new_kernel,
             observer: self.observer,
         };
         job.sign(self.context, keys, &config, watch)

@@ -240,6 +240,7 @@ impl Request<'_> {
             command: &format!("keys rotate {}", self.name),
             recheck: self.recheck,
             vouchers: Vouchers::default(),
+            new_kernel: None,
             observer: self.observer,
         };
         let signed = complete(&place, &job.sign(self.context(), &keys, config, watch)?)?;

@@ -11,7 +11,8 @@ use crate::system::config::{self, Entry, Exclusions, SignConfig};
 
 use super::efi::{self, EfiOptions};
 use super::grub::{self, GrubIdentity};
-use super::modules::{self, Policy};
+use super::kernels::NewKernel;
+use super::modules::{self, Hash, Policy};
 use super::observer::Observer;
 use super::run::{Options, Run};
 use super::summary::Summary;
@@ -83,6 +84,8 @@ pub struct Watch<'a> {
     pub recheck: bool,
     /// Those who vouch for files on the media that others can write to.
     pub vouchers: Vouchers<'a>,
+    /// The kernel that is being installed, if one is.
+    pub new_kernel: Option<NewKernel<'a>>,
     /// Sees how the run gets on.
     pub observer: &'a dyn Observer,
 }
@@ -138,8 +141,9 @@ impl<'a> Job<'a> {
             grub_environment: config.grubenv,
         };
         let policy = Policy {
+            hash: Hash::Configured(config),
             foreign: config.foreign_modules.into(),
-            ..Policy::default()
+            new_kernel: watch.new_kernel,
         };
         let mut run = Run::begin(context, &options, observer)?;
         if let Some(identity) = keys.module.as_ref().filter(|_| !self.modules.is_empty()) {
@@ -180,6 +184,7 @@ mod tests {
             command: "sign all",
             recheck: false,
             vouchers: Vouchers::default(),
+            new_kernel: None,
             observer: &Unobserved,
         }
     }

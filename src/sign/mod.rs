@@ -7,6 +7,7 @@ pub mod efi;
 pub mod grub;
 mod job;
 mod judge;
+mod kernels;
 mod made;
 mod manifest;
 pub mod modules;
@@ -24,6 +25,7 @@ mod vouching;
 
 pub use job::{Job, SigningKeys, Sources, Watch};
 pub use judge::{Judged, judge};
+pub use kernels::{NewKernel, ways_out};
 pub use made::record_made;
 pub use observer::{Observer, Unobserved};
 pub use outcome::{Change, Outcome, failure};

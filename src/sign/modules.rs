@@ -14,10 +14,11 @@ use crate::formats::text::Shown;
 use crate::keys::Identity;
 use crate::ledger::{Kind, Origin};
 use crate::system::Transaction;
-use crate::system::config::ForeignModules;
+use crate::system::config::{ForeignModules, ModuleHash, SignConfig};
 use crate::trust::{self, module::Refusal};
 
-use super::discover::{Interest, Target};
+use super::discover::{Found, Interest, Target};
+use super::kernels::{Kernels, NewKernel};
 use super::outcome::{Change, Done, Outcome};
 use super::run::Run;
 use super::signing::Signing;
@@ -48,22 +49,33 @@ impl From<ForeignModules> for Foreign {
     }
 }
 
-/// The way in which modules are signed.
-#[derive(Debug, Clone, Copy)]
-pub struct Policy {
-    /// The hash that is signed.
-    pub hash: HashAlgorithm,
-    /// The treatment of modules by other keys.
-    pub foreign: Foreign,
+/// The hash that is signed.
+#[derive(Clone, Copy)]
+pub enum Hash<'a> {
+    /// This one, for every module.
+    Fixed(ModuleHash),
+    /// The one that the configuration has for the module's kernel.
+    Configured(&'a SignConfig),
 }
 
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            hash: HashAlgorithm::Sha3_512,
-            foreign: Foreign::default(),
-        }
-    }
+/// The way in which modules are signed.
+#[derive(Clone, Copy)]
+pub struct Policy<'a> {
+    /// The hash.
+    pub hash: Hash<'a>,
+    /// The treatment of modules by other keys.
+    pub foreign: Foreign,
+    /// The kernel that is being installed, if one is.
+    pub new_kernel: Option<NewKernel<'a>>,
+}
+
+/// The way in which the modules of one batch are signed.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    identity: &'a Identity,
+    hash: HashAlgorithm,
+    foreign: Foreign,
+    kernels: &'a Kernels<'a>,
 }
 
 /// Signs the modules among `paths`, and below those that are directories. A directory among `required` that holds no
@@ -73,7 +85,7 @@ pub fn sign(
     paths: &[PathBuf],
     required: &[PathBuf],
     identity: &Identity,
-    policy: Policy,
+    policy: Policy<'_>,
 ) -> Result<()> {
     let found = run.discover(paths, interest)?;
     for path in required {
@@ -82,17 +94,52 @@ pub fn sign(
         }
     }
     let notary = run.notary();
-    let signing = Signing {
-        kind: Kind::Modules,
-        key: identity.certificate.fingerprint().to_hex(),
-        signer: Some(identity.signer.as_ref()),
-        hash: policy.hash,
-        companion: None,
-        recheck: false,
-    };
-    run.process(&signing, found.distinct(), |targets, transaction| {
-        sign_batch(targets, transaction, &notary, identity, policy)
-    })
+    let kernels = Kernels::new(run.context(), policy.new_kernel);
+    let mut found = found.distinct();
+    for hash in [ModuleHash::Sha3_512, ModuleHash::Sha512].map(HashAlgorithm::from) {
+        let is_over = |target: &Target| policy.hash.for_kernel(kernels.release(target).as_deref()) == hash;
+        let targets;
+        (targets, found.targets) = found.targets.into_iter().partition(|(_, target)| is_over(target));
+        let signing = Signing {
+            kind: Kind::Modules,
+            key: identity.certificate.fingerprint().to_hex(),
+            signer: Some(identity.signer.as_ref()),
+            hash,
+            companion: None,
+            recheck: false,
+        };
+        let way = Way {
+            identity,
+            hash,
+            foreign: policy.foreign,
+            kernels: &kernels,
+        };
+        let over_hash = Found {
+            targets,
+            ..Found::default()
+        };
+        run.process(&signing, over_hash, |targets, transaction| {
+            sign_batch(targets, transaction, &notary, way)
+        })?;
+    }
+    let (outcomes, warnings) = kernels.finish(&identity.certificate, &|release| policy.hash.for_kernel(Some(release)));
+    for outcome in outcomes {
+        run.add_outcome(outcome);
+    }
+    for warning in warnings {
+        run.warn(warning);
+    }
+    Ok(())
+}
+
+impl Hash<'_> {
+    fn for_kernel(self, release: Option<&str>) -> HashAlgorithm {
+        match (self, release) {
+            (Self::Fixed(hash), _) => hash.into(),
+            (Self::Configured(config), Some(release)) => config.hash_for(release),
+            (Self::Configured(_), None) => ModuleHash::default().into(),
+        }
+    }
 }
 
 fn no_modules(directory: &Path) -> Error {
@@ -103,9 +150,15 @@ fn no_modules(directory: &Path) -> Error {
     .hint("ls /lib/modules shows the kernels that have modules")
 }
 
-fn interest(path: &Path) -> Interest {
+/// True if a file is a module, by its name.
+#[must_use]
+pub fn is_module(path: &Path) -> bool {
     let name = path.as_os_str().as_encoded_bytes();
-    if ENDINGS.iter().any(|ending| name.ends_with(ending.as_bytes())) {
+    ENDINGS.iter().any(|ending| name.ends_with(ending.as_bytes()))
+}
+
+fn interest(path: &Path) -> Interest {
+    if is_module(path) {
         Interest::Take
     } else {
         Interest::Pass
@@ -127,7 +180,7 @@ struct Loaded<'a> {
 enum State {
     /// None: this digest is signed.
     Signed(Digest),
-    /// None: the signature of another key stays.
+    /// None: the module stays as it is, with the signature of another key, or because its kernel refuses ours.
     Kept,
     /// Compression anew: this digest is signed, but the kernel refuses the present compression.
     BadlyPacked(Digest, KernelRefusal),
@@ -150,15 +203,12 @@ fn sign_batch(
     targets: &[Target],
     transaction: &Transaction<'_>,
     notary: &Notary<'_>,
-    identity: &Identity,
-    policy: Policy,
+    way: Way<'_>,
 ) -> Vec<Result<Done>> {
-    let loaded: Vec<Result<Loaded<'_>>> = targets
-        .iter()
-        .map(|target| load(target, transaction, notary, identity, policy))
-        .collect();
+    let load = |target| load(target, transaction, notary, way);
+    let loaded: Vec<Result<Loaded<'_>>> = targets.iter().map(load).collect();
     let contents: Vec<&[u8]> = loaded.iter().flatten().filter_map(Loaded::content).collect();
-    let mut digests = policy.hash.digest_each(&contents).into_iter();
+    let mut digests = way.hash.digest_each(&contents).into_iter();
     let mut finish = |loaded: Loaded<'_>| {
         if let Some(content) = loaded.content() {
             let digest = digests.next().ok_or_else(|| Error::bug("a module was not hashed"))?;
@@ -168,7 +218,7 @@ fn sign_batch(
                 loaded.compression,
                 digest,
                 transaction,
-                identity,
+                way.identity,
             );
         }
         match loaded.state {
@@ -195,8 +245,7 @@ fn load<'a>(
     target: &'a Target,
     transaction: &Transaction<'_>,
     notary: &Notary<'_>,
-    identity: &Identity,
-    policy: Policy,
+    way: Way<'_>,
 ) -> Result<Loaded<'a>> {
     let path = &target.path;
     let file = transaction.read(&target.file)?;
@@ -205,7 +254,8 @@ fn load<'a>(
         .unpack(&file)
         .or_refuse(|| format!("cannot unpack {}", path.shown()))?;
     check_elf(path, &unpacked)?;
-    let state = match judge(path, &unpacked, identity, policy)? {
+    let release = way.kernels.release(target);
+    let state = match judge(path, &unpacked, release.as_deref(), way)? {
         State::Signed(digest) => match compression.kernel_unpacks(&file) {
             Ok(()) => State::Signed(digest),
             Err(refusal) => State::BadlyPacked(digest, refusal),
@@ -227,17 +277,20 @@ fn load<'a>(
     })
 }
 
-/// The work that a module needs, by its last signature, which is the one that the kernel checks.
-fn judge(path: &Path, module: &[u8], identity: &Identity, policy: Policy) -> Result<State> {
-    let own = std::slice::from_ref(&identity.certificate);
-    let refusal = match trust::module::judge(module, own) {
-        Ok(signature) if signature.hash == policy.hash => return Ok(State::Signed(signature.digest)),
+/// The work that a module needs, by its kernel and its last signature, which is the one that the kernel checks.
+fn judge(path: &Path, module: &[u8], release: Option<&str>, way: Way<'_>) -> Result<State> {
+    let own = &way.identity.certificate;
+    if release.is_some_and(|release| way.kernels.leaves(release, module, own, way.hash)) {
+        return Ok(State::Kept);
+    }
+    let refusal = match trust::module::judge(module, std::slice::from_ref(own)) {
+        Ok(signature) if signature.hash == way.hash => return Ok(State::Signed(signature.digest)),
         Ok(_) | Err(Refusal::Unsigned) => None,
         // A signature by this key from before the module was changed.
-        Err(_) if trust::module::names_signer(module, &identity.certificate) => None,
+        Err(_) if trust::module::names_signer(module, own) => None,
         Err(refusal) => Some(refusal),
     };
-    match (refusal, policy.foreign) {
+    match (refusal, way.foreign) {
         (Some(_), Foreign::Keep) => return Ok(State::Kept),
         (Some(refusal), Foreign::Refuse) => {
             let file = path.shown();
@@ -245,7 +298,12 @@ fn judge(path: &Path, module: &[u8], identity: &Identity, policy: Policy) -> Res
                 .caused_by(refusal)
                 .hint(format!("bootseal sign modules --foreign replace {file}")));
         }
-        (Some(_), Foreign::Replace) | (None, _) => {}
+        (Some(_), Foreign::Replace) => {
+            if let Some(release) = release {
+                way.kernels.replaces(release, own, way.hash);
+            }
+        }
+        (None, _) => {}
     }
     let content = Module::stripped(module).or_refuse(|| format!("cannot sign {}", path.shown()))?;
     Ok(State::Unsigned(content.len()))

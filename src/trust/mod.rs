@@ -12,6 +12,7 @@ pub mod grub_traps;
 #[cfg(test)]
 pub(crate) mod identities;
 pub mod image;
+pub mod kernel;
 pub mod kernel_config;
 pub mod loader;
 pub mod measured_boot;

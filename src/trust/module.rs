@@ -75,9 +75,34 @@ pub enum Refusal {
     /// The signer's certificate has an ECDSA key that cannot be used, or none.
     #[error("the signer's certificate: {0}")]
     EcdsaKey(#[from] EcdsaKeyError),
+    /// A kernel that refuses all signatures of this kind.
+    #[error(transparent)]
+    Obstacle(#[from] Obstacle),
     /// The signature does not hold.
     #[error("{0} (EKEYREJECTED)")]
     Signature(CmsRefusal),
+}
+
+/// A reason for which a kernel refuses all signatures of a kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
+    /// No keyring that it asks for modules holds the certificate.
+    #[error("it does not hold the certificate \"{certificate}\" (ENOKEY){asks}")]
+    Key {
+        /// The common name.
+        certificate: String,
+        /// The other places where it would find the certificate.
+        asks: &'static str,
+    },
+    /// The hash is a module itself, which is not there when the first signature is verified.
+    #[error("it has {0} as a module only (CONFIG_{1}=m), so that it cannot verify the first one (ENOPKG)")]
+    HashIsModule(&'static str, &'static str),
+    /// It was built without the hash.
+    #[error("it is built without {0} (CONFIG_{1} is not set) (ENOPKG)")]
+    NoHash(&'static str, &'static str),
+    /// It is older than SHA-3 in signatures.
+    #[error("it is older than 6.7, and takes no SHA-3 (ENOPKG)")]
+    TooOld,
 }
 
 /// The accepted signature of a module.

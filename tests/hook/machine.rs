@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::support::{keys, text, tool};
+use crate::support::kernel::Built;
+use crate::support::{keys, module_certificate, text, tool};
 use crate::vm::packages::Kernel;
 
 /// Mounts the layer below $1, puts the program $2 in place, and runs the script $3 in it.
@@ -54,7 +55,11 @@ impl Machine {
         };
         machine.succeed(CLEAN);
         machine.add_modules();
-        machine.write("usr/src/bzImage", &fs::read(machine.kernel.image()).unwrap());
+        machine.build(&Built {
+            release: machine.kernel.release(),
+            certificates: &[module_certificate().as_der()],
+            config: None,
+        });
         let directory = machine.path("etc/bootseal/keys");
         fs::create_dir_all(&directory).unwrap();
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
@@ -63,6 +68,12 @@ impl Machine {
             fs::copy(&path, directory.join(path.file_name().unwrap())).unwrap();
         }
         machine
+    }
+
+    /// Puts a kernel that is built like this where the next installation takes it from, in the image of the real one.
+    pub fn build(&self, built: &Built<'_>) {
+        let image = built.within(&fs::read(self.kernel.image()).unwrap());
+        self.write("usr/src/bzImage", &image);
     }
 
     /// The modules as they came from the package, unsigned by us.

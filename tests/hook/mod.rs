@@ -7,6 +7,7 @@ mod initramfs;
 mod ledger;
 mod machine;
 mod node;
+mod others_kernels;
 mod shells;
 mod slots;
 mod status;

@@ -6,6 +6,7 @@ pub mod backup;
 pub mod ceremony;
 pub mod image;
 pub mod judges;
+pub mod kernel;
 pub mod node;
 pub mod programs;
 pub mod token;
@@ -16,6 +17,7 @@ use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use bootseal::formats::crypto::certificate::Certificate;
 use tempfile::TempDir;
 
 pub use programs::tool;
@@ -78,6 +80,11 @@ pub fn bootseal<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Com
     let mut command = Command::new(env!("CARGO_BIN_EXE_bootseal"));
     command.args(arguments).env("STATE_DIRECTORY", state.path());
     command
+}
+
+/// The certificate of the module key in [`keys`].
+pub fn module_certificate() -> Certificate {
+    Certificate::from_pem(&std::fs::read(keys().join("module.pem")).unwrap()).unwrap()
 }
 
 /// A key directory from a real ceremony with Microsoft's certificates and plain keys, made once for all tests.

@@ -147,6 +147,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let mut status = hook::status(context, &config, &keys, mode.named(), variable)?;
             // The audit, which asks for the hooks' status as well, has a check of its own for these.
             status.findings.extend(hook::old_images(context, &config)?);
+            status.findings.extend(hook::kernels(context, &config, &keys)?);
             Ok(Box::new(report::Outlook(status)))
         }
         Command::Run {

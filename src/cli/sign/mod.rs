@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 
 use crate::error::Result;
-use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::KeyName;
-use crate::sign::modules::{Foreign, Policy};
+use crate::sign::modules::{Foreign, Hash, Policy};
 use crate::sign::{self, Job, Options, SigningKeys, Vouchers, Watch};
 use crate::system::Powers;
+use crate::system::config::ModuleHash;
 use crate::ui::{Progress, Report};
 
 use crate::cli::session::Session;
@@ -42,9 +42,9 @@ pub(super) enum Command {
         /// Sign with another key of the key directory
         #[arg(long = "key", value_name = "NAME", default_value = "module")]
         name: ModuleKey,
-        /// The hash to sign
-        #[arg(long, value_name = "HASH", default_value = "sha3-512")]
-        hash: ModuleHash,
+        /// The hash to sign [default: as the configuration has it for the kernel, or sha3-512]
+        #[arg(long, value_name = "HASH")]
+        hash: Option<HashArgument>,
         /// Treatment of modules that another key has signed, such as those of a distribution
         #[arg(long, value_name = "WHAT", default_value = "replace")]
         foreign: ForeignArgument,
@@ -89,7 +89,7 @@ impl From<ModuleKey> for KeyName {
 
 /// Hashes that the kernel takes for modules and that are worth signing with.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum ModuleHash {
+pub(super) enum HashArgument {
     /// SHA3-512, from Linux 6.7 on
     #[value(name = "sha3-512")]
     Sha3_512,
@@ -97,11 +97,11 @@ pub(super) enum ModuleHash {
     Sha512,
 }
 
-impl From<ModuleHash> for HashAlgorithm {
-    fn from(hash: ModuleHash) -> Self {
+impl From<HashArgument> for ModuleHash {
+    fn from(hash: HashArgument) -> Self {
         match hash {
-            ModuleHash::Sha3_512 => Self::Sha3_512,
-            ModuleHash::Sha512 => Self::Sha512,
+            HashArgument::Sha3_512 => Self::Sha3_512,
+            HashArgument::Sha512 => Self::Sha512,
         }
     }
 }
@@ -157,9 +157,11 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             paths,
         } => {
             let identity = key.identity(session, name.into())?;
+            let config = session.config()?.sign;
             let policy = Policy {
-                hash: hash.into(),
+                hash: hash.map_or(Hash::Configured(&config), |hash| Hash::Fixed(hash.into())),
                 foreign: foreign.into(),
+                new_kernel: None,
             };
             let options = key.options(session, "sign modules")?;
             let summary = signed(session, &options, &key.accept_changed, |run| {
@@ -193,6 +195,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
                         accepted,
                         ..Vouchers::default()
                     },
+                    new_kernel: None,
                     observer: &progress,
                 };
                 job.sign(&session.context, &keys, &config, watch)

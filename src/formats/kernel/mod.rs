@@ -3,6 +3,7 @@
 pub mod compression;
 pub mod initramfs;
 pub mod kernel_config;
+pub mod kernel_image;
 pub mod luks2;
 pub mod module_info;
 pub mod module_signature;

@@ -17,7 +17,7 @@ use super::ownership::{read_ours, read_ours_if_there};
 
 pub use entries::{Entry, Exclusions, Expanded, expand, literal_paths};
 pub use grub::GrubConfig;
-pub use sign::{ForeignModules, GrubEnvironment, SignConfig};
+pub use sign::{ForeignModules, GrubEnvironment, ModuleHash, SignConfig};
 
 /// The usual path of the configuration.
 const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";

@@ -1,8 +1,11 @@
 //! The files to sign.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+
+use crate::formats::crypto::hash::HashAlgorithm;
 
 use crate::system::context::Context;
 
@@ -24,6 +27,9 @@ pub struct SignConfig {
     /// Modules that another key has signed.
     #[serde(default)]
     pub foreign_modules: ForeignModules,
+    /// The hash that the modules of some kernels are signed over, by releases or patterns of them.
+    #[serde(default)]
+    pub module_hash: BTreeMap<String, ModuleHash>,
     /// GRUB's block of variables, in a directory of GRUB.
     #[serde(default)]
     pub grubenv: GrubEnvironment,
@@ -44,6 +50,37 @@ impl SignConfig {
             .into_iter()
             .flat_map(|entries| expand(context, entries).paths)
             .collect()
+    }
+
+    /// The hash that the modules of a kernel are signed over. A release that is named counts before patterns, of which the
+    /// first in the order of their text counts.
+    #[must_use]
+    pub fn hash_for(&self, release: &str) -> HashAlgorithm {
+        let matches = |pattern: &str| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(release));
+        let by_pattern = || self.module_hash.iter().find(|(pattern, _)| matches(pattern));
+        let found = self.module_hash.get(release).or_else(|| Some(by_pattern()?.1));
+        found.copied().unwrap_or_default().into()
+    }
+}
+
+/// A hash that the kernel takes for modules and that is worth signing with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum ModuleHash {
+    /// SHA3-512, from Linux 6.7 on.
+    #[default]
+    #[serde(rename = "sha3-512")]
+    Sha3_512,
+    /// SHA-512.
+    #[serde(rename = "sha512")]
+    Sha512,
+}
+
+impl From<ModuleHash> for HashAlgorithm {
+    fn from(hash: ModuleHash) -> Self {
+        match hash {
+            ModuleHash::Sha3_512 => Self::Sha3_512,
+            ModuleHash::Sha512 => Self::Sha512,
+        }
     }
 }
 
@@ -71,4 +108,23 @@ pub enum GrubEnvironment {
     Sign,
     /// Never.
     Leave,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_counts_before_patterns() {
+        let config: SignConfig =
+            toml::from_str("[module_hash]\n\"7.2.*\" = \"sha512\"\n\"7.2.9+deb14\" = \"sha3-512\"\n").unwrap();
+        for (release, hash) in [
+            ("7.2.1+deb14-amd64", HashAlgorithm::Sha512),
+            ("7.2.9+deb14", HashAlgorithm::Sha3_512),
+            ("6.12.1-gentoo", HashAlgorithm::Sha3_512),
+        ] {
+            assert_eq!(config.hash_for(release), hash, "{release}");
+        }
+        assert!(toml::from_str::<SignConfig>("[module_hash]\n\"7.2\" = \"sha1\"\n").is_err());
+    }
 }

@@ -1,10 +1,11 @@
 //! Checks of the running kernel: its enforcement, its command line and its configuration.
 
 mod doors;
+mod module_trust;
 mod text;
 
 use crate::finding::{Finding, Kind, Status};
-use crate::formats::kernel::running_kernel::{CommandLine, KernelKey, Lockdown, Taint, find_key, key_list};
+use crate::formats::kernel::running_kernel::{CommandLine, Lockdown, Taint};
 use crate::formats::text::{Shown, printable};
 use crate::kernel_config;
 use crate::trust::command_line::dangers;
@@ -16,21 +17,10 @@ use crate::audit::reason::reason;
 
 use text::{LOCKDOWN, text};
 
-/// The keyrings in which the kernel looks for a signer, and the one with the certificates and hashes that it refuses.
-const KEYRINGS: [&str; 5] = [
-    ".builtin_trusted_keys",
-    ".secondary_trusted_keys",
-    ".machine",
-    ".platform",
-    ".blacklist",
-];
-
 /// The kernel is not locked down.
 const NOT_LOCKED_DOWN: Kind = Kind::error("not_locked_down");
 /// The kernel takes unsigned modules.
 const MODULES_NOT_ENFORCED: Kind = Kind::error("modules_not_enforced");
-/// The kernel does not trust the module key.
-const MODULE_KEY_UNKNOWN: Kind = Kind::error("module_key_unknown");
 /// A taint flag that concerns the chain is set.
 const TAINTED: Kind = Kind::error("tainted");
 /// An option of the kernel is not as the chain needs it.
@@ -68,10 +58,21 @@ pub(super) const CHECKS: &[Check] = &[
         id: "kernel.module_key",
         group: Group::Kernel,
         title: "Module key among the keys of the kernel",
-        kind: MODULE_KEY_UNKNOWN,
-        proves: "A key with the identifier of the module certificate is listed in /proc/keys.",
+        kind: module_trust::MODULE_KEY_UNKNOWN,
+        proves: "A key with the identifier of the module certificate is listed in /proc/keys; or the kernel's modules are by \
+                 its maker's key, which its image holds.",
         remedy: "Build the certificate in: CONFIG_SYSTEM_TRUSTED_KEYS (bootseal kernel-config)",
-        run: module_key,
+        run: module_trust::module_key,
+    },
+    Check {
+        id: "kernel.module_hash",
+        group: Group::Kernel,
+        title: "Hash of the modules' signatures in the kernel",
+        kind: module_trust::MODULE_HASH_UNKNOWN,
+        proves: "The hash that the modules of the running kernel are signed over is built into it, and not a module itself, \
+                 which the kernel would have to verify first; or the modules are by its maker's key.",
+        remedy: "CONFIG_CRYPTO_SHA3=y (bootseal kernel-config), or sign over SHA-512: bootseal hook status says how",
+        run: module_trust::module_hash,
     },
     Check {
         id: "kernel.taint",
@@ -174,71 +175,6 @@ fn command_line(machine: &Machine<'_>) -> Outcome {
             .push(Finding::new(DANGEROUS_PARAMETER, &said, format!("{said}: {}", danger.reason)).remedy(remedy));
     }
     outcome
-}
-
-fn module_key(machine: &Machine<'_>) -> Outcome {
-    let anchors = match machine.anchors() {
-        Ok(anchors) => anchors,
-        Err(missing) => return Outcome::could_not_run(missing.clone()),
-    };
-    let text = match text(
-        machine,
-        "/proc/keys",
-        "/proc is not mounted, or the kernel has no keyrings",
-    ) {
-        Ok(text) => text,
-        Err(outcome) => return outcome,
-    };
-    let keys = match key_list(&text) {
-        Ok(keys) => keys,
-        Err(error) => return Outcome::could_not_run(format!("/proc/keys: {error}")),
-    };
-    let Some(certificate) = anchors.modules.first() else {
-        return Outcome::could_not_run("the key directory holds no module certificate");
-    };
-    let name = printable(&certificate.common_name());
-    let id = |key: &KernelKey| key.asymmetric().map(|key| key.id);
-    let wanted = match certificate.kernel_key_id() {
-        Ok(id) => id,
-        Err(error) => return Outcome::could_not_run(format!("the module certificate \"{name}\": {error}")),
-    };
-    match find_key(&keys, &wanted) {
-        Some(ours) => {
-            let mut outcome = Outcome::pass(printable(&ours.description));
-            outcome.evidence.extend(keyrings(&keys, |key| id(key) == id(ours)));
-            outcome
-        }
-        // Others than root see their own keys only.
-        None if keys.iter().all(|key| key.asymmetric().is_none()) => {
-            Outcome::could_not_run("no key of the kernel is shown in /proc/keys: run the command as root")
-        }
-        None => Outcome::found(
-            Finding::new(
-                MODULE_KEY_UNKNOWN,
-                "module key",
-                format!("the kernel does not hold \"{name}\", so it would refuse our modules"),
-            )
-            .remedy("build module.pem in: CONFIG_SYSTEM_TRUSTED_KEYS (bootseal kernel-config)"),
-        ),
-    }
-}
-
-/// The number of keys in each keyring, and the keys of others that the kernel holds. It does not show which keyring holds a key.
-fn keyrings(keys: &[KernelKey], is_ours: impl Fn(&KernelKey) -> bool) -> Vec<String> {
-    let counts: Vec<String> = keys
-        .iter()
-        .filter_map(KernelKey::keyring)
-        .filter(|(name, _)| KEYRINGS.contains(name))
-        .map(|(name, count)| format!("{name} {count}"))
-        .collect();
-    let mut said = Vec::new();
-    if !counts.is_empty() {
-        said.push(format!("keyrings: {}", counts.join(", ")));
-    }
-    let foreign = keys.iter().filter(|key| key.is_valid && !is_ours(key));
-    let names = foreign.filter_map(|key| Some(format!("not ours: {}", printable(key.asymmetric()?.subject))));
-    said.extend(names);
-    said
 }
 
 fn taint(machine: &Machine<'_>) -> Outcome {

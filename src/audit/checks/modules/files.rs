@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::Digest;
 use crate::formats::crypto::sha3_lanes::Source;
 use crate::formats::kernel::module_info::ModuleInfo;
@@ -14,7 +13,8 @@ use crate::formats::text::{Shown, printable};
 use crate::sign::Observer;
 use crate::system;
 
-use super::signature::{Answer, HASH, Unpacked, judge, note, unpack};
+use super::kernel::{Expected, Together};
+use super::signature::{Answer, HASH, Unpacked, note, unpack};
 use super::tree::{Tree, of_running_kernel};
 use crate::audit::check::Outcome;
 use crate::audit::images::Place;
@@ -36,16 +36,26 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
         Ok(trees) => trees,
         Err(none) => return none,
     };
-    let paths = trees.iter().flat_map(|tree| tree.paths.iter().cloned()).collect();
-    let mut judged = judge_all(paths, &anchors.modules, machine.observer());
-    for tree in trees {
+    let expect = |tree: Tree| {
+        let expected = Expected::read(machine, &tree.release, &anchors.modules);
+        Kernel { tree, expected }
+    };
+    let kernels: Vec<Kernel> = trees.into_iter().map(expect).collect();
+    let mut judged = judge_all(&kernels, machine.observer());
+    for kernel in &kernels {
         let (own, others) = judged
             .into_iter()
-            .partition(|file| file.path.starts_with(&tree.directory));
-        tell(&tree, own, &mut outcome);
+            .partition(|file| file.path.starts_with(&kernel.tree.directory));
+        tell(kernel, own, &mut outcome);
         judged = others;
     }
     outcome
+}
+
+/// The modules of a kernel, and what they are judged by.
+struct Kernel {
+    tree: Tree,
+    expected: Expected,
 }
 
 /// The modules of the running kernel, and of all that can be started.
@@ -89,16 +99,20 @@ fn is_name(release: &str) -> bool {
 }
 
 /// Adds the answers for the modules of one kernel to the outcome.
-fn tell(tree: &Tree, judged: Vec<Judged>, outcome: &mut Outcome) {
+fn tell(Kernel { tree, expected }: &Kernel, judged: Vec<Judged>, outcome: &mut Outcome) {
+    let mut together = Together::default();
     let (mut right, mut foreign, count) = (0_usize, Vec::new(), judged.len());
     let remedy = format!("bootseal sign modules {}", crate::error::quoted(&tree.directory));
     for Judged { path, answer, in_tree } in judged {
-        right = right.saturating_add(usize::from(note(outcome, &path.shown(), answer, &remedy)));
+        if let Some(answer) = together.take(answer) {
+            right = right.saturating_add(usize::from(note(outcome, &path.shown(), answer, &remedy)));
+        }
         if !in_tree {
             foreign.push(path.file_name().unwrap_or_default().shown());
         }
     }
     let release = printable(&tree.release);
+    right = right.saturating_add(together.tell(expected, &tree.directory.shown(), outcome));
     outcome
         .evidence
         .push(format!("{right} of {count} modules of {release}"));
@@ -124,18 +138,18 @@ fn unpacked(size: u64, path: &Path) -> u64 {
 }
 
 /// Judges all files on all cores; the answers are in the order of the paths.
-fn judge_all(paths: Vec<PathBuf>, trusted: &[Certificate], observer: &dyn Observer) -> Vec<Judged> {
-    let file = |path: PathBuf| {
-        let size = system::info(&path).map_or(0, |info| info.size());
-        ((unpacked(size, &path), path), size)
+fn judge_all(kernels: &[Kernel], observer: &dyn Observer) -> Vec<Judged> {
+    let file = |path: &PathBuf| {
+        let size = system::info(path).map_or(0, |info| info.size());
+        ((unpacked(size, path), path.clone()), size)
     };
-    let files: Queue = paths.into_iter().map(file).collect();
+    let files: Queue = kernels.iter().flat_map(|kernel| &kernel.tree.paths).map(file).collect();
     observer.begin("modules", files.len(), files.values().sum());
     let queue = Mutex::new(files);
     let work = |_| {
         let mut worker = Worker {
             queue: &queue,
-            trusted,
+            kernels,
             observer,
             beside: 0,
             judged: Vec::new(),
@@ -157,7 +171,7 @@ type Queue = BTreeMap<(u64, PathBuf), u64>;
 /// Unpacks modules when there is a lane to hash them in, and judges them when they are hashed.
 struct Worker<'a> {
     queue: &'a Mutex<Queue>,
-    trusted: &'a [Certificate],
+    kernels: &'a [Kernel],
     observer: &'a dyn Observer,
     /// Bytes of modules that are in memory for other lanes than the first.
     beside: u64,
@@ -206,7 +220,10 @@ impl Source for Worker<'_> {
 
     fn digested(&mut self, loaded: Loaded, digest: Digest) {
         self.beside = self.beside.saturating_sub(loaded.beside);
-        let answer = judge(&loaded.unpacked, self.trusted, Some(&digest));
+        let is_its = |kernel: &&Kernel| loaded.file.0.starts_with(&kernel.tree.directory);
+        let kernel = self.kernels.iter().find(is_its);
+        let unread = || Answer::Unread(format!("{}: it is no kernel's", loaded.file.0.shown()));
+        let answer = kernel.map_or_else(unread, |kernel| kernel.expected.judge(&loaded.unpacked, Some(&digest)));
         let in_tree = ModuleInfo::parse(&loaded.unpacked.module).is_ok_and(|info| info.is_in_tree());
         self.note(loaded.file, answer, in_tree);
     }

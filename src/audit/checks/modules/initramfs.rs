@@ -1,16 +1,17 @@
 //! The check of the modules in initramfs images. These are copies: a signature that was made later is not in them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::kernel::initramfs;
 use crate::formats::text::{Shown, printable};
 use crate::system;
 
-use super::signature::{judge, note, unpack};
+use super::kernel::{Expected, Together};
+use super::signature::{note, unpack};
 use super::tree::stem;
 use crate::audit::check::Outcome;
 use crate::audit::images::Place;
@@ -36,12 +37,19 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     let all: Vec<(&Path, bool)> = alone
         .chain(with_initramfs.map(|found| (found.path.as_path(), true)))
         .collect();
+    let releases = unified.found.iter().filter_map(|image| image.release.clone());
+    let releases: BTreeSet<String> = releases.chain(machine.release()).collect();
+    let expect = |release: String| Expected::read(machine, &release, &anchors.modules);
+    let kernels = Kernels {
+        known: releases.into_iter().map(expect).collect(),
+        other: Expected::ours(machine, &anchors.modules),
+    };
     let observer = machine.observer();
     observer.begin("initramfs images", all.len(), 0);
     let looked: Vec<Outcome> = all
         .par_iter()
         .map(|(path, is_unified)| {
-            let outcome = look_at(path, *is_unified, &anchors.modules);
+            let outcome = look_at(path, *is_unified, &kernels);
             observer.advance(0);
             outcome
         })
@@ -66,15 +74,35 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
+/// The kernels whose modules may be in an initramfs.
+struct Kernels {
+    known: Vec<Expected>,
+    /// For modules that are of none of them.
+    other: Expected,
+}
+
+impl Kernels {
+    /// The kernel of a module in an initramfs, by the directory that it lies in.
+    fn of_path(&self, path: &str) -> &Expected {
+        let mut below = path.split('/').skip_while(|part| *part != "modules").skip(1);
+        let release = below.next();
+        let kernel = self
+            .known
+            .iter()
+            .find(|kernel| Some(kernel.release.as_str()) == release);
+        kernel.unwrap_or(&self.other)
+    }
+}
+
 /// Judges the modules in one file: an initramfs, or a unified image that holds some.
-fn look_at(path: &Path, is_unified: bool, trusted: &[Certificate]) -> Outcome {
+fn look_at(path: &Path, is_unified: bool, kernels: &Kernels) -> Outcome {
     let mut outcome = Outcome::default();
     let bytes = match system::read(path) {
         Ok(bytes) => bytes,
         Err(error) => return Outcome::could_not_run(reason(&error)),
     };
     if !is_unified {
-        judge_modules(&mut outcome, &path.shown(), &bytes, trusted);
+        judge_modules(&mut outcome, &path.shown(), &bytes, kernels);
         return outcome;
     }
     let image = match Image::parse(&bytes) {
@@ -84,25 +112,36 @@ fn look_at(path: &Path, is_unified: bool, trusted: &[Certificate]) -> Outcome {
     };
     for section in image.sections().iter().filter(|section| section.name == INITRAMFS) {
         let name = format!("{} {INITRAMFS}", path.shown());
-        judge_modules(&mut outcome, &name, section.data(), trusted);
+        judge_modules(&mut outcome, &name, section.data(), kernels);
     }
     outcome
 }
 
-fn judge_modules(outcome: &mut Outcome, name: &str, image: &[u8], trusted: &[Certificate]) {
+fn judge_modules(outcome: &mut Outcome, name: &str, image: &[u8], kernels: &Kernels) {
     let is_module = |path: &[u8]| stem(&String::from_utf8_lossy(path)).is_some();
     let remedy =
         "bootseal sign modules, build this initramfs anew (dracut --force, mkinitramfs), and: bootseal sign all";
     let (mut right, mut all) = (0_usize, 0_usize);
+    let mut together: BTreeMap<&str, (&Expected, Together)> = BTreeMap::new();
     let read = initramfs::files(image, is_module, |entry| {
         all = all.saturating_add(1);
+        let path = String::from_utf8_lossy(&entry.path);
+        let kernel = kernels.of_path(&path);
         let answer = match unpack(entry.content) {
-            Ok(module) => judge(&module, trusted, None),
+            Ok(module) => kernel.judge(&module, None),
             Err(answer) => answer,
         };
-        let subject = format!("{name}: {}", String::from_utf8_lossy(&entry.path));
-        right = right.saturating_add(usize::from(note(outcome, &subject, answer, remedy)));
+        let told = together
+            .entry(&kernel.release)
+            .or_insert_with(|| (kernel, Together::default()));
+        if let Some(answer) = told.1.take(answer) {
+            let subject = format!("{name}: {path}");
+            right = right.saturating_add(usize::from(note(outcome, &subject, answer, remedy)));
+        }
     });
+    for (kernel, together) in together.into_values() {
+        right = right.saturating_add(together.tell(kernel, name, outcome));
+    }
     let shown = printable(name);
     match read {
         Ok(entries) => outcome

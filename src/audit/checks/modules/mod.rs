@@ -2,12 +2,14 @@
 
 mod files;
 mod initramfs;
+mod kernel;
 mod loaded;
 mod signature;
 mod tree;
 
 use crate::audit::check::{Check, Group};
 
+pub(super) use kernel::maker_of_modules;
 use signature::MODULE_REFUSED;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -17,7 +19,9 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Signatures of the modules of each kernel",
         kind: MODULE_REFUSED,
         proves: "Each file of /lib/modules/VERSION is unpacked and verified against the certificate of the module key, \
-                 whatever any record says; the kernel can unpack it by itself; the hash is SHA3-512. VERSION is the running \
+                 whatever any record says; the kernel can unpack it by itself; the hash is SHA3-512, or the one that the \
+                 configuration has for it. Where the kernel would refuse that certificate, by those in its image, in db \
+                 and MOK and by its configuration, the modules are verified against the certificates that it holds. VERSION is the running \
                  kernel's, and that of each kernel in the boot directories and on the EFI system partitions.",
         remedy: "bootseal sign modules /lib/modules/VERSION, and build the initramfs anew",
         run: files::run,

@@ -7,20 +7,27 @@ use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::kernel::compression::Compression;
 use crate::formats::kernel::module_signature::Module;
 use crate::formats::text::printable;
-use crate::trust::module;
+use crate::trust::module::{self, Signature};
 
-/// The hash that modules are to be signed over.
+/// The hash that most modules are signed over: that of many is computed side by side.
 pub(super) const HASH: HashAlgorithm = HashAlgorithm::Sha3_512;
 
 /// The kernel would refuse a module.
 pub(super) const MODULE_REFUSED: Kind = Kind::error("module_refused");
-/// A module is signed over another hash than SHA3-512.
+/// A module is signed over another hash than the configuration has for its kernel.
 pub(super) const OTHER_HASH: Kind = Kind::error("module_other_hash");
 
 /// The answer to a module: the kernel's, and ours to its hash.
 pub(super) enum Answer {
     Right,
-    OtherHash(HashAlgorithm),
+    /// By this maker's key, in a kernel that takes it and not ours.
+    Makers(String),
+    /// By our key, in a kernel that refuses it.
+    OursRefused,
+    OtherHash {
+        found: HashAlgorithm,
+        wanted: HashAlgorithm,
+    },
     Refused(String),
     Unread(String),
 }
@@ -59,20 +66,23 @@ pub(super) fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
     })
 }
 
-/// Judges a module. `digest` is that of the hashed bytes, if it is known already.
-pub(super) fn judge(file: &Unpacked, trusted: &[Certificate], digest: Option<&Digest>) -> Answer {
+/// The signature of a module by one of these certificates. `digest` is that of the hashed bytes, if it is known already.
+pub(super) fn signature<'c>(
+    file: &Unpacked,
+    trusted: &'c [Certificate],
+    digest: Option<&Digest>,
+) -> Result<Signature<'c>, Answer> {
     let hashed = |hash: HashAlgorithm, content: &[u8]| {
         // Where there was nothing to be verified, less was hashed.
         let known = digest.filter(|digest| digest.algorithm() == hash && content.len() == file.content);
         known.cloned().unwrap_or_else(|| hash.digest(&[content]))
     };
     match module::judge_hashed(&file.module, trusted, &hashed) {
-        Err(refusal) => Answer::Refused(refusal.to_string()),
-        Ok(_) if !file.kernel_unpacks => {
-            Answer::Refused("it is signed, but packed so that the kernel refuses it".to_owned())
-        }
-        Ok(signature) if signature.hash != HASH => Answer::OtherHash(signature.hash),
-        Ok(_) => Answer::Right,
+        Err(refusal) => Err(Answer::Refused(refusal.to_string())),
+        Ok(_) if !file.kernel_unpacks => Err(Answer::Refused(
+            "it is signed, but packed so that the kernel refuses it".to_owned(),
+        )),
+        Ok(signature) => Ok(signature),
     }
 }
 
@@ -81,9 +91,11 @@ pub(super) fn note(outcome: &mut Outcome, subject: &str, answer: Answer, remedy:
     let shown = printable(subject);
     let (kind, text) = match answer {
         Answer::Right => return true,
-        Answer::OtherHash(hash) => (
+        // These are told together with others.
+        Answer::Makers(_) | Answer::OursRefused => return false,
+        Answer::OtherHash { found, wanted } => (
             OTHER_HASH,
-            format!("{shown} is signed over {}, not {}", hash.name(), HASH.name()),
+            format!("{shown} is signed over {}, not {}", found.name(), wanted.name()),
         ),
         Answer::Refused(reason) => (MODULE_REFUSED, format!("{shown}: {}", printable(&reason))),
         Answer::Unread(reason) => {

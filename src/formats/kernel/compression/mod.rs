@@ -1,9 +1,12 @@
-//! The three ways in which the kernel's build compresses modules (`scripts/Makefile.modinst`).
+//! The three ways in which the kernel's build compresses modules (`scripts/Makefile.modinst`), and those in which kernels and
+//! initramfs images are.
 
 mod format;
 mod kernel;
+pub mod lz4;
 #[cfg(test)]
 mod tests;
+mod unpacker;
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
@@ -18,6 +21,7 @@ use format::{MAX_MODULE, MAX_MODULE_LOG};
 
 pub use format::Compression;
 pub use kernel::KernelRefusal;
+pub use unpacker::{Unpacker, UnpackerError};
 
 /// Most memory that an xz header can ask for, in bytes; the largest preset of `xz` needs 65 MiB.
 const XZ_MEMORY: u64 = 1 << 29;

@@ -11,12 +11,12 @@ use std::io::{self, ErrorKind, Read};
 use crate::formats::bytes::index;
 
 /// First bytes of the format.
-pub(super) const MAGIC: &[u8; 4] = &[0x02, 0x21, 0x4c, 0x18];
+pub const MAGIC: &[u8; 4] = &[0x02, 0x21, 0x4c, 0x18];
 /// Largest content of a block, in bytes.
 const BLOCK: usize = 8 << 20;
 
 /// Unpacks one block at a time.
-pub(super) struct Decoder<'a> {
+pub struct Decoder<'a> {
     packed: &'a [u8],
     /// Room for a block.
     block: Vec<u8>,
@@ -26,7 +26,8 @@ pub(super) struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     /// `packed` begins with the magic.
-    pub(super) fn new(packed: &'a [u8]) -> Self {
+    #[must_use]
+    pub fn new(packed: &'a [u8]) -> Self {
         Self {
             packed,
             block: vec![0; BLOCK],
@@ -35,7 +36,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// The bytes behind the last block.
-    pub(super) fn into_inner(self) -> &'a [u8] {
+    #[must_use]
+    pub fn into_inner(self) -> &'a [u8] {
         self.packed
     }
 

@@ -1,0 +1,154 @@
+//! The keys and the hash that the modules of one kernel are judged by: ours where the kernel takes them, its maker's where it
+//! does not.
+
+use std::collections::BTreeMap;
+
+use crate::audit::check::Outcome;
+use crate::audit::machine::Machine;
+use crate::finding::{Finding, Kind};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::text::printable;
+use crate::system;
+use crate::trust::kernel::{KernelTrust, Takes};
+use crate::trust::module::{Obstacle, names_signer};
+
+use super::signature::{Answer, Unpacked, signature, unpack};
+use super::tree::{Tree, of_running_kernel};
+
+/// A kernel refuses modules that bear our signature.
+pub(super) const KERNEL_REFUSES_OURS: Kind = Kind::error("kernel_refuses_ours");
+
+/// The keys and the hash for the modules of one kernel.
+pub(super) struct Expected {
+    /// The kernel's release; empty for any.
+    pub(super) release: String,
+    ours: Vec<Certificate>,
+    /// The hash that our signatures are to be over.
+    hash: HashAlgorithm,
+    /// The kernel, where it is not known to take ours, with the certificates that it holds, and with ours unless it is known to
+    /// refuse them.
+    other: Option<(KernelTrust, Vec<Certificate>)>,
+    /// The reason why it refuses ours.
+    obstacle: Option<Obstacle>,
+    /// The reason why it is not known whether it takes ours.
+    unknown: Option<String>,
+}
+
+impl Expected {
+    /// Ours, for kernels of which nothing is known.
+    pub(super) fn ours(machine: &Machine<'_>, ours: &[Certificate]) -> Self {
+        Self {
+            release: String::new(),
+            ours: ours.to_vec(),
+            hash: machine.config().sign.hash_for(""),
+            other: None,
+            obstacle: None,
+            unknown: None,
+        }
+    }
+
+    pub(super) fn read(machine: &Machine<'_>, release: &str, ours: &[Certificate]) -> Self {
+        let mut expected = Self {
+            release: release.to_owned(),
+            hash: machine.config().sign.hash_for(release),
+            ..Self::ours(machine, ours)
+        };
+        let Some(own) = ours.first() else { return expected };
+        let trust = KernelTrust::read(machine.context(), release, None);
+        let mut trusted: Vec<Certificate> = trust.certificates().cloned().collect();
+        match trust.takes(own, expected.hash) {
+            Takes::Yes => return expected,
+            Takes::No(obstacle) => expected.obstacle = Some(obstacle),
+            Takes::Unknown(reason) => {
+                expected.unknown = Some(reason);
+                trusted.extend_from_slice(ours);
+            }
+        }
+        expected.other = Some((trust, trusted));
+        expected
+    }
+
+    /// Judges a module. `digest` is that of the hashed bytes, if it is known already.
+    pub(super) fn judge(&self, module: &Unpacked, digest: Option<&Digest>) -> Answer {
+        let names_us = || self.ours.iter().any(|own| names_signer(&module.module, own));
+        if self.obstacle.is_some() && names_us() {
+            return Answer::OursRefused;
+        }
+        let trusted = self.other.as_ref().map_or(&self.ours, |(_, trusted)| trusted);
+        let signature = match signature(module, trusted, digest) {
+            Ok(signature) => signature,
+            Err(answer) => return answer,
+        };
+        match &self.other {
+            Some((trust, _)) if !self.ours.contains(signature.certificate) => match trust.obstacle(signature.hash) {
+                Some(obstacle) => Answer::Refused(obstacle.to_string()),
+                None => Answer::Makers(printable(&signature.certificate.common_name())),
+            },
+            _ if signature.hash == self.hash => Answer::Right,
+            _ => Answer::OtherHash {
+                found: signature.hash,
+                wanted: self.hash,
+            },
+        }
+    }
+}
+
+/// The common name of the certificate in the running kernel that vouches for the first of its modules, which stands for the
+/// others here: `modules.files` looks at each.
+pub(in crate::audit::checks) fn maker_of_modules(machine: &Machine<'_>) -> Option<String> {
+    let Tree { release, paths, .. } = of_running_kernel(machine).ok()?;
+    let module = unpack(system::read(paths.first()?).ok()?).ok()?;
+    let maker = KernelTrust::read(machine.context(), &release, None)
+        .judge(&module.module)
+        .ok()?;
+    Some(printable(&maker.common_name()))
+}
+
+/// The answers to the modules of one kernel that are told together.
+#[derive(Default)]
+pub(super) struct Together {
+    ours_refused: usize,
+    /// The number of modules by each maker's certificate.
+    makers: BTreeMap<String, usize>,
+}
+
+impl Together {
+    /// Takes an answer that is told together with others; gives back one that is told alone.
+    pub(super) fn take(&mut self, answer: Answer) -> Option<Answer> {
+        match answer {
+            Answer::OursRefused => self.ours_refused = self.ours_refused.saturating_add(1),
+            Answer::Makers(maker) => {
+                let count = self.makers.entry(maker).or_default();
+                *count = count.saturating_add(1);
+            }
+            alone => return Some(alone),
+        }
+        None
+    }
+
+    /// Tells of them. `place` is where they lie. Returns the number of those that are right.
+    pub(super) fn tell(self, expected: &Expected, place: &str, outcome: &mut Outcome) -> usize {
+        let release = printable(&expected.release);
+        if let (Some(obstacle), 1..) = (&expected.obstacle, self.ours_refused) {
+            let text = format!(
+                "modules in {} that bear our signature, which Linux {release} refuses: {}; {obstacle}",
+                printable(place),
+                self.ours_refused
+            );
+            let remedy = format!("bootseal hook status says how Linux {release} would take them");
+            let finding = Finding::new(KERNEL_REFUSES_OURS, place, text);
+            outcome.findings.push(finding.remedy(remedy));
+        }
+        let obstacle = expected.obstacle.as_ref().map(Obstacle::to_string);
+        let why = obstacle.or_else(|| expected.unknown.clone()).unwrap_or_default();
+        let mut right = 0_usize;
+        for (maker, count) in self.makers {
+            right = right.saturating_add(count);
+            outcome.evidence.push(format!(
+                "{count} by \"{maker}\", which Linux {release} holds, and not by our key: {why}"
+            ));
+        }
+        right
+    }
+}

@@ -1,0 +1,100 @@
+//! The compressions that kernels unpack at their start (`lib/decompress.c`), read as a stream: the first member, stream or
+//! frame, and the bytes behind it.
+
+use std::io::{self, Read};
+
+use flate2::bufread::GzDecoder;
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::Stream;
+
+use super::XZ_MEMORY;
+use super::format::Compression;
+use super::lz4;
+
+/// Largest window that a zstd header can ask for, as a power of two: `zstd --ultra --long=27`.
+const ZSTD_WINDOW_LOG: u32 = 27;
+/// First bytes of a file of `xz --format=lzma`, as it is usually set.
+const LZMA: &[u8] = &[0x5d, 0];
+/// First bytes of LZ4 in frames, which `lz4` makes without `-l`.
+const LZ4_FRAME: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
+/// Compressions that a kernel may unpack and bootseal does not, by their first bytes.
+const OTHERS: [(&[u8], &str); 2] = [(b"BZh", "bzip2"), (&[0x89, b'L', b'Z', b'O'], "lzo")];
+
+/// Why compressed bytes cannot be read as a stream.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackerError {
+    /// A compression that bootseal does not unpack.
+    #[error("it is compressed with {0}, which bootseal cannot unpack")]
+    Unsupported(&'static str),
+    /// LZ4 in frames.
+    #[error("it is LZ4 in frames, which no kernel unpacks; pack it with lz4 -l")]
+    Lz4Frame,
+    /// Bytes that are not compressed, or in a way that no kernel knows.
+    #[error("it is not compressed as kernels know it")]
+    Unknown,
+    /// A decoder that asks for more memory than it gets, or takes the beginning for none of its own.
+    #[error("it cannot be unpacked")]
+    Failed(#[from] io::Error),
+}
+
+/// The content of compressed bytes, unpacked as it is read.
+pub enum Unpacker<'a> {
+    /// One member of gzip.
+    Gzip(GzDecoder<&'a [u8]>),
+    /// One stream of xz or lzma.
+    Lzma(Box<XzDecoder<&'a [u8]>>),
+    /// LZ4 as `lz4 -l` writes it.
+    Lz4(lz4::Decoder<'a>),
+    /// One frame of Zstandard.
+    Zstd(zstd::Decoder<'static, &'a [u8]>),
+}
+
+impl<'a> Unpacker<'a> {
+    /// Starts at the first byte. xz and lzma get 512 MiB of memory at most, zstd a window of 128 MiB.
+    pub fn open(packed: &'a [u8]) -> Result<Self, UnpackerError> {
+        match Compression::from_magic(packed) {
+            Compression::Gzip => Ok(Self::Gzip(GzDecoder::new(packed))),
+            Compression::Xz => {
+                let stream = Stream::new_stream_decoder(XZ_MEMORY, 0).map_err(io::Error::from)?;
+                Ok(Self::Lzma(Box::new(XzDecoder::new_stream(packed, stream))))
+            }
+            Compression::None if packed.starts_with(LZMA) => {
+                let stream = Stream::new_lzma_decoder(XZ_MEMORY).map_err(io::Error::from)?;
+                Ok(Self::Lzma(Box::new(XzDecoder::new_stream(packed, stream))))
+            }
+            Compression::None if packed.starts_with(lz4::MAGIC) => Ok(Self::Lz4(lz4::Decoder::new(packed))),
+            Compression::Zstd => {
+                let mut decoder = zstd::Decoder::with_buffer(packed)?.single_frame();
+                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                Ok(Self::Zstd(decoder))
+            }
+            Compression::None if packed.starts_with(LZ4_FRAME) => Err(UnpackerError::Lz4Frame),
+            Compression::None => {
+                let other = OTHERS.iter().find(|(magic, _)| packed.starts_with(magic));
+                Err(other.map_or(UnpackerError::Unknown, |(_, name)| UnpackerError::Unsupported(name)))
+            }
+        }
+    }
+
+    /// The bytes that were not read: those behind the member, stream or frame, once all of it was.
+    #[must_use]
+    pub fn into_rest(self) -> &'a [u8] {
+        match self {
+            Self::Gzip(decoder) => decoder.into_inner(),
+            Self::Lzma(decoder) => decoder.into_inner(),
+            Self::Lz4(decoder) => decoder.into_inner(),
+            Self::Zstd(decoder) => decoder.finish(),
+        }
+    }
+}
+
+impl Read for Unpacker<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Gzip(decoder) => decoder.read(buffer),
+            Self::Lzma(decoder) => decoder.read(buffer),
+            Self::Lz4(decoder) => decoder.read(buffer),
+            Self::Zstd(decoder) => decoder.read(buffer),
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! The trust of one kernel in modules, told by its files, without starting it: the certificates in its image, its
+//! configuration, and the firmware's certificates where that kernel asks them.
+
+use std::path::{Path, PathBuf};
+
+use crate::disk::{BootTree, Naming, boot_directories};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::kernel::kernel_config::{KernelConfig, KernelVersion, Value};
+use crate::formats::kernel::kernel_image::Embedded;
+use crate::formats::text::{Shown, printable};
+use crate::system::variables::{Efivarfs, Variables};
+use crate::system::{self, ConfigFile, Context};
+
+use super::module::{self, Obstacle, Refusal};
+
+/// Directory of modules, in which each kernel has one of its own.
+const MODULES: &str = "/lib/modules";
+/// The same, where `/lib` is a link to `/usr/lib`.
+const USR_MODULES: &str = "/usr/lib/modules";
+/// Largest image of a kernel that is read, in bytes: unified ones hold an initramfs.
+const MAX_IMAGE: u64 = 512 << 20;
+/// SHA-3 in signatures of modules.
+const SHA3: KernelVersion = KernelVersion::new(6, 7);
+/// The vendor of shim's variables.
+const SHIM: Guid = Guid::from_fields(
+    0x605d_ab50,
+    0xe046,
+    0x4300,
+    [0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23],
+);
+
+/// One kernel's trust in modules.
+#[derive(Debug, Clone)]
+pub struct KernelTrust {
+    /// The release, as `uname -r` prints it.
+    pub release: String,
+    /// The certificates in its image; or why they are not known.
+    built_in: Result<Vec<Certificate>, String>,
+    config: Option<KernelConfig>,
+    version: Option<KernelVersion>,
+    /// The certificates of db, if they can be read.
+    db: Option<Vec<Certificate>>,
+    /// The certificates of shim's list of owner's keys (MOK).
+    mok: Vec<Certificate>,
+}
+
+/// The answer of a kernel to signatures by one key over one hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Takes {
+    /// It takes them, or looks at none.
+    Yes,
+    /// It refuses them all.
+    No(Obstacle),
+    /// It cannot be told, for this reason.
+    Unknown(String),
+}
+
+impl KernelTrust {
+    /// Reads what is there of a kernel. `image` is its image, if the caller knows it; else it is looked for beside the modules and
+    /// in the boot directories.
+    #[must_use]
+    pub fn read(context: &Context, release: &str, image: Option<&Path>) -> Self {
+        let embedded = match image.map(Path::to_path_buf).or_else(|| find_image(context, release)) {
+            Some(image) => match read_image(&image) {
+                Ok(other) if other.release != release => {
+                    Err(format!("{} is Linux {}", image.shown(), printable(&other.release)))
+                }
+                read => read,
+            },
+            None => Err(format!("there is no image of Linux {release}")),
+        };
+        let of_image = embedded.as_ref().ok().and_then(|embedded| embedded.config.clone());
+        let of_file = || Some(ConfigFile::of_release(context, release).ok()?.bytes);
+        let config = of_image.or_else(of_file);
+        Self {
+            release: release.to_owned(),
+            built_in: embedded.map(|embedded| embedded.certificates),
+            config: config.and_then(|bytes| KernelConfig::parse(&bytes).ok()),
+            version: release.parse().ok(),
+            db: certificates(context, "db", &Guid::IMAGE_SECURITY_DATABASE),
+            mok: certificates(context, "MokListRT", &SHIM).unwrap_or_default(),
+        }
+    }
+
+    /// The same without a look at the image, which tells hashes, and no certificates.
+    #[must_use]
+    pub fn of_configuration(release: &str, config: KernelConfig) -> Self {
+        Self {
+            release: release.to_owned(),
+            built_in: Err("its image was not looked at".to_owned()),
+            config: Some(config),
+            version: release.parse().ok(),
+            db: None,
+            mok: Vec::new(),
+        }
+    }
+
+    /// The answer to signatures by the key of this certificate over this hash.
+    #[must_use]
+    pub fn takes(&self, certificate: &Certificate, hash: HashAlgorithm) -> Takes {
+        if self.looks_at_none() {
+            return Takes::Yes;
+        }
+        if let Some(obstacle) = self.obstacle(hash) {
+            return Takes::No(obstacle);
+        }
+        if self.certificates().any(|held| held == certificate) {
+            return Takes::Yes;
+        }
+        match (&self.built_in, self.asks_firmware(), &self.db) {
+            (Err(reason), ..) => Takes::Unknown(reason.clone()),
+            (Ok(_), false, _) if self.config.is_none() => Takes::Unknown(
+                "its image does not hold our certificate, and there is no configuration of it".to_owned(),
+            ),
+            (Ok(_), true, None) => Takes::Unknown("it asks db too, which cannot be read here".to_owned()),
+            (Ok(_), ..) => Takes::No(Obstacle::Key {
+                certificate: printable(&certificate.common_name()),
+                asks: if self.asks_firmware() {
+                    "; it asks db and MOK too, and they do not hold it"
+                } else {
+                    ""
+                },
+            }),
+        }
+    }
+
+    /// Judges an uncompressed module as this kernel does by the certificates and hashes that it is known to have.
+    pub fn judge(&self, module: &[u8]) -> Result<Certificate, Refusal> {
+        let certificates: Vec<Certificate> = self.certificates().cloned().collect();
+        let signature = module::judge(module, &certificates)?;
+        match self.obstacle(signature.hash) {
+            Some(obstacle) => Err(Refusal::Obstacle(obstacle)),
+            None => Ok(signature.certificate.clone()),
+        }
+    }
+
+    /// The reason for which the kernel verifies no signature over this hash, if there is one that its configuration tells.
+    #[must_use]
+    pub fn obstacle(&self, hash: HashAlgorithm) -> Option<Obstacle> {
+        let (name, symbol) = (hash.name(), symbol(hash));
+        let is_sha3 = symbol == "CRYPTO_SHA3";
+        if is_sha3 && self.version.is_some_and(|version| version < SHA3) {
+            return Some(Obstacle::TooOld);
+        }
+        let config = self.config.as_ref().filter(|config| config.version.is_some())?;
+        match config.get(symbol) {
+            Some(Value::Module) => Some(Obstacle::HashIsModule(name, symbol)),
+            Some(Value::No) => Some(Obstacle::NoHash(name, symbol)),
+            _ => None,
+        }
+    }
+
+    /// The certificates of all keyrings that the kernel asks for modules.
+    pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        let built_in = self.built_in.as_deref().unwrap_or_default();
+        let (db, mok) = if self.asks_firmware() {
+            (self.db.as_deref().unwrap_or_default(), self.mok.as_slice())
+        } else if self.asks_owner() {
+            (&[][..], self.mok.as_slice())
+        } else {
+            (&[][..], &[][..])
+        };
+        built_in.iter().chain(db).chain(mok)
+    }
+
+    /// True if the kernel has no enforcement of signatures at all.
+    fn looks_at_none(&self) -> bool {
+        let config = self.config.as_ref().filter(|config| config.version.is_some());
+        config.is_some_and(|config| !config.is_on("MODULE_SIG"))
+    }
+
+    /// True if db and MOK count for modules. In mainline the platform keyring never does; Debian's and Fedora's patches, whose
+    /// mark is the option that only they have, add it (`KEYS: Make use of platform keyring for module signature verify`).
+    #[must_use]
+    pub fn asks_firmware(&self) -> bool {
+        let is_on = |symbol| self.config.as_ref().is_some_and(|config| config.is_on(symbol));
+        is_on("LOCK_DOWN_IN_EFI_SECURE_BOOT") && is_on("INTEGRITY_PLATFORM_KEYRING")
+    }
+
+    /// True if MOK counts for modules: they are in `.machine`, which is linked to the secondary keyring.
+    fn asks_owner(&self) -> bool {
+        let is_on = |symbol| self.config.as_ref().is_some_and(|config| config.is_on(symbol));
+        is_on("INTEGRITY_MACHINE_KEYRING")
+            && is_on("SECONDARY_TRUSTED_KEYRING")
+            && !is_on("INTEGRITY_CA_MACHINE_KEYRING")
+    }
+}
+
+/// The option that brings a hash.
+const fn symbol(hash: HashAlgorithm) -> &'static str {
+    match hash {
+        HashAlgorithm::Sha256 => "CRYPTO_SHA256",
+        HashAlgorithm::Sha384 | HashAlgorithm::Sha512 => "CRYPTO_SHA512",
+        HashAlgorithm::Sha3_256 | HashAlgorithm::Sha3_384 | HashAlgorithm::Sha3_512 => "CRYPTO_SHA3",
+    }
+}
+
+/// The release of the kernel whose directory of modules a file without symbolic links lies in.
+#[must_use]
+pub fn release_of_module(context: &Context, file: &Path) -> Option<String> {
+    let below = context.below_root(file);
+    let rest = [MODULES, USR_MODULES]
+        .iter()
+        .find_map(|modules| below.strip_prefix(modules).ok())?;
+    let mut components = rest.components();
+    let release = components.next()?.as_os_str().to_str()?.to_owned();
+    components.next().is_some().then_some(release)
+}
+
+/// The image of an installed kernel: beside its modules, or in the boot directories by its name.
+fn find_image(context: &Context, release: &str) -> Option<PathBuf> {
+    let beside = context.path(MODULES).join(release).join("vmlinuz");
+    if let Ok(beside) = system::resolve(context.root(), &beside)
+        && beside.is_file()
+    {
+        return Some(beside);
+    }
+    let directories = boot_directories(context, []).ok()?;
+    let tree = BootTree::read(context, &directories, &Naming::of_machine(context).ok()?);
+    let mut kernels = tree
+        .kernels()
+        .filter(|file| file.is_file && file.is_of(release) && !file.is_former());
+    let path = kernels.next()?.path.clone();
+    system::resolve(context.root(), &path).ok()
+}
+
+/// What the kernel in an image says of itself, a unified one included; or why it cannot be read.
+fn read_image(path: &Path) -> Result<Embedded, String> {
+    let shown = path.shown();
+    let failed = |error: &dyn std::error::Error| {
+        let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+        printable(&format!("{shown}: {error}{cause}"))
+    };
+    let bytes = system::read_prefix(path, Some(MAX_IMAGE)).map_err(|error| failed(&error))?;
+    let unified = Image::parse(&bytes).ok();
+    let kernel = unified.as_ref().and_then(|image| image.section(".linux"));
+    Embedded::read(kernel.unwrap_or(&bytes)).map_err(|error| failed(&error))
+}
+
+/// The certificates in a variable of the firmware; none if it cannot be read. A variable that is missing holds none.
+fn certificates(context: &Context, name: &str, vendor: &Guid) -> Option<Vec<Certificate>> {
+    let variables = Efivarfs::live(context).ok()?;
+    let Some(variable) = variables.read_raw(name, vendor).ok()? else {
+        return Some(Vec::new());
+    };
+    let lists = SignatureDatabase::parse(&variable.data).ok()?;
+    let certificates = lists
+        .certificates()
+        .filter_map(|(_, der)| Certificate::from_der(der).ok());
+    Some(certificates.collect())
+}
