@@ -5,12 +5,15 @@ use std::path::{Path, PathBuf};
 use crate::disk::{BOOT_DIRECTORIES, BootTree};
 use crate::error::{Error, Result, quoted};
 use crate::finding::Level;
+use crate::formats::grub::opened_files::images_for_firmware;
 use crate::formats::text::Shown;
+use crate::grub::KEPT_MENU;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
+use crate::sign::grub;
 use crate::sign::{Change, Job, NewKernel, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
 use crate::system::config::Config;
-use crate::system::{Context, NewFile, Syslog, not_mounted};
+use crate::system::{self, Context, NewFile, Syslog, not_mounted};
 
 use super::done::Done;
 use super::files::Files;
@@ -229,11 +232,29 @@ impl Hook<'_> {
                 plan.job.grub.entries = &self.config.sign.grub;
                 let configs = files.grub_configs(&tree);
                 refuse_empty(&configs)?;
+                self.refuse_idle(request, &tree, &configs)?;
                 let directories = configs.iter().filter_map(|config| config.parent());
                 plan.job.grub.paths.extend(directories.map(Path::to_path_buf));
             }
         }
         Ok(plan)
+    }
+
+    /// A menu that starts nothing, as grub-mkconfig makes it where it finds no kernel, is not signed and does not replace the
+    /// one that is kept. A package's own hook has no kernel to start, and the last kernel may go: they only must not lose one.
+    fn refuse_idle(&self, request: &Request, tree: &BootTree, configs: &[PathBuf]) -> Result<()> {
+        for config in configs {
+            let directory = config.parent().unwrap_or(config);
+            let is_loss = match request.slot {
+                Slot::Portage => starts_kernel(self.context, &config.with_file_name(KEPT_MENU))?,
+                _ => !request.removes || tree.kernels().next().is_some(),
+            };
+            if let Some(idle) = grub::idle_menu(self.context, directory)?.filter(|_| is_loss) {
+                let error = Error::refused(format!("{}: {}; it is not signed", config.shown(), idle.text));
+                return Err(idle.remedies.into_iter().fold(error, Error::hint));
+            }
+        }
+        Ok(())
     }
 
     fn sign(
@@ -320,6 +341,12 @@ fn refuse_empty(configs: &[PathBuf]) -> Result<()> {
             .hint(format!("grub-mkconfig -o {} says what is wrong", quoted(config)))),
         None => Ok(()),
     }
+}
+
+/// True if a menu has a command that starts a kernel; false if there is no such file.
+fn starts_kernel(context: &Context, menu: &Path) -> Result<bool> {
+    let text = system::read_named(context, menu)?.unwrap_or_default();
+    Ok(!images_for_firmware(&String::from_utf8_lossy(&text)).is_empty())
 }
 
 /// One line for each file that changed or could not be signed.

@@ -228,7 +228,7 @@ fn find_image(context: &Context, release: &str) -> Option<PathBuf> {
     system::resolve(context.root(), &path).ok()
 }
 
-/// What the kernel in an image says of itself, a unified one included; or why it cannot be read.
+/// The facts that the kernel in an image, a unified one included, holds of itself; or why it cannot be read.
 fn read_image(path: &Path) -> Result<Embedded, String> {
     let shown = path.shown();
     let failed = |error: &dyn std::error::Error| {

@@ -195,7 +195,11 @@ fn what_is_excluded_is_not_judged_and_a_broken_script_or_link_is_named() {
     assert_eq!(code, 1);
     assert_eq!(
         names("problems", "problem"),
-        ["missing /boot/grub/grub.cfg", "not_judged /boot/grub/link"],
+        [
+            "missing /boot/grub/grub.cfg",
+            "nothing_starts /boot/grub/grub.cfg",
+            "not_judged /boot/grub/link"
+        ],
         "{report}"
     );
     assert_eq!(names("traps", "trap"), ["malformed /boot/grub/grub.cfg"]);

@@ -9,6 +9,7 @@ mod grub_image;
 mod grub_script;
 mod grub_tree;
 mod kernel_config;
+mod kernel_image;
 mod keys;
 mod luks2;
 mod microsoft_signed;

@@ -11,6 +11,7 @@ use super::machine::{Machine, snapshot};
 use super::node::{Hooked, VERSION};
 use crate::support::ceremony::{self, PASSPHRASE, private};
 use crate::support::judges::{check_grub, check_kernel};
+use crate::support::node::menu;
 use crate::support::{refuse, succeed, text, tool};
 
 #[test]
@@ -66,21 +67,85 @@ fn a_former_kernel_that_would_not_start_does_not_come_back() {
 
 #[test]
 fn grubs_former_configuration_comes_back_where_the_new_one_cannot_be_signed() {
-    for (broken, content) in [("grub.key", &b"set timeout=6\n"[..]), ("none", b"")] {
+    for (broken, content) in [("grub.key", menu(VERSION, 6)), ("none", String::new())] {
         let node = Hooked::new();
         succeed(&mut node.run("all", &[VERSION]));
         let config = node.path("boot/grub/grub.cfg");
-        fs::write(&config, content).unwrap();
+        fs::write(&config, &content).unwrap();
         node.chmod(
             &format!("etc/bootseal/keys/{}", if broken == "none" { "db.key" } else { broken }),
             0o644,
         );
         let said = refuse(&mut node.run("grub", &["add", VERSION, "/boot/token", "/usr/src/bzImage"]));
         assert!(said.contains("is back in its place"), "{said}");
-        assert_eq!(fs::read(&config).unwrap(), b"set timeout=5\n");
+        assert_eq!(fs::read(&config).unwrap(), menu(VERSION, 5).as_bytes());
         check_grub(&config);
         let kept = fs::read(node.path("boot/grub/grub.cfg.new")).unwrap_or_default();
-        assert_eq!(kept, content);
+        assert_eq!(kept, content.as_bytes());
+    }
+}
+
+/// As grub-mkconfig leaves a menu where it finds no kernel: GRUB would end at its prompt.
+#[test]
+fn a_menu_that_starts_nothing_is_not_signed_and_the_one_of_before_stays() {
+    let node = Hooked::new();
+    succeed(&mut node.run("all", &[VERSION]));
+    let good = menu(VERSION, 5);
+    let [config, kept] = ["", ".signed"].map(|ending| node.path(&format!("boot/grub/grub.cfg{ending}")));
+    node.write("boot/grub/more.cfg", &good);
+    let arguments = ["add", VERSION, "/boot/token", "/usr/src/bzImage"];
+    for idle in [
+        "set timeout=5\n",
+        "menuentry x {\n\techo 'linux /vmlinuz'\n}\n",
+        &menu("6.6.6-gone", 5),
+        "menuentry Firmware {\n\tfwsetup\n}\nconfigfile /grub/missing.cfg\n",
+        "menuentry x {\n\tinitrd /initramfs-6.12.58-gentoo.img\n}\n",
+    ] {
+        for slot in ["grub", "all"] {
+            fs::write(&config, idle).unwrap();
+            let arguments = if slot == "all" { &[VERSION][..] } else { &arguments };
+            let output = node.run(slot, arguments).output().unwrap();
+            let said = text(&output);
+            assert_eq!(output.status.code(), Some(1), "{idle}: {said}");
+            assert!(
+                said.contains("no entry starts a kernel or a loader that is there")
+                    && said.contains("grub-mkconfig -o"),
+                "{said}"
+            );
+            assert_eq!(fs::read(&config).unwrap(), good.as_bytes(), "{idle}: {said}");
+            assert_eq!(fs::read(&kept).unwrap(), good.as_bytes());
+            assert_eq!(fs::read(config.with_extension("cfg.new")).unwrap(), idle.as_bytes());
+            check_grub(&config);
+            check_grub(&kept);
+        }
+        let said = text(&node.hook(&["status", "--mode", "traditional"]).output().unwrap());
+        assert!(said.contains("no entry starts a kernel"), "{said}");
+        // Signed by hand, it is told of by who looks at it.
+        fs::write(&config, idle).unwrap();
+        let keys = node.path("etc/bootseal/keys");
+        let grub = node.path("boot/grub");
+        let sign = ["sign", "grub", "--keys", keys.to_str().unwrap(), "--accept-changed"];
+        let mut sign = node.bootseal(sign);
+        succeed(sign.args([&config, &config]));
+        let said = refuse(node.bootseal(["verify", "--keys", keys.to_str().unwrap()]).arg(&grub));
+        assert!(said.contains("no entry starts a kernel"), "{said}");
+        let audit = node.bootseal(["audit", "--only", "grub.files"]).output().unwrap();
+        assert!(text(&audit).contains("no entry starts a kernel"), "{}", text(&audit));
+        fs::write(&config, &good).unwrap();
+        succeed(&mut node.run("all", &[VERSION]));
+    }
+    // What they start is elsewhere, or known to GRUB alone.
+    for (number, other) in [
+        "configfile $prefix/more.cfg\n",
+        "blscfg\n",
+        "menuentry x {\nchainloader (http)/x.efi\n}\n",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        fs::write(&config, format!("set timeout={number}\n{other}")).unwrap();
+        let config = config.to_str().unwrap();
+        succeed(&mut node.hook(&["run", "--accept-changed", config, "all", VERSION]));
     }
 }
 
@@ -91,15 +156,15 @@ fn the_configuration_that_grub_falls_back_to_is_the_last_one_that_was_signed() {
     succeed(&mut node.run("modules", &[VERSION]));
     assert!(!kept.exists(), "kept without a signature");
     succeed(&mut node.run("all", &[VERSION]));
-    assert_eq!(fs::read(&kept).unwrap(), b"set timeout=5\n");
+    assert_eq!(fs::read(&kept).unwrap(), menu(VERSION, 5).as_bytes());
     check_grub(&kept);
     // As long as grub-mkconfig's new one is not signed.
-    fs::write(&config, b"set timeout=6\n").unwrap();
+    fs::write(&config, menu(VERSION, 6)).unwrap();
     succeed(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
-    assert_eq!(fs::read(&kept).unwrap(), b"set timeout=5\n");
+    assert_eq!(fs::read(&kept).unwrap(), menu(VERSION, 5).as_bytes());
     check_grub(&kept);
     succeed(&mut node.run("grub", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
-    assert_eq!(fs::read(&kept).unwrap(), b"set timeout=6\n");
+    assert_eq!(fs::read(&kept).unwrap(), menu(VERSION, 6).as_bytes());
     check_grub(&kept);
 }
 
@@ -197,7 +262,7 @@ fn a_hook_that_is_killed_leaves_the_old_kernel_and_the_next_one_completes() {
         node.write(old, minimal_image());
         succeed(&mut node.run("all", &["6.1.0"]));
         fs::remove_file(node.path(&format!("boot/vmlinuz-{VERSION}.sig"))).unwrap();
-        node.write("boot/grub/grub.cfg", b"set timeout=7\n");
+        node.write("boot/grub/grub.cfg", menu(VERSION, 7));
         let config = node.path("boot/grub/grub.cfg");
         let again = ["run", "--accept-changed", config.to_str().unwrap(), "all", VERSION];
         let inner = node.hook(&again);

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use bootseal::formats::firmware::authenticode::minimal_image;
 use tempfile::TempDir;
 
 use crate::support::kernel::Built;
@@ -23,6 +24,14 @@ exec chroot "$1/root" /bin/sh -euc "$3""#;
 /// Removes the files that the host may have and the scratch machine has not.
 const CLEAN: &str = "for d in /boot /efi /etc/kernel /etc/portage /etc/bootseal /var/lib/bootseal /usr/lib/modules; do \
     rm -rf $d; done; mkdir -p /boot /etc/kernel /usr/lib/modules /etc/bootseal";
+/// Stands for `91-grub-mkconfig`: a menu that is another one each time, with an entry for each kernel and for a tool.
+pub const GRUB_MKCONFIG: &str = r##"cp /boot/grub/grub.cfg /boot/grub/grub.cfg~
+{ echo "# $(date +%N)"
+for kernel in /boot/vmlinuz-* /boot/kernel-* /boot/token/*/linux; do
+    case $kernel in *.sig | *.old) continue ;; esac
+    [ ! -f "$kernel" ] || printf 'menuentry x {\nlinux %s\n}\n' "${kernel#/boot}"
+done
+printf 'menuentry x {\nchainloader /memtest.efi\n}\n'; } >/boot/grub/grub.cfg"##;
 /// The modules of the real kernel that are installed, enough to be signed and loaded together.
 const MODULES: [&str; 6] = [
     "drivers/block/loop.ko.xz",
@@ -60,6 +69,7 @@ impl Machine {
             certificates: &[module_certificate().as_der()],
             config: None,
         });
+        machine.write("boot/memtest.efi", &minimal_image());
         let directory = machine.path("etc/bootseal/keys");
         fs::create_dir_all(&directory).unwrap();
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::process::Command;
 
-use crate::support::node::Node;
+use crate::support::node::{Node, menu};
 use crate::support::{keys, tool};
 
 pub const VERSION: &str = "6.12.58-gentoo";
@@ -25,7 +25,7 @@ impl Hooked {
         let node = Node::within(tempfile::Builder::new().prefix("a node ").tempdir().unwrap());
         node.kernel(&format!("boot/vmlinuz-{VERSION}"));
         node.write(&format!("boot/initramfs-{VERSION}.img"), "initramfs");
-        node.write("boot/grub/grub.cfg", "set timeout=5\n");
+        node.write("boot/grub/grub.cfg", menu(VERSION, 5));
         node.module(&format!("lib/modules/{VERSION}/loop.ko"));
         node.keys(keys(), |_| true);
         Self(node)

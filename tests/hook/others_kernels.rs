@@ -9,7 +9,7 @@ use crate::support::judges::{judge_module, sbverify};
 use crate::support::kernel::Built;
 use crate::support::{kbuild, module_certificate, succeed};
 
-/// What an installation writes, and an audit judges.
+/// The directories that an installation writes to, and an audit judges.
 const TREES: [&str; 3] = ["boot", "usr/lib/modules", "etc"];
 const AUDIT: &str = "bootseal audit -v --only modules.files";
 
@@ -33,7 +33,7 @@ fn modules(machine: &Machine) -> Vec<Vec<u8>> {
     machine.modules().iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
-/// Whether the kernel's configuration is there, and tells what it asks, the modules that it takes are not touched.
+/// With and without the kernel's configuration, which tells whom it asks: the modules that it takes are not touched.
 #[test]
 fn a_kernel_of_a_distribution_keeps_its_modules_and_the_audit_is_clean() {
     let machine = debian();

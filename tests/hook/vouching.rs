@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::node::{Hooked, VERSION};
 use crate::support::judges::{check_grub, check_kernel, sbverify};
+use crate::support::node::menu;
 use crate::support::{refuse, succeed, text};
 
 /// The kernel that was installed before the attack.
@@ -81,7 +82,7 @@ impl Attacked {
         );
         meanwhile(node);
         said += &slot("image", &installed);
-        node.write("boot/grub/grub.cfg", format!("menuentry {version} {{\n}}\n"));
+        node.write("boot/grub/grub.cfg", menu(version, byte));
         said += &slot("grub", &installed);
         check_kernel(&node.path(&format!("boot/vmlinuz-{version}")));
         for name in [format!("boot/initramfs-{version}.img"), "boot/grub/grub.cfg".to_owned()] {
@@ -300,7 +301,7 @@ fn by_hand_a_changed_file_is_signed_only_where_it_is_accepted_and_the_message_sa
         OLD,
     ]));
     // By the digest.
-    node.write("boot/grub/grub.cfg", "set timeout=9\n");
+    node.write("boot/grub/grub.cfg", menu(OLD, 9));
     let json = node.hook(&["--json", "run", "all", OLD]).output().unwrap();
     let report: Value = serde_json::from_slice(&json.stdout).unwrap();
     let files = report["files"].as_array().unwrap();
@@ -339,8 +340,8 @@ fn a_name_that_is_commands_in_a_menu_keeps_the_menu_from_being_signed() {
     node.write(source.trim_start_matches('/'), image(2));
     let arguments = ["add", VERSION, &entry, &source];
     succeed(&mut node.run("modules", &arguments));
-    let menu = "menuentry x {\nlinux /vmlinuz-9;check_signatures=no;x root=/dev/sda\n}\n";
-    node.write("boot/grub/grub.cfg", menu);
+    let planted = "menuentry x {\nlinux /vmlinuz-9;check_signatures=no;x root=/dev/sda\n}\n";
+    node.write("boot/grub/grub.cfg", format!("{}{planted}", menu(OLD, 5)));
     let said = succeed(&mut node.run("grub", &arguments));
     assert!(
         said.contains("into the menu as commands, so that no new menu is signed"),
@@ -354,9 +355,9 @@ fn a_name_that_is_commands_in_a_menu_keeps_the_menu_from_being_signed() {
         .unwrap()
         .1;
     succeed(crate::support::tool("sh").args(["-c", &format!("rm {remedy}")]));
-    node.write("boot/grub/grub.cfg", "menuentry y {\n}\n");
+    node.write("boot/grub/grub.cfg", menu(OLD, 6));
     succeed(&mut node.run("modules", &arguments));
-    node.write("boot/grub/grub.cfg", "menuentry z {\n}\n");
+    node.write("boot/grub/grub.cfg", menu(OLD, 7));
     succeed(&mut node.run("grub", &arguments));
     check_grub(&node.path("boot/grub/grub.cfg"));
 }

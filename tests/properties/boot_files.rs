@@ -153,7 +153,7 @@ impl Layout {
             write(&format!("{}/{name}", directory.replace('@', VERSION)), &bytes);
         }
         for grub in &self.grubs {
-            write(&format!("{grub}/grub.cfg"), b"set timeout=5\n");
+            write(&format!("{grub}/grub.cfg"), b"menuentry x {\nchainloader (http)/x\n}\n");
             write(&format!("{grub}/fonts/unicode.pf2"), b"font");
         }
         if self.is_linked {

@@ -16,6 +16,13 @@ pub const GLOBAL: &str = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 /// The vendor of `db` and `dbx`.
 pub const DATABASE: &str = "d719b2cb-3d3a-4596-a3bc-dad00e67656f";
 
+/// A menu of GRUB that starts this version, as grub-mkconfig makes it, with a timeout to tell it from others.
+pub fn menu(version: &str, timeout: u8) -> String {
+    format!(
+        "set timeout={timeout}\nmenuentry Linux {{\n\tlinux /vmlinuz-{version} ro\n\tinitrd /initramfs-{version}.img\n}}\n"
+    )
+}
+
 /// The machine. It has what it was given: an empty one is an empty directory.
 pub struct Node {
     root: PathBuf,

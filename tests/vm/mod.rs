@@ -11,7 +11,7 @@ mod grub;
 mod guest;
 mod machine;
 mod measured;
-mod modules;
+pub mod modules;
 mod node;
 pub mod packages;
 mod rebuild;

@@ -2,10 +2,11 @@
 
 mod problem;
 mod sign;
+mod starts;
 mod tree;
 mod verify;
 
 pub use super::signature_file::{existing_signature, signature_path, signed_file};
 pub use problem::NOT_JUDGED;
 pub use sign::{GrubIdentity, sign};
-pub use verify::{Audit, verify};
+pub use verify::{Audit, idle_menu, verify};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use crate::finding::{Finding, Kind};
 use crate::formats::grub::opened_files::Opened;
 use crate::formats::text::Shown;
@@ -11,6 +11,8 @@ use crate::formats::text::Shown;
 pub const NOT_JUDGED: Kind = Kind::warning("not_judged");
 /// A file that a configuration names and that does not exist.
 pub(super) const NOT_FOUND: Kind = Kind::error("not_found");
+/// A menu without an entry that starts anything.
+pub(super) const NOTHING_STARTS: Kind = Kind::error("nothing_starts");
 /// A signature whose file is gone.
 pub(super) const ORPHAN: Kind = Kind::error("orphan");
 /// A symbolic link without a signature of its own.
@@ -27,4 +29,11 @@ pub(super) fn not_found(script: &Path, file: &Opened, name: &str) -> Finding {
     Finding::new(NOT_FOUND, script.shown(), text)
         .remedy("remove the entry, for example with grub-mkconfig, or mount the file system that holds the file")
         .in_line(file.line, None)
+}
+
+/// The problem of a menu without an entry that starts anything that is there.
+pub(super) fn nothing_starts(menu: &Path) -> Finding {
+    let text = "no entry starts a kernel or a loader that is there, so that GRUB would end at its prompt";
+    Finding::new(NOTHING_STARTS, menu.shown(), text)
+        .remedy(format!("grub-mkconfig -o {} says which kernels it finds", quoted(menu)))
 }

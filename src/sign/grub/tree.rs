@@ -15,7 +15,8 @@ use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context, resolve};
 use crate::trust::grub_traps;
 
-use super::problem::{not_found, not_judged};
+use super::problem::{not_found, not_judged, nothing_starts};
+use super::starts::Menus;
 
 /// The settings that `grub-mkconfig` of a distribution reads.
 const DEFAULTS: &str = "/etc/default/grub";
@@ -60,7 +61,7 @@ impl Tree {
         let mut scripts = Vec::new();
         let mut waiting: BTreeSet<PathBuf> = view.files.iter().filter(is_script).cloned().collect();
         let mut seen = waiting.clone();
-        let mut tree = loop {
+        let (mut tree, menus) = loop {
             for path in std::mem::take(&mut waiting) {
                 // A file that cannot be read becomes a problem where the file itself is judged.
                 if let Ok(bytes) = system::read(&path) {
@@ -68,14 +69,18 @@ impl Tree {
                 }
             }
             let variables = variables(scripts.iter().map(|(_, script)| script));
-            let (mut tree, more) = view.follow(&scripts, &variables);
+            let (mut tree, menus, more) = view.follow(&scripts, &variables);
             waiting.extend(more.into_iter().filter(|path| !seen.contains(path)));
             seen.extend(waiting.iter().cloned());
             if waiting.is_empty() || scripts.len() >= MAX_SCRIPTS {
                 tree.variables = variables;
-                break tree;
+                break (tree, menus);
             }
         };
+        let main = view.prefix.join(GRUB_CONFIGURATION);
+        if view.is_own && scripts.iter().any(|(path, _)| *path == main) && !menus.start_something(&main) {
+            tree.problems.push(nothing_starts(&main));
+        }
         for (path, script) in &scripts {
             tree.traps.extend(grub_traps::traps(path, script, &tree.variables));
         }
@@ -166,7 +171,7 @@ impl<'a> View<'a> {
     }
 
     /// The files that some configurations lead to, and further configurations.
-    fn follow(&self, scripts: &[(PathBuf, Script)], variables: &Variables) -> (Tree, Vec<PathBuf>) {
+    fn follow(&self, scripts: &[(PathBuf, Script)], variables: &Variables) -> (Tree, Menus, Vec<PathBuf>) {
         let mut tree = Tree {
             scripts: Vec::new(),
             variables: Variables::default(),
@@ -174,9 +179,11 @@ impl<'a> View<'a> {
             problems: Vec::new(),
             traps: Vec::new(),
         };
+        let mut menus = Menus::default();
         let mut more = Vec::new();
         let mut missing: BTreeMap<String, Finding> = BTreeMap::new();
         for (script_path, script) in scripts {
+            menus.look_at(script_path, script, variables);
             for file in opened_files(script, variables) {
                 // An entry that os-prober found is another system's, whose files are not signed.
                 if file.from_os_prober {
@@ -187,9 +194,13 @@ impl<'a> View<'a> {
                     continue;
                 }
                 let Some(candidates) = self.candidates(&file.place) else {
+                    menus.open(script_path, &file, None, false);
                     continue;
                 };
                 let existing = self.first_existing(&candidates, file.usage == Use::Locales);
+                if let Ok(existing) = &existing {
+                    menus.open(script_path, &file, existing.as_deref(), true);
+                }
                 let opened = existing.and_then(|path| path.map(|path| self.with_named_files(&file, path)).transpose());
                 match opened {
                     Err(error) => tree.problems.push(not_judged(script_path, &error)),
@@ -214,7 +225,7 @@ impl<'a> View<'a> {
             }
         }
         tree.problems.extend(missing.into_values());
-        (tree, more)
+        (tree, menus, more)
     }
 
     /// The paths at which a file may be; none if it is not on this machine's disks or cannot be known.

@@ -15,11 +15,11 @@ use crate::system::{self, Context};
 use crate::trust;
 use crate::trust::grub_traps;
 
-use super::problem::{LINK_MISSING, NOT_FOUND, NOT_JUDGED, ORPHAN, not_judged};
+use super::problem::{LINK_MISSING, NOT_FOUND, NOT_JUDGED, NOTHING_STARTS, ORPHAN, not_judged};
 use super::tree::Tree;
 
 /// Problems that signing does not mend.
-const NOT_MENDED_BY_SIGNING: [Kind; 3] = [NOT_FOUND, NOT_JUDGED, trust::grub::NO_KEY];
+const NOT_MENDED_BY_SIGNING: [Kind; 4] = [NOT_FOUND, NOTHING_STARTS, NOT_JUDGED, trust::grub::NO_KEY];
 
 /// Endings of the names of files by which a directory is recognised as GRUB's.
 const ENDINGS: [&str; 5] = ["cfg", "mod", "lst", "pf2", "mo"];
@@ -60,6 +60,13 @@ impl Audit {
     fn is_trapped(&self) -> bool {
         worst(&self.traps) > Some(Level::Note)
     }
+}
+
+/// The problem of a directory of GRUB whose menu starts nothing; none if it starts something.
+pub fn idle_menu(context: &Context, directory: &Path) -> Result<Option<Finding>> {
+    let found = Search::new(context, &Exclusions::default(), interest).below(&[directory.to_path_buf()]);
+    let tree = Tree::read(context, directory, &found)?;
+    Ok(tree.problems.into_iter().find(|problem| problem.kind == NOTHING_STARTS))
 }
 
 /// Judges every file below a directory, and those outside of it that its configurations lead to, by these keys.

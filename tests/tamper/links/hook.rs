@@ -10,6 +10,7 @@ use rustix::fs::FileType;
 
 use super::machine::{Machine, Mode, SECRET, VERSION, failed, succeeded};
 use crate::support::judges::{check_grub, check_kernel};
+use crate::support::node::menu;
 
 fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
@@ -26,7 +27,7 @@ fn a_signature_that_is_a_link_is_replaced_and_leads_nowhere() {
             machine.link(target, "boot/grub/grub.cfg.sig");
             succeeded(&machine.slot(mode, "grub"));
             assert_eq!(machine.outside(), before, "{mode:?} {target}");
-            assert_eq!(machine.read("boot/grub/grub.cfg"), b"set timeout=5\n");
+            assert_eq!(machine.read("boot/grub/grub.cfg"), menu(VERSION, 5).as_bytes());
             for file in [machine.initramfs(), machine.path("boot/grub/grub.cfg")] {
                 assert!(is_file(&signature_path(&file)), "{mode:?} {target}");
                 check_grub(&file);
@@ -153,7 +154,7 @@ fn the_configuration_that_is_kept_aside_is_not_written_through_a_link() {
             failed(&machine.hook(&["portage", "sys-boot/grub-2.12"]));
             assert_eq!(machine.outside(), before, "{mode:?} {name}");
             if name == "grub.cfg.new" {
-                assert_eq!(machine.read("boot/grub/grub.cfg"), b"set timeout=5\n");
+                assert_eq!(machine.read("boot/grub/grub.cfg"), menu(VERSION, 5).as_bytes());
                 assert_eq!(machine.read("boot/grub/grub.cfg.new"), b"touch /i-was-here\n");
                 check_grub(&machine.path("boot/grub/grub.cfg"));
             }

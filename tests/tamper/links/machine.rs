@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use rustix::fs::{CWD, FileType, Mode as Permissions, makedev, mknodat};
 
-use crate::support::node::Node;
+use crate::support::node::{Node, menu};
 use crate::support::{keys, text, tool};
 
 pub const VERSION: &str = "6.12.58-gentoo";
@@ -43,8 +43,8 @@ impl Machine {
     pub fn new() -> Self {
         let node = Node::new();
         node.kernel(&format!("boot/vmlinuz-{VERSION}"));
+        node.write("boot/grub/grub.cfg", menu(VERSION, 5));
         node.write_all([
-            ("boot/grub/grub.cfg", "set timeout=5\n"),
             ("boot/grub/fonts/unicode.pf2", "font"),
             ("etc/shadow", SECRET),
             ("etc/profile", "# run by root\n"),

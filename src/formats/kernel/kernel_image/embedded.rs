@@ -1,4 +1,4 @@
-//! What a kernel holds of itself, found without its table of symbols, which images do not have.
+//! The facts that a kernel holds of itself, found without its table of symbols, which images do not have.
 //!
 //! The certificates of the keyring `.builtin_trusted_keys` stand one after the other at an address that is a multiple of
 //! 8, the one of the build's own module key first. Behind them, room for further ones (zeros), and at the next multiple of 8 two
@@ -34,7 +34,7 @@ const CONFIG: (&[u8], &[u8]) = (b"IKCFG_ST", b"IKCFG_ED");
 /// Largest configuration, in bytes; real ones have up to 300 KB.
 const MAX_CONFIG: u64 = 4 << 20;
 
-/// What a kernel holds of itself.
+/// The facts that a kernel holds of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Embedded {
     /// The release, as `uname -r` prints it.

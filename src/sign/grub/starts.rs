@@ -1,0 +1,91 @@
+//! The menus of GRUB, by what they start: one that starts nothing leaves the machine at GRUB's prompt, signed or not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::formats::grub::opened_files::{Opened, Use, command_names};
+use crate::formats::grub::script::{Script, Variables};
+
+/// Commands that load a kernel or another loader.
+const STARTERS: [&str; 15] = [
+    "linux",
+    "linux16",
+    "linuxefi",
+    "chainloader",
+    "multiboot",
+    "multiboot2",
+    "xen_hypervisor",
+    "xen_linux",
+    "kfreebsd",
+    "knetbsd",
+    "kopenbsd",
+    "plan9",
+    "xnu_kernel",
+    "xnu_kernel64",
+    "ntldr",
+];
+/// Commands that make entries of files which only GRUB reads.
+const MAKERS: [&str; 9] = [
+    "blscfg",
+    "legacy_configfile",
+    "legacy_source",
+    "syslinux_configfile",
+    "syslinux_source",
+    "extract_entries_configfile",
+    "extract_entries_source",
+    "extract_syslinux_entries_configfile",
+    "extract_legacy_entries_configfile",
+];
+
+/// Configurations, with those that they run.
+#[derive(Debug, Default)]
+pub(super) struct Menus {
+    /// Those that start something, or may do so as far as can be told.
+    starting: BTreeSet<PathBuf>,
+    leads: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+}
+
+impl Menus {
+    /// Notes the commands of a configuration whose entries cannot be known.
+    pub(super) fn look_at(&mut self, path: &Path, script: &Script, variables: &Variables) {
+        let mut names = script
+            .commands
+            .iter()
+            .flat_map(|command| command_names(command, variables).0);
+        if names.any(|name| MAKERS.contains(&name.as_str())) {
+            self.starting.insert(path.to_path_buf());
+        }
+    }
+
+    /// Notes a file that a configuration has GRUB open: where it is, if that is known and it is there.
+    pub(super) fn open(&mut self, path: &Path, file: &Opened, opened: Option<&Path>, is_known: bool) {
+        let starts = matches!(file.usage, Use::Boot | Use::Chainload) && STARTERS.contains(&file.command.as_str());
+        let leads = file.usage == Use::Configuration;
+        match opened {
+            Some(opened) if leads => {
+                let leads = self.leads.entry(path.to_path_buf()).or_default();
+                leads.insert(opened.to_path_buf());
+            }
+            None if is_known => {}
+            _ if starts || leads => {
+                self.starting.insert(path.to_path_buf());
+            }
+            _ => {}
+        }
+    }
+
+    /// True if a configuration, or one that it runs, starts something.
+    pub(super) fn start_something(&self, configuration: &Path) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut waiting = vec![configuration];
+        while let Some(path) = waiting.pop() {
+            if self.starting.contains(path) {
+                return true;
+            }
+            if seen.insert(path) {
+                waiting.extend(self.leads.get(path).into_iter().flatten().map(PathBuf::as_path));
+            }
+        }
+        false
+    }
+}
