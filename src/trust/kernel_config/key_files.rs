@@ -170,7 +170,7 @@ fn judge_trust(
         status,
         wanted: "the module certificate, here or in the file of the signing key".to_owned(),
         found,
-        reason: "modules are checked by built-in keys; db's certificates do not count for them".to_owned(),
+        reason: "modules are checked by built-in keys; db's certificates count for them in some distributions' kernels alone".to_owned(),
         remedy,
     }
 }

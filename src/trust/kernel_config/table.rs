@@ -167,7 +167,7 @@ pub const REQUIREMENTS: &[Requirement] = &[
     recommended(
         FIRMWARE,
         "INTEGRITY_PLATFORM_KEYRING",
-        "db's certificates vouch for what kexec starts; for modules they never do",
+        "db's certificates vouch for what kexec starts; for modules they do in distributions' kernels alone",
     ),
     recommended(
         MEASURED_BOOT,
