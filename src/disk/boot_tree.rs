@@ -199,6 +199,13 @@ impl Reader<'_> {
                 if self.is_directory(&path) {
                     continue;
                 }
+                if let Some(signed) = signed_path(&path).filter(|signed| self.boot_name(signed).is_some() || is_unified)
+                {
+                    if !is_present(&signed) {
+                        self.tree.orphans.push(path);
+                    }
+                    continue;
+                }
                 let name = self.boot_name(&path);
                 if is_unified && is_efi_name(&path.to_string_lossy()) {
                     self.take(path, Place::Unified, name);
@@ -312,6 +319,8 @@ mod tests {
             "boot/bzImage-6.12.58-gentoo",
             "boot/initramfs-6.12.1.img",
             "boot/initramfs-6.12.0.img.sig",
+            "boot/EFI/Linux/gone-6.12.0.efi.sig",
+            "boot/EFI/Linux/anything.efi.sig",
             "boot/amd-uc.img",
             "boot/gentoo-6.12.1.efi",
             "boot/System.map",
@@ -360,7 +369,7 @@ mod tests {
         let configurations: Vec<String> = tree.grub_configurations.iter().map(|path| below(path)).collect();
         assert_eq!(configurations, ["grub/grub.cfg"]);
         let orphans: Vec<String> = tree.orphans.iter().map(|path| below(path)).collect();
-        assert_eq!(orphans, ["initramfs-6.12.0.img.sig"]);
+        assert_eq!(orphans, ["EFI/Linux/gone-6.12.0.efi.sig", "initramfs-6.12.0.img.sig"]);
         assert_eq!(tree.unread, Vec::<String>::new());
     }
 

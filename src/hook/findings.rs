@@ -11,13 +11,13 @@ use crate::grub::{KEPT_MENU, falls_back};
 use crate::keys::pkcs11::TokenUri;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::config::Config;
-use crate::system::{Context, PortageSettings, is_private, not_mounted};
-use crate::trust::kernel_config::{Judgement, judge_hashes};
+use crate::system::{Context, is_private, not_mounted};
 
 use super::entries::{Entry, entries};
 use super::mode::Mode;
 use super::phase::Phase;
 use super::plugins::{Plugin, State};
+use super::portage::portage;
 use super::request::Slot;
 use super::settings::{Settings, is_program};
 
@@ -59,8 +59,6 @@ const NO_PIN: Kind = Kind::warning("no_pin");
 const NOT_MOUNTED: Kind = Kind::error("not_mounted");
 /// sbctl signs as well.
 const SBCTL: Kind = Kind::warning("sbctl");
-/// Portage signs modules over another hash, or with a name of the hash that it does not take.
-const PORTAGE_HASH: Kind = Kind::warning("portage_hash");
 /// An image of GRUB does not fall back to the last signed menu.
 pub const NO_KEPT_MENU: Kind = Kind::warning("no_kept_menu");
 
@@ -130,7 +128,7 @@ pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     findings.extend(keys(scene));
     findings.extend(mounts(scene)?);
     findings.extend(sbctl(scene));
-    findings.extend(portage_hash(scene)?);
+    findings.extend(portage(scene.context, scene.keys)?);
     Ok(findings)
 }
 
@@ -196,24 +194,27 @@ fn changed(scene: &Scene<'_>, plugin: &Plugin, entry: &Entry) -> Option<Finding>
 }
 
 fn bypassed(scene: &Scene<'_>) -> Vec<Finding> {
-    if scene.mode != Mode::Systemd {
-        return Vec::new();
-    }
     let mut findings = Vec::new();
-    if let Some(("1", place)) = scene.settings.get("KERNEL_INSTALL_BYPASS") {
+    if scene.mode == Mode::Systemd
+        && let Some(("1", place)) = scene.settings.get("KERNEL_INSTALL_BYPASS")
+    {
         let text = format!("KERNEL_INSTALL_BYPASS=1 in {place}: kernel-install does nothing at all");
         findings.push(Finding::new(BYPASSED, "KERNEL_INSTALL_BYPASS", text).remedy("unset it"));
     }
-    if let Some((plugins, place)) = scene.settings.get("KERNEL_INSTALL_PLUGINS") {
-        let is_missing = |entry: &Entry| entry.phase.is_some() && !plugins.contains(entry.name);
+    for phase in Phase::of_mode(scene.mode) {
+        let variable = phase.variable();
+        let Some((plugins, place)) = scene.settings.get(variable) else {
+            continue;
+        };
+        let is_missing = |entry: &Entry| entry.phase == Some(*phase) && !plugins.contains(entry.name);
         let missing: Vec<&str> = entries(scene.mode)
             .into_iter()
             .filter(is_missing)
             .map(|entry| entry.name)
             .collect();
         if !missing.is_empty() {
-            let text = format!("KERNEL_INSTALL_PLUGINS in {place} leaves out {}", missing.join(", "));
-            findings.push(Finding::new(LEFT_OUT, "KERNEL_INSTALL_PLUGINS", text).remedy("unset it, or add them"));
+            let text = format!("{variable} in {place} leaves out {}", missing.join(", "));
+            findings.push(Finding::new(LEFT_OUT, variable, text).remedy("unset it, or add them"));
         }
     }
     findings
@@ -334,15 +335,4 @@ fn sbctl(scene: &Scene<'_>) -> Vec<Finding> {
         Finding::new(SBCTL, plugin.path.shown(), text).remedy(format!("ln -sf /dev/null {}", quoted(&mask)))
     };
     scene.plugins.iter().filter(is_it).map(found).collect()
-}
-
-/// One value cannot serve both eclasses (see docs/adr/0011).
-fn portage_hash(scene: &Scene<'_>) -> Result<Vec<Finding>> {
-    let settings = PortageSettings::read(scene.context)?;
-    let judged = settings.iter().flat_map(judge_hashes);
-    let found = |judged: Judgement| {
-        let text = format!("{}: {}: {}", judged.subject, judged.found, judged.reason);
-        Finding::new(PORTAGE_HASH, judged.subject, text).remedies(judged.remedy)
-    };
-    Ok(judged.filter(Judgement::is_unmet).map(found).collect())
 }

@@ -65,6 +65,9 @@ struct Record {
     files: BTreeMap<PathBuf, String>,
     /// Directories that were made, without the root, outermost first.
     directories: BTreeSet<PathBuf>,
+    /// The name of the mode, if a person named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mode: Option<String>,
 }
 
 impl Record {
@@ -125,10 +128,13 @@ fn look(context: &Context, record: &Record, entry: &Entry) -> Result<Place> {
 }
 
 /// Installs the scripts of a mode, the completions of the shells that are there, and a daily audit if it is asked for.
-/// Nothing is written if something else is in the place of a kernel's hook; where Portage has a file of its own for a
+/// `is_named` says that a person named the mode, which is remembered. Nothing is written if something else is in the place of a kernel's hook; where Portage has a file of its own for a
 /// package, or another package one with completions, that stays, and is named.
-pub fn install(context: &Context, mode: Mode, with_audit: bool) -> Result<Vec<Changed>> {
+pub fn install(context: &Context, mode: Mode, is_named: bool, with_audit: bool) -> Result<Vec<Changed>> {
     let mut record = Record::read(context)?;
+    if is_named {
+        record.mode = Some(mode.name().to_owned());
+    }
     let wanted: Vec<Entry> = entries(mode)
         .into_iter()
         .filter(|entry| entry.reader.is_none_or(|directory| context.path(directory).is_dir()))
@@ -173,6 +179,12 @@ pub fn install(context: &Context, mode: Mode, with_audit: bool) -> Result<Vec<Ch
         done.push(Changed { path, change });
     }
     Ok(done)
+}
+
+/// The mode that a person named when the hooks were installed, if one did.
+pub fn remembered_mode(context: &Context) -> Result<Option<Mode>> {
+    let mode = Record::read(context)?.mode;
+    Ok(mode.as_deref().and_then(Mode::from_name))
 }
 
 /// Takes away the scripts of both modes, as far as they are ours, and the directories that were made for them.

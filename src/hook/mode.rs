@@ -25,6 +25,14 @@ impl Mode {
             Self::Traditional => "traditional",
         }
     }
+
+    /// The mode of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Systemd, Self::Traditional]
+            .into_iter()
+            .find(|mode| mode.name() == name)
+    }
 }
 
 /// The mode, with the evidence for it.
@@ -48,8 +56,14 @@ const INSTALLKERNEL: [&str; 4] = [
     "/bin/installkernel",
 ];
 
-/// Finds the mode of this machine; `named` is the one that a person says.
-pub fn detect(context: &Context, settings: &Settings, named: Option<Mode>) -> Result<Detected> {
+/// Finds the mode of this machine; `named` is the one that a person says, `remembered` the one that was said when the hooks
+/// were installed.
+pub fn detect(
+    context: &Context,
+    settings: &Settings,
+    named: Option<Mode>,
+    remembered: Option<Mode>,
+) -> Result<Detected> {
     let found = |mode, evidence: &str| {
         Ok(Detected {
             mode,
@@ -58,6 +72,9 @@ pub fn detect(context: &Context, settings: &Settings, named: Option<Mode>) -> Re
     };
     if let Some(mode) = named {
         return found(mode, "--mode");
+    }
+    if let Some(mode) = remembered {
+        return found(mode, &format!("installed with --mode {}", mode.name()));
     }
     let has_kernel_install = is_program(context, "kernel-install");
     if let Some((value, place)) = settings.get(CHOICE) {

@@ -24,6 +24,15 @@ impl Phase {
         }
     }
 
+    /// The variable of the environment that replaces the list of its plugins.
+    pub(super) const fn variable(self) -> &'static str {
+        match self {
+            Self::Plugins => "KERNEL_INSTALL_PLUGINS",
+            Self::Preinst => "INSTALLKERNEL_PREINST_PLUGINS",
+            Self::Postinst => "INSTALLKERNEL_POSTINST_PLUGINS",
+        }
+    }
+
     /// The phases of a mode.
     #[must_use]
     pub const fn of_mode(mode: Mode) -> &'static [Self] {
@@ -36,11 +45,8 @@ impl Phase {
     /// Its directories; a name in an earlier one hides the same name in a later one.
     pub(super) const fn directories(self) -> &'static [&'static str] {
         match self {
-            Self::Plugins => &[
-                "/etc/kernel/install.d",
-                "/run/kernel/install.d",
-                "/usr/lib/kernel/install.d",
-            ],
+            // kernel-install(8) names /run/kernel/install.d as well; the programs of 257 and 262 do not read it.
+            Self::Plugins => &["/etc/kernel/install.d", "/usr/lib/kernel/install.d"],
             Self::Preinst => &["/etc/kernel/preinst.d", "/usr/lib/kernel/preinst.d"],
             Self::Postinst => &["/etc/kernel/postinst.d", "/usr/lib/kernel/postinst.d"],
         }

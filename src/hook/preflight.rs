@@ -5,8 +5,10 @@ use std::path::Path;
 use crate::disk::BOOT;
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::firmware::authenticode::Image;
-use crate::formats::text::Shown;
-use crate::system::{self, Space};
+use crate::formats::text::{Shown, printable};
+use crate::keys::{KeyDirectory, KeyName};
+use crate::system::{self, Context, Space};
+use crate::trust::firmware;
 
 use super::files::Files;
 
@@ -32,6 +34,28 @@ pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Checks that a firmware that enforces Secure Boot starts what the db key signs, as far as its variables can be read. With
+/// shim the owner's keys (MOK) do as well.
+pub(super) fn check_firmware(context: &Context, keys: &KeyDirectory, with_shim: bool) -> Result<()> {
+    let Some(db) = firmware::db(context).filter(|_| firmware::enforces(context)) else {
+        return Ok(());
+    };
+    let own = keys.certificate(KeyName::Db)?;
+    let mok = if with_shim { firmware::mok(context) } else { None };
+    let mut held = db.iter().chain(mok.iter().flatten());
+    if held.any(|held| *held == own || own.verify_issued_by(held).is_ok()) {
+        return Ok(());
+    }
+    let path = keys.certificate_path(KeyName::Db);
+    let text = format!(
+        "the firmware enforces Secure Boot, and its db does not hold the certificate \"{}\" of {}: a kernel that is signed \
+         by that key would not start",
+        printable(&own.common_name()),
+        path.shown()
+    );
+    Err(Error::refused(text).hint(format!("bootseal enroll add db {}", quoted(&path))))
 }
 
 /// The directories that the image will be in; none for a unified image, which is signed in the staging area.

@@ -10,7 +10,7 @@ use crate::formats::text::Shown;
 use crate::grub::KEPT_MENU;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::sign::grub;
+use crate::sign::grub::{self, UNUSED_MENUS};
 use crate::sign::{Change, Job, NewKernel, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
 use crate::system::config::Config;
 use crate::system::{self, Context, NewFile, Syslog, not_mounted};
@@ -23,8 +23,8 @@ use super::request::{Environment, Request, Slot};
 use super::under_way::{self, UnderWay};
 use super::{last_run, preflight, recovery, rotation};
 
-/// The files that GRUB itself writes, and those that its own hook keeps of before: a signature would not hold, or not help.
-const NOT_SIGNED: [&str; 3] = ["grubenv", "grub.cfg~", "grub.cfg.new"];
+/// The file that GRUB itself writes: a signature would not hold.
+const ENVIRONMENT: &str = "grubenv";
 
 /// Mark in the staging area: somebody was told that there are no keys.
 const TOLD: &str = "bootseal-no-keys";
@@ -109,16 +109,18 @@ impl Hook<'_> {
         let installs = request.slot == Slot::Modules && !request.removes;
         let image = request.image.as_ref().map(|image| files.below(image));
         let open = if let Some(image) = image.filter(|image| installs && image.is_file()) {
-            for directory in not_mounted(self.context, &BOOT_DIRECTORIES)? {
-                let note =
-                    format!("{directory} is listed in /etc/fstab and is not mounted: the kernel may go elsewhere");
-                plan.notes.push(note);
+            if let [directory, ..] = not_mounted(self.context, &BOOT_DIRECTORIES)?[..] {
+                let text = format!(
+                    "{directory} is listed in /etc/fstab and is not mounted, so that the kernel may go elsewhere"
+                );
+                return Err(Error::refused(text).hint(format!("mount {directory}")));
             }
             // All keys now: one that does not open must not be found when the kernel is replaced already.
             let mut names = vec![KeyName::Module, KeyName::Db];
             names.extend(self.uses_grub(files, &files.tree()).then_some(KeyName::Grub));
             let open = open(keys, &names, ask)?;
             if open.db.is_some() {
+                preflight::check_firmware(self.context, keys, self.config.grub.shim)?;
                 preflight::check(files, &image)?;
             }
             open
@@ -269,7 +271,8 @@ impl Hook<'_> {
         for directory in job.grub.paths.iter().filter(|path| path.is_dir()) {
             let below = directory.strip_prefix(self.context.root()).unwrap_or(directory);
             let below = glob::Pattern::escape(&format!("/{}", below.to_string_lossy()));
-            config.exclude.extend(NOT_SIGNED.map(|name| format!("{below}/{name}")));
+            let left = UNUSED_MENUS.iter().chain(&[ENVIRONMENT]);
+            config.exclude.extend(left.map(|name| format!("{below}/{name}")));
         }
         let watch = Watch {
             command: &format!("hook run {} {}", request.slot.name(), request.subject),

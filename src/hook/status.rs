@@ -9,6 +9,7 @@ use crate::system::Context;
 use crate::system::config::Config;
 
 use super::findings;
+use super::install::remembered_mode;
 use super::last_run::{LastRun, last_runs};
 use super::mode::{Detected, Mode, detect};
 use super::plugins::{Plugin, plugins};
@@ -30,11 +31,13 @@ pub struct Status {
 }
 
 /// Variables of the environment that matter here.
-const OF_INTEREST: [&str; 4] = [
+const OF_INTEREST: [&str; 6] = [
     "SYSTEMD_KERNEL_INSTALL",
     "KERNEL_INSTALL_BYPASS",
     "KERNEL_INSTALL_PLUGINS",
     "KERNEL_INSTALL_LAYOUT",
+    "INSTALLKERNEL_PREINST_PLUGINS",
+    "INSTALLKERNEL_POSTINST_PLUGINS",
 ];
 
 impl Settings {
@@ -53,7 +56,7 @@ pub fn status(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Status> {
     let settings = Settings::of_machine(context, variable)?;
-    let detected = detect(context, &settings, named)?;
+    let detected = detect(context, &settings, named, remembered_mode(context)?)?;
     let plugins = plugins(context, detected.mode)?;
     let findings = findings::all_findings(&findings::Scene {
         context,

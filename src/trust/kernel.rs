@@ -7,14 +7,12 @@ use crate::disk::{BootTree, Naming, boot_directories};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticode::Image;
-use crate::formats::firmware::guid::Guid;
-use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::kernel::kernel_config::{KernelConfig, KernelVersion, Value};
 use crate::formats::kernel::kernel_image::Embedded;
 use crate::formats::text::{Shown, printable};
-use crate::system::variables::{Efivarfs, Variables};
 use crate::system::{self, ConfigFile, Context};
 
+use super::firmware;
 use super::module::{self, Obstacle, Refusal};
 
 /// Directory of modules, in which each kernel has one of its own.
@@ -25,13 +23,6 @@ const USR_MODULES: &str = "/usr/lib/modules";
 const MAX_IMAGE: u64 = 512 << 20;
 /// SHA-3 in signatures of modules.
 const SHA3: KernelVersion = KernelVersion::new(6, 7);
-/// The vendor of shim's variables.
-const SHIM: Guid = Guid::from_fields(
-    0x605d_ab50,
-    0xe046,
-    0x4300,
-    [0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23],
-);
 
 /// One kernel's trust in modules.
 #[derive(Debug, Clone)]
@@ -81,8 +72,8 @@ impl KernelTrust {
             built_in: embedded.map(|embedded| embedded.certificates),
             config: config.and_then(|bytes| KernelConfig::parse(&bytes).ok()),
             version: release.parse().ok(),
-            db: certificates(context, "db", &Guid::IMAGE_SECURITY_DATABASE),
-            mok: certificates(context, "MokListRT", &SHIM).unwrap_or_default(),
+            db: firmware::db(context),
+            mok: firmware::mok(context).unwrap_or_default(),
         }
     }
 
@@ -239,17 +230,4 @@ fn read_image(path: &Path) -> Result<Embedded, String> {
     let unified = Image::parse(&bytes).ok();
     let kernel = unified.as_ref().and_then(|image| image.section(".linux"));
     Embedded::read(kernel.unwrap_or(&bytes)).map_err(|error| failed(&error))
-}
-
-/// The certificates in a variable of the firmware; none if it cannot be read. A variable that is missing holds none.
-fn certificates(context: &Context, name: &str, vendor: &Guid) -> Option<Vec<Certificate>> {
-    let variables = Efivarfs::live(context).ok()?;
-    let Some(variable) = variables.read_raw(name, vendor).ok()? else {
-        return Some(Vec::new());
-    };
-    let lists = SignatureDatabase::parse(&variable.data).ok()?;
-    let certificates = lists
-        .certificates()
-        .filter_map(|(_, der)| Certificate::from_der(der).ok());
-    Some(certificates.collect())
 }

@@ -6,6 +6,7 @@ mod chain;
 pub mod command_line;
 mod edk2;
 mod examine;
+pub mod firmware;
 pub mod grub;
 pub mod grub_image;
 pub mod grub_traps;

@@ -2,12 +2,18 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 
+use bootseal::formats::crypto::certificate::Certificate;
 use bootseal::formats::firmware::authenticode::minimal_image;
+use bootseal::formats::firmware::guid::Guid;
+use bootseal::formats::firmware::signature_list::SignatureDatabase;
+use bootseal::formats::grub::signature_name::signature_path;
 use serde_json::Value;
 
 use super::node::{Hooked, VERSION};
 use crate::support::judges::{check_grub, check_kernel, sbverify};
+use crate::support::node::{DATABASE, GLOBAL};
 use crate::support::{refuse, succeed, text};
 
 #[test]
@@ -118,17 +124,91 @@ fn a_machine_without_one_of_the_keys_signs_what_it_can() {
 }
 
 #[test]
-fn a_boot_partition_that_is_not_mounted_is_told_before_the_kernel_is_installed() {
+fn a_boot_partition_that_is_not_mounted_ends_the_installation_before_the_kernel_is_copied() {
     let node = Hooked::new();
     node.write("etc/fstab", b"LABEL=boot /boot ext4 noauto 0 2\n");
     node.write("proc/self/mountinfo", b"22 1 8:3 / / rw - ext4 /dev/sda3 rw\n");
     node.write("usr/src/bzImage", minimal_image());
-    let said = succeed(&mut node.run("modules", &[VERSION, "/usr/src/bzImage"]));
+    let module = node.read(&format!("lib/modules/{VERSION}/loop.ko"));
+    let said = refuse(&mut node.run("modules", &[VERSION, "/usr/src/bzImage"]));
     assert!(
-        said.contains("/boot is listed in /etc/fstab and is not mounted"),
+        said.contains("/boot is listed in /etc/fstab and is not mounted") && said.contains("hint: mount /boot\n"),
         "{said}"
     );
+    assert_eq!(node.read(&format!("lib/modules/{VERSION}/loop.ko")), module);
     node.write("proc/self/mountinfo", b"23 22 8:1 / /boot rw - ext4 /dev/sda1 rw\n");
     let said = succeed(&mut node.run("modules", &[VERSION, "/usr/src/bzImage"]));
     assert!(!said.contains("fstab"), "{said}");
+}
+
+/// As after `keys rotate db` whose last stage was left out, or with another machine's keys.
+#[test]
+fn a_db_key_that_the_enforcing_firmware_does_not_know_ends_the_installation() {
+    let node = Hooked::new();
+    node.write("usr/src/bzImage", minimal_image());
+    node.firmware();
+    let entry = |name: &str| {
+        let mut lists = SignatureDatabase::default();
+        let certificate = Certificate::from_pem(&node.read(&format!("etc/bootseal/keys/{name}.pem"))).unwrap();
+        lists.add_certificate(Guid::MICROSOFT, certificate.as_der());
+        lists.to_bytes()
+    };
+    let install = || node.run("modules", &[VERSION, "/usr/src/bzImage"]);
+    node.set_variable("db", DATABASE, 0x27, &entry("module"));
+    for (enforces, code) in [(0, 0), (1, 1)] {
+        node.set_variable("SecureBoot", GLOBAL, 6, &[enforces]);
+        let output = install().output().unwrap();
+        let said = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert_eq!(
+            said.contains("its db does not hold the certificate"),
+            code == 1,
+            "{said}"
+        );
+        assert_eq!(said.contains("hint: bootseal enroll add db "), code == 1, "{said}");
+    }
+    node.set_variable("db", DATABASE, 0x27, &entry("db"));
+    succeed(&mut install());
+}
+
+/// rsync and other mirrors look at sizes and times: a signature made anew has the size of the one before.
+#[test]
+fn a_signature_made_anew_has_a_new_time_and_a_kernel_keeps_its_own() {
+    let node = Hooked::new();
+    succeed(&mut node.run("all", &[VERSION]));
+    let initramfs = node.path(&format!("boot/initramfs-{VERSION}.img"));
+    let signature = signature_path(&initramfs);
+    let before = filetime(&signature);
+    fs::write(&initramfs, "INITRAMFS").unwrap();
+    let accepted = initramfs.to_str().unwrap();
+    succeed(&mut node.hook(&["run", "--accept-changed", accepted, "all", VERSION]));
+    check_grub(&initramfs);
+    assert!(filetime(&signature) > before);
+}
+
+fn filetime(path: &Path) -> std::time::SystemTime {
+    fs::metadata(path).unwrap().modified().unwrap()
+}
+
+/// What Gentoo's hook keeps of before is no file that GRUB would open.
+#[test]
+fn a_kept_menu_stays_unsigned_and_no_audit_convicts_it() {
+    let node = Hooked::new();
+    node.write("boot/grub/grub.cfg~", "set check_signatures=no\n");
+    succeed(&mut node.run("all", &[VERSION]));
+    assert!(!node.path("boot/grub/grub.cfg~.sig").exists());
+    let said = text(&node.bootseal(["audit", "-v", "--only", "grub.files"]).output().unwrap());
+    assert!(!said.contains("grub.cfg~"), "{said}");
+    let keys = node.path("etc/bootseal/keys");
+    let verify = |node: &Hooked| {
+        let mut command = node.bootseal(["verify", "--keys", keys.to_str().unwrap()]);
+        command.arg(node.path("boot/grub"));
+        command
+    };
+    succeed(&mut verify(&node));
+    // With a signature it is a file as any other.
+    let signature = node.read("boot/grub/grub.cfg.sig");
+    node.write("boot/grub/grub.cfg~.sig", signature);
+    let said = refuse(&mut verify(&node));
+    assert!(said.contains("grub.cfg~"), "{said}");
 }

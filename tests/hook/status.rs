@@ -241,6 +241,18 @@ fn what_would_defeat_the_hooks_is_told() {
     finding("CONFIG_MODULE_SIG_SHA3-512", 0, |node, _| {
         node.write("etc/portage/make.conf", b"MODULES_SIGN_HASH=\"sha3-512\"\n");
     });
+    finding("Portage makes a key of its own", 0, |node, _| {
+        node.write("etc/portage/make.conf", b"USE=\"secureboot\"\n");
+    });
+    finding("holds a key of \"test Kernel Module Key", 0, |node, _| {
+        let pem = [
+            node.read("etc/bootseal/keys/module.key"),
+            node.read("etc/bootseal/keys/module.pem"),
+        ]
+        .concat();
+        node.write("etc/portage/make.conf", b"USE=\"secureboot\"\n");
+        node.write("etc/portage/secureboot.pem", pem);
+    });
     finding("there are no keys at", 1, |node, _| {
         fs::remove_dir_all(node.path("etc/bootseal/keys")).unwrap();
     });
@@ -265,10 +277,42 @@ fn what_would_defeat_the_hooks_is_told() {
 }
 
 #[test]
+fn a_mode_that_was_named_is_remembered_until_the_hooks_are_removed() {
+    let node = gentoo();
+    let said = succeed(&mut node.hook(&["install", "--mode", "traditional"]));
+    assert!(said.contains("Mode: traditional (--mode)"), "{said}");
+    for arguments in [&["status"][..], &["install"], &["--json", "status"]] {
+        let said = succeed(&mut node.hook(arguments));
+        assert!(said.contains("installed with --mode traditional"), "{said}");
+    }
+    let audit = text(
+        &node
+            .bootseal(["audit", "-v", "--only", "hooks.next_kernel"])
+            .output()
+            .unwrap(),
+    );
+    assert!(
+        audit.contains("mode traditional: installed with --mode traditional"),
+        "{audit}"
+    );
+    succeed(&mut node.hook(&["remove"]));
+    let said = succeed(&mut node.hook(&["install"]));
+    assert!(said.contains("Mode: systemd ("), "{said}");
+}
+
+#[test]
 fn in_traditional_mode_a_hook_that_is_not_executable_masks_its_namesake() {
     let node = gentoo();
     succeed(&mut node.hook(&["install", "--mode", "traditional"]));
     succeed(&mut node.hook(&["status", "--mode", "traditional"]));
+    // Gentoo's installkernel runs nothing but what this lists.
+    let list = "INSTALLKERNEL_POSTINST_PLUGINS=\"/usr/lib/kernel/postinst.d/91-grub-mkconfig\"\n";
+    node.write("etc/env.d/99hooks", list);
+    let said = refuse(&mut node.hook(&["status", "--mode", "traditional"]));
+    let expected = "INSTALLKERNEL_POSTINST_PLUGINS in /etc/env.d/99hooks leaves out 45-bootseal-modules, 50-bootseal-image, \
+                    96-bootseal-grub";
+    assert!(said.contains(expected), "{said}");
+    node.remove("etc/env.d/99hooks");
     node.write("usr/lib/kernel/preinst.d/52-dracut", b"#!/bin/sh\n");
     node.chmod("usr/lib/kernel/preinst.d/52-dracut", 0o755);
     node.write("etc/kernel/preinst.d/52-dracut", b"# none\n");

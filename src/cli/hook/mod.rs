@@ -75,7 +75,8 @@ pub(super) struct KeysArgument {
 
 #[derive(Debug, Args)]
 pub(super) struct ModeArgument {
-    /// The way kernels are installed on this machine [default: detected]
+    /// The way kernels are installed on this machine [default: the one that was named at the installation of the
+    /// hooks, or the one that is found]
     #[arg(long, value_name = "MODE")]
     mode: Option<ModeChoice>,
 }
@@ -128,8 +129,9 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
     match command {
         Command::Install { mode, with_audit } => {
             let settings = Settings::of_machine(context, variable)?;
-            let detected = hook::detect(context, &settings, mode.named())?;
-            let changes = hook::install(context, detected.mode, with_audit)?;
+            let named = mode.named();
+            let detected = hook::detect(context, &settings, named, hook::remembered_mode(context)?)?;
+            let changes = hook::install(context, detected.mode, named.is_some(), with_audit)?;
             Ok(Box::new(report::Installed {
                 detected: Some(detected),
                 changes,

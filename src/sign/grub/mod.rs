@@ -9,4 +9,4 @@ mod verify;
 pub use super::signature_file::{existing_signature, signature_path, signed_file};
 pub use problem::NOT_JUDGED;
 pub use sign::{GrubIdentity, sign};
-pub use verify::{Audit, idle_menu, verify};
+pub use verify::{Audit, UNUSED_MENUS, idle_menu, verify};

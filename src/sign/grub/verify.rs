@@ -21,6 +21,10 @@ use super::tree::Tree;
 /// Problems that signing does not mend.
 const NOT_MENDED_BY_SIGNING: [Kind; 4] = [NOT_FOUND, NOTHING_STARTS, NOT_JUDGED, trust::grub::NO_KEY];
 
+/// Names of menus that are not in use: the one that Gentoo's grub-mkconfig hook keeps, and one that could not be signed. Hooks
+/// leave them unsigned, so that GRUB opens none.
+pub const UNUSED_MENUS: [&str; 2] = ["grub.cfg~", "grub.cfg.new"];
+
 /// Endings of the names of files by which a directory is recognised as GRUB's.
 const ENDINGS: [&str; 5] = ["cfg", "mod", "lst", "pf2", "mo"];
 
@@ -102,6 +106,18 @@ pub fn verify(
             traps.push(grub_traps::signed_environment(script, command));
         }
         if tree.leaves_environment(environment) && (!is_signed || tree.writer().is_some()) {
+            found.targets.remove(&path);
+        }
+    }
+    let is_unused = |path: &Path| UNUSED_MENUS.iter().any(|name| path.ends_with(name));
+    for path in found
+        .targets
+        .keys()
+        .filter(|path| is_unused(path))
+        .cloned()
+        .collect::<Vec<_>>()
+    {
+        if !system::is_there(&signature_path(&path))? {
             found.targets.remove(&path);
         }
     }

@@ -26,8 +26,17 @@ fn is_on_fat(file: &File) -> bool {
     rustix::fs::fstatfs(file).is_ok_and(|status| u64::try_from(status.f_type) == Ok(MSDOS_MAGIC))
 }
 
+/// The times of a file that replaces another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Times {
+    /// Those of the file that is replaced.
+    Kept,
+    /// Those of now.
+    New,
+}
+
 /// Makes a staged file like the file that it replaces, with this metadata, or like a new one.
-pub(super) fn take_over(file: &File, existing: Option<(&File, &Metadata)>) -> io::Result<()> {
+pub(super) fn take_over(file: &File, existing: Option<(&File, &Metadata)>, times: Times) -> io::Result<()> {
     let own = file.metadata()?;
     let Some((replaced, existing)) = existing else {
         return set_mode(file, &own, NEW_FILE_MODE);
@@ -37,6 +46,9 @@ pub(super) fn take_over(file: &File, existing: Option<(&File, &Metadata)>) -> io
     }
     set_mode(file, &own, existing.mode() & 0o7777)?;
     copy_attributes(file, replaced)?;
+    if times == Times::New {
+        return Ok(());
+    }
     futimens(
         file,
         &Timestamps {

@@ -16,6 +16,7 @@ use crate::formats::text::Shown;
 use super::beneath::{NoPlace, PREFIX, Place, RANDOM, Temporary};
 use super::context::Context;
 use super::files::{read_named, read_place};
+use likeness::Times;
 
 pub use likeness::is_directory_on_fat;
 
@@ -81,37 +82,44 @@ impl<'a> Transaction<'a> {
     /// replaced, not the file that it leads to. Owner, mode, extended attributes and times of an existing file are kept.
     pub fn stage(&self, target: &Path, parts: &[&[u8]]) -> Result<()> {
         let place = locate(Place::of_name(self.context, target), target)?;
-        self.stage_at(place, None, target, parts)
+        self.stage_at(place, (None, Times::Kept), target, parts)
     }
 
     /// As [`Self::stage`], but a symbolic link is followed: the file that it leads to is replaced, the link stays.
     pub fn stage_file(&self, target: &Path, parts: &[&[u8]]) -> Result<()> {
         let place = locate(Place::of_file_or_name(self.context, target), target)?;
-        self.stage_at(place, None, target, parts)
+        self.stage_at(place, (None, Times::Kept), target, parts)
     }
 
     /// As [`Self::stage`], for a file that was named as `named` and is at `file`, a path without links.
     pub fn stage_named(&self, named: &Path, file: &Path, parts: &[&[u8]]) -> Result<()> {
         let place = locate(Place::of_name(self.context, file), named)?;
-        self.stage_at(place, None, named, parts)
+        self.stage_at(place, (None, Times::Kept), named, parts)
     }
 
     /// As [`Self::stage`], for content that belongs to that of `required`: if `required` was staged before and cannot
-    /// be replaced, `target` is left alone.
+    /// be replaced, `target` is left alone. It has a new time: its size stays as a rule, and who mirrors a directory by
+    /// sizes and times must see that it changed.
     pub fn stage_after(&self, required: &Path, target: &Path, parts: &[&[u8]]) -> Result<()> {
         let leader = locate(Place::of_file_or_name(self.context, required), required)?;
         let leader = leader.path().to_path_buf();
         let leader = self.staged()?.contains_key(&leader).then_some(leader);
         let place = locate(Place::of_name(self.context, target), target)?;
-        self.stage_at(place, leader, target, parts)
+        self.stage_at(place, (leader, Times::New), target, parts)
     }
 
-    fn stage_at(&self, place: Place, requires: Option<PathBuf>, named: &Path, parts: &[&[u8]]) -> Result<()> {
+    fn stage_at(
+        &self,
+        place: Place,
+        (requires, times): (Option<PathBuf>, Times),
+        named: &Path,
+        parts: &[&[u8]],
+    ) -> Result<()> {
         self.context.check_interrupted()?;
         let change = if self.context.dry_run() {
             Change::DryRun
         } else {
-            let written = write_beside(&place, parts);
+            let written = write_beside(&place, parts, times);
             Change::Replace(written.or_could_not_run(|| format!("cannot write beside {}", named.shown()))?)
         };
         self.insert(place, requires, named, change)
@@ -235,7 +243,7 @@ fn locate(place: std::result::Result<Place, NoPlace>, target: &Path) -> Result<P
     place.map_err(|error| error.explain(format!("cannot find {}", target.shown())))
 }
 
-fn write_beside(target: &Place, parts: &[&[u8]]) -> std::io::Result<Temporary> {
+fn write_beside(target: &Place, parts: &[&[u8]], times: Times) -> std::io::Result<Temporary> {
     // Only a regular file hands anything down: what else has the name is replaced.
     let existing = match target.look()? {
         Some(metadata) if metadata.is_file() => Some(target.open()?),
@@ -245,7 +253,7 @@ fn write_beside(target: &Place, parts: &[&[u8]]) -> std::io::Result<Temporary> {
     for part in parts {
         file.write_all(part)?;
     }
-    likeness::take_over(&file, existing.as_ref().map(|(file, metadata)| (file, metadata)))?;
+    likeness::take_over(&file, existing.as_ref().map(|(file, metadata)| (file, metadata)), times)?;
     Ok(temporary)
 }
 

@@ -1,0 +1,46 @@
+//! The certificates that this machine's firmware and shim hold now, as far as the kernel shows their variables.
+
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::system::Context;
+use crate::system::variables::{Efivarfs, Variables};
+
+/// The vendor of shim's variables.
+const SHIM: Guid = Guid::from_fields(
+    0x605d_ab50,
+    0xe046,
+    0x4300,
+    [0xab, 0xb6, 0x3d, 0xd8, 0x10, 0xdd, 0x8b, 0x23],
+);
+
+/// True if the firmware enforces Secure Boot; false where that cannot be read.
+#[must_use]
+pub fn enforces(context: &Context) -> bool {
+    let variables = Efivarfs::live(context);
+    variables.is_ok_and(|variables| matches!(variables.flag("SecureBoot"), Ok(Some(true))))
+}
+
+/// The certificates of db; none if it cannot be read. A variable that is missing holds none.
+#[must_use]
+pub fn db(context: &Context) -> Option<Vec<Certificate>> {
+    certificates(context, "db", &Guid::IMAGE_SECURITY_DATABASE)
+}
+
+/// The certificates of shim's list of the owner's keys (MOK), as [`db`] has them.
+#[must_use]
+pub fn mok(context: &Context) -> Option<Vec<Certificate>> {
+    certificates(context, "MokListRT", &SHIM)
+}
+
+fn certificates(context: &Context, name: &str, vendor: &Guid) -> Option<Vec<Certificate>> {
+    let variables = Efivarfs::live(context).ok()?;
+    let Some(variable) = variables.read_raw(name, vendor).ok()? else {
+        return Some(Vec::new());
+    };
+    let lists = SignatureDatabase::parse(&variable.data).ok()?;
+    let certificates = lists
+        .certificates()
+        .filter_map(|(_, der)| Certificate::from_der(der).ok());
+    Some(certificates.collect())
+}
