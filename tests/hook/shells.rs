@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{succeed, tool};
+use crate::support::{succeed, text, tool};
 
 fn scripts() -> Vec<PathBuf> {
     let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks");
@@ -45,10 +45,15 @@ fn path(directory: &Path) -> String {
 
 #[test]
 fn shellcheck_finds_nothing() {
+    // Portage is bash.
+    let (bash, sh): (Vec<PathBuf>, Vec<PathBuf>) = scripts().into_iter().partition(|script| script.ends_with("bashrc"));
     let mut shellcheck = tool("shellcheck");
-    shellcheck
-        .args(["--shell", "sh", "--severity", "style"])
-        .args(scripts());
+    assert_eq!(
+        succeed(shellcheck.args(["--shell", "bash", "--severity", "style"]).args(bash)),
+        ""
+    );
+    let mut shellcheck = tool("shellcheck");
+    shellcheck.args(["--shell", "sh", "--severity", "style"]).args(sh);
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let drivers = [
         "hook/installkernel.sh",
@@ -78,6 +83,9 @@ fn every_shell_hands_over_all_arguments_and_the_exit_code() {
             // Without bootseal it does not pass in silence, and is no 77.
             let missing = shell.env("PATH", "/nonexistent").output().unwrap();
             assert_eq!(missing.status.code(), Some(127));
+            // kernel-install's path lacks /usr/local, where the program may be.
+            let line = "PATH=${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}:/usr/local/sbin:/usr/local/bin\nexec bootseal";
+            assert!(text.contains(line), "{text}");
         }
     }
 }
@@ -87,13 +95,31 @@ fn portage_is_told_and_no_emerge_breaks() {
     let directory = tempfile::tempdir().unwrap();
     let path = path(directory.path());
     let script = scripts().into_iter().find(|script| script.ends_with("bashrc")).unwrap();
-    for mut shell in shells() {
-        let call = "eerror() { echo \"eerror: $*\"; }; . \"$1\"; post_pkg_postinst";
-        shell.args(["-c", call, "sh"]).arg(&script).env("PATH", &path);
+    let bash = |before: &str| {
+        let mut shell = tool("bash");
+        // Portage reads the file for each phase, and keeps functions in between.
+        let call = format!("eerror() {{ echo \"eerror: $*\"; }}; {before} . \"$1\"; . \"$1\"; post_pkg_postinst");
+        shell.args(["-c", &call, "sh"]).arg(&script).env("PATH", &path);
         shell
             .env("CATEGORY", "sys-boot")
             .env("PF", "grub-2.12-r4")
+            .env("PN", "other")
+            .env("PORTAGE_CONFIGROOT", format!("{}/", directory.path().display()))
             .env("ROOT", "");
+        shell
+    };
+    // The user's own function of this name runs as before.
+    let own = "post_pkg_postinst() { echo own; if true; then echo words; fi; };";
+    assert!(succeed(&mut bash(own)).starts_with("own\nwords\n--root\n/\nhook\n"));
+    // On a machine that has neither this file nor the program, to which a binary package took the function.
+    let said = text(&bash("").env("PATH", "/usr/bin:/bin").output().unwrap());
+    assert_eq!(said, "");
+    fs::create_dir_all(directory.path().join("etc/portage/env/sys-boot")).unwrap();
+    fs::write(directory.path().join("etc/portage/env/sys-boot/other"), "").unwrap();
+    let said = text(&bash("").env("PATH", "/usr/bin:/bin").output().unwrap());
+    assert!(said.contains("eerror: bootseal: not all files are signed"), "{said}");
+    {
+        let mut shell = bash("");
         let said = succeed(&mut shell);
         assert_eq!(
             said.lines().collect::<Vec<_>>(),
