@@ -58,9 +58,21 @@ impl Overview {
         self.audit.facts.boot_files.iter().find(|file| file.is_next)
     }
 
-    /// The answer to the question if that file starts.
+    /// The kernel that this file starts by itself, if it is a loader and that is known.
+    #[must_use]
+    pub fn next_kernel(&self) -> Option<&BootFile> {
+        let next = self.audit.facts.boot_files.iter().position(|file| file.is_next)?;
+        let mut behind = self.audit.facts.boot_files.iter().skip(next.saturating_add(1));
+        behind.next().filter(|file| file.is_of_loader())
+    }
+
+    /// The answer to the question if these start.
     #[must_use]
     pub fn next_boot_status(&self) -> Status {
+        let kernel = self.next_kernel().map(|file| &file.verdict);
+        if matches!(kernel, Some(Verdict::Refused(_))) {
+            return Status::Fail;
+        }
         match self.next_boot().map(|file| &file.verdict) {
             Some(Verdict::Accepted(_)) => Status::Pass,
             Some(Verdict::Refused(_)) => Status::Fail,

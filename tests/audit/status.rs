@@ -4,7 +4,9 @@ use std::fs;
 
 use serde_json::Value;
 
+use super::measured::unified;
 use super::{ELSEWHERE, GLOBAL, KERNEL, Machine};
+use crate::support::programs::SYSTEMD_BOOT;
 use crate::support::{refuse, succeed, text};
 
 /// A machine with hooks, so that nothing is wrong in what the short form looks at.
@@ -75,6 +77,67 @@ fn what_is_wrong_is_named_with_what_mends_it() {
         assert!(said.contains(wanted), "{wanted}: {said}");
     }
     assert!(!said.contains("y.ko"), "{said}");
+}
+
+/// One changed byte in the image that the loader starts, and the machine would not start, whatever the loader's own verdict.
+#[test]
+fn the_kernel_that_the_loader_starts_by_itself_is_judged_too() {
+    let machine = machine();
+    let status = |code: i32, wanted: &str| {
+        let output = machine.bootseal(["status"]).output().unwrap();
+        let said = text(&output).replace(machine.root().to_str().unwrap(), "");
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        let sign = if code == 0 { "✓" } else { "✗" };
+        assert!(
+            said.contains(&format!("{sign} Next boot  fallback loader")) && said.contains(wanted),
+            "{said}"
+        );
+    };
+    let flip = |name: &str| {
+        let mut bytes = machine.read(name);
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        machine.write(name, bytes);
+    };
+    let loader = "efi/EFI/BOOT/BOOTX64.EFI";
+    // GRUB: the first entry of its menu.
+    machine.write(loader, machine.read(super::IMAGE));
+    status(0, "then /boot/vmlinuz (/boot/grub/grub.cfg): accepted");
+    let kernel = machine.read("boot/vmlinuz");
+    flip("boot/vmlinuz");
+    status(1, "then /boot/vmlinuz (/boot/grub/grub.cfg): refused");
+    machine.write("boot/vmlinuz", kernel);
+    // systemd-boot: the newest, or the one that is configured.
+    machine.write(loader, fs::read(SYSTEMD_BOOT).unwrap());
+    machine.run(["sign", "efi"], &[loader]);
+    status(0, "accepted");
+    for version in ["6.9.1", "6.12.2", "6.12.10+0"] {
+        unified(&machine, &format!("efi/EFI/Linux/gentoo-{version}.efi"), version);
+    }
+    status(
+        0,
+        "then /efi/EFI/Linux/gentoo-6.12.2.efi (unified kernel image): accepted",
+    );
+    flip("efi/EFI/Linux/gentoo-6.12.2.efi");
+    status(
+        1,
+        "then /efi/EFI/Linux/gentoo-6.12.2.efi (unified kernel image): refused",
+    );
+    let json = machine.bootseal(["--json", "status"]).output().unwrap();
+    let report: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(report["next_kernel"]["source"], "unified kernel image", "{report}");
+    machine.write("efi/loader/loader.conf", "timeout 3\ndefault gentoo-6.9*\n");
+    status(
+        0,
+        "then /efi/EFI/Linux/gentoo-6.9.1.efi (unified kernel image): accepted",
+    );
+    // An entry whose kernel is gone.
+    machine.write("efi/loader/entries/test.conf", "title x\nlinux /0123/linux\n");
+    machine.write("efi/loader/loader.conf", "default test.conf\n");
+    status(
+        1,
+        "then /0123/linux (systemd-boot entry test.conf): refused, there is no such file",
+    );
 }
 
 #[test]

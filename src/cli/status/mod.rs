@@ -26,7 +26,7 @@ const SHOWN: usize = 3;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: bootseal status\n\n\
-    Reads a few small files and the one image that starts next; bootseal audit looks at all. Exit code 0: nothing wrong \
+    Reads a few small files, the image that starts next, and the kernel that it starts; bootseal audit looks at all. Exit code 0: nothing wrong \
     was seen. 1: there are findings. 3: there are none, but not everything could be looked at.")]
 pub(super) struct Arguments {
     /// Key directory [default: /etc/bootseal/keys]
@@ -60,6 +60,7 @@ impl Report for StatusReport {
             "firmware": facts.firmware,
             "keys": facts.keys,
             "next_boot": self.0.next_boot(),
+            "next_kernel": self.0.next_kernel(),
             "ledger": facts.ledger,
             "confinement": {"landlock": self.1.landlock, "no_network": self.1.no_network},
             "checks": checks_json(audit),
@@ -93,7 +94,8 @@ impl Report for StatusReport {
         let is_told = |reason: &&str| screen.told.contains(reason);
         let unseen = unseen.as_deref();
         let unseen = unseen.map(|reason| if is_told(&reason) { "unknown" } else { reason });
-        let next = next_boot(self.0.next_boot(), unseen);
+        let mut next = next_boot(self.0.next_boot(), unseen);
+        next.extend(self.0.next_kernel().map(next_kernel));
         screen.line(self.0.next_boot_status(), "Next boot", &next)?;
         let mut kernel = vec![printable(facts.kernel.as_deref().unwrap_or("version unknown"))];
         kernel.extend(seen(audit, Group::Kernel));
@@ -210,12 +212,20 @@ fn next_boot(file: Option<&BootFile>, unseen: Option<&str>) -> Vec<String> {
         let missing = "no file was found that the firmware starts: is the EFI system partition mounted?";
         return vec![printable(unseen.unwrap_or(missing))];
     };
-    let verdict = match &file.verdict {
+    vec![file.source.clone(), file.path.clone(), verdict(file)]
+}
+
+/// The kernel that the loader starts by itself.
+fn next_kernel(file: &BootFile) -> String {
+    format!("then {} ({}): {}", file.path, file.source, verdict(file))
+}
+
+fn verdict(file: &BootFile) -> String {
+    match &file.verdict {
         Verdict::Accepted(reason) => format!("accepted, {reason}"),
         Verdict::Refused(reason) => format!("refused, {reason}"),
         Verdict::NotJudged(reason) => format!("not judged, {reason}"),
-    };
-    vec![file.source.clone(), file.path.clone(), verdict]
+    }
 }
 
 fn key(key: &Listed) -> String {

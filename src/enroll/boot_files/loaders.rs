@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BOOT, EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, fat_partitions, grub_configurations};
+use crate::disk::{
+    BOOT, EfiPartition, GRUB_CONFIGURATION, LOADER_ENTRIES, UNIFIED_IMAGES, fat_partitions, grub_configurations,
+};
 use crate::error::Result;
 use crate::formats::grub::opened_files::images_for_firmware;
 use crate::formats::text::{Shown, loader_entry};
@@ -20,6 +22,26 @@ pub(super) struct LoaderFile {
     pub(super) source: String,
     /// Its path, or the path at which there is no such file, or why the configuration cannot be read.
     pub(super) found: std::result::Result<PathBuf, NotFound>,
+}
+
+impl LoaderFile {
+    pub(super) fn found(source: &str, path: PathBuf) -> Self {
+        Self {
+            source: source.to_owned(),
+            found: Ok(path),
+        }
+    }
+
+    /// The file of this name on a partition.
+    pub(super) fn named(source: String, esp: &EfiPartition, path: &str) -> Self {
+        let found = esp.find(path).ok_or_else(|| NotFound::Missing(path.to_owned()));
+        Self { source, found }
+    }
+
+    /// True if a configuration of GRUB names it.
+    pub(super) fn is_of_grub(&self) -> bool {
+        self.source.ends_with(GRUB_CONFIGURATION)
+    }
 }
 
 /// A file that a loader is told to start, and that was not found.
@@ -49,10 +71,7 @@ pub(super) fn partitions(context: &Context, request: &Request) -> Result<Vec<Efi
 pub(super) fn loaders_files(context: &Context, esp: &EfiPartition) -> Vec<LoaderFile> {
     let mut files = Vec::new();
     for image in esp.list(UNIFIED_IMAGES, ".efi") {
-        files.push(LoaderFile {
-            source: "unified kernel image".to_owned(),
-            found: Ok(image),
-        });
+        files.push(LoaderFile::found("unified kernel image", image));
     }
     for file in esp.list(LOADER_ENTRIES, ".conf") {
         let name = file.file_name().map(Shown::shown);

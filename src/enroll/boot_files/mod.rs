@@ -1,6 +1,7 @@
 //! The files that the firmware may start, judged as it will judge once the plan is carried out.
 
 mod loaders;
+mod next_kernel;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,8 @@ use crate::trust::image::{Policy, Refusal};
 use super::lists::Lists;
 use super::request::{Request, Source};
 use super::store::{Store, StoreChoice};
-use loaders::{NotFound, loaders_files, partitions};
+use loaders::{LoaderFile, NotFound, loaders_files, partitions};
+use next_kernel::next_kernel;
 
 /// The files that start could not be judged.
 const BOOT_FILES_NOT_JUDGED: Kind = Kind::note("boot_files_not_judged");
@@ -116,8 +118,8 @@ pub fn present_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFi
     Ok(files)
 }
 
-/// The files that the machine's own firmware starts next: its entries up to the first that leads to a file, or the fallback loader.
-/// Nothing else is read.
+/// The files that the machine's own firmware starts next: its entries up to the first that leads to a file, or the fallback
+/// loader; and the kernel that this loader starts by itself. Nothing else is read.
 pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>> {
     let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
     let lists = Lists::read(store)?;
@@ -128,9 +130,10 @@ pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>
     let mut files = Vec::new();
     for mut file in judge.entries(store)?.chain(judge.fallback()) {
         file.is_next = file.is_found();
-        let is_next = file.is_next;
+        let next = file.is_next.then(|| file.path.clone());
         files.push(file);
-        if is_next {
+        if let Some(next) = next {
+            files.extend(judge.next_kernel(context, &next));
             break;
         }
     }
@@ -138,6 +141,12 @@ pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>
 }
 
 impl BootFile {
+    /// True if a boot loader starts it, rather than the firmware itself.
+    #[must_use]
+    pub const fn is_of_loader(&self) -> bool {
+        !self.is_first
+    }
+
     fn is_found(&self) -> bool {
         !matches!(self.verdict, Verdict::NotJudged(_))
     }
@@ -196,19 +205,40 @@ impl Judge {
     fn loaders_files(&self, context: &Context) -> Vec<BootFile> {
         let mut files = Vec::new();
         for esp in &self.partitions {
-            for file in loaders_files(context, esp) {
-                files.push(match file.found {
-                    Ok(found) => self.judge(file.source, &found),
-                    Err(NotFound::Missing(path)) => not_judged(file.source, path, "there is no such file"),
-                    Err(NotFound::Unread(path, error)) => {
-                        let path = path.shown();
-                        not_judged(file.source, path, &printable(&error.to_string()))
-                    }
-                });
-            }
+            files.extend(
+                loaders_files(context, esp)
+                    .into_iter()
+                    .map(|file| self.loaders_file(file)),
+            );
             files.dedup_by(|one, other| one.source == other.source && one.path == other.path);
         }
         files
+    }
+
+    fn loaders_file(&self, file: LoaderFile) -> BootFile {
+        match file.found {
+            Ok(found) => self.judge(file.source, &found),
+            Err(NotFound::Missing(path)) => not_judged(file.source, path, "there is no such file"),
+            Err(NotFound::Unread(path, error)) => {
+                let path = path.shown();
+                not_judged(file.source, path, &printable(&error.to_string()))
+            }
+        }
+    }
+
+    /// The kernel that the loader at this path starts by itself, if it is known. One that is missing is refused: nothing
+    /// starts.
+    fn next_kernel(&self, context: &Context, loader: &str) -> Option<BootFile> {
+        let loader = Path::new(loader);
+        let esp = self.partitions.iter().find(|esp| loader.starts_with(&esp.directory))?;
+        let file = self.loaders_file(next_kernel(context, esp, &system::read(loader).ok()?)?);
+        Some(match file.verdict {
+            Verdict::NotJudged(reason) => BootFile {
+                verdict: Verdict::Refused(reason),
+                ..file
+            },
+            _ => file,
+        })
     }
 
     fn judge(&self, source: String, file: &Path) -> BootFile {
