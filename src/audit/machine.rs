@@ -110,7 +110,7 @@ impl<'a> Machine<'a> {
 
     /// The options by which a command that accepts a file is about this machine and these keys.
     pub(super) fn acceptance_place(&self) -> acceptance::Place {
-        let is_usual = self.keys == self.context.path(&self.config.keys);
+        let is_usual = self.keys == self.context.place(&self.config.keys);
         acceptance::Place::new(self.context, (!is_usual).then_some(self.keys.as_path()))
     }
 

@@ -69,7 +69,7 @@ impl Session {
     pub fn keys(&self, named: Option<&PathBuf>) -> Result<PathBuf> {
         match named {
             Some(path) => Ok(path.clone()),
-            None => Ok(self.context.path(self.config()?.keys)),
+            None => Ok(self.context.place(self.config()?.keys)),
         }
     }
 }

@@ -135,7 +135,7 @@ impl Hook<'_> {
         });
         let summary = self.sign(request, &plan.job, &open, new_kernel, &under_way)?;
         if request.slot != Slot::All {
-            let usual = self.context.path(&self.config.keys);
+            let usual = self.context.place(&self.config.keys);
             let place = acceptance::Place::new(self.context, Some(self.keys).filter(|keys| **keys != usual));
             let left = |outcome| left(&place, outcome);
             plan.notes.extend(acceptance::unvouched(&summary.outcomes).map(left));

@@ -12,6 +12,7 @@ use crate::error::{Error, Explain, Result};
 
 use super::guards::Guards;
 use super::ownership::check_ours;
+use super::resolve::{Last, within};
 
 /// The source of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,11 +84,24 @@ impl Context {
         self.dry_run
     }
 
-    /// An absolute path below the root.
+    /// An absolute path below the root. No link in its directories leads out of another root.
     #[must_use]
     pub fn path(&self, absolute: impl AsRef<Path>) -> PathBuf {
-        let absolute = absolute.as_ref();
-        self.root.join(absolute.strip_prefix("/").unwrap_or(absolute))
+        self.within(absolute.as_ref(), Last::Kept)
+    }
+
+    /// The same for the place of what is ours: its last name may be a link as well.
+    #[must_use]
+    pub fn place(&self, absolute: impl AsRef<Path>) -> PathBuf {
+        self.within(absolute.as_ref(), Last::Followed)
+    }
+
+    fn within(&self, absolute: &Path, last: Last) -> PathBuf {
+        let below = absolute.strip_prefix("/").unwrap_or(absolute);
+        if self.root == Path::new("/") {
+            return self.root.join(below);
+        }
+        within(&self.root, below, last)
     }
 
     /// The path that the machine itself has for one of ours; a path that is not below the root stays as it is.
@@ -133,7 +147,7 @@ impl Context {
                 .filter(|path| path.is_absolute())
         };
         if self.root != Path::new("/") {
-            return Ok(self.path(STATE));
+            return Ok(self.place(STATE));
         }
         if let Some(directory) = variable("STATE_DIRECTORY") {
             return Ok(directory);

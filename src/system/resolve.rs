@@ -55,6 +55,48 @@ pub(super) fn resolve_noting(root: &Path, path: &Path, links: &mut Vec<PathBuf>)
     Ok(resolved)
 }
 
+/// The last name of a path that may be a link itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    /// It is followed as the others are.
+    Followed,
+    /// It stays as it is.
+    Kept,
+}
+
+/// A path below another root, with which the host's kernel comes to where the machine would: as it is, unless a link in it
+/// is absolute or leads above the root. What is missing is no link.
+pub(super) fn within(root: &Path, below: &Path, last: Last) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    let mut rest = parts(below);
+    let (mut links, mut leads_out) = (0_usize, false);
+    while let Some(part) = rest.pop_front() {
+        if part == ".." {
+            leads_out |= !resolved.pop();
+            continue;
+        }
+        resolved.push(&part);
+        let is_kept = rest.is_empty() && last == Last::Kept;
+        let target = fs::read_link(root.join(&resolved)).ok().filter(|_| !is_kept);
+        let Some(target) = target else { continue };
+        links += 1;
+        if links > MAX_LINKS {
+            // No file has such a name, so that nothing is opened.
+            return root.join("\0");
+        }
+        if target.is_absolute() {
+            leads_out = true;
+            resolved.clear();
+        } else {
+            resolved.pop();
+        }
+        for part in parts(&target).into_iter().rev() {
+            rest.push_front(part);
+        }
+    }
+    root.join(if leads_out { &resolved } else { below })
+}
+
 /// The names in a path, with `..` where it goes up.
 pub(super) fn parts(path: &Path) -> VecDeque<OsString> {
     path.components()
@@ -70,6 +112,34 @@ pub(super) fn parts(path: &Path) -> VecDeque<OsString> {
 mod tests {
     use super::*;
     use std::os::unix::fs::symlink;
+
+    #[test]
+    fn a_path_stays_as_it_is_unless_a_link_in_it_leads_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("root");
+        fs::create_dir_all(root.join("usr/lib/modules")).unwrap();
+        for (link, target) in [
+            ("lib", "usr/lib"),
+            ("lib64", "/usr/lib"),
+            ("usr/up", "../../../../../../../../usr/lib"),
+            ("etc", "/"),
+            ("loop", "/loop"),
+        ] {
+            symlink(target, root.join(link)).unwrap();
+        }
+        for (path, last, expected) in [
+            ("lib/modules/x", Last::Followed, "lib/modules/x"),
+            ("lib64/modules/x", Last::Followed, "usr/lib/modules/x"),
+            ("usr/up/y", Last::Kept, "usr/lib/y"),
+            ("etc/usr/lib/z", Last::Followed, "usr/lib/z"),
+            ("lib64", Last::Followed, "usr/lib"),
+            ("lib64", Last::Kept, "lib64"),
+            ("missing/x", Last::Followed, "missing/x"),
+            ("loop/x", Last::Followed, "\0"),
+        ] {
+            assert_eq!(within(&root, Path::new(path), last), root.join(expected), "{path}");
+        }
+    }
 
     #[test]
     fn no_link_leads_out_of_the_root() {

@@ -241,6 +241,30 @@ fn no_absolute_link_leads_out_of_the_root() {
     assert!(fs::symlink_metadata(node.path("boot/kernel")).unwrap().is_symlink());
 }
 
+/// As on a root of NFS: configuration, keys, state and modules of the machine, and not of the host, wherever links lead.
+#[test]
+fn configuration_keys_and_state_are_those_of_the_root() {
+    let node = Machine::new("[sign]\nefi = [\"/boot/vmlinuz\"]\nmodules = [\"/lib/modules\"]\n");
+    node.keys(crate::support::keys(), |_| true);
+    node.module("lib/modules/6.12.1/x.ko");
+    for (from, to) in [
+        ("etc/bootseal", "srv/config"),
+        ("var/lib", "srv/state"),
+        ("srv/config/keys", "srv/keys"),
+        ("lib", "usr/lib"),
+    ] {
+        let _ = fs::create_dir_all(node.path(from));
+        fs::create_dir_all(node.path(to).parent().unwrap()).unwrap();
+        fs::rename(node.path(from), node.path(to)).unwrap();
+        node.link(&format!("/{to}"), from);
+    }
+    succeed(&mut node.bootseal(["sign", "all"]));
+    let module = node.path("usr/lib/modules/6.12.1/x.ko");
+    succeed(&mut verify(&[&node.path("boot/vmlinuz"), &module]));
+    assert!(node.path("srv/state/bootseal/ledger.jsonl").is_file());
+    succeed(&mut node.bootseal(["ledger", "verify"]));
+}
+
 #[test]
 fn other_names_of_a_file_are_told_of() {
     let node = Machine::new("[sign]\nefi = [\"/boot/vmlinuz\"]\n");

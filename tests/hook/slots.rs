@@ -190,7 +190,7 @@ fn filetime(path: &Path) -> std::time::SystemTime {
     fs::metadata(path).unwrap().modified().unwrap()
 }
 
-/// What Gentoo's hook keeps of before is no file that GRUB would open.
+/// The menu of before that Gentoo's hook keeps is no file that GRUB would open.
 #[test]
 fn a_kept_menu_stays_unsigned_and_no_audit_convicts_it() {
     let node = Hooked::new();

@@ -9,6 +9,7 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::grub::signature_name::is_signature;
 use crate::formats::text::Shown;
 use crate::system::context::Context;
+use crate::system::resolve::resolve;
 use crate::system::transaction::is_directory_on_fat;
 
 /// A path or a glob pattern, which matches no `.sig`.
@@ -151,13 +152,22 @@ fn not_absolute(pattern: &str) -> String {
 fn expand_one(context: &Context, pattern: &str) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     check_absolute(pattern)?;
     let rooted = context.path(pattern);
-    let root = context.root();
-    let root = root
+    // The directories before the first pattern, in which no link leads out of the root. Only what follows is a pattern.
+    let is_literal = |part: &&str| glob::Pattern::escape(part) == *part;
+    let parts: Vec<&str> = pattern.split('/').skip(1).collect();
+    let literal = parts
+        .iter()
+        .take(parts.len().saturating_sub(1))
+        .copied()
+        .take_while(is_literal)
+        .count();
+    let (directory, rest) = parts.split_at(literal);
+    let directory = context.place(directory.join("/"));
+    let directory = directory
         .to_str()
-        .ok_or_else(|| Error::usage(format!("{} is not UTF-8", root.shown())))?
+        .ok_or_else(|| Error::usage(format!("{} is not UTF-8", directory.shown())))?
         .trim_end_matches('/');
-    // Only the configuration's part is a pattern.
-    let text = format!("{}{pattern}", glob::Pattern::escape(root));
+    let text = format!("{}/{}", glob::Pattern::escape(directory), rest.join("/"));
     let exact = glob::Pattern::new(&text).or_usage(|| not_absolute(pattern))?;
     // FAT does not tell upper from lower case, so `*.efi` means BOOTX64.EFI there.
     let any_case = glob::MatchOptions {
@@ -169,6 +179,11 @@ fn expand_one(context: &Context, pattern: &str) -> Result<(Vec<PathBuf>, Vec<Pat
         .collect::<std::result::Result<_, _>>()
         .or_could_not_run(|| format!("cannot look for \"{pattern}\""))?;
     found.retain(|path| path == &rooted || exact.matches_path(path) || lies_on_fat(path));
+    // A link in the directories that a pattern matches leads nowhere else either.
+    found.retain(|path| {
+        path.parent()
+            .is_some_and(|parent| resolve(context.root(), parent).is_ok())
+    });
     // `vmlinuz-*` means the kernels, not the signatures that the last run left beside them.
     let (mut signatures, found): (Vec<_>, Vec<_>) = found
         .into_iter()

@@ -85,7 +85,7 @@ impl Config {
     /// Reads the configuration. A missing file at the default place means the defaults; one that was named must exist.
     /// It decides what is signed and written, so it must be ours alone.
     pub fn load(context: &Context, named: Option<&Path>) -> Result<Self> {
-        let path = named.map_or_else(|| context.path(DEFAULT_CONFIG), Path::to_path_buf);
+        let path = named.map_or_else(|| context.place(DEFAULT_CONFIG), Path::to_path_buf);
         let bytes = match named {
             Some(path) => read_ours(path, MAX_CONFIG)?,
             None => match read_ours_if_there(&path, MAX_CONFIG)? {
