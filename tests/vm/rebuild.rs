@@ -9,8 +9,7 @@ use tempfile::TempDir;
 
 use super::bootseal::Bootseal;
 use super::disk::{self, DISK_UUID};
-use super::grub;
-use super::guest::COMMAND_LINE;
+use super::guest::{self, COMMAND_LINE};
 use super::machine::{FIRMWARE_GAVE_UP, Machine, Serial};
 use super::node::{MODULES, Root, put_modules};
 use super::packages::{self, Kernel, run};
@@ -155,7 +154,7 @@ impl Life {
         let custom = self.work.path().join("custom.cfg");
         let text = format!(
             "set check_signatures=no\necho custom.cfg was run\necho {}\n",
-            grub::LAST_WORDS
+            guest::LAST_WORDS
         );
         fs::write(&custom, text).expect("written");
         disk::put_on_disk(&self.disk, &custom, "grub/custom.cfg");
