@@ -369,7 +369,7 @@ mod tests {
         let configurations: Vec<String> = tree.grub_configurations.iter().map(|path| below(path)).collect();
         assert_eq!(configurations, ["grub/grub.cfg"]);
         let orphans: Vec<String> = tree.orphans.iter().map(|path| below(path)).collect();
-        assert_eq!(orphans, ["EFI/Linux/gone-6.12.0.efi.sig", "initramfs-6.12.0.img.sig"]);
+        assert_eq!(orphans, ["initramfs-6.12.0.img.sig", "EFI/Linux/gone-6.12.0.efi.sig"]);
         assert_eq!(tree.unread, Vec::<String>::new());
     }
 
