@@ -1,6 +1,7 @@
 //! The entries of the lists of files: paths and patterns, and the files that they lead to.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -180,12 +181,16 @@ fn expand_one(context: &Context, pattern: &str) -> Result<(Vec<PathBuf>, Vec<Pat
         .or_could_not_run(|| format!("cannot look for \"{pattern}\""))?;
     found.retain(|path| path == &rooted || exact.matches_path(path) || lies_on_fat(path));
     // A link in the directories that a pattern matches leads nowhere else either.
-    found.retain(|path| {
-        path.parent()
-            .is_some_and(|parent| resolve(context.root(), parent).is_ok())
-    });
+    let mut within = Vec::new();
+    for path in found {
+        match resolve(context.root(), path.parent().unwrap_or(&path)) {
+            Ok(_) => within.push(path),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error).or_could_not_run(|| format!("cannot find {}", path.shown())),
+        }
+    }
     // `vmlinuz-*` means the kernels, not the signatures that the last run left beside them.
-    let (mut signatures, found): (Vec<_>, Vec<_>) = found
+    let (mut signatures, found): (Vec<_>, Vec<_>) = within
         .into_iter()
         .partition(|path| path != &rooted && is_signature(path));
     signatures.retain(|signature| fs::symlink_metadata(signature.with_extension("")).is_err());
