@@ -36,15 +36,15 @@ pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a firmware that enforces Secure Boot starts what the db key signs, as far as its variables can be read. With
-/// shim the owner's keys (MOK) do as well.
-pub(super) fn check_firmware(context: &Context, keys: &KeyDirectory, with_shim: bool) -> Result<()> {
+/// Checks that a firmware that enforces Secure Boot starts what the db key signs, as far as its variables can be read. Where
+/// shim started the machine, its list of the owner's keys (MOK) does as well.
+pub(super) fn check_firmware(context: &Context, keys: &KeyDirectory) -> Result<()> {
     let Some(db) = firmware::db(context).filter(|_| firmware::enforces(context)) else {
         return Ok(());
     };
     let own = keys.certificate(KeyName::Db)?;
-    let mok = if with_shim { firmware::mok(context) } else { None };
-    let mut held = db.iter().chain(mok.iter().flatten());
+    let mok = firmware::mok(context).unwrap_or_default();
+    let mut held = db.iter().chain(&mok);
     if held.any(|held| *held == own || own.verify_issued_by(held).is_ok()) {
         return Ok(());
     }

@@ -120,7 +120,7 @@ impl Hook<'_> {
             names.extend(self.uses_grub(files, &files.tree()).then_some(KeyName::Grub));
             let open = open(keys, &names, ask)?;
             if open.db.is_some() {
-                preflight::check_firmware(self.context, keys, self.config.grub.shim)?;
+                preflight::check_firmware(self.context, keys)?;
                 preflight::check(files, &image)?;
             }
             open

@@ -226,14 +226,16 @@ impl Judge {
         }
     }
 
-    /// The kernel that the loader at this path starts by itself, if it is known. One that is missing is refused: nothing
-    /// starts.
+    /// The kernel that the loader at this path starts by itself, if it is known. One of systemd-boot that is missing is
+    /// refused: nothing starts. GRUB's names begin at a file system that only GRUB knows.
     fn next_kernel(&self, context: &Context, loader: &str) -> Option<BootFile> {
         let loader = Path::new(loader);
         let esp = self.partitions.iter().find(|esp| loader.starts_with(&esp.directory))?;
-        let file = self.loaders_file(next_kernel(context, esp, &system::read(loader).ok()?)?);
+        let file = next_kernel(context, esp, &system::read(loader).ok()?)?;
+        let is_of_grub = file.is_of_grub();
+        let file = self.loaders_file(file);
         Some(match file.verdict {
-            Verdict::NotJudged(reason) => BootFile {
+            Verdict::NotJudged(reason) if !is_of_grub => BootFile {
                 verdict: Verdict::Refused(reason),
                 ..file
             },
