@@ -8,7 +8,7 @@ use crate::finding::{Finding, Kind};
 use crate::formats::kernel::compression::Compression;
 use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::sign::{modules, ways_out};
+use crate::sign::{Hash, modules, ways_out};
 use crate::system::config::Config;
 use crate::system::{self, Context};
 use crate::trust::kernel::{KernelTrust, Takes};
@@ -46,9 +46,13 @@ pub fn kernels(context: &Context, config: &Config, keys: &Path) -> Result<Vec<Fi
                     let text = format!("{text}; its modules keep that of their maker, \"{maker}\"");
                     Finding::new(KERNEL_OF_ITS_MAKER, shown, text)
                 }
-                None => {
-                    Finding::new(KERNEL_REFUSES_OURS, shown, text).remedies(ways_out(&trust, &obstacle, &own, hash))
-                }
+                None => Finding::new(KERNEL_REFUSES_OURS, shown, text).remedies(ways_out(
+                    context,
+                    &trust,
+                    &obstacle,
+                    &own,
+                    Hash::Configured(&config.sign),
+                )),
             });
         }
     }

@@ -243,7 +243,8 @@ impl Request<'_> {
             new_kernel: None,
             observer: self.observer,
         };
-        let signed = complete(&place, &job.sign(self.context(), &keys, config, watch)?)?;
+        let summary = job.sign(self.context(), &keys, config, watch)?;
+        let (signed, kept) = (complete(&place, &summary)?, summary.count(Change::Kept));
         // Signs nothing, and tells what it would have signed.
         let trial = self.context().clone().with_dry_run(true);
         let watch = Watch {
@@ -254,7 +255,13 @@ impl Request<'_> {
         if left > 0 {
             return Err(Error::refused(format!("{left} files are not signed by the new key")));
         }
-        Ok(Some(format!("signed {signed} files again, and saw that all are")))
+        Ok(Some(match kept {
+            0 => format!("signed {signed} files again, and saw that all are"),
+            kept => format!(
+                "signed {signed} files again; modules that keep the signature of another key, which their kernel holds: {kept}; once it \
+                 holds the new certificate: bootseal sign all"
+            ),
+        }))
     }
 }
 

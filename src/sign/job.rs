@@ -11,8 +11,9 @@ use crate::system::config::{self, Entry, Exclusions, SignConfig};
 
 use super::efi::{self, EfiOptions};
 use super::grub::{self, GrubIdentity};
+use super::hash::Hash;
 use super::kernels::NewKernel;
-use super::modules::{self, Hash, Policy};
+use super::modules::{self, Policy};
 use super::observer::Observer;
 use super::run::{Options, Run};
 use super::summary::Summary;

@@ -14,6 +14,7 @@ use crate::trust::kernel::{KernelTrust, Takes, release_of_module};
 use crate::trust::module::Obstacle;
 
 use super::discover::Target;
+use super::hash::Hash;
 use super::outcome::Outcome;
 
 /// A kernel that is being installed, whose image is not in its place yet.
@@ -111,7 +112,7 @@ impl<'a> Kernels<'a> {
     }
 
     /// The outcomes of kernels that refuse what is left, and the warnings about the others.
-    pub(super) fn finish(self, own: &Certificate, hash: &dyn Fn(&str) -> HashAlgorithm) -> (Vec<Outcome>, Vec<String>) {
+    pub(super) fn finish(self, own: &Certificate, hash: Hash<'_>) -> (Vec<Outcome>, Vec<String>) {
         let (mut outcomes, mut warnings) = (Vec::new(), Vec::new());
         let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
         for (release, left) in left {
@@ -144,7 +145,7 @@ impl<'a> Kernels<'a> {
                     left.refused
                 ));
                 let directory = self.context.path("/lib/modules").join(&release);
-                let ways = ways_out(&trust, obstacle, own, hash(&release));
+                let ways = ways_out(self.context, &trust, obstacle, own, hash);
                 outcomes.push(Outcome::failed(directory, ways.into_iter().fold(error, Error::hint)));
             }
         }
@@ -154,13 +155,20 @@ impl<'a> Kernels<'a> {
 
 /// The commands that have a kernel take what we sign.
 #[must_use]
-pub fn ways_out(trust: &KernelTrust, obstacle: &Obstacle, own: &Certificate, hash: HashAlgorithm) -> Vec<String> {
+pub fn ways_out(
+    context: &Context,
+    trust: &KernelTrust,
+    obstacle: &Obstacle,
+    own: &Certificate,
+    hash: Hash<'_>,
+) -> Vec<String> {
     let release = &trust.release;
     let mut ways = Vec::new();
     match obstacle {
         Obstacle::Key { .. } => {
             if trust.asks_firmware() {
-                ways.push("bootseal enroll add db /etc/bootseal/keys/module.pem, and restart".to_owned());
+                let certificate = context.place("/etc/bootseal/keys/module.pem");
+                ways.push(format!("bootseal enroll add db {}, and restart", quoted(&certificate)));
             }
             ways.push(format!(
                 "build the kernel with the module certificate: bootseal kernel-config --kernel {}",
@@ -169,10 +177,8 @@ pub fn ways_out(trust: &KernelTrust, obstacle: &Obstacle, own: &Certificate, has
         }
         Obstacle::HashIsModule(..) | Obstacle::NoHash(..) | Obstacle::TooOld => {
             let other = HashAlgorithm::Sha512;
-            if hash != other && !matches!(trust.takes(own, other), Takes::No(_)) {
-                ways.push(format!(
-                    "printf '[sign.module_hash]\\n\"{release}\" = \"sha512\"\\n' >>/etc/bootseal/config.toml"
-                ));
+            if hash.for_kernel(Some(release)) != other && !matches!(trust.takes(own, other), Takes::No(_)) {
+                ways.push(sign_over_sha512(context, release, hash));
             }
             if let Obstacle::HashIsModule(_, symbol) | Obstacle::NoHash(_, symbol) = obstacle {
                 ways.push(format!("build the kernel with CONFIG_{symbol}=y"));
@@ -180,4 +186,19 @@ pub fn ways_out(trust: &KernelTrust, obstacle: &Obstacle, own: &Certificate, has
         }
     }
     ways
+}
+
+/// The command that has the configuration say SHA-512 for a kernel: a table can stand in it once.
+fn sign_over_sha512(context: &Context, release: &str, hash: Hash<'_>) -> String {
+    let config = context.place("/etc/bootseal/config.toml");
+    let config = quoted(&config);
+    match hash {
+        Hash::Fixed(_) => "bootseal sign modules --hash sha512".to_owned(),
+        Hash::Configured(sign) if sign.module_hash.is_empty() => {
+            format!("printf '\\n[sign.module_hash]\\n\"{release}\" = \"sha512\"\\n' >>{config}")
+        }
+        Hash::Configured(_) => {
+            format!("sed -i '/^\\[sign.module_hash\\]/a \"{release}\" = \"sha512\"' {config}")
+        }
+    }
 }

@@ -92,6 +92,11 @@ impl Manifest {
         Ok(Some(manifest))
     }
 
+    /// True if it is that of this kind and key.
+    pub(super) fn is_of(&self, kind: &str, identifier: &str) -> bool {
+        self.path.ends_with(format!("{kind}-{identifier}.json"))
+    }
+
     /// True if the files are unchanged since their signature was found to hold.
     pub(super) fn vouches_for(&self, path: &Path, hash: &str, states: &[FileState]) -> bool {
         let Ok(absolute) = std::path::absolute(path) else {

@@ -5,6 +5,7 @@ pub mod acceptance;
 mod discover;
 pub mod efi;
 pub mod grub;
+mod hash;
 mod job;
 mod judge;
 mod kernels;
@@ -23,6 +24,7 @@ mod takeover;
 mod unvouched;
 mod vouching;
 
+pub use hash::Hash;
 pub use job::{Job, SigningKeys, Sources, Watch};
 pub use judge::{Judged, judge};
 pub use kernels::{NewKernel, ways_out};

@@ -14,10 +14,11 @@ use crate::formats::text::Shown;
 use crate::keys::Identity;
 use crate::ledger::{Kind, Origin};
 use crate::system::Transaction;
-use crate::system::config::{ForeignModules, ModuleHash, SignConfig};
+use crate::system::config::{ForeignModules, ModuleHash};
 use crate::trust::{self, module::Refusal};
 
 use super::discover::{Found, Interest, Target};
+use super::hash::Hash;
 use super::kernels::{Kernels, NewKernel};
 use super::outcome::{Change, Done, Outcome};
 use super::run::Run;
@@ -47,15 +48,6 @@ impl From<ForeignModules> for Foreign {
             ForeignModules::Refuse => Self::Refuse,
         }
     }
-}
-
-/// The hash that is signed.
-#[derive(Clone, Copy)]
-pub enum Hash<'a> {
-    /// This one, for every module.
-    Fixed(ModuleHash),
-    /// The one that the configuration has for the module's kernel.
-    Configured(&'a SignConfig),
 }
 
 /// The way in which modules are signed.
@@ -100,6 +92,9 @@ pub fn sign(
         let is_over = |target: &Target| policy.hash.for_kernel(kernels.release(target).as_deref()) == hash;
         let targets;
         (targets, found.targets) = found.targets.into_iter().partition(|(_, target)| is_over(target));
+        if targets.is_empty() {
+            continue;
+        }
         let signing = Signing {
             kind: Kind::Modules,
             key: identity.certificate.fingerprint().to_hex(),
@@ -122,7 +117,7 @@ pub fn sign(
             sign_batch(targets, transaction, &notary, way)
         })?;
     }
-    let (outcomes, warnings) = kernels.finish(&identity.certificate, &|release| policy.hash.for_kernel(Some(release)));
+    let (outcomes, warnings) = kernels.finish(&identity.certificate, policy.hash);
     for outcome in outcomes {
         run.add_outcome(outcome);
     }
@@ -130,16 +125,6 @@ pub fn sign(
         run.warn(warning);
     }
     Ok(())
-}
-
-impl Hash<'_> {
-    fn for_kernel(self, release: Option<&str>) -> HashAlgorithm {
-        match (self, release) {
-            (Self::Fixed(hash), _) => hash.into(),
-            (Self::Configured(config), Some(release)) => config.hash_for(release),
-            (Self::Configured(_), None) => ModuleHash::default().into(),
-        }
-    }
 }
 
 fn no_modules(directory: &Path) -> Error {

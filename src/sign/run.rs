@@ -161,9 +161,20 @@ impl<'a> Run<'a> {
         work: impl Fn(&[Target], &Transaction<'a>) -> Vec<Result<Done>> + Sync,
     ) -> Result<()> {
         let recheck = self.options.recheck || signing.recheck || self.has_no_ledger;
-        let mut manifest = match signing.signer {
-            Some(signer) => Manifest::open(self.context, signing.kind.name(), &signing.key, signer, recheck)?,
-            None => None,
+        let kind = signing.kind.name();
+        // Modules of another hash may have it open already: two of them would write over each other.
+        let is_open = |(manifest, _): &(Manifest, _)| manifest.is_of(kind, &signing.key);
+        let open = self.manifests.iter().position(is_open);
+        let (mut manifest, mut remembered) = match (open, signing.signer) {
+            (Some(open), _) => {
+                let (manifest, remembered) = self.manifests.swap_remove(open);
+                (Some(manifest), remembered)
+            }
+            (None, Some(signer)) => {
+                let manifest = Manifest::open(self.context, kind, &signing.key, signer, recheck)?;
+                (manifest, Vec::new())
+            }
+            (None, None) => (None, Vec::new()),
         };
         if let Some(warning) = manifest.as_mut().and_then(|manifest| manifest.warning.take()) {
             self.summary.warnings.push(warning);
@@ -189,7 +200,8 @@ impl<'a> Run<'a> {
             outcome.kind = Some(signing.kind.name());
         }
         self.summary.outcomes.extend(outcomes);
-        self.manifests.extend(manifest.map(|manifest| (manifest, signed)));
+        remembered.extend(signed);
+        self.manifests.extend(manifest.map(|manifest| (manifest, remembered)));
         Ok(())
     }
 

@@ -11,8 +11,8 @@ use clap::{Subcommand, ValueEnum};
 
 use crate::error::Result;
 use crate::keys::KeyName;
-use crate::sign::modules::{Foreign, Hash, Policy};
-use crate::sign::{self, Job, Options, SigningKeys, Vouchers, Watch};
+use crate::sign::modules::{Foreign, Policy};
+use crate::sign::{self, Hash, Job, Options, SigningKeys, Vouchers, Watch};
 use crate::system::Powers;
 use crate::system::config::ModuleHash;
 use crate::ui::{Progress, Report};
