@@ -4,7 +4,8 @@ use std::fs;
 
 use bootseal::formats::kernel::kernel_image::Embedded;
 
-use crate::support::{succeed, tool};
+use crate::support::judges::openssl_verify_by;
+use crate::support::succeed;
 use crate::vm::modules::without_signature;
 use crate::vm::packages::Kernel;
 
@@ -27,20 +28,7 @@ fn the_certificate_in_the_image_is_the_one_that_signed_the_modules() {
         let content = without_signature(signed.clone());
         fs::write(path("signature"), &signed[content.len()..signed.len() - BEHIND]).unwrap();
         fs::write(path("content"), content).unwrap();
-        let mut openssl = tool("openssl");
-        openssl.args([
-            "cms",
-            "-verify",
-            "-binary",
-            "-inform",
-            "DER",
-            "-noverify",
-            "-nointern",
-            "-out",
-            "/dev/null",
-        ]);
-        openssl.arg("-in").arg(path("signature"));
-        openssl.arg("-content").arg(path("content"));
-        succeed(openssl.arg("-certfile").arg(path("certificate")));
+        let [certificate, signature, content] = ["certificate", "signature", "content"].map(path);
+        succeed(&mut openssl_verify_by(&certificate, &signature, &content));
     }
 }

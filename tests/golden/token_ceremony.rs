@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use bootseal::formats::firmware::authenticode::minimal_image;
 
 use crate::support::ceremony::{PASSPHRASE, private};
+use crate::support::judges::openssl_verify_by;
 use crate::support::token::{LIBRARY, PIN, Token};
 use crate::support::{keys, module, refuse, succeed, text, tool};
 
@@ -63,26 +64,7 @@ fn keys_that_never_leave_their_token_sign_the_whole_chain() {
     let (cms, content) = (token.path("module.cms"), token.path("module.raw"));
     fs::write(&cms, &tail[..tail.len() - trailer]).unwrap();
     fs::write(&content, &unsigned).unwrap();
-    let mut openssl = tool("openssl");
-    openssl.args([
-        "cms",
-        "-verify",
-        "-binary",
-        "-inform",
-        "DER",
-        "-noverify",
-        "-nointern",
-        "-out",
-        "/dev/null",
-        "-in",
-    ]);
-    openssl
-        .arg(&cms)
-        .arg("-content")
-        .arg(&content)
-        .arg("-certfile")
-        .arg(made.join("module.pem"));
-    succeed(&mut openssl);
+    succeed(&mut openssl_verify_by(&made.join("module.pem"), &cms, &content));
     let config = token.path("grub.cfg");
     fs::write(&config, b"set timeout=5\n").unwrap();
     sign("grub", &config);

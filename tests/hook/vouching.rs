@@ -293,13 +293,8 @@ fn by_hand_a_changed_file_is_signed_only_where_it_is_accepted_and_the_message_sa
     node.write(&initramfs, "made by dracut again");
     refuse(&mut node.hook(&["run", "--accept-changed", "", "all", OLD]));
     refuse(&mut gpgv(&node.path(&initramfs)));
-    succeed(&mut node.hook(&[
-        "run",
-        "--accept-changed",
-        node.path("boot").to_str().unwrap(),
-        "all",
-        OLD,
-    ]));
+    let boot = node.path("boot");
+    succeed(&mut node.hook(&["run", "--accept-changed", boot.to_str().unwrap(), "all", OLD]));
     // By the digest.
     node.write("boot/grub/grub.cfg", menu(OLD, 9));
     let json = node.hook(&["--json", "run", "all", OLD]).output().unwrap();
@@ -349,11 +344,7 @@ fn a_name_that_is_commands_in_a_menu_keeps_the_menu_from_being_signed() {
     );
     refuse(&mut gpgv(&node.path("boot/grub/grub.cfg")));
     // The remedy as it is printed.
-    let remedy = said
-        .lines()
-        .find_map(|line| line.split_once("is signed: rm "))
-        .unwrap()
-        .1;
+    let (_, remedy) = said.lines().find_map(|line| line.split_once("is signed: rm ")).unwrap();
     succeed(crate::support::tool("sh").args(["-c", &format!("rm {remedy}")]));
     node.write("boot/grub/grub.cfg", menu(OLD, 6));
     succeed(&mut node.run("modules", &arguments));

@@ -47,6 +47,11 @@ pub fn gpgv(signature: &Path, file: &Path) -> Command {
 
 /// OpenSSL's verdict on a detached CMS by the module key.
 pub fn openssl_verify(cms: &Path, content: &Path) -> Command {
+    openssl_verify_by(&keys().join("module.pem"), cms, content)
+}
+
+/// OpenSSL's verdict on a detached CMS by the key of this certificate, and no other that it brings along.
+pub fn openssl_verify_by(certificate: &Path, cms: &Path, content: &Path) -> Command {
     let mut openssl = tool("openssl");
     openssl.args([
         "cms",
@@ -55,12 +60,13 @@ pub fn openssl_verify(cms: &Path, content: &Path) -> Command {
         "-inform",
         "DER",
         "-noverify",
+        "-nointern",
         "-out",
         "/dev/null",
     ]);
     openssl
         .arg("-certfile")
-        .arg(keys().join("module.pem"))
+        .arg(certificate)
         .arg("-in")
         .arg(cms)
         .arg("-content")
