@@ -231,6 +231,65 @@ impl From<Level> for Status {
     }
 }
 
+/// The outcome of a check.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Observations that are as they should be.
+    pub evidence: Vec<String>,
+    /// Things that are not as they should be.
+    pub findings: Vec<Finding>,
+    /// Things that could not be looked at, each with the reason.
+    pub not_run: Vec<String>,
+    /// The reason why there is nothing to look at on this machine; then all others are empty.
+    pub not_applicable: Option<String>,
+}
+
+impl Outcome {
+    /// The outcome of a check that saw this, as it should be.
+    pub fn pass(evidence: impl Into<String>) -> Self {
+        Self {
+            evidence: vec![evidence.into()],
+            ..Self::default()
+        }
+    }
+
+    /// The outcome of a check with one finding.
+    #[must_use]
+    pub fn found(finding: Finding) -> Self {
+        Self {
+            findings: vec![finding],
+            ..Self::default()
+        }
+    }
+
+    /// The outcome of a check that could not run, with the reason.
+    pub fn could_not_run(reason: impl Into<String>) -> Self {
+        Self {
+            not_run: vec![reason.into()],
+            ..Self::default()
+        }
+    }
+
+    /// The outcome of a check that finds nothing of its kind on this machine, with the reason.
+    pub fn not_applicable(reason: impl Into<String>) -> Self {
+        Self {
+            not_applicable: Some(reason.into()),
+            ..Self::default()
+        }
+    }
+
+    /// The answer. What could not be looked at is never a pass.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match worst(&self.findings) {
+            Some(level) if level > Level::Note => level.into(),
+            _ if !self.not_run.is_empty() => Status::CouldNotRun,
+            _ if self.not_applicable.is_some() => Status::NotApplicable,
+            _ => Status::Pass,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@
 //! | 3 | [`audit`] | |
 //! | 3 | [`hook`] | |
 //! | 3 | [`rotate`] | |
+//! | 3 | [`start`] | |
 //! | 3 | [`ceremony`], [`grub`] | |
 //! | 3 | [`enroll`], [`kernel_config`], [`sign`] | |
 //! | 3 | [`ledger`] | |
@@ -36,6 +37,7 @@ pub mod keys;
 pub mod ledger;
 pub mod rotate;
 pub mod sign;
+pub mod start;
 pub mod system;
 pub mod trust;
 pub mod ui;

@@ -15,7 +15,7 @@ mod reason;
 mod unified;
 
 pub use baseline::{Acceptance, Baseline};
-pub use check::{Check, Group, Outcome};
+pub use check::{Check, Group};
 pub use checks::all_checks;
 pub use facts::{Facts, Firmware, LedgerFacts, Trusted, Variable};
 pub use last::LastAudit;
@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use facts::BootPath;
 
 use crate::error::{Error, Result};
-use crate::finding::{Finding, Status};
+use crate::finding::{Finding, Outcome, Status};
 
 /// The checks that an audit runs.
 #[derive(Debug, Default)]

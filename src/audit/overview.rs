@@ -5,17 +5,19 @@ use crate::error::{Error, Result};
 use crate::finding::Status;
 
 use super::baseline::Baseline;
+use super::check::Group;
 use super::facts::BootPath;
 use super::last::LastAudit;
 use super::machine::Machine;
 use super::reason::reason;
-use super::{Audit, Selection, audit_along};
+use super::{Audit, Checked, Selection, audit_along};
 
 /// The checks of the short form: each reads a few small files.
-const QUICK: [&str; 12] = [
+const QUICK: [&str; 13] = [
     "firmware.secure_boot",
     "firmware.mode",
     "firmware.variables",
+    "boot.next_start",
     "kernel.lockdown",
     "kernel.modules_enforced",
     "kernel.module_key",
@@ -66,9 +68,20 @@ impl Overview {
         behind.next().filter(|file| file.is_of_loader())
     }
 
-    /// The answer to the question if these start.
+    /// The answer to the question if these start, and all that is behind them.
     #[must_use]
     pub fn next_boot_status(&self) -> Status {
+        let checks = self.audit.checked.iter();
+        let walked = checks
+            .filter(|checked| checked.check.group == Group::Boot)
+            .map(Checked::status);
+        // Where there is nothing to walk the files have been judged.
+        let walked = walked.filter(|status| *status != Status::NotApplicable);
+        walked.chain([self.files_status()]).max().unwrap_or(Status::CouldNotRun)
+    }
+
+    /// The firmware's answer to the files that it starts.
+    fn files_status(&self) -> Status {
         let kernel = self.next_kernel().map(|file| &file.verdict);
         if matches!(kernel, Some(Verdict::Refused(_))) {
             return Status::Fail;
@@ -84,7 +97,7 @@ impl Overview {
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
         let (mut findings, mut not_run) = self.audit.troubles();
-        match self.next_boot_status() {
+        match self.files_status() {
             Status::Fail => findings = findings.saturating_add(1),
             Status::CouldNotRun => not_run = not_run.saturating_add(1),
             _ => {}

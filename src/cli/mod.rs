@@ -10,6 +10,7 @@ mod hook;
 mod kernel_config;
 mod keys;
 mod ledger;
+mod next_start;
 mod session;
 mod sign;
 mod status;

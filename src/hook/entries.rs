@@ -1,11 +1,14 @@
 //! The scripts that are installed: a few lines each, embedded in the program.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::mode::Mode;
 use super::phase::Phase;
 use super::request::Slot;
 
+/// The directories that the scripts add to those that their callers look into for programs.
+const SEARCHED: &str = "/usr/local/sbin:/usr/local/bin";
 /// The directories that all files of the hooks are below.
 pub const TREES: [&str; 2] = ["/etc", "/usr"];
 
@@ -33,6 +36,18 @@ impl Entry {
     #[must_use]
     pub fn path(&self) -> PathBuf {
         Path::new(self.directory).join(self.name)
+    }
+
+    /// Its content. `program` is the directory of bootseal, if hooks do not look there for programs.
+    #[must_use]
+    pub fn content(&self, program: Option<&str>) -> Cow<'static, str> {
+        match program {
+            None => Cow::Borrowed(self.text),
+            Some(directory) => {
+                let text = self.text.replace(SEARCHED, &format!("{SEARCHED}:{directory}"));
+                Cow::Owned(text.replace("ExecStart=", &format!("ExecStart={directory}/")))
+            }
+        }
     }
 
     /// Permission bits.
@@ -146,26 +161,26 @@ const PORTAGE: [Entry; 5] = [
     portage("/etc/portage/env/sys-apps", "systemd-utils"),
 ];
 
-macro_rules! audit {
-    ($directory:literal, $name:literal, $is_program:literal) => {
+macro_rules! service {
+    ($folder:literal, $directory:literal, $name:literal, $reader:expr, $is_program:literal) => {
         Entry {
             phase: None,
-            reader: None,
+            reader: $reader,
             directory: $directory,
             name: $name,
             slot: None,
             is_program: $is_program,
-            text: include_str!(concat!("../../hooks/audit/", $name)),
+            text: include_str!(concat!("../../hooks/", $folder, "/", $name)),
         }
     };
 }
 
 const SYSTEMD_AUDIT: [Entry; 2] = [
-    audit!("/etc/systemd/system", "bootseal-audit.service", false),
-    audit!("/etc/systemd/system", "bootseal-audit.timer", false),
+    service!("audit", "/etc/systemd/system", "bootseal-audit.service", None, false),
+    service!("audit", "/etc/systemd/system", "bootseal-audit.timer", None, false),
 ];
 
-const CRON_AUDIT: [Entry; 1] = [audit!("/etc/cron.daily", "bootseal-audit", true)];
+const CRON_AUDIT: [Entry; 1] = [service!("audit", "/etc/cron.daily", "bootseal-audit", None, true)];
 
 /// The entries of a mode that audit the machine every day.
 #[must_use]
@@ -175,6 +190,18 @@ pub const fn audits(mode: Mode) -> &'static [Entry] {
         Mode::Traditional => &CRON_AUDIT,
     }
 }
+
+/// The entries that look at the next start at each start of the machine, for the manager of services that is there.
+pub const BOOT_CHECKS: [Entry; 2] = [
+    service!(
+        "boot",
+        "/etc/systemd/system",
+        "bootseal-status.service",
+        Some("/usr/lib/systemd/system"),
+        false
+    ),
+    service!("boot", "/etc/init.d", "bootseal-status", Some("/etc/init.d"), true),
+];
 
 macro_rules! completions {
     ($directory:literal, $name:literal) => {

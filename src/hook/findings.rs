@@ -11,7 +11,7 @@ use crate::grub::{KEPT_MENU, falls_back};
 use crate::keys::pkcs11::TokenUri;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::config::Config;
-use crate::system::{Context, is_private, not_mounted};
+use crate::system::{self, Context, is_private, not_mounted};
 
 use super::entries::{Entry, entries};
 use super::mode::Mode;
@@ -50,7 +50,7 @@ const NO_PRIVATE_KEY: Kind = Kind::error("no_private_key");
 /// The private half of a key is not taken, since others may read it.
 const KEY_UNUSABLE: Kind = Kind::error("key_unusable");
 /// The private half of a key is not that of its certificate, or of GRUB's public key.
-const KEY_MISMATCH: Kind = Kind::error("key_mismatch");
+pub const KEY_MISMATCH: Kind = Kind::error("key_mismatch");
 /// The file with the PIN of a token is missing.
 const PIN_FILE_MISSING: Kind = Kind::error("pin_file_missing");
 /// A key is on a token, and no file holds its PIN.
@@ -71,6 +71,8 @@ pub(super) struct Scene<'a> {
     pub config: &'a Config,
     pub keys: &'a Path,
     pub settings: &'a Settings,
+    /// The directory of bootseal that the scripts have been told of.
+    pub program: Option<&'a str>,
     pub mode: Mode,
     pub plugins: &'a [Plugin],
 }
@@ -124,7 +126,7 @@ pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     findings.extend(scripts(scene));
     findings.extend(bypassed(scene));
     findings.extend(order(scene));
-    findings.extend(program(scene));
+    findings.extend(program(scene)?);
     findings.extend(keys(scene));
     findings.extend(mounts(scene)?);
     findings.extend(sbctl(scene));
@@ -185,8 +187,8 @@ fn masked(plugin: &Plugin) -> Option<Finding> {
 
 /// A file that cannot be read is not the one that was installed.
 fn changed(scene: &Scene<'_>, plugin: &Plugin, entry: &Entry) -> Option<Finding> {
-    let is_ours =
-        crate::system::read(&scene.context.path(&plugin.path)).is_ok_and(|bytes| bytes == entry.text.as_bytes());
+    let is_ours = system::read(&scene.context.path(&plugin.path))
+        .is_ok_and(|bytes| bytes == entry.content(scene.program).as_bytes());
     (!is_ours).then(|| {
         let text = format!("{} is not as this bootseal installs it", plugin.path.shown());
         Finding::new(CHANGED, plugin.path.shown(), text).remedy(INSTALL)
@@ -246,11 +248,20 @@ fn order(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-fn program(scene: &Scene<'_>) -> Option<Finding> {
-    (!is_program(scene.context, "bootseal")).then(|| {
-        let text = "bootseal is in none of the directories where hooks look for programs".to_owned();
-        Finding::new(NO_PROGRAM, "bootseal", text).remedy("install -m 755 bootseal /usr/local/bin/bootseal")
-    })
+fn program(scene: &Scene<'_>) -> Result<Option<Finding>> {
+    if is_program(scene.context, "bootseal") {
+        return Ok(None);
+    }
+    let told = scene
+        .program
+        .map(|directory| scene.context.path(directory).join("bootseal"));
+    let text = match &told {
+        Some(program) if system::is_there(program)? => return Ok(None),
+        Some(program) => format!("hooks call {}, and it is gone", program.shown()),
+        None => "bootseal is in none of the directories where hooks look for programs".to_owned(),
+    };
+    let finding = Finding::new(NO_PROGRAM, "bootseal", text);
+    Ok(Some(finding.remedy("install -m 755 bootseal /usr/local/bin/bootseal")))
 }
 
 fn keys(scene: &Scene<'_>) -> Vec<Finding> {

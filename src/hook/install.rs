@@ -10,8 +10,9 @@ use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::text::Shown;
 use crate::system::{self, Context, Transaction};
 
-use super::entries::{Entry, audits, entries};
+use super::entries::{BOOT_CHECKS, Entry, audits, entries};
 use super::mode::Mode;
+use super::settings::PROGRAMS;
 
 /// The name of the record of installed files, in the state directory.
 const RECORD: &str = "hooks.json";
@@ -58,6 +59,21 @@ pub struct Changed {
     pub change: Change,
 }
 
+/// The wishes of whoever installs the scripts.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The way in which kernels are installed.
+    pub mode: Mode,
+    /// True if a person named it, so that it is remembered.
+    pub is_named: bool,
+    /// A daily audit.
+    pub with_audit: bool,
+    /// A look at the next start at each start of the machine.
+    pub with_boot_check: bool,
+    /// The path of bootseal, if it is known.
+    pub program: Option<&'a Path>,
+}
+
 /// The record of the installed files, and of the directories that were made for them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Record {
@@ -68,6 +84,9 @@ struct Record {
     /// The name of the mode, if a person named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mode: Option<String>,
+    /// The directory of bootseal, if hooks do not look there for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    program: Option<String>,
 }
 
 impl Record {
@@ -92,9 +111,14 @@ impl Record {
         system::replace_durably(context, &path, &bytes, RECORD_MODE)
     }
 
+    /// The content of an entry as it is installed.
+    fn content(&self, entry: &Entry) -> Vec<u8> {
+        entry.content(self.program.as_deref()).into_owned().into_bytes()
+    }
+
     /// True if the file at a path is ours: as this bootseal installs it, or as an older one did.
     fn owns(&self, path: &Path, bytes: &[u8]) -> bool {
-        let current = |entry: &Entry| entry.path() == path && entry.text.as_bytes() == bytes;
+        let current = |entry: &Entry| entry.path() == path && self.content(entry) == bytes;
         let all = [Mode::Systemd, Mode::Traditional];
         self.files.get(path) == Some(&digest(bytes)) || all.into_iter().flat_map(entries).any(|entry| current(&entry))
     }
@@ -123,22 +147,46 @@ fn look(context: &Context, record: &Record, entry: &Entry) -> Result<Place> {
     if !record.owns(&entry.path(), &bytes) {
         return Ok(Place::Foreign);
     }
-    let is_current = bytes == entry.text.as_bytes() && info.mode & 0o777 == entry.mode();
+    let is_current = bytes == record.content(entry) && info.mode & 0o777 == entry.mode();
     Ok(Place::Ours { is_current })
 }
 
-/// Installs the scripts of a mode, the completions of the shells that are there, and a daily audit if it is asked for.
-/// `is_named` says that a person named the mode, which is remembered. Nothing is written if something else is in the place of a kernel's hook; where Portage has a file of its own for a
-/// package, or another package one with completions, that stays, and is named.
-pub fn install(context: &Context, mode: Mode, is_named: bool, with_audit: bool) -> Result<Vec<Changed>> {
-    let mut record = Record::read(context)?;
-    if is_named {
-        record.mode = Some(mode.name().to_owned());
+/// The directory of bootseal that hooks have to be told of; none if they look there anyway. They run it as root, so that nobody
+/// else may be able to change it.
+fn told_directory(program: Option<&Path>) -> Result<Option<String>> {
+    let Some(program) = program else { return Ok(None) };
+    let directory = program.parent().unwrap_or(program);
+    if PROGRAMS.iter().any(|searched| directory == Path::new(searched)) {
+        return Ok(None);
     }
-    let wanted: Vec<Entry> = entries(mode)
+    let move_it = || format!("install -m 755 {} /usr/local/bin/bootseal", quoted(program));
+    system::check_ours(program).map_err(|error| {
+        let text = format!("hooks would run {} as root", program.shown());
+        Error::refused(text).caused_by(error).hint(move_it())
+    })?;
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._+-".contains(character);
+    match directory.to_str().filter(|directory| directory.chars().all(is_plain)) {
+        Some(directory) => Ok(Some(directory.to_owned())),
+        None => Err(Error::refused(format!("hooks cannot name {}", program.shown())).hint(move_it())),
+    }
+}
+
+/// Installs the scripts, and the completions of the shells that are there. Nothing is written if something else is in the
+/// place of a kernel's hook; where Portage has a file of its own for a package, or another package one with completions,
+/// that stays, and is named.
+pub fn install(context: &Context, wanted: Wanted<'_>) -> Result<Vec<Changed>> {
+    let mut record = Record::read(context)?;
+    if wanted.is_named {
+        record.mode = Some(wanted.mode.name().to_owned());
+    }
+    // What is there was written with the directory of before, and is recorded as it is.
+    record.program = told_directory(wanted.program)?;
+    let audits = audits(wanted.mode).iter().filter(|_| wanted.with_audit);
+    let boot_checks = BOOT_CHECKS.iter().filter(|_| wanted.with_boot_check);
+    let wanted: Vec<Entry> = entries(wanted.mode)
         .into_iter()
+        .chain(audits.chain(boot_checks).copied())
         .filter(|entry| entry.reader.is_none_or(|directory| context.path(directory).is_dir()))
-        .chain(audits(mode).iter().copied().filter(|_| with_audit))
         .collect();
     let mut changes = Vec::new();
     for entry in &wanted {
@@ -159,7 +207,8 @@ pub fn install(context: &Context, mode: Mode, is_named: bool, with_audit: bool) 
     // Recorded first: what a crash leaves is found by `remove`.
     for (entry, change) in &changes {
         if *change != Change::Foreign {
-            record.files.insert(entry.path(), digest(entry.text.as_bytes()));
+            let digest = digest(&record.content(entry));
+            record.files.insert(entry.path(), digest);
             let path = entry.path();
             let missing = path
                 .ancestors()
@@ -174,7 +223,7 @@ pub fn install(context: &Context, mode: Mode, is_named: bool, with_audit: bool) 
         let path = context.path(entry.path());
         if matches!(change, Change::Installed | Change::Updated) {
             system::create_public_dir(context, &context.path(entry.directory))?;
-            system::replace_durably(context, &path, entry.text.as_bytes(), entry.mode())?;
+            system::replace_durably(context, &path, &record.content(entry), entry.mode())?;
         }
         done.push(Changed { path, change });
     }
@@ -187,6 +236,11 @@ pub fn remembered_mode(context: &Context) -> Result<Option<Mode>> {
     Ok(mode.as_deref().and_then(Mode::from_name))
 }
 
+/// The directory of bootseal that the installed scripts have been told of.
+pub(super) fn remembered_program(context: &Context) -> Result<Option<String>> {
+    Ok(Record::read(context)?.program)
+}
+
 /// Takes away the scripts of both modes, as far as they are ours, and the directories that were made for them.
 pub fn remove(context: &Context) -> Result<Vec<Changed>> {
     let record = Record::read(context)?;
@@ -195,6 +249,7 @@ pub fn remove(context: &Context) -> Result<Vec<Changed>> {
     let audits = modes.into_iter().flat_map(|mode| audits(mode).iter().copied());
     let paths: BTreeSet<PathBuf> = all
         .chain(audits)
+        .chain(BOOT_CHECKS)
         .map(|entry| entry.path())
         .chain(record.files.keys().cloned())
         .collect();

@@ -38,7 +38,7 @@ pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<()> {
 
 /// Checks that a firmware that enforces Secure Boot starts what the db key signs, as far as its variables can be read. Where
 /// shim started the machine, its list of the owner's keys (MOK) does as well.
-pub(super) fn check_firmware(context: &Context, keys: &KeyDirectory) -> Result<()> {
+pub fn check_firmware(context: &Context, keys: &KeyDirectory) -> Result<()> {
     let Some(db) = firmware::db(context).filter(|_| firmware::enforces(context)) else {
         return Ok(());
     };

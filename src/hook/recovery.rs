@@ -20,8 +20,8 @@ pub(super) struct Restored {
     pub kernel: bool,
 }
 
-/// Puts the files back that still boot, after a failure.
-pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Restored {
+/// Puts the files back that still boot, after a failure. With `is_dead_end` the menu is signed, and leads nowhere.
+pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory, is_dead_end: bool) -> Restored {
     let mut restored = Restored::default();
     let request = files.request;
     if files.context.dry_run() {
@@ -46,7 +46,7 @@ pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory) -> Restored {
     if writes_config && has(keys, KeyName::Grub) {
         let configs = keys
             .grub_public_keys()
-            .and_then(|keys| rotation::restore_configs(files, &keys));
+            .and_then(|keys| rotation::restore_configs(files, &keys, is_dead_end));
         match configs {
             Ok(paths) => restored.notes.extend(paths.iter().map(|path| {
                 let shown = path.shown();

@@ -138,17 +138,18 @@ impl Judge<'_> {
     }
 }
 
-/// Puts the last signed configuration of GRUB back where the present one is not signed; returns those that were. The
-/// present one is kept beside it, under the name that grub-mkconfig gives to what it does not finish. An image that knows
+/// Puts the last signed configuration of GRUB back where the present one is not signed, or is a dead end; returns those that
+/// were. The present one is kept beside it, under the name that grub-mkconfig gives to what it does not finish. An image that knows
 /// nothing of [`KEPT_MENU`] starts by it.
-pub(super) fn restore_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<Vec<PathBuf>> {
+pub(super) fn restore_configs(files: &Files<'_>, keys: &[GrubKey], is_dead_end: bool) -> Result<Vec<PathBuf>> {
     let mut restored = Vec::new();
     let mut changes = Vec::new();
     for config in files.grub_configs(&files.tree()) {
         let present = system::read_at(files.context, &config)?;
         let kept = config.with_file_name(KEPT_MENU);
         let signature = signature_of(files.context, &config)?;
-        if signature.is_some_and(|signature| accepted(keys, &present, &signature).is_some()) {
+        let is_signed = signature.is_some_and(|signature| accepted(keys, &present, &signature).is_some());
+        if is_signed && !is_dead_end {
             continue;
         }
         // A link is neither followed nor taken over: the kept file is one that we made.
@@ -158,6 +159,9 @@ pub(super) fn restore_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<Vec
         ) else {
             continue;
         };
+        if former == present && is_signed {
+            continue;
+        }
         if let Some(signature) = accepted(keys, &former, &signature) {
             if !present.is_empty() {
                 changes.push((with_ending(&config, UNFINISHED), present));

@@ -68,10 +68,16 @@ impl Hook<'_> {
             return self.without_keys(&files, &mut log);
         };
         let mut again = self.again(request, false);
-        let done = match self.in_slot(&files, &keys, ask) {
+        let mut is_dead_end = false;
+        let done = self.in_slot(&files, &keys, ask).and_then(|done| {
+            let walked = self.to_the_end(request, &keys, done);
+            is_dead_end = walked.is_err();
+            walked
+        });
+        let done = match done {
             Ok(mut done) => {
                 if done.summary.outcomes.iter().any(|outcome| outcome.result.is_err()) {
-                    let restored = recovery::restore(&files, &keys);
+                    let restored = recovery::restore(&files, &keys, false);
                     again = self.again(request, restored.kernel);
                     done.notes.extend(restored.notes);
                     done.again.clone_from(&again);
@@ -81,7 +87,7 @@ impl Hook<'_> {
                 Ok(done)
             }
             Err(error) => {
-                let restored = recovery::restore(&files, &keys);
+                let restored = recovery::restore(&files, &keys, is_dead_end);
                 again = self.again(request, restored.kernel);
                 let error = restored.notes.into_iter().fold(error, Error::hint);
                 Err(error.hint(&again))
@@ -119,6 +125,9 @@ impl Hook<'_> {
             let mut names = vec![KeyName::Module, KeyName::Db];
             names.extend(self.uses_grub(files, &files.tree()).then_some(KeyName::Grub));
             let open = open(keys, &names, ask)?;
+            if open.grub.is_some() {
+                self.check_grub_key(keys)?;
+            }
             if open.db.is_some() {
                 preflight::check_firmware(self.context, keys)?;
                 preflight::check(files, &image)?;

@@ -18,7 +18,7 @@ const INSTALL_CONF: [&str; 2] = ["/etc/kernel/install.conf", "/usr/lib/kernel/in
 /// Longest file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 /// Directories with programs, as hooks see them.
-const PROGRAMS: [&str; 6] = [
+pub(super) const PROGRAMS: [&str; 6] = [
     "/usr/local/sbin",
     "/usr/local/bin",
     "/usr/sbin",

@@ -9,7 +9,7 @@ use crate::system::Context;
 use crate::system::config::Config;
 
 use super::findings;
-use super::install::remembered_mode;
+use super::install::{remembered_mode, remembered_program};
 use super::last_run::{LastRun, last_runs};
 use super::mode::{Detected, Mode, detect};
 use super::plugins::{Plugin, plugins};
@@ -58,11 +58,13 @@ pub fn status(
     let settings = Settings::of_machine(context, variable)?;
     let detected = detect(context, &settings, named, remembered_mode(context)?)?;
     let plugins = plugins(context, detected.mode)?;
+    let program = remembered_program(context)?;
     let findings = findings::all_findings(&findings::Scene {
         context,
         config,
         keys,
         settings: &settings,
+        program: program.as_deref(),
         mode: detected.mode,
         plugins: &plugins,
     })?;

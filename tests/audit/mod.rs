@@ -21,6 +21,7 @@ use bootseal::formats::firmware::authenticode::minimal_image;
 use serde_json::Value;
 
 use crate::support::judges::subject_key_id;
+use crate::support::kernel::kernel_image;
 use crate::support::node::{DATABASE, GLOBAL, Node};
 use crate::support::{forget_kept_menu, keys, module, sign_file, succeed, text, tool};
 
@@ -82,7 +83,7 @@ impl Machine {
             "boot/grub/grub.cfg",
             b"menuentry 'Linux' --unrestricted { linux /vmlinuz; initrd /initrd }\n",
         );
-        machine.write("boot/vmlinuz", minimal_image());
+        machine.write("boot/vmlinuz", kernel_image(KERNEL));
         machine.write("boot/initrd", modules::cpio(&[("init", b"#!/bin/sh\n")]));
         machine.write("proc/modules", b"x 16384 0 - Live 0x0000000000000000\n");
         machine.run(["sign", "efi"], &["boot/vmlinuz"]);

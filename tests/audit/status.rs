@@ -102,15 +102,15 @@ fn the_kernel_that_the_loader_starts_by_itself_is_judged_too() {
     let loader = "efi/EFI/BOOT/BOOTX64.EFI";
     // GRUB: the first entry of its menu.
     machine.write(loader, machine.read(super::IMAGE));
-    status(0, "then /boot/vmlinuz (/boot/grub/grub.cfg): accepted");
+    status(0, "then /boot/vmlinuz (/boot/grub/grub.cfg:1 \"Linux\"): accepted");
     let kernel = machine.read("boot/vmlinuz");
     flip("boot/vmlinuz");
-    status(1, "then /boot/vmlinuz (/boot/grub/grub.cfg): refused");
+    status(1, "then /boot/vmlinuz (/boot/grub/grub.cfg:1 \"Linux\"): refused");
     machine.write("boot/vmlinuz", kernel);
     // systemd-boot: the newest, or the one that is configured.
     machine.write(loader, fs::read(SYSTEMD_BOOT).unwrap());
     machine.run(["sign", "efi"], &[loader]);
-    status(0, "accepted");
+    status(1, "systemd-boot finds neither an entry nor a unified kernel image");
     for version in ["6.9.1", "6.12.2", "6.12.10+0"] {
         unified(&machine, &format!("efi/EFI/Linux/gentoo-{version}.efi"), version);
     }

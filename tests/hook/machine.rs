@@ -8,7 +8,8 @@ use std::process::{Command, Output};
 use bootseal::formats::firmware::authenticode::minimal_image;
 use tempfile::TempDir;
 
-use crate::support::kernel::Built;
+use crate::support::kernel::{Built, initramfs};
+use crate::support::node::contents;
 use crate::support::{keys, module_certificate, text, tool};
 use crate::vm::packages::Kernel;
 
@@ -70,6 +71,11 @@ impl Machine {
             config: None,
         });
         machine.write("boot/memtest.efi", &minimal_image());
+        machine.write(
+            "var/db/pkg/sys-apps/memtest86+-7/CONTENTS",
+            contents("/boot/memtest.efi", &minimal_image()).as_bytes(),
+        );
+        machine.write("usr/share/initramfs", &initramfs("#!/bin/sh\n"));
         let directory = machine.path("etc/bootseal/keys");
         fs::create_dir_all(&directory).unwrap();
         fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();

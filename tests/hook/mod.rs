@@ -6,6 +6,7 @@ mod faults;
 mod initramfs;
 mod ledger;
 mod machine;
+mod next_start;
 mod node;
 mod others_kernels;
 mod shells;

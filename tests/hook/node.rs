@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::process::Command;
 
+use crate::support::kernel::initramfs;
 use crate::support::node::{Node, menu};
 use crate::support::{keys, tool};
 
@@ -24,7 +25,7 @@ impl Hooked {
     pub fn new() -> Self {
         let node = Node::within(tempfile::Builder::new().prefix("a node ").tempdir().unwrap());
         node.kernel(&format!("boot/vmlinuz-{VERSION}"));
-        node.write(&format!("boot/initramfs-{VERSION}.img"), "initramfs");
+        node.write(&format!("boot/initramfs-{VERSION}.img"), initramfs("#!/bin/sh\n"));
         node.write("boot/grub/grub.cfg", menu(VERSION, 5));
         node.module(&format!("lib/modules/{VERSION}/loop.ko"));
         node.keys(keys(), |_| true);

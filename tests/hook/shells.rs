@@ -17,11 +17,13 @@ fn scripts() -> Vec<PathBuf> {
                 .map(|entry| entry.unwrap().path()),
         );
     }
-    // Units of systemd are no scripts, nor is what Prometheus and Grafana read; completions are for other shells.
+    // Units of systemd are no scripts, nor is OpenRC's, which its own shell reads, nor what Prometheus and Grafana read; completions are for other shells.
     let read = ["service", "timer", "yml", "json"];
     scripts.retain(|path| {
         let ending = path.extension().unwrap_or_default();
-        read.iter().all(|read| ending != *read) && !path.parent().unwrap().ends_with("completions")
+        read.iter().all(|read| ending != *read)
+            && !path.ends_with("bootseal-status")
+            && !path.parent().unwrap().ends_with("completions")
     });
     scripts.sort();
     assert_eq!(scripts.len(), 11);

@@ -18,7 +18,7 @@ const TRACERS: [&str; 9] = ["01", "44", "46", "59", "64", "66", "90-yx", "90-yz"
 const PLUGINS: [(&str, &str); 6] = [
     (
         "52-initrd",
-        r#"if [ "$1" = add ]; then echo "initrd of $2" >"$KERNEL_INSTALL_STAGING_AREA/initrd"; fi"#,
+        r#"if [ "$1" = add ]; then cp /usr/share/initramfs "$KERNEL_INSTALL_STAGING_AREA/initrd"; fi"#,
     ),
     (
         "60-ukify",

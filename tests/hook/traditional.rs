@@ -148,7 +148,7 @@ fn a_slot_that_fails_after_the_kernel_was_replaced_puts_the_former_one_back() {
     machine.add_modules();
     machine.script(
         "usr/lib/kernel/preinst.d/98-initrd",
-        r#"echo more >>"$INSTALLKERNEL_STAGING_AREA/initrd""#,
+        r#"cat /usr/share/initramfs >>"$INSTALLKERNEL_STAGING_AREA/initrd""#,
     );
     for (breaks, slot) in [
         ("preinst.d/99-breaks", "45-bootseal-modules"),

@@ -7,12 +7,12 @@ use std::process::Command;
 
 use bootseal::formats::firmware::authenticode::minimal_image;
 use bootseal::formats::grub::signature_name::signature_path;
-use md5::{Digest, Md5};
 use serde_json::Value;
 
 use super::node::{Hooked, VERSION};
 use crate::support::judges::{check_grub, check_kernel, sbverify};
-use crate::support::node::menu;
+use crate::support::kernel::initramfs as initramfs_of;
+use crate::support::node::{contents, menu};
 use crate::support::{refuse, succeed, text};
 
 /// The kernel that was installed before the attack.
@@ -78,7 +78,7 @@ impl Attacked {
         node.write(&format!("boot/vmlinuz-{version}"), image(byte));
         node.write(
             &format!("boot/initramfs-{version}.img"),
-            format!("initramfs of {version}"),
+            initramfs_of(&format!("#!/bin/sh\n# {version}\n")),
         );
         meanwhile(node);
         said += &slot("image", &installed);
@@ -238,10 +238,9 @@ fn live(machine: &Attacked) {
         ("sys-apps/memtest86+-7", "boot/memtest86plus/memtest.efi", image(40)),
     ] {
         node.write(path, &bytes);
-        let md5 = hex::encode(Md5::digest(&bytes));
         node.write(
             &format!("var/db/pkg/{package}/CONTENTS"),
-            format!("dir /boot\nobj /{path} {md5} 1700000000\n"),
+            contents(&format!("/{path}"), &bytes),
         );
     }
     // fwupd's loader, as it copies it; Portage's hook signs what the configuration names.
@@ -274,7 +273,7 @@ fn by_hand_a_changed_file_is_signed_only_where_it_is_accepted_and_the_message_sa
     let node = &machine.node;
     // dracut and grub-mkconfig by hand.
     let initramfs = format!("boot/initramfs-{OLD}.img");
-    node.write(&initramfs, "made by dracut");
+    node.write(&initramfs, initramfs_of("made by dracut"));
     let output = node.run("all", &[OLD]).output().unwrap();
     let said = text(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
@@ -290,7 +289,7 @@ fn by_hand_a_changed_file_is_signed_only_where_it_is_accepted_and_the_message_sa
     check_grub(&node.path(&initramfs));
     succeed(&mut node.run("all", &[OLD]));
     // An empty name accepts nothing.
-    node.write(&initramfs, "made by dracut again");
+    node.write(&initramfs, initramfs_of("made by dracut again"));
     refuse(&mut node.hook(&["run", "--accept-changed", "", "all", OLD]));
     refuse(&mut gpgv(&node.path(&initramfs)));
     let boot = node.path("boot");

@@ -16,6 +16,7 @@ const ORDER: &[(u8, &[&str])] = &[
     (3, &["ledger"]),
     (3, &["enroll", "kernel_config", "sign"]),
     (3, &["ceremony", "grub"]),
+    (3, &["start"]),
     (3, &["rotate"]),
     (3, &["hook"]),
     (3, &["audit"]),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bootseal::formats::firmware::authenticode::minimal_image;
+use md5::{Digest as _, Md5};
 use tempfile::TempDir;
 
 use super::bootseal;
@@ -21,6 +22,12 @@ pub fn menu(version: &str, timeout: u8) -> String {
     format!(
         "set timeout={timeout}\nmenuentry Linux {{\n\tlinux /vmlinuz-{version} ro\n\tinitrd /initramfs-{version}.img\n}}\n"
     )
+}
+
+/// Portage's record (`CONTENTS`) of a package with one file, by its path from `/`.
+pub fn contents(path: &str, bytes: &[u8]) -> String {
+    let md5 = hex::encode(Md5::digest(bytes));
+    format!("dir /boot\nobj {path} {md5} 1700000000\n")
 }
 
 /// The machine. It has what it was given: an empty one is an empty directory.

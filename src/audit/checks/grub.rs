@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::{BootTree, distinct};
 use crate::error::{Explain, Result};
-use crate::finding::{Finding, Level};
+use crate::finding::{Finding, Level, Outcome};
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::text::Shown;
 use crate::grub::falls_back;
@@ -15,7 +15,7 @@ use crate::system::config::Exclusions;
 use crate::system::{read, resolve};
 use crate::trust::grub;
 
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

@@ -1,10 +1,10 @@
 //! Checks of the hooks: the signing of the next kernel, and the last run.
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::hook;
 use crate::system::moment;
 
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

@@ -1,12 +1,12 @@
 //! The check of the kernel that runs: it has to be one of those that are signed.
 
 use crate::error::quoted;
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::{Shown, printable};
 use crate::trust::loader::Loader;
 
 use super::measured::{UNKNOWN_IMAGE, started};
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group};
 use crate::audit::images::Found;
 use crate::audit::machine::Machine;
 

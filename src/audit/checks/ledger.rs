@@ -1,14 +1,14 @@
 //! The check of the ledger itself.
 
 use crate::error::{Kind as ErrorKind, quoted};
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::text::{Shown, printable};
 use crate::ledger::Ledger;
 use crate::sign::BROKEN;
 use crate::system;
 
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::kernel::kernel_config::KernelConfig;
 use crate::formats::kernel::running_kernel::CommandLine;
 use crate::formats::text::{Shown, printable};
 use crate::system::ConfigFile;
 use crate::trust::command_line::dangers;
 
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group};
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;

@@ -17,6 +17,7 @@ use crate::system::{self, Powers, Writes};
 use crate::trust::Anchors;
 use crate::ui::{Report, prompt};
 
+use crate::cli::next_start::with_next_start;
 use crate::cli::session::Session;
 use crate::cli::unlock::Unlock;
 use report::{ConfirmReport, InstallReport, NotInstalled, PasswordReport};
@@ -212,7 +213,10 @@ impl Install {
             }
             (None, None) => return Err(Error::bug("nowhere to put the image")),
         }
-        Ok(Box::new(report))
+        if self.output.is_some() {
+            return Ok(Box::new(report));
+        }
+        Ok(with_next_start(session, self.keys.as_ref(), Box::new(report)))
     }
 
     fn build(

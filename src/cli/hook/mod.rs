@@ -3,12 +3,12 @@
 mod report;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::error::{Error, Result};
-use crate::hook::{self, Done, Environment, Hook, Mode, Request, Settings, Slot};
+use crate::hook::{self, Done, Environment, Hook, Mode, Request, Settings, Slot, Wanted};
 use crate::keys::Passphrase;
 use crate::system::config::Config;
 use crate::system::{Powers, Writes};
@@ -29,6 +29,10 @@ pub(super) enum Command {
         /// Also have the machine audited every day: by a timer of systemd, to be enabled, or by cron
         #[arg(long)]
         with_audit: bool,
+        /// Also have each start of the machine look at the next one: by a unit of systemd, or a service of
+        /// openrc(8), to be enabled
+        #[arg(long)]
+        with_boot_check: bool,
     },
     /// Take them away again, byte for byte
     #[command(after_help = "Example: bootseal hook remove")]
@@ -127,11 +131,25 @@ fn variable(name: &str) -> Option<String> {
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     let context = &session.context;
     match command {
-        Command::Install { mode, with_audit } => {
+        Command::Install {
+            mode,
+            with_audit,
+            with_boot_check,
+        } => {
             let settings = Settings::of_machine(context, variable)?;
             let named = mode.named();
             let detected = hook::detect(context, &settings, named, hook::remembered_mode(context)?)?;
-            let changes = hook::install(context, detected.mode, named.is_some(), with_audit)?;
+            // Below another root it may be elsewhere.
+            let is_here = context.root() == Path::new("/");
+            let program = std::env::current_exe().ok().filter(|_| is_here);
+            let wanted = Wanted {
+                mode: detected.mode,
+                is_named: named.is_some(),
+                with_audit,
+                with_boot_check,
+                program: program.as_deref(),
+            };
+            let changes = hook::install(context, wanted)?;
             Ok(Box::new(report::Installed {
                 detected: Some(detected),
                 changes,

@@ -1,6 +1,7 @@
 //! The reports of `bootseal hook`.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -13,6 +14,12 @@ use crate::hook::{Change, Changed, Detected, LastRun, Request, Slot, State, Stat
 use crate::system::moment;
 use crate::ui::finding::{hook_finding_json, write_finding};
 use crate::ui::{Report, Style};
+
+/// The unit and the service that look at the next start.
+const UNIT: &str = "bootseal-status.service";
+const SERVICE: &str = "bootseal-status";
+/// The directory by which systemd is known to run (`sd_booted(3)`).
+const SYSTEMD_RUNS: &str = "/run/systemd/system";
 
 /// The scripts that were installed or removed.
 pub(super) struct Installed {
@@ -62,7 +69,16 @@ impl Report for Installed {
         }
         match (self.dry_run, &self.detected) {
             (true, _) => writeln!(out, "nothing was written"),
-            (false, Some(_)) => writeln!(out, "\nNext: bootseal hook status"),
+            (false, Some(_)) => {
+                let is_there = |name: &str| self.changes.iter().any(|changed| changed.path.ends_with(name));
+                let enable = match (is_there(UNIT), is_there(SERVICE)) {
+                    (true, _) if Path::new(SYSTEMD_RUNS).exists() => format!("systemctl enable {UNIT}, and: "),
+                    (_, true) => format!("rc-update add {SERVICE} default, and: "),
+                    (true, false) => format!("systemctl enable {UNIT}, and: "),
+                    (false, false) => String::new(),
+                };
+                writeln!(out, "\nNext: {enable}bootseal hook status")
+            }
             (false, None) => Ok(()),
         }
     }

@@ -9,14 +9,20 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::ceremony::life::{self, Exported, Format, Listed, Rewrapped};
-use crate::error::Result;
+use crate::error::{Error, Kind as ErrorKind, Result};
+use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
+use crate::hook::{self, KEY_MISMATCH};
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::system::{Powers, Writes};
+use crate::ui::finding::{finding_json, write_finding};
 use crate::ui::{Report, Style, prompt, to_json};
 
 use crate::cli::session::Session;
 use crate::cli::unlock::{Unlock, typed_or_made};
+
+/// The firmware enforces Secure Boot and does not hold the certificate of the db key.
+const KEY_NOT_IN_FIRMWARE: Kind = Kind::error("key_not_in_firmware");
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -140,9 +146,13 @@ impl Command {
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     match command {
-        Command::List { directory } => Ok(Box::new(List {
-            keys: life::list(&directory.open(session)?)?,
-        })),
+        Command::List { directory } => {
+            let keys = directory.open(session)?;
+            Ok(Box::new(List {
+                keys: life::list(&keys)?,
+                findings: unfit(session, &keys),
+            }))
+        }
         Command::Show { name, directory } => Ok(Box::new(Show(life::show(&directory.open(session)?, name)?))),
         Command::Export {
             name,
@@ -179,6 +189,20 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 
 struct List {
     keys: Vec<Listed>,
+    findings: Vec<Finding>,
+}
+
+/// The keys that do not sign what this machine starts: their halves do not belong together, or the firmware does not hold
+/// the certificate.
+fn unfit(session: &Session, keys: &KeyDirectory) -> Vec<Finding> {
+    let halves = KeyName::ALL.map(|name| (KEY_MISMATCH, name, keys.check_halves(name).map(|_| ())));
+    let firmware = hook::check_firmware(&session.context, keys);
+    let checked = halves.into_iter().chain([(KEY_NOT_IN_FIRMWARE, KeyName::Db, firmware)]);
+    let found = checked.filter_map(|(kind, name, checked)| {
+        let error = checked.err().filter(|error| error.kind() == ErrorKind::Refused)?;
+        Some(Finding::new(kind, name.name(), error.in_one_line()).remedies(error.hints()))
+    });
+    found.collect()
 }
 
 impl Report for List {
@@ -187,10 +211,17 @@ impl Report for List {
     }
 
     fn json(&self) -> Result<Value> {
-        Ok(json!({ "keys": self.keys }))
+        let findings: Vec<Value> = self.findings.iter().map(finding_json).collect();
+        Ok(json!({ "keys": self.keys, "findings": findings }))
     }
 
-    fn human(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {
+    fn failure(&self) -> Option<Error> {
+        let first = self.findings.first()?;
+        let text = format!("keys that sign nothing which starts: {}", self.findings.len());
+        Some(first.remedies.iter().fold(Error::refused(text), Error::hint))
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         for key in &self.keys {
             let subject = key
                 .subject
@@ -212,6 +243,9 @@ impl Report for List {
             if let Some(private) = &key.private_key {
                 writeln!(out, "    {}", printable(private))?;
             }
+        }
+        for finding in &self.findings {
+            write_finding(out, style, 0, finding)?;
         }
         let drill = self.keys.iter().find_map(|key| key.last_drill.as_deref());
         let has_transcript = self.keys.iter().any(|key| key.backed_up.is_some());

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::cli::next_start::with_next_start;
 use crate::cli::session::Session;
 use crate::cli::unlock::Unlock;
 use crate::cli::{enroll, sign};
@@ -66,10 +67,11 @@ impl Rotate {
                 yes: self.yes,
             },
         })?;
-        Ok(Box::new(RotationReport {
+        let report = RotationReport {
             rotated,
             dry_run: session.context.dry_run(),
-        }))
+        };
+        Ok(with_next_start(session, self.key.keys.as_ref(), Box::new(report)))
     }
 }
 

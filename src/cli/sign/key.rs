@@ -15,7 +15,7 @@ use crate::sign::grub::GrubIdentity;
 pub(in crate::cli) struct KeyArguments {
     /// Key directory [default: /etc/bootseal/keys]
     #[arg(long, value_name = "DIR")]
-    pub(super) keys: Option<PathBuf>,
+    pub(in crate::cli) keys: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) unlock: Unlock,
     /// Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file

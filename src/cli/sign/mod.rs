@@ -17,6 +17,7 @@ use crate::system::Powers;
 use crate::system::config::ModuleHash;
 use crate::ui::{Progress, Report};
 
+use crate::cli::next_start::with_next_start;
 use crate::cli::session::Session;
 
 use one_run::signed;
@@ -200,7 +201,8 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
                 };
                 job.sign(&session.context, &keys, &config, watch)
             })?;
-            (key.keys, summary)
+            let report = SignReport::new(session, key.keys.as_ref(), summary);
+            return Ok(with_next_start(session, key.keys.as_ref(), Box::new(report)));
         }
     };
     Ok(Box::new(SignReport::new(session, keys.as_ref(), summary)))

@@ -26,7 +26,7 @@ const SHOWN: usize = 3;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: bootseal status\n\n\
-    Reads a few small files, the image that starts next, and the kernel that it starts; bootseal audit looks at all. Exit code 0: nothing wrong \
+    Reads a few small files, and walks the next start: the loader, its menu, kernel and initramfs; bootseal audit looks at all. Exit code 0: nothing wrong \
     was seen. 1: there are findings. 3: there are none, but not everything could be looked at.")]
 pub(super) struct Arguments {
     /// Key directory [default: /etc/bootseal/keys]
@@ -97,6 +97,7 @@ impl Report for StatusReport {
         let mut next = next_boot(self.0.next_boot(), unseen);
         next.extend(self.0.next_kernel().map(next_kernel));
         screen.line(self.0.next_boot_status(), "Next boot", &next)?;
+        screen.below(Group::Boot)?;
         let mut kernel = vec![printable(facts.kernel.as_deref().unwrap_or("version unknown"))];
         kernel.extend(seen(audit, Group::Kernel));
         screen.part(Group::Kernel, "Kernel", &[kernel.join(", ")])?;
@@ -136,6 +137,11 @@ impl Screen<'_> {
         let answers = checked(self.audit, group).map(Checked::status);
         let worst = answers.filter(|status| *status != Status::NotApplicable).max();
         self.line(worst.unwrap_or(Status::NotApplicable), name, lines)?;
+        self.below(group)
+    }
+
+    /// The findings of a part, and what could not be looked at.
+    fn below(&mut self, group: Group) -> io::Result<()> {
         let findings: Vec<&Finding> = checked(self.audit, group)
             .flat_map(|checked| &checked.outcome.findings)
             .collect();

@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::{
-    BOOT, EfiPartition, GRUB_CONFIGURATION, LOADER_ENTRIES, UNIFIED_IMAGES, fat_partitions, grub_configurations,
-};
+use crate::disk::{BOOT, EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, fat_partitions, grub_configurations};
 use crate::error::Result;
 use crate::formats::grub::opened_files::images_for_firmware;
 use crate::formats::text::{Shown, loader_entry};
@@ -30,17 +28,6 @@ impl LoaderFile {
             source: source.to_owned(),
             found: Ok(path),
         }
-    }
-
-    /// The file of this name on a partition.
-    pub(super) fn named(source: String, esp: &EfiPartition, path: &str) -> Self {
-        let found = esp.find(path).ok_or_else(|| NotFound::Missing(path.to_owned()));
-        Self { source, found }
-    }
-
-    /// True if a configuration of GRUB names it.
-    pub(super) fn is_of_grub(&self) -> bool {
-        self.source.ends_with(GRUB_CONFIGURATION)
     }
 }
 

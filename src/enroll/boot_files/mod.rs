@@ -1,7 +1,7 @@
 //! The files that the firmware may start, judged as it will judge once the plan is carried out.
 
 mod loaders;
-mod next_kernel;
+mod next_entry;
 #[cfg(test)]
 mod tests;
 
@@ -24,7 +24,8 @@ use super::lists::Lists;
 use super::request::{Request, Source};
 use super::store::{Store, StoreChoice};
 use loaders::{LoaderFile, NotFound, loaders_files, partitions};
-use next_kernel::next_kernel;
+
+pub use next_entry::{LoaderKind, NextEntry};
 
 /// The files that start could not be judged.
 const BOOT_FILES_NOT_JUDGED: Kind = Kind::note("boot_files_not_judged");
@@ -226,20 +227,31 @@ impl Judge {
         }
     }
 
-    /// The kernel that the loader at this path starts by itself, if it is known. One of systemd-boot that is missing is
-    /// refused: nothing starts. GRUB's names begin at a file system that only GRUB knows.
+    /// The kernel that the loader at this path starts by itself, if it is known. One that is missing is refused: nothing
+    /// starts.
     fn next_kernel(&self, context: &Context, loader: &str) -> Option<BootFile> {
         let loader = Path::new(loader);
         let esp = self.partitions.iter().find(|esp| loader.starts_with(&esp.directory))?;
-        let file = next_kernel(context, esp, &system::read(loader).ok()?)?;
-        let is_of_grub = file.is_of_grub();
-        let file = self.loaders_file(file);
-        Some(match file.verdict {
-            Verdict::NotJudged(reason) if !is_of_grub => BootFile {
-                verdict: Verdict::Refused(reason),
-                ..file
+        let entry = match LoaderKind::recognise(&system::read(loader).ok()?) {
+            LoaderKind::Grub => NextEntry::of_grub(context, Some(esp), false),
+            LoaderKind::SystemdBoot => NextEntry::of_systemd_boot(esp),
+            LoaderKind::Kernel | LoaderKind::Other => return None,
+        };
+        let entry = match entry {
+            Ok(entry) => entry?,
+            Err(error) => {
+                let reason = printable(&error.in_one_line());
+                return Some(not_judged("its next entry".to_owned(), String::new(), &reason));
+            }
+        };
+        let kernel = entry.kernel()?;
+        let source = printable(&entry.source);
+        Some(match &kernel.path {
+            Some(path) => self.judge(source, path),
+            None => BootFile {
+                verdict: Verdict::Refused("there is no such file".to_owned()),
+                ..not_judged(source, printable(&kernel.name), "")
             },
-            _ => file,
         })
     }
 

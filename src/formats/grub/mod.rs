@@ -1,6 +1,8 @@
 //! Formats of GRUB: its core image, scripts, themes, OpenPGP as GRUB reads it, and where it looks for signatures.
 
 pub mod core_image;
+pub mod environment_block;
+pub mod menu;
 pub mod opened_files;
 pub mod openpgp;
 pub mod script;

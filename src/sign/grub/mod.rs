@@ -1,5 +1,6 @@
 //! Files that GRUB opens: a detached OpenPGP signature beside each.
 
+mod entry;
 mod problem;
 mod sign;
 mod starts;
@@ -7,6 +8,7 @@ mod tree;
 mod verify;
 
 pub use super::signature_file::{existing_signature, signature_path, signed_file};
+pub use entry::{DefaultEntry, EntryFile, default_entry};
 pub use problem::NOT_JUDGED;
 pub use sign::{GrubIdentity, sign};
 pub use verify::{Audit, UNUSED_MENUS, idle_menu, verify};

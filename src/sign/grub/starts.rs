@@ -76,16 +76,19 @@ impl Menus {
 
     /// True if a configuration, or one that it runs, starts something.
     pub(super) fn start_something(&self, configuration: &Path) -> bool {
+        let run = self.run_by(configuration);
+        run.into_iter().any(|path| self.starting.contains(path))
+    }
+
+    /// A configuration and those that it runs, each once.
+    pub(super) fn run_by<'a>(&'a self, configuration: &'a Path) -> BTreeSet<&'a Path> {
         let mut seen = BTreeSet::new();
         let mut waiting = vec![configuration];
         while let Some(path) = waiting.pop() {
-            if self.starting.contains(path) {
-                return true;
-            }
             if seen.insert(path) {
                 waiting.extend(self.leads.get(path).into_iter().flatten().map(PathBuf::as_path));
             }
         }
-        false
+        seen
     }
 }

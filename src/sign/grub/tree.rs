@@ -25,8 +25,10 @@ const MAX_SCRIPTS: usize = 256;
 
 /// The files that GRUB opens, and the commands that it runs, by the configurations of a directory.
 pub(super) struct Tree {
-    scripts: Vec<(PathBuf, Script)>,
-    variables: Variables,
+    pub scripts: Vec<(PathBuf, Script)>,
+    pub variables: Variables,
+    /// The configurations by what they start and run.
+    pub menus: Menus,
     /// Files outside of the directory that the configurations lead to; for a symbolic link, the link itself.
     pub outside: BTreeSet<PathBuf>,
     /// The problems of files that the configurations lead to: missing ones without which an entry does not boot, and those
@@ -37,12 +39,12 @@ pub(super) struct Tree {
 }
 
 /// GRUB's view of the file system.
-struct View<'a> {
+pub(super) struct View<'a> {
     context: &'a Context,
     /// The directory, without symbolic links.
     directory: PathBuf,
     /// The directory that GRUB's `$prefix` leads to.
-    prefix: PathBuf,
+    pub prefix: PathBuf,
     /// The files of the directory, without symbolic links in their directories.
     files: BTreeSet<PathBuf>,
     /// Directories of modules, each with its `moddep.lst`, which lists the modules that a module needs.
@@ -61,7 +63,7 @@ impl Tree {
         let mut scripts = Vec::new();
         let mut waiting: BTreeSet<PathBuf> = view.files.iter().filter(is_script).cloned().collect();
         let mut seen = waiting.clone();
-        let (mut tree, menus) = loop {
+        let mut tree = loop {
             for path in std::mem::take(&mut waiting) {
                 // A file that cannot be read becomes a problem where the file itself is judged.
                 if let Ok(bytes) = system::read(&path) {
@@ -69,16 +71,16 @@ impl Tree {
                 }
             }
             let variables = variables(scripts.iter().map(|(_, script)| script));
-            let (mut tree, menus, more) = view.follow(&scripts, &variables);
+            let (mut tree, more) = view.follow(&scripts, &variables);
             waiting.extend(more.into_iter().filter(|path| !seen.contains(path)));
             seen.extend(waiting.iter().cloned());
             if waiting.is_empty() || scripts.len() >= MAX_SCRIPTS {
                 tree.variables = variables;
-                break (tree, menus);
+                break tree;
             }
         };
         let main = view.prefix.join(GRUB_CONFIGURATION);
-        if view.is_own && scripts.iter().any(|(path, _)| *path == main) && !menus.start_something(&main) {
+        if view.is_own && scripts.iter().any(|(path, _)| *path == main) && !tree.menus.start_something(&main) {
             tree.problems.push(nothing_starts(&main));
         }
         for (path, script) in &scripts {
@@ -120,7 +122,7 @@ impl Tree {
 }
 
 impl<'a> View<'a> {
-    fn new(context: &'a Context, directory: &Path, found: &Found) -> Result<Self> {
+    pub(super) fn new(context: &'a Context, directory: &Path, found: &Found) -> Result<Self> {
         let real = resolve(context.root(), directory)
             .or_could_not_run(|| format!("cannot read the directory {}", directory.shown()))?;
         let below = found
@@ -171,19 +173,19 @@ impl<'a> View<'a> {
     }
 
     /// The files that some configurations lead to, and further configurations.
-    fn follow(&self, scripts: &[(PathBuf, Script)], variables: &Variables) -> (Tree, Menus, Vec<PathBuf>) {
+    fn follow(&self, scripts: &[(PathBuf, Script)], variables: &Variables) -> (Tree, Vec<PathBuf>) {
         let mut tree = Tree {
             scripts: Vec::new(),
             variables: Variables::default(),
+            menus: Menus::default(),
             outside: BTreeSet::new(),
             problems: Vec::new(),
             traps: Vec::new(),
         };
-        let mut menus = Menus::default();
         let mut more = Vec::new();
         let mut missing: BTreeMap<String, Finding> = BTreeMap::new();
         for (script_path, script) in scripts {
-            menus.look_at(script_path, script, variables);
+            tree.menus.look_at(script_path, script, variables);
             for file in opened_files(script, variables) {
                 // An entry that os-prober found is another system's, whose files are not signed.
                 if file.from_os_prober {
@@ -194,12 +196,12 @@ impl<'a> View<'a> {
                     continue;
                 }
                 let Some(candidates) = self.candidates(&file.place) else {
-                    menus.open(script_path, &file, None, false);
+                    tree.menus.open(script_path, &file, None, false);
                     continue;
                 };
                 let existing = self.first_existing(&candidates, file.usage == Use::Locales);
                 if let Ok(existing) = &existing {
-                    menus.open(script_path, &file, existing.as_deref(), true);
+                    tree.menus.open(script_path, &file, existing.as_deref(), true);
                 }
                 let opened = existing.and_then(|path| path.map(|path| self.with_named_files(&file, path)).transpose());
                 match opened {
@@ -225,11 +227,11 @@ impl<'a> View<'a> {
             }
         }
         tree.problems.extend(missing.into_values());
-        (tree, menus, more)
+        (tree, more)
     }
 
     /// The paths at which a file may be; none if it is not on this machine's disks or cannot be known.
-    fn candidates(&self, place: &Place) -> Option<Vec<PathBuf>> {
+    pub(super) fn candidates(&self, place: &Place) -> Option<Vec<PathBuf>> {
         match place {
             Place::Prefix(path) => Some(vec![below(&self.prefix, path)]),
             Place::File {
@@ -274,7 +276,7 @@ impl<'a> View<'a> {
     }
 
     /// The first of these paths that exists, as [`View::existing`] returns it.
-    fn first_existing(&self, paths: &[PathBuf], is_directory: bool) -> Result<Option<PathBuf>> {
+    pub(super) fn first_existing(&self, paths: &[PathBuf], is_directory: bool) -> Result<Option<PathBuf>> {
         for path in paths {
             if let Some(existing) = self.existing(path, is_directory)? {
                 return Ok(Some(existing));

@@ -279,6 +279,13 @@ fn rules(command: &Command, variables: &Variables, unsigned: &[String]) -> Vec<R
     rules
 }
 
+/// True for a command that loads variables from a block whose signature nobody asks for.
+#[must_use]
+pub fn loads_unchecked(command: &Command) -> bool {
+    let mut texts = command.words.iter().map(|word| word.literal().unwrap_or_default());
+    texts.next().as_deref() == Some("load_env") && unchecked(&texts.collect::<Vec<_>>()).is_some()
+}
+
 /// The variables that a `load_env --skip-sig` names; none if the command checks the signature.
 fn unchecked(texts: &[String]) -> Option<Vec<&str>> {
     let skips = |text: &String| {

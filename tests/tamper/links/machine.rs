@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 
 use rustix::fs::{CWD, FileType, Mode as Permissions, makedev, mknodat};
 
+use crate::support::kernel::initramfs;
 use crate::support::node::{Node, menu};
 use crate::support::{keys, text, tool};
 
@@ -44,14 +45,14 @@ impl Machine {
         let node = Node::new();
         node.kernel(&format!("boot/vmlinuz-{VERSION}"));
         node.write("boot/grub/grub.cfg", menu(VERSION, 5));
+        node.write("etc/grub/grub.cfg", menu(VERSION, 1));
         node.write_all([
             ("boot/grub/fonts/unicode.pf2", "font"),
             ("etc/shadow", SECRET),
             ("etc/profile", "# run by root\n"),
-            ("etc/grub/grub.cfg", "set timeout=1\n"),
             ("etc/grub/fonts/unicode.pf2", "font"),
         ]);
-        node.write(&format!("boot/initramfs-{VERSION}.img"), "initramfs");
+        node.write(&format!("boot/initramfs-{VERSION}.img"), initramfs("#!/bin/sh\n"));
         node.module(&format!("lib/modules/{VERSION}/kernel/loop.ko"));
         node.kernel("srv/token/6.12.58/linux");
         node.module("srv/modules/loop.ko");

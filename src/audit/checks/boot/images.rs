@@ -1,7 +1,7 @@
 //! The images on the EFI system partitions: which ones db lets in, and which of these lead around the chain.
 
 use crate::error::quoted;
-use crate::finding::{Finding, Kind, Level};
+use crate::finding::{Finding, Kind, Level, Outcome};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::text::{Shown, printable};
@@ -9,7 +9,6 @@ use crate::trust::image::{Acceptance, Refusal};
 use crate::trust::loader::Loader;
 use crate::trust::microsoft;
 
-use crate::audit::check::Outcome;
 use crate::audit::images::{Found, Place};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use crate::error::quoted;
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::{Shown, printable};
 
-use crate::audit::check::Outcome;
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;
 

@@ -2,6 +2,7 @@
 
 mod images;
 mod kernels;
+mod next_start;
 mod sbat;
 mod unrecorded;
 mod unvouched;
@@ -10,10 +11,11 @@ use crate::formats::text::Shown;
 use std::path::Path;
 
 use crate::enroll::{BootFile, Verdict};
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
+use crate::start::NEXT_START_FAILS;
 use crate::system::{self, FileInfo};
 
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 
@@ -32,6 +34,17 @@ pub(super) const CHECKS: &[Check] = &[
                  is accepted by the db and dbx that the firmware holds now.",
         remedy: "bootseal sign efi FILE; remove entries of what is not to start: efibootmgr -B -b NUMBER",
         run: entries,
+    },
+    Check {
+        id: "boot.next_start",
+        group: Group::Boot,
+        title: "The next start, walked to its end",
+        kind: NEXT_START_FAILS,
+        proves: "The loader that the firmware starts next finds its configuration and the entry that starts by itself; each file \
+                 of this entry is there and, where GRUB asks for signatures, signed by a key that this GRUB embeds; the \
+                 initramfs is one for this kernel, can be unpacked, and the kernel takes each module of its own in it.",
+        remedy: "What the finding names; then bootseal sign all, which walks the same way",
+        run: next_start::check,
     },
     Check {
         id: "boot.images",

@@ -1,11 +1,10 @@
 //! SBAT of the images, against the level that shim holds.
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::firmware::sbat::{LEVEL_VARIABLE, SHIM, Sbat, SbatError};
 use crate::formats::text::{Shown, printable};
 use crate::trust::loader::Loader;
 
-use crate::audit::check::Outcome;
 use crate::audit::images::{Found, Place};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;

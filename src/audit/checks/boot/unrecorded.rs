@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::disk::{BootMedia, Packages, files_below};
 use crate::error::{Result, quoted};
-use crate::finding::{Finding, Kind, Level};
+use crate::finding::{Finding, Kind, Level, Outcome};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::text::Shown;
 use crate::keys::KeyName;
@@ -15,7 +15,6 @@ use crate::sign::grub::{existing_signature, signed_file};
 use crate::system;
 use crate::trust::grub;
 
-use crate::audit::check::Outcome;
 use crate::audit::files::file;
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;

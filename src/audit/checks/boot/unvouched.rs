@@ -1,13 +1,12 @@
 //! The files on the boot media that runs met, nobody vouches for, and that still lie there.
 
 use crate::error::quoted;
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::{Shown, printable};
 use crate::ledger::Ledger;
 use crate::sign::{acceptance, planted};
 use crate::system::moment;
 
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

@@ -6,9 +6,9 @@ mod store;
 mod variables;
 mod writable;
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
 
 use store::with_store;

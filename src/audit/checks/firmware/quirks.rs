@@ -1,11 +1,10 @@
 //! Known faults of the firmware of this machine.
 
 use crate::enroll::present_quirks;
-use crate::finding::{Finding, Kind, Level};
+use crate::finding::{Finding, Kind, Level, Outcome};
 use crate::formats::text::printable;
 
 use super::store::with_store;
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 
 /// A known fault of the firmware strikes.

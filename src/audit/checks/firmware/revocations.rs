@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Explain, quoted};
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
 use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
@@ -13,7 +13,6 @@ use crate::trust::microsoft::{self, SecurityVersion};
 use crate::trust::{read_database, variable};
 
 use super::store::with_store;
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

@@ -1,10 +1,10 @@
 //! The firmware's variables, as the checks read them.
 
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 use crate::enroll::Store;
 use crate::error::Result;
+use crate::finding::Outcome;
 
 /// The outcome of a look at the variables. They, or an error, may turn out to be out of reach: then the check could not run.
 pub(super) fn with_store(machine: &Machine<'_>, look: impl FnOnce(&Store) -> Result<Outcome>) -> Outcome {

@@ -1,6 +1,6 @@
 //! The content of PK, KEK, db and dbx, compared with the key directory.
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
@@ -8,7 +8,6 @@ use crate::formats::text::{Shown, printable};
 use crate::trust::microsoft;
 
 use super::store::with_store;
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 
 /// Non-volatile, boot services, runtime, time-based authentication (UEFI 2.10, section 8.2.1).

@@ -1,10 +1,9 @@
 //! Protection of the variables from writes by accident.
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::system::variables::Efivarfs;
 
 use super::variables::VARIABLES;
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

@@ -1,12 +1,11 @@
 //! Ways around a kernel that has started: another kernel by kexec, its memory by a device, an image of it from swap.
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::kernel::kernel_config::KernelConfig;
 use crate::formats::kernel::running_kernel::{CommandLine, Lockdown};
 use crate::formats::text::{Shown, printable};
 use crate::system::ConfigFile;
 
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

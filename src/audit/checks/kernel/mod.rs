@@ -4,13 +4,13 @@ mod doors;
 mod module_trust;
 mod text;
 
-use crate::finding::{Finding, Kind, Status};
+use crate::finding::{Finding, Kind, Outcome, Status};
 use crate::formats::kernel::running_kernel::{CommandLine, Lockdown, Taint};
 use crate::formats::text::{Shown, printable};
 use crate::kernel_config;
 use crate::trust::command_line::dangers;
 
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group};
 use crate::audit::checks::uki::DANGEROUS_PARAMETER;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;

@@ -1,6 +1,6 @@
 //! Checks of the running kernel's trust in modules: the key, and the hash.
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::kernel::kernel_config::KernelConfig;
 use crate::formats::kernel::running_kernel::{KernelKey, find_key, key_list};
 use crate::formats::text::{Shown, printable};
@@ -8,7 +8,6 @@ use crate::system::ConfigFile;
 use crate::trust::kernel::KernelTrust;
 
 use super::text::text;
-use crate::audit::check::Outcome;
 use crate::audit::checks::modules::maker_of_modules;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;

@@ -1,7 +1,7 @@
 //! Files in which the kernel tells of itself.
 
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
+use crate::finding::Outcome;
 
 /// The state of lockdown.
 pub(super) const LOCKDOWN: &str = "/sys/kernel/security/lockdown";

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::ceremony::life::{Listed, list};
 use crate::error::Kind as ErrorKind;
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::{Shown, printable};
+use crate::hook::KEY_MISMATCH;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, is_private, is_shared};
 
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 
@@ -25,8 +26,6 @@ const DRILL: u64 = 366 * 24 * 60 * 60;
 const KEY_READABLE: Kind = Kind::error("key_readable");
 /// A private key does not belong to root.
 const KEY_NOT_ROOTS: Kind = Kind::error("key_not_roots");
-/// A private key is not that of its certificate.
-const KEY_MISMATCH: Kind = Kind::error("key_mismatch");
 /// The private key of PK or KEK is on this machine.
 const AUTHORITY_KEY_PRESENT: Kind = Kind::warning("authority_key_present");
 /// The private key of PK or KEK is not encrypted.

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::disk::files_below;
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::Shown;
 use crate::system;
 
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

@@ -1,7 +1,7 @@
 //! The event log of the last start, as the checks read it.
 
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
+use crate::finding::Outcome;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::event_log::EventLog;
 

@@ -1,12 +1,11 @@
 //! The programs that the firmware started, compared with the files on the disk.
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::hash::Digest;
 use crate::formats::firmware::event_log::{Event, EventLog, EventType};
 use crate::formats::text::printable;
 
 use super::event_log::{BANK, with_log};
-use crate::audit::check::Outcome;
 use crate::audit::images::{Found, Place};
 use crate::audit::machine::Machine;
 

@@ -6,12 +6,12 @@ mod option_roms;
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::EventType;
 use crate::formats::firmware::guid::Guid;
 
-use crate::audit::check::{Check, Group, Outcome};
+use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

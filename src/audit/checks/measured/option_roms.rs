@@ -1,13 +1,12 @@
 //! The drivers that the firmware took from devices, and the entries of db that let them in.
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::hash::Digest;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::text::printable;
 use crate::trust::measured_boot::{Coverage, authorities, coverage, name, option_roms, secure_boot_was_on};
 
 use super::event_log::with_log;
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

@@ -11,15 +11,14 @@ use crate::formats::crypto::sha3_lanes::Source;
 use crate::formats::kernel::module_info::ModuleInfo;
 use crate::formats::text::{Shown, printable};
 use crate::sign::Observer;
+use crate::start::modules::{Answer, Expected, HASH, Together, Unpacked, note, unpack};
 use crate::system;
 
-use super::kernel::{Expected, Together};
-use super::signature::{Answer, HASH, Unpacked, note, unpack};
 use super::tree::{Tree, of_running_kernel};
-use crate::audit::check::Outcome;
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
+use crate::finding::Outcome;
 
 /// How many times smaller xz makes modules: those of Debian's 6.12 nearly six times.
 const PACKING: u64 = 6;
@@ -37,7 +36,13 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
         Err(none) => return none,
     };
     let expect = |tree: Tree| {
-        let expected = Expected::read(machine, &tree.release, &anchors.modules);
+        let expected = Expected::read(
+            machine.context(),
+            machine.config(),
+            &tree.release,
+            None,
+            &anchors.modules,
+        );
         Kernel { tree, expected }
     };
     let kernels: Vec<Kernel> = trees.into_iter().map(expect).collect();

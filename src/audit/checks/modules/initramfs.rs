@@ -1,23 +1,20 @@
 //! The check of the modules in initramfs images. These are copies: a signature that was made later is not in them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rayon::prelude::*;
 
 use crate::formats::firmware::authenticode::Image;
-use crate::formats::kernel::initramfs;
 use crate::formats::text::{Shown, printable};
+use crate::start::modules::{Contents, Expected, Kernels};
 use crate::system;
 
-use super::kernel::{Expected, Together};
-use super::signature::{note, unpack};
-use super::tree::stem;
-use crate::audit::check::Outcome;
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 use crate::audit::unified::INITRAMFS;
+use crate::finding::Outcome;
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     let anchors = match machine.anchors() {
@@ -39,10 +36,11 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
         .collect();
     let releases = unified.found.iter().filter_map(|image| image.release.clone());
     let releases: BTreeSet<String> = releases.chain(machine.release()).collect();
-    let expect = |release: String| Expected::read(machine, &release, &anchors.modules);
+    let (context, config) = (machine.context(), machine.config());
+    let expect = |release: String| Expected::read(context, config, &release, None, &anchors.modules);
     let kernels = Kernels {
         known: releases.into_iter().map(expect).collect(),
-        other: Expected::ours(machine, &anchors.modules),
+        other: Expected::ours(config, &anchors.modules),
     };
     let observer = machine.observer();
     observer.begin("initramfs images", all.len(), 0);
@@ -74,26 +72,6 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
-/// The kernels whose modules may be in an initramfs.
-struct Kernels {
-    known: Vec<Expected>,
-    /// For modules that are of none of them.
-    other: Expected,
-}
-
-impl Kernels {
-    /// The kernel of a module in an initramfs, by the directory that it lies in.
-    fn of_path(&self, path: &str) -> &Expected {
-        let mut below = path.split('/').skip_while(|part| *part != "modules").skip(1);
-        let release = below.next();
-        let kernel = self
-            .known
-            .iter()
-            .find(|kernel| Some(kernel.release.as_str()) == release);
-        kernel.unwrap_or(&self.other)
-    }
-}
-
 /// Judges the modules in one file: an initramfs, or a unified image that holds some.
 fn look_at(path: &Path, is_unified: bool, kernels: &Kernels) -> Outcome {
     let mut outcome = Outcome::default();
@@ -118,40 +96,13 @@ fn look_at(path: &Path, is_unified: bool, kernels: &Kernels) -> Outcome {
 }
 
 fn judge_modules(outcome: &mut Outcome, name: &str, image: &[u8], kernels: &Kernels) {
-    let is_module = |path: &[u8]| stem(&String::from_utf8_lossy(path)).is_some();
-    let remedy =
-        "bootseal sign modules, build this initramfs anew (dracut --force, mkinitramfs), and: bootseal sign all";
-    let (mut right, mut all) = (0_usize, 0_usize);
-    let mut together: BTreeMap<&str, (&Expected, Together)> = BTreeMap::new();
-    let read = initramfs::files(image, is_module, |entry| {
-        all = all.saturating_add(1);
-        let path = String::from_utf8_lossy(&entry.path);
-        let kernel = kernels.of_path(&path);
-        let answer = match unpack(entry.content) {
-            Ok(module) => kernel.judge(&module, None),
-            Err(answer) => answer,
-        };
-        let told = together
-            .entry(&kernel.release)
-            .or_insert_with(|| (kernel, Together::default()));
-        if let Some(answer) = told.1.take(answer) {
-            let subject = format!("{name}: {path}");
-            right = right.saturating_add(usize::from(note(outcome, &subject, answer, remedy)));
-        }
-    });
-    for (kernel, together) in together.into_values() {
-        right = right.saturating_add(together.tell(kernel, name, outcome));
-    }
+    let Contents {
+        modules, right, error, ..
+    } = Contents::read(name, image, kernels, outcome);
+    let Some(error) = error else { return };
     let shown = printable(name);
-    match read {
-        Ok(entries) => outcome
-            .evidence
-            .push(format!("{shown}: {right} of {all} modules, in {entries} entries")),
-        Err(error) => {
-            let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
-            outcome.not_run.push(format!(
-                "{shown}: {error}{cause}; of the {all} modules before that {right} are right"
-            ));
-        }
-    }
+    let cause = std::error::Error::source(&error).map_or_else(String::new, |cause| format!(": {cause}"));
+    outcome.not_run.push(format!(
+        "{shown}: {error}{cause}; of the {modules} modules before that {right} are right"
+    ));
 }

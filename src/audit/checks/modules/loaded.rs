@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::kernel::module_info::{BUILD_ID, ModuleInfo};
 use crate::formats::kernel::running_kernel::{LoadedModule, loaded_modules};
 use crate::formats::text::{Shown, printable};
+use crate::start::modules::{stem, unpack};
 use crate::system;
 
-use super::signature::unpack;
-use super::tree::{Tree, of_running_kernel, stem};
-use crate::audit::check::Outcome;
+use super::tree::{Tree, of_running_kernel};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 

@@ -2,15 +2,15 @@
 
 mod files;
 mod initramfs;
-mod kernel;
 mod loaded;
-mod signature;
+mod maker;
 mod tree;
 
 use crate::audit::check::{Check, Group};
 
-pub(super) use kernel::maker_of_modules;
-use signature::MODULE_REFUSED;
+pub(super) use maker::maker_of_modules;
+
+use crate::start::modules::MODULE_REFUSED;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {

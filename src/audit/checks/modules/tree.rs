@@ -3,9 +3,10 @@
 use crate::formats::text::Shown;
 use std::path::{Path, PathBuf};
 
-use crate::audit::check::Outcome;
 use crate::audit::machine::Machine;
 use crate::disk::files_below;
+use crate::finding::Outcome;
+use crate::start::modules::stem;
 
 /// The directory of modules, in which each kernel has a directory of its own.
 const MODULES: &str = "/lib/modules";
@@ -45,15 +46,6 @@ pub(super) fn of_running_kernel(machine: &Machine<'_>) -> Result<Tree, Outcome> 
         )));
     }
     Ok(tree)
-}
-
-/// The name of a module's file without the suffix of its compression and `.ko`; none if it is no module's.
-pub(super) fn stem(name: &str) -> Option<&str> {
-    let name = ["gz", "xz", "zst"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(&format!(".{ending}")))
-        .unwrap_or(name);
-    name.strip_suffix(".ko")
 }
 
 fn is_module(path: &Path) -> bool {

@@ -101,8 +101,20 @@ pub fn command_names<'c>(command: &'c Command, variables: &Variables) -> (Vec<St
 /// Every file that a script may open; one command may stand for several.
 #[must_use]
 pub fn opened_files(script: &Script, variables: &Variables) -> Vec<Opened> {
+    opened_where(script, variables, |_| true)
+}
+
+/// The files that the commands in the braces of one command may open. `entry` is its place in [`Script::commands`].
+#[must_use]
+pub fn opened_within(script: &Script, variables: &Variables, entry: usize) -> Vec<Opened> {
+    let entry = script.commands.get(entry);
+    let is_entry = |parent: &Command| entry.is_some_and(|entry| std::ptr::eq(parent, entry));
+    opened_where(script, variables, |command| script.parents(command).any(is_entry))
+}
+
+fn opened_where(script: &Script, variables: &Variables, is_wanted: impl Fn(&Command) -> bool) -> Vec<Opened> {
     let mut all = Vec::new();
-    for command in &script.commands {
+    for command in script.commands.iter().filter(|command| is_wanted(command)) {
         let from_os_prober = is_from_os_prober(script, command);
         let mut add = |name: &str, usage, word: &Word, short| {
             all.extend(variables.expand(word).iter().filter_map(|text| {

@@ -1,7 +1,6 @@
 //! The judgement of one module.
 
-use crate::audit::check::Outcome;
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::kernel::compression::Compression;
@@ -10,31 +9,38 @@ use crate::formats::text::printable;
 use crate::trust::module::{self, Signature};
 
 /// The hash that most modules are signed over: that of many is computed side by side.
-pub(super) const HASH: HashAlgorithm = HashAlgorithm::Sha3_512;
+pub const HASH: HashAlgorithm = HashAlgorithm::Sha3_512;
 
 /// The kernel would refuse a module.
-pub(super) const MODULE_REFUSED: Kind = Kind::error("module_refused");
+pub const MODULE_REFUSED: Kind = Kind::error("module_refused");
 /// A module is signed over another hash than the configuration has for its kernel.
-pub(super) const OTHER_HASH: Kind = Kind::error("module_other_hash");
+const OTHER_HASH: Kind = Kind::error("module_other_hash");
 
 /// The answer to a module: the kernel's, and ours to its hash.
-pub(super) enum Answer {
+pub enum Answer {
+    /// By our key, over the hash that is wanted.
     Right,
     /// By this maker's key, in a kernel that takes it and not ours.
     Makers(String),
     /// By our key, in a kernel that refuses it.
     OursRefused,
+    /// By our key, over another hash than is wanted.
     OtherHash {
+        /// The hash.
         found: HashAlgorithm,
+        /// The one that is wanted.
         wanted: HashAlgorithm,
     },
+    /// The kernel refuses it, for this reason.
     Refused(String),
+    /// It could not be read, for this reason.
     Unread(String),
 }
 
 /// A module out of its packing.
-pub(super) struct Unpacked {
-    pub(super) module: Vec<u8>,
+pub struct Unpacked {
+    /// The module.
+    pub module: Vec<u8>,
     /// Length of the signed content, in bytes; 0 without a signature that could be verified.
     content: usize,
     kernel_unpacks: bool,
@@ -47,7 +53,8 @@ impl AsRef<[u8]> for Unpacked {
     }
 }
 
-pub(super) fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
+/// Unpacks a module's file.
+pub fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
     let compression = Compression::from_magic(&file);
     let kernel_unpacks = compression.kernel_unpacks(&file).is_ok();
     let module = match compression.unpack(&file) {
@@ -87,7 +94,7 @@ pub(super) fn signature<'c>(
 }
 
 /// Adds the answer to one module to the outcome. True if the module is right.
-pub(super) fn note(outcome: &mut Outcome, subject: &str, answer: Answer, remedy: &str) -> bool {
+pub fn note(outcome: &mut Outcome, subject: &str, answer: Answer, remedy: &str) -> bool {
     let shown = printable(subject);
     let (kind, text) = match answer {
         Answer::Right => return true,

@@ -2,27 +2,26 @@
 //! does not.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use crate::audit::check::Outcome;
-use crate::audit::machine::Machine;
-use crate::finding::{Finding, Kind};
+use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::text::printable;
-use crate::system;
+use crate::system::Context;
+use crate::system::config::Config;
 use crate::trust::kernel::{KernelTrust, Takes};
 use crate::trust::module::{Obstacle, names_signer};
 
-use super::signature::{Answer, Unpacked, signature, unpack};
-use super::tree::{Tree, of_running_kernel};
+use super::answer::{Answer, Unpacked, signature};
 
 /// A kernel refuses modules that bear our signature.
-pub(super) const KERNEL_REFUSES_OURS: Kind = Kind::error("kernel_refuses_ours");
+pub const KERNEL_REFUSES_OURS: Kind = Kind::error("kernel_refuses_ours");
 
 /// The keys and the hash for the modules of one kernel.
-pub(super) struct Expected {
+pub struct Expected {
     /// The kernel's release; empty for any.
-    pub(super) release: String,
+    pub release: String,
     ours: Vec<Certificate>,
     /// The hash that our signatures are to be over.
     hash: HashAlgorithm,
@@ -37,25 +36,28 @@ pub(super) struct Expected {
 
 impl Expected {
     /// Ours, for kernels of which nothing is known.
-    pub(super) fn ours(machine: &Machine<'_>, ours: &[Certificate]) -> Self {
+    #[must_use]
+    pub fn ours(config: &Config, ours: &[Certificate]) -> Self {
         Self {
             release: String::new(),
             ours: ours.to_vec(),
-            hash: machine.config().sign.hash_for(""),
+            hash: config.sign.hash_for(""),
             other: None,
             obstacle: None,
             unknown: None,
         }
     }
 
-    pub(super) fn read(machine: &Machine<'_>, release: &str, ours: &[Certificate]) -> Self {
+    /// Those for the kernel of this release. `image` is its image, if the caller knows it; else it is looked for.
+    #[must_use]
+    pub fn read(context: &Context, config: &Config, release: &str, image: Option<&Path>, ours: &[Certificate]) -> Self {
         let mut expected = Self {
             release: release.to_owned(),
-            hash: machine.config().sign.hash_for(release),
-            ..Self::ours(machine, ours)
+            hash: config.sign.hash_for(release),
+            ..Self::ours(config, ours)
         };
         let Some(own) = ours.first() else { return expected };
-        let trust = KernelTrust::read(machine.context(), release, None);
+        let trust = KernelTrust::read(context, release, image);
         let mut trusted: Vec<Certificate> = trust.certificates().cloned().collect();
         match trust.takes(own, expected.hash) {
             Takes::Yes => return expected,
@@ -70,7 +72,8 @@ impl Expected {
     }
 
     /// Judges a module. `digest` is that of the hashed bytes, if it is known already.
-    pub(super) fn judge(&self, module: &Unpacked, digest: Option<&Digest>) -> Answer {
+    #[must_use]
+    pub fn judge(&self, module: &Unpacked, digest: Option<&Digest>) -> Answer {
         let names_us = || self.ours.iter().any(|own| names_signer(&module.module, own));
         if self.obstacle.is_some() && names_us() {
             return Answer::OursRefused;
@@ -94,20 +97,9 @@ impl Expected {
     }
 }
 
-/// The common name of the certificate in the running kernel that vouches for the first of its modules, which stands for the
-/// others here: `modules.files` looks at each.
-pub(in crate::audit::checks) fn maker_of_modules(machine: &Machine<'_>) -> Option<String> {
-    let Tree { release, paths, .. } = of_running_kernel(machine).ok()?;
-    let module = unpack(system::read(paths.first()?).ok()?).ok()?;
-    let maker = KernelTrust::read(machine.context(), &release, None)
-        .judge(&module.module)
-        .ok()?;
-    Some(printable(&maker.common_name()))
-}
-
 /// The answers to the modules of one kernel that are told together.
 #[derive(Default)]
-pub(super) struct Together {
+pub struct Together {
     ours_refused: usize,
     /// The number of modules by each maker's certificate.
     makers: BTreeMap<String, usize>,
@@ -115,7 +107,7 @@ pub(super) struct Together {
 
 impl Together {
     /// Takes an answer that is told together with others; gives back one that is told alone.
-    pub(super) fn take(&mut self, answer: Answer) -> Option<Answer> {
+    pub fn take(&mut self, answer: Answer) -> Option<Answer> {
         match answer {
             Answer::OursRefused => self.ours_refused = self.ours_refused.saturating_add(1),
             Answer::Makers(maker) => {
@@ -128,7 +120,7 @@ impl Together {
     }
 
     /// Tells of them. `place` is where they lie. Returns the number of those that are right.
-    pub(super) fn tell(self, expected: &Expected, place: &str, outcome: &mut Outcome) -> usize {
+    pub fn tell(self, expected: &Expected, place: &str, outcome: &mut Outcome) -> usize {
         let release = printable(&expected.release);
         if let (Some(obstacle), 1..) = (&expected.obstacle, self.ours_refused) {
             let text = format!(

@@ -1,0 +1,36 @@
+//! The next start, walked to its end.
+
+use std::path::Path;
+
+use crate::audit::machine::Machine;
+use crate::audit::reason::reason;
+use crate::enroll::next_boot_files;
+use crate::finding::Outcome;
+use crate::start::{Scene, behind_loader};
+
+pub(super) fn check(machine: &Machine<'_>) -> Outcome {
+    let anchors = match machine.anchors() {
+        Ok(anchors) => anchors,
+        Err(missing) => return Outcome::could_not_run(missing.clone()),
+    };
+    let files = match machine.store() {
+        Ok(store) => next_boot_files(machine.context(), store).map_err(|error| reason(&error)),
+        Err(missing) => Err(missing.clone()),
+    };
+    let (files, missing) = match files {
+        Ok(files) => (files, None),
+        Err(missing) => (Vec::new(), Some(missing)),
+    };
+    let loader = files.iter().find(|file| file.is_next);
+    let scene = Scene {
+        context: machine.context(),
+        config: machine.config(),
+        anchors,
+    };
+    let mut outcome = behind_loader(scene, loader.map(|file| Path::new(&file.path)));
+    outcome.not_run.extend(missing);
+    if outcome == Outcome::default() {
+        return Outcome::could_not_run("no file was found that the firmware could start");
+    }
+    outcome
+}

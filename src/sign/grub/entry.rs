@@ -1,0 +1,125 @@
+//! The entry that GRUB starts when nobody chooses, and the files that it opens.
+
+use std::path::{Path, PathBuf};
+
+use crate::disk::GRUB_CONFIGURATION;
+use crate::error::Result;
+use crate::formats::grub::environment_block::EnvironmentBlock;
+use crate::formats::grub::menu::{MenuEntry, default_entry as chosen, menu};
+use crate::formats::grub::opened_files::{Opened, Place, Use, opened_within};
+use crate::formats::grub::script::Script;
+use crate::sign::discover::Search;
+use crate::sign::signature_file::{interest, signature_path};
+use crate::system::config::Exclusions;
+use crate::system::{self, Context};
+use crate::trust::grub_traps::loads_unchecked;
+
+use super::tree::{Tree, View};
+
+/// Largest environment block that is read, in bytes.
+const MAX_ENVIRONMENT: u64 = 64 << 10;
+/// Its name beside the menu.
+const ENVIRONMENT: &str = "grubenv";
+
+/// The entry that GRUB starts when nobody chooses.
+#[derive(Debug)]
+pub struct DefaultEntry {
+    /// The configuration with it.
+    pub configuration: PathBuf,
+    /// The line of it, from 1.
+    pub line: usize,
+    /// Its title.
+    pub title: String,
+    /// The files without which it does not start, in the order in which it opens them.
+    pub files: Vec<EntryFile>,
+}
+
+/// A file that an entry opens.
+#[derive(Debug)]
+pub struct EntryFile {
+    /// The command that opens it.
+    pub command: String,
+    /// The name, as the configuration has it.
+    pub name: String,
+    /// The path; none if there is no such file.
+    pub path: Option<PathBuf>,
+}
+
+impl EntryFile {
+    /// True for an initramfs.
+    #[must_use]
+    pub fn is_initramfs(&self) -> bool {
+        self.command.starts_with("initrd")
+    }
+}
+
+/// Finds the entry of a menu. `configuration` is the one that GRUB reads, in the directory of its `$prefix`; none if nothing
+/// is known of its entries. A GRUB that is enforcing takes no variables from an environment block without a signature,
+/// unless it is told to.
+pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool) -> Result<Option<DefaultEntry>> {
+    let directory = configuration.parent().unwrap_or(configuration);
+    let found = Search::new(context, &Exclusions::default(), interest).below(&[directory.to_path_buf()]);
+    let view = View::new(context, directory, &found)?;
+    let tree = Tree::read(context, directory, &found)?;
+    let own = configuration.file_name().unwrap_or(GRUB_CONFIGURATION.as_ref());
+    let main = view.prefix.join(own);
+    let Some(first) = tree.scripts.iter().find(|(path, _)| *path == main) else {
+        return Ok(None);
+    };
+    let run = tree.menus.run_by(&main);
+    let is_run = |path: &Path| path != main && run.contains(path);
+    let others = tree.scripts.iter().filter(|(path, _)| is_run(path));
+    let scripts: Vec<&(PathBuf, Script)> = std::iter::once(first).chain(others).collect();
+    let texts: Vec<&Script> = scripts.iter().map(|(_, script)| script).collect();
+    let block = environment(&view.prefix, &texts, is_enforcing)?;
+    let entries = menu(&texts, &tree.variables);
+    let Some(entry) = chosen(&entries, &texts, &tree.variables, &block) else {
+        return Ok(None);
+    };
+    let Some((path, script)) = scripts.get(entry.script) else {
+        return Ok(None);
+    };
+    let files = files(&view, &tree, script, entry)?;
+    Ok(Some(DefaultEntry {
+        configuration: path.clone(),
+        line: entry.line,
+        title: entry.title.clone(),
+        files,
+    }))
+}
+
+/// The variables that GRUB loads.
+fn environment(prefix: &Path, scripts: &[&Script], is_enforcing: bool) -> Result<EnvironmentBlock> {
+    let path = prefix.join(ENVIRONMENT);
+    let mut commands = scripts.iter().flat_map(|script| &script.commands);
+    let is_read = !is_enforcing || system::is_there(&signature_path(&path))? || commands.any(loads_unchecked);
+    let block = if is_read {
+        system::read_if_there(&path, MAX_ENVIRONMENT)?
+    } else {
+        None
+    };
+    Ok(EnvironmentBlock::parse(&block.unwrap_or_default()))
+}
+
+fn files(view: &View<'_>, tree: &Tree, script: &Script, entry: &MenuEntry) -> Result<Vec<EntryFile>> {
+    let mut files = Vec::new();
+    for Opened {
+        command, usage, place, ..
+    } in opened_within(script, &tree.variables, entry.command)
+    {
+        if !matches!(usage, Use::Boot | Use::Chainload) {
+            continue;
+        }
+        // Another machine's disk, and a name that only GRUB knows, are not looked at.
+        let Some(candidates) = view.candidates(&place) else {
+            continue;
+        };
+        let name = match place {
+            Place::File { path, .. } | Place::Prefix(path) => path,
+            Place::Module(_) | Place::Blocks(_) | Place::Unknown(_) => continue,
+        };
+        let path = view.first_existing(&candidates, false)?;
+        files.push(EntryFile { command, name, path });
+    }
+    Ok(files)
+}

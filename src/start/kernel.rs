@@ -1,0 +1,172 @@
+//! The kernel of the next start, and its initramfs.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::error::Error as _;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::finding::{Finding, Outcome};
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::kernel::initramfs::InitramfsError;
+use crate::formats::kernel::kernel_image::Embedded;
+use crate::formats::text::{Shown, printable};
+use crate::system;
+use crate::trust::loader::kernel_release;
+
+use super::modules::{Contents, Expected, Kernels};
+use super::remedy::{build_initramfs, sign_for_grub};
+use super::scene::{NEXT_START_FAILS, Scene};
+
+/// Sections of a unified image.
+const LINUX: &str = ".linux";
+const INITRAMFS: &str = ".initrd";
+/// The directory of modules, in which each kernel has one of its own.
+const MODULES: &str = "/lib/modules";
+
+/// An initramfs, or a part of one.
+struct Part<'a> {
+    name: String,
+    bytes: Cow<'a, [u8]>,
+}
+
+/// A kernel that starts, and the remedies for its initramfs.
+struct Kernel<'a> {
+    scene: Scene<'a>,
+    image: &'a Path,
+    /// As `uname -r` prints it; none if the image cannot be read.
+    release: Option<String>,
+    remedies: Vec<String>,
+}
+
+/// Judges a kernel by its image, which may be a unified one, and the initramfs images that a loader hands to it.
+pub(super) fn judge(scene: Scene<'_>, image: &Path, initramfs: &[&Path], outcome: &mut Outcome) -> Result<()> {
+    let bytes = system::read(image)?;
+    let unified = Image::parse(&bytes).ok().filter(|image| image.section(LINUX).is_some());
+    let linux = unified
+        .as_ref()
+        .and_then(|image| image.section(LINUX))
+        .unwrap_or(&bytes);
+    let release = match kernel_release(linux).map_or_else(|| Embedded::read(linux).map(|read| read.release), Ok) {
+        Ok(release) => Some(release),
+        Err(error) => {
+            let text = format!("{}: which Linux it is cannot be told: {error}", image.shown());
+            outcome.not_run.push(printable(&text));
+            None
+        }
+    };
+    let sections = unified.iter().flat_map(Image::sections);
+    let mut parts: Vec<Part<'_>> = sections
+        .filter(|section| section.name == INITRAMFS)
+        .map(|section| Part {
+            name: format!("{} {INITRAMFS}", image.shown()),
+            bytes: Cow::Borrowed(section.data()),
+        })
+        .collect();
+    for path in initramfs {
+        parts.push(Part {
+            name: path.shown(),
+            bytes: Cow::Owned(system::read(path)?),
+        });
+    }
+    let last = initramfs.last().filter(|_| unified.is_none());
+    let version = release.as_deref().unwrap_or("VERSION");
+    let remedies = match last {
+        Some(last) => vec![
+            build_initramfs(scene.context, last, version),
+            sign_for_grub(scene.context, last),
+        ],
+        None => vec![format!("kernel-install add {version} IMAGE")],
+    };
+    let kernel = Kernel {
+        scene,
+        image,
+        release,
+        remedies,
+    };
+    kernel.judge(&parts, outcome);
+    Ok(())
+}
+
+impl Kernel<'_> {
+    fn judge(&self, parts: &[Part<'_>], outcome: &mut Outcome) {
+        let Scene {
+            context,
+            config,
+            anchors,
+        } = self.scene;
+        let ours = &anchors.modules;
+        let expect = |release: &String| Expected::read(context, config, release, Some(self.image), ours);
+        let kernels = Kernels {
+            known: self.release.iter().map(expect).collect(),
+            other: Expected::ours(config, ours),
+        };
+        let (mut releases, mut entries) = (BTreeSet::new(), 0_usize);
+        for Part { name, bytes } in parts {
+            let mut judged = Outcome::default();
+            let contents = Contents::read(name, bytes, &kernels, &mut judged);
+            if let Some(error) = contents.error {
+                return self.unread(name, &error, outcome);
+            }
+            entries = entries.saturating_add(contents.entries);
+            releases.extend(contents.releases);
+            self.refused(name, &judged.findings, outcome);
+            outcome.not_run.extend(judged.not_run);
+        }
+        let Some(Part { name, .. }) = parts.last() else { return };
+        if entries == 0 {
+            self.fails(name, &format!("{name}: there is no file in it"), outcome);
+        }
+        if let Some(release) = &self.release {
+            self.compare(name, release, &releases, outcome);
+        }
+    }
+
+    fn unread(&self, name: &str, error: &InitramfsError, outcome: &mut Outcome) {
+        let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+        let text = format!("{name}: {error}{cause}");
+        match error {
+            InitramfsError::Unsupported { .. } | InitramfsError::TooLarge => outcome.not_run.push(printable(&text)),
+            _ => self.fails(name, &text, outcome),
+        }
+    }
+
+    /// Tells of the modules that the kernel refuses. Which keys a kernel has that is not known, is not known either.
+    fn refused(&self, name: &str, judged: &[Finding], outcome: &mut Outcome) {
+        let refused: Vec<&Finding> = judged.iter().filter(|finding| is_refused(finding)).collect();
+        if let (Some(first), Some(release)) = (refused.first(), &self.release) {
+            let others = match refused.len() {
+                1 => String::new(),
+                count => format!(", and {} more", count - 1),
+            };
+            let text = format!("Linux {release} refuses {}{others}", first.text);
+            self.fails(name, &text, outcome);
+        }
+    }
+
+    /// Compares the kernels whose modules are in the initramfs with this one.
+    fn compare(&self, name: &str, release: &str, releases: &BTreeSet<String>, outcome: &mut Outcome) {
+        let image = self.image.shown();
+        if !releases.is_empty() && !releases.contains(release) {
+            let others: Vec<&str> = releases.iter().map(String::as_str).collect();
+            let others = others.join(" and ");
+            let text = format!("{name}: it is for Linux {others}, and {image} is Linux {release}");
+            self.fails(name, &text, outcome);
+        } else if releases.contains(release) && !self.scene.context.path(MODULES).join(release).is_dir() {
+            let text = format!("{image}: the modules of Linux {release} are gone: there is no {MODULES}/{release}");
+            let finding = Finding::new(NEXT_START_FAILS, &image, printable(&text));
+            let remedy = "install this kernel anew, or have another one start";
+            outcome.findings.push(finding.remedy(remedy));
+        }
+    }
+
+    fn fails(&self, subject: &str, text: &str, outcome: &mut Outcome) {
+        let finding = Finding::new(NEXT_START_FAILS, printable(subject), printable(text));
+        outcome.findings.push(finding.remedies(&self.remedies));
+    }
+}
+
+/// True if the kernel itself refuses the module. A hash that is only not the configured one does not keep it from loading.
+fn is_refused(finding: &Finding) -> bool {
+    [super::modules::MODULE_REFUSED, super::modules::KERNEL_REFUSES_OURS].contains(&finding.kind)
+}

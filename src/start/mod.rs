@@ -1,0 +1,94 @@
+//! Layer 3: the next start of this machine, walked to its end: the loader, its configuration and the entry that starts by
+//! itself, kernel, initramfs, and the modules in it, each judged as its own reader does.
+//!
+//! Hooks end with it, and so do commands that change what starts; `status` and the audit ask it again, since others change
+//! the same files.
+
+mod kernel;
+pub mod modules;
+mod path;
+mod remedy;
+mod scene;
+
+use std::path::Path;
+
+use crate::enroll::{BootFile, Store, StoreChoice, Verdict, next_boot_files};
+use crate::error::{Error, Result};
+use crate::finding::{Finding, Level, Outcome};
+use crate::system::Context;
+use crate::trust::firmware;
+
+use path::Path as Way;
+
+pub use scene::{NEXT_START_FAILS, NEXT_START_FALLS_BACK, Scene};
+
+/// Walks the next start from the loader on. `loader` is the file that the firmware starts next; without one, as where the
+/// firmware's variables cannot be read, the configurations that are there are walked.
+#[must_use]
+pub fn behind_loader(scene: Scene<'_>, loader: Option<&Path>) -> Outcome {
+    let mut way = Way::new(scene);
+    way.walk(loader);
+    way.outcome
+}
+
+/// Walks the whole next start, for a command that has changed it. The firmware's verdicts count where it enforces Secure
+/// Boot; what cannot be looked at here is left to the audit.
+pub fn next_start(scene: Scene<'_>) -> Result<Outcome> {
+    let Ok(store) = Store::open(scene.context, &StoreChoice::Live) else {
+        return Ok(behind_loader(scene, None));
+    };
+    let files = next_boot_files(scene.context, &store)?;
+    let next = files.iter().find(|file| file.is_next);
+    let mut outcome = behind_loader(scene, next.map(|file| Path::new(&file.path)));
+    if firmware::enforces(scene.context) {
+        let refused = files.iter().filter_map(|file| refused(scene.context, file));
+        outcome.findings.splice(0..0, refused);
+    }
+    Ok(outcome)
+}
+
+/// Checks that the GRUB which starts next, if it asks for signatures, knows one of our keys, before files are signed for it. An
+/// error says which keys it knows; a loader that cannot be read here is left to the audit.
+pub fn check_grub_key(scene: Scene<'_>) -> Result<()> {
+    let Ok(store) = Store::open(scene.context, &StoreChoice::Live) else {
+        return Ok(());
+    };
+    let files = next_boot_files(scene.context, &store)?;
+    let mut way = Way::new(scene);
+    if let Some(next) = files.iter().find(|file| file.is_next) {
+        way.check_keys(Path::new(&next.path))?;
+    }
+    failure(&way.outcome).map_or(Ok(()), Err)
+}
+
+/// The error of a run after which the next start would not reach its end, with what mends it; none if it would.
+#[must_use]
+pub fn failure(walked: &Outcome) -> Option<Error> {
+    let mut fatal = walked.findings.iter().filter(|finding| finding.level == Level::Error);
+    let first = fatal.next()?;
+    let others: Vec<&Finding> = fatal.collect();
+    let texts = others.iter().map(|finding| format!("; {}", finding.text));
+    let text = format!("the next start would fail: {}{}", first.text, texts.collect::<String>());
+    let remedies = std::iter::once(first)
+        .chain(others)
+        .flat_map(|finding| &finding.remedies);
+    let mut told: Vec<&String> = Vec::new();
+    let mut error = Error::refused(text);
+    for remedy in remedies {
+        if !told.contains(&remedy) {
+            error = error.hint(remedy);
+            told.push(remedy);
+        }
+    }
+    Some(error)
+}
+
+/// The finding of a file that the firmware is asked to start and refuses.
+fn refused(context: &Context, file: &BootFile) -> Option<Finding> {
+    let Verdict::Refused(reason) = &file.verdict else {
+        return None;
+    };
+    let text = format!("{} ({}): the firmware refuses it: {reason}", file.path, file.source);
+    let remedy = remedy::sign_for_firmware(context, file.path.as_ref());
+    Some(Finding::new(NEXT_START_FAILS, &file.path, text).remedy(remedy))
+}

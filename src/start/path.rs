@@ -1,0 +1,296 @@
+//! The way from the loader to the kernel.
+
+use std::path::Path as FilePath;
+
+use crate::disk::{BOOT, EfiPartition, GRUB_CONFIGURATION, UNIFIED_IMAGES, fat_partitions};
+use crate::enroll::{LoaderKind, NextEntry};
+use crate::error::{Error, Result};
+use crate::finding::{Finding, Outcome};
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::grub::core_image::CoreImage;
+use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::text::{Shown, printable};
+use crate::grub::KEPT_MENU;
+use crate::sign::grub::{existing_signature, idle_menu};
+use crate::system;
+use crate::trust::{grub, grub_image};
+
+use super::kernel;
+use super::remedy::{make_menu, ours, sign_for_grub};
+use super::scene::{NEXT_START_FAILS, NEXT_START_FALLS_BACK, Scene};
+
+/// The loader that systemd-boot finds by itself.
+const WINDOWS: &str = "EFI/Microsoft/Boot/bootmgfw.efi";
+/// Names of GRUB's image beside shim.
+const BESIDE_SHIM: [&str; 3] = ["grubx64.efi", "grubaa64.efi", "grubia32.efi"];
+
+/// A walk, and what it saw.
+pub(super) struct Path<'a> {
+    scene: Scene<'a>,
+    pub(super) outcome: Outcome,
+}
+
+/// GRUB as a reader of files.
+#[derive(Default)]
+struct Grub {
+    /// The keys by which it judges them; none if it looks at no signature.
+    keys: Vec<GrubKey>,
+    /// True if it reads the last menu that was signed where the present one is not.
+    falls_back: bool,
+}
+
+impl<'a> Path<'a> {
+    pub(super) fn new(scene: Scene<'a>) -> Self {
+        Self {
+            scene,
+            outcome: Outcome::default(),
+        }
+    }
+
+    pub(super) fn walk(&mut self, loader: Option<&FilePath>) {
+        let walked = match loader {
+            Some(loader) => self.walk_from(loader),
+            None => self.walk_configurations(),
+        };
+        if let Err(error) = walked {
+            self.outcome.not_run.push(printable(&error.in_one_line()));
+        }
+    }
+
+    fn walk_from(&mut self, loader: &FilePath) -> Result<()> {
+        let partitions = fat_partitions(self.scene.context)?;
+        let esp = partitions.iter().find(|esp| loader.starts_with(&esp.directory));
+        let bytes = system::read(loader)?;
+        match LoaderKind::recognise(&bytes) {
+            LoaderKind::Kernel => self.entry(&NextEntry::unified(loader), &[]),
+            LoaderKind::Grub => match self.own_grub(loader, &bytes)? {
+                Some(grub) => self.walk_grub(esp, &grub),
+                None => Ok(()),
+            },
+            LoaderKind::SystemdBoot => match esp {
+                Some(esp) => self.walk_systemd_boot(esp),
+                None => Ok(()),
+            },
+            LoaderKind::Other => {
+                let text = format!("{} is a loader of which nothing is known", loader.shown());
+                self.outcome.evidence.push(text);
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks at nothing but the keys of this loader, if it is GRUB.
+    pub(super) fn check_keys(&mut self, loader: &FilePath) -> Result<()> {
+        let bytes = system::read(loader)?;
+        if LoaderKind::recognise(&bytes) == LoaderKind::Grub {
+            self.own_grub(loader, &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// The GRUB that starts; none if it knows none of our keys, which is told.
+    fn own_grub(&mut self, loader: &FilePath, bytes: &[u8]) -> Result<Option<Grub>> {
+        let grub = self.grub(loader, bytes)?;
+        let known = &self.scene.anchors.grub;
+        let is_ours = |key: &GrubKey| known.iter().any(|own| own.fingerprint() == key.fingerprint());
+        if !grub.keys.is_empty() && !known.is_empty() && !grub.keys.iter().any(is_ours) {
+            let keys: Vec<String> = grub.keys.iter().map(GrubKey::fingerprint).collect();
+            let text = format!(
+                "{}: this GRUB opens what OpenPGP key {} signs, and not what yours does",
+                loader.shown(),
+                keys.join(" or ")
+            );
+            self.fails(loader, text, [ours(self.scene.context, "grub install")]);
+            return Ok(None);
+        }
+        Ok(Some(grub))
+    }
+
+    /// Walks what is there, where the loader is not known. A menu with a signature is taken for that of a GRUB of ours.
+    fn walk_configurations(&mut self) -> Result<()> {
+        let context = self.scene.context;
+        let mut others = Vec::new();
+        for esp in fat_partitions(context)? {
+            if NextEntry::of_systemd_boot(&esp)?.is_some() {
+                others.push(esp);
+            }
+        }
+        if let Some(menu) = NextEntry::menus(context, None).first() {
+            if !others.is_empty() {
+                let text =
+                    "which loader the firmware starts is not known: there are GRUB's menu and systemd-boot's entries";
+                self.outcome.not_run.push(text.to_owned());
+                return Ok(());
+            }
+            let mut grub = Grub::default();
+            if existing_signature(menu)?.is_some() {
+                grub.keys.clone_from(&self.scene.anchors.grub);
+                grub.falls_back = true;
+            }
+            return self.walk_grub(None, &grub);
+        }
+        others.first().map_or(Ok(()), |esp| self.walk_systemd_boot(esp))
+    }
+
+    /// The GRUB that starts: this one, or the one that this shim starts.
+    fn grub(&mut self, loader: &FilePath, bytes: &[u8]) -> Result<Grub> {
+        let is_shim = Image::parse(bytes).is_ok_and(|image| image.section(".vendor_cert").is_some());
+        if !is_shim {
+            return self.embedded(loader, bytes);
+        }
+        let mut names = BESIDE_SHIM.iter().map(|name| loader.with_file_name(name));
+        if let Some(path) = names.find(|path| path.is_file()) {
+            return self.embedded(&path, &system::read(&path)?);
+        }
+        let text = format!("{}: there is no GRUB beside this shim", loader.shown());
+        self.fails(loader, text, [ours(self.scene.context, "grub install")]);
+        Ok(Grub::default())
+    }
+
+    fn embedded(&self, path: &FilePath, bytes: &[u8]) -> Result<Grub> {
+        let unreadable =
+            |error: &dyn std::error::Error| Error::could_not_run(format!("cannot judge {}: {error}", path.shown()));
+        let image = Image::parse(bytes).map_err(|error| unreadable(&error))?;
+        let Some(core) = CoreImage::parse(&image).map_err(|error| unreadable(&error))? else {
+            return Ok(Grub::default());
+        };
+        let configuration = String::from_utf8_lossy(core.configuration.unwrap_or_default()).into_owned();
+        let judged = grub_image::judge(&core, &[], self.scene.config.grub.shim);
+        // One that enforces nothing is a finding of the audit; it starts what is there.
+        Ok(Grub {
+            keys: judged.verdict().map(|_| judged.keys).unwrap_or_default(),
+            falls_back: configuration.contains(KEPT_MENU),
+        })
+    }
+
+    fn walk_grub(&mut self, esp: Option<&EfiPartition>, grub: &Grub) -> Result<()> {
+        let context = self.scene.context;
+        let menus = NextEntry::menus(context, esp);
+        let Some(first) = menus.first() else {
+            let menu = context.path(BOOT).join("grub").join(GRUB_CONFIGURATION);
+            let text = format!(
+                "{}: there is no menu of GRUB, which would end at its prompt",
+                menu.shown()
+            );
+            let sign = ours(context, "sign all");
+            self.fails(&menu, text, [make_menu(&menu), sign]);
+            return Ok(());
+        };
+        let is_enforcing = !grub.keys.is_empty();
+        let entry = NextEntry::of_grub(context, esp, is_enforcing)?;
+        let menu = entry.as_ref().and_then(|entry| entry.menu.as_deref()).unwrap_or(first);
+        let refusal = if is_enforcing { refusal(menu, &grub.keys)? } else { None };
+        let Some(refusal) = refusal else {
+            return match entry {
+                Some(entry) => self.entry(&entry, &grub.keys),
+                None => self.nothing_known(menu),
+            };
+        };
+        let kept = menu.with_file_name(KEPT_MENU);
+        let text = format!("{}: GRUB refuses it: {refusal}", menu.shown());
+        let remedy = sign_for_grub(context, menu);
+        let is_kept = grub.falls_back && kept.is_file() && self::refusal(&kept, &grub.keys)?.is_none();
+        if !is_kept {
+            self.fails(menu, text, [remedy]);
+            return Ok(());
+        }
+        let text = format!("{text}; it reads {}, the last one that was signed", kept.shown());
+        let finding = Finding::new(NEXT_START_FALLS_BACK, menu.shown(), text);
+        self.outcome.findings.push(finding.remedy(remedy));
+        match NextEntry::of_menu(context, &kept, is_enforcing)? {
+            Some(entry) => self.entry(&entry, &grub.keys),
+            None => self.nothing_known(&kept),
+        }
+    }
+
+    /// A menu whose entries cannot be told, or that has none.
+    fn nothing_known(&mut self, menu: &FilePath) -> Result<()> {
+        let directory = menu.parent().unwrap_or(menu);
+        if let Some(idle) = idle_menu(self.scene.context, directory)? {
+            let text = format!("{}: {}", menu.shown(), idle.text);
+            self.fails(menu, text, idle.remedies);
+        } else {
+            let text = format!("{}: which entry it starts cannot be told", menu.shown());
+            self.outcome.not_run.push(text);
+        }
+        Ok(())
+    }
+
+    fn walk_systemd_boot(&mut self, esp: &EfiPartition) -> Result<()> {
+        if let Some(entry) = NextEntry::of_systemd_boot(esp)? {
+            return self.entry(&entry, &[]);
+        }
+        if let Some(windows) = esp.find(WINDOWS) {
+            let text = format!("systemd-boot has no entry but {}", windows.shown());
+            self.outcome.evidence.push(text);
+            return Ok(());
+        }
+        let place = esp.directory.join(UNIFIED_IMAGES);
+        let text = format!(
+            "{}: systemd-boot finds neither an entry nor a unified kernel image",
+            esp.directory.shown()
+        );
+        self.fails(&place, text, ["kernel-install add VERSION IMAGE".to_owned()]);
+        Ok(())
+    }
+
+    /// Judges the files of an entry. GRUB asks for a signature by one of `keys` beside each, unless there is no key.
+    fn entry(&mut self, entry: &NextEntry, keys: &[GrubKey]) -> Result<()> {
+        let source = printable(&entry.source);
+        let mut is_whole = true;
+        for file in &entry.files {
+            let Some(path) = &file.path else {
+                let name = printable(&file.name);
+                let text = format!("{source}: {} {name}: there is no such file", file.command);
+                self.fails(file.name.as_ref(), text, self.missing(entry, file.is_initramfs()));
+                is_whole = false;
+                continue;
+            };
+            let refusal = if keys.is_empty() { None } else { refusal(path, keys)? };
+            if let Some(refusal) = refusal {
+                let text = format!("{}: GRUB refuses it: {refusal}", path.shown());
+                self.fails(path, text, [sign_for_grub(self.scene.context, path)]);
+                is_whole = false;
+            }
+        }
+        let Some(image) = entry.kernel().and_then(|kernel| kernel.path.as_deref()) else {
+            return Ok(());
+        };
+        let initramfs: Vec<&FilePath> = entry
+            .files
+            .iter()
+            .filter(|file| file.is_initramfs())
+            .filter_map(|file| file.path.as_deref())
+            .collect();
+        if is_whole {
+            self.outcome.evidence.push(format!("{source} starts {}", image.shown()));
+        }
+        kernel::judge(self.scene, image, &initramfs, &mut self.outcome)
+    }
+
+    /// The commands after which an entry names what is there.
+    fn missing(&self, entry: &NextEntry, is_initramfs: bool) -> Vec<String> {
+        let sign = ours(self.scene.context, "sign all");
+        match &entry.menu {
+            Some(menu) if is_initramfs => vec![
+                "build the initramfs, as the installation of its kernel does".to_owned(),
+                make_menu(menu),
+                sign,
+            ],
+            Some(menu) => vec![make_menu(menu), sign],
+            None => vec!["kernel-install add VERSION IMAGE".to_owned()],
+        }
+    }
+
+    fn fails(&mut self, subject: &FilePath, text: String, remedies: impl IntoIterator<Item = String>) {
+        let finding = Finding::new(NEXT_START_FAILS, subject.shown(), text);
+        self.outcome.findings.push(finding.remedies(remedies));
+    }
+}
+
+/// The reason why GRUB with these keys does not open a file.
+fn refusal(path: &FilePath, keys: &[GrubKey]) -> Result<Option<grub::Refusal>> {
+    let data = system::read(path)?;
+    let signature = existing_signature(path)?;
+    Ok(grub::judge(&data, signature.as_deref(), keys).err())
+}

@@ -1,0 +1,22 @@
+//! The machine whose next start is walked, and the kinds of what is found.
+
+use crate::finding::Kind;
+use crate::system::Context;
+use crate::system::config::Config;
+use crate::trust::Anchors;
+
+/// The next start would not reach its end.
+pub const NEXT_START_FAILS: Kind = Kind::error("next_start_fails");
+/// The next start would go another way than it is meant to.
+pub const NEXT_START_FALLS_BACK: Kind = Kind::warning("next_start_falls_back");
+
+/// The machine whose next start is walked.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The machine.
+    pub context: &'a Context,
+    /// Its configuration.
+    pub config: &'a Config,
+    /// The certificates and keys that firmware, kernel and GRUB are meant to trust.
+    pub anchors: &'a Anchors,
+}

@@ -1,0 +1,129 @@
+//! The last slot proves the next start: a run whose files do not lead to the end fails, names what mends it, and the former
+//! menu stays.
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::kernel::{archive, initramfs, kernel_image};
+use crate::support::node::menu;
+use crate::support::{refuse, succeed};
+
+use super::node::{Hooked, VERSION};
+
+const MENU: &str = "boot/grub/grub.cfg";
+const KEPT: &str = "boot/grub/grub.cfg.signed";
+
+/// A node on which one kernel has been installed and starts.
+fn installed() -> Hooked {
+    let node = Hooked::new();
+    node.write(&format!("boot/vmlinuz-{VERSION}"), kernel_image(VERSION));
+    succeed(&mut node.hook(&["run", "all", VERSION]));
+    node
+}
+
+/// A slot, in which a person accepts all that has changed on /boot.
+fn accepted(node: &Hooked, slot: &str) -> Command {
+    let boot = node.path("boot");
+    let mut command = node.hook(&["run", "--accept-changed", boot.to_str().unwrap(), slot, VERSION]);
+    if slot != "all" {
+        command.arg(format!("/boot/vmlinuz-{VERSION}"));
+    }
+    command
+}
+
+/// The commands that a message has as hints.
+fn hints(said: &str) -> Vec<&str> {
+    said.lines().filter_map(|line| line.strip_prefix("hint: ")).collect()
+}
+
+#[test]
+fn an_initramfs_that_linux_cannot_unpack_fails_the_run_and_the_former_menu_stays() {
+    let node = installed();
+    let (former, kept) = (node.read(MENU), node.read(KEPT));
+    let archive = initramfs("#!/bin/sh\n");
+    let damaged: [(&[u8], &str); 4] = [
+        (&archive[..archive.len() / 2], "ends in the middle of an archive"),
+        (b"no archive", "neither a cpio archive nor a compressed one"),
+        (b"", "there is no file in it"),
+        (b"\x28\xb5\x2f\xfd\x04", "cannot be unpacked"),
+    ];
+    let name = format!("boot/initramfs-{VERSION}.img");
+    for (number, (bytes, wanted)) in (6..).zip(damaged) {
+        node.write(&name, bytes);
+        node.write(MENU, menu(VERSION, number));
+        let said = refuse(&mut accepted(&node, "all"));
+        assert!(
+            said.contains("error: the next start would fail: ") && said.contains(&name) && said.contains(wanted),
+            "{wanted}: {said}"
+        );
+        let hints = hints(&said).join("\n");
+        assert!(
+            hints.contains(VERSION) && hints.contains(" sign grub --accept-changed "),
+            "{said}"
+        );
+        assert_eq!(
+            (node.read(MENU), node.read(KEPT)),
+            (former.clone(), kept.clone()),
+            "{wanted}"
+        );
+    }
+    // Mended as it says: the initramfs is built anew.
+    node.write(&name, initramfs("#!/bin/sh\necho anew\n"));
+    node.write(MENU, menu(VERSION, 20));
+    succeed(&mut accepted(&node, "all"));
+    assert_eq!(node.read(KEPT), node.read(MENU));
+}
+
+#[test]
+fn the_entry_that_starts_by_itself_is_followed_to_files_that_are_there() {
+    let node = installed();
+    let second = "menuentry Other {\n\tlinux /vmlinuz-gone\n}\n";
+    // The first entry starts, and the other one has been chosen.
+    let chosen = format!("set default=1\n{}{second}", menu(VERSION, 5));
+    node.write(MENU, &chosen);
+    let said = refuse(&mut accepted(&node, "grub"));
+    assert!(
+        said.contains("\"Other\": linux /vmlinuz-gone: there is no such file") && said.contains("grub-mkconfig -o "),
+        "{said}"
+    );
+    let by_name = format!("set default=Linux\n{second}{}", menu(VERSION, 6));
+    node.write(MENU, &by_name);
+    succeed(&mut accepted(&node, "grub"));
+    fs::remove_file(node.path(&format!("boot/initramfs-{VERSION}.img"))).unwrap();
+    let said = refuse(&mut accepted(&node, "grub"));
+    assert!(
+        said.contains(&format!("initrd /initramfs-{VERSION}.img: there is no such file")),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_initramfs_is_for_the_kernel_that_it_starts_with() {
+    let node = installed();
+    let with_module = |release: &str, module: &[u8]| {
+        let name = format!("lib/modules/{release}/kernel/loop.ko");
+        archive(&[("init", b"#!/bin/sh\n"), (&name, module)])
+    };
+    let signed = node.read(&format!("lib/modules/{VERSION}/loop.ko"));
+    let unsigned = fs::read(crate::support::module(node.root(), "unsigned.ko")).unwrap();
+    let name = format!("boot/initramfs-{VERSION}.img");
+    let run = |image: Vec<u8>| {
+        node.write(&name, image);
+        accepted(&node, "all")
+    };
+    let said = refuse(&mut run(with_module("6.1.0", &signed)));
+    assert!(
+        said.contains("it is for Linux 6.1.0, and ") && said.contains("is Linux 6.12.58-gentoo"),
+        "{said}"
+    );
+    let said = refuse(&mut run(with_module(VERSION, &unsigned)));
+    assert!(
+        said.contains("Linux 6.12.58-gentoo refuses ") && said.contains("kernel/loop.ko: the module is not signed"),
+        "{said}"
+    );
+    succeed(&mut run(with_module(VERSION, &signed)));
+    fs::rename(node.path("lib/modules"), node.path("lib/elsewhere")).unwrap();
+    fs::create_dir(node.path("lib/modules")).unwrap();
+    let said = refuse(&mut accepted(&node, "grub"));
+    assert!(said.contains("the modules of Linux 6.12.58-gentoo are gone"), "{said}");
+}
