@@ -101,8 +101,13 @@ impl Bootseal {
 
     /// SHA-256 of what a variable holds once it is enrolled, hexadecimal.
     pub fn list_digest(&self, variable: &str) -> String {
+        hex::encode(Sha256::digest(self.list(variable)))
+    }
+
+    /// What a variable holds once it is enrolled.
+    pub fn list(&self, variable: &str) -> Vec<u8> {
         let update = fs::read(self.keys.join(variable).with_extension("auth")).expect("a signed list");
-        hex::encode(Sha256::digest(signed_list(&update)))
+        signed_list(&update).to_vec()
     }
 
     /// How the kernel lists the certificate of a key: subject and key identifier.

@@ -39,10 +39,10 @@ pub fn unified_image(kernel: &Kernel, initrd: &Path, image: &Path) {
     let mut objcopy = tool("objcopy");
     let mut address = end_of_stub();
     for (section, file) in [
-        (".osrel", &os_release),
+        (".osrel", os_release.as_path()),
         (".cmdline", &command_line),
-        (".linux", &kernel.image()),
-        (".initrd", &initrd.to_owned()),
+        (".linux", kernel.image()),
+        (".initrd", initrd),
     ] {
         objcopy
             .arg("--add-section")

@@ -92,10 +92,15 @@ impl Machine {
 
     /// The same with somebody at the keyboard, who waits for the first words of each pair and then types the second.
     pub fn talk(&self, files: &Path, conversation: &[(&str, &str)]) -> Serial {
+        self.talk_until(files, conversation, &[])
+    }
+
+    /// The same until one of these is said, after which nothing would come without somebody who types.
+    pub fn talk_until(&self, files: &Path, conversation: &[(&str, &str)], last_words: &[&str]) -> Serial {
         let work = tempfile::tempdir().expect("a temporary folder");
         let disk = work.path().join("disk.img");
         disk::make_disk(&disk, files);
-        self.talk_disk(&disk, conversation)
+        self.talk_disk(&disk, conversation, last_words)
     }
 
     /// Boots from a disk, and returns what was said on the serial line until somebody's last words, or until the
@@ -103,10 +108,10 @@ impl Machine {
     ///
     /// Fails after [`PATIENCE`] without a word.
     pub fn boot_disk(&self, disk: &Path) -> Serial {
-        self.talk_disk(disk, &[])
+        self.talk_disk(disk, &[], &[])
     }
 
-    fn talk_disk(&self, disk: &Path, conversation: &[(&str, &str)]) -> Serial {
+    fn talk_disk(&self, disk: &Path, conversation: &[(&str, &str)], last_words: &[&str]) -> Serial {
         // Two at once would take each other's time.
         static THE_ONLY_ONE: Mutex<()> = Mutex::new(());
         let _only = THE_ONLY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +122,11 @@ impl Machine {
         let mut turns = conversation.iter();
         let mut turn = turns.next();
         let mut heard = 0;
-        while !LAST_WORDS.iter().any(|words| serial.text().contains(words)) {
+        let is_over = |serial: &Serial| {
+            let text = serial.text();
+            LAST_WORDS.iter().chain(last_words).any(|words| text.contains(words))
+        };
+        while !is_over(&serial) {
             match running.output.recv_timeout(PATIENCE) {
                 Ok(bytes) => serial.bytes.extend(bytes),
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -257,13 +266,18 @@ impl Serial {
     /// Fails unless the log contains this.
     #[track_caller]
     pub fn expect(&self, words: &str) {
-        assert!(self.text().contains(words), "{words:?} is missing\n{}", self.tail());
+        assert!(self.contains(words), "{words:?} is missing\n{}", self.tail());
     }
 
     /// Fails if the log contains this.
     #[track_caller]
     pub fn expect_no(&self, words: &str) {
-        assert!(!self.text().contains(words), "{words:?} was said\n{}", self.tail());
+        assert!(!self.contains(words), "{words:?} was said\n{}", self.tail());
+    }
+
+    /// True if the log contains this.
+    pub fn contains(&self, words: &str) -> bool {
+        self.text().contains(words)
     }
 
     /// The lines between these two.
@@ -302,7 +316,7 @@ impl Serial {
     }
 
     /// The end of the log, for a message.
-    fn tail(&self) -> String {
+    pub fn tail(&self) -> String {
         let text = self.text();
         let lines: Vec<_> = text
             .lines()

@@ -36,23 +36,18 @@ const PROGRAMS: [(&str, &str); 3] = [
 pub struct Root(pub PathBuf);
 
 impl Root {
-    /// The keys of this directory, programs and hooks.
+    /// The keys of this directory, programs and hooks. Modules are signed by the key of db: Debian's kernel has no other of ours
+    /// on its keyrings.
     pub fn make(&self, bootseal: &Bootseal, source: &Path, command_line: &str, programs: &[(&str, &str)]) {
         let keys = self.0.join("etc/bootseal/keys");
         fs::create_dir_all(&keys).expect("a folder");
         for entry in fs::read_dir(source).expect("the ceremony's folder can be read") {
             let path = entry.expect("the ceremony's folder can be read").path();
-            let name = path.file_name().expect("a name").to_str().expect("UTF-8");
-            // Debian's kernel has no other key of ours than db's on its keyrings.
-            match name.split_once('.') {
-                Some(("module", _)) => continue,
-                Some(("db", ending)) => fs::copy(&path, keys.join("module").with_extension(ending)).expect("copied"),
-                _ => 0,
-            };
             if path.is_file() {
-                fs::copy(&path, keys.join(name)).expect("copied");
+                fs::copy(&path, keys.join(path.file_name().expect("a name"))).expect("copied");
             }
         }
+        self.take_module_key(source, "db");
         for (name, text) in PROGRAMS.iter().chain(programs) {
             let path = self.0.join(name);
             write(&path, text.as_bytes());
@@ -60,11 +55,18 @@ impl Root {
         }
         write(&self.0.join("etc/kernel/cmdline"), command_line.as_bytes());
         run(&mut self.bootseal(bootseal, &["hook", "install", "--mode", "traditional"]));
-        self.common_initrd(bootseal);
+    }
+
+    /// Signs modules by the key of this name in a key directory from now on.
+    pub fn take_module_key(&self, source: &Path, name: &str) {
+        for ending in ["key", "pem", "der"] {
+            let (from, to) = (source.join(name), self.0.join("etc/bootseal/keys/module"));
+            fs::copy(from.with_extension(ending), to.with_extension(ending)).expect("copied");
+        }
     }
 
     /// The initrd that all kernels share, made before there is anything of one of them.
-    fn common_initrd(&self, bootseal: &Bootseal) {
+    pub fn common_initrd(&self, bootseal: &Bootseal) {
         let mut archive = Archive::default();
         archive.tree(&self.0);
         archive.program("/bin/busybox", Path::new(BUSYBOX));
@@ -78,9 +80,14 @@ impl Root {
 
     /// Installs a kernel from outside, as into a mounted system.
     pub fn install(&self, bootseal: &Bootseal, kernel: &Kernel) {
-        let release = kernel.release();
         put_modules(&self.0, kernel);
-        run(&mut self.bootseal(bootseal, &["hook", "run", "modules", release]));
+        self.install_with_modules(bootseal, kernel);
+    }
+
+    /// The same with the modules that are there.
+    pub fn install_with_modules(&self, bootseal: &Bootseal, kernel: &Kernel) {
+        let release = kernel.release();
+        run(&mut self.sign_modules(bootseal, kernel));
         let boot = self.0.join("boot");
         run(self
             .script(INITRAMFS_HOOK)
@@ -93,13 +100,23 @@ impl Root {
         run(&mut self.bootseal(bootseal, &["hook", "run", "all", release]));
     }
 
+    /// The hook before the image is in its place.
+    pub fn sign_modules(&self, bootseal: &Bootseal, kernel: &Kernel) -> Command {
+        write(
+            &self.0.join("usr/src/bzImage"),
+            &fs::read(kernel.image()).expect("an image"),
+        );
+        let words = ["hook", "run", "modules", kernel.release(), "/usr/src/bzImage"];
+        self.bootseal(bootseal, &words)
+    }
+
     fn script(&self, name: &str) -> Command {
         let mut script = Command::new(self.0.join(name));
         script.env("ROOT", &self.0);
         script
     }
 
-    fn bootseal(&self, bootseal: &Bootseal, words: &[&str]) -> Command {
+    pub fn bootseal(&self, bootseal: &Bootseal, words: &[&str]) -> Command {
         let mut command = Command::new(&bootseal.program);
         command.arg("--root").arg(&self.0).args(words);
         command
@@ -109,16 +126,21 @@ impl Root {
 /// A kernel's modules as they are built, without a signature.
 pub fn put_modules(root: &Path, kernel: &Kernel) {
     for path in MODULES {
-        let module = without_signature(kernel.module(path));
-        write(
-            &root
-                .join("lib/modules")
-                .join(kernel.release())
-                .join("kernel")
-                .join(path),
-            &module,
-        );
+        write(&module(root, kernel, path), &without_signature(kernel.module(path)));
     }
+}
+
+/// A kernel's modules as its maker signed them.
+pub fn put_modules_of_maker(root: &Path, kernel: &Kernel) {
+    for path in MODULES {
+        write(&module(root, kernel, path), &kernel.module(path));
+    }
+}
+
+/// The place of a module.
+pub fn module(root: &Path, kernel: &Kernel, path: &str) -> PathBuf {
+    let modules = root.join("lib/modules").join(kernel.release());
+    modules.join("kernel").join(path)
 }
 
 pub fn write(path: &Path, content: &[u8]) {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::programs::{self, tool};
+use crate::support::programs::{self, judge, tool};
 
 /// The programs and files that a machine is made with.
 const NEEDED: &[&str] = &[
@@ -64,10 +64,14 @@ pub fn run(command: &mut Command) -> Vec<u8> {
     output.stdout
 }
 
-/// Debian's 6.12 kernel as built, before Debian signs it: Secure Boot knows nothing of it.
+/// A kernel of Debian's.
 pub struct Kernel {
-    /// The unpacked package.
-    root: PathBuf,
+    /// The bootable image.
+    image: PathBuf,
+    /// The build configuration.
+    configuration: PathBuf,
+    /// The directory of its modules.
+    modules: PathBuf,
     /// The version, as `uname -r` prints it.
     release: String,
 }
@@ -79,7 +83,33 @@ impl Kernel {
         kernel
     }
 
-    /// The newest kernels in the cache, the newest first; if there are fewer, the newest that apt knows, downloaded.
+    /// A kernel with SHA-3 as a module, as Debian ships it: signed by Debian for shim, its modules by the key of the build.
+    pub fn with_sha3_as_a_module() -> Self {
+        let modules = judge("linux-7.2/usr/lib/modules");
+        let release = fs::read_dir(modules.clone())
+            .expect("the unpacked packages can be read")
+            .map(|entry| entry.expect("the unpacked packages can be read").file_name())
+            .last()
+            .and_then(|name| name.into_string().ok())
+            .expect("a directory of modules");
+        let modules = modules.join(&release);
+        let kernel = Self {
+            image: modules.join("vmlinuz"),
+            configuration: modules.join("config"),
+            modules,
+            release,
+        };
+        let configuration = fs::read_to_string(kernel.configuration()).expect("a configuration");
+        assert!(
+            configuration.contains("CONFIG_CRYPTO_SHA3=m\n"),
+            "Linux {} has no SHA-3 as a module: tests/run has to fetch another",
+            kernel.release
+        );
+        kernel
+    }
+
+    /// Debian's newest 6.12 kernels as built, before Debian signs them: Secure Boot knows nothing of them. Those in the cache, the
+    /// newest first; if there are fewer, the newest that apt knows, downloaded.
     pub fn newest_ones<const COUNT: usize>() -> [Self; COUNT] {
         let cache = cache();
         let cached = fs::read_dir(&cache)
@@ -97,21 +127,25 @@ impl Kernel {
             if !cache.join(package).is_dir() {
                 download(&cache, package);
             }
+            let release = release(package).expect("a kernel package's name").to_owned();
+            let root = cache.join(package);
             Self {
-                root: cache.join(package),
-                release: release(package).expect("a kernel package's name").to_owned(),
+                image: root.join("boot").join(format!("vmlinuz-{release}")),
+                configuration: root.join("boot").join(format!("config-{release}")),
+                modules: root.join("lib/modules").join(&release),
+                release,
             }
         })
     }
 
-    /// The bootable image, unsigned.
-    pub fn image(&self) -> PathBuf {
-        self.root.join("boot").join(format!("vmlinuz-{}", self.release))
+    /// The bootable image.
+    pub fn image(&self) -> &Path {
+        &self.image
     }
 
     /// The kernel's build configuration.
-    pub fn configuration(&self) -> PathBuf {
-        self.root.join("boot").join(format!("config-{}", self.release))
+    pub fn configuration(&self) -> &Path {
+        &self.configuration
     }
 
     /// The version, as `uname -r` prints it.
@@ -120,19 +154,15 @@ impl Kernel {
     }
 
     /// The directory of its modules.
-    pub fn modules(&self) -> PathBuf {
-        self.root.join("lib/modules").join(&self.release)
+    pub fn modules(&self) -> &Path {
+        &self.modules
     }
 
     /// A module, unpacked, with the signature of Debian's build still on it.
     ///
     /// `path` is below the kernel's folder of modules, such as `drivers/net/dummy.ko`.
     pub fn module(&self, path: &str) -> Vec<u8> {
-        let packed = self
-            .root
-            .join("lib/modules")
-            .join(&self.release)
-            .join(format!("kernel/{path}.xz"));
+        let packed = self.modules.join(format!("kernel/{path}.xz"));
         run(tool("xz").args(["--decompress", "--stdout"]).arg(packed))
     }
 }

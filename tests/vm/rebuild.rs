@@ -61,6 +61,7 @@ impl Life {
         let [new, old] = Kernel::newest_ones();
         let root = Root(work.path().join("root"));
         root.make(&bootseal, &bootseal.keys, COMMAND_LINE, &PROGRAMS);
+        root.common_initrd(&bootseal);
         root.install(&bootseal, &old);
 
         let boot = root.0.join("boot");

@@ -1,6 +1,7 @@
 //! The audit of a machine that runs: clean, it finds nothing; then one thing at a time is made wrong, and it finds just that.
 
 mod faults;
+mod maker;
 
 use std::ffi::OsString;
 use std::fs;
@@ -58,6 +59,8 @@ fn a_clean_chain_has_no_finding_and_each_fault_its_own() {
 struct Node {
     bootseal: Bootseal,
     machine: Machine,
+    /// Its files.
+    root: Root,
     /// The content of its disk.
     tree: PathBuf,
     release: String,
@@ -65,7 +68,26 @@ struct Node {
 }
 
 impl Node {
+    /// The kernel is Debian's, whose modules we sign.
     fn begin() -> Self {
+        let [kernel, other] = Kernel::newest_ones();
+        let node = Self::with_keys(kernel.release());
+        node.root.install(&node.bootseal, &kernel);
+        node.put_kernels_loader(&kernel);
+        let foreign = Bootseal::ceremony(&node.work.path().join("foreign"));
+        let faults = node.tree.join("faults");
+        faults::put(&node.bootseal, &foreign, [&kernel, &other], &faults);
+        grub_image(
+            &node.bootseal,
+            &node.tree,
+            &["--module", "ls"],
+            &faults.join("other-grub"),
+        );
+        node
+    }
+
+    /// Keys, hooks and what all kernels share.
+    fn with_keys(release: &str) -> Self {
         let work = tempfile::tempdir().expect("a temporary folder");
         let whole = Whole::planned(CEREMONY);
         succeed(&mut whole.run());
@@ -77,7 +99,6 @@ impl Node {
             keys: work.path().join("keys"),
         };
         copy_all(&whole.path("node"), &bootseal.keys);
-        let [kernel, other] = Kernel::newest_ones();
         let root = Root(work.path().join("root"));
         // Somebody comes along with a stick.
         copy_all(&bootseal.keys, &root.0.join("offline"));
@@ -85,29 +106,25 @@ impl Node {
         write(&root.0.join("etc/bootseal/baseline.toml"), faults::BASELINE.as_bytes());
         let command_line = format!("{COMMAND_LINE} module.sig_enforce=1");
         root.make(&bootseal, &bootseal.keys, &command_line, &PROGRAMS);
-        root.install(&bootseal, &kernel);
-        let tree = root.0.join("boot");
-        fs::copy(
-            kernel.configuration(),
-            tree.join(format!("config-{}", kernel.release())),
-        )
-        .expect("copied");
-        let loader = tree.join("EFI/BOOT/BOOTX64.EFI");
-        fs::create_dir_all(tree.join("EFI/BOOT")).expect("a folder");
-        grub_image(&bootseal, &tree, &[], &loader);
-        let foreign = Bootseal::ceremony(&work.path().join("foreign"));
-        let faults = tree.join("faults");
-        faults::put(&bootseal, &foreign, [&kernel, &other], &faults);
-        grub_image(&bootseal, &tree, &["--module", "ls"], &faults.join("other-grub"));
+        root.common_initrd(&bootseal);
         let machine = Machine::in_setup_mode();
         bootseal.enroll_image(machine.variables());
         Self {
             bootseal,
             machine,
-            tree,
-            release: kernel.release().to_owned(),
+            tree: root.0.join("boot"),
+            root,
+            release: release.to_owned(),
             work,
         }
+    }
+
+    /// The image of GRUB for the menu that is there, and the configuration of a kernel.
+    fn put_kernels_loader(&self, kernel: &Kernel) {
+        let configuration = self.tree.join(format!("config-{}", kernel.release()));
+        fs::copy(kernel.configuration(), configuration).expect("copied");
+        fs::create_dir_all(self.tree.join("EFI/BOOT")).expect("a folder");
+        grub_image(&self.bootseal, &self.tree, &[], &self.tree.join("EFI/BOOT/BOOTX64.EFI"));
     }
 
     /// The machine with the keys, and with a TPM.
