@@ -104,7 +104,7 @@ impl Bootseal {
         hex::encode(Sha256::digest(self.list(variable)))
     }
 
-    /// What a variable holds once it is enrolled.
+    /// The lists of a variable once it is enrolled.
     pub fn list(&self, variable: &str) -> Vec<u8> {
         let update = fs::read(self.keys.join(variable).with_extension("auth")).expect("a signed list");
         signed_list(&update).to_vec()

@@ -168,7 +168,7 @@ impl Scratch {
         ]);
     }
 
-    /// What the ways put into their places, and the programs that a real machine has.
+    /// The files that the ways put into their places, and the programs that a real machine has.
     fn parts(&self) {
         for kernel in &self.kernels {
             put_modules(&self.work.path().join("parts"), kernel);
@@ -294,7 +294,7 @@ fn boot_option(path: &str) -> Vec<u8> {
     .to_bytes()
 }
 
-/// What every kernel starts with: a shell and the guest's script.
+/// The initrd of every kernel: a shell and the guest's script.
 fn common_initrd() -> Vec<u8> {
     let mut archive = Archive::default();
     archive.file("/init", 0o755, include_bytes!("init.sh"));

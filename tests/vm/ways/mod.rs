@@ -19,7 +19,7 @@ pub struct Way {
     starts: Option<Start>,
 }
 
-/// What the machine says that is started so.
+/// The words of the machine that is started so.
 enum Start {
     /// After these words it waits for somebody, or is at its end.
     Stops(&'static str),
