@@ -696,7 +696,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_
 always\t'Always'
 never\t'Never'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l with-audit -d 'Also have the machine audited every day: by a timer of systemd, to be enabled, or by cron'
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l with-boot-check -d 'Also have each start of the machine look at the next one: by a unit of systemd or a service of OpenRC, to be enabled'
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l with-boot-check -d 'Also have each start of the machine look at the next one: by a unit of systemd, or a service of openrc(8), to be enabled'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l json -d 'Print one JSON object'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Print errors only'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Say more: also what needed nothing to be done'
