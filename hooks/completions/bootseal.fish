@@ -688,7 +688,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -f -a "status" -d 'Show what runs when the next kernel is installed, and what would keep it unsigned'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -f -a "run" -d 'Sign the files of one moment in the installation of a kernel; the scripts call this'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and not __fish_seen_subcommand_from install remove status run help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l mode -d 'The way kernels are installed on this machine [default: the one that was named at the installation of the hooks, or the one that is found]' -r -f -a "systemd\t'kernel-install of systemd'
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l mode -d 'A way in which kernels are installed on this machine; may be given twice [default: those that were named at the installation of the hooks, or all that are found]' -r -f -a "systemd\t'kernel-install of systemd'
 traditional\t'installkernel with preinst.d and postinst.d'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from install" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -712,7 +712,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from status" -l mode -d 'The way kernels are installed on this machine [default: the one that was named at the installation of the hooks, or the one that is found]' -r -f -a "systemd\t'kernel-install of systemd'
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from status" -l mode -d 'A way in which kernels are installed on this machine; may be given twice [default: those that were named at the installation of the hooks, or all that are found]' -r -f -a "systemd\t'kernel-install of systemd'
 traditional\t'installkernel with preinst.d and postinst.d'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from status" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from status" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BootTree, EfiPartition, Kind, LOADER_ADDONS, entries, files_below};
+use crate::disk::{BootTree, EfiPartition, Kind, LOADER_ADDONS, entries, files_below, no_efi_partition};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::sbat::{Sbat, SbatError};
@@ -45,6 +45,8 @@ pub(super) struct Sources<'a> {
     pub(super) esps: Result<&'a [EfiPartition], &'a String>,
     /// The boot directories, the EFI system partitions among them, or why they are not known.
     pub(super) directories: Result<&'a [PathBuf], &'a String>,
+    /// The boot directories that nothing is mounted on although something is meant to be.
+    pub(super) unmounted: &'a [String],
     /// The files in them that are booted, or why they are not known.
     pub(super) tree: Result<&'a BootTree, &'a String>,
     /// db and dbx as the firmware holds them, if they can be read.
@@ -252,9 +254,10 @@ fn find(sources: &Sources<'_>, images: &mut Images) -> BTreeMap<PathBuf, Candida
             unread.push(missing.clone());
             images.no_esp = Some(missing.clone());
         }
-        Ok([]) => images.no_esp = Some("no EFI system partition is mounted".to_owned()),
+        Ok([]) => images.no_esp = Some(no_efi_partition(sources.context)),
         Ok(_) => {}
     }
+    unread.extend(sources.unmounted.iter().cloned());
     images.add_unread(Places::ELSEWHERE, &mut unread);
     candidates
 }

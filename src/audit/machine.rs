@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BootTree, EfiPartition, Naming, boot_directories, check_readable, efi_partitions};
+use crate::disk::{BOOT_DIRECTORIES, BootTree, EfiPartition, Naming, boot_directories, check_readable, efi_partitions};
 use crate::enroll::{BootFile, Store, StoreChoice, present_boot_files};
 use crate::error::Error;
 use crate::formats::firmware::authenticated_variable::VariableName;
@@ -13,7 +13,7 @@ use crate::keys::KeyDirectory;
 use crate::ledger::Ledger;
 use crate::sign::{Observer, Unobserved, acceptance};
 use crate::system::config::Config;
-use crate::system::{self, Context};
+use crate::system::{self, Context, not_mounted};
 use crate::trust::Anchors;
 use crate::trust::image::Policy;
 
@@ -124,6 +124,7 @@ impl<'a> Machine<'a> {
     pub(super) fn directory(&self) -> Seen<'_, KeyDirectory> {
         let open = || {
             let directory = KeyDirectory::open(&self.keys).map_err(|error| reason(&error))?;
+            let directory = directory.below(self.context.root());
             check_readable(directory.path()).map_err(|error| reason(&error))?;
             Ok(directory)
         };
@@ -165,9 +166,29 @@ impl<'a> Machine<'a> {
         let read = || {
             let esps = self.esps().map(Vec::as_slice).unwrap_or_default();
             let mounted = esps.iter().map(|esp| esp.directory.clone());
-            boot_directories(self.context, mounted).map_err(|error| reason(&error))
+            let missing = self.not_mounted()?;
+            let mut directories = boot_directories(self.context, mounted).map_err(|error| reason(&error))?;
+            directories.retain(|directory| !missing.contains(directory));
+            Ok(directories)
         };
         self.boot_directories.get_or_init(read).as_ref()
+    }
+
+    /// The boot directories that nothing is mounted on although `/etc/fstab` says so: what lies under a mount point is not what
+    /// starts.
+    pub(super) fn not_mounted(&self) -> Result<Vec<PathBuf>, String> {
+        let missing = not_mounted(self.context, &BOOT_DIRECTORIES).map_err(|error| reason(&error))?;
+        Ok(missing.iter().map(|directory| self.context.path(directory)).collect())
+    }
+
+    /// The boot directories that could not be looked at, since nothing is mounted there, each with the command that does it.
+    fn unmounted(&self) -> Vec<String> {
+        let told =
+            |directory: &&str| format!("{directory}: it is listed in /etc/fstab and not mounted (mount {directory})");
+        match not_mounted(self.context, &BOOT_DIRECTORIES) {
+            Ok(missing) => missing.iter().map(told).collect(),
+            Err(error) => vec![reason(&error)],
+        }
     }
 
     /// The files in the boot directories that are booted: those that the hooks sign, for every kernel.
@@ -175,7 +196,9 @@ impl<'a> Machine<'a> {
         let read = || {
             let directories = self.boot_directories().map_err(Clone::clone)?;
             let naming = Naming::of_machine(self.context).map_err(|error| reason(&error))?;
-            Ok(BootTree::read(self.context, directories, &naming))
+            let mut tree = BootTree::read(self.context, directories, &naming);
+            tree.unread.extend(self.unmounted());
+            Ok(tree)
         };
         self.boot_tree.get_or_init(read).as_ref()
     }
@@ -196,6 +219,7 @@ impl<'a> Machine<'a> {
                 context: self.context,
                 esps: self.esps().map(Vec::as_slice),
                 directories: self.boot_directories().map(Vec::as_slice),
+                unmounted: &self.unmounted(),
                 tree: self.boot_tree(),
                 policy: self.policy().ok(),
                 anchors: self.anchors().ok(),
@@ -212,6 +236,7 @@ impl<'a> Machine<'a> {
     pub(super) fn installed(&self) -> &Installed {
         let find = || {
             let mut missing: Vec<String> = self.esps().err().cloned().into_iter().collect();
+            missing.extend(self.unmounted());
             let directories = match self.boot_directories() {
                 Ok(directories) => directories.as_slice(),
                 Err(reason) => {

@@ -31,7 +31,9 @@ impl Session {
 
     /// The powers to look, where keys may be on a token, whose library keeps its own files.
     pub fn looking(&self, named: Option<&PathBuf>) -> Result<Powers> {
-        let has_tokens = KeyDirectory::unjudged(&self.keys(named)?).has_tokens();
+        let has_tokens = KeyDirectory::unjudged(&self.keys(named)?)
+            .below(self.context.root())
+            .has_tokens();
         let writes = if has_tokens { Writes::Files } else { Writes::Nothing };
         Ok(Powers::writing(writes))
     }
@@ -54,7 +56,7 @@ impl Session {
     /// The powers to sign these files with keys of this directory, or others on the boot media and in the trees of modules.
     /// The library of a token keeps its own files where it wants to.
     pub fn signing<'p>(&self, keys: &Path, files: impl IntoIterator<Item = &'p PathBuf>) -> Powers {
-        if KeyDirectory::unjudged(keys).has_tokens() {
+        if KeyDirectory::unjudged(keys).below(self.context.root()).has_tokens() {
             return Powers::writing(Writes::Files);
         }
         // Media that cannot be looked at are the command's to tell of.

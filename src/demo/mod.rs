@@ -153,6 +153,7 @@ fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()>
     let job = Job {
         modules: named(&files.module),
         efi: named(&files.image),
+        copies: Vec::new(),
         grub: named(&files.grub),
     };
     // Every key is plain, so nobody is asked.

@@ -29,6 +29,11 @@ const INSTALL_CONFIGURATIONS: [&str; 4] = [
     "/usr/local/lib/kernel/install.conf",
     "/usr/lib/kernel/install.conf",
 ];
+/// The variables of all logins: a file, and Gentoo's directory, of which env-update(1) makes one.
+const ENVIRONMENT: &str = "/etc/environment";
+const ENVIRONMENT_DIRECTORY: &str = "/etc/env.d";
+/// The variable that names GRUB's configuration.
+const MENU: &str = "GRUB_CFG";
 /// The variable in it that names the boot directory.
 const BOOT_ROOT: &str = "BOOT_ROOT";
 
@@ -49,6 +54,24 @@ pub fn boot_directories(context: &Context, named: impl IntoIterator<Item = PathB
         context.guard(directory);
     }
     Ok(directories)
+}
+
+/// The menu of GRUB at an unusual place that the machine's environment names for grub-mkconfig's plugins (`GRUB_CFG`). An error if
+/// one of the files cannot be read.
+pub fn named_menu(context: &Context) -> Result<Option<PathBuf>> {
+    let mut named = None;
+    let of_logins = system::list_directory_if_there(&context.path(ENVIRONMENT_DIRECTORY))?;
+    let of_logins = of_logins.into_iter().filter(|entry| entry.path.is_file());
+    let of_logins = of_logins.filter_map(|entry| Some(entry.path.file_name()?.to_string_lossy().into_owned()));
+    let files = of_logins.map(|name| format!("{ENVIRONMENT_DIRECTORY}/{name}"));
+    for file in [ENVIRONMENT.to_owned()].into_iter().chain(files) {
+        if let Some(text) = text(context, &file)? {
+            named = value(&text, MENU).map(str::to_owned).or(named);
+        }
+    }
+    Ok(named
+        .filter(|path| path.starts_with('/'))
+        .map(|path| context.path(path)))
 }
 
 /// Those of these directories that exist, each once by the first of its names.
@@ -99,6 +122,25 @@ mod tests {
         )
         .unwrap();
         assert_eq!(found(&[]), ["xboot", "boot", "efi"]);
+    }
+
+    #[test]
+    fn a_menu_elsewhere_is_named_by_the_environment() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        assert_eq!(named_menu(&context).unwrap(), None);
+        fs::create_dir_all(context.path("/etc/env.d")).unwrap();
+        fs::write(context.path("/etc/environment"), "GRUB_CFG=/efi/a.cfg\n").unwrap();
+        assert_eq!(named_menu(&context).unwrap(), Some(context.path("/efi/a.cfg")));
+        fs::write(
+            context.path("/etc/env.d/99grub"),
+            "X=1\nGRUB_CFG=\"/efi/EFI/gentoo/grub.cfg\"\n",
+        )
+        .unwrap();
+        assert_eq!(
+            named_menu(&context).unwrap(),
+            Some(context.path("/efi/EFI/gentoo/grub.cfg"))
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::formats::grub::signature_name::{is_signature, signed_path};
 use crate::formats::text::Shown;
 use crate::system::{self, Context, NoPlace};
 
-use super::boot_directories::{BOOT_DIRECTORIES, GRUB_CONFIGURATION, GRUB_DIRECTORIES, LOADER_ENTRIES};
+use super::boot_directories::{BOOT_DIRECTORIES, GRUB_CONFIGURATION, GRUB_DIRECTORIES, LOADER_ENTRIES, named_menu};
 use super::boot_name::{BootName, Naming, former_name, is_efi_name};
 use super::walk::entries;
 
@@ -73,6 +73,7 @@ impl BootTree {
         for directory in directories {
             reader.boot_directory(directory);
         }
+        reader.named_menu();
         tree
     }
 
@@ -186,6 +187,17 @@ impl Reader<'_> {
             } else if !Path::new(LOADER_ENTRIES).starts_with(&name) {
                 self.entries_of_versions(&path);
             }
+        }
+    }
+
+    /// A configuration of GRUB at a place of its own.
+    fn named_menu(&mut self) {
+        match named_menu(self.context) {
+            Ok(Some(menu)) if self.is_file(&menu) && !self.tree.grub_configurations.contains(&menu) => {
+                self.tree.grub_configurations.push(menu);
+            }
+            Ok(_) => {}
+            Err(error) => self.tree.unread.push(error.in_one_line()),
         }
     }
 

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::text::Shown;
-use crate::system::{Context, FatMount, fat_mounts};
+use crate::system::{Context, FatMount, automounts, fat_mounts, list_directory, not_mounted};
 
+use super::boot_directories::BOOT_DIRECTORIES;
 use super::walk::check_readable;
 
 /// The directory by which a file system is known to be an EFI system partition.
@@ -22,8 +23,13 @@ pub struct EfiPartition {
     pub partition: Option<Guid>,
 }
 
-/// All partitions that firmware reads: the mounted FAT file systems. A boot option may lead to any of them.
+/// All partitions that firmware reads: the mounted FAT file systems. A boot option may lead to any of them. An error if one that
+/// is mounted as soon as somebody looks at it (systemd-gpt-auto-generator(8)) cannot be.
 pub fn fat_partitions(context: &Context) -> Result<Vec<EfiPartition>> {
+    for directory in automounts(context, &BOOT_DIRECTORIES)? {
+        // Its entries are what has it mounted.
+        list_directory(&context.path(directory)).map_err(|error| error.hint(format!("mount {directory}")))?;
+    }
     Ok(fat_mounts(context)?.into_iter().map(EfiPartition::from).collect())
 }
 
@@ -38,14 +44,23 @@ pub fn efi_partitions(context: &Context) -> Result<Vec<EfiPartition>> {
     Ok(partitions)
 }
 
+/// The reason why there is no EFI system partition, with the command that brings one where that is known.
+#[must_use]
+pub fn no_efi_partition(context: &Context) -> String {
+    let reason = "no EFI system partition is mounted";
+    // Without a list of mounts nobody knows more.
+    match not_mounted(context, &BOOT_DIRECTORIES).unwrap_or_default()[..] {
+        [] => reason.to_owned(),
+        [directory, ..] => format!("{reason} (mount {directory})"),
+    }
+}
+
 /// The directory of the EFI system partition. An error if none is mounted (exit code 3), or several are (exit code 2).
 pub fn only_efi_partition(context: &Context) -> Result<PathBuf> {
     let found = efi_partitions(context)?;
     match found.as_slice() {
         [only] => Ok(only.directory.clone()),
-        [] => {
-            Err(Error::could_not_run("no EFI system partition is mounted").hint("mount it, and name where: --esp DIR"))
-        }
+        [] => Err(Error::could_not_run(no_efi_partition(context)).hint("mount it, and name where: --esp DIR")),
         several => {
             let names: Vec<String> = several.iter().map(|esp| esp.directory.shown()).collect();
             Err(

@@ -15,6 +15,7 @@ pub(super) fn text(context: &Context, path: &str) -> Result<Option<String>> {
 /// The value that it gives to a variable last, without quotation marks.
 pub(super) fn value<'t>(text: &'t str, variable: &str) -> Option<&'t str> {
     let lines = text.lines().map(str::trim);
+    let lines = lines.map(|line| line.strip_prefix("export ").unwrap_or(line));
     let mut values = lines.filter_map(|line| line.strip_prefix(variable)?.strip_prefix('='));
     values.next_back().map(|value| value.trim_matches(['"', '\'']))
 }

@@ -16,7 +16,7 @@ use crate::system::{self, Context, NewFile, create_dir};
 use super::lists::Lists;
 use super::plan::Plan;
 use super::request::Allow;
-use super::store::Store;
+use super::store::{Store, StoreChoice};
 
 /// The directory of the backups, below the state directory; each backup is a directory named after its time.
 const BACKUPS: &str = "backups";
@@ -68,11 +68,15 @@ pub struct SavedVariable {
     pub error: Option<String>,
 }
 
-/// Saves all variables to a new directory below [`BACKUPS`], readable for its owner only, and returns that directory. The
+/// Saves all variables to a new directory below [`BACKUPS`], or beside a simulated firmware, readable for its owner only, and returns that directory. The
 /// four of Secure Boot have to be readable; for any other the error is recorded.
 pub(super) fn save(context: &Context, store: &Store, plan: &Plan) -> Result<PathBuf> {
     let time = context.date_time()?.to_string();
-    let directory = unused_path(&context.state()?.join(BACKUPS), &time)?;
+    let backups = match &plan.store {
+        StoreChoice::Live => context.state()?.join(BACKUPS),
+        StoreChoice::At(store) => beside(store),
+    };
+    let directory = unused_path(&backups, &time)?;
     create_dir(context, &directory)?;
     let mut variables = Vec::new();
     for variable in VariableName::ALL {
@@ -105,12 +109,21 @@ pub(super) fn save(context: &Context, store: &Store, plan: &Plan) -> Result<Path
     Ok(directory)
 }
 
+/// The directory of the backups of a simulated firmware: `NAME.backups`, since the machine's own are not of it.
+fn beside(store: &Path) -> PathBuf {
+    let mut name = store.file_name().unwrap_or_default().to_os_string();
+    name.push(".");
+    name.push(BACKUPS);
+    store.with_file_name(name)
+}
+
 /// The content of the four variables when the backup was made. Refuses a backup that differs from its manifest.
 pub(super) fn load(directory: &Path) -> Result<Lists> {
     let path = directory.join(MANIFEST);
     let no_backup = || format!("{} is no backup made by bootseal", directory.shown());
-    let json = system::read_ours(&path, MAX_FILE)
-        .map_err(|error| error.hint("backups are below /var/lib/bootseal/backups"))?;
+    let json = system::read_ours(&path, MAX_FILE).map_err(|error| {
+        error.hint("backups are below /var/lib/bootseal/backups; those of a simulated firmware beside it")
+    })?;
     let backup: Backup = serde_json::from_slice(&json).or_refuse(no_backup)?;
     if backup.schema != SCHEMA {
         return Err(Error::refused(no_backup()).caused_by(format!("its schema is {:?}", backup.schema)));

@@ -140,26 +140,16 @@ const TRADITIONAL: [Entry; 5] = [
     ),
 ];
 
-const fn portage(directory: &'static str, name: &'static str) -> Entry {
-    Entry {
-        phase: None,
-        reader: Some("/etc/portage"),
-        directory,
-        name,
-        slot: Some(Slot::Portage),
-        is_program: false,
-        text: include_str!("../../hooks/portage/bashrc"),
-    }
-}
-
-/// Packages that put files beside signed ones.
-const PORTAGE: [Entry; 5] = [
-    portage("/etc/portage/env/sys-boot", "grub"),
-    portage("/etc/portage/env/sys-boot", "refind"),
-    portage("/etc/portage/env/sys-apps", "fwupd-efi"),
-    portage("/etc/portage/env/sys-apps", "systemd"),
-    portage("/etc/portage/env/sys-apps", "systemd-utils"),
-];
+/// The check that Portage makes after each package, outside of what the package or the user can define.
+const PORTAGE: Entry = Entry {
+    phase: None,
+    reader: Some("/etc/portage"),
+    directory: "/usr/local/lib/postinst-qa-check.d",
+    name: "60-bootseal",
+    slot: Some(Slot::Portage),
+    is_program: false,
+    text: include_str!("../../hooks/portage/60-bootseal"),
+};
 
 macro_rules! service {
     ($folder:literal, $directory:literal, $name:literal, $reader:expr, $is_program:literal) => {
@@ -224,12 +214,19 @@ const COMPLETIONS: [Entry; 3] = [
     completions!("/usr/share/fish/vendor_completions.d", "bootseal.fish"),
 ];
 
-/// The entries of a mode in the order in which they run, and after them the files that Portage and shells read.
+/// The scripts of a mode in the order in which they run.
 #[must_use]
-pub fn entries(mode: Mode) -> Vec<Entry> {
-    let scripts: &[Entry] = match mode {
+pub const fn scripts(mode: Mode) -> &'static [Entry] {
+    match mode {
         Mode::Systemd => &SYSTEMD,
         Mode::Traditional => &TRADITIONAL,
-    };
-    [scripts, &PORTAGE, &COMPLETIONS].concat()
+    }
+}
+
+/// The entries of some modes: their scripts in the order in which they run, and after them the files that Portage and shells
+/// read.
+#[must_use]
+pub fn entries(modes: &[Mode]) -> Vec<Entry> {
+    let scripts = modes.iter().flat_map(|mode| scripts(*mode));
+    scripts.chain(&[PORTAGE]).chain(&COMPLETIONS).copied().collect()
 }

@@ -3,15 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BootFile, BootTree, Kind, Naming, Place, boot_directories};
+use crate::disk::{
+    BootFile, BootTree, Kind, LOADERS_WITH_COPIES, Naming, Place, boot_directories, distinct, efi_partitions,
+};
 use crate::error::Result;
+use crate::formats::kernel::compression::Compression;
+use crate::sign::grub::shared_directories;
 use crate::system::{self, Context};
+use crate::trust::loader::is_packed_kernel;
 
+use super::merged::Merged;
 use super::mode::Mode;
 use super::request::{Environment, Request, Slot};
 
 /// The first bytes of a DOS executable, and so of every EFI image.
 const MZ: &[u8] = b"MZ";
+
+/// Bytes by which a compressed file is known.
+const MAX_MAGIC: u64 = 8;
+/// Largest kernel that is looked into for whether it is compressed as a whole, in bytes.
+const MAX_PACKED: u64 = 256 << 20;
 
 /// The files for a request.
 #[derive(Debug)]
@@ -19,6 +30,8 @@ pub(super) struct Files<'a> {
     pub context: &'a Context,
     pub environment: &'a Environment,
     pub request: &'a Request,
+    /// The files of the package that is merged.
+    pub merged: Merged,
     /// The boot directories: those of the request first.
     directories: Vec<PathBuf>,
     naming: Naming,
@@ -35,22 +48,33 @@ pub(super) struct Former {
     pub is_kernel: bool,
 }
 
-/// The directories that a slot may write for a request: boot directories, the staging area, and GRUB's own.
+/// The directories that a slot may write for a request: boot directories, the staging area, GRUB's own with the shared data that
+/// menus name, and those of loaders with signed copies.
 pub fn places(context: &Context, environment: &Environment, request: &Request) -> Result<Vec<PathBuf>> {
     let files = Files::new(context, environment, request)?;
     let grub = environment.grub_config.as_ref().map(|path| files.below(path));
     let mut places = files.directories.clone();
+    let menus = files.grub_configs(&files.tree());
+    let menus: Vec<PathBuf> = menus
+        .iter()
+        .filter_map(|menu| menu.parent())
+        .map(Path::to_path_buf)
+        .collect();
+    places.extend(shared_directories(context, &menus)?);
+    places.extend(LOADERS_WITH_COPIES.map(|directory| context.path(directory)));
     places.extend(files.staging().into_iter().chain(grub).chain(files.installed()));
     Ok(places)
 }
 
 impl<'a> Files<'a> {
-    /// Finds the boot directories. An error if kernel-install's configuration cannot be read.
+    /// Finds the boot directories, all EFI system partitions among them. An error if kernel-install's configuration or one of these
+    /// cannot be read.
     pub fn new(context: &'a Context, environment: &'a Environment, request: &'a Request) -> Result<Self> {
         let mut files = Self {
             context,
             environment,
             request,
+            merged: Merged::of_request(context, request)?,
             directories: Vec::new(),
             naming: Naming::of_machine(context)?,
         };
@@ -61,7 +85,11 @@ impl<'a> Files<'a> {
         let beside = installed.as_deref().and_then(Path::parent).map(Path::to_path_buf);
         let named = environment.boot_root.as_ref().map(|path| files.below(path));
         let of_entry = files.boot_directory_of_entry();
-        files.directories = boot_directories(context, [beside, named, of_entry].into_iter().flatten())?;
+        let usual = boot_directories(context, [beside, named, of_entry].into_iter().flatten())?;
+        let partitions = efi_partitions(context)?
+            .into_iter()
+            .map(|partition| partition.directory);
+        files.directories = distinct(context, usual.into_iter().chain(partitions));
         Ok(files)
     }
 
@@ -177,7 +205,9 @@ impl<'a> Files<'a> {
             }
         };
         let found = tree.kernels().filter(is_its).map(|file| file.path.clone());
-        let images: BTreeSet<PathBuf> = self.installed().into_iter().chain(found).collect();
+        let mut images: BTreeSet<PathBuf> = self.installed().into_iter().chain(found).collect();
+        // The first slot has told of it.
+        images.retain(|image| !is_packed(image));
         images.into_iter().collect()
     }
 
@@ -234,6 +264,12 @@ fn former(file: &BootFile) -> Option<Former> {
         aside: file.path.clone(),
         is_kernel: file.is_kernel(),
     })
+}
+
+/// True if a file is a kernel that is compressed as a whole; one that cannot be read is for who signs it to tell of.
+fn is_packed(path: &Path) -> bool {
+    let read = |limit| system::read_prefix(path, Some(limit)).unwrap_or_default();
+    Compression::from_magic(&read(MAX_MAGIC)) != Compression::None && is_packed_kernel(&read(MAX_PACKED))
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::ceremony::life;
-use crate::disk::BOOT_DIRECTORIES;
+use crate::disk::{BOOT_DIRECTORIES, BootTree, Naming, boot_directories};
 use crate::error::{Result, quoted};
 use crate::finding::{Finding, Kind};
 use crate::formats::text::{Shown, printable};
@@ -13,8 +13,9 @@ use crate::keys::{KeyDirectory, KeyName};
 use crate::system::config::Config;
 use crate::system::{self, Context, is_private, not_mounted};
 
-use super::entries::{Entry, entries};
-use super::mode::Mode;
+use super::entries::{Entry, scripts as scripts_of};
+use super::loaders::loaders;
+use super::mode::{Detected, Mode};
 use super::phase::Phase;
 use super::plugins::{Plugin, State};
 use super::portage::portage;
@@ -33,6 +34,8 @@ const CHANGED: Kind = Kind::warning("changed");
 const BYPASSED: Kind = Kind::error("bypassed");
 /// kernel-install is told to leave scripts of ours out.
 const LEFT_OUT: Kind = Kind::error("left_out");
+/// A kernel can come by a way that has no scripts of ours.
+const OTHER_WAY: Kind = Kind::warning("other_way");
 /// A plugin of somebody else runs on the wrong side of a script of ours.
 const WRONG_ORDER: Kind = Kind::error("wrong_order");
 /// The program bootseal is not where hooks look for it.
@@ -73,7 +76,10 @@ pub(super) struct Scene<'a> {
     pub settings: &'a Settings,
     /// The directory of bootseal that the scripts have been told of.
     pub program: Option<&'a str>,
-    pub mode: Mode,
+    /// The modes that the hooks are for.
+    pub modes: &'a [Mode],
+    /// The other ways that a kernel can come by.
+    pub others: &'a [Detected],
     pub plugins: &'a [Plugin],
 }
 
@@ -125,12 +131,14 @@ pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     findings.extend(scripts(scene));
     findings.extend(bypassed(scene));
+    findings.extend(unserved(scene));
     findings.extend(order(scene));
     findings.extend(program(scene)?);
-    findings.extend(keys(scene));
+    findings.extend(keys(scene, uses_grub(scene)?));
     findings.extend(mounts(scene)?);
     findings.extend(sbctl(scene));
     findings.extend(portage(scene.context, scene.keys)?);
+    findings.extend(loaders(scene.context, scene.keys)?);
     Ok(findings)
 }
 
@@ -154,7 +162,7 @@ pub fn without_kept_menu(image: &Path) -> Finding {
 /// The findings of scripts of ours that are missing, masked, or not as this bootseal installs them.
 fn scripts(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for entry in entries(scene.mode) {
+    for entry in scene.modes.iter().flat_map(|mode| scripts_of(*mode)) {
         let Some(phase) = entry.phase else { continue };
         let is_it = |plugin: &&Plugin| plugin.phase == phase && plugin.name == entry.name;
         let finding = match scene.plugins.iter().find(is_it) {
@@ -163,7 +171,7 @@ fn scripts(scene: &Scene<'_>) -> Vec<Finding> {
                 let text = format!("{} is not installed", path.shown());
                 Some(Finding::new(NOT_INSTALLED, path.shown(), text).remedy(INSTALL))
             }
-            Some(plugin) => masked(plugin).or_else(|| changed(scene, plugin, &entry)),
+            Some(plugin) => masked(plugin).or_else(|| changed(scene, plugin, entry)),
         };
         findings.extend(finding);
     }
@@ -197,23 +205,20 @@ fn changed(scene: &Scene<'_>, plugin: &Plugin, entry: &Entry) -> Option<Finding>
 
 fn bypassed(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if scene.mode == Mode::Systemd
+    if scene.modes.contains(&Mode::Systemd)
         && let Some(("1", place)) = scene.settings.get("KERNEL_INSTALL_BYPASS")
     {
         let text = format!("KERNEL_INSTALL_BYPASS=1 in {place}: kernel-install does nothing at all");
         findings.push(Finding::new(BYPASSED, "KERNEL_INSTALL_BYPASS", text).remedy("unset it"));
     }
-    for phase in Phase::of_mode(scene.mode) {
+    for phase in phases(scene) {
         let variable = phase.variable();
         let Some((plugins, place)) = scene.settings.get(variable) else {
             continue;
         };
         let is_missing = |entry: &Entry| entry.phase == Some(*phase) && !plugins.contains(entry.name);
-        let missing: Vec<&str> = entries(scene.mode)
-            .into_iter()
-            .filter(is_missing)
-            .map(|entry| entry.name)
-            .collect();
+        let ours = scene.modes.iter().flat_map(|mode| scripts_of(*mode)).copied();
+        let missing: Vec<&str> = ours.filter(is_missing).map(|entry| entry.name).collect();
         if !missing.is_empty() {
             let text = format!("{variable} in {place} leaves out {}", missing.join(", "));
             findings.push(Finding::new(LEFT_OUT, variable, text).remedy("unset it, or add them"));
@@ -222,9 +227,29 @@ fn bypassed(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
+/// The phases of all modes that the hooks are for.
+fn phases<'a>(scene: &Scene<'a>) -> impl Iterator<Item = &'a Phase> {
+    scene.modes.iter().flat_map(|mode| Phase::of_mode(*mode))
+}
+
+/// The findings of ways that a kernel can come by and that have no hooks of ours.
+fn unserved(scene: &Scene<'_>) -> Vec<Finding> {
+    let found = |other: &Detected| {
+        let name = other.mode.name();
+        let text = format!(
+            "a kernel can also come by the mode {name} ({}), for which no hooks are installed: it would stay unsigned",
+            printable(&other.evidence)
+        );
+        let modes = scene.modes.iter().chain([&other.mode]);
+        let options: Vec<String> = modes.map(|mode| format!(" --mode {}", mode.name())).collect();
+        Finding::new(OTHER_WAY, name, text).remedy(format!("{INSTALL}{}", options.concat()))
+    };
+    scene.others.iter().map(found).collect()
+}
+
 fn order(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for phase in Phase::of_mode(scene.mode) {
+    for phase in phases(scene) {
         let is_there = |plugin: &&Plugin| plugin.phase == *phase && plugin.state == State::Active;
         let running: Vec<&Plugin> = scene.plugins.iter().filter(is_there).collect();
         for (index, plugin) in running.iter().enumerate() {
@@ -264,9 +289,23 @@ fn program(scene: &Scene<'_>) -> Result<Option<Finding>> {
     Ok(Some(finding.remedy("install -m 755 bootseal /usr/local/bin/bootseal")))
 }
 
-fn keys(scene: &Scene<'_>) -> Vec<Finding> {
+/// True if GRUB starts something here: it has a configuration, or is to get one.
+fn uses_grub(scene: &Scene<'_>) -> Result<bool> {
+    let layout = scene
+        .settings
+        .get("KERNEL_INSTALL_LAYOUT")
+        .or(scene.settings.get("layout"));
+    if !scene.config.sign.grub.is_empty() || layout.is_some_and(|(layout, _)| layout == "grub") {
+        return Ok(true);
+    }
+    let directories = boot_directories(scene.context, [])?;
+    let tree = BootTree::read(scene.context, &directories, &Naming::of_machine(scene.context)?);
+    Ok(!tree.grub_configurations.is_empty())
+}
+
+fn keys(scene: &Scene<'_>, uses_grub: bool) -> Vec<Finding> {
     let place = scene.keys.shown();
-    let Ok(directory) = KeyDirectory::open(scene.keys) else {
+    let Ok(directory) = KeyDirectory::open(scene.keys).map(|keys| keys.below(scene.context.root())) else {
         let text = format!("there are no keys at {place}: nothing is signed");
         return vec![Finding::new(NO_KEYS, scene.keys.shown(), text).remedy("bootseal ceremony run")];
     };
@@ -281,6 +320,9 @@ fn keys(scene: &Scene<'_>) -> Vec<Finding> {
     for name in [KeyName::Module, KeyName::Db, KeyName::Grub] {
         let found = |kind, text: String| Finding::new(kind, format!("{name} key"), text);
         let Some(key) = listed.iter().find(|key| key.name == name.name()) else {
+            if name == KeyName::Grub && !uses_grub {
+                continue;
+            }
             let unsigned = match name {
                 KeyName::Module => "modules are",
                 KeyName::Grub => "files that GRUB opens are",

@@ -62,9 +62,9 @@ pub struct Changed {
 /// The wishes of whoever installs the scripts.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
-    /// The way in which kernels are installed.
-    pub mode: Mode,
-    /// True if a person named it, so that it is remembered.
+    /// The ways in which kernels are installed, the usual one first.
+    pub modes: &'a [Mode],
+    /// True if a person named them, so that they are remembered.
     pub is_named: bool,
     /// A daily audit.
     pub with_audit: bool,
@@ -81,9 +81,9 @@ struct Record {
     files: BTreeMap<PathBuf, String>,
     /// Directories that were made, without the root, outermost first.
     directories: BTreeSet<PathBuf>,
-    /// The name of the mode, if a person named it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    mode: Option<String>,
+    /// The names of the modes that a person named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    modes: Vec<String>,
     /// The directory of bootseal, if hooks do not look there for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     program: Option<String>,
@@ -119,8 +119,7 @@ impl Record {
     /// True if the file at a path is ours: as this bootseal installs it, or as an older one did.
     fn owns(&self, path: &Path, bytes: &[u8]) -> bool {
         let current = |entry: &Entry| entry.path() == path && self.content(entry) == bytes;
-        let all = [Mode::Systemd, Mode::Traditional];
-        self.files.get(path) == Some(&digest(bytes)) || all.into_iter().flat_map(entries).any(|entry| current(&entry))
+        self.files.get(path) == Some(&digest(bytes)) || entries(&Mode::ALL).iter().any(current)
     }
 }
 
@@ -172,18 +171,18 @@ fn told_directory(program: Option<&Path>) -> Result<Option<String>> {
 }
 
 /// Installs the scripts, and the completions of the shells that are there. Nothing is written if something else is in the
-/// place of a kernel's hook; where Portage has a file of its own for a package, or another package one with completions,
-/// that stays, and is named.
+/// place of a kernel's hook; where another package has a file with completions, that stays, and is named.
 pub fn install(context: &Context, wanted: Wanted<'_>) -> Result<Vec<Changed>> {
     let mut record = Record::read(context)?;
     if wanted.is_named {
-        record.mode = Some(wanted.mode.name().to_owned());
+        record.modes = wanted.modes.iter().map(|mode| mode.name().to_owned()).collect();
     }
     // What is there was written with the directory of before, and is recorded as it is.
     record.program = told_directory(wanted.program)?;
-    let audits = audits(wanted.mode).iter().filter(|_| wanted.with_audit);
+    let usual = wanted.modes.first().filter(|_| wanted.with_audit);
+    let audits = usual.map_or(&[][..], |usual| audits(*usual)).iter();
     let boot_checks = BOOT_CHECKS.iter().filter(|_| wanted.with_boot_check);
-    let wanted: Vec<Entry> = entries(wanted.mode)
+    let wanted: Vec<Entry> = entries(wanted.modes)
         .into_iter()
         .chain(audits.chain(boot_checks).copied())
         .filter(|entry| entry.reader.is_none_or(|directory| context.path(directory).is_dir()))
@@ -230,10 +229,10 @@ pub fn install(context: &Context, wanted: Wanted<'_>) -> Result<Vec<Changed>> {
     Ok(done)
 }
 
-/// The mode that a person named when the hooks were installed, if one did.
-pub fn remembered_mode(context: &Context) -> Result<Option<Mode>> {
-    let mode = Record::read(context)?.mode;
-    Ok(mode.as_deref().and_then(Mode::from_name))
+/// The modes that a person named when the hooks were installed; none if nobody did.
+pub fn remembered_modes(context: &Context) -> Result<Vec<Mode>> {
+    let modes = Record::read(context)?.modes;
+    Ok(modes.iter().filter_map(|mode| Mode::from_name(mode)).collect())
 }
 
 /// The directory of bootseal that the installed scripts have been told of.
@@ -244,10 +243,9 @@ pub(super) fn remembered_program(context: &Context) -> Result<Option<String>> {
 /// Takes away the scripts of both modes, as far as they are ours, and the directories that were made for them.
 pub fn remove(context: &Context) -> Result<Vec<Changed>> {
     let record = Record::read(context)?;
-    let modes = [Mode::Systemd, Mode::Traditional];
-    let all = modes.into_iter().flat_map(entries);
-    let audits = modes.into_iter().flat_map(|mode| audits(mode).iter().copied());
-    let paths: BTreeSet<PathBuf> = all
+    let audits = Mode::ALL.into_iter().flat_map(|mode| audits(mode).iter().copied());
+    let paths: BTreeSet<PathBuf> = entries(&Mode::ALL)
+        .into_iter()
         .chain(audits)
         .chain(BOOT_CHECKS)
         .map(|entry| entry.path())

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::formats::text::by_version;
 use crate::system::{self, Context, Entry};
 
-use super::entries::entries;
+use super::entries::scripts;
 use super::mode::Mode;
 use super::phase::Phase;
 use super::request::Slot;
@@ -65,7 +65,7 @@ fn plugins_of_phase(context: &Context, mode: Mode, phase: Phase) -> Result<Vec<P
             }
         }
     }
-    let ours = entries(mode);
+    let ours = scripts(mode);
     let mut plugins = Vec::new();
     for (name, path) in found {
         plugins.push(Plugin {

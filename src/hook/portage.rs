@@ -46,7 +46,7 @@ fn key(context: &Context, settings: &PortageSettings, keys: &Path) -> Result<Opt
     if settings.make_conf(SIGN_KEY).is_some() {
         return Ok(None);
     }
-    let own = KeyDirectory::open(keys).and_then(|keys| keys.certificate(KeyName::Db));
+    let own = KeyDirectory::open(keys).and_then(|keys| keys.below(context.root()).certificate(KeyName::Db));
     let found = |text: String, remedy: String| Some(Finding::new(PORTAGE_KEY, SECUREBOOT, text).remedy(remedy));
     let Some(pem) = read_if_there(&context.path(SECUREBOOT), MAX_PEM)? else {
         let text = format!(

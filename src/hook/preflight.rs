@@ -9,13 +9,18 @@ use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, Context, Space};
 use crate::trust::firmware;
+use crate::trust::loader::is_packed_kernel;
 
 use super::files::Files;
 
-/// Checks that the image can be signed, and that there is room for that where it will be.
-pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<()> {
+/// Checks that the image can be signed, and that there is room for that where it will be. A note on an image that firmware does
+/// not start by itself: a kernel that is compressed as a whole, as `Image.gz` of `AArch64`.
+pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<Option<String>> {
     let bytes = system::read(image)?;
-    Image::parse(&bytes).or_refuse(|| format!("cannot sign {}", image.shown()))?;
+    let packed = is_packed_kernel(&bytes);
+    if !packed {
+        Image::parse(&bytes).or_refuse(|| format!("cannot sign {}", image.shown()))?;
+    }
     for directory in places(files) {
         let space = Space::at(&directory)?;
         let shown = directory.shown();
@@ -33,7 +38,13 @@ pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<()> {
             .hint(format!("remove an old kernel from {shown}")));
         }
     }
-    Ok(())
+    Ok(packed.then(|| {
+        format!(
+            "{} is compressed as a whole: no firmware starts or verifies it, and GRUB does by its own signature alone; \
+             CONFIG_EFI_ZBOOT=y makes a kernel of it that can be signed for firmware",
+            image.shown()
+        )
+    }))
 }
 
 /// Checks that a firmware that enforces Secure Boot starts what the db key signs, as far as its variables can be read. Where

@@ -43,7 +43,7 @@ pub(super) fn restore(files: &Files<'_>, keys: &KeyDirectory, is_dead_end: bool)
         }
     }
     let writes_config = [Slot::Grub, Slot::Portage, Slot::All].contains(&request.slot);
-    if writes_config && has(keys, KeyName::Grub) {
+    if writes_config && !files.merged.is_modules_alone && has(keys, KeyName::Grub) {
         let configs = keys
             .grub_public_keys()
             .and_then(|keys| rotation::restore_configs(files, &keys, is_dead_end));

@@ -18,6 +18,7 @@ use crate::system::{self, Context, NewFile, Syslog, not_mounted};
 use super::done::Done;
 use super::files::Files;
 use super::key::has;
+use super::loaders::stale_copies;
 use super::mode::Mode;
 use super::request::{Environment, Request, Slot};
 use super::under_way::{self, UnderWay};
@@ -81,7 +82,7 @@ impl Hook<'_> {
                     again = self.again(request, restored.kernel);
                     done.notes.extend(restored.notes);
                     done.again.clone_from(&again);
-                } else if has(&keys, KeyName::Grub) {
+                } else if has(&keys, KeyName::Grub) && !files.merged.is_modules_alone {
                     done.notes.extend(recovery::keep(&files, &keys));
                 }
                 Ok(done)
@@ -130,7 +131,7 @@ impl Hook<'_> {
             }
             if open.db.is_some() {
                 preflight::check_firmware(self.context, keys)?;
-                preflight::check(files, &image)?;
+                plan.notes.extend(preflight::check(files, &image)?);
             }
             open
         } else {
@@ -161,7 +162,7 @@ impl Hook<'_> {
     }
 
     fn key_directory(&self) -> Option<KeyDirectory> {
-        let keys = KeyDirectory::open(self.keys).ok()?;
+        let keys = KeyDirectory::open(self.keys).ok()?.below(self.context.root());
         let signing = [KeyName::Db, KeyName::Module, KeyName::Grub];
         signing.iter().any(|name| has(&keys, *name)).then_some(keys)
     }
@@ -212,6 +213,13 @@ impl Hook<'_> {
             ..Plan::default()
         };
         let is = |slots: &[Slot]| slots.contains(&slot) && !request.removes;
+        plan.job.modules.paths.clone_from(&files.merged.modules);
+        if files.merged.is_modules_alone {
+            return Ok(plan);
+        }
+        if is(&[Slot::Image, Slot::Portage, Slot::All]) {
+            plan.job.copies = stale_copies(self.context, keys)?;
+        }
         if is(&[Slot::Modules, Slot::All]) {
             let modules = files.modules();
             if modules.is_dir() {

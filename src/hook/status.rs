@@ -9,17 +9,17 @@ use crate::system::Context;
 use crate::system::config::Config;
 
 use super::findings;
-use super::install::{remembered_mode, remembered_program};
+use super::install::{remembered_modes, remembered_program};
 use super::last_run::{LastRun, last_runs};
-use super::mode::{Detected, Mode, detect};
-use super::plugins::{Plugin, plugins};
+use super::mode::{Detected, Mode, detect, ways};
+use super::plugins::{Plugin, plugins as plugins_of};
 use super::settings::Settings;
 
 /// The outlook for the next kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
-    /// The mode, and the evidence for it.
-    pub detected: Detected,
+    /// The modes that the hooks are for, the usual one first, and the evidence for each.
+    pub detected: Vec<Detected>,
     /// How kernels are laid out, if a file says so.
     pub layout: Option<String>,
     /// The scripts, in the order in which they run.
@@ -52,12 +52,18 @@ pub fn status(
     context: &Context,
     config: &Config,
     keys: &Path,
-    named: Option<Mode>,
+    named: &[Mode],
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Status> {
     let settings = Settings::of_machine(context, variable)?;
-    let detected = detect(context, &settings, named, remembered_mode(context)?)?;
-    let plugins = plugins(context, detected.mode)?;
+    let detected = detect(context, &settings, named, &remembered_modes(context)?)?;
+    let modes: Vec<Mode> = detected.iter().map(|way| way.mode).collect();
+    let mut others = ways(context, &settings)?;
+    others.retain(|way| !modes.contains(&way.mode));
+    let mut plugins = Vec::new();
+    for mode in &modes {
+        plugins.extend(plugins_of(context, *mode)?);
+    }
     let program = remembered_program(context)?;
     let findings = findings::all_findings(&findings::Scene {
         context,
@@ -65,7 +71,8 @@ pub fn status(
         keys,
         settings: &settings,
         program: program.as_deref(),
-        mode: detected.mode,
+        modes: &modes,
+        others: &others,
         plugins: &plugins,
     })?;
     Ok(Status {

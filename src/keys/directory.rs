@@ -55,6 +55,8 @@ pub type Ask<'a> = dyn FnMut(&str) -> Result<Passphrase> + 'a;
 #[derive(Debug, Clone)]
 pub struct KeyDirectory {
     path: PathBuf,
+    /// The directory that stands for `/` to links in it.
+    root: PathBuf,
 }
 
 impl KeyDirectory {
@@ -63,9 +65,7 @@ impl KeyDirectory {
     pub fn open(path: &Path) -> Result<Self> {
         if path.is_dir() {
             system::check_directory_is_ours(path)?;
-            return Ok(Self {
-                path: path.to_path_buf(),
-            });
+            return Ok(Self::unjudged(path));
         }
         Err(
             Error::could_not_run(format!("there is no key directory at {}", path.shown()))
@@ -78,7 +78,17 @@ impl KeyDirectory {
     pub fn unjudged(path: &Path) -> Self {
         Self {
             path: path.to_path_buf(),
+            root: PathBuf::from("/"),
         }
+    }
+
+    /// The same directory of a machine whose root is mounted here, where links in it lead to where they do on that machine.
+    #[must_use]
+    pub fn below(mut self, root: &Path) -> Self {
+        if self.path.starts_with(root) {
+            self.root = root.to_path_buf();
+        }
+        self
     }
 
     /// The path of the directory.
@@ -90,13 +100,13 @@ impl KeyDirectory {
     /// Path of a key's private half.
     #[must_use]
     pub fn private_key_path(&self, name: KeyName) -> PathBuf {
-        self.path.join(format!("{name}.key"))
+        self.file_path(&format!("{name}.key"))
     }
 
     /// Path of a key's certificate, PEM.
     #[must_use]
     pub fn certificate_path(&self, name: KeyName) -> PathBuf {
-        self.path.join(format!("{name}.pem"))
+        self.file_path(&format!("{name}.pem"))
     }
 
     /// Path of a key's public half: the certificate, PEM, or GRUB's public key.
@@ -121,19 +131,24 @@ impl KeyDirectory {
     /// Path of a variable's signature lists.
     #[must_use]
     pub fn lists_path(&self, variable: VariableName) -> PathBuf {
-        self.path.join(format!("{variable}.esl"))
+        self.file_path(&format!("{variable}.esl"))
     }
 
     /// Path of the signed write of a variable.
     #[must_use]
     pub fn update_path(&self, variable: VariableName) -> PathBuf {
-        self.path.join(format!("{variable}.auth"))
+        self.file_path(&format!("{variable}.auth"))
     }
 
     /// Path of one of the other files: [`OWNER`], [`GRUB_PUBLIC_KEY`], [`REMOVE_PK`].
     #[must_use]
     pub fn file_path(&self, file: &str) -> PathBuf {
-        self.path.join(file)
+        let path = self.path.join(file);
+        if self.root == Path::new("/") {
+            return path;
+        }
+        // What is not there, or leads nowhere, is for who reads it to tell of.
+        system::resolve(&self.root, &path).unwrap_or(path)
     }
 
     /// The certificate of a key.
@@ -245,7 +260,7 @@ impl KeyDirectory {
     /// Path of the file that names a key on a token.
     #[must_use]
     pub fn token_uri_path(&self, name: KeyName) -> PathBuf {
-        self.path.join(format!("{name}.uri"))
+        self.file_path(&format!("{name}.uri"))
     }
 
     /// True if a key of the directory is on a token.

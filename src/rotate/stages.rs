@@ -23,6 +23,11 @@ const KERNEL_KEYS: &str = "/proc/keys";
 /// Most of it that is read, in bytes.
 const MAX_KERNEL_KEYS: u64 = 1 << 20;
 
+/// The rest of a rotation of the module key, which is not ours to do.
+const INITRAMFS: &str = "each initramfs, and each unified image, still holds the modules that the old key signed: before a kernel \
+                         starts that knows the new key alone, make them anew: dracut --force --regenerate-all, or emerge --config \
+                         the kernel's package; and: bootseal hook run all VERSION";
+
 /// The person at the terminal, or the options that speak for one.
 pub trait Attendant {
     /// Answers for a secret; the argument says for which, as "Passphrase of the db key".
@@ -99,6 +104,9 @@ impl Request<'_> {
             rotated.retired.shown()
         ));
         rotated.steps.extend(self.sign_again()?);
+        if self.name == KeyName::Module {
+            rotated.steps.push(INITRAMFS.to_owned());
+        }
         if let Some(variable) = self.name.variable() {
             rotated.steps.push(self.remove_old(variable, rotation)?);
         }

@@ -72,6 +72,8 @@ pub struct Job<'a> {
     pub modules: Sources<'a>,
     /// EFI images.
     pub efi: Sources<'a>,
+    /// Boot loaders of packages, and where their signed copies go.
+    pub copies: Vec<(PathBuf, PathBuf)>,
     /// Files that GRUB opens, and directories of GRUB.
     pub grub: Sources<'a>,
 }
@@ -101,6 +103,7 @@ impl<'a> Job<'a> {
         let job = Self {
             modules: named(&config.modules),
             efi: named(&config.efi),
+            copies: Vec::new(),
             grub: named(&config.grub),
         };
         if job.keys().is_empty() {
@@ -114,12 +117,12 @@ impl<'a> Job<'a> {
     #[must_use]
     pub fn keys(&self) -> Vec<KeyName> {
         [
-            (&self.modules, KeyName::Module),
-            (&self.efi, KeyName::Db),
-            (&self.grub, KeyName::Grub),
+            (!self.modules.is_empty(), KeyName::Module),
+            (!self.efi.is_empty() || !self.copies.is_empty(), KeyName::Db),
+            (!self.grub.is_empty(), KeyName::Grub),
         ]
         .into_iter()
-        .filter(|(files, _)| !files.is_empty())
+        .filter(|(is_needed, _)| *is_needed)
         .map(|(_, name)| name)
         .collect()
     }
@@ -157,6 +160,15 @@ impl<'a> Job<'a> {
             let mut paths = self.efi.paths.clone();
             paths.extend(run.expand(self.efi.entries).0);
             efi::sign(&mut run, &paths, identity, &EfiOptions::default())?;
+        }
+        if let Some(identity) = &keys.db {
+            for (image, copy) in &self.copies {
+                let options = EfiOptions {
+                    output: Some(copy.clone()),
+                    ..EfiOptions::default()
+                };
+                efi::sign(&mut run, std::slice::from_ref(image), identity, &options)?;
+            }
         }
         if let Some(identity) = keys.grub.as_ref().filter(|_| !self.grub.is_empty()) {
             let mut paths = self.grub.paths.clone();

@@ -91,6 +91,20 @@ pub fn not_mounted<'a>(context: &Context, directories: &[&'a str]) -> Result<Vec
     Ok(directories.iter().filter(missing).copied().collect())
 }
 
+/// The directories among these that the kernel is told to mount as soon as somebody looks into them (autofs), and that nothing is
+/// mounted on yet.
+pub fn automounts<'a>(context: &Context, directories: &[&'a str]) -> Result<Vec<&'a str>> {
+    let list = read_if_there(&context.path(MOUNTS), MAX_LIST)?.unwrap_or_default();
+    let list = String::from_utf8_lossy(&list);
+    // A later line is of what is mounted over the earlier one.
+    let is_waiting = |directory: &&&str| {
+        let mut lines = list.lines().filter_map(|line| line.split_once(" - "));
+        let of_it = lines.rfind(|(mount, _)| mount.split(' ').nth(4).map(unescaped).as_deref() == Some(**directory));
+        of_it.is_some_and(|(_, source)| source.starts_with("autofs "))
+    };
+    Ok(directories.iter().filter(is_waiting).copied().collect())
+}
+
 /// Device and mount point of a line, if it is of a whole FAT file system.
 fn fat(line: &str) -> Option<(&str, &str)> {
     let (mount, source) = line.split_once(" - ")?;
@@ -217,6 +231,21 @@ mod tests {
         };
         assert!(mount.partition.is_some());
         assert_eq!(fat_mounts(&context).unwrap(), [mount]);
+    }
+
+    #[test]
+    fn an_automount_waits_until_something_is_mounted_over_it() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        let directories = ["/boot", "/efi"];
+        assert!(automounts(&context, &directories).unwrap().is_empty());
+        fs::create_dir_all(context.path("/proc/self")).unwrap();
+        let list = "30 22 0:40 / /efi rw shared:1 - autofs systemd-1 rw\n31 22 0:41 / /boot rw - autofs systemd-1 rw\n";
+        fs::write(context.path(MOUNTS), list).unwrap();
+        assert_eq!(automounts(&context, &directories).unwrap(), ["/boot", "/efi"]);
+        let mounted = format!("{list}40 30 8:1 / /efi rw - vfat /dev/sda1 rw\n");
+        fs::write(context.path(MOUNTS), mounted).unwrap();
+        assert_eq!(automounts(&context, &directories).unwrap(), ["/boot"]);
     }
 
     #[test]

@@ -159,7 +159,8 @@ impl KernelTrust {
     }
 
     /// True if the kernel has no enforcement of signatures at all.
-    fn looks_at_none(&self) -> bool {
+    #[must_use]
+    pub fn looks_at_none(&self) -> bool {
         let config = self.config.as_ref().filter(|config| config.version.is_some());
         config.is_some_and(|config| !config.is_on("MODULE_SIG"))
     }

@@ -6,6 +6,7 @@ use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::sbat::Sbat;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::grub::core_image::{CoreImage, CoreImageError};
+use crate::formats::kernel::compression::Compression;
 
 use super::anchors::Anchors;
 use super::grub_image;
@@ -76,6 +77,13 @@ impl Loader {
 pub fn is_kernel(file: &[u8]) -> bool {
     let has = |(offset, magic): (usize, &[u8])| file.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     has(X86_KERNEL) || OTHER_KERNELS.into_iter().any(has)
+}
+
+/// True if a file holds a kernel and is no image itself, which a loader has to unpack: `Image.gz` of `AArch64`.
+#[must_use]
+pub fn is_packed_kernel(file: &[u8]) -> bool {
+    let compression = Compression::from_magic(file);
+    compression != Compression::None && compression.unpack(file).is_ok_and(|kernel| is_kernel(&kernel))
 }
 
 /// The version of a kernel for x86, as `uname -r` says it. Its headers point to a text that begins with it (protocol

@@ -88,6 +88,37 @@ fn where_there_is_no_uefi_the_reasons_are_told() {
 }
 
 #[test]
+fn what_lies_under_a_mount_point_is_not_what_starts() {
+    let machine = Machine::new();
+    let ids = ["boot.kernels", "boot.uki", "boot.command_lines", "grub.files"];
+    let judged = |machine: &Machine| {
+        let output = machine.bootseal(["audit", "--json"]).output().unwrap();
+        let answers = answers(&output).into_iter();
+        answers.filter(|(id, _)| ids.contains(&id.as_str())).collect::<Vec<_>>()
+    };
+    assert!(judged(&machine).iter().all(|(_, status)| status != "could_not_run"));
+    machine.write("etc/fstab", "LABEL=boot /boot ext4 noauto 0 2\n");
+    let answers = judged(&machine);
+    assert!(
+        answers.iter().all(|(_, status)| status == "could_not_run"),
+        "{answers:?}"
+    );
+    let said = refuse(&mut machine.bootseal(["audit", "--only", "boot.uki"]));
+    assert!(
+        said.contains("/boot: it is listed in /etc/fstab and not mounted (mount /boot)"),
+        "{said}"
+    );
+    // An EFI system partition that is to be mounted is named with its command as well.
+    machine.write("etc/fstab", "LABEL=esp /efi vfat noauto 0 2\n");
+    machine.write("proc/self/mountinfo", "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n");
+    let said = refuse(&mut machine.bootseal(["audit", "--only", "boot.partition"]));
+    assert!(
+        said.contains("no EFI system partition is mounted (mount /efi)"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_was_accepted_until_yesterday_is_found_again() {
     let machine = Machine::new();
     machine.change_initrd();

@@ -33,7 +33,9 @@ fn apply_writes_once_backs_up_and_refuses_other_keys_afterwards() {
         .map(|name| applied.find(name).unwrap())
         .collect();
     assert!(order.is_sorted(), "{applied}");
-    let backups = root.join("var/lib/bootseal/backups");
+    // The machine's own backups are not those of a simulated firmware.
+    assert!(!root.join("var/lib/bootseal/backups").exists());
+    let backups = directory.path().join("firmware.backups");
     let backup = fs::read_dir(&backups).unwrap().next().unwrap().unwrap().path();
     assert!(backup.join("manifest.json").is_file());
     let present = |name: &str| {

@@ -9,6 +9,8 @@ mod machine;
 mod next_start;
 mod node;
 mod others_kernels;
+mod packages;
+mod places;
 mod shells;
 mod slots;
 mod status;

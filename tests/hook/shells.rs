@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{succeed, text, tool};
+use crate::support::{succeed, tool};
 
 fn scripts() -> Vec<PathBuf> {
     let hooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("hooks");
@@ -48,7 +48,9 @@ fn path(directory: &Path) -> String {
 #[test]
 fn shellcheck_finds_nothing() {
     // Portage is bash.
-    let (bash, sh): (Vec<PathBuf>, Vec<PathBuf>) = scripts().into_iter().partition(|script| script.ends_with("bashrc"));
+    let (bash, sh): (Vec<PathBuf>, Vec<PathBuf>) = scripts()
+        .into_iter()
+        .partition(|script| script.ends_with("60-bootseal"));
     let mut shellcheck = tool("shellcheck");
     assert_eq!(
         succeed(shellcheck.args(["--shell", "bash", "--severity", "style"]).args(bash)),
@@ -71,7 +73,7 @@ fn every_shell_hands_over_all_arguments_and_the_exit_code() {
     let directory = tempfile::tempdir().unwrap();
     let path = path(directory.path());
     let arguments = ["add", "6.12.1", "/efi/a b/6.12.1", "/src/it's $HOME*"];
-    let signs = |script: &PathBuf| !script.ends_with("bashrc") && !script.ends_with("bootseal-audit");
+    let signs = |script: &PathBuf| !script.ends_with("60-bootseal") && !script.ends_with("bootseal-audit");
     for script in scripts().into_iter().filter(signs) {
         let text = fs::read_to_string(&script).unwrap();
         let slot = text.split("hook run ").nth(1).unwrap().split(' ').next().unwrap();
@@ -96,43 +98,54 @@ fn every_shell_hands_over_all_arguments_and_the_exit_code() {
 fn portage_is_told_and_no_emerge_breaks() {
     let directory = tempfile::tempdir().unwrap();
     let path = path(directory.path());
-    let script = scripts().into_iter().find(|script| script.ends_with("bashrc")).unwrap();
-    let bash = |before: &str| {
+    let script = scripts()
+        .into_iter()
+        .find(|script| script.ends_with("60-bootseal"))
+        .unwrap();
+    // Portage has its list of the package by now, and its sandbox on.
+    let merge = |package: &str, list: &str| {
+        let merged = directory.path().join("var/db/pkg").join(package);
+        fs::create_dir_all(&merged).unwrap();
+        fs::write(merged.join("CONTENTS"), list).unwrap();
+        let (category, version) = package.split_once('/').unwrap();
         let mut shell = tool("bash");
-        // Portage reads the file for each phase, and keeps functions in between.
-        let call = format!("eerror() {{ echo \"eerror: $*\"; }}; {before} . \"$1\"; . \"$1\"; post_pkg_postinst");
-        shell.args(["-c", &call, "sh"]).arg(&script).env("PATH", &path);
+        let call = "eerror() { echo \"eerror: $*\"; }; addwrite() { echo \"may write $1\"; }; . \"$1\"";
+        shell.args(["-c", call, "sh"]).arg(&script).env("PATH", &path);
         shell
-            .env("CATEGORY", "sys-boot")
-            .env("PF", "grub-2.12-r4")
-            .env("PN", "other")
-            .env("PORTAGE_CONFIGROOT", format!("{}/", directory.path().display()))
+            .env("CATEGORY", category)
+            .env("PF", version)
+            .env("PN", version.split('-').next().unwrap())
+            .env("EROOT", directory.path())
             .env("ROOT", "");
         shell
     };
-    // The user's own function of this name runs as before.
-    let own = "post_pkg_postinst() { echo own; if true; then echo words; fi; };";
-    assert!(succeed(&mut bash(own)).starts_with("own\nwords\n--root\n/\nhook\n"));
-    // On a machine that has neither this file nor the program, to which a binary package took the function.
-    let said = text(&bash("").env("PATH", "/usr/bin:/bin").output().unwrap());
-    assert_eq!(said, "");
-    fs::create_dir_all(directory.path().join("etc/portage/env/sys-boot")).unwrap();
-    fs::write(directory.path().join("etc/portage/env/sys-boot/other"), "").unwrap();
-    let said = text(&bash("").env("PATH", "/usr/bin:/bin").output().unwrap());
-    assert!(said.contains("eerror: bootseal: not all files are signed"), "{said}");
-    {
-        let mut shell = bash("");
-        let said = succeed(&mut shell);
-        assert_eq!(
-            said.lines().collect::<Vec<_>>(),
-            ["--root", "/", "hook", "run", "portage", "sys-boot/grub-2.12-r4"]
-        );
-        let said = succeed(shell.env("FAIL", "1"));
-        assert!(said.contains("eerror: bootseal: not all files are signed"), "{said}");
-        // GRUB's own image is made anew.
-        let said = succeed(shell.env("FAIL", "0").env("PN", "grub"));
-        assert!(said.ends_with("--root\n/\ngrub\ninstall\n--if-installed\n"), "{said}");
+    let md5 = "d41d8cd98f00b204e9800998ecf8427e 1700000000\n";
+    let signs = |package: &str| format!("may write /\n--root\n/\nhook\nrun\nportage\n{package}\n");
+    for (package, file) in [
+        ("x11-drivers/nvidia-580", "/lib/modules/6.12.1/video/nvidia.ko.zst"),
+        ("sys-fs/zfs-2.3", "/usr/lib/modules/6.12.1/extra/zfs.ko"),
+        ("sys-firmware/intel-microcode-2026", "/boot/intel-uc.img"),
+        ("sys-apps/systemd-261", "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"),
+    ] {
+        let list = format!("dir /usr\nobj {file} {md5}");
+        assert_eq!(succeed(&mut merge(package, &list)), signs(package));
     }
+    let list =
+        format!("obj /usr/bin/x {md5}obj /etc/modules/a.ko {md5}sym /boot/x -> y 1\nobj /usr/share/x.efi.txt {md5}");
+    assert_eq!(succeed(&mut merge("app-misc/x-1", &list)), "");
+    let grub = format!("obj /usr/lib/grub/x86_64-efi/normal.mod {md5}");
+    let mut shell = merge("sys-boot/grub-2.12", &grub);
+    // GRUB's own image is made anew.
+    let expected = signs("sys-boot/grub-2.12") + "--root\n/\ngrub\ninstall\n--if-installed\n";
+    assert_eq!(succeed(&mut shell), expected);
+    let said = succeed(shell.env("FAIL", "1"));
+    assert!(said.contains("eerror: bootseal: not all files are signed"), "{said}");
+    assert!(
+        said.contains("eerror: bootseal: GRUB's image is still the one of before"),
+        "{said}"
+    );
+    let said = succeed(merge("sys-boot/grub-2.12", &grub).env("PATH", "/usr/bin:/bin"));
+    assert!(said.contains("eerror: bootseal: not all files are signed"), "{said}");
 }
 
 #[test]

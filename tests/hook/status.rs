@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use super::machine::snapshot;
-use super::node::Hooked;
+use super::node::{Hooked, VERSION};
 use crate::support::{forget_kept_menu, grub_image, refuse, succeed, text};
 
 /// A machine in systemd mode as Gentoo has it.
@@ -33,10 +33,17 @@ fn gentoo() -> Hooked {
     node
 }
 
-#[test]
-fn an_image_that_stops_at_an_unsigned_menu_is_told() {
+/// The same with the hooks, and its present kernel signed.
+fn hooked() -> Hooked {
     let node = gentoo();
     succeed(&mut node.hook(&["install"]));
+    succeed(&mut node.run("all", &[VERSION]));
+    node
+}
+
+#[test]
+fn an_image_that_stops_at_an_unsigned_menu_is_told() {
+    let node = hooked();
     fs::create_dir_all(node.path("efi/EFI/bootseal")).unwrap();
     node.write("etc/bootseal/config.toml", b"[grub]\nesp = \"/efi\"\n");
     let image = node.path("efi/EFI/bootseal/grubx64.efi");
@@ -74,7 +81,7 @@ fn what_is_installed_is_taken_away_byte_for_byte() {
         said.contains("Mode: systemd (kernel-install is there, and no installkernel)"),
         "{said}"
     );
-    assert!(said.contains("etc/portage/env/sys-boot/grub"), "{said}");
+    assert!(said.contains("usr/local/lib/postinst-qa-check.d/60-bootseal"), "{said}");
     assert!(succeed(&mut node.hook(&["install"])).contains("there already"));
     succeed(&mut status(&node));
     assert!(!node.path("etc/systemd/system/bootseal-audit.timer").exists());
@@ -82,7 +89,7 @@ fn what_is_installed_is_taken_away_byte_for_byte() {
     assert!(node.path("etc/systemd/system/bootseal-audit.timer").exists());
     succeed(&mut node.hook(&["remove"]));
     assert_eq!(snapshot(node.root()), before);
-    assert!(!node.path("etc/kernel/install.d").exists() && !node.path("etc/portage/env").exists());
+    assert!(!node.path("etc/kernel/install.d").exists() && !node.path("usr/local").exists());
     assert!(node.path("etc/portage").is_dir());
 }
 
@@ -95,15 +102,15 @@ fn what_is_not_ours_is_never_touched() {
     assert!(said.contains("65-bootseal-uki.install is not bootseal's"), "{said}");
     assert_eq!(fs::read_dir(node.path("etc/kernel/install.d")).unwrap().count(), 1);
     fs::remove_file(node.path(hook)).unwrap();
-    node.write("etc/portage/env/sys-boot/grub", b"# mine\n");
+    node.write("usr/local/lib/postinst-qa-check.d/60-bootseal", b"# mine\n");
     let said = succeed(&mut node.hook(&["install"]));
-    assert!(said.contains("env/sys-boot/grub: not bootseal's, left alone"), "{said}");
+    assert!(said.contains("60-bootseal: not bootseal's, left alone"), "{said}");
     node.write(hook, b"#!/bin/sh\n# changed\n");
     let said = succeed(&mut node.hook(&["remove"]));
     assert!(said.contains("65-bootseal-uki.install: not bootseal's"), "{said}");
     assert_eq!(fs::read(node.path(hook)).unwrap(), b"#!/bin/sh\n# changed\n");
     assert_eq!(
-        fs::read(node.path("etc/portage/env/sys-boot/grub")).unwrap(),
+        fs::read(node.path("usr/local/lib/postinst-qa-check.d/60-bootseal")).unwrap(),
         b"# mine\n"
     );
 }
@@ -146,8 +153,7 @@ fn the_mode_is_the_one_that_installkernel_takes() {
 
 #[test]
 fn the_order_is_shown_with_the_plugins_around_ours() {
-    let node = gentoo();
-    succeed(&mut node.hook(&["install"]));
+    let node = hooked();
     let said = succeed(&mut status(&node));
     assert!(
         said.contains("Layout: grub") && said.contains("nothing keeps the next kernel from being signed"),
@@ -261,7 +267,7 @@ fn what_would_defeat_the_hooks_is_told() {
     });
     finding("there is no grub key", 0, |node, _| {
         for name in ["grub.key", "grub.gpg"] {
-            fs::remove_file(node.path(&format!("etc/bootseal/keys/{name}"))).unwrap();
+            node.remove(&format!("etc/bootseal/keys/{name}"));
         }
     });
     finding("bootseal is in none of the directories", 1, |node, _| {
@@ -298,6 +304,65 @@ fn a_mode_that_was_named_is_remembered_until_the_hooks_are_removed() {
     succeed(&mut node.hook(&["remove"]));
     let said = succeed(&mut node.hook(&["install"]));
     assert!(said.contains("Mode: systemd ("), "{said}");
+}
+
+#[test]
+fn without_grub_nobody_misses_its_key() {
+    let node = hooked();
+    for name in [
+        "etc/bootseal/keys/grub.key",
+        "etc/bootseal/keys/grub.gpg",
+        "boot/grub/grub.cfg",
+    ] {
+        node.remove(name);
+    }
+    node.write("etc/kernel/install.conf", "layout=uki\n");
+    let said = succeed(&mut status(&node));
+    assert!(
+        said.contains("nothing keeps the next kernel from being signed"),
+        "{said}"
+    );
+}
+
+#[test]
+fn both_ways_of_one_machine_are_served_and_a_bare_one_is_told() {
+    let node = gentoo();
+    succeed(&mut node.run("all", &[VERSION]));
+    let script = |default: u8| {
+        let text = format!("#!/bin/sh\n: \"${{SYSTEMD_KERNEL_INSTALL:={default}}}\"\n");
+        node.write("sbin/installkernel", text);
+    };
+    script(0);
+    succeed(&mut node.hook(&["install", "--mode", "systemd"]));
+    let said = succeed(&mut status(&node));
+    let expected = "a kernel can also come by the mode traditional (/sbin/installkernel runs preinst.d and postinst.d)";
+    assert!(said.contains(expected), "{said}");
+    let remedy = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("fix: bootseal hook "));
+    let words: Vec<&str> = remedy.unwrap().split(' ').collect();
+    assert_eq!(words, ["install", "--mode", "systemd", "--mode", "traditional"]);
+    succeed(&mut node.hook(&words));
+    for hook in ["postinst.d/96-bootseal-grub", "install.d/96-bootseal-grub.install"] {
+        assert!(node.path("etc/kernel").join(hook).exists());
+    }
+    let said = succeed(&mut status(&node));
+    assert!(
+        said.contains("nothing keeps the next kernel from being signed"),
+        "{said}"
+    );
+    succeed(&mut node.hook(&["remove"]));
+    // What nobody named is what is there, the usual way first.
+    for (default, usual) in [(0, "traditional"), (1, "systemd")] {
+        script(default);
+        let said = succeed(&mut node.hook(&["--json", "install"]));
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(
+            (&said["mode"], said["modes"].as_array().unwrap().len()),
+            (&usual.into(), 2)
+        );
+        succeed(&mut status(&node));
+    }
 }
 
 #[test]

@@ -72,8 +72,13 @@ fn files(machine: &Machine<'_>) -> Outcome {
         Ok(tree) => tree,
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
-    let directories = directories(machine, tree);
-    if directories.is_empty() {
+    let missing = match machine.not_mounted() {
+        Ok(missing) => missing,
+        Err(missing) => return Outcome::could_not_run(missing),
+    };
+    let mut directories = directories(machine, tree);
+    directories.retain(|directory| !missing.iter().any(|missing| directory.starts_with(missing)));
+    if directories.is_empty() && tree.unread.is_empty() {
         let configured = machine.context().path(&machine.config().grub.directory);
         return Outcome::not_applicable(format!("there is no {}", configured.shown()));
     }
@@ -81,7 +86,10 @@ fn files(machine: &Machine<'_>) -> Outcome {
         Ok(anchors) => anchors,
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome {
+        not_run: tree.unread.clone(),
+        ..Outcome::default()
+    };
     let mut judged = BTreeSet::new();
     for directory in &directories {
         match files_of(machine, directory, &anchors.grub, &mut outcome) {

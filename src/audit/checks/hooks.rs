@@ -36,16 +36,17 @@ pub(super) const CHECKS: &[Check] = &[
 
 fn next_kernel(machine: &Machine<'_>) -> Outcome {
     // The audit's own environment is not that of the package manager, which files describe.
-    let status = hook::status(machine.context(), machine.config(), machine.keys_path(), None, |_| None);
+    let status = hook::status(machine.context(), machine.config(), machine.keys_path(), &[], |_| None);
     let status = match status {
         Ok(status) => status,
         Err(error) => return Outcome::could_not_run(reason(&error)),
     };
-    let mut outcome = Outcome::pass(format!(
-        "mode {}: {}",
-        status.detected.mode.name(),
-        status.detected.evidence
-    ));
+    let mut outcome = Outcome::default();
+    for detected in &status.detected {
+        outcome
+            .evidence
+            .push(format!("mode {}: {}", detected.mode.name(), detected.evidence));
+    }
     for finding in status.findings {
         let is_without_remedy = finding.remedies.is_empty();
         let finding = finding.remedies(is_without_remedy.then_some("bootseal hook status"));

@@ -31,7 +31,7 @@ impl Export {
     }
 
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
-        let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?;
+        let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?.below(session.context.root());
         Ok(Box::new(Exported {
             directory: self.directory.clone(),
             files: enroll::export(&session.context, &keys, &self.directory)?,

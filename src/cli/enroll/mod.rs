@@ -32,7 +32,7 @@ pub(super) enum Command {
     Plan(Arguments),
     /// Write dbx, db, KEK and PK, in this order
     #[command(after_help = "Example: bootseal enroll apply --keys /mnt/usb/keys\n\n\
-        The present variables are saved below /var/lib/bootseal/backups first. No private key is needed.")]
+        The present variables are saved below /var/lib/bootseal/backups first, those of a simulated firmware beside it. No private key is needed.")]
     Apply {
         #[command(flatten)]
         arguments: Arguments,
@@ -126,7 +126,7 @@ fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
         } else {
             Vec::new()
         };
-        let keys = KeyDirectory::open(&keys)?;
+        let keys = KeyDirectory::open(&keys)?.below(session.context.root());
         let updater = Updater::open(&session.context, &arguments.target.store, &keys)?;
         let ask = &mut |key: &str| arguments.unlock.existing(key);
         request.source = Source::Updates(updater.keep(&arguments.keep_vendor, &hashes, ask)?);

@@ -91,7 +91,7 @@ impl Common {
         session: &Session,
         make: impl FnOnce(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Vec<Update>>,
     ) -> Result<Box<dyn Report>> {
-        let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?;
+        let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?.below(session.context.root());
         let updater = Updater::open(&session.context, &self.target.store, &keys)?;
         let writes = make(&updater, &keys, &self.unlock)?;
         let request = self.target.request(Source::Updates(writes));

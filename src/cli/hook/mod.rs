@@ -10,6 +10,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::error::{Error, Result};
 use crate::hook::{self, Done, Environment, Hook, Mode, Request, Settings, Slot, Wanted};
 use crate::keys::Passphrase;
+use crate::sign::grub::shared_directories;
 use crate::system::config::Config;
 use crate::system::{Powers, Writes};
 use crate::ui::{Progress, Report};
@@ -79,18 +80,26 @@ pub(super) struct KeysArgument {
 
 #[derive(Debug, Args)]
 pub(super) struct ModeArgument {
-    /// The way kernels are installed on this machine [default: the one that was named at the installation of the
-    /// hooks, or the one that is found]
+    /// A way in which kernels are installed on this machine; may be given twice [default: those that were named at the
+    /// installation of the hooks, or all that are found]
     #[arg(long, value_name = "MODE")]
-    mode: Option<ModeChoice>,
+    mode: Vec<ModeChoice>,
 }
 
 impl ModeArgument {
-    fn named(&self) -> Option<Mode> {
-        self.mode.map(|mode| match mode {
-            ModeChoice::Systemd => Mode::Systemd,
-            ModeChoice::Traditional => Mode::Traditional,
-        })
+    /// The modes that are named, each once.
+    fn named(&self) -> Vec<Mode> {
+        let mut modes = Vec::new();
+        for choice in &self.mode {
+            let mode = match choice {
+                ModeChoice::Systemd => Mode::Systemd,
+                ModeChoice::Traditional => Mode::Traditional,
+            };
+            if !modes.contains(&mode) {
+                modes.push(mode);
+            }
+        }
+        modes
     }
 }
 
@@ -116,7 +125,9 @@ impl Command {
                 keys, slot, arguments, ..
             } => {
                 let environment = Environment::read(|name| std::env::var_os(name));
-                let mut places = session.config()?.sign.files(context);
+                let sign = session.config()?.sign;
+                let mut places = sign.files(context);
+                places.extend(shared_directories(context, &sign.grub_files(context))?);
                 places.extend(hook::places(context, &environment, &Request::parse(*slot, arguments)?)?);
                 Ok(session.signing(&session.keys(keys.keys.as_ref())?, &places))
             }
@@ -138,33 +149,34 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         } => {
             let settings = Settings::of_machine(context, variable)?;
             let named = mode.named();
-            let detected = hook::detect(context, &settings, named, hook::remembered_mode(context)?)?;
+            let detected = hook::detect(context, &settings, &named, &hook::remembered_modes(context)?)?;
+            let modes: Vec<Mode> = detected.iter().map(|way| way.mode).collect();
             // Below another root it may be elsewhere.
             let is_here = context.root() == Path::new("/");
             let program = std::env::current_exe().ok().filter(|_| is_here);
             let wanted = Wanted {
-                mode: detected.mode,
-                is_named: named.is_some(),
+                modes: &modes,
+                is_named: !named.is_empty(),
                 with_audit,
                 with_boot_check,
                 program: program.as_deref(),
             };
             let changes = hook::install(context, wanted)?;
             Ok(Box::new(report::Installed {
-                detected: Some(detected),
+                detected,
                 changes,
                 dry_run: context.dry_run(),
             }))
         }
         Command::Remove => Ok(Box::new(report::Installed {
-            detected: None,
+            detected: Vec::new(),
             changes: hook::remove(context)?,
             dry_run: context.dry_run(),
         })),
         Command::Status { mode, keys } => {
             let keys = session.keys(keys.keys.as_ref())?;
             let config = session.config()?;
-            let mut status = hook::status(context, &config, &keys, mode.named(), variable)?;
+            let mut status = hook::status(context, &config, &keys, &mode.named(), variable)?;
             // The audit, which asks for the hooks' status as well, has a check of its own for these.
             status.findings.extend(hook::old_images(context, &config)?);
             status.findings.extend(hook::kernels(context, &config, &keys)?);

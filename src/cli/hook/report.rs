@@ -23,14 +23,21 @@ const SYSTEMD_RUNS: &str = "/run/systemd/system";
 
 /// The scripts that were installed or removed.
 pub(super) struct Installed {
-    pub detected: Option<Detected>,
+    /// The modes; none if they were removed.
+    pub detected: Vec<Detected>,
     pub changes: Vec<Changed>,
     pub dry_run: bool,
 }
 
+impl Installed {
+    const fn is_installation(&self) -> bool {
+        !self.detected.is_empty()
+    }
+}
+
 impl Report for Installed {
     fn schema(&self) -> &'static str {
-        if self.detected.is_some() {
+        if self.is_installation() {
             "bootseal.hook.install/1"
         } else {
             "bootseal.hook.remove/1"
@@ -44,16 +51,15 @@ impl Report for Installed {
             .collect();
         Ok(json!({
             "dry_run": self.dry_run,
-            "mode": self.detected.as_ref().map(|detected| detected.mode.name()),
-            "evidence": self.detected.as_ref().map(|detected| &detected.evidence),
+            "mode": self.detected.first().map(|detected| detected.mode.name()),
+            "evidence": self.detected.first().map(|detected| &detected.evidence),
+            "modes": self.detected.iter().map(|detected| detected.mode.name()).collect::<Vec<_>>(),
             "files": changes,
         }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        if let Some(detected) = &self.detected {
-            writeln!(out, "Mode: {}", mode(detected))?;
-        }
+        write_modes(out, &self.detected)?;
         if self.changes.is_empty() {
             writeln!(out, "nothing of bootseal's is installed")?;
         }
@@ -67,9 +73,9 @@ impl Report for Installed {
                 Change::Foreign => writeln!(out, "{} {path}: not bootseal's, left alone", style.note("-"))?,
             }
         }
-        match (self.dry_run, &self.detected) {
+        match (self.dry_run, self.is_installation()) {
             (true, _) => writeln!(out, "nothing was written"),
-            (false, Some(_)) => {
+            (false, true) => {
                 let is_there = |name: &str| self.changes.iter().any(|changed| changed.path.ends_with(name));
                 let enable = match (is_there(UNIT), is_there(SERVICE)) {
                     (true, _) if Path::new(SYSTEMD_RUNS).exists() => format!("systemctl enable {UNIT}, and: "),
@@ -79,13 +85,16 @@ impl Report for Installed {
                 };
                 writeln!(out, "\nNext: {enable}bootseal hook status")
             }
-            (false, None) => Ok(()),
+            (false, false) => Ok(()),
         }
     }
 }
 
-fn mode(detected: &Detected) -> String {
-    format!("{} ({})", detected.mode.name(), printable(&detected.evidence))
+fn write_modes(out: &mut dyn Write, detected: &[Detected]) -> io::Result<()> {
+    for Detected { mode, evidence } in detected {
+        writeln!(out, "Mode: {} ({})", mode.name(), printable(evidence))?;
+    }
+    Ok(())
 }
 
 /// The outlook for the next kernel.
@@ -117,8 +126,9 @@ impl Report for Outlook {
             .collect();
         let findings: Vec<Value> = findings.iter().map(hook_finding_json).collect();
         Ok(json!({
-            "mode": detected.mode.name(),
-            "evidence": detected.evidence,
+            "mode": detected.first().map(|detected| detected.mode.name()),
+            "evidence": detected.first().map(|detected| &detected.evidence),
+            "modes": detected.iter().map(|detected| detected.mode.name()).collect::<Vec<_>>(),
             "layout": layout,
             "plugins": plugins,
             "findings": findings,
@@ -128,7 +138,7 @@ impl Report for Outlook {
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         let status = &self.0;
-        writeln!(out, "Mode: {}", mode(&status.detected))?;
+        write_modes(out, &status.detected)?;
         if let Some(layout) = &status.layout {
             writeln!(out, "Layout: {}", printable(layout))?;
         }

@@ -96,7 +96,7 @@ pub(super) struct Directory {
 
 impl Directory {
     fn open(&self, session: &Session) -> Result<KeyDirectory> {
-        KeyDirectory::open(&session.keys(self.keys.as_ref())?)
+        Ok(KeyDirectory::open(&session.keys(self.keys.as_ref())?)?.below(session.context.root()))
     }
 }
 

@@ -37,7 +37,7 @@ impl KeyArguments {
     }
 
     pub(in crate::cli) fn directory(&self, session: &Session) -> Result<KeyDirectory> {
-        KeyDirectory::open(&session.keys(self.keys.as_ref())?)
+        Ok(KeyDirectory::open(&session.keys(self.keys.as_ref())?)?.below(session.context.root()))
     }
 
     pub(super) fn identity(&self, session: &Session, name: KeyName) -> Result<Identity> {

@@ -11,6 +11,7 @@ use clap::{Subcommand, ValueEnum};
 
 use crate::error::Result;
 use crate::keys::KeyName;
+use crate::sign::grub::shared_directories;
 use crate::sign::modules::{Foreign, Policy};
 use crate::sign::{self, Hash, Job, Options, SigningKeys, Vouchers, Watch};
 use crate::system::Powers;
@@ -137,11 +138,18 @@ impl Command {
             Self::Grub { key, paths } => {
                 // A configuration leads to files beside GRUB's directory.
                 let beside = paths.iter().map(|path| path.join("..")).collect::<Vec<_>>();
-                Ok(session.signing(&session.keys(key.keys.as_ref())?, paths.iter().chain(&beside)))
+                let shared = shared_directories(&session.context, paths)?;
+                let places = paths.iter().chain(&beside).chain(&shared);
+                Ok(session.signing(&session.keys(key.keys.as_ref())?, places))
             }
             Self::All { key } => {
                 let sign = session.config()?.sign;
-                Ok(session.signing(&session.keys(key.keys.as_ref())?, &sign.files(&session.context)))
+                let mut places = sign.files(&session.context);
+                places.extend(shared_directories(
+                    &session.context,
+                    &sign.grub_files(&session.context),
+                )?);
+                Ok(session.signing(&session.keys(key.keys.as_ref())?, &places))
             }
         }
     }

@@ -45,7 +45,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Report>> {
-    let mut anchors = Anchors::from_directory(&KeyDirectory::open(&session.keys(arguments.keys.as_ref())?)?)?;
+    let mut anchors = Anchors::from_directory(
+        &KeyDirectory::open(&session.keys(arguments.keys.as_ref())?)?.below(session.context.root()),
+    )?;
     if let Some(path) = &arguments.db {
         anchors.db = database(path)?;
     }

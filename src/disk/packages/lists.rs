@@ -189,6 +189,28 @@ impl Lists {
     }
 }
 
+/// The files that Portage has merged for a package, `CATEGORY/NAME-VERSION`, without the root; none if it has no such package.
+pub fn merged_files(context: &Context, package: &str) -> Result<Option<Vec<PathBuf>>> {
+    let is_name = |part: &&str| !part.is_empty() && !part.starts_with(['.', '-']);
+    let parts: Vec<&str> = package.split('/').filter(is_name).collect();
+    let [category, name] = parts[..] else {
+        return Ok(None);
+    };
+    let path = context.path(PORTAGE).join(category).join(name).join(CONTENTS);
+    if !system::is_there(&path)? {
+        return Ok(None);
+    }
+    let list = List {
+        path,
+        package: package.to_owned(),
+        manager: Manager::Portage,
+    };
+    let text = list.text()?;
+    let lines = text.split(|byte| *byte == b'\n');
+    let listed = lines.filter_map(|line| list.manager.parse(line));
+    Ok(Some(listed.map(|listed| listed.absolute()).collect()))
+}
+
 impl List {
     fn text(&self) -> Result<Vec<u8>> {
         let text = system::read_prefix(&self.path, Some(MAX_LIST + 1))?;
@@ -319,6 +341,27 @@ fn name_hash(name: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_package_has_the_files_of_its_list_and_no_other_name_leads_to_one() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        let directory = context.path(PORTAGE).join("x11-drivers/nvidia-drivers-580.1-r1");
+        std::fs::create_dir_all(&directory).unwrap();
+        let list = "dir /lib\nobj /lib/modules/6.1/video/a b.ko d41d8cd98f00b204e9800998ecf8427e 1\nsym /x -> y 1\n";
+        std::fs::write(directory.join(CONTENTS), list).unwrap();
+        let merged = |package: &str| merged_files(&context, package).unwrap();
+        let expected = vec![PathBuf::from("/lib/modules/6.1/video/a b.ko")];
+        assert_eq!(merged("x11-drivers/nvidia-drivers-580.1-r1"), Some(expected));
+        for other in [
+            "x11-drivers/nvidia-drivers",
+            "nvidia-drivers-580.1-r1",
+            "x/../x11-drivers/nvidia-drivers-580.1-r1",
+            "../x11-drivers",
+        ] {
+            assert_eq!(merged(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn lines_of_both_managers_are_read_and_others_are_not() {

@@ -19,7 +19,9 @@ use super::boot_media::BootMedia;
 use lists::Lists;
 use places::Places;
 
+pub use lists::merged_files;
 pub use owner::Owner;
+pub use places::LOADERS_WITH_COPIES;
 
 /// The files of the root file system that vouch for equal ones on boot media. Nothing is read before the first question.
 #[derive(Debug)]

@@ -15,14 +15,15 @@ use super::owner::Owner;
 
 /// The directories that distributions keep GRUB's modules, fonts and themes in.
 const GRUB: [&str; 3] = ["/usr/lib/grub", "/usr/lib64/grub", "/usr/share/grub"];
-/// The directories that distributions keep boot loaders in: systemd-boot, shim (Debian, Gentoo), fwupd.
-const LOADERS: [&str; 5] = [
+/// The directories that distributions keep boot loaders in of which they install a signed copy, `NAME.signed`, where one is
+/// beside them: systemd-boot, fwupd.
+pub const LOADERS_WITH_COPIES: [&str; 3] = [
     "/usr/lib/systemd/boot/efi",
-    "/usr/lib/shim",
-    "/usr/share/shim",
     "/usr/lib/fwupd/efi",
     "/usr/libexec/fwupd/efi",
 ];
+/// The directories that distributions keep shim in (Debian, Gentoo).
+const SHIM: [&str; 2] = ["/usr/lib/shim", "/usr/share/shim"];
 /// The directory of GRUB's translations by language, and the path from there.
 const LOCALES: (&str, &str) = ("/usr/share/locale", "LC_MESSAGES/grub.mo");
 /// Most files that are looked at in these directories and the configured ones. GRUB for three platforms has about 1,000.
@@ -63,7 +64,8 @@ impl Places {
     pub(super) fn read(context: &Context, media: &BootMedia, sources: &[PathBuf]) -> Result<Self> {
         let configured = sources.iter().map(|path| (path.clone(), PlaceKind::Configured));
         let grub = GRUB.iter().map(|path| (context.path(path), PlaceKind::Grub));
-        let loaders = LOADERS.iter().map(|path| (context.path(path), PlaceKind::Loaders));
+        let loaders = LOADERS_WITH_COPIES.iter().chain(&SHIM);
+        let loaders = loaders.map(|path| (context.path(path), PlaceKind::Loaders));
         let mut places = Self::default();
         let mut count = 0_usize;
         for (named, kind) in configured.chain(grub).chain(loaders) {

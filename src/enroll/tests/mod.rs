@@ -175,10 +175,7 @@ fn the_variables_from_before_are_saved_for_the_owner_only() {
         .unwrap();
     let applied = carry_out(&bench.context, &bench.plan().unwrap()).unwrap();
     let backup = applied.backup.unwrap();
-    assert_eq!(
-        backup,
-        bench.root.path().join("var/lib/bootseal/backups/2026-01-01T00-00-00Z")
-    );
+    assert_eq!(backup, bench.root.path().join("firmware.backups/2026-01-01T00-00-00Z"));
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&backup), 0o700);
     let file = backup.join(kek.full_name());

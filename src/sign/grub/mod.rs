@@ -2,6 +2,7 @@
 
 mod entry;
 mod problem;
+mod shared;
 mod sign;
 mod starts;
 mod tree;
@@ -10,5 +11,6 @@ mod verify;
 pub use super::signature_file::{existing_signature, signature_path, signed_file};
 pub use entry::{DefaultEntry, EntryFile, default_entry};
 pub use problem::NOT_JUDGED;
+pub use shared::shared_directories;
 pub use sign::{GrubIdentity, sign};
 pub use verify::{Audit, UNUSED_MENUS, idle_menu, verify};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use crate::disk::{BOOT, GRUB_CONFIGURATION, fat_partitions};
+use crate::disk::{BOOT, GRUB_CONFIGURATION, boot_directories, fat_partitions};
 use crate::error::{Explain, Result};
 use crate::finding::Finding;
 use crate::formats::grub::opened_files::{Opened, Place, Use, is_no_local_disk, opened_files, variables};
@@ -151,6 +151,8 @@ impl<'a> View<'a> {
         if is_own {
             bases.push(boot);
             bases.extend(partitions);
+            // A partition may be of a kind that is not known as FAT, as one that a program of a user mounts.
+            bases.extend(boot_directories(context, [])?);
             bases.push(root);
         }
         let lists = files.iter().filter(|path| path.ends_with("moddep.lst"));

@@ -52,6 +52,12 @@ impl SignConfig {
             .collect()
     }
 
+    /// The files and directories that the entries for GRUB name.
+    #[must_use]
+    pub fn grub_files(&self, context: &Context) -> Vec<PathBuf> {
+        expand(context, &self.grub).paths
+    }
+
     /// The hash that the modules of a kernel are signed over. A release that is named counts before patterns, of which the
     /// first in the order of their text counts.
     #[must_use]

@@ -10,6 +10,7 @@ mod unvouched;
 use crate::formats::text::Shown;
 use std::path::Path;
 
+use crate::disk::no_efi_partition;
 use crate::enroll::{BootFile, Verdict};
 use crate::finding::{Finding, Kind, Outcome};
 use crate::start::NEXT_START_FAILS;
@@ -153,7 +154,7 @@ fn partition(machine: &Machine<'_>) -> Outcome {
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
     if esps.is_empty() {
-        return Outcome::could_not_run("no EFI system partition is mounted");
+        return Outcome::could_not_run(no_efi_partition(machine.context()));
     }
     let mut outcome = Outcome::default();
     for esp in esps {

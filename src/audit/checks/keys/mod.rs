@@ -140,7 +140,7 @@ fn private_keys(directory: &KeyDirectory) -> Result<Vec<PathBuf>, String> {
 
 fn private(machine: &Machine<'_>) -> Outcome {
     // What others can change is not opened elsewhere; this says so.
-    let directory = KeyDirectory::unjudged(machine.keys_path());
+    let directory = KeyDirectory::unjudged(machine.keys_path()).below(machine.context().root());
     if !directory.path().is_dir() {
         return with_directory(machine, |_| Ok(Outcome::default()));
     }

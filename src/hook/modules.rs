@@ -1,0 +1,90 @@
+//! The modules of kernels that are installed, as far as nobody has signed them: what a package, or DKMS, put there since.
+
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::disk::files_below;
+use crate::error::{Error, Result};
+use crate::finding::{Finding, Kind};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::kernel::compression::Compression;
+use crate::formats::text::{Shown, printable};
+use crate::ledger::{Index, Kind as Signed};
+use crate::sign::modules::is_module;
+use crate::system::{self, Context};
+use crate::trust;
+use crate::trust::kernel::{KernelTrust, Takes};
+
+/// A module of a kernel that is installed bears no signature that the kernel takes.
+const MODULE_UNSIGNED: Kind = Kind::warning("module_unsigned");
+/// The directory of the modules that a kernel is built with.
+const OWN: &str = "kernel";
+/// Largest module that is read, in bytes.
+const MAX_MODULE: u64 = 1 << 30;
+
+/// The finding of modules that one kernel would refuse. Those that the ledger has with these bytes are not judged again, nor are
+/// those that were built with a kernel which does not take our key.
+pub(super) fn unsigned(
+    context: &Context,
+    trust: &KernelTrust,
+    takes: &Takes,
+    own: &Certificate,
+    ledger: Option<&Index>,
+) -> Result<Option<Finding>> {
+    if trust.looks_at_none() {
+        return Ok(None);
+    }
+    let directory = context.path("/lib/modules").join(&trust.release);
+    let mut unread = Vec::new();
+    let mut files = files_below(&directory, &mut unread);
+    if let [first, ..] = &unread[..] {
+        return Err(Error::could_not_run(format!("could not look into {first}")));
+    }
+    let is_built_in = |path: &Path| path.starts_with(directory.join(OWN));
+    files.retain(|path| is_module(path) && !(matches!(takes, Takes::No(_)) && is_built_in(path)));
+    let refused: Result<Vec<PathBuf>> = files
+        .into_par_iter()
+        .filter_map(|path| match is_refused(context, trust, own, ledger, &path) {
+            Ok(false) => None,
+            Ok(true) => Some(Ok(path)),
+            Err(error) => Some(Err(error)),
+        })
+        .collect();
+    let refused = refused?;
+    let Some(first) = refused.first() else {
+        return Ok(None);
+    };
+    let (release, count) = (printable(&trust.release), refused.len());
+    let text = format!(
+        "modules of Linux {release} without a signature that it takes: {count}, the first of which is {}",
+        first.shown()
+    );
+    let remedy = format!("bootseal hook run all {release}");
+    Ok(Some(Finding::new(MODULE_UNSIGNED, release, text).remedy(remedy)))
+}
+
+fn is_refused(
+    context: &Context,
+    trust: &KernelTrust,
+    own: &Certificate,
+    ledger: Option<&Index>,
+    path: &Path,
+) -> Result<bool> {
+    let Some(file) = system::read_if_there(path, MAX_MODULE)? else {
+        return Ok(false);
+    };
+    let name = context.below_root(path).to_string_lossy().into_owned();
+    if let Some(recorded) = ledger.and_then(|ledger| ledger.by_path(Signed::Modules, &name))
+        && recorded.file.sha256 == HashAlgorithm::Sha256.digest(&[&file]).to_hex()
+    {
+        return Ok(false);
+    }
+    // One that cannot be unpacked is no module that would load.
+    let Ok(module) = Compression::from_magic(&file).unpack(&file) else {
+        return Ok(true);
+    };
+    let is_ours = trust::module::judge(&module, std::slice::from_ref(own)).is_ok();
+    Ok(!is_ours && trust.judge(&module).is_err())
+}
