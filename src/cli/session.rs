@@ -10,6 +10,8 @@ use crate::system::{self, Context, Powers, Writes};
 
 /// The trees of modules.
 const MODULE_TREES: [&str; 2] = ["/lib/modules", "/usr/lib/modules"];
+/// The directory of GRUB's fonts and themes, which the menus of grub-mkconfig open where packages have put them.
+const GRUB_FILES: &str = "/usr/share/grub";
 
 /// The options that every command shares.
 pub(super) struct Session {
@@ -53,7 +55,8 @@ impl Session {
         Powers::writing(Writes::Below(places))
     }
 
-    /// The powers to sign these files with keys of this directory, or others on the boot media and in the trees of modules.
+    /// The powers to sign these files with keys of this directory, or others on the boot media, in the trees of modules and among
+    /// GRUB's own files.
     /// The library of a token keeps its own files where it wants to.
     pub fn signing<'p>(&self, keys: &Path, files: impl IntoIterator<Item = &'p PathBuf>) -> Powers {
         if KeyDirectory::unjudged(keys).below(self.context.root()).has_tokens() {
@@ -62,7 +65,8 @@ impl Session {
         // Media that cannot be looked at are the command's to tell of.
         let media = BootMedia::of_machine(&self.context, []);
         let media = media.as_ref().map(BootMedia::directories).unwrap_or_default();
-        let trees = MODULE_TREES.map(|tree| self.context.path(tree));
+        let [modules, usr_modules] = MODULE_TREES;
+        let trees = [modules, usr_modules, GRUB_FILES].map(|tree| self.context.path(tree));
         let named: Vec<&PathBuf> = files.into_iter().collect();
         self.writing_files(named.into_iter().chain(media).chain(&trees))
     }

@@ -135,7 +135,7 @@ const TRADITIONAL: [Entry; 5] = [
         Phase::Postinst,
         "/etc/kernel/postinst.d",
         "postinst.d",
-        "96-bootseal-grub",
+        "zz_bootseal-grub",
         Slot::Grub
     ),
 ];

@@ -115,7 +115,9 @@ impl<'a> Files<'a> {
     /// The files that the kernel is installed from: the one that the caller names, and those beside its modules.
     pub fn sources(&self) -> Vec<PathBuf> {
         let request = self.request;
-        let names_source = request.mode == Some(Mode::Systemd) || request.slot == Slot::Modules && !self.is_replaced();
+        // The image that a package is about to put there is another one than that which is there.
+        let is_first = request.slot == Slot::Modules && !self.is_replaced() && !self.environment.is_before_unpacking;
+        let names_source = request.mode == Some(Mode::Systemd) || is_first;
         let named = request
             .image
             .as_ref()
@@ -184,6 +186,7 @@ impl<'a> Files<'a> {
         match self.request.slot {
             _ if self.request.removes => false,
             Slot::Image => true,
+            Slot::Modules if self.environment.is_before_unpacking => false,
             Slot::Modules => self.request.image.as_ref().is_some_and(is_in_place),
             Slot::Uki | Slot::Grub | Slot::Portage | Slot::All => false,
         }

@@ -93,8 +93,10 @@ struct Neighbour {
 
 const COPIES_MODULES: &str = "puts modules into the initramfs before they are signed";
 const COPIES_IMAGE: &str = "copies the image after it was to be signed";
+const WRITES_MENU: &str = "writes grub.cfg after it was signed";
+const BUILDS_INITRAMFS: &str = "builds the initramfs after the others were signed";
 /// The plugins whose order matters.
-const NEIGHBOURS: [Neighbour; 13] = [
+const NEIGHBOURS: [Neighbour; 16] = [
     after("dracut", Slot::Modules, COPIES_MODULES),
     after("ugrd", Slot::Modules, COPIES_MODULES),
     after("initramfs", Slot::Modules, COPIES_MODULES),
@@ -107,7 +109,11 @@ const NEIGHBOURS: [Neighbour; 13] = [
     before("90-compat", Slot::Image, COPIES_IMAGE),
     before("loaderentry", Slot::Image, COPIES_IMAGE),
     after("update-static", Slot::Image, "copies the image before it is signed"),
-    before("grub-mkconfig", Slot::Grub, "writes grub.cfg after it was signed"),
+    before("grub-mkconfig", Slot::Grub, WRITES_MENU),
+    // Debian's, in postinst.d.
+    before("update-grub", Slot::Grub, WRITES_MENU),
+    before("initramfs-tools", Slot::Grub, BUILDS_INITRAMFS),
+    before("dracut", Slot::Grub, BUILDS_INITRAMFS),
 ];
 
 const fn before(part: &'static str, slot: Slot, consequence: &'static str) -> Neighbour {

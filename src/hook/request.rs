@@ -58,6 +58,11 @@ impl FromStr for Slot {
     }
 }
 
+/// The parameters that dpkg has given to the script of a kernel's package (deb-preinst(5)), each in quotes.
+const DPKG: &str = "DEB_MAINT_PARAMS";
+/// The first of them before the package is unpacked.
+const BEFORE_UNPACKING: [&str; 2] = ["install", "upgrade"];
+
 /// The variables of the environment by which the two modes inform their hooks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -71,6 +76,8 @@ pub struct Environment {
     pub staging: Option<PathBuf>,
     /// GRUB's configuration, if it is at an unusual place.
     pub grub_config: Option<PathBuf>,
+    /// True if dpkg has not unpacked the kernel yet, though its scripts name the path that the image will have.
+    pub is_before_unpacking: bool,
     /// True if more is to be said.
     pub verbose: bool,
 }
@@ -89,6 +96,10 @@ impl Environment {
             entry_token: set("KERNEL_INSTALL_ENTRY_TOKEN").map(text),
             staging: either("STAGING_AREA").map(PathBuf::from),
             grub_config: set("GRUB_CFG").map(PathBuf::from),
+            is_before_unpacking: set(DPKG).map(text).is_some_and(|parameters| {
+                let action = parameters.trim_start_matches('\'');
+                BEFORE_UNPACKING.iter().any(|before| action.starts_with(before))
+            }),
             verbose: either("VERBOSE").is_some_and(|value| value == "1"),
         }
     }
@@ -259,5 +270,15 @@ mod tests {
         let traditional = Environment::read(|name| (name == "INSTALLKERNEL_STAGING_AREA").then(|| "/tmp/x".into()));
         assert_eq!(traditional.staging.as_deref(), Some("/tmp/x".as_ref()));
         assert_eq!(traditional.layout, None);
+    }
+
+    #[test]
+    fn dpkg_says_when_a_kernel_is_unpacked() {
+        let is_before = |parameters: &str| {
+            let environment = Environment::read(|name| (name == "DEB_MAINT_PARAMS").then(|| parameters.into()));
+            environment.is_before_unpacking
+        };
+        assert!(is_before("'install'") && is_before("'upgrade' '6.12.1-1' '6.12.1-2'") && is_before("install"));
+        assert!(!is_before("'configure' ''") && !is_before("'remove'") && !is_before(""));
     }
 }

@@ -67,7 +67,7 @@ fn a_kernel_is_added_and_again_and_all_of_its_names_are_signed() {
                 "postinst.d/45-bootseal-modules 0",
                 "postinst.d/50-bootseal-image 0",
                 "postinst.d/91-grub-mkconfig 0",
-                "postinst.d/96-bootseal-grub 0",
+                "postinst.d/zz_bootseal-grub 0",
             ]
         );
         for name in [format!("vmlinuz-{release}"), "vmlinuz".to_owned()] {
@@ -115,7 +115,7 @@ fn a_hook_that_fails_later_leaves_everything_signed_and_77_ends_a_phase_as_ever(
     let machine = machine();
     let release = machine.kernel.release().to_owned();
     machine.succeed(&add(&machine));
-    machine.script("etc/kernel/postinst.d/97-fails", "exit 5");
+    machine.script("etc/kernel/postinst.d/zz_fails", "exit 5");
     let (code, said) = machine.refuse(&add(&machine));
     assert_eq!(code, 5, "{said}");
     for name in [format!("vmlinuz-{release}"), format!("vmlinuz-{release}.old")] {
@@ -123,7 +123,7 @@ fn a_hook_that_fails_later_leaves_everything_signed_and_77_ends_a_phase_as_ever(
     }
     check_grub(&machine.path("boot/grub/grub.cfg"));
     machine.script("etc/kernel/preinst.d/50-skips", "exit 77");
-    machine.succeed(&format!("rm /etc/kernel/postinst.d/97-fails; {}", add(&machine)));
+    machine.succeed(&format!("rm /etc/kernel/postinst.d/zz_fails; {}", add(&machine)));
     let order = fs::read_to_string(machine.path("order")).unwrap();
     assert!(
         order.contains("preinst.d/50-skips 77") && !order.contains("preinst.d/52-dracut"),
@@ -194,32 +194,49 @@ fn a_key_that_does_not_open_ends_the_installation_before_anything_is_copied() {
     assert_eq!(snapshot(&machine.path("usr/lib/modules")), modules);
 }
 
+/// As dpkg installs a kernel: Debian's own scripts, whose names begin with letters, come before the last of ours.
 #[test]
 fn run_parts_takes_our_hooks_and_their_order() {
     let machine = machine();
     let release = machine.kernel.release().to_owned();
-    let list = machine.succeed(
-        "cp -a /usr/lib/kernel/postinst.d/. /etc/kernel/postinst.d/; rm /etc/kernel/postinst.d/91-sbctl; \
-        run-parts --list --exit-on-error /etc/kernel/postinst.d",
+    machine.succeed("rm /usr/lib/kernel/postinst.d/91-* /etc/kernel/postinst.d/91-sbctl");
+    machine.script(
+        "etc/kernel/postinst.d/initramfs-tools",
+        r#"date +%N >"/boot/initrd.img-$1""#,
     );
+    machine.script("etc/kernel/postinst.d/zz-update-grub", GRUB_MKCONFIG);
+    let list = machine.succeed("run-parts --list --exit-on-error /etc/kernel/postinst.d");
     let names: Vec<_> = list.lines().map(|line| line.rsplit_once('/').unwrap().1).collect();
     assert_eq!(
         names,
         [
-            "40-dkms",
             "45-bootseal-modules",
             "50-bootseal-image",
-            "91-grub-mkconfig",
-            "96-bootseal-grub"
+            "initramfs-tools",
+            "zz-update-grub",
+            "zz_bootseal-grub"
         ]
     );
+    let said = machine.succeed("bootseal hook status --mode traditional");
+    let shown: Vec<_> = names.iter().map(|name| said.find(&format!(" {name}\n"))).collect();
+    assert!(shown.is_sorted() && !shown.contains(&None), "{said}");
     machine.succeed(&format!(
-        "run-parts --exit-on-error --arg={release} --arg=/usr/src/bzImage /etc/kernel/preinst.d
+        "export DEB_MAINT_PARAMS=\"'install'\"
+         run-parts --exit-on-error --arg={release} --arg=/boot/vmlinuz-{release} /etc/kernel/preinst.d
          cp /usr/src/bzImage /boot/vmlinuz-{release}
+         export DEB_MAINT_PARAMS=\"'configure' ''\"
          run-parts --exit-on-error --arg={release} --arg=/boot/vmlinuz-{release} /etc/kernel/postinst.d"
     ));
     check_kernel(&machine.path(&format!("boot/vmlinuz-{release}")));
+    check_grub(&machine.path(&format!("boot/initrd.img-{release}")));
     check_grub(&machine.path("boot/grub/grub.cfg"));
+    // Under another name it would run before them.
+    machine.succeed("cd /etc/kernel/postinst.d; mv zz-update-grub zz_update-grub");
+    let (_, said) = machine.refuse("bootseal hook status --mode traditional");
+    assert!(
+        said.contains("wrong order: /etc/kernel/postinst.d/zz_update-grub writes grub.cfg after it was signed"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl Life {
             .collect();
         assert_eq!(
             killed,
-            ["postinst.d/50-bootseal-image 137", "postinst.d/96-bootseal-grub 137"]
+            ["postinst.d/50-bootseal-image 137", "postinst.d/zz_bootseal-grub 137"]
         );
         assert_eq!(log.after("vm: first of the menu: "), [old, new, new]);
         let image = format!("./vmlinuz-{new}");
