@@ -90,7 +90,8 @@ impl Scratch {
             assert!(said.status.success(), "{}", text(&said));
         }
         node.write("boot/loader/loader.conf", "timeout 0\n");
-        for kernel in scratch.kernels.iter().rev() {
+        // That which starts by itself is signed first: a run ends with the next start.
+        for kernel in &scratch.kernels {
             let said = scratch.script(&format!(
                 "bootseal hook run --accept-changed boot all {}",
                 kernel.release()
@@ -204,7 +205,13 @@ impl Scratch {
             "#!/bin/sh\nROOT='{root}' exec '{root}/usr/lib/kernel/postinst.d/91-grub-mkconfig'\n",
             root = self.node.root().display()
         );
-        for (name, text) in [("bootseal", program), ("grub-mkconfig", mkconfig)] {
+        let dracut = format!(
+            "#!/bin/sh\ncd '{root}'\n. '{functions}'\ninitramfs \"$3\"\n",
+            root = self.node.root().display(),
+            functions = self.part("functions.sh").display()
+        );
+        self.node.write("usr/bin/dracut", "");
+        for (name, text) in [("bootseal", program), ("grub-mkconfig", mkconfig), ("dracut", dracut)] {
             let path = directory.join(name);
             fs::write(&path, text).expect("written");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
@@ -257,6 +264,16 @@ impl Scratch {
         let last_words: Vec<&str> = last_words.into_iter().collect();
         let firmware = self.machine.twin();
         firmware.talk_until(&self.node.path("boot"), conversation, &last_words)
+    }
+
+    /// True if the kernel that starts by itself is there.
+    pub fn has_newest_kernel(&self) -> bool {
+        let release = self.kernels[0].release();
+        let names = [
+            format!("boot/vmlinuz-{release}"),
+            format!("boot/EFI/Linux/linux-{release}.efi"),
+        ];
+        names.iter().any(|name| self.node.path(name).is_file())
     }
 
     /// A copy of the machine as it is.

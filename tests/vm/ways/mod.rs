@@ -1,9 +1,11 @@
-//! Ways to end up with a machine that does not start, each as a tool or a person brings it about: they are started as
-//! they are.
+//! Ways to end up with a machine that does not start, each as a tool or a person brings it about: it is told before the restart,
+//! and mended by what the message says. Some of them are started as they are, and all of them once they are mended.
 
 mod grub;
 mod machine;
 mod systemd_boot;
+
+use std::fmt::Write;
 
 use super::packages;
 use crate::support::text;
@@ -11,11 +13,20 @@ use machine::Scratch;
 
 /// Said by the guest once its modules have brought it its disk.
 const STARTED: &str = "vm: the disk is mounted";
+/// Most times that what a remedy says leads to another.
+const ROUNDS: usize = 4;
+
 /// A way.
 pub struct Way {
     name: &'static str,
     /// The commands that lead there.
     breaks: &'static str,
+    /// A part of what is said of it.
+    told: &'static str,
+    /// Advice that nobody can run as it is printed, and the commands of a person who follows it.
+    advice: &'static [(&'static str, &'static str)],
+    /// True if no command is printed that mends it.
+    is_only_told: bool,
     starts: Option<Start>,
 }
 
@@ -33,11 +44,25 @@ enum Start {
 const FORMER: &str = "FORMER";
 
 impl Way {
-    const fn new(name: &'static str, breaks: &'static str) -> Self {
+    const fn new(name: &'static str, breaks: &'static str, told: &'static str) -> Self {
         Self {
             name,
             breaks,
+            told,
+            advice: &[],
+            is_only_told: false,
             starts: None,
+        }
+    }
+
+    const fn advised(self, advice: &'static [(&'static str, &'static str)]) -> Self {
+        Self { advice, ..self }
+    }
+
+    const fn only_told(self) -> Self {
+        Self {
+            is_only_told: true,
+            ..self
         }
     }
 
@@ -59,6 +84,53 @@ impl Way {
         Self {
             starts: Some(Start::Former(conversation)),
             ..self
+        }
+    }
+
+    /// Breaks the machine, looks, and mends it; all that is wrong with that.
+    fn told_and_mended(&self, scratch: &Scratch) -> Result<(), String> {
+        let broken = scratch.script(self.breaks);
+        if !broken.status.success() {
+            return Err(format!("cannot be brought about: {}", text(&broken)));
+        }
+        let mut status = scratch.script("bootseal status");
+        let mut said = text(&status);
+        if status.status.success() || !said.contains(self.told) {
+            return Err(format!("is not told as {:?}\n{said}", self.told));
+        }
+        if self.is_only_told {
+            return Ok(());
+        }
+        let mut log = said.clone();
+        for _ in 0..ROUNDS {
+            for remedy in remedies(&said, "fix: ") {
+                self.follow(scratch, remedy, &mut log);
+            }
+            status = scratch.script("bootseal status");
+            said = text(&status);
+            log += &said;
+            if status.status.success() {
+                return Ok(());
+            }
+        }
+        Err(format!("is not mended by what is said\n{log}"))
+    }
+
+    /// Runs a remedy, and where it is refused what it says instead.
+    fn follow(&self, scratch: &Scratch, remedy: &str, log: &mut String) {
+        let advice = self.advice.iter().find(|(advice, _)| remedy.contains(advice));
+        // Behind words for a person, such as `before the next reboot:`.
+        let command = remedy.find(": bootseal ").map_or(remedy, |at| &remedy[at + 2..]);
+        let commands = advice.map_or(command, |(_, commands)| commands);
+        let output = scratch.script(commands);
+        let said = text(&output);
+        write!(log, "$ {commands}\n{said}").expect("a string takes all");
+        if output.status.success() {
+            return;
+        }
+        for hint in remedies(&said, "hint: bootseal ") {
+            let output = scratch.script(&format!("bootseal {hint}"));
+            write!(log, "$ bootseal {hint}\n{}", text(&output)).expect("a string takes all");
         }
     }
 
@@ -90,6 +162,44 @@ impl Way {
         scratch.bring_back(&kept);
         as_expected.map_err(|log| format!("starts otherwise\n{}", log.tail()))
     }
+}
+
+/// The commands behind a mark in a report, each once.
+fn remedies<'a>(said: &'a str, mark: &str) -> Vec<&'a str> {
+    let mut remedies = Vec::new();
+    for remedy in said.lines().filter_map(|line| line.trim().strip_prefix(mark)) {
+        if !remedies.contains(&remedy) {
+            remedies.push(remedy);
+        }
+    }
+    remedies
+}
+
+/// All ways one after the other; the machine that was mended of all of them starts, by the newest kernel.
+fn all_are_told_and_mended(scratch: &Scratch, ways: &[Way]) {
+    packages::require_all();
+    let mut wrong = Vec::new();
+    for way in ways {
+        let kept = scratch.keep();
+        let is_mended = way.told_and_mended(scratch);
+        // Some are mended by starting the other one.
+        if is_mended.is_err() || way.is_only_told || !scratch.has_newest_kernel() {
+            scratch.bring_back(&kept);
+        }
+        if let Err(why) = is_mended {
+            wrong.push(format!("#### {} {}", way.name, scratch.node.without_root(&why)));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        ways.len(),
+        wrong.join("\n")
+    );
+    let log = scratch.start(&[], None);
+    log.expect_line(&format!("vm: Linux {}", scratch.kernels[0].release()));
+    log.expect_line(STARTED);
 }
 
 /// The machine is started on some of the ways.
