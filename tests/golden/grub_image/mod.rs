@@ -10,6 +10,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::ceremony::{encrypted, private};
+use crate::support::kernel::kernel_image;
 use crate::support::node::{GLOBAL, Node};
 use crate::support::{bootseal, refuse, succeed, text, tool};
 
@@ -40,6 +41,13 @@ impl Machine {
         machine.partition();
         machine.disk();
         machine.firmware();
+        // The menu that the image will read, signed.
+        machine.write("boot/vmlinuz", kernel_image("6.12.58"));
+        machine.write("boot/grub/grub.cfg", "menuentry Linux {\n\tlinux /vmlinuz\n}\n");
+        let mut sign = machine.bootseal(["sign", "grub", "--keys"]);
+        sign.arg(encrypted().keys()).arg("--passphrase-file");
+        sign.arg(encrypted().keys().with_file_name("passphrase"));
+        succeed(sign.args(["boot/grub", "boot/vmlinuz"].map(|name| machine.path(name))));
         machine
     }
 
