@@ -71,6 +71,10 @@ impl Hook<'_> {
         let mut again = self.again(request, false);
         let mut is_dead_end = false;
         let done = self.in_slot(&files, &keys, ask).and_then(|done| {
+            // Modules of a package are not what the machine starts with; `status` looks at that.
+            if files.merged.is_modules_alone {
+                return Ok(done);
+            }
             let walked = self.to_the_end(request, &keys, done);
             is_dead_end = walked.is_err();
             walked

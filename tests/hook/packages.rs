@@ -118,6 +118,7 @@ fn bootctl_finds_a_signed_copy_of_each_version() {
 #[test]
 fn a_loader_that_bears_no_signature_of_ours_gets_none_unasked() {
     let node = with_loader(false);
+    succeed(&mut node.run("all", &[VERSION]));
     succeed(&mut node.run("portage", &["sys-apps/systemd-261"]));
     succeed(&mut node.run("all", &[VERSION]));
     assert!(!node.path(&format!("{LOADER}.signed")).exists());
