@@ -15,7 +15,7 @@ use crate::system;
 use crate::trust::loader::kernel_release;
 
 use super::modules::{Contents, Expected, Kernels};
-use super::remedy::{build_initramfs, sign_for_grub};
+use super::remedy::{build_initramfs, sign_for_grub, sign_modules};
 use super::scene::{NEXT_START_FAILS, Scene};
 
 /// Sections of a unified image.
@@ -140,7 +140,10 @@ impl Kernel<'_> {
                 count => format!(", and {} more", count - 1),
             };
             let text = format!("Linux {release} refuses {}{others}", first.text);
-            self.fails(name, &text, outcome);
+            let finding = Finding::new(NEXT_START_FAILS, printable(name), printable(&text));
+            let sign = sign_modules(self.scene.context, release);
+            let remedies = std::iter::once(&sign).chain(&self.remedies);
+            outcome.findings.push(finding.remedies(remedies));
         }
     }
 

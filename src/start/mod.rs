@@ -41,8 +41,7 @@ pub fn next_start(scene: Scene<'_>) -> Result<Outcome> {
     let next = files.iter().find(|file| file.is_next);
     let mut outcome = behind_loader(scene, next.map(|file| Path::new(&file.path)));
     if firmware::enforces(scene.context) {
-        let refused = files.iter().filter_map(|file| refused(scene.context, file));
-        outcome.findings.splice(0..0, refused);
+        outcome.findings.splice(0..0, refused(scene.context, &files));
     }
     Ok(outcome)
 }
@@ -83,12 +82,16 @@ pub fn failure(walked: &Outcome) -> Option<Error> {
     Some(error)
 }
 
-/// The finding of a file that the firmware is asked to start and refuses.
-fn refused(context: &Context, file: &BootFile) -> Option<Finding> {
-    let Verdict::Refused(reason) = &file.verdict else {
-        return None;
+/// The findings of files that the firmware is asked to start next and refuses.
+#[must_use]
+pub fn refused<'f>(context: &Context, files: impl IntoIterator<Item = &'f BootFile>) -> Vec<Finding> {
+    let finding = |file: &BootFile| {
+        let Verdict::Refused(reason) = &file.verdict else {
+            return None;
+        };
+        let text = format!("{} ({}): the firmware refuses it: {reason}", file.path, file.source);
+        let finding = Finding::new(NEXT_START_FAILS, &file.path, text);
+        Some(finding.remedies(remedy::have_accepted(context, file)))
     };
-    let text = format!("{} ({}): the firmware refuses it: {reason}", file.path, file.source);
-    let remedy = remedy::sign_for_firmware(context, file.path.as_ref());
-    Some(Finding::new(NEXT_START_FAILS, &file.path, text).remedy(remedy))
+    files.into_iter().filter_map(finding).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::enroll::{BootFile, Remedy};
 use crate::error::quoted;
 use crate::sign::acceptance;
 use crate::system::Context;
@@ -51,9 +52,34 @@ pub(super) fn sign_for_grub(context: &Context, path: &Path) -> String {
     acceptance::command_for(&acceptance::Place::new(context, None), "grub", path)
 }
 
-/// The same for the firmware.
-pub(super) fn sign_for_firmware(context: &Context, path: &Path) -> String {
-    acceptance::command_for(&acceptance::Place::new(context, None), "efi", path)
+/// The ways to have the firmware accept a file. A signature would not mend one that was changed after it was signed.
+pub(super) fn have_accepted(context: &Context, file: &BootFile) -> Vec<String> {
+    let path = Path::new(&file.path);
+    let install = || format!("install {} again", quoted(path));
+    let sign = |options: &str| {
+        ours(
+            context,
+            &format!("sign efi {options}--accept-changed {0} {0}", quoted(path)),
+        )
+    };
+    match file.remedy() {
+        Remedy::Sign => vec![sign("")],
+        Remedy::Replace => vec![
+            install(),
+            format!("or, if you changed it yourself: {}", sign("--replace ")),
+        ],
+        Remedy::Exchange => vec![format!(
+            "put a version of {} in its place that dbx does not forbid",
+            quoted(path)
+        )],
+        Remedy::Repair => vec![install()],
+    }
+}
+
+/// The command that has the modules of a kernel signed, whose copies are in an initramfs.
+pub(super) fn sign_modules(context: &Context, release: &str) -> String {
+    let directory = context.path("/lib/modules").join(release);
+    ours(context, &format!("sign modules {}", quoted(&directory)))
 }
 
 /// The command that has GRUB's menu made anew.

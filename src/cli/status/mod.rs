@@ -12,8 +12,9 @@ use crate::enroll::{BootFile, Verdict};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Status};
 use crate::formats::text::printable;
+use crate::start;
 use crate::system::{Confinement, moment};
-use crate::ui::finding::write_finding;
+use crate::ui::finding::{write_finding, write_remedies};
 use crate::ui::{Report, Style};
 
 use super::audit::checks_json;
@@ -39,10 +40,21 @@ pub(super) fn run(session: &Session, arguments: &Arguments, confinement: Confine
     let machine = Machine::new(&session.context, &config, session.keys(arguments.keys.as_ref())?);
     let baseline = Baseline::load(&session.context, None)?;
     let overview = Overview::of_machine(&machine, &baseline)?;
-    Ok(Box::new(StatusReport(overview, confinement)))
+    let next = overview.next_boot().into_iter().chain(overview.next_kernel());
+    let refused = start::refused(&session.context, next);
+    Ok(Box::new(StatusReport {
+        overview,
+        refused,
+        confinement,
+    }))
 }
 
-struct StatusReport(Overview, Confinement);
+struct StatusReport {
+    overview: Overview,
+    /// The findings of files that the firmware starts next and refuses.
+    refused: Vec<Finding>,
+    confinement: Confinement,
+}
 
 impl Report for StatusReport {
     fn schema(&self) -> &'static str {
@@ -50,7 +62,7 @@ impl Report for StatusReport {
     }
 
     fn json(&self) -> Result<Value> {
-        let Overview { audit, last_audit, .. } = &self.0;
+        let Overview { audit, last_audit, .. } = &self.overview;
         let last = last_audit.as_ref().ok().and_then(Option::as_ref);
         let facts = &audit.facts;
         Ok(json!({
@@ -59,10 +71,10 @@ impl Report for StatusReport {
             "kernel": facts.kernel,
             "firmware": facts.firmware,
             "keys": facts.keys,
-            "next_boot": self.0.next_boot(),
-            "next_kernel": self.0.next_kernel(),
+            "next_boot": self.overview.next_boot(),
+            "next_kernel": self.overview.next_kernel(),
             "ledger": facts.ledger,
-            "confinement": {"landlock": self.1.landlock, "no_network": self.1.no_network},
+            "confinement": {"landlock": self.confinement.landlock, "no_network": self.confinement.no_network},
             "checks": checks_json(audit),
             "last_audit": last.map(|last| json!({
                 "time": moment(last.time),
@@ -81,7 +93,7 @@ impl Report for StatusReport {
             audit,
             last_audit,
             unseen,
-        } = &self.0;
+        } = &self.overview;
         let facts = &audit.facts;
         let mut screen = Screen {
             audit,
@@ -94,9 +106,12 @@ impl Report for StatusReport {
         let is_told = |reason: &&str| screen.told.contains(reason);
         let unseen = unseen.as_deref();
         let unseen = unseen.map(|reason| if is_told(&reason) { "unknown" } else { reason });
-        let mut next = next_boot(self.0.next_boot(), unseen);
-        next.extend(self.0.next_kernel().map(next_kernel));
-        screen.line(self.0.next_boot_status(), "Next boot", &next)?;
+        let mut next = next_boot(self.overview.next_boot(), unseen);
+        next.extend(self.overview.next_kernel().map(next_kernel));
+        screen.line(self.overview.next_boot_status(), "Next boot", &next)?;
+        for finding in &self.refused {
+            write_remedies(screen.out, style, INDENT, finding)?;
+        }
         screen.below(Group::Boot)?;
         let mut kernel = vec![printable(facts.kernel.as_deref().unwrap_or("version unknown"))];
         kernel.extend(seen(audit, Group::Kernel));
@@ -104,15 +119,15 @@ impl Report for StatusReport {
         screen.part(Group::Keys, "Keys", &facts.keys.iter().map(key).collect::<Vec<_>>())?;
         screen.part(Group::Hooks, "Hooks", &seen(audit, Group::Hooks))?;
         screen.part(Group::Ledger, "Ledger", &seen(audit, Group::Ledger))?;
-        if !self.1.is_whole() {
-            screen.line(Status::Warn, "Confined", &[self.1.to_string()])?;
+        if !self.confinement.is_whole() {
+            screen.line(Status::Warn, "Confined", &[self.confinement.to_string()])?;
         }
         let (status, line) = last(last_audit, audit.time);
         screen.line(status, "Last audit", &[line])
     }
 
     fn failure(&self) -> Option<Error> {
-        self.0.failure()
+        self.overview.failure()
     }
 }
 

@@ -62,13 +62,15 @@ pub struct BootFile {
 
 /// A change that would have a file accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Remedy {
+pub enum Remedy {
     /// A signature.
     Sign,
     /// A signature in place of those that condemn the file, whoever else signed it.
     Replace,
     /// Another version: dbx forbids its hash, which no signature changes.
     Exchange,
+    /// The same file once more: it is damaged.
+    Repair,
 }
 
 /// The answer that the firmware will give to a file.
@@ -146,6 +148,12 @@ impl BootFile {
     #[must_use]
     pub const fn is_of_loader(&self) -> bool {
         !self.is_first
+    }
+
+    /// The change that would have it accepted.
+    #[must_use]
+    pub const fn remedy(&self) -> Remedy {
+        self.remedy
     }
 
     fn is_found(&self) -> bool {
@@ -275,6 +283,7 @@ impl Judge {
             });
         let refusal = judged.as_ref().err().and_then(|(_, refusal)| refusal.as_ref());
         let remedy = match refusal {
+            None if judged.is_err() => Remedy::Repair,
             Some(Refusal::ForbiddenHash { .. }) => Remedy::Exchange,
             Some(Refusal::ForbiddenCertificate(_) | Refusal::Signature(_) | Refusal::Edk2(_)) => Remedy::Replace,
             _ => Remedy::Sign,
@@ -378,6 +387,7 @@ fn remedy(request: &Request, file: &BootFile) -> String {
     let path = quoted(file.path.as_ref());
     let replace = match file.remedy {
         Remedy::Exchange => return format!("put a version of {path} in its place that dbx does not forbid"),
+        Remedy::Repair => return format!("install {path} again"),
         Remedy::Replace => " --replace",
         Remedy::Sign => "",
     };
