@@ -343,7 +343,7 @@ fn both_ways_of_one_machine_are_served_and_a_bare_one_is_told() {
     let words: Vec<&str> = remedy.unwrap().split(' ').collect();
     assert_eq!(words, ["install", "--mode", "systemd", "--mode", "traditional"]);
     succeed(&mut node.hook(&words));
-    for hook in ["postinst.d/96-bootseal-grub", "install.d/96-bootseal-grub.install"] {
+    for hook in ["postinst.d/zz_bootseal-grub", "install.d/96-bootseal-grub.install"] {
         assert!(node.path("etc/kernel").join(hook).exists());
     }
     let said = succeed(&mut status(&node));
