@@ -14,7 +14,7 @@ use crate::formats::text::{Shown, printable};
 use crate::system;
 use crate::trust::loader::kernel_release;
 
-use super::modules::{Contents, Expected, Kernels};
+use super::modules::{Contents, Expected, KERNEL_REFUSES_OURS, Kernels, MODULE_REFUSED};
 use super::remedy::{build_initramfs, sign_for_grub, sign_modules};
 use super::scene::{NEXT_START_FAILS, Scene};
 
@@ -133,8 +133,11 @@ impl Kernel<'_> {
 
     /// Tells of the modules that the kernel refuses. Which keys a kernel has that is not known, is not known either.
     fn refused(&self, name: &str, judged: &[Finding], outcome: &mut Outcome) {
-        let refused: Vec<&Finding> = judged.iter().filter(|finding| is_refused(finding)).collect();
-        if let (Some(first), Some(release)) = (refused.first(), &self.release) {
+        let Some(release) = &self.release else { return };
+        let own = format!("/modules/{release}/");
+        let refused = judged.iter().filter(|finding| is_refused(finding, &own));
+        let refused: Vec<&Finding> = refused.collect();
+        if let Some(first) = refused.first() {
             let others = match refused.len() {
                 1 => String::new(),
                 count => format!(", and {} more", count - 1),
@@ -169,7 +172,12 @@ impl Kernel<'_> {
     }
 }
 
-/// True if the kernel itself refuses the module. A hash that is only not the configured one does not keep it from loading.
-fn is_refused(finding: &Finding) -> bool {
-    [super::modules::MODULE_REFUSED, super::modules::KERNEL_REFUSES_OURS].contains(&finding.kind)
+/// True if the kernel itself refuses modules of its own directory: others it does not look for. A hash that is only not the
+/// configured one does not keep them from loading.
+fn is_refused(finding: &Finding, own: &str) -> bool {
+    match finding.kind {
+        KERNEL_REFUSES_OURS => true,
+        MODULE_REFUSED => finding.subject.contains(own),
+        _ => false,
+    }
 }

@@ -6,8 +6,8 @@ use crate::disk::GRUB_CONFIGURATION;
 use crate::error::Result;
 use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::menu::{MenuEntry, default_entry as chosen, menu};
-use crate::formats::grub::opened_files::{Opened, Place, Use, opened_within};
-use crate::formats::grub::script::Script;
+use crate::formats::grub::opened_files::{Opened, Place, Use, opened_within, variables};
+use crate::formats::grub::script::{Script, Variables};
 use crate::sign::discover::Search;
 use crate::sign::signature_file::{interest, signature_path};
 use crate::system::config::Exclusions;
@@ -63,8 +63,15 @@ pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool
     let tree = Tree::read(context, directory, &found)?;
     let own = configuration.file_name().unwrap_or(GRUB_CONFIGURATION.as_ref());
     let main = view.prefix.join(own);
-    let Some(first) = tree.scripts.iter().find(|(path, _)| *path == main) else {
-        return Ok(None);
+    // The menu that is kept for GRUB to fall back to has another ending than configurations have.
+    let kept;
+    let first = match tree.scripts.iter().find(|(path, _)| *path == main) {
+        Some(first) => first,
+        None if system::is_there(&main)? => {
+            kept = (main.clone(), Script::parse_bytes(&system::read(&main)?));
+            &kept
+        }
+        None => return Ok(None),
     };
     let run = tree.menus.run_by(&main);
     let is_run = |path: &Path| path != main && run.contains(path);
@@ -72,14 +79,15 @@ pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool
     let scripts: Vec<&(PathBuf, Script)> = std::iter::once(first).chain(others).collect();
     let texts: Vec<&Script> = scripts.iter().map(|(_, script)| script).collect();
     let block = environment(&view.prefix, &texts, is_enforcing)?;
-    let entries = menu(&texts, &tree.variables);
-    let Some(entry) = chosen(&entries, &texts, &tree.variables, &block) else {
+    let variables = variables(texts.iter().copied());
+    let entries = menu(&texts, &variables);
+    let Some(entry) = chosen(&entries, &texts, &variables, &block) else {
         return Ok(None);
     };
     let Some((path, script)) = scripts.get(entry.script) else {
         return Ok(None);
     };
-    let files = files(&view, &tree, script, entry)?;
+    let files = files(&view, &variables, script, entry)?;
     Ok(Some(DefaultEntry {
         configuration: path.clone(),
         line: entry.line,
@@ -101,11 +109,11 @@ fn environment(prefix: &Path, scripts: &[&Script], is_enforcing: bool) -> Result
     Ok(EnvironmentBlock::parse(&block.unwrap_or_default()))
 }
 
-fn files(view: &View<'_>, tree: &Tree, script: &Script, entry: &MenuEntry) -> Result<Vec<EntryFile>> {
+fn files(view: &View<'_>, variables: &Variables, script: &Script, entry: &MenuEntry) -> Result<Vec<EntryFile>> {
     let mut files = Vec::new();
     for Opened {
         command, usage, place, ..
-    } in opened_within(script, &tree.variables, entry.command)
+    } in opened_within(script, variables, entry.command)
     {
         if !matches!(usage, Use::Boot | Use::Chainload) {
             continue;

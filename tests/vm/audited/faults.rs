@@ -77,6 +77,7 @@ pub const FAULTS: &[Fault] = &[
         found: &[
             ("boot.entries", "/boot/vmlinuz-VERSION"),
             ("boot.kernels", "/boot/vmlinuz-VERSION"),
+            ("boot.next_start", "/boot/vmlinuz-VERSION"),
             ("grub.files", "/boot/vmlinuz-VERSION"),
             ("kernel.image", "running kernel"),
             // The hash of the kernel that runs.
@@ -87,13 +88,20 @@ pub const FAULTS: &[Fault] = &[
         name: "initramfs-changed",
         does: "keep $initramfs\nprintf '\\0\\0\\0\\0' >>$initramfs",
         undoes: "bring_back $initramfs",
-        found: &[("grub.files", "/boot/initramfs-VERSION.img")],
+        found: &[
+            ("boot.next_start", "/boot/initramfs-VERSION.img"),
+            ("grub.files", "/boot/initramfs-VERSION.img"),
+        ],
     },
     Fault {
         name: "signature-removed",
         does: "keep /boot/grub/grub.cfg.sig\nrm /boot/grub/grub.cfg.sig",
         undoes: "bring_back /boot/grub/grub.cfg.sig",
-        found: &[("grub.files", "/boot/grub/grub.cfg")],
+        // GRUB falls back to the menu that is kept.
+        found: &[
+            ("boot.next_start", "/boot/grub/grub.cfg"),
+            ("grub.files", "/boot/grub/grub.cfg"),
+        ],
     },
     Fault {
         name: "menu-that-checks-nothing",
