@@ -16,7 +16,7 @@ use crate::trust::loader::kernel_release;
 
 use super::modules::{Contents, Expected, KERNEL_REFUSES_OURS, Kernels, MODULE_REFUSED};
 use super::remedy::{build_initramfs, sign_for_grub, sign_modules};
-use super::scene::{NEXT_START_FAILS, Scene};
+use super::scene::{MODULES_GONE, NEXT_START_FAILS, Scene};
 
 /// Sections of a unified image.
 const LINUX: &str = ".linux";
@@ -160,7 +160,7 @@ impl Kernel<'_> {
             self.fails(name, &text, outcome);
         } else if releases.contains(release) && !self.scene.context.path(MODULES).join(release).is_dir() {
             let text = format!("{image}: the modules of Linux {release} are gone: there is no {MODULES}/{release}");
-            let finding = Finding::new(NEXT_START_FAILS, &image, printable(&text));
+            let finding = Finding::new(MODULES_GONE, &image, printable(&text));
             let remedy = "install this kernel anew, or have another one start";
             outcome.findings.push(finding.remedy(remedy));
         }

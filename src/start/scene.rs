@@ -10,6 +10,9 @@ pub const NEXT_START_FAILS: Kind = Kind::error("next_start_fails");
 /// The next start would go another way than it is meant to.
 pub const NEXT_START_FALLS_BACK: Kind = Kind::warning("next_start_falls_back");
 
+/// The kernel starts, and finds no further modules.
+pub(super) const MODULES_GONE: Kind = Kind::warning("next_start_modules_gone");
+
 /// The machine whose next start is walked.
 #[derive(Debug, Clone, Copy)]
 pub struct Scene<'a> {

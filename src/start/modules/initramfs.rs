@@ -10,7 +10,7 @@ use super::answer::{note, unpack};
 use super::expected::{Expected, Together};
 
 /// The directory of modules in an initramfs, in which each kernel has one of its own.
-const MODULES: &str = "modules";
+const MODULES: &str = "lib/modules/";
 /// The remedy for modules that are not as they should be.
 const REMEDY: &str =
     "bootseal sign modules, build this initramfs anew (dracut --force, mkinitramfs), and: bootseal sign all";
@@ -94,9 +94,11 @@ impl Contents {
     }
 }
 
-/// The version of the kernel that the path of a module names.
+/// The version of the kernel that the path of a module names; none for one that lies elsewhere.
 fn release(path: &str) -> Option<&str> {
-    path.split('/').skip_while(|part| *part != MODULES).nth(1)
+    let (above, below) = path.split_once(MODULES)?;
+    let (release, _) = below.split_once('/')?;
+    (above.is_empty() || above.ends_with('/')).then_some(release)
 }
 
 /// The name of a module's file without the suffix of its compression and `.ko`; none if it is no module's.
@@ -107,4 +109,22 @@ pub fn stem(name: &str) -> Option<&str> {
         .find_map(|ending| name.strip_suffix(&format!(".{ending}")))
         .unwrap_or(name);
     name.strip_suffix(".ko")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_belong_to_the_kernel_of_their_directory() {
+        for (path, expected) in [
+            ("lib/modules/6.12.1/kernel/x.ko", Some("6.12.1")),
+            ("./usr/lib/modules/6.12.1/x.ko.xz", Some("6.12.1")),
+            ("modules/00.ko", None),
+            ("lib/modules/x.ko", None),
+            ("mylib/modules/6.12.1/x.ko", None),
+        ] {
+            assert_eq!(release(path), expected, "{path}");
+        }
+    }
 }
