@@ -133,6 +133,7 @@ pub fn source_trees(context: &Context, config: &Path, release: Option<&str>) -> 
 #[must_use]
 pub fn configured_release(name: &str) -> Option<&str> {
     name.strip_prefix(CONFIGURATION)
+        .filter(|release| !release.ends_with(".sig"))
 }
 
 /// The release that a configuration's path names, as in `/boot/config-RELEASE` and
