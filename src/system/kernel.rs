@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::grub::signature_name::is_signature;
 use crate::formats::kernel::compression::Compression;
 use crate::formats::text::Shown;
 
@@ -133,7 +134,7 @@ pub fn source_trees(context: &Context, config: &Path, release: Option<&str>) -> 
 #[must_use]
 pub fn configured_release(name: &str) -> Option<&str> {
     name.strip_prefix(CONFIGURATION)
-        .filter(|release| !release.ends_with(".sig"))
+        .filter(|_| !is_signature(Path::new(name)))
 }
 
 /// The release that a configuration's path names, as in `/boot/config-RELEASE` and
