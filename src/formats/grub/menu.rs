@@ -168,10 +168,10 @@ mod tests {
             assert_eq!(started(MKCONFIG, environment), Some(line), "{environment}");
         }
         assert_eq!(
-            started("set default=1\nmenuentry a {\n}\nmenuentry b {\n}\n", ""),
-            Some(4)
+            started("set default=1\nmenuentry a {\n boot\n}\nmenuentry b {\n boot\n}\n", ""),
+            Some(5)
         );
-        assert_eq!(started("set default=$x\nmenuentry a {\n}\n", ""), Some(2));
+        assert_eq!(started("set default=$x\nmenuentry a {\n boot\n}\n", ""), Some(2));
         assert_eq!(started("linux /vmlinuz\nboot\n", ""), None);
     }
 }
