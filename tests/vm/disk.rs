@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use efivar::boot::{BootEntry, BootEntryAttributes, EFIHardDrive, EFIHardDriveType, FilePath, FilePathList};
+
 use super::packages::run;
 use crate::support::programs::tool;
 
@@ -122,4 +124,25 @@ fn size(path: &Path) -> u64 {
     } else {
         path.metadata().expect("a file").len()
     }
+}
+
+/// A boot option of the firmware for a file of the partition.
+pub fn boot_option(path: &str) -> Vec<u8> {
+    BootEntry {
+        attributes: BootEntryAttributes::LOAD_OPTION_ACTIVE,
+        description: "linux".to_owned(),
+        file_path_list: Some(FilePathList {
+            hard_drive: EFIHardDrive {
+                partition_number: 1,
+                partition_start: 2048,
+                partition_size: 0,
+                partition_sig: PARTITION.parse().expect("a GUID"),
+                format: 2,
+                sig_type: EFIHardDriveType::Gpt,
+            },
+            file_path: FilePath { path: path.to_owned() },
+        }),
+        optional_data: Vec::new(),
+    }
+    .to_bytes()
 }

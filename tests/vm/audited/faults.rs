@@ -3,10 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use efivar::boot::{BootEntry, BootEntryAttributes, EFIHardDrive, EFIHardDriveType, FilePath, FilePathList};
-
 use super::super::bootseal::Bootseal;
-use super::super::disk::PARTITION;
+use super::super::disk::boot_option;
 use super::super::grub::image::{self, Version};
 use super::super::modules::without_signature;
 use super::super::node::write;
@@ -296,26 +294,9 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], direc
     fs::copy(foreign.keys.join("db.pem"), directory.join("foreign.pem")).expect("copied");
     write(&directory.join("foreign.id"), foreign.fingerprint("db").as_bytes());
 
-    let option = BootEntry {
-        attributes: BootEntryAttributes::LOAD_OPTION_ACTIVE,
-        description: "other".to_owned(),
-        file_path_list: Some(FilePathList {
-            hard_drive: EFIHardDrive {
-                partition_number: 1,
-                partition_start: 2048,
-                partition_size: 0,
-                partition_sig: PARTITION.parse().expect("a GUID"),
-                format: 2,
-                sig_type: EFIHardDriveType::Gpt,
-            },
-            file_path: FilePath {
-                path: "\\EFI\\other\\linux.efi".to_owned(),
-            },
-        }),
-        optional_data: Vec::new(),
-    };
+    let option = boot_option("\\EFI\\other\\linux.efi");
     // Non-volatile, boot services, runtime.
     let variable = |content: &[u8]| [&[7, 0, 0, 0], content].concat();
-    write(&directory.join("Boot0077"), &variable(&option.to_bytes()));
+    write(&directory.join("Boot0077"), &variable(&option));
     write(&directory.join("BootOrder"), &variable(&0x77_u16.to_le_bytes()));
 }

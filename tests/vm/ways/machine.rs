@@ -5,11 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use efivar::boot::{BootEntry, BootEntryAttributes, EFIHardDrive, EFIHardDriveType, FilePath, FilePathList};
 use tempfile::TempDir;
 
 use super::super::bootseal::Bootseal;
-use super::super::disk::{DISK_UUID, PARTITION};
+use super::super::disk::{DISK_UUID, boot_option};
 use super::super::grub::image::Version;
 use super::super::guest::{Archive, COMMAND_LINE, unified_image};
 use super::super::machine::{Machine, Serial};
@@ -288,27 +287,6 @@ impl Scratch {
         fs::remove_dir_all(self.node.root()).expect("removed");
         run(tool("cp").arg("-a").arg(kept.path().join("root")).arg(self.node.root()));
     }
-}
-
-/// A boot option of the firmware.
-fn boot_option(path: &str) -> Vec<u8> {
-    BootEntry {
-        attributes: BootEntryAttributes::LOAD_OPTION_ACTIVE,
-        description: "linux".to_owned(),
-        file_path_list: Some(FilePathList {
-            hard_drive: EFIHardDrive {
-                partition_number: 1,
-                partition_start: 2048,
-                partition_size: 0,
-                partition_sig: PARTITION.parse().expect("a GUID"),
-                format: 2,
-                sig_type: EFIHardDriveType::Gpt,
-            },
-            file_path: FilePath { path: path.to_owned() },
-        }),
-        optional_data: Vec::new(),
-    }
-    .to_bytes()
 }
 
 /// The initrd of every kernel: a shell and the guest's script.
