@@ -5,7 +5,7 @@ use std::path::Path as FilePath;
 use crate::disk::{BOOT, EfiPartition, GRUB_CONFIGURATION, UNIFIED_IMAGES, fat_partitions};
 use crate::enroll::{LoaderKind, NextEntry};
 use crate::error::{Error, Result};
-use crate::finding::{Finding, Outcome};
+use crate::finding::{Finding, Level, Outcome};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
 use crate::formats::grub::openpgp::GrubKey;
@@ -27,6 +27,8 @@ const BESIDE_SHIM: [&str; 3] = ["grubx64.efi", "grubaa64.efi", "grubia32.efi"];
 /// A walk, and what it saw.
 pub(super) struct Path<'a> {
     scene: Scene<'a>,
+    /// True if the firmware is known to start the loader.
+    is_known: bool,
     pub(super) outcome: Outcome,
 }
 
@@ -43,11 +45,13 @@ impl<'a> Path<'a> {
     pub(super) fn new(scene: Scene<'a>) -> Self {
         Self {
             scene,
+            is_known: false,
             outcome: Outcome::default(),
         }
     }
 
     pub(super) fn walk(&mut self, loader: Option<&FilePath>) {
+        self.is_known = loader.is_some();
         let walked = match loader {
             Some(loader) => self.walk_from(loader),
             None => self.walk_configurations(),
@@ -208,7 +212,10 @@ impl<'a> Path<'a> {
         let directory = menu.parent().unwrap_or(menu);
         if let Some(idle) = idle_menu(self.scene.context, directory)? {
             let text = format!("{}: {}", menu.shown(), idle.text);
-            self.fails(menu, text, idle.remedies);
+            // Nobody may start by a menu that never had an entry.
+            let level = if self.is_known { Level::Error } else { Level::Warning };
+            let finding = Finding::new(NEXT_START_FAILS, menu.shown(), text).at(level);
+            self.outcome.findings.push(finding.remedies(idle.remedies));
         } else {
             let text = format!("{}: which entry it starts cannot be told", menu.shown());
             self.outcome.not_run.push(text);

@@ -80,7 +80,7 @@ impl Template {
         }
         machine.kernel(KERNEL[1]);
         machine.link("vmlinuz-6.12.58", KERNEL[0]);
-        machine.write("boot/grub/grub.cfg", "menuentry Linux {\n\tlinux /vmlinuz\n}\n");
+        machine.write("boot/grub/grub.cfg", "set timeout=5\n");
         machine.write("boot/grub/x86_64-efi/normal.mod", "\x7fELF");
         for number in 0..fillers {
             machine.write(&format!("boot/grub/{number}.lst"), format!("{number}\n"));

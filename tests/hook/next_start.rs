@@ -130,3 +130,35 @@ fn an_initramfs_is_for_the_kernel_that_it_starts_with() {
     assert!(output.status.success(), "{said}");
     assert!(said.contains("the modules of Linux 6.12.58-gentoo are gone"), "{said}");
 }
+
+/// Where the firmware is not known, a menu that never had an entry may be one that nobody starts by.
+#[test]
+fn a_menu_that_never_started_anything_is_told_and_fails_nothing_where_the_loader_is_not_known() {
+    let node = Hooked::new();
+    node.write(MENU, "set timeout=1\n");
+    let said = text(&node.hook(&["run", "portage", "sys-boot/grub-2.12"]).output().unwrap());
+    assert!(
+        said.contains("no entry starts a kernel or a loader that is there"),
+        "{said}"
+    );
+    assert_eq!(node.read(KEPT), b"set timeout=1\n");
+    node.firmware();
+    node.partition();
+    let loader = "efi/EFI/BOOT/BOOTX64.EFI";
+    let modules = [
+        "--modules-dir",
+        "/usr/lib/grub/x86_64-efi",
+        "--fs-uuid",
+        "1234-ABCD",
+        "--grub-path",
+        "/grub",
+    ];
+    let mut install = node.bootseal(["grub", "install", "--output"]);
+    node.directory("efi/EFI/BOOT");
+    succeed(install.arg(node.path(loader)).args(modules));
+    let said = refuse(&mut node.hook(&["run", "portage", "sys-boot/grub-2.12"]));
+    assert!(
+        said.contains("the next start would fail: ") && said.contains(MENU),
+        "{said}"
+    );
+}

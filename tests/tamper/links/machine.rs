@@ -45,11 +45,11 @@ impl Machine {
         let node = Node::new();
         node.kernel(&format!("boot/vmlinuz-{VERSION}"));
         node.write("boot/grub/grub.cfg", menu(VERSION, 5));
-        node.write("etc/grub/grub.cfg", menu(VERSION, 1));
         node.write_all([
             ("boot/grub/fonts/unicode.pf2", "font"),
             ("etc/shadow", SECRET),
             ("etc/profile", "# run by root\n"),
+            ("etc/grub/grub.cfg", "set timeout=1\n"),
             ("etc/grub/fonts/unicode.pf2", "font"),
         ]);
         node.write(&format!("boot/initramfs-{VERSION}.img"), initramfs("#!/bin/sh\n"));

@@ -84,14 +84,13 @@ fn a_file_that_a_menu_reaches_through_a_link_out_is_not_signed() {
     let machine = Machine::new();
     machine.write(
         "boot/grub/grub.cfg",
-        "menuentry Linux {\n linux /vmlinuz-6.12.58-gentoo\n}\nset theme=$prefix/themes/profile\nsource /more/profile\nset locale_dir=$prefix/locale\n",
+        "set theme=$prefix/themes/profile\nsource /more/profile\nset locale_dir=$prefix/locale\n",
     );
     machine.link("/etc", "boot/grub/themes");
     machine.link("../etc", "boot/more");
     machine.link("/etc", "boot/grub/locale");
     machine.write("etc/de.mo", "locale");
     let before = machine.outside();
-    machine.hook(&["all", "6.12.58-gentoo"]);
     let said = succeeded(&machine.hook(&["portage", "sys-boot/grub-2.12"]));
     assert!(said.contains("is a symbolic link to"), "{said}");
     assert_eq!(machine.outside(), before);
