@@ -24,6 +24,9 @@ pub use boot_media::BootMedia;
 pub use boot_name::{BootName, Kind, Naming};
 pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_number};
 pub use boot_tree::{BootFile, BootTree, Place};
-pub use packages::{LOADERS_WITH_COPIES, Owner, Packages, merged_files};
+pub use packages::{
+    LOADERS_WITH_COPIES, Owner, Packages, merged_files, reinstall_image, reinstall_kernel, reinstall_loader,
+    reinstall_newest,
+};
 pub use partitions::{EfiPartition, efi_partitions, fat_partitions, no_efi_partition, only_efi_partition};
 pub use walk::{Tree, check_readable, entries, files_below};

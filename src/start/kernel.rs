@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::path::Path;
 
+use crate::disk::{reinstall_image, reinstall_kernel};
 use crate::error::Result;
 use crate::finding::{Finding, Outcome};
 use crate::formats::firmware::authenticode::Image;
@@ -70,13 +71,13 @@ pub(super) fn judge(scene: Scene<'_>, image: &Path, initramfs: &[&Path], outcome
         });
     }
     let last = initramfs.last().filter(|_| unified.is_none());
-    let version = release.as_deref().unwrap_or("VERSION");
-    let remedies = match last {
-        Some(last) => vec![
-            build_initramfs(scene.context, last, version),
+    let remedies = match (last, &release) {
+        (Some(last), Some(release)) => vec![
+            build_initramfs(scene.context, last, release),
             sign_for_grub(scene.context, last),
         ],
-        None => vec![format!("kernel-install add {version} IMAGE")],
+        (None, Some(release)) => vec![reinstall_kernel(scene.context, release)],
+        (_, None) => vec![reinstall_image(scene.context, image)],
     };
     let kernel = Kernel {
         scene,
@@ -161,7 +162,7 @@ impl Kernel<'_> {
         } else if releases.contains(release) && !self.scene.context.path(MODULES).join(release).is_dir() {
             let text = format!("{image}: the modules of Linux {release} are gone: there is no {MODULES}/{release}");
             let finding = Finding::new(MODULES_GONE, &image, printable(&text));
-            let remedy = "install this kernel anew, or have another one start";
+            let remedy = reinstall_kernel(self.scene.context, release);
             outcome.findings.push(finding.remedy(remedy));
         }
     }

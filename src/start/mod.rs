@@ -39,9 +39,14 @@ pub fn next_start(scene: Scene<'_>) -> Result<Outcome> {
     };
     let files = next_boot_files(scene.context, &store)?;
     let next = files.iter().find(|file| file.is_next);
-    let mut outcome = behind_loader(scene, next.map(|file| Path::new(&file.path)));
+    let mut outcome = behind_loader(scene, next.and_then(BootFile::file));
     if firmware::enforces(scene.context) {
-        outcome.findings.splice(0..0, refused(scene.context, &files));
+        let mut refused = refused(scene.context, &files);
+        if next.is_some_and(|next| next.file().is_none()) {
+            // The loader comes after the first kernel on a machine that is being installed.
+            refused = refused.into_iter().map(|finding| finding.at(Level::Warning)).collect();
+        }
+        outcome.findings.splice(0..0, refused);
     }
     Ok(outcome)
 }
@@ -54,8 +59,8 @@ pub fn check_grub_key(scene: Scene<'_>) -> Result<()> {
     };
     let files = next_boot_files(scene.context, &store)?;
     let mut way = Way::new(scene);
-    if let Some(next) = files.iter().find(|file| file.is_next) {
-        way.check_keys(Path::new(&next.path))?;
+    if let Some(next) = files.iter().find(|file| file.is_next).and_then(BootFile::file) {
+        way.check_keys(next)?;
     }
     failure(&way.outcome).map_or(Ok(()), Err)
 }

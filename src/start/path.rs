@@ -2,21 +2,23 @@
 
 use std::path::Path as FilePath;
 
-use crate::disk::{BOOT, EfiPartition, GRUB_CONFIGURATION, UNIFIED_IMAGES, fat_partitions};
+use crate::disk::{
+    BOOT, EfiPartition, GRUB_CONFIGURATION, UNIFIED_IMAGES, fat_partitions, reinstall_image, reinstall_newest,
+};
 use crate::enroll::{LoaderKind, NextEntry};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::finding::{Finding, Level, Outcome};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::text::{Shown, printable};
 use crate::grub::KEPT_MENU;
-use crate::sign::grub::{existing_signature, idle_menu};
+use crate::sign::grub::{EntryFile, existing_signature, idle_menu};
 use crate::system;
 use crate::trust::{grub, grub_image};
 
 use super::kernel;
-use super::remedy::{make_menu, ours, sign_for_grub};
+use super::remedy::{make_menu, sign_for_grub};
 use super::scene::{NEXT_START_FAILS, NEXT_START_FALLS_BACK, Scene};
 
 /// The loader that systemd-boot finds by itself.
@@ -104,7 +106,7 @@ impl<'a> Path<'a> {
                 loader.shown(),
                 keys.join(" or ")
             );
-            self.fails(loader, text, [ours(self.scene.context, "grub install")]);
+            self.fails(loader, text, [self.scene.context.own_command("grub install")]);
             return Ok(None);
         }
         Ok(Some(grub))
@@ -147,7 +149,7 @@ impl<'a> Path<'a> {
             return self.embedded(&path, &system::read(&path)?);
         }
         let text = format!("{}: there is no GRUB beside this shim", loader.shown());
-        self.fails(loader, text, [ours(self.scene.context, "grub install")]);
+        self.fails(loader, text, [self.scene.context.own_command("grub install")]);
         Ok(Grub::default())
     }
 
@@ -176,8 +178,8 @@ impl<'a> Path<'a> {
                 "{}: there is no menu of GRUB, which would end at its prompt",
                 menu.shown()
             );
-            let sign = ours(context, "sign all");
-            self.fails(&menu, text, [make_menu(&menu), sign]);
+            let sign = context.own_command("sign all");
+            self.fails(&menu, text, [make_menu(context, &menu), sign]);
             return Ok(());
         };
         let is_enforcing = !grub.keys.is_empty();
@@ -237,7 +239,7 @@ impl<'a> Path<'a> {
             "{}: systemd-boot finds neither an entry nor a unified kernel image",
             esp.directory.shown()
         );
-        self.fails(&place, text, ["kernel-install add VERSION IMAGE".to_owned()]);
+        self.fails(&place, text, [reinstall_newest(self.scene.context)]);
         Ok(())
     }
 
@@ -249,14 +251,20 @@ impl<'a> Path<'a> {
             let Some(path) = &file.path else {
                 let name = printable(&file.name);
                 let text = format!("{source}: {} {name}: there is no such file", file.command);
-                self.fails(file.name.as_ref(), text, self.missing(entry, file.is_initramfs()));
+                self.fails(file.name.as_ref(), text, self.missing(entry, file));
                 is_whole = false;
                 continue;
             };
             let refusal = if keys.is_empty() { None } else { refusal(path, keys)? };
             if let Some(refusal) = refusal {
                 let text = format!("{}: GRUB refuses it: {refusal}", path.shown());
-                self.fails(path, text, [sign_for_grub(self.scene.context, path)]);
+                // A signature does not mend it.
+                let remedy = if !file.is_initramfs() && is_damaged_image(path)? {
+                    reinstall_image(self.scene.context, path)
+                } else {
+                    sign_for_grub(self.scene.context, path)
+                };
+                self.fails(path, text, [remedy]);
                 is_whole = false;
             }
         }
@@ -276,16 +284,22 @@ impl<'a> Path<'a> {
     }
 
     /// The commands after which an entry names what is there.
-    fn missing(&self, entry: &NextEntry, is_initramfs: bool) -> Vec<String> {
-        let sign = ours(self.scene.context, "sign all");
+    fn missing(&self, entry: &NextEntry, file: &EntryFile) -> Vec<String> {
+        let context = self.scene.context;
+        let sign = context.own_command("sign all");
         match &entry.menu {
-            Some(menu) if is_initramfs => vec![
-                "build the initramfs, as the installation of its kernel does".to_owned(),
-                make_menu(menu),
-                sign,
-            ],
-            Some(menu) => vec![make_menu(menu), sign],
-            None => vec!["kernel-install add VERSION IMAGE".to_owned()],
+            Some(menu) if file.is_initramfs() => {
+                let kernel = entry.kernel().and_then(|kernel| kernel.path.as_deref());
+                let build = kernel.map_or_else(|| reinstall_newest(context), |kernel| reinstall_image(context, kernel));
+                vec![build, make_menu(context, menu), sign]
+            }
+            Some(menu) => vec![make_menu(context, menu), sign],
+            None => {
+                let removed = entry.file.iter();
+                let remove = removed.map(|entry| format!("or have it start no more: rm {}", quoted(entry)));
+                let install = reinstall_image(context, file.name.as_ref());
+                std::iter::once(install).chain(remove).collect()
+            }
         }
     }
 
@@ -300,4 +314,10 @@ fn refusal(path: &FilePath, keys: &[GrubKey]) -> Result<Option<grub::Refusal>> {
     let data = system::read(path)?;
     let signature = existing_signature(path)?;
     Ok(grub::judge(&data, signature.as_deref(), keys).err())
+}
+
+/// True if this begins as an EFI program does, and is none.
+fn is_damaged_image(path: &FilePath) -> Result<bool> {
+    let bytes = system::read(path)?;
+    Ok(bytes.starts_with(b"MZ") && Image::parse(&bytes).is_err())
 }

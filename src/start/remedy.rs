@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::disk::{fat_partitions, reinstall_image, reinstall_loader};
 use crate::enroll::{BootFile, Remedy};
 use crate::error::quoted;
 use crate::sign::acceptance;
@@ -29,22 +30,12 @@ type Build = fn(&str, &str) -> String;
 
 /// The command that builds an initramfs for a kernel anew.
 pub(super) fn build_initramfs(context: &Context, path: &Path, release: &str) -> String {
-    let (shown, release) = (quoted(path), quoted(Path::new(release)));
+    let (shown, release) = (quoted(&context.below_root(path)), quoted(Path::new(release)));
     let builder = BUILDERS
         .iter()
         .find(|(program, _)| context.path(program).is_file())
-        .map(|(_, build)| build(&shown, &release));
+        .map(|(_, build)| context.command_inside(&build(&shown, &release)));
     builder.unwrap_or_else(|| format!("build {shown} anew for Linux {release}"))
-}
-
-/// A command of ours, for this machine.
-pub(super) fn ours(context: &Context, command: &str) -> String {
-    let root = context.root();
-    if root == Path::new("/") {
-        format!("bootseal {command}")
-    } else {
-        format!("bootseal --root {} {command}", quoted(root))
-    }
 }
 
 /// The command that has a file signed for GRUB, whoever changed it: that is for the person to know who types it.
@@ -55,34 +46,42 @@ pub(super) fn sign_for_grub(context: &Context, path: &Path) -> String {
 /// The ways to have the firmware accept a file. A signature would not mend one that was changed after it was signed.
 pub(super) fn have_accepted(context: &Context, file: &BootFile) -> Vec<String> {
     let path = Path::new(&file.path);
-    let install = || format!("install {} again", quoted(path));
+    let install = || {
+        if file.is_of_loader() {
+            vec![reinstall_image(context, path)]
+        } else {
+            // Programs that install loaders leave alone what they do not know.
+            let away = file.file().map(|file| format!("mv {0} {0}.damaged", quoted(file)));
+            let install = reinstall_loader(context, &fat_partitions(context).unwrap_or_default());
+            away.into_iter().chain(install).collect()
+        }
+    };
     let sign = |options: &str| {
-        ours(
-            context,
-            &format!("sign efi {options}--accept-changed {0} {0}", quoted(path)),
-        )
+        let words = format!("sign efi {options}--accept-changed {0} {0}", quoted(path));
+        context.own_command(&words)
     };
     match file.remedy() {
         Remedy::Sign => vec![sign("")],
-        Remedy::Replace => vec![
-            install(),
-            format!("or, if you changed it yourself: {}", sign("--replace ")),
-        ],
+        Remedy::Replace => {
+            let mut ways = install();
+            ways.push(format!("or, if you changed it yourself: {}", sign("--replace ")));
+            ways
+        }
         Remedy::Exchange => vec![format!(
             "put a version of {} in its place that dbx does not forbid",
             quoted(path)
         )],
-        Remedy::Repair => vec![install()],
+        Remedy::Repair => install(),
     }
 }
 
 /// The command that has the modules of a kernel signed, whose copies are in an initramfs.
 pub(super) fn sign_modules(context: &Context, release: &str) -> String {
     let directory = context.path("/lib/modules").join(release);
-    ours(context, &format!("sign modules {}", quoted(&directory)))
+    context.own_command(&format!("sign modules {}", quoted(&directory)))
 }
 
 /// The command that has GRUB's menu made anew.
-pub(super) fn make_menu(menu: &Path) -> String {
-    format!("grub-mkconfig -o {}", quoted(menu))
+pub(super) fn make_menu(context: &Context, menu: &Path) -> String {
+    context.command_inside(&format!("grub-mkconfig -o {}", quoted(&context.below_root(menu))))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use der::DateTime;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Result, quoted};
 
 use super::guards::Guards;
 use super::ownership::check_ours;
@@ -117,6 +117,26 @@ impl Context {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// A command line of this program for this machine, as a person types it.
+    #[must_use]
+    pub fn own_command(&self, words: &str) -> String {
+        if self.root == Path::new("/") {
+            format!("bootseal {words}")
+        } else {
+            format!("bootseal --root {} {words}", quoted(&self.root))
+        }
+    }
+
+    /// A command line of another program of this machine, whose paths are those that the machine itself has.
+    #[must_use]
+    pub fn command_inside(&self, words: &str) -> String {
+        if self.root == Path::new("/") {
+            words.to_owned()
+        } else {
+            format!("chroot {} {words}", quoted(&self.root))
+        }
     }
 
     /// From here on nothing below this directory is read for signing or written through a link that leads out of the

@@ -36,6 +36,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("ldd", "libc-bin"),
     ("lsinitramfs", "initramfs-tools-core"),
     ("lz4", "lz4"),
+    ("make", "make"),
     ("mcopy", "mtools"),
     ("mkfifo", "coreutils"),
     ("mkfs.vfat", "dosfstools"),

@@ -23,13 +23,13 @@ use super::owner::Owner;
 use super::places::is_data;
 
 /// The directory of Portage's packages: `CATEGORY/PACKAGE/CONTENTS`.
-const PORTAGE: &str = "/var/db/pkg";
+pub(super) const PORTAGE: &str = "/var/db/pkg";
 /// The list of a package in it.
 const CONTENTS: &str = "CONTENTS";
 /// The directory of dpkg's lists, `PACKAGE.md5sums`.
-const DPKG: &str = "/var/lib/dpkg/info";
+pub(super) const DPKG: &str = "/var/lib/dpkg/info";
 /// The extension of a list in it.
-const MD5SUMS: &str = "md5sums";
+pub(super) const MD5SUMS: &str = "md5sums";
 /// Longest list, in bytes; that of gentoo-sources has about 10 MB.
 const MAX_LIST: u64 = 64 << 20;
 /// Most files in all lists together; a desktop has about 500,000. Each takes 16 bytes of memory.
@@ -297,7 +297,7 @@ fn find(context: &Context) -> Result<Vec<List>> {
 }
 
 /// The directories of a directory, without those of packages that Portage is just installing (`-MERGING-NAME`).
-fn directories(path: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn directories(path: &Path) -> Result<Vec<PathBuf>> {
     let is_complete = |path: &Path| !path.file_name().unwrap_or_default().as_bytes().starts_with(b"-");
     let entries = system::list_directory_if_there(path)?.into_iter();
     let directories = entries.filter(|entry| entry.kind == FileKind::Directory && is_complete(&entry.path));

@@ -1,90 +1,36 @@
 //! The files that the firmware may start, judged as it will judge once the plan is carried out.
 
+mod boot_file;
 mod loaders;
 mod next_entry;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 use std::path::Path;
 
-use serde::Serialize;
-
 use crate::disk::{Architecture, BootOptions, EfiPartition};
-use crate::error::{Result, quoted};
+use crate::error::Result;
 use crate::finding::{Finding, Kind};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::load_option::LoadOption;
-use crate::formats::firmware::signature_list::Signature;
 use crate::formats::text::{Shown, printable};
 use crate::system::{self, Context};
 use crate::trust::image::{Policy, Refusal};
 
 use super::lists::Lists;
-use super::request::{Request, Source};
+use super::request::Request;
 use super::store::{Store, StoreChoice};
+use boot_file::{missing, not_judged};
 use loaders::{LoaderFile, NotFound, loaders_files, partitions};
+use warnings::warnings;
 
+pub use boot_file::{BootFile, Remedy, Verdict};
 pub use next_entry::{LoaderKind, NextEntry};
 
 /// The files that start could not be judged.
 const BOOT_FILES_NOT_JUDGED: Kind = Kind::note("boot_files_not_judged");
-/// The next start would be refused.
-const NEXT_BOOT_REFUSED: Kind = Kind::error("next_boot_refused");
-/// No file was found that the firmware could start next.
-const NO_BOOT_FILE_FOUND: Kind = Kind::error("no_boot_file_found");
-/// No kernel that the boot loader is told to start would be accepted.
-const NO_KERNEL_ACCEPTED: Kind = Kind::error("no_kernel_accepted");
-/// Files that may start now would be refused.
-const BOOT_FILE_REFUSED: Kind = Kind::warning("boot_file_refused");
-
-/// A file that the firmware may start.
-#[derive(Debug, Clone, Serialize)]
-pub struct BootFile {
-    /// The boot option, entry or configuration that leads to it.
-    pub source: String,
-    /// The path, as a person reads it.
-    pub path: String,
-    /// The answer that the firmware will give.
-    pub verdict: Verdict,
-    /// True if the next start begins with it.
-    pub is_next: bool,
-    /// The change that would have it accepted.
-    #[serde(skip)]
-    remedy: Remedy,
-    /// True if the firmware itself starts it, rather than a boot loader.
-    #[serde(skip)]
-    is_first: bool,
-    /// The entry of db that is measured when it is let in.
-    #[serde(skip)]
-    pub(super) measured: Option<Signature>,
-}
-
-/// A change that would have a file accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedy {
-    /// A signature.
-    Sign,
-    /// A signature in place of those that condemn the file, whoever else signed it.
-    Replace,
-    /// Another version: dbx forbids its hash, which no signature changes.
-    Exchange,
-    /// The same file once more: it is damaged.
-    Repair,
-}
-
-/// The answer that the firmware will give to a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "answer", content = "reason", rename_all = "snake_case")]
-pub enum Verdict {
-    /// It starts it, because of this.
-    Accepted(String),
-    /// It refuses it, because of this.
-    Refused(String),
-    /// That cannot be told, because of this.
-    NotJudged(String),
-}
-
 /// Finds and judges every file, and returns them with the findings that stop the plan or warn.
 pub(super) fn check(
     context: &Context,
@@ -133,32 +79,15 @@ pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>
     let mut files = Vec::new();
     for mut file in judge.entries(store)?.chain(judge.fallback()) {
         file.is_next = file.is_found();
-        let next = file.is_next.then(|| file.path.clone());
+        let next = file.is_next.then(|| file.file.clone());
         files.push(file);
         if let Some(next) = next {
-            files.extend(judge.next_kernel(context, &next));
-            break;
+            files.extend(next.and_then(|next| judge.next_kernel(context, &next)));
+            return Ok(files);
         }
     }
+    files.extend(judge.nothing(&files));
     Ok(files)
-}
-
-impl BootFile {
-    /// True if a boot loader starts it, rather than the firmware itself.
-    #[must_use]
-    pub const fn is_of_loader(&self) -> bool {
-        !self.is_first
-    }
-
-    /// The change that would have it accepted.
-    #[must_use]
-    pub const fn remedy(&self) -> Remedy {
-        self.remedy
-    }
-
-    fn is_found(&self) -> bool {
-        !matches!(self.verdict, Verdict::NotJudged(_))
-    }
 }
 
 struct Judge {
@@ -194,7 +123,10 @@ impl Judge {
                 is_first: true,
                 ..self.judge(source, &found)
             },
-            None => not_judged(source, path, "there is no such file on a mounted EFI system partition"),
+            None => BootFile {
+                is_elsewhere: !self.partitions.iter().any(|esp| esp.may_be(partition)),
+                ..not_judged(source, path, "there is no such file on a mounted EFI system partition")
+            },
         }
     }
 
@@ -237,8 +169,7 @@ impl Judge {
 
     /// The kernel that the loader at this path starts by itself, if it is known. One that is missing is refused: nothing
     /// starts.
-    fn next_kernel(&self, context: &Context, loader: &str) -> Option<BootFile> {
-        let loader = Path::new(loader);
+    fn next_kernel(&self, context: &Context, loader: &Path) -> Option<BootFile> {
         let esp = self.partitions.iter().find(|esp| loader.starts_with(&esp.directory))?;
         let entry = match LoaderKind::recognise(&system::read(loader).ok()?) {
             LoaderKind::Grub => NextEntry::of_grub(context, Some(esp), false),
@@ -256,10 +187,24 @@ impl Judge {
         let source = printable(&entry.source);
         Some(match &kernel.path {
             Some(path) => self.judge(source, path),
-            None => BootFile {
-                verdict: Verdict::Refused("there is no such file".to_owned()),
-                ..not_judged(source, printable(&kernel.name), "")
-            },
+            None => missing(source, printable(&kernel.name), "there is no such file"),
+        })
+    }
+
+    /// The place where the firmware looks last, if it finds nothing anywhere: all partitions that these options name are mounted.
+    fn nothing(&self, options: &[BootFile]) -> Option<BootFile> {
+        let esp = self.partitions.first()?;
+        if options.iter().any(|option| option.is_elsewhere) {
+            return None;
+        }
+        let own = Architecture::removable_loaders().into_iter().next()?;
+        let fallback = esp.directory.join("EFI/BOOT").join(own);
+        let reason = "no boot option of the firmware leads to a file, and there is no fallback loader";
+        let nothing = missing("fallback loader".to_owned(), fallback.shown(), reason);
+        Some(BootFile {
+            is_next: true,
+            is_first: true,
+            ..nothing
         })
     }
 
@@ -271,6 +216,7 @@ impl Judge {
                 let verdict = Verdict::Refused(format!("it cannot be judged: {}", printable(&error.to_string())));
                 return BootFile {
                     verdict,
+                    file: Some(file.to_path_buf()),
                     ..not_judged(source, path, "")
                 };
             }
@@ -299,100 +245,12 @@ impl Judge {
             source,
             path,
             verdict,
+            file: Some(file.to_path_buf()),
             is_next: false,
             is_first: false,
+            is_elsewhere: false,
             remedy,
             measured,
         }
-    }
-}
-
-fn not_judged(source: String, path: String, reason: &str) -> BootFile {
-    BootFile {
-        source,
-        path,
-        verdict: Verdict::NotJudged(reason.to_owned()),
-        is_next: false,
-        is_first: false,
-        remedy: Remedy::Sign,
-        measured: None,
-    }
-}
-
-fn warnings(files: &[BootFile], request: &Request) -> Vec<Finding> {
-    let mut warnings = Vec::new();
-    let next = files.iter().find(|file| file.is_next);
-    match next.map(|next| (next, &next.verdict)) {
-        Some((next, Verdict::Refused(reason))) => warnings.push(
-            Finding::new(
-                NEXT_BOOT_REFUSED,
-                &next.path,
-                format!(
-                    "the next start would be refused: {}, {}: {reason}",
-                    next.source, next.path
-                ),
-            )
-            .remedy(remedy(request, next))
-            .unless(request.allow.boot_files),
-        ),
-        Some(_) => {}
-        None => warnings.push(
-            Finding::new(
-                NO_BOOT_FILE_FOUND,
-                "EFI system partition",
-                "no file was found that the firmware could start next, so none could be judged",
-            )
-            .remedy("mount the EFI system partition, or name where it is mounted: --esp DIR")
-            .unless(request.allow.boot_files),
-        ),
-    }
-    // What the loader starts is refused as well, and one kernel that starts is needed.
-    let chained: Vec<&BootFile> = files.iter().filter(|file| !file.is_first && file.is_found()).collect();
-    let refused = |file: &&BootFile| matches!(file.verdict, Verdict::Refused(_));
-    if !chained.is_empty() && chained.iter().all(refused) {
-        let message = format!(
-            "nothing that the boot loader is told to start would be accepted: {}",
-            list(&chained)
-        );
-        let warning = Finding::new(NO_KERNEL_ACCEPTED, "kernels", message).unless(request.allow.boot_files);
-        let hints = chained.iter().map(|file| remedy(request, file));
-        warnings.push(hints.fold(warning, Finding::remedy));
-    }
-    let others: Vec<&BootFile> = files
-        .iter()
-        .filter(|file| !file.is_next && matches!(file.verdict, Verdict::Refused(_)))
-        .collect();
-    if !others.is_empty() {
-        let message = format!("these would be refused from now on: {}", list(&others));
-        let warning = Finding::new(BOOT_FILE_REFUSED, "boot files", message);
-        let hints = others.iter().map(|file| remedy(request, file));
-        warnings.push(hints.fold(warning, Finding::remedy));
-    }
-    warnings
-}
-
-fn list(files: &[&BootFile]) -> String {
-    let texts: Vec<String> = files
-        .iter()
-        .filter_map(|file| match &file.verdict {
-            Verdict::Refused(reason) => Some(format!("{} ({}): {reason}", file.path, file.source)),
-            Verdict::Accepted(_) | Verdict::NotJudged(_) => None,
-        })
-        .collect();
-    texts.join("; ")
-}
-
-/// The command, or advice, that has the file accepted.
-fn remedy(request: &Request, file: &BootFile) -> String {
-    let path = quoted(file.path.as_ref());
-    let replace = match file.remedy {
-        Remedy::Exchange => return format!("put a version of {path} in its place that dbx does not forbid"),
-        Remedy::Repair => return format!("install {path} again"),
-        Remedy::Replace => " --replace",
-        Remedy::Sign => "",
-    };
-    match &request.source {
-        Source::Keys(keys) => format!("bootseal sign efi{replace} --keys {} {path}", quoted(keys)),
-        Source::Updates(_) => format!("bootseal sign efi{replace} {path}"),
     }
 }

@@ -39,6 +39,8 @@ pub struct NextEntry {
     pub source: String,
     /// The configuration of GRUB.
     pub menu: Option<PathBuf>,
+    /// The file of systemd-boot that has this entry alone.
+    pub file: Option<PathBuf>,
     /// The files that it opens, in their order: a kernel, and initramfs images.
     pub files: Vec<EntryFile>,
 }
@@ -91,6 +93,7 @@ impl NextEntry {
         Ok(entry.map(|entry| Self {
             source: format!("{}:{} \"{}\"", entry.configuration.shown(), entry.line, entry.title),
             menu: Some(configuration.to_path_buf()),
+            file: None,
             files: entry.files,
         }))
     }
@@ -135,6 +138,7 @@ impl NextEntry {
         Ok(Some(Self {
             source: format!("systemd-boot entry {}", name(entry)),
             menu: None,
+            file: Some(entry.clone()),
             files,
         }))
     }
@@ -150,6 +154,7 @@ impl NextEntry {
         Self {
             source: "unified kernel image".to_owned(),
             menu: None,
+            file: None,
             files: vec![file],
         }
     }

@@ -21,6 +21,20 @@ initramfs() {
     rm boot/initrd
 }
 
+# What `make install` does, and the hooks of the distribution.
+install_kernel() {
+    built=/usr/src/linux-$1/arch/x86/boot/bzImage
+    bootseal hook run modules "$1" "$built"
+    if [ -d boot/EFI/Linux ]; then
+        cp "$parts/unsigned-$1.efi" "boot/EFI/Linux/linux-$1.efi"
+    else
+        initramfs "$1"
+        cat ".$built" >"boot/vmlinuz-$1"
+        grub-mkconfig
+    fi
+    bootseal hook run all "$1"
+}
+
 # All loaders on the EFI system partition are this one from now on.
 loaders() {
     for loader in boot/EFI/BOOT/* boot/EFI/bootseal/* boot/EFI/systemd/*; do

@@ -30,23 +30,23 @@ const WAYS: &[Way] = &[
     ),
     // The kernel.
     Way::new("a menu whose kernel is gone", "rm boot/vmlinuz-$new*", "vmlinuz"),
-    Way::new("a kernel that nobody signed", "cat $image >boot/vmlinuz-$new", "/boot/vmlinuz").only_told(),
+    Way::new("a kernel that nobody signed", "cat $image >boot/vmlinuz-$new", "/boot/vmlinuz"),
     Way::new(
         "a kernel signed for GRUB alone",
         "menu_waits; cat $image >boot/vmlinuz-$new; sign_grub boot/vmlinuz-$new",
         "/boot/vmlinuz",
-    ).only_told()
+    )
     .chooses_former(&[(FORMER, "\x0e\r")]),
     Way::new(
         "a kernel signed by another key",
         "by_other_key $image boot/vmlinuz-$new; sign_grub boot/vmlinuz-$new",
         "/boot/vmlinuz",
-    ).only_told(),
-    Way::new("a truncated kernel", "truncate -s 3M boot/vmlinuz-$new", "/boot/vmlinuz").only_told(),
-    Way::new("a kernel with a changed byte", "flip boot/vmlinuz-$new", "/boot/vmlinuz").only_told(),
+    ),
+    Way::new("a truncated kernel", "truncate -s 3M boot/vmlinuz-$new", "/boot/vmlinuz"),
+    Way::new("a kernel with a changed byte", "flip boot/vmlinuz-$new", "/boot/vmlinuz"),
     Way::new("a kernel without GRUB's signature", "rm boot/vmlinuz-$new.sig", "/boot/vmlinuz"),
     // The initramfs.
-    Way::new("an initramfs made after our hooks", "initramfs $new", "/boot/initramfs").goes_on("error: bad signature"),
+    Way::new("an initramfs made after our hooks", "initramfs $new; printf '\\0\\0\\0\\0' >>boot/initramfs-$new.img", "/boot/initramfs").goes_on("error: bad signature"),
     Way::new("no initramfs", "rm boot/initramfs-$new.img*", "/initramfs").advised(&[("build the initramfs", "initramfs $new")]),
     Way::new("a truncated initramfs", "truncate -s 100K boot/initramfs-$new.img", "/boot/initramfs"),
     Way::new(
@@ -64,30 +64,30 @@ const WAYS: &[Way] = &[
         "an initramfs with a module by another key",
         "module_by_other_key lib/modules/$new/$disk; initramfs $new; sign_grub boot/initramfs-$new.img",
         "virtio_blk.ko",
-    ).only_told()
+    )
     .goes_on("Key was rejected by service"),
     Way::new(
         "an initramfs with an unsigned module",
         "unsign lib/modules/$new/$disk; initramfs $new; sign_grub boot/initramfs-$new.img; bootseal sign all || true",
         "virtio_blk.ko",
-    ).only_told(),
+    ),
     // The loader.
-    Way::new("the distribution's GRUB", "loaders $grub", "BOOTX64.EFI").only_told().stops(": Access Denied"),
-    Way::new("the distribution's GRUB as it signed it", "loaders $debians_grub", "BOOTX64.EFI").only_told(),
-    Way::new("a truncated GRUB", "truncate -s 100K boot/EFI/*/*.[eE][fF][iI]", "BOOTX64.EFI").only_told(),
+    Way::new("the distribution's GRUB", "loaders $grub", "BOOTX64.EFI").stops(": Access Denied"),
+    Way::new("the distribution's GRUB as it signed it", "loaders $debians_grub", "BOOTX64.EFI"),
+    Way::new("a truncated GRUB", "truncate -s 100K boot/EFI/*/*.[eE][fF][iI]", "BOOTX64.EFI"),
     Way::new(
         "a GRUB with another key",
-        "cp $foreign/grub.gpg etc/bootseal/keys; bootseal grub install --no-nvram || true; cp $keys/grub.gpg etc/bootseal/keys",
+        "cp $foreign/grub.gpg etc/bootseal/keys; bootseal grub install || true; cp $keys/grub.gpg etc/bootseal/keys",
         "BOOTX64.EFI",
-    ).only_told()
+    )
     .stops(NOTHING_STARTED),
     // The firmware.
-    Way::new("an entry that leads to nothing, and no fallback", "option gone; rm -r boot/EFI/BOOT", "no file").only_told(),
+    Way::new("an entry that leads to nothing, and no fallback", "option gone; rm -r boot/EFI/BOOT", "leads to a file"),
     Way::new(
         "an entry of another loader, unsigned",
         "option debian; mkdir boot/EFI/debian; cp $grub boot/EFI/debian/grubx64.efi",
         "/boot/EFI/debian/grubx64.efi",
-    ).only_told(),
+    ),
     Way::new("a firmware that does not hold our certificate", "db $parts/foreign-db", "db lacks").only_told(),
     // The keys.
     Way::new("a db key of another certificate", "cat $foreign/db.key >etc/bootseal/keys/db.key", "db.key is not").advised(&[("from the same ceremony", "restore_keys")]),

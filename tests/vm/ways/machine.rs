@@ -1,7 +1,7 @@
 //! A machine whose next start is at stake: the content of its disk and all that bootseal looks at of it, as a tree.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
@@ -57,7 +57,7 @@ impl Scratch {
         for kernel in scratch.kernels.iter().rev() {
             root.install(&scratch.bootseal, kernel);
         }
-        let said = scratch.script("bootseal grub install --no-nvram");
+        let said = scratch.script("bootseal grub install");
         assert!(said.status.success(), "{}", text(&said));
         scratch
     }
@@ -172,6 +172,7 @@ impl Scratch {
     fn parts(&self) {
         for kernel in &self.kernels {
             put_modules(&self.work.path().join("parts"), kernel);
+            self.sources(kernel.release(), kernel.image());
         }
         for (name, path) in OPTIONS {
             let option = [&7_u32.to_le_bytes()[..], &boot_option(path)].concat();
@@ -182,13 +183,13 @@ impl Scratch {
         let db = [&0x27_u32.to_le_bytes()[..], &self.foreign.list("db")].concat();
         fs::write(self.part("foreign-db"), db).expect("written");
         fs::write(self.part("functions.sh"), include_str!("functions.sh")).expect("written");
-        // On a real machine grub-probe and the distribution's places tell this.
+        // On a real machine grub-probe, sysfs and the distribution's places tell this.
         let mkimage = Version::V2_12.mkimage(self.work.path());
         let menu = self.node.path("boot/grub/grub.cfg");
         let program = format!(
             "#!/bin/sh\ncase \" $*\" in\n*\" --root \"*) ;;\n*) set -- --root '{root}' \"$@\" ;;\nesac\n\
-             case \" $*\" in\n*\" grub install\"*\" --fs-uuid \"*) set -- \"$@\" {common} ;;\n\
-             *\" grub install\"*) set -- \"$@\" --fs-uuid {DISK_UUID} {common} ;;\nesac\nexec '{program}' \"$@\"\n",
+             case \" $*\" in\n*\" grub install\"*\" --fs-uuid \"*) set -- \"$@\" --no-nvram {common} ;;\n\
+             *\" grub install\"*) set -- \"$@\" --no-nvram --fs-uuid {DISK_UUID} {common} ;;\nesac\nexec '{program}' \"$@\"\n",
             root = self.node.root().display(),
             common = format!(
                 "--grub-path /grub --menu '{}' --modules-dir '{}' --mkimage '{}'",
@@ -210,11 +211,38 @@ impl Scratch {
             functions = self.part("functions.sh").display()
         );
         self.node.write("usr/bin/dracut", "");
-        for (name, text) in [("bootseal", program), ("grub-mkconfig", mkconfig), ("dracut", dracut)] {
+        // No system is in the root that could run these.
+        let chroot = "#!/bin/sh\ncd \"$1\" && shift\ncase $1 in\nmake) exec make -C \".$3\" \"$4\" ;;\n*) exec \"$@\" ;;\nesac\n";
+        let bootctl = "#!/bin/sh\nset -e\n. \"$parts/functions.sh\"\n\
+                       for file in boot/EFI/BOOT/BOOTX64.EFI boot/EFI/systemd/systemd-bootx64.efi; do\n\
+                       mkdir -p \"${file%/*}\"\ncat \"$systemd_boot\" >\"$file\"\ndone\n";
+        for (name, text) in [
+            ("bootseal", program),
+            ("grub-mkconfig", mkconfig),
+            ("dracut", dracut),
+            ("bootctl", bootctl.to_owned()),
+            ("chroot", chroot.to_owned()),
+        ] {
             let path = directory.join(name);
             fs::write(&path, text).expect("written");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("made executable");
         }
+    }
+
+    /// The tree that a kernel was built in.
+    fn sources(&self, release: &str, image: &Path) {
+        let sources = format!("usr/src/linux-{release}");
+        let makefile = format!(
+            "install:\n\tcd '{}' && . '{}' && install_kernel {release}\n",
+            self.node.root().display(),
+            self.part("functions.sh").display()
+        );
+        self.node.write(&format!("{sources}/Makefile"), makefile);
+        let image = fs::read(image).expect("an image");
+        self.node.write(&format!("{sources}/arch/x86/boot/bzImage"), image);
+        self.node.directory(&format!("lib/modules/{release}"));
+        let link = self.node.path(&format!("lib/modules/{release}/build"));
+        symlink(format!("../../../{sources}"), link).expect("a link");
     }
 
     fn part(&self, name: &str) -> PathBuf {

@@ -120,7 +120,8 @@ impl Way {
     fn follow(&self, scratch: &Scratch, remedy: &str, log: &mut String) {
         let advice = self.advice.iter().find(|(advice, _)| remedy.contains(advice));
         // Behind words for a person, such as `before the next reboot:`.
-        let command = remedy.find(": bootseal ").map_or(remedy, |at| &remedy[at + 2..]);
+        let of_person = [": bootseal ", ": rm "].iter().find_map(|words| remedy.find(words));
+        let command = of_person.map_or(remedy, |at| &remedy[at + 2..]);
         let commands = advice.map_or(command, |(_, commands)| commands);
         let output = scratch.script(commands);
         let said = text(&output);

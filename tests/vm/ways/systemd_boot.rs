@@ -5,70 +5,58 @@ use super::{FORMER, Way};
 
 const WAYS: &[Way] = &[
     Way::new("an image with a changed byte", "flip $uki", "/boot/EFI/Linux/")
-        .only_told()
         .stops("No bootable option or device was found"),
     Way::new(
         "an image that nobody signed",
         "cat $parts/unsigned-$new.efi >$uki",
         "/boot/EFI/Linux/",
     )
-    .only_told()
     .chooses_former(&[("BdsDxe: starting Boot0001", " "), (FORMER, "j\r")]),
     Way::new(
         "an image signed by another key",
         "by_other_key $parts/unsigned-$new.efi $uki",
         "/boot/EFI/Linux/",
-    )
-    .only_told(),
-    Way::new("a truncated image", "truncate -s 5M $uki", "/boot/EFI/Linux/").only_told(),
-    Way::new("no image at all", "rm boot/EFI/Linux/*", "/boot")
-        .only_told()
-        .stops("Reboot Into Firmware Interface"),
+    ),
+    Way::new("a truncated image", "truncate -s 5M $uki", "/boot/EFI/Linux/"),
+    Way::new("no image at all", "rm boot/EFI/Linux/*", "/boot").stops("Reboot Into Firmware Interface"),
     Way::new(
         "the initramfs of another kernel",
         "cat $parts/other-initramfs.efi >$uki; sign_efi $uki",
         "/boot/EFI/Linux/",
     )
-    .only_told()
     .goes_on("vm: done"),
     Way::new(
         "an initramfs with an unsigned module",
         "cat $parts/unsigned-module.efi >$uki; sign_efi $uki",
         "virtio_blk.ko",
-    )
-    .only_told(),
+    ),
     Way::new(
         "an entry whose kernel is gone",
         "entry 'linux /gone/linux'",
         "/gone/linux",
-    )
-    .only_told(),
+    ),
     Way::new(
         "an entry whose kernel is unsigned",
         "cp $image boot/linux; entry 'linux /linux'",
         "/boot/linux",
-    )
-    .only_told(),
+    ),
     Way::new(
         "an entry whose initramfs is gone",
         "cp $image boot/linux; sign_efi boot/linux; entry 'linux /linux' 'initrd /gone'",
         "/gone",
-    )
-    .only_told(),
+    ),
     Way::new(
         "the distribution's systemd-boot",
         "loaders $systemd_boot",
         "BOOTX64.EFI",
     )
-    .only_told()
     .stops(": Access Denied"),
     Way::new(
         "a systemd-boot signed by another key",
         "by_other_key $systemd_boot boot/EFI/systemd/systemd-bootx64.efi; loaders boot/EFI/systemd/systemd-bootx64.efi",
         "BOOTX64.EFI",
-    )
-    .only_told(),
-    Way::new("no loader", "rm -r boot/EFI/BOOT boot/EFI/systemd", "no file").only_told(),
+    ),
+    Way::new("no loader", "rm -r boot/EFI/BOOT boot/EFI/systemd", "leads to a file"),
 ];
 
 #[test]

@@ -1,0 +1,106 @@
+//! A file that the firmware may start, and its verdict.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::formats::firmware::signature_list::Signature;
+
+/// A file that the firmware may start.
+#[derive(Debug, Clone, Serialize)]
+pub struct BootFile {
+    /// The boot option, entry or configuration that leads to it.
+    pub source: String,
+    /// The path, as a person reads it.
+    pub path: String,
+    #[serde(skip)]
+    pub(super) file: Option<PathBuf>,
+    /// The answer that the firmware will give.
+    pub verdict: Verdict,
+    /// True if the next start begins with it.
+    pub is_next: bool,
+    /// The change that would have it accepted.
+    #[serde(skip)]
+    pub(super) remedy: Remedy,
+    /// True if the firmware itself starts it, rather than a boot loader.
+    #[serde(skip)]
+    pub(super) is_first: bool,
+    /// True if it may be on a partition that is not mounted.
+    #[serde(skip)]
+    pub(super) is_elsewhere: bool,
+    /// The entry of db that is measured when it is let in.
+    #[serde(skip)]
+    pub(in crate::enroll) measured: Option<Signature>,
+}
+
+/// A change that would have a file accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// A signature.
+    Sign,
+    /// A signature in place of those that condemn the file, whoever else signed it.
+    Replace,
+    /// Another version: dbx forbids its hash, which no signature changes.
+    Exchange,
+    /// The same file once more: it is damaged.
+    Repair,
+}
+
+/// The answer that the firmware will give to a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "answer", content = "reason", rename_all = "snake_case")]
+pub enum Verdict {
+    /// It starts it, because of this.
+    Accepted(String),
+    /// It refuses it, because of this.
+    Refused(String),
+    /// That cannot be told, because of this.
+    NotJudged(String),
+}
+
+impl BootFile {
+    /// True if a boot loader starts it, rather than the firmware itself.
+    #[must_use]
+    pub const fn is_of_loader(&self) -> bool {
+        !self.is_first
+    }
+
+    /// The change that would have it accepted.
+    #[must_use]
+    pub const fn remedy(&self) -> Remedy {
+        self.remedy
+    }
+
+    /// The file, as it can be opened; none if the firmware finds no such file.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    pub(super) fn is_found(&self) -> bool {
+        !matches!(self.verdict, Verdict::NotJudged(_))
+    }
+}
+
+pub(super) fn not_judged(source: String, path: String, reason: &str) -> BootFile {
+    BootFile {
+        source,
+        path,
+        verdict: Verdict::NotJudged(reason.to_owned()),
+        file: None,
+        is_next: false,
+        is_first: false,
+        is_elsewhere: false,
+        remedy: Remedy::Sign,
+        measured: None,
+    }
+}
+
+/// A file that is not where it is looked for.
+pub(super) fn missing(source: String, path: String, reason: &str) -> BootFile {
+    BootFile {
+        verdict: Verdict::Refused(reason.to_owned()),
+        remedy: Remedy::Repair,
+        ..not_judged(source, path, "")
+    }
+}
