@@ -20,7 +20,7 @@ use super::remedy::{build_initramfs, sign_for_grub, sign_modules};
 use super::scene::{MODULES_GONE, NEXT_START_FAILS, Scene};
 
 /// Sections of a unified image.
-const LINUX: &str = ".linux";
+pub(super) const LINUX: &str = ".linux";
 const INITRAMFS: &str = ".initrd";
 /// The directory of modules, in which each kernel has one of its own.
 const MODULES: &str = "/lib/modules";
@@ -41,7 +41,14 @@ struct Kernel<'a> {
 }
 
 /// Judges a kernel by its image, which may be a unified one, and the initramfs images that a loader hands to it.
-pub(super) fn judge(scene: Scene<'_>, image: &Path, initramfs: &[&Path], outcome: &mut Outcome) -> Result<()> {
+/// `is_signed` has the latter signed for GRUB.
+pub(super) fn judge(
+    scene: Scene<'_>,
+    image: &Path,
+    initramfs: &[&Path],
+    is_signed: bool,
+    outcome: &mut Outcome,
+) -> Result<()> {
     let bytes = system::read(image)?;
     let unified = Image::parse(&bytes).ok().filter(|image| image.section(LINUX).is_some());
     let linux = unified
@@ -72,10 +79,11 @@ pub(super) fn judge(scene: Scene<'_>, image: &Path, initramfs: &[&Path], outcome
     }
     let last = initramfs.last().filter(|_| unified.is_none());
     let remedies = match (last, &release) {
-        (Some(last), Some(release)) => vec![
-            build_initramfs(scene.context, last, release),
-            sign_for_grub(scene.context, last),
-        ],
+        (Some(last), Some(release)) => {
+            let sign = is_signed.then(|| sign_for_grub(scene.context, last));
+            let build = build_initramfs(scene.context, last, release);
+            std::iter::once(build).chain(sign).collect()
+        }
         (None, Some(release)) => vec![reinstall_kernel(scene.context, release)],
         (_, None) => vec![reinstall_image(scene.context, image)],
     };

@@ -10,8 +10,6 @@ mod path;
 mod remedy;
 mod scene;
 
-use std::path::Path;
-
 use crate::enroll::{BootFile, Store, StoreChoice, Verdict, next_boot_files};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Level, Outcome};
@@ -25,7 +23,7 @@ pub use scene::{NEXT_START_FAILS, NEXT_START_FALLS_BACK, Scene};
 /// Walks the next start from the loader on. `loader` is the file that the firmware starts next; without one, as where the
 /// firmware's variables cannot be read, the configurations that are there are walked.
 #[must_use]
-pub fn behind_loader(scene: Scene<'_>, loader: Option<&Path>) -> Outcome {
+pub fn behind_loader(scene: Scene<'_>, loader: Option<&BootFile>) -> Outcome {
     let mut way = Way::new(scene);
     way.walk(loader);
     way.outcome
@@ -39,7 +37,7 @@ pub fn next_start(scene: Scene<'_>) -> Result<Outcome> {
     };
     let files = next_boot_files(scene.context, &store)?;
     let next = files.iter().find(|file| file.is_next);
-    let mut outcome = behind_loader(scene, next.and_then(BootFile::file));
+    let mut outcome = behind_loader(scene, next);
     if firmware::enforces(scene.context) {
         let mut refused = refused(scene.context, &files);
         if next.is_some_and(|next| next.file().is_none()) {

@@ -5,7 +5,7 @@ use std::path::Path as FilePath;
 use crate::disk::{
     BOOT, EfiPartition, GRUB_CONFIGURATION, UNIFIED_IMAGES, fat_partitions, reinstall_image, reinstall_newest,
 };
-use crate::enroll::{LoaderKind, NextEntry};
+use crate::enroll::{BootFile, LoaderKind, NextEntry};
 use crate::error::{Error, Result, quoted};
 use crate::finding::{Finding, Level, Outcome};
 use crate::formats::firmware::authenticode::Image;
@@ -52,10 +52,11 @@ impl<'a> Path<'a> {
         }
     }
 
-    pub(super) fn walk(&mut self, loader: Option<&FilePath>) {
-        self.is_known = loader.is_some();
-        let walked = match loader {
-            Some(loader) => self.walk_from(loader),
+    pub(super) fn walk(&mut self, loader: Option<&BootFile>) {
+        let found = loader.and_then(|loader| Some((loader.file()?, loader.command_line())));
+        self.is_known = found.is_some();
+        let walked = match found {
+            Some((loader, command_line)) => self.walk_from(loader, command_line),
             None => self.walk_configurations(),
         };
         if let Err(error) = walked {
@@ -63,12 +64,13 @@ impl<'a> Path<'a> {
         }
     }
 
-    fn walk_from(&mut self, loader: &FilePath) -> Result<()> {
+    fn walk_from(&mut self, loader: &FilePath, command_line: &str) -> Result<()> {
         let partitions = fat_partitions(self.scene.context)?;
         let esp = partitions.iter().find(|esp| loader.starts_with(&esp.directory));
         let bytes = system::read(loader)?;
         match LoaderKind::recognise(&bytes) {
-            LoaderKind::Kernel => self.entry(&NextEntry::unified(loader), &[]),
+            LoaderKind::Kernel if is_unified(&bytes) => self.entry(&NextEntry::unified(loader), &[]),
+            LoaderKind::Kernel => self.entry(&NextEntry::kernel_of_firmware(loader, esp, command_line), &[]),
             LoaderKind::Grub => match self.own_grub(loader, &bytes)? {
                 Some(grub) => self.walk_grub(esp, &grub),
                 None => Ok(()),
@@ -280,7 +282,7 @@ impl<'a> Path<'a> {
         if is_whole {
             self.outcome.evidence.push(format!("{source} starts {}", image.shown()));
         }
-        kernel::judge(self.scene, image, &initramfs, &mut self.outcome)
+        kernel::judge(self.scene, image, &initramfs, !keys.is_empty(), &mut self.outcome)
     }
 
     /// The commands after which an entry names what is there.
@@ -294,6 +296,13 @@ impl<'a> Path<'a> {
                 vec![build, make_menu(context, menu), sign]
             }
             Some(menu) => vec![make_menu(context, menu), sign],
+            None if file.is_initramfs() && entry.file.is_none() => {
+                let kernel = entry.kernel().and_then(|kernel| kernel.path.as_deref());
+                kernel
+                    .map(|kernel| reinstall_image(context, kernel))
+                    .into_iter()
+                    .collect()
+            }
             None => {
                 let removed = entry.file.iter();
                 let remove = removed.map(|entry| format!("or have it start no more: rm {}", quoted(entry)));
@@ -320,4 +329,9 @@ fn refusal(path: &FilePath, keys: &[GrubKey]) -> Result<Option<grub::Refusal>> {
 fn is_damaged_image(path: &FilePath) -> Result<bool> {
     let bytes = system::read(path)?;
     Ok(bytes.starts_with(b"MZ") && Image::parse(&bytes).is_err())
+}
+
+/// True if this image brings its command line and initramfs with it.
+fn is_unified(bytes: &[u8]) -> bool {
+    Image::parse(bytes).is_ok_and(|image| image.section(kernel::LINUX).is_some())
 }

@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use efivar::boot::{BootEntry, BootEntryAttributes, EFIHardDrive, EFIHardDriveType, FilePath, FilePathList};
 use serde_json::Value;
 
 use super::measured::unified;
 use super::{ELSEWHERE, GLOBAL, KERNEL, Machine};
+use crate::support::kernel::{initramfs, kernel_image};
 use crate::support::programs::SYSTEMD_BOOT;
 use crate::support::{refuse, succeed, text};
 
@@ -137,6 +139,55 @@ fn the_kernel_that_the_loader_starts_by_itself_is_judged_too() {
     status(
         1,
         "then /0123/linux (systemd-boot entry test.conf): refused, there is no such file",
+    );
+}
+
+/// Gentoo's layout efistub: the firmware starts the kernel, and its boot option names the initramfs.
+#[test]
+fn the_initramfs_of_a_kernel_that_the_firmware_starts_is_looked_at() {
+    let machine = machine();
+    let (image, initrd) = ("efi/EFI/Gentoo/vmlinuz.efi", "efi/EFI/Gentoo/initramfs.img");
+    machine.write(image, kernel_image(KERNEL));
+    machine.run(["sign", "efi"], &[image]);
+    let entry = BootEntry {
+        attributes: BootEntryAttributes::LOAD_OPTION_ACTIVE,
+        description: "Gentoo".to_owned(),
+        file_path_list: Some(FilePathList {
+            hard_drive: EFIHardDrive {
+                partition_number: 1,
+                partition_start: 2048,
+                partition_size: 0,
+                partition_sig: "b0075ea1-0000-4000-8000-000000000001".parse().unwrap(),
+                format: 2,
+                sig_type: EFIHardDriveType::Gpt,
+            },
+            file_path: FilePath {
+                path: "\\EFI\\Gentoo\\vmlinuz.efi".to_owned(),
+            },
+        }),
+        optional_data: "root=/dev/vda2 initrd=\\EFI\\Gentoo\\initramfs.img"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect(),
+    };
+    machine.set_variable("Boot0001", GLOBAL, 7, &entry.to_bytes());
+    machine.set_variable("BootOrder", GLOBAL, 7, &[1, 0]);
+    let said = refuse(&mut machine.bootseal(["status"]));
+    assert!(
+        said.contains("initrd \\EFI\\Gentoo\\initramfs.img: there is no such file") && said.contains("fix: "),
+        "{said}"
+    );
+    machine.write(initrd, b"no archive");
+    let said = refuse(&mut machine.bootseal(["status"]));
+    assert!(said.contains("neither a cpio archive nor a compressed one"), "{said}");
+    machine.write(initrd, initramfs("#!/bin/sh\n"));
+    succeed(&mut machine.bootseal(["status"]));
+    // Nothing at all that the firmware could start.
+    fs::remove_dir_all(machine.path("efi/EFI")).unwrap();
+    let said = refuse(&mut machine.bootseal(["status"]));
+    assert!(
+        said.contains("no boot option of the firmware leads to a file"),
+        "{said}"
     );
 }
 

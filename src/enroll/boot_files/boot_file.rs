@@ -15,6 +15,9 @@ pub struct BootFile {
     pub path: String,
     #[serde(skip)]
     pub(super) file: Option<PathBuf>,
+    /// The command line that the boot option hands to it.
+    #[serde(skip)]
+    pub(super) command_line: String,
     /// The answer that the firmware will give.
     pub verdict: Verdict,
     /// True if the next start begins with it.
@@ -77,6 +80,12 @@ impl BootFile {
         self.file.as_deref()
     }
 
+    /// The command line that the boot option hands to it, should it be a kernel.
+    #[must_use]
+    pub fn command_line(&self) -> &str {
+        &self.command_line
+    }
+
     pub(super) fn is_found(&self) -> bool {
         !matches!(self.verdict, Verdict::NotJudged(_))
     }
@@ -88,6 +97,7 @@ pub(super) fn not_judged(source: String, path: String, reason: &str) -> BootFile
         path,
         verdict: Verdict::NotJudged(reason.to_owned()),
         file: None,
+        command_line: String::new(),
         is_next: false,
         is_first: false,
         is_elsewhere: false,

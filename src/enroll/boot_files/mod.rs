@@ -121,6 +121,7 @@ impl Judge {
         match found {
             Some(found) => BootFile {
                 is_first: true,
+                command_line: option.command_line(),
                 ..self.judge(source, &found)
             },
             None => BootFile {
@@ -246,6 +247,7 @@ impl Judge {
             path,
             verdict,
             file: Some(file.to_path_buf()),
+            command_line: String::new(),
             is_next: false,
             is_first: false,
             is_elsewhere: false,

@@ -159,6 +159,22 @@ impl NextEntry {
         }
     }
 
+    /// The entry of a kernel that the firmware starts, with the `initrd=` of its command line: files of the partition that it is
+    /// on, with either slash. A unified image takes no command line under Secure Boot.
+    #[must_use]
+    pub fn kernel_of_firmware(image: &Path, esp: Option<&EfiPartition>, command_line: &str) -> Self {
+        let mut entry = Self::unified(image);
+        let names = command_line
+            .split_whitespace()
+            .filter_map(|word| word.strip_prefix("initrd="));
+        entry.files.extend(names.map(|name| EntryFile {
+            command: "initrd".to_owned(),
+            name: name.to_owned(),
+            path: esp.and_then(|esp| esp.find(&name.replace('\\', "/"))),
+        }));
+        entry
+    }
+
     /// The kernel that it starts.
     #[must_use]
     pub fn kernel(&self) -> Option<&EntryFile> {

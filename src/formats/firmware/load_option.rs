@@ -15,7 +15,7 @@ pub fn numbers(data: &[u8]) -> Vec<u16> {
     units.iter().map(|number| u16::from_le_bytes(*number)).collect()
 }
 
-/// One boot option. Its optional data is not looked at.
+/// One boot option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadOption {
     /// Attributes, unknown bits included.
@@ -24,6 +24,8 @@ pub struct LoadOption {
     pub description: String,
     /// Where it leads.
     pub device_path: DevicePath,
+    /// The data that is handed to what it starts: of any form.
+    pub optional_data: Vec<u8>,
 }
 
 impl LoadOption {
@@ -43,7 +45,17 @@ impl LoadOption {
             attributes,
             description: String::from_utf16_lossy(&description),
             device_path: DevicePath::new(reader.take("FilePathList", usize::from(size))?),
+            optional_data: reader.rest().to_vec(),
         })
+    }
+
+    /// The optional data as Linux takes it: a command line in UTF-16, which ends with the first NUL or the data.
+    #[must_use]
+    pub fn command_line(&self) -> String {
+        let units = self.optional_data.as_chunks::<2>().0;
+        let units = units.iter().map(|unit| u16::from_le_bytes(*unit));
+        let units: Vec<u16> = units.take_while(|unit| *unit != 0).collect();
+        String::from_utf16_lossy(&units)
     }
 
     /// True if the firmware starts it by itself.
@@ -88,10 +100,25 @@ mod tests {
         assert_eq!(option.device_path.file().as_deref(), Some("\\EFI\\Gentoo\\grubx64.efi"));
         let partition = option.device_path.partition().unwrap();
         assert_eq!(partition.to_string(), "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
+        assert_eq!(option.optional_data, b"optional data");
         assert_eq!(
             option.device_path.to_string(),
             "HD(1,GPT,c12a7328-f81f-11d2-ba4b-00a0c93ec93b)/\\EFI\\Gentoo\\grubx64.efi"
         );
+    }
+
+    #[test]
+    fn the_command_line_of_a_kernel_is_in_the_optional_data() {
+        let mut bytes = option();
+        bytes.truncate(bytes.len() - b"optional data".len());
+        let empty = LoadOption::parse(&bytes).unwrap();
+        assert_eq!(empty.command_line(), "");
+        let line: Vec<u8> = "root=LABEL=ö quiet\0more"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        bytes.extend(line);
+        assert_eq!(LoadOption::parse(&bytes).unwrap().command_line(), "root=LABEL=ö quiet");
     }
 
     #[test]

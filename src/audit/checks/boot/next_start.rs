@@ -2,7 +2,7 @@
 
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
-use crate::enroll::{BootFile, next_boot_files};
+use crate::enroll::next_boot_files;
 use crate::finding::Outcome;
 use crate::start::{Scene, behind_loader};
 
@@ -25,7 +25,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         config: machine.config(),
         anchors,
     };
-    let mut outcome = behind_loader(scene, loader.and_then(BootFile::file));
+    let mut outcome = behind_loader(scene, loader);
     outcome.not_run.extend(missing);
     if outcome == Outcome::default() {
         return Outcome::could_not_run("no file was found that the firmware could start");
