@@ -12,6 +12,10 @@ use crate::system;
 
 /// Endings of the names of certificates.
 const CERTIFICATES: [&str; 4] = ["pem", "crt", "cer", "der"];
+/// Ending of the names of private keys.
+const KEY: &str = "key";
+/// Endings of the names of files that may hold a private key.
+const PRIVATE: [&str; 5] = [KEY, "priv", "gpg", "p12", "pfx"];
 /// Files with the owner's GUID; sbctl's stands beside its directory of keys.
 const OWNERS: [&str; 4] = ["owner.guid", "GUID", "../GUID", "myGUID.txt"];
 
@@ -47,29 +51,103 @@ impl Files {
     }
 }
 
-/// The keys of a directory: `PK/PK.key` and `PK/PK.pem` as sbctl has them, or `PK.key` and `PK.crt`.
+/// The keys of a directory: `PK/PK.key` and `PK/PK.pem` as sbctl has them, `PK.key` and `PK.crt` as openssl makes them, or
+/// `DB.key` and `DB.crt` as mkkeys and many guides do: the case of the letters does not count. An error if a role has two keys.
 pub(super) fn find_keys(directory: &Path) -> Result<BTreeMap<KeyName, Files>> {
     let mut found = BTreeMap::new();
+    let listed = Listing::read(directory)?;
     for name in KeyName::CERTIFIED {
-        for folder in [directory.join(name.name()), directory.to_path_buf()] {
-            let key = folder.join(format!("{name}.key"));
-            if !key.is_file() {
-                continue;
-            }
-            let candidates = CERTIFICATES.map(|ending| key.with_extension(ending));
-            let certificate = candidates.into_iter().find(|path| path.is_file()).ok_or_else(|| {
-                Error::refused(format!("beside {} there is no certificate", key.shown()))
-                    .hint(format!("put it there as {name}.pem or {name}.crt"))
-            })?;
-            found.insert(name, Files { key, certificate });
-            break;
-        }
+        let Some(key) = listed.only(name)? else { continue };
+        let certificate = listed.beside(&key).ok_or_else(|| {
+            Error::refused(format!("beside {} there is no certificate", key.shown()))
+                .hint(format!("put it there as {name}.pem or {name}.crt"))
+        })?;
+        found.insert(name, Files { key, certificate });
     }
     if found.is_empty() {
         return Err(Error::refused(format!("{} has no keys to import", directory.shown()))
             .hint("they are looked for as PK/PK.key, as sbctl has them in /var/lib/sbctl/keys, and as PK.key"));
     }
     Ok(found)
+}
+
+/// The files of a directory that look like private keys, and are none of those that are taken over.
+pub(super) fn passed_over(directory: &Path, taken: &BTreeMap<KeyName, Files>) -> Result<Vec<PathBuf>> {
+    let mut files = Listing::read(directory)?.files;
+    files.retain(|file| {
+        let ending = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        PRIVATE.contains(&ending.as_str()) && !taken.values().any(|taken| taken.key == *file)
+    });
+    Ok(files)
+}
+
+/// The files of a directory, and of the directories in it that are named after a role.
+struct Listing {
+    files: Vec<PathBuf>,
+}
+
+impl Listing {
+    fn read(directory: &Path) -> Result<Self> {
+        let mut files = Vec::new();
+        let mut folders = vec![directory.to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in system::list_directory(&folder)? {
+                let name = entry
+                    .path
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
+                if entry.path.is_file() {
+                    files.push(entry.path);
+                } else if folder == directory && KeyName::ALL.iter().any(|role| is_named(&name, *role)) {
+                    folders.push(entry.path);
+                }
+            }
+        }
+        files.sort();
+        Ok(Self { files })
+    }
+
+    /// The one file that is named after a role; a directory of that name counts more than files beside it.
+    fn only(&self, name: KeyName) -> Result<Option<PathBuf>> {
+        let of_role = |file: &&PathBuf| {
+            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+            is_named(&stem, name) && file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(KEY))
+        };
+        let is_in_folder = |file: &&PathBuf| {
+            let folder = file.parent().and_then(Path::file_name).unwrap_or_default();
+            is_named(&folder.to_string_lossy(), name)
+        };
+        let all: Vec<&PathBuf> = self.files.iter().filter(of_role).collect();
+        let in_folder: Vec<&PathBuf> = all.iter().copied().filter(is_in_folder).collect();
+        match if in_folder.is_empty() { all } else { in_folder }[..] {
+            [] => Ok(None),
+            [file] => Ok(Some(file.clone())),
+            [one, other, ..] => Err(Error::refused(format!(
+                "{} and {} may both be the {name} key",
+                one.shown(),
+                other.shown()
+            ))
+            .hint("leave the one that is meant in the directory")),
+        }
+    }
+
+    /// The certificate with the name of a key, by the order of the endings.
+    fn beside(&self, key: &Path) -> Option<PathBuf> {
+        CERTIFICATES.iter().find_map(|ending| {
+            let mut files = self.files.iter().filter(|file| file.parent() == key.parent());
+            let found = files.find(|file| {
+                let same = file.file_stem() == key.file_stem();
+                same && file.extension().is_some_and(|other| other.eq_ignore_ascii_case(ending))
+            });
+            found.cloned()
+        })
+    }
+}
+
+fn is_named(stem: &str, role: KeyName) -> bool {
+    stem.eq_ignore_ascii_case(role.name())
 }
 
 /// The owner's GUID, if a file of the directory holds it.

@@ -6,12 +6,16 @@ use std::collections::BTreeMap;
 use der::DateTime;
 
 use crate::error::{Error, Explain, Result};
-use crate::finding::Finding;
+use crate::finding::{Finding, Kind};
 use crate::formats::crypto::certificate::Certificate;
+use crate::formats::text::Shown;
 use crate::keys::KeyName;
 
 use super::certificate_lint::{Judgement, Origin, Seen, lint};
 use super::spec::{CertificateCheck, Spec, purpose};
+
+/// A file of the directory that is imported may hold a key, and is not taken over.
+const PASSED_OVER: Kind = Kind::warning("import_passed_over");
 
 /// The results of all checks of imported certificates.
 pub(super) struct Examined {
@@ -28,7 +32,14 @@ pub(super) fn read_and_examine(spec: &Spec, now: DateTime) -> Result<Examined> {
         .iter()
         .map(|(name, files)| Ok((*name, files.certificate()?)))
         .collect::<Result<_>>()?;
-    examine(&certificates, now)
+    let mut examined = examine(&certificates, now)?;
+    for file in spec.passed_over()? {
+        let shown = file.shown();
+        let text =
+            format!("{shown} is not taken over: it is named after no role with a certificate (PK, KEK, db, module)");
+        examined.findings.push(Finding::new(PASSED_OVER, shown, text));
+    }
+    Ok(examined)
 }
 
 /// Runs all checks on imported certificates: on each by itself, and on all together. Refuses one that firmware or kernel

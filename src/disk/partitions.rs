@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::text::Shown;
 use crate::system::{Context, FatMount, automounts, fat_mounts, list_directory, not_mounted};
@@ -48,6 +48,13 @@ pub fn efi_partitions(context: &Context) -> Result<Vec<EfiPartition>> {
 #[must_use]
 pub fn no_efi_partition(context: &Context) -> String {
     let reason = "no EFI system partition is mounted";
+    if let Ok([fat, ..]) = fat_partitions(context).as_deref() {
+        let (shown, make) = (fat.directory.shown(), fat.directory.join(EFI));
+        return format!(
+            "{shown} has no directory {EFI}, as an EFI system partition has (mkdir {})",
+            quoted(&make)
+        );
+    }
     // Without a list of mounts nobody knows more.
     match not_mounted(context, &BOOT_DIRECTORIES).unwrap_or_default()[..] {
         [] => reason.to_owned(),

@@ -1,10 +1,6 @@
 //! Writes that change the content of the firmware's variables, made from the present content and signed by the keys that
 //! the firmware trusts.
 
-use std::time::Duration;
-
-use der::DateTime;
-
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
@@ -251,7 +247,9 @@ impl<'a> Updater<'a> {
             .flatten()
             .reduce(|a, b| if a.is_later_than(&b) { a } else { b });
         match latest {
-            Some(latest) if !now.is_later_than(&latest) => next_second(latest),
+            Some(latest) if !now.is_later_than(&latest) => latest
+                .next_second()
+                .or_refuse(|| format!("{latest}, the time of the last write, cannot be exceeded")),
             _ => Ok(now),
         }
     }
@@ -259,15 +257,6 @@ impl<'a> Updater<'a> {
 
 /// The time that all revocation updates of Microsoft bear, so that they can only be appended.
 const MICROSOFTS_TIME: EfiTime = EfiTime::from_bytes([0xda, 0x07, 3, 6, 19, 17, 21, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-
-fn next_second(time: EfiTime) -> Result<EfiTime> {
-    let cannot = || format!("{time}, the time of the last write, cannot be exceeded");
-    let time = DateTime::new(time.year, time.month, time.day, time.hour, time.minute, time.second)
-        .map(|time| time.unix_duration().saturating_add(Duration::from_secs(1)))
-        .and_then(DateTime::from_unix_duration)
-        .or_refuse(cannot)?;
-    Ok(EfiTime::from(time))
-}
 
 /// The entry that a selector names.
 fn select<'d>(variable: VariableName, present: &'d SignatureDatabase, selector: &str) -> Result<&'d Signature> {

@@ -21,4 +21,4 @@ pub use menu::Menu;
 pub use place::{Confirmed, Installed, Place, confirm, confirm_by_word, falls_back, install, is_unproven, write_image};
 pub use step::Step;
 pub use toolchain::Toolchain;
-pub use warnings::{missing_shim, warnings};
+pub use warnings::{UNRESTRICT, missing_shim, warnings};

@@ -23,6 +23,10 @@ const MENU_REFUSED: Kind = Kind::warning("menu_refused");
 /// Entries of the menu want a superuser.
 const ENTRIES_LOCKED: Kind = Kind::warning("entries_locked");
 
+/// The remedy for entries that want a superuser.
+pub const UNRESTRICT: &str =
+    "to let anybody start them, put --unrestricted into CLASS in /etc/grub.d/10_linux, make grub.cfg anew, and sign it";
+
 /// The warning that shim, which is to start the image, is not in its place; none if it is.
 pub fn missing_shim(place: &Place) -> Result<Option<Finding>> {
     let shim = place.shim();
@@ -78,9 +82,7 @@ fn locked_entries(path: &str, menu: &Menu, cli_disabled: Switch) -> Option<Findi
         "{} entries of {path}, \"{first}\" the first, {consequence}",
         locked.len()
     );
-    Some(Finding::new(ENTRIES_LOCKED, path, text).remedy(
-        "to let anybody start them, put --unrestricted into CLASS in /etc/grub.d/10_linux, make grub.cfg anew, and sign it",
-    ))
+    Some(Finding::new(ENTRIES_LOCKED, path, text).remedy(UNRESTRICT))
 }
 
 #[cfg(test)]

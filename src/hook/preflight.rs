@@ -7,6 +7,7 @@ use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName};
+use crate::ledger::Ledger;
 use crate::system::{self, Context, Space};
 use crate::trust::firmware;
 use crate::trust::loader::is_packed_kernel;
@@ -67,6 +68,22 @@ pub fn check_firmware(context: &Context, keys: &KeyDirectory) -> Result<()> {
         path.shown()
     );
     Err(Error::refused(text).hint(format!("bootseal enroll add db {}", quoted(&path))))
+}
+
+/// Checks, where there are no keys, that this is no machine whose keys are gone: one that has signed files enforces Secure Boot,
+/// and a kernel that nobody signs would not start.
+pub(super) fn check_missing_keys(context: &Context, keys: &Path) -> Result<()> {
+    let has_signed = Ledger::read(context).map_or(true, |ledger| !ledger.index().recorded().is_empty());
+    if !firmware::enforces(context) || !has_signed {
+        return Ok(());
+    }
+    let shown = context.below_root(keys);
+    let text = format!(
+        "the firmware enforces Secure Boot, files of this machine were signed, and there are no keys at {}: the kernel would not \
+         start",
+        shown.shown()
+    );
+    Err(Error::refused(text).hint(format!("bring {} back from its backup", quoted(&shown))))
 }
 
 /// The directories that the image will be in; none for a unified image, which is signed in the staging area.

@@ -174,6 +174,9 @@ impl Hook<'_> {
     /// Told once for a kernel, in the slot that comes first; a mark in the staging area says that it was.
     fn without_keys(&self, files: &Files<'_>, log: &mut Syslog) -> Result<Done> {
         let request = files.request;
+        if !request.removes {
+            preflight::check_missing_keys(self.context, self.keys)?;
+        }
         let is_first = [Slot::Modules, Slot::Portage, Slot::All].contains(&request.slot) && !request.removes;
         let mark = files.staging().map(|staging| staging.join(TOLD));
         let mut notes = Vec::new();

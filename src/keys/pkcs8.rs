@@ -3,10 +3,11 @@
 
 use der::asn1::{ObjectIdentifier, OctetStringRef};
 use der::pem::LineEnding;
-use der::{Decode, SecretDocument};
+use der::{Decode, SecretDocument, Sequence};
 use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters, SCRYPT_OID, Salt, ScryptParams};
 use pkcs8::pkcs5::{self, EncryptionScheme as Pkcs5Scheme};
 use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
+use spki::AlgorithmIdentifierRef;
 use zeroize::Zeroizing;
 
 use super::passphrase::Passphrase;
@@ -27,6 +28,9 @@ const MAX_SCRYPT_MEMORY: u64 = 1 << 30;
 const MAX_SCRYPT_P: u16 = 64;
 /// Most rounds of PBKDF2: some ten seconds.
 const MAX_PBKDF2_ROUNDS: u32 = 20_000_000;
+/// The arcs of the encryptions in PKCS#5 (RFC 8018, appendix A) and PKCS#12 (RFC 7292, appendix C).
+const PKCS5: &str = "1.2.840.113549.1.5.";
+const PKCS12_PBE: &str = "1.2.840.113549.1.12.1.";
 /// Smallest RSA key that signs anything, in bits.
 const MIN_BITS: u32 = 2048;
 
@@ -57,6 +61,10 @@ pub enum KeyFileError {
     /// An encryption that is not opened: DES, PBES1, HMAC with SHA-1.
     #[error("its encryption is not supported: {0}")]
     Unsupported(pkcs5::Error),
+    /// An encryption that the library does not know at all, such as `des-ede3-cbc`, the default of older versions of
+    /// `openssl req`.
+    #[error("it is encrypted in an old way, with an algorithm such as des-ede3-cbc that is not read here")]
+    Encryption,
     /// Key derivation that would take too long or too much memory.
     #[error("opening it would take an unreasonable amount of memory or time")]
     Cost,
@@ -131,7 +139,7 @@ impl KeyFile {
     fn from_der(bytes: &[u8]) -> Result<Self, KeyFileError> {
         let encrypted = if PrivateKeyInfoRef::from_der(bytes).is_ok() {
             false
-        } else if EncryptedPrivateKeyInfoRef::from_der(bytes).is_ok() {
+        } else if is_encrypted_key(bytes) {
             true
         } else if rsa::pkcs1::RsaPrivateKeyRef::from_der(bytes).is_ok() {
             return Err(KeyFileError::Pkcs1);
@@ -189,8 +197,27 @@ fn rsa_key(info: &PrivateKeyInfoRef<'_>) -> Result<SecretDocument, KeyFileError>
     }
 }
 
+/// The parts of an `EncryptedPrivateKeyInfo` (RFC 5958, section 3), whatever its encryption is.
+#[derive(Sequence)]
+struct EncryptedKey<'a> {
+    algorithm: AlgorithmIdentifierRef<'a>,
+    data: &'a OctetStringRef,
+}
+
+/// True for an encrypted key, be it in a way that is not read here.
+fn is_encrypted_key(der: &[u8]) -> bool {
+    EncryptedKey::from_der(der).is_ok_and(|key| is_encryption(key.algorithm.oid))
+}
+
+/// True for the encryptions of PKCS#5 and PKCS#12.
+fn is_encryption(algorithm: ObjectIdentifier) -> bool {
+    [PKCS5, PKCS12_PBE]
+        .iter()
+        .any(|arc| algorithm.to_string().starts_with(arc))
+}
+
 fn decrypt(der: &[u8], passphrase: &Passphrase) -> Result<SecretDocument, KeyFileError> {
-    let info = EncryptedPrivateKeyInfoRef::from_der(der).map_err(|_| KeyFileError::NotAKey)?;
+    let info = EncryptedPrivateKeyInfoRef::from_der(der).map_err(|_| encryption_of(der))?;
     check_cost(&info.encryption_algorithm)?;
     info.decrypt(passphrase.danger_reveal()).map_err(|error| match error {
         pkcs8::Error::EncryptedPrivateKey(reason) if reason != pkcs5::Error::DecryptFailed => {
@@ -198,6 +225,14 @@ fn decrypt(der: &[u8], passphrase: &Passphrase) -> Result<SecretDocument, KeyFil
         }
         _ => KeyFileError::WrongPassphrase,
     })
+}
+
+/// The reason for which the library does not read how a key is encrypted.
+fn encryption_of(der: &[u8]) -> KeyFileError {
+    match EncryptedKey::from_der(der) {
+        Ok(_) => KeyFileError::Encryption,
+        Err(error) => KeyFileError::Pem(error),
+    }
 }
 
 /// Refuses parameters that would use up the machine, or that the library does not survive: the file states them itself.

@@ -140,8 +140,8 @@ fn unusable(path: &Path, reason: KeyFileError) -> Error {
         KeyFileError::WrongPassphrase => Some(format!(
             "openssl pkey -in {file} -noout asks for the passphrase and tells whether it is the right one"
         )),
-        KeyFileError::Unsupported(_) | KeyFileError::Cost => Some(format!(
-            "openssl pkcs8 -in {file} -out {file}.plain && openssl pkcs8 -topk8 -scrypt -in {file}.plain -out {file}.new"
+        KeyFileError::Unsupported(_) | KeyFileError::Encryption | KeyFileError::Cost => Some(format!(
+            "openssl pkcs8 -in {file} | openssl pkcs8 -topk8 -scrypt -out {file}.new"
         )),
         KeyFileError::NotRsa(_) | KeyFileError::TooSmall(_) | KeyFileError::Invalid => {
             Some("bootseal ceremony run makes keys that firmware, kernel and GRUB take".to_owned())

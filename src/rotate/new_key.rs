@@ -181,7 +181,7 @@ impl Place<'_> {
             }
         }
         if name == KeyName::Pk {
-            let later = EfiTime::from(self.later(2)?);
+            let later = exceeded(time(variable)?)?;
             let removal = new.sign_update(variable, ATTRIBUTES, later, Vec::new())?;
             put(REMOVE_PK.to_owned(), removal.to_bytes());
         }
@@ -194,16 +194,13 @@ impl Place<'_> {
         self.context.clone().with_clock(system::Clock::Fixed(later)).date_time()
     }
 
-    /// A moment after the write that the key directory has.
+    /// A moment after the write that the key directory has, even if the clock was ahead when that was made.
     fn time(&self, variable: VariableName) -> Result<EfiTime> {
         let now = EfiTime::from(self.later(1)?);
         let made = self.keys.update_if_there(variable)?.map(|update| update.time);
         match made.filter(|made| !now.is_later_than(made)) {
             None => Ok(now),
-            Some(made) => Err(Error::refused(format!(
-                "the clock stands at {now}, and the present write of {variable} is of {made}"
-            ))
-            .hint("set the clock")),
+            Some(made) => exceeded(made),
         }
     }
 
@@ -260,6 +257,12 @@ fn successor(old: &str, year: u16) -> String {
         // No number, or one that has no successor: it stays a part of the name.
         None => format!("{old} {year}"),
     }
+}
+
+/// The time of a write that replaces one of this time.
+fn exceeded(time: EfiTime) -> Result<EfiTime> {
+    let cannot = || format!("{time}, the time of the present write, cannot be exceeded");
+    time.next_second().or_refuse(cannot)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::formats::firmware::authenticode::{Image, minimal_image};
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::sign::Unobserved;
 use crate::system::config::{Config, Entry, SignConfig};
-use crate::system::{self, Context};
+use crate::system::{self, Clock, Context};
 use crate::trust::Anchors;
 use crate::trust::image::Policy;
 
@@ -143,6 +143,24 @@ fn a_db_key_goes_through_every_stage() {
         rotated.steps
     );
     assert!(node.place(&node.context).under_way().unwrap().is_none());
+}
+
+/// Once the clock stood ten years ahead, and a key was rotated.
+#[test]
+fn a_clock_that_was_ahead_once_locks_nothing() {
+    let node = Node::new();
+    let ahead = node.context.now().unwrap() + 10 * 365 * 86_400;
+    let then = node.context.clone().with_clock(Clock::Fixed(ahead));
+    rotate(&node.request(KeyName::Db, &then)).unwrap();
+    for name in [KeyName::Kek, KeyName::Db, KeyName::Pk] {
+        let old = node.keys.certificate(name).unwrap();
+        node.rotate(name).unwrap();
+        assert_ne!(node.keys.certificate(name).unwrap(), old, "{name}");
+    }
+    // The write that removes PK is later than the one that enrolls it.
+    let made = node.keys.update_if_there(VariableName::Pk).unwrap().unwrap();
+    assert!(node.keys.remove_pk().unwrap().time.is_later_than(&made.time));
+    assert!(node.kernel_is_accepted());
 }
 
 #[test]

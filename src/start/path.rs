@@ -9,10 +9,11 @@ use crate::enroll::{BootFile, LoaderKind, NextEntry};
 use crate::error::{Error, Result, quoted};
 use crate::finding::{Finding, Level, Outcome};
 use crate::formats::firmware::authenticode::Image;
-use crate::formats::grub::core_image::CoreImage;
+use crate::formats::grub::core_image::{CoreImage, Switch};
 use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::grub::script::{Command, Script, Word};
 use crate::formats::text::{Shown, printable};
-use crate::grub::KEPT_MENU;
+use crate::grub::{KEPT_MENU, UNRESTRICT};
 use crate::sign::grub::{EntryFile, existing_signature, idle_menu};
 use crate::system;
 use crate::trust::{grub, grub_image};
@@ -41,6 +42,42 @@ struct Grub {
     keys: Vec<GrubKey>,
     /// True if it reads the last menu that was signed where the present one is not.
     falls_back: bool,
+    /// The way to start an entry that is not for everybody.
+    lock: Lock,
+}
+
+/// The way to start an entry of GRUB that is not for everybody.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    /// There is no superuser: everybody may.
+    #[default]
+    Open,
+    /// By a superuser's password.
+    Password,
+    /// None: there is a superuser, and no password or nothing that asks for it.
+    Nobody,
+}
+
+impl Lock {
+    /// That of an image whose own script this is. A command line that is switched off asks nobody.
+    fn new(configuration: &str, cli_disabled: Switch) -> Self {
+        let script = Script::parse_bytes(configuration.as_bytes());
+        let assigned = script.commands.iter().filter_map(Command::assignment);
+        let mut superusers = assigned.filter(|(name, _)| name == "superusers");
+        if !superusers.any(|(_, value)| value.literal().as_deref() != Some("")) {
+            return Self::Open;
+        }
+        let name = |command: &Command| command.words.first().and_then(Word::literal).unwrap_or_default();
+        let has_password = script
+            .commands
+            .iter()
+            .any(|command| name(command).starts_with("password"));
+        if has_password && cli_disabled != Switch::Set {
+            Self::Password
+        } else {
+            Self::Nobody
+        }
+    }
 }
 
 impl<'a> Path<'a> {
@@ -168,6 +205,7 @@ impl<'a> Path<'a> {
         Ok(Grub {
             keys: judged.verdict().map(|_| judged.keys).unwrap_or_default(),
             falls_back: configuration.contains(KEPT_MENU),
+            lock: Lock::new(&configuration, core.cli_disabled),
         })
     }
 
@@ -190,7 +228,7 @@ impl<'a> Path<'a> {
         let refusal = if is_enforcing { refusal(menu, &grub.keys)? } else { None };
         let Some(refusal) = refusal else {
             return match entry {
-                Some(entry) => self.entry(&entry, &grub.keys),
+                Some(entry) => self.grub_entry(&entry, grub),
                 None => self.nothing_known(menu),
             };
         };
@@ -206,8 +244,28 @@ impl<'a> Path<'a> {
         let finding = Finding::new(NEXT_START_FALLS_BACK, menu.shown(), text);
         self.outcome.findings.push(finding.remedy(remedy));
         match NextEntry::of_menu(context, &kept, is_enforcing)? {
-            Some(entry) => self.entry(&entry, &grub.keys),
+            Some(entry) => self.grub_entry(&entry, grub),
             None => self.nothing_known(&kept),
+        }
+    }
+
+    fn grub_entry(&mut self, entry: &NextEntry, grub: &Grub) -> Result<()> {
+        if entry.is_locked && grub.lock != Lock::Open {
+            let (level, consequence) = match grub.lock {
+                Lock::Nobody => (Level::Error, "and nobody has one"),
+                _ => (Level::Warning, "and waits for somebody who types it"),
+            };
+            let text = format!(
+                "{}: GRUB asks for a superuser's password first, {consequence}",
+                printable(&entry.source)
+            );
+            let finding = Finding::new(NEXT_START_FAILS, &entry.source, text).at(level);
+            self.outcome.findings.push(finding.remedy(UNRESTRICT));
+        }
+        match &entry.menu {
+            // Such as one that leads to the firmware's setup.
+            Some(menu) if entry.files.is_empty() => self.nothing_known(menu),
+            _ => self.entry(entry, &grub.keys),
         }
     }
 
@@ -221,7 +279,7 @@ impl<'a> Path<'a> {
             let finding = Finding::new(NEXT_START_FAILS, menu.shown(), text).at(level);
             self.outcome.findings.push(finding.remedies(idle.remedies));
         } else {
-            let text = format!("{}: which entry it starts cannot be told", menu.shown());
+            let text = format!("{}: what it starts by itself cannot be told", menu.shown());
             self.outcome.not_run.push(text);
         }
         Ok(())

@@ -109,6 +109,24 @@ fn the_kernel_that_the_loader_starts_by_itself_is_judged_too() {
     flip("boot/vmlinuz");
     status(1, "then /boot/vmlinuz (/boot/grub/grub.cfg:1 \"Linux\"): refused");
     machine.write("boot/vmlinuz", kernel);
+    // An entry that nobody may start, since the image has a superuser without a password; and one that starts no kernel.
+    let menu = machine.read("boot/grub/grub.cfg");
+    let with_menu = |entry: &str| {
+        machine.write("boot/grub/grub.cfg", entry);
+        let said = text(
+            &machine
+                .bootseal(["sign", "grub", "--accept-changed", "/boot/grub", "/boot/grub/grub.cfg"])
+                .output()
+                .unwrap(),
+        );
+        assert!(said.contains("signed 1"), "{said}");
+    };
+    with_menu("menuentry 'Linux' { linux /vmlinuz; initrd /initrd }\n");
+    status(1, "GRUB asks for a superuser's password first, and nobody has one");
+    with_menu("menuentry 'Firmware' --unrestricted { fwsetup }\n");
+    status(1, "no entry starts a kernel or a loader that is there");
+    machine.write("boot/grub/grub.cfg", menu);
+    succeed(&mut machine.bootseal(["sign", "grub", "--accept-changed", "/boot/grub", "/boot/grub/grub.cfg"]));
     // systemd-boot: the newest, or the one that is configured.
     machine.write(loader, fs::read(SYSTEMD_BOOT).unwrap());
     machine.run(["sign", "efi"], &[loader]);

@@ -8,6 +8,7 @@ mod grub;
 mod grub_image;
 mod grub_script;
 mod grub_tree;
+mod imported_keys;
 mod kernel_config;
 mod kernel_image;
 mod keys;

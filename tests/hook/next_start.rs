@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::support::kernel::{archive, initramfs, kernel_image};
-use crate::support::node::menu;
+use crate::support::node::{GLOBAL, menu};
 use crate::support::{refuse, succeed, text};
 
 use super::node::{Hooked, VERSION};
@@ -161,4 +161,22 @@ fn a_menu_that_never_started_anything_is_told_and_fails_nothing_where_the_loader
         said.contains("the next start would fail: ") && said.contains(MENU),
         "{said}"
     );
+}
+
+/// The key directory is gone (disk trouble, a bad restore) of a machine that signed, and whose firmware enforces.
+#[test]
+fn keys_that_are_gone_end_an_installation_under_secure_boot() {
+    let node = installed();
+    let image = format!("/boot/vmlinuz-{VERSION}");
+    fs::rename(node.path("etc/bootseal/keys"), node.path("etc/bootseal/away")).unwrap();
+    succeed(&mut node.hook(&["run", "modules", VERSION, &image]));
+    node.set_variable("SecureBoot", GLOBAL, 6, &[1]);
+    for slot in ["modules", "image", "grub"] {
+        let said = refuse(&mut node.hook(&["run", slot, VERSION, &image]));
+        assert!(
+            said.contains("there are no keys at /etc/bootseal/keys: the kernel would not start")
+                && said.contains("bring /etc/bootseal/keys back from its backup"),
+            "{slot}: {said}"
+        );
+    }
 }

@@ -213,6 +213,14 @@ impl Spec {
             .map_or_else(|| Ok(BTreeMap::new()), import::find_keys)
     }
 
+    /// The files of the directory that is imported that may hold keys, and are not taken over.
+    pub(in super::super) fn passed_over(&self) -> Result<Vec<PathBuf>> {
+        match &self.import {
+            Some(directory) => import::passed_over(directory, &self.imported()?),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// True if the key rests encrypted in a file.
     #[must_use]
     pub fn is_encrypted(&self, name: KeyName) -> bool {

@@ -39,6 +39,8 @@ pub struct NextEntry {
     pub source: String,
     /// The configuration of GRUB.
     pub menu: Option<PathBuf>,
+    /// True if GRUB asks for a password first, where there is a superuser.
+    pub is_locked: bool,
     /// The file of systemd-boot that has this entry alone.
     pub file: Option<PathBuf>,
     /// The files that it opens, in their order: a kernel, and initramfs images.
@@ -93,6 +95,7 @@ impl NextEntry {
         Ok(entry.map(|entry| Self {
             source: format!("{}:{} \"{}\"", entry.configuration.shown(), entry.line, entry.title),
             menu: Some(configuration.to_path_buf()),
+            is_locked: entry.is_locked,
             file: None,
             files: entry.files,
         }))
@@ -138,6 +141,7 @@ impl NextEntry {
         Ok(Some(Self {
             source: format!("systemd-boot entry {}", name(entry)),
             menu: None,
+            is_locked: false,
             file: Some(entry.clone()),
             files,
         }))
@@ -154,6 +158,7 @@ impl NextEntry {
         Self {
             source: "unified kernel image".to_owned(),
             menu: None,
+            is_locked: false,
             file: None,
             files: vec![file],
         }

@@ -4,6 +4,8 @@
 use super::environment_block::EnvironmentBlock;
 use super::script::{Command, Part, Script, Variables, Word};
 
+/// The option of an entry that everybody may start.
+const UNRESTRICTED: &str = "--unrestricted";
 /// The variable that names the entry which starts by itself.
 const DEFAULT: &str = "default";
 /// Variables of the environment block: the entry of the next start alone, and the one that was chosen last.
@@ -21,6 +23,8 @@ pub struct MenuEntry {
     pub line: usize,
     /// Its title, as far as it is known before GRUB runs.
     pub title: String,
+    /// True if it, or a submenu that it is in, wants a password where there is a superuser: it lacks `--unrestricted`.
+    pub is_locked: bool,
     /// The name that `--id` gives it.
     id: Option<String>,
     /// The entries of a submenu; none for an entry that starts something.
@@ -33,11 +37,17 @@ pub fn menu(scripts: &[&Script], variables: &Variables) -> Vec<MenuEntry> {
     let tops = scripts
         .iter()
         .enumerate()
-        .flat_map(|(index, script)| entries(index, script, None, variables));
+        .flat_map(|(index, script)| entries(index, script, None, false, variables));
     tops.collect()
 }
 
-fn entries(number: usize, script: &Script, within: Option<usize>, variables: &Variables) -> Vec<MenuEntry> {
+fn entries(
+    number: usize,
+    script: &Script,
+    within: Option<usize>,
+    is_locked: bool,
+    variables: &Variables,
+) -> Vec<MenuEntry> {
     let mut found = Vec::new();
     for (index, command) in script.commands.iter().enumerate() {
         let name = command.words.first().and_then(Word::literal).unwrap_or_default();
@@ -46,14 +56,22 @@ fn entries(number: usize, script: &Script, within: Option<usize>, variables: &Va
             continue;
         }
         let known = |word: &Word| variables.expand(word).into_iter().next().unwrap_or_default();
+        let is_free = |word: &Word| {
+            variables
+                .expand(word)
+                .iter()
+                .any(|text| text.split_whitespace().any(|word| word == UNRESTRICTED))
+        };
+        let is_locked = is_locked || !command.words.iter().any(is_free);
         let mut words = command.words.iter().skip(1);
         found.push(MenuEntry {
             script: number,
             command: index,
             line: command.line,
             title: words.next().map(known).unwrap_or_default(),
+            is_locked,
             id: id(command, variables),
-            entries: is_submenu.then(|| entries(number, script, Some(index), variables)),
+            entries: is_submenu.then(|| entries(number, script, Some(index), is_locked, variables)),
         });
     }
     found

@@ -30,6 +30,8 @@ pub struct DefaultEntry {
     pub line: usize,
     /// Its title.
     pub title: String,
+    /// True if it wants a password where there is a superuser.
+    pub is_locked: bool,
     /// The files without which it does not start, in the order in which it opens them.
     pub files: Vec<EntryFile>,
 }
@@ -92,6 +94,7 @@ pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool
         configuration: path.clone(),
         line: entry.line,
         title: entry.title.clone(),
+        is_locked: entry.is_locked,
         files,
     }))
 }

@@ -1,6 +1,7 @@
 //! `EFI_TIME` (UEFI 2.10, section 8.3.1), as authenticated variables use it.
 
 use std::fmt;
+use std::time::Duration;
 
 use der::DateTime;
 
@@ -99,6 +100,14 @@ impl EfiTime {
             (self.year, self.month, self.day, self.hour, self.minute, self.second),
             (0, 0, 0, 0, 0, 0)
         )
+    }
+
+    /// The moment a second later, by which a write exceeds this one. An error if this is no date and time, or the last one.
+    pub fn next_second(&self) -> Result<Self, InvalidTime> {
+        let time = DateTime::new(self.year, self.month, self.day, self.hour, self.minute, self.second)
+            .map(|time| time.unix_duration().saturating_add(Duration::from_secs(1)))
+            .and_then(DateTime::from_unix_duration);
+        time.map(Self::from).map_err(|_| InvalidTime::Calendar(*self))
     }
 
     /// True if this is later than `other`, as firmware compares them. An equal time is not later.
