@@ -1,5 +1,6 @@
 //! The short form: what is on its screen, and what it leaves alone.
 
+use std::ffi::OsStr;
 use std::fs;
 
 use efivar::boot::{BootEntry, BootEntryAttributes, EFIHardDrive, EFIHardDriveType, FilePath, FilePathList};
@@ -111,22 +112,18 @@ fn the_kernel_that_the_loader_starts_by_itself_is_judged_too() {
     machine.write("boot/vmlinuz", kernel);
     // An entry that nobody may start, since the image has a superuser without a password; and one that starts no kernel.
     let menu = machine.read("boot/grub/grub.cfg");
-    let with_menu = |entry: &str| {
+    let with_menu = |entry: &[u8]| {
         machine.write("boot/grub/grub.cfg", entry);
-        let said = text(
-            &machine
-                .bootseal(["sign", "grub", "--accept-changed", "/boot/grub", "/boot/grub/grub.cfg"])
-                .output()
-                .unwrap(),
-        );
+        let menu = machine.path("boot/grub/grub.cfg");
+        let words = ["sign", "grub", "--accept-changed"].map(OsStr::new);
+        let said = text(&machine.bootseal(words).args([&menu, &menu]).output().unwrap());
         assert!(said.contains("signed 1"), "{said}");
     };
-    with_menu("menuentry 'Linux' { linux /vmlinuz; initrd /initrd }\n");
+    with_menu(b"menuentry 'Linux' { linux /vmlinuz; initrd /initrd }\n");
     status(1, "GRUB asks for a superuser's password first, and nobody has one");
-    with_menu("menuentry 'Firmware' --unrestricted { fwsetup }\n");
+    with_menu(b"menuentry 'Firmware' --unrestricted { fwsetup }\n");
     status(1, "no entry starts a kernel or a loader that is there");
-    machine.write("boot/grub/grub.cfg", menu);
-    succeed(&mut machine.bootseal(["sign", "grub", "--accept-changed", "/boot/grub", "/boot/grub/grub.cfg"]));
+    with_menu(&menu);
     // systemd-boot: the newest, or the one that is configured.
     machine.write(loader, fs::read(SYSTEMD_BOOT).unwrap());
     machine.run(["sign", "efi"], &[loader]);

@@ -50,7 +50,7 @@ fn keys_are_found_whatever_the_case_of_their_names_and_what_is_not_taken_is_said
     let said = refuse(&mut run("two"));
     assert!(said.contains("may both be the db key"), "{said}");
     fs::remove_file(path("k/db.key")).unwrap();
-    private(&path("old"), b"old passphrase\n");
+    private(&path("old"), b"old passphrase\nold passphrase\n");
     make("KEK", &["-passout", &format!("file:{}", path("old").display())]);
     succeed(
         tool("openssl")
