@@ -48,7 +48,12 @@ pub fn efi_partitions(context: &Context) -> Result<Vec<EfiPartition>> {
 #[must_use]
 pub fn no_efi_partition(context: &Context) -> String {
     let reason = "no EFI system partition is mounted";
-    if let Ok([fat, ..]) = fat_partitions(context).as_deref() {
+    let is_meant = |fat: &EfiPartition| {
+        BOOT_DIRECTORIES
+            .iter()
+            .any(|directory| context.path(directory) == fat.directory)
+    };
+    if let Some(fat) = fat_partitions(context).unwrap_or_default().into_iter().find(is_meant) {
         let (shown, make) = (fat.directory.shown(), fat.directory.join(EFI));
         return format!(
             "{shown} has no directory {EFI}, as an EFI system partition has (mkdir {})",

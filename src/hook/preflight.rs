@@ -13,6 +13,7 @@ use crate::trust::firmware;
 use crate::trust::loader::is_packed_kernel;
 
 use super::files::Files;
+use super::request::Request;
 
 /// Checks that the image can be signed, and that there is room for that where it will be. A note on an image that firmware does
 /// not start by itself: a kernel that is compressed as a whole, as `Image.gz` of `AArch64`.
@@ -72,9 +73,9 @@ pub fn check_firmware(context: &Context, keys: &KeyDirectory) -> Result<()> {
 
 /// Checks, where there are no keys, that this is no machine whose keys are gone: one that has signed files enforces Secure Boot,
 /// and a kernel that nobody signs would not start.
-pub(super) fn check_missing_keys(context: &Context, keys: &Path) -> Result<()> {
+pub(super) fn check_missing_keys(context: &Context, keys: &Path, request: &Request) -> Result<()> {
     let has_signed = Ledger::read(context).map_or(true, |ledger| !ledger.index().recorded().is_empty());
-    if !firmware::enforces(context) || !has_signed {
+    if request.removes || !firmware::enforces(context) || !has_signed {
         return Ok(());
     }
     let shown = context.below_root(keys);
@@ -83,7 +84,12 @@ pub(super) fn check_missing_keys(context: &Context, keys: &Path) -> Result<()> {
          start",
         shown.shown()
     );
-    Err(Error::refused(text).hint(format!("bring {} back from its backup", quoted(&shown))))
+    let back = format!("bring {} back from its backup", quoted(&shown));
+    let remove = format!(
+        "or, if something else signs here from now on: {}",
+        context.own_command("hook remove")
+    );
+    Err(Error::refused(text).hint(back).hint(remove))
 }
 
 /// The directories that the image will be in; none for a unified image, which is signed in the staging area.

@@ -66,6 +66,7 @@ impl Hook<'_> {
         let files = Files::new(self.context, self.environment, request)?;
         let mut log = Syslog::open(self.context);
         let Some(keys) = self.key_directory() else {
+            preflight::check_missing_keys(self.context, self.keys, request)?;
             return self.without_keys(&files, &mut log);
         };
         let mut again = self.again(request, false);
@@ -174,9 +175,6 @@ impl Hook<'_> {
     /// Told once for a kernel, in the slot that comes first; a mark in the staging area says that it was.
     fn without_keys(&self, files: &Files<'_>, log: &mut Syslog) -> Result<Done> {
         let request = files.request;
-        if !request.removes {
-            preflight::check_missing_keys(self.context, self.keys)?;
-        }
         let is_first = [Slot::Modules, Slot::Portage, Slot::All].contains(&request.slot) && !request.removes;
         let mark = files.staging().map(|staging| staging.join(TOLD));
         let mut notes = Vec::new();

@@ -11,7 +11,8 @@ use crate::finding::{Finding, Level, Outcome};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::{CoreImage, Switch};
 use crate::formats::grub::openpgp::GrubKey;
-use crate::formats::grub::script::{Command, Script, Word};
+use crate::formats::grub::script::Script;
+use crate::formats::grub::superusers::Superusers;
 use crate::formats::text::{Shown, printable};
 use crate::grub::{KEPT_MENU, UNRESTRICT};
 use crate::sign::grub::{EntryFile, existing_signature, idle_menu};
@@ -42,42 +43,10 @@ struct Grub {
     keys: Vec<GrubKey>,
     /// True if it reads the last menu that was signed where the present one is not.
     falls_back: bool,
-    /// The way to start an entry that is not for everybody.
-    lock: Lock,
-}
-
-/// The way to start an entry of GRUB that is not for everybody.
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
-enum Lock {
-    /// There is no superuser: everybody may.
-    #[default]
-    Open,
-    /// By a superuser's password.
-    Password,
-    /// None: there is a superuser, and no password or nothing that asks for it.
-    Nobody,
-}
-
-impl Lock {
-    /// That of an image whose own script this is. A command line that is switched off asks nobody.
-    fn new(configuration: &str, cli_disabled: Switch) -> Self {
-        let script = Script::parse_bytes(configuration.as_bytes());
-        let assigned = script.commands.iter().filter_map(Command::assignment);
-        let mut superusers = assigned.filter(|(name, _)| name == "superusers");
-        if !superusers.any(|(_, value)| value.literal().as_deref() != Some("")) {
-            return Self::Open;
-        }
-        let name = |command: &Command| command.words.first().and_then(Word::literal).unwrap_or_default();
-        let has_password = script
-            .commands
-            .iter()
-            .any(|command| name(command).starts_with("password"));
-        if has_password && cli_disabled != Switch::Set {
-            Self::Password
-        } else {
-            Self::Nobody
-        }
-    }
+    /// The superusers of its own script.
+    superusers: Superusers,
+    /// True if nobody gets a command line, and so is asked for a password.
+    asks_nobody: bool,
 }
 
 impl<'a> Path<'a> {
@@ -205,7 +174,8 @@ impl<'a> Path<'a> {
         Ok(Grub {
             keys: judged.verdict().map(|_| judged.keys).unwrap_or_default(),
             falls_back: configuration.contains(KEPT_MENU),
-            lock: Lock::new(&configuration, core.cli_disabled),
+            superusers: Superusers::from_scripts([&Script::parse(&configuration)]),
+            asks_nobody: core.cli_disabled == Switch::Set,
         })
     }
 
@@ -250,10 +220,12 @@ impl<'a> Path<'a> {
     }
 
     fn grub_entry(&mut self, entry: &NextEntry, grub: &Grub) -> Result<()> {
-        if entry.is_locked && grub.lock != Lock::Open {
-            let (level, consequence) = match grub.lock {
-                Lock::Nobody => (Level::Error, "and nobody has one"),
-                _ => (Level::Warning, "and waits for somebody who types it"),
+        let superusers = grub.superusers.and(entry.superusers);
+        if entry.is_locked && superusers.are_set {
+            let (level, consequence) = if superusers.have_password && !grub.asks_nobody {
+                (Level::Warning, "and waits for somebody who types it")
+            } else {
+                (Level::Error, "and nobody has one")
             };
             let text = format!(
                 "{}: GRUB asks for a superuser's password first, {consequence}",

@@ -97,6 +97,30 @@ fn the_entry_that_starts_by_itself_is_followed_to_files_that_are_there() {
     );
 }
 
+/// Superusers may be named in the menu as well as in GRUB's image.
+#[test]
+fn an_entry_that_nobody_may_start_starts_nothing() {
+    let node = installed();
+    let locked = |superusers: &str, option: &str, number| {
+        let entry = menu(VERSION, number).replace("menuentry Linux", &format!("menuentry Linux {option}"));
+        node.write(MENU, format!("{superusers}{entry}"));
+        accepted(&node, "grub")
+    };
+    let said = refuse(&mut locked("set superusers=root\n", "", 7));
+    assert!(
+        said.contains("a superuser's password first, and nobody has one"),
+        "{said}"
+    );
+    let said = refuse(&mut locked("set superusers=root\n", "'x --unrestricted'", 8));
+    assert!(said.contains("nobody has one"), "{said}");
+    let password = "set superusers=root\npassword_pbkdf2 root grub.pbkdf2.sha512.1.0.0\n";
+    succeed(&mut locked(password, "", 9));
+    let said = refuse(&mut node.bootseal(["status"]));
+    assert!(said.contains("waits for somebody who types it"), "{said}");
+    succeed(&mut locked("set superusers=root\n", "--unrestricted", 10));
+    succeed(&mut locked("set superusers=\"\"\n", "", 11));
+}
+
 #[test]
 fn an_initramfs_is_for_the_kernel_that_it_starts_with() {
     let node = installed();

@@ -25,15 +25,28 @@ const BUILT: [&str; 4] = [
 const IMAGE: &str = "vmlinuz";
 /// Portage's category of kernels.
 const KERNELS: &str = "sys-kernel";
-/// The beginnings of the names of Debian's packages with an image, before its release.
-const DEBIANS: [&str; 2] = ["linux-image-", "linux-image-unsigned-"];
+/// The parts before and behind the release in the names of packages with an image: Debian's, and Ubuntu's.
+const DEBIANS: [(&str, &str); 3] = [
+    ("linux-image-", ""),
+    ("linux-image-", "-unsigned"),
+    ("linux-image-unsigned-", ""),
+];
 /// The directory of systemd-boot's configuration on its partition.
 const LOADER: &str = "loader";
 
 /// The command that installs the kernel of a release once more, with all that belongs to it; advice where nothing on this machine
-/// tells how it came.
+/// tells how it came. An image on /boot states any release: no command follows from one that has no modules here.
 #[must_use]
 pub fn reinstall_kernel(context: &Context, release: &str) -> String {
+    let advice = || {
+        format!(
+            "install Linux {} again: its package, or `make install` in its sources",
+            quoted(release.as_ref())
+        )
+    };
+    if !releases(context).iter().any(|known| known == release) {
+        return advice();
+    }
     let modules = Path::new(MODULES).join(release);
     let is_file = |below: &str| context.place(modules.join(below)).is_file();
     // A list that cannot be read only costs the better answer.
@@ -48,7 +61,7 @@ pub fn reinstall_kernel(context: &Context, release: &str) -> String {
             quoted(&modules.join(IMAGE))
         )
     } else {
-        return format!("install Linux {release} again: its package, or `make install` in its sources");
+        return advice();
     };
     context.command_inside(&command)
 }
@@ -120,8 +133,8 @@ fn by_package(context: &Context, release: &str) -> Result<Option<String>> {
             return Ok(Some(format!("emerge --config ={package}")));
         }
     }
-    for beginning in DEBIANS {
-        let package = format!("{beginning}{release}");
+    for (before, behind) in DEBIANS {
+        let package = format!("{before}{release}{behind}");
         if system::is_there(&context.path(DPKG).join(format!("{package}.{MD5SUMS}")))? {
             return Ok(Some(format!("apt-get install --reinstall {package}")));
         }
@@ -185,6 +198,21 @@ mod tests {
         );
         let advice = format!("install Linux {RELEASE} again: its package, or `make install` in its sources");
         assert_eq!(told(&[]), advice);
+    }
+
+    /// Whoever writes /boot must not choose what root is told to run.
+    #[test]
+    fn a_release_that_a_planted_image_states_leads_nowhere() {
+        let planted = "boot/planted/build/arch/x86/boot/bzImage";
+        let (root, context) = machine(&[(planted, "")]);
+        for release in ["/boot/planted", "../../boot/planted", "6.1; rm -rf /", ""] {
+            let said = reinstall_kernel(&context, release);
+            assert!(
+                said.starts_with("install Linux ") && !said.contains("make -C"),
+                "{said}"
+            );
+        }
+        drop(root);
     }
 
     #[test]

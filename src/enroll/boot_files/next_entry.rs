@@ -6,6 +6,7 @@ use crate::disk::{EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, grub_configurati
 use crate::error::Result;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
+use crate::formats::grub::superusers::Superusers;
 use crate::formats::text::{Shown, by_version, loader_entry};
 use crate::sign::grub::{EntryFile, default_entry};
 use crate::system::{self, Context};
@@ -41,6 +42,8 @@ pub struct NextEntry {
     pub menu: Option<PathBuf>,
     /// True if GRUB asks for a password first, where there is a superuser.
     pub is_locked: bool,
+    /// The superusers that GRUB's configurations name.
+    pub superusers: Superusers,
     /// The file of systemd-boot that has this entry alone.
     pub file: Option<PathBuf>,
     /// The files that it opens, in their order: a kernel, and initramfs images.
@@ -96,6 +99,7 @@ impl NextEntry {
             source: format!("{}:{} \"{}\"", entry.configuration.shown(), entry.line, entry.title),
             menu: Some(configuration.to_path_buf()),
             is_locked: entry.is_locked,
+            superusers: entry.superusers,
             file: None,
             files: entry.files,
         }))
@@ -142,6 +146,7 @@ impl NextEntry {
             source: format!("systemd-boot entry {}", name(entry)),
             menu: None,
             is_locked: false,
+            superusers: Superusers::default(),
             file: Some(entry.clone()),
             files,
         }))
@@ -159,6 +164,7 @@ impl NextEntry {
             source: "unified kernel image".to_owned(),
             menu: None,
             is_locked: false,
+            superusers: Superusers::default(),
             file: None,
             files: vec![file],
         }

@@ -56,13 +56,16 @@ fn entries(
             continue;
         }
         let known = |word: &Word| variables.expand(word).into_iter().next().unwrap_or_default();
-        let is_free = |word: &Word| {
-            variables
+        // The title, or any other text that is only said, may have these letters in it.
+        let is_option = |word: &Word| match word.literal() {
+            Some(text) => text == UNRESTRICTED,
+            None => variables
                 .expand(word)
                 .iter()
-                .any(|text| text.split_whitespace().any(|word| word == UNRESTRICTED))
+                .any(|text| text.split_whitespace().any(|word| word == UNRESTRICTED)),
         };
-        let is_locked = is_locked || !command.words.iter().any(is_free);
+        let is_free = command.words.iter().any(is_option);
+        let is_locked = is_locked || !is_free;
         let mut words = command.words.iter().skip(1);
         found.push(MenuEntry {
             script: number,

@@ -7,4 +7,5 @@ pub mod opened_files;
 pub mod openpgp;
 pub mod script;
 pub mod signature_name;
+pub mod superusers;
 pub mod theme;

@@ -8,6 +8,7 @@ use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::menu::{MenuEntry, default_entry as chosen, menu};
 use crate::formats::grub::opened_files::{Opened, Place, Use, opened_within, variables};
 use crate::formats::grub::script::{Script, Variables};
+use crate::formats::grub::superusers::Superusers;
 use crate::sign::discover::Search;
 use crate::sign::signature_file::{interest, signature_path};
 use crate::system::config::Exclusions;
@@ -32,6 +33,8 @@ pub struct DefaultEntry {
     pub title: String,
     /// True if it wants a password where there is a superuser.
     pub is_locked: bool,
+    /// The superusers of the configurations that lead to it.
+    pub superusers: Superusers,
     /// The files without which it does not start, in the order in which it opens them.
     pub files: Vec<EntryFile>,
 }
@@ -95,6 +98,7 @@ pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool
         line: entry.line,
         title: entry.title.clone(),
         is_locked: entry.is_locked,
+        superusers: Superusers::from_scripts(texts.iter().copied()),
         files,
     }))
 }
