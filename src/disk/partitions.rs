@@ -48,12 +48,11 @@ pub fn efi_partitions(context: &Context) -> Result<Vec<EfiPartition>> {
 #[must_use]
 pub fn no_efi_partition(context: &Context) -> String {
     let reason = "no EFI system partition is mounted";
-    let is_meant = |fat: &EfiPartition| {
-        BOOT_DIRECTORIES
-            .iter()
-            .any(|directory| context.path(directory) == fat.directory)
-    };
-    if let Some(fat) = fat_partitions(context).unwrap_or_default().into_iter().find(is_meant) {
+    if let Some(fat) = fat_partitions(context)
+        .unwrap_or_default()
+        .into_iter()
+        .find(|fat| fat.is_in_boot_directory(context))
+    {
         let (shown, make) = (fat.directory.shown(), fat.directory.join(EFI));
         return format!(
             "{shown} has no directory {EFI}, as an EFI system partition has (mkdir {})",
@@ -103,6 +102,18 @@ impl EfiPartition {
             directory: directory.to_path_buf(),
             partition: None,
         })
+    }
+
+    /// True if it is mounted where EFI system partitions are, rather than as a stick that somebody plugged in.
+    fn is_in_boot_directory(&self, context: &Context) -> bool {
+        let mut places = BOOT_DIRECTORIES.iter().map(|directory| context.path(directory));
+        places.any(|place| place == self.directory)
+    }
+
+    /// True if firmware may look for a loader here: it has the directory of loaders, or is mounted where that is meant to be.
+    #[must_use]
+    pub fn may_hold_loaders(&self, context: &Context) -> bool {
+        self.is_in_boot_directory(context) || entry(&self.directory, EFI).is_some_and(|path| path.is_dir())
     }
 
     /// True if this may be the partition that a boot option names: either GUID need not be known.
@@ -182,6 +193,28 @@ mod tests {
         assert_eq!(only_efi_partition(&context).unwrap(), context.path("/efi"));
         fs::create_dir(root.path().join("data/EFI")).unwrap();
         assert_eq!(only_efi_partition(&context).unwrap_err().kind().exit_code(), 2);
+    }
+
+    /// A stick is not told to become an EFI system partition, and holds no loaders.
+    #[test]
+    fn a_partition_without_loaders_counts_where_they_are_meant_to_be() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        for directory in ["proc/self", "efi", "stick"] {
+            fs::create_dir_all(root.path().join(directory)).unwrap();
+        }
+        let mounted = |lines: &str| fs::write(context.path("/proc/self/mountinfo"), lines).unwrap();
+        let stick = "31 22 8:2 / /stick rw - vfat /dev/sdb1 rw\n";
+        mounted(stick);
+        assert_eq!(no_efi_partition(&context), "no EFI system partition is mounted");
+        mounted(&format!("{stick}30 22 8:1 / /efi rw - vfat /dev/sda1 rw\n"));
+        let make = format!("(mkdir {})", context.path("/efi").join("EFI").display());
+        assert!(no_efi_partition(&context).contains(&make));
+        let mut partitions = fat_partitions(&context).unwrap().into_iter();
+        assert!(!partitions.next().unwrap().may_hold_loaders(&context));
+        assert!(partitions.next().unwrap().may_hold_loaders(&context));
+        fs::create_dir(root.path().join("stick/efi")).unwrap();
+        assert!(fat_partitions(&context).unwrap()[0].may_hold_loaders(&context));
     }
 
     #[test]

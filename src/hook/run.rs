@@ -17,7 +17,7 @@ use crate::system::{self, Context, NewFile, Syslog, not_mounted};
 
 use super::done::Done;
 use super::files::Files;
-use super::key::has;
+use super::key::{has, open};
 use super::loaders::stale_copies;
 use super::mode::Mode;
 use super::request::{Environment, Request, Slot};
@@ -51,12 +51,6 @@ pub struct Hook<'a> {
 struct Plan<'a> {
     job: Job<'a>,
     notes: Vec<String>,
-}
-
-/// Opens those of the keys that are there.
-fn open(keys: &KeyDirectory, names: &[KeyName], ask: &mut Ask<'_>) -> Result<SigningKeys> {
-    let present: Vec<KeyName> = names.iter().copied().filter(|name| has(keys, *name)).collect();
-    SigningKeys::open(keys, &present, ask)
 }
 
 impl Hook<'_> {
@@ -130,17 +124,16 @@ impl Hook<'_> {
             // All keys now: one that does not open must not be found when the kernel is replaced already.
             let mut names = vec![KeyName::Module, KeyName::Db];
             names.extend(self.uses_grub(files, &files.tree()).then_some(KeyName::Grub));
-            let open = open(keys, &names, ask)?;
+            let open = open(self.context, keys, &names, ask)?;
             if open.grub.is_some() {
                 self.check_grub_key(keys)?;
             }
             if open.db.is_some() {
-                preflight::check_firmware(self.context, keys)?;
                 plan.notes.extend(preflight::check(files, &image)?);
             }
             open
         } else {
-            open(keys, &plan.job.keys(), ask)?
+            open(self.context, keys, &plan.job.keys(), ask)?
         };
         plan.notes.extend(missing_keys(&plan.job, &open));
         let source = files.sources().into_iter().find(|source| source.is_file());
@@ -325,7 +318,7 @@ impl Hook<'_> {
                 format!("nothing was installed; when that is put right: kernel-install add {subject} {image}")
             }
             Some(Mode::Traditional) if is_not_installed => {
-                "when that is put right, install the kernel again: make install, or emerge --config its package"
+                "when that is put right, have the kernel installed again: make install, or emerge --config its package"
                     .to_owned()
             }
             None if request.slot == Slot::Portage => format!("bootseal{root} hook run portage {subject}"),

@@ -28,7 +28,7 @@ fn the_former_kernel_comes_back_though_no_key_opens() {
     node.write("etc/bootseal/keys/db.key", b"");
     let said = refuse(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
     assert!(
-        said.contains("is back in its place") && said.contains("install the kernel again: make install"),
+        said.contains("is back in its place") && said.contains("have the kernel installed again: make install"),
         "{said}"
     );
     assert!(!said.contains("before the next reboot"), "{said}");

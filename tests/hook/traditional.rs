@@ -159,7 +159,7 @@ fn a_slot_that_fails_after_the_kernel_was_replaced_puts_the_former_one_back() {
         let (code, said) = machine.refuse(&add(&machine));
         assert_eq!(code, 1, "{said}");
         assert!(
-            said.contains("is back in its place") && said.contains("install the kernel again: make install"),
+            said.contains("is back in its place") && said.contains("have the kernel installed again: make install"),
             "{said}"
         );
         let order = fs::read_to_string(machine.path("order")).unwrap();

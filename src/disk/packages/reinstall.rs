@@ -40,7 +40,7 @@ const LOADER: &str = "loader";
 pub fn reinstall_kernel(context: &Context, release: &str) -> String {
     let advice = || {
         format!(
-            "install Linux {} again: its package, or `make install` in its sources",
+            "have Linux {} installed again: by its package, or `make install` in its sources",
             quoted(release.as_ref())
         )
     };
@@ -75,7 +75,7 @@ pub fn reinstall_image(context: &Context, image: &Path) -> String {
         .filter(|release| name.contains(release.as_str()));
     match release.max_by_key(String::len) {
         Some(release) => reinstall_kernel(context, &release),
-        None => format!("install {} again", quoted(image)),
+        None => format!("have {} installed again", quoted(image)),
     }
 }
 
@@ -106,7 +106,7 @@ pub fn reinstall_newest(context: &Context) -> String {
         .into_iter()
         .max_by(|one, other| by_version(one, other));
     newest.map_or_else(
-        || "install a kernel".to_owned(),
+        || "have a kernel installed".to_owned(),
         |release| reinstall_kernel(context, &release),
     )
 }
@@ -196,7 +196,7 @@ mod tests {
             told(&[(&copy, "")]),
             format!("kernel-install add {RELEASE} /lib/modules/{RELEASE}/vmlinuz")
         );
-        let advice = format!("install Linux {RELEASE} again: its package, or `make install` in its sources");
+        let advice = format!("have Linux {RELEASE} installed again: by its package, or `make install` in its sources");
         assert_eq!(told(&[]), advice);
     }
 
@@ -207,10 +207,7 @@ mod tests {
         let (root, context) = machine(&[(planted, "")]);
         for release in ["/boot/planted", "../../boot/planted", "6.1; rm -rf /", ""] {
             let said = reinstall_kernel(&context, release);
-            assert!(
-                said.starts_with("install Linux ") && !said.contains("make -C"),
-                "{said}"
-            );
+            assert!(said.starts_with("have Linux ") && !said.contains("make -C"), "{said}");
         }
         drop(root);
     }
@@ -220,7 +217,7 @@ mod tests {
         let (_root, context) = machine(&[]);
         assert_eq!(
             reinstall_image(&context, Path::new("/boot/shell.efi")),
-            "install /boot/shell.efi again"
+            "have /boot/shell.efi installed again"
         );
     }
 

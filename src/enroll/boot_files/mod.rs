@@ -86,7 +86,7 @@ pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>
             return Ok(files);
         }
     }
-    files.extend(judge.nothing(&files));
+    files.extend(judge.nothing(context, &files));
     Ok(files)
 }
 
@@ -193,8 +193,8 @@ impl Judge {
     }
 
     /// The place where the firmware looks last, if it finds nothing anywhere: all partitions that these options name are mounted.
-    fn nothing(&self, options: &[BootFile]) -> Option<BootFile> {
-        let esp = self.partitions.first()?;
+    fn nothing(&self, context: &Context, options: &[BootFile]) -> Option<BootFile> {
+        let esp = self.partitions.iter().find(|esp| esp.may_hold_loaders(context))?;
         if options.iter().any(|option| option.is_elsewhere) {
             return None;
         }

@@ -84,7 +84,7 @@ fn remedy(request: &Request, file: &BootFile) -> String {
     let path = quoted(file.path.as_ref());
     let replace = match file.remedy {
         Remedy::Exchange => return format!("put a version of {path} in its place that dbx does not forbid"),
-        Remedy::Repair => return format!("install {path} again"),
+        Remedy::Repair => return format!("have {path} installed again"),
         Remedy::Replace => " --replace",
         Remedy::Sign => "",
     };
