@@ -49,23 +49,24 @@ complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "completions" -d '
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "kernel-config" -d 'Print the options that the chain needs of a kernel, or check a kernel\'s configuration'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "demo" -d 'Walk the whole chain in a temporary directory'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -l json -d 'Print one JSON object'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -s q -l quiet -d 'Print errors only'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -l dry-run -d 'Show what would be done; change nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill note abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l out -d 'Directory to make; it must not exist yet, or be empty' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l name -d 'Whose keys they are: begins every certificate\'s subject' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l owner -d 'Owner GUID of the entries [default: a random one]' -r
@@ -135,6 +136,22 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l keys -d 'Key directory [default: the one of the configuration]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l authority -d 'Directory with the PK and KEK keys [default: the key directory]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l shares -d 'Shares to divide the new secret into, as 2/3: any two of three [default: as the last backup]' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l new-passphrase-file -d 'Read the passphrase of a backup without shares from the first line of FILE [default: that of the keys]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -163,6 +180,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -239,6 +257,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 always\t'Always'
 never\t'Never'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l recheck -d 'Verify every file, also those that were seen to be signed and have not changed since'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l abort -d 'Give up the rotation of KEY that is under way; the present key stays'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l trusted -d 'The kernel, or GRUB\'s image, knows the new key already'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l signed -d 'All files are signed again, by other means than `sign all`'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -s y -l yes -d 'Write to the firmware without asking'
@@ -447,6 +466,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from export" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from export" -l with-removal -d 'Also noPK.auth, with which anybody can take the platform key out of every board that has it'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from export" -l json -d 'Print one JSON object'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Print errors only'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more: also what needed nothing to be done'
@@ -822,6 +842,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "backup" -d 'Make another backup, of the keys as they are now'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'

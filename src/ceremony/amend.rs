@@ -10,18 +10,33 @@ use crate::keys::{KeyDirectory, KeyName, Protection, Signer, SoftwareKey};
 use crate::system::{self, Context, Journal};
 
 use super::layout::PUBLIC;
-use super::transcript::{Entry, Event, Transcript};
+use super::transcript::{End, Entry, Event, Transcript};
 use super::verify;
 
 /// Adds lines to the transcript of a key directory, signed by these keys, all or none of them.
 pub(crate) fn append(
     context: &Context,
     directory: &Path,
-    mut transcript: Transcript,
+    transcript: Transcript,
     events: Vec<Event>,
     signers: &BTreeMap<KeyName, Box<dyn Signer>>,
 ) -> Result<Transcript> {
     context.guard(directory);
+    let transcript = extended(context, transcript, events, signers)?;
+    system::replace_durably(context, &directory.join(TRANSCRIPT), transcript.as_bytes(), PUBLIC)?;
+    Ok(transcript)
+}
+
+/// A transcript with these lines at its end, signed by these keys. Nothing is written.
+pub(super) fn extended(
+    context: &Context,
+    mut transcript: Transcript,
+    events: Vec<Event>,
+    signers: &BTreeMap<KeyName, Box<dyn Signer>>,
+) -> Result<Transcript> {
+    if signers.is_empty() {
+        return Err(Error::bug("lines of a transcript that no key signs"));
+    }
     let time = context.date_time()?.to_string();
     for event in events {
         transcript.push(transcript.next(time.clone(), event))?;
@@ -32,7 +47,6 @@ pub(crate) fn append(
     let mut seal = transcript.next(time, unsealed);
     seal.event = sealed(&seal, signers)?;
     transcript.push(seal)?;
-    system::replace_durably(context, &directory.join(TRANSCRIPT), transcript.as_bytes(), PUBLIC)?;
     Ok(transcript)
 }
 
@@ -47,8 +61,8 @@ pub(super) fn sealed(entry: &Entry, signers: &BTreeMap<KeyName, Box<dyn Signer>>
 }
 
 /// Adds a remark to a transcript: in the work directory of a ceremony under way, or in a key directory, signed by
-/// one of its keys.
-pub fn note(context: &Context, directory: &Path, text: &str, ask: &mut Ask<'_>) -> Result<String> {
+/// one of its keys. Returns the new end.
+pub fn note(context: &Context, directory: &Path, text: &str, ask: &mut Ask<'_>) -> Result<End> {
     if text.trim().is_empty() || text.contains(char::is_control) {
         return Err(Error::usage("a note is one line of text"));
     }
@@ -65,14 +79,14 @@ pub fn note(context: &Context, directory: &Path, text: &str, ask: &mut Ask<'_>) 
         )));
     }
     if context.dry_run() {
-        return Ok(present.transcript.head().to_owned());
+        return End::new(directory, &present.transcript);
     }
     let signers = [(name, signer)].into();
     let transcript = append(context, directory, present.transcript, vec![event], &signers)?;
-    Ok(transcript.head().to_owned())
+    End::new(directory, &transcript)
 }
 
-fn note_under_way(context: &Context, directory: &Path, event: Event) -> Result<String> {
+fn note_under_way(context: &Context, directory: &Path, event: Event) -> Result<End> {
     let path = directory.join(TRANSCRIPT);
     let (mut journal, lines) = Journal::open(context, &path)?;
     let mut transcript = Transcript::parse(&lines).or_refuse(|| format!("{} was altered", path.shown()))?;
@@ -83,11 +97,11 @@ fn note_under_way(context: &Context, directory: &Path, event: Event) -> Result<S
         );
     }
     if context.dry_run() {
-        return Ok(transcript.head().to_owned());
+        return End::new(directory, &transcript);
     }
     let entry = transcript.next(context.date_time()?.to_string(), event);
     journal.append(&transcript.push(entry)?, &[])?;
-    Ok(transcript.head().to_owned())
+    End::new(directory, &transcript)
 }
 
 /// The key of a directory that is the easiest to use: one that is not encrypted, or else the first one.

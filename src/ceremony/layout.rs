@@ -81,11 +81,21 @@ fn backup_files(spec: &Spec) -> Vec<(PathBuf, u32)> {
     .collect()
 }
 
+/// The place of the write that removes PK: beside the private key of PK, since whoever holds the one needs no other key for what
+/// the other does. On a node it would take the platform key out of each board that has it.
+pub(super) fn removal_place(spec: &Spec) -> &'static str {
+    match spec.key(KeyName::Pk).place {
+        Place::Offline | Place::Token(_) if spec.offline.is_some() => "offline",
+        _ => "node",
+    }
+}
+
 /// Names and permission bits in a key directory: all public files, and the private keys of this place.
 fn key_files(spec: &Spec, place: &str) -> Vec<(PathBuf, u32)> {
-    let mut public: Vec<String> = [OWNER, GRUB_PUBLIC_KEY, REMOVE_PK, TRANSCRIPT]
-        .map(str::to_owned)
-        .into();
+    let mut public: Vec<String> = [OWNER, GRUB_PUBLIC_KEY, TRANSCRIPT].map(str::to_owned).into();
+    if place == removal_place(spec) {
+        public.push(REMOVE_PK.to_owned());
+    }
     for name in KeyName::CERTIFIED {
         public.extend(["pem", "der"].map(|ending| format!("{name}.{ending}")));
     }

@@ -17,7 +17,7 @@ use crate::system::{Clock, Context};
 use crate::trust::microsoft;
 
 use super::import::find_owner;
-use super::layout::{PUBLIC, SECRET, WORK_ONLY};
+use super::layout::{PUBLIC, SECRET, WORK_ONLY, removal_place};
 use super::plan::protection;
 use super::spec::{Place, Spec, TokenPlace, purpose};
 use super::step::{KeySource, KeyStep, Step};
@@ -250,9 +250,14 @@ pub(super) fn files(work: &mut Work<'_>, step: &Step) -> Result<()> {
     };
     let what = step.product().filter(|_| !products.is_empty());
     let what = what.ok_or_else(|| Error::bug("a step makes no file of the key directory"))?;
+    let place = if *step == Step::RemovalOfPk {
+        removal_place(work.spec)
+    } else {
+        "keys"
+    };
     let files = products
         .iter()
-        .map(|(name, bytes)| work.file("keys", name, bytes, PUBLIC))
+        .map(|(name, bytes)| work.file(place, name, bytes, PUBLIC))
         .collect::<Result<_>>()?;
     work.record(Event::Made { what, files })
 }

@@ -23,6 +23,7 @@ pub mod preflight;
 mod publish;
 mod report;
 mod run;
+mod shares_left;
 mod spec;
 mod step;
 #[cfg(test)]

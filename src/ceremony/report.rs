@@ -12,6 +12,7 @@ use crate::system::Context;
 
 use super::layout::ARCHIVE;
 use super::plan::Plan;
+use super::shares_left::shares_left;
 use super::spec::{Place, Spec};
 use super::transcript::{Event, RecordedFinding};
 use super::work::Work;
@@ -29,6 +30,8 @@ pub struct Report {
     pub offline: Option<String>,
     /// The directory of the backup.
     pub backup: Option<String>,
+    /// The directory of the shares' pages, which are to be handed out.
+    pub shares_left: Option<String>,
     /// Owner GUID of our entries; in a dry run only if it was given.
     pub owner: Option<String>,
     /// The keys, in the order of authority.
@@ -120,6 +123,10 @@ impl Report {
         let head = work.transcript.head();
         Ok(Self {
             dry_run: false,
+            shares_left: match &spec.backup {
+                Some(backup) if !spec.rehearsal => shares_left(&backup.directory)?,
+                _ => None,
+            },
             owner: Some(KeyDirectory::open(&spec.out)?.owner()?.to_string()),
             transcript: Some(head.to_owned()),
             words: Some(words_of_hex(head)?),
@@ -150,6 +157,7 @@ impl Report {
             rehearsal: spec.rehearsal,
             offline: spec.offline.as_ref().map(|path| path.shown()),
             backup: backup.map(|path| path.shown()),
+            shares_left: None,
             owner: plan.contents.owner.clone(),
             keys,
             files: plan.names("node"),

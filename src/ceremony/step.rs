@@ -102,8 +102,11 @@ impl Step {
             steps.push(Self::Revocations);
         }
         steps.extend([Self::RemovalOfPk, Self::Examine]);
-        steps.extend(spec.backup.as_ref().map(|backup| Self::Backup(backup.shares)));
         steps.push(Self::Seal);
+        if let Some(backup) = &spec.backup {
+            // The archive has a signed transcript in it, which then goes on with the archive's own digest.
+            steps.extend([Self::Backup(backup.shares), Self::Seal]);
+        }
         let directories = spec.directories().into_iter();
         steps.extend(directories.map(|(place, path)| Self::Publish { place, path }));
         steps.extend([Self::Compare, Self::ClearUp]);

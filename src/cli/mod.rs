@@ -15,6 +15,7 @@ mod session;
 mod sign;
 mod status;
 mod text;
+mod transcript_end;
 mod unlock;
 mod verify;
 

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::text::Shown;
 use crate::keys::directory::REMOVE_PK;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{Context, NewFile, create_dir};
@@ -19,7 +20,6 @@ PK.cer KEK.cer db.cer       certificates (DER), for setup screens that enroll si
 PK.esl KEK.esl db.esl       signature lists with the whole content of the variable, Microsoft's certificates too
 PK.auth KEK.auth db.auth    the same, signed: for KeyTool, efi-updatevar and setup screens that take .auth files
 dbx.esl dbx.auth            revocations; dbx.auth is signed to be appended
-noPK.auth                   takes the platform key out again: back to Setup Mode
 
 Enroll in this order: dbx, db, KEK, and PK last, which ends Setup Mode. Copy these files to a FAT file system; setup
 screens look at its top, or let you choose.
@@ -28,9 +28,27 @@ loader/keys/bootseal holds the files that systemd-boot enrolls by itself from an
 Setup Mode (loader.conf: secure-boot-enroll).
 ";
 
-/// Writes the files into a new or empty directory; returns their names, relative to it.
-pub fn export(context: &Context, keys: &KeyDirectory, directory: &Path) -> Result<Vec<PathBuf>> {
-    let mut files: Vec<(PathBuf, Vec<u8>)> = vec![("README.txt".into(), README.into())];
+/// The explanation of the removal of PK, for who asks for it.
+const REMOVAL: &str = "
+noPK.auth takes the platform key out of every board that has it: back to Setup Mode, without any private key or passphrase. Keep it
+where PK.key is kept.
+";
+
+/// Writes the files into a new or empty directory; returns their names, relative to it. The write that removes PK is among them only
+/// if `with_removal`.
+pub fn export(context: &Context, keys: &KeyDirectory, directory: &Path, with_removal: bool) -> Result<Vec<PathBuf>> {
+    let removal = if with_removal {
+        let there = keys.remove_pk()?;
+        let missing = || {
+            Error::could_not_run(format!("there is no {}", keys.file_path(REMOVE_PK).shown()))
+                .hint("it is kept beside the private key of PK: name that directory with --keys")
+        };
+        Some(there.ok_or_else(missing)?)
+    } else {
+        None
+    };
+    let readme = format!("{README}{}", if with_removal { REMOVAL } else { "" });
+    let mut files: Vec<(PathBuf, Vec<u8>)> = vec![("README.txt".into(), readme.into_bytes())];
     for variable in VariableName::ALL {
         let lists = keys.database(variable)?;
         if lists.is_empty() {
@@ -45,7 +63,7 @@ pub fn export(context: &Context, keys: &KeyDirectory, directory: &Path) -> Resul
         let certificate = keys.certificate(name)?.as_der().to_vec();
         files.push((format!("{name}.cer").into(), certificate));
     }
-    files.push((REMOVE_PK.into(), keys.remove_pk()?.to_bytes()));
+    files.extend(removal.map(|removal| (REMOVE_PK.into(), removal.to_bytes())));
     files.sort();
     for (file, bytes) in &files {
         let path = directory.join(file);

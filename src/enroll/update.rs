@@ -3,7 +3,9 @@
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
-use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
+use crate::formats::firmware::authenticated_variable::{
+    APPEND_ATTRIBUTES, ATTRIBUTES, AuthenticatedVariable, EfiTime, VariableName,
+};
 use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
 use crate::formats::text::{Shown, printable};
 use crate::keys::directory::Ask;
@@ -84,12 +86,12 @@ impl<'a> Updater<'a> {
         self.sign(variable, ATTRIBUTES, &left, ask)
     }
 
-    /// The write that removes the platform key, which leads back to Setup Mode. The ceremony has made that write; it is
-    /// signed anew only if the platform key was written later.
+    /// The write that removes the platform key, which leads back to Setup Mode. The ceremony has made that write, and it is kept
+    /// beside the private key of PK; it is signed anew if it is elsewhere, or if the platform key was written later.
     pub fn reset(&self, ask: &mut Ask<'_>) -> Result<Update> {
-        let made = self.keys.remove_pk()?;
         let last = self.last_write(VariableName::Pk)?;
-        if last.is_none_or(|last| made.time.is_later_than(&last)) {
+        let is_later = |made: &AuthenticatedVariable| last.is_none_or(|last| made.time.is_later_than(&last));
+        if let Some(made) = self.keys.remove_pk()?.filter(is_later) {
             return Ok(Update {
                 variable: VariableName::Pk,
                 attributes: ATTRIBUTES,

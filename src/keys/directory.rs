@@ -8,7 +8,7 @@
 //! | `PK.esl`, `KEK.esl`, `db.esl` | signature lists: the data of the variables |
 //! | `PK.auth`, `KEK.auth`, `db.auth` | the same, signed for a write of the variable |
 //! | `dbx.auth` | revocations, signed for a write that appends |
-//! | `noPK.auth` | an empty PK, signed by the present one: back to Setup Mode |
+//! | `noPK.auth` | an empty PK, signed by the present one: back to Setup Mode; beside the private key of PK alone |
 //! | `grub.gpg` | the OpenPGP public keys that GRUB embeds: one, as a ceremony makes it |
 //! | `owner.guid` | the owner GUID of our entries |
 //! | `ceremony.jsonl` | the transcript of the ceremony, and of the later life of its keys |
@@ -38,8 +38,8 @@ pub const OWNER: &str = "owner.guid";
 pub const GRUB_PUBLIC_KEY: &str = "grub.gpg";
 /// File with the write that deletes PK.
 pub const REMOVE_PK: &str = "noPK.auth";
-/// Directory of the files that `keys rotate` has made and not yet put in their places.
-pub const ROTATION: &str = "rotation";
+/// Directory of the files that `keys rotate` has made and not yet put in their places, one for each key below it.
+const ROTATION: &str = "rotation";
 /// File with the transcript of the ceremony.
 pub const TRANSCRIPT: &str = "ceremony.jsonl";
 /// Longest URI of a key that is read, in bytes.
@@ -210,8 +210,14 @@ impl KeyDirectory {
 
     /// The public key that takes the place of GRUB's present one, while `keys rotate grub` is under way.
     pub fn next_grub_key(&self) -> Result<Option<GrubKey>> {
-        let next = self.file_path(ROTATION).join(GRUB_PUBLIC_KEY);
+        let next = self.rotation(KeyName::Grub).join(GRUB_PUBLIC_KEY);
         next.exists().then(|| read_grub_key(&next)).transpose()
+    }
+
+    /// The directory of the files of a key's rotation that is under way.
+    #[must_use]
+    pub fn rotation(&self, name: KeyName) -> PathBuf {
+        self.path.join(ROTATION).join(name.name())
     }
 
     /// The owner GUID of our own entries.
@@ -235,9 +241,10 @@ impl KeyDirectory {
         is_there.then(|| self.update(variable)).transpose()
     }
 
-    /// The signed write that deletes PK.
-    pub fn remove_pk(&self) -> Result<AuthenticatedVariable> {
-        read_update(&self.file_path(REMOVE_PK))
+    /// The signed write that deletes PK; `None` where there is none, as on a node.
+    pub fn remove_pk(&self) -> Result<Option<AuthenticatedVariable>> {
+        let path = self.file_path(REMOVE_PK);
+        system::is_there(&path)?.then(|| read_update(&path)).transpose()
     }
 
     /// The content of the variable once it is enrolled. A ceremony without revocations leaves dbx empty.

@@ -1,5 +1,7 @@
 //! The one door to private operations, for keys in files and on tokens.
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use crate::error::{Explain, Result};
@@ -21,6 +23,20 @@ pub trait Signer: Send + Sync {
     /// cannot be read, as on a token.
     fn manifest_secret(&self) -> Result<Option<Zeroizing<[u8; 32]>>> {
         Ok(None)
+    }
+}
+
+impl<T: Signer + ?Sized> Signer for Arc<T> {
+    fn public_key(&self) -> &RsaPublicKey {
+        (**self).public_key()
+    }
+
+    fn sign(&self, digest: &Digest) -> Result<Vec<u8>> {
+        (**self).sign(digest)
+    }
+
+    fn manifest_secret(&self) -> Result<Option<Zeroizing<[u8; 32]>>> {
+        (**self).manifest_secret()
     }
 }
 

@@ -4,6 +4,7 @@
 //! A rotation under way has a directory `rotation/` in the key directory: `rotation.json`, and the new files until they
 //! are in their places. Every stage looks at the present state, so it can be run again wherever it was cut short.
 
+mod abort;
 mod new_key;
 mod place;
 mod stages;
@@ -11,5 +12,6 @@ mod switch;
 #[cfg(test)]
 mod tests;
 
+pub use abort::{Aborted, abort};
 pub use place::{Place, Rotation};
 pub use stages::{Attendant, Request, Rotated, rotate};

@@ -12,21 +12,17 @@ use crate::formats::text::Shown;
 use crate::keys::certificate::{Request, self_signed};
 use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, TRANSCRIPT, read_grub_keys};
 use crate::keys::{Identity, KeyName, Passphrase, Signer, SoftwareKey};
-use crate::system;
+use crate::system::{self, create_dir};
 
-use super::place::{Files, Place, Rotation, STATE};
+use super::place::{Files, MAX_FILE, Place, Rotation, STATE};
 
 impl Place<'_> {
     /// Makes the new key and all that is signed for it, or goes on with those that were made. Nothing else is touched.
     pub fn prepare(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<Rotation> {
         self.context.guard(self.keys.path());
         self.context.guard(self.authority.path());
-        if let Some(rotation) = self.under_way()? {
-            if rotation.key == name.name() {
-                return Ok(rotation);
-            }
-            return Err(Error::refused(format!("a rotation of {} is under way", rotation.key))
-                .hint(format!("bootseal keys rotate {}", rotation.key)));
+        if let Some(rotation) = self.under_way(name)? {
+            return Ok(rotation);
         }
         if self.keys.token_uri(name)?.is_some() {
             return Err(Error::refused(format!("the {name} key is on a token"))
@@ -58,12 +54,62 @@ impl Place<'_> {
             files: files.keys().cloned().collect(),
             ..rotation
         };
-        let state = serde_json::to_vec(&rotation).or_bug(|| "cannot encode a rotation".to_owned())?;
-        files.insert(STATE.to_owned(), (state, PUBLIC));
+        files.insert(STATE.to_owned(), (encoded(&rotation)?, PUBLIC));
         if !self.context.dry_run() {
-            self.publish(&self.folder(), &files)?;
+            let folder = self.folder(name);
+            if let Some(all) = folder.parent() {
+                create_dir(self.context, all)?;
+            }
+            self.publish(&folder, &files)?;
         }
         Ok(rotation)
+    }
+
+    /// The rotation as it is to go on. Its writes are made anew if the files that they were made from have changed since: another
+    /// key was rotated while this rotation waited.
+    pub(super) fn refreshed(&self, rotation: &Rotation, ask: &mut Ask<'_>) -> Result<Rotation> {
+        let name = rotation.name()?;
+        if name.variable().is_none() || rotation.basis == self.basis()? {
+            return Ok(rotation.clone());
+        }
+        let signer = SoftwareKey::load(&self.new_file(name, &format!("{name}.key")), &mut || {
+            ask(&format!("Passphrase of the {name} key"))
+        })?;
+        let new = Identity {
+            name: name.name().to_owned(),
+            certificate: self.new_certificate(name)?,
+            signer: Box::new(signer),
+        };
+        let mut files = Files::new();
+        self.writes(name, &self.keys.certificate(name)?, &new, &mut files, ask)?;
+        let mut rotation = Rotation {
+            basis: self.basis()?,
+            ..rotation.clone()
+        };
+        rotation.files.extend(files.keys().cloned());
+        rotation.files.sort();
+        rotation.files.dedup();
+        // The record comes last: until then the writes are still to be made.
+        let record = (STATE.to_owned(), (encoded(&rotation)?, PUBLIC));
+        for (file, (bytes, mode)) in files.into_iter().chain([record]) {
+            system::replace_durably(self.context, &self.folder(name).join(file), &bytes, mode)?;
+        }
+        Ok(rotation)
+    }
+
+    /// SHA-256 of the files that writes are made from: the lists and the writes of all variables, and the certificates that the
+    /// writes are signed by.
+    fn basis(&self) -> Result<String> {
+        let variables = [VariableName::Pk, VariableName::Kek, VariableName::Db, VariableName::Dbx];
+        let lists = variables.map(|variable| self.keys.lists_path(variable));
+        let writes = variables.map(|variable| self.keys.update_path(variable));
+        let signers = [KeyName::Pk, KeyName::Kek].map(|name| self.authority.certificate_path(name));
+        let mut digests = Vec::new();
+        for path in lists.iter().chain(&writes).chain(&signers) {
+            let bytes = system::read_ours_if_there(path, MAX_FILE)?.unwrap_or_default();
+            digests.extend_from_slice(HashAlgorithm::Sha256.digest(&[&bytes]).as_bytes());
+        }
+        Ok(HashAlgorithm::Sha256.digest(&[&digests]).to_hex())
     }
 
     fn grub(&self, old: &SoftwareKey, new: &SoftwareKey, files: &mut Files) -> Result<Rotation> {
@@ -86,6 +132,7 @@ impl Place<'_> {
             old: old.fingerprint(),
             new: key.fingerprint(),
             files: Vec::new(),
+            basis: String::new(),
         })
     }
 
@@ -128,6 +175,11 @@ impl Place<'_> {
             old: old.fingerprint().to_hex(),
             new: certificate.fingerprint().to_hex(),
             files: Vec::new(),
+            basis: if name.variable().is_some() {
+                self.basis()?
+            } else {
+                String::new()
+            },
         };
         let new = Identity {
             name: name.name().to_owned(),
@@ -231,6 +283,11 @@ impl Place<'_> {
 /// The digest of the new key that the old one signs.
 pub(super) fn successor_digest(new: &dyn Signer) -> Digest {
     HashAlgorithm::Sha256.digest(&[new.public_key().spki_der()])
+}
+
+/// The record of a rotation, as its file has it.
+fn encoded(rotation: &Rotation) -> Result<Vec<u8>> {
+    serde_json::to_vec(rotation).or_bug(|| "cannot encode a rotation".to_owned())
 }
 
 /// Proves that a key and its copy are one: the copy signs, and the public half of the key verifies.

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Explain, Result};
+use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::text::Shown;
-use crate::keys::directory::ROTATION;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, Context, NewDirectory, NewFile};
 
-/// File with the record of the rotation under way, in [`ROTATION`].
+/// File with the record of a rotation under way, in [`KeyDirectory::rotation`].
 pub(super) const STATE: &str = "rotation.json";
 /// Directory of the old keys.
 pub(super) const RETIRED: &str = "retired";
@@ -38,6 +37,16 @@ pub struct Rotation {
     pub new: String,
     /// Names of the new files.
     pub(super) files: Vec<String>,
+    /// SHA-256 of the files that the writes were made from, lower-case hex; empty for a key without a variable.
+    #[serde(default)]
+    pub(super) basis: String,
+}
+
+impl Rotation {
+    /// The key that gives way.
+    pub(super) fn name(&self) -> Result<KeyName> {
+        self.key.parse().or_refuse(|| "the rotation names no key".to_owned())
+    }
 }
 
 /// The directories of a rotation: that of the key, and that of the keys that sign firmware's variables.
@@ -51,19 +60,24 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// The directory of the new files, until they are in their places.
-    pub(super) fn folder(&self) -> PathBuf {
-        self.keys.path().join(ROTATION)
+    /// The directory of the new files of a key, until they are in their places.
+    pub(super) fn folder(&self, name: KeyName) -> PathBuf {
+        self.keys.rotation(name)
     }
 
-    /// The rotation under way; none if there is none.
-    pub fn under_way(&self) -> Result<Option<Rotation>> {
-        let path = self.folder().join(STATE);
+    /// The rotation of a key that is under way; none if there is none.
+    pub fn under_way(&self, name: KeyName) -> Result<Option<Rotation>> {
+        let path = self.folder(name).join(STATE);
         if !path.exists() {
             return Ok(None);
         }
-        let rotation = serde_json::from_slice(&system::read_ours(&path, MAX_FILE)?);
-        rotation.map(Some).or_refuse(|| format!("{} is damaged", path.shown()))
+        let damaged = || format!("{} is damaged", path.shown());
+        let rotation: Rotation = serde_json::from_slice(&system::read_ours(&path, MAX_FILE)?).or_refuse(damaged)?;
+        if rotation.name().or_refuse(damaged)? == name {
+            Ok(Some(rotation))
+        } else {
+            Err(Error::refused(damaged()))
+        }
     }
 
     /// The directory that keeps the old key.
@@ -77,13 +91,13 @@ impl Place<'_> {
     }
 
     /// Path of a file of the new key: still staged, or in its place already.
-    pub(super) fn new_file(&self, file: &str) -> PathBuf {
-        first_that_exists(self.folder().join(file), self.keys.path().join(file))
+    pub(super) fn new_file(&self, name: KeyName, file: &str) -> PathBuf {
+        first_that_exists(self.folder(name).join(file), self.keys.path().join(file))
     }
 
     /// The certificate of the new key.
     pub fn new_certificate(&self, name: KeyName) -> Result<Certificate> {
-        read_certificate(&self.new_file(&format!("{name}.pem")))
+        read_certificate(&self.new_file(name, &format!("{name}.pem")))
     }
 
     /// The certificate that gives way: kept already, or still in its place.

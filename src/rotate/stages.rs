@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::ceremony::transcript::End;
 use crate::enroll::{self, Source, Update, Updater};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticated_variable::VariableName;
@@ -10,7 +11,6 @@ use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::kernel::running_kernel::{find_key, key_list};
 use crate::formats::text::Shown;
 use crate::grub;
-use crate::keys::directory::ROTATION;
 use crate::keys::{KeyName, Passphrase};
 use crate::sign::{self, Change, Job, SigningKeys, Summary, Vouchers, Watch, acceptance};
 use crate::system::config::Config;
@@ -69,6 +69,9 @@ pub struct Rotated {
     pub retired: PathBuf,
     /// The result of each stage, in order.
     pub steps: Vec<String>,
+    /// The new ends of the transcripts: that of the key directory and that of the directory of PK and KEK, as far as there are
+    /// any.
+    pub ends: Vec<End>,
 }
 
 /// Puts another key in the place of one: makes it, has firmware, kernel or GRUB know it, puts it in its place, signs
@@ -81,24 +84,34 @@ pub fn rotate(request: &Request<'_>) -> Result<Rotated> {
         retired: place.retired(&rotation),
         steps: vec![format!("made \"{}\", and tried it", rotation.subject)],
         rotation,
+        ends: Vec::new(),
     };
     if place.context.dry_run() {
         return Ok(rotated);
     }
-    request
-        .stages(&mut rotated)
-        .map_err(|error| error.hint(format!("bootseal keys rotate {} goes on from here", request.name)))?;
+    request.stages(&mut rotated).map_err(|error| {
+        let error = error.hint(format!("bootseal keys rotate {} goes on from here", request.name));
+        if rotated.retired.exists() {
+            return error;
+        }
+        error.hint(format!("bootseal keys rotate {} --abort gives it up", request.name))
+    })?;
     Ok(rotated)
 }
 
 impl Request<'_> {
     fn stages(&self, rotated: &mut Rotated) -> Result<()> {
-        let rotation = &rotated.rotation;
         rotated.steps.push(match self.name.variable() {
-            Some(variable) => self.enroll_new(variable, rotation)?,
+            Some(variable) => self.enroll_new(variable, &rotated.rotation)?,
             None => self.check_known()?,
         });
-        self.place.switch(rotation, &mut |name| self.attendant.secret(name))?;
+        let ask = &mut |name: &str| self.attendant.secret(name);
+        if !rotated.retired.exists() {
+            rotated.rotation = self.place.refreshed(&rotated.rotation, ask)?;
+        }
+        let rotation = &rotated.rotation;
+        self.place.switch(rotation, ask)?;
+        rotated.ends = self.place.ends()?;
         rotated.steps.push(format!(
             "put it in its place; the old key is kept in {}",
             rotated.retired.shown()
@@ -110,10 +123,10 @@ impl Request<'_> {
         if let Some(variable) = self.name.variable() {
             rotated.steps.push(self.remove_old(variable, rotation)?);
         }
-        self.place.finish()
+        self.place.finish(self.name)
     }
 
-    fn context(&self) -> &Context {
+    pub(super) fn context(&self) -> &Context {
         self.place.context
     }
 
@@ -155,7 +168,7 @@ impl Request<'_> {
         Ok(format!("the firmware's {variable} does not hold the old one any more"))
     }
 
-    fn write(&self, update: Update) -> Result<()> {
+    pub(super) fn write(&self, update: Update) -> Result<()> {
         let request = enroll::Request {
             source: Source::Updates(vec![update]),
             ..self.firmware.clone()
@@ -214,7 +227,7 @@ impl Request<'_> {
                     "build a kernel whose CONFIG_SYSTEM_TRUSTED_KEYS names a file with both certificates, {} and {}, and start it; \
                      or add --trusted",
                     self.place.keys.certificate_path(self.name).shown(),
-                    self.place.keys.file_path(ROTATION).join(format!("{}.pem", self.name)).shown()
+                    self.place.keys.rotation(self.name).join(format!("{}.pem", self.name)).shown()
                 ),
             ),
         )

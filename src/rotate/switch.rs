@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::ceremony::transcript::{Event, FileRecord};
+use crate::ceremony::transcript::{End, Event, FileRecord};
 use crate::ceremony::{PUBLIC, SECRET, append_to_transcript, verify};
-use crate::error::{Explain, Result};
+use crate::error::Result;
 use crate::formats::crypto::hash::HashAlgorithm;
-use crate::keys::directory::{Ask, TRANSCRIPT};
+use crate::keys::directory::{Ask, REMOVE_PK, TRANSCRIPT};
 use crate::keys::{KeyName, Protection, Signer, SoftwareKey};
 use crate::system::{self, create_dir};
 
@@ -17,11 +17,9 @@ use super::place::{MAX_FILE, Place, RETIRED, Rotation};
 impl Place<'_> {
     /// Puts the new files in the places of the old ones, which are kept in `retired/`; both keys sign that.
     pub fn switch(&self, rotation: &Rotation, ask: &mut Ask<'_>) -> Result<()> {
-        let name: KeyName = rotation
-            .key
-            .parse()
-            .or_refuse(|| "the rotation names no key".to_owned())?;
-        let waiting = |file: &String| self.folder().join(file).exists();
+        let name = rotation.name()?;
+        let folder = self.folder(name);
+        let waiting = |file: &String| folder.join(file).exists();
         if !rotation.files.iter().any(waiting) {
             return Ok(());
         }
@@ -42,14 +40,16 @@ impl Place<'_> {
         })?;
         let mut records = Vec::new();
         for file in &rotation.files {
-            let (from, to) = (self.folder().join(file), self.keys.path().join(file));
+            let (from, to) = (folder.join(file), self.keys.path().join(file));
             let bytes = system::read_ours(if from.exists() { &from } else { &to }, MAX_FILE)?;
             let secret = is_private(file);
-            if !secret && self.authority.path() != self.keys.path() && self.authority.path().join(file).exists() {
+            // The removal of PK goes where its private key is, and nowhere else.
+            let beside_key = secret || file == REMOVE_PK;
+            if !beside_key && self.authority.path() != self.keys.path() && self.authority.path().join(file).exists() {
                 system::replace_durably(self.context, &self.authority.path().join(file), &bytes, PUBLIC)?;
             }
             records.push(FileRecord {
-                place: if secret { "node" } else { "keys" }.to_owned(),
+                place: if beside_key { "node" } else { "keys" }.to_owned(),
                 name: file.clone(),
                 mode: format!("{:04o}", if secret { SECRET } else { PUBLIC }),
                 sha256: HashAlgorithm::Sha256.digest(&[&bytes]).to_hex(),
@@ -57,7 +57,7 @@ impl Place<'_> {
         }
         self.record(rotation, name, records, &old, ask)?;
         for file in &rotation.files {
-            let (from, to) = (self.folder().join(file), self.keys.path().join(file));
+            let (from, to) = (folder.join(file), self.keys.path().join(file));
             if from.exists() {
                 system::rename_over(self.context, &from, &to)?;
             }
@@ -83,7 +83,7 @@ impl Place<'_> {
         if signed.transcript.events().any(is_recorded) {
             return Ok(());
         }
-        let path = self.new_file(&format!("{name}.key"));
+        let path = self.new_file(name, &format!("{name}.key"));
         let new = SoftwareKey::load(&path, &mut || ask(&format!("Passphrase of the {name} key")))?;
         let place = signed
             .transcript
@@ -140,9 +140,20 @@ impl Place<'_> {
         append_to_transcript(self.context, self.keys.path(), signed.transcript, events, &signers).map(drop)
     }
 
+    /// The ends of the transcripts that a rotation adds lines to, as far as there are any.
+    pub(super) fn ends(&self) -> Result<Vec<End>> {
+        let own = self.keys.path();
+        let other = Some(self.authority.path()).filter(|path| *path != own);
+        let directories = [Some(own), other].into_iter().flatten();
+        let with_transcript = directories.filter(|path| path.join(TRANSCRIPT).exists());
+        with_transcript
+            .map(|path| End::new(path, &verify::read(path)?.transcript))
+            .collect()
+    }
+
     /// The rotation is over; the old key stays where it is kept.
-    pub fn finish(&self) -> Result<()> {
-        system::remove_tree(self.context, &self.folder())
+    pub(super) fn finish(&self, name: KeyName) -> Result<()> {
+        system::remove_tree(self.context, &self.folder(name))
     }
 }
 

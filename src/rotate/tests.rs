@@ -5,7 +5,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::{Attendant, Place, Request, Rotated, rotate};
+use super::{Attendant, Place, Request, Rotated, abort, rotate};
 use crate::ceremony::{self, Revocations, Spec};
 use crate::enroll::{self, StoreChoice, Updater};
 use crate::error::{Error, Result};
@@ -142,7 +142,7 @@ fn a_db_key_goes_through_every_stage() {
         "{:?}",
         rotated.steps
     );
-    assert!(node.place(&node.context).under_way().unwrap().is_none());
+    assert!(node.place(&node.context).under_way(KeyName::Db).unwrap().is_none());
 }
 
 /// Once the clock stood ten years ahead, and a key was rotated.
@@ -159,7 +159,7 @@ fn a_clock_that_was_ahead_once_locks_nothing() {
     }
     // The write that removes PK is later than the one that enrolls it.
     let made = node.keys.update_if_there(VariableName::Pk).unwrap().unwrap();
-    assert!(node.keys.remove_pk().unwrap().time.is_later_than(&made.time));
+    assert!(node.keys.remove_pk().unwrap().unwrap().time.is_later_than(&made.time));
     assert!(node.kernel_is_accepted());
 }
 
@@ -170,15 +170,118 @@ fn without_consent_nothing_changes_and_the_same_new_key_waits() {
     node.agrees.set(false);
     let error = node.rotate(KeyName::Db).unwrap_err();
     assert_eq!(error.to_string(), "nobody agrees");
-    assert_eq!(error.hints(), ["bootseal keys rotate db goes on from here"]);
+    assert_eq!(
+        error.hints(),
+        [
+            "bootseal keys rotate db goes on from here",
+            "bootseal keys rotate db --abort gives it up"
+        ]
+    );
     assert!(node.holds(&old));
     assert_eq!(node.keys.certificate(KeyName::Db).unwrap(), old);
-    let waiting = node.place(&node.context).under_way().unwrap().unwrap();
-    // Another key has to wait for it.
-    let other = node.rotate(KeyName::Kek).unwrap_err();
-    assert!(other.to_string().contains("a rotation of db is under way"), "{other}");
+    let waiting = node.place(&node.context).under_way(KeyName::Db).unwrap().unwrap();
     node.agrees.set(true);
     assert_eq!(node.rotate(KeyName::Db).unwrap().rotation, waiting);
+}
+
+/// The writes of a rotation that waited are those of the keys and lists of today, not of the day when it began.
+#[test]
+fn rotations_do_not_wait_for_each_other() {
+    let certified = [KeyName::Pk, KeyName::Kek, KeyName::Db];
+    for (waiting, urgent) in [
+        (KeyName::Kek, KeyName::Db),
+        (KeyName::Db, KeyName::Kek),
+        (KeyName::Kek, KeyName::Pk),
+    ] {
+        let node = Node::new();
+        node.agrees.set(false);
+        node.rotate(waiting).unwrap_err();
+        node.agrees.set(true);
+        for name in [urgent, waiting] {
+            let old = node.keys.certificate(name).unwrap();
+            node.rotate(name).unwrap();
+            assert_ne!(
+                node.keys.certificate(name).unwrap(),
+                old,
+                "{name} after {waiting} waited"
+            );
+        }
+        // A new board takes all of it, by the rules of EDK2.
+        let board = node.root.path().join("board");
+        fs::create_dir(&board).unwrap();
+        let request = enroll::Request::new(node.keys.path().to_owned(), StoreChoice::At(board));
+        let plan = enroll::plan(&node.context, &request).unwrap();
+        enroll::apply(&node.context, &plan, || unreachable!("nobody else is at work")).unwrap();
+        for name in certified {
+            let update = node.keys.update(name.variable().unwrap()).unwrap();
+            let signer = if name == KeyName::Db { KeyName::Kek } else { KeyName::Pk };
+            let content = update.cms().unwrap();
+            let signer = node.keys.certificate(signer).unwrap();
+            assert!(content.certificates.contains(&signer), "{name}: {waiting}, {urgent}");
+        }
+    }
+}
+
+#[test]
+fn a_rotation_that_was_given_up_leaves_all_as_before() {
+    let node = Node::new();
+    let nothing = abort(&node.request(KeyName::Db, &node.context)).unwrap_err();
+    assert_eq!(nothing.kind().exit_code(), 2, "{nothing}");
+    for name in [KeyName::Db, KeyName::Kek, KeyName::Module, KeyName::Grub] {
+        let files = || {
+            let listed = fs::read_dir(node.keys.path())
+                .unwrap()
+                .map(|entry| entry.unwrap().path());
+            let files = listed.filter(|path| path.is_file());
+            files
+                .map(|path| (path.clone(), fs::read(path).unwrap()))
+                .collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let before = files();
+        node.agrees.set(false);
+        node.rotate(name).unwrap_err();
+        let new = node.place(&node.context).under_way(name).unwrap().unwrap();
+        node.agrees.set(true);
+        let dry = node.context.clone().with_dry_run(true);
+        abort(&node.request(name, &dry)).unwrap();
+        assert!(node.place(&node.context).under_way(name).unwrap().is_some());
+        if let Some(variable) = name.variable() {
+            // The firmware holds both certificates by now, as after a power cut at that stage.
+            let updater = Updater::open(&node.context, &node.firmware.store, &node.keys).unwrap();
+            let certificate = node.place(&node.context).new_certificate(name).unwrap();
+            let mut entries = crate::formats::firmware::signature_list::SignatureDatabase::default();
+            entries.add_certificate(node.keys.owner().unwrap(), certificate.as_der());
+            let update = updater
+                .add(variable, &entries, &mut |_| unreachable!("all keys are plain"))
+                .unwrap();
+            let request = enroll::Request {
+                source: enroll::Source::Updates(vec![update]),
+                ..node.firmware.clone()
+            };
+            let plan = enroll::plan(&node.context, &request).unwrap();
+            enroll::apply(&node.context, &plan, || unreachable!("nobody else is at work")).unwrap();
+        }
+        let aborted = abort(&node.request(name, &node.context)).unwrap();
+        assert_eq!(aborted.rotation, new);
+        assert!(node.place(&node.context).under_way(name).unwrap().is_none());
+        assert_eq!(files(), before, "{name}");
+    }
+    node.rotate(KeyName::Db).unwrap();
+    assert!(node.kernel_is_accepted());
+}
+
+#[test]
+fn a_rotation_whose_key_is_in_its_place_is_not_given_up() {
+    let mut node = Node::new();
+    let configured = std::mem::take(&mut node.config.sign);
+    node.rotate(KeyName::Db).unwrap_err();
+    let error = abort(&node.request(KeyName::Db, &node.context)).unwrap_err();
+    assert!(
+        error.to_string().contains("in the place of the old one already"),
+        "{error}"
+    );
+    node.config.sign = configured;
+    node.rotate(KeyName::Db).unwrap();
 }
 
 #[test]
@@ -225,6 +328,6 @@ fn a_dry_run_makes_nothing() {
     let dry = node.context.clone().with_dry_run(true);
     let rotated = rotate(&node.request(KeyName::Db, &dry)).unwrap();
     assert_eq!(rotated.steps.len(), 1);
-    assert!(node.place(&dry).under_way().unwrap().is_none());
+    assert!(node.place(&dry).under_way(KeyName::Db).unwrap().is_none());
     assert!(node.shown.borrow().is_empty());
 }

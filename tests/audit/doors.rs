@@ -83,6 +83,14 @@ fn keys_of_others_that_the_kernel_trusts_are_named() {
 fn authorities_keys_on_this_machine_are_found_and_plain_ones_twice() {
     let machine = Machine::new();
     let audit = |only: &str| machine.bootseal(["audit", "-v", "--only", only]);
+    let removal = machine.path("etc/bootseal/keys/noPK.auth");
+    let said = refuse(&mut audit("keys.offline"));
+    let remedy = format!("rm {}", removal.display());
+    assert!(
+        said.contains("takes the platform key out of every board") && said.contains(&remedy),
+        "{said}"
+    );
+    fs::remove_file(removal).unwrap();
     let said = succeed(&mut audit("keys.offline,keys.at_rest"));
     assert!(
         said.contains("module: plain") && said.contains("PK: elsewhere"),

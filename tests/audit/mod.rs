@@ -26,10 +26,11 @@ use crate::support::node::{DATABASE, GLOBAL, Node};
 use crate::support::{forget_kept_menu, keys, module, sign_file, succeed, text, tool};
 
 const KERNEL: &str = "6.12.58-gentoo";
-/// Variables are plain files here, there is no configuration of a kernel, no hooks are installed there, and no drill was held for keys that live as long as these tests.
+/// Variables are plain files here, there is no configuration of a kernel, no hooks are installed there, and keys that live as long as these tests have no
+/// backup.
 const ELSEWHERE: [&str; 2] = [
     "--skip",
-    "firmware.writable,hooks,kernel.configuration,keys.drill,keys.offline,kernel.image,measured",
+    "firmware.writable,hooks,kernel.configuration,keys.backup,keys.drill,keys.offline,kernel.image,measured",
 ];
 
 /// A machine as it should be, in the groups that are looked at here.

@@ -1,6 +1,7 @@
 //! The command line as people see it: every `--help`, and what a wrong call is answered. `TRYCMD=overwrite cargo test`
 //! writes the snapshots anew; read them before you commit.
 
+mod backup;
 mod ceremony;
 mod enroll;
 mod grub_tree;

@@ -245,7 +245,7 @@ fn each_key_gives_way_and_the_transcript_says_to_which() {
         let other = refuse(&mut machine.rotate("db", "node"));
         assert!(other.contains(&format!("a rotation of {key} is under way")), "{other}");
         if key == "module" {
-            let id = subject_key_id(&machine.file("node/rotation/module.pem"));
+            let id = subject_key_id(&machine.file("node/rotation/module/module.pem"));
             let listed = machine.file("root/proc/keys");
             fs::create_dir_all(listed.parent().unwrap()).unwrap();
             let list = |kind: &str| {

@@ -77,7 +77,7 @@ fn what_the_sheet_says_is_all_that_it_takes() {
         &whole.path("shares.txt"),
         fs::read(desk.join("shares.txt")).unwrap().as_slice(),
     );
-    for line in drills.lines() {
+    for line in drills.lines().filter(|line| line.starts_with("bootseal ")) {
         let source = desk.join(line.split(' ').next_back().unwrap());
         let printed = succeed(&mut whole.drill(&source));
         assert!(printed.contains("grub: restored from the"), "{printed}");

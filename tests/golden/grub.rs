@@ -110,13 +110,13 @@ fn a_small_key_signs_with_a_warning_and_is_embedded_only_while_it_gives_way() {
         "{refused}"
     );
     let strong = keys().join("grub.gpg");
-    fs::create_dir(weak_keys.join("rotation")).unwrap();
-    fs::copy(&strong, weak_keys.join("rotation/grub.gpg")).unwrap();
+    fs::create_dir_all(weak_keys.join("rotation/grub")).unwrap();
+    fs::copy(&strong, weak_keys.join("rotation/grub/grub.gpg")).unwrap();
     succeed(&mut install());
     // Any other has to be strong.
     let weak = weak_keys.join("grub.gpg");
     assert!(refuse(install().arg("--add-key").arg(&weak)).contains("has 2048 bits"));
-    fs::copy(&weak, weak_keys.join("rotation/grub.gpg")).unwrap();
+    fs::copy(&weak, weak_keys.join("rotation/grub/grub.gpg")).unwrap();
     assert!(refuse(&mut install()).contains("has 2048 bits"));
 }
 

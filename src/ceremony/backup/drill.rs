@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::backup::share::Share;
-use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::formats::text::Shown;
@@ -15,9 +14,11 @@ use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{self, Context};
 
 use super::super::amend;
-use super::super::transcript::{Event, ShareSet, Transcript};
+use super::super::shares_left::shares_left;
+use super::super::transcript::{End, Event, ShareSet, Transcript};
 use super::super::verify;
-use super::source::{Source, passphrase_from_secret, read_source};
+use super::contents::{RECORD, Record, SUMS};
+use super::source::{SHEET, Source, passphrase_from_secret, read_source};
 
 /// The secret that opens the backup.
 pub enum Opener {
@@ -30,24 +31,27 @@ pub enum Opener {
 /// The result of a drill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Drilled {
-    /// The key directory whose keys were compared.
-    pub keys: String,
     /// Path of the archive, or of the lines of the sheet.
     pub source: String,
     /// "archive" or "sheet".
     pub from: String,
     /// The secret that opened it: "passphrase", or the numbers of the shares.
     pub opened_by: String,
-    /// The keys that were restored, sign, and are the right ones.
+    /// The keys that were restored, sign, and are those in use.
     pub restored: Vec<String>,
+    /// The keys that were restored and sign, and gave way to others since: those in use are in another backup, or in none.
+    pub retired: Vec<String>,
+    /// Keys in use that this backup does not have, though they are on no token.
+    pub missing: Vec<String>,
     /// Keys that are in no backup, because they never leave their token.
     pub without: Vec<String>,
+    /// The directory of the shares' pages, if they still lie beside the archive.
+    pub shares_left: Option<String>,
     /// True if nothing was written down.
     pub dry_run: bool,
-    /// SHA-256 of the transcript's last line, lower-case hex.
-    pub head: String,
-    /// The head for people to compare.
-    pub words: String,
+    /// The new end of the key directory's transcript.
+    #[serde(flatten)]
+    pub end: End,
 }
 
 /// Reads shares from a private file, one a line; empty lines are skipped. Refuses a line that is no share, by its number.
@@ -64,35 +68,99 @@ pub fn read_shares(path: &Path) -> Result<Vec<Share>> {
         .collect()
 }
 
-/// The shares that the backup of a key directory is under; `None` if it is under the passphrase of the keys.
-pub fn recorded_shares(keys: &Path) -> Result<Option<ShareSet>> {
+/// The shares that a backup is under; `None` if it is under a passphrase.
+pub fn recorded_shares(keys: &Path, source: &Path) -> Result<Option<ShareSet>> {
     let signed = verify::read(keys)?;
-    Ok(recorded(&signed.transcript)?.2.cloned())
+    Ok(Held::new(&signed.transcript, &read_source(source)?)?.shares)
 }
 
-/// The last backup: keys in it, keys without, shares.
-fn recorded(transcript: &Transcript) -> Result<(&[String], &[String], Option<&ShareSet>)> {
-    let last = transcript.events().rev().find_map(|event| match event {
-        Event::BackedUp {
-            keys, without, shares, ..
-        } => Some((keys.as_slice(), without.as_slice(), shares.as_ref())),
-        _ => None,
-    });
-    last.ok_or_else(|| Error::refused("this ceremony made no backup, so there is none to restore"))
+/// The content of a backup.
+struct Held {
+    keys: Vec<String>,
+    without: Vec<String>,
+    shares: Option<ShareSet>,
+}
+
+impl Held {
+    /// The content as the archive itself records it, if it is whole; a sheet has what the last backup has. Refuses an archive that
+    /// is not as it was made: one that lacks a public file gives keys back that nobody knows.
+    fn new(transcript: &Transcript, source: &Source) -> Result<Self> {
+        let mut last = None;
+        let mut made = None;
+        for event in transcript.events() {
+            if let Event::BackedUp {
+                keys,
+                without,
+                shares,
+                files,
+            } = event
+            {
+                let held = || Self {
+                    keys: keys.clone(),
+                    without: without.clone(),
+                    shares: shares.clone(),
+                };
+                last = Some(held());
+                if files.iter().any(|file| file.sha256 == source.sha256) {
+                    made = Some(held());
+                }
+            }
+        }
+        if let Some(made) = made {
+            return Ok(made);
+        }
+        if source.kind == SHEET {
+            return last.ok_or_else(|| Error::refused("this ceremony made no backup, so there is none to restore"));
+        }
+        check_sums(&source.files)?;
+        let record = source.files.get(RECORD).map(Vec::as_slice).unwrap_or_default();
+        let record: Record =
+            serde_json::from_slice(record).or_refuse(|| format!("{RECORD} of the archive does not read"))?;
+        Ok(Self {
+            keys: record.keys,
+            without: record.without,
+            shares: record.shares,
+        })
+    }
+}
+
+/// Holds the files of an archive against their digests.
+fn check_sums(files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
+    let sums = files.get(SUMS).ok_or_else(|| {
+        Error::refused(format!(
+            "the archive is not the one that the transcript records, and has no {SUMS}"
+        ))
+    })?;
+    for line in String::from_utf8_lossy(sums).lines() {
+        let (digest, name) = line.split_once("  ").unwrap_or((line, ""));
+        let bytes = files
+            .get(name)
+            .ok_or_else(|| Error::refused(format!("the archive lacks {name}, which its {SUMS} names")))?;
+        if HashAlgorithm::Sha256.digest(&[bytes]).to_hex() != digest {
+            return Err(Error::refused(format!("{name} of the archive is not as it was made")));
+        }
+    }
+    Ok(())
 }
 
 /// Restores every key of the backup in memory, compares them with those of the key directory, and writes that down,
 /// signed by the restored keys themselves.
 pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> Result<Drilled> {
     let signed = verify::read(keys)?;
-    let (names, without, set) = recorded(&signed.transcript)?;
-    let (passphrase, opened_by) = open(opener, set)?;
+    let read = read_source(source)?;
+    let Held {
+        keys: names,
+        without,
+        shares,
+    } = &Held::new(&signed.transcript, &read)?;
+    let (passphrase, opened_by) = open(opener, shares.as_ref())?;
     let Source {
         files,
         kind: from,
         sha256,
-    } = read_source(source)?;
+    } = read;
     let mut restored: BTreeMap<KeyName, Box<dyn Signer>> = BTreeMap::new();
+    let mut retired = Vec::new();
     for name in names {
         let known: KeyName = name
             .parse()
@@ -104,7 +172,7 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
         })?;
         let path: PathBuf = source.join(&file);
         let key = SoftwareKey::parse(bytes, &path, &mut || Ok(passphrase.duplicate()))?;
-        if public_key_at_backup(&signed.transcript, name)? != *key.public_key() {
+        if !is_known(&signed.transcript, name, key.public_key()) {
             return Err(Error::refused(format!(
                 "the {name} key of the backup is another than that of {}",
                 keys.shown()
@@ -118,20 +186,38 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
         // A key that was rotated since is in the backup still, but signs for nothing any more.
         if signed.keys.get(name) == Some(key.public_key()) {
             restored.insert(known, Box::new(key));
+        } else {
+            retired.push(name.clone());
         }
     }
+    if restored.is_empty() {
+        return Err(Error::refused(format!(
+            "all keys of {} gave way to others since it was made: it restores none that is in use",
+            source.shown()
+        ))
+        .hint(format!(
+            "bootseal ceremony backup --keys {} DIR makes one of the keys in use",
+            quoted(keys)
+        )));
+    }
+    let present: Vec<String> = restored.keys().map(|name| name.name().to_owned()).collect();
+    let missing = signed
+        .keys
+        .keys()
+        .filter(|name| !present.contains(name) && !without.contains(name));
+    let missing: Vec<String> = missing.cloned().collect();
     let report = |transcript: &Transcript| -> Result<Drilled> {
-        let digest = hex::decode(transcript.head()).or_bug(|| "a digest is no hex".to_owned())?;
         Ok(Drilled {
-            keys: keys.shown(),
             source: source.shown(),
             from: from.to_owned(),
             opened_by: opened_by.clone(),
-            restored: names.to_vec(),
-            without: without.to_vec(),
+            restored: present.clone(),
+            retired: retired.clone(),
+            missing: missing.clone(),
+            without: without.clone(),
+            shares_left: shares_left(source.parent().unwrap_or(source))?,
             dry_run: context.dry_run(),
-            words: fingerprint_words(&digest),
-            head: transcript.head().to_owned(),
+            end: End::new(keys, transcript)?,
         })
     };
     if context.dry_run() {
@@ -141,27 +227,19 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
         from: from.to_owned(),
         sha256,
         opened_by: opened_by.clone(),
-        keys: names.to_vec(),
+        keys: present.clone(),
+        retired: retired.clone(),
     };
     let transcript = amend::append(context, keys, signed.transcript.clone(), vec![event], &restored)?;
     report(&transcript)
 }
 
-/// The public half of a key as it was when the backup was made.
-fn public_key_at_backup(transcript: &Transcript, name: &str) -> Result<RsaPublicKey> {
-    let mut present = None;
-    let mut backed_up = None;
-    for event in transcript.events() {
-        match event {
-            Event::KeyMade { key, public_key, .. } if key == name => present = Some(public_key),
-            Event::BackedUp { .. } => backed_up = present,
-            _ => {}
-        }
-    }
-    let cannot = || format!("the transcript does not have the public half of the {name} key");
-    let hex = backed_up.ok_or_else(|| Error::refused(cannot()))?;
-    let spki = hex::decode(hex).or_refuse(cannot)?;
-    RsaPublicKey::from_spki_der(&spki).or_refuse(cannot)
+/// True if the transcript has this public half of a key, which may have given way to another since.
+fn is_known(transcript: &Transcript, name: &str, public: &RsaPublicKey) -> bool {
+    let spki = hex::encode(public.spki_der());
+    let is_made =
+        |event: &Event| matches!(event, Event::KeyMade { key, public_key, .. } if key == name && *public_key == spki);
+    transcript.events().any(is_made)
 }
 
 /// The passphrase, and the name of the secret that gave it.

@@ -1,80 +1,66 @@
-//! The step that makes the backup.
+//! The step of a ceremony that makes the backup.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
-use crate::error::{Error, Explain, Result};
-use crate::formats::backup::secret_sharing;
-use crate::formats::backup::share::{SECRET as SECRET_BYTES, Share};
-use crate::formats::crypto::hash::HashAlgorithm;
+use crate::error::{Error, Result};
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
+use crate::system;
 
-use super::super::layout::{ARCHIVE, SECRET, SHARES, SHEET, share_name};
 use super::super::spec::Shares;
-use super::super::transcript::{Event, ShareSet};
+use super::super::transcript::Event;
 use super::super::work::Work;
-use super::archive;
-use super::contents::Contents;
-use super::sheet;
-use super::source::passphrase_from_secret;
+use super::assemble::{Backup, Wrap, assemble};
+use super::contents::Subject;
 
 /// Makes the backup and restores from it: archive, sheet and shares in one step, since they are under one secret, which
 /// nothing keeps.
 pub(in super::super) fn make(work: &mut Work<'_>, divided: Option<Shares>) -> Result<()> {
-    let secret = Zeroizing::new(work.began.random::<SECRET_BYTES>()?);
     let wrap = match divided {
-        Some(_) => Passphrase::new(&passphrase_from_secret(&secret))?,
-        None => work
-            .spec
-            .required_passphrase("the backup is under the passphrase of the keys")?
-            .duplicate(),
+        Some(shares) => Wrap::Divided(shares),
+        None => Wrap::Passphrase(
+            work.spec
+                .required_passphrase("the backup is under the passphrase of the keys")?
+                .duplicate(),
+        ),
     };
-    let (keys, without): (Vec<KeyName>, Vec<KeyName>) =
+    let (names, without): (Vec<KeyName>, Vec<KeyName>) =
         KeyName::ALL.into_iter().partition(|name| work.spec.is_backed_up(*name));
-    let mut wrapped = BTreeMap::new();
-    for name in keys.iter().copied() {
+    let mut keys = BTreeMap::new();
+    for name in names.iter().copied() {
         let key = software_key(work, name)?;
-        wrapped.insert(name, key.to_pem(&work.began, Some(&wrap))?);
+        let made = work.signers()?.get(&name);
+        let made = made.ok_or_else(|| Error::bug("a key of the backup was not made"))?;
+        if key.public_key() != made.public_key() {
+            return Err(Error::bug(format!("the backup would hold another {name} key")));
+        }
+        keys.insert(name, Arc::new(key));
     }
-    let shares = match divided {
-        Some(shares) => Some(divide(work, shares, &secret)?),
-        None => None,
-    };
-    let contents = Contents::gather(work, divided, &wrapped, shares.as_deref())?;
-    let archive = archive::write(&contents.archived(work)?, work.began.now()?)?;
-    for name in keys.iter().copied() {
-        let held = restored(&archive, name, &wrap)?;
-        if held.public_key() != work.signers()?.get(&name).ok_or_else(no_key)?.public_key() {
-            return Err(Error::bug(format!("the backup holds another {name} key")));
+    let mut public = BTreeMap::new();
+    for record in work.transcript.events().flat_map(Event::files) {
+        if record.place == "keys" {
+            let bytes = system::read(&work.place("keys").join(&record.name))?;
+            public.insert(record.name.clone(), bytes);
         }
     }
-    let digest = HashAlgorithm::Sha256.digest(&[&archive]).to_hex();
-    let mut files = vec![
-        work.file("backup", ARCHIVE, &archive, SECRET)?,
-        work.file("backup", SHEET, sheet::keys(&contents, &digest)?.as_bytes(), SECRET)?,
-    ];
-    // After the restore: nobody holds a share of a backup that cannot be restored.
-    for share in shares.iter().flatten() {
-        let page = sheet::share(&contents, share)?;
-        files.push(work.file(SHARES, &share_name(share.number), page.as_bytes(), SECRET)?);
-    }
-    let set = shares.as_deref().and_then(<[Share]>::first).map(|share| ShareSet {
-        set: share.set_name(),
-        needed: share.needed,
-        of: share.of,
-    });
-    let names = |names: Vec<KeyName>| names.into_iter().map(|name| name.name().to_owned()).collect();
+    let subject = Subject {
+        name: &work.spec.name,
+        rehearsal: work.spec.rehearsal,
+        date: work.began.date_time()?.to_string(),
+        transcript: &work.transcript,
+        public,
+    };
+    let backup = assemble(&work.began, &subject, &keys, &wrap)?;
+    let files = backup.files.iter();
+    let files = files.map(|(place, name, bytes)| work.file(place, name, bytes, Backup::MODE));
+    let files = files.collect::<Result<_>>()?;
+    let texts = |names: Vec<KeyName>| names.into_iter().map(|name| name.name().to_owned()).collect();
     work.record(Event::BackedUp {
-        keys: names(keys),
-        without: names(without),
-        shares: set,
+        keys: texts(names),
+        without: texts(without),
+        shares: backup.shares,
         files,
     })
-}
-
-fn no_key() -> Error {
-    Error::bug("a key of the backup was not made")
 }
 
 /// A key from its file, or one that is on a token from the copy that was put there.
@@ -89,32 +75,4 @@ fn software_key(work: &Work<'_>, name: KeyName) -> Result<SoftwareKey> {
     }
     work.directory()?
         .software_key(name, &mut |secret| work.ask(name, secret))
-}
-
-/// A key out of the archive, as a restore gets it.
-fn restored(archive: &[u8], name: KeyName, wrap: &Passphrase) -> Result<SoftwareKey> {
-    let file = format!("{name}.key");
-    let files = archive::read(archive).or_bug(|| "the archive does not read back".to_owned())?;
-    let bytes = files
-        .get(&file)
-        .ok_or_else(|| Error::bug(format!("the archive lacks {file}")))?;
-    SoftwareKey::parse(bytes, file.as_ref(), &mut || Ok(wrap.duplicate()))
-}
-
-/// Divides the secret; any that are enough must give it back.
-fn divide(work: &Work<'_>, shares: Shares, secret: &[u8; SECRET_BYTES]) -> Result<Vec<Share>> {
-    let Shares { needed, of } = shares;
-    let cannot = || "cannot divide the secret of the backup".to_owned();
-    let mut random = Zeroizing::new(Vec::new());
-    for _ in 1..needed {
-        random.extend_from_slice(&*Zeroizing::new(work.began.random::<SECRET_BYTES>()?));
-    }
-    debug_assert_eq!(random.len(), secret_sharing::coefficients(SECRET_BYTES, needed));
-    let shares = Share::split(secret, work.began.random()?, needed, of, &random).or_bug(cannot)?;
-    for window in shares.windows(usize::from(needed)) {
-        if *Share::combine(window).or_bug(cannot)? != *secret {
-            return Err(Error::bug("shares of the backup's secret do not give it back"));
-        }
-    }
-    Ok(shares)
 }

@@ -1,10 +1,13 @@
 //! The backup: an archive whose keys stock `openssl` opens, the same on paper, and shares of the secret that opens both.
 
+mod again;
 mod archive;
+mod assemble;
 mod contents;
 pub mod drill;
 mod make;
 mod sheet;
 mod source;
 
+pub use again::{BackedUp, Request, backup};
 pub(super) use make::make;

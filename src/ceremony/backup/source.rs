@@ -14,6 +14,11 @@ use crate::system;
 
 use super::archive;
 
+/// The kind of a source that is an archive.
+const ARCHIVE: &str = "archive";
+/// The kind of a source that is the lines of a sheet.
+pub(super) const SHEET: &str = "sheet";
+
 /// The passphrase that a divided secret is.
 pub(super) fn passphrase_from_secret(secret: &[u8; SECRET_BYTES]) -> Zeroizing<String> {
     base32::encode(secret)
@@ -42,7 +47,7 @@ pub(super) fn read_source(path: &Path) -> Result<Source> {
     if let Ok(files) = archive::read(&bytes) {
         return Ok(Source {
             files,
-            kind: "archive",
+            kind: ARCHIVE,
             sha256,
         });
     }
@@ -50,7 +55,7 @@ pub(super) fn read_source(path: &Path) -> Result<Source> {
     let files = paper::files(text).or_refuse(cannot)?;
     Ok(Source {
         files,
-        kind: "sheet",
+        kind: SHEET,
         sha256,
     })
 }

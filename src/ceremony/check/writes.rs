@@ -56,6 +56,7 @@ pub(super) fn examine(product: &Product<'_>, report: &mut Report) -> Result<()> 
 fn removal(product: &Product<'_>, pk: &SignatureDatabase, kek: &SignatureDatabase, report: &mut Report) -> Result<()> {
     let enrolled = product.directory.update(VariableName::Pk)?;
     let removal = product.directory.remove_pk()?;
+    let removal = removal.ok_or_else(|| Error::bug(format!("the ceremony made no {REMOVE_PK}")))?;
     expect_bytes(&removal.payload, &[], REMOVE_PK)?;
     let firmware = Firmware {
         pk,

@@ -39,6 +39,9 @@ pub struct Listed {
     pub public_key: String,
     /// True if the ceremony's backup has the private half; null if there is no transcript.
     pub backed_up: Option<bool>,
+    /// True if the last backup was restored since it was made, with the present private half in it; null if there is no
+    /// transcript.
+    pub drilled: Option<bool>,
     /// The time of the last restore drill, RFC 3339 UTC.
     pub last_drill: Option<String>,
 }
@@ -86,6 +89,7 @@ fn describe(keys: &KeyDirectory, name: KeyName, transcript: Option<&Transcript>)
         protection,
         public_key: keys.public_path(name).shown(),
         backed_up: transcript.map(|transcript| verify::is_backed_up(transcript, name)),
+        drilled: transcript.map(|transcript| verify::is_drilled(transcript, name)),
         last_drill: transcript.and_then(verify::last_drill),
     };
     if name == KeyName::Grub {

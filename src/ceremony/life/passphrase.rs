@@ -12,7 +12,7 @@ use crate::system::{self, Context};
 
 use super::super::amend;
 use super::super::layout::SECRET;
-use super::super::transcript::{Event, FileRecord};
+use super::super::transcript::{End, Event, FileRecord};
 use super::super::verify;
 
 /// The keys that were encrypted anew.
@@ -22,8 +22,9 @@ pub struct Rewrapped {
     pub keys: Vec<String>,
     /// The new protection: "scrypt" or "plain".
     pub protection: &'static str,
-    /// SHA-256 of the transcript's last line, lower-case hex; null if there is no transcript.
-    pub head: Option<String>,
+    /// The new end of the transcript; null if there is none.
+    #[serde(flatten)]
+    pub end: Option<End>,
     /// True if nothing was changed.
     pub dry_run: bool,
 }
@@ -90,17 +91,22 @@ pub fn rewrap(
             }],
         });
     }
-    let head = match signed {
-        Some(signed) if !context.dry_run() => {
-            let transcript = amend::append(context, keys.path(), signed.transcript, events, &signers)?;
-            Some(transcript.head().to_owned())
-        }
-        signed => signed.map(|signed| signed.transcript.head().to_owned()),
+    let transcript = match signed {
+        Some(signed) if !context.dry_run() => Some(amend::append(
+            context,
+            keys.path(),
+            signed.transcript,
+            events,
+            &signers,
+        )?),
+        signed => signed.map(|signed| signed.transcript),
     };
     Ok(Rewrapped {
         keys: names.iter().map(|name| name.name().to_owned()).collect(),
         protection,
-        head,
+        end: transcript
+            .map(|transcript| End::new(keys.path(), &transcript))
+            .transpose()?,
         dry_run: context.dry_run(),
     })
 }

@@ -1,7 +1,8 @@
 //! The specification that is made from a person's answers.
 
-use crate::error::{Error, Result};
-use crate::formats::text::printable;
+use crate::error::Result;
+
+use super::shares::Shares;
 
 /// The answers to the questions of a ceremony without a specification.
 #[derive(Debug, Clone)]
@@ -46,21 +47,13 @@ impl Answers {
         if let Some(backup) = &self.backup {
             lines.push(format!("\n[backup]\ndirectory = {}", quote(backup)));
             if let Some(shares) = &self.shares {
-                let (needed, of) = parse_shares(shares)?;
+                let Shares { needed, of } = shares.parse()?;
                 lines.push(format!("shares = {{ needed = {needed}, of = {of} }}"));
             }
         }
         lines.push(String::new());
         Ok(lines.join("\n"))
     }
-}
-
-/// The numbers of needed and of all shares, from `2/3`.
-fn parse_shares(shares: &str) -> Result<(u8, u8)> {
-    let odd = || Error::usage(format!("\"{}\" does not say shares as 2/3", printable(shares)));
-    let (needed, of) = shares.split_once('/').ok_or_else(odd)?;
-    let number = |text: &str| text.trim().parse::<u8>().map_err(|_| odd());
-    Ok((number(needed)?, number(of)?))
 }
 
 #[cfg(test)]

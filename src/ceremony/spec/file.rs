@@ -14,7 +14,8 @@ use crate::system;
 use crate::trust::microsoft::Selection;
 
 use super::machine_check::MachineCheck;
-use super::specification::{Backup, KeySpec, Place, Revocations, Shares, Spec, TokenPlace, Waiver};
+use super::shares::Shares;
+use super::specification::{Backup, KeySpec, Place, Revocations, Spec, TokenPlace, Waiver};
 
 /// Largest specification that is read, in bytes.
 const MAX_FILE: u64 = 64 << 10;

@@ -4,12 +4,14 @@ mod answers;
 mod certificate_check;
 mod file;
 mod machine_check;
+mod shares;
 mod specification;
 mod validate;
 
 pub use answers::Answers;
 pub use certificate_check::CertificateCheck;
 pub use machine_check::MachineCheck;
+pub use shares::Shares;
 pub(crate) use specification::purpose;
-pub use specification::{Backup, DEFAULT_YEARS, KeySpec, Place, Revocations, Shares, Spec, TokenPlace, Waiver};
+pub use specification::{Backup, DEFAULT_YEARS, KeySpec, Place, Revocations, Spec, TokenPlace, Waiver};
 pub(super) use specification::{SIZES, absolute};

@@ -14,6 +14,7 @@ use crate::trust::microsoft::Selection;
 
 use super::super::import::{self, Files};
 use super::machine_check::MachineCheck;
+use super::shares::Shares;
 
 /// Validity of certificates unless another is asked for, in years.
 pub const DEFAULT_YEARS: u16 = 10;
@@ -74,15 +75,6 @@ pub struct Backup {
     pub directory: PathBuf,
     /// The numbers of shares of the secret that opens it; undivided it is the passphrase of the keys.
     pub shares: Option<Shares>,
-}
-
-/// The numbers of shares of a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shares {
-    /// Number of shares that give the secret back, 2 to `of`.
-    pub needed: u8,
-    /// Number of all shares, up to 16.
-    pub of: u8,
 }
 
 /// The word of a person who takes it upon himself that no backup has been tried.

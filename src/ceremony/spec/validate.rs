@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::formats::text::Shown;
 use crate::keys::KeyName;
 
-use super::specification::{Place, SIZES, Shares, Spec, absolute};
+use super::specification::{Place, SIZES, Spec, absolute};
 
 /// Longest name of a ceremony, in characters; with what a certificate's subject adds it has up to 64.
 const MAX_NAME: usize = 30;
@@ -62,15 +62,10 @@ impl Spec {
     }
 
     fn validate_backup(&self) -> Result<()> {
-        let Some(Shares { needed, of }) = self.backup.as_ref().and_then(|backup| backup.shares) else {
-            return Ok(());
-        };
-        if (2..=of).contains(&needed) && of <= 16 {
-            return Ok(());
+        match self.backup.as_ref().and_then(|backup| backup.shares) {
+            Some(shares) => shares.validate(),
+            None => Ok(()),
         }
-        Err(Error::usage(format!(
-            "{needed} of {of} shares cannot be: at least 2 are needed, of at most 16"
-        )))
     }
 
     fn validate_directories(&self) -> Result<()> {

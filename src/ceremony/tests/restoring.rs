@@ -51,15 +51,23 @@ fn keys_go_to_their_places_and_come_back_from_their_backup() {
     let drilled = drill::drill(&context, &node, &scanned, &shares).unwrap();
     assert_eq!(drilled.from, "sheet");
 
-    let head = note(&context, &node, "Ada was present", &mut |_| unreachable!("db is plain")).unwrap();
-    let verified = verify::verify(&node, Some(&drilled.head)).unwrap();
+    let end = note(&context, &node, "Ada was present", &mut |_| unreachable!("db is plain")).unwrap();
+    let verified = verify::verify(&node, Some(&end.head)).unwrap();
+    assert_eq!((verified.findings, verified.lines_since_head), (Vec::new(), Some(0)));
+    // An end that was written down earlier is genuine; two lines came after it.
+    for earlier in [&drilled.end.head, &drilled.end.words.replace('-', " ")] {
+        let verified = verify::verify(&node, Some(earlier)).unwrap();
+        assert_eq!((verified.findings, verified.lines_since_head), (Vec::new(), Some(2)));
+    }
+    let other = verify::verify(&node, Some(&"0".repeat(64))).unwrap();
     assert!(
-        verified.findings[0].contains("not the one named"),
+        other.findings[0].contains("no line of it has the one named"),
         "{:?}",
-        verified.findings
+        other.findings
     );
-    let verified = verify::verify(&node, Some(&head)).unwrap();
-    assert_eq!(verified.findings, [""; 0]);
+    // The beginning has nothing before it.
+    assert_eq!(other.lines_since_head, None);
+    let verified = verify::verify(&node, None).unwrap();
     assert!(verified.complete && verified.remarks[0].ends_with(": Ada was present"));
 }
 

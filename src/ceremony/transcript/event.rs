@@ -118,8 +118,11 @@ pub enum Event {
         sha256: String,
         /// The secret that opened it: "passphrase", or the numbers of the shares.
         opened_by: String,
-        /// The keys that were restored, and are the right ones.
+        /// The keys that were restored, and are those in use.
         keys: Vec<String>,
+        /// The keys that were restored, and gave way to others since.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        retired: Vec<String>,
     },
     /// A key was encrypted anew, or is no longer.
     Rewrapped {

@@ -6,6 +6,7 @@
 //!
 //! A field that later versions added is left out where it is empty: transcripts without it read as before.
 
+mod end;
 mod event;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::formats::chain::{Chain, ChainError, Link, Start, encode};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::keys::KeyName;
 
+pub use end::End;
 pub use event::{Event, FileRecord, Looked, RecordedFinding, ShareSet};
 
 /// The form that is written, and read.
@@ -108,10 +110,10 @@ impl Transcript {
             .any(|event| matches!(event, Event::Certified { key, .. } if key == name.name()))
     }
 
-    /// True if a line is a seal.
+    /// True if the last line is a seal.
     #[must_use]
     pub fn is_sealed(&self) -> bool {
-        self.events().any(|event| matches!(event, Event::Sealed { .. }))
+        matches!(self.events().next_back(), Some(Event::Sealed { .. }))
     }
 }
 

@@ -11,11 +11,13 @@ use crate::error::{Explain, Result};
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::text::Shown;
-use crate::keys::directory::TRANSCRIPT;
+use crate::keys::KeyName;
+use crate::keys::directory::{REMOVE_PK, TRANSCRIPT};
 use crate::system;
 
 use super::super::layout::{ARCHIVE, SHARES, WORK_ONLY};
-use super::super::transcript::{Event, FileRecord, Transcript};
+use super::super::shares_left::shares_left;
+use super::super::transcript::{End, Event, FileRecord, Transcript};
 use super::history::{is_complete, last_drill, remarks};
 use super::seals::read;
 
@@ -33,6 +35,9 @@ pub struct Verified {
     pub head: String,
     /// The head for people to compare.
     pub words: String,
+    /// The number of lines that were added since the head that was named, which is genuine; null if none was named, or if
+    /// the transcript has no such line.
+    pub lines_since_head: Option<usize>,
     /// True for a rehearsal.
     pub rehearsal: bool,
     /// The keys that signed, all of those that the ceremony made.
@@ -47,20 +52,21 @@ pub struct Verified {
     pub elsewhere: Vec<String>,
     /// Notes, waivers, and oddities of imported certificates, each with its time.
     pub remarks: Vec<String>,
+    /// The directory of the shares' pages, if they still lie beside the archive that they open.
+    pub shares_left: Option<String>,
     /// Differences from the transcript, for people.
     pub findings: Vec<String>,
 }
 
-/// Replays the transcript of a directory, and compares its files. `head` is the expected head, hex or words.
+/// Replays the transcript of a directory, and compares its files. `head` is one that was written
+/// down, hex or words: the transcript must have it, at its end or before.
 pub fn verify(directory: &Path, head: Option<&str>) -> Result<Verified> {
     let signed = read(directory)?;
     let transcript = &signed.transcript;
-    let digest = hex::decode(transcript.head()).or_bug(|| "a digest is no hex".to_owned())?;
-    let words = fingerprint_words(&digest);
+    let end = End::new(directory, transcript)?;
     let mut verified = Verified {
-        directory: directory.shown(),
         entries: transcript.entries().len(),
-        head: transcript.head().to_owned(),
+        lines_since_head: None,
         rehearsal: transcript
             .events()
             .any(|event| matches!(event, Event::Began { rehearsal: true, .. })),
@@ -70,20 +76,38 @@ pub fn verify(directory: &Path, head: Option<&str>) -> Result<Verified> {
         files: Vec::new(),
         elsewhere: Vec::new(),
         remarks: remarks(transcript),
+        shares_left: shares_left(directory)?,
         findings: Vec::new(),
-        words,
+        directory: end.directory,
+        head: end.head,
+        words: end.words,
     };
     if let Some(expected) = head {
-        let expected = expected.trim().to_lowercase().replace(' ', "-");
-        if expected != verified.head && expected != verified.words {
+        verified.lines_since_head = lines_since(transcript, expected);
+        if verified.lines_since_head.is_none() {
             verified.findings.push(format!(
-                "the transcript's head is {} ({}), not the one named: lines were added, or it was cut back to an earlier seal",
+                "the transcript's head is {} ({}), and no line of it has the one named: it is another transcript, or it was cut back to an \
+                 earlier seal",
                 verified.head, verified.words
             ));
         }
     }
     compare(directory, transcript, &mut verified)?;
     Ok(verified)
+}
+
+/// The number of lines after the one whose digest a person wrote down, in hex or words; `None` if there is no such line.
+fn lines_since(transcript: &Transcript, written: &str) -> Option<usize> {
+    let written = written.trim().to_lowercase().replace(' ', "-");
+    let heads = transcript.entries().iter().skip(1).map(|entry| entry.previous.as_str());
+    let is_written = |head: &str| {
+        let in_words = || hex::decode(head).is_ok_and(|digest| fingerprint_words(&digest) == written);
+        head == written || in_words()
+    };
+    let lines = heads.chain([transcript.head()]).rev();
+    lines
+        .zip(0..)
+        .find_map(|(head, since)| is_written(head).then_some(since))
 }
 
 /// The files as they were last recorded, by place and name.
@@ -141,7 +165,9 @@ fn compare(directory: &Path, transcript: &Transcript, verified: &mut Verified) -
         for ((_, name), record) in of_place {
             known.insert(name);
             let path = folder.join(name);
-            if !is_here && !path.exists() {
+            // Earlier ceremonies put it into every key directory, and it may well be removed from one without the private key of PK.
+            let is_removed = *name == REMOVE_PK && !directory.join(format!("{}.key", KeyName::Pk)).exists();
+            if (!is_here || is_removed) && !path.exists() {
                 if *place != SHARES {
                     verified.elsewhere.push(format!("{name} ({place})"));
                 }

@@ -16,6 +16,21 @@ pub fn last_drill(transcript: &Transcript) -> Option<String> {
         .next()
 }
 
+/// True if the last backup with the present private half of a key was restored since it was made.
+#[must_use]
+pub fn is_drilled(transcript: &Transcript, name: KeyName) -> bool {
+    let mut is_drilled = false;
+    for event in transcript.events() {
+        match event {
+            Event::Drilled { keys, .. } => is_drilled |= keys.iter().any(|key| key == name.name()),
+            Event::KeyMade { key, .. } if key == name.name() => is_drilled = false,
+            Event::BackedUp { .. } => is_drilled = false,
+            _ => {}
+        }
+    }
+    is_drilled
+}
+
 /// The notes, waivers and findings on imported certificates, each with its time.
 pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
     let remarks_of = |event: &Event| match event {

@@ -5,5 +5,5 @@ mod history;
 mod seals;
 
 pub use directory::{Verified, verify};
-pub use history::{is_backed_up, last_drill};
+pub use history::{is_backed_up, is_drilled, last_drill};
 pub use seals::{SealError, Signed, check_seals, read};

@@ -47,7 +47,7 @@ pub(in crate::cli) struct Drill {
 impl Drill {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let keys = session.keys(self.keys.as_ref())?;
-        let set = drill::recorded_shares(&keys)?;
+        let set = drill::recorded_shares(&keys, &self.source)?;
         let opener = match (&self.shares, set, self.unlock.given()?) {
             (Some(_), _, Some(_)) => {
                 return Err(Error::usage("name the shares or the passphrase, not both"));
@@ -76,10 +76,10 @@ pub(in crate::cli) struct Note {
 impl Note {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let ask = &mut |what: &str| self.unlock.existing(what);
-        let head = ceremony::note(&session.context, &self.directory, &self.text, ask)?;
+        let end = ceremony::note(&session.context, &self.directory, &self.text, ask)?;
         Ok(Box::new(Noted {
             text: self.text.clone(),
-            head,
+            end,
             dry_run: session.context.dry_run(),
         }))
     }

@@ -1,5 +1,6 @@
 //! `bootseal ceremony`: the keys, made once.
 
+mod backup;
 mod life;
 mod report;
 mod wizard;
@@ -46,6 +47,14 @@ pub(super) enum Command {
         typed. Shares are asked for, or read from --shares."
     )]
     Drill(life::Drill),
+    /// Make another backup, of the keys as they are now
+    #[command(
+        after_help = "Example: bootseal ceremony backup --authority /mnt/stick/keys /mnt/stick/backup-2027\n\n\
+        After a rotation, or when the archive, shares or the passphrase of the last backup were lost. The new archive is under a new \
+        secret, divided as that of the last backup. It is restored from in memory before it is put in its place, and recorded in \
+        the transcripts of both directories. Then comes bootseal ceremony drill; the old archive and its shares can go after that."
+    )]
+    Backup(backup::Backup),
     /// Add a line to the transcript: who was there, what was seen
     #[command(after_help = "Example: bootseal ceremony note /root/ceremony \"Ada and Charles were present\"")]
     Note(life::Note),
@@ -59,7 +68,9 @@ impl Command {
     pub(super) fn powers(&self) -> Powers {
         match self {
             Self::Plan(_) | Self::Verify(_) => Powers::writing(Writes::Nothing),
-            Self::Run(_) | Self::Drill(_) | Self::Note(_) | Self::Abort(_) => Powers::writing(Writes::Files),
+            Self::Run(_) | Self::Backup(_) | Self::Drill(_) | Self::Note(_) | Self::Abort(_) => {
+                Powers::writing(Writes::Files)
+            }
         }
     }
 }
@@ -169,6 +180,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         Command::Run(arguments) => arguments.run(session),
         Command::Verify(arguments) => arguments.run(),
         Command::Drill(arguments) => arguments.run(session),
+        Command::Backup(arguments) => arguments.run(session),
         Command::Note(arguments) => arguments.run(session),
         Command::Abort(arguments) => arguments.run(session),
     }

@@ -6,8 +6,10 @@ use serde_json::{Value, json};
 
 use crate::ceremony::backup::drill::Drilled;
 use crate::ceremony::preflight::Check;
+use crate::ceremony::transcript::End;
 use crate::ceremony::verify::Verified;
 use crate::ceremony::{Aborted, Plan, Report as CeremonyReport};
+use crate::cli::transcript_end::write_end;
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Status};
 use crate::formats::text::printable;
@@ -153,6 +155,9 @@ impl Report for CeremonyReport {
                 writeln!(out, "{what}: {}", printable(directory))?;
             }
         }
+        if let Some(directory) = &self.shares_left {
+            write_shares(out, style, directory)?;
+        }
         if let (Some(transcript), Some(words)) = (&self.transcript, &self.words) {
             writeln!(out, "Transcript: write its end down\n    {transcript}\n    {words}")?;
         }
@@ -181,6 +186,13 @@ impl Report for Verified {
             self.signed_by.join(", ")
         )?;
         writeln!(out, "    {}\n    {}", self.head, self.words)?;
+        if let Some(since) = self.lines_since_head.filter(|since| *since > 0) {
+            writeln!(
+                out,
+                "{} the end that was named is genuine; lines since: {since}",
+                style.tick()
+            )?;
+        }
         if !self.files.is_empty() {
             writeln!(out, "{} as recorded: {}", style.tick(), self.files.join(" "))?;
         }
@@ -201,6 +213,9 @@ impl Report for Verified {
                 "{} not complete: nobody has restored the keys from a backup",
                 style.warn("!")
             )?,
+        }
+        if let Some(directory) = &self.shares_left {
+            write_shares(out, style, directory)?;
         }
         for finding in &self.findings {
             writeln!(out, "{} {}", style.cross(), printable(finding))?;
@@ -238,6 +253,18 @@ impl Report for Drilled {
                 self.from
             )?;
         }
+        for key in &self.missing {
+            let held = if self.retired.contains(key) {
+                "one that gave way to another since"
+            } else {
+                "none"
+            };
+            writeln!(
+                out,
+                "{} {key}: the one in use is not in this backup, which has {held}; bootseal ceremony backup makes one that has it",
+                style.warn("!")
+            )?;
+        }
         for key in &self.without {
             writeln!(
                 out,
@@ -246,23 +273,31 @@ impl Report for Drilled {
             )?;
         }
         writeln!(out, "Opened by: {}", self.opened_by)?;
+        if let Some(directory) = &self.shares_left {
+            write_shares(out, style, directory)?;
+        }
         if self.dry_run {
             return writeln!(out, "Nothing was recorded");
         }
-        writeln!(
-            out,
-            "Recorded in the transcript of {}: write its end down\n    {}\n    {}",
-            printable(&self.keys),
-            self.head,
-            self.words
-        )
+        write_end(out, &self.end)
     }
+}
+
+/// The warning on shares that lie beside the archive that they open.
+pub(super) fn write_shares(out: &mut dyn Write, style: Style, directory: &str) -> io::Result<()> {
+    writeln!(
+        out,
+        "{} the shares lie beside the archive that they open, in {}: print each page, hand it to its keeper, and remove the files; \
+         until then the division is worth nothing",
+        style.warn("!"),
+        printable(directory)
+    )
 }
 
 /// A note that was added.
 pub(super) struct Noted {
     pub text: String,
-    pub head: String,
+    pub end: End,
     pub dry_run: bool,
 }
 
@@ -272,18 +307,17 @@ impl Report for Noted {
     }
 
     fn json(&self) -> Result<Value> {
-        Ok(json!({ "text": self.text, "head": self.head, "dry_run": self.dry_run }))
+        Ok(json!({ "text": self.text, "head": self.end.head, "words": self.end.words, "dry_run": self.dry_run }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         let verb = if self.dry_run { "would be noted" } else { "noted" };
-        writeln!(
-            out,
-            "{} {verb}: {}\n    {}",
-            style.tick(),
-            printable(&self.text),
-            self.head
-        )
+        writeln!(out, "{} {verb}: {}", style.tick(), printable(&self.text))?;
+        if self.dry_run {
+            Ok(())
+        } else {
+            write_end(out, &self.end)
+        }
     }
 }
 

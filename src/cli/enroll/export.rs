@@ -22,6 +22,9 @@ pub(in crate::cli) struct Export {
     /// Key directory [default: /etc/bootseal/keys]
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
+    /// Also noPK.auth, with which anybody can take the platform key out of every board that has it
+    #[arg(long)]
+    with_removal: bool,
 }
 
 impl Export {
@@ -34,7 +37,7 @@ impl Export {
         let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?.below(session.context.root());
         Ok(Box::new(Exported {
             directory: self.directory.clone(),
-            files: enroll::export(&session.context, &keys, &self.directory)?,
+            files: enroll::export(&session.context, &keys, &self.directory, self.with_removal)?,
             dry_run: session.context.dry_run(),
         }))
     }

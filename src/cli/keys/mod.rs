@@ -19,6 +19,7 @@ use crate::ui::finding::{finding_json, write_finding};
 use crate::ui::{Report, Style, prompt, to_json};
 
 use crate::cli::session::Session;
+use crate::cli::transcript_end::write_end;
 use crate::cli::unlock::{Unlock, typed_or_made};
 
 /// The firmware enforces Secure Boot and does not hold the certificate of the db key.
@@ -341,6 +342,10 @@ impl Report for Rewrapped {
             self.keys.join(", "),
             self.protection
         )?;
-        writeln!(out, "The backup keeps its own passphrase or shares")
+        writeln!(out, "The backup keeps its own passphrase or shares")?;
+        match &self.end {
+            Some(end) if !self.dry_run => write_end(out, end),
+            _ => Ok(()),
+        }
     }
 }

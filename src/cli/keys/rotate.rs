@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::next_start::with_next_start;
 use crate::cli::session::Session;
+use crate::cli::transcript_end::write_end;
 use crate::cli::unlock::Unlock;
 use crate::cli::{enroll, sign};
 use crate::enroll::{Plan, Source};
@@ -15,10 +16,11 @@ use crate::error::Result;
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
-use crate::rotate::{self, Attendant, Place, Request, Rotated};
+use crate::rotate::{self, Aborted, Attendant, Place, Request, Rotated};
 use crate::ui::{Progress, Report, Style};
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of its own on the command line
 pub(in crate::cli) struct Rotate {
     /// PK, KEK, db, module or grub
     #[arg(value_name = "KEY")]
@@ -28,6 +30,9 @@ pub(in crate::cli) struct Rotate {
     /// Directory with the PK and KEK keys, which sign the change [default: the key directory]
     #[arg(long, value_name = "DIR")]
     authority: Option<PathBuf>,
+    /// Give up the rotation of KEY that is under way; the present key stays
+    #[arg(long, conflicts_with_all = ["trusted", "signed"])]
+    abort: bool,
     /// The kernel, or GRUB's image, knows the new key already
     #[arg(long)]
     trusted: bool,
@@ -48,14 +53,15 @@ impl Rotate {
             Some(path) => KeyDirectory::open(path)?,
             None => keys.clone(),
         };
-        let rotated = rotate::rotate(&Request {
+        let config = session.config()?;
+        let request = Request {
             name: self.name,
             place: Place {
                 context: &session.context,
                 keys: &keys,
                 authority: &authority,
             },
-            config: &session.config()?,
+            config: &config,
             firmware: &self.target.request(Source::Updates(Vec::new())),
             is_trusted: self.trusted,
             is_signed: self.signed,
@@ -66,7 +72,14 @@ impl Rotate {
                 session,
                 yes: self.yes,
             },
-        })?;
+        };
+        if self.abort {
+            return Ok(Box::new(AbortReport {
+                aborted: rotate::abort(&request)?,
+                dry_run: session.context.dry_run(),
+            }));
+        }
+        let rotated = rotate::rotate(&request)?;
         let report = RotationReport {
             rotated,
             dry_run: session.context.dry_run(),
@@ -112,6 +125,7 @@ impl Report for RotationReport {
             rotation,
             retired,
             steps,
+            ends,
         } = &self.rotated;
         Ok(json!({
             "key": rotation.key,
@@ -120,6 +134,7 @@ impl Report for RotationReport {
             "fingerprint": rotation.new,
             "retired": retired.shown(),
             "steps": steps,
+            "transcripts": ends,
             "dry_run": self.dry_run,
         }))
     }
@@ -129,6 +144,7 @@ impl Report for RotationReport {
             rotation,
             retired,
             steps,
+            ends,
         } = &self.rotated;
         if self.dry_run {
             return writeln!(
@@ -149,10 +165,47 @@ impl Report for RotationReport {
             "{} the new key is in no backup yet: copy its file to where the backup is",
             style.warn("!")
         )?;
+        for end in ends {
+            write_end(out, end)?;
+        }
         writeln!(
             out,
             "When all machines know the new key, the old one can go: {}",
             retired.shown()
         )
+    }
+}
+
+/// A rotation that was given up.
+struct AbortReport {
+    aborted: Aborted,
+    dry_run: bool,
+}
+
+impl Report for AbortReport {
+    fn schema(&self) -> &'static str {
+        "bootseal.keys.rotate.abort/1"
+    }
+
+    fn json(&self) -> Result<Value> {
+        let Aborted { rotation, steps } = &self.aborted;
+        Ok(json!({
+            "key": rotation.key,
+            "fingerprint": rotation.old,
+            "given_up": rotation.new,
+            "steps": steps,
+            "dry_run": self.dry_run,
+        }))
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let Aborted { rotation, steps } = &self.aborted;
+        if self.dry_run {
+            return writeln!(out, "the rotation of {} would be given up", rotation.key);
+        }
+        for step in steps {
+            writeln!(out, "{} {}", style.tick(), printable(step))?;
+        }
+        Ok(())
     }
 }

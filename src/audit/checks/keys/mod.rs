@@ -1,14 +1,17 @@
 //! Checks of the keys on this machine: their permissions, encryption, place and validity, and the backup of them.
 
+mod backup;
+mod look;
 mod strays;
 
 use std::path::{Path, PathBuf};
 
 use crate::ceremony::life::{Listed, list};
-use crate::error::Kind as ErrorKind;
+use crate::error::{Kind as ErrorKind, quoted};
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::{Shown, printable};
 use crate::hook::KEY_MISMATCH;
+use crate::keys::directory::REMOVE_PK;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, is_private, is_shared};
 
@@ -16,12 +19,12 @@ use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 
+use backup::{NEVER_RESTORED, NOT_BACKED_UP, backed_up, drill};
+use look::{seconds, with_directory};
 use strays::strays;
 
 /// How long before its end a certificate is told of, in seconds.
 const SOON: u64 = 90 * 24 * 60 * 60;
-/// How old the last restore drill may be, in seconds.
-const DRILL: u64 = 366 * 24 * 60 * 60;
 /// Others than root can read a private key.
 const KEY_READABLE: Kind = Kind::error("key_readable");
 /// A private key does not belong to root.
@@ -36,10 +39,8 @@ const KEY_ON_SHARED: Kind = Kind::error("key_on_shared_file_system");
 const EXPIRED: Kind = Kind::error("certificate_expired");
 /// A certificate of ours expires soon.
 const EXPIRES_SOON: Kind = Kind::warning("certificate_expires_soon");
-/// No backup of the keys was ever restored.
-const NEVER_RESTORED: Kind = Kind::warning("never_restored");
-/// The last restore of a backup is too long ago.
-const RESTORED_LONG_AGO: Kind = Kind::warning("restored_long_ago");
+/// The signed write that removes PK is on a machine without the private key of PK.
+const REMOVAL_PRESENT: Kind = Kind::warning("platform_key_removal_present");
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -54,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "keys.offline",
         group: Group::Keys,
-        title: "Absence of the private keys of PK and KEK",
+        title: "Absence of the private keys of PK and KEK, and of what does the same",
         kind: AUTHORITY_KEY_PRESENT,
         proves: "Whoever takes this machine over cannot change what its firmware, and that of others, trusts.",
         remedy: "Move PK.key and KEK.key to a medium that is kept elsewhere",
@@ -100,22 +101,25 @@ pub(super) const CHECKS: &[Check] = &[
         run: expiry,
     },
     Check {
+        id: "keys.backup",
+        group: Group::Keys,
+        title: "Backup of the keys in use",
+        kind: NOT_BACKED_UP,
+        proves: "The transcript of the ceremony records a backup that has the private half of each key in use, but for those on a \
+                 token.",
+        remedy: "bootseal ceremony backup DIR",
+        run: backed_up,
+    },
+    Check {
         id: "keys.drill",
         group: Group::Keys,
         title: "Restore drill of the keys' backup",
         kind: NEVER_RESTORED,
-        proves: "The transcript of the ceremony records a restore drill that is not older than 366 days.",
+        proves: "The transcript of the ceremony records a restore drill of its last backup that is not older than 366 days.",
         remedy: "bootseal ceremony drill BACKUP",
         run: drill,
     },
 ];
-
-fn with_directory(machine: &Machine<'_>, look: impl FnOnce(&KeyDirectory) -> Result<Outcome, String>) -> Outcome {
-    match machine.directory() {
-        Ok(directory) => look(directory).unwrap_or_else(Outcome::could_not_run),
-        Err(missing) => Outcome::could_not_run(missing.clone()),
-    }
-}
 
 fn listed(machine: &Machine<'_>, look: impl Fn(&Listed, &mut Outcome)) -> Outcome {
     with_directory(machine, |directory| {
@@ -164,13 +168,13 @@ fn look_at(path: &Path, mode: u32, outcome: &mut Outcome) {
     let found = info.mode;
     if found & 0o077 != 0 {
         let text = format!("{shown} has mode {found:04o}: others than its owner can use it");
-        let remedy = format!("chmod {mode:04o} {}", crate::error::quoted(path));
+        let remedy = format!("chmod {mode:04o} {}", quoted(path));
         outcome
             .findings
             .push(Finding::new(KEY_READABLE, path.shown(), text).remedy(remedy));
     } else if info.owner != 0 {
         let text = format!("{shown} belongs to user {}, not to root", info.owner);
-        let remedy = format!("chown root: {}", crate::error::quoted(path));
+        let remedy = format!("chown root: {}", quoted(path));
         outcome
             .findings
             .push(Finding::new(KEY_NOT_ROOTS, path.shown(), text).remedy(remedy));
@@ -193,6 +197,17 @@ fn offline(machine: &Machine<'_>) -> Outcome {
             } else {
                 outcome.evidence.push(format!("{name}: not here"));
             }
+        }
+        let removal = directory.file_path(REMOVE_PK);
+        if removal.exists() && !directory.private_key_path(KeyName::Pk).exists() {
+            let text = format!(
+                "{} takes the platform key out of every board that has it, without any key or passphrase; a copy of it is worth \
+                 nothing only after keys rotate PK",
+                removal.shown()
+            );
+            outcome
+                .findings
+                .push(Finding::new(REMOVAL_PRESENT, REMOVE_PK, text).remedy(format!("rm {}", quoted(&removal))));
         }
         Ok(outcome)
     })
@@ -304,49 +319,4 @@ fn expiry(machine: &Machine<'_>) -> Outcome {
             None => outcome.not_run.push(format!("{}: {not_after} is no time", key.name)),
         }
     })
-}
-
-fn drill(machine: &Machine<'_>) -> Outcome {
-    let now = match machine.context().now() {
-        Ok(now) => now,
-        Err(error) => return Outcome::could_not_run(reason(&error)),
-    };
-    with_directory(machine, |directory| {
-        let keys = list(directory).map_err(|error| reason(&error))?;
-        if keys.iter().all(|key| key.backed_up.is_none()) {
-            return Ok(Outcome::could_not_run(
-                "there is no transcript of a ceremony in the key directory",
-            ));
-        }
-        let last = keys.iter().find_map(|key| key.last_drill.clone());
-        let remedy = "bootseal ceremony drill BACKUP";
-        Ok(match last {
-            None => Outcome::found(
-                Finding::new(
-                    NEVER_RESTORED,
-                    "drill",
-                    "no backup was ever restored: a backup that was not is none",
-                )
-                .remedy(remedy),
-            ),
-            Some(last) => match seconds(&last) {
-                Some(then) if now.saturating_sub(then) <= DRILL => Outcome::pass(format!("restored on {last}")),
-                _ => Outcome::found(
-                    Finding::new(
-                        RESTORED_LONG_AGO,
-                        "drill",
-                        format!("the backup was last restored on {last}"),
-                    )
-                    .remedy(remedy),
-                ),
-            },
-        })
-    })
-}
-
-/// An RFC 3339 time, UTC, in seconds since 1970-01-01.
-fn seconds(time: &str) -> Option<u64> {
-    time.parse::<der::DateTime>()
-        .ok()
-        .map(|time| time.unix_duration().as_secs())
 }

@@ -1,0 +1,75 @@
+//! The end of a rotation that has not reached its switch, as if it had never begun.
+
+use crate::enroll::Updater;
+use crate::error::{Error, Result};
+use crate::formats::text::Shown;
+use crate::keys::KeyName;
+
+use super::place::Rotation;
+use super::stages::Request;
+
+/// A rotation that was given up.
+#[derive(Debug)]
+pub struct Aborted {
+    /// The key that stays, and the one that it would have got.
+    pub rotation: Rotation,
+    /// The result of each stage, in order.
+    pub steps: Vec<String>,
+}
+
+/// Gives a rotation up: the firmware forgets the new certificate, and the new key is removed. Refused once the new key has begun to
+/// take the place of the old one, or is the firmware's platform key: such a rotation can only be ended.
+pub fn abort(request: &Request<'_>) -> Result<Aborted> {
+    let (place, name) = (&request.place, request.name);
+    place.context.guard(place.keys.path());
+    let rotation = place.under_way(name)?.ok_or_else(|| {
+        Error::usage(format!(
+            "no rotation of {name} is under way in {}",
+            place.keys.path().shown()
+        ))
+    })?;
+    let end_it = |error: Error| {
+        error.hint(format!(
+            "bootseal keys rotate {name} ends it; then {name} can be rotated once more"
+        ))
+    };
+    if place.retired(&rotation).exists() {
+        let text = format!("the new {name} key is in the place of the old one already");
+        return Err(end_it(Error::refused(text)));
+    }
+    let mut steps = Vec::new();
+    if place.context.dry_run() {
+        return Ok(Aborted { rotation, steps });
+    }
+    if let Some(variable) = name.variable() {
+        let updater = Updater::open(request.context(), &request.firmware.store, place.authority)?;
+        let (new, old) = (place.new_certificate(name)?, place.old_certificate(name, &rotation)?);
+        if updater.holds_certificate(variable, &new)? {
+            if !updater.holds_certificate(variable, &old)? {
+                let text = format!("the firmware's {variable} holds the new certificate in the place of the old one");
+                return Err(end_it(Error::refused(text)));
+            }
+            let ask = &mut |name: &str| request.attendant.secret(name);
+            let update = updater.remove(variable, std::slice::from_ref(&rotation.new), ask)?;
+            request.write(update)?;
+            steps.push(format!(
+                "the firmware's {variable} does not hold the new certificate any more"
+            ));
+        }
+    }
+    place.finish(name)?;
+    steps.push("the new key is removed, and the present one stays".to_owned());
+    steps.extend(leftover(name).map(str::to_owned));
+    Ok(Aborted { rotation, steps })
+}
+
+/// The advice on what was built with the new key meanwhile.
+fn leftover(name: KeyName) -> Option<&'static str> {
+    match name {
+        KeyName::Grub => Some(
+            "an image of GRUB that was made meanwhile embeds the new key too; bootseal grub install makes one without it",
+        ),
+        KeyName::Module => Some("a kernel that was built with the new certificate trusts it until it is built again"),
+        _ => None,
+    }
+}
