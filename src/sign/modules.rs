@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use goblin::elf;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::cms::Shape;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::formats::kernel::compression::{Compression, KernelRefusal};
+use crate::formats::kernel::compression::{Compression, KernelRefusal, MAX_MODULE};
 use crate::formats::kernel::module_signature::{self, Module};
 use crate::formats::text::Shown;
 use crate::keys::Identity;
@@ -150,6 +151,12 @@ fn interest(path: &Path) -> Interest {
     }
 }
 
+/// Bytes of unpacked modules that a batch holds side by side. A larger one is signed while no other is in memory.
+const SIDE_BY_SIDE: u64 = 64 << 20;
+
+/// Held by who has a module of more than [`SIDE_BY_SIDE`] in memory.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// A module in memory.
 struct Loaded<'a> {
     target: &'a Target,
@@ -183,44 +190,79 @@ impl Loaded<'_> {
     }
 }
 
-/// Signs a batch of modules, which are hashed side by side: several times as fast as one after the other.
+/// Signs a batch of modules, as many at a time as there is memory for. What a packed module has is not told before it is unpacked.
 fn sign_batch(
     targets: &[Target],
     transaction: &Transaction<'_>,
     notary: &Notary<'_>,
     way: Way<'_>,
 ) -> Vec<Result<Done>> {
-    let load = |target| load(target, transaction, notary, way);
-    let loaded: Vec<Result<Loaded<'_>>> = targets.iter().map(load).collect();
+    let mut done = Vec::with_capacity(targets.len());
+    let mut rest = targets.iter();
+    let mut together = Vec::new();
+    let mut held = 0_u64;
+    while let Some(target) = rest.next() {
+        match load(target, transaction, notary, way, SIDE_BY_SIDE) {
+            Ok(None) => {
+                done.extend(sign_together(std::mem::take(&mut together), transaction, way));
+                held = 0;
+                // One of this size at a time in all of the process.
+                let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+                let loaded = load(target, transaction, notary, way, MAX_MODULE);
+                let loaded = loaded.and_then(|loaded| loaded.ok_or_else(|| too_large(target)));
+                done.extend(sign_together(vec![loaded], transaction, way));
+            }
+            Ok(Some(loaded)) => {
+                held = held.saturating_add(loaded.module.len() as u64);
+                together.push(Ok(loaded));
+            }
+            Err(error) => together.push(Err(error)),
+        }
+        if held > SIDE_BY_SIDE || rest.len() == 0 {
+            done.extend(sign_together(std::mem::take(&mut together), transaction, way));
+            held = 0;
+        }
+    }
+    done
+}
+
+fn too_large(target: &Target) -> Error {
+    let shown = target.path.shown();
+    Error::refused(format!(
+        "cannot unpack {shown}: it has more than {MAX_MODULE} bytes then"
+    ))
+}
+
+/// Signs modules that are hashed side by side: several times as fast as one after the other.
+fn sign_together(loaded: Vec<Result<Loaded<'_>>>, transaction: &Transaction<'_>, way: Way<'_>) -> Vec<Result<Done>> {
     let contents: Vec<&[u8]> = loaded.iter().flatten().filter_map(Loaded::content).collect();
     let mut digests = way.hash.digest_each(&contents).into_iter();
-    let mut finish = |loaded: Loaded<'_>| {
-        if let Some(content) = loaded.content() {
+    let mut finish = |loaded: Loaded<'_>| match loaded.state {
+        State::Signed(digest) => {
+            let adopted = loaded.sha256.map(|sha256| (Origin::Adopted, sha256));
+            Ok(Done::unchanged(digest, adopted))
+        }
+        State::Kept => Ok(Done::left(Change::Kept, None)),
+        State::BadlyPacked(digest, refusal) => {
+            let sha256 = pack(loaded.target, loaded.module, loaded.compression, transaction)?;
+            let warning = format!("was signed already, but is compressed anew for the kernel: {refusal}");
+            Ok(Done {
+                warnings: vec![warning],
+                ..Done::signed(digest, Origin::Root, sha256)
+            })
+        }
+        State::Unsigned(length) => {
             let digest = digests.next().ok_or_else(|| Error::bug("a module was not hashed"))?;
-            return sign_content(
+            let mut content = loaded.module;
+            content.truncate(length);
+            sign_content(
                 loaded.target,
                 content,
                 loaded.compression,
                 digest,
                 transaction,
                 way.identity,
-            );
-        }
-        match loaded.state {
-            State::Signed(digest) => {
-                let adopted = loaded.sha256.map(|sha256| (Origin::Adopted, sha256));
-                Ok(Done::unchanged(digest, adopted))
-            }
-            State::Kept => Ok(Done::left(Change::Kept, None)),
-            State::BadlyPacked(digest, refusal) => {
-                let sha256 = pack(loaded.target, loaded.module, loaded.compression, transaction)?;
-                let warning = format!("was signed already, but is compressed anew for the kernel: {refusal}");
-                Ok(Done {
-                    warnings: vec![warning],
-                    ..Done::signed(digest, Origin::Root, sha256)
-                })
-            }
-            State::Unsigned(_) => Err(Error::bug("a module is shorter than its content")),
+            )
         }
     };
     loaded.into_iter().map(|loaded| finish(loaded?)).collect()
@@ -231,13 +273,15 @@ fn load<'a>(
     transaction: &Transaction<'_>,
     notary: &Notary<'_>,
     way: Way<'_>,
-) -> Result<Loaded<'a>> {
+    most: u64,
+) -> Result<Option<Loaded<'a>>> {
     let path = &target.path;
     let file = transaction.read(&target.file)?;
     let compression = Compression::from_magic(&file);
     let unpacked = compression
-        .unpack(&file)
+        .unpack_at_most(&file, most)
         .or_refuse(|| format!("cannot unpack {}", path.shown()))?;
+    let Some(unpacked) = unpacked else { return Ok(None) };
     check_elf(path, &unpacked)?;
     let release = way.kernels.release(target);
     let state = match judge(path, &unpacked, release.as_deref(), way)? {
@@ -253,13 +297,13 @@ fn load<'a>(
         Cow::Borrowed(_) => None,
         Cow::Owned(module) => Some(module),
     };
-    Ok(Loaded {
+    Ok(Some(Loaded {
         target,
         compression,
         module: unpacked.unwrap_or(file),
         sha256,
         state,
-    })
+    }))
 }
 
 /// The work that a module needs, by its kernel and its last signature, which is the one that the kernel checks.
@@ -296,20 +340,22 @@ fn judge(path: &Path, module: &[u8], release: Option<&str>, way: Way<'_>) -> Res
 
 fn sign_content(
     target: &Target,
-    content: &[u8],
+    mut content: Vec<u8>,
     compression: Compression,
     digest: Digest,
     transaction: &Transaction<'_>,
     identity: &Identity,
 ) -> Result<Done> {
     let cms = identity.sign_cms(Shape::Module, digest.clone())?;
-    let end = module_signature::trailer(content, &cms).or_refuse(|| format!("cannot sign {}", target.path.shown()))?;
-    let signed = [content, &cms, &end];
+    let end = module_signature::trailer(&content, &cms).or_refuse(|| format!("cannot sign {}", target.path.shown()))?;
     let sha256 = if compression == Compression::None {
+        let signed = [content.as_slice(), &cms, &end];
         transaction.stage_named(&target.path, &target.file, &signed)?;
         sha256(&signed)
     } else {
-        pack(target, signed.concat(), compression, transaction)?
+        content.extend_from_slice(&cms);
+        content.extend_from_slice(&end);
+        pack(target, content, compression, transaction)?
     };
     Ok(Done::signed(digest, Origin::Root, sha256))
 }

@@ -135,7 +135,10 @@ impl Kernel<'_> {
         let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
         let text = format!("{name}: {error}{cause}");
         match error {
-            InitramfsError::Unsupported { .. } | InitramfsError::TooLarge => outcome.not_run.push(printable(&text)),
+            InitramfsError::Unsupported { .. }
+            | InitramfsError::TooLarge
+            | InitramfsError::LargeFile(_)
+            | InitramfsError::ManyNames => outcome.not_run.push(printable(&text)),
             _ => self.fails(name, &text, outcome),
         }
     }

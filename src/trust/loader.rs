@@ -79,11 +79,14 @@ pub fn is_kernel(file: &[u8]) -> bool {
     has(X86_KERNEL) || OTHER_KERNELS.into_iter().any(has)
 }
 
+/// Bytes at the start of a kernel in which it is recognised.
+const HEADERS: usize = 0x1000;
+
 /// True if a file holds a kernel and is no image itself, which a loader has to unpack: `Image.gz` of `AArch64`.
 #[must_use]
 pub fn is_packed_kernel(file: &[u8]) -> bool {
     let compression = Compression::from_magic(file);
-    compression != Compression::None && compression.unpack(file).is_ok_and(|kernel| is_kernel(&kernel))
+    compression != Compression::None && is_kernel(&compression.unpack_start(file, HEADERS))
 }
 
 /// The version of a kernel for x86, as `uname -r` says it. Its headers point to a text that begins with it (protocol

@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::formats::kernel::compression::Compression;
+use crate::formats::kernel::compression::{Compression, MAX_MODULE};
 use crate::formats::kernel::module_signature::Module;
 use crate::formats::text::printable;
 use crate::trust::module::{self, Signature};
@@ -55,22 +55,29 @@ impl AsRef<[u8]> for Unpacked {
 
 /// Unpacks a module's file.
 pub fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
+    let unpacked = unpack_at_most(file, MAX_MODULE)?;
+    unpacked.ok_or_else(|| Answer::Unread(format!("it has more than {MAX_MODULE} bytes when it is unpacked")))
+}
+
+/// Unpacks a module's file; `None` if it has more than so many bytes then.
+pub fn unpack_at_most(file: Vec<u8>, most: u64) -> Result<Option<Unpacked>, Answer> {
     let compression = Compression::from_magic(&file);
     let kernel_unpacks = compression.kernel_unpacks(&file).is_ok();
-    let module = match compression.unpack(&file) {
-        Ok(std::borrow::Cow::Owned(module)) => module,
-        Ok(std::borrow::Cow::Borrowed(_)) => file,
+    let module = match compression.unpack_at_most(&file, most) {
+        Ok(Some(std::borrow::Cow::Owned(module))) => module,
+        Ok(Some(std::borrow::Cow::Borrowed(_))) => file,
+        Ok(None) => return Ok(None),
         Err(error) => return Err(Answer::Refused(format!("it cannot be unpacked: {error}"))),
     };
     let content = Module::parse(&module)
         .ok()
         .filter(|module| module.signature.is_some())
         .map_or(0, |module| module.content.len());
-    Ok(Unpacked {
+    Ok(Some(Unpacked {
         module,
         content,
         kernel_unpacks,
-    })
+    }))
 }
 
 /// The signature of a module by one of these certificates. `digest` is that of the hashed bytes, if it is known already.

@@ -4,6 +4,6 @@ mod answer;
 mod expected;
 mod initramfs;
 
-pub use answer::{Answer, HASH, MODULE_REFUSED, Unpacked, note, unpack};
+pub use answer::{Answer, HASH, MODULE_REFUSED, Unpacked, note, unpack, unpack_at_most};
 pub use expected::{Expected, KERNEL_REFUSES_OURS, Together};
 pub use initramfs::{Contents, Kernels, stem};

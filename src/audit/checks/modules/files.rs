@@ -11,7 +11,7 @@ use crate::formats::crypto::sha3_lanes::Source;
 use crate::formats::kernel::module_info::ModuleInfo;
 use crate::formats::text::{Shown, printable};
 use crate::sign::Observer;
-use crate::start::modules::{Answer, Expected, HASH, Together, Unpacked, note, unpack};
+use crate::start::modules::{Answer, Expected, HASH, Together, Unpacked, note, unpack, unpack_at_most};
 use crate::system;
 
 use super::tree::{Tree, of_running_kernel};
@@ -24,6 +24,9 @@ use crate::finding::Outcome;
 const PACKING: u64 = 6;
 /// The memory of a core for other lanes than the first, in bytes.
 const BESIDE: u64 = 8 << 20;
+/// The largest module that is in memory beside those of other cores, unpacked, in bytes. Larger ones are judged at the end, one
+/// after the other.
+const LARGE: u64 = 64 << 20;
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     let anchors = match machine.anchors() {
@@ -151,9 +154,11 @@ fn judge_all(kernels: &[Kernel], observer: &dyn Observer) -> Vec<Judged> {
     let files: Queue = kernels.iter().flat_map(|kernel| &kernel.tree.paths).map(file).collect();
     observer.begin("modules", files.len(), files.values().sum());
     let queue = Mutex::new(files);
+    let large = Mutex::new(Vec::new());
     let work = |_| {
         let mut worker = Worker {
             queue: &queue,
+            large: &large,
             kernels,
             observer,
             beside: 0,
@@ -165,9 +170,35 @@ fn judge_all(kernels: &[Kernel], observer: &dyn Observer) -> Vec<Judged> {
     // A task each: many in one leave a core with nothing to do.
     let workers = (0..rayon::current_num_threads()).into_par_iter().with_max_len(1);
     let mut judged: Vec<Judged> = workers.flat_map_iter(work).collect();
+    for (path, size) in large.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        observer.advance(size);
+        judged.push(judge_alone(kernels, path));
+    }
     observer.end();
     judged.sort_by(|one, other| one.path.cmp(&other.path));
     judged
+}
+
+/// Judges a module while no other is in memory.
+fn judge_alone(kernels: &[Kernel], path: PathBuf) -> Judged {
+    let read = system::read(&path).map_err(|error| Answer::Unread(reason(&error)));
+    match read.and_then(unpack) {
+        Ok(unpacked) => judge(kernels, path, &unpacked, None),
+        Err(answer) => Judged {
+            path,
+            answer,
+            in_tree: true,
+        },
+    }
+}
+
+/// The answer to a module by the kernel whose directory it is in. `digest` is that of its content, if it is known.
+fn judge(kernels: &[Kernel], path: PathBuf, unpacked: &Unpacked, digest: Option<&Digest>) -> Judged {
+    let kernel = kernels.iter().find(|kernel| path.starts_with(&kernel.tree.directory));
+    let unread = || Answer::Unread(format!("{}: it is no kernel's", path.shown()));
+    let answer = kernel.map_or_else(unread, |kernel| kernel.expected.judge(unpacked, digest));
+    let in_tree = ModuleInfo::parse(&unpacked.module).is_ok_and(|info| info.is_in_tree());
+    Judged { path, answer, in_tree }
 }
 
 /// Files by about how many bytes they unpack to, with their sizes on disk.
@@ -176,6 +207,7 @@ type Queue = BTreeMap<(u64, PathBuf), u64>;
 /// Unpacks modules when there is a lane to hash them in, and judges them when they are hashed.
 struct Worker<'a> {
     queue: &'a Mutex<Queue>,
+    large: &'a Mutex<Vec<(PathBuf, u64)>>,
     kernels: &'a [Kernel],
     observer: &'a dyn Observer,
     /// Bytes of modules that are in memory for other lanes than the first.
@@ -199,9 +231,13 @@ impl Worker<'_> {
         Some((path, size))
     }
 
-    fn note(&mut self, (path, size): (PathBuf, u64), answer: Answer, in_tree: bool) {
-        self.observer.advance(size);
-        self.judged.push(Judged { path, answer, in_tree });
+    /// The bytes that the next module of a lane may have, unpacked. What a packed file has is only estimated.
+    fn most(&self, lane: usize) -> u64 {
+        if lane == 0 {
+            LARGE
+        } else {
+            BESIDE.saturating_sub(self.beside).max(BESIDE / 8)
+        }
     }
 }
 
@@ -212,25 +248,33 @@ impl Source for Worker<'_> {
         loop {
             let file = self.take(lane)?;
             let read = system::read(&file.0).map_err(|error| Answer::Unread(reason(&error)));
-            match read.and_then(unpack) {
-                Ok(unpacked) => {
+            match read.and_then(|bytes| unpack_at_most(bytes, self.most(lane))) {
+                Ok(None) => {
+                    let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
+                    large.push(file);
+                }
+                Ok(Some(unpacked)) => {
                     let beside = if lane == 0 { 0 } else { unpacked.module.len() as u64 };
                     self.beside = self.beside.saturating_add(beside);
                     return Some(Loaded { file, unpacked, beside });
                 }
-                Err(answer) => self.note(file, answer, true),
+                Err(answer) => {
+                    self.observer.advance(file.1);
+                    self.judged.push(Judged {
+                        path: file.0,
+                        answer,
+                        in_tree: true,
+                    });
+                }
             }
         }
     }
 
     fn digested(&mut self, loaded: Loaded, digest: Digest) {
         self.beside = self.beside.saturating_sub(loaded.beside);
-        let is_its = |kernel: &&Kernel| loaded.file.0.starts_with(&kernel.tree.directory);
-        let kernel = self.kernels.iter().find(is_its);
-        let unread = || Answer::Unread(format!("{}: it is no kernel's", loaded.file.0.shown()));
-        let answer = kernel.map_or_else(unread, |kernel| kernel.expected.judge(&loaded.unpacked, Some(&digest)));
-        let in_tree = ModuleInfo::parse(&loaded.unpacked.module).is_ok_and(|info| info.is_in_tree());
-        self.note(loaded.file, answer, in_tree);
+        self.observer.advance(loaded.file.1);
+        let judged = judge(self.kernels, loaded.file.0, &loaded.unpacked, Some(&digest));
+        self.judged.push(judged);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The formats, told by the first bytes of a file.
 
 /// Largest module that is unpacked, in bytes. Real ones have up to 20 MB, and hundreds with debugging information.
-pub(super) const MAX_MODULE: u64 = 1 << MAX_MODULE_LOG;
+pub const MAX_MODULE: u64 = 1 << MAX_MODULE_LOG;
 /// The same, as zstd takes it.
 pub(super) const MAX_MODULE_LOG: u32 = 30;
 

@@ -17,9 +17,9 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Check, Filters, LzmaOptions, Stream};
 use liblzma::write::XzEncoder;
 
-use format::{MAX_MODULE, MAX_MODULE_LOG};
+use format::MAX_MODULE_LOG;
 
-pub use format::Compression;
+pub use format::{Compression, MAX_MODULE};
 pub use kernel::KernelRefusal;
 pub use unpacker::{Unpacker, UnpackerError};
 
@@ -38,19 +38,51 @@ impl Compression {
     /// Unpacks all that the tools unpack. A file that would grow past 1 GiB is an error, and memory is taken as the
     /// content comes, whatever a header promises.
     pub fn unpack(self, bytes: &[u8]) -> io::Result<Cow<'_, [u8]>> {
-        match self {
-            Self::None => Ok(Cow::Borrowed(bytes)),
-            Self::Gzip => read_bounded(MultiGzDecoder::new(bytes)),
+        let unpacked = self.unpack_at_most(bytes, MAX_MODULE)?;
+        unpacked.ok_or_else(|| io::Error::other(format!("it unpacks to more than {MAX_MODULE} bytes")))
+    }
+
+    /// Unpacks as [`Self::unpack`] does, but nothing that has more than so many bytes: `None`. What lies beside others in memory
+    /// is unpacked in this way, since a packed file does not tell how large it is.
+    pub fn unpack_at_most(self, bytes: &[u8], most: u64) -> io::Result<Option<Cow<'_, [u8]>>> {
+        if self == Self::None {
+            return Ok(Some(Cow::Borrowed(bytes)).filter(|bytes| bytes.len() as u64 <= most));
+        }
+        let mut unpacked = Vec::new();
+        let mut reader = self.reader(bytes)?.take(most.saturating_add(1));
+        if reader.read_to_end(&mut unpacked)? as u64 > most {
+            return Ok(None);
+        }
+        // It grew by doubling, and many are in memory at a time.
+        unpacked.shrink_to_fit();
+        Ok(Some(Cow::Owned(unpacked)))
+    }
+
+    /// The first bytes of the content, up to so many; fewer where it ends, or cannot be unpacked further.
+    #[must_use]
+    pub fn unpack_start(self, bytes: &[u8], most: usize) -> Vec<u8> {
+        let mut start = Vec::new();
+        if let Ok(reader) = self.reader(bytes) {
+            // What was unpacked before an error is there.
+            let _ = reader.take(most as u64).read_to_end(&mut start);
+        }
+        start
+    }
+
+    fn reader(self, bytes: &[u8]) -> io::Result<Box<dyn Read + '_>> {
+        Ok(match self {
+            Self::None => Box::new(bytes),
+            Self::Gzip => Box::new(MultiGzDecoder::new(bytes)),
             Self::Xz => {
                 let stream = Stream::new_stream_decoder(XZ_MEMORY, CONCATENATED)?;
-                read_bounded(XzDecoder::new_stream(bytes, stream))
+                Box::new(XzDecoder::new_stream(bytes, stream))
             }
             Self::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(bytes)?;
                 decoder.window_log_max(MAX_MODULE_LOG)?;
-                read_bounded(decoder)
+                Box::new(decoder)
             }
-        }
+        })
     }
 
     /// Packs with the settings of the kernel's build, which its own decompressors take.
@@ -83,15 +115,4 @@ impl Compression {
             }
         }
     }
-}
-
-fn read_bounded(reader: impl Read) -> io::Result<Cow<'static, [u8]>> {
-    let mut bytes = Vec::new();
-    let read = reader.take(MAX_MODULE).read_to_end(&mut bytes)?;
-    if read as u64 == MAX_MODULE {
-        return Err(io::Error::other(format!("it unpacks to {MAX_MODULE} bytes or more")));
-    }
-    // It grew by doubling, and many are in memory at a time.
-    bytes.shrink_to_fit();
-    Ok(Cow::Owned(bytes))
 }

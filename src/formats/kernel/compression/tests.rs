@@ -157,3 +157,18 @@ proptest! {
         }
     }
 }
+
+/// What a packed file has is known when it is unpacked: never more than was asked for is held.
+#[test]
+fn no_more_is_unpacked_than_is_asked_for() {
+    let content = vec![7; 1 << 20];
+    for compression in [PACKED.as_slice(), &[Compression::None]].concat() {
+        let packed = compression.pack(content.clone()).unwrap();
+        let size = content.len() as u64;
+        assert_eq!(compression.unpack_at_most(&packed, size).unwrap().unwrap(), content);
+        assert_eq!(compression.unpack_at_most(&packed, size - 1).unwrap(), None);
+        assert_eq!(compression.unpack_start(&packed, 100), [7; 100]);
+        let cut = packed.get(..packed.len() - 1).unwrap();
+        assert!(compression.unpack_start(cut, usize::MAX).len() <= content.len());
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, Read};
 
-use super::error::{InitramfsError, Offset};
+use super::error::{InitramfsError, MAX_FILE, MAX_NAMES, Offset};
 use crate::formats::bytes::until_zero;
 
 /// Size of a header, in bytes.
@@ -14,6 +14,8 @@ const MAGICS: [&[u8]; 2] = [b"070701", b"070702"];
 const TRAILER: &[u8] = b"TRAILER!!!";
 /// Longest name that the kernel makes a file of (`PATH_MAX`), in bytes; it passes over files with longer ones.
 const MAX_NAME: u64 = 4096;
+/// Bytes that a name takes beside its own, at most: its place in the table, and the allocation.
+const NAME_OVERHEAD: usize = 128;
 /// The bits of a mode for the kind of an entry, and their value for a regular file.
 const KIND: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
@@ -142,6 +144,8 @@ pub(super) struct Walk<'w> {
     is_open: bool,
     /// Wanted names of files whose content comes with another of their names.
     names: HashMap<Identity, Vec<u8>>,
+    /// Bytes that they take.
+    kept: usize,
 }
 
 impl<'w> Walk<'w> {
@@ -153,6 +157,7 @@ impl<'w> Walk<'w> {
             entries: 0,
             is_open: false,
             names: HashMap::new(),
+            kept: 0,
         }
     }
 
@@ -187,6 +192,16 @@ impl<'w> Walk<'w> {
         Ok(())
     }
 
+    /// Keeps a name until the content of its file comes.
+    fn keep(&mut self, identity: Identity, name: &[u8]) -> Result<(), InitramfsError> {
+        self.kept = self.kept.saturating_add(name.len()).saturating_add(NAME_OVERHEAD);
+        if self.kept > MAX_NAMES {
+            return Err(InitramfsError::ManyNames);
+        }
+        self.names.insert(identity, name.to_vec());
+        Ok(())
+    }
+
     fn entry(
         &mut self,
         source: &mut Source<impl Read>,
@@ -213,6 +228,7 @@ impl<'w> Walk<'w> {
         if !self.is_open {
             // Inode numbers count within an archive.
             self.names.clear();
+            self.kept = 0;
             return source.skip(size + padding(size));
         }
         self.entries += 1;
@@ -220,8 +236,8 @@ impl<'w> Walk<'w> {
         let mut is_wanted = is_regular && (self.wanted)(&name);
         if is_regular && header.links > 1 {
             let identity = (header.major, header.minor, header.inode);
-            if is_wanted {
-                self.names.entry(identity).or_insert_with(|| name.clone());
+            if is_wanted && !self.names.contains_key(&identity) {
+                self.keep(identity, &name)?;
             }
             let first = self.names.get(&identity);
             // The content comes with the last name.
@@ -231,6 +247,9 @@ impl<'w> Walk<'w> {
             }
         }
         if is_wanted {
+            if size > MAX_FILE {
+                return Err(InitramfsError::LargeFile(at));
+            }
             let content = source.take(size)?;
             (self.visit)(Entry { path: name, content });
         } else {

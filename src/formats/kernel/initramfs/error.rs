@@ -5,6 +5,12 @@ use std::io;
 /// Most bytes that an image may unpack to. Real ones have up to a few hundred MB.
 pub(super) const MAX_UNPACKED: u64 = 4 << 30;
 
+/// Most bytes of a file that is held in memory. The largest modules of distributions have some tens of MB, those with debugging
+/// information a few hundred.
+pub(super) const MAX_FILE: u64 = 512 << 20;
+/// Most bytes that are kept of the names of files with several names, with what a table takes for each. The kernel has no bound.
+pub(super) const MAX_NAMES: usize = 16 << 20;
+
 /// Why an image cannot be read to its end. Offsets are in bytes from the start of the image, or of the content of the compressed
 /// part at an offset.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +55,12 @@ pub enum InitramfsError {
     /// More than is unpacked.
     #[error("it unpacks to more than {MAX_UNPACKED} bytes")]
     TooLarge,
+    /// A wanted file that is larger than one that is held in memory.
+    #[error("the file at {0} has more than {MAX_FILE} bytes")]
+    LargeFile(Offset),
+    /// More names of wanted files whose content is still to come than are kept.
+    #[error("names of files with several names take more than {MAX_NAMES} bytes in its archive")]
+    ManyNames,
 }
 
 /// A place in an image.

@@ -56,6 +56,31 @@ fn archives_follow_each_other_plain_and_compressed() {
     assert_eq!(modules(b""), (vec![], Ok(0)));
 }
 
+/// Names that wait for content are no way to all memory, and neither is a file that says how large it is.
+#[test]
+fn names_without_content_and_large_files_have_a_bound() {
+    let names = |count: u32| archive(&(0..count).map(|inode| entry("a.ko", inode, 2, b"")).collect::<Vec<_>>());
+    assert_eq!(modules(&names(100_000)), (vec![], Ok(100_000)));
+    let (found, ended) = modules(&names(140_000));
+    assert!(
+        found.is_empty() && ended.as_ref().unwrap_err().contains("files with several names"),
+        "{ended:?}"
+    );
+    // An archive begins anew.
+    assert_eq!(
+        modules(&[names(100_000), names(100_000)].concat()),
+        (vec![], Ok(200_000))
+    );
+
+    let mut large = entry("a.ko", 1, 1, b"");
+    large[6 + 6 * 8..6 + 7 * 8].copy_from_slice(b"20000001");
+    let (_, ended) = modules(&large);
+    assert!(
+        ended.as_ref().unwrap_err().contains("has more than 536870912 bytes"),
+        "{ended:?}"
+    );
+}
+
 #[test]
 fn a_file_with_several_names_is_given_once_with_its_content() {
     let image = archive(&[
@@ -102,11 +127,11 @@ fn what_is_no_image_is_named_with_its_offset() {
     assert!(ends(&inner).contains("of what is compressed at offset 0x0"));
 }
 
-/// A header may promise 2 GiB; memory is taken for the bytes that exist.
+/// A header may promise half a GiB; memory is taken for the bytes that exist.
 #[test]
 fn a_promise_takes_no_memory_and_a_bomb_ends() {
     let mut promise = entry("a.ko", 1, 1, b"");
-    promise[6 + 6 * 8..6 + 7 * 8].copy_from_slice(b"7fffffff");
+    promise[6 + 6 * 8..6 + 7 * 8].copy_from_slice(b"20000000");
     assert!(modules(&promise).1.unwrap_err().contains("ends in the middle"));
     let zeros = vec![0; 4096];
     let mut visit = |_| ();
