@@ -1,10 +1,12 @@
 //! The reasons for which firmware would not take a write.
 
 use crate::formats::crypto::certificate::CertificateError;
-use crate::formats::crypto::cms::{CmsError, Refusal as CmsRefusal};
+use crate::formats::crypto::cms::CmsError;
 use crate::formats::crypto::rsa_public_key::RsaPublicKeyError;
 use crate::formats::firmware::authenticated_variable::EfiTime;
 use crate::formats::firmware::signature_list::{SignatureListError, SignatureType};
+
+use crate::trust::pkcs7;
 
 /// The reason for which firmware would not take a write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +71,7 @@ pub enum Refusal {
         /// The signer's name.
         signer: String,
         /// The reason for which it does not hold.
-        reason: CmsRefusal,
+        reason: pkcs7::Refusal,
     },
     /// Signed by somebody who does not decide about this variable.
     #[error("signed by {signer}, who is not {wanted}")]
