@@ -40,16 +40,31 @@ pub fn signers<'s>(cms: &'s SignedData<'_>, content: &[&[u8]]) -> Result<Vec<&'s
         .map(|info| named(cms, info))
         .collect::<Result<_, _>>()?;
     for (info, certificate) in cms.signers.iter().zip(&named) {
-        verify(cms, info, certificate, content)?;
+        let algorithm = info.digest_algorithm;
+        let hash = SignedHash::from_oid(algorithm.as_bytes()).filter(|hash| *hash != SignedHash::Md5);
+        let hash = hash.ok_or(CmsRefusal::DigestAlgorithm(algorithm))?;
+        if !cms.digest_algorithms.contains(&algorithm) {
+            return Err(Refusal::NotAnnounced);
+        }
+        verify(info, certificate, hash, content)?;
     }
     Ok(named)
 }
 
-/// The certificate of each signer whose own signature holds, whatever the others do.
+/// The certificate of each signer whose own signature holds by the rules of any firmware, whatever the others do.
 pub fn proven_signers<'s>(cms: &'s SignedData<'_>, content: &[&[u8]]) -> Vec<&'s Certificate> {
     let signers = cms.signers.iter().filter_map(|info| {
         let certificate = named(cms, info).ok()?;
-        verify(cms, info, certificate, content).ok()?;
+        let algorithm = info.digest_algorithm.as_bytes();
+        // Some firmware also takes the name of a whole signature for that of its hash, and OpenSSL 3 takes one that is
+        // announced where it does not know the signer's.
+        let announced = cms
+            .digest_algorithms
+            .iter()
+            .map(|kind| SignedHash::from_oid(kind.as_bytes()));
+        let named = [SignedHash::from_oid(algorithm), SignedHash::of_rsa_signature(algorithm)];
+        let mut hashes = named.into_iter().chain(announced).flatten();
+        hashes.find(|hash| verify(info, certificate, *hash, content).is_ok())?;
         Some(certificate)
     });
     signers.collect()
@@ -79,17 +94,11 @@ fn named<'s>(cms: &'s SignedData<'_>, info: &SignerInfo<'_>) -> Result<&'s Certi
 }
 
 fn verify(
-    cms: &SignedData<'_>,
     info: &SignerInfo<'_>,
     certificate: &Certificate,
+    hash: SignedHash,
     content: &[&[u8]],
 ) -> Result<(), Refusal> {
-    let algorithm = info.digest_algorithm;
-    if !cms.digest_algorithms.contains(&algorithm) {
-        return Err(Refusal::NotAnnounced);
-    }
-    let hash = SignedHash::from_oid(algorithm.as_bytes()).filter(|hash| *hash != SignedHash::Md5);
-    let hash = hash.ok_or(CmsRefusal::DigestAlgorithm(algorithm))?;
     let key = certificate.public_key()?;
     let mut signed = hash.digest(content);
     if let Some(attributes) = info

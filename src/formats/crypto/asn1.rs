@@ -18,6 +18,8 @@ pub mod tag {
     pub const BIT_STRING: u8 = 0x03;
     /// OCTET STRING.
     pub const OCTET_STRING: u8 = 0x04;
+    /// NULL.
+    pub const NULL: u8 = 0x05;
     /// OBJECT IDENTIFIER.
     pub const OBJECT_IDENTIFIER: u8 = 0x06;
     /// UTF8String.
@@ -42,6 +44,10 @@ pub mod tag {
     pub const SET: u8 = 0x31;
 }
 
+/// Tags without the bit of the form.
+const ENUMERATED: u8 = 0x0a;
+const SEQUENCE: u8 = 0x10;
+const SET: u8 = 0x11;
 /// The bit of an identifier octet that says "constructed".
 const CONSTRUCTED: u8 = 0x20;
 /// An identifier octet of the class "context-specific".
@@ -91,6 +97,37 @@ impl<'a> Element<'a> {
     #[must_use]
     pub const fn string_tag(&self) -> u8 {
         self.identifier & !CONSTRUCTED
+    }
+
+    /// A reader of the values of a list, whatever its form.
+    #[must_use]
+    pub const fn list(&self) -> Reader<'a> {
+        Reader {
+            rest: self.content,
+            offset: self.content_offset,
+        }
+    }
+
+    /// The value, if OpenSSL takes it where a value of any type may be (`asn1_ex_c2i`).
+    pub fn checked(self) -> Result<Self, Asn1Error> {
+        let is_sound = match self.string_tag() {
+            tag::BOOLEAN | tag::NULL | tag::INTEGER | tag::OBJECT_IDENTIFIER if self.is_constructed() => false,
+            tag::BOOLEAN => self.content.len() == 1,
+            tag::NULL => self.content.is_empty(),
+            tag::INTEGER | ENUMERATED => return self.integer().map(|_| self),
+            tag::OBJECT_IDENTIFIER => return self.object_identifier().map(|_| self),
+            tag::BIT_STRING => return self.bit_string().map(|_| self),
+            tag::BMP_STRING => self.string()?.len().is_multiple_of(2),
+            tag::UNIVERSAL_STRING => self.string()?.len().is_multiple_of(4),
+            SEQUENCE | SET => self.is_constructed(),
+            text if text < CONTEXT >> 1 => return self.string().map(|_| self),
+            _ => true,
+        };
+        if is_sound {
+            Ok(self)
+        } else {
+            Err(self.error("has a form that values of its type do not have"))
+        }
     }
 
     /// A reader of the values inside.
@@ -303,9 +340,19 @@ impl<'a> Reader<'a> {
         self.expect(field, tag::SEQUENCE)?.inner()
     }
 
-    /// Takes a SET; returns a reader of its values.
+    /// Takes a list of values of one kind, a SEQUENCE OF or a SET OF by this tag; returns a reader of its values. OpenSSL
+    /// does not look at the bit that says "constructed" here.
+    pub fn list(&mut self, field: &'static str, identifier: u8) -> Result<Self, Asn1Error> {
+        let element = match self.rest.first() {
+            Some(first) if first & !CONSTRUCTED == identifier & !CONSTRUCTED => self.any(field)?,
+            _ => self.expect(field, identifier)?,
+        };
+        Ok(element.list())
+    }
+
+    /// Takes a SET OF, as [`Self::list`] does.
     pub fn set(&mut self, field: &'static str) -> Result<Self, Asn1Error> {
-        self.expect(field, tag::SET)?.inner()
+        self.list(field, tag::SET)
     }
 
     /// Takes an INTEGER; returns its octets, of which there is at least one.

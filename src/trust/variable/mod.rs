@@ -99,13 +99,10 @@ pub fn judge(
     if matches!(variable, VariableName::Pk | VariableName::Kek) {
         return Err(wrong(&signer, "the PK"));
     }
-    match signed.enrolled_issuer(firmware.kek) {
-        Some(enrolled) => Ok(Authority::KeyExchangeKey {
-            enrolled: Box::new(enrolled),
-            signer: Box::new(signer),
-        }),
-        None => Err(wrong(&signer, "in KEK, nor the PK")),
-    }
+    Ok(Authority::KeyExchangeKey {
+        enrolled: Box::new(signed.enrolled_issuer(firmware.kek)?),
+        signer: Box::new(signer),
+    })
 }
 
 fn check_time(firmware: &Firmware<'_>, attributes: u32, auth: &AuthenticatedVariable) -> Result<(), Refusal> {

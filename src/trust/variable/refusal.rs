@@ -6,6 +6,7 @@ use crate::formats::crypto::rsa_public_key::RsaPublicKeyError;
 use crate::formats::firmware::authenticated_variable::EfiTime;
 use crate::formats::firmware::signature_list::{SignatureListError, SignatureType};
 
+use crate::trust::chain::PathRefusal;
 use crate::trust::pkcs7;
 
 /// The reason for which firmware would not take a write.
@@ -80,5 +81,15 @@ pub enum Refusal {
         signer: String,
         /// The signer that the variable asks for.
         wanted: &'static str,
+    },
+    /// Signed by somebody whom KEK names as far as names go, and whose chain firmware does not take.
+    #[error("signed by {signer}; firmware does not take the chain to \"{anchor}\" in KEK: {reason}")]
+    Path {
+        /// The signer's name.
+        signer: String,
+        /// Common name of the certificate in KEK.
+        anchor: String,
+        /// The fault of the chain.
+        reason: PathRefusal,
     },
 }

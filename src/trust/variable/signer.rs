@@ -6,6 +6,7 @@ use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, Va
 use crate::formats::firmware::signature_list::SignatureDatabase;
 
 use super::refusal::Refusal;
+use crate::trust::chain::PathRefusal;
 use crate::trust::{edk2, pkcs7};
 
 /// The signers of a write, whose signatures hold, and the certificates that came along.
@@ -55,18 +56,38 @@ impl Signed {
         })
     }
 
-    /// The certificate of `enrolled` that vouches for every signer.
-    pub(super) fn enrolled_issuer(&self, enrolled: &SignatureDatabase) -> Option<Certificate> {
-        let readable = enrolled
-            .certificates()
-            .filter_map(|(_, der)| Some(Certificate::from_der_prefix(der).ok()?.0));
-        let mut vouching = readable.filter(|trusted| self.is_vouched_for_by(trusted));
-        vouching.next()
+    /// The certificate of `enrolled` that vouches for every signer; an error that says why the nearest does not.
+    pub(super) fn enrolled_issuer(&self, enrolled: &SignatureDatabase) -> Result<Certificate, Refusal> {
+        let mut nearest = None;
+        for (_, der) in enrolled.certificates() {
+            let Ok((trusted, _)) = Certificate::from_der_prefix(der) else {
+                continue;
+            };
+            match self.verify_chain(&trusted) {
+                Ok(()) => return Ok(trusted),
+                Err(PathRefusal::NoPath) => {}
+                Err(reason) => {
+                    nearest = nearest.or(Some(Refusal::Path {
+                        signer: self.first.common_name(),
+                        anchor: trusted.common_name(),
+                        reason,
+                    }));
+                }
+            }
+        }
+        Err(nearest.unwrap_or_else(|| Refusal::WrongSigner {
+            signer: self.first.common_name(),
+            wanted: "in KEK, nor the PK",
+        }))
     }
 
     /// True if this certificate vouches for every signer.
     pub(super) fn is_vouched_for_by(&self, trusted: &Certificate) -> bool {
+        self.verify_chain(trusted).is_ok()
+    }
+
+    fn verify_chain(&self, trusted: &Certificate) -> Result<(), PathRefusal> {
         let signers: Vec<&Certificate> = std::iter::once(&self.first).chain(&self.others).collect();
-        pkcs7::verify_chains(&signers, &self.pool, trusted).is_ok()
+        pkcs7::verify_chains(&signers, &self.pool, trusted)
     }
 }

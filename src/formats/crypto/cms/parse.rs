@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNED_DATA};
+use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_DATA, ID_MESSAGE_DIGEST, ID_SIGNED_DATA};
 use const_oid::db::rfc5912::{
     RSA_ENCRYPTION, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
 };
@@ -126,7 +126,7 @@ pub struct SignedAttributes<'a> {
 
 impl<'a> SignedAttributes<'a> {
     fn parse(field: &Element<'a>) -> Result<Self, Asn1Error> {
-        let mut reader = field.inner()?;
+        let mut reader = field.list();
         let mut attributes = Vec::new();
         while !reader.is_empty() {
             let mut attribute = reader.sequence("signed attribute")?;
@@ -135,7 +135,7 @@ impl<'a> SignedAttributes<'a> {
             attribute.finish("signed attribute")?;
             let mut values = Vec::new();
             while !set.is_empty() {
-                values.push(set.any("signed attribute")?);
+                values.push(set.any("signed attribute")?.checked()?);
             }
             attributes.push((kind, values));
         }
@@ -212,7 +212,7 @@ impl<'a> SignedData<'a> {
         let (content_type, content) = encapsulated(fields.sequence("encapContentInfo")?)?;
         let mut certificates = Vec::new();
         if fields.is_context(0) {
-            let mut rest = fields.context("certificates", 0)?.rest();
+            let mut rest = fields.any("certificates")?.list().rest();
             while !rest.is_empty() {
                 if certificates.len() == MAX_CERTIFICATES {
                     return Err(CmsError::TooMany {
@@ -226,7 +226,7 @@ impl<'a> SignedData<'a> {
             }
         }
         if fields.is_context(1) {
-            fields.context("crls", 1)?;
+            fields.any("crls")?;
         }
         let mut infos = fields.set("signerInfos")?;
         fields.finish("SignedData")?;
@@ -357,7 +357,10 @@ fn encapsulated(mut fields: Reader<'_>) -> Result<(ObjectIdentifier, Option<Elem
         None
     } else {
         let mut explicit = fields.context("eContent", 0)?;
-        let content = explicit.any("eContent")?;
+        let content = explicit.any("eContent")?.checked()?;
+        if content_type == ID_DATA && content.string_tag() != tag::OCTET_STRING {
+            return Err(content.error("is data and no OCTET STRING"));
+        }
         explicit.finish("eContent")?;
         Some(content)
     };

@@ -21,7 +21,7 @@ impl Algorithm {
         let parameters = if fields.is_empty() {
             None
         } else {
-            Some(fields.any(field)?.to_der()?)
+            Some(fields.any(field)?.checked()?.to_der()?)
         };
         fields.finish(field)?;
         Ok(Self {

@@ -226,7 +226,7 @@ impl Extensions {
                 self.is_netscape_authority = bits.first().is_some_and(|bits| bits & NETSCAPE_CA != 0);
             }
             "extKeyUsage" => {
-                let mut usages = reader.sequence(name)?;
+                let mut usages = reader.list(name, tag::SEQUENCE)?;
                 let mut read = Vec::new();
                 while !usages.is_empty() {
                     let usage = usages.expect(name, tag::OBJECT_IDENTIFIER)?;
@@ -239,13 +239,18 @@ impl Extensions {
                 self.subject_key_id = Some(id.string()?.into_owned());
             }
             "authorityKeyIdentifier" => self.authority_key_id = Some(AuthorityKeyId::read(&mut reader)?),
-            "subjectAltName" => self.alternative_names = read_names(&mut reader.sequence(name)?)?,
+            "subjectAltName" => self.alternative_names = read_names(&mut reader.list(name, tag::SEQUENCE)?)?,
             "nameConstraints" => self.constraints = Some(NameConstraints::read(&mut reader)?),
             "proxyCertInfo" => {
-                reader.sequence(name)?;
+                let mut fields = reader.sequence(name)?;
+                if fields.peek() == Some(tag::INTEGER) {
+                    fields.integer("pCPathLenConstraint")?;
+                }
+                fields.sequence("proxyPolicy")?.oid("policyLanguage")?;
+                fields.finish(name)?;
                 self.is_proxy = true;
             }
-            _ => drop(reader.sequence(name)?),
+            _ => drop(reader.list(name, tag::SEQUENCE)?),
         }
         Ok(())
     }
@@ -266,7 +271,7 @@ impl AuthorityKeyId {
             read.key_id = Some(fields.any("keyIdentifier")?.string()?.into_owned());
         }
         if fields.is_context(1) {
-            let names = read_names(&mut fields.context("authorityCertIssuer", 1)?)?;
+            let names = read_names(&mut fields.any("authorityCertIssuer")?.list())?;
             let mut names = names.into_iter();
             read.issuer = names.find_map(|name| match name {
                 GeneralName::Directory(name) => Some(name),

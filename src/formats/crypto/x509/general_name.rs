@@ -90,10 +90,10 @@ impl NameConstraints {
         let mut fields = reader.sequence(name)?;
         let mut read = Self::default();
         if fields.is_context(0) {
-            read.permitted = subtrees(&mut fields.context("permittedSubtrees", 0)?)?;
+            read.permitted = subtrees(&mut fields.any("permittedSubtrees")?.list())?;
         }
         if fields.is_context(1) {
-            read.excluded = subtrees(&mut fields.context("excludedSubtrees", 1)?)?;
+            read.excluded = subtrees(&mut fields.any("excludedSubtrees")?.list())?;
         }
         fields.finish(name)?;
         Ok(read)

@@ -83,7 +83,7 @@ impl Fields {
         let mut extensions = Vec::new();
         if fields.is_context(3) {
             let mut tagged = fields.context("extensions", 3)?;
-            let mut list = tagged.sequence("extensions")?;
+            let mut list = tagged.list("extensions", tag::SEQUENCE)?;
             tagged.finish("extensions")?;
             while !list.is_empty() {
                 extensions.push(Extension::read(&mut list)?);

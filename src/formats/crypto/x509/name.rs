@@ -45,8 +45,8 @@ impl PartialEq for Name {
 impl Name {
     /// Reads the next value as a name.
     pub fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, Asn1Error> {
-        let whole = reader.expect(field, tag::SEQUENCE)?;
-        let mut parts = whole.inner()?;
+        let mut parts = reader.clone().list(field, tag::SEQUENCE)?;
+        let whole = reader.any(field)?;
         let mut name = Self {
             der: whole.raw.to_vec(),
             canonical: Vec::new(),
@@ -58,7 +58,7 @@ impl Name {
             while !values.is_empty() {
                 let mut pair = values.sequence(field)?;
                 let kind = pair.expect(field, tag::OBJECT_IDENTIFIER)?;
-                let value = pair.any(field)?;
+                let value = pair.any(field)?.checked()?;
                 pair.finish(field)?;
                 let attribute = Attribute {
                     kind: kind.object_identifier()?.to_vec(),
