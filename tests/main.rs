@@ -11,6 +11,7 @@
 mod audit;
 mod cli;
 mod crash;
+mod differential;
 mod fresh;
 mod golden;
 mod hook;

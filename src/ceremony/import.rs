@@ -32,7 +32,12 @@ impl Files {
         let path = &self.certificate;
         let bytes = system::read(path)?;
         let parsed = Certificate::from_pem(&bytes).or_else(|_| Certificate::from_der(&bytes));
-        parsed.or_refuse(|| format!("{} holds no certificate", path.shown()))
+        let certificate = parsed.or_refuse(|| format!("{} holds no certificate", path.shown()))?;
+        // The kernel reads what is imported too, and takes less than firmware.
+        certificate
+            .strict()
+            .or_refuse(|| format!("cannot use {}", path.shown()))?;
+        Ok(certificate)
     }
 
     /// The private key, which has to be that of the certificate.

@@ -86,8 +86,7 @@ pub(super) fn examine(certificates: &BTreeMap<KeyName, Certificate>, now: DateTi
 
 /// True if a signature that names its certificate by issuer and serial number (RFC 5652, section 10.2.4) names both.
 fn has_same_number(one: &Certificate, other: &Certificate) -> bool {
-    let (one, other) = (one.parsed().tbs_certificate(), other.parsed().tbs_certificate());
-    one.issuer() == other.issuer() && one.serial_number() == other.serial_number()
+    one.fields().issuer == other.fields().issuer && one.serial() == other.serial()
 }
 
 fn findings(seen: &BTreeMap<KeyName, Vec<Seen>>) -> Vec<Finding> {

@@ -152,10 +152,9 @@ impl Place<'_> {
     fn certified(&self, name: KeyName, new: SoftwareKey, files: &mut Files, ask: &mut Ask<'_>) -> Result<Rotation> {
         let old = self.keys.certificate(name)?;
         let cannot = || format!("cannot issue a certificate to {name}");
-        let validity = old.parsed().tbs_certificate().validity();
-        let begins = validity.not_before.to_date_time().year();
-        let ends = validity.not_after.to_date_time().year();
-        let years = ends.checked_sub(begins).ok_or_else(|| {
+        let (from, until) = (&old.fields().not_before, &old.fields().not_after);
+        let years = until.year().zip(from.year()).map(|(until, from)| until - from);
+        let years = years.and_then(|years| u16::try_from(years).ok()).ok_or_else(|| {
             let path = self.keys.certificate_path(name);
             Error::refused(format!("the validity of {} ends before it begins", path.shown()))
         })?;

@@ -264,7 +264,7 @@ fn sign_file(
     };
     let input = if options.output.is_some() { &target.file } else { path };
     let refused = || format!("cannot sign {}", input.shown());
-    let image = Image::parse(&file).or_refuse(refused)?;
+    let image = parse(&file, options.replace, refused)?;
     let digest = image.digest(HASH);
     let signatures: Vec<_> = image.signatures().iter().map(|entry| entry.signature().ok()).collect();
     let is_signed = signatures
@@ -300,6 +300,20 @@ fn sign_file(
         warnings: warnings(&image),
         ..Done::signed(digest, origin, sha256(&signed.parts()))
     })
+}
+
+/// Reads an image that is to be signed. With `replace` it may have a certificate table that is none any more.
+fn parse<'a>(file: &'a [u8], replace: bool, refused: impl FnOnce() -> String) -> Result<Image<'a>> {
+    match (Image::parse(file), Image::parse_with_stale_table(file)) {
+        (Err(_), Ok(image)) if replace => Ok(image),
+        (Err(error), Ok(_)) => Err(error).or_refuse(refused).map_err(|error| {
+            error.hint(
+                "it was built from an image that was signed, and that signature's place is still noted; sign it with \
+                 --replace, which takes the note away, or build it from an image without a signature",
+            )
+        }),
+        (parsed, _) => parsed.or_refuse(refused),
+    }
 }
 
 /// SHA-256 of a file, in hex.

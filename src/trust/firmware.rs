@@ -6,6 +6,8 @@ use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::system::Context;
 use crate::system::variables::{Efivarfs, Variables};
 
+use super::chain;
+
 /// The vendor of shim's variables.
 const SHIM: Guid = Guid::from_fields(
     0x605d_ab50,
@@ -33,6 +35,12 @@ pub fn mok(context: &Context) -> Option<Vec<Certificate>> {
     certificates(context, "MokListRT", &SHIM)
 }
 
+/// True if firmware that holds this certificate in db takes what the key of `signer` signed.
+#[must_use]
+pub fn vouches(held: &Certificate, signer: &Certificate) -> bool {
+    chain::verify(signer, std::slice::from_ref(signer), held).is_ok()
+}
+
 fn certificates(context: &Context, name: &str, vendor: &Guid) -> Option<Vec<Certificate>> {
     let variables = Efivarfs::live(context).ok()?;
     let Some(variable) = variables.read_raw(name, vendor).ok()? else {
@@ -41,6 +49,6 @@ fn certificates(context: &Context, name: &str, vendor: &Guid) -> Option<Vec<Cert
     let lists = SignatureDatabase::parse(&variable.data).ok()?;
     let certificates = lists
         .certificates()
-        .filter_map(|(_, der)| Certificate::from_der(der).ok());
+        .filter_map(|(_, der)| Some(Certificate::from_der_prefix(der).ok()?.0));
     Some(certificates.collect())
 }

@@ -19,6 +19,7 @@ pub mod loader;
 pub mod measured_boot;
 pub mod microsoft;
 pub mod module;
+mod pkcs7;
 pub mod variable;
 
 pub use anchors::Anchors;

@@ -37,6 +37,9 @@ const OTHER_SIGNATURES: [(ObjectIdentifier, &str); 3] = [
     (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19"), "ML-DSA-87"),
 ];
 
+/// Sizes of RSA keys, in bits, that the kernel takes (`rsa_check_key_length`), as far as they are read here.
+const RSA_SIZES: [u32; 5] = [1024, 1536, 2048, 3072, 4096];
+
 /// The reason for which the kernel would refuse a module; the error number is the one in its log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -72,6 +75,9 @@ pub enum Refusal {
     /// The signer's certificate has a key that cannot be used.
     #[error("the signer's certificate: {0}")]
     Key(#[from] RsaPublicKeyError),
+    /// The signer's RSA key is of a size that the kernel does not take.
+    #[error("the signer's key is RSA-{0}; the kernel takes 1024, 1536, 2048, 3072 and 4096 bits (EINVAL)")]
+    KeySize(u32),
     /// The signer's certificate has an ECDSA key that cannot be used, or none.
     #[error("the signer's certificate: {0}")]
     EcdsaKey(#[from] EcdsaKeyError),
@@ -148,7 +154,8 @@ pub fn judge_hashed<'c>(
 #[must_use]
 pub fn names_signer(file: &[u8], certificate: &Certificate) -> bool {
     let signed_data = Module::parse(file).and_then(|module| module.signed_data());
-    signed_data.is_ok_and(|data| data.is_some_and(|data| data.signers.iter().any(|signer| signer.names(certificate))))
+    signed_data
+        .is_ok_and(|data| data.is_some_and(|data| data.signers.iter().any(|signer| signer.names_exactly(certificate))))
 }
 
 /// The demands that the kernel's parser, for each signer, and `pkcs7_verify` make on a module's signature.
@@ -156,14 +163,14 @@ fn kernel_rules(signed_data: &SignedData<'_>) -> Result<(), Refusal> {
     if signed_data.content_type != ID_DATA || signed_data.content.is_some() {
         return Err(Refusal::Shape("is not detached over data"));
     }
-    if !matches!(signed_data.version, 1 | 3) {
+    if !matches!(signed_data.version, [1 | 3]) {
         return Err(Refusal::Shape("has a SignedData of unknown version"));
     }
     for signer in &signed_data.signers {
         // Version 1 names the signer by issuer and serial number, version 3 by key identifier; the two do not mix.
         let expected = match signer.id {
-            SignerId::IssuerAndSerial { .. } => 1,
-            SignerId::SubjectKeyId(_) => 3,
+            SignerId::IssuerAndSerial { .. } => [1],
+            SignerId::SubjectKeyId(_) => [3],
         };
         if signer.version != expected || signed_data.version != expected {
             return Err(Refusal::Shape("has versions that do not fit how it names its signer"));
@@ -191,8 +198,11 @@ fn judge_signer<'c>(
     trusted: &'c [Certificate],
     digest: &dyn Fn(HashAlgorithm, &[u8]) -> Digest,
 ) -> Result<Signature<'c>, Refusal> {
-    let enclosed = signed_data.certificates_named_by(signer).next();
-    let named = trusted.iter().find(|certificate| signer.names(certificate));
+    let enclosed = signed_data
+        .certificates
+        .iter()
+        .find(|certificate| signer.names_exactly(certificate));
+    let named = trusted.iter().find(|certificate| signer.names_exactly(certificate));
     let above = || chain::anchor(enclosed?, &signed_data.certificates, trusted);
     let anchor = named.or_else(above);
     let unknown = || Refusal::UnknownSigner(describe(signer));
@@ -212,11 +222,15 @@ fn judge_signer<'c>(
     for certificate in enclosed.into_iter().chain(named) {
         if is_ecdsa(signer) {
             // Signed attributes were refused before, so the signature is over the module itself.
-            let verified = certificate.ecdsa_key()?.verify(&digest, signer.signature);
+            let verified = certificate.ecdsa_key()?.verify(&digest, &signer.signature);
             verified.map_err(|mismatch| Refusal::Signature(mismatch.into()))?;
         } else {
+            let key = certificate.public_key()?;
+            if !RSA_SIZES.contains(&key.bits()) {
+                return Err(Refusal::KeySize(key.bits()));
+            }
             signer
-                .verify(&certificate.public_key()?, &signed_data.content_type, &digest)
+                .verify(&key, &signed_data.content_type, &digest)
                 .map_err(Refusal::Signature)?;
         }
     }
@@ -252,7 +266,7 @@ fn describe(signer: &SignerInfo<'_>) -> String {
         other_signature(signer)
     };
     let with = name.map_or_else(String::new, |name| format!(" with {name}"));
-    match signer.id {
+    match &signer.id {
         SignerId::IssuerAndSerial { serial, .. } => {
             format!("the certificate with serial number {}{with}", hex::encode(serial))
         }

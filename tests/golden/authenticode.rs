@@ -188,7 +188,7 @@ fn the_signed_content_is_sbsigns_byte_for_byte() {
         let [ours, theirs] = [&ours, &theirs].map(|file| {
             let image = Image::parse(file).unwrap();
             let cms = image.signatures()[0].signature().unwrap().cms;
-            (cms.content_type, cms.content.map(|content| content.value().to_vec()))
+            (cms.content_type, cms.content.map(|content| content.content.to_vec()))
         });
         assert_eq!(ours, theirs, "{name}");
     }

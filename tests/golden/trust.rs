@@ -77,6 +77,7 @@ fn forbids(name: &str, kind: SignatureType) -> Refusal {
         certificate: format!("Test {name}"),
         place: first(VariableName::Dbx, kind),
         since: None,
+        despite: None,
     }))
 }
 

@@ -47,7 +47,7 @@ proptest! {
         let der = assemble(shape, hash.digest(&[b"content"]), &signature);
         let parsed = SignedData::parse(&der).unwrap();
         let [signer] = parsed.signers.as_slice() else { panic!("one signer") };
-        prop_assert_eq!(signer.signature, &signature[..]);
+        prop_assert_eq!(&*signer.signature, &signature[..]);
         prop_assert_eq!(signer.hash(), Ok(hash));
         prop_assert!(signer.names(&certificate()));
         let holds_certificate = parsed.certificates == [certificate()];
@@ -56,7 +56,7 @@ proptest! {
             Shape::Variable => prop_assert!(parsed.content_type == ID_DATA && holds_certificate),
             Shape::Authenticode { content, .. } => {
                 prop_assert!(parsed.content_type == CONTENT && holds_certificate && signer.signed_attributes.is_some());
-                prop_assert_eq!(parsed.content.map(|inside| inside.value().to_vec()), Some(content.value().to_vec()));
+                prop_assert_eq!(parsed.content.map(|inside| inside.content.to_vec()), Some(content.value().to_vec()));
             }
         }
     }

@@ -92,6 +92,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     (KMOD, "kmod"),
     (LIBC, "libc6-dev"),
     (MARKDOWN, "python3-markdown"),
+    (OPENSSL, "libssl-dev"),
     (OPTION_ROM, "ipxe-qemu"),
     (SHIM, "shim-unsigned"),
     (SOFT_TOKEN, "libsofthsm2"),
@@ -125,6 +126,8 @@ pub const KMOD: &str = "/bin/kmod";
 pub const LIBC: &str = "/usr/lib/x86_64-linux-gnu/libc.a";
 /// Debian's own program, as [`JSONSCHEMA`] is.
 pub const MARKDOWN: &str = "/usr/bin/markdown_py";
+/// The headers of the library that judges chains, beside which the library itself is.
+pub const OPENSSL: &str = "/usr/include/openssl/pkcs7.h";
 /// The firmware of QEMU's network card.
 pub const OPTION_ROM: &str = "/usr/lib/ipxe/qemu/efi-virtio.rom";
 /// The loader between firmware and GRUB on others' machines, signed by nobody.

@@ -36,7 +36,7 @@ impl Trials {
         assert!(is_sha3_512, "the module is not signed with SHA3-512");
 
         let certificate = identity(bootseal).certificate;
-        let serial = certificate.parsed().tbs_certificate().serial_number().as_bytes();
+        let serial = certificate.serial();
         let serial: Vec<String> = serial.iter().map(|byte| format!("{byte:02X}")).collect();
         let mut trials = Self {
             signature: format!("{} sha3-512 {} ", certificate.common_name(), serial.join(":")),

@@ -11,7 +11,6 @@ use x509_cert::ext::pkix::{
 };
 
 use crate::formats::crypto::certificate::{Certificate, NotIssuedBy};
-use crate::formats::text::printable;
 use crate::keys::certificate::Purpose;
 
 use super::spec::{CertificateCheck, SIZES};
@@ -22,7 +21,7 @@ const SERIAL_BYTES: std::ops::RangeInclusive<usize> = 8..=20;
 /// The usual public exponent, big-endian.
 const EXPONENT: [u8; 3] = [1, 0, 1];
 /// An imported certificate that ends earlier is odd, in seconds: a year of 365 days.
-const SHORTEST: u64 = 365 * 24 * 60 * 60;
+const SHORTEST: i64 = 365 * 24 * 60 * 60;
 
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +110,7 @@ impl Linted<'_> {
     }
 
     fn serial_number(&self) -> Judged {
-        let bytes = self.certificate.parsed().tbs_certificate().serial_number().as_bytes();
+        let bytes = self.certificate.serial();
         let is_positive = bytes.iter().any(|byte| *byte != 0) && bytes.first().is_some_and(|byte| *byte < 0x80);
         let hex = hex::encode(bytes);
         if is_positive && SERIAL_BYTES.contains(&bytes.len()) {
@@ -126,20 +125,19 @@ impl Linted<'_> {
     }
 
     fn validity(&self) -> Judged {
-        let validity = self.certificate.parsed().tbs_certificate().validity();
-        let (from, until) = (validity.not_before.to_date_time(), validity.not_after.to_date_time());
+        let (from, until) = (
+            &self.certificate.fields().not_before,
+            &self.certificate.fields().not_after,
+        );
+        let seconds = |time: &DateTime| i64::try_from(time.unix_duration().as_secs()).ok();
         let is_sound = match self.origin {
             Origin::Issued { years, from: begin, .. } => {
-                from == *begin && until.year().checked_sub(from.year()) == Some(*years)
+                let lasts = until.year().zip(from.year()).map(|(until, from)| until - from);
+                from.seconds() == seconds(begin) && lasts == Some(i64::from(*years))
             }
             Origin::Imported { now } => {
-                let now = now.unix_duration().as_secs();
-                from.unix_duration().as_secs() <= now
-                    && until
-                        .unix_duration()
-                        .as_secs()
-                        .checked_sub(now)
-                        .is_some_and(|rest| rest >= SHORTEST)
+                let rest = until.seconds().zip(seconds(now)).map(|(until, now)| until - now);
+                from.seconds() <= seconds(now) && from.seconds().is_some() && rest.is_some_and(|rest| rest >= SHORTEST)
             }
         };
         if is_sound {
@@ -157,7 +155,7 @@ impl Linted<'_> {
         if self.certificate.is_self_issued() {
             return (Judgement::Sound, "its own issuer".to_owned());
         }
-        let issuer = printable(&self.certificate.parsed().tbs_certificate().issuer().to_string());
+        let issuer = self.certificate.issuer();
         (
             Judgement::Odd,
             format!("it is issued by \"{issuer}\", not by itself: no revocation by its issuer reaches firmware"),
@@ -289,16 +287,10 @@ impl Linted<'_> {
 
     /// An extension; `None` if the certificate has none of this kind, an error if its content is not of this form.
     fn extension<T: AssociatedOid + for<'a> der::Decode<'a>>(&self) -> Result<Option<T>, ()> {
-        let mut extensions = self
-            .certificate
-            .parsed()
-            .tbs_certificate()
-            .extensions()
-            .into_iter()
-            .flatten();
-        let found = extensions.find(|extension| extension.extn_id == T::OID);
+        let mut extensions = self.certificate.fields().extensions.iter();
+        let found = extensions.find(|extension| extension.kind == T::OID.as_bytes());
         found
-            .map(|extension| T::from_der(extension.extn_value.as_bytes()).map_err(drop))
+            .map(|extension| T::from_der(&extension.value).map_err(drop))
             .transpose()
     }
 }

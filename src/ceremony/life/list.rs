@@ -98,12 +98,11 @@ fn describe(keys: &KeyDirectory, name: KeyName, transcript: Option<&Transcript>)
         listed.fingerprint = key.fingerprint();
     } else {
         let certificate = keys.certificate(name)?;
-        let tbs = certificate.parsed().tbs_certificate();
         listed.subject = Some(certificate.common_name());
         listed.bits = certificate.public_key().map_or(0, |key| key.bits());
         listed.fingerprint = certificate.fingerprint().to_hex();
-        listed.serial = Some(hex::encode(tbs.serial_number().as_bytes()));
-        listed.not_before = Some(tbs.validity().not_before.to_date_time().to_string());
+        listed.serial = Some(hex::encode(certificate.serial()));
+        listed.not_before = Some(certificate.fields().not_before.to_string());
         listed.not_after = Some(certificate.not_after());
     }
     let fingerprint = hex::decode(&listed.fingerprint).or_bug(|| "a fingerprint is no hex".to_owned())?;

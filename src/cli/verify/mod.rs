@@ -28,7 +28,7 @@ use crate::cli::text::{name, with_causes};
     A directory is judged as one of GRUB: every file in it and what its configurations lead to needs a signature that \
     holds, and what undoes signatures is named. Notes are told with -v, and never change the exit code.\n\n\
     Accepts signature lists, efivarfs files and .auth files for --db and --dbx; without them, db and dbx are those of \
-    the key directory. Exit code 1 means that at least one file is not accepted.")]
+    the key directory. With both no key directory is needed. Exit code 1 means that at least one file is not accepted.")]
 pub(super) struct Arguments {
     /// Key directory whose certificates and keys are trusted [default: /etc/bootseal/keys]
     #[arg(long, value_name = "DIR")]
@@ -45,9 +45,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Report>> {
-    let mut anchors = Anchors::from_directory(
-        &KeyDirectory::open(&session.keys(arguments.keys.as_ref())?)?.below(session.context.root()),
-    )?;
+    let mut anchors = anchors(session, arguments)?;
     if let Some(path) = &arguments.db {
         anchors.db = database(path)?;
     }
@@ -66,6 +64,17 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
         files,
         verbose: session.verbose,
     }))
+}
+
+/// The anchors of the key directory. The machine that watches others has none: with a db and a dbx none is needed, unless it is
+/// named.
+fn anchors(session: &Session, arguments: &Arguments) -> Result<Anchors> {
+    let place = session.keys(arguments.keys.as_ref())?;
+    let is_whole = arguments.db.is_some() && arguments.dbx.is_some();
+    if is_whole && arguments.keys.is_none() && !system::is_there(&place)? {
+        return Ok(Anchors::default());
+    }
+    Anchors::from_directory(&KeyDirectory::open(&place)?.below(session.context.root()))
 }
 
 fn database(path: &Path) -> Result<SignatureDatabase> {

@@ -232,7 +232,7 @@ impl Judge {
         let remedy = match refusal {
             None if judged.is_err() => Remedy::Repair,
             Some(Refusal::ForbiddenHash { .. }) => Remedy::Exchange,
-            Some(Refusal::ForbiddenCertificate(_) | Refusal::Signature(_) | Refusal::Edk2(_)) => Remedy::Replace,
+            Some(Refusal::ForbiddenCertificate(_) | Refusal::Signature(_) | Refusal::Signer(_)) => Remedy::Replace,
             _ => Remedy::Sign,
         };
         let (verdict, measured) = match judged {

@@ -1,22 +1,30 @@
-//! X.509 certificates (RFC 5280) as the chain uses them: kept byte for byte, with the few fields that decide.
+//! X.509 certificates (RFC 5280) as the chain uses them: kept byte for byte, with the fields that decide.
 
 use std::sync::OnceLock;
 
+use der::Decode;
 use der::asn1::ObjectIdentifier;
-use der::{Decode, Encode, Reader, SliceReader};
-use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
 
+use crate::formats::crypto::asn1::{Asn1Error, Reader};
 use crate::formats::crypto::ecdsa::{EcdsaKey, EcdsaKeyError};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::crypto::rsa_public_key::{RsaPublicKey, RsaPublicKeyError, SignatureMismatch};
+use crate::formats::crypto::signed_hash::SignedHash;
+use crate::formats::crypto::x509::Fields;
 use crate::formats::text::printable;
 
 /// Why bytes are not a usable certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
-    /// Not a DER certificate.
+    /// Not a certificate that OpenSSL reads.
     #[error("not an X.509 certificate: {0}")]
-    Malformed(der::Error),
+    Malformed(#[from] Asn1Error),
+    /// A certificate that firmware reads, and strict readers such as the kernel's do not.
+    #[error("a certificate that not every reader takes, as its encoding is not the strict one (DER, RFC 5280): {0}")]
+    Loose(der::Error),
+    /// A subject key identifier that does not read, or two.
+    #[error("its subject key identifier cannot be read")]
+    KeyId,
     /// Bytes after the certificate.
     #[error("{0} bytes follow the certificate")]
     TrailingBytes(usize),
@@ -39,19 +47,20 @@ pub enum NotIssuedBy {
     Key(#[from] RsaPublicKeyError),
     /// The signature algorithm is unknown or too weak for firmware.
     #[error("signature algorithm {0} is not supported")]
-    Algorithm(ObjectIdentifier),
+    Algorithm(String),
+    /// The signed part and the signature state different algorithms.
+    #[error("the certificate states two algorithms for one signature")]
+    Algorithms,
     /// The signature is not the issuer's.
     #[error(transparent)]
     Signature(#[from] SignatureMismatch),
 }
 
-/// A certificate and its exact DER bytes.
+/// A certificate and its exact bytes.
 #[derive(Debug, Clone)]
 pub struct Certificate {
     der: Vec<u8>,
-    /// The first field, whose bytes the issuer signed.
-    tbs: Vec<u8>,
-    parsed: x509_cert::Certificate,
+    fields: Box<Fields>,
     /// The RSA key, once it was asked for: to prepare it costs about as much as to verify.
     key: OnceLock<RsaPublicKey>,
 }
@@ -65,7 +74,7 @@ impl PartialEq for Certificate {
 impl Eq for Certificate {}
 
 impl Certificate {
-    /// Reads one DER certificate that fills `der`.
+    /// Reads one certificate that fills `der`.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let (certificate, rest) = Self::from_der_prefix(der)?;
         if rest.is_empty() {
@@ -75,24 +84,18 @@ impl Certificate {
         }
     }
 
-    /// Reads a DER certificate at the start of `bytes`; returns it and the rest.
+    /// Reads a certificate at the start of `bytes`; returns it and the rest.
     pub fn from_der_prefix(bytes: &[u8]) -> Result<(Self, &[u8]), CertificateError> {
-        let mut reader = SliceReader::new(bytes).map_err(CertificateError::Malformed)?;
-        let der = reader.tlv_bytes().map_err(CertificateError::Malformed)?;
-        let rest = reader
-            .read_slice(reader.remaining_len())
-            .map_err(CertificateError::Malformed)?;
-        let parsed = x509_cert::Certificate::from_der(der).map_err(CertificateError::Malformed)?;
-        let tbs = to_be_signed(der).map_err(CertificateError::Malformed)?.to_vec();
-        Ok((
-            Self {
-                der: der.to_vec(),
-                tbs,
-                parsed,
-                key: OnceLock::new(),
-            },
-            rest,
-        ))
+        let mut reader = Reader::new(bytes);
+        let fields = Box::new(Fields::read(&mut reader)?);
+        let rest = reader.rest();
+        let (der, _) = bytes.split_at(bytes.len() - rest.len());
+        let certificate = Self {
+            der: der.to_vec(),
+            fields,
+            key: OnceLock::new(),
+        };
+        Ok((certificate, rest))
     }
 
     /// Reads a PEM certificate.
@@ -109,22 +112,33 @@ impl Certificate {
         der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, &self.der).map_err(CertificateError::Pem)
     }
 
-    /// The exact DER bytes.
+    /// The exact bytes.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {
         &self.der
     }
 
-    /// The DER bytes of the to-be-signed part; revocation lists hash these.
+    /// The bytes of the to-be-signed part; revocation lists hash these.
     #[must_use]
     pub fn tbs_der(&self) -> &[u8] {
-        &self.tbs
+        &self.fields.tbs
     }
 
-    /// The parsed fields.
+    /// The fields.
     #[must_use]
-    pub fn parsed(&self) -> &x509_cert::Certificate {
-        &self.parsed
+    pub fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
+    /// The certificate by a reader that takes nothing but DER and RFC 5280.
+    pub fn strict(&self) -> Result<x509_cert::Certificate, CertificateError> {
+        x509_cert::Certificate::from_der(&self.der).map_err(CertificateError::Loose)
+    }
+
+    /// Content octets of the serial number.
+    #[must_use]
+    pub fn serial(&self) -> &[u8] {
+        &self.fields.serial
     }
 
     /// SHA-256 over the whole certificate.
@@ -136,37 +150,39 @@ impl Certificate {
     /// The subject's name on one line, control characters replaced.
     #[must_use]
     pub fn subject(&self) -> String {
-        printable(&self.parsed.tbs_certificate().subject().to_string())
+        printable(&self.fields.subject.to_line())
+    }
+
+    /// The issuer's name on one line, control characters replaced.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        printable(&self.fields.issuer.to_line())
     }
 
     /// The subject's common name, or the whole subject where there is none.
     #[must_use]
     pub fn common_name(&self) -> String {
-        match self.parsed.tbs_certificate().subject().common_name() {
-            Ok(Some(name)) => printable(&name.value()),
-            _ => self.subject(),
-        }
+        let name = self.fields.subject.common_name();
+        name.map_or_else(|| self.subject(), |name| printable(&name))
     }
 
     /// The last day of validity, RFC 3339 UTC.
     #[must_use]
     pub fn not_after(&self) -> String {
-        let validity = self.parsed.tbs_certificate().validity();
-        validity.not_after.to_date_time().to_string()
+        printable(&self.fields.not_after.to_string())
     }
 
-    /// The end of validity, in seconds since 1970-01-01 UTC.
+    /// The end of validity, in seconds since 1970-01-01 UTC; 0 for one that is before, or no date.
     #[must_use]
     pub fn end(&self) -> u64 {
-        let validity = self.parsed.tbs_certificate().validity();
-        validity.not_after.to_date_time().unix_duration().as_secs()
+        let seconds = self.fields.not_after.seconds();
+        seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(0)
     }
 
     /// True if the issuer's name is the subject's.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
-        let tbs = self.parsed.tbs_certificate();
-        tbs.issuer() == tbs.subject()
+        self.fields.issuer == self.fields.subject
     }
 
     /// The public key, which is RSA.
@@ -174,88 +190,74 @@ impl Certificate {
         if let Some(key) = self.key.get() {
             return Ok(key.clone());
         }
-        let key = RsaPublicKey::from_spki_der(&self.spki_der().map_err(RsaPublicKeyError::Malformed)?)?;
+        let key = RsaPublicKey::from_spki_der(&self.fields.spki)?;
         Ok(self.key.get_or_init(|| key).clone())
     }
 
     /// The public key, which is ECDSA.
     pub fn ecdsa_key(&self) -> Result<EcdsaKey, EcdsaKeyError> {
-        EcdsaKey::from_spki_der(&self.spki_der().map_err(EcdsaKeyError::Malformed)?)
-    }
-
-    fn spki_der(&self) -> Result<Vec<u8>, der::Error> {
-        self.parsed.tbs_certificate().subject_public_key_info().to_der()
+        EcdsaKey::from_spki_der(&self.fields.spki)
     }
 
     /// The subject key identifier, if the certificate states one.
-    pub fn subject_key_id(&self) -> Result<Option<Vec<u8>>, CertificateError> {
-        let extension = self.parsed.tbs_certificate().get_extension::<SubjectKeyIdentifier>();
-        let extension = extension.map_err(CertificateError::Malformed)?;
-        Ok(extension.map(|(_, id)| id.0.as_bytes().to_vec()))
+    #[must_use]
+    pub fn subject_key_id(&self) -> Option<&[u8]> {
+        self.fields.decisive.subject_key_id.as_deref()
     }
 
     /// The identifier by which the kernel lists the certificate's key (`x509_key_preparse`): the subject key identifier,
     /// or the serial number of a certificate without one.
     pub fn kernel_key_id(&self) -> Result<Vec<u8>, CertificateError> {
-        let serial = self.parsed.tbs_certificate().serial_number();
-        Ok(self.subject_key_id()?.unwrap_or_else(|| serial.as_bytes().to_vec()))
+        match (self.subject_key_id(), self.fields.decisive.broken) {
+            (None, Some("subjectKeyIdentifier")) => Err(CertificateError::KeyId),
+            (id, _) => Ok(id.unwrap_or_else(|| self.serial()).to_vec()),
+        }
     }
 
-    /// Checks that `issuer` issued this certificate: name, authority and signature. Validity periods are not compared
-    /// with the clock, as firmware and kernel do not.
+    /// Checks that `issuer`, an authority by its basic constraints, issued this certificate: name and signature. Validity
+    /// periods are not compared with the clock.
     pub fn verify_issued_by(&self, issuer: &Self) -> Result<(), NotIssuedBy> {
-        if self.parsed.tbs_certificate().issuer() != issuer.parsed.tbs_certificate().subject() {
+        if self.fields.issuer != issuer.fields.subject {
             return Err(NotIssuedBy::Name);
         }
-        if !issuer.may_issue() {
+        if issuer.fields.decisive.authority != Some(true) {
             return Err(NotIssuedBy::NotAnAuthority);
         }
-        self.verify_signed_with(&issuer.public_key()?).map(drop)
+        match self.verify_signed_with(&issuer.public_key()?)? {
+            SignedHash::Sound(_) => Ok(()),
+            weak => Err(NotIssuedBy::Algorithm(format!("{weak:?}"))),
+        }
     }
 
     /// Checks that the certificate's own key signed it; returns the hash of the signature. Names are not compared.
     pub fn verify_signed_by_itself(&self) -> Result<HashAlgorithm, NotIssuedBy> {
-        self.verify_signed_with(&self.public_key()?)
+        match self.verify_signed_with(&self.public_key()?)? {
+            SignedHash::Sound(hash) => Ok(hash),
+            weak => Err(NotIssuedBy::Algorithm(format!("{weak:?}"))),
+        }
     }
 
-    fn verify_signed_with(&self, key: &RsaPublicKey) -> Result<HashAlgorithm, NotIssuedBy> {
-        let algorithm = self.parsed.signature_algorithm().oid;
-        let hash = signature_hash(&algorithm).ok_or(NotIssuedBy::Algorithm(algorithm))?;
-        key.verify(&hash.digest(&[self.tbs_der()]), self.parsed.signature().raw_bytes())?;
+    /// Checks that this key signed the certificate, under any hash that OpenSSL takes; returns that.
+    pub fn verify_signed_with(&self, key: &RsaPublicKey) -> Result<SignedHash, NotIssuedBy> {
+        let Fields {
+            algorithm,
+            signed_algorithm,
+            ..
+        } = self.fields();
+        if algorithm != signed_algorithm {
+            return Err(NotIssuedBy::Algorithms);
+        }
+        let hash = SignedHash::of_rsa_signature(&algorithm.kind).ok_or_else(|| {
+            let identifier = algorithm.oid().as_ref().map(ObjectIdentifier::to_string);
+            NotIssuedBy::Algorithm(identifier.unwrap_or_else(|| hex::encode(&algorithm.kind)))
+        })?;
+        if self.fields.unused_bits != 0 {
+            return Err(SignatureMismatch.into());
+        }
+        key.verify_digest_info(
+            &hash.digest_info(&hash.digest(&[self.tbs_der()])),
+            &self.fields.signature,
+        )?;
         Ok(hash)
     }
-
-    /// True if the basic constraints let this certificate issue others.
-    fn may_issue(&self) -> bool {
-        matches!(
-            self.parsed.tbs_certificate().get_extension::<BasicConstraints>(),
-            Ok(Some((_, BasicConstraints { ca: true, .. })))
-        )
-    }
-}
-
-/// The first field of a certificate, with tag and length.
-fn to_be_signed(certificate: &[u8]) -> Result<&[u8], der::Error> {
-    let mut reader = SliceReader::new(certificate)?;
-    der::Header::decode(&mut reader)?;
-    reader.tlv_bytes()
-}
-
-const RSA_WITH_SHA3_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.14");
-const RSA_WITH_SHA3_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.15");
-const RSA_WITH_SHA3_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.16");
-
-/// The hash of an RSASSA-PKCS1-v1_5 signature algorithm (RFC 8017, RFC 8702).
-fn signature_hash(algorithm: &ObjectIdentifier) -> Option<HashAlgorithm> {
-    use const_oid::db::rfc5912;
-    [
-        (rfc5912::SHA_256_WITH_RSA_ENCRYPTION, HashAlgorithm::Sha256),
-        (rfc5912::SHA_384_WITH_RSA_ENCRYPTION, HashAlgorithm::Sha384),
-        (rfc5912::SHA_512_WITH_RSA_ENCRYPTION, HashAlgorithm::Sha512),
-        (RSA_WITH_SHA3_256, HashAlgorithm::Sha3_256),
-        (RSA_WITH_SHA3_384, HashAlgorithm::Sha3_384),
-        (RSA_WITH_SHA3_512, HashAlgorithm::Sha3_512),
-    ]
-    .into_iter()
-    .find_map(|(oid, hash)| (oid == *algorithm).then_some(hash))
 }

@@ -7,7 +7,9 @@ use rsa::pkcs1v15::Pkcs1v15Sign;
 use rsa::traits::PublicKeyParts;
 use spki::{EncodePublicKey, SubjectPublicKeyInfoOwned};
 
+use crate::formats::crypto::asn1::{Asn1Error, Reader, tag};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::crypto::x509::read_public_key;
 
 /// Largest RSA modulus that is worked on, in bits; the kernel and firmware stop at 4096, Microsoft's roots too.
 const MAX_BITS: usize = 8192;
@@ -19,7 +21,7 @@ const MIN_BITS: usize = 1024;
 pub enum RsaPublicKeyError {
     /// Not a SubjectPublicKeyInfo.
     #[error("not a SubjectPublicKeyInfo: {0}")]
-    Malformed(der::Error),
+    Malformed(#[from] Asn1Error),
     /// Another algorithm than RSA.
     #[error("public key algorithm {0} is not RSA")]
     NotRsa(der::asn1::ObjectIdentifier),
@@ -43,13 +45,17 @@ pub struct RsaPublicKey {
 impl RsaPublicKey {
     /// Reads a DER SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7).
     pub fn from_spki_der(spki: &[u8]) -> Result<Self, RsaPublicKeyError> {
-        let info = SubjectPublicKeyInfoOwned::from_der(spki).map_err(RsaPublicKeyError::Malformed)?;
-        if info.algorithm.oid != const_oid::db::rfc5912::RSA_ENCRYPTION {
-            return Err(RsaPublicKeyError::NotRsa(info.algorithm.oid));
+        let (algorithm, key) = read_public_key(spki)?;
+        if algorithm.kind != const_oid::db::rfc5912::RSA_ENCRYPTION.as_bytes() {
+            let unknown =
+                || RsaPublicKeyError::Unacceptable(format!("its algorithm is {}", hex::encode(&algorithm.kind)));
+            return Err(algorithm.oid().map_or_else(unknown, RsaPublicKeyError::NotRsa));
         }
-        let key = rsa::pkcs1::RsaPublicKeyRef::try_from(info.subject_public_key.raw_bytes())
-            .map_err(|error| RsaPublicKeyError::Unacceptable(error.to_string()))?;
-        Self::from_parts(key.modulus.as_bytes(), key.public_exponent.as_bytes())
+        let mut numbers = Reader::new(&key).sequence("RSAPublicKey")?;
+        let [modulus, exponent] = ["modulus", "publicExponent"].map(|field| numbers.expect(field, tag::INTEGER));
+        let (modulus, exponent) = (modulus?, exponent?);
+        numbers.finish("RSAPublicKey")?;
+        Self::from_parts(modulus.content, exponent.content)
     }
 
     /// From the modulus and the public exponent, both big-endian.
@@ -104,6 +110,12 @@ impl RsaPublicKey {
     /// Checks an RSASSA-PKCS1-v1_5 signature over `digest`. The content of the signature is compared as a whole with the
     /// content that it should have, and not taken apart.
     pub fn verify(&self, digest: &Digest, signature: &[u8]) -> Result<(), SignatureMismatch> {
+        let info = [&digest.algorithm().digest_info_prefix(), digest.as_bytes()].concat();
+        self.verify_digest_info(&info, signature)
+    }
+
+    /// As [`Self::verify`], over the DER of a `DigestInfo` of any hash.
+    pub fn verify_digest_info(&self, info: &[u8], signature: &[u8]) -> Result<(), SignatureMismatch> {
         let width = self.rsa.size();
         let number = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, self.rsa.n_bits_precision()).ok();
         let is_in_range = |signature: &BoxedUint| signature < self.rsa.n().as_ref();
@@ -112,7 +124,7 @@ impl RsaPublicKey {
             .and_then(number)
             .filter(is_in_range)
             .map(|number| self.power(number));
-        let expected = encoded(digest, width).as_deref().and_then(number);
+        let expected = encoded(info, width).as_deref().and_then(number);
         if held.is_some() && held == expected {
             Ok(())
         } else {
@@ -149,13 +161,12 @@ impl RsaPublicKey {
 }
 
 /// EMSA-PKCS1-v1_5 (RFC 8017, section 9.2): the content of a signature of `width` bytes; `None` if it is too narrow.
-fn encoded(digest: &Digest, width: usize) -> Option<Vec<u8>> {
-    let info = [&digest.algorithm().digest_info_prefix(), digest.as_bytes()].concat();
+fn encoded(info: &[u8], width: usize) -> Option<Vec<u8>> {
     let padding = width
         .checked_sub(info.len())?
         .checked_sub(3)
         .filter(|padding| *padding >= 8)?;
-    Some([&[0, 1], vec![0xff; padding].as_slice(), &[0], &info].concat())
+    Some([&[0, 1], vec![0xff; padding].as_slice(), &[0], info].concat())
 }
 
 /// The PKCS#1 v1.5 padding for digests of this algorithm.

@@ -5,13 +5,14 @@ mod reason;
 mod tests;
 
 use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::cms::SignedData;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticated_variable::{EfiTime, VariableName};
-use crate::formats::firmware::authenticode::{Image, Signature, SignatureError, WinCertificate};
+use crate::formats::firmware::authenticode::{Image, Signature, SignatureError, WinCertificate, announced_hash};
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 
 use super::microsoft::SecurityVersion;
-use super::{chain, edk2};
+use super::{chain, pkcs7};
 
 pub use reason::{Acceptance, Place, Refusal, Revocation};
 
@@ -57,8 +58,9 @@ impl Policy {
             .iter()
             .map(|entry| self.judge_entry(image, entry))
             .collect();
-        if let Some(forbidden) = judged.iter().find(|judged| self.is_fatal(judged)) {
-            return forbidden.clone();
+        if let Some(Err(forbidden)) = judged.iter().find(|judged| self.is_fatal(judged)) {
+            let other = judged.iter().find_map(|judged| judged.as_ref().ok());
+            return Err(forbidden.clone().beside(other));
         }
         if let Some(place) = self.allowed_hash(image) {
             return Ok(Acceptance::Hash(place));
@@ -109,47 +111,83 @@ impl Policy {
     }
 
     /// True if this verdict on one signature decides about the whole image. With a dbx, EDK2 also refuses an image with
-    /// a signature whose signers it cannot read.
+    /// a signature whose signers it cannot read; what it does not read at all it passes over.
     fn is_fatal(&self, judged: &Result<Acceptance, Refusal>) -> bool {
         match judged {
             Err(Refusal::ForbiddenCertificate(_)) => true,
-            Err(Refusal::Signature(SignatureError::NotPkcs7 { .. } | SignatureError::ImageChanged { .. })) => false,
-            Err(Refusal::Signature(_) | Refusal::Edk2(_)) => !self.forbidden.is_empty(),
+            Err(Refusal::Signature(SignatureError::Cms(_)) | Refusal::Signer(pkcs7::Refusal::NoSigner)) => {
+                !self.forbidden.is_empty()
+            }
             _ => false,
         }
     }
 
     fn judge_entry(&self, image: &Image<'_>, entry: &WinCertificate<'_>) -> Result<Acceptance, Refusal> {
+        // Before anything else, and whatever was signed: EDK2 asks dbx for the hashes of the certificates alone.
+        self.forbidden_certificate_hash(entry)?;
         let signature = entry.signature()?;
         let pool = &signature.cms.certificates;
-        // Before anything else, and whatever was signed: EDK2 asks dbx for the hashes of the certificates alone.
-        if let Some(revocation) = pool.iter().find_map(|certificate| self.revocation(certificate)) {
-            return Err(Refusal::ForbiddenCertificate(Box::new(revocation)));
+        if !pkcs7::has_all_signers(&signature.cms) {
+            return Err(pkcs7::Refusal::NoSigner.into());
         }
-        edk2_rules(&signature)?;
         signature.verify_integrity(image)?;
-        let signer = proven_signer(&signature)?;
-        if let Some(revoked) = chain::anchor(signer, pool, &self.revoked) {
-            let found = Place::find(VariableName::Dbx, &self.forbidden, is_certificate(revoked));
-            let (place, _) = found.ok_or(Refusal::NoSigner)?;
-            return Err(Refusal::ForbiddenCertificate(Box::new(Revocation {
-                certificate: revoked.common_name(),
-                place,
-                since: None,
-            })));
+        for signer in pkcs7::proven_signers(&signature.cms, &[signature.content]) {
+            if let Some(revoked) = chain::forbidden_issuer(signer, pool, &self.revoked) {
+                let found = Place::find(VariableName::Dbx, &self.forbidden, is_certificate(revoked));
+                let (place, _) = found.ok_or(pkcs7::Refusal::NoSigner)?;
+                return Err(Refusal::ForbiddenCertificate(Box::new(Revocation {
+                    certificate: revoked.common_name(),
+                    place,
+                    since: None,
+                    despite: None,
+                })));
+            }
         }
-        let anchor = chain::anchor(signer, pool, &self.trusted);
-        let anchor = anchor.ok_or_else(|| Refusal::Untrusted(signer.common_name()))?;
+        let signers = pkcs7::signers(&signature.cms, &[signature.content])?;
+        let anchor = self.anchor(&signers, pool)?;
         if let Some(revocation) = self.revocation(anchor) {
             return Err(Refusal::ForbiddenCertificate(Box::new(revocation)));
         }
         let found = Place::find(VariableName::Db, &self.allowed, is_certificate(anchor));
-        let (place, entry) = found.ok_or(Refusal::NoSigner)?;
+        let (place, entry) = found.ok_or(pkcs7::Refusal::NoSigner)?;
         Ok(Acceptance::Certificate {
-            signer: signer.common_name(),
+            signer: name(&signers),
             anchor: anchor.common_name(),
             entry: entry.clone(),
             place,
+        })
+    }
+
+    fn forbidden_certificate_hash(&self, entry: &WinCertificate<'_>) -> Result<(), Refusal> {
+        let Some(pkcs7) = entry.pkcs7().filter(|pkcs7| announced_hash(pkcs7).is_some()) else {
+            return Ok(());
+        };
+        let Ok((cms, _)) = SignedData::parse_prefix(pkcs7) else {
+            return Ok(());
+        };
+        let revocation = cms
+            .certificates
+            .iter()
+            .find_map(|certificate| self.revocation(certificate));
+        revocation.map_or(Ok(()), |revocation| {
+            Err(Refusal::ForbiddenCertificate(Box::new(revocation)))
+        })
+    }
+
+    /// The certificate of db that vouches for every signer.
+    fn anchor(&self, signers: &[&Certificate], pool: &[Certificate]) -> Result<&Certificate, Refusal> {
+        let mut nearest = None;
+        for trusted in &self.trusted {
+            match pkcs7::verify_chains(signers, pool, trusted) {
+                Ok(()) => return Ok(trusted),
+                Err(chain::PathRefusal::NoPath) => {}
+                Err(reason) => nearest = nearest.or(Some((trusted.common_name(), reason))),
+            }
+        }
+        let signer = name(signers);
+        Err(match nearest {
+            Some((anchor, reason)) => Refusal::Path { signer, anchor, reason },
+            None => Refusal::Untrusted(signer),
         })
     }
 
@@ -167,13 +205,19 @@ impl Policy {
                 certificate: certificate.common_name(),
                 place,
                 since: time.copied().map(EfiTime::from_bytes).filter(|time| !time.is_zero()),
+                despite: None,
             })
         })
     }
 }
 
+/// Firmware reads a certificate at the start of an entry, and no further.
 fn is_certificate(wanted: &Certificate) -> impl Fn(SignatureType, &[u8]) -> bool {
-    move |kind, data| kind == SignatureType::X509 && data == wanted.as_der()
+    move |kind, data| kind == SignatureType::X509 && data.starts_with(wanted.as_der())
+}
+
+fn name(signers: &[&Certificate]) -> String {
+    signers.first().map_or_else(String::new, |signer| signer.common_name())
 }
 
 /// The entry that lists an image's hash. A security version number has the form of one, and is none.
@@ -184,51 +228,19 @@ fn place(variable: VariableName, database: &SignatureDatabase, kind: SignatureTy
 }
 
 /// The certificate of the signer of a signature that firmware can read. It says nothing about the image; see
-/// [`Signature::verify_integrity`].
+/// [`Signature::verify_integrity`]. OpenSSL, which EDK2 verifies with, wants every signer's signature to hold; the first
+/// one counts as the signer.
 pub fn signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refusal> {
-    edk2_rules(signature)?;
-    proven_signer(signature)
-}
-
-/// The certificate inside whose key made the signature. OpenSSL, which EDK2 verifies with, wants every signer's
-/// signature to hold; the first one counts as the signer.
-fn proven_signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refusal> {
-    let cms = &signature.cms;
-    let mut signers = cms.signers.iter().map(|info| -> Result<&Certificate, Refusal> {
-        let certificate = cms.certificates_named_by(info).next().ok_or(Refusal::NoSigner)?;
-        let digest = signature.content_digest(info.hash().map_err(SignatureError::Refused)?);
-        info.verify(&certificate.public_key()?, &cms.content_type, &digest)
-            .map_err(SignatureError::Refused)?;
-        Ok(certificate)
-    });
-    let first = signers.next().ok_or(Refusal::NoSigner)??;
-    signers.try_for_each(|other| other.map(drop))?;
-    Ok(first)
-}
-
-/// The encoding that EDK2 takes for granted (`HashPeImageByType`): it reads the digest algorithm at a fixed place,
-/// and knows SHA-2 only.
-fn edk2_rules(signature: &Signature<'_>) -> Result<(), Refusal> {
-    if !IMAGE_HASHES.iter().any(|(_, hash)| *hash == signature.hash) {
-        return Err(Refusal::Edk2(
-            "its image hash is not one of SHA-256, SHA-384 and SHA-512",
-        ));
-    }
-    if !edk2::is_pkcs7(&signature.cms) {
-        return Err(Refusal::Edk2("it is CMS of a version that PKCS#7 does not have"));
-    }
-    if edk2::announces(signature.der, edk2::IN_CONTENT_INFO, signature.hash) {
-        Ok(())
-    } else {
-        Err(Refusal::Edk2(
-            "it does not announce its digest algorithm where firmware looks for it",
-        ))
-    }
+    let signers = pkcs7::signers(&signature.cms, &[signature.content])?;
+    signers
+        .first()
+        .copied()
+        .ok_or(Refusal::Signer(pkcs7::Refusal::NoSigner))
 }
 
 fn certificates(database: &SignatureDatabase) -> Vec<Certificate> {
     database
         .certificates()
-        .filter_map(|(_, der)| Certificate::from_der(der).ok())
+        .filter_map(|(_, der)| Some(Certificate::from_der_prefix(der).ok()?.0))
         .collect()
 }

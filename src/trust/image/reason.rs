@@ -3,11 +3,13 @@
 use std::fmt;
 
 use crate::formats::crypto::hash::HashAlgorithm;
-use crate::formats::crypto::rsa_public_key::RsaPublicKeyError;
 use crate::formats::firmware::authenticated_variable::{EfiTime, VariableName};
 use crate::formats::firmware::authenticode::SignatureError;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, SignatureType};
+
+use crate::trust::chain::PathRefusal;
+use crate::trust::pkcs7;
 
 /// The place of an entry in a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,8 @@ pub struct Revocation {
     pub place: Place,
     /// From when on, if the entry does not say always.
     pub since: Option<EfiTime>,
+    /// The signer of another signature, if that alone would be accepted.
+    pub despite: Option<String>,
 }
 
 impl fmt::Display for Revocation {
@@ -82,6 +86,14 @@ impl fmt::Display for Revocation {
             Some(since) => write!(
                 f,
                 "; from {since} on, but what it signed before is refused as well, unless a timestamp in it is vouched for by dbt"
+            )?,
+            None => {}
+        }
+        match &self.despite {
+            Some(other) => write!(
+                f,
+                "; EDK2 refuses an image for any such signature, while firmware that judges each signature by itself would \
+                 start it: its signature by \"{other}\" is accepted"
             ),
             None => Ok(()),
         }
@@ -110,21 +122,36 @@ pub enum Refusal {
     /// A signature is malformed or that of another image.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// An encoding that EDK2 does not take.
-    #[error("firmware does not read the signature: {0}")]
-    Edk2(&'static str),
-    /// The signature does not hold the certificate of its signer.
-    #[error("the signature does not contain its signer's certificate")]
-    NoSigner,
-    /// The signer's key cannot be used.
-    #[error("the signer's certificate: {0}")]
-    Key(#[from] RsaPublicKeyError),
+    /// A signer's signature does not hold, or its certificate is missing.
+    #[error(transparent)]
+    Signer(#[from] pkcs7::Refusal),
     /// Signed, but by nobody whom db trusts.
     #[error("signed by {0}, whom no certificate of db vouches for")]
     Untrusted(String),
+    /// Signed by somebody whom db names as far as names go, and whose chain firmware does not take.
+    #[error("signed by {signer}; firmware does not take the chain to \"{anchor}\" in db: {reason}")]
+    Path {
+        /// Common name of the signer.
+        signer: String,
+        /// Common name of the certificate in db.
+        anchor: String,
+        /// The fault of the chain.
+        reason: PathRefusal,
+    },
 }
 
 impl Refusal {
+    /// The same refusal of an image that has another signature, which alone would be accepted.
+    #[must_use]
+    pub(super) fn beside(mut self, accepted: Option<&Acceptance>) -> Self {
+        if let (Self::ForbiddenCertificate(revocation), Some(Acceptance::Certificate { signer, .. })) =
+            (&mut self, accepted)
+        {
+            revocation.despite = Some(signer.clone());
+        }
+        self
+    }
+
     /// True if firmware that has a dbt might start the image all the same: it lets through what a trusted timestamp
     /// proves to be older than the revocation. Timestamps are not verified here, so this is refused.
     #[must_use]

@@ -44,7 +44,7 @@ fn check_size(list: &SignatureList) -> Result<(), Refusal> {
 }
 
 fn check_certificate(der: &[u8]) -> Result<(), Refusal> {
-    let certificate = Certificate::from_der(der)?;
+    let (certificate, _) = Certificate::from_der_prefix(der)?;
     certificate.public_key().map_err(|reason| Refusal::Key {
         subject: certificate.common_name(),
         reason,

@@ -15,6 +15,8 @@ use crate::formats::firmware::authenticated_variable::{
 };
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 
+use signer::Signed;
+
 pub use lists::check_lists;
 pub use recognise::{Recognised, Unrecognised, recognise};
 pub use refusal::Refusal;
@@ -79,29 +81,28 @@ pub fn judge(
         return Ok(Authority::Unchecked);
     }
     check_time(firmware, attributes, auth)?;
-    let (signer, chain) = signer::verified(auth, variable, attributes)?;
+    let signed = Signed::verified(auth, variable, attributes)?;
+    let signer = signed.first.clone();
     if firmware.setup_mode {
         let (_, new) = lists.certificates().next().ok_or(Refusal::NoPlatformKey)?;
-        return if signer.as_der() == new {
+        let (new, _) = Certificate::from_der_prefix(new)?;
+        return if signed.is_vouched_for_by(&new) {
             Ok(Authority::NewPlatformKey(Box::new(signer)))
         } else {
             Err(wrong(&signer, "the new PK itself"))
         };
     }
     // No chains here: the present PK itself has to sign.
-    if firmware.pk.contains(SignatureType::X509, signer.as_der()) {
+    if firmware.pk.contains(SignatureType::X509, signer.as_der()) && signed.is_vouched_for_by(&signer) {
         return Ok(Authority::PlatformKey(Box::new(signer)));
     }
     if matches!(variable, VariableName::Pk | VariableName::Kek) {
         return Err(wrong(&signer, "the PK"));
     }
-    match signer::enrolled_issuer(firmware.kek, &signer, &chain) {
-        Some(enrolled) => Ok(Authority::KeyExchangeKey {
-            enrolled: Box::new(enrolled),
-            signer: Box::new(signer),
-        }),
-        None => Err(wrong(&signer, "in KEK, nor the PK")),
-    }
+    Ok(Authority::KeyExchangeKey {
+        enrolled: Box::new(signed.enrolled_issuer(firmware.kek)?),
+        signer: Box::new(signer),
+    })
 }
 
 fn check_time(firmware: &Firmware<'_>, attributes: u32, auth: &AuthenticatedVariable) -> Result<(), Refusal> {

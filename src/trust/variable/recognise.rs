@@ -6,7 +6,7 @@ use crate::formats::firmware::authenticated_variable::{
 };
 
 use super::refusal::Refusal;
-use super::signer;
+use super::signer::Signed;
 
 /// The purpose of an `.auth` file, and its signer. Trust in the signer is decided by [`super::judge`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub fn recognise(auth: &AuthenticatedVariable) -> Result<Recognised, Unrecognise
     let mut last_signer = String::new();
     for variable in VariableName::ALL {
         for attributes in [ATTRIBUTES, APPEND_ATTRIBUTES] {
-            match signer::verified(auth, variable, attributes) {
-                Ok((signer, _)) => {
+            match Signed::verified(auth, variable, attributes) {
+                Ok(Signed { first: signer, .. }) => {
                     return Ok(Recognised {
                         variable,
                         attributes,

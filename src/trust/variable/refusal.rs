@@ -1,10 +1,13 @@
 //! The reasons for which firmware would not take a write.
 
 use crate::formats::crypto::certificate::CertificateError;
-use crate::formats::crypto::cms::{CmsError, Refusal as CmsRefusal};
+use crate::formats::crypto::cms::CmsError;
 use crate::formats::crypto::rsa_public_key::RsaPublicKeyError;
 use crate::formats::firmware::authenticated_variable::EfiTime;
 use crate::formats::firmware::signature_list::{SignatureListError, SignatureType};
+
+use crate::trust::chain::PathRefusal;
+use crate::trust::pkcs7;
 
 /// The reason for which firmware would not take a write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,7 +72,7 @@ pub enum Refusal {
         /// The signer's name.
         signer: String,
         /// The reason for which it does not hold.
-        reason: CmsRefusal,
+        reason: pkcs7::Refusal,
     },
     /// Signed by somebody who does not decide about this variable.
     #[error("signed by {signer}, who is not {wanted}")]
@@ -78,5 +81,15 @@ pub enum Refusal {
         signer: String,
         /// The signer that the variable asks for.
         wanted: &'static str,
+    },
+    /// Signed by somebody whom KEK names as far as names go, and whose chain firmware does not take.
+    #[error("signed by {signer}; firmware does not take the chain to \"{anchor}\" in KEK: {reason}")]
+    Path {
+        /// The signer's name.
+        signer: String,
+        /// Common name of the certificate in KEK.
+        anchor: String,
+        /// The fault of the chain.
+        reason: PathRefusal,
     },
 }

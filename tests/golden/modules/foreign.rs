@@ -219,7 +219,7 @@ fn ecdsa_signatures_are_verified() {
         assert!(rejected(&changed).contains("EKEYREJECTED"));
         // Every byte of the signature's two numbers counts, and none makes the parser panic.
         let parsed = Module::parse(&file).unwrap();
-        let numbers = parsed.signed_data().unwrap().unwrap().signers[0].signature;
+        let numbers = parsed.signed_data().unwrap().unwrap().signers[0].signature.to_vec();
         let start = numbers.as_ptr() as usize - file.as_ptr() as usize;
         for place in start..start + numbers.len() {
             let mut forged = file.clone();

@@ -7,7 +7,7 @@ use crate::support::image::is_signed_by;
 use crate::support::signer::TestKey;
 
 #[test]
-fn bytes_after_the_pkcs7_are_refused_unless_they_are_padding() {
+fn bytes_after_the_pkcs7_are_passed_over_as_firmware_does() {
     let signed = TestKey::shared().sign_image(&minimal_image());
     let pkcs7 = Image::parse(&signed).unwrap().signatures()[0].content.to_vec();
     let sample = minimal_image();
@@ -17,11 +17,13 @@ fn bytes_after_the_pkcs7_are_refused_unless_they_are_padding() {
             .with_signature(&[&pkcs7, tail].concat())
             .unwrap()
     };
-    let judge = |file: Vec<u8>| Image::parse(&file).unwrap().signatures()[0].signature().map(|_| ());
-    let padding = pkcs7.len().next_multiple_of(8) - pkcs7.len();
-    assert_eq!(judge(with(&[0; 8][..padding])), Ok(()));
-    assert_eq!(judge(with(&[0; 8])), Err(SignatureError::TrailingBytes(8)));
-    assert_eq!(judge(with(&[1])), Err(SignatureError::TrailingBytes(1)));
+    for tail in [&[][..], &[0; 8], &[1]] {
+        let file = with(tail);
+        let entry = Image::parse(&file).unwrap().signatures()[0];
+        assert!(entry.content.starts_with(&pkcs7) && entry.content.len() == pkcs7.len() + tail.len());
+        assert_eq!(entry.signature().unwrap().der, pkcs7);
+        assert!(holds(&file));
+    }
 }
 
 #[test]
@@ -58,10 +60,18 @@ fn every_changed_byte_of_what_the_signature_covers_is_caught() {
     let image = Image::parse(&signed).unwrap();
     let cms = image.signatures()[0].signature().unwrap().cms;
     let at = |part: &[u8]| part.as_ptr() as usize - signed.as_ptr() as usize;
-    let content = cms.content.unwrap().value();
-    let attributes = cms.signers[0].signed_attributes.unwrap().content;
-    for part in [content, attributes, cms.signers[0].signature] {
-        for offset in at(part)..at(part) + part.len() {
+    let content = cms.content.unwrap().content;
+    let signer = &cms.signers[0];
+    // The tag and the length are those of the place, and the rest is signed as it stands.
+    let attributes = &signer.signed_attributes.as_ref().unwrap().der[2..];
+    let place = signed
+        .windows(attributes.len())
+        .position(|part| part == attributes)
+        .unwrap();
+    let attributes = place..place + attributes.len();
+    let (content, signature) = (at(content)..at(content) + content.len(), at(&signer.signature));
+    for part in [content, attributes, signature..signature + signer.signature.len()] {
+        for offset in part {
             let mut changed = signed.clone();
             changed[offset] ^= 1;
             assert!(!holds(&changed), "byte {offset:#x}");

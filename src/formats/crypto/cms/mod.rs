@@ -3,23 +3,22 @@
 
 mod parse;
 
-use cms::cert::{CertificateChoices, IssuerAndSerialNumber};
-use cms::content_info::{CmsVersion, ContentInfo};
-use cms::signed_data::{
-    CertificateSet, EncapsulatedContentInfo, SignedData as CmsSignedData, SignerIdentifier,
-    SignerInfo as CmsSignerInfo, SignerInfos,
-};
 use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_DATA, ID_MESSAGE_DIGEST, ID_SIGNED_DATA};
 use const_oid::db::rfc5912::RSA_ENCRYPTION;
-use der::asn1::{ObjectIdentifier, OctetString, SetOfVec};
+use der::asn1::{ObjectIdentifier, SetOfVec};
 use der::{Any, Encode, Tag};
-use spki::AlgorithmIdentifierOwned;
 use x509_cert::attr::Attribute;
 
+use crate::formats::crypto::asn1::{encode, tag};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 
 pub use parse::{CmsError, Refusal, SignedAttributes, SignedData, SignerId, SignerInfo};
+
+/// Identifier octet of `[0]`, constructed.
+const CONTEXT_0: u8 = 0xa0;
+/// DER of NULL.
+const NULL: [u8; 2] = [5, 0];
 
 /// The shapes of SignedData that the verifiers of the chain demand.
 #[derive(Debug, Clone)]
@@ -76,51 +75,44 @@ impl<'a> Unsigned<'a> {
 
     /// Completes the SignedData with the signature over [`Self::to_be_signed`]; returns its DER.
     pub fn assemble(&self, signature: &[u8]) -> Result<Vec<u8>, CmsError> {
-        let tbs = self.certificate.parsed().tbs_certificate();
-        let signer = CmsSignerInfo {
-            version: CmsVersion::V1,
-            sid: SignerIdentifier::IssuerAndSerialNumber(IssuerAndSerialNumber {
-                issuer: tbs.issuer().clone(),
-                serial_number: tbs.serial_number().clone(),
-            }),
-            digest_alg: self.digest_algorithm(),
-            signed_attrs: self.signed_attributes()?,
-            signature_algorithm: AlgorithmIdentifierOwned {
-                oid: RSA_ENCRYPTION,
-                parameters: Some(Any::null()),
-            },
-            signature: OctetString::new(signature)?,
-            unsigned_attrs: None,
-        };
+        let fields = self.certificate.fields();
+        let version = encode(tag::INTEGER, &[&[1]]);
+        let digest_algorithm = self.digest_algorithm();
+        let serial = encode(tag::INTEGER, &[&fields.serial]);
+        let named = encode(tag::SEQUENCE, &[fields.issuer.as_der(), &serial]);
+        let attributes = self.signed_attributes_der()?.unwrap_or_default();
+        // Signed as a SET OF, written with a tag of their own.
+        let attributes = attributes
+            .split_first()
+            .map_or(Vec::new(), |(_, rest)| [&[0xa0], rest].concat());
+        let rsa = encode(tag::OBJECT_IDENTIFIER, &[RSA_ENCRYPTION.as_bytes()]);
+        let rsa = encode(tag::SEQUENCE, &[&rsa, &NULL]);
+        let signature = encode(tag::OCTET_STRING, &[signature]);
+        let signer = [&version, &named, &digest_algorithm, &attributes, &rsa, &signature];
+        let signer = encode(tag::SEQUENCE, &signer.map(Vec::as_slice));
+        // Byte for byte: encoded anew, an odd certificate would be another one.
         let certificates = match self.shape {
-            Shape::Module => None,
-            Shape::Variable | Shape::Authenticode { .. } => {
-                let certificate = CertificateChoices::Certificate(self.certificate.parsed().clone());
-                Some(CertificateSet::try_from(vec![certificate])?)
+            Shape::Module => Vec::new(),
+            Shape::Variable | Shape::Authenticode { .. } => encode(CONTEXT_0, &[self.certificate.as_der()]),
+        };
+        let content = match &self.shape {
+            Shape::Module | Shape::Variable => encode(tag::OBJECT_IDENTIFIER, &[ID_DATA.as_bytes()]),
+            Shape::Authenticode { content_type, content } => {
+                let kind = encode(tag::OBJECT_IDENTIFIER, &[content_type.as_bytes()]);
+                [kind, encode(CONTEXT_0, &[&content.to_der()?])].concat()
             }
         };
-        let (econtent_type, econtent) = match &self.shape {
-            Shape::Module | Shape::Variable => (ID_DATA, None),
-            Shape::Authenticode { content_type, content } => (*content_type, Some(content.clone())),
-        };
-        let signed_data = CmsSignedData {
-            version: CmsVersion::V1,
-            digest_algorithms: SetOfVec::try_from(vec![self.digest_algorithm()])?,
-            encap_content_info: EncapsulatedContentInfo {
-                econtent_type,
-                econtent,
-            },
-            certificates,
-            crls: None,
-            signer_infos: SignerInfos::try_from(vec![signer])?,
-        };
+        let digest_algorithms = encode(tag::SET, &[&digest_algorithm]);
+        let content = encode(tag::SEQUENCE, &[&content]);
+        let signers = encode(tag::SET, &[&signer]);
+        let signed_data = [&version, &digest_algorithms, &content, &certificates, &signers];
+        let signed_data = encode(tag::SEQUENCE, &signed_data.map(Vec::as_slice));
         match self.shape {
-            Shape::Variable => Ok(signed_data.to_der()?),
-            Shape::Module | Shape::Authenticode { .. } => Ok(ContentInfo {
-                content_type: ID_SIGNED_DATA,
-                content: Any::encode_from(&signed_data)?,
+            Shape::Variable => Ok(signed_data),
+            Shape::Module | Shape::Authenticode { .. } => {
+                let kind = encode(tag::OBJECT_IDENTIFIER, &[ID_SIGNED_DATA.as_bytes()]);
+                Ok(encode(tag::SEQUENCE, &[&kind, &encode(CONTEXT_0, &[&signed_data])]))
             }
-            .to_der()?),
         }
     }
 
@@ -128,15 +120,14 @@ impl<'a> Unsigned<'a> {
         self.content_digest.algorithm()
     }
 
-    fn digest_algorithm(&self) -> AlgorithmIdentifierOwned {
-        AlgorithmIdentifierOwned {
-            oid: self.hash().oid(),
-            // CMS leaves the parameters out (RFC 5754); the PKCS#7 tools of the firmware world write NULL.
-            parameters: match self.shape {
-                Shape::Module => None,
-                Shape::Variable | Shape::Authenticode { .. } => Some(Any::null()),
-            },
-        }
+    fn digest_algorithm(&self) -> Vec<u8> {
+        let kind = encode(tag::OBJECT_IDENTIFIER, &[self.hash().oid().as_bytes()]);
+        // CMS leaves the parameters out (RFC 5754); the PKCS#7 tools of the firmware world write NULL.
+        let parameters: &[u8] = match self.shape {
+            Shape::Module => &[],
+            Shape::Variable | Shape::Authenticode { .. } => &NULL,
+        };
+        encode(tag::SEQUENCE, &[&kind, parameters])
     }
 
     /// Content type and message digest, and no signing time, so that output is reproducible.

@@ -1,20 +1,20 @@
-//! Reading SignedData as other tools write it, keeping the exact bytes that signatures cover.
+//! Reading SignedData as other tools write it and OpenSSL reads it, keeping the exact bytes that signatures cover.
 
-use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_MESSAGE_DIGEST, ID_SIGNED_DATA};
+use std::borrow::Cow;
+
+use const_oid::db::rfc5911::{ID_CONTENT_TYPE, ID_DATA, ID_MESSAGE_DIGEST, ID_SIGNED_DATA};
 use const_oid::db::rfc5912::{
     RSA_ENCRYPTION, SHA_256_WITH_RSA_ENCRYPTION, SHA_384_WITH_RSA_ENCRYPTION, SHA_512_WITH_RSA_ENCRYPTION,
 };
-use der::asn1::{AnyRef, ObjectIdentifier};
-use der::{Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
+use der::asn1::ObjectIdentifier;
 
+use crate::formats::crypto::asn1::{Asn1Error, Element, Reader, tag};
 use crate::formats::crypto::certificate::{Certificate, CertificateError};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::crypto::rsa_public_key::{RsaPublicKey, SignatureMismatch};
+use crate::formats::crypto::x509::algorithm::Algorithm;
+use crate::formats::crypto::x509::name::Name;
 
-/// First byte of a DER object identifier.
-const OBJECT_IDENTIFIER: u8 = 0x06;
-/// First byte of a DER SET OF.
-const SET_OF: u8 = 0x31;
 /// Signers of one SignedData that are looked at; real ones have one.
 const MAX_SIGNERS: usize = 16;
 /// Certificates of one SignedData that are looked at; real ones have up to five.
@@ -23,8 +23,11 @@ const MAX_CERTIFICATES: usize = 64;
 /// Why bytes are not a SignedData that can be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CmsError {
-    /// Not DER, or a field is missing or of another type. Offsets are those of the error's position.
+    /// Not ASN.1, or a field is missing or of another type. Offsets count from the start of the SignedData.
     #[error("not a CMS SignedData: {0}")]
+    Asn1(#[from] Asn1Error),
+    /// What was to be written has no DER.
+    #[error("cannot encode a CMS SignedData: {0}")]
     Der(#[from] der::Error),
     /// A ContentInfo with something else inside.
     #[error("CMS content type {0} is not SignedData")]
@@ -68,14 +71,14 @@ pub enum Refusal {
 /// A parsed SignedData.
 #[derive(Debug, Clone)]
 pub struct SignedData<'a> {
-    /// `version` of the SignedData.
-    pub version: u8,
+    /// `version` of the SignedData, content octets. OpenSSL does not look at it.
+    pub version: &'a [u8],
     /// The digest algorithms that it announces. Some verifiers go by these rather than by the signer's.
     pub digest_algorithms: Vec<ObjectIdentifier>,
     /// Type of the signed content.
     pub content_type: ObjectIdentifier,
     /// The content with tag and length, unless detached.
-    pub content: Option<AnyRef<'a>>,
+    pub content: Option<Element<'a>>,
     /// The certificates inside, in order.
     pub certificates: Vec<Certificate>,
     /// The signers, at least one.
@@ -83,12 +86,12 @@ pub struct SignedData<'a> {
 }
 
 /// The certificate that a signer names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SignerId<'a> {
-    /// Issuer (DER) and serial number (DER content octets).
+    /// Issuer and serial number.
     IssuerAndSerial {
-        /// DER of the issuer's name.
-        issuer: &'a [u8],
+        /// The issuer's name.
+        issuer: Box<Name>,
         /// Content octets of the serial number.
         serial: &'a [u8],
     },
@@ -99,8 +102,8 @@ pub enum SignerId<'a> {
 /// One signature.
 #[derive(Debug, Clone)]
 pub struct SignerInfo<'a> {
-    /// `version` of the SignerInfo.
-    pub version: u8,
+    /// `version` of the SignerInfo, content octets. OpenSSL does not look at it.
+    pub version: &'a [u8],
     /// The certificate it names.
     pub id: SignerId<'a>,
     /// The digest algorithm's identifier.
@@ -110,61 +113,106 @@ pub struct SignerInfo<'a> {
     /// The signed attributes, if any.
     pub signed_attributes: Option<SignedAttributes<'a>>,
     /// The signature.
-    pub signature: &'a [u8],
+    pub signature: Cow<'a, [u8]>,
 }
 
 /// Signed attributes. The signature covers them with the tag of a SET OF in place of their own (RFC 5652, section 5.4).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SignedAttributes<'a> {
-    /// The octets after the tag.
-    pub length_and_content: &'a [u8],
-    /// The attributes.
-    pub content: &'a [u8],
+    /// The bytes that are signed.
+    pub der: Vec<u8>,
+    attributes: Vec<(ObjectIdentifier, Vec<Element<'a>>)>,
 }
 
 impl<'a> SignedAttributes<'a> {
-    fn parse(fields: &mut SliceReader<'a>) -> Result<Self, der::Error> {
-        let content = tagged(&mut fields.clone(), 0)?.value();
-        let mut field = SliceReader::new(fields.tlv_bytes()?)?;
-        field.read_byte()?;
-        let length_and_content = field.read_slice(field.remaining_len())?;
+    fn parse(field: &Element<'a>) -> Result<Self, Asn1Error> {
+        let mut reader = field.list();
+        let mut attributes = Vec::new();
+        while !reader.is_empty() {
+            let mut attribute = reader.sequence("signed attribute")?;
+            let kind = attribute.oid("signed attribute")?;
+            let mut set = attribute.set("signed attribute")?;
+            attribute.finish("signed attribute")?;
+            let mut values = Vec::new();
+            while !set.is_empty() {
+                values.push(set.any("signed attribute")?.checked()?);
+            }
+            attributes.push((kind, values));
+        }
         Ok(Self {
-            length_and_content,
-            content,
+            der: field.to_der_as(tag::SET)?,
+            attributes,
         })
+    }
+
+    /// True if there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.attributes.is_empty()
+    }
+
+    /// The message digest, as OpenSSL takes it: the first value of the first attribute of this type.
+    #[must_use]
+    pub fn message_digest(&self) -> Option<Cow<'a, [u8]>> {
+        let mut attributes = self.attributes.iter();
+        let (_, values) = attributes.find(|(kind, _)| *kind == ID_MESSAGE_DIGEST)?;
+        values.first()?.string().ok()
+    }
+
+    /// Content octets of the single value of an attribute that occurs once.
+    fn single(&self, wanted: &ObjectIdentifier, tag: u8) -> Option<&'a [u8]> {
+        let mut found = self.attributes.iter().filter(|(kind, _)| kind == wanted);
+        match (found.next()?.1.as_slice(), found.next()) {
+            ([value], None) if value.identifier == tag => Some(value.content),
+            _ => None,
+        }
     }
 }
 
 impl<'a> SignedData<'a> {
-    /// Reads a ContentInfo with SignedData, or a bare SignedData. `bytes` must hold nothing else.
+    /// Reads a ContentInfo with SignedData, or a bare SignedData, which fills `bytes`.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, CmsError> {
-        let outer = AnyRef::from_der(bytes)?;
-        outer.tag().assert_eq(Tag::Sequence)?;
-        let mut fields = SliceReader::new(outer.value())?;
-        if fields.peek_byte() == Some(OBJECT_IDENTIFIER) {
-            let content_type = ObjectIdentifier::decode(&mut fields)?;
-            if content_type != ID_SIGNED_DATA {
-                return Err(CmsError::NotSignedData(content_type));
-            }
-            let explicit = tagged(&mut fields, 0)?;
-            fields.finish()?;
-            return Self::parse_fields(sequence(explicit.value())?);
+        let (parsed, rest) = Self::parse_prefix(bytes)?;
+        if rest.is_empty() {
+            return Ok(parsed);
         }
-        Self::parse_fields(outer.value())
+        Err(Asn1Error {
+            field: "SignedData",
+            offset: bytes.len() - rest.len(),
+            fault: "goes on where it should end",
+        }
+        .into())
     }
 
-    fn parse_fields(bytes: &'a [u8]) -> Result<Self, CmsError> {
-        let mut fields = SliceReader::new(bytes)?;
-        let version = u8::decode(&mut fields)?;
-        let mut announced = SliceReader::new(expect(&mut fields, Tag::Set)?.value())?;
-        let mut digest_algorithms = Vec::new();
-        while !announced.is_finished() {
-            digest_algorithms.push(algorithm(&mut announced)?);
+    /// As [`Self::parse`], from the start of `bytes`; returns the rest too.
+    pub fn parse_prefix(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), CmsError> {
+        let mut reader = Reader::new(bytes);
+        let mut fields = reader.sequence("ContentInfo")?;
+        if fields.peek() != Some(tag::OBJECT_IDENTIFIER) {
+            return Ok((Self::parse_fields(fields)?, reader.rest()));
         }
-        let (content_type, content) = encapsulated(expect(&mut fields, Tag::Sequence)?.value())?;
+        let content_type = fields.oid("contentType")?;
+        if content_type != ID_SIGNED_DATA {
+            return Err(CmsError::NotSignedData(content_type));
+        }
+        let mut explicit = fields.context("content", 0)?;
+        fields.finish("ContentInfo")?;
+        let signed = explicit.sequence("SignedData")?;
+        explicit.finish("content")?;
+        Ok((Self::parse_fields(signed)?, reader.rest()))
+    }
+
+    fn parse_fields(mut fields: Reader<'a>) -> Result<Self, CmsError> {
+        let version = fields.integer("version")?;
+        let mut announced = fields.set("digestAlgorithms")?;
+        let mut digest_algorithms = Vec::new();
+        while !announced.is_empty() {
+            digest_algorithms.push(algorithm(&mut announced, "digestAlgorithms")?);
+        }
+        let (content_type, content) = encapsulated(fields.sequence("encapContentInfo")?)?;
         let mut certificates = Vec::new();
-        if is_tagged(&fields, 0) {
-            let mut rest = tagged(&mut fields, 0)?.value();
+        if fields.is_context(0) {
+            let mut rest = fields.any("certificates")?.list().rest();
             while !rest.is_empty() {
                 if certificates.len() == MAX_CERTIFICATES {
                     return Err(CmsError::TooMany {
@@ -177,20 +225,20 @@ impl<'a> SignedData<'a> {
                 rest = after;
             }
         }
-        if is_tagged(&fields, 1) {
-            tagged(&mut fields, 1)?;
+        if fields.is_context(1) {
+            fields.any("crls")?;
         }
-        let mut infos = SliceReader::new(expect(&mut fields, Tag::Set)?.value())?;
-        fields.finish()?;
+        let mut infos = fields.set("signerInfos")?;
+        fields.finish("SignedData")?;
         let mut signers = Vec::new();
-        while !infos.is_finished() {
+        while !infos.is_empty() {
             if signers.len() == MAX_SIGNERS {
                 return Err(CmsError::TooMany {
                     what: "signers",
                     limit: MAX_SIGNERS,
                 });
             }
-            signers.push(SignerInfo::parse(expect(&mut infos, Tag::Sequence)?.value())?);
+            signers.push(SignerInfo::parse(infos.sequence("SignerInfo")?)?);
         }
         if signers.is_empty() {
             return Err(CmsError::NoSigner);
@@ -212,29 +260,29 @@ impl<'a> SignedData<'a> {
 }
 
 impl<'a> SignerInfo<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, CmsError> {
-        let mut fields = SliceReader::new(bytes)?;
-        let version = u8::decode(&mut fields)?;
-        let id = if is_tagged(&fields, 0) {
-            SignerId::SubjectKeyId(AnyRef::decode(&mut fields)?.value())
+    fn parse(mut fields: Reader<'a>) -> Result<Self, CmsError> {
+        let version = fields.integer("version")?;
+        let id = if fields.is_context(0) {
+            SignerId::SubjectKeyId(fields.any("subjectKeyIdentifier")?.content)
         } else {
-            let mut named = SliceReader::new(expect(&mut fields, Tag::Sequence)?.value())?;
-            let issuer = named.tlv_bytes()?;
-            let serial = expect(&mut named, Tag::Integer)?.value();
+            let mut named = fields.sequence("issuerAndSerialNumber")?;
+            let issuer = Box::new(Name::read(&mut named, "issuer")?);
+            let serial = named.integer("serialNumber")?;
+            named.finish("issuerAndSerialNumber")?;
             SignerId::IssuerAndSerial { issuer, serial }
         };
-        let digest_algorithm = algorithm(&mut fields)?;
-        let signed_attributes = if is_tagged(&fields, 0) {
-            Some(SignedAttributes::parse(&mut fields)?)
+        let digest_algorithm = algorithm(&mut fields, "digestAlgorithm")?;
+        let signed_attributes = if fields.is_context(0) {
+            Some(SignedAttributes::parse(&fields.any("signedAttrs")?)?)
         } else {
             None
         };
-        let signature_algorithm = algorithm(&mut fields)?;
-        let signature = expect(&mut fields, Tag::OctetString)?.value();
-        if is_tagged(&fields, 1) {
-            tagged(&mut fields, 1)?;
+        let signature_algorithm = algorithm(&mut fields, "signatureAlgorithm")?;
+        let signature = fields.string("signature", tag::OCTET_STRING)?.string()?;
+        if fields.is_context(1) {
+            SignedAttributes::parse(&fields.any("unsignedAttrs")?)?;
         }
-        fields.finish()?;
+        fields.finish("SignerInfo")?;
         Ok(Self {
             version,
             id,
@@ -250,16 +298,25 @@ impl<'a> SignerInfo<'a> {
         HashAlgorithm::from_oid(&self.digest_algorithm).ok_or(Refusal::DigestAlgorithm(self.digest_algorithm))
     }
 
-    /// True if this signer names `certificate`.
+    /// True if this signer names `certificate`, names compared as OpenSSL does.
     #[must_use]
     pub fn names(&self, certificate: &Certificate) -> bool {
-        let tbs = certificate.parsed().tbs_certificate();
-        match self.id {
+        match &self.id {
             SignerId::IssuerAndSerial { issuer, serial } => {
-                tbs.serial_number().as_bytes() == serial
-                    && der::Encode::to_der(tbs.issuer()).is_ok_and(|name| name == issuer)
+                certificate.serial() == *serial && certificate.fields().issuer == **issuer
             }
-            SignerId::SubjectKeyId(id) => certificate.subject_key_id().is_ok_and(|own| own.as_deref() == Some(id)),
+            SignerId::SubjectKeyId(id) => certificate.subject_key_id() == Some(id),
+        }
+    }
+
+    /// True if this signer names `certificate` byte for byte, as the kernel compares.
+    #[must_use]
+    pub fn names_exactly(&self, certificate: &Certificate) -> bool {
+        match &self.id {
+            SignerId::IssuerAndSerial { issuer, serial } => {
+                certificate.serial() == *serial && certificate.fields().issuer.as_der() == issuer.as_der()
+            }
+            SignerId::SubjectKeyId(id) => certificate.subject_key_id() == Some(id),
         }
     }
 
@@ -275,88 +332,48 @@ impl<'a> SignerInfo<'a> {
             return Err(Refusal::SignatureAlgorithm(self.signature_algorithm));
         }
         let hash = self.hash()?;
-        let signed = match self.signed_attributes {
+        let signed = match &self.signed_attributes {
             None => content.clone(),
             Some(attributes) => {
-                let attribute = |wanted, tag| attribute(attributes.content, wanted, tag);
-                if attribute(&ID_CONTENT_TYPE, Tag::ObjectIdentifier) != Some(content_type.as_bytes()) {
+                if attributes.single(&ID_CONTENT_TYPE, tag::OBJECT_IDENTIFIER) != Some(content_type.as_bytes()) {
                     return Err(Refusal::SignedAttribute("content type"));
                 }
-                let digest = attribute(&ID_MESSAGE_DIGEST, Tag::OctetString)
+                let digest = attributes
+                    .single(&ID_MESSAGE_DIGEST, tag::OCTET_STRING)
                     .ok_or(Refusal::SignedAttribute("message digest"))?;
                 if hash != content.algorithm() || digest != content.as_bytes() {
                     return Err(Refusal::MessageDigest);
                 }
-                hash.digest(&[&[SET_OF], attributes.length_and_content])
+                hash.digest(&[&attributes.der])
             }
         };
-        Ok(key.verify(&signed, self.signature)?)
+        Ok(key.verify(&signed, &self.signature)?)
     }
 }
 
-/// Content octets of the single value of an attribute that occurs once.
-fn attribute<'a>(attributes: &'a [u8], wanted: &ObjectIdentifier, tag: Tag) -> Option<&'a [u8]> {
-    let mut reader = SliceReader::new(attributes).ok()?;
-    let mut found = None;
-    while !reader.is_finished() {
-        let mut fields = SliceReader::new(expect(&mut reader, Tag::Sequence).ok()?.value()).ok()?;
-        if ObjectIdentifier::decode(&mut fields).ok()? == *wanted {
-            let value = AnyRef::from_der(expect(&mut fields, Tag::Set).ok()?.value()).ok()?;
-            if found.is_some() || value.tag() != tag {
-                return None;
-            }
-            found = Some(value.value());
-        }
-    }
-    found
-}
-
-fn encapsulated(bytes: &[u8]) -> Result<(ObjectIdentifier, Option<AnyRef<'_>>), CmsError> {
-    let mut fields = SliceReader::new(bytes)?;
-    let content_type = ObjectIdentifier::decode(&mut fields)?;
-    let content = if fields.is_finished() {
+fn encapsulated(mut fields: Reader<'_>) -> Result<(ObjectIdentifier, Option<Element<'_>>), Asn1Error> {
+    let content_type = fields.oid("eContentType")?;
+    let content = if fields.is_empty() {
         None
     } else {
-        Some(AnyRef::from_der(tagged(&mut fields, 0)?.value())?)
+        let mut explicit = fields.context("eContent", 0)?;
+        let content = explicit.any("eContent")?.checked()?;
+        if content_type == ID_DATA && content.string_tag() != tag::OCTET_STRING {
+            return Err(content.error("is data and no OCTET STRING"));
+        }
+        explicit.finish("eContent")?;
+        Some(content)
     };
-    fields.finish()?;
+    fields.finish("encapContentInfo")?;
     Ok((content_type, content))
 }
 
-fn algorithm(reader: &mut SliceReader<'_>) -> Result<ObjectIdentifier, CmsError> {
-    let mut fields = SliceReader::new(expect(reader, Tag::Sequence)?.value())?;
-    let identifier = ObjectIdentifier::decode(&mut fields)?;
-    if !fields.is_finished() {
-        AnyRef::decode(&mut fields)?;
-    }
-    fields.finish()?;
-    Ok(identifier)
-}
-
-fn sequence(bytes: &[u8]) -> Result<&[u8], der::Error> {
-    let any = AnyRef::from_der(bytes)?;
-    any.tag().assert_eq(Tag::Sequence)?;
-    Ok(any.value())
-}
-
-fn expect<'a>(reader: &mut SliceReader<'a>, tag: Tag) -> Result<AnyRef<'a>, der::Error> {
-    let any = AnyRef::decode(reader)?;
-    any.tag().assert_eq(tag)?;
-    Ok(any)
-}
-
-const fn context(number: u32) -> Tag {
-    Tag::ContextSpecific {
-        constructed: true,
-        number: TagNumber(number),
-    }
-}
-
-fn tagged<'a>(reader: &mut SliceReader<'a>, number: u32) -> Result<AnyRef<'a>, der::Error> {
-    expect(reader, context(number))
-}
-
-/// Reports that a context-specific field with this number comes next, constructed or not.
-fn is_tagged(reader: &SliceReader<'_>, number: u8) -> bool {
-    reader.peek_byte().is_some_and(|byte| byte & !0x20 == 0x80 | number)
+fn algorithm(reader: &mut Reader<'_>, field: &'static str) -> Result<ObjectIdentifier, Asn1Error> {
+    let start = reader.clone();
+    let algorithm = Algorithm::read(reader, field)?;
+    algorithm.oid().ok_or_else(|| Asn1Error {
+        field,
+        offset: start.offset(),
+        fault: "is an object identifier that nobody uses",
+    })
 }

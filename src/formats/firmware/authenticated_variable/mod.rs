@@ -114,6 +114,11 @@ impl AuthenticatedVariable {
         bytes
     }
 
+    /// The signature, parsed, and what follows it, which firmware does not look at.
+    pub fn cms_prefix(&self) -> Result<(SignedData<'_>, &[u8]), CmsError> {
+        SignedData::parse_prefix(&self.signed_data)
+    }
+
     /// The signature, parsed.
     pub fn cms(&self) -> Result<SignedData<'_>, CmsError> {
         SignedData::parse(&self.signed_data)

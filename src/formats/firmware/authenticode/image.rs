@@ -8,6 +8,7 @@ use super::headers::{DIRECTORY, Headers, ImageError};
 use super::layout::{self, LayoutProblem, Section};
 use super::padding::zeros;
 use super::table::{self, WinCertificate};
+use crate::formats::bytes::index;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 
 /// A PE32 or PE32+ image of any machine, checked to be one that firmware would hash and verify.
@@ -32,6 +33,28 @@ impl<'a> Image<'a> {
         let table = table::locate(file, headers.directory, headers.table)?;
         let end = table.unwrap_or(file.len());
         let sections = layout::sections(file, end, &headers)?;
+        Self::new(file, headers, end, sections)
+    }
+
+    /// Reads an image that was built from a signed one: its directory entry for the certificate table still has the old
+    /// place, in what are sections now. Signatures are none of it, and the entry is not hashed. An error if the image is not
+    /// of this kind.
+    pub fn parse_with_stale_table(file: &'a [u8]) -> Result<Self, ImageError> {
+        let headers = Headers::parse(file)?;
+        let located = table::locate(file, headers.directory, headers.table);
+        let end = file.len();
+        let sections = layout::sections(file, end, &headers)?;
+        let sections_end = sections.iter().map(Section::end).max().unwrap_or(0);
+        match located {
+            Err(_) if (headers.size..sections_end).contains(&index(headers.table.0)) => {
+                Self::new(file, headers, end, sections)
+            }
+            Err(error) => Err(error.into()),
+            Ok(_) => Self::parse(file),
+        }
+    }
+
+    fn new(file: &'a [u8], headers: Headers, end: usize, sections: Vec<Section<'a>>) -> Result<Self, ImageError> {
         Ok(Self {
             hashed: hashed_parts(file, end, &headers, &sections)?,
             file,

@@ -22,6 +22,6 @@ pub use headers::ImageError;
 pub use image::Image;
 pub use layout::{LayoutProblem, Section, Severity};
 pub use sample::minimal_image;
-pub use signature::{Signature, SignatureError};
-pub use spc::{ContentError, INDIRECT_DATA};
+pub use signature::{Signature, SignatureError, announced_hash};
+pub use spc::INDIRECT_DATA;
 pub use table::{TableError, WinCertificate};

@@ -1,5 +1,4 @@
-//! The chain from a signer's certificate to a trusted one, as firmware walks it: any certificate of the database is an
-//! anchor, whether it is a root or not, and validity periods are not compared with the clock.
+//! The chain as the kernel walks it for modules (`pkcs7_validate_trust`).
 
 use crate::formats::crypto::certificate::Certificate;
 

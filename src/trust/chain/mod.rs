@@ -1,0 +1,12 @@
+//! The chain from a signer's certificate to another one: whether firmware takes it to trust a signer, whether any firmware
+//! could take it to refuse one, and the kernel's. Validity periods are never compared with the clock.
+
+mod forbidden;
+mod kernel;
+mod name_constraints;
+mod openssl;
+mod traits;
+
+pub use forbidden::forbidden_issuer;
+pub use kernel::anchor;
+pub use openssl::{PathRefusal, verify};

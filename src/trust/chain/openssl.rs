@@ -1,0 +1,148 @@
+//! The chain as EDK2 has OpenSSL verify it (`X509_verify_cert`), with one certificate of db as the only trusted one: partial
+//! chains, any purpose, no time, security level 0. Names count as OpenSSL compares them; path length, key usage, key
+//! identifiers, unknown critical extensions and name constraints count too; a certificate of version 1 that signed itself
+//! is an authority.
+
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::signed_hash::SignedHash;
+use crate::formats::crypto::x509::extensions::KEY_CERT_SIGN;
+
+use super::name_constraints;
+use super::traits::{Authority, authority, is_likely_issuer, is_self_signed};
+
+/// The reason for which firmware takes no chain from a signer to a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathRefusal {
+    /// No chain leads there.
+    #[error("no chain of certificates leads to it")]
+    NoPath,
+    /// A certificate has a critical extension that OpenSSL does not know.
+    #[error("\"{certificate}\" has the critical extension {identifier}, which firmware does not know")]
+    UnknownCritical {
+        /// Common name of the certificate.
+        certificate: String,
+        /// The extension's identifier.
+        identifier: String,
+    },
+    /// An issuer is no authority.
+    #[error("\"{0}\" issued a certificate and is no certificate authority")]
+    NotAnAuthority(String),
+    /// More authorities follow an authority than it allows.
+    #[error("more authorities follow \"{0}\" than its path length allows")]
+    PathLength(String),
+    /// The key usage of an issuer does not allow to issue.
+    #[error("the key usage of \"{0}\" lacks keyCertSign")]
+    KeyUsage(String),
+    /// A certificate was not signed by its issuer.
+    #[error("the signature of the certificate \"{0}\" does not hold")]
+    Signature(String),
+    /// A certificate was signed over a hash that firmware does not have.
+    #[error("the certificate \"{0}\" is signed over MD5, which firmware does not take")]
+    Hash(String),
+    /// A name is outside those to which an authority is confined.
+    #[error("the name of \"{certificate}\" is outside the name constraints of \"{authority}\"")]
+    Names {
+        /// Common name of the certificate.
+        certificate: String,
+        /// Common name of the authority.
+        authority: String,
+    },
+    /// A proxy certificate.
+    #[error("\"{0}\" is a proxy certificate")]
+    Proxy(String),
+}
+
+/// Checks that OpenSSL takes `signer` for vouched for by `anchor`, through certificates of `pool` or without.
+pub fn verify(signer: &Certificate, pool: &[Certificate], anchor: &Certificate) -> Result<(), PathRefusal> {
+    let chain = build(signer, pool, anchor).ok_or(PathRefusal::NoPath)?;
+    check_extensions(&chain)?;
+    check_signatures(&chain)?;
+    name_constraints::check(&chain)
+}
+
+/// Climbs from the signer, to the anchor wherever that is possible (`build_chain`, trusted first). A signer that is itself
+/// the anchor is found last, after other issuers were climbed to, and those are then part of the chain.
+fn build<'c>(
+    signer: &'c Certificate,
+    pool: &'c [Certificate],
+    anchor: &'c Certificate,
+) -> Option<Vec<&'c Certificate>> {
+    let mut unused: Vec<&Certificate> = pool.iter().collect();
+    let mut chain = vec![signer];
+    let mut top = signer;
+    loop {
+        if is_likely_issuer(anchor, top) {
+            if !is_self_signed(top) {
+                chain.push(anchor);
+                return Some(chain);
+            }
+            if top == anchor {
+                return Some(chain);
+            }
+        }
+        let is_alone = chain.len() == 1;
+        let may_follow = |candidate: &&Certificate| {
+            is_likely_issuer(candidate, top)
+                && (top.is_self_issued() && is_alone || !chain.iter().any(|member| *member == *candidate))
+        };
+        let next = if is_self_signed(top) && top.fields().decisive.broken.is_none() {
+            None
+        } else {
+            unused.iter().position(may_follow)
+        };
+        let Some(next) = next else { break };
+        top = unused.remove(next);
+        chain.push(top);
+    }
+    (signer == anchor).then_some(chain)
+}
+
+fn check_extensions(chain: &[&Certificate]) -> Result<(), PathRefusal> {
+    let mut followers = 0;
+    for (depth, certificate) in chain.iter().enumerate() {
+        let name = || certificate.common_name();
+        let extensions = &certificate.fields().decisive;
+        if let Some(identifier) = &extensions.unknown_critical {
+            return Err(PathRefusal::UnknownCritical {
+                certificate: name(),
+                identifier: identifier.clone(),
+            });
+        }
+        if extensions.is_proxy {
+            return Err(PathRefusal::Proxy(name()));
+        }
+        let is_last = depth + 1 == chain.len();
+        let may_issue = match authority(certificate) {
+            Authority::Stated => true,
+            Authority::Assumed => is_last,
+            Authority::No => false,
+        };
+        if depth > 0 && !may_issue {
+            return Err(PathRefusal::NotAnAuthority(name()));
+        }
+        if depth > 1 && extensions.path_length.is_some_and(|allowed| followers > allowed) {
+            return Err(PathRefusal::PathLength(name()));
+        }
+        if depth > 0 && !certificate.is_self_issued() {
+            followers += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Checks each signature but that of the last certificate, which is trusted.
+fn check_signatures(chain: &[&Certificate]) -> Result<(), PathRefusal> {
+    for (certificate, issuer) in chain.iter().zip(chain.iter().skip(1)).rev() {
+        if !issuer.fields().decisive.allows(KEY_CERT_SIGN) {
+            return Err(PathRefusal::KeyUsage(issuer.common_name()));
+        }
+        let name = || certificate.common_name();
+        let key = issuer.public_key().map_err(|_| PathRefusal::Signature(name()))?;
+        match certificate.verify_signed_with(&key) {
+            Ok(SignedHash::Md5) => return Err(PathRefusal::Hash(name())),
+            Ok(_) => {}
+            Err(_) => return Err(PathRefusal::Signature(name())),
+        }
+    }
+    Ok(())
+}

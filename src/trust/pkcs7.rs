@@ -1,0 +1,119 @@
+//! The signatures of a SignedData as EDK2 has OpenSSL verify them (`PKCS7_verify`), apart from the chains of their signers.
+//!
+//! Neither versions nor the signature algorithm nor the attribute with the content type are looked at; the hash is the one
+//! that the signer names, if the SignedData announces it.
+
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::cms::{Refusal as CmsRefusal, SignedData, SignerInfo};
+use crate::formats::crypto::rsa_public_key::RsaPublicKeyError;
+use crate::formats::crypto::signed_hash::SignedHash;
+
+use super::chain::{self, PathRefusal};
+
+/// The reason for which a signer's signature does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The certificate of the signer is not inside.
+    #[error("the signature does not contain its signer's certificate")]
+    NoSigner,
+    /// The key of the signer cannot be used.
+    #[error("the signer's certificate: {0}")]
+    Key(#[from] RsaPublicKeyError),
+    /// A hash that the signer names and the SignedData does not announce.
+    #[error("the signer's digest algorithm is not announced")]
+    NotAnnounced,
+    /// The signature does not hold.
+    #[error(transparent)]
+    Signature(#[from] CmsRefusal),
+}
+
+/// The certificate of each signer, whose signatures all hold over this content, which is given in parts. There is at least
+/// one.
+pub fn signers<'s>(cms: &'s SignedData<'_>, content: &[&[u8]]) -> Result<Vec<&'s Certificate>, Refusal> {
+    if let Some(unknown) = unknown_digest(cms) {
+        return Err(CmsRefusal::DigestAlgorithm(unknown).into());
+    }
+    // All are found before any signature is looked at.
+    let named: Vec<&Certificate> = cms
+        .signers
+        .iter()
+        .map(|info| named(cms, info))
+        .collect::<Result<_, _>>()?;
+    for (info, certificate) in cms.signers.iter().zip(&named) {
+        let algorithm = info.digest_algorithm;
+        let hash = SignedHash::from_oid(algorithm.as_bytes()).filter(|hash| *hash != SignedHash::Md5);
+        let hash = hash.ok_or(CmsRefusal::DigestAlgorithm(algorithm))?;
+        if !cms.digest_algorithms.contains(&algorithm) {
+            return Err(Refusal::NotAnnounced);
+        }
+        verify(info, certificate, hash, content)?;
+    }
+    Ok(named)
+}
+
+/// The certificate of each signer whose own signature holds by the rules of any firmware, whatever the others do.
+pub fn proven_signers<'s>(cms: &'s SignedData<'_>, content: &[&[u8]]) -> Vec<&'s Certificate> {
+    let signers = cms.signers.iter().filter_map(|info| {
+        let certificate = named(cms, info).ok()?;
+        let algorithm = info.digest_algorithm.as_bytes();
+        // Some firmware also takes the name of a whole signature for that of its hash, and OpenSSL 3 takes one that is
+        // announced where it does not know the signer's.
+        let announced = cms
+            .digest_algorithms
+            .iter()
+            .map(|kind| SignedHash::from_oid(kind.as_bytes()));
+        let named = [SignedHash::from_oid(algorithm), SignedHash::of_rsa_signature(algorithm)];
+        let mut hashes = named.into_iter().chain(announced).flatten();
+        hashes.find(|hash| verify(info, certificate, *hash, content).is_ok())?;
+        Some(certificate)
+    });
+    signers.collect()
+}
+
+/// True if every signer is named by a certificate inside.
+pub fn has_all_signers(cms: &SignedData<'_>) -> bool {
+    cms.signers.iter().all(|info| named(cms, info).is_ok())
+}
+
+/// Checks that each signer's chain leads to this one trusted certificate.
+pub fn verify_chains(signers: &[&Certificate], pool: &[Certificate], anchor: &Certificate) -> Result<(), PathRefusal> {
+    signers
+        .iter()
+        .try_for_each(|signer| chain::verify(signer, pool, anchor))
+}
+
+fn unknown_digest(cms: &SignedData<'_>) -> Option<der::asn1::ObjectIdentifier> {
+    let is_unknown = |kind: &&der::asn1::ObjectIdentifier| SignedHash::from_oid(kind.as_bytes()).is_none();
+    cms.digest_algorithms.iter().find(is_unknown).copied()
+}
+
+/// The first certificate inside that the signer names.
+fn named<'s>(cms: &'s SignedData<'_>, info: &SignerInfo<'_>) -> Result<&'s Certificate, Refusal> {
+    let mut named = cms.certificates.iter().filter(|certificate| info.names(certificate));
+    named.next().ok_or(Refusal::NoSigner)
+}
+
+fn verify(
+    info: &SignerInfo<'_>,
+    certificate: &Certificate,
+    hash: SignedHash,
+    content: &[&[u8]],
+) -> Result<(), Refusal> {
+    let key = certificate.public_key()?;
+    let mut signed = hash.digest(content);
+    if let Some(attributes) = info
+        .signed_attributes
+        .as_ref()
+        .filter(|attributes| !attributes.is_empty())
+    {
+        let stated = attributes.message_digest();
+        let stated = stated.ok_or(CmsRefusal::SignedAttribute("message digest"))?;
+        if *stated != *signed {
+            return Err(CmsRefusal::MessageDigest.into());
+        }
+        signed = hash.digest(&[&attributes.der]);
+    }
+    key.verify_digest_info(&hash.digest_info(&signed), &info.signature)
+        .map_err(CmsRefusal::from)?;
+    Ok(())
+}

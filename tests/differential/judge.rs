@@ -1,0 +1,108 @@
+//! The judge: OpenSSL, in a program that calls it as EDK2 does.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+
+use bootseal::formats::crypto::hash::HashAlgorithm;
+use bootseal::formats::firmware::authenticode::Image;
+
+use crate::support::programs::tool;
+use crate::support::succeed;
+
+/// Offset at which EDK2 looks for the digest algorithm of an image's signature.
+const ANNOUNCED: usize = 32;
+
+pub struct Judge {
+    child: Child,
+    questions: ChildStdin,
+    answers: ChildStdout,
+}
+
+impl Judge {
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("judge");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential/judge.c");
+        let mut gcc = tool("gcc");
+        gcc.args(["-O2", "-Wall", "-Werror", "-o"])
+            .arg(&program)
+            .arg(source)
+            .arg("-lcrypto");
+        succeed(&mut gcc);
+        let mut child = std::process::Command::new(&program)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (questions, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Self {
+            child,
+            questions,
+            answers,
+        }
+    }
+
+    fn ask(&mut self, letter: u8, parts: [&[u8]; 3]) -> bool {
+        let mut question = vec![letter];
+        for part in parts {
+            question.extend_from_slice(&u32::try_from(part.len()).unwrap().to_le_bytes());
+        }
+        parts.iter().for_each(|part| question.extend_from_slice(part));
+        self.questions.write_all(&question).unwrap();
+        let mut answer = [0];
+        self.answers.read_exact(&mut answer).unwrap();
+        answer == *b"1"
+    }
+
+    /// `AuthenticodeVerify`.
+    pub fn authenticode(&mut self, pkcs7: &[u8], trusted: &[u8], digest: &[u8]) -> bool {
+        self.ask(b'a', [pkcs7, trusted, digest])
+    }
+
+    /// `Pkcs7Verify`.
+    pub fn pkcs7(&mut self, pkcs7: &[u8], trusted: &[u8], data: &[u8]) -> bool {
+        self.ask(b'v', [pkcs7, trusted, data])
+    }
+
+    /// `Pkcs7GetSigners`.
+    pub fn has_signers(&mut self, pkcs7: &[u8]) -> bool {
+        self.ask(b's', [pkcs7, &[], &[]])
+    }
+
+    /// `DxeImageVerificationHandler` with certificates alone in db and dbx.
+    pub fn image(&mut self, image: &Image<'_>, db: &[Vec<u8>], dbx: &[Vec<u8>]) -> bool {
+        let mut verified = false;
+        for entry in image.signatures() {
+            let Some(pkcs7) = entry.pkcs7() else { continue };
+            let Some(hash) = announced(pkcs7) else { continue };
+            let digest = image.digest(hash);
+            let digest = digest.as_bytes();
+            if !dbx.is_empty() {
+                let forbidden = dbx.iter().any(|trusted| self.authenticode(pkcs7, trusted, digest));
+                if forbidden || !self.has_signers(pkcs7) {
+                    return false;
+                }
+            }
+            verified = verified || db.iter().any(|trusted| self.authenticode(pkcs7, trusted, digest));
+        }
+        verified
+    }
+}
+
+impl Drop for Judge {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn announced(pkcs7: &[u8]) -> Option<HashAlgorithm> {
+    let place = pkcs7.get(ANNOUNCED..)?;
+    if pkcs7[1] & 0x82 != 0x82 {
+        return None;
+    }
+    [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512]
+        .into_iter()
+        .find(|hash| place.starts_with(hash.oid().as_bytes()))
+}
