@@ -84,7 +84,10 @@ impl Tree {
             tree.problems.push(nothing_starts(&main));
         }
         for (path, script) in &scripts {
-            tree.traps.extend(grub_traps::traps(path, script, &tree.variables));
+            let others = scripts.iter().filter(|(other, _)| other != path);
+            let others: Vec<&Script> = others.map(|(_, other)| other).collect();
+            tree.traps
+                .extend(grub_traps::traps(path, script, &others, &tree.variables));
         }
         let defaults = context.path(DEFAULTS);
         if view.is_own && defaults.exists() {

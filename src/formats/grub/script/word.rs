@@ -11,8 +11,23 @@ pub(super) const KEYWORDS: [&str; 15] = [
 pub enum Part {
     /// Text, quotes and backslashes taken off.
     Text(String),
-    /// The value of a variable.
+    /// The value of a variable; blanks in it divide words.
     Variable(String),
+    /// The value of a variable between quotes, which stays one word.
+    Quoted(String),
+    /// Text that GRUB translates, `$"…"`; which variables it puts in, the translation says.
+    Translated(String),
+}
+
+impl Part {
+    /// The name of the variable whose value this is.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Variable(name) | Self::Quoted(name) => Some(name),
+            Self::Text(_) | Self::Translated(_) => None,
+        }
+    }
 }
 
 /// A word of a command.
@@ -37,8 +52,8 @@ impl Word {
     #[must_use]
     pub fn literal(&self) -> Option<String> {
         let texts = self.parts.iter().map(|part| match part {
-            Part::Text(text) => Some(text.as_str()),
-            Part::Variable(_) => None,
+            Part::Text(text) | Part::Translated(text) => Some(text.as_str()),
+            Part::Variable(_) | Part::Quoted(_) => None,
         });
         texts.collect()
     }
@@ -65,8 +80,8 @@ impl std::fmt::Display for Word {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for part in &self.parts {
             match part {
-                Part::Text(text) => f.write_str(&quote(text))?,
-                Part::Variable(name) => write!(f, "${{{name}}}")?,
+                Part::Text(text) | Part::Translated(text) => f.write_str(&quote(text))?,
+                Part::Variable(name) | Part::Quoted(name) => write!(f, "${{{name}}}")?,
             }
         }
         Ok(())
