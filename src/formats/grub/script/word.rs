@@ -78,11 +78,23 @@ impl Word {
 /// The word as a script may have it.
 impl std::fmt::Display for Word {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut is_quoted = false;
         for part in &self.parts {
-            match part {
-                Part::Text(text) | Part::Translated(text) => f.write_str(&quote(text))?,
-                Part::Variable(name) | Part::Quoted(name) => write!(f, "${{{name}}}")?,
+            if is_quoted != matches!(part, Part::Quoted(_)) {
+                is_quoted = !is_quoted;
+                f.write_str("\"")?;
             }
+            match part {
+                Part::Text(text) => f.write_str(&quote(text))?,
+                Part::Variable(name) | Part::Quoted(name) => write!(f, "${{{name}}}")?,
+                Part::Translated(text) => {
+                    let text = text.replace('\\', r"\\").replace('"', "\\\"");
+                    write!(f, "$\"{text}\"")?;
+                }
+            }
+        }
+        if is_quoted {
+            f.write_str("\"")?;
         }
         Ok(())
     }
