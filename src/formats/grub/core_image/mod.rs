@@ -2,7 +2,8 @@
 //!
 //! The section is a `grub_module_info64`: magic `mimg` (4 bytes), padding (4), offset of the first object (8), end of
 //! the last one (8), all little-endian and counted from the section's start. Each object is a type (4), its size with
-//! these 8 bytes (4) and its content; the next one begins at the next multiple of 8. The types were numbered anew in
+//! these 8 bytes (4) and its content; the next one begins at the next multiple of 8. On 32-bit machines it is a
+//! `grub_module_info32`: magic, offset and size of 4 bytes each, and multiples of 4. The types were numbered anew in
 //! 2.14, and the image does not say which numbers it uses, so the meaning is told from the objects and the version.
 
 mod module;
