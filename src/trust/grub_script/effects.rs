@@ -147,7 +147,7 @@ impl Walker<'_> {
         match variable {
             CHECK_SIGNATURES => match value.chars().next() {
                 Some('e' | '1') => {}
-                Some(UNKNOWN | WORDS) => self.danger(VALUE),
+                Some(_) if known_beginning(value).is_empty() => self.danger(VALUE),
                 _ => self.danger(Act::SignaturesOff),
             },
             SUPERUSERS if value.trim_matches([' ', ',', ';', '|', '&', '\t']).is_empty() => {

@@ -25,12 +25,12 @@ impl PartialEq for Body {
 /// Variables that GRUB sets by itself, with what they may be before a script.
 const OWN: [(&str, &[&str]); 7] = [
     // Names of devices.
-    ("root", &["hd\0", "(\0", "lvm\0"]),
+    ("root", &["hd\u{2}", "(\u{2}", "lvm\u{2}"]),
     ("prefix", &["(\0"]),
     ("cmdpath", &["(\0"]),
     // grub-mkconfig sets it, and exports it to scripts that the menu runs.
     ("menuentry_id_option", &["", "--id"]),
-    ("?", &["0", "\0"]),
+    ("?", &["0", "\u{2}"]),
     ("grub_platform", &["efi", "pc", "xen", "coreboot", "qemu", "ieee1275"]),
     (
         "grub_cpu",

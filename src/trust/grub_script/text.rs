@@ -8,6 +8,10 @@ use crate::formats::grub::script::Variables;
 pub(super) const UNKNOWN: char = Variables::UNKNOWN;
 /// Stands for an unknown text that may hold several words.
 pub(super) const WORDS: char = '\u{1}';
+/// Stands for an unknown name, such as that of a device: never blank.
+const BLANKLESS: char = '\u{2}';
+/// All of them.
+const OPEN: [char; 3] = [UNKNOWN, WORDS, BLANKLESS];
 /// Most values of a variable that are followed; beyond these it can be anything.
 const MAX_VALUES: usize = 16;
 /// Longest text that is followed, in bytes.
@@ -18,17 +22,17 @@ pub(super) type Values = BTreeSet<String>;
 
 /// True if a part of a text is not known.
 pub(super) fn is_open(text: &str) -> bool {
-    text.contains([UNKNOWN, WORDS])
+    text.contains(OPEN)
 }
 
 /// The text before the first unknown part.
 pub(super) fn known_beginning(text: &str) -> &str {
-    text.split([UNKNOWN, WORDS]).next().unwrap_or_default()
+    text.split(OPEN).next().unwrap_or_default()
 }
 
 /// True if a text may become `wanted`.
 pub(super) fn may_be(text: &str, wanted: &str) -> bool {
-    let mut parts = text.split([UNKNOWN, WORDS]);
+    let mut parts = text.split(OPEN);
     let Some(mut rest) = parts.next().and_then(|first| wanted.strip_prefix(first)) else {
         return false;
     };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::formats::grub::script::{Part, Word};
 
 use super::state::State;
-use super::text::{UNKNOWN, Values, WORDS, anything, is_open, known_beginning};
+use super::text::{UNKNOWN, Values, WORDS, anything, known_beginning};
 
 /// Most combinations of values of the variables in one command; beyond these their values are unknown.
 const MAX_COMBINATIONS: usize = 32;
@@ -123,9 +123,8 @@ fn of_parameters(name: &str, parameters: Option<&[String]>) -> Vec<String> {
 
 /// The names of files that GRUB may put in the place of a word with `*` or `?`, which are known to nobody.
 fn with_file_names(text: &str, word: &Word) -> String {
-    let is_pattern = text.contains(['*', '?']) && text.starts_with(['/', '(']);
-    let is_literal = word.parts.iter().all(|part| matches!(part, Part::Text(_)));
-    if is_pattern && !(is_literal && is_open(text)) {
+    let is_pattern = word.is_pattern || word.parts.iter().any(|part| matches!(part, Part::Variable(_)));
+    if is_pattern && text.contains(['*', '?']) && text.starts_with(['/', '(']) {
         let place = text.find(['*', '?']).unwrap_or_default();
         let known = known_beginning(text.get(..place).unwrap_or_default());
         return format!("{known}{WORDS}");

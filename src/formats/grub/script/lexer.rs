@@ -113,6 +113,7 @@ impl<'a> Lexer<'a> {
             if "\\'\"$".contains(next) {
                 word.is_bare = false;
             } else {
+                word.is_pattern |= "*?".contains(next);
                 word.push(next.encode_utf8(&mut [0; 4]));
                 self.take();
                 continue;

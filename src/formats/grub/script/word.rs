@@ -35,6 +35,8 @@ impl Part {
 pub struct Word {
     /// Its parts; none where only an escaped end of line stands, which GRUB passes to no command.
     pub parts: Vec<Part>,
+    /// True if `*` or `?` stands in it without quotes: GRUB may put names of files in its place.
+    pub is_pattern: bool,
     /// True if nothing in it is quoted, escaped or a variable: only such a word can be a keyword.
     pub(super) is_bare: bool,
 }
