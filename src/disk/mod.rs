@@ -10,6 +10,7 @@ mod boot_media;
 mod boot_name;
 mod boot_options;
 mod boot_tree;
+mod grub_path;
 mod packages;
 mod partitions;
 mod shell_file;
@@ -24,6 +25,7 @@ pub use boot_media::BootMedia;
 pub use boot_name::{BootName, Kind, Naming};
 pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_number};
 pub use boot_tree::{BootFile, BootTree, Place};
+pub use grub_path::{GrubPaths, path_below};
 pub use packages::{
     LOADERS_WITH_COPIES, Owner, Packages, merged_files, reinstall_image, reinstall_kernel, reinstall_loader,
     reinstall_newest,

@@ -43,7 +43,7 @@ pub use journal::{Journal, sync_directory};
 pub use kernel::{ConfigFile, boot_id, configured_release, release_in_path, running_release, source_trees};
 pub use lock::Lock;
 pub use measurements::event_log;
-pub use mounts::{FatMount, automounts, esp_partition, fat_mounts, is_shared, not_mounted};
+pub use mounts::{FatMount, Mount, automounts, esp_partition, fat_mounts, is_shared, mounts, not_mounted};
 pub use ownership::{check_directory_is_ours, check_ours, keep_others_from_writing, read_ours, read_ours_if_there};
 pub use portage::PortageSettings;
 pub use resolve::resolve;

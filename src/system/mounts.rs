@@ -39,6 +39,38 @@ pub struct FatMount {
     pub partition: Option<Guid>,
 }
 
+/// A mounted file system, or a part of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// The mount point, below the context's root.
+    pub directory: PathBuf,
+    /// The directory of the file system that is mounted there: `/` for all of it, or a subvolume, or what is bound.
+    pub root: String,
+    /// The kind of file system.
+    pub kind: String,
+    /// The device, or the dataset of ZFS.
+    pub source: String,
+}
+
+/// All that is mounted, in the order of mounting. Empty if the kernel lists no mounts, as in another machine's root.
+pub fn mounts(context: &Context) -> Result<Vec<Mount>> {
+    let list = read_if_there(&context.path(MOUNTS), MAX_LIST)?.unwrap_or_default();
+    let list = String::from_utf8_lossy(&list);
+    let mount = |line: &str| {
+        let (mount, source) = line.split_once(" - ")?;
+        let mut mount = mount.split(' ').skip(3);
+        let (root, directory) = (mount.next()?, mount.next()?);
+        let mut source = source.split(' ');
+        Some(Mount {
+            directory: context.path(unescaped(directory)),
+            root: unescaped(root),
+            kind: source.next()?.to_owned(),
+            source: unescaped(source.next()?),
+        })
+    };
+    Ok(list.lines().filter_map(mount).collect())
+}
+
 /// The FAT file systems that are mounted, each once, in the order of their mounting.
 pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
     let list = read_if_there(&context.path(MOUNTS), MAX_LIST)?.unwrap_or_default();

@@ -9,6 +9,7 @@ mod examine;
 pub mod firmware;
 pub mod grub;
 pub mod grub_image;
+pub mod grub_script;
 pub mod grub_traps;
 #[cfg(test)]
 pub(crate) mod identities;

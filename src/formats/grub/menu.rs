@@ -83,7 +83,7 @@ fn entries(
 /// The name behind `--id`, which grub-mkconfig has in a variable for the sake of older GRUBs.
 fn id(command: &Command, variables: &Variables) -> Option<String> {
     let is_option = |word: &Word| {
-        let variable = |part: &Part| matches!(part, Part::Variable(name) if name == "menuentry_id_option");
+        let variable = |part: &Part| part.variable() == Some("menuentry_id_option");
         word.literal().as_deref() == Some("--id") || word.parts.iter().any(variable)
     };
     let attached = |word: &Word| word.literal()?.strip_prefix("--id=").map(str::to_owned);
@@ -125,11 +125,7 @@ fn default_name(scripts: &[&Script], variables: &Variables, environment: &Enviro
         .filter(|(name, _)| name == DEFAULT)
         .map(|(_, value)| value)
         .collect();
-    let names = |word: &Word, variable: &str| {
-        word.parts
-            .iter()
-            .any(|part| matches!(part, Part::Variable(name) if name == variable))
-    };
+    let names = |word: &Word, variable: &str| word.parts.iter().any(|part| part.variable() == Some(variable));
     // It is asked for first, and the other assignment is made where it is empty.
     if values.iter().any(|value| names(value, NEXT_ENTRY))
         && let Some(next) = environment.get(NEXT_ENTRY)

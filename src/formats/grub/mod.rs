@@ -1,5 +1,6 @@
 //! Formats of GRUB: its core image, scripts, themes, OpenPGP as GRUB reads it, and where it looks for signatures.
 
+pub mod boot_entries;
 pub mod core_image;
 pub mod environment_block;
 pub mod menu;

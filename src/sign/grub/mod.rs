@@ -1,6 +1,7 @@
 //! Files that GRUB opens: a detached OpenPGP signature beside each.
 
 mod entry;
+mod found;
 mod problem;
 mod shared;
 mod sign;

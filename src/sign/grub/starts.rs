@@ -74,6 +74,12 @@ impl Menus {
         }
     }
 
+    /// Notes files of entries that a configuration makes.
+    pub(super) fn open_all(&mut self, path: &Path, entries: &[PathBuf]) {
+        let leads = self.leads.entry(path.to_path_buf()).or_default();
+        leads.extend(entries.iter().cloned());
+    }
+
     /// True if a configuration, or one that it runs, starts something.
     pub(super) fn start_something(&self, configuration: &Path) -> bool {
         let run = self.run_by(configuration);

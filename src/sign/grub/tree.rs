@@ -1,9 +1,9 @@
 //! A directory of GRUB: the configurations in it, the files outside of it that they lead to, and the traps in them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use crate::disk::{BOOT, GRUB_CONFIGURATION, boot_directories, fat_partitions};
+use crate::disk::{BOOT, GRUB_CONFIGURATION, GrubPaths, boot_directories, fat_partitions, path_below};
 use crate::error::{Explain, Result};
 use crate::finding::Finding;
 use crate::formats::grub::opened_files::{Opened, Place, Use, is_no_local_disk, opened_files, variables};
@@ -15,6 +15,7 @@ use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context, resolve};
 use crate::trust::grub_traps;
 
+use super::found::{Form, Reference};
 use super::problem::{not_found, not_judged, nothing_starts};
 use super::starts::Menus;
 
@@ -51,6 +52,8 @@ pub(super) struct View<'a> {
     modules: Vec<(PathBuf, String)>,
     /// Directories that may be the root of a file system that GRUB reads, the likeliest first.
     bases: Vec<PathBuf>,
+    /// The mounts, as GRUB finds what is on them.
+    paths: GrubPaths,
     /// True if this machine boots from the directory; false if it is for another machine.
     is_own: bool,
 }
@@ -61,18 +64,20 @@ impl Tree {
         let view = View::new(context, directory, found)?;
         let is_script = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "cfg");
         let mut scripts = Vec::new();
-        let mut waiting: BTreeSet<PathBuf> = view.files.iter().filter(is_script).cloned().collect();
+        let own = view.files.iter().filter(is_script);
+        let mut waiting: BTreeSet<Reference> = own.map(|path| Reference::new(path.clone(), Form::Script)).collect();
         let mut seen = waiting.clone();
         let mut tree = loop {
-            for path in std::mem::take(&mut waiting) {
+            for reference in std::mem::take(&mut waiting) {
                 // A file that cannot be read becomes a problem where the file itself is judged.
-                if let Ok(bytes) = system::read(&path) {
-                    scripts.push((path, Script::parse_bytes(&bytes)));
+                if let Ok(bytes) = system::read(&reference.path) {
+                    let script = reference.script(&bytes);
+                    scripts.push((reference.path, script));
                 }
             }
             let variables = variables(scripts.iter().map(|(_, script)| script));
             let (mut tree, more) = view.follow(&scripts, &variables);
-            waiting.extend(more.into_iter().filter(|path| !seen.contains(path)));
+            waiting.extend(more.into_iter().filter(|reference| !seen.contains(reference)));
             seen.extend(waiting.iter().cloned());
             if waiting.is_empty() || scripts.len() >= MAX_SCRIPTS {
                 tree.variables = variables;
@@ -84,7 +89,10 @@ impl Tree {
             tree.problems.push(nothing_starts(&main));
         }
         for (path, script) in &scripts {
-            tree.traps.extend(grub_traps::traps(path, script, &tree.variables));
+            let others = scripts.iter().filter(|(other, _)| other != path);
+            let others: Vec<&Script> = others.map(|(_, other)| other).collect();
+            tree.traps
+                .extend(grub_traps::traps(path, script, &others, &tree.variables));
         }
         let defaults = context.path(DEFAULTS);
         if view.is_own && defaults.exists() {
@@ -155,6 +163,11 @@ impl<'a> View<'a> {
             bases.extend(boot_directories(context, [])?);
             bases.push(root);
         }
+        let paths = if is_own {
+            GrubPaths::read(context)?
+        } else {
+            GrubPaths::default()
+        };
         let lists = files.iter().filter(|path| path.ends_with("moddep.lst"));
         let mut modules = Vec::new();
         for list in lists {
@@ -170,12 +183,13 @@ impl<'a> View<'a> {
             files,
             modules,
             bases,
+            paths,
             is_own,
         })
     }
 
     /// The files that some configurations lead to, and further configurations.
-    fn follow(&self, scripts: &[(PathBuf, Script)], variables: &Variables) -> (Tree, Vec<PathBuf>) {
+    fn follow(&self, scripts: &[(PathBuf, Script)], variables: &Variables) -> (Tree, Vec<Reference>) {
         let mut tree = Tree {
             scripts: Vec::new(),
             variables: Variables::default(),
@@ -201,6 +215,18 @@ impl<'a> View<'a> {
                     tree.menus.open(script_path, &file, None, false);
                     continue;
                 };
+                if let Some(form) = Form::listed(file.usage) {
+                    match self.listed(&candidates, form) {
+                        Ok(listed) => {
+                            tree.menus.open_all(script_path, &listed);
+                            let outside = listed.iter().filter(|path| !path.starts_with(&self.directory));
+                            tree.outside.extend(outside.cloned());
+                            more.extend(listed.into_iter().map(|path| Reference::new(path, form)));
+                        }
+                        Err(error) => tree.problems.push(not_judged(script_path, &error)),
+                    }
+                    continue;
+                }
                 let existing = self.first_existing(&candidates, file.usage == Use::Locales);
                 if let Ok(existing) = &existing {
                     tree.menus.open(script_path, &file, existing.as_deref(), true);
@@ -210,7 +236,7 @@ impl<'a> View<'a> {
                     Err(error) => tree.problems.push(not_judged(script_path, &error)),
                     Ok(Some(opened)) => {
                         if file.usage == Use::Configuration {
-                            more.extend(opened.iter().cloned());
+                            more.extend(opened.iter().map(|path| Reference::new(path.clone(), Form::Script)));
                         }
                         tree.outside
                             .extend(opened.into_iter().filter(|path| !path.starts_with(&self.directory)));
@@ -235,20 +261,20 @@ impl<'a> View<'a> {
     /// The paths at which a file may be; none if it is not on this machine's disks or cannot be known.
     pub(super) fn candidates(&self, place: &Place) -> Option<Vec<PathBuf>> {
         match place {
-            Place::Prefix(path) => Some(vec![below(&self.prefix, path)]),
+            Place::Prefix(path) => Some(vec![path_below(&self.prefix, path)]),
             Place::File {
                 device: Some(device), ..
             } if is_no_local_disk(device) => None,
+            Place::File { path, .. } if self.paths.is_snapshot(path) => None,
             Place::File { path, .. } => {
-                // A path of btrfs may begin with the name of a subvolume.
+                let mut found = self.paths.candidates(path);
+                // Where nobody says what is mounted, a path of btrfs may begin with the name of a subvolume.
                 let inner = path.strip_prefix("/@").and_then(|path| path.split_once('/'));
                 let paths = [Some(path.as_str()), inner.map(|(_, path)| path)];
                 let paths = paths.into_iter().flatten();
-                Some(
-                    paths
-                        .flat_map(|path| self.bases.iter().map(move |base| below(base, path)))
-                        .collect(),
-                )
+                found.extend(paths.flat_map(|path| self.bases.iter().map(move |base| path_below(base, path))));
+                found.retain(|path| !self.paths.is_hidden(path));
+                Some(found)
             }
             Place::Module(_) | Place::Blocks(_) | Place::Unknown(_) => None,
         }
@@ -295,6 +321,24 @@ impl<'a> View<'a> {
         existing.filter_map(Result::transpose).collect()
     }
 
+    /// The entries in the directories among these that exist, or the entries that these are themselves.
+    fn listed(&self, candidates: &[PathBuf], form: Form) -> Result<Vec<PathBuf>> {
+        let mut listed: BTreeSet<PathBuf> = BTreeSet::new();
+        for candidate in candidates {
+            if form.is_of(candidate) {
+                listed.extend(self.existing(candidate, false)?);
+            } else if let Some(directory) = self.existing(candidate, true)? {
+                let entries = system::list_directory_if_there(&directory)?.into_iter();
+                let wanted = entries.map(|entry| entry.path).filter(|path| form.is_of(path));
+                for path in wanted {
+                    listed.extend(self.existing(&path, false)?);
+                }
+            }
+        }
+        // The menu has the last name first.
+        Ok(listed.into_iter().rev().collect())
+    }
+
     /// A file with the further files that it names.
     fn with_named_files(&self, file: &Opened, path: PathBuf) -> Result<Vec<PathBuf>> {
         match file.usage {
@@ -310,9 +354,9 @@ impl<'a> View<'a> {
                 let mut files = Vec::new();
                 for image in theme::images(&String::from_utf8_lossy(&text)) {
                     let candidates: Vec<PathBuf> = if image.starts_with('/') {
-                        self.bases.iter().map(|base| below(base, &image)).collect()
+                        self.bases.iter().map(|base| path_below(base, &image)).collect()
                     } else {
-                        vec![below(directory, &image)]
+                        vec![path_below(directory, &image)]
                     };
                     files.extend(self.first_existing(&candidates, false)?);
                 }
@@ -350,19 +394,4 @@ fn needed(list: &str, name: &str) -> BTreeSet<String> {
         }
     }
     needed
-}
-
-/// A path of GRUB below a directory. It never leads out of that directory.
-fn below(directory: &Path, path: &str) -> PathBuf {
-    let mut inner = PathBuf::new();
-    for component in Path::new(path).components() {
-        match component {
-            Component::Normal(name) => inner.push(name),
-            Component::ParentDir => {
-                inner.pop();
-            }
-            _ => {}
-        }
-    }
-    directory.join(inner)
 }

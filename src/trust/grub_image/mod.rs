@@ -3,16 +3,20 @@
 //! A key alone does not: `pgp` has to be in the image, nothing that the image runs may take the enforcement away, and
 //! nobody may come to a command line, where `set check_signatures=no` is all that it takes.
 
+mod effects;
+mod problem;
+
 use crate::finding::{Finding, Kind};
 use crate::formats::grub::core_image::{CoreImage, Switch};
 use crate::formats::grub::openpgp::{GrubKey, GrubKeyFile};
-use crate::formats::grub::script::{Command, Part, Script, Word};
 use crate::formats::text::printable;
+
+use effects::Effects;
+pub use problem::TRUST;
+use problem::{OPEN_SHELL, UNPROVEN, problem};
 
 /// Modules without which no signature over SHA-512 by an RSA key is verified: GRUB would open nothing at all.
 pub const VERIFIERS: [&str; 3] = ["pgp", "gcry_rsa", "gcry_sha512"];
-/// Commands after which GRUB does not come back.
-const ENDS: [&str; 3] = ["reboot", "halt", "exit"];
 
 /// `pgp`, which verifies, is not in the image.
 const NO_PGP: Kind = Kind::error("no_pgp");
@@ -30,22 +34,11 @@ const DSA_KEY: Kind = Kind::error("dsa_key");
 const FOREIGN_KEY: Kind = Kind::error("foreign_key");
 /// A module is missing without which nothing can be verified.
 const NO_VERIFIER: Kind = Kind::error("no_verifier");
-/// The embedded configuration takes the enforcement away.
-const DISABLED: Kind = Kind::error("disabled");
-/// Whoever sits at the machine gets a command line.
-const OPEN_SHELL: Kind = Kind::error("open_shell");
 /// The shim lock is on and there is no shim: GRUB opens nothing under Secure Boot.
 const SHIM_LOCK: Kind = Kind::error("shim_lock");
-/// The embedded configuration takes keys from a file.
-pub const TRUST: Kind = Kind::error("trust");
 
 /// Problems by which GRUB starts nothing, rather than something that it should not start.
 const STARTS_NOTHING: [Kind; 4] = [UNREADABLE_KEY, NO_VERIFIER, USELESS_KEY, SHIM_LOCK];
-
-/// A finding about an image, whose path the caller knows.
-fn problem(kind: Kind, text: impl Into<String>) -> Finding {
-    Finding::new(kind, "core image", text)
-}
 
 /// A core image, taken apart and judged.
 #[derive(Debug, Clone)]
@@ -98,8 +91,7 @@ pub fn judge(image: &CoreImage<'_>, trusted: &[GrubKey], with_shim: bool) -> Gru
             "the shim lock is not disabled: started by firmware itself, not by shim, GRUB opens nothing under Secure Boot",
         ));
     }
-    let commands = commands(image);
-    let effects = Effects::from_commands(&commands);
+    let effects = Effects::from_image(image);
     problems.extend(effects.problems.iter().cloned());
     if image.cli_disabled != Switch::Set
         && let Some(reason) = effects.open_shell()
@@ -133,8 +125,11 @@ impl GrubImage {
             .problems
             .iter()
             .all(|problem| STARTS_NOTHING.contains(&problem.kind));
+        let is_open = |problem: &Finding| problem.kind == UNPROVEN;
         let verdict = if starts_nothing {
             "would open nothing"
+        } else if self.problems.iter().all(is_open) {
+            "cannot be proven to enforce"
         } else {
             "does not enforce"
         };
@@ -192,20 +187,6 @@ fn scripts<'i>(image: &'i CoreImage<'_>) -> impl Iterator<Item = &'i [u8]> {
     embedded.chain(image.memory_disk_configuration.as_deref())
 }
 
-/// The words of each command, without quotes.
-fn commands(image: &CoreImage<'_>) -> Vec<Vec<String>> {
-    let words = |command: Command| {
-        let part = |part: &Part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Variable(name) => format!("${{{name}}}"),
-        };
-        let text = |word: &Word| word.parts.iter().map(part).collect();
-        command.words.iter().map(text).collect()
-    };
-    let parsed = scripts(image).map(|script| Script::parse_bytes(script).commands);
-    parsed.flatten().map(words).collect()
-}
-
 /// The configuration as text, without the hashes of passwords, which would help to find one.
 fn configuration(image: &CoreImage<'_>) -> Option<String> {
     let texts: Vec<String> = scripts(image)
@@ -219,77 +200,6 @@ fn configuration(image: &CoreImage<'_>) -> Option<String> {
         }
     };
     (!texts.is_empty()).then(|| texts.join("\n").lines().map(hide).collect::<Vec<_>>().join("\n"))
-}
-
-/// The effects of the embedded configuration on the enforcement, with every condition taken as met.
-#[derive(Debug, Default)]
-struct Effects {
-    superusers: bool,
-    exported: bool,
-    ends: bool,
-    problems: Vec<Finding>,
-}
-
-impl Effects {
-    fn from_commands(commands: &[Vec<String>]) -> Self {
-        let mut effects = Self::default();
-        for words in commands {
-            effects.command(words);
-        }
-        effects
-    }
-
-    fn command(&mut self, words: &[String]) {
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let disabled = || {
-            problem(
-                DISABLED,
-                format!("the embedded configuration says \"{}\"", words.join(" ")),
-            )
-        };
-        match words.as_slice() {
-            ["set", assignment, ..] => match assignment.split_once('=') {
-                Some(("check_signatures", value)) if !is_enforcing(value) => {
-                    self.problems.push(disabled());
-                }
-                Some(("superusers", value)) => self.superusers = !value.is_empty(),
-                _ => {}
-            },
-            ["unset", "check_signatures", ..] | ["rmmod", "pgp", ..] => self.problems.push(disabled()),
-            ["unset", "superusers", ..] => self.superusers = false,
-            ["export", names @ ..] => self.exported |= names.contains(&"superusers"),
-            ["load_env", options @ ..] if options.contains(&"--skip-sig") || options.contains(&"-s") => {
-                self.problems.push(disabled());
-            }
-            ["trust", ..] => self.problems.push(problem(
-                TRUST,
-                format!(
-                    "the embedded configuration adds keys from a file: \"{}\"",
-                    words.join(" ")
-                ),
-            )),
-            _ => {}
-        }
-        self.ends = words.first().is_some_and(|command| ENDS.contains(command));
-    }
-
-    /// The way in which somebody gets to a command line, where GRUB has one; none if there is no way.
-    fn open_shell(&self) -> Option<&'static str> {
-        if !self.superusers {
-            Some("the embedded configuration sets no superusers")
-        } else if !self.exported {
-            Some("the embedded configuration does not export superusers, so that configfile forgets them")
-        } else if !self.ends {
-            Some("the embedded configuration does not end in reboot, halt or exit, so that a failure ends in a shell")
-        } else {
-            None
-        }
-    }
-}
-
-/// GRUB looks at the first character.
-fn is_enforcing(value: &str) -> bool {
-    value.starts_with(['e', '1'])
 }
 
 #[cfg(test)]

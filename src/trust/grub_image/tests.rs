@@ -26,6 +26,7 @@ fn image<'a>(modules: &[&str], keys: &[&'a [u8]], configuration: &'a [u8]) -> Co
         certificates: 0,
         configuration: Some(configuration),
         memory_disk_configuration: None,
+        memory_disk: None,
         shim_lock_disabled: Switch::Set,
         cli_disabled: Switch::Unset,
     }

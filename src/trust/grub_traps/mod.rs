@@ -11,6 +11,8 @@ use crate::formats::grub::opened_files::{Opened, Place, Use, command_names, is_n
 use crate::formats::grub::script::{Command, Part, Script, Variables, Word};
 use crate::formats::text::Shown;
 
+use super::grub_script::{self, Act, Danger, Scene};
+
 pub use environment::{is_environment, writer};
 
 /// A kind of trap: the reason why it is one, and the remedy.
@@ -79,6 +81,17 @@ const TRUST: Rule = error(
     "embed the keys in the core image, and take it out",
 );
 const MODULE_REMOVED: Rule = error("module_removed", "it unloads what checks signatures", "take it out");
+const SHELL: Rule = error(
+    "shell",
+    "it ends in a command line that asks nobody for a password",
+    "take it out, or end in reboot",
+);
+/// The reason is that of the danger.
+const UNPROVEN: Rule = Rule {
+    kind: Kind::warning("unproven"),
+    reason: "it cannot be proven that signatures are checked after this",
+    remedy: "write names and options out, so that it can be judged before GRUB runs",
+};
 const LOAD_ENV: Rule = error(
     "load_env_unchecked",
     "whoever can write to the file sets variables, check_signatures and superusers among them",
@@ -124,11 +137,6 @@ const ELSEWHERE: Rule = note(
     "the file is not on a disk of this machine, so it was not looked for",
     "see to it that its signature lies beside it",
 );
-const NOT_FOLLOWED: Rule = note(
-    "not_followed",
-    "what this reads or runs was not looked at",
-    "name the files that it leads to: bootseal verify FILE, bootseal sign grub FILE",
-);
 const SAVEDEFAULT: Rule = error(
     "savedefault",
     "GRUB writes the choice into grubenv, whose signature does not hold from then on",
@@ -152,34 +160,17 @@ const INSMOD: Rule = note(
     "install the module, or take it out",
 );
 
-/// Variables that nobody but the embedded configuration may set.
-const PROTECTED: [&str; 5] = ["check_signatures", "superusers", "prefix", "root", "cmdpath"];
-/// Modules without which nothing is checked.
-const CHECKING: [&str; 4] = ["pgp", "verifiers", "crypto", "gcry_"];
-/// Commands that GRUB forbids under Secure Boot because they change memory or hardware.
-const WRITING: [&str; 15] = [
-    "write_byte",
-    "write_word",
-    "write_dword",
-    "cutmem",
-    "badram",
-    "outb",
-    "outw",
-    "outl",
-    "setpci",
-    "wrmsr",
-    "loadbios",
-    "gdbstub",
-    "gdbstub_break",
-    "fakebios",
-    "hdparm",
-];
-
 /// The traps of the script in `file`, in which variables may hold these values, in the order of their lines. Each weighs as
-/// an error if it undoes the purpose of signatures or cannot work under them, else as a note.
+/// an error if it undoes the purpose of signatures or cannot work under them, else as a note. It may call the functions of
+/// `others`.
 #[must_use]
-pub fn traps(file: &Path, script: &Script, variables: &Variables) -> Vec<Finding> {
-    let mut traps: Vec<Finding> = Vec::new();
+pub fn traps(file: &Path, script: &Script, others: &[&Script], variables: &Variables) -> Vec<Finding> {
+    let scene = Scene {
+        others,
+        ..Scene::default()
+    };
+    let dangers = grub_script::dangers(script, scene);
+    let mut traps: Vec<Finding> = dangers.iter().map(|danger| of_danger(file, danger)).collect();
     let unsigned = unsigned_variables(script, variables);
     for command in &script.commands {
         let rules = rules(command, variables, &unsigned);
@@ -209,6 +200,26 @@ pub fn traps(file: &Path, script: &Script, variables: &Variables) -> Vec<Finding
     traps
 }
 
+fn of_danger(file: &Path, danger: &Danger) -> Finding {
+    let rule = match danger.act {
+        Act::SignaturesOff => CHECK_SIGNATURES,
+        Act::SuperusersOff => SUPERUSERS_UNSET,
+        Act::SuperusersChanged => SUPERUSERS_CHANGED,
+        Act::Keys => TRUST,
+        Act::Unload => MODULE_REMOVED,
+        Act::UncheckedEnvironment => LOAD_ENV,
+        Act::Memory => MEMORY,
+        Act::Shell => SHELL,
+        Act::Unproven(reason) => {
+            let text = format!("{}, because {reason}", UNPROVEN.reason);
+            return Finding::new(UNPROVEN.kind, file.shown(), text)
+                .remedy(UNPROVEN.remedy)
+                .in_line(danger.line, Some(danger.command.clone()));
+        }
+    };
+    rule.at(file, danger.line, danger.command.clone())
+}
+
 fn file_rule(file: &Opened) -> Option<Rule> {
     if file.from_os_prober {
         return None;
@@ -228,14 +239,8 @@ fn file_rule(file: &Opened) -> Option<Rule> {
 }
 
 fn rules(command: &Command, variables: &Variables, unsigned: &[String]) -> Vec<Rule> {
-    if let Some((name, value)) = command.assignment() {
-        let values = variables.expand(&value);
-        return match name.as_str() {
-            "check_signatures" if values.iter().any(|value| value != "enforce") => vec![CHECK_SIGNATURES],
-            "superusers" if values.iter().any(|value| value.trim().is_empty()) => vec![SUPERUSERS_UNSET],
-            "superusers" => vec![SUPERUSERS_CHANGED],
-            _ => Vec::new(),
-        };
+    if command.assignment().is_some() {
+        return Vec::new();
     }
     let (names, arguments) = command_names(command, variables);
     let texts: Vec<String> = arguments
@@ -246,30 +251,18 @@ fn rules(command: &Command, variables: &Variables, unsigned: &[String]) -> Vec<R
     let mut rules = Vec::new();
     for name in names {
         let rule = match name.as_str() {
-            "unset" if has(&["check_signatures"]) => Some(CHECK_SIGNATURES),
-            "unset" if has(&["superusers"]) => Some(SUPERUSERS_UNSET),
-            "trust" | "distrust" => Some(TRUST),
             "password" => Some(PLAIN_PASSWORD),
-            "rmmod"
-                if texts
-                    .iter()
-                    .any(|text| CHECKING.iter().any(|module| text.starts_with(module))) =>
-            {
-                Some(MODULE_REMOVED)
-            }
-            "load_env" if may_set_all(&texts) => Some(LOAD_ENV),
             "search" if has(&["-f", "--file"]) => Some(SEARCH_FILE),
             "search.file" => Some(SEARCH_FILE),
             "menuentry" if texts.iter().any(|text| text.starts_with("osprober-")) => Some(OS_PROBER),
-            "eval" | "blscfg" | "legacy_configfile" | "legacy_source" | "syslinux_configfile" | "syslinux_source" => {
-                Some(NOT_FOLLOWED)
-            }
-            writing if WRITING.contains(&writing) => Some(MEMORY),
             _ => None,
         };
         rules.extend(rule);
         let is_harmless = ["echo", "[", "test", "save_env", "load_env", "export", "unset"].contains(&name.as_str());
-        let uses = |part: &Part| matches!(part, Part::Variable(name) if unsigned.contains(name));
+        let uses = |part: &Part| {
+            part.variable()
+                .is_some_and(|name| unsigned.iter().any(|unsigned| unsigned == name))
+        };
         let is_used = arguments.iter().flat_map(|word: &Word| &word.parts).any(uses);
         // Entries are only shown with it; their bodies are commands of their own.
         if is_used && !is_harmless && !["menuentry", "submenu"].contains(&name.as_str()) {
@@ -303,13 +296,6 @@ fn unchecked(texts: &[String]) -> Option<Vec<&str>> {
         is_value = ["-f", "--file"].contains(&text.as_str());
     }
     Some(names)
-}
-
-fn may_set_all(texts: &[String]) -> bool {
-    unchecked(texts).is_some_and(|names| {
-        let is_open = |name: &&str| name.is_empty() || PROTECTED.contains(name);
-        names.is_empty() || names.iter().any(is_open)
-    })
 }
 
 /// The variables that the script lets an unsigned file set.

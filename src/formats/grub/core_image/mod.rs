@@ -2,7 +2,8 @@
 //!
 //! The section is a `grub_module_info64`: magic `mimg` (4 bytes), padding (4), offset of the first object (8), end of
 //! the last one (8), all little-endian and counted from the section's start. Each object is a type (4), its size with
-//! these 8 bytes (4) and its content; the next one begins at the next multiple of 8. The types were numbered anew in
+//! these 8 bytes (4) and its content; the next one begins at the next multiple of 8. On 32-bit machines it is a
+//! `grub_module_info32`: magic, offset and size of 4 bytes each, and multiples of 4. The types were numbered anew in
 //! 2.14, and the image does not say which numbers it uses, so the meaning is told from the objects and the version.
 
 mod module;
@@ -58,6 +59,8 @@ pub struct CoreImage<'a> {
     pub configuration: Option<&'a [u8]>,
     /// `grub.cfg` of the memory disk, run by the `normal` module, where the prefix is there.
     pub memory_disk_configuration: Option<Vec<u8>>,
+    /// The archive of the memory disk, whose files GRUB opens without looking at signatures.
+    pub memory_disk: Option<&'a [u8]>,
     /// True if the shim lock is disabled: without shim, GRUB starts nothing under Secure Boot unless it is.
     pub shim_lock_disabled: Switch,
     /// True if the command line and the editing of entries are disabled.
@@ -112,6 +115,7 @@ impl<'a> CoreImage<'a> {
             certificates: objects.certificates(scheme),
             configuration: objects.configuration(),
             memory_disk_configuration,
+            memory_disk,
             shim_lock_disabled: objects.shim_lock_disabled(scheme),
             cli_disabled: objects.cli_disabled(scheme),
         })
@@ -121,6 +125,32 @@ impl<'a> CoreImage<'a> {
     #[must_use]
     pub fn has_module(&self, name: &str) -> bool {
         self.modules.iter().any(|module| module.name == name)
+    }
+
+    /// A file of the memory disk, by its path there; none if it is not there, or the disk is no tar archive.
+    #[must_use]
+    pub fn memory_disk_file(&self, path: &str) -> Option<Vec<u8>> {
+        memory_disk_file(self.memory_disk?, "", path).ok()?
+    }
+
+    /// The scripts in the memory disk, by their paths.
+    #[must_use]
+    pub fn memory_disk_scripts(&self) -> Vec<(String, Vec<u8>)> {
+        let Some(archive) = self.memory_disk else {
+            return Vec::new();
+        };
+        let mut archive = tar::Archive::new(archive);
+        let names = archive.entries().into_iter().flatten().filter_map(|entry| {
+            let entry = entry.ok()?;
+            let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+            path.ends_with(".cfg").then_some(path)
+        });
+        let names: Vec<String> = names.collect();
+        let read = |name: String| {
+            let content = self.memory_disk_file(&name)?;
+            Some((plain(&name), content))
+        };
+        names.into_iter().filter_map(read).collect()
     }
 }
 
@@ -134,18 +164,24 @@ fn version_in_sbat(section: &[u8]) -> Option<String> {
 /// A file of the memory disk, which is a tar archive.
 fn memory_disk_file(archive: &[u8], directory: &str, name: &str) -> Result<Option<Vec<u8>>, CoreImageError> {
     let failed = |error: std::io::Error| CoreImageError::MemoryDisk(error.to_string());
-    let wanted = format!("{}/{name}", directory.trim_matches('/'));
+    let wanted = plain(&format!("{}/{name}", directory.trim_matches('/')));
     for entry in tar::Archive::new(archive).entries().map_err(failed)? {
         let mut entry = entry.map_err(failed)?;
         let path = entry.path_bytes();
         let path = String::from_utf8_lossy(&path);
-        if path.trim_start_matches("./").trim_start_matches('/') == wanted {
+        if plain(&path) == wanted {
             let mut content = Vec::new();
             std::io::Read::read_to_end(&mut entry, &mut content).map_err(failed)?;
             return Ok(Some(content));
         }
     }
     Ok(None)
+}
+
+/// A path without what does not lead anywhere.
+fn plain(path: &str) -> String {
+    let names = path.split('/').filter(|name| !name.is_empty() && *name != ".");
+    names.collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]

@@ -6,10 +6,13 @@ use crate::formats::bytes::{Reader, Truncated, index, until_zero};
 const MAGIC: u32 = 0x676d_696d;
 /// Size of `grub_module_info64`, in bytes.
 const INFO: usize = 24;
+/// Size of `grub_module_info32`: magic, offset and size, 4 bytes each.
+const INFO_32: usize = 12;
 /// Size of an object's header, in bytes.
 const HEADER: usize = 8;
-/// Objects begin at multiples of this: the size of an address on the 64-bit machines that have UEFI.
+/// Objects begin at multiples of this: the size of an address.
 const ALIGNMENT: usize = 8;
+const ALIGNMENT_32: usize = 4;
 /// How a flattened device tree begins.
 const DEVICE_TREE: &[u8] = &[0xd0, 0x0d, 0xfe, 0xed];
 /// How a certificate in DER begins.
@@ -94,9 +97,20 @@ pub(super) fn has_magic(section: &[u8]) -> bool {
 impl<'a> Objects<'a> {
     pub(super) fn parse(section: &'a [u8]) -> Result<Self, ObjectError> {
         let mut reader = Reader::new(section);
-        reader.take("magic and padding", 8)?;
-        let start = u64::from_le_bytes(reader.array("offset")?);
-        let end = u64::from_le_bytes(reader.array("size")?);
+        reader.take("magic", 4)?;
+        // Padding on 64-bit machines; on others the offset, which is never zero.
+        let padding = reader.u32("padding or offset")?;
+        let (info, alignment, start, end) = if padding == 0 {
+            let start = u64::from_le_bytes(reader.array("offset")?);
+            (INFO, ALIGNMENT, start, u64::from_le_bytes(reader.array("size")?))
+        } else {
+            (
+                INFO_32,
+                ALIGNMENT_32,
+                u64::from(padding),
+                u64::from(reader.u32("size")?),
+            )
+        };
         let outside = || ObjectError::Outside {
             start,
             end,
@@ -104,10 +118,10 @@ impl<'a> Objects<'a> {
         };
         let first = usize::try_from(start).map_err(|_| outside())?;
         let last = usize::try_from(end).map_err(|_| outside())?;
-        let skipped = first.checked_sub(INFO).ok_or_else(outside)?;
+        let skipped = first.checked_sub(info).ok_or_else(outside)?;
         let limit = section.get(..last).filter(|_| first <= last).ok_or_else(outside)?;
         let mut reader = Reader::new(limit);
-        reader.take("module information", INFO)?;
+        reader.take("module information", info)?;
         reader.take("bytes before the first object", skipped)?;
         let mut objects = Vec::new();
         while !reader.is_empty() {
@@ -119,7 +133,7 @@ impl<'a> Objects<'a> {
                 .ok_or(ObjectError::Size { offset, size })?;
             let content = reader.take("object", bytes)?;
             objects.push(Object { kind, offset, content });
-            let padding = bytes.next_multiple_of(ALIGNMENT) - bytes;
+            let padding = bytes.next_multiple_of(alignment) - bytes;
             reader.take("padding", padding.min(reader.remaining()))?;
         }
         Ok(Self(objects))

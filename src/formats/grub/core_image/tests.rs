@@ -19,6 +19,35 @@ fn section(objects: &[(u32, &[u8])]) -> Vec<u8> {
     section
 }
 
+/// The section of a 32-bit machine.
+fn section_32(objects: &[(u32, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (kind, content) in objects {
+        bytes.extend(kind.to_le_bytes());
+        bytes.extend(u32::try_from(content.len() + 8).unwrap().to_le_bytes());
+        bytes.extend_from_slice(content);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+    }
+    let mut section = b"mimg".to_vec();
+    section.extend(12_u32.to_le_bytes());
+    section.extend(u32::try_from(bytes.len() + 12).unwrap().to_le_bytes());
+    section.extend(bytes);
+    section.resize(section.len() + 512, 0);
+    section
+}
+
+#[test]
+fn images_of_32_bit_machines_are_read() {
+    let objects: &[(u32, &[u8])] = &[(4, b"key 1"), (2, b"set a=b\n\0"), (3, b"/boot/grub\0")];
+    let bytes = section_32(objects);
+    let parsed = CoreImage::parse_section(&bytes, None).unwrap();
+    assert_eq!(parsed.keys, [&b"key 1"[..]]);
+    assert_eq!(parsed.configuration, Some(&b"set a=b\n"[..]));
+    assert_eq!(parsed.prefix, Some("/boot/grub"));
+    let cut = CoreImage::parse_section(&bytes[..20], None).unwrap_err().to_string();
+    assert!(cut.contains("objects at 0xc.."), "{cut}");
+}
+
 fn switches(objects: &[(u32, &[u8])], version: &str) -> (Switch, Switch, usize) {
     let sbat = format!("sbat,1,SBAT Version,sbat,1,x\ngrub,5,FSF,grub,{version},https://gnu.org\n");
     let section = section(objects);

@@ -175,6 +175,30 @@ fn file_words(files: Files, arguments: &[Word]) -> Vec<Word> {
         Files::First => plains().take(1).collect(),
         Files::Second => plains().skip(1).take(1).collect(),
         Files::All => plains().collect(),
+        Files::Listed(default) => {
+            let place = texts
+                .iter()
+                .position(|text| text.ends_with('p') && text.starts_with('-') || text == "--path");
+            let named = place.and_then(|place| arguments.get(place + 1)).cloned();
+            let attached = texts.iter().find_map(|text| text.strip_prefix("--path="));
+            let falls_back = texts.iter().any(|text| text == "--enable-fallback" || text == "-f");
+            let named = named.or_else(|| attached.map(Word::text));
+            let default = (falls_back || named.is_none()).then(|| Word::text(default));
+            named.into_iter().chain(default).collect()
+        }
+        Files::Hashed => {
+            let is_valued = |text: &&String| ["-h", "--hash", "-p", "--prefix"].contains(&text.as_str());
+            let is_value = |index: usize| {
+                let before = index.checked_sub(1).and_then(|before| texts.get(before));
+                before.filter(is_valued).is_some()
+            };
+            let attached = texts
+                .iter()
+                .filter_map(|text| text.strip_prefix("--check="))
+                .map(Word::text);
+            let named = pairs().filter(|(index, (text, _))| !is_option(text) && !is_value(*index));
+            attached.chain(named.map(|(_, (_, word))| word.clone())).collect()
+        }
         Files::Search if texts.iter().any(file_option) => {
             let names = pairs().filter(|(_, (text, _))| !is_option(text));
             names.map(|(_, (_, word))| word.clone()).collect()

@@ -17,6 +17,10 @@ pub enum Use {
     Environment,
     /// A directory with translations.
     Locales,
+    /// A directory with entries of the Boot Loader Specification, or one entry.
+    Entries,
+    /// A directory with unified images, or one image.
+    Images,
     /// Anything without which GRUB goes on.
     Other,
 }
@@ -32,6 +36,10 @@ pub(super) enum Files {
     All,
     /// The value of `-f` or `--file`, or `$prefix/grubenv`.
     Environment,
+    /// The value of `-p` or `--path`, or this directory.
+    Listed(&'static str),
+    /// All, and the value of `-c` or `--check`; those of `-h` and `-p` are none.
+    Hashed,
     /// All, but only with `-f` or `--file` among the options.
     Search,
 }
@@ -63,7 +71,21 @@ const fn opener(names: &'static [&'static str], files: Files, usage: Use, short:
 }
 
 /// GRUB's commands that open files (GRUB manual, "Commands"; 2.14, and the additions of Debian and Fedora).
-pub(super) const OPENERS: [Opener; 15] = [
+pub(super) const OPENERS: [Opener; 19] = [
+    opener(
+        &["blscfg"],
+        Files::Listed("/loader/entries"),
+        Use::Entries,
+        Short::Nowhere,
+    ),
+    opener(&["uki"], Files::Listed("/EFI/Linux"), Use::Images, Short::Nowhere),
+    opener(
+        &["hashsum", "md5sum", "sha1sum", "sha256sum", "sha512sum", "crc"],
+        Files::Hashed,
+        Use::Other,
+        Short::Nowhere,
+    ),
+    opener(&["cmp"], Files::All, Use::Other, Short::Nowhere),
     opener(
         &[
             "linux",
@@ -90,6 +112,9 @@ pub(super) const OPENERS: [Opener; 15] = [
             "freedos",
             "loadbios",
             "loadkeys",
+            "legacy_kernel",
+            "legacy_initrd",
+            "legacy_initrd_nounzip",
         ],
         Files::First,
         Use::Boot,
@@ -104,6 +129,7 @@ pub(super) const OPENERS: [Opener; 15] = [
             "kfreebsd_module",
             "kfreebsd_module_elf",
             "knetbsd_module",
+            "knetbsd_module_elf",
         ],
         Files::First,
         Use::Boot,
@@ -160,7 +186,6 @@ pub(super) const OPENERS: [Opener; 15] = [
             "cat",
             "hexdump",
             "play",
-            "cmp",
             "file",
             "macppcbless",
             "xnu_splash",

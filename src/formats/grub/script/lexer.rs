@@ -113,6 +113,7 @@ impl<'a> Lexer<'a> {
             if "\\'\"$".contains(next) {
                 word.is_bare = false;
             } else {
+                word.is_pattern |= "*?".contains(next);
                 word.push(next.encode_utf8(&mut [0; 4]));
                 self.take();
                 continue;
@@ -131,9 +132,14 @@ impl<'a> Lexer<'a> {
                 // A text that is to be translated.
                 _ if self.peek() == Some('"') => {
                     self.take();
-                    self.double(&mut word, false)?;
+                    let mut text = Word::default();
+                    self.double(&mut text, false)?;
+                    word.parts.push(Part::Translated(text.literal().unwrap_or_default()));
                 }
-                _ => self.variable(&mut word)?,
+                _ => {
+                    let name = self.variable()?;
+                    word.parts.push(Part::Variable(name));
+                }
             }
         }
         Ok(word)
@@ -168,14 +174,17 @@ impl<'a> Lexer<'a> {
                         word.push(other.encode_utf8(&mut [0; 4]));
                     }
                 },
-                Some('$') if has_variables => self.variable(word)?,
+                Some('$') if has_variables => {
+                    let name = self.variable()?;
+                    word.parts.push(Part::Quoted(name));
+                }
                 Some(other) => word.push(other.encode_utf8(&mut [0; 4])),
             }
         }
     }
 
     /// The variable's name after a dollar sign.
-    fn variable(&mut self, word: &mut Word) -> Result<(), SyntaxError> {
+    fn variable(&mut self) -> Result<String, SyntaxError> {
         let is_braced = self.peek() == Some('{');
         if is_braced {
             self.take();
@@ -203,7 +212,6 @@ impl<'a> Lexer<'a> {
         if is_braced && self.take() != Some('}') {
             return Err(self.error(SyntaxReason::Variable));
         }
-        word.parts.push(Part::Variable(name));
-        Ok(())
+        Ok(name)
     }
 }

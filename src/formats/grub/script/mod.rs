@@ -8,11 +8,13 @@ mod command;
 mod error;
 mod lexer;
 mod parser;
+mod step;
 mod variables;
 mod word;
 
 pub use command::Command;
 pub use error::{SyntaxError, SyntaxReason};
+pub use step::{Kind as StepKind, Step};
 pub use variables::Variables;
 pub use word::{Part, Word, quote};
 
@@ -21,6 +23,8 @@ pub use word::{Part, Word, quote};
 pub struct Script {
     /// All commands, also those in bodies, conditions and functions, in the order of the file.
     pub commands: Vec<Command>,
+    /// The order in which they run, and their conditions.
+    pub steps: Vec<Step>,
     /// Where GRUB stops.
     pub error: Option<SyntaxError>,
 }
@@ -29,8 +33,8 @@ impl Script {
     /// Reads a script.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let (commands, error) = parser::parse(text);
-        Self { commands, error }
+        let (commands, steps, error) = parser::parse(text);
+        Self { commands, steps, error }
     }
 
     /// Reads a file; bytes that are not UTF-8 become U+FFFD.

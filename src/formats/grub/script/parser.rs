@@ -3,6 +3,7 @@
 use super::command::Command;
 use super::error::{SyntaxError, SyntaxReason};
 use super::lexer::{Lexer, Located, Token};
+use super::step::{Kind, Step, Steps};
 use super::word::{KEYWORDS, Word};
 
 /// The block to which the commands belong that are being read.
@@ -64,10 +65,11 @@ struct Parser<'a> {
     outer: Vec<Frame>,
     function: Option<String>,
     commands: Vec<Command>,
+    steps: Steps,
 }
 
-/// The commands of a script, and where GRUB stops reading it.
-pub(super) fn parse(text: &str) -> (Vec<Command>, Option<SyntaxError>) {
+/// The commands of a script, their order and conditions, and where GRUB stops reading it.
+pub(super) fn parse(text: &str) -> (Vec<Command>, Vec<Step>, Option<SyntaxError>) {
     let mut parser = Parser {
         lexer: Lexer::new(text),
         ahead: None,
@@ -75,9 +77,10 @@ pub(super) fn parse(text: &str) -> (Vec<Command>, Option<SyntaxError>) {
         outer: Vec::new(),
         function: None,
         commands: Vec::new(),
+        steps: Steps::default(),
     };
     let error = parser.run().err();
-    (parser.commands, error)
+    (parser.commands, parser.steps.finish(), error)
 }
 
 const fn frame(block: Block, before: Before) -> Frame {
@@ -153,6 +156,7 @@ impl Parser<'_> {
 
     /// Ends the innermost block, whose compound has become a command.
     fn close(&mut self) {
+        self.steps.close();
         self.current = frame(
             self.outer.pop().map_or(Block::Top, |outer| outer.block),
             Before::Command,
@@ -166,19 +170,35 @@ impl Parser<'_> {
         unexpected: &dyn Fn(&str) -> SyntaxError,
     ) -> Result<(), SyntaxError> {
         match (keyword, self.current.block, self.current.before) {
-            ("do", Block::While | Block::For, Before::End) => self.current = frame(Block::Do, Before::Nothing),
+            ("do", block @ (Block::While | Block::For), Before::End) => {
+                if block == Block::While {
+                    self.steps.divide(Kind::Do);
+                }
+                self.current = frame(Block::Do, Before::Nothing);
+            }
             (_, Block::For, _) => return Err(unexpected(keyword)),
-            ("if", ..) => self.open(Block::If, Before::Nothing),
-            ("while" | "until", ..) => self.open(Block::While, Before::Nothing),
+            ("if", ..) => {
+                self.steps.open(Kind::If);
+                self.open(Block::If, Before::Nothing);
+            }
+            ("while" | "until", ..) => {
+                self.steps.open(Kind::While);
+                self.open(Block::While, Before::Nothing);
+            }
             ("for", ..) => self.for_loop(line, unexpected)?,
             ("function", Block::Top, _) => self.function(unexpected)?,
-            ("then", Block::If, Before::End) => self.current = frame(Block::Then, Before::Nothing),
-            ("elif", Block::Then, Before::End) => self.current = frame(Block::If, Before::Nothing),
-            ("else", Block::Then, Before::End) => self.current = frame(Block::Else, Before::Nothing),
+            ("then", Block::If, Before::End) => self.divide(Kind::Then, Block::Then),
+            ("elif", Block::Then, Before::End) => self.divide(Kind::Elif, Block::If),
+            ("else", Block::Then, Before::End) => self.divide(Kind::Else, Block::Else),
             ("fi", Block::Then | Block::Else, Before::End) | ("done", Block::Do, Before::End) => self.close(),
             _ => return Err(unexpected(keyword)),
         }
         Ok(())
+    }
+
+    fn divide(&mut self, kind: Kind, block: Block) {
+        self.steps.divide(kind);
+        self.current = frame(block, Before::Nothing);
     }
 
     /// `for NAME in WORD…`, up to the end of the words.
@@ -189,7 +209,8 @@ impl Parser<'_> {
             _ => return Err(unexpected("for")),
         }
         let words = self.words()?;
-        self.push(line, words, Some(name));
+        let index = self.push(line, words, Some(name));
+        self.steps.open(Kind::For(index));
         self.open(Block::For, Before::Command);
         Ok(())
     }
@@ -204,6 +225,7 @@ impl Parser<'_> {
                 _ => return Err(unexpected("function")),
             }
         }
+        self.steps.open(Kind::Function(name.clone()));
         self.function = Some(name);
         self.open(Block::Function, Before::Nothing);
         Ok(())
@@ -233,8 +255,14 @@ impl Parser<'_> {
         let index = self.push(line, words, None);
         self.current.before = Before::Command;
         match self.next()? {
-            Some(Located { token: Token::Open, .. }) => self.open(Block::Braces(index), Before::Nothing),
-            other => self.ahead = other,
+            Some(Located { token: Token::Open, .. }) => {
+                self.steps.open(Kind::Braces(index));
+                self.open(Block::Braces(index), Before::Nothing);
+            }
+            other => {
+                self.steps.command(index);
+                self.ahead = other;
+            }
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ fn literals(text: &str) -> Vec<Vec<String>> {
 fn words_lose_their_quotes_and_keep_their_variables() {
     assert_eq!(
         literals("set a='b c'\"$d e\"\\ f # comment\necho x#y \\\n  z\r\n"),
-        [vec!["set", "'a=b c'${d}' e f'"], vec!["echo", "'x#y'", "z"]]
+        [vec!["set", "'a=b c'\"${d}\"' e f'"], vec!["echo", "'x#y'", "z"]]
     );
     let script = Script::parse("echo \"a\\$b\\q\\\"\" $\"c\" '' ${1}$?\n");
     let words: Vec<_> = script.commands[0].words.iter().map(Word::literal).collect();

@@ -52,8 +52,10 @@ impl Variables {
         let mut texts = vec![String::new()];
         for part in &word.parts {
             match part {
-                Part::Text(text) => texts.iter_mut().for_each(|expanded| expanded.push_str(text)),
-                Part::Variable(name) => texts = self.append(&texts, name),
+                Part::Text(text) | Part::Translated(text) => {
+                    texts.iter_mut().for_each(|expanded| expanded.push_str(text))
+                }
+                Part::Variable(name) | Part::Quoted(name) => texts = self.append(&texts, name),
             }
         }
         for text in texts.iter_mut().filter(|text| text.len() > MAX_LENGTH) {

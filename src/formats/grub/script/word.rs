@@ -11,8 +11,23 @@ pub(super) const KEYWORDS: [&str; 15] = [
 pub enum Part {
     /// Text, quotes and backslashes taken off.
     Text(String),
-    /// The value of a variable.
+    /// The value of a variable; blanks in it divide words.
     Variable(String),
+    /// The value of a variable between quotes, which stays one word.
+    Quoted(String),
+    /// Text that GRUB translates, `$"…"`; which variables it puts in, the translation says.
+    Translated(String),
+}
+
+impl Part {
+    /// The name of the variable whose value this is.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Variable(name) | Self::Quoted(name) => Some(name),
+            Self::Text(_) | Self::Translated(_) => None,
+        }
+    }
 }
 
 /// A word of a command.
@@ -20,6 +35,8 @@ pub enum Part {
 pub struct Word {
     /// Its parts; none where only an escaped end of line stands, which GRUB passes to no command.
     pub parts: Vec<Part>,
+    /// True if `*` or `?` stands in it without quotes: GRUB may put names of files in its place.
+    pub is_pattern: bool,
     /// True if nothing in it is quoted, escaped or a variable: only such a word can be a keyword.
     pub(super) is_bare: bool,
 }
@@ -37,8 +54,8 @@ impl Word {
     #[must_use]
     pub fn literal(&self) -> Option<String> {
         let texts = self.parts.iter().map(|part| match part {
-            Part::Text(text) => Some(text.as_str()),
-            Part::Variable(_) => None,
+            Part::Text(text) | Part::Translated(text) => Some(text.as_str()),
+            Part::Variable(_) | Part::Quoted(_) => None,
         });
         texts.collect()
     }
@@ -63,11 +80,23 @@ impl Word {
 /// The word as a script may have it.
 impl std::fmt::Display for Word {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut is_quoted = false;
         for part in &self.parts {
+            if is_quoted != matches!(part, Part::Quoted(_)) {
+                is_quoted = !is_quoted;
+                f.write_str("\"")?;
+            }
             match part {
                 Part::Text(text) => f.write_str(&quote(text))?,
-                Part::Variable(name) => write!(f, "${{{name}}}")?,
+                Part::Variable(name) | Part::Quoted(name) => write!(f, "${{{name}}}")?,
+                Part::Translated(text) => {
+                    let text = text.replace('\\', r"\\").replace('"', "\\\"");
+                    write!(f, "$\"{text}\"")?;
+                }
             }
+        }
+        if is_quoted {
+            f.write_str("\"")?;
         }
         Ok(())
     }
