@@ -19,6 +19,7 @@ use crate::trust::image::Policy;
 
 use super::images::{self, Images, Part, Place, Sources};
 use super::installed::Installed;
+use super::load_options::{self, StartOption};
 use super::reason::reason;
 
 /// Longest file below `/proc` and `/sys` that is read, in bytes.
@@ -44,6 +45,7 @@ pub struct Machine<'a> {
     images: OnceCell<Result<Images, String>>,
     installed: OnceCell<Installed>,
     boot_files: OnceCell<Result<Vec<BootFile>, String>>,
+    load_options: OnceCell<Result<Vec<StartOption>, String>>,
     ledger: OnceCell<crate::error::Result<Ledger>>,
 }
 
@@ -67,6 +69,7 @@ impl<'a> Machine<'a> {
             images: OnceCell::new(),
             installed: OnceCell::new(),
             boot_files: OnceCell::new(),
+            load_options: OnceCell::new(),
             ledger: OnceCell::new(),
         }
     }
@@ -201,6 +204,15 @@ impl<'a> Machine<'a> {
             Ok(tree)
         };
         self.boot_tree.get_or_init(read).as_ref()
+    }
+
+    /// The load options of the firmware, of every family.
+    pub(super) fn load_options(&self) -> Seen<'_, Vec<StartOption>> {
+        let read = || {
+            let store = self.store().map_err(Clone::clone)?;
+            load_options::read(store).map_err(|error| reason(&error))
+        };
+        self.load_options.get_or_init(read).as_ref()
     }
 
     /// The files that the firmware and its loaders are told to start.
