@@ -51,6 +51,8 @@ pub(super) struct Sources<'a> {
     pub(super) tree: Result<&'a BootTree, &'a String>,
     /// db and dbx as the firmware holds them, if they can be read.
     pub(super) policy: Option<Policy>,
+    /// The hash by which the TPM was told of images, if it is not SHA-256.
+    pub(super) bank: Option<HashAlgorithm>,
     /// The keys that GRUB is to trust; none if they cannot be read.
     pub(super) anchors: Option<&'a Anchors>,
 }
@@ -158,6 +160,8 @@ pub(super) struct Found {
     pub(super) sha256: Digest,
     /// The same of the kernel that a unified image holds, which stubs may start as an image of its own.
     pub(super) inner_sha256: Option<Digest>,
+    /// The digests of both in the bank of the TPM's log, where that is another one.
+    pub(super) measured: Vec<Digest>,
     /// The version of the kernel that it is or holds.
     pub(super) release: Option<String>,
     /// Its SBAT, if it has any.
@@ -173,7 +177,7 @@ pub(super) struct Found {
 impl Found {
     /// True if the TPM was told of this image with that digest.
     pub(super) fn was_measured_as(&self, digest: &Digest) -> bool {
-        self.sha256 == *digest || self.inner_sha256.as_ref() == Some(digest)
+        self.sha256 == *digest || self.inner_sha256.as_ref() == Some(digest) || self.measured.contains(digest)
     }
 }
 
@@ -197,7 +201,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<Images, String> {
     let anchors = sources.anchors.unwrap_or(&nobody);
     for (path, candidate) in candidates {
         sources.context.check_interrupted().map_err(|error| reason(&error))?;
-        look_at(path, &candidate, sources.policy.as_ref(), anchors, &mut images);
+        look_at(path, &candidate, sources, anchors, &mut images);
     }
     Ok(images)
 }
@@ -267,7 +271,7 @@ fn is_image_name(path: &Path) -> bool {
 }
 
 /// Reads and judges one. Firmware starts a file of any name, so an image is one by its content.
-fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchors: &Anchors, images: &mut Images) {
+fn look_at(path: PathBuf, candidate: &Candidate, sources: &Sources<'_>, anchors: &Anchors, images: &mut Images) {
     let mut places = candidate.places;
     let shown = path.shown();
     let bytes = match system::read_prefix(&path, Some(MAGIC.len() as u64)) {
@@ -303,18 +307,22 @@ fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchor
     let is_loader = matches!(loader, Loader::Grub(_) | Loader::Shim { .. } | Loader::Shell);
     places.is_kernel &= !(is_loader && candidate.may_be_loader);
     let kernel = image.section(".linux");
+    let inner = kernel.and_then(|kernel| Image::parse(kernel).ok());
+    let both = [Some(&image), inner.as_ref()].into_iter().flatten();
+    let measured = sources
+        .bank
+        .map(|bank| both.map(|image| image.unpadded_digest(bank)).collect());
     images.found.push(Found {
         shown,
+        measured: measured.unwrap_or_default(),
         sha256: image.unpadded_digest(HashAlgorithm::Sha256),
-        inner_sha256: kernel
-            .and_then(|kernel| Image::parse(kernel).ok())
-            .map(|kernel| kernel.unpadded_digest(HashAlgorithm::Sha256)),
+        inner_sha256: inner.map(|kernel| kernel.unpadded_digest(HashAlgorithm::Sha256)),
         release: loader::kernel_release(kernel.unwrap_or(&bytes)),
         sbat: image.section(".sbat").map(Sbat::parse),
         unified: Unified::recognise(&image),
         places,
         loader,
-        judged: policy.map(|policy| policy.judge(&image)),
+        judged: sources.policy.as_ref().map(|policy| policy.judge(&image)),
         path,
     });
 }

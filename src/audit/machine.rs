@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{BOOT_DIRECTORIES, BootTree, EfiPartition, Naming, boot_directories, check_readable, efi_partitions};
 use crate::enroll::{BootFile, Store, StoreChoice, present_boot_files};
 use crate::error::Error;
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::EventLog;
 use crate::keys::KeyDirectory;
@@ -234,6 +235,11 @@ impl<'a> Machine<'a> {
                 unmounted: &self.unmounted(),
                 tree: self.boot_tree(),
                 policy: self.policy().ok(),
+                bank: self
+                    .event_log()
+                    .ok()
+                    .and_then(EventLog::algorithm)
+                    .filter(|hash| *hash != HashAlgorithm::Sha256),
                 anchors: self.anchors().ok(),
             })
         };

@@ -170,6 +170,7 @@ mod tests {
                 shown: "/efi/EFI/Microsoft/Boot/bootmgfw.efi".to_owned(),
                 sha256: HashAlgorithm::Sha256.digest(&[]),
                 inner_sha256: None,
+                measured: Vec::new(),
                 release: None,
                 sbat: None,
                 unified: None,
