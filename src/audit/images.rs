@@ -141,10 +141,40 @@ pub(super) struct NoImage {
     pub(super) shown: String,
     /// The reason why it is none.
     pub(super) why: String,
+    /// The version of the kernel that it holds all the same, for a loader that starts it without the firmware.
+    pub(super) release: Option<String>,
+    /// True if it is a kernel by its content, which a loader starts or unpacks.
+    pub(super) holds_kernel: bool,
     /// True if it is meant as a kernel, by its name or its first bytes, broken as it may be.
     pub(super) is_certainly_kernel: bool,
     /// True if it is compressed as a whole, so that a loader which unpacks it may find a kernel in it.
     pub(super) is_packed: bool,
+}
+
+impl Part<'_> {
+    /// The versions of the kernels that firmware or a loader may start.
+    pub(super) fn releases(&self) -> BTreeSet<&str> {
+        let images = self.found.iter().filter_map(|found| found.release.as_deref());
+        let others = self.none.iter().filter_map(|none| none.release.as_deref());
+        images.chain(others).collect()
+    }
+
+    /// The kernels whose version nobody can tell, so that their modules are not found.
+    pub(super) fn without_release(&self) -> Vec<String> {
+        let images = self
+            .found
+            .iter()
+            .filter(|found| found.is_kernel && found.release.is_none());
+        let others = self
+            .none
+            .iter()
+            .filter(|none| none.holds_kernel && none.release.is_none());
+        let shown = images.map(|found| &found.shown).chain(others.map(|none| &none.shown));
+        let told = |shown| {
+            format!("{shown}: it is a kernel that does not tell its version, so its modules were not looked at")
+        };
+        shown.map(told).collect()
+    }
 }
 
 /// One image.
@@ -164,6 +194,8 @@ pub(super) struct Found {
     pub(super) measured: Vec<Digest>,
     /// The version of the kernel that it is or holds.
     pub(super) release: Option<String>,
+    /// True if it is a kernel, or holds one: by its content, or by a name that nothing else has.
+    pub(super) is_kernel: bool,
     /// Its SBAT, if it has any.
     pub(super) sbat: Option<Result<Sbat, SbatError>>,
     /// The command line and the rest that it starts its kernel with, if it is a unified image or an addon.
@@ -290,11 +322,18 @@ fn look_at(path: PathBuf, candidate: &Candidate, sources: &Sources<'_>, anchors:
     let image = match Image::parse(&bytes) {
         Ok(image) => image,
         Err(error) => {
+            let why = if loader::lacks_efi_stub(&bytes) {
+                "it is a kernel without an EFI stub (CONFIG_EFI_STUB), which no firmware starts".to_owned()
+            } else {
+                printable(&error.to_string())
+            };
             return images.none.push(NoImage {
                 path,
                 places,
                 shown,
-                why: printable(&error.to_string()),
+                why,
+                release: loader::kernel_release(&bytes),
+                holds_kernel: loader::is_kernel(&bytes) || loader::is_packed_kernel(&bytes),
                 is_certainly_kernel: candidate.is_certainly_kernel
                     || bytes.starts_with(MAGIC)
                     || loader::is_kernel(&bytes),
@@ -318,6 +357,8 @@ fn look_at(path: PathBuf, candidate: &Candidate, sources: &Sources<'_>, anchors:
         sha256: image.unpadded_digest(HashAlgorithm::Sha256),
         inner_sha256: inner.map(|kernel| kernel.unpadded_digest(HashAlgorithm::Sha256)),
         release: loader::kernel_release(kernel.unwrap_or(&bytes)),
+        is_kernel: matches!(loader, Loader::Kernel | Loader::UnifiedKernel)
+            || (loader == Loader::Other && candidate.is_certainly_kernel),
         sbat: image.section(".sbat").map(Sbat::parse),
         unified: Unified::recognise(&image),
         places,

@@ -84,7 +84,7 @@ pub fn prepare(context: &Context, image: &Path, certificate: &Certificate, to_be
     let refused = || format!("cannot sign {}", image.shown());
     // No signature could be attached for a key that is not RSA.
     certificate.public_key().or_refuse(refused)?;
-    let parsed = Image::parse(&file).or_refuse(refused)?;
+    let parsed = parse(&file, refused)?;
     let unsigned = parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?;
     let bytes = unsigned.signed_attributes_der().or_bug(refused)?;
     NewFile {
@@ -124,7 +124,7 @@ pub fn attach(
             // A wrong signature is refused also where the image has one already and needs no other.
             let file = transaction.read(&target.file)?;
             let refused = || format!("cannot sign {}", image.shown());
-            let parsed = Image::parse(&file).or_refuse(refused)?;
+            let parsed = parse(&file, refused)?;
             offered(
                 &parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?,
                 &parsed,
@@ -214,6 +214,18 @@ fn take_over(run: &mut Run<'_>, signing: &Signing<'_>, found: &Found, certificat
     Ok(())
 }
 
+/// Reads an image. A kernel that firmware never starts is told with the way to have one that it does.
+fn parse(file: &[u8], refused: impl FnOnce() -> String) -> Result<Image<'_>> {
+    let parsed = Image::parse(file).or_refuse(refused);
+    parsed.map_err(|error| {
+        if crate::trust::loader::lacks_efi_stub(file) {
+            error.hint("it is a kernel without an EFI stub: build it with CONFIG_EFI=y and CONFIG_EFI_STUB=y")
+        } else {
+            error
+        }
+    })
+}
+
 /// The digest of an image that bears a signature by this certificate which holds; none of others.
 #[must_use]
 pub fn own_digest(file: &[u8], certificate: &Certificate) -> Option<Digest> {
@@ -264,7 +276,7 @@ fn sign_file(
     };
     let input = if options.output.is_some() { &target.file } else { path };
     let refused = || format!("cannot sign {}", input.shown());
-    let image = Image::parse(&file).or_refuse(refused)?;
+    let image = parse(&file, refused)?;
     let digest = image.digest(HASH);
     let signatures: Vec<_> = image.signatures().iter().map(|entry| entry.signature().ok()).collect();
     let is_signed = signatures

@@ -97,6 +97,10 @@ pub(super) struct Arguments {
 impl Command {
     /// The powers that enrolment needs: an image of variables is wherever a person has it.
     pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
+        let writing = |target: &Target| {
+            let powers = Powers::writing(Writes::Files).and_variables();
+            Ok(powers.and_device(target.device()?))
+        };
         match self {
             // Vendor's entries are kept by updates that are signed anew, maybe by a token.
             Self::Plan {
@@ -108,12 +112,12 @@ impl Command {
                 ..
             } => Ok(session.writing_files([directory])),
             Self::Export(arguments) => Ok(arguments.powers(session)),
-            Self::Apply { .. }
-            | Self::Add(_)
-            | Self::Remove(_)
-            | Self::Reset(_)
-            | Self::Rotate(_)
-            | Self::Revert(_) => Ok(Powers::writing(Writes::Files).and_variables()),
+            Self::Apply { arguments, .. } => writing(&arguments.target),
+            Self::Add(arguments) => writing(&arguments.common.target),
+            Self::Remove(arguments) => writing(&arguments.common.target),
+            Self::Reset(arguments) => writing(&arguments.common.target),
+            Self::Rotate(arguments) => writing(&arguments.common.target),
+            Self::Revert(arguments) => writing(&arguments.common.target),
         }
     }
 }

@@ -172,6 +172,7 @@ mod tests {
                 inner_sha256: None,
                 measured: Vec::new(),
                 release: None,
+                is_kernel: false,
                 sbat: None,
                 unified: None,
                 places: Places::default(),
