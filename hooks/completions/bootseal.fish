@@ -316,6 +316,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l esp -d 'Mount point of an EFI system partition, whose files are judged [default: those that are mounted]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l event-log -d 'The event log of the machine\'s last start [default: the kernel\'s]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l pcrlock -d 'Write components for systemd-pcrlock below DIR' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'

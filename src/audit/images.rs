@@ -51,6 +51,8 @@ pub(super) struct Sources<'a> {
     pub(super) tree: Result<&'a BootTree, &'a String>,
     /// db and dbx as the firmware holds them, if they can be read.
     pub(super) policy: Option<Policy>,
+    /// The hash by which the TPM was told of images, if it is not SHA-256.
+    pub(super) bank: Option<HashAlgorithm>,
     /// The keys that GRUB is to trust; none if they cannot be read.
     pub(super) anchors: Option<&'a Anchors>,
 }
@@ -139,10 +141,40 @@ pub(super) struct NoImage {
     pub(super) shown: String,
     /// The reason why it is none.
     pub(super) why: String,
+    /// The version of the kernel that it holds all the same, for a loader that starts it without the firmware.
+    pub(super) release: Option<String>,
+    /// True if it is a kernel by its content, which a loader starts or unpacks.
+    pub(super) holds_kernel: bool,
     /// True if it is meant as a kernel, by its name or its first bytes, broken as it may be.
     pub(super) is_certainly_kernel: bool,
     /// True if it is compressed as a whole, so that a loader which unpacks it may find a kernel in it.
     pub(super) is_packed: bool,
+}
+
+impl Part<'_> {
+    /// The versions of the kernels that firmware or a loader may start.
+    pub(super) fn releases(&self) -> BTreeSet<&str> {
+        let images = self.found.iter().filter_map(|found| found.release.as_deref());
+        let others = self.none.iter().filter_map(|none| none.release.as_deref());
+        images.chain(others).collect()
+    }
+
+    /// The kernels whose version nobody can tell, so that their modules are not found.
+    pub(super) fn without_release(&self) -> Vec<String> {
+        let images = self
+            .found
+            .iter()
+            .filter(|found| found.is_kernel && found.release.is_none());
+        let others = self
+            .none
+            .iter()
+            .filter(|none| none.holds_kernel && none.release.is_none());
+        let shown = images.map(|found| &found.shown).chain(others.map(|none| &none.shown));
+        let told = |shown| {
+            format!("{shown}: it is a kernel that does not tell its version, so its modules were not looked at")
+        };
+        shown.map(told).collect()
+    }
 }
 
 /// One image.
@@ -158,8 +190,12 @@ pub(super) struct Found {
     pub(super) sha256: Digest,
     /// The same of the kernel that a unified image holds, which stubs may start as an image of its own.
     pub(super) inner_sha256: Option<Digest>,
+    /// The digests of both in the bank of the TPM's log, where that is another one.
+    pub(super) measured: Vec<Digest>,
     /// The version of the kernel that it is or holds.
     pub(super) release: Option<String>,
+    /// True if it is a kernel, or holds one: by its content, or by a name that nothing else has.
+    pub(super) is_kernel: bool,
     /// Its SBAT, if it has any.
     pub(super) sbat: Option<Result<Sbat, SbatError>>,
     /// The command line and the rest that it starts its kernel with, if it is a unified image or an addon.
@@ -173,7 +209,7 @@ pub(super) struct Found {
 impl Found {
     /// True if the TPM was told of this image with that digest.
     pub(super) fn was_measured_as(&self, digest: &Digest) -> bool {
-        self.sha256 == *digest || self.inner_sha256.as_ref() == Some(digest)
+        self.sha256 == *digest || self.inner_sha256.as_ref() == Some(digest) || self.measured.contains(digest)
     }
 }
 
@@ -197,7 +233,7 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<Images, String> {
     let anchors = sources.anchors.unwrap_or(&nobody);
     for (path, candidate) in candidates {
         sources.context.check_interrupted().map_err(|error| reason(&error))?;
-        look_at(path, &candidate, sources.policy.as_ref(), anchors, &mut images);
+        look_at(path, &candidate, sources, anchors, &mut images);
     }
     Ok(images)
 }
@@ -267,7 +303,7 @@ fn is_image_name(path: &Path) -> bool {
 }
 
 /// Reads and judges one. Firmware starts a file of any name, so an image is one by its content.
-fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchors: &Anchors, images: &mut Images) {
+fn look_at(path: PathBuf, candidate: &Candidate, sources: &Sources<'_>, anchors: &Anchors, images: &mut Images) {
     let mut places = candidate.places;
     let shown = path.shown();
     let bytes = match system::read_prefix(&path, Some(MAGIC.len() as u64)) {
@@ -286,11 +322,18 @@ fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchor
     let image = match Image::parse(&bytes) {
         Ok(image) => image,
         Err(error) => {
+            let why = if loader::lacks_efi_stub(&bytes) {
+                "it is a kernel without an EFI stub (CONFIG_EFI_STUB), which no firmware starts".to_owned()
+            } else {
+                printable(&error.to_string())
+            };
             return images.none.push(NoImage {
                 path,
                 places,
                 shown,
-                why: printable(&error.to_string()),
+                why,
+                release: loader::kernel_release(&bytes),
+                holds_kernel: loader::is_kernel(&bytes) || loader::is_packed_kernel(&bytes),
                 is_certainly_kernel: candidate.is_certainly_kernel
                     || bytes.starts_with(MAGIC)
                     || loader::is_kernel(&bytes),
@@ -303,18 +346,24 @@ fn look_at(path: PathBuf, candidate: &Candidate, policy: Option<&Policy>, anchor
     let is_loader = matches!(loader, Loader::Grub(_) | Loader::Shim { .. } | Loader::Shell);
     places.is_kernel &= !(is_loader && candidate.may_be_loader);
     let kernel = image.section(".linux");
+    let inner = kernel.and_then(|kernel| Image::parse(kernel).ok());
+    let both = [Some(&image), inner.as_ref()].into_iter().flatten();
+    let measured = sources
+        .bank
+        .map(|bank| both.map(|image| image.unpadded_digest(bank)).collect());
     images.found.push(Found {
         shown,
+        measured: measured.unwrap_or_default(),
         sha256: image.unpadded_digest(HashAlgorithm::Sha256),
-        inner_sha256: kernel
-            .and_then(|kernel| Image::parse(kernel).ok())
-            .map(|kernel| kernel.unpadded_digest(HashAlgorithm::Sha256)),
+        inner_sha256: inner.map(|kernel| kernel.unpadded_digest(HashAlgorithm::Sha256)),
         release: loader::kernel_release(kernel.unwrap_or(&bytes)),
+        is_kernel: matches!(loader, Loader::Kernel | Loader::UnifiedKernel)
+            || (loader == Loader::Other && candidate.is_certainly_kernel),
         sbat: image.section(".sbat").map(Sbat::parse),
         unified: Unified::recognise(&image),
         places,
         loader,
-        judged: policy.map(|policy| policy.judge(&image)),
+        judged: sources.policy.as_ref().map(|policy| policy.judge(&image)),
         path,
     });
 }

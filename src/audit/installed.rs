@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{GRUB_DIRECTORIES, Kind, LOADER_ENTRIES, Naming, entries};
-use crate::formats::grub::opened_files::{Place, command_names, opened_files, variables};
+use crate::formats::grub::environment_block::EnvironmentBlock;
+use crate::formats::grub::opened_files::{Place, Use, command_names, opened_files, variables};
 use crate::formats::grub::script::Script;
 use crate::formats::text::{Shown, loader_entry};
 use crate::system::{self, Context};
@@ -13,13 +14,40 @@ use super::files::{file, has_ending};
 use super::reason::reason;
 
 /// Largest configuration of a boot loader that is read, in bytes.
-const MAX_CONFIGURATION: u64 = 4 << 20;
+const MAX_CONFIGURATION: u64 = 64 << 20;
+/// Most configurations of GRUB that are followed from one to the next.
+const MAX_SCRIPTS: usize = 256;
+/// The file in a directory of GRUB with variables, which entries name by `$NAME`.
+const ENVIRONMENT: &str = "grubenv";
+/// The variables in it that entries of Fedora name.
+const NAMED_BY_ENTRIES: [&str; 2] = ["kernelopts", "tuned_params"];
+/// The files from which the entries and images of the next kernels get their command lines (kernel-install(8), mkinitcpio(8)).
+const FOR_NEXT_KERNELS: [&str; 2] = ["/etc/kernel/cmdline", "/usr/lib/kernel/cmdline"];
+/// A directory of such files.
+const PARTS_FOR_NEXT_KERNELS: &str = "/etc/cmdline.d";
 
-/// A command line that a boot loader hands to a kernel.
+/// The kind of a command line's source, which says how it is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Origin {
+    /// A configuration of GRUB, which grub-mkconfig writes from `/etc/default/grub`.
+    Grub,
+    /// GRUB's environment block.
+    GrubEnvironment,
+    /// An entry of the Boot Loader Specification.
+    Entry,
+    /// A file from which the next kernels get theirs.
+    NextKernels,
+    /// A boot option of the firmware.
+    BootOption,
+}
+
+/// A command line that a kernel is, or will be, started with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Line {
     /// The file with it, and the line in it where there are many.
     pub source: String,
+    /// The kind of that source.
+    pub origin: Origin,
     /// Its words.
     pub text: String,
 }
@@ -43,6 +71,18 @@ impl Installed {
         let mut installed = Self::default();
         for directory in directories {
             installed.look_into(context, directory, directories);
+        }
+        let mut files = FOR_NEXT_KERNELS.map(|path| context.path(path)).to_vec();
+        files.extend(installed.entries(&context.path(PARTS_FOR_NEXT_KERNELS)));
+        for path in files.iter().filter_map(|path| file(context, path)) {
+            let Some(text) = installed.text(&path) else { continue };
+            // A line of comment is none of the words.
+            let words = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+            installed.lines.insert(Line {
+                source: path.shown(),
+                origin: Origin::NextKernels,
+                text: words.collect::<Vec<_>>().join(" "),
+            });
         }
         installed
     }
@@ -68,40 +108,105 @@ impl Installed {
                 let options = loader_entry::values(&text, "options").join(" ");
                 self.lines.extend((!options.is_empty()).then(|| Line {
                     source: path.shown(),
+                    origin: Origin::Entry,
                     text: options,
                 }));
             }
         }
         for grub in GRUB_DIRECTORIES {
-            for path in self.entries(&directory.join(grub)) {
-                if has_ending(&path, "cfg") {
-                    self.grub(context, &path, all);
+            let prefix = directory.join(grub);
+            let files = self.entries(&prefix);
+            let configurations: BTreeSet<PathBuf> =
+                files.iter().filter(|path| has_ending(path, "cfg")).cloned().collect();
+            if !configurations.is_empty() {
+                self.grub(context, &prefix, configurations, all);
+            }
+            if let Some(block) = file(context, &prefix.join(ENVIRONMENT)) {
+                self.environment(&block);
+            }
+        }
+    }
+
+    /// The command lines of some configurations, and of all that they lead to, as one GRUB would run them.
+    fn grub(
+        &mut self,
+        context: &Context,
+        prefix: &Path,
+        configurations: BTreeSet<PathBuf>,
+        directories: &BTreeSet<PathBuf>,
+    ) {
+        // GRUB's root may be a boot file system, or the root file system.
+        let root = context.path("/");
+        let bases: Vec<&Path> = directories
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([root.as_path()])
+            .collect();
+        let found = |place: &Place| match place {
+            Place::File { path, .. } => {
+                let mut named = bases.iter().map(|base| base.join(path.trim_start_matches('/')));
+                named.find_map(|path| file(context, &path))
+            }
+            Place::Prefix(path) => file(context, &prefix.join(path.trim_start_matches('/'))),
+            Place::Module(_) | Place::Blocks(_) | Place::Unknown(_) => None,
+        };
+        let mut scripts: Vec<(PathBuf, Script)> = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut waiting = configurations;
+        let variables = loop {
+            for path in waiting.iter().filter_map(|path| file(context, path)) {
+                if !seen.insert(path.clone()) {
+                    continue;
+                }
+                if scripts.len() >= MAX_SCRIPTS {
+                    let told = format!("{}: more configurations than {MAX_SCRIPTS} lead to it", path.shown());
+                    self.unread.push(told);
+                } else if let Some(text) = self.text(&path) {
+                    scripts.push((path, Script::parse(&text)));
+                }
+            }
+            let variables = variables(scripts.iter().map(|(_, script)| script));
+            let opened = scripts.iter().flat_map(|(_, script)| opened_files(script, &variables));
+            let more = opened.filter(|opened| opened.usage == Use::Configuration);
+            waiting = more.filter_map(|opened| found(&opened.place)).collect();
+            waiting.retain(|path| !seen.contains(path));
+            if waiting.is_empty() {
+                break variables;
+            }
+        };
+        for (path, script) in &scripts {
+            for opened in opened_files(script, &variables) {
+                if opened.command.starts_with("initrd") {
+                    self.initramfs.extend(found(&opened.place));
+                }
+            }
+            for command in &script.commands {
+                let (names, arguments) = command_names(command, &variables);
+                if names.iter().any(|name| name.starts_with("linux")) {
+                    let values = arguments.iter().skip(1).flat_map(|word| variables.expand(word));
+                    let words: Vec<String> = values.map(|word| as_word(&word)).collect();
+                    self.lines.insert(Line {
+                        source: format!("{}:{}", path.shown(), command.line),
+                        origin: Origin::Grub,
+                        text: words.join(" "),
+                    });
                 }
             }
         }
     }
 
-    fn grub(&mut self, context: &Context, path: &Path, directories: &BTreeSet<PathBuf>) {
-        let Some(text) = self.text(path) else { return };
-        let script = Script::parse(&text);
-        let variables = variables(std::iter::once(&script));
-        for opened in opened_files(&script, &variables) {
-            if let (true, Place::File { path, .. }) = (opened.command.starts_with("initrd"), &opened.place) {
-                // GRUB's root may be a boot file system, or the root file system.
-                let root = context.path("/");
-                let bases = directories.iter().chain(std::iter::once(&root));
-                let mut named = bases.map(|base| base.join(path.trim_start_matches('/')));
-                self.initramfs.extend(named.find_map(|path| file(context, &path)));
-            }
-        }
-        for command in &script.commands {
-            let (names, arguments) = command_names(command, &variables);
-            if names.iter().any(|name| name.starts_with("linux")) {
-                let values = arguments.iter().skip(1).flat_map(|word| variables.expand(word));
-                let words: Vec<String> = values.map(|word| as_word(&word)).collect();
+    /// The variables by which entries get a part of their command lines.
+    fn environment(&mut self, path: &Path) {
+        let block = match system::read_prefix(path, Some(MAX_CONFIGURATION)) {
+            Ok(bytes) => EnvironmentBlock::parse(&bytes),
+            Err(error) => return self.unread.push(reason(&error)),
+        };
+        for name in NAMED_BY_ENTRIES {
+            if let Some(text) = block.get(name) {
                 self.lines.insert(Line {
-                    source: format!("{}:{}", path.shown(), command.line),
-                    text: words.join(" "),
+                    source: format!("{}: {name}", path.shown()),
+                    origin: Origin::GrubEnvironment,
+                    text: text.to_owned(),
                 });
             }
         }
@@ -113,6 +218,14 @@ impl Installed {
 
     fn text(&mut self, path: &Path) -> Option<String> {
         match system::read_prefix(path, Some(MAX_CONFIGURATION)) {
+            Ok(bytes) if bytes.len() as u64 == MAX_CONFIGURATION => {
+                let why = format!(
+                    "{}: files of {MAX_CONFIGURATION} bytes or more are not read",
+                    path.shown()
+                );
+                self.unread.push(why);
+                None
+            }
             Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
                 self.unread.push(reason(&error));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{BOOT_DIRECTORIES, BootTree, EfiPartition, Naming, boot_directories, check_readable, efi_partitions};
 use crate::enroll::{BootFile, Store, StoreChoice, present_boot_files};
 use crate::error::Error;
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::EventLog;
 use crate::keys::KeyDirectory;
@@ -19,6 +20,7 @@ use crate::trust::image::Policy;
 
 use super::images::{self, Images, Part, Place, Sources};
 use super::installed::Installed;
+use super::load_options::{self, StartOption};
 use super::reason::reason;
 
 /// Longest file below `/proc` and `/sys` that is read, in bytes.
@@ -44,6 +46,7 @@ pub struct Machine<'a> {
     images: OnceCell<Result<Images, String>>,
     installed: OnceCell<Installed>,
     boot_files: OnceCell<Result<Vec<BootFile>, String>>,
+    load_options: OnceCell<Result<Vec<StartOption>, String>>,
     ledger: OnceCell<crate::error::Result<Ledger>>,
 }
 
@@ -67,6 +70,7 @@ impl<'a> Machine<'a> {
             images: OnceCell::new(),
             installed: OnceCell::new(),
             boot_files: OnceCell::new(),
+            load_options: OnceCell::new(),
             ledger: OnceCell::new(),
         }
     }
@@ -203,6 +207,15 @@ impl<'a> Machine<'a> {
         self.boot_tree.get_or_init(read).as_ref()
     }
 
+    /// The load options of the firmware, of every family.
+    pub(super) fn load_options(&self) -> Seen<'_, Vec<StartOption>> {
+        let read = || {
+            let store = self.store().map_err(Clone::clone)?;
+            load_options::read(store).map_err(|error| reason(&error))
+        };
+        self.load_options.get_or_init(read).as_ref()
+    }
+
     /// The files that the firmware and its loaders are told to start.
     pub(super) fn boot_files(&self) -> Seen<'_, Vec<BootFile>> {
         let read = || {
@@ -222,6 +235,11 @@ impl<'a> Machine<'a> {
                 unmounted: &self.unmounted(),
                 tree: self.boot_tree(),
                 policy: self.policy().ok(),
+                bank: self
+                    .event_log()
+                    .ok()
+                    .and_then(EventLog::algorithm)
+                    .filter(|hash| *hash != HashAlgorithm::Sha256),
                 anchors: self.anchors().ok(),
             })
         };

@@ -9,6 +9,7 @@ mod files;
 mod images;
 mod installed;
 mod last;
+mod load_options;
 mod machine;
 mod overview;
 mod reason;

@@ -5,13 +5,22 @@ use crate::formats::firmware::authenticode::Image;
 /// The sections that become the initramfs.
 pub(super) const INITRAMFS: &str = ".initrd";
 
+/// A command line, with the profile that it is of (UAPI.5, "Multi-Profile UKIs").
+#[derive(Debug)]
+pub(super) struct ProfileLine {
+    /// The name of the profile; none for the base, which has no section `.profile` before it.
+    pub(super) profile: Option<String>,
+    /// Its words.
+    pub(super) text: String,
+}
+
 /// Its sections that are text.
 #[derive(Debug)]
 pub(super) struct Unified {
     /// True if it has no kernel and is an addon to images that do.
     pub(super) is_addon: bool,
     /// Its command lines: one that has several profiles has one for each.
-    pub(super) lines: Vec<String>,
+    pub(super) lines: Vec<ProfileLine>,
     /// The name of the system that it starts.
     pub(super) system: Option<String>,
     /// The version of its kernel, as it says.
@@ -28,7 +37,18 @@ impl Unified {
             sections.map(|section| text(section.data()))
         };
         let is_addon = image.section(".linux").is_none();
-        let lines: Vec<String> = all(".cmdline").collect();
+        let mut lines = Vec::new();
+        let mut profile = None;
+        for section in image.sections().iter() {
+            match &*section.name {
+                ".profile" => profile = Some(profile_name(&text(section.data()))),
+                ".cmdline" => lines.push(ProfileLine {
+                    profile: profile.clone(),
+                    text: text(section.data()),
+                }),
+                _ => {}
+            }
+        }
         let initramfs = image.section(INITRAMFS).map(<[u8]>::len);
         if is_addon && lines.is_empty() && initramfs.is_none() {
             return None;
@@ -46,6 +66,18 @@ impl Unified {
             initramfs,
         })
     }
+}
+
+/// The name of a profile: its `ID`, or else its `TITLE`.
+fn profile_name(text: &str) -> String {
+    let value = |name: &str| {
+        let mut lines = text.lines();
+        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+        Some(value.trim_matches('"').to_owned())
+    };
+    value("ID")
+        .or_else(|| value("TITLE"))
+        .unwrap_or_else(|| "without a name".to_owned())
 }
 
 /// A section's text; padding and the zero at its end belong to no command line.

@@ -228,7 +228,9 @@ impl<'a> Work<'a> {
 
     /// The key directory, with the files that are made so far.
     pub fn directory(&self) -> Result<KeyDirectory> {
-        KeyDirectory::open(&self.path.join("keys"))
+        let path = self.path.join("keys");
+        system::check_directory_is_ours(&path)?;
+        Ok(KeyDirectory::unjudged(&path))
     }
 
     /// Opens a key that was made, from its file on the disk or from its token.

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::{Error, Result};
-use crate::formats::text::is_hidden;
+use crate::formats::text::{Shown, is_hidden};
 use crate::system::{Confinement, Context, Powers, Writes, confine, keep_others_from_writing};
 use crate::ui::{ColorChoice, Output, Report, Style, render_guarded};
 
@@ -112,6 +112,16 @@ enum Command {
 }
 
 impl Command {
+    /// Checks that there is a root to look at: below a directory that is not there nothing is wrong.
+    fn check_root(&self, context: &Context) -> Result<()> {
+        if matches!(self, Self::Completions(_)) || context.root().is_dir() {
+            return Ok(());
+        }
+        let text = format!("there is no directory {} to take for /", context.root().shown());
+        Err(Error::could_not_run(text)
+            .hint("mount the machine's root file system there, or name its place with --root DIR"))
+    }
+
     /// Confines the process to what the command needs.
     fn confine(&self, session: &Session) -> Result<Confinement> {
         let nothing = Powers::writing(Writes::Nothing);
@@ -158,6 +168,9 @@ pub fn main() -> u8 {
         verbose: globals.verbose,
         quiet: globals.quiet || globals.json,
     };
+    if let Err(error) = cli.command.check_root(&session.context) {
+        return output.error(&error);
+    }
     let confinement = match cli.command.confine(&session) {
         Ok(confinement) => confinement,
         Err(error) => return output.error(&error),

@@ -10,7 +10,7 @@ use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::Shown;
-use crate::system::variables::RawVariable;
+use crate::system::variables::{RawVariable, is_block_device};
 use crate::system::{self, Context, NewFile, create_dir};
 
 use super::lists::Lists;
@@ -74,6 +74,11 @@ pub(super) fn save(context: &Context, store: &Store, plan: &Plan) -> Result<Path
     let time = context.date_time()?.to_string();
     let backups = match &plan.store {
         StoreChoice::Live => context.state()?.join(BACKUPS),
+        // Beside a device there are only devices.
+        StoreChoice::At(store) if is_block_device(store)? => {
+            let name = store.file_name().unwrap_or_default().to_string_lossy();
+            context.state()?.join(format!("{name}.{BACKUPS}"))
+        }
         StoreChoice::At(store) => beside(store),
     };
     let directory = unused_path(&backups, &time)?;

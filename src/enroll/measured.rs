@@ -4,15 +4,16 @@ use serde::Serialize;
 
 use crate::error::{Error, Explain, Result};
 use crate::finding::{Finding, Kind};
-use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::formats::firmware::authenticated_variable::VariableName;
-use crate::formats::firmware::event_log::EventLog;
+use crate::formats::crypto::hash::Digest;
+use crate::formats::firmware::event_log::{Bank, EventLog};
 use crate::formats::firmware::signature_list::Signature;
 use crate::system::{self, Context, Sealed};
-use crate::trust::measured_boot::{self, Coverage};
+use crate::trust::measured_boot::{self, Coverage, Measurement, Start, Unpredictable};
 
 use super::boot_files::{BootFile, Verdict};
 use super::lists::Lists;
+use super::next_measurement::NextMeasurement;
+use super::pcrlock_policy;
 use super::request::Request;
 use super::store::StoreChoice;
 
@@ -27,8 +28,8 @@ const OPTION_ROM_FORBIDDEN: Kind = Kind::error("option_rom_forbidden");
 /// PCR 7 of the TPM changes.
 const PCR7: Kind = Kind::note("pcr7");
 
-/// The bank of the TPM whose value is predicted.
-const BANK: HashAlgorithm = HashAlgorithm::Sha256;
+/// The directories in which the kernel shows the registers, by the name of the bank.
+const PCRS: &str = "/sys/class/tpm/tpm0/pcr-";
 /// The command that keeps the present Option ROMs.
 const KEEP: &str = "bootseal enroll apply --keep-option-roms";
 
@@ -46,6 +47,8 @@ pub struct OptionRom {
 /// The value of PCR 7 before and after.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Pcr7 {
+    /// The bank of the values, as "sha256"; null without a log.
+    pub bank: Option<&'static str>,
     /// Its value after the last start, by the event log, lower-case hexadecimal.
     pub present: Option<String>,
     /// Its value after the next start; null if that cannot be told.
@@ -54,6 +57,11 @@ pub struct Pcr7 {
     pub unpredictable: Option<String>,
     /// The disks whose keys are sealed to it.
     pub sealed: Vec<Sealed>,
+    /// True if systemd-pcrlock has a policy on this machine, to which keys may be sealed.
+    pub pcrlock_policy: bool,
+    /// The measurements of the next start, in their order, each with its digests by bank; empty if they cannot be told.
+    #[serde(skip)]
+    pub(super) next: Vec<NextMeasurement>,
 }
 
 /// The Option ROMs, PCR 7 and the warnings about both.
@@ -88,10 +96,20 @@ pub fn hashes_to_keep(context: &Context, request: &Request) -> Result<Vec<[u8; 3
     digests.map(bytes).collect()
 }
 
+/// The firmware before and after, with the files that it may start.
+pub(super) struct Change<'a> {
+    pub(super) before: &'a Lists,
+    pub(super) after: &'a Lists,
+    /// The files, judged by the variables as they are now.
+    pub(super) files_before: &'a [BootFile],
+    /// The files, judged by the variables afterwards.
+    pub(super) files_after: &'a [BootFile],
+}
+
 /// Judges the Option ROMs and predicts PCR 7.
-pub(super) fn check(context: &Context, request: &Request, after: &Lists, boot_files: &[BootFile]) -> Result<Findings> {
+pub(super) fn check(context: &Context, request: &Request, change: &Change<'_>) -> Result<Findings> {
     let mut findings = Findings::default();
-    let enforces = !after.pk.is_empty();
+    let enforces = !change.after.pk.is_empty();
     let log = match event_log(context, request) {
         Some(Ok(log)) => Some(log),
         // A log that is named has to be one.
@@ -110,16 +128,28 @@ pub(super) fn check(context: &Context, request: &Request, after: &Lists, boot_fi
     };
     if let Some(log) = &log {
         if enforces {
-            option_roms(log, request, after, &mut findings);
+            option_roms(log, request, change.after, &mut findings);
         }
-        predict(log, after, boot_files, &mut findings.pcr7);
+        let held = |bank: Bank| match request.store {
+            StoreChoice::Live => held(context, bank),
+            StoreChoice::At(_) => None,
+        };
+        predict(log, change, &held, &mut findings.pcr7);
     }
     let mut unread = Vec::new();
     if request.store == StoreChoice::Live {
         findings.pcr7.sealed = system::sealed_to(context, measured_boot::PCR, &mut unread);
+        findings.pcr7.pcrlock_policy = pcrlock_policy::has_policy(context)?;
     }
     findings.warnings.push(pcr7_changes(&findings.pcr7, &unread));
     Ok(findings)
+}
+
+/// The value that the register holds now, if the kernel shows it.
+fn held(context: &Context, bank: Bank) -> Option<String> {
+    let path = context.path(format!("{PCRS}{}/{}", bank.name(), measured_boot::PCR));
+    let bytes = system::read_prefix(&path, Some(256)).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim().to_lowercase())
 }
 
 fn option_roms_unknown(error: &Error, request: &Request) -> Finding {
@@ -193,38 +223,97 @@ fn option_roms(log: &EventLog, request: &Request, after: &Lists, findings: &mut 
     }
 }
 
-fn predict(log: &EventLog, after: &Lists, boot_files: &[BootFile], pcr7: &mut Pcr7) {
-    pcr7.present = log.replay(BANK, measured_boot::PCR).map(|digest| digest.to_hex());
-    let secure_boot = !after.pk.is_empty();
-    let mut entries: Vec<Signature> = Vec::new();
-    if secure_boot {
-        let next = boot_files.iter().find(|file| file.is_next);
-        let Some(next) = next.filter(|next| matches!(next.verdict, Verdict::Accepted(_))) else {
-            pcr7.unpredictable = Some("the file that starts next is not known, or would be refused".to_owned());
-            return;
+fn predict(log: &EventLog, change: &Change<'_>, held: &dyn Fn(Bank) -> Option<String>, pcr7: &mut Pcr7) {
+    let bank = log.algorithm().map_or(Bank::Sha1, Bank::Sha2);
+    pcr7.bank = Some(bank.name());
+    pcr7.present = log.replay_in(bank, measured_boot::PCR).map(hex::encode);
+    let enforces = !change.after.pk.is_empty();
+    let loader = if enforces { loader(change.files_after) } else { Ok(None) };
+    let next = loader.and_then(|loader| {
+        reproduce(log, bank, change, held)?;
+        let start = Start {
+            data: &|variable| change.after.get(variable).to_bytes(),
+            db: &change.after.db,
+            secure_boot: enforces,
+            changes_mode: enforces == change.before.pk.is_empty(),
+            loader: loader.as_ref(),
         };
-        let Some(measured) = next.measured.clone() else {
-            pcr7.unpredictable = Some("the file that starts next is accepted by its hash".to_owned());
-            return;
+        let measurements = measured_boot::measurements(log, &start).map_err(|reason| reason.to_string())?;
+        let value = measured_boot::value(&measurements, bank).map_err(|reason| reason.to_string())?;
+        let digests = |measurement: &Measurement<'_>| {
+            let known = log.banks().iter().copied();
+            let digests = known.filter_map(|bank| Some((bank.name(), measurement.digest(bank)?)));
+            NextMeasurement {
+                kind: measurement.kind(),
+                digests: digests.collect(),
+            }
         };
-        entries = measured_boot::option_rom_entries(log, &after.db);
-        entries.push(measured);
+        Ok((value, measurements.iter().map(digests).collect()))
+    });
+    match next {
+        Ok((value, measurements)) => {
+            pcr7.predicted = Some(hex::encode(value));
+            pcr7.next = measurements;
+        }
+        Err(reason) => pcr7.unpredictable = Some(reason),
     }
-    let data = |variable: VariableName| after.get(variable).to_bytes();
-    match measured_boot::predict(log, BANK, data, secure_boot, &entries) {
-        Ok(predicted) => pcr7.predicted = Some(predicted.to_hex()),
-        Err(reason) => pcr7.unpredictable = Some(reason.to_string()),
+}
+
+/// The entry of db that lets in the file that starts next, where that can be told.
+fn loader(files: &[BootFile]) -> std::result::Result<Option<Signature>, String> {
+    let next = files.iter().find(|file| file.is_next);
+    let next = next.filter(|next| matches!(next.verdict, Verdict::Accepted(_)));
+    let next = next.ok_or("the file that starts next is not known, or would be refused")?;
+    let measured = next.measured.clone();
+    measured
+        .map(Some)
+        .ok_or_else(|| "the file that starts next is accepted by its hash".to_owned())
+}
+
+/// Tries the same rules on the last start: only if they give the value that it had are they good for the next one.
+fn reproduce(
+    log: &EventLog,
+    bank: Bank,
+    change: &Change<'_>,
+    held: &dyn Fn(Bank) -> Option<String>,
+) -> std::result::Result<(), String> {
+    let was_on = measured_boot::secure_boot_was_on(log);
+    let loader = if was_on { loader(change.files_before)? } else { None };
+    let start = Start {
+        data: &|variable| change.before.get(variable).to_bytes(),
+        db: &change.before.db,
+        secure_boot: was_on,
+        changes_mode: false,
+        loader: loader.as_ref(),
+    };
+    let measurements = measured_boot::measurements(log, &start).map_err(|reason| reason.to_string())?;
+    let value = measured_boot::value(&measurements, bank).map_err(|reason| reason.to_string())?;
+    let replayed = log.replay_in(bank, measured_boot::PCR);
+    let is_held = held(bank).is_none_or(|held| Some(held) == replayed.as_ref().map(hex::encode));
+    if Some(value) == replayed && is_held {
+        Ok(())
+    } else {
+        Err(Unpredictable::NotReproduced.to_string())
     }
+}
+
+/// The name of a bank for a person.
+fn title(bank: Option<&str>) -> String {
+    bank.map_or_else(
+        || "unknown".to_owned(),
+        |bank| bank.to_uppercase().replacen("SHA", "SHA-", 1),
+    )
 }
 
 /// `unread` names the disks whose LUKS2 header is damaged, with the reasons.
 fn pcr7_changes(pcr7: &Pcr7, unread: &[String]) -> Finding {
     let outcome = match (&pcr7.predicted, &pcr7.unpredictable) {
         (Some(predicted), _) => format!(
-            "to {predicted} (SHA-256 bank) once Secure Boot is on, if the same entry of db accepts all files that start"
+            "to {predicted} ({} bank) once Secure Boot is on, if the same entry of db accepts all files that start",
+            title(pcr7.bank)
         ),
-        (None, Some(reason)) => format!("to a value that is not known: {reason}"),
-        (None, None) => "to a value that is not known".to_owned(),
+        (None, Some(reason)) => format!("to a value that cannot be told: {reason}"),
+        (None, None) => "to a value that cannot be told".to_owned(),
     };
     let sealed: Vec<String> = pcr7
         .sealed
@@ -252,6 +341,13 @@ fn pcr7_changes(pcr7: &Pcr7, unread: &[String]) -> Finding {
              recovery key at hand, and seal again afterwards{unread}"
         ),
     );
+    let warning = if pcr7.pcrlock_policy {
+        pcrlock_policy::REMEDIES
+            .iter()
+            .fold(warning, |warning, remedy| warning.remedy(*remedy))
+    } else {
+        warning
+    };
     pcr7.sealed.iter().fold(warning, |warning, sealed| {
         warning.remedy(format!(
             "after the reboot: systemd-cryptenroll --wipe-slot=tpm2 --tpm2-device=auto --tpm2-pcrs=7 {}",

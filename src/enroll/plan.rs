@@ -52,6 +52,8 @@ pub struct Plan {
     pub option_roms: Vec<OptionRom>,
     /// The value of PCR 7 before and after.
     pub pcr7: Pcr7,
+    /// The components for systemd-pcrlock that were written.
+    pub pcrlock: Vec<PathBuf>,
     /// The warnings.
     #[serde(serialize_with = "warnings::serialize")]
     pub warnings: Vec<Finding>,
@@ -160,6 +162,7 @@ pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Re
         boot_files: Vec::new(),
         option_roms: Vec::new(),
         pcr7: Pcr7::default(),
+        pcrlock: Vec::new(),
         warnings: Vec::new(),
         allow: request.allow,
         before,
@@ -173,7 +176,18 @@ pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Re
             plan.boot_files = files;
             plan.warnings.extend(warnings);
         }
-        let findings = measured::check(context, request, &plan.after, &plan.boot_files)?;
+        let files_before = if plan.before.pk.is_empty() {
+            Vec::new()
+        } else {
+            boot_files::check(context, store, request, &plan.before)?.0
+        };
+        let change = measured::Change {
+            before: &plan.before,
+            after: &plan.after,
+            files_before: &files_before,
+            files_after: &plan.boot_files,
+        };
+        let findings = measured::check(context, request, &change)?;
         plan.option_roms = findings.option_roms;
         plan.pcr7 = findings.pcr7;
         plan.warnings.extend(findings.warnings);

@@ -1,10 +1,11 @@
 //! The findings that keep a hook from signing the next kernel (errors), or that may be meant (warnings).
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::ceremony::life;
 use crate::disk::{BOOT_DIRECTORIES, BootTree, Naming, boot_directories};
-use crate::error::{Result, quoted};
+use crate::error::{Error, Result, quoted};
 use crate::finding::{Finding, Kind};
 use crate::formats::text::{Shown, printable};
 use crate::grub::{KEPT_MENU, falls_back};
@@ -140,7 +141,7 @@ pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     findings.extend(unserved(scene));
     findings.extend(order(scene));
     findings.extend(program(scene)?);
-    findings.extend(keys(scene, uses_grub(scene)?));
+    findings.extend(keys(scene, uses_grub(scene)?)?);
     findings.extend(mounts(scene)?);
     findings.extend(sbctl(scene));
     findings.extend(portage(scene.context, scene.keys)?);
@@ -309,18 +310,31 @@ fn uses_grub(scene: &Scene<'_>) -> Result<bool> {
     Ok(!tree.grub_configurations.is_empty())
 }
 
-fn keys(scene: &Scene<'_>, uses_grub: bool) -> Vec<Finding> {
+/// The findings about the keys. Could not run if the key directory cannot be looked into: there may be all of them.
+fn keys(scene: &Scene<'_>, uses_grub: bool) -> Result<Vec<Finding>> {
     let place = scene.keys.shown();
-    let Ok(directory) = KeyDirectory::open(scene.keys).map(|keys| keys.below(scene.context.root())) else {
-        let text = format!("there are no keys at {place}: nothing is signed");
-        return vec![Finding::new(NO_KEYS, scene.keys.shown(), text).remedy("bootseal ceremony run")];
+    let unreadable = |error: Error| {
+        if error.io_kind() == Some(ErrorKind::PermissionDenied) {
+            return Err(error);
+        }
+        let text = format!("the keys at {place} cannot be read: {}", error.in_one_line());
+        Ok(vec![
+            Finding::new(UNREADABLE_KEYS, scene.keys.shown(), text).remedies(error.hints()),
+        ])
+    };
+    let directory = match KeyDirectory::find(scene.keys) {
+        Ok(Some(keys)) => keys.below(scene.context.root()),
+        Ok(None) => {
+            let text = format!("there are no keys at {place}: nothing is signed");
+            return Ok(vec![
+                Finding::new(NO_KEYS, scene.keys.shown(), text).remedy("bootseal ceremony run"),
+            ]);
+        }
+        Err(error) => return unreadable(error),
     };
     let listed = match life::list(&directory) {
         Ok(listed) => listed,
-        Err(error) => {
-            let text = format!("the keys at {place} cannot be read: {error}");
-            return vec![Finding::new(UNREADABLE_KEYS, scene.keys.shown(), text)];
-        }
+        Err(error) => return unreadable(error),
     };
     let mut findings = Vec::new();
     for name in [KeyName::Module, KeyName::Db, KeyName::Grub] {
@@ -355,7 +369,7 @@ fn keys(scene: &Scene<'_>, uses_grub: bool) -> Vec<Finding> {
             findings.push(found(kind, printable(&error.in_one_line())).remedies(error.hints()));
         }
     }
-    findings
+    Ok(findings)
 }
 
 /// The finding of a token whose PIN is nowhere.

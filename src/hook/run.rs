@@ -58,8 +58,9 @@ impl Hook<'_> {
     /// replaced.
     pub fn run(&self, request: &Request, ask: &mut Ask<'_>) -> Result<Done> {
         let files = Files::new(self.context, self.environment, request)?;
+        self.check_version(&files)?;
         let mut log = Syslog::open(self.context);
-        let Some(keys) = self.key_directory() else {
+        let Some(keys) = self.key_directory()? else {
             preflight::check_missing_keys(self.context, self.keys, request)?;
             return self.without_keys(&files, &mut log);
         };
@@ -159,10 +160,36 @@ impl Hook<'_> {
         })
     }
 
-    fn key_directory(&self) -> Option<KeyDirectory> {
-        let keys = KeyDirectory::open(self.keys).ok()?.below(self.context.root());
+    /// Checks that there is anything of the version that a person names: hooks are told theirs by whoever installs it.
+    fn check_version(&self, files: &Files<'_>) -> Result<()> {
+        let request = files.request;
+        let is_named = request.slot == Slot::All && !request.removes;
+        if !is_named || files.modules().is_dir() || !files.images(&files.tree()).is_empty() {
+            return Ok(());
+        }
+        let trees = system::list_directory_if_there(&self.context.path("/lib/modules"))?;
+        let known = trees
+            .iter()
+            .filter_map(|entry| entry.path.file_name().map(|name| Path::new(name).shown()));
+        let known: Vec<String> = known.collect();
+        let text = format!(
+            "there is no kernel {}: neither modules nor an image have this version",
+            request.subject
+        );
+        let hint = match known.as_slice() {
+            [] => "no kernel has modules here; the version is the one that uname -r prints once it runs".to_owned(),
+            known => format!("the versions with modules are: {}", known.join(", ")),
+        };
+        Err(Error::could_not_run(text).hint(hint))
+    }
+
+    /// The keys that sign; none where there are none yet. Keys that cannot be looked at are not "none yet".
+    fn key_directory(&self) -> Result<Option<KeyDirectory>> {
+        let Some(keys) = KeyDirectory::find(self.keys)?.map(|keys| keys.below(self.context.root())) else {
+            return Ok(None);
+        };
         let signing = [KeyName::Db, KeyName::Module, KeyName::Grub];
-        signing.iter().any(|name| has(&keys, *name)).then_some(keys)
+        Ok(signing.iter().any(|name| has(&keys, *name)).then_some(keys))
     }
 
     /// Told once for a kernel, in the slot that comes first; a mark in the staging area says that it was.

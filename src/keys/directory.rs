@@ -61,16 +61,51 @@ pub struct KeyDirectory {
 
 impl KeyDirectory {
     /// The key directory at `path`; nothing in it is read yet. Directory and files must be ours alone: also the public
-    /// halves decide what is accepted.
+    /// halves decide what is accepted. A directory without any file of a ceremony is none: nothing would follow from it.
     pub fn open(path: &Path) -> Result<Self> {
-        if path.is_dir() {
-            system::check_directory_is_ours(path)?;
-            return Ok(Self::unjudged(path));
+        let make = || format!("bootseal ceremony run --name NAME --out {}", quoted(path));
+        match Self::find(path)? {
+            Some(keys) => Ok(keys),
+            None if path.is_dir() => {
+                let text = format!("{} holds none of the files of a key directory", path.shown());
+                let mount = "if it is meant to be mounted there, mount it; else name the right one with --keys DIR";
+                Err(Error::could_not_run(text).hint(mount).hint(make()))
+            }
+            None => Err(Error::could_not_run(format!("there is no key directory at {}", path.shown())).hint(make())),
         }
-        Err(
-            Error::could_not_run(format!("there is no key directory at {}", path.shown()))
-                .hint(format!("bootseal ceremony run --name NAME --out {}", quoted(path))),
-        )
+    }
+
+    /// The same; none if there is no directory, or one without any file of a ceremony. Could not run if that cannot be seen.
+    pub fn find(path: &Path) -> Result<Option<Self>> {
+        if !system::is_there(path)? || !path.is_dir() {
+            return Ok(None);
+        }
+        system::check_directory_is_ours(path)?;
+        let keys = Self::unjudged(path);
+        Ok(keys.has_any()?.then_some(keys))
+    }
+
+    /// True if a file of a ceremony is there.
+    fn has_any(&self) -> Result<bool> {
+        let of_key = |name| {
+            [
+                self.public_path(name),
+                self.private_key_path(name),
+                self.token_uri_path(name),
+            ]
+        };
+        let of_variable = |name| [self.lists_path(name), self.update_path(name)];
+        let others = [OWNER, REMOVE_PK, TRANSCRIPT, ROTATION].map(|file| self.file_path(file));
+        let files = KeyName::ALL.into_iter().flat_map(of_key);
+        let files = files
+            .chain(VariableName::ALL.into_iter().flat_map(of_variable))
+            .chain(others);
+        for path in files {
+            if system::is_there(&path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The same for whoever tells what is wrong with it: others may be able to change it.

@@ -84,7 +84,7 @@ pub fn prepare(context: &Context, image: &Path, certificate: &Certificate, to_be
     let refused = || format!("cannot sign {}", image.shown());
     // No signature could be attached for a key that is not RSA.
     certificate.public_key().or_refuse(refused)?;
-    let parsed = Image::parse(&file).or_refuse(refused)?;
+    let parsed = parse(&file, false, refused)?;
     let unsigned = parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?;
     let bytes = unsigned.signed_attributes_der().or_bug(refused)?;
     NewFile {
@@ -124,7 +124,7 @@ pub fn attach(
             // A wrong signature is refused also where the image has one already and needs no other.
             let file = transaction.read(&target.file)?;
             let refused = || format!("cannot sign {}", image.shown());
-            let parsed = Image::parse(&file).or_refuse(refused)?;
+            let parsed = parse(&file, false, refused)?;
             offered(
                 &parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?,
                 &parsed,
@@ -302,7 +302,8 @@ fn sign_file(
     })
 }
 
-/// Reads an image that is to be signed. With `replace` it may have a certificate table that is none any more.
+/// Reads an image that is to be signed. With `replace` it may have a certificate table that is none any more. A kernel that
+/// firmware never starts is told with the way to have one that it does.
 fn parse<'a>(file: &'a [u8], replace: bool, refused: impl FnOnce() -> String) -> Result<Image<'a>> {
     match (Image::parse(file), Image::parse_with_stale_table(file)) {
         (Err(_), Ok(image)) if replace => Ok(image),
@@ -312,7 +313,13 @@ fn parse<'a>(file: &'a [u8], replace: bool, refused: impl FnOnce() -> String) ->
                  --replace, which takes the note away, or build it from an image without a signature",
             )
         }),
-        (parsed, _) => parsed.or_refuse(refused),
+        (parsed, _) => parsed.or_refuse(refused).map_err(|error| {
+            if crate::trust::loader::lacks_efi_stub(file) {
+                error.hint("it is a kernel without an EFI stub: build it with CONFIG_EFI=y and CONFIG_EFI_STUB=y")
+            } else {
+                error
+            }
+        }),
     }
 }
 

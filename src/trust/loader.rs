@@ -7,6 +7,7 @@ use crate::formats::firmware::sbat::Sbat;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::grub::core_image::{CoreImage, CoreImageError};
 use crate::formats::kernel::compression::Compression;
+use crate::formats::kernel::kernel_image::Embedded;
 
 use super::anchors::Anchors;
 use super::grub_image;
@@ -16,8 +17,15 @@ const SHELL_SCRIPT: &str = "startup.nsh";
 /// Offset and bytes of the mark in the headers of a Linux kernel for x86 (Documentation/arch/x86/boot.rst).
 const X86_KERNEL: (usize, &[u8]) = (0x202, b"HdrS");
 /// Offsets and bytes of the marks for `AArch64` and RISC-V (Documentation/arch/arm64/booting.rst,
-/// riscv/boot-image-header.rst).
-const OTHER_KERNELS: [(usize, &[u8]); 2] = [(0x38, b"ARM\x64"), (0x38, b"RSC\x05")];
+/// riscv/boot-image-header.rst), of images that unpack themselves (zboot-header.S), of 32-bit ARM (arch/arm/boot/compressed/head.S),
+/// and of any other machine with an EFI stub (include/linux/pe.h).
+const OTHER_KERNELS: [(usize, &[u8]); 5] = [
+    (0x38, b"ARM\x64"),
+    (0x38, b"RSC\x05"),
+    (4, b"zimg"),
+    (0x24, b"\x18\x28\x6f\x01"),
+    (0x38, b"\xcd\x23\x82\x81"),
+];
 
 /// The program in an EFI image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,10 +97,21 @@ pub fn is_packed_kernel(file: &[u8]) -> bool {
     compression != Compression::None && is_kernel(&compression.unpack_start(file, HEADERS))
 }
 
-/// The version of a kernel for x86, as `uname -r` says it. Its headers point to a text that begins with it (protocol
-/// 2.00, `kernel_version`); those of other machines do not tell.
+/// The version of a kernel, as `uname -r` says it: of its header, or else of the kernel in it. None if it is no kernel, or one that
+/// is not understood.
 #[must_use]
 pub fn kernel_release(file: &[u8]) -> Option<String> {
+    x86_release(file).or_else(|| {
+        let may_be = is_kernel(file) || Compression::from_magic(file) != Compression::None;
+        may_be
+            .then(|| Embedded::read(file).ok())
+            .flatten()
+            .map(|kernel| kernel.release)
+    })
+}
+
+/// The version of a kernel for x86. Its headers point to a text that begins with it (protocol 2.00, `kernel_version`).
+fn x86_release(file: &[u8]) -> Option<String> {
     const POINTER: usize = 0x20e;
     const BASE: usize = 0x200;
     let (offset, magic) = X86_KERNEL;
@@ -102,6 +121,13 @@ pub fn kernel_release(file: &[u8]) -> Option<String> {
     let end = text.iter().position(|byte| *byte == b' ' || *byte == 0)?;
     let release = std::str::from_utf8(text.get(..end)?).ok()?;
     (!release.is_empty()).then(|| release.to_owned())
+}
+
+/// True if a file is a Linux kernel for x86 that was built without an EFI stub, so that firmware takes it for no image.
+#[must_use]
+pub fn lacks_efi_stub(file: &[u8]) -> bool {
+    let (offset, magic) = X86_KERNEL;
+    !file.starts_with(b"MZ") && file.get(offset..).is_some_and(|rest| rest.starts_with(magic))
 }
 
 fn broken(error: &CoreImageError) -> String {
@@ -138,5 +164,53 @@ fn vendors_certificates(section: &[u8]) -> Vec<String> {
     match SignatureDatabase::parse(allowed) {
         Ok(lists) => lists.certificates().filter_map(|(_, der)| name(der)).collect(),
         Err(error) => vec![format!("certificates that cannot be read ({error})")],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An image of another machine's kernel, with its mark and its banner.
+    fn kernel((offset, mark): (usize, &[u8])) -> Vec<u8> {
+        let mut file = b"MZ".to_vec();
+        file.resize(4096, 0);
+        file[offset..offset + mark.len()].copy_from_slice(mark);
+        file.extend(b"Linux version 6.12.58-gentoo (builder) #1 SMP\n\0");
+        file
+    }
+
+    #[test]
+    fn kernels_of_other_machines_tell_their_version() {
+        for mark in &OTHER_KERNELS[..2] {
+            let file = kernel(*mark);
+            assert!(is_kernel(&file));
+            assert_eq!(kernel_release(&file).as_deref(), Some("6.12.58-gentoo"));
+            // Image.gz, which a loader unpacks.
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut packed, &file).unwrap();
+            let packed = packed.finish().unwrap();
+            assert!(is_packed_kernel(&packed));
+            assert_eq!(kernel_release(&packed).as_deref(), Some("6.12.58-gentoo"));
+        }
+    }
+
+    #[test]
+    fn a_kernel_that_is_not_understood_is_one_all_the_same() {
+        for mark in OTHER_KERNELS {
+            let mut file = kernel(mark);
+            file.truncate(4096);
+            assert!(is_kernel(&file));
+            assert_eq!(kernel_release(&file), None);
+        }
+        assert!(!is_kernel(b"MZ"));
+    }
+
+    #[test]
+    fn a_kernel_without_an_efi_stub_is_told_from_one_with_it() {
+        let mut file = kernel((0x202, b"HdrS"));
+        assert!(!lacks_efi_stub(&file));
+        file[..2].copy_from_slice(&[0xea, 5]);
+        assert!(lacks_efi_stub(&file) && is_kernel(&file));
     }
 }

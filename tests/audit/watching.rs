@@ -235,7 +235,7 @@ fn a_textfile_that_cannot_be_written_is_no_success() {
     let said = crate::support::text(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(
-        said.contains("cannot create ") && said.contains("The chain holds"),
+        said.contains("cannot create ") && said.contains("The chain is not proven"),
         "{said}"
     );
     succeed(&mut machine.bootseal(["audit", "--only", "keys.private"]));

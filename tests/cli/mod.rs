@@ -5,6 +5,7 @@ mod backup;
 mod ceremony;
 mod enroll;
 mod grub_tree;
+mod nothing;
 mod sign_all;
 
 #[test]

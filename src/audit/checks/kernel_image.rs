@@ -5,7 +5,7 @@ use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::{Shown, printable};
 use crate::trust::loader::Loader;
 
-use super::measured::{UNKNOWN_IMAGE, started};
+use super::measured::{UNKNOWN_IMAGE, missing_partition, started};
 use crate::audit::check::{Check, Group};
 use crate::audit::images::Found;
 use crate::audit::machine::Machine;
@@ -38,10 +38,18 @@ fn image(machine: &Machine<'_>) -> Outcome {
         Some((started, *file))
     });
     let Some((started, kernel)) = kernel else {
-        if let Some(unknown) = started.iter().rev().find(|started| started.is_unknown()) {
+        if let Some(missing) = started
+            .iter()
+            .rev()
+            .find_map(|started| missing_partition(machine, started))
+        {
+            outcome
+                .not_run
+                .push(format!("the kernel that runs may be a file on {missing}"));
+        } else if let Some(unknown) = started.iter().rev().find(|started| started.is_unknown()) {
             let text = format!(
                 "no kernel that was started lies on the disk as it was then; the last unknown image that was started has \
-                 the Authenticode SHA-256 {}",
+                 the Authenticode hash {}",
                 unknown.digest.to_hex()
             );
             let finding = Finding::new(UNKNOWN_IMAGE, "running kernel", text);

@@ -11,6 +11,7 @@ use crate::trust::command_line::dangers;
 
 use crate::audit::check::{Check, Group};
 use crate::audit::images::Place;
+use crate::audit::installed::{Line, Origin};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 use crate::audit::unified::Unified;
@@ -40,15 +41,15 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Boot,
         title: "Command lines that boot entries hand to kernels",
         kind: DANGEROUS_PARAMETER,
-        proves: "The command lines in systemd-boot's entries, in GRUB's configuration, and in the configurations of installed \
-                 kernels (CONFIG_CMDLINE) hold no parameter that switches enforcement off or starts another program.",
+        proves: "The command lines in systemd-boot's entries, in GRUB's configurations and all that these lead to, in boot options \
+                 of the firmware, in /etc/kernel/cmdline, and in the configurations of installed kernels (CONFIG_CMDLINE) hold no parameter that switches enforcement off or starts another program.",
         remedy: "Take the parameter out of the entry or of /etc/default/grub, and sign: bootseal sign all",
         run: command_lines,
     },
 ];
 
 /// Adds a finding for each dangerous parameter of a command line. True if there is none.
-fn judge(outcome: &mut Outcome, source: &str, text: &str, remedy: impl Fn(&str) -> String) -> bool {
+fn judge(outcome: &mut Outcome, source: &str, text: &str, remedy: &str) -> bool {
     let dangers = dangers(&CommandLine::parse(text));
     for danger in &dangers {
         let parameter = printable(&danger.parameter);
@@ -56,9 +57,14 @@ fn judge(outcome: &mut Outcome, source: &str, text: &str, remedy: impl Fn(&str) 
             Finding::new(
                 DANGEROUS_PARAMETER,
                 format!("{source}: {parameter}"),
-                format!("{}: {parameter}: {}", printable(source), danger.reason),
+                format!(
+                    "{}: {parameter}: {} ({} reads it)",
+                    printable(source),
+                    danger.reason,
+                    danger.reader.name()
+                ),
             )
-            .remedy(remedy(&parameter)),
+            .remedy(remedy),
         );
     }
     dangers.is_empty()
@@ -91,9 +97,20 @@ fn look_at(outcome: &mut Outcome, path: &Path, unified: &Unified) {
     let Unified { lines, is_addon, .. } = unified;
     let source = path.shown();
     let shown = printable(&source);
-    let remedy = |parameter: &str| format!("build {shown} without {parameter}, and sign it anew");
     for line in lines {
-        judge(outcome, &source, line, remedy);
+        match &line.profile {
+            None => {
+                let remedy = "take it out of /etc/kernel/cmdline, build the image anew, and sign it";
+                judge(outcome, &source, &line.text, remedy);
+            }
+            // No file changes what a distribution has built into a profile.
+            Some(profile) => {
+                let of = format!("{source}, profile {profile}");
+                let remedy = "a profile cannot be taken out of an image: use one that is built without it (on Gentoo without \
+                              USE=generic-uki), or accept this in the baseline if the boot menu asks for a password";
+                judge(outcome, &of, &line.text, remedy);
+            }
+        }
     }
     if !is_addon && lines.is_empty() {
         let text = format!("{shown} has no command line of its own, and takes what the boot entry says");
@@ -115,8 +132,52 @@ fn look_at(outcome: &mut Outcome, path: &Path, unified: &Unified) {
         } else {
             format!("initramfs of {initramfs} bytes, ")
         },
-        lines.join(" | ")
+        lines
+            .iter()
+            .map(|line| line.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" | ")
     )));
+}
+
+/// The way in which a command line of this origin is changed.
+const fn remedy(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Grub => {
+            "take it out of the entry, or of /etc/default/grub (GRUB_DISABLE_RECOVERY=true leaves recovery entries out) and let \
+             grub-mkconfig run; then: bootseal sign all"
+        }
+        Origin::GrubEnvironment => "take it out by grub-editenv (on Fedora by grubby), and: bootseal sign all",
+        Origin::Entry => "take it out of the entry and of /etc/kernel/cmdline, and: bootseal sign all",
+        Origin::NextKernels => "take it out of this file before the next kernel is installed",
+        Origin::BootOption => "make the boot option anew without it, by efibootmgr or in the firmware's setup",
+    }
+}
+
+/// The command lines that boot options of the firmware hand to kernels and unified images, whatever their order.
+fn boot_option_lines(machine: &Machine<'_>) -> (Vec<Line>, Option<String>) {
+    let options = match machine.load_options() {
+        Ok(options) => options,
+        Err(missing) => return (Vec::new(), Some(missing.clone())),
+    };
+    let mut lines = Vec::new();
+    for option in options {
+        let Some(loaded) = &option.option else { continue };
+        let text = loaded.command_line();
+        // Windows and firmware have data of their own there; words are ASCII.
+        let is_words = !text.trim().is_empty()
+            && text
+                .chars()
+                .all(|character| !character.is_control() && character.is_ascii());
+        if is_words {
+            lines.push(Line {
+                source: format!("{} \"{}\"", option.name, printable(&loaded.description)),
+                origin: Origin::BootOption,
+                text,
+            });
+        }
+    }
+    (lines, None)
 }
 
 fn command_lines(machine: &Machine<'_>) -> Outcome {
@@ -127,14 +188,16 @@ fn command_lines(machine: &Machine<'_>) -> Outcome {
     };
     let mut right = 0_usize;
     let mut count = installed.lines.len();
-    for line in &installed.lines {
-        let remedy = |parameter: &str| match parameter {
-            "single" | "rescue" | "emergency" => {
-                "GRUB_DISABLE_RECOVERY=true in /etc/default/grub, grub-mkconfig, and: bootseal sign grub".to_owned()
-            }
-            _ => format!("take {parameter} out of the entry or of /etc/default/grub, and: bootseal sign all"),
-        };
-        right = right.saturating_add(usize::from(judge(&mut outcome, &line.source, &line.text, remedy)));
+    let (options, missing) = boot_option_lines(machine);
+    outcome.not_run.extend(missing);
+    count = count.saturating_add(options.len());
+    for line in installed.lines.iter().chain(&options) {
+        right = right.saturating_add(usize::from(judge(
+            &mut outcome,
+            &line.source,
+            &line.text,
+            remedy(line.origin),
+        )));
     }
     for path in &installed.kernel_configs {
         let config = ConfigFile::read(path)
@@ -144,8 +207,7 @@ fn command_lines(machine: &Machine<'_>) -> Outcome {
             Ok(config) if config.text(BUILT_IN).is_empty() => {}
             Ok(config) => {
                 let source = format!("{} CONFIG_{BUILT_IN}", path.shown());
-                let remedy =
-                    |parameter: &str| format!("take {parameter} out of CONFIG_{BUILT_IN}, and build the kernel anew");
+                let remedy = "take it out of CONFIG_CMDLINE, and build the kernel anew";
                 let good = judge(&mut outcome, &source, config.text(BUILT_IN), remedy);
                 right = right.saturating_add(usize::from(good));
                 count = count.saturating_add(1);

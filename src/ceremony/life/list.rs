@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName, Protection, SoftwareKey};
+use crate::system::is_there;
 
 use super::super::transcript::Transcript;
 use super::super::verify;
@@ -49,26 +50,28 @@ pub struct Listed {
 /// The keys whose public half is in the directory, in the order of authority.
 pub fn list(keys: &KeyDirectory) -> Result<Vec<Listed>> {
     let transcript = transcript(keys)?;
-    let is_there = |name: &KeyName| keys.public_path(*name).exists();
-    KeyName::ALL
-        .into_iter()
-        .filter(is_there)
-        .map(|name| describe(keys, name, transcript.as_ref()))
-        .collect()
+    let mut listed = Vec::new();
+    for name in KeyName::ALL {
+        if is_there(&keys.public_path(name))? {
+            listed.push(describe(keys, name, transcript.as_ref())?);
+        }
+    }
+    Ok(listed)
 }
 
 /// One key of the directory. Could not run if its public half is not there.
 pub fn show(keys: &KeyDirectory, name: KeyName) -> Result<Listed> {
     let path = keys.public_path(name);
-    if !path.exists() {
-        return Err(Error::could_not_run(format!("there is no {}", path.shown())));
+    if !is_there(&path)? {
+        let listed = format!("bootseal keys list --keys {}", quoted(keys.path()));
+        return Err(Error::could_not_run(format!("there is no {}", path.shown())).hint(listed));
     }
     describe(keys, name, transcript(keys)?.as_ref())
 }
 
 /// The transcript of the directory; none if it has none.
 fn transcript(keys: &KeyDirectory) -> Result<Option<Transcript>> {
-    let has_transcript = keys.file_path(TRANSCRIPT).exists();
+    let has_transcript = is_there(&keys.file_path(TRANSCRIPT))?;
     has_transcript
         .then(|| verify::read(keys.path()).map(|signed| signed.transcript))
         .transpose()

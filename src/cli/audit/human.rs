@@ -8,7 +8,7 @@ use crate::formats::text::printable;
 use crate::ui::Style;
 use crate::ui::finding::write_remedies;
 
-use super::words::verdict;
+use super::words::{HOLDS, counted_verdict, verdict};
 
 pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: Style) -> io::Result<()> {
     let mut group = None;
@@ -42,25 +42,13 @@ pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: S
             }
         }
     }
-    let counted = |status: Status, word: &str| match audit.count(status) {
-        0 => None,
-        count => Some(format!("{count} {word}")),
-    };
-    let words = [
-        counted(Status::Fail, "fail"),
-        counted(Status::Warn, "warn"),
-        counted(Status::CouldNotRun, "could not run"),
-        counted(Status::NotApplicable, "do not apply"),
-        counted(Status::Pass, "pass"),
-    ];
-    let counts: Vec<String> = words.into_iter().flatten().collect();
-    let own = verdict(audit);
+    let own = counted_verdict(audit);
     let verdict = if audit.count(Status::Fail) > 0 {
-        style.bad(own)
-    } else if audit.count(Status::CouldNotRun) > 0 || audit.count(Status::Warn) > 0 {
-        style.warn(own)
+        style.bad(&own)
+    } else if verdict(audit) == HOLDS {
+        style.good(&own)
     } else {
-        style.good(own)
+        style.warn(&own)
     };
-    writeln!(out, "\n{verdict}: {}", counts.join(", "))
+    writeln!(out, "\n{verdict}")
 }

@@ -7,6 +7,8 @@ use crate::finding::Status;
 use crate::system;
 use crate::ui::finding::finding_json;
 
+use super::words::{accepted, left_out, verdict};
+
 /// Every check with its answer.
 pub(in crate::cli) fn checks(audit: &Audit) -> Vec<Value> {
     audit
@@ -45,7 +47,10 @@ pub(super) fn audit(audit: &Audit) -> Value {
         "host": audit.host,
         "time": system::moment(audit.time),
         "seconds": audit.duration.as_secs_f64(),
+        "verdict": verdict(audit),
         "counts": counts,
+        "left_out": left_out(audit).collect::<Vec<_>>(),
+        "accepted": accepted(audit),
         "checks": checks(audit),
         "kernel": facts.kernel,
         "firmware": facts.firmware,

@@ -10,11 +10,11 @@ use crate::formats::text::printable;
 use crate::system::moment;
 use crate::ui::finding::remedy;
 
-use super::words::verdict;
+use super::words::counted_verdict;
 
 pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let host = escaped(&audit.host);
-    writeln!(out, "# Boot chain of {host}\n\n**{}**\n", verdict(audit))?;
+    writeln!(out, "# Boot chain of {host}\n\n**{}**\n", counted_verdict(audit))?;
     writeln!(out, "Audited by `bootseal audit` at {}.\n", moment(audit.time))?;
     if let Some(LedgerFacts {
         lines,

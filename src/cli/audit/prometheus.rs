@@ -6,6 +6,8 @@ use crate::audit::{Audit, Facts, LedgerFacts, Trusted};
 use crate::finding::{Finding, Level, Status};
 use crate::formats::text::printable;
 
+use super::words::left_out;
+
 pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
     let mut answers = Vec::new();
     let mut findings = Vec::new();
@@ -60,6 +62,11 @@ pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
             "bootseal_audit_checks",
             "How many checks gave an answer.",
             totals.to_vec(),
+        ),
+        (
+            "bootseal_audit_checks_left_out",
+            "How many checks were not run, by --only or --skip.",
+            vec![sample(&[], left_out(audit).count() as u64)],
         ),
     ];
     for (name, help, samples) in families.into_iter().chain(machine_families(&audit.facts)) {

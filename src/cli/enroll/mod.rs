@@ -28,8 +28,16 @@ pub(super) use target::Target;
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Show what would change in the firmware, entry by entry
-    #[command(after_help = "Example: bootseal enroll plan --keys /mnt/usb/keys")]
-    Plan(Arguments),
+    #[command(after_help = "Example: bootseal enroll plan --keys /mnt/usb/keys\n\n\
+        --pcrlock writes what PCR 7 is extended by at the next start, as components of systemd-pcrlock(8), beside those of the \
+        present variables. With them in /var/lib/pcrlock.d, the next policy that systemd-pcrlock makes takes both.")]
+    Plan {
+        #[command(flatten)]
+        arguments: Arguments,
+        /// Write components for systemd-pcrlock below DIR
+        #[arg(long, value_name = "DIR")]
+        pcrlock: Option<PathBuf>,
+    },
     /// Write dbx, db, KEK and PK, in this order
     #[command(after_help = "Example: bootseal enroll apply --keys /mnt/usb/keys\n\n\
         The present variables are saved below /var/lib/bootseal/backups first, those of a simulated firmware beside it. No private key is needed.")]
@@ -89,23 +97,40 @@ pub(super) struct Arguments {
 impl Command {
     /// The powers that enrolment needs: an image of variables is wherever a person has it.
     pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
+        let writing = |target: &Target| {
+            let powers = Powers::writing(Writes::Files).and_variables();
+            Ok(powers.and_device(target.device()?))
+        };
         match self {
             // Vendor's entries are kept by updates that are signed anew, maybe by a token.
-            Self::Plan(arguments) => session.looking(arguments.keys.as_ref()),
+            Self::Plan {
+                arguments,
+                pcrlock: None,
+            } => session.looking(arguments.keys.as_ref()),
+            Self::Plan {
+                pcrlock: Some(directory),
+                ..
+            } => Ok(session.writing_files([directory])),
             Self::Export(arguments) => Ok(arguments.powers(session)),
-            Self::Apply { .. }
-            | Self::Add(_)
-            | Self::Remove(_)
-            | Self::Reset(_)
-            | Self::Rotate(_)
-            | Self::Revert(_) => Ok(Powers::writing(Writes::Files).and_variables()),
+            Self::Apply { arguments, .. } => writing(&arguments.target),
+            Self::Add(arguments) => writing(&arguments.common.target),
+            Self::Remove(arguments) => writing(&arguments.common.target),
+            Self::Reset(arguments) => writing(&arguments.common.target),
+            Self::Rotate(arguments) => writing(&arguments.common.target),
+            Self::Revert(arguments) => writing(&arguments.common.target),
         }
     }
 }
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     match command {
-        Command::Plan(arguments) => Ok(Box::new(plan(session, &arguments)?)),
+        Command::Plan { arguments, pcrlock } => {
+            let mut plan = plan(session, &arguments)?;
+            if let Some(directory) = pcrlock {
+                plan.pcrlock = enroll::write_pcrlock(&session.context, &plan, &directory)?;
+            }
+            Ok(Box::new(plan))
+        }
         Command::Apply { arguments, consent } => apply(session, &plan(session, &arguments)?, &consent),
         Command::Add(arguments) => arguments.run(session),
         Command::Remove(arguments) => arguments.run(session),

@@ -39,6 +39,14 @@ impl Report for Plan {
         }
         self.judged(out, style)?;
         warnings(out, style, &self.warnings)?;
+        for path in &self.pcrlock {
+            writeln!(
+                out,
+                "\n{} component for systemd-pcrlock: {}",
+                style.tick(),
+                path.shown()
+            )?;
+        }
         writeln!(out, "\nPlan {}", self.digest)
     }
 

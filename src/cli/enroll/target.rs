@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::enroll::{Allow, Request, Source, StoreChoice};
+use crate::error::Result;
+use crate::system::variables::is_block_device;
 
 /// The firmware, and the machine's boot files and event log.
 #[derive(Debug, Args)]
@@ -31,6 +33,14 @@ pub(in crate::cli) struct Target {
 }
 
 impl Target {
+    /// The block device with the variables, if they are on one.
+    pub(in crate::cli) fn device(&self) -> Result<Option<PathBuf>> {
+        match &self.store {
+            StoreChoice::At(path) if is_block_device(path)? => Ok(Some(path.clone())),
+            StoreChoice::At(_) | StoreChoice::Live => Ok(None),
+        }
+    }
+
     /// The request of a plan with these writes.
     pub(in crate::cli) fn request(&self, source: Source) -> Request {
         Request {

@@ -25,7 +25,7 @@ pub(super) struct Common {
     #[command(flatten)]
     unlock: Unlock,
     #[command(flatten)]
-    target: Target,
+    pub(super) target: Target,
     #[command(flatten)]
     consent: Consent,
 }
@@ -43,7 +43,7 @@ pub(in crate::cli) struct Add {
     #[arg(long)]
     hash: bool,
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -58,13 +58,13 @@ pub(in crate::cli) struct Remove {
     #[arg(long)]
     i_know_this_allows_what_was_revoked: bool,
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Reset {
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -73,7 +73,7 @@ pub(in crate::cli) struct Rotate {
     #[arg(value_name = "NEW-KEYS")]
     new: PathBuf,
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -82,7 +82,7 @@ pub(in crate::cli) struct Revert {
     #[arg(value_name = "BACKUP")]
     backup: PathBuf,
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
 }
 
 impl Common {

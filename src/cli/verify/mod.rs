@@ -16,7 +16,7 @@ use crate::keys::KeyDirectory;
 use crate::sign::{Judged, judge};
 use crate::system;
 use crate::system::config::Exclusions;
-use crate::trust::{Anchors, Judgement, read_database};
+use crate::trust::{self as examine, Anchors, Judgement, read_database};
 use crate::ui::finding::{problem_json, trap_json};
 use crate::ui::{Report, Style, error_json};
 
@@ -57,7 +57,10 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     let exclude = Exclusions::new(&config.sign.exclude)?;
     let judged = |path: &PathBuf| {
         let result = judge(&session.context, &anchors, &exclude, config.sign.grubenv, path);
-        (path.clone(), result)
+        (
+            path.clone(),
+            result.and_then(|judged| refuse_groundless(judged, &anchors, path)),
+        )
     };
     let files = arguments.files.iter().map(judged).collect();
     Ok(Box::new(VerifyReport {
@@ -75,6 +78,33 @@ fn anchors(session: &Session, arguments: &Arguments) -> Result<Anchors> {
         return Ok(Anchors::default());
     }
     Anchors::from_directory(&KeyDirectory::open(&place)?.below(session.context.root()))
+}
+
+/// Refuses a verdict that rests on nothing: without a db, a certificate or a key that could vouch for the file, its signature
+/// says nothing about it.
+fn refuse_groundless(judged: Judged, anchors: &Anchors, path: &Path) -> Result<Judged> {
+    let Judged::File { judgements, .. } = &judged else {
+        return Ok(judged);
+    };
+    let missing = judgements.iter().filter(|judgement| judgement.verdict.is_err());
+    let missing = missing.filter_map(|judgement| match judgement.kind {
+        examine::Kind::EfiImage if anchors.db.is_empty() => Some(("db", "name the firmware's: --db FILE")),
+        examine::Kind::Module if anchors.modules.is_empty() => {
+            Some(("module certificate", "name the right one: --keys DIR"))
+        }
+        examine::Kind::GrubFile if anchors.grub.is_empty() => Some(("key of GRUB", "name the right one: --keys DIR")),
+        _ => None,
+    });
+    match missing.last() {
+        Some((what, remedy)) => {
+            let text = format!(
+                "the key directory has no {what}, so nothing can be said of {}",
+                path.shown()
+            );
+            Err(Error::could_not_run(text).hint(remedy))
+        }
+        None => Ok(judged),
+    }
 }
 
 fn database(path: &Path) -> Result<SignatureDatabase> {

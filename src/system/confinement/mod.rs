@@ -62,6 +62,8 @@ pub struct Powers {
     /// Programs that it may start in the place of one of [`PROGRAMS`]; none if it starts no program. One that a person
     /// names may be a script that starts others, so that all may be started then.
     pub programs: Option<Vec<PathBuf>>,
+    /// A block device that it may write, as a virtual machine's variables may be on.
+    pub device: Option<PathBuf>,
 }
 
 impl Powers {
@@ -72,7 +74,14 @@ impl Powers {
             writes,
             variables: false,
             programs: None,
+            device: None,
         }
+    }
+
+    /// The same with a block device.
+    #[must_use]
+    pub fn and_device(self, device: Option<PathBuf>) -> Self {
+        Self { device, ..self }
     }
 
     /// The same with [`PROGRAMS`], or with any where these are named in the place of one of them.
@@ -219,6 +228,7 @@ fn written(context: &Context, powers: &Powers) -> Vec<PathBuf> {
     if powers.variables {
         paths.push(context.path(EFIVARFS));
     }
+    paths.extend(powers.device.clone());
     paths
 }
 

@@ -16,11 +16,13 @@ use crate::system::files;
 use crate::system::transaction::Transaction;
 
 use super::access::{RawVariable, failed, found, listed, vendor};
+use super::block::{self, is_block_device};
 
 /// The kernel's list of file locks (`proc_locks(5)`).
 const LOCKS: &str = "/proc/locks";
 
-/// An image on disk. Every read looks at the file anew, and every write replaces it at once.
+/// An image on disk, in a file or on a block device. Every read looks at it anew; every write replaces a file at once, and changes
+/// the blocks of a device that differ.
 #[derive(Debug, Clone)]
 pub struct ImageFile {
     context: Context,
@@ -69,6 +71,9 @@ impl ImageFile {
             .to_bytes()
             .or_refuse(|| format!("cannot write {path}"))
             .map_err(|error| error.hint("the image is too small for these variables: use the 4 MiB build of OVMF"))?;
+        if is_block_device(&self.path)? {
+            return block::write(&self.path, &bytes);
+        }
         let transaction = Transaction::new(&self.context);
         transaction.stage_file(&self.path, &[&bytes])?;
         transaction.commit_all()
@@ -76,7 +81,12 @@ impl ImageFile {
 
     fn load(&self) -> Result<VariableImage> {
         let path = self.path.shown();
-        let parsed = VariableImage::parse(files::read(&self.path)?);
+        let bytes = if is_block_device(&self.path)? {
+            block::read(&self.path)?
+        } else {
+            files::read(&self.path)?
+        };
+        let parsed = VariableImage::parse(bytes);
         let is_qcow2 = parsed == Err(VariableImageError::Qcow2);
         let image = parsed.or_refuse(|| format!("{path} is no image of a firmware's variables"));
         let image = image.map_err(|error| {

@@ -2,6 +2,7 @@
 //! before the data. The same format in any other directory is a copy of a firmware's variables.
 
 mod access;
+mod block;
 mod image;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ use super::context::Context;
 use super::entries::{Entry, list_directory};
 
 pub use access::{RawVariable, Variables, explained, failed, found, listed, variable, vendor};
+pub use block::is_block_device;
 pub use image::ImageFile;
 pub use write::{Step, WriteFailure};
 

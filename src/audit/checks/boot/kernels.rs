@@ -33,7 +33,15 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             let text = "it is compressed, and was not judged: firmware starts no such file, and a loader may unpack it";
             outcome.not_run.push(format!("{}: {text}", none.shown));
         } else if none.is_certainly_kernel {
-            outcome.findings.push(refused(&none.path, &none.shown, &none.why));
+            // No signature makes an image of it.
+            let remedy = if none.holds_kernel {
+                "build it with CONFIG_EFI=y and CONFIG_EFI_STUB=y, or remove it"
+            } else {
+                "install the kernel again, or remove it"
+            };
+            outcome
+                .findings
+                .push(refused(&none.path, &none.shown, &none.why).remedy(remedy));
         } else {
             outcome.evidence.push(format!("{}: no kernel", none.shown));
         }
@@ -46,7 +54,10 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             }
             Some(Err(refusal)) => {
                 let why = printable(&refusal.to_string());
-                outcome.findings.push(refused(&found.path, &found.shown, &why));
+                let remedy = format!("bootseal sign efi {}, or remove it", quoted(&found.path));
+                outcome
+                    .findings
+                    .push(refused(&found.path, &found.shown, &why).remedy(remedy));
             }
             None => {}
         }
@@ -56,5 +67,4 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
 
 fn refused(path: &Path, shown: &str, why: &str) -> Finding {
     Finding::new(KERNEL_REFUSED, path.shown(), format!("{shown} would not start: {why}"))
-        .remedy(format!("bootseal sign efi {}, or remove it", quoted(path)))
 }

@@ -169,10 +169,12 @@ fn command_line(machine: &Machine<'_>) -> Outcome {
     let mut outcome = Outcome::pass(printable(&text));
     for danger in dangers(&CommandLine::parse(&text)) {
         let said = printable(&danger.parameter);
-        let remedy = format!("take {said} out of the command line, sign, and restart");
+        let text = format!("{said}: {} ({} reads it)", danger.reason, danger.reader.name());
+        let remedy = "take it out of the boot entry that boot.command_lines or boot.uki names, sign, and restart; where neither \
+                      names it, somebody typed it at the boot menu";
         outcome
             .findings
-            .push(Finding::new(DANGEROUS_PARAMETER, &said, format!("{said}: {}", danger.reason)).remedy(remedy));
+            .push(Finding::new(DANGEROUS_PARAMETER, &said, text).remedy(remedy));
     }
     outcome
 }

@@ -2,11 +2,7 @@
 
 use crate::audit::machine::Machine;
 use crate::finding::Outcome;
-use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::event_log::EventLog;
-
-/// The bank of the TPM that is looked at.
-pub(super) const BANK: HashAlgorithm = HashAlgorithm::Sha256;
 
 /// The outcome of a look at the event log; where there is none, the check could not run.
 pub(super) fn with_log(machine: &Machine<'_>, look: impl FnOnce(&EventLog) -> Outcome) -> Outcome {

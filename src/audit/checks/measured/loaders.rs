@@ -2,10 +2,11 @@
 
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::hash::Digest;
+use crate::formats::firmware::device_path::DevicePath;
 use crate::formats::firmware::event_log::{Event, EventLog, EventType};
 use crate::formats::text::printable;
 
-use super::event_log::{BANK, with_log};
+use super::event_log::with_log;
 use crate::audit::images::{Found, Place};
 use crate::audit::machine::Machine;
 
@@ -19,8 +20,10 @@ pub(in super::super) const UNKNOWN_IMAGE: Kind = Kind::error("unknown_image_star
 pub(in super::super) struct Started<'m> {
     /// Its origin: its device path, or else its hash.
     pub(in super::super) from: String,
-    /// Its Authenticode SHA-256.
+    /// Its Authenticode hash.
     pub(in super::super) digest: &'m Digest,
+    /// The device path that it was started from, if the log has it.
+    path: Option<DevicePath>,
     /// True if it is part of the firmware: its own menu, or its own shell.
     is_of_firmware: bool,
     /// The files on the disk with its hash.
@@ -53,12 +56,16 @@ pub(in super::super) fn started<'m>(
             Vec::new()
         }
     };
+    let algorithm = log.algorithm();
     let is_application = |event: &&Event| event.pcr == PCR && event.kind == EventType::BOOT_SERVICES_APPLICATION;
     let events = log.events().iter().filter(is_application);
     let started = events.filter_map(|event| {
         let path = event.image().map(|image| image.device_path);
-        let Some(digest) = event.digest(BANK) else {
-            outcome.not_run.push("the log has no SHA-256 bank".to_owned());
+        let Some(digest) = algorithm.and_then(|algorithm| event.digest(algorithm)) else {
+            let why = "the log has no bank of SHA-2, by which files could be told";
+            if !outcome.not_run.iter().any(|told| told == why) {
+                outcome.not_run.push(why.to_owned());
+            }
             return None;
         };
         // Of what a loader started from memory, the path says nothing that is the same at the next start.
@@ -68,7 +75,8 @@ pub(in super::super) fn started<'m>(
         Some(Started {
             from: file.map_or_else(|| digest.to_hex(), |path| printable(&path.to_string())),
             digest,
-            is_of_firmware: path.is_some_and(|path| path.is_firmware_file()),
+            is_of_firmware: path.as_ref().is_some_and(DevicePath::is_firmware_file),
+            path,
             files: files
                 .iter()
                 .copied()
@@ -77,6 +85,14 @@ pub(in super::super) fn started<'m>(
         })
     });
     started.collect()
+}
+
+/// The partition that a program was started from, if nothing that is mounted is that one.
+pub(in super::super) fn missing_partition(machine: &Machine<'_>, started: &Started<'_>) -> Option<String> {
+    let partition = started.path.as_ref()?.partition()?;
+    let esps = machine.esps().ok()?;
+    let is_seen = esps.iter().any(|esp| esp.may_be(Some(partition)));
+    (!is_seen).then(|| format!("the partition {partition}, which is not mounted: mount it, and ask again"))
 }
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
@@ -94,9 +110,14 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
                 outcome
                     .evidence
                     .push(format!("{from}: part of the firmware ({digest})"));
+            } else if let Some(missing) = missing_partition(machine, &started) {
+                // What starts may lie on a partition that is not mounted: that is no failure, and no pass either.
+                outcome
+                    .not_run
+                    .push(format!("{from} was started, and may be a file on {missing}"));
             } else {
                 let text = format!(
-                    "{from} was started with the Authenticode SHA-256 {digest}, which no file on an EFI system partition and no \
+                    "{from} was started with the Authenticode hash {digest}, which no file on an EFI system partition and no \
                      kernel in /boot has"
                 );
                 let remedy = "if it was updated since, restart; else find out what was started";

@@ -7,20 +7,21 @@ mod option_roms;
 use std::collections::BTreeMap;
 
 use crate::finding::{Finding, Kind, Outcome};
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
-use crate::formats::firmware::event_log::EventType;
+use crate::formats::firmware::event_log::{Bank, EventLog, EventType};
 use crate::formats::firmware::guid::Guid;
 
 use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 
-use event_log::{BANK, with_log};
+use event_log::with_log;
 
 /// The registers that firmware fills before the operating system starts.
 const FIRMWARE_PCRS: std::ops::RangeInclusive<u32> = 0..=7;
-/// The directory in which the kernel shows the registers of the bank.
-const PCRS: &str = "/sys/class/tpm/tpm0/pcr-sha256";
+/// The beginning of the directories in which the kernel shows the registers, one for each bank.
+const PCRS: &str = "/sys/class/tpm/tpm0/pcr-";
 
 /// The log does not give the values of the TPM.
 const LOG_DIFFERS: Kind = Kind::error("log_differs");
@@ -35,7 +36,7 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Measured,
         title: "Event log, compared with the registers of the TPM",
         kind: LOG_DIFFERS,
-        proves: "Replayed, the log gives the values that PCR 0 to 7 of the SHA-256 bank hold: nothing was taken from it or \
+        proves: "Replayed, the log gives the values that PCR 0 to 7 hold, in each bank that both have: nothing was taken from it or \
                  put into it since.",
         remedy: "Restart. If it stays so, update the firmware, or do not rely on the log.",
         run: log,
@@ -73,40 +74,58 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-pub(super) use loaders::{UNKNOWN_IMAGE, started};
+pub(super) use loaders::{UNKNOWN_IMAGE, missing_partition, started};
 
 fn log(machine: &Machine<'_>) -> Outcome {
     with_log(machine, |log| {
         let mut outcome = Outcome::default();
-        for pcr in FIRMWARE_PCRS {
-            let held = match machine.text(&format!("{PCRS}/{pcr}")) {
-                Ok(Some(held)) => held.to_lowercase(),
-                Ok(None) => {
-                    outcome
-                        .not_run
-                        .push(format!("the kernel does not show PCR {pcr} of the SHA-256 bank"));
-                    continue;
-                }
-                Err(missing) => {
-                    outcome.not_run.push(missing);
-                    continue;
-                }
-            };
-            match log.replay(BANK, pcr).map(|digest| digest.to_hex()) {
-                Some(replayed) if replayed == held => outcome.evidence.push(format!("PCR {pcr}: {held}")),
-                Some(replayed) => outcome.findings.push(
-                    Finding::new(
-                        LOG_DIFFERS,
-                        format!("PCR {pcr}"),
-                        format!("PCR {pcr} holds {held}, and the log gives {replayed}"),
-                    )
-                    .remedy("restart; if it stays so, the log is not to be relied on"),
-                ),
-                None => outcome.not_run.push("the log has no SHA-256 bank".to_owned()),
+        let is_shown = |bank: &&Bank| machine.context().path(directory(**bank)).is_dir();
+        let banks: Vec<Bank> = log.banks().iter().filter(is_shown).copied().collect();
+        if banks.is_empty() {
+            let names: Vec<String> = log.banks().iter().map(|bank| bank.title()).collect();
+            let text = format!(
+                "the kernel shows no register of a bank that the log is for ({}): is it older than Linux 5.12, or the bank off?",
+                names.join(", ")
+            );
+            outcome.not_run.push(text);
+        }
+        for bank in banks {
+            for pcr in FIRMWARE_PCRS {
+                compare(machine, log, bank, pcr, &mut outcome);
             }
         }
         outcome
     })
+}
+
+/// The directory in which the kernel shows the registers of a bank.
+fn directory(bank: Bank) -> String {
+    format!("{PCRS}{}", bank.name())
+}
+
+fn compare(machine: &Machine<'_>, log: &EventLog, bank: Bank, pcr: u32, outcome: &mut Outcome) {
+    let name = match bank {
+        Bank::Sha2(HashAlgorithm::Sha256) => format!("PCR {pcr}"),
+        _ => format!("PCR {pcr} ({})", bank.title()),
+    };
+    let held = match machine.text(&format!("{}/{pcr}", directory(bank))) {
+        Ok(Some(held)) => held.to_lowercase(),
+        Ok(None) => return outcome.not_run.push(format!("the kernel does not show {name}")),
+        Err(missing) => return outcome.not_run.push(missing),
+    };
+    match log.replay_in(bank, pcr).map(hex::encode) {
+        Some(replayed) if replayed == held => outcome.evidence.push(format!("{name}: {held}")),
+        Some(replayed) => {
+            let text = format!("{name} holds {held}, and the log gives {replayed}");
+            let remedy = "restart; if it stays so, the log is not to be relied on";
+            outcome
+                .findings
+                .push(Finding::new(LOG_DIFFERS, name, text).remedy(remedy));
+        }
+        None => outcome
+            .not_run
+            .push(format!("not every event of {name} has a digest of the bank in the log")),
+    }
 }
 
 fn variables(machine: &Machine<'_>) -> Outcome {
@@ -123,8 +142,9 @@ fn variables(machine: &Machine<'_>) -> Outcome {
         {
             let Some(variable) = event.variable() else { continue };
             // What the log says was measured is only what was measured if its digest is the event's.
-            let told = BANK.digest(&[&event.data]);
-            if event.digest(BANK).is_some_and(|digest| *digest == told) {
+            let Some(algorithm) = log.algorithm() else { continue };
+            let told = algorithm.digest(&[&event.data]);
+            if event.digest(algorithm).is_some_and(|digest| *digest == told) {
                 measured.insert((variable.name(), variable.vendor), variable.data);
             }
         }

@@ -69,18 +69,19 @@ struct Kernel {
 /// The modules of the running kernel, and of all that can be started.
 fn trees(machine: &Machine<'_>, not_run: &mut Vec<String>) -> Result<Vec<Tree>, Outcome> {
     let running = of_running_kernel(machine);
-    let mut releases: BTreeSet<&str> = BTreeSet::new();
+    let mut releases: BTreeSet<String> = BTreeSet::new();
     match machine.images(Place::Anywhere) {
         Ok(images) => {
-            releases.extend(images.found.iter().filter_map(|image| image.release.as_deref()));
+            releases.extend(images.releases().into_iter().map(str::to_owned));
+            not_run.extend(images.without_release());
             not_run.extend(images.not_run);
         }
         Err(missing) => not_run.push(missing),
     }
     if let Ok(running) = &running {
-        releases.remove(running.release.as_str());
+        releases.remove(&running.release);
     }
-    let others = releases.into_iter().filter(|release| is_name(release));
+    let others = releases.iter().filter(|release| is_name(release));
     let others = others.map(|release| Tree::read(machine, release, not_run));
     let mut others: Vec<Tree> = others.filter(|tree| !tree.paths.is_empty()).collect();
     match running {

@@ -34,7 +34,7 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     let all: Vec<(&Path, bool)> = alone
         .chain(with_initramfs.map(|found| (found.path.as_path(), true)))
         .collect();
-    let releases = unified.found.iter().filter_map(|image| image.release.clone());
+    let releases = unified.releases().into_iter().map(str::to_owned);
     let releases: BTreeSet<String> = releases.chain(machine.release()).collect();
     let (context, config) = (machine.context(), machine.config());
     let expect = |release: String| Expected::read(context, config, &release, None, &anchors.modules);

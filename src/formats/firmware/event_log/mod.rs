@@ -1,6 +1,7 @@
 //! The log of the measurements that firmware made in the TPM (TCG PC Client Platform Firmware Profile, section 10), in its
 //! crypto-agile form and in the SHA-1 form of TPM 1.2.
 
+mod bank;
 mod event;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ mod tests;
 use crate::formats::bytes::{Reader, Truncated, index};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 
+pub use bank::Bank;
 pub use event::{ImageLoad, UefiVariable};
 
 /// Number of PCRs that the log may name.
@@ -20,6 +22,8 @@ const SPEC_ID: &[u8; 16] = b"Spec ID Event03\0";
 const SHA1: usize = 20;
 /// `EV_NO_ACTION`: nothing was extended.
 const NO_ACTION: u32 = 3;
+/// The locality that PCR 0 begins with after a start by hardware.
+const HCRTM_LOCALITY: u8 = 4;
 /// How the data of the event begins that says at which locality the TPM was started.
 const STARTUP_LOCALITY: &[u8] = b"StartupLocality\0";
 
@@ -32,6 +36,10 @@ impl EventType {
     pub const SEPARATOR: Self = Self(4);
     /// `EV_EFI_VARIABLE_DRIVER_CONFIG`: a variable of Secure Boot.
     pub const VARIABLE_DRIVER_CONFIG: Self = Self(0x8000_0001);
+    /// `EV_EFI_ACTION`: a text of the firmware about its own state.
+    pub const ACTION: Self = Self(0x8000_0007);
+    /// `EV_EFI_HCRTM_EVENT`: the TPM was started by hardware, before the processor's first instruction.
+    pub const HCRTM: Self = Self(0x8000_0010);
     /// `EV_EFI_BOOT_SERVICES_APPLICATION`: a boot loader.
     pub const BOOT_SERVICES_APPLICATION: Self = Self(0x8000_0003);
     /// `EV_EFI_BOOT_SERVICES_DRIVER`: a driver, such as an Option ROM's.
@@ -89,6 +97,8 @@ pub struct Event {
     pub kind: EventType,
     /// The digests that the PCR was extended by, one for each algorithm that is known here.
     pub digests: Vec<Digest>,
+    /// The digest of the bank of SHA-1, if the log has it.
+    pub sha1: Option<[u8; SHA1]>,
     /// The data of the event.
     pub data: Vec<u8>,
 }
@@ -98,6 +108,21 @@ impl Event {
     #[must_use]
     pub fn digest(&self, algorithm: HashAlgorithm) -> Option<&Digest> {
         self.digests.iter().find(|digest| digest.algorithm() == algorithm)
+    }
+
+    /// True if it extended no register.
+    #[must_use]
+    pub fn is_no_action(&self) -> bool {
+        self.kind.0 == NO_ACTION
+    }
+
+    /// The bytes that the PCR was extended by in a bank.
+    #[must_use]
+    pub fn extended_by(&self, bank: Bank) -> Option<&[u8]> {
+        match bank {
+            Bank::Sha1 => self.sha1.as_ref().map(<[u8; SHA1]>::as_slice),
+            Bank::Sha2(algorithm) => self.digest(algorithm).map(Digest::as_bytes),
+        }
     }
 
     /// The variable, if the event is of one.
@@ -124,7 +149,7 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventLog {
     events: Vec<Event>,
-    algorithms: Vec<HashAlgorithm>,
+    banks: Vec<Bank>,
 }
 
 impl EventLog {
@@ -140,19 +165,21 @@ impl EventLog {
             while !reader.is_empty() {
                 events.push(sha1_event(&mut reader)?);
             }
-            let algorithms = Vec::new();
-            return Ok(Self { events, algorithms });
+            let banks = vec![Bank::Sha1];
+            return Ok(Self { events, banks });
         };
         let sizes = announced_sizes(announced)?;
         let mut events = Vec::new();
         while !reader.is_empty() {
             events.push(agile_event(&mut reader, &sizes)?);
         }
-        let algorithms = sizes
+        let banks = sizes
             .iter()
-            .filter_map(|(algorithm, _)| from_tcg_number(*algorithm))
-            .collect();
-        Ok(Self { events, algorithms })
+            .filter_map(|(algorithm, _)| Bank::from_tcg_number(*algorithm));
+        Ok(Self {
+            events,
+            banks: banks.collect(),
+        })
     }
 
     /// The events, in their order, without the one that announces the algorithms.
@@ -163,51 +190,68 @@ impl EventLog {
 
     /// The banks that the log is for, as far as they are known here.
     #[must_use]
-    pub fn algorithms(&self) -> &[HashAlgorithm] {
-        &self.algorithms
+    pub fn banks(&self) -> &[Bank] {
+        &self.banks
+    }
+
+    /// The algorithm to compare digests by: SHA-256 if the log has it, or else another of SHA-2.
+    #[must_use]
+    pub fn algorithm(&self) -> Option<HashAlgorithm> {
+        let known = self.banks.iter().filter_map(|bank| match bank {
+            Bank::Sha1 => None,
+            Bank::Sha2(algorithm) => Some(*algorithm),
+        });
+        known.min()
     }
 
     /// The value of the PCR after all of its events; none if the log is not for this bank.
     #[must_use]
     pub fn replay(&self, algorithm: HashAlgorithm, pcr: u32) -> Option<Digest> {
-        if !self.algorithms.contains(&algorithm) {
+        let bank = Bank::Sha2(algorithm);
+        self.replay_in(bank, pcr).and_then(|value| bank.known(value))
+    }
+
+    /// The same, in any bank.
+    #[must_use]
+    pub fn replay_in(&self, bank: Bank, pcr: u32) -> Option<Vec<u8>> {
+        if !self.banks.contains(&bank) {
             return None;
         }
-        let mut value = vec![0; algorithm.len()];
-        if let (0, Some(locality), Some(last)) = (pcr, self.startup_locality(), value.last_mut()) {
-            *last = locality;
-        }
-        let mut value = Digest::new(algorithm, value)?;
-        for event in self
-            .events
-            .iter()
-            .filter(|event| event.pcr == pcr && event.kind.0 != NO_ACTION)
-        {
-            value = extend(&value, event.digest(algorithm)?);
+        let mut value = self.start(bank, pcr);
+        for event in self.extends(pcr) {
+            value = bank.extend(&value, event.extended_by(bank)?);
         }
         Some(value)
     }
 
+    /// The events that extended a PCR, in their order.
+    pub fn extends(&self, pcr: u32) -> impl Iterator<Item = &Event> {
+        let is_one = move |event: &&Event| event.pcr == pcr && event.kind.0 != NO_ACTION;
+        self.events.iter().filter(is_one)
+    }
+
+    /// The value that a PCR begins with: zeros, but for PCR 0, which tells who started the TPM (PC Client Platform TPM Profile).
+    #[must_use]
+    pub fn start(&self, bank: Bank, pcr: u32) -> Vec<u8> {
+        let mut value = vec![0; bank.len()];
+        let started_by = match pcr {
+            0 if self.extends(0).any(|event| event.kind == EventType::HCRTM) => Some(HCRTM_LOCALITY),
+            0 => self.startup_locality(),
+            _ => None,
+        };
+        if let (Some(locality), Some(last)) = (started_by, value.last_mut()) {
+            *last = locality;
+        }
+        value
+    }
+
     /// The locality at which the TPM was started, which PCR 0 begins with.
     fn startup_locality(&self) -> Option<u8> {
-        let mut actions = self.events.iter().filter(|event| event.kind.0 == NO_ACTION);
+        let mut actions = self
+            .events
+            .iter()
+            .filter(|event| event.kind.0 == NO_ACTION && event.pcr == 0);
         actions.find_map(|event| event.data.strip_prefix(STARTUP_LOCALITY)?.first().copied())
-    }
-}
-
-/// The value of a PCR after it was extended.
-#[must_use]
-pub fn extend(value: &Digest, by: &Digest) -> Digest {
-    value.algorithm().digest(&[value.as_bytes(), by.as_bytes()])
-}
-
-/// SHA-2 by its number in the TCG Algorithm Registry; the bank of SHA-1 proves nothing any more.
-const fn from_tcg_number(algorithm: u16) -> Option<HashAlgorithm> {
-    match algorithm {
-        0x0b => Some(HashAlgorithm::Sha256),
-        0x0c => Some(HashAlgorithm::Sha384),
-        0x0d => Some(HashAlgorithm::Sha512),
-        _ => None,
     }
 }
 
@@ -215,12 +259,13 @@ const fn from_tcg_number(algorithm: u16) -> Option<HashAlgorithm> {
 fn sha1_event(reader: &mut Reader<'_>) -> Result<Event, EventLogError> {
     let pcr = pcr(reader)?;
     let kind = EventType(reader.u32("eventType")?);
-    reader.take("digest", SHA1)?;
+    let sha1 = Some(reader.array("digest")?);
     let size = index(reader.u32("eventDataSize")?);
     Ok(Event {
         pcr,
         kind,
         digests: Vec::new(),
+        sha1,
         data: reader.take("event", size)?.to_vec(),
     })
 }
@@ -229,7 +274,7 @@ fn sha1_event(reader: &mut Reader<'_>) -> Result<Event, EventLogError> {
 fn agile_event(reader: &mut Reader<'_>, sizes: &[(u16, u16)]) -> Result<Event, EventLogError> {
     let pcr = pcr(reader)?;
     let kind = EventType(reader.u32("eventType")?);
-    let mut digests = Vec::new();
+    let (mut digests, mut sha1) = (Vec::new(), None);
     for _ in 0..reader.u32("digests.count")? {
         let offset = reader.offset();
         let algorithm = reader.u16("digests.algorithmId")?;
@@ -238,13 +283,18 @@ fn agile_event(reader: &mut Reader<'_>, sizes: &[(u16, u16)]) -> Result<Event, E
             return Err(EventLogError::UnknownAlgorithm { offset, algorithm });
         };
         let digest = reader.take("digests.digest", usize::from(*size))?;
-        digests.extend(from_tcg_number(algorithm).and_then(|known| Digest::new(known, digest.to_vec())));
+        match Bank::from_tcg_number(algorithm) {
+            Some(Bank::Sha1) => sha1 = digest.try_into().ok(),
+            Some(bank) => digests.extend(bank.known(digest.to_vec())),
+            None => {}
+        }
     }
     let size = index(reader.u32("eventSize")?);
     Ok(Event {
         pcr,
         kind,
         digests,
+        sha1,
         data: reader.take("event", size)?.to_vec(),
     })
 }
@@ -271,7 +321,7 @@ fn announced_sizes(bytes: &[u8]) -> Result<Vec<(u16, u16)>, EventLogError> {
     for _ in 0..count {
         let algorithm = reader.u16("algorithmId")?;
         let size = reader.u16("digestSize")?;
-        if from_tcg_number(algorithm).is_some_and(|known| known.len() != usize::from(size)) {
+        if Bank::from_tcg_number(algorithm).is_some_and(|known| known.len() != usize::from(size)) {
             return Err(EventLogError::DigestSize { algorithm, size });
         }
         sizes.push((algorithm, size));
