@@ -158,7 +158,7 @@ proptest! {
     }
 }
 
-/// What a packed file has is known when it is unpacked: never more than was asked for is held.
+/// The size of a packed file is known when it is unpacked: never more than was asked for is held.
 #[test]
 fn no_more_is_unpacked_than_is_asked_for() {
     let content = vec![7; 1 << 20];
