@@ -11,6 +11,10 @@ use super::layout::SHARES;
 /// The directory of the shares' pages in the directory of a backup, if there are pages in it yet.
 pub(super) fn shares_left(backup: &Path) -> Result<Option<String>> {
     let directory = backup.join(SHARES);
-    let is_empty = system::list_directory_if_there(&directory)?.is_empty();
+    // Somebody's own file may have that name.
+    if !system::info_of_name(&directory)?.is_some_and(|info| info.is_directory()) {
+        return Ok(None);
+    }
+    let is_empty = system::list_directory(&directory)?.is_empty();
     Ok(Some(directory.shown()).filter(|_| !is_empty))
 }

@@ -140,6 +140,8 @@ fn an_archive_alone_is_whole_and_is_drilled() {
     )
     .unwrap();
     fs::copy(whole.path("shares.txt"), alone.join("shares.txt")).unwrap();
+    // It has the name of the directory of the shares' pages.
+    fs::copy(whole.path("shares.txt"), alone.join("shares")).unwrap();
     for directory in ["node", "offline", "backup"] {
         fs::remove_dir_all(whole.path(directory)).unwrap();
     }
