@@ -9,7 +9,7 @@ use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::ledger::Ledger;
-use crate::trust::microsoft;
+use crate::trust::microsoft::{self, Since2026};
 
 use super::machine::Machine;
 
@@ -56,6 +56,8 @@ pub struct Firmware {
     /// Its mode, as it states it.
     #[serde(flatten)]
     pub mode: Mode,
+    /// The things that Microsoft signs since June 2026 and that it takes.
+    pub since_2026: Since2026,
     /// PK, KEK, db and dbx.
     pub variables: Vec<Variable>,
 }
@@ -125,6 +127,7 @@ impl Firmware {
         let variables = VariableName::ALL.into_iter().map(|name| Variable::read(store, name));
         Ok(Self {
             mode: Mode::read(store)?,
+            since_2026: Since2026::new(&store.database(VariableName::Kek)?, &store.database(VariableName::Db)?),
             variables: variables.collect::<Result<_>>()?,
         })
     }

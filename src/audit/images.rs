@@ -194,7 +194,7 @@ pub(super) struct Found {
     pub(super) measured: Vec<Digest>,
     /// The version of the kernel that it is or holds.
     pub(super) release: Option<String>,
-    /// True if it is a kernel, or holds one: by its content, or by a name that nothing else has.
+    /// True if it is a kernel, or holds one, by its content.
     pub(super) is_kernel: bool,
     /// Its SBAT, if it has any.
     pub(super) sbat: Option<Result<Sbat, SbatError>>,
@@ -357,8 +357,7 @@ fn look_at(path: PathBuf, candidate: &Candidate, sources: &Sources<'_>, anchors:
         sha256: image.unpadded_digest(HashAlgorithm::Sha256),
         inner_sha256: inner.map(|kernel| kernel.unpadded_digest(HashAlgorithm::Sha256)),
         release: loader::kernel_release(kernel.unwrap_or(&bytes)),
-        is_kernel: matches!(loader, Loader::Kernel | Loader::UnifiedKernel)
-            || (loader == Loader::Other && candidate.is_certainly_kernel),
+        is_kernel: loader::is_kernel(kernel.unwrap_or(&bytes)),
         sbat: image.section(".sbat").map(Sbat::parse),
         unified: Unified::recognise(&image),
         places,

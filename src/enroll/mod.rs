@@ -16,6 +16,7 @@ mod lists;
 mod material;
 mod measured;
 mod mode;
+mod module_key;
 mod next_measurement;
 mod pcrlock;
 mod pcrlock_policy;

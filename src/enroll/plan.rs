@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Level};
+use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::system::Context;
@@ -16,6 +17,7 @@ use super::judge;
 use super::lists::Lists;
 use super::measured::{self, OptionRom, Pcr7};
 use super::mode::Mode;
+use super::module_key::module_that_needs;
 use super::planned_write::PlannedWrite;
 use super::quirks::{self, Quirk};
 use super::request::{Allow, Request, Source};
@@ -170,6 +172,11 @@ pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Re
     };
     if !plan.is_done() {
         plan.warnings = warnings::of_writes(&plan.before, &plan.after, &plan.writes, plan.free_space);
+        if request.store == StoreChoice::Live {
+            let depends = |certificate: &Certificate| module_that_needs(context, certificate);
+            plan.warnings
+                .extend(warnings::module_key(&plan.before, &plan.after, &depends));
+        }
         // Without a platform key the firmware starts every file.
         if !plan.after.pk.is_empty() {
             let (files, warnings) = boot_files::check(context, store, request, &plan.after)?;

@@ -6,6 +6,7 @@ use crate::finding::{Finding, Kind, Level};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::text::printable;
 use crate::trust::image::Policy;
 use crate::trust::microsoft;
 
@@ -28,6 +29,8 @@ const RAISES_SVN: Kind = Kind::note("raises_svn");
 const REVOKED_BY_DBX: Kind = Kind::warning("revoked_by_dbx");
 /// A certificate has a key that older firmware may not take.
 const NOT_RSA_2048: Kind = Kind::note("not_rsa_2048");
+/// db would lose the certificate of the module key.
+const MODULE_KEY_GOES: Kind = Kind::warning("module_key_goes");
 /// The time stamp of a write is odd.
 const ODD_TIME: Kind = Kind::note("odd_time");
 /// The firmware has little room left for variables.
@@ -55,6 +58,30 @@ pub(super) fn level_word(level: Level) -> &'static str {
 pub(super) fn level_of_word(word: &str) -> Option<Level> {
     let levels = [Level::Note, Level::Warning, Level::Error];
     levels.into_iter().find(|level| level_word(*level) == word)
+}
+
+/// The warning where db loses a certificate that signed the modules of the running kernel. `signers` tells which they are.
+pub(super) fn module_key(
+    before: &Lists,
+    after: &Lists,
+    depends: &dyn Fn(&Certificate) -> Option<String>,
+) -> Vec<Finding> {
+    let gone = before
+        .db
+        .certificates()
+        .filter(|(_, der)| !after.db.contains(SignatureType::X509, der));
+    let gone = gone.filter_map(|(_, der)| Certificate::from_der(der).ok());
+    let told = gone.filter_map(|certificate| {
+        let module = depends(&certificate)?;
+        let name = printable(&certificate.common_name());
+        let text = format!(
+            "db would lose \"{name}\", whose key signed the modules of the running kernel ({module}): a kernel that asks db for it \
+             refuses every one of them at the next start, and with them disks, network and screen"
+        );
+        let remedy = "keep it, by the option --keep-vendor db; or sign the modules by a key that the kernel holds itself first";
+        Some(Finding::new(MODULE_KEY_GOES, name, text).remedy(remedy))
+    });
+    told.collect()
 }
 
 /// Warnings in the JSON of a plan or a report.

@@ -129,6 +129,13 @@ impl KernelTrust {
         }
     }
 
+    /// True if the kernel looks for this certificate in the firmware's db, and is not known to hold it itself.
+    #[must_use]
+    pub fn asks_db_alone_for(&self, certificate: &Certificate) -> bool {
+        let is_built_in = self.built_in.as_ref().is_ok_and(|held| held.contains(certificate));
+        self.asks_firmware() && !is_built_in && !self.mok.contains(certificate)
+    }
+
     /// The reason for which the kernel verifies no signature over this hash, if there is one that its configuration tells.
     #[must_use]
     pub fn obstacle(&self, hash: HashAlgorithm) -> Option<Obstacle> {

@@ -3,6 +3,9 @@
 use std::ffi::OsStr;
 use std::fs;
 
+use bootseal::formats::firmware::signature_list::SignatureDatabase;
+use bootseal::trust::microsoft;
+
 use super::{DATABASE, Machine, says};
 use crate::support::{refuse, succeed, tool};
 
@@ -78,6 +81,36 @@ fn dbx_is_compared_with_the_list_that_is_given() {
     versions[minor + 2] = 8;
     put(&versions);
     says(&check(&[]), "findings", "dbx lacks 1 of the 3 entries", "");
+}
+
+#[test]
+fn entries_that_are_optional_are_not_behind() {
+    let machine = Machine::new();
+    let name = format!("sys/firmware/efi/efivars/dbx-{DATABASE}");
+    let held = fs::read(machine.path(&name)).unwrap()[4..].to_vec();
+    let held = SignatureDatabase::parse(&held).unwrap();
+    let without = |is_left_out: &dyn Fn(&[u8]) -> bool| {
+        let mut kept = SignatureDatabase::default();
+        for (kind, entry) in held.entries().filter(|(_, entry)| !is_left_out(&entry.data)) {
+            kept.add(kind, entry.owner, &entry.data);
+        }
+        machine.set_variable("dbx", DATABASE, 0x27, &kept.to_bytes());
+        machine.check_with("firmware.revocations", &[])
+    };
+    let said = without(&microsoft::is_optional);
+    assert_eq!(said["status"], "pass", "{said:#}");
+    says(&said, "evidence", "dbx lacks 154 entries of ", "optional");
+    says(&said, "evidence", "all 289 entries of ", "that are required");
+    let required = held.entries().find(|(_, entry)| !microsoft::is_optional(&entry.data));
+    let required = required.unwrap().1.data.clone();
+    let said = without(&|data| microsoft::is_optional(data) || data == required);
+    assert_eq!(said["status"], "warn", "{said:#}");
+    says(
+        &said,
+        "findings",
+        "dbx lacks 1 of the 443 entries of ",
+        "not counting optional ones",
+    );
 }
 
 #[test]

@@ -41,6 +41,7 @@ fn all_is_on_one_screen() {
     let said = succeed(&mut machine.bootseal(["status"]));
     let wanted = [
         "✓ Firmware   Secure Boot on, User Mode; entries: PK 1, KEK 2, db 4, dbx 443, as the key directory has them",
+        "             of what Microsoft signs since June 2026 it takes updates of dbx, boot loaders, Option ROMs; not Windows",
         "✓ Next boot  fallback loader",
         "             /efi/EFI/BOOT/BOOTX64.EFI",
         "             accepted, signed by \"test Secure Boot Signing",

@@ -88,7 +88,7 @@ fn seconds(time: &str) -> Option<u64> {
 }
 
 /// The figures of certificates, variables and the ledger.
-fn machine_families(facts: &Facts) -> [(&'static str, &'static str, Vec<String>); 7] {
+fn machine_families(facts: &Facts) -> [(&'static str, &'static str, Vec<String>); 8] {
     let mut ends = Vec::new();
     for key in &facts.keys {
         if let Some(end) = key.not_after.as_deref().and_then(seconds) {
@@ -127,6 +127,8 @@ fn machine_families(facts: &Facts) -> [(&'static str, &'static str, Vec<String>)
     let of_ledger = |sample: &dyn Fn(&LedgerFacts) -> String| facts.ledger.iter().map(sample).collect();
     let secure_boot = facts.firmware.as_ref().and_then(|firmware| firmware.mode.secure_boot);
     let secure_boot = secure_boot.map(|is_on| sample(&[], u64::from(is_on)));
+    let taken = facts.firmware.iter().flat_map(|firmware| firmware.since_2026.all());
+    let taken = taken.map(|(name, _, is_taken)| sample(&[("what", name)], u64::from(is_taken)));
     [
         (
             "bootseal_certificate_not_after_timestamp_seconds",
@@ -147,6 +149,11 @@ fn machine_families(facts: &Facts) -> [(&'static str, &'static str, Vec<String>)
             "bootseal_firmware_secure_boot",
             "1 if Secure Boot was on at the last start, 0 if it was off.",
             secure_boot.into_iter().collect(),
+        ),
+        (
+            "bootseal_firmware_takes_since_2026",
+            "1 if the firmware takes what Microsoft signs since June 2026: updates of dbx, boot loaders, Option ROMs, Windows.",
+            taken.collect(),
         ),
         (
             "bootseal_ledger_lines",

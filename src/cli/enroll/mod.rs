@@ -49,7 +49,7 @@ pub(super) enum Command {
     },
     /// Add entries to KEK, db or dbx; outside Setup Mode too
     #[command(
-        after_help = "Examples:\n  bootseal enroll add db windows-2023\n  bootseal enroll add dbx DBXUpdate-x64.bin\n  \
+        after_help = "Examples:\n  bootseal enroll add db windows-2023\n  bootseal enroll add dbx dbx_x64.efiauth2\n  \
         bootseal enroll add db --hash memtest.efi\n\n\
         KEK is changed with the PK key, db and dbx with the KEK key."
     )]

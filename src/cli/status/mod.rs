@@ -200,9 +200,14 @@ fn seen(audit: &Audit, group: Group) -> Vec<String> {
     lines.collect()
 }
 
-fn firmware(audit: &Audit) -> [String; 1] {
-    let Some(Firmware { mode, variables }) = &audit.facts.firmware else {
-        return ["unknown".to_owned()];
+fn firmware(audit: &Audit) -> Vec<String> {
+    let Some(Firmware {
+        mode,
+        since_2026,
+        variables,
+    }) = &audit.facts.firmware
+    else {
+        return vec!["unknown".to_owned()];
     };
     let secure_boot = match mode.secure_boot {
         Some(true) => "Secure Boot on",
@@ -225,7 +230,10 @@ fn firmware(audit: &Audit) -> [String; 1] {
     } else {
         ""
     };
-    [format!("{secure_boot}, {state}; entries: {counts}{whose}")]
+    vec![
+        format!("{secure_boot}, {state}; entries: {counts}{whose}"),
+        format!("of what Microsoft signs since June 2026 it {}", since_2026.words()),
+    ]
 }
 
 fn next_boot(file: Option<&BootFile>, unseen: Option<&str>) -> Vec<String> {

@@ -51,7 +51,7 @@ pub struct Config {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditConfig {
-    /// A list of revocations, newer than the one that bootseal brings along: Microsoft's `DBXUpdate.bin`, say.
+    /// A list of revocations, newer than the one that bootseal brings along: Microsoft's `dbx_x64.efiauth2`, say.
     pub dbx: Option<PathBuf>,
     /// File of the textfile collector of Prometheus' node exporter, which every audit of the whole machine replaces.
     pub textfile: Option<PathBuf>,

@@ -94,18 +94,20 @@ pub fn secure_boot_was_on(log: &EventLog) -> bool {
         .any(|variable| variable.name() == "SecureBoot" && variable.data == [1])
 }
 
+/// True if the database has the hash of the Option ROM.
+#[must_use]
+pub(super) fn is_listed(database: &SignatureDatabase, rom: &OptionRom) -> bool {
+    let digest = rom.sha256.as_ref();
+    digest.is_some_and(|digest| database.contains(SignatureType::Sha256, digest.as_bytes()))
+}
+
 /// The verdict of a firmware with these databases on the Option ROM.
 #[must_use]
 pub fn coverage(rom: &OptionRom, log: &EventLog, db: &SignatureDatabase, dbx: &SignatureDatabase) -> Coverage {
-    let listed = |database: &SignatureDatabase| {
-        rom.sha256
-            .as_ref()
-            .is_some_and(|digest| database.contains(SignatureType::Sha256, digest.as_bytes()))
-    };
-    if listed(dbx) {
+    if is_listed(dbx, rom) {
         return Coverage::Forbidden;
     }
-    if listed(db) {
+    if is_listed(db, rom) {
         return Coverage::Hash;
     }
     if secure_boot_was_on(log) {

@@ -7,7 +7,7 @@ use crate::formats::firmware::event_log::{Bank, Event, EventLog, EventType, Uefi
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::{Signature, SignatureDatabase};
 
-use super::option_roms::{entry_of, last_driver, secure_boot_was_on};
+use super::option_roms::{entry_of, is_listed, last_driver, option_roms, secure_boot_was_on};
 
 /// The PCR of Secure Boot.
 pub const PCR: u32 = 7;
@@ -159,7 +159,8 @@ pub fn measurements<'l>(log: &'l EventLog, start: &Start<'_>) -> Result<Vec<Meas
     if variables != VariableName::ALL.len().saturating_add(1) || !is_separated {
         return Err(Unpredictable::NoVariables);
     }
-    if start.secure_boot && !was_on && last_driver.is_some() {
+    // OVMF 2022.11 starts an Option ROM whose hash is in db, and measures no entry for it.
+    if start.secure_boot && !was_on && !option_roms(log).iter().all(|rom| is_listed(start.db, rom)) {
         return Err(Unpredictable::OptionRoms);
     }
     if let (true, false, Some(entry)) = (start.secure_boot, loader_is_in, start.loader) {

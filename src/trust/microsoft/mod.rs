@@ -2,16 +2,20 @@
 //! left out by name. Files and licence: `src/trust/microsoft/`.
 
 mod certificates;
+mod optional;
 mod security_version;
 mod selection;
+mod since_2026;
 
 use crate::error::{Explain, Result};
 use crate::formats::firmware::authenticated_variable::AuthenticatedVariable;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 
 pub use certificates::{CERTIFICATES, MicrosoftCertificate, find, successor};
+pub use optional::is_optional;
 pub use security_version::SecurityVersion;
 pub use selection::Selection;
+pub use since_2026::Since2026;
 
 /// Microsoft's list of revoked boot loaders for x86-64, an `.auth` file for an append write to dbx, signed under
 /// KEK CA 2011.
@@ -20,6 +24,12 @@ pub const DBX_UPDATE_X64: &[u8] = include_bytes!("updates/DBXUpdate-x64.bin");
 /// The date of Microsoft's last addition to [`DBX_UPDATE_X64`], by the `dbx_info_msft_latest.json` beside it: the file
 /// itself states the same time in every version.
 pub const REVOCATIONS_DATE: &str = "2026-04-09";
+
+/// The name of Microsoft's present list for x86-64, and the directory of its repository (`secureboot_objects`) with one file for
+/// each architecture.
+pub const DBX_FILE: &str = "dbx_x64.efiauth2";
+/// See [`DBX_FILE`].
+pub const DBX_DIRECTORY: &str = "PostSignedObjects/SignedByKEK2023";
 
 /// The security version numbers among the entries.
 pub fn security_versions(lists: &SignatureDatabase) -> impl Iterator<Item = SecurityVersion> {

@@ -1,5 +1,7 @@
 //! Checks of the boot path: the files that the firmware starts, and the others that lie where it looks.
 
+mod beside;
+mod early;
 mod images;
 mod kernels;
 mod next_start;
@@ -35,6 +37,26 @@ pub(super) const CHECKS: &[Check] = &[
                  is accepted by the db and dbx that the firmware holds now.",
         remedy: "bootseal sign efi FILE; remove entries of what is not to start: efibootmgr -B -b NUMBER",
         run: entries,
+    },
+    Check {
+        id: "boot.early",
+        group: Group::Boot,
+        title: "Programs and drivers that the firmware starts before boot loaders",
+        kind: early::STARTED_EARLY,
+        proves: "No active option SysPrep#### or Driver#### leads to a file that db lets in: nothing runs before the boot loader. \
+                 What PlatformRecovery#### and OsRecovery#### lead to is evidence.",
+        remedy: "efibootmgr with --sysprep or --driver removes an option; remove its file as well",
+        run: early::check,
+    },
+    Check {
+        id: "boot.beside",
+        group: Group::Boot,
+        title: "Settings, credentials and extensions beside loaders, which nobody verifies",
+        kind: beside::EDITOR_OPEN,
+        proves: "No loader.conf of systemd-boot opens its editor or enrolls keys by itself, and beside unified images (IMAGE.extra.d, \
+                 loader/credentials, loader/extensions) lie no credentials and no extensions.",
+        remedy: "editor no, in loader.conf; remove credentials and extensions that are not yours",
+        run: beside::check,
     },
     Check {
         id: "boot.next_start",

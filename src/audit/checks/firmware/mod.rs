@@ -65,7 +65,8 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Validity and successors of the certificates in PK, KEK and db",
         kind: variables::NO_SUCCESSOR,
         proves: "None has expired or will within 90 days, and each of Microsoft's of 2011 has its successor beside it. \
-                 Firmware itself looks at no dates.",
+                 The evidence tells what the board takes of that which Microsoft signs since June 2026, and which of its \
+                 certificates vouch for the present images. Firmware itself looks at no dates.",
         remedy: "bootseal keys rotate for your own; bootseal enroll add db uefi-2023 and the like for Microsoft's",
         run: variables::certificates,
     },
@@ -74,9 +75,10 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Firmware,
         title: "Microsoft's revocations in dbx",
         kind: revocations::REVOCATIONS_MISSING,
-        proves: "Every entry of the revocation list that bootseal brings along is in dbx, and of the one that [audit] of the \
-                 configuration or --dbx names.",
-        remedy: "bootseal enroll add dbx DBXUpdate-x64.bin",
+        proves: "Every required entry of the revocation list that bootseal brings along is in dbx, and of the one that [audit] of \
+                 the configuration or --dbx names. Entries that Microsoft marks as optional are only told.",
+        remedy: "bootseal enroll add dbx FILE, with Microsoft's dbx_x64.efiauth2 (secureboot_objects, \
+                 PostSignedObjects/SignedByKEK2023)",
         run: revocations::check,
     },
     Check {

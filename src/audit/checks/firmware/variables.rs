@@ -5,9 +5,11 @@ use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::formats::text::{Shown, printable};
-use crate::trust::microsoft;
+use crate::trust::image::Acceptance;
+use crate::trust::microsoft::{self, Since2026};
 
 use super::store::with_store;
+use crate::audit::images::Place;
 use crate::audit::machine::Machine;
 
 /// Non-volatile, boot services, runtime, time-based authentication (UEFI 2.10, section 8.2.1).
@@ -134,6 +136,19 @@ pub(super) fn attributes(machine: &Machine<'_>) -> Outcome {
     })
 }
 
+/// The images on the EFI system partitions that a certificate of Microsoft's vouches for. Those that cannot be looked at are for
+/// `boot.images` to tell of.
+fn signed_by_microsoft(machine: &Machine<'_>) -> Vec<String> {
+    let images = machine.images(Place::Esps).map(|part| part.found).unwrap_or_default();
+    let told = images.into_iter().filter_map(|found| match &found.judged {
+        Some(Ok(Acceptance::Certificate { anchor, entry, .. })) if microsoft::find(&entry.data).is_some() => {
+            Some(printable(&format!("{}: signed under \"{anchor}\"", found.shown)))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
 pub(super) fn certificates(machine: &Machine<'_>) -> Outcome {
     with_store(machine, |store| {
         let now = machine.context().now()?;
@@ -184,6 +199,12 @@ pub(super) fn certificates(machine: &Machine<'_>) -> Outcome {
                 }
             }
         }
+        let since = Since2026::new(&store.database(VariableName::Kek)?, &store.database(VariableName::Db)?);
+        let words = since.words();
+        outcome
+            .evidence
+            .push(format!("of what Microsoft signs since June 2026 the board {words}"));
+        outcome.evidence.extend(signed_by_microsoft(machine));
         Ok(outcome)
     })
 }

@@ -59,7 +59,8 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Kernel,
         title: "Module key among the keys of the kernel",
         kind: module_trust::MODULE_KEY_UNKNOWN,
-        proves: "A key with the identifier of the module certificate is listed in /proc/keys; or the kernel's modules are by \
+        proves: "A key with the identifier of the module certificate is listed in /proc/keys, with the permissions of one that the \
+                 kernel loaded itself, and that no program added; or the kernel's modules are by \
                  its maker's key, which its image holds.",
         remedy: "Build the certificate in: CONFIG_SYSTEM_TRUSTED_KEYS (bootseal kernel-config)",
         run: module_trust::module_key,

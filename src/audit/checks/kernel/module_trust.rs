@@ -15,12 +15,14 @@ use crate::audit::reason::reason;
 /// The keyrings in which the kernel looks for a signer, and the one with the certificates and hashes that it refuses.
 const KEYRINGS: [&str; 5] = [
     ".builtin_trusted_keys",
-    ".secondary_trusted_keys",
+    SECONDARY,
     ".machine",
     ".platform",
     ".blacklist",
 ];
 
+/// The keyring of certificates that the kernel's own ones signed.
+const SECONDARY: &str = ".secondary_trusted_keys";
 /// The kernel does not trust the module key.
 pub(super) const MODULE_KEY_UNKNOWN: Kind = Kind::error("module_key_unknown");
 /// The kernel cannot verify signatures over the hash that modules are signed over.
@@ -53,6 +55,8 @@ pub(super) fn module_key(machine: &Machine<'_>) -> Outcome {
         Err(error) => return Outcome::could_not_run(format!("the module certificate \"{name}\": {error}")),
     };
     match find_key(&keys, &wanted) {
+        // A name in /proc/keys is no trust: programs of root add what they like to keyrings of their own.
+        Some(ours) if !ours.is_kernels() => added_by_a_program(&keys, &name),
         Some(ours) => {
             let mut outcome = Outcome::pass(printable(&ours.description));
             outcome.evidence.extend(keyrings(&keys, |key| id(key) == id(ours)));
@@ -76,6 +80,29 @@ pub(super) fn module_key(machine: &Machine<'_>) -> Outcome {
             ),
         },
     }
+}
+
+/// The answer to a key that a program added. The kernel looks at it for modules only in the keyring that takes certificates
+/// which its own ones signed.
+fn added_by_a_program(keys: &[KernelKey], name: &str) -> Outcome {
+    let others = keys.iter().filter_map(KernelKey::keyring);
+    let secondary: usize = others
+        .filter(|(keyring, _)| *keyring == SECONDARY)
+        .map(|(_, count)| count)
+        .sum();
+    // One entry of it is the keyring of the kernel's own certificates.
+    if secondary > 1 {
+        return Outcome::could_not_run(format!(
+            "\"{name}\" was added by a program, and /proc/keys does not show if it is in {SECONDARY}, where the kernel looks for \
+             modules: keyctl list %:{SECONDARY} does"
+        ));
+    }
+    let text = format!(
+        "\"{name}\" is only in a keyring that a program of this machine made, where the kernel does not look, so it would refuse \
+         our modules"
+    );
+    let remedy = "build module.pem in: CONFIG_SYSTEM_TRUSTED_KEYS (bootseal kernel-config)";
+    Outcome::found(Finding::new(MODULE_KEY_UNKNOWN, "module key", text).remedy(remedy))
 }
 
 pub(super) fn module_hash(machine: &Machine<'_>) -> Outcome {

@@ -51,9 +51,7 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     let kernels: Vec<Kernel> = trees.into_iter().map(expect).collect();
     let mut judged = judge_all(&kernels, machine.observer());
     for kernel in &kernels {
-        let (own, others) = judged
-            .into_iter()
-            .partition(|file| file.path.starts_with(&kernel.tree.directory));
+        let (own, others) = judged.into_iter().partition(|file| kernel.tree.has(&file.path));
         tell(kernel, own, &mut outcome);
         judged = others;
     }

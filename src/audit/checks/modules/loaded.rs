@@ -34,6 +34,7 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
         release,
         directory,
         paths,
+        ..
     } = match of_running_kernel(machine) {
         Ok(tree) => tree,
         Err(outcome) => return outcome,

@@ -14,6 +14,8 @@ pub struct KernelKey {
     pub serial: u32,
     /// True if it is in use: instantiated, and neither revoked, dead, negative nor invalidated.
     pub is_valid: bool,
+    /// The permissions, as `keyctl(2)` has them.
+    pub permissions: u32,
     /// The first nine characters of its type's name.
     pub kind: String,
     /// The description that its type gives.
@@ -31,7 +33,17 @@ pub struct AsymmetricKey<'a> {
     pub algorithm: &'a str,
 }
 
+/// `KEY_POS_SETATTR`: whoever possesses the key may change its attributes. Keys that the kernel itself loads lack it
+/// (`certs/system_keyring.c`, `security/integrity/digsig.c`); those that programs add have it.
+const POSSESSOR_SETS_ATTRIBUTES: u32 = 0x2000_0000;
+
 impl KernelKey {
+    /// True if the kernel loaded it, and no program added it.
+    #[must_use]
+    pub const fn is_kernels(&self) -> bool {
+        self.permissions & POSSESSOR_SETS_ATTRIBUTES == 0
+    }
+
     /// The name of a keyring and how many keys are in it.
     #[must_use]
     pub fn keyring(&self) -> Option<(&str, usize)> {
@@ -61,7 +73,7 @@ impl KernelKey {
     }
 }
 
-/// The key in use that is that of a certificate with this subject key identifier.
+/// The key in use that is that of a certificate with this subject key identifier: one that the kernel loaded, if there is one.
 #[must_use]
 pub fn find_key<'k>(keys: &'k [KernelKey], id: &[u8]) -> Option<&'k KernelKey> {
     // The kernel leaves out a first byte of zero (`x509_key_preparse`).
@@ -70,7 +82,8 @@ pub fn find_key<'k>(keys: &'k [KernelKey], id: &[u8]) -> Option<&'k KernelKey> {
         id => id,
     };
     let is_it = |key: &&KernelKey| key.is_valid && key.asymmetric().is_some_and(|key| key.id == shown);
-    keys.iter().find(is_it).filter(|_| !id.is_empty())
+    let found = || keys.iter().filter(|_| !id.is_empty()).filter(is_it);
+    found().find(|key| key.is_kernels()).or_else(|| found().next())
 }
 
 /// Reads the list.
@@ -88,12 +101,13 @@ fn key(line: &str) -> Option<KernelKey> {
     let serial = u32::from_str_radix(field()?, 16).ok()?;
     let flags = field()?;
     let [_usage, _timeout] = [field()?, field()?];
-    let _permissions = u32::from_str_radix(field()?, 16).ok()?;
+    let permissions = u32::from_str_radix(field()?, 16).ok()?;
     let _user: i64 = field()?.parse().ok()?;
     let _group: i64 = field()?.parse().ok()?;
     let kind = field()?.to_owned();
     Some(KernelKey {
         serial,
+        permissions,
         is_valid: flags.starts_with('I') && !flags.contains(['R', 'D', 'N', 'i']),
         kind,
         description: rest.to_owned(),
