@@ -4,6 +4,7 @@
 mod forms;
 pub mod image;
 mod packets;
+mod scripts;
 mod shim;
 mod tree;
 
