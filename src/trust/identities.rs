@@ -43,7 +43,13 @@ impl Signer for Key {
 }
 
 fn make(name: &str) -> Identity {
-    let private = RsaPrivateKey::new(&mut getrandom::rand_core::UnwrapErr(getrandom::SysRng), 2048).unwrap();
+    with_bits(name, 2048)
+}
+
+/// A key of this size, with its certificate.
+pub fn with_bits(name: &str, bits: u32) -> Identity {
+    let bits = usize::try_from(bits).unwrap();
+    let private = RsaPrivateKey::new(&mut getrandom::rand_core::UnwrapErr(getrandom::SysRng), bits).unwrap();
     let public = RsaPublicKey::from_rsa(private.to_public_key()).unwrap();
     let subject = Name::from_str(&format!("CN=Test {name},O=bootseal,C=XX")).unwrap();
     let certificate = CertificateBuilder::new(

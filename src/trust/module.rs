@@ -273,3 +273,23 @@ fn describe(signer: &SignerInfo<'_>) -> String {
         SignerId::SubjectKeyId(id) => format!("the key with identifier {}{with}", hex::encode(id)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::crypto::cms::Shape;
+    use crate::formats::kernel::module_signature::append;
+    use crate::trust::identities::with_bits;
+
+    #[test]
+    fn keys_of_sizes_that_the_kernel_does_not_take_are_refused() {
+        for (bits, taken) in [(1536, true), (2048, true), (2560, false)] {
+            let signer = with_bits("module", bits);
+            let digest = HashAlgorithm::Sha512.digest(&[b"module"]);
+            let file = append(b"module", &signer.sign_cms(Shape::Module, digest).unwrap()).unwrap();
+            let judged = judge(&file, std::slice::from_ref(&signer.certificate)).map(drop);
+            let expected = if taken { Ok(()) } else { Err(Refusal::KeySize(bits)) };
+            assert_eq!(judged, expected);
+        }
+    }
+}

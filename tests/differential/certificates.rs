@@ -133,6 +133,15 @@ impl How {
         }
     }
 
+    pub fn sha1() -> Self {
+        let algorithm = ALGORITHMS[4];
+        Self {
+            algorithm,
+            stated: algorithm.0,
+            breaks: false,
+        }
+    }
+
     pub fn random(random: &mut Random) -> Self {
         let algorithm = if random.once_in(4) {
             random.pick(&ALGORITHMS)

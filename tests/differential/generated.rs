@@ -52,7 +52,7 @@ impl Counts {
         }
     }
 
-    /// What dbx forbids in EDK2, it forbids here; other firmware may forbid more.
+    /// Compares the verdicts with a dbx: of EDK2 nothing may be missed; other firmware may forbid more.
     fn dbx(&mut self, judge: &mut Judge, what: &str, file: &[u8], db: &[Vec<u8>], dbx: &[Vec<u8>]) {
         let image = Image::parse(file).unwrap();
         let theirs = judge.image(&image, db, dbx);

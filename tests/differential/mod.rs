@@ -4,6 +4,7 @@ mod certificates;
 mod chains;
 mod generated;
 mod judge;
+mod named;
 mod random;
 mod real;
 mod signatures;

@@ -181,6 +181,35 @@ fn a_changed_shim_is_refused_wherever_it_was_changed() {
     assert!(!accepted, "{reason}");
 }
 
+/// The machine that watches others has no keys.
+#[test]
+fn with_a_db_and_a_dbx_no_key_directory_is_needed() {
+    let files = Files::new();
+    let root = files.path("keys");
+    for (named, exit) in [("uefi-2011", 0), ("windows-2011", 1)] {
+        fs::write(files.path("db"), certificates(&[&microsofts(named)]).to_bytes()).unwrap();
+        fs::write(files.path("dbx"), b"").unwrap();
+        let mut verify = bootseal(["--root"]);
+        verify.arg(&root).args(["verify", "--db"]).arg(files.path("db"));
+        verify.arg("--dbx").arg(files.path("dbx")).arg(files.path("shim.efi"));
+        let output = verify.output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(exit),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    // Without one of them, or with a key directory by name, that is looked for.
+    let mut verify = bootseal(["--root"]);
+    verify
+        .arg(&root)
+        .args(["verify", "--db"])
+        .arg(files.path("db"))
+        .arg(files.path("shim.efi"));
+    assert_eq!(verify.output().unwrap().status.code(), Some(3));
+}
+
 #[test]
 fn security_version_numbers_are_told_from_hashes() {
     let update = concat!(

@@ -5,8 +5,10 @@ mod forbidden;
 mod kernel;
 mod name_constraints;
 mod openssl;
+mod refusal;
 mod traits;
 
 pub use forbidden::forbidden_issuer;
 pub use kernel::anchor;
-pub use openssl::{PathRefusal, verify};
+pub use openssl::verify;
+pub use refusal::PathRefusal;

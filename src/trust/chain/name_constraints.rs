@@ -4,7 +4,7 @@ use crate::formats::crypto::asn1::tag;
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::x509::general_name::{GeneralName, NameConstraints, Subtree};
 
-use super::openssl::PathRefusal;
+use super::refusal::PathRefusal;
 
 /// Names times constraints that OpenSSL compares, at most (`NAME_CHECK_MAX`).
 const MAX_COMPARISONS: usize = 1 << 20;

@@ -5,6 +5,7 @@ mod headers;
 mod layout;
 mod machines;
 mod signature;
+mod stale;
 mod table;
 
 use bootseal::formats::crypto::hash::HashAlgorithm;

@@ -26,7 +26,7 @@ pub enum CmsError {
     /// Not ASN.1, or a field is missing or of another type. Offsets count from the start of the SignedData.
     #[error("not a CMS SignedData: {0}")]
     Asn1(#[from] Asn1Error),
-    /// What was to be written has no DER.
+    /// Something that was to be written, and has no DER.
     #[error("cannot encode a CMS SignedData: {0}")]
     Der(#[from] der::Error),
     /// A ContentInfo with something else inside.
