@@ -663,6 +663,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l keys -d 'Key
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l only -d 'Run these checks, or groups of checks, only' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l skip -d 'Leave these checks, or groups of checks, out' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l baseline -d 'Findings that are accepted, with reason and last day [default: /etc/bootseal/baseline.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l store -d 'Look at these variables: "live", the raw image or the block device of a virtual machine\'s (`OVMF_VARS.fd`), or a directory. Of another machine the checks of the group "firmware" alone are made, unless --only names others' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l dbx -d 'Compare dbx with this list of revocations too [default: that of the configuration]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand audit" -l format -d 'Form of the report' -r -f -a "human\t'For a person'
 json\t'One JSON object, as with --json'

@@ -36,6 +36,7 @@ pub struct Machine<'a> {
     keys: PathBuf,
     observer: &'a dyn Observer,
     dbx: Option<PathBuf>,
+    firmware: StoreChoice,
     store: OnceCell<Result<Store, String>>,
     anchors: OnceCell<Result<Anchors, String>>,
     directory: OnceCell<Result<KeyDirectory, String>>,
@@ -60,6 +61,7 @@ impl<'a> Machine<'a> {
             keys,
             observer: &Unobserved,
             dbx: None,
+            firmware: StoreChoice::Live,
             store: OnceCell::new(),
             anchors: OnceCell::new(),
             directory: OnceCell::new(),
@@ -93,6 +95,18 @@ impl<'a> Machine<'a> {
         self
     }
 
+    /// Looks at the variables of this firmware, which may be another machine's.
+    #[must_use]
+    pub fn with_firmware(mut self, firmware: StoreChoice) -> Self {
+        self.firmware = firmware;
+        self
+    }
+
+    /// True if the firmware is the one that this machine runs on.
+    pub(super) const fn is_live(&self) -> bool {
+        matches!(self.firmware, StoreChoice::Live)
+    }
+
     /// The list of revocations that dbx is compared with besides the one that bootseal brings along.
     pub(super) fn given_dbx(&self) -> Option<PathBuf> {
         let configured = || Some(self.context.path(self.config.audit.dbx.as_ref()?));
@@ -120,7 +134,7 @@ impl<'a> Machine<'a> {
 
     /// The firmware.
     pub(super) fn store(&self) -> Seen<'_, Store> {
-        let open = || Store::open(self.context, &StoreChoice::Live).map_err(|error| reason(&error));
+        let open = || Store::open(self.context, &self.firmware).map_err(|error| reason(&error));
         self.store.get_or_init(open).as_ref()
     }
 

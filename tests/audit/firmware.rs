@@ -189,3 +189,30 @@ fn a_variable_that_is_not_immutable_is_told() {
     fs::remove_dir_all(machine.path("sys/firmware/efi/efivars")).unwrap();
     assert_eq!(machine.check("firmware.writable")["status"], "could_not_run");
 }
+
+/// A host looks at the variables of a guest: what it finds is theirs, and nothing of its own is mixed in.
+#[test]
+fn variables_of_another_machine_are_looked_at_alone() {
+    let machine = Machine::new();
+    let guest = machine.path("guest");
+    fs::rename(machine.path("sys/firmware/efi"), &guest).unwrap();
+    let guest = guest.join("efivars");
+    let audit = |rest: &[&str]| {
+        let mut audit = machine.bootseal(["audit", "-v", "--store"]);
+        audit.arg(&guest).args(rest);
+        audit
+    };
+    let said = succeed(&mut audit(&["--skip", "firmware.revocations"]));
+    assert!(said.contains("✓ Content of PK, KEK, db and dbx"), "{said}");
+    assert!(
+        said.contains("the variables are not those of the machine that looks"),
+        "{said}"
+    );
+    assert!(!said.contains("[kernel.") && !said.contains("[boot."), "{said}");
+    succeed(&mut audit(&["--only", "firmware.variables,keys.pairs"]));
+    let db = guest.join(format!("db-{DATABASE}"));
+    let whole = fs::read(&db).unwrap();
+    fs::write(&db, &whole[..4]).unwrap();
+    let said = refuse(&mut audit(&["--only", "firmware.variables"]));
+    assert!(said.contains("db lacks"), "{said}");
+}

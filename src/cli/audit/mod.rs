@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::audit::{self, Audit, Baseline, Check, LastAudit, Machine, Selection, audit, reason};
+use crate::audit::{self, Audit, Baseline, Check, Group, LastAudit, Machine, Selection, audit, reason};
+use crate::enroll::StoreChoice;
 use crate::error::{Error, Explain, Result};
 use crate::finding::{Level, Status};
 use crate::formats::text::{Shown, printable};
@@ -45,6 +46,10 @@ pub(super) struct Arguments {
     /// Findings that are accepted, with reason and last day [default: /etc/bootseal/baseline.toml]
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Look at these variables: "live", the raw image or the block device of a virtual machine's (`OVMF_VARS.fd`), or a
+    /// directory. Of another machine the checks of the group "firmware" alone are made, unless --only names others
+    #[arg(long, value_name = "STORE", default_value = "live")]
+    store: StoreChoice,
     /// Compare dbx with this list of revocations too [default: that of the configuration]
     #[arg(long, value_name = "FILE")]
     dbx: Option<PathBuf>,
@@ -99,9 +104,15 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     let machine = Machine::new(&session.context, &config, session.keys(arguments.keys.as_ref())?);
     let progress = Progress::new("judging", session.quiet);
     let machine = machine.with_dbx(arguments.dbx.clone()).observed_by(&progress);
+    let machine = machine.with_firmware(arguments.store.clone());
     let baseline = Baseline::load(&session.context, arguments.baseline.as_deref())?;
+    let is_elsewhere = !matches!(arguments.store, StoreChoice::Live) && arguments.only.is_empty();
     let selection = Selection {
-        only: arguments.only.clone(),
+        only: if is_elsewhere {
+            vec![Group::Firmware.name().to_owned()]
+        } else {
+            arguments.only.clone()
+        },
         skip: arguments.skip.clone(),
     };
     let audit = audit(&machine, &selection, &baseline)?;

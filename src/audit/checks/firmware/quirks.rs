@@ -4,13 +4,16 @@ use crate::enroll::present_quirks;
 use crate::finding::{Finding, Kind, Level, Outcome};
 use crate::formats::text::printable;
 
-use super::store::with_store;
+use super::store::{OTHER_MACHINE, with_store};
 use crate::audit::machine::Machine;
 
 /// A known fault of the firmware strikes.
 pub(super) const QUIRK: Kind = Kind::warning("firmware_quirk");
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
+    if !machine.is_live() {
+        return Outcome::not_applicable(OTHER_MACHINE);
+    }
     with_store(machine, |store| {
         let Some(quirks) = present_quirks(machine.context(), store)? else {
             return Ok(Outcome::could_not_run(

@@ -6,6 +6,9 @@ use crate::enroll::Store;
 use crate::error::Result;
 use crate::finding::Outcome;
 
+/// The reason of checks of the machine's own firmware where the variables are another's.
+pub(super) const OTHER_MACHINE: &str = "the variables are not those of the machine that looks";
+
 /// The outcome of a look at the variables. They, or an error, may turn out to be out of reach: then the check could not run.
 pub(super) fn with_store(machine: &Machine<'_>, look: impl FnOnce(&Store) -> Result<Outcome>) -> Outcome {
     match machine.store() {

@@ -3,6 +3,7 @@
 use crate::finding::{Finding, Kind, Outcome};
 use crate::system::variables::Efivarfs;
 
+use super::store::OTHER_MACHINE;
 use super::variables::VARIABLES;
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
@@ -11,6 +12,9 @@ use crate::audit::reason::reason;
 pub(super) const NOT_IMMUTABLE: Kind = Kind::warning("not_immutable");
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
+    if !machine.is_live() {
+        return Outcome::not_applicable(OTHER_MACHINE);
+    }
     let look = || -> crate::error::Result<Outcome> {
         let variables = Efivarfs::live(machine.context())?;
         let mut outcome = Outcome::default();
