@@ -48,6 +48,22 @@ pub const FAULTS: &[Fault] = &[
         found: &[("boot.entries", "/boot/EFI/other/linux.efi")],
     },
     Fault {
+        name: "program-before-the-boot-loader",
+        does: "variable SysPrep0001\nvariable SysPrepOrder",
+        undoes: "forget_variable SysPrepOrder\nforget_variable SysPrep0001",
+        found: &[("boot.early", "SysPrep0001")],
+    },
+    Fault {
+        name: "settings-and-extensions-beside-loaders",
+        does: "mkdir -p /boot/loader/extensions\necho 'editor yes' >/boot/loader/loader.conf\n\
+               echo x >/boot/loader/extensions/more.raw",
+        undoes: "rm -r /boot/loader",
+        found: &[
+            ("boot.beside", "/boot/loader/loader.conf"),
+            ("boot.beside", "/boot/loader/extensions/more.raw"),
+        ],
+    },
+    Fault {
         name: "grub-without-pgp",
         does: "gunzip -c $faults/no-pgp.gz >/boot/EFI/BOOT/old.efi",
         undoes: "rm /boot/EFI/BOOT/old.efi",
@@ -104,6 +120,13 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "menu-that-checks-nothing",
         does: "keep /boot/grub\necho 'set check_signatures=no' >>/boot/grub/grub.cfg\n\
+               must bootseal sign grub --accept-changed /boot/grub/grub.cfg /boot/grub",
+        undoes: "bring_back /boot/grub",
+        found: &[("grub.files", "/boot/grub/grub.cfg:")],
+    },
+    Fault {
+        name: "menu-that-checks-nothing-in-other-words",
+        does: "keep /boot/grub\necho 'for check_signatures in no; do true; done' >>/boot/grub/grub.cfg\n\
                must bootseal sign grub --accept-changed /boot/grub/grub.cfg /boot/grub",
         undoes: "bring_back /boot/grub",
         found: &[("grub.files", "/boot/grub/grub.cfg:")],
@@ -299,4 +322,7 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], direc
     let variable = |content: &[u8]| [&[7, 0, 0, 0], content].concat();
     write(&directory.join("Boot0077"), &variable(&option));
     write(&directory.join("BootOrder"), &variable(&0x77_u16.to_le_bytes()));
+    let option = boot_option("\\EFI\\BOOT\\BOOTX64.EFI");
+    write(&directory.join("SysPrep0001"), &variable(&option));
+    write(&directory.join("SysPrepOrder"), &variable(&1_u16.to_le_bytes()));
 }
