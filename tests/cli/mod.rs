@@ -7,6 +7,7 @@ mod enroll;
 mod grub_tree;
 mod nothing;
 mod sign_all;
+mod updates;
 
 #[test]
 fn snapshots() {

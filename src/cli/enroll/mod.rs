@@ -78,6 +78,10 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// Signed writes in place of the key directory's: the directory that --output of add, remove, reset or rotate made, or an
+    /// .auth file, Microsoft's or a vendor's
+    #[arg(value_name = "UPDATE", conflicts_with_all = ["keep_vendor", "keep_option_roms"])]
+    update: Option<PathBuf>,
     /// Directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth [default: /etc/bootseal/keys]
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
@@ -143,7 +147,11 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 
 fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
     let keys = session.keys(arguments.keys.as_ref())?;
-    let mut request = arguments.target.request(Source::Keys(keys.clone()));
+    let source = match &arguments.update {
+        Some(update) => enroll::read_updates(update)?,
+        None => Source::Keys(keys.clone()),
+    };
+    let mut request = arguments.target.request(source);
     enroll::check_keepable(&arguments.keep_vendor)?;
     if arguments.keep_option_roms || !arguments.keep_vendor.is_empty() {
         let hashes = if arguments.keep_option_roms {

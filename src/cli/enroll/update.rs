@@ -1,17 +1,20 @@
 //! `bootseal enroll add`, `remove`, `reset` and `rotate`: writes made here and now from the firmware's present content.
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use crate::cli::session::Session;
 use crate::cli::unlock::Unlock;
-use crate::enroll::{self, Source, Update, Updater, material};
-use crate::error::{Error, Result};
+use crate::enroll::{self, Offline, Plan, Source, StoreChoice, Update, Updater, material};
+use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
+use crate::formats::text::Shown;
 use crate::keys::KeyDirectory;
-use crate::ui::Report;
+use crate::ui::{Report, Style};
 
 use super::apply::{Consent, apply};
 use super::target::Target;
@@ -24,6 +27,10 @@ pub(super) struct Common {
     keys: Option<PathBuf>,
     #[command(flatten)]
     unlock: Unlock,
+    /// Write nothing to the firmware, but the signed write and its plan into DIR, which must not exist yet: for another machine,
+    /// where `bootseal enroll apply DIR` takes it. Without --store it is made from what the key directory enrolls
+    #[arg(long, value_name = "DIR")]
+    output: Option<PathBuf>,
     #[command(flatten)]
     pub(super) target: Target,
     #[command(flatten)]
@@ -92,10 +99,86 @@ impl Common {
         make: impl FnOnce(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Vec<Update>>,
     ) -> Result<Box<dyn Report>> {
         let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?.below(session.context.root());
+        if let Some(directory) = &self.output {
+            return self.write_down(session, directory, &keys, make);
+        }
         let updater = Updater::open(&session.context, &self.target.store, &keys)?;
         let writes = make(&updater, &keys, &self.unlock)?;
         let request = self.target.request(Source::Updates(writes));
         apply(session, &enroll::plan(&session.context, &request)?, &self.consent)
+    }
+}
+
+impl Common {
+    /// Signs the writes for a machine that is elsewhere.
+    fn write_down(
+        &self,
+        session: &Session,
+        directory: &Path,
+        keys: &KeyDirectory,
+        make: impl FnOnce(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Vec<Update>>,
+    ) -> Result<Box<dyn Report>> {
+        if session.context.dry_run() {
+            return Err(Error::usage(
+                "--output writes to no firmware: leave --dry-run out, and look at its PLAN.txt",
+            ));
+        }
+        let offline;
+        let store = match &self.target.store {
+            StoreChoice::Live => {
+                offline = Offline::new(&session.context, keys.path())?;
+                offline.store()
+            }
+            at @ StoreChoice::At(_) => at.clone(),
+        };
+        let updater = Updater::open(&session.context, &store, keys)?;
+        let updates = make(&updater, keys, &self.unlock)?;
+        let request = enroll::Request {
+            source: Source::Updates(updates.clone()),
+            store,
+            ..self.target.request(Source::Updates(Vec::new()))
+        };
+        let plan = enroll::plan(&session.context, &request)?;
+        plan.check_stops()?;
+        let mut text = Vec::new();
+        plan.human(&mut text, Style::plain())
+            .or_bug(|| "cannot write a plan down".to_owned())?;
+        let files = enroll::write_updates(&session.context, directory, &updates, &text)?;
+        Ok(Box::new(Written {
+            directory: directory.to_owned(),
+            files,
+            plan,
+        }))
+    }
+}
+
+/// Signed writes in files.
+struct Written {
+    directory: PathBuf,
+    files: Vec<PathBuf>,
+    plan: Plan,
+}
+
+impl Report for Written {
+    fn schema(&self) -> &'static str {
+        "bootseal.enroll.update/1"
+    }
+
+    fn json(&self) -> Result<Value> {
+        let files: Vec<String> = self.files.iter().map(|file| file.shown()).collect();
+        Ok(json!({ "files": files, "plan": self.plan.json()? }))
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        self.plan.human(out, style)?;
+        for file in &self.files {
+            writeln!(out, "{} written: {}", style.tick(), file.shown())?;
+        }
+        writeln!(
+            out,
+            "Next, on the machine: bootseal enroll apply {}",
+            quoted(&self.directory)
+        )
     }
 }
 

@@ -1,0 +1,139 @@
+//! Signed writes that are made where the keys are, and carried to the machine that they are for.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::backup::Whole;
+use crate::support::{bootseal, refuse, succeed};
+
+/// PK, KEK and db of a ceremony, and a board that has them.
+fn fleet() -> Whole {
+    let whole = Whole::planned(
+        "microsoft = [\"none\"]\ndbx = \"none\"\n[keys.db]\nencrypted = false\n[keys.module]\nbits = 2048\nencrypted = false\n\
+         [keys.grub]\nbits = 3072\nencrypted = false\n",
+    );
+    succeed(&mut whole.run());
+    fs::create_dir(whole.path("board")).unwrap();
+    succeed(&mut on_node(&whole, &["apply", "--yes"], None));
+    whole
+}
+
+/// An enrolment on the node, which has neither PK nor KEK.
+fn on_node(whole: &Whole, arguments: &[&str], update: Option<&Path>) -> Command {
+    let mut command = bootseal(["enroll"]);
+    command
+        .args(arguments)
+        .args(update)
+        .arg("--keys")
+        .arg(whole.path("node"));
+    command.arg("--store").arg(whole.path("board"));
+    command
+}
+
+/// A signed write, made on the machine with the stick, which has no firmware of the fleet's.
+fn offline(whole: &Whole, arguments: &[&str], output: &str) -> Command {
+    let mut command = bootseal(["enroll"]);
+    command.args(arguments).arg("--keys").arg(whole.path("offline"));
+    command.arg("--passphrase-file").arg(whole.path("passphrase"));
+    command.arg("--output").arg(whole.path(output));
+    command
+}
+
+fn files(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn db(whole: &Whole) -> Vec<u8> {
+    fs::read(whole.path("board/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f")).unwrap()
+}
+
+#[test]
+fn a_write_is_signed_away_from_the_board_and_taken_there() {
+    let whole = fleet();
+    let update = whole.path("update");
+    let mut dry = offline(&whole, &["add", "db", "windows-2023"], "update");
+    assert_eq!(dry.arg("--dry-run").output().unwrap().status.code(), Some(2));
+    let said = succeed(&mut offline(&whole, &["add", "db", "windows-2023"], "update"));
+    assert!(
+        said.contains(&format!("bootseal enroll apply {}", update.display())),
+        "{said}"
+    );
+    assert_eq!(files(&update), ["1-db.auth", "PLAN.txt"]);
+    let plan = fs::read_to_string(update.join("PLAN.txt")).unwrap();
+    assert!(plan.contains("Windows UEFI CA 2023"), "{plan}");
+    // Nothing is left beside it, and what is there is not replaced.
+    refuse(&mut offline(&whole, &["add", "db", "uefi-2023"], "update"));
+
+    let before = db(&whole);
+    let plan = succeed(&mut on_node(&whole, &["plan"], Some(&update)));
+    assert!(plan.contains("Windows UEFI CA 2023") && db(&whole) == before, "{plan}");
+    succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update)));
+    assert_ne!(db(&whole), before);
+    let verified = succeed(&mut on_node(&whole, &["plan"], Some(&update.join("1-db.auth"))));
+    assert!(verified.contains("Windows UEFI CA 2023"), "{verified}");
+
+    // A file that was changed on the way, and one by keys of somebody else.
+    let changed = whole.path("changed.auth");
+    let mut bytes = fs::read(update.join("1-db.auth")).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&changed, bytes).unwrap();
+    let refused = refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&changed)));
+    assert!(
+        refused.contains("changed.auth") && refused.contains("holds for none of PK, KEK, db and dbx"),
+        "{refused}"
+    );
+    let other = fleet();
+    succeed(&mut offline(&other, &["add", "db", "windows-2023"], "foreign"));
+    let present = db(&whole);
+    let foreign = other.path("foreign");
+    refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&foreign)));
+    assert_eq!(db(&whole), present);
+    let empty = whole.path("empty");
+    fs::create_dir(&empty).unwrap();
+    let refused = on_node(&whole, &["apply", "--yes"], Some(&empty)).output().unwrap();
+    assert_eq!(refused.status.code(), Some(3));
+}
+
+/// A write that replaces is worth nothing once a later one was taken.
+#[test]
+fn an_older_write_is_refused_and_all_kinds_can_be_written_down() {
+    let whole = fleet();
+    let update = |name: &str| -> PathBuf { whole.path(name) };
+    let mut made = offline(&whole, &["add", "db", "windows-2023"], "first");
+    succeed(&mut made);
+    succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update("first"))));
+    // The base of a removal is the board's own content, copied.
+    let removal = |output: &str| {
+        let mut command = offline(&whole, &["remove", "db", "Windows UEFI CA 2023"], output);
+        succeed(command.arg("--store").arg(whole.path("board")));
+    };
+    removal("old");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    removal("new");
+    succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update("new"))));
+    succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update("first"))));
+    let refused = refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&update("old"))));
+    assert!(refused.contains("not later"), "{refused}");
+
+    let other = fleet();
+    let mut rotation = bootseal(["enroll", "rotate"]);
+    rotation
+        .arg(other.path("offline"))
+        .arg("--keys")
+        .arg(whole.path("offline"));
+    rotation.arg("--passphrase-file").arg(whole.path("passphrase"));
+    succeed(rotation.arg("--output").arg(update("rotation")));
+    assert_eq!(
+        files(&update("rotation")),
+        ["1-db.auth", "2-KEK.auth", "3-PK.auth", "PLAN.txt"]
+    );
+    succeed(&mut offline(&whole, &["reset"], "reset"));
+    let said = succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update("reset"))));
+    assert!(said.contains("Setup Mode"), "{said}");
+}
