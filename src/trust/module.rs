@@ -263,14 +263,14 @@ fn verify_ml_dsa(
     if Some(key.parameters()) != ml_dsa(signer) {
         return Err(MlDsaKeyError::NotMlDsa.into());
     }
-    let signed = match &signer.signed_attributes {
+    let message = match &signer.signed_attributes {
         None => content,
         Some(attributes) if attributes.message_digest().as_deref() != Some(digest.as_bytes()) => {
             return Err(Refusal::Signature(CmsRefusal::MessageDigest));
         }
         Some(attributes) => &attributes.der,
     };
-    let verified = key.verify(signed, &signer.signature);
+    let verified = key.verify(message, &signer.signature);
     verified.map_err(|mismatch| Refusal::Signature(mismatch.into()))
 }
 
