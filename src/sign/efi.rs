@@ -304,7 +304,7 @@ fn sign_file(
 
 /// Reads an image that is to be signed. With `replace` it may have a certificate table that is none any more. A kernel that
 /// firmware never starts is told with the way to have one that it does.
-fn parse<'a>(file: &'a [u8], replace: bool, refused: impl FnOnce() -> String) -> Result<Image<'a>> {
+fn parse(file: &[u8], replace: bool, refused: impl FnOnce() -> String) -> Result<Image<'_>> {
     match (Image::parse(file), Image::parse_with_stale_table(file)) {
         (Err(_), Ok(image)) if replace => Ok(image),
         (Err(error), Ok(_)) => Err(error).or_refuse(refused).map_err(|error| {

@@ -175,6 +175,9 @@ pub fn ways_out(
                 quoted(Path::new(release))
             ));
         }
+        // Of others' signatures alone: ours are RSA.
+        Obstacle::TooOldForMlDsa => {}
+        Obstacle::NoMlDsa(_, symbol, _) => ways.push(format!("build the kernel with CONFIG_{symbol}=y")),
         Obstacle::HashIsModule(..) | Obstacle::NoHash(..) | Obstacle::TooOld => {
             let other = HashAlgorithm::Sha512;
             if hash.for_kernel(Some(release)) != other && !matches!(trust.takes(own, other), Takes::No(_)) {

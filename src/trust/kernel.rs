@@ -13,7 +13,7 @@ use crate::formats::text::{Shown, printable};
 use crate::system::{self, ConfigFile, Context};
 
 use super::firmware;
-use super::module::{self, Obstacle, Refusal};
+use super::module::{self, Obstacle, Refusal, Scheme};
 
 /// Directory of modules, in which each kernel has one of its own.
 const MODULES: &str = "/lib/modules";
@@ -23,6 +23,8 @@ const USR_MODULES: &str = "/usr/lib/modules";
 const MAX_IMAGE: u64 = 512 << 20;
 /// SHA-3 in signatures of modules.
 const SHA3: KernelVersion = KernelVersion::new(6, 7);
+/// ML-DSA in signatures of modules.
+const ML_DSA: KernelVersion = KernelVersion::new(7, 0);
 
 /// One kernel's trust in modules.
 #[derive(Debug, Clone)]
@@ -123,7 +125,10 @@ impl KernelTrust {
     pub fn judge(&self, module: &[u8]) -> Result<Certificate, Refusal> {
         let certificates: Vec<Certificate> = self.certificates().cloned().collect();
         let signature = module::judge(module, &certificates)?;
-        match self.obstacle(signature.hash) {
+        match self
+            .obstacle(signature.hash)
+            .or_else(|| self.obstacle_of(signature.scheme))
+        {
             Some(obstacle) => Err(Refusal::Obstacle(obstacle)),
             None => Ok(signature.certificate.clone()),
         }
@@ -148,6 +153,28 @@ impl KernelTrust {
         match config.get(symbol) {
             Some(Value::Module) => Some(Obstacle::HashIsModule(name, symbol)),
             Some(Value::No) => Some(Obstacle::NoHash(name, symbol)),
+            _ => None,
+        }
+    }
+
+    /// The reason for which the kernel verifies no signature of this kind, as far as its version and configuration tell.
+    fn obstacle_of(&self, scheme: Scheme) -> Option<Obstacle> {
+        if !matches!(scheme, Scheme::MlDsa | Scheme::MlDsaOverAttributes) {
+            return None;
+        }
+        if self.version.is_some_and(|version| version < ML_DSA) {
+            return Some(Obstacle::TooOldForMlDsa);
+        }
+        let config = self.config.as_ref().filter(|config| config.version.is_some())?;
+        let (key, attributes) = ("CRYPTO_MLDSA", "PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA");
+        match scheme {
+            _ if matches!(config.get(key), Some(Value::Module)) => Some(Obstacle::HashIsModule("ML-DSA", key)),
+            _ if !config.is_on(key) => Some(Obstacle::NoMlDsa("ML-DSA", key, "ENOPKG")),
+            Scheme::MlDsaOverAttributes if !config.is_on(attributes) => Some(Obstacle::NoMlDsa(
+                "signed attributes, over which the signature is",
+                attributes,
+                "EKEYREJECTED",
+            )),
             _ => None,
         }
     }
@@ -238,4 +265,39 @@ fn read_image(path: &Path) -> Result<Embedded, String> {
     let unified = Image::parse(&bytes).ok();
     let kernel = unified.as_ref().and_then(|image| image.section(".linux"));
     Embedded::read(kernel.unwrap_or(&bytes)).map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ml_dsa_is_taken_from_7_0_on_where_it_is_built_in() {
+        let kernel = |release: &str, options: &str| {
+            let text = format!("# Linux/x86 {release} Kernel Configuration\n{options}");
+            KernelTrust::of_configuration(release, KernelConfig::parse(text.as_bytes()).unwrap())
+        };
+        let said = |release, options, scheme| kernel(release, options).obstacle_of(scheme).map(|it| it.to_string());
+        let (key, attributes) = (
+            "CONFIG_CRYPTO_MLDSA=y\n",
+            "CONFIG_CRYPTO_MLDSA=y\nCONFIG_PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA=y\n",
+        );
+        assert_eq!(said("7.0.1", key, Scheme::MlDsa), None);
+        assert_eq!(said("7.0.1", attributes, Scheme::MlDsaOverAttributes), None);
+        for (release, options, scheme, why) in [
+            ("6.19.9", attributes, Scheme::MlDsa, "older than 7.0"),
+            ("7.2.0", "", Scheme::MlDsa, "CONFIG_CRYPTO_MLDSA is not set"),
+            (
+                "7.2.0",
+                "CONFIG_CRYPTO_MLDSA=m\n",
+                Scheme::MlDsa,
+                "CONFIG_CRYPTO_MLDSA=m",
+            ),
+            ("7.2.0", key, Scheme::MlDsaOverAttributes, "EKEYREJECTED"),
+        ] {
+            let said = said(release, options, scheme).unwrap();
+            assert!(said.contains(why), "{said}");
+        }
+        assert_eq!(said("6.1.0", "", Scheme::Rsa), None);
+    }
 }

@@ -8,6 +8,7 @@ use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::cms::{Refusal as CmsRefusal, SignedData, SignerId, SignerInfo};
 use crate::formats::crypto::ecdsa::EcdsaKeyError;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::crypto::ml_dsa::{MlDsaKey, MlDsaKeyError, ParameterSetName};
 use crate::formats::crypto::rsa_public_key::RsaPublicKeyError;
 use crate::formats::kernel::module_signature::{Module, ModuleError};
 
@@ -30,13 +31,6 @@ const ECDSA: [ObjectIdentifier; 6] = [
     ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.11"),
     ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.12"),
 ];
-/// Signature algorithms that some kernels take, and that cannot be judged here, by their names.
-const OTHER_SIGNATURES: [(ObjectIdentifier, &str); 3] = [
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.17"), "ML-DSA-44"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.18"), "ML-DSA-65"),
-    (ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.19"), "ML-DSA-87"),
-];
-
 /// Sizes of RSA keys, in bits, that the kernel takes (`rsa_check_key_length`), as far as they are read here.
 const RSA_SIZES: [u32; 5] = [1024, 1536, 2048, 3072, 4096];
 
@@ -58,16 +52,8 @@ pub enum Refusal {
     /// A digest algorithm that the kernel does not know.
     #[error("digest algorithm {0} is not known (ENOPKG)")]
     Digest(ObjectIdentifier),
-    /// A kind of signature that some kernels take, and that cannot be judged here.
-    #[error("signed with {name} ({identifier}), which some kernels take, but bootseal cannot verify yet")]
-    Unverifiable {
-        /// The name of the algorithm.
-        name: &'static str,
-        /// Its identifier.
-        identifier: ObjectIdentifier,
-    },
-    /// The kernel only knows rsaEncryption in a SignerInfo of an RSA key, and ECDSA.
-    #[error("signature algorithm {0} is neither rsaEncryption nor ECDSA (ENOPKG)")]
+    /// The kernel only knows rsaEncryption in a SignerInfo of an RSA key, ECDSA, and from 7.0 on ML-DSA.
+    #[error("signature algorithm {0} is none of rsaEncryption, ECDSA and ML-DSA (ENOPKG)")]
     Algorithm(ObjectIdentifier),
     /// None of the trusted certificates is the signer's.
     #[error("signed by {0}, which is none of the trusted module certificates (ENOKEY)")]
@@ -81,6 +67,9 @@ pub enum Refusal {
     /// The signer's certificate has an ECDSA key that cannot be used, or none.
     #[error("the signer's certificate: {0}")]
     EcdsaKey(#[from] EcdsaKeyError),
+    /// The signer's certificate has an ML-DSA key that cannot be used, or none.
+    #[error("the signer's certificate: {0}")]
+    MlDsaKey(#[from] MlDsaKeyError),
     /// A kernel that refuses all signatures of this kind.
     #[error(transparent)]
     Obstacle(#[from] Obstacle),
@@ -109,6 +98,12 @@ pub enum Obstacle {
     /// It is older than SHA-3 in signatures.
     #[error("it is older than 6.7, and takes no SHA-3 (ENOPKG)")]
     TooOld,
+    /// It is older than ML-DSA in signatures.
+    #[error("it is older than 7.0, and takes no ML-DSA (ENOPKG)")]
+    TooOldForMlDsa,
+    /// It was built without ML-DSA, or without its signed attributes.
+    #[error("it is built without {0} (CONFIG_{1} is not set) ({2})")]
+    NoMlDsa(&'static str, &'static str, &'static str),
 }
 
 /// The accepted signature of a module.
@@ -120,6 +115,21 @@ pub struct Signature<'c> {
     pub hash: HashAlgorithm,
     /// The digest that was signed: that of the module without its signature.
     pub digest: Digest,
+    /// The kind of the signature.
+    pub scheme: Scheme,
+}
+
+/// A kind of signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// RSA with PKCS#1 v1.5.
+    Rsa,
+    /// ECDSA.
+    Ecdsa,
+    /// ML-DSA over the module itself.
+    MlDsa,
+    /// ML-DSA over signed attributes, as OpenSSL before 4 makes it.
+    MlDsaOverAttributes,
 }
 
 /// Judges an uncompressed module. Of several signers one has to be trusted, and every one that a certificate is known
@@ -178,11 +188,11 @@ fn kernel_rules(signed_data: &SignedData<'_>) -> Result<(), Refusal> {
         if !signed_data.digest_algorithms.contains(&signer.digest_algorithm) {
             return Err(Refusal::Shape("does not announce its signer's digest algorithm"));
         }
-        if signer.signed_attributes.is_some() {
+        if signer.signed_attributes.is_some() && ml_dsa(signer).is_none() {
             return Err(Refusal::Shape("has signed attributes"));
         }
         hash_of(signer)?;
-        if signer.signature_algorithm != RSA_ENCRYPTION && !is_ecdsa(signer) && other_signature(signer).is_none() {
+        if signer.signature_algorithm != RSA_ENCRYPTION && !is_ecdsa(signer) && ml_dsa(signer).is_none() {
             return Err(Refusal::Algorithm(signer.signature_algorithm));
         }
     }
@@ -209,18 +219,13 @@ fn judge_signer<'c>(
     if enclosed.is_none() && named.is_none() {
         return Err(unknown());
     }
-    if let Some(name) = other_signature(signer) {
-        // Of a stranger it does not matter.
-        return Err(anchor.map_or_else(unknown, |_| Refusal::Unverifiable {
-            name,
-            identifier: signer.signature_algorithm,
-        }));
-    }
     let hash = hash_of(signer)?;
     let digest = digest(hash, module.content);
     // The kernel tries the one inside first, and then the one that it trusts by the same name.
     for certificate in enclosed.into_iter().chain(named) {
-        if is_ecdsa(signer) {
+        if ml_dsa(signer).is_some() {
+            verify_ml_dsa(certificate, signer, module.content, &digest)?;
+        } else if is_ecdsa(signer) {
             // Signed attributes were refused before, so the signature is over the module itself.
             let verified = certificate.ecdsa_key()?.verify(&digest, &signer.signature);
             verified.map_err(|mismatch| Refusal::Signature(mismatch.into()))?;
@@ -238,7 +243,35 @@ fn judge_signer<'c>(
         certificate: anchor.ok_or_else(unknown)?,
         hash,
         digest,
+        scheme: match (ml_dsa(signer), &signer.signed_attributes) {
+            (Some(_), Some(_)) => Scheme::MlDsaOverAttributes,
+            (Some(_), None) => Scheme::MlDsa,
+            (None, _) if is_ecdsa(signer) => Scheme::Ecdsa,
+            (None, _) => Scheme::Rsa,
+        },
     })
+}
+
+/// ML-DSA signs the content itself, or the attributes that hold its digest (RFC 9882).
+fn verify_ml_dsa(
+    certificate: &Certificate,
+    signer: &SignerInfo<'_>,
+    content: &[u8],
+    digest: &Digest,
+) -> Result<(), Refusal> {
+    let key = MlDsaKey::from_spki_der(&certificate.fields().spki)?;
+    if Some(key.parameters()) != ml_dsa(signer) {
+        return Err(MlDsaKeyError::NotMlDsa.into());
+    }
+    let message = match &signer.signed_attributes {
+        None => content,
+        Some(attributes) if attributes.message_digest().as_deref() != Some(digest.as_bytes()) => {
+            return Err(Refusal::Signature(CmsRefusal::MessageDigest));
+        }
+        Some(attributes) => &attributes.der,
+    };
+    let verified = key.verify(message, &signer.signature);
+    verified.map_err(|mismatch| Refusal::Signature(mismatch.into()))
 }
 
 fn hash_of(signer: &SignerInfo<'_>) -> Result<HashAlgorithm, Refusal> {
@@ -253,17 +286,15 @@ fn is_ecdsa(signer: &SignerInfo<'_>) -> bool {
     ECDSA.contains(&signer.signature_algorithm)
 }
 
-/// The name of a signature algorithm that cannot be judged here.
-fn other_signature(signer: &SignerInfo<'_>) -> Option<&'static str> {
-    let is_its = |(algorithm, _): &&(ObjectIdentifier, _)| *algorithm == signer.signature_algorithm;
-    OTHER_SIGNATURES.iter().find(is_its).map(|(_, name)| *name)
+fn ml_dsa(signer: &SignerInfo<'_>) -> Option<ParameterSetName> {
+    ParameterSetName::from_oid(signer.signature_algorithm.as_bytes())
 }
 
 fn describe(signer: &SignerInfo<'_>) -> String {
     let name = if is_ecdsa(signer) {
         Some("ECDSA")
     } else {
-        other_signature(signer)
+        ml_dsa(signer).map(ParameterSetName::name)
     };
     let with = name.map_or_else(String::new, |name| format!(" with {name}"));
     match &signer.id {

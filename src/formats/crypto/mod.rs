@@ -6,6 +6,7 @@ pub mod cms;
 pub mod ecdsa;
 pub mod hash;
 mod hash_many;
+pub mod ml_dsa;
 pub mod pem;
 pub mod rsa_public_key;
 pub mod sha3_lanes;

@@ -80,7 +80,9 @@ impl SignedHash {
     #[must_use]
     pub fn digest(self, parts: &[&[u8]]) -> Vec<u8> {
         let finish = |mut hasher: Box<dyn DynDigest>| {
-            parts.iter().for_each(|part| hasher.update(part));
+            for part in parts {
+                hasher.update(part);
+            }
             hasher.finalize().into_vec()
         };
         match self {
@@ -90,7 +92,9 @@ impl SignedHash {
             Self::Md5 => {
                 use md5::Digest;
                 let mut hasher = md5::Md5::new();
-                parts.iter().for_each(|part| hasher.update(part));
+                for part in parts {
+                    hasher.update(part);
+                }
                 hasher.finalize().to_vec()
             }
         }

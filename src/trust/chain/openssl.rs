@@ -41,8 +41,7 @@ fn build<'c>(
         }
         let is_alone = chain.len() == 1;
         let may_follow = |candidate: &&Certificate| {
-            is_likely_issuer(candidate, top)
-                && (top.is_self_issued() && is_alone || !chain.iter().any(|member| *member == *candidate))
+            is_likely_issuer(candidate, top) && (top.is_self_issued() && is_alone || !chain.contains(candidate))
         };
         let next = if is_self_signed(top) && top.fields().decisive.broken.is_none() {
             None

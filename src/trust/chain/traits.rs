@@ -25,16 +25,13 @@ pub(super) fn authority(certificate: &Certificate) -> Authority {
     if extensions.broken.is_some() || !extensions.allows(KEY_CERT_SIGN) {
         return Authority::No;
     }
+    let is_assumed = fields.is_v1 && is_self_signed(certificate)
+        || extensions.key_usage.is_some()
+        || extensions.is_netscape_authority;
     match extensions.authority {
         Some(true) => Authority::Stated,
-        Some(false) => Authority::No,
-        None if fields.is_v1 && is_self_signed(certificate)
-            || extensions.key_usage.is_some()
-            || extensions.is_netscape_authority =>
-        {
-            Authority::Assumed
-        }
-        None => Authority::No,
+        None if is_assumed => Authority::Assumed,
+        Some(false) | None => Authority::No,
     }
 }
 

@@ -82,12 +82,11 @@ impl fmt::Display for Revocation {
             f,
             "dbx forbids the certificate \"{certificate}\" that signed the image ({place})"
         )?;
-        match self.since {
-            Some(since) => write!(
+        if let Some(since) = self.since {
+            write!(
                 f,
                 "; from {since} on, but what it signed before is refused as well, unless a timestamp in it is vouched for by dbt"
-            )?,
-            None => {}
+            )?;
         }
         match &self.despite {
             Some(other) => write!(

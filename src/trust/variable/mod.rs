@@ -81,26 +81,26 @@ pub fn judge(
         return Ok(Authority::Unchecked);
     }
     check_time(firmware, attributes, auth)?;
-    let signed = Signed::verified(auth, variable, attributes)?;
-    let signer = signed.first.clone();
+    let write = Signed::verified(auth, variable, attributes)?;
+    let signer = write.first.clone();
     if firmware.setup_mode {
         let (_, new) = lists.certificates().next().ok_or(Refusal::NoPlatformKey)?;
         let (new, _) = Certificate::from_der_prefix(new)?;
-        return if signed.is_vouched_for_by(&new) {
+        return if write.is_vouched_for_by(&new) {
             Ok(Authority::NewPlatformKey(Box::new(signer)))
         } else {
             Err(wrong(&signer, "the new PK itself"))
         };
     }
     // No chains here: the present PK itself has to sign.
-    if firmware.pk.contains(SignatureType::X509, signer.as_der()) && signed.is_vouched_for_by(&signer) {
+    if firmware.pk.contains(SignatureType::X509, signer.as_der()) && write.is_vouched_for_by(&signer) {
         return Ok(Authority::PlatformKey(Box::new(signer)));
     }
     if matches!(variable, VariableName::Pk | VariableName::Kek) {
         return Err(wrong(&signer, "the PK"));
     }
     Ok(Authority::KeyExchangeKey {
-        enrolled: Box::new(signed.enrolled_issuer(firmware.kek)?),
+        enrolled: Box::new(write.enrolled_issuer(firmware.kek)?),
         signer: Box::new(signer),
     })
 }

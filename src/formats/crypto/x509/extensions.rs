@@ -250,7 +250,9 @@ impl Extensions {
                 fields.finish(name)?;
                 self.is_proxy = true;
             }
-            _ => drop(reader.list(name, tag::SEQUENCE)?),
+            _ => {
+                reader.list(name, tag::SEQUENCE)?;
+            }
         }
         Ok(())
     }
