@@ -64,7 +64,7 @@ const MENUS: [(&str, &str); 5] = [
          if loadfont $font ; then\n  set gfxmode=auto\n  load_video\n  insmod gfxterm\n  set locale_dir=$prefix/locale\n  set lang=en_US\n\
          insmod gettext\nfi\nterminal_output gfxterm\nloadfont ($root)/boot/grub2/themes/openSUSE/DejaVuSans12.pf2\n\
          set theme=($root)/boot/grub2/themes/openSUSE/theme.txt\nexport theme\n\
-         set extra_cmdline=\"rootflags=subvol=@\"\nhiddenentry 'x' --hotkey=n {\n  echo\n}\n",
+         set extra_cmdline=\"rootflags=subvol=@\"\n",
     ),
     (
         "Arch",
