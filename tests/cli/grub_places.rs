@@ -103,6 +103,37 @@ fn entries_that_grub_makes_itself_are_followed() {
 }
 
 #[test]
+fn what_lies_under_a_mount_point_is_not_judged() {
+    let node = node(&[
+        ("boot/grub/grub.cfg", "menuentry x {\nlinux /k\n}\n"),
+        ("boot/k", "x"),
+        ("proc/self/mountinfo", "25 1 8:2 / / rw - ext4 /dev/sda2 rw\n"),
+    ]);
+    signs(&node, &["boot/k"]);
+    node.write("etc/fstab", "LABEL=boot /boot ext4 noauto 0 2\n");
+    let (code, said) = run(&node, &["verify"]);
+    assert!(code == 3 && said.contains("ought to be mounted"), "{said}");
+}
+
+#[test]
+fn a_block_of_variables_sets_nothing_that_protects() {
+    let node = node(&[
+        ("boot/grub/grub.cfg", "load_env\nmenuentry x {\nlinux /k\n}\n"),
+        ("boot/k", "x"),
+        (
+            "boot/grub/grubenv",
+            "# GRUB Environment Block\ncheck_signatures=no\n####",
+        ),
+    ]);
+    run(&node, &["sign", "grub"]);
+    let (code, said) = run(&node, &["verify"]);
+    assert!(
+        code == 1 && said.contains("(environment_sets_protected): it sets check_signatures"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_lists_of_hashsum_are_signed() {
     let node = node(&[
         (

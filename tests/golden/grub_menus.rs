@@ -3,14 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use bootseal::formats::grub::script::Script;
 use bootseal::trust::grub_script::{Danger, Scene, dangers};
 
-use crate::support::programs::judge;
+use crate::support::programs::{judge, tool};
 
-/// What stands for `grub-probe` of a machine with one disk.
+/// A program in the place of `grub-probe`, for a machine with one disk.
 const PROBE: &str = r#"#!/bin/sh
 for word in "$@"; do
     case $word in
@@ -135,9 +134,28 @@ fn what_the_scripts_of_grub_mkconfig_write_is_found_without_fault() {
     }
 }
 
+#[test]
+fn every_command_of_grub_is_known() {
+    for root in [PathBuf::from("/"), judge("grub-2.12"), judge("grub-2.14")] {
+        let list = fs::read_to_string(root.join("usr/lib/grub/x86_64-efi/command.lst")).unwrap();
+        let names: Vec<&str> = list
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, _)| name)
+            .collect();
+        assert!(names.len() > 150, "{names:?}");
+        for name in names {
+            let name = name.trim_start_matches('*');
+            let dangers = dangers(&Script::parse(name), Scene::default());
+            let is_unknown = |danger: &Danger| format!("{:?}", danger.act).contains("no command of GRUB");
+            assert!(!dangers.iter().any(is_unknown), "{name}");
+        }
+    }
+}
+
 /// The part of a menu that a script writes.
 fn written(script: &Path, root: &Path, probe: &Path, path: &Path) -> String {
-    let output = Command::new("sh")
+    let output = tool("sh")
         .arg(script)
         .env("pkgdatadir", root.join("usr/share/grub"))
         .env("grub_probe", probe)
