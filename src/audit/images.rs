@@ -343,7 +343,10 @@ fn look_at(path: PathBuf, candidate: &Candidate, sources: &Sources<'_>, anchors:
     };
     let loader = Loader::recognise(&image, &bytes, anchors);
     // Loaders have versions in their names as well, and are judged on the EFI system partitions.
-    let is_loader = matches!(loader, Loader::Grub(_) | Loader::Shim { .. } | Loader::Shell);
+    let is_loader = matches!(
+        loader,
+        Loader::Grub(_) | Loader::UnknownGrub(_) | Loader::Shim { .. } | Loader::Shell
+    );
     places.is_kernel &= !(is_loader && candidate.may_be_loader);
     let kernel = image.section(".linux");
     let inner = kernel.and_then(|kernel| Image::parse(kernel).ok());

@@ -62,6 +62,8 @@ pub(super) fn have_accepted(context: &Context, file: &BootFile) -> Vec<String> {
     };
     match file.remedy() {
         Remedy::Sign => vec![sign("")],
+        // A signature would let in what opens anything.
+        Remedy::Enforce => vec![context.own_command("grub install")],
         Remedy::Replace => {
             let mut ways = install();
             ways.push(format!("or, if you changed it yourself: {}", sign("--replace ")));

@@ -5,7 +5,7 @@ use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::sbat::Sbat;
 use crate::formats::firmware::signature_list::SignatureDatabase;
-use crate::formats::grub::core_image::{CoreImage, CoreImageError};
+use crate::formats::grub::core_image::CoreImage;
 use crate::formats::kernel::compression::Compression;
 use crate::formats::kernel::kernel_image::Embedded;
 
@@ -39,6 +39,8 @@ pub enum Loader {
     },
     /// GRUB, and whether it opens only what our key signed.
     Grub(Result<String, String>),
+    /// GRUB, by the section of its modules, in a form that is not known.
+    UnknownGrub(String),
     /// A UEFI shell, with which whoever sits there does anything.
     Shell,
     /// A unified kernel image.
@@ -58,7 +60,7 @@ impl Loader {
             Ok(Some(core)) => {
                 return Self::Grub(grub_image::judge(&core, &anchors.grub, anchors.with_shim).verdict());
             }
-            Err(error) => return Self::Grub(Err(broken(&error))),
+            Err(error) => return Self::UnknownGrub(error.to_string()),
         }
         if let Some(section) = image.section(".vendor_cert") {
             return Self::Shim {
@@ -130,8 +132,11 @@ pub fn lacks_efi_stub(file: &[u8]) -> bool {
     !file.starts_with(b"MZ") && file.get(offset..).is_some_and(|rest| rest.starts_with(magic))
 }
 
-fn broken(error: &CoreImageError) -> String {
-    format!("is broken: {error}")
+/// True if a file is a GRUB that opens what nobody signed, or may do so.
+#[must_use]
+pub fn is_open_grub(file: &[u8]) -> bool {
+    let core = Image::parse(file).map(|image| CoreImage::parse(&image));
+    matches!(core, Ok(Ok(Some(core))) if grub_image::judge(&core, &[], true).is_open())
 }
 
 /// The vendor of a shim, by the component of its SBAT that is the vendor's own.

@@ -4,6 +4,7 @@
 mod backup;
 mod ceremony;
 mod enroll;
+mod grub_places;
 mod grub_tree;
 mod nothing;
 mod sign_all;

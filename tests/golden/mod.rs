@@ -6,6 +6,7 @@ mod efi;
 mod exports;
 mod grub;
 mod grub_image;
+mod grub_menus;
 mod grub_script;
 mod grub_tree;
 mod imported_keys;

@@ -41,6 +41,8 @@ pub struct BootFile {
 pub enum Remedy {
     /// A signature.
     Sign,
+    /// Another GRUB: this one opens what nobody signed, and a signature would let it in.
+    Enforce,
     /// A signature in place of those that condemn the file, whoever else signed it.
     Replace,
     /// Another version: dbx forbids its hash, which no signature changes.

@@ -18,6 +18,7 @@ use crate::formats::firmware::load_option::LoadOption;
 use crate::formats::text::{Shown, printable};
 use crate::system::{self, Context};
 use crate::trust::image::{Policy, Refusal};
+use crate::trust::loader::is_open_grub;
 
 use super::lists::Lists;
 use super::request::Request;
@@ -234,6 +235,12 @@ impl Judge {
             Some(Refusal::ForbiddenHash { .. }) => Remedy::Exchange,
             Some(Refusal::ForbiddenCertificate(_) | Refusal::Signature(_) | Refusal::Signer(_)) => Remedy::Replace,
             _ => Remedy::Sign,
+        };
+        let is_signed = matches!(remedy, Remedy::Sign | Remedy::Replace);
+        let remedy = if is_signed && is_open_grub(&bytes) {
+            Remedy::Enforce
+        } else {
+            remedy
         };
         let (verdict, measured) = match judged {
             Ok(acceptance) => (

@@ -37,6 +37,11 @@ impl EnvironmentBlock {
         Self { variables }
     }
 
+    /// The names of the variables.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The value of a variable; none if it is not there, or empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -1,5 +1,6 @@
-//! Files that GRUB makes entries of, by their forms.
+//! Files that GRUB makes entries of, by their forms, and the modules that a module needs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::formats::firmware::authenticode::Image;
@@ -65,4 +66,17 @@ impl Reference {
             }
         }
     }
+}
+
+/// A module and all modules that it needs, by `moddep.lst`.
+pub(super) fn needed(list: &str, name: &str) -> BTreeSet<String> {
+    let lines: BTreeMap<&str, &str> = list.lines().filter_map(|line| line.split_once(':')).collect();
+    let mut needed = BTreeSet::new();
+    let mut waiting = vec![name];
+    while let Some(module) = waiting.pop() {
+        if needed.insert(module.to_owned()) {
+            waiting.extend(lines.get(module).into_iter().flat_map(|needs| needs.split_whitespace()));
+        }
+    }
+    needed
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{BOOT, GRUB_CONFIGURATION, GrubPaths, boot_directories, fat_partitions, path_below};
 use crate::error::{Explain, Result};
 use crate::finding::Finding;
+use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::opened_files::{Opened, Place, Use, is_no_local_disk, opened_files, variables};
 use crate::formats::grub::script::{Command, Script, Variables};
 use crate::formats::grub::theme;
@@ -15,7 +16,7 @@ use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context, resolve};
 use crate::trust::grub_traps;
 
-use super::found::{Form, Reference};
+use super::found::{Form, Reference, needed};
 use super::problem::{not_found, not_judged, nothing_starts};
 use super::starts::Menus;
 
@@ -93,6 +94,13 @@ impl Tree {
             let others: Vec<&Script> = others.map(|(_, other)| other).collect();
             tree.traps
                 .extend(grub_traps::traps(path, script, &others, &tree.variables));
+        }
+        for path in view.files.iter().filter(|path| grub_traps::is_environment(path)) {
+            // A file that cannot be read becomes a problem where the file itself is judged.
+            if let Ok(bytes) = system::read(path) {
+                let block = EnvironmentBlock::parse(&bytes);
+                tree.traps.extend(grub_traps::environment_traps(path, &block));
+            }
         }
         let defaults = context.path(DEFAULTS);
         if view.is_own && defaults.exists() {
@@ -381,17 +389,4 @@ impl<'a> View<'a> {
         }
         Some(grub_traps::missing_module(script, file, &lacking?))
     }
-}
-
-/// A module and all modules that it needs, by `moddep.lst`.
-fn needed(list: &str, name: &str) -> BTreeSet<String> {
-    let lines: BTreeMap<&str, &str> = list.lines().filter_map(|line| line.split_once(':')).collect();
-    let mut needed = BTreeSet::new();
-    let mut waiting = vec![name];
-    while let Some(module) = waiting.pop() {
-        if needed.insert(module.to_owned()) {
-            waiting.extend(lines.get(module).into_iter().flat_map(|needs| needs.split_whitespace()));
-        }
-    }
-    needed
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::disk::GrubPaths;
 use crate::error::{Error, Result, quoted};
 use crate::finding::{Finding, Kind, Level, worst};
 use crate::formats::grub::openpgp::GrubKey;
@@ -81,6 +82,13 @@ pub fn verify(
     directory: &Path,
     keys: &[GrubKey],
 ) -> Result<Audit> {
+    if GrubPaths::read(context)?.is_hidden(directory) {
+        let text = format!(
+            "{} lies where a file system ought to be mounted and is not: GRUB reads other files",
+            directory.shown()
+        );
+        return Err(Error::could_not_run(text).hint("mount it first, as /etc/fstab has it: mount -a"));
+    }
     let search = |paths: &[PathBuf]| Search::new(context, exclude, interest).below(paths);
     let mut found = search(&[directory.to_path_buf()]);
     let is_of_grub = |path: &PathBuf| {

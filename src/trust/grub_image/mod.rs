@@ -114,6 +114,13 @@ pub fn judge(image: &CoreImage<'_>, trusted: &[GrubKey], with_shim: bool) -> Gru
 }
 
 impl GrubImage {
+    /// True if it may open what nobody signed.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let starts_nothing = |problem: &Finding| STARTS_NOTHING.contains(&problem.kind);
+        !self.problems.iter().all(starts_nothing)
+    }
+
     /// The verdict in one line.
     pub fn verdict(&self) -> Result<String, String> {
         if self.problems.is_empty() {
@@ -121,12 +128,8 @@ impl GrubImage {
             return Ok(format!("enforces signatures by OpenPGP key {}", keys.join(" and ")));
         }
         let reasons: Vec<String> = self.problems.iter().map(|problem| printable(&problem.text)).collect();
-        let starts_nothing = self
-            .problems
-            .iter()
-            .all(|problem| STARTS_NOTHING.contains(&problem.kind));
         let is_open = |problem: &Finding| problem.kind == UNPROVEN;
-        let verdict = if starts_nothing {
+        let verdict = if !self.is_open() {
             "would open nothing"
         } else if self.problems.iter().all(is_open) {
             "cannot be proven to enforce"

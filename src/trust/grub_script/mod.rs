@@ -20,6 +20,12 @@ use crate::formats::grub::script::Script;
 
 pub use danger::{Act, Danger, MemoryDisk, Scene};
 
+/// True for a variable that protects, which no file may set.
+#[must_use]
+pub fn is_protected(variable: &str) -> bool {
+    danger::PROTECTED.contains(&variable)
+}
+
 /// The dangers of a script, in the order of their lines.
 #[must_use]
 pub fn dangers(script: &Script, scene: Scene<'_>) -> Vec<Danger> {

@@ -23,11 +23,13 @@ impl PartialEq for Body {
 }
 
 /// Variables that GRUB sets by itself, with what they may be before a script.
-const OWN: [(&str, &[&str]); 7] = [
-    // Names of devices.
+const OWN: [(&str, &[&str]); 9] = [
+    // Names of devices, and paths with one.
     ("root", &["hd\u{2}", "(\u{2}", "lvm\u{2}"]),
     ("prefix", &["(\0"]),
     ("cmdpath", &["(\0"]),
+    ("config_directory", &["(\u{2}"]),
+    ("config_file", &["(\u{2}"]),
     // grub-mkconfig sets it, and exports it to scripts that the menu runs.
     ("menuentry_id_option", &["", "--id"]),
     ("?", &["0", "\u{2}"]),

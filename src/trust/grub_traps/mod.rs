@@ -7,6 +7,7 @@ mod environment;
 use std::path::Path;
 
 use crate::finding::{Finding, Kind};
+use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::opened_files::{Opened, Place, Use, command_names, is_no_local_disk, opened_files};
 use crate::formats::grub::script::{Command, Part, Script, Variables, Word};
 use crate::formats::text::Shown;
@@ -152,6 +153,12 @@ const SAVEDEFAULT_SIGNED: Rule = error(
     "savedefault_signed_grubenv",
     "this writes into grubenv, whose signature does not hold from then on: the next boot reads none of it",
     "take it out, or leave grubenv unsigned: grubenv = \"auto\" or \"leave\" under [sign]",
+);
+/// For a block of variables that is signed along.
+const PROTECTED_IN_ENVIRONMENT: Rule = error(
+    "environment_sets_protected",
+    "GRUB takes it from this file, and with a signature nothing says that it should not",
+    "grub-editenv FILE unset NAME, and find out who set it",
 );
 /// For a tree that does not hold a module.
 const INSMOD: Rule = note(
@@ -315,6 +322,18 @@ fn unsigned_variables(script: &Script, variables: &Variables) -> Vec<String> {
 #[must_use]
 pub fn signed_environment(file: &Path, command: &Command) -> Finding {
     SAVEDEFAULT_SIGNED.at(file, command.line, command.to_string())
+}
+
+/// The traps in a block of variables: those that protect have no place in it.
+#[must_use]
+pub fn environment_traps(file: &Path, block: &EnvironmentBlock) -> Vec<Finding> {
+    let protecting = block.names().filter(|name| grub_script::is_protected(name));
+    let trap = |name: &str| {
+        let rule = PROTECTED_IN_ENVIRONMENT;
+        let text = format!("it sets {name}: {}", rule.reason);
+        Finding::new(rule.kind, file.shown(), text).remedy(rule.remedy)
+    };
+    protecting.map(trap).collect()
 }
 
 /// The trap of an `insmod` of the script in `file`, in a tree that lacks the module.

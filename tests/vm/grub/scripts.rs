@@ -1,4 +1,4 @@
-//! What scripts do to real GRUB, and what the judge of scripts says of them: many in one boot of each version.
+//! Scripts in real GRUB, and the judge of scripts on them: many in one boot of each version.
 
 use std::fmt::Write;
 use std::fs;
@@ -175,7 +175,7 @@ const UNLOADING: [&str; 2] = ["for m in tpm pgp; do rmmod $m; done", "rmmod pgp"
 struct Trial {
     text: String,
     verdict: Verdict,
-    /// What GRUB does; none if it may do either.
+    /// True if GRUB is switched off by it; none if versions differ.
     is_off: Option<bool>,
 }
 

@@ -83,6 +83,10 @@ fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Ou
     let because = printable(&let_in.to_string());
     let (kind, leads) = match (&found.loader, foreign(let_in)) {
         (Loader::Grub(Ok(verdict)), _) => return outcome.evidence.push(format!("{shown}: {because}; {verdict}")),
+        (Loader::UnknownGrub(reason), _) => {
+            let text = format!("{shown}: {because}; what this GRUB does cannot be told: {reason}");
+            return outcome.not_run.push(text);
+        }
         (Loader::Grub(Err(verdict)), _) => (OPEN_GRUB, format!("as a GRUB {verdict}")),
         (Loader::Shell, _) => {
             let text = "is a UEFI shell: whoever sits there changes variables and memory with it";

@@ -13,7 +13,7 @@ use crate::formats::text::Shown;
 use std::path::Path;
 
 use crate::disk::no_efi_partition;
-use crate::enroll::{BootFile, Verdict};
+use crate::enroll::{BootFile, Remedy, Verdict};
 use crate::finding::{Finding, Kind, Outcome};
 use crate::start::NEXT_START_FAILS;
 use crate::system::{self, FileInfo};
@@ -160,10 +160,10 @@ fn look_at(file: &BootFile, outcome: &mut Outcome) {
                 file.path.clone(),
                 format!("{place} would not start: {reason}"),
             )
-            .remedy(format!(
-                "bootseal sign efi {}",
-                crate::error::quoted(Path::new(&file.path))
-            )),
+            .remedy(match file.remedy() {
+                Remedy::Enforce => "bootseal grub install".to_owned(),
+                _ => format!("bootseal sign efi {}", crate::error::quoted(Path::new(&file.path))),
+            }),
         ),
         // An entry of the firmware for a network card, say, leads to no file.
         Verdict::NotJudged(reason) => outcome.evidence.push(format!("{place}: not judged, {reason}")),
