@@ -60,10 +60,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             files.extend(entries(&directory.join(global), &mut outcome.not_run));
         }
         let of_images = files_below(&directory.join(IMAGES), &mut outcome.not_run);
-        files.extend(of_images.into_iter().filter(|path| {
-            path.parent()
-                .is_some_and(|above| has_ending(above, "d") && is_extra(above))
-        }));
+        files.extend(of_images.into_iter().filter(|path| path.parent().is_some_and(is_extra)));
         for path in files {
             judge(&path, &mut outcome);
         }
