@@ -39,7 +39,7 @@ impl Unified {
         let is_addon = image.section(".linux").is_none();
         let mut lines = Vec::new();
         let mut profile = None;
-        for section in image.sections().iter() {
+        for section in image.sections() {
             match &*section.name {
                 ".profile" => profile = Some(profile_name(&text(section.data()))),
                 ".cmdline" => lines.push(ProfileLine {

@@ -30,5 +30,7 @@ pub use packages::{
     LOADERS_WITH_COPIES, Owner, Packages, merged_files, reinstall_image, reinstall_kernel, reinstall_loader,
     reinstall_newest,
 };
-pub use partitions::{EfiPartition, efi_partitions, fat_partitions, no_efi_partition, only_efi_partition};
+pub use partitions::{
+    EfiPartition, efi_partitions, fat_partitions, no_efi_partition, only_efi_partition, unmounted_efi_partitions,
+};
 pub use walk::{Tree, check_readable, entries, files_below};

@@ -1,5 +1,6 @@
 //! The audit of a machine below another root directory: clean, then with one fault at a time.
 
+mod beside;
 mod doors;
 mod firmware;
 mod formats;

@@ -80,10 +80,12 @@ const WRITES_BY_PATH: [&str; 17] = [
     "tempdir_in(",
 ];
 /// The home of such calls, and the files that do without it, each for its reason.
-const WRITERS: [&str; 4] = [
+const WRITERS: [&str; 5] = [
     "system/beneath/",
     // One write is one call of the firmware: its files are not replaced.
     "system/variables/write.rs",
+    // A block device is not replaced, and holds no names.
+    "system/variables/block.rs",
     // The terminal is a device.
     "system/terminal.rs",
     // A directory that was just made, for this user only.

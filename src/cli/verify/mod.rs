@@ -87,7 +87,7 @@ fn refuse_groundless(judged: Judged, anchors: &Anchors, path: &Path) -> Result<J
         return Ok(judged);
     };
     let missing = judgements.iter().filter(|judgement| judgement.verdict.is_err());
-    let missing = missing.filter_map(|judgement| match judgement.kind {
+    let mut missing = missing.filter_map(|judgement| match judgement.kind {
         examine::Kind::EfiImage if anchors.db.is_empty() => Some(("db", "name the firmware's: --db FILE")),
         examine::Kind::Module if anchors.modules.is_empty() => {
             Some(("module certificate", "name the right one: --keys DIR"))
@@ -95,7 +95,7 @@ fn refuse_groundless(judged: Judged, anchors: &Anchors, path: &Path) -> Result<J
         examine::Kind::GrubFile if anchors.grub.is_empty() => Some(("key of GRUB", "name the right one: --keys DIR")),
         _ => None,
     });
-    match missing.last() {
+    match missing.next() {
         Some((what, remedy)) => {
             let text = format!(
                 "the key directory has no {what}, so nothing can be said of {}",

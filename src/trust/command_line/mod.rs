@@ -1,12 +1,15 @@
 //! Parameters on a kernel's command line that undo the chain, or lead around it.
 
+mod rule;
 mod rules;
+mod rules_of_init;
 mod when;
 
 use crate::formats::kernel::running_kernel::{CommandLine, Parameter};
 
-pub use rules::Reader;
-use rules::{RULES, of_init};
+pub use rule::Reader;
+use rules::OF_KERNEL;
+use rules_of_init::{OF_INIT, of_init};
 
 /// A parameter that works against the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +36,7 @@ impl Danger {
 #[must_use]
 pub fn dangers(line: &CommandLine) -> Vec<Danger> {
     let by_rule = |parameter: &Parameter| {
-        let rule = RULES.iter().find(|rule| rule.applies(parameter))?;
+        let rule = OF_KERNEL.iter().chain(OF_INIT).find(|rule| rule.applies(parameter))?;
         Some((rule.reader, rule.reason))
     };
     let told = |parameter, effect: Option<_>| effect.map(|effect| Danger::new(parameter, effect));

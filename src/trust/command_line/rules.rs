@@ -1,37 +1,7 @@
-//! The parameters that work against the chain: each with the program that reads it, and its effect.
+//! The parameters of the kernel that work against the chain.
 
-use crate::formats::kernel::running_kernel::Parameter;
-
+use super::rule::{Reader, Rule, rule};
 use super::when::When;
-
-/// A program that reads the command line, with the place where its parameters are documented.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
-    /// The kernel: its Documentation/admin-guide/kernel-parameters.txt.
-    Linux,
-    /// The kernel's EFI stub: Documentation/admin-guide/efi-stub.rst.
-    EfiStub,
-    /// Whatever is init: init(8), systemd(1) and openrc-init(8) read the same words.
-    Init,
-    /// systemd in the initramfs and on the root file system: kernel-command-line(7) and the pages that it names.
-    Systemd,
-    /// OpenRC: openrc(8).
-    OpenRc,
-    /// dracut: dracut.cmdline(7).
-    Dracut,
-    /// Debian's initramfs-tools(7), and mkinitcpio(8), which has the same parameter.
-    InitramfsTools,
-    /// genkernel(8).
-    Genkernel,
-}
-
-/// A parameter that should not be there.
-pub(super) struct Rule {
-    name: &'static str,
-    when: When,
-    pub(super) reader: Reader,
-    pub(super) reason: &'static str,
-}
 
 /// Programs that are an init when the kernel starts them.
 const INITS: &[&str] = &[
@@ -53,25 +23,6 @@ const INITS: &[&str] = &[
     "/sbin/dinit",
     "/usr/bin/dinit",
 ];
-/// Targets of systemd that bring a machine up as it is meant to be, or down.
-const TARGETS: &[&str] = &[
-    "default.target",
-    "multi-user.target",
-    "multi-user",
-    "graphical.target",
-    "graphical",
-    "system-update.target",
-    "initrd.target",
-    "runlevel2.target",
-    "runlevel3.target",
-    "runlevel4.target",
-    "runlevel5.target",
-    "poweroff.target",
-    "reboot.target",
-    "halt.target",
-];
-/// Units of systemd that give a shell, or start another kernel, by a part of their names.
-const SHELLS: &[&str] = &["shell", "rescue", "emergency", "sulogin", "kexec"];
 /// Parts of the kernel by which it holds keys, measures and judges, by a part of their names.
 const WATCHERS: &[&str] = &[
     "tpm",
@@ -104,27 +55,18 @@ const EVIDENCE: &[&str] = &[
     "dm_integrity",
     "dm-integrity",
 ];
-
-const SHELL: &str = "the initramfs gives a shell before the root file system is in use";
-const STOPS: &str = "the machine stops at a shell";
 const OTHER_INIT: &str = "another program takes the place of init";
-const ANOTHER_UNIT: &str = "another unit takes the place of the default target";
-const RUNS: &str = "systemd runs this as root";
-const CREDENTIAL: &str = "a credential sets passwords, units and files of root";
 const DEBUGGER: &str = "a debugger at that line changes the running kernel, unless lockdown forbids it";
 const DMA: &str = "devices reach all memory";
 const ACPI: &str = "ACPI tables, which are code, come from where the command line says";
 const NO_VARIABLES: &str = "the firmware's variables, and so its keys, cannot be read";
-const MOUNTS: &str = "a file system of the command line's choice is mounted over any directory";
-const LIBRARIES: &str =
-    "what the kernel does not know becomes init's environment, which names programs and libraries to load";
 const NOT_LOADED: &str = "a module without which the evidence of the chain is not seen is not loaded";
 
-use Reader::{Dracut, EfiStub, Genkernel, Init, InitramfsTools, Linux, OpenRc, Systemd};
-use When::{Always, Contains, Is, IsNo, IsNot, IsNotNo, Lacks, StartsWith};
+use Reader::{Dracut, EfiStub, Genkernel, Linux, Systemd};
+use When::{Always, Contains, Is, IsNo, IsNot, Lacks, StartsWith};
 
-/// The table.
-pub(super) const RULES: &[Rule] = &[
+/// The parameters of the kernel, its EFI stub, and what hands words on to init.
+pub(super) const OF_KERNEL: &[Rule] = &[
     rule(
         "module.sig_enforce",
         IsNo,
@@ -243,205 +185,4 @@ pub(super) const RULES: &[Rule] = &[
         "the kernel runs this program as root",
     ),
     rule("sysctl.kernel.kexec_load_disabled", IsNo, Linux, "kexec stays open"),
-    rule("LD_PRELOAD", Always, Init, LIBRARIES),
-    rule("LD_AUDIT", Always, Init, LIBRARIES),
-    rule("LD_LIBRARY_PATH", Always, Init, LIBRARIES),
-    rule(
-        "SYSTEMD_SULOGIN_FORCE",
-        IsNotNo,
-        Init,
-        "rescue and emergency shells ask for no password",
-    ),
-    rule("SYSTEMD_UNIT_PATH", Always, Init, LIBRARIES),
-    rule("SYSTEMD_GENERATOR_PATH", Always, Init, LIBRARIES),
-    rule("systemd.run", Always, Systemd, RUNS),
-    rule("rd.systemd.run", Always, Systemd, RUNS),
-    rule("systemd.unit", IsNot(TARGETS), Systemd, ANOTHER_UNIT),
-    rule("rd.systemd.unit", IsNot(TARGETS), Systemd, ANOTHER_UNIT),
-    rule(
-        "systemd.wants",
-        Contains(SHELLS),
-        Systemd,
-        "systemd starts a unit that gives a shell",
-    ),
-    rule(
-        "rd.systemd.wants",
-        Contains(SHELLS),
-        Systemd,
-        "systemd in the initramfs starts a unit that gives a shell",
-    ),
-    rule(
-        "systemd.debug_shell",
-        IsNotNo,
-        Systemd,
-        "there is a root shell on a virtual console",
-    ),
-    rule(
-        "rd.systemd.debug_shell",
-        IsNotNo,
-        Systemd,
-        "there is a root shell on a virtual console",
-    ),
-    rule(
-        "systemd.crash_shell",
-        IsNotNo,
-        Systemd,
-        "there is a root shell once systemd has crashed",
-    ),
-    rule(
-        "systemd.confirm_spawn",
-        IsNotNo,
-        Systemd,
-        "whoever sits there chooses which services start",
-    ),
-    rule("systemd.set_credential", Always, Systemd, CREDENTIAL),
-    rule("systemd.set_credential_binary", Always, Systemd, CREDENTIAL),
-    rule("rd.systemd.set_credential", Always, Systemd, CREDENTIAL),
-    rule(
-        "systemd.setenv",
-        StartsWith(&[
-            "SYSTEMD_SULOGIN_FORCE",
-            "LD_",
-            "SYSTEMD_UNIT_PATH",
-            "SYSTEMD_GENERATOR_PATH",
-            "PATH=",
-        ]),
-        Systemd,
-        "the environment has rescue shells ask for no password, or names programs and libraries to load",
-    ),
-    rule(
-        "systemd.condition_first_boot",
-        IsNotNo,
-        Systemd,
-        "systemd asks whoever sits there for root's new password",
-    ),
-    rule("systemd.mount_extra", Always, Systemd, MOUNTS),
-    rule("rd.systemd.mount_extra", Always, Systemd, MOUNTS),
-    rule(
-        "systemd.pull",
-        Always,
-        Systemd,
-        "a disk image is loaded from the network",
-    ),
-    rule(
-        "rd.systemd.pull",
-        Always,
-        Systemd,
-        "a disk image is loaded from the network",
-    ),
-    rule("systemd.verity", IsNo, Systemd, "the root file system is not verified"),
-    rule(
-        "rd.systemd.verity",
-        IsNo,
-        Systemd,
-        "the root file system is not verified",
-    ),
-    rule(
-        "systemd.image_policy",
-        Is(&["*", "allow"]),
-        Systemd,
-        "partitions need no protection",
-    ),
-    rule(
-        "systemd.mask",
-        Contains(WATCHERS),
-        Systemd,
-        "a unit that verifies or measures does not start",
-    ),
-    rule(
-        "rd.systemd.mask",
-        Contains(WATCHERS),
-        Systemd,
-        "a unit that verifies or measures does not start",
-    ),
-    rule(
-        "systemd.tpm2_software_fallback",
-        IsNotNo,
-        Systemd,
-        "a TPM in software takes the place of the real one",
-    ),
-    rule(
-        "softlevel",
-        IsNot(&["default", "nonetwork"]),
-        OpenRc,
-        "OpenRC stops at another runlevel, which may be a shell",
-    ),
-    rule("rd.break", Always, Dracut, SHELL),
-    rule("rdbreak", Always, Dracut, SHELL),
-    rule(
-        "rd.shell",
-        IsNotNo,
-        Dracut,
-        "the initramfs gives a shell when something fails",
-    ),
-    rule(
-        "rdshell",
-        IsNotNo,
-        Dracut,
-        "the initramfs gives a shell when something fails",
-    ),
-    rule(
-        "rd.cmdline",
-        Is(&["ask"]),
-        Dracut,
-        "whoever sits there types further parameters",
-    ),
-    rule("break", Always, InitramfsTools, SHELL),
 ];
-
-/// Words without a value that have init stop at a shell.
-const WORDS: &[&str] = &[
-    "single",
-    "s",
-    "S",
-    "1",
-    "emergency",
-    "rescue",
-    "recovery",
-    "rd.emergency",
-    "rd.rescue",
-    "-b",
-    "-s",
-];
-
-const fn rule(name: &'static str, when: When, reader: Reader, reason: &'static str) -> Rule {
-    Rule {
-        name,
-        when,
-        reader,
-        reason,
-    }
-}
-
-impl Rule {
-    /// True if the parameter is this one, with a value that makes it dangerous.
-    pub(super) fn applies(&self, parameter: &Parameter) -> bool {
-        // A name of sysctl(8) may have slashes for its dots.
-        let has_name = parameter.has_name(self.name)
-            || (self.name.starts_with("sysctl.") && parameter.name.replace('/', ".") == self.name);
-        has_name && self.when.applies(parameter.value.as_deref())
-    }
-}
-
-/// The effect of a word that is for init, and the program that reads it.
-pub(super) fn of_init(parameter: &Parameter) -> Option<(Reader, &'static str)> {
-    let is_shell = parameter.value.is_none() && WORDS.contains(&&*parameter.name);
-    is_shell.then_some((Reader::Init, STOPS))
-}
-
-impl Reader {
-    /// The name for a person.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Linux => "Linux",
-            Self::EfiStub => "the EFI stub",
-            Self::Init => "init",
-            Self::Systemd => "systemd",
-            Self::OpenRc => "OpenRC",
-            Self::Dracut => "dracut",
-            Self::InitramfsTools => "initramfs-tools",
-            Self::Genkernel => "genkernel",
-        }
-    }
-}

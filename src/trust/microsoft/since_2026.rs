@@ -7,6 +7,7 @@ use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType}
 use super::certificates::CERTIFICATES;
 
 /// The things signed after June 2026 that a board takes.
+#[allow(clippy::struct_excessive_bools)] // each is a certificate of its own
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Since2026 {
     /// Microsoft's updates of dbx and db: KEK 2K CA 2023 is in KEK.

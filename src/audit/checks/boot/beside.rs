@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{entries, files_below};
+use crate::disk::{entries, files_below, no_efi_partition};
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::{Shown, loader_entry, printable};
 use crate::system::{self, resolve};
@@ -44,7 +44,11 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
     let mut outcome = Outcome::default();
-    outcome.not_run.extend(machine.esps().err().cloned());
+    match machine.esps() {
+        Ok(esps) if esps.is_empty() => outcome.not_run.push(no_efi_partition(machine.context())),
+        Ok(_) => {}
+        Err(missing) => outcome.not_run.push(missing.clone()),
+    }
     let root = machine.context().root();
     let real: BTreeSet<PathBuf> = directories.iter().filter_map(|path| resolve(root, path).ok()).collect();
     for directory in &real {
@@ -56,10 +60,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             files.extend(entries(&directory.join(global), &mut outcome.not_run));
         }
         let of_images = files_below(&directory.join(IMAGES), &mut outcome.not_run);
-        files.extend(of_images.into_iter().filter(|path| {
-            path.parent()
-                .is_some_and(|above| has_ending(above, "d") && is_extra(above))
-        }));
+        files.extend(of_images.into_iter().filter(|path| path.parent().is_some_and(is_extra)));
         for path in files {
             judge(&path, &mut outcome);
         }

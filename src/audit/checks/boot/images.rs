@@ -1,5 +1,6 @@
 //! The images on the EFI system partitions: which ones db lets in, and which of these lead around the chain.
 
+use crate::disk::unmounted_efi_partitions;
 use crate::error::quoted;
 use crate::finding::{Finding, Kind, Level, Outcome};
 use crate::formats::firmware::authenticated_variable::VariableName;
@@ -37,6 +38,10 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         not_run: images.not_run,
         ..Outcome::default()
     };
+    match unmounted_efi_partitions(machine.context()) {
+        Ok(missing) => outcome.not_run.extend(missing),
+        Err(error) => outcome.not_run.push(reason(&error)),
+    }
     // What starts nowhere harms nobody, unless it is to start; and other firmware may read it otherwise than is done here.
     for none in &images.none {
         let text = format!("{} is no image that can be judged: {}", none.shown, none.why);

@@ -193,7 +193,7 @@ fn judge_alone(kernels: &[Kernel], path: PathBuf) -> Judged {
 
 /// The answer to a module by the kernel whose directory it is in. `digest` is that of its content, if it is known.
 fn judge(kernels: &[Kernel], path: PathBuf, unpacked: &Unpacked, digest: Option<&Digest>) -> Judged {
-    let kernel = kernels.iter().find(|kernel| path.starts_with(&kernel.tree.directory));
+    let kernel = kernels.iter().find(|kernel| kernel.tree.has(&path));
     let unread = || Answer::Unread(format!("{}: it is no kernel's", path.shown()));
     let answer = kernel.map_or_else(unread, |kernel| kernel.expected.judge(unpacked, digest));
     let in_tree = ModuleInfo::parse(&unpacked.module).is_ok_and(|info| info.is_in_tree());

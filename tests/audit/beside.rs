@@ -1,0 +1,148 @@
+//! Programs that the firmware starts before loaders, and files beside these which nobody verifies.
+
+use std::fs;
+
+use super::{GLOBAL, KERNEL, Machine, says};
+
+/// An active load option that leads to a file by its path alone.
+fn load_option(description: &str, file: &str, optional_data: &str) -> Vec<u8> {
+    let wide = |text: &str| {
+        text.encode_utf16()
+            .chain([0])
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<u8>>()
+    };
+    let name = wide(file);
+    let mut path = vec![4, 4];
+    path.extend(u16::try_from(name.len() + 4).unwrap().to_le_bytes());
+    path.extend(name);
+    path.extend([0x7f, 0xff, 4, 0]);
+    let mut option = 1_u32.to_le_bytes().to_vec();
+    option.extend(u16::try_from(path.len()).unwrap().to_le_bytes());
+    option.extend(wide(description));
+    option.extend(path);
+    if !optional_data.is_empty() {
+        option.extend(wide(optional_data));
+    }
+    option
+}
+
+#[test]
+fn programs_before_the_loader_are_named() {
+    let machine = Machine::new();
+    let said = machine.check("boot.early");
+    assert_eq!(said["status"], "pass", "{said:#}");
+    let loader = "\\EFI\\BOOT\\BOOTX64.EFI";
+    machine.set_variable("SysPrep0001", GLOBAL, 7, &load_option("helper", loader, ""));
+    machine.convicts("boot.early", "warn", "SysPrep0001");
+    // Not active, it is not started; and the firmware's own recovery leads where the fallback loader is.
+    let mut inactive = load_option("helper", loader, "");
+    inactive[0] = 0;
+    machine.set_variable("SysPrep0001", GLOBAL, 7, &inactive);
+    machine.set_variable("PlatformRecovery0000", GLOBAL, 7, &load_option("recovery", loader, ""));
+    let said = machine.check("boot.early");
+    assert_eq!(said["status"], "pass", "{said:#}");
+    says(&said, "evidence", "PlatformRecovery0000 ", "signed by");
+    machine.set_variable("Driver0000", GLOBAL, 7, &load_option("driver", "\\EFI\\none.efi", ""));
+    let said = machine.check("boot.early");
+    assert_eq!(said["status"], "could_not_run", "{said:#}");
+}
+
+#[test]
+fn settings_and_companions_of_loaders_are_named_with_what_reads_them() {
+    let machine = Machine::new();
+    machine.write("efi/loader/loader.conf", b"timeout 3\neditor no\n");
+    machine.write("efi/EFI/Linux/x.efi.extra.d/README", b"");
+    let said = machine.check("boot.beside");
+    assert_eq!(said["status"], "pass", "{said:#}");
+    for (name, content, subject) in [
+        (
+            "efi/loader/loader.conf",
+            b"editor yes\n".as_slice(),
+            "/efi/loader/loader.conf",
+        ),
+        (
+            "efi/loader/loader.conf",
+            b"secure-boot-enroll force\n",
+            "/efi/loader/loader.conf",
+        ),
+        (
+            "efi/loader/credentials/root.cred",
+            b"x",
+            "/efi/loader/credentials/root.cred",
+        ),
+        (
+            "efi/EFI/Linux/x.efi.extra.d/more.raw",
+            b"x",
+            "/efi/EFI/Linux/x.efi.extra.d/more.raw",
+        ),
+    ] {
+        machine.write(name, content);
+        let said = machine.check("boot.beside");
+        assert_eq!(said["status"], "warn", "{name}: {said:#}");
+        assert_eq!(said["findings"][0]["subject"], subject);
+        fs::remove_file(machine.path(name)).unwrap();
+    }
+}
+
+#[test]
+fn command_lines_of_boot_options_and_of_the_next_kernels_count() {
+    let machine = Machine::new();
+    let option = load_option("Linux", "\\EFI\\BOOT\\BOOTX64.EFI", "root=/dev/vda2 systemd.run=/bin/x");
+    machine.set_variable("Boot0009", GLOBAL, 7, &option);
+    let said = machine.check("boot.command_lines");
+    assert_eq!(said["status"], "fail", "{said:#}");
+    says(&said, "findings", "Boot0009 \"Linux\"", "systemd.run=/bin/x");
+    machine.set_variable(
+        "Boot0009",
+        GLOBAL,
+        7,
+        &load_option("Linux", "\\EFI\\BOOT\\BOOTX64.EFI", "root=/dev/vda2"),
+    );
+    machine.write("etc/kernel/cmdline", b"# why\nroot=/dev/vda2\nrd.break\n");
+    let said = machine.check("boot.command_lines");
+    says(&said, "findings", "/etc/kernel/cmdline: rd.break", "dracut reads it");
+    machine.write("etc/kernel/cmdline", b"root=/dev/vda2\n");
+    assert_eq!(machine.check("boot.command_lines")["status"], "pass");
+    // All of the menu is read, and what it leads to in another directory.
+    let long = format!(
+        "{}configfile $prefix/more/a.cfg\n",
+        "# no more than a remark\n".repeat(200_000)
+    );
+    machine.write("boot/grub/grub.cfg", long.as_bytes());
+    machine.write("boot/grub/more/a.cfg", b"menuentry x { linux /vmlinuz kgdboc=ttyS0 }\n");
+    let said = machine.check("boot.command_lines");
+    says(&said, "findings", "/boot/grub/more/a.cfg:1: kgdboc=ttyS0", "");
+}
+
+#[test]
+fn modules_behind_a_link_are_looked_at() {
+    let machine = Machine::new();
+    let signed = fs::read(machine.path(&format!("lib/modules/{KERNEL}/kernel/x.ko"))).unwrap();
+    machine.write("opt/modules/y.ko", &signed);
+    std::os::unix::fs::symlink("/opt/modules", machine.path(&format!("lib/modules/{KERNEL}/extra"))).unwrap();
+    machine.write("opt/source/z.ko", b"no module");
+    std::os::unix::fs::symlink("/opt/source", machine.path(&format!("lib/modules/{KERNEL}/source"))).unwrap();
+    let said = machine.check("modules.files");
+    assert_eq!(said["status"], "pass", "{said:#}");
+    says(&said, "evidence", "2 of 2 modules of ", "");
+    machine.write("opt/modules/y.ko", &signed[..signed.len() - 40]);
+    assert_eq!(machine.check("modules.files")["status"], "fail");
+}
+
+#[test]
+fn an_efi_partition_that_is_not_mounted_is_no_pass() {
+    let machine = Machine::new();
+    assert_eq!(machine.check("boot.images")["status"], "pass");
+    let record =
+        |kind: &str| format!("S:disk/by-label/X\nE:ID_PART_ENTRY_TYPE={kind}\nE:ID_PART_ENTRY_UUID={PARTITION}\n");
+    machine.write("run/udev/data/b8:17", record("0fc63daf-8483-4772-8e79-3d69d8477de4"));
+    assert_eq!(machine.check("boot.images")["status"], "pass", "a partition of Linux");
+    machine.write("run/udev/data/b8:17", record("c12a7328-f81f-11d2-ba4b-00a0c93ec93b"));
+    machine.write("sys/dev/block/8:17/uevent", b"MAJOR=8\nMINOR=17\nDEVNAME=sdb1\n");
+    let said = machine.check("boot.images");
+    assert_eq!(said["status"], "could_not_run", "{said:#}");
+    says(&said, "not_run", "/dev/sdb1 (", "is not mounted");
+}
+
+const PARTITION: &str = "aa5c8f1e-4c5b-4b7e-9d1a-0123456789ab";
