@@ -23,8 +23,8 @@ pub fn of_specification(text: &str, id: &str) -> String {
     let mut script = format!("menuentry {} {users} --id {} {{ ", quote(title), quote(id));
     for (key, value) in pairs() {
         match key {
-            "linux" => script.push_str(&format!("linux {value} {}", options.join(" "))),
-            "initrd" | "devicetree" => script.push_str(&format!("{key} {value}")),
+            "linux" => script.extend(["linux ", value, " ", &options.join(" ")]),
+            "initrd" | "devicetree" => script.extend([key, " ", value]),
             _ => {}
         }
         script.push('\n');

@@ -55,9 +55,8 @@ pub(super) fn named(names: Names, arguments: &[String]) -> (Vec<String>, bool) {
 
 /// True if an argument may turn out to be an option, or to have one behind a blank.
 pub(super) fn may_hold_option(argument: &str) -> bool {
-    is_open(argument)
-        && (argument.contains(WORDS) || may_begin_with(argument, "-"))
-        && !(argument.starts_with("--") && !argument.contains(WORDS))
+    let may_be_one = may_begin_with(argument, "-") && !argument.starts_with("--");
+    argument.contains(WORDS) || (is_open(argument) && may_be_one)
 }
 
 /// The arguments of `load_env`: true if it asks for no signature, and the variables that it may set.

@@ -152,7 +152,7 @@ impl<'a> Walker<'a> {
             let mut next = step.next;
             match &step.kind {
                 StepKind::Command(index) => is_well = self.numbered(&body.script, *index, None),
-                StepKind::Braces(index) => is_well = self.numbered(&body.script, *index, Some(part(inner))),
+                StepKind::Braces(index) => is_well = self.numbered(&body.script, *index, Some(&part(inner))),
                 StepKind::Function(name) => {
                     self.state.functions.insert(name.clone(), vec![part(inner)]);
                 }
@@ -176,7 +176,7 @@ impl<'a> Walker<'a> {
         is_well
     }
 
-    fn numbered(&mut self, script: &Rc<Script>, index: usize, block: Option<Body>) -> bool {
+    fn numbered(&mut self, script: &Rc<Script>, index: usize, block: Option<&Body>) -> bool {
         let Some(command) = script.commands.get(index) else {
             return false;
         };
@@ -278,7 +278,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Follows a command with every text that its words may become.
-    fn command(&mut self, script: &Rc<Script>, words: &[Word], block: Option<Body>) -> bool {
+    fn command(&mut self, script: &Rc<Script>, words: &[Word], block: Option<&Body>) -> bool {
         self.commands = self.commands.saturating_add(1);
         if self.commands >= MAX_COMMANDS {
             if self.commands == MAX_COMMANDS {
@@ -286,16 +286,16 @@ impl<'a> Walker<'a> {
             }
             return false;
         }
-        debug_assert!(block.as_ref().is_none_or(|block| Rc::ptr_eq(&block.script, script)));
+        debug_assert!(block.is_none_or(|block| Rc::ptr_eq(&block.script, script)));
         let mut lists = expand(&self.state, words);
         let Some(last) = lists.pop() else { return false };
         let before = self.state.clone();
         let (mut ends, mut is_well) = (Vec::new(), true);
         for list in lists {
-            is_well &= self.call(&list, block.as_ref());
+            is_well &= self.call(&list, block);
             ends.push(std::mem::replace(&mut self.state, before.clone()));
         }
-        is_well &= self.call(&last, block.as_ref());
+        is_well &= self.call(&last, block);
         for end in ends {
             self.state.join(&end);
         }

@@ -143,7 +143,10 @@ impl<'a> CoreImage<'a> {
         let names = archive.entries().into_iter().flatten().filter_map(|entry| {
             let entry = entry.ok()?;
             let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            path.ends_with(".cfg").then_some(path)
+            std::path::Path::new(&path)
+                .extension()
+                .is_some_and(|ending| ending == "cfg")
+                .then_some(path)
         });
         let names: Vec<String> = names.collect();
         let read = |name: String| {

@@ -190,7 +190,7 @@ fn file_words(files: Files, arguments: &[Word]) -> Vec<Word> {
             let is_valued = |text: &&String| ["-h", "--hash", "-p", "--prefix"].contains(&text.as_str());
             let is_value = |index: usize| {
                 let before = index.checked_sub(1).and_then(|before| texts.get(before));
-                before.filter(is_valued).is_some()
+                before.as_ref().is_some_and(is_valued)
             };
             let attached = texts
                 .iter()

@@ -53,8 +53,11 @@ impl Variables {
         for part in &word.parts {
             match part {
                 Part::Text(text) | Part::Translated(text) => {
-                    texts.iter_mut().for_each(|expanded| expanded.push_str(text))
+                    for expanded in &mut texts {
+                        expanded.push_str(text);
+                    }
                 }
+
                 Part::Variable(name) | Part::Quoted(name) => texts = self.append(&texts, name),
             }
         }
