@@ -274,7 +274,7 @@ mod tests {
     #[test]
     fn ml_dsa_is_taken_from_7_0_on_where_it_is_built_in() {
         let kernel = |release: &str, options: &str| {
-            let text = format!("# Linux/x86 {release} Kernel Configuration\n{options}");
+            let text = format!("# Linux/x86 {release} Kernel Configuration\nCONFIG_MODULE_SIG=y\n{options}");
             KernelTrust::of_configuration(release, KernelConfig::parse(text.as_bytes()).unwrap())
         };
         let said = |release, options, scheme| kernel(release, options).obstacle_of(scheme).map(|it| it.to_string());
