@@ -21,6 +21,7 @@ use super::phase::Phase;
 use super::plugins::{Plugin, State};
 use super::portage::portage;
 use super::request::Slot;
+use super::sbctl::sbctl;
 use super::settings::{Settings, is_program};
 
 /// A script of ours is not in its place.
@@ -61,8 +62,6 @@ const PIN_FILE_MISSING: Kind = Kind::error("pin_file_missing");
 const NO_PIN: Kind = Kind::warning("no_pin");
 /// A file system that kernels go to is not mounted.
 const NOT_MOUNTED: Kind = Kind::error("not_mounted");
-/// sbctl signs as well.
-const SBCTL: Kind = Kind::warning("sbctl");
 /// An image of GRUB does not fall back to the last signed menu.
 pub const NO_KEPT_MENU: Kind = Kind::warning("no_kept_menu");
 
@@ -143,7 +142,7 @@ pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     findings.extend(program(scene)?);
     findings.extend(keys(scene, uses_grub(scene)?)?);
     findings.extend(mounts(scene)?);
-    findings.extend(sbctl(scene));
+    findings.extend(sbctl(scene.plugins));
     findings.extend(portage(scene.context, scene.keys)?);
     findings.extend(loaders(scene.context, scene.keys)?);
     Ok(findings)
@@ -398,14 +397,4 @@ fn mounts(scene: &Scene<'_>) -> Result<Vec<Finding>> {
             .remedy(format!("mount {directory}"))
     };
     Ok(missing.iter().map(found).collect())
-}
-
-fn sbctl(scene: &Scene<'_>) -> Vec<Finding> {
-    let is_it = |plugin: &&Plugin| plugin.state == State::Active && plugin.name.contains("sbctl");
-    let found = |plugin: &Plugin| {
-        let mask = Path::new("/etc/kernel").join(plugin.phase.name()).join(&plugin.name);
-        let text = format!("{} signs as well, with the keys of sbctl", plugin.path.shown());
-        Finding::new(SBCTL, plugin.path.shown(), text).remedy(format!("ln -sf /dev/null {}", quoted(&mask)))
-    };
-    scene.plugins.iter().filter(is_it).map(found).collect()
 }

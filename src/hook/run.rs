@@ -11,7 +11,7 @@ use crate::grub::KEPT_MENU;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::grub::{self, UNUSED_MENUS};
-use crate::sign::{Change, Job, NewKernel, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
+use crate::sign::{Job, NewKernel, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
 use crate::system::config::Config;
 use crate::system::{self, Context, NewFile, Syslog, not_mounted};
 
@@ -22,7 +22,7 @@ use super::loaders::stale_copies;
 use super::mode::Mode;
 use super::request::{Environment, Request, Slot};
 use super::under_way::{self, UnderWay};
-use super::{last_run, preflight, recovery, rotation};
+use super::{last_run, log, preflight, recovery, rotation};
 
 /// The file that GRUB itself writes: a signature would not hold.
 const ENVIRONMENT: &str = "grubenv";
@@ -94,7 +94,7 @@ impl Hook<'_> {
                 Err(error.hint(&again))
             }
         };
-        record(&mut log, request, &done);
+        log::record(&mut log, request, &done);
         let unrecorded = last_run::record(self.context, request, &done, again).err();
         match (done, unrecorded.as_ref().map(last_run::unrecorded)) {
             (Ok(mut done), note) => {
@@ -392,28 +392,4 @@ fn refuse_empty(configs: &[PathBuf]) -> Result<()> {
 fn starts_kernel(context: &Context, menu: &Path) -> Result<bool> {
     let text = system::read_named(context, menu)?.unwrap_or_default();
     Ok(!images_for_firmware(&String::from_utf8_lossy(&text)).is_empty())
-}
-
-/// One line for each file that changed or could not be signed.
-fn record(log: &mut Syslog, request: &Request, done: &Result<Done>) {
-    let (slot, subject) = (request.slot.name(), &request.subject);
-    let mut say = |level, text: String| log.say(level, &format!("{slot} {subject}: {text}"));
-    match done {
-        Ok(done) => {
-            for Outcome { path, result, kind, .. } in &done.summary.outcomes {
-                let path = path.shown();
-                match result {
-                    Ok(Change::Signed) => say(Level::Note, format!("signed {path} ({})", kind.unwrap_or("file"))),
-                    Ok(Change::Removed | Change::Withdrawn) => say(Level::Note, format!("removed {path}")),
-                    // It has a note of its own.
-                    Ok(Change::Unchanged | Change::Kept | Change::Absent | Change::Unvouched) => {}
-                    Err(error) => say(Level::Error, error.in_one_line()),
-                }
-            }
-            for note in &done.notes {
-                say(Level::Warning, note.clone());
-            }
-        }
-        Err(error) => say(Level::Error, error.in_one_line()),
-    }
 }

@@ -176,7 +176,7 @@ impl Draft {
             encode(0xa3, &[&sequence(&extensions)])
         };
         let spki = key(self.key).to_public_key().to_public_key_der().unwrap().into_vec();
-        let signed = sequence(&[
+        let contents = sequence(&[
             &version,
             &encode(tag::INTEGER, &[&self.serial]),
             &algorithm(how.stated),
@@ -186,11 +186,11 @@ impl Draft {
             &spki,
             &extensions,
         ]);
-        let mut signature = sign(signer, how.algorithm.1, &signed);
+        let mut signature = sign(signer, how.algorithm.1, &contents);
         if how.breaks {
             signature[9] ^= 4;
         }
         let signature = encode(tag::BIT_STRING, &[&[0], &signature]);
-        sequence(&[&signed, &algorithm(how.algorithm.0), &signature])
+        sequence(&[&contents, &algorithm(how.algorithm.0), &signature])
     }
 }

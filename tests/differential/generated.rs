@@ -84,7 +84,7 @@ impl Counts {
                 .unwrap()
                 .signatures()
                 .first()
-                .and_then(|entry| entry.pkcs7());
+                .and_then(bootseal::formats::firmware::authenticode::WinCertificate::pkcs7);
             let _ = std::fs::write(place("p7"), pkcs7.unwrap_or_default());
             let _ = std::fs::write(place("der"), anchors.concat());
         }

@@ -48,7 +48,9 @@ impl Judge {
         for part in parts {
             question.extend_from_slice(&u32::try_from(part.len()).unwrap().to_le_bytes());
         }
-        parts.iter().for_each(|part| question.extend_from_slice(part));
+        for part in parts {
+            question.extend_from_slice(part);
+        }
         self.questions.write_all(&question).unwrap();
         let mut answer = [0];
         self.answers.read_exact(&mut answer).unwrap();

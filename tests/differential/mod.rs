@@ -1,5 +1,6 @@
 //! The judges of chains and signatures against OpenSSL, called as EDK2 calls it: no difference without a written reason.
 
+mod beside;
 mod certificates;
 mod chains;
 mod generated;

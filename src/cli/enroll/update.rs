@@ -132,9 +132,9 @@ impl Common {
             at @ StoreChoice::At(_) => at.clone(),
         };
         let updater = Updater::open(&session.context, &store, keys)?;
-        let updates = make(&updater, keys, &self.unlock)?;
+        let writes = make(&updater, keys, &self.unlock)?;
         let request = enroll::Request {
-            source: Source::Updates(updates.clone()),
+            source: Source::Updates(writes.clone()),
             store,
             ..self.target.request(Source::Updates(Vec::new()))
         };
@@ -143,7 +143,7 @@ impl Common {
         let mut text = Vec::new();
         plan.human(&mut text, Style::plain())
             .or_bug(|| "cannot write a plan down".to_owned())?;
-        let files = enroll::write_updates(&session.context, directory, &updates, &text)?;
+        let files = enroll::write_updates(&session.context, directory, &writes, &text)?;
         Ok(Box::new(Written {
             directory: directory.to_owned(),
             files,

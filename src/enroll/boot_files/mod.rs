@@ -227,9 +227,9 @@ impl Judge {
             .map_err(|error| (error.to_string(), None))
             .and_then(|image| {
                 let judged = self.policy.judge(&image);
-                judged.map_err(|refusal| (refusal.to_string(), Some(refusal)))
+                judged.map_err(|refusal| (refusal.to_string(), Some(Box::new(refusal))))
             });
-        let refusal = judged.as_ref().err().and_then(|(_, refusal)| refusal.as_ref());
+        let refusal = judged.as_ref().err().and_then(|(_, refusal)| refusal.as_deref());
         let remedy = match refusal {
             None if judged.is_err() => Remedy::Repair,
             Some(Refusal::ForbiddenHash { .. }) => Remedy::Exchange,

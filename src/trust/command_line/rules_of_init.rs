@@ -55,7 +55,7 @@ const STOPS: &str = "the machine stops at a shell";
 use Reader::{Dracut, Init, InitramfsTools, OpenRc, Systemd};
 use When::{Always, Contains, Is, IsNo, IsNot, IsNotNo, StartsWith};
 
-/// The parameters of init, systemd, OpenRC and the programs of initramfs images.
+/// The parameters of init, systemd, `OpenRC` and the programs of initramfs images.
 pub(super) const OF_INIT: &[Rule] = &[
     rule("LD_PRELOAD", Always, Init, LIBRARIES),
     rule("LD_AUDIT", Always, Init, LIBRARIES),

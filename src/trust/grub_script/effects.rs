@@ -264,12 +264,11 @@ impl Walker<'_> {
     /// Runs a file if it is known what is in it; false if not.
     fn run_file(&mut self, arguments: &[String], has_own_variables: bool) -> bool {
         let named = arguments.iter().find(|text| !text.starts_with('-'));
-        let paths: Vec<String> = match named {
-            Some(path) => vec![path.clone()],
-            None => {
-                let prefixes = self.state.get("prefix").into_iter();
-                prefixes.map(|prefix| format!("{prefix}/grub.cfg")).collect()
-            }
+        let paths: Vec<String> = if let Some(path) = named {
+            vec![path.clone()]
+        } else {
+            let prefixes = self.state.get("prefix").into_iter();
+            prefixes.map(|prefix| format!("{prefix}/grub.cfg")).collect()
         };
         let paths: Vec<String> = paths.iter().flat_map(|path| self.with_device(path)).collect();
         let before = self.state.clone();

@@ -239,18 +239,21 @@ fn the_small_parser_reads_lines() {
 
 #[test]
 fn what_does_not_end_is_not_followed_for_ever() {
-    let doubling: String = (0..40)
+    let doubling: Vec<String> = (0..40)
         .map(|n| format!("function f{n} {{\nf{}\nf{}\n}}\n", n + 1, n + 1))
         .collect();
+    let doubling = doubling.concat();
     assert_eq!(sign(&format!("{doubling}f0\n")), '?');
     let nested = format!("{}true{}", "if true; then ".repeat(5000), "; fi".repeat(5000));
     assert_eq!(sign(&nested), '?');
-    let many: String = (0..200)
+    let many: Vec<String> = (0..200)
         .map(|n| format!("if [ $x ]; then a{n}=$b{n}$c{n}; else a{n}=1; fi\n"))
         .collect();
+    let many = many.concat();
     assert_eq!(sign(&many), '+');
-    let variables: String = (0..12)
+    let variables: Vec<String> = (0..12)
         .map(|n| format!("for v{n} in a b c d e f; do true; done\n"))
         .collect();
+    let variables = variables.concat();
     assert_eq!(sign(&format!("{variables}echo $v0 $v1 $v2 $v3 $v4 $v5 $v6\n")), '+');
 }

@@ -61,16 +61,16 @@ fn every_changed_byte_of_what_the_signature_covers_is_caught() {
     let cms = image.signatures()[0].signature().unwrap().cms;
     let at = |part: &[u8]| part.as_ptr() as usize - signed.as_ptr() as usize;
     let content = cms.content.unwrap().content;
-    let signer = &cms.signers[0];
+    let info = &cms.signers[0];
     // The tag and the length are those of the place, and the rest is signed as it stands.
-    let attributes = &signer.signed_attributes.as_ref().unwrap().der[2..];
+    let attributes = &info.signed_attributes.as_ref().unwrap().der[2..];
     let place = signed
         .windows(attributes.len())
         .position(|part| part == attributes)
         .unwrap();
     let attributes = place..place + attributes.len();
-    let (content, signature) = (at(content)..at(content) + content.len(), at(&signer.signature));
-    for part in [content, attributes, signature..signature + signer.signature.len()] {
+    let (content, signature) = (at(content)..at(content) + content.len(), at(&info.signature));
+    for part in [content, attributes, signature..signature + info.signature.len()] {
         for offset in part {
             let mut changed = signed.clone();
             changed[offset] ^= 1;

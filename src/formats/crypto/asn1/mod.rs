@@ -1,50 +1,20 @@
 //! ASN.1 in the Basic Encoding Rules (X.690) as OpenSSL reads them, by which firmware reads certificates and signatures:
 //! lengths in more octets than needed or not stated at all, and strings in pieces, are read; the bytes stay as they are.
 
+mod encode;
+pub mod tag;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 
 use der::asn1::ObjectIdentifier;
 
+pub use encode::encode;
+
 /// Depth of structures without a stated length, and of strings in pieces, that is followed.
 const MAX_DEPTH: u8 = 30;
 
-/// The universal tags that are read here.
-pub mod tag {
-    /// BOOLEAN.
-    pub const BOOLEAN: u8 = 0x01;
-    /// INTEGER.
-    pub const INTEGER: u8 = 0x02;
-    /// BIT STRING.
-    pub const BIT_STRING: u8 = 0x03;
-    /// OCTET STRING.
-    pub const OCTET_STRING: u8 = 0x04;
-    /// NULL.
-    pub const NULL: u8 = 0x05;
-    /// OBJECT IDENTIFIER.
-    pub const OBJECT_IDENTIFIER: u8 = 0x06;
-    /// `UTF8String`.
-    pub const UTF8_STRING: u8 = 0x0c;
-    /// `PrintableString`.
-    pub const PRINTABLE_STRING: u8 = 0x13;
-    /// `TeletexString`.
-    pub const TELETEX_STRING: u8 = 0x14;
-    /// `IA5String`.
-    pub const IA5_STRING: u8 = 0x16;
-    /// `UTCTime`.
-    pub const UTC_TIME: u8 = 0x17;
-    /// `GeneralizedTime`.
-    pub const GENERALIZED_TIME: u8 = 0x18;
-    /// `UniversalString`.
-    pub const UNIVERSAL_STRING: u8 = 0x1c;
-    /// `BMPString`.
-    pub const BMP_STRING: u8 = 0x1e;
-    /// SEQUENCE.
-    pub const SEQUENCE: u8 = 0x30;
-    /// SET.
-    pub const SET: u8 = 0x31;
-}
-
-/// Tags without the bit of the form.
 const ENUMERATED: u8 = 0x0a;
 const SEQUENCE: u8 = 0x10;
 const SET: u8 = 0x11;
@@ -246,27 +216,6 @@ impl<'a> Element<'a> {
     }
 }
 
-/// A value in the Distinguished Encoding Rules, with these content octets.
-#[must_use]
-pub fn encode(identifier: u8, content: &[&[u8]]) -> Vec<u8> {
-    let length: usize = content.iter().map(|part| part.len()).sum();
-    let mut value = vec![identifier];
-    match u8::try_from(length) {
-        Ok(short) if short < 0x80 => value.push(short),
-        _ => {
-            let octets = length.to_be_bytes();
-            let significant: Vec<u8> = octets.into_iter().skip_while(|octet| *octet == 0).collect();
-            // At most 8.
-            value.push(0x80 | u8::try_from(significant.len()).unwrap_or(8));
-            value.extend(significant);
-        }
-    }
-    for part in content {
-        value.extend_from_slice(part);
-    }
-    value
-}
-
 /// Reads one value after the other.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
@@ -447,66 +396,5 @@ impl<'a> Reader<'a> {
             content_offset,
             field,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn lengths_of_every_form_are_read_and_written_short() {
-        for bytes in [
-            &[0x30, 3, 2, 1, 5][..],
-            &[0x30, 0x81, 3, 2, 1, 5],
-            &[0x30, 0x83, 0, 0, 4, 2, 0x81, 1, 5],
-            &[0x30, 0x80, 2, 1, 5, 0, 0],
-        ] {
-            let mut reader = Reader::new(bytes);
-            let element = reader.any("value").unwrap();
-            assert_eq!((element.raw, reader.is_empty()), (bytes, true));
-            assert_eq!(element.to_der().unwrap(), [0x30, 3, 2, 1, 5]);
-            assert_eq!(element.inner().unwrap().integer("number"), Ok(&[5][..]));
-        }
-    }
-
-    #[test]
-    fn strings_in_pieces_are_joined() {
-        let bytes = [0x24, 0x80, 4, 1, 7, 0x24, 3, 4, 1, 8, 0, 0];
-        let element = Reader::new(&bytes).string("text", tag::OCTET_STRING).unwrap();
-        assert_eq!(*element.string().unwrap(), [7, 8]);
-    }
-
-    #[test]
-    fn faults_name_the_field_and_its_offset() {
-        let mut reader = Reader::new(&[0x30, 4, 2, 2, 0, 5]).sequence("whole").unwrap();
-        let error = reader.integer("serial number").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "serial number at offset 0x4 is a number with a zero too many"
-        );
-        assert!(Reader::new(&[2, 0x80, 5, 0, 0]).any("x").is_err());
-        assert!(Reader::new(&[0x30, 5, 1]).any("x").is_err());
-        assert!(Reader::new(&[0x30, 0x80, 2, 1, 1]).any("x").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>, mut open in prop::collection::vec(prop::sample::select(vec![0x30_u8, 0x80, 0x24, 0]), 0..200)) {
-            for bytes in [&bytes, &{ open.extend_from_slice(&bytes); open }] {
-                if let Ok(element) = Reader::new(bytes).any("value") {
-                    let _ = (element.to_der(), element.string(), element.bit_string(), element.integer());
-                    let _ = element.object_identifier();
-                }
-            }
-        }
-
-        #[test]
-        fn content_of_any_length_is_read_back(content in prop::collection::vec(any::<u8>(), 0..70_000)) {
-            let bytes = encode(tag::OCTET_STRING, &[&content]);
-            let element = Reader::new(&bytes).any("value").unwrap();
-            prop_assert_eq!(element.content, &content[..]);
-        }
     }
 }
