@@ -49,9 +49,9 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "program-before-the-boot-loader",
-        does: "variable SysPrep0001\nvariable SysPrepOrder",
-        undoes: "forget_variable SysPrepOrder\nforget_variable SysPrep0001",
-        found: &[("boot.early", "SysPrep0001")],
+        does: "variable Driver0001\nvariable DriverOrder",
+        undoes: "forget_variable DriverOrder\nforget_variable Driver0001",
+        found: &[("boot.early", "Driver0001")],
     },
     Fault {
         name: "settings-and-extensions-beside-loaders",
@@ -323,6 +323,6 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], direc
     write(&directory.join("Boot0077"), &variable(&option));
     write(&directory.join("BootOrder"), &variable(&0x77_u16.to_le_bytes()));
     let option = boot_option("\\EFI\\BOOT\\BOOTX64.EFI");
-    write(&directory.join("SysPrep0001"), &variable(&option));
-    write(&directory.join("SysPrepOrder"), &variable(&1_u16.to_le_bytes()));
+    write(&directory.join("Driver0001"), &variable(&option));
+    write(&directory.join("DriverOrder"), &variable(&1_u16.to_le_bytes()));
 }
