@@ -62,8 +62,11 @@ pub(super) fn have_accepted(context: &Context, file: &BootFile) -> Vec<String> {
     };
     match file.remedy() {
         Remedy::Sign => vec![sign("")],
-        // A signature would let in what opens anything.
-        Remedy::Enforce => vec![context.own_command("grub install")],
+        // A signature would let in what opens anything. Out of the way, it leaves the start to what comes after it.
+        Remedy::Enforce => {
+            let away = file.file().map(|file| format!("mv {0} {0}.open", quoted(file)));
+            away.into_iter().chain([context.own_command("grub install")]).collect()
+        }
         Remedy::Replace => {
             let mut ways = install();
             ways.push(format!("or, if you changed it yourself: {}", sign("--replace ")));

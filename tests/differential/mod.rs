@@ -4,7 +4,7 @@ mod beside;
 mod certificates;
 mod chains;
 mod generated;
-mod judge;
+pub mod judge;
 mod named;
 mod random;
 mod real;

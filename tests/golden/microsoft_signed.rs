@@ -12,8 +12,8 @@ use bootseal::trust::microsoft;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::bootseal;
 use crate::support::judges::{debians_grub, shim};
+use crate::support::{bootseal, keys};
 
 /// One of Microsoft's certificates, by its name here.
 fn microsofts(name: &str) -> Certificate {
@@ -80,8 +80,8 @@ impl Files {
     fn verify(&self, name: &str, db: &SignatureDatabase, dbx: &SignatureDatabase) -> (bool, String) {
         fs::write(self.path("db"), db.to_bytes()).unwrap();
         fs::write(self.path("dbx"), dbx.to_bytes()).unwrap();
-        let mut verify = bootseal(["verify", "--json", "--keys"]);
-        verify.arg(self.path("keys")).arg("--db").arg(self.path("db"));
+        let mut verify = bootseal(["verify", "--json", "--db"]);
+        verify.arg(self.path("db"));
         let output = verify.arg("--dbx").arg(self.path("dbx")).arg(self.path(name)).output();
         let said: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
         let findings = said["files"][0]["findings"].as_array().unwrap();
@@ -219,10 +219,12 @@ fn security_version_numbers_are_told_from_hashes() {
     let file = fs::read(update).unwrap();
     let signed = u32::from_le_bytes(file[16..20].try_into().unwrap()) as usize + 16;
     let directory = tempfile::tempdir().unwrap();
-    let (keys, lists) = (directory.path().join("keys"), directory.path().join("svn.esl"));
-    fs::create_dir(&keys).unwrap();
+    let lists = directory.path().join("svn.esl");
     fs::write(&lists, &file[signed..]).unwrap();
-    let output = bootseal(["verify", "--json", "--keys"]).arg(&keys).arg(&lists).output();
+    let output = bootseal(["verify", "--json", "--keys"])
+        .arg(keys())
+        .arg(&lists)
+        .output();
     let said = String::from_utf8(output.unwrap().stdout).unwrap();
     let numbers = "security versions: bootmgfw.efi 9.0, cdboot.efi 3.0, wdsmgfw.efi 3.0";
     assert!(said.contains(numbers), "{said}");

@@ -84,8 +84,8 @@ fn a_module_with_a_wrong_length() {
 fn a_signature_of_another_file() {
     let directory = tempfile::tempdir().unwrap();
     let [one, other] = ["one.cfg", "other.cfg"].map(|name| directory.path().join(name));
-    fs::write(&one, b"one").unwrap();
-    fs::write(&other, b"other").unwrap();
+    fs::write(&one, b"set one=1\n").unwrap();
+    fs::write(&other, b"set other=1\n").unwrap();
     succeed(&mut sign("grub", &[&one]));
     fs::copy(
         directory.path().join("one.cfg.sig"),

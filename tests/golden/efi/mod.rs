@@ -199,9 +199,9 @@ fn what_firmware_cannot_read_is_neither_attached_nor_taken_for_a_signature() {
     succeed(&mut sign("efi", &[&image]));
     let signed = fs::read(&image).unwrap();
     let mut pkcs7 = signed_data(&signed);
-    // The version is not signed; EDK2 reads PKCS#7's only.
-    assert_eq!(pkcs7[23..26], [2, 1, 1]);
-    pkcs7[25] = 3;
+    // The set of digest algorithms, after the version, as a sequence: OpenSSL reads no further.
+    assert_eq!(pkcs7[23..27], [2, 1, 1, 0x31]);
+    pkcs7[26] = 0x30;
     fs::write(&image, &original).unwrap();
     let signature = bench.write("image.p7", &pkcs7);
     let said = refuse(sign_with("--attach", &signature, &image).arg("--keys").arg(keys()));
