@@ -271,7 +271,12 @@ fn sign_file(
         .iter()
         .flatten()
         .any(|signature| is_own(signature, &digest, certificate));
-    if is_signed && (!options.replace || signatures.len() == 1) {
+    let entries = image.signatures();
+    let unreadable = entries
+        .iter()
+        .filter(|entry| trust::image::is_unreadable(entry))
+        .count();
+    if is_signed && unreadable == 0 && (!options.replace || signatures.len() == 1) {
         if options.output.is_some() {
             stage(&[&file])?;
         }
@@ -288,16 +293,22 @@ fn sign_file(
     };
     let unsigned = image.unsigned_signature_over(certificate, &digest).or_refuse(refused)?;
     let cms = make(&unsigned, &image)?;
-    // One of ours that no longer holds is of no use, and some firmware looks at the first one only.
+    // One of ours that no longer holds is of no use, and some firmware looks at the first one only. One that cannot be read has
+    // firmware refuse the image, whoever else signed it.
     let names = |signature: &Signature<'_>| signature.cms.signers.iter().any(|signer| signer.names(certificate));
     let keep = |index: usize| {
         let signature = signatures.get(index).and_then(Option::as_ref);
-        !options.replace && !signature.is_some_and(names)
+        let is_unreadable = entries.get(index).is_some_and(trust::image::is_unreadable);
+        !options.replace && !is_unreadable && !signature.is_some_and(names)
     };
     let signed = image.rewritten(keep, Some(&cms)).or_refuse(refused)?;
     stage(&signed.parts())?;
+    let mut warnings = warnings(&image);
+    if unreadable > 0 {
+        warnings.push(format!("signatures that firmware cannot read, taken out: {unreadable}"));
+    }
     Ok(Done {
-        warnings: warnings(&image),
+        warnings,
         ..Done::signed(digest, origin, sha256(&signed.parts()))
     })
 }

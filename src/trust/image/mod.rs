@@ -227,6 +227,16 @@ fn place(variable: VariableName, database: &SignatureDatabase, kind: SignatureTy
     SecurityVersion::from_entry(kind, entry).is_none().then_some(place)
 }
 
+/// True if EDK2 refuses the image for this entry, whatever else is in it, once there is a dbx: the signers of the signature cannot be
+/// read.
+#[must_use]
+pub fn is_unreadable(entry: &WinCertificate<'_>) -> bool {
+    match entry.signature() {
+        Ok(signature) => !pkcs7::has_all_signers(&signature.cms),
+        Err(error) => matches!(error, SignatureError::Cms(_)),
+    }
+}
+
 /// The certificate of the signer of a signature that firmware can read. It says nothing about the image; see
 /// [`Signature::verify_integrity`]. OpenSSL, which EDK2 verifies with, wants every signer's signature to hold; the first
 /// one counts as the signer.
