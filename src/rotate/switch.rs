@@ -153,7 +153,14 @@ impl Place<'_> {
 
     /// The rotation is over; the old key stays where it is kept.
     pub(super) fn finish(&self, name: KeyName) -> Result<()> {
-        system::remove_tree(self.context, &self.folder(name))
+        let folder = self.folder(name);
+        system::remove_tree(self.context, &folder)?;
+        match folder.parent() {
+            Some(all) if system::list_directory_if_there(all)?.is_empty() && all.is_dir() => {
+                system::remove_empty_dir(self.context, all)
+            }
+            _ => Ok(()),
+        }
     }
 }
 
