@@ -21,6 +21,7 @@ impl Place<'_> {
     pub fn prepare(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<Rotation> {
         self.context.guard(self.keys.path());
         self.context.guard(self.authority.path());
+        self.check_others(name)?;
         if let Some(rotation) = self.under_way(name)? {
             return Ok(rotation);
         }
@@ -63,6 +64,22 @@ impl Place<'_> {
             self.publish(&folder, &files)?;
         }
         Ok(rotation)
+    }
+
+    /// Refuses to begin between two files of another rotation, which a power cut left half in their places: its writes could not be made
+    /// anew any more.
+    fn check_others(&self, name: KeyName) -> Result<()> {
+        for other in KeyName::CERTIFIED.into_iter().filter(|other| *other != name) {
+            let Some(rotation) = self.under_way(other)? else {
+                continue;
+            };
+            let folder = self.folder(other);
+            if self.retired(&rotation).exists() && rotation.files.iter().any(|file| folder.join(file).exists()) {
+                let text = format!("the rotation of {other} was cut short while its files were put in their places");
+                return Err(Error::refused(text).hint(format!("bootseal keys rotate {other} ends it")));
+            }
+        }
+        Ok(())
     }
 
     /// The rotation as it is to go on. Its writes are made anew if the files that they were made from have changed since: another

@@ -222,6 +222,22 @@ fn rotations_do_not_wait_for_each_other() {
     }
 }
 
+/// A power cut between two files of a switch: until these are in their places, nothing new is made from them.
+#[test]
+fn no_rotation_begins_in_the_middle_of_a_switch() {
+    let node = Node::new();
+    node.agrees.set(false);
+    node.rotate(KeyName::Db).unwrap_err();
+    node.agrees.set(true);
+    let place = node.place(&node.context);
+    let retired = place.retired(&place.under_way(KeyName::Db).unwrap().unwrap());
+    fs::create_dir_all(&retired).unwrap();
+    let error = node.rotate(KeyName::Kek).unwrap_err();
+    assert_eq!(error.hints(), ["bootseal keys rotate db ends it"]);
+    fs::remove_dir(&retired).unwrap();
+    node.rotate(KeyName::Kek).unwrap();
+}
+
 #[test]
 fn a_rotation_that_was_given_up_leaves_all_as_before() {
     let node = Node::new();

@@ -128,6 +128,49 @@ fn a_rotated_key_is_in_no_backup_until_one_is_made() {
     assert!(again.contains("second"), "{again}");
 }
 
+/// PK and KEK were rotated on the machine with the stick, where the node was not: the backup has the certificates of the keys that are
+/// in it, and the node's transcript does not say of its older ones that they are in a backup.
+#[test]
+fn a_backup_has_the_certificates_of_its_keys_wherever_they_were_rotated() {
+    let whole = enrolled();
+    succeed(&mut rotate(&whole, "KEK", "offline"));
+    let mut backup = bootseal(["ceremony", "backup", "--keys"]);
+    backup
+        .arg(whole.path("node"))
+        .arg("--authority")
+        .arg(whole.path("offline"));
+    backup.arg("--passphrase-file").arg(whole.path("passphrase"));
+    succeed(backup.arg(whole.path("second")));
+    take_shares(&whole, "second");
+    let mut drill = bootseal(["ceremony", "drill", "--keys"]);
+    drill
+        .arg(whole.path("offline"))
+        .arg("--shares")
+        .arg(whole.path("shares.txt"));
+    let drilled = succeed(drill.arg(whole.path("second/bootseal-backup.tar")));
+    assert!(
+        drilled.contains("KEK: restored from the archive, signs, and is the right one"),
+        "{drilled}"
+    );
+    let unpacked = succeed(
+        tool("tar")
+            .args(["xOf"])
+            .arg(whole.path("second/bootseal-backup.tar"))
+            .arg("KEK.pem"),
+    );
+    assert_eq!(unpacked, fs::read_to_string(whole.path("offline/KEK.pem")).unwrap());
+    for directory in ["node", "offline", "second"] {
+        succeed(bootseal(["ceremony", "verify"]).arg(whole.path(directory)));
+    }
+    let shown = |keys: &str| succeed(bootseal(["keys", "show", "KEK", "--keys"]).arg(whole.path(keys)));
+    assert!(shown("offline").contains("In the backup  yes"), "{}", shown("offline"));
+    // A copy of all public files makes no directory of PK's key out of another.
+    fs::copy(whole.path("offline/noPK.auth"), whole.path("node/noPK.auth")).unwrap();
+    succeed(bootseal(["ceremony", "verify"]).arg(whole.path("node")));
+    fs::remove_file(whole.path("node/noPK.auth")).unwrap();
+    succeed(bootseal(["ceremony", "verify"]).arg(whole.path("node")));
+}
+
 /// The archive and the shares are all that is left: everything that its README says works, in the shell of a stranger.
 #[test]
 fn an_archive_alone_is_whole_and_is_drilled() {

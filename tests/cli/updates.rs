@@ -64,6 +64,7 @@ fn a_write_is_signed_away_from_the_board_and_taken_there() {
         said.contains(&format!("bootseal enroll apply {}", update.display())),
         "{said}"
     );
+    assert!(said.contains("delete it once it is applied"), "{said}");
     assert_eq!(files(&update), ["1-db.auth", "PLAN.txt"]);
     let plan = fs::read_to_string(update.join("PLAN.txt")).unwrap();
     assert!(plan.contains("Windows UEFI CA 2023"), "{plan}");

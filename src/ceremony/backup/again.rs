@@ -73,7 +73,6 @@ pub fn backup(request: &Request<'_>, wrap: impl FnOnce() -> Result<Passphrase>, 
         .iter()
         .map(|directory| verify::read(directory.path()))
         .collect::<Result<_>>()?;
-    let transcript = &signed.first().ok_or_else(|| Error::bug("no key directory"))?.transcript;
     let mut keys = BTreeMap::new();
     let mut without = Vec::new();
     for name in KeyName::ALL {
@@ -92,6 +91,18 @@ pub fn backup(request: &Request<'_>, wrap: impl FnOnce() -> Result<Passphrase>, 
             }
         }
     }
+    // The directory that knows all keys in use: PK and KEK may have been rotated where the node was not.
+    let knows_all = |signed: &&Signed| {
+        let mut opened = keys.iter();
+        opened.all(|(name, key)| signed.keys.get(name.name()) == Some(key.public_key()))
+    };
+    let base = signed.iter().find(knows_all).ok_or_else(|| {
+        let shown: Vec<String> = directories.iter().map(|directory| directory.path().shown()).collect();
+        let text = format!("no transcript of {} knows all keys in use", shown.join(" and "));
+        Error::refused(text)
+            .hint("each has keys that were rotated without the other: keys rotate records in both with --authority")
+    })?;
+    let transcript = &base.transcript;
     let names: Vec<String> = keys.keys().map(|name| name.name().to_owned()).collect();
     let mut made = BackedUp {
         directory: target.shown(),
@@ -125,16 +136,17 @@ pub fn backup(request: &Request<'_>, wrap: impl FnOnce() -> Result<Passphrase>, 
         shares: backup.shares.clone(),
         files: records(&backup),
     };
-    made.files = publish(request, &backup, &event, transcript, &signed, &keys)?;
+    made.files = publish(request, &backup, &event, base, &keys)?;
     made.shares = backup.shares;
     made.shares_left = shares_left(target)?;
-    for (directory, signed) in directories.iter().zip(signed) {
-        let signers = signers(&keys, &signed);
+    for (directory, signed) in directories.iter().zip(&signed) {
+        let signers = signers(&keys, signed);
+        let event = event_for(&event, &signers);
         let transcript = amend::append(
             context,
             directory.path(),
-            signed.transcript,
-            vec![event.clone()],
+            signed.transcript.clone(),
+            vec![event],
             &signers,
         )?;
         made.transcripts.push(End::new(directory.path(), &transcript)?);
@@ -246,6 +258,15 @@ fn records(backup: &Backup) -> Vec<FileRecord> {
     backup.files.iter().map(record).collect()
 }
 
+/// The record of the backup as a transcript can have it that knows these keys: of another key it would say that it is in a backup.
+fn event_for(event: &Event, known: &BTreeMap<KeyName, Box<dyn Signer>>) -> Event {
+    let mut event = event.clone();
+    if let Event::BackedUp { keys, .. } = &mut event {
+        keys.retain(|key| known.keys().any(|name| name.name() == key));
+    }
+    event
+}
+
 /// The keys that sign lines of a transcript: those that it has.
 fn signers(keys: &BTreeMap<KeyName, Arc<SoftwareKey>>, signed: &Signed) -> BTreeMap<KeyName, Box<dyn Signer>> {
     let known = |(name, key): &(&KeyName, &Arc<SoftwareKey>)| signed.keys.get(name.name()) == Some(key.public_key());
@@ -261,8 +282,7 @@ fn publish(
     request: &Request<'_>,
     backup: &Backup,
     event: &Event,
-    transcript: &Transcript,
-    signed: &[Signed],
+    base: &Signed,
     keys: &BTreeMap<KeyName, Arc<SoftwareKey>>,
 ) -> Result<Vec<String>> {
     let context = request.context;
@@ -285,8 +305,8 @@ fn publish(
         .create(context)?;
         names.push(relative.shown());
     }
-    let first = signed.first().ok_or_else(|| Error::bug("no key directory"))?;
-    let recorded = amend::extended(context, transcript.clone(), vec![event.clone()], &signers(keys, first))?;
+    let transcript = base.transcript.clone();
+    let recorded = amend::extended(context, transcript, vec![event.clone()], &signers(keys, base))?;
     NewFile {
         path: &new.path().join(TRANSCRIPT),
         bytes: recorded.as_bytes(),

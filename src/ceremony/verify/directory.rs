@@ -160,7 +160,13 @@ fn compare(directory: &Path, transcript: &Transcript, verified: &mut Verified) -
         let is_here = match *place {
             "keys" | "backup" => true,
             SHARES => false,
-            _ => names.iter().any(|name| folder.join(name).exists()) || is_at_home(transcript, place, directory)?,
+            // The removal of PK may have been copied anywhere.
+            _ => {
+                names
+                    .iter()
+                    .any(|name| *name != REMOVE_PK && folder.join(name).exists())
+                    || is_at_home(transcript, place, directory)?
+            }
         };
         for ((_, name), record) in of_place {
             known.insert(name);

@@ -16,7 +16,7 @@ use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, Passphrase};
 use crate::ui::{Report, Style, prompt, to_json};
 
-use super::report::write_shares;
+use super::report::{write_shares, write_without};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Backup {
@@ -79,13 +79,7 @@ impl Report for BackedUp {
         let verb = if self.dry_run { "would be made" } else { "made" };
         let directory = printable(&self.directory);
         writeln!(out, "{} {verb} in {directory}: {}", style.tick(), self.keys.join(", "))?;
-        for key in &self.without {
-            writeln!(
-                out,
-                "{} {key}: in no backup, since it never leaves its token",
-                style.warn("!")
-            )?;
-        }
+        write_without(out, style, &self.without)?;
         if self.dry_run {
             return Ok(());
         }

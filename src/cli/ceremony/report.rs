@@ -265,13 +265,7 @@ impl Report for Drilled {
                 style.warn("!")
             )?;
         }
-        for key in &self.without {
-            writeln!(
-                out,
-                "{} {key}: in no backup, since it never leaves its token",
-                style.warn("!")
-            )?;
-        }
+        write_without(out, style, &self.without)?;
         writeln!(out, "Opened by: {}", self.opened_by)?;
         if let Some(directory) = &self.shares_left {
             write_shares(out, style, directory)?;
@@ -281,6 +275,18 @@ impl Report for Drilled {
         }
         write_end(out, &self.end)
     }
+}
+
+/// The keys that no backup has.
+pub(super) fn write_without(out: &mut dyn Write, style: Style, without: &[String]) -> io::Result<()> {
+    for key in without {
+        writeln!(
+            out,
+            "{} {key}: in no backup, since it never leaves its token",
+            style.warn("!")
+        )?;
+    }
+    Ok(())
 }
 
 /// The warning on shares that lie beside the archive that they open.

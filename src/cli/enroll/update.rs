@@ -174,6 +174,11 @@ impl Report for Written {
         for file in &self.files {
             writeln!(out, "{} written: {}", style.tick(), file.shown())?;
         }
+        if self.plan.writes.iter().any(|write| write.append) {
+            let warning = "a write that appends bears no time that a firmware asks for: each board with this KEK takes it, also after its \
+                           entries were removed; keep it as you keep keys, or delete it once it is applied";
+            writeln!(out, "{} {warning}", style.warn("!"))?;
+        }
         writeln!(
             out,
             "Next, on the machine: bootseal enroll apply {}",

@@ -52,7 +52,7 @@ impl RsaPublicKey {
             return Err(algorithm.oid().map_or_else(unknown, RsaPublicKeyError::NotRsa));
         }
         let mut numbers = Reader::new(&key).sequence("RSAPublicKey")?;
-        let [modulus, exponent] = ["modulus", "publicExponent"].map(|field| numbers.expect(field, tag::INTEGER));
+        let [modulus, exponent] = ["modulus", "publicExponent"].map(|field| numbers.typed(field, tag::INTEGER));
         let (modulus, exponent) = (modulus?, exponent?);
         numbers.finish("RSAPublicKey")?;
         Self::from_parts(modulus.content, exponent.content)

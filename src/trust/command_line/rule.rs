@@ -4,6 +4,26 @@ use crate::formats::kernel::running_kernel::Parameter;
 
 use super::when::When;
 
+/// Parts of the kernel by which it holds keys, measures and judges, by a part of their names.
+pub(super) const WATCHERS: &[&str] = &[
+    "tpm",
+    "efivar",
+    "verity",
+    "integrity",
+    "ima",
+    "evm",
+    "lockdown",
+    "keyring",
+    "uefi_certs",
+    "blacklist_init",
+    "mok",
+    "x509",
+    "pkcs7",
+    "asymmetric",
+    "system_trusted",
+    "securityfs",
+];
+
 /// A program that reads the command line, with the place where its parameters are documented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reader {

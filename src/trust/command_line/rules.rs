@@ -1,6 +1,6 @@
 //! The parameters of the kernel that work against the chain.
 
-use super::rule::{Reader, Rule, rule};
+use super::rule::{Reader, Rule, WATCHERS, rule};
 use super::when::When;
 
 /// Programs that are an init when the kernel starts them.
@@ -22,25 +22,6 @@ const INITS: &[&str] = &[
     "/usr/bin/runit-init",
     "/sbin/dinit",
     "/usr/bin/dinit",
-];
-/// Parts of the kernel by which it holds keys, measures and judges, by a part of their names.
-const WATCHERS: &[&str] = &[
-    "tpm",
-    "efivar",
-    "verity",
-    "integrity",
-    "ima",
-    "evm",
-    "lockdown",
-    "keyring",
-    "uefi_certs",
-    "blacklist_init",
-    "mok",
-    "x509",
-    "pkcs7",
-    "asymmetric",
-    "system_trusted",
-    "securityfs",
 ];
 /// Modules without which nobody sees what the chain's evidence is.
 const EVIDENCE: &[&str] = &[

@@ -2,7 +2,7 @@
 
 use crate::formats::kernel::running_kernel::Parameter;
 
-use super::rule::{Reader, Rule, rule};
+use super::rule::{Reader, Rule, WATCHERS, rule};
 use super::when::When;
 
 /// Targets of systemd that bring a machine up as it is meant to be, or down.
@@ -24,25 +24,6 @@ const TARGETS: &[&str] = &[
 ];
 /// Units of systemd that give a shell, or start another kernel, by a part of their names.
 const SHELLS: &[&str] = &["shell", "rescue", "emergency", "sulogin", "kexec"];
-/// Parts of the kernel by which it holds keys, measures and judges, by a part of their names.
-const WATCHERS: &[&str] = &[
-    "tpm",
-    "efivar",
-    "verity",
-    "integrity",
-    "ima",
-    "evm",
-    "lockdown",
-    "keyring",
-    "uefi_certs",
-    "blacklist_init",
-    "mok",
-    "x509",
-    "pkcs7",
-    "asymmetric",
-    "system_trusted",
-    "securityfs",
-];
 const SHELL: &str = "the initramfs gives a shell before the root file system is in use";
 const ANOTHER_UNIT: &str = "another unit takes the place of the default target";
 const RUNS: &str = "systemd runs this as root";

@@ -266,7 +266,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes the next value, which has this identifier octet.
-    pub fn expect(&mut self, field: &'static str, identifier: u8) -> Result<Element<'a>, Asn1Error> {
+    pub fn typed(&mut self, field: &'static str, identifier: u8) -> Result<Element<'a>, Asn1Error> {
         let start = self.offset;
         let element = self.any(field)?;
         if element.identifier == identifier {
@@ -283,12 +283,12 @@ impl<'a> Reader<'a> {
     /// Takes a string of this tag, in one piece or in several.
     pub fn string(&mut self, field: &'static str, tag: u8) -> Result<Element<'a>, Asn1Error> {
         let constructed = self.rest.first() == Some(&(tag | CONSTRUCTED));
-        self.expect(field, if constructed { tag | CONSTRUCTED } else { tag })
+        self.typed(field, if constructed { tag | CONSTRUCTED } else { tag })
     }
 
     /// Takes a SEQUENCE; returns a reader of its values.
     pub fn sequence(&mut self, field: &'static str) -> Result<Self, Asn1Error> {
-        self.expect(field, tag::SEQUENCE)?.inner()
+        self.typed(field, tag::SEQUENCE)?.inner()
     }
 
     /// Takes a list of values of one kind, a SEQUENCE OF or a SET OF by this tag; returns a reader of its values. OpenSSL
@@ -296,7 +296,7 @@ impl<'a> Reader<'a> {
     pub fn list(&mut self, field: &'static str, identifier: u8) -> Result<Self, Asn1Error> {
         let element = match self.rest.first() {
             Some(first) if first & !CONSTRUCTED == identifier & !CONSTRUCTED => self.any(field)?,
-            _ => self.expect(field, identifier)?,
+            _ => self.typed(field, identifier)?,
         };
         Ok(element.list())
     }
@@ -308,19 +308,19 @@ impl<'a> Reader<'a> {
 
     /// Takes an INTEGER; returns its octets, of which there is at least one.
     pub fn integer(&mut self, field: &'static str) -> Result<&'a [u8], Asn1Error> {
-        self.expect(field, tag::INTEGER)?.integer()
+        self.typed(field, tag::INTEGER)?.integer()
     }
 
     /// Takes an OBJECT IDENTIFIER.
     pub fn oid(&mut self, field: &'static str) -> Result<ObjectIdentifier, Asn1Error> {
-        let element = self.expect(field, tag::OBJECT_IDENTIFIER)?;
+        let element = self.typed(field, tag::OBJECT_IDENTIFIER)?;
         ObjectIdentifier::from_bytes(element.object_identifier()?)
             .map_err(|_| element.error("is an object identifier that nobody uses"))
     }
 
     /// Takes a constructed context-specific value; returns a reader of what is inside.
     pub fn context(&mut self, field: &'static str, number: u8) -> Result<Self, Asn1Error> {
-        self.expect(field, CONTEXT | CONSTRUCTED | number)?.inner()
+        self.typed(field, CONTEXT | CONSTRUCTED | number)?.inner()
     }
 
     /// Checks that nothing is left.

@@ -17,7 +17,7 @@ impl Algorithm {
     /// Reads the next value as an algorithm.
     pub fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, Asn1Error> {
         let mut fields = reader.sequence(field)?;
-        let kind = fields.expect(field, tag::OBJECT_IDENTIFIER)?.object_identifier()?;
+        let kind = fields.typed(field, tag::OBJECT_IDENTIFIER)?.object_identifier()?;
         let parameters = if fields.is_empty() {
             None
         } else {

@@ -49,7 +49,7 @@ impl Extension {
     /// Reads the next value as an extension.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Asn1Error> {
         let mut fields = reader.sequence("extension")?;
-        let kind = fields.expect("extnID", tag::OBJECT_IDENTIFIER)?.object_identifier()?;
+        let kind = fields.typed("extnID", tag::OBJECT_IDENTIFIER)?.object_identifier()?;
         let critical = if fields.peek() == Some(tag::BOOLEAN) {
             boolean(&mut fields, "critical")?
         } else {
@@ -198,7 +198,7 @@ impl Extensions {
                 let length = if fields.is_empty() {
                     None
                 } else {
-                    Some(fields.expect("pathLenConstraint", tag::INTEGER)?)
+                    Some(fields.typed("pathLenConstraint", tag::INTEGER)?)
                 };
                 fields.finish(name)?;
                 self.authority = Some(authority);
@@ -229,7 +229,7 @@ impl Extensions {
                 let mut usages = reader.list(name, tag::SEQUENCE)?;
                 let mut read = Vec::new();
                 while !usages.is_empty() {
-                    let usage = usages.expect(name, tag::OBJECT_IDENTIFIER)?;
+                    let usage = usages.typed(name, tag::OBJECT_IDENTIFIER)?;
                     read.push(usage.object_identifier()?.to_vec());
                 }
                 self.extended_key_usage = Some(read);
@@ -289,7 +289,7 @@ impl AuthorityKeyId {
 }
 
 fn boolean(reader: &mut Reader<'_>, field: &'static str) -> Result<bool, Asn1Error> {
-    let element = reader.expect(field, tag::BOOLEAN)?;
+    let element = reader.typed(field, tag::BOOLEAN)?;
     match element.content {
         [value] => Ok(*value != 0),
         _ => Err(element.error("is no truth value")),

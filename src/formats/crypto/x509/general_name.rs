@@ -45,7 +45,7 @@ impl GeneralName {
             }
             0 => {
                 let mut inner = element.inner()?;
-                inner.expect("type-id", tag::OBJECT_IDENTIFIER)?.object_identifier()?;
+                inner.typed("type-id", tag::OBJECT_IDENTIFIER)?.object_identifier()?;
                 inner.context("value", 0)?;
                 inner.finish("otherName")?;
                 Ok(Self::Other(kind))

@@ -51,7 +51,7 @@ impl Fields {
     /// Reads the next value as a certificate.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Asn1Error> {
         let mut whole = reader.sequence("certificate")?;
-        let signed = whole.expect("tbsCertificate", tag::SEQUENCE)?;
+        let signed = whole.typed("tbsCertificate", tag::SEQUENCE)?;
         let algorithm = Algorithm::read(&mut whole, "signatureAlgorithm")?;
         let (unused_bits, signature) = whole.string("signatureValue", tag::BIT_STRING)?.bit_string()?;
         whole.finish("certificate")?;
@@ -73,7 +73,7 @@ impl Fields {
         let not_after = Time::read(&mut validity, "notAfter")?;
         validity.finish("validity")?;
         let subject = Name::read(&mut fields, "subject")?;
-        let spki = fields.expect("subjectPublicKeyInfo", tag::SEQUENCE)?;
+        let spki = fields.typed("subjectPublicKeyInfo", tag::SEQUENCE)?;
         public_key(&mut spki.inner()?)?;
         for (number, field) in [(1, "issuerUniqueID"), (2, "subjectUniqueID")] {
             if fields.is_context(number) {

@@ -57,7 +57,7 @@ impl Name {
             let mut canonical = Vec::new();
             while !values.is_empty() {
                 let mut pair = values.sequence(field)?;
-                let kind = pair.expect(field, tag::OBJECT_IDENTIFIER)?;
+                let kind = pair.typed(field, tag::OBJECT_IDENTIFIER)?;
                 let value = pair.any(field)?.checked()?;
                 pair.finish(field)?;
                 let attribute = Attribute {
