@@ -10,7 +10,7 @@ use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, Sig
 use crate::formats::text::{Shown, printable};
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::system::Context;
+use crate::system::{self, Context};
 
 use super::request::Update;
 use super::store::{Store, StoreChoice};
@@ -185,6 +185,7 @@ impl<'a> Updater<'a> {
             VariableName::Db | VariableName::Dbx => KeyName::Kek,
         };
         self.check_enrolled(variable, name)?;
+        self.check_present(variable, name)?;
         let identity = self.keys.identity(name, ask)?;
         let auth = identity.sign_update(variable, attributes, time, content.to_bytes())?;
         Ok(Update {
@@ -193,6 +194,18 @@ impl<'a> Updater<'a> {
             auth: auth.to_bytes(),
             origin: format!("the write of {variable} by the {name} key"),
         })
+    }
+
+    /// Could not run where the private key that signs is elsewhere, as PK and KEK are on a node.
+    fn check_present(&self, variable: VariableName, name: KeyName) -> Result<()> {
+        let path = self.keys.private_key_path(name);
+        if system::is_there(&path)? || self.keys.token_uri(name)?.is_some() {
+            return Ok(());
+        }
+        let text = format!("there is no {}, which signs changes of {variable}", path.shown());
+        Err(Error::could_not_run(text)
+            .hint("name the directory that has it with --keys DIR")
+            .hint("or sign the write where the key is, with --output UPDATE, and here: bootseal enroll apply UPDATE"))
     }
 
     /// Refuses, before a passphrase is asked for, if the firmware does not know the key that is to sign.

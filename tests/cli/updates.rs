@@ -134,6 +134,14 @@ fn an_older_write_is_refused_and_all_kinds_can_be_written_down() {
         files(&update("rotation")),
         ["1-db.auth", "2-KEK.auth", "3-PK.auth", "PLAN.txt"]
     );
+    // The node has no key that takes the platform key out, and no write that does.
+    let refused = on_node(&whole, &["reset", "--yes"], None).output().unwrap();
+    assert_eq!(refused.status.code(), Some(3));
+    let said = crate::support::text(&refused);
+    assert!(
+        said.contains("PK.key, which signs changes of PK") && said.contains("--output UPDATE"),
+        "{said}"
+    );
     succeed(&mut offline(&whole, &["reset"], "reset"));
     let said = succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update("reset"))));
     assert!(said.contains("Setup Mode"), "{said}");

@@ -162,7 +162,7 @@ impl Report for RotationReport {
         writeln!(out, "    {}\n    {words}", rotation.new)?;
         writeln!(
             out,
-            "{} the new key is in no backup yet: copy its file to where the backup is",
+            "{} the new key is in no backup yet; bootseal ceremony backup makes one that has it",
             style.warn("!")
         )?;
         for end in ends {
