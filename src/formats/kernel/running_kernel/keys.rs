@@ -76,12 +76,10 @@ impl KernelKey {
 /// The key in use that is that of a certificate with this subject key identifier: one that the kernel loaded, if there is one.
 #[must_use]
 pub fn find_key<'k>(keys: &'k [KernelKey], id: &[u8]) -> Option<&'k KernelKey> {
-    // The kernel leaves out a first byte of zero (`x509_key_preparse`).
-    let shown = match id {
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        id => id,
-    };
-    let is_it = |key: &&KernelKey| key.is_valid && key.asymmetric().is_some_and(|key| key.id == shown);
+    // Old kernels left out a first byte of zero (`x509_key_preparse`).
+    let shortened = id.strip_prefix(&[0]).filter(|rest| !rest.is_empty());
+    let is_shown = |shown: &[u8]| shown == id || Some(shown) == shortened;
+    let is_it = |key: &&KernelKey| key.is_valid && key.asymmetric().is_some_and(|key| is_shown(&key.id));
     let found = || keys.iter().filter(|_| !id.is_empty()).filter(is_it);
     found().find(|key| key.is_kernels()).or_else(|| found().next())
 }
@@ -151,7 +149,11 @@ mod tests {
         let keys = key_list(LIST).unwrap();
         let id = hex::decode("6ccece7e4c6c0d1f6149f3dd27dfcc5cbb419ea1").unwrap();
         assert_eq!(find_key(&keys, &id), Some(&keys[0]));
-        assert_eq!(find_key(&keys, &[&[0], id.as_slice()].concat()), Some(&keys[0]));
+        let with_zero = [&[0], id.as_slice()].concat();
+        assert_eq!(find_key(&keys, &with_zero), Some(&keys[0]));
+        let all_of_it = key_list(&LIST.replace(&hex::encode(&id), &hex::encode(&with_zero))).unwrap();
+        assert_eq!(find_key(&all_of_it, &with_zero), Some(&all_of_it[0]));
+        assert_eq!(find_key(&all_of_it, &id), None);
         // The end of another's, one that was revoked, none.
         for other in [&id[16..], &[1], &[]] {
             assert_eq!(find_key(&keys, other), None, "{other:x?}");
