@@ -14,6 +14,9 @@ use super::traits::{Authority, authority, is_likely_issuer, is_self_signed};
 /// Checks that OpenSSL takes `signer` for vouched for by `anchor`, through certificates of `pool` or without.
 pub fn verify(signer: &Certificate, pool: &[Certificate], anchor: &Certificate) -> Result<(), PathRefusal> {
     let chain = build(signer, pool, anchor).ok_or(PathRefusal::NoPath)?;
+    if anchor.has_short_date() {
+        return Err(PathRefusal::ShortDate(anchor.common_name()));
+    }
     check_extensions(&chain)?;
     check_signatures(&chain)?;
     name_constraints::check(&chain)

@@ -37,6 +37,9 @@ pub enum PathRefusal {
         /// Common name of the authority.
         authority: String,
     },
+    /// A date without seconds, which OpenSSL reads up to 3.2.
+    #[error("\"{0}\" has a date without seconds, which newer firmware does not read (EDK2 with OpenSSL 3.3 or later)")]
+    ShortDate(String),
     /// A proxy certificate.
     #[error("\"{0}\" is a proxy certificate")]
     Proxy(String),
