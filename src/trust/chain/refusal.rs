@@ -37,6 +37,9 @@ pub enum PathRefusal {
         /// Common name of the authority.
         authority: String,
     },
+    /// More than is done for one file.
+    #[error("to connect the certificates of the file is more work than is done for one")]
+    Effort,
     /// A proxy certificate.
     #[error("\"{0}\" is a proxy certificate")]
     Proxy(String),
