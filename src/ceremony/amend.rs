@@ -13,6 +13,14 @@ use super::layout::PUBLIC;
 use super::transcript::{End, Entry, Event, Transcript};
 use super::verify;
 
+/// The keys that sign a line.
+pub(super) type Signers<'a> = BTreeMap<KeyName, &'a dyn Signer>;
+
+/// The keys of a map that owns them.
+pub(super) fn borrowed(signers: &BTreeMap<KeyName, Box<dyn Signer>>) -> Signers<'_> {
+    signers.iter().map(|(name, signer)| (*name, signer.as_ref())).collect()
+}
+
 /// Adds lines to the transcript of a key directory, signed by these keys, all or none of them.
 pub(crate) fn append(
     context: &Context,
@@ -22,7 +30,7 @@ pub(crate) fn append(
     signers: &BTreeMap<KeyName, Box<dyn Signer>>,
 ) -> Result<Transcript> {
     context.guard(directory);
-    let transcript = extended(context, transcript, events, signers)?;
+    let transcript = extended(context, transcript, events, &borrowed(signers))?;
     system::replace_durably(context, &directory.join(TRANSCRIPT), transcript.as_bytes(), PUBLIC)?;
     Ok(transcript)
 }
@@ -32,7 +40,7 @@ pub(super) fn extended(
     context: &Context,
     mut transcript: Transcript,
     events: Vec<Event>,
-    signers: &BTreeMap<KeyName, Box<dyn Signer>>,
+    signers: &Signers<'_>,
 ) -> Result<Transcript> {
     if signers.is_empty() {
         return Err(Error::bug("lines of a transcript that no key signs"));
@@ -51,7 +59,7 @@ pub(super) fn extended(
 }
 
 /// The seal of a line by these keys.
-pub(super) fn sealed(entry: &Entry, signers: &BTreeMap<KeyName, Box<dyn Signer>>) -> Result<Event> {
+pub(super) fn sealed(entry: &Entry, signers: &Signers<'_>) -> Result<Event> {
     let digest = entry.seal_digest()?;
     let signatures = signers
         .iter()

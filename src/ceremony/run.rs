@@ -98,7 +98,7 @@ fn record_waiver(work: &mut Work<'_>, waiver: Waiver) -> Result<()> {
 
 fn seal(work: &mut Work<'_>) -> Result<()> {
     let mut entry = work.unsealed()?;
-    entry.event = amend::sealed(&entry, work.signers()?)?;
+    entry.event = amend::sealed(&entry, &amend::borrowed(work.signers()?))?;
     work.record_seal(entry)
 }
 

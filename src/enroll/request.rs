@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::error::{Explain, Result};
+use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, EfiTime, VariableName};
 
 use super::store::StoreChoice;
 
@@ -57,6 +58,14 @@ pub struct Update {
     pub auth: Vec<u8>,
     /// Its origin: the name of a file, or the operation that made it.
     pub origin: String,
+}
+
+impl Update {
+    /// The time that it bears.
+    pub fn time(&self) -> Result<EfiTime> {
+        let parsed = AuthenticatedVariable::parse(&self.auth);
+        Ok(parsed.or_refuse(|| format!("cannot use {}", self.origin))?.time)
+    }
 }
 
 /// The reasons to stop that the user overrules. Recorded with the backup.

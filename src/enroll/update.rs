@@ -63,19 +63,35 @@ impl<'a> Updater<'a> {
         self.sign(variable, APPEND_ATTRIBUTES, entries, ask)
     }
 
-    /// The write that removes entries from KEK, db or dbx: a certificate is named by its SHA-256, another entry by its data,
-    /// both in hexadecimal and at least the first 8 digits; a certificate also by its whole subject name.
-    pub fn remove(&self, variable: VariableName, selectors: &[String], ask: &mut Ask<'_>) -> Result<Update> {
+    /// The write that removes entries from KEK, db or dbx, and the entries: a certificate is named by its SHA-256, another entry by its
+    /// data, both in hexadecimal and at least the first 8 digits; a certificate also by its whole subject name. There is no write if
+    /// only the key directory has them still.
+    pub fn remove(
+        &self,
+        variable: VariableName,
+        selectors: &[String],
+        ask: &mut Ask<'_>,
+    ) -> Result<(Option<Update>, SignatureDatabase)> {
         if variable == VariableName::Pk {
             return Err(Error::usage("PK is not emptied entry by entry").hint("bootseal enroll reset"));
         }
         let present = self.store.database(variable)?;
+        let meant = self.keys.database(variable)?;
         let mut doomed: Vec<&Signature> = Vec::new();
         for selector in selectors {
-            doomed.push(select(variable, &present, selector)?);
+            doomed.push(select(variable, &present, selector).or_else(|error| {
+                // The firmware lost it otherwise: reset, or by a run that a power cut ended.
+                select(variable, &meant, selector).map_err(|_| error)
+            })?);
         }
+        let mut removed = present.clone();
+        removed.merge(&meant);
+        removed.retain(|_, entry| doomed.contains(&entry));
         let mut left = present.clone();
         left.retain(|_, entry| !doomed.contains(&entry));
+        if left == present {
+            return Ok((None, removed));
+        }
         if left.is_empty() && variable != VariableName::Dbx {
             return Err(Error::refused(format!(
                 "without {} {variable} would be empty, and could not be used or changed any more",
@@ -83,7 +99,7 @@ impl<'a> Updater<'a> {
             ))
             .hint(format!("first add another entry: bootseal enroll add {variable} FILE")));
         }
-        self.sign(variable, ATTRIBUTES, &left, ask)
+        Ok((Some(self.sign(variable, ATTRIBUTES, &left, ask)?), removed))
     }
 
     /// The write that removes the platform key, which leads back to Setup Mode. The ceremony has made that write, and it is kept
@@ -232,7 +248,8 @@ impl<'a> Updater<'a> {
         self.store.database(variable)
     }
 
-    pub(super) fn setup_mode(&self) -> Result<bool> {
+    /// True if the firmware is in Setup Mode.
+    pub fn setup_mode(&self) -> Result<bool> {
         self.store.setup_mode()
     }
 

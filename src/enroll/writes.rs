@@ -27,7 +27,10 @@ pub(super) fn planned_writes(source: &Source, store: &Store) -> Result<Vec<Plann
             for update in read_key_directory(keys)? {
                 let write = planned(update, store)?;
                 check_file(&write)?;
-                writes.push(write);
+                // The last revocation of one's own was taken out again: there is nothing to append.
+                if !write.content.is_empty() {
+                    writes.push(write);
+                }
             }
             Ok(writes)
         }
@@ -108,7 +111,7 @@ fn check_file(write: &PlannedWrite) -> Result<()> {
             write.variable,
         )));
     }
-    if write.content.is_empty() {
+    if write.content.is_empty() && !write.append {
         return Err(Error::refused(format!(
             "{} would empty {}",
             write.origin, write.variable

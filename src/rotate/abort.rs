@@ -50,8 +50,8 @@ pub fn abort(request: &Request<'_>) -> Result<Aborted> {
                 return Err(end_it(Error::refused(text)));
             }
             let ask = &mut |name: &str| request.attendant.secret(name);
-            let update = updater.remove(variable, std::slice::from_ref(&rotation.new), ask)?;
-            request.write(update)?;
+            let (update, _) = updater.remove(variable, std::slice::from_ref(&rotation.new), ask)?;
+            update.map_or(Ok(()), |update| request.write(update))?;
             steps.push(format!(
                 "the firmware's {variable} does not hold the new certificate any more"
             ));

@@ -5,6 +5,7 @@
 //! are in their places. Every stage looks at the present state, so it can be run again wherever it was cut short.
 
 mod abort;
+mod lists;
 mod new_key;
 mod place;
 mod stages;
@@ -13,5 +14,6 @@ mod switch;
 mod tests;
 
 pub use abort::{Aborted, abort};
+pub use lists::{ListChange, ListsChanged, NewLists};
 pub use place::{Place, Rotation};
 pub use stages::{Attendant, Request, Rotated, rotate};

@@ -263,7 +263,7 @@ impl Place<'_> {
     }
 
     /// A moment after the write that the key directory has, even if the clock was ahead when that was made.
-    fn time(&self, variable: VariableName) -> Result<EfiTime> {
+    pub(super) fn time(&self, variable: VariableName) -> Result<EfiTime> {
         let now = EfiTime::from(self.later(1)?);
         let made = self.keys.update_if_there(variable)?.map(|update| update.time);
         match made.filter(|made| !now.is_later_than(made)) {
@@ -333,7 +333,7 @@ fn successor(old: &str, year: u16) -> String {
 }
 
 /// The time of a write that replaces one of this time.
-fn exceeded(time: EfiTime) -> Result<EfiTime> {
+pub(super) fn exceeded(time: EfiTime) -> Result<EfiTime> {
     let cannot = || format!("{time}, the time of the present write, cannot be exceeded");
     time.next_second().or_refuse(cannot)
 }

@@ -163,8 +163,8 @@ impl Request<'_> {
             return Ok(format!("the firmware's {variable} does not hold the old one"));
         }
         let ask = &mut |name: &str| self.attendant.secret(name);
-        let update = updater.remove(variable, std::slice::from_ref(&rotation.old), ask)?;
-        self.write(update)?;
+        let (update, _) = updater.remove(variable, std::slice::from_ref(&rotation.old), ask)?;
+        update.map_or(Ok(()), |update| self.write(update))?;
         Ok(format!("the firmware's {variable} does not hold the old one any more"))
     }
 

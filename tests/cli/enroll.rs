@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{bootseal, keys, succeed, text};
+use crate::support::node::{DATABASE, GLOBAL};
+use crate::support::{bootseal, keys, succeed, text, tool};
 
 fn enroll(root: &Path, what: &str, keys: &Path, store: &Path) -> Command {
     let mut command = bootseal(["enroll", what, "--root"]);
@@ -74,10 +75,15 @@ fn a_dry_run_writes_nothing() {
     assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
 }
 
-/// A command on a simulated firmware that this directory's keys were enrolled into.
+/// A command on a simulated firmware that these keys were enrolled into: a copy, which follows what is added and removed.
 fn on(root: &Path, words: &[&str]) -> Command {
     let mut command = bootseal(["enroll"]);
-    command.args(words).arg("--root").arg(root).arg("--keys").arg(keys());
+    command
+        .args(words)
+        .arg("--root")
+        .arg(root)
+        .arg("--keys")
+        .arg(root.join("keys"));
     command.arg("--store").arg(root.join("firmware"));
     command
 }
@@ -87,6 +93,15 @@ fn entries_come_and_go_and_a_backup_leads_back() {
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     fs::create_dir_all(root.join("firmware")).unwrap();
+    succeed(tool("cp").arg("-a").arg(keys()).arg(root.join("keys")));
+    let variable = |name: &str, vendor: &str| fs::read(root.join("firmware").join(format!("{name}-{vendor}"))).unwrap();
+    let content = || {
+        (
+            variable("db", DATABASE),
+            variable("KEK", GLOBAL),
+            variable("dbx", DATABASE),
+        )
+    };
     let plan = || -> serde_json::Value {
         let said = succeed(on(root, &["plan"]).arg("--json"));
         serde_json::from_str(&said).unwrap()
@@ -101,7 +116,8 @@ fn entries_come_and_go_and_a_backup_leads_back() {
     let digest = plan()["digest"].as_str().unwrap().to_owned();
     succeed(&mut on(root, &["apply", "--plan", &digest]));
 
-    let before = plan()["variables"].clone();
+    let before = content();
+    let planned = plan()["variables"].clone();
     succeed(&mut on(root, &["add", "db", "windows-2023", "--yes"]));
     refusal(&["add", "PK", "windows-2023", "--yes"], 2, "PK holds one certificate");
     refusal(
@@ -114,14 +130,18 @@ fn entries_come_and_go_and_a_backup_leads_back() {
         .output()
         .unwrap();
     assert!(added.status.success(), "{}", text(&added));
-    assert_eq!(plan()["variables"], before);
+    assert_eq!(plan()["variables"], planned);
 
     succeed(&mut on(root, &["add", "dbx", "microsoft", "--yes"]));
     let applied = succeed(on(root, &["add", "db", "windows-2023", "--yes"]).arg("--json"));
     let applied: serde_json::Value = serde_json::from_str(&applied).unwrap();
     let backup = applied["backup"].as_str().unwrap();
     succeed(&mut on(root, &["revert", backup, "--yes"]));
-    assert_eq!(plan()["variables"], before);
+    assert_eq!(content(), before);
+    // What a board is meant to hold stays, and this one takes it again.
+    let again = succeed(&mut on(root, &["apply", "--yes"]));
+    assert!(again.contains("db: written and read back"), "{again}");
+    assert_ne!(content(), before);
     succeed(&mut on(root, &["reset", "--yes"]));
     assert_eq!(plan()["mode"]["setup_mode"], true);
 }

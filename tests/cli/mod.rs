@@ -6,6 +6,7 @@ mod ceremony;
 mod enroll;
 mod grub_places;
 mod grub_tree;
+mod lists;
 mod nothing;
 mod sign_all;
 mod updates;

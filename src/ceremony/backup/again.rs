@@ -306,7 +306,12 @@ fn publish(
         names.push(relative.shown());
     }
     let transcript = base.transcript.clone();
-    let recorded = amend::extended(context, transcript, vec![event.clone()], &signers(keys, base))?;
+    let recorded = amend::extended(
+        context,
+        transcript,
+        vec![event.clone()],
+        &amend::borrowed(&signers(keys, base)),
+    )?;
     NewFile {
         path: &new.path().join(TRANSCRIPT),
         bytes: recorded.as_bytes(),

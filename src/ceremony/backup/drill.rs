@@ -13,10 +13,10 @@ use crate::formats::text::Shown;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{self, Context};
 
-use super::super::amend;
+use super::super::copies::{Copy, Others, append_to_all, other_copies};
 use super::super::shares_left::shares_left;
 use super::super::transcript::{End, Event, ShareSet, Transcript};
-use super::super::verify;
+use super::super::verify::{self, Signed};
 use super::contents::{RECORD, Record, SUMS};
 use super::source::{SHEET, Source, passphrase_from_secret, read_source};
 
@@ -52,6 +52,10 @@ pub struct Drilled {
     /// The new end of the key directory's transcript.
     #[serde(flatten)]
     pub end: End,
+    /// The new ends of the other transcripts of the ceremony that it was recorded in.
+    pub others: Vec<End>,
+    /// The other transcripts that it could not be recorded in, each with the reason.
+    pub not_recorded: Vec<String>,
 }
 
 /// Reads shares from a private file, one a line; empty lines are skipped. Refuses a line that is no share, by its number.
@@ -144,8 +148,8 @@ fn check_sums(files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
 }
 
 /// Restores every key of the backup in memory, compares them with those of the key directory, and writes that down,
-/// signed by the restored keys themselves.
-pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> Result<Drilled> {
+/// signed by the restored keys themselves: there, in the directories of the ceremony that are there too, and in `more`.
+pub fn drill(context: &Context, keys: &Path, more: &[PathBuf], source: &Path, opener: &Opener) -> Result<Drilled> {
     let signed = verify::read(keys)?;
     let read = read_source(source)?;
     let Held {
@@ -206,7 +210,7 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
         .keys()
         .filter(|name| !present.contains(name) && !without.contains(name));
     let missing: Vec<String> = missing.cloned().collect();
-    let report = |transcript: &Transcript| -> Result<Drilled> {
+    let report = |transcript: &Transcript, others: Others| -> Result<Drilled> {
         Ok(Drilled {
             source: source.shown(),
             from: from.to_owned(),
@@ -218,20 +222,36 @@ pub fn drill(context: &Context, keys: &Path, source: &Path, opener: &Opener) -> 
             shares_left: shares_left(source.parent().unwrap_or(source))?,
             dry_run: context.dry_run(),
             end: End::new(keys, transcript)?,
+            others: others.ends,
+            not_recorded: others.failures,
         })
     };
     if context.dry_run() {
-        return report(&signed.transcript);
+        return report(&signed.transcript, Others::default());
     }
-    let event = Event::Drilled {
-        from: from.to_owned(),
-        sha256,
-        opened_by: opened_by.clone(),
-        keys: present.clone(),
-        retired: retired.clone(),
+    let public: BTreeMap<&str, &RsaPublicKey> = restored
+        .iter()
+        .map(|(name, key)| (name.name(), key.public_key()))
+        .collect();
+    // A transcript that does not know of a rotation has other keys in use.
+    let event = |signed: &Signed| {
+        let in_use = |name: &&String| signed.keys.get(*name) == public.get(name.as_str()).copied();
+        let event = Event::Drilled {
+            from: from.to_owned(),
+            sha256: sha256.clone(),
+            opened_by: opened_by.clone(),
+            keys: present.iter().filter(in_use).cloned().collect(),
+            retired: retired.clone(),
+        };
+        vec![event]
     };
-    let transcript = amend::append(context, keys, signed.transcript.clone(), vec![event], &restored)?;
-    report(&transcript)
+    let others = other_copies(keys, &signed.transcript, more)?;
+    let own = Copy {
+        directory: keys.to_owned(),
+        signed,
+    };
+    let (transcript, others) = append_to_all(context, own, others, event, &restored)?;
+    report(&transcript, others)
 }
 
 /// True if the transcript has this public half of a key, which may have given way to another since.

@@ -32,7 +32,7 @@ fn keys_go_to_their_places_and_come_back_from_their_backup() {
     }
     let (node, backup) = (outside.path().join("node"), outside.path().join("backup"));
     let archive = backup.join(ARCHIVE);
-    let drill_with = |opener| drill::drill(&context, &node, &archive, &opener);
+    let drill_with = |opener| drill::drill(&context, &node, &[], &archive, &opener);
     let too_few = drill_with(Opener::Shares(vec![share(&backup, 1)])).unwrap_err();
     assert_eq!(too_few.causes(), ["2 different shares are needed, not 1"]);
     assert!(drill_with(Opener::Passphrase(passphrase())).is_err());
@@ -48,7 +48,7 @@ fn keys_go_to_their_places_and_come_back_from_their_backup() {
     let scanned = outside.path().join("scanned.txt");
     fs::write(&scanned, lines.join("\n")).unwrap();
     let shares = Opener::Shares(vec![share(&backup, 2), share(&backup, 1)]);
-    let drilled = drill::drill(&context, &node, &scanned, &shares).unwrap();
+    let drilled = drill::drill(&context, &node, &[], &scanned, &shares).unwrap();
     assert_eq!(drilled.from, "sheet");
 
     let end = note(&context, &node, "Ada was present", &mut |_| unreachable!("db is plain")).unwrap();
@@ -108,7 +108,7 @@ fn transcript() -> (tempfile::TempDir, Vec<u8>) {
     run(&Context::host(), &spec).unwrap();
     let (node, backup) = (outside.path().join("node"), outside.path().join("backup"));
     let shares = Opener::Shares(vec![share(&backup, 2), share(&backup, 1)]);
-    drill::drill(&Context::host(), &node, &backup.join(ARCHIVE), &shares).unwrap();
+    drill::drill(&Context::host(), &node, &[], &backup.join(ARCHIVE), &shares).unwrap();
     let bytes = fs::read(node.join(TRANSCRIPT)).unwrap();
     (outside, bytes)
 }

@@ -142,6 +142,20 @@ pub enum Event {
         /// By the old key: RSASSA-PKCS1-v1_5 over SHA-256 of the new DER `SubjectPublicKeyInfo`, lower-case hex.
         successor: String,
     },
+    /// What a board is meant to hold changed: entries were added to a variable, or removed.
+    Changed {
+        /// KEK, db or dbx.
+        variable: String,
+        /// The entries that came: subject and SHA-256 of a certificate, or the hash in hex; of many the first.
+        added: Vec<String>,
+        /// The entries that went.
+        removed: Vec<String>,
+        /// The reason that a person gave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The lists, and the write that enrolls them.
+        files: Vec<FileRecord>,
+    },
     /// The keys sign this line and all before.
     Sealed {
         /// By key: RSASSA-PKCS1-v1_5 over SHA-256 of this line with no signatures in it, lower-case hex.
@@ -228,7 +242,8 @@ impl Event {
             | Self::Certified { files, .. }
             | Self::Made { files, .. }
             | Self::BackedUp { files, .. }
-            | Self::Rewrapped { files, .. } => files,
+            | Self::Rewrapped { files, .. }
+            | Self::Changed { files, .. } => files,
             _ => &[],
         }
     }

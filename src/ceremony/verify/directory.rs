@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::Path;
 
-use serde::Serialize;
-use serde_json::Value;
-
-use crate::error::{Explain, Result};
+use crate::error::Result;
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::text::Shown;
 use crate::keys::KeyName;
 use crate::keys::directory::{REMOVE_PK, TRANSCRIPT};
 use crate::system;
+use serde::Serialize;
 
+use super::super::copies::planned_directories;
 use super::super::layout::{ARCHIVE, SHARES, WORK_ONLY};
 use super::super::shares_left::shares_left;
 use super::super::transcript::{End, Event, FileRecord, Transcript};
@@ -121,18 +120,10 @@ fn recorded(transcript: &Transcript) -> BTreeMap<(&str, &str), &FileRecord> {
 
 /// True if the ceremony put the files of this place into this very directory.
 fn is_at_home(transcript: &Transcript, place: &str, directory: &Path) -> Result<bool> {
-    let Some(Event::Began { specification, .. }) = transcript.events().next() else {
-        return Ok(false);
-    };
-    let plan: Value = serde_json::from_str(specification).or_refuse(|| "the transcript holds no plan".to_owned())?;
     let directory = system::canonical(directory)?;
-    let files = plan.get("files").and_then(Value::as_array).into_iter().flatten();
-    let paths = files
-        .filter(|file| file.get("place").and_then(Value::as_str) == Some(place))
-        .filter_map(|file| file.get("path").and_then(Value::as_str));
-    for parent in paths.filter_map(|path| Path::new(path).parent()) {
+    for planned in planned_directories(transcript, Some(place))? {
         // The planned place is often on another machine, or on a stick that is not there.
-        if parent.is_dir() && system::canonical(parent)? == directory {
+        if planned.is_dir() && system::canonical(&planned)? == directory {
             return Ok(true);
         }
     }

@@ -35,6 +35,18 @@ pub fn is_drilled(transcript: &Transcript, name: KeyName) -> bool {
 pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
     let remarks_of = |event: &Event| match event {
         Event::Note { text } => vec![text.clone()],
+        Event::Changed {
+            variable,
+            added,
+            removed,
+            reason,
+            ..
+        } => {
+            let came = added.iter().map(|entry| format!("{variable} gains {entry}"));
+            let went = removed.iter().map(|entry| format!("{variable} loses {entry}"));
+            let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+            came.chain(went).map(|change| format!("{change}{why}")).collect()
+        }
         Event::Waived { what, by, reason } => vec![format!("{by} waives the {what}: {reason}")],
         Event::Checked { findings, .. } => {
             let text = |finding: &RecordedFinding| {

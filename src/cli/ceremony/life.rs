@@ -57,7 +57,10 @@ impl Drill {
             (None, Some(set), None) => Opener::Shares(prompt::shares(set.needed, &set.set)?),
             (None, None, None) => Opener::Passphrase(self.unlock.existing("Passphrase of the backup")?),
         };
-        Ok(Box::new(drill::drill(&session.context, &keys, &self.source, &opener)?))
+        // The node's own directory, where the offline keys are drilled on the node.
+        let more = [session.keys(None)?];
+        let drilled = drill::drill(&session.context, &keys, &more, &self.source, &opener)?;
+        Ok(Box::new(drilled))
     }
 }
 

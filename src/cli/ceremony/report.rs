@@ -9,7 +9,7 @@ use crate::ceremony::preflight::Check;
 use crate::ceremony::transcript::End;
 use crate::ceremony::verify::Verified;
 use crate::ceremony::{Aborted, Plan, Report as CeremonyReport};
-use crate::cli::transcript_end::write_end;
+use crate::cli::transcript_end::{write_end, write_not_recorded};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Status};
 use crate::formats::text::printable;
@@ -273,7 +273,11 @@ impl Report for Drilled {
         if self.dry_run {
             return writeln!(out, "Nothing was recorded");
         }
-        write_end(out, &self.end)
+        write_end(out, &self.end)?;
+        for end in &self.others {
+            write_end(out, end)?;
+        }
+        write_not_recorded(out, style, &self.not_recorded)
     }
 }
 

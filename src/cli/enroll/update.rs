@@ -7,14 +7,16 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::session::Session;
+use crate::cli::transcript_end::{write_end, write_not_recorded};
 use crate::cli::unlock::Unlock;
 use crate::enroll::{self, Offline, Plan, Source, StoreChoice, Update, Updater, material};
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
-use crate::formats::text::Shown;
+use crate::formats::text::{Shown, printable};
 use crate::keys::KeyDirectory;
-use crate::ui::{Report, Style};
+use crate::rotate::{ListChange, ListsChanged, NewLists};
+use crate::ui::{Report, Style, to_json};
 
 use super::apply::{Consent, apply};
 use super::target::Target;
@@ -49,6 +51,9 @@ pub(in crate::cli) struct Add {
     /// Take the hashes of EFI images into db
     #[arg(long)]
     hash: bool,
+    /// Why, for the transcript of the ceremony
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -64,6 +69,9 @@ pub(in crate::cli) struct Remove {
     /// Take entries out of dbx, so that what they revoked starts again
     #[arg(long)]
     i_know_this_allows_what_was_revoked: bool,
+    /// Why, for the transcript of the ceremony
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -96,17 +104,88 @@ impl Common {
     fn carry_out(
         &self,
         session: &Session,
-        make: impl FnOnce(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Vec<Update>>,
+        make: impl FnOnce(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Made>,
     ) -> Result<Box<dyn Report>> {
         let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?.below(session.context.root());
         if let Some(directory) = &self.output {
             return self.write_down(session, directory, &keys, make);
         }
         let updater = Updater::open(&session.context, &self.target.store, &keys)?;
-        let writes = make(&updater, &keys, &self.unlock)?;
-        let request = self.target.request(Source::Updates(writes));
-        apply(session, &enroll::plan(&session.context, &request)?, &self.consent)
+        let made = make(&updater, &keys, &self.unlock)?;
+        let lists = self.new_lists(session, &keys, &made.changes)?;
+        let request = self.target.request(Source::Updates(made.writes));
+        let applied = apply(session, &enroll::plan(&session.context, &request)?, &self.consent)?;
+        let lists = lists.map(|lists| lists.publish(&session.context)).transpose()?;
+        Ok(Box::new(Changed { applied, lists }))
     }
+
+    /// What the ceremony's directories enroll from now on, signed.
+    fn new_lists(&self, session: &Session, keys: &KeyDirectory, changes: &[ListChange]) -> Result<Option<NewLists>> {
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let ask = &mut |key: &str| self.unlock.existing(key);
+        // The node's own directory, where the keys of PK and KEK are on a stick.
+        let more = [session.keys(None)?];
+        NewLists::sign(&session.context, keys, &more, changes, ask).map(Some)
+    }
+}
+
+/// Signed writes, and the changes of variables that they are, as far as other boards are to have them.
+struct Made {
+    writes: Vec<Update>,
+    changes: Vec<ListChange>,
+}
+
+impl Made {
+    /// Writes that are for this board alone.
+    fn writes(writes: Vec<Update>) -> Self {
+        let changes = Vec::new();
+        Self { writes, changes }
+    }
+}
+
+/// A change of the firmware, and of what the directories of the ceremony enroll.
+struct Changed {
+    applied: Box<dyn Report>,
+    lists: Option<ListsChanged>,
+}
+
+impl Report for Changed {
+    fn schema(&self) -> &'static str {
+        self.applied.schema()
+    }
+
+    fn json(&self) -> Result<Value> {
+        let mut json = self.applied.json()?;
+        if let (Some(lists), Some(fields)) = (&self.lists, json.as_object_mut()) {
+            fields.insert("transcripts".to_owned(), to_json(&lists.ends)?);
+            fields.insert("not_recorded".to_owned(), to_json(&lists.failures)?);
+        }
+        Ok(json)
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        self.applied.human(out, style)?;
+        self.lists.iter().try_for_each(|lists| write_lists(out, style, lists))
+    }
+
+    fn failure(&self) -> Option<Error> {
+        self.applied.failure()
+    }
+}
+
+/// Says where a change is known: another board that is enrolled from there gets it.
+fn write_lists(out: &mut dyn Write, style: Style, lists: &ListsChanged) -> io::Result<()> {
+    for directory in &lists.unrecorded {
+        writeln!(out, "{} {} enrolls it from now on", style.tick(), directory.shown())?;
+    }
+    for end in &lists.ends {
+        let directory = printable(&end.directory);
+        writeln!(out, "{} {directory} enrolls it from now on", style.tick())?;
+        write_end(out, end)?;
+    }
+    write_not_recorded(out, style, &lists.failures)
 }
 
 impl Common {
@@ -116,7 +195,7 @@ impl Common {
         session: &Session,
         directory: &Path,
         keys: &KeyDirectory,
-        make: impl FnOnce(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Vec<Update>>,
+        make: impl FnOnce(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Made>,
     ) -> Result<Box<dyn Report>> {
         if session.context.dry_run() {
             return Err(Error::usage(
@@ -132,7 +211,8 @@ impl Common {
             at @ StoreChoice::At(_) => at.clone(),
         };
         let updater = Updater::open(&session.context, &store, keys)?;
-        let writes = make(&updater, keys, &self.unlock)?;
+        let Made { writes, changes } = make(&updater, keys, &self.unlock)?;
+        let lists = self.new_lists(session, keys, &changes)?;
         let request = enroll::Request {
             source: Source::Updates(writes.clone()),
             store,
@@ -148,6 +228,7 @@ impl Common {
             directory: directory.to_owned(),
             files,
             plan,
+            lists: lists.map(|lists| lists.publish(&session.context)).transpose()?,
         }))
     }
 }
@@ -157,6 +238,7 @@ struct Written {
     directory: PathBuf,
     files: Vec<PathBuf>,
     plan: Plan,
+    lists: Option<ListsChanged>,
 }
 
 impl Report for Written {
@@ -179,6 +261,7 @@ impl Report for Written {
                            entries were removed; keep it as you keep keys, or delete it once it is applied";
             writeln!(out, "{} {warning}", style.warn("!"))?;
         }
+        self.lists.iter().try_for_each(|lists| write_lists(out, style, lists))?;
         writeln!(
             out,
             "Next, on the machine: bootseal enroll apply {}",
@@ -195,9 +278,18 @@ impl Add {
             for what in &self.what {
                 entries.merge(&material(self.variable, what, owner, self.hash)?);
             }
-            Ok(vec![
-                updater.add(self.variable, &entries, &mut |key| unlock.existing(key))?,
-            ])
+            let update = updater.add(self.variable, &entries, &mut |key| unlock.existing(key))?;
+            let change = ListChange {
+                variable: self.variable,
+                written: None,
+                added: entries,
+                removed: SignatureDatabase::default(),
+                reason: self.reason.clone(),
+            };
+            Ok(Made {
+                writes: vec![update],
+                changes: vec![change],
+            })
         })
     }
 }
@@ -211,9 +303,19 @@ impl Remove {
             );
         }
         self.common.carry_out(session, |updater, _, unlock| {
-            Ok(vec![updater.remove(self.variable, &self.entries, &mut |key| {
-                unlock.existing(key)
-            })?])
+            let ask = &mut |key: &str| unlock.existing(key);
+            let (update, removed) = updater.remove(self.variable, &self.entries, ask)?;
+            let change = ListChange {
+                variable: self.variable,
+                written: update.as_ref().map(Update::time).transpose()?,
+                added: SignatureDatabase::default(),
+                removed,
+                reason: self.reason.clone(),
+            };
+            Ok(Made {
+                writes: update.into_iter().collect(),
+                changes: vec![change],
+            })
         })
     }
 }
@@ -221,7 +323,7 @@ impl Remove {
 impl Reset {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         self.common.carry_out(session, |updater, _, unlock| {
-            Ok(vec![updater.reset(&mut |key| unlock.existing(key))?])
+            Ok(Made::writes(vec![updater.reset(&mut |key| unlock.existing(key))?]))
         })
     }
 }
@@ -230,7 +332,7 @@ impl Rotate {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let new = KeyDirectory::open(&self.new)?;
         self.common.carry_out(session, |updater, _, unlock| {
-            updater.rotate(&new, &mut |key| unlock.existing(key))
+            updater.rotate(&new, &mut |key| unlock.existing(key)).map(Made::writes)
         })
     }
 }
@@ -238,7 +340,15 @@ impl Rotate {
 impl Revert {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         self.common.carry_out(session, |updater, _, unlock| {
-            updater.revert(&self.backup, &mut |key| unlock.existing(key))
+            let mut made = Made::writes(updater.revert(&self.backup, &mut |key| unlock.existing(key))?);
+            // What other boards enroll stays, but was signed before this: this one would not take it any more.
+            let is_signed = |write: &&Update| matches!(write.variable, VariableName::Kek | VariableName::Db);
+            if !updater.setup_mode()? {
+                for write in made.writes.iter().filter(is_signed) {
+                    made.changes.push(ListChange::later_than(write)?);
+                }
+            }
+            Ok(made)
         })
     }
 }

@@ -41,7 +41,10 @@ impl UserMode {
     }
 
     fn remove(&self, variable: VariableName, selector: &str) -> Result<Applied> {
-        self.make(|updater| Ok(vec![updater.remove(variable, &[selector.to_owned()], &mut nobody)?]))
+        self.make(|updater| {
+            let (update, _) = updater.remove(variable, &[selector.to_owned()], &mut nobody)?;
+            Ok(update.into_iter().collect())
+        })
     }
 
     fn content(&self, variable: VariableName) -> SignatureDatabase {

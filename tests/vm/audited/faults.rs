@@ -251,7 +251,9 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "foreign-entry-in-db",
-        does: "must bootseal enroll add db $faults/foreign.pem --keys /offline --yes",
+        // Somebody with the keys, of which this node's own directory knows nothing.
+        does: "cp -a $keys /meant\nmust bootseal enroll add db $faults/foreign.pem --keys /offline --yes\n\
+               rm -r $keys\nmv /meant $keys",
         undoes: "must bootseal enroll remove db \"$(cat $faults/foreign.id)\" --keys /offline --yes",
         found: &[("firmware.variables", "db: "), ("measured.variables", "db")],
     },

@@ -1,0 +1,131 @@
+//! The directories that have the transcript of one ceremony: those of the node, of the offline keys and of the backup. A line that is
+//! added to one is added to all that are there, so that what one knows all know.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::{Explain, Result};
+use crate::formats::text::Shown;
+use crate::keys::directory::TRANSCRIPT;
+use crate::keys::{KeyName, Signer};
+use crate::system::{self, Context};
+
+use super::amend::{Signers, extended};
+use super::layout::PUBLIC;
+use super::transcript::{End, Event, Transcript};
+use super::verify::{self, Signed};
+
+/// A directory with the transcript of a ceremony.
+pub(crate) struct Copy {
+    /// The directory.
+    pub directory: PathBuf,
+    /// Its transcript.
+    pub signed: Signed,
+}
+
+/// The other transcripts of a ceremony after a line was to be added to all.
+#[derive(Debug, Default)]
+pub(crate) struct Others {
+    /// Their new ends.
+    pub ends: Vec<End>,
+    /// Those that could not be written, each with the reason.
+    pub failures: Vec<String>,
+}
+
+/// The directories that the files of a place were planned for; of all places if none is named.
+pub(super) fn planned_directories(transcript: &Transcript, place: Option<&str>) -> Result<Vec<PathBuf>> {
+    let Some(Event::Began { specification, .. }) = transcript.events().next() else {
+        return Ok(Vec::new());
+    };
+    let plan: Value = serde_json::from_str(specification).or_refuse(|| "the transcript holds no plan".to_owned())?;
+    let files = plan.get("files").and_then(Value::as_array).into_iter().flatten();
+    let text = |file: &'_ Value, field: &str| file.get(field).and_then(Value::as_str).map(str::to_owned);
+    let mut directories: Vec<PathBuf> = files
+        .filter(|file| place.is_none_or(|place| text(file, "place").as_deref() == Some(place)))
+        .filter_map(|file| Some(Path::new(&text(file, "path")?).parent()?.to_owned()))
+        .collect();
+    directories.sort();
+    directories.dedup();
+    Ok(directories)
+}
+
+/// The other directories that have the transcript of this ceremony: where it put files, as far as these places are there now, and
+/// `more`. One whose transcript does not hold is none.
+pub(crate) fn other_copies(own: &Path, transcript: &Transcript, more: &[PathBuf]) -> Result<Vec<Copy>> {
+    let mut known = vec![system::canonical(own)?];
+    let mut copies = Vec::new();
+    let planned = planned_directories(transcript, None)?;
+    for directory in more.iter().chain(&planned) {
+        if !system::is_there(&directory.join(TRANSCRIPT)).unwrap_or(false) {
+            continue;
+        }
+        let real = system::canonical(directory)?;
+        if known.contains(&real) {
+            continue;
+        }
+        let same = |signed: &Signed| signed.transcript.entries().first() == transcript.entries().first();
+        if let Some(signed) = verify::read(directory).ok().filter(same) {
+            copies.push(Copy {
+                directory: directory.clone(),
+                signed,
+            });
+        }
+        known.push(real);
+    }
+    Ok(copies)
+}
+
+/// Adds lines to the transcript of a directory, and then to the others of the ceremony, signed by those of the keys that each knows.
+/// Transcripts that are one stay one. `events` gives the lines for a transcript, which may know fewer keys.
+pub(crate) fn append_to_all(
+    context: &Context,
+    own: Copy,
+    others: Vec<Copy>,
+    events: impl Fn(&Signed) -> Vec<Event>,
+    signers: &BTreeMap<KeyName, Box<dyn Signer>>,
+) -> Result<(Transcript, Others)> {
+    let before = own.signed.transcript.clone();
+    let after = append(context, own, &events, signers)?;
+    let mut result = Others::default();
+    for copy in others {
+        let directory = copy.directory.clone();
+        let appended = if copy.signed.transcript == before {
+            write(context, &directory, &after).map(|()| after.clone())
+        } else {
+            append(context, copy, &events, signers)
+        };
+        match appended.and_then(|transcript| End::new(&directory, &transcript)) {
+            Ok(end) => result.ends.push(end),
+            Err(error) => result
+                .failures
+                .push(format!("{}: {}", directory.shown(), error.in_one_line())),
+        }
+    }
+    Ok((after, result))
+}
+
+fn append(
+    context: &Context,
+    copy: Copy,
+    events: impl Fn(&Signed) -> Vec<Event>,
+    signers: &BTreeMap<KeyName, Box<dyn Signer>>,
+) -> Result<Transcript> {
+    let Copy { directory, signed } = copy;
+    let events = events(&signed);
+    let is_known = |name: &KeyName, signer: &dyn Signer| signed.keys.get(name.name()) == Some(signer.public_key());
+    let known: Signers<'_> = signers
+        .iter()
+        .map(|(name, signer)| (*name, signer.as_ref()))
+        .filter(|(name, signer)| is_known(name, *signer))
+        .collect();
+    let transcript = extended(context, signed.transcript, events, &known)?;
+    write(context, &directory, &transcript)?;
+    Ok(transcript)
+}
+
+fn write(context: &Context, directory: &Path, transcript: &Transcript) -> Result<()> {
+    context.guard(directory);
+    system::replace_durably(context, &directory.join(TRANSCRIPT), transcript.as_bytes(), PUBLIC)
+}
