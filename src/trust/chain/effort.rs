@@ -13,7 +13,7 @@ const MAX_EFFORT: u64 = 10_000_000;
 /// A signature by a key of 4096 bits; one by a key of twice the size costs four times as much.
 const OF_RSA_4096: u64 = 1000;
 
-/// What is left to spend on a file.
+/// The work that may still be done for a file.
 #[derive(Debug, Clone)]
 pub struct Effort {
     left: Cell<u64>,
