@@ -15,6 +15,7 @@ mod differential;
 mod fresh;
 mod golden;
 mod hook;
+mod hostile;
 mod properties;
 mod support;
 mod tamper;

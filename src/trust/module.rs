@@ -12,7 +12,7 @@ use crate::formats::crypto::ml_dsa::{MlDsaKey, MlDsaKeyError, ParameterSetName};
 use crate::formats::crypto::rsa_public_key::RsaPublicKeyError;
 use crate::formats::kernel::module_signature::{Module, ModuleError};
 
-use super::chain;
+use super::chain::{self, Effort};
 
 /// Digest algorithms that are broken, by their names.
 const WEAK_DIGESTS: [(ObjectIdentifier, &str); 4] = [
@@ -31,8 +31,8 @@ const ECDSA: [ObjectIdentifier; 6] = [
     ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.11"),
     ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.3.12"),
 ];
-/// Sizes of RSA keys, in bits, that the kernel takes (`rsa_check_key_length`), as far as they are read here.
-const RSA_SIZES: [u32; 5] = [1024, 1536, 2048, 3072, 4096];
+/// Sizes of RSA keys, in bits, that the kernel takes (`rsa_check_key_length`). It counts whole bytes.
+const RSA_SIZES: [u32; 6] = [512, 1024, 1536, 2048, 3072, 4096];
 
 /// The reason for which the kernel would refuse a module; the error number is the one in its log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,7 @@ pub enum Refusal {
     #[error("the signer's certificate: {0}")]
     Key(#[from] RsaPublicKeyError),
     /// The signer's RSA key is of a size that the kernel does not take.
-    #[error("the signer's key is RSA-{0}; the kernel takes 1024, 1536, 2048, 3072 and 4096 bits (EINVAL)")]
+    #[error("the signer's key is RSA-{0}; the kernel takes 512, 1024, 1536, 2048, 3072 and 4096 bits (EINVAL)")]
     KeySize(u32),
     /// The signer's certificate has an ECDSA key that cannot be used, or none.
     #[error("the signer's certificate: {0}")]
@@ -148,9 +148,9 @@ pub fn judge_hashed<'c>(
     let module = Module::parse(file)?;
     let signed_data = module.signed_data()?.ok_or(Refusal::Unsigned)?;
     kernel_rules(&signed_data)?;
-    let mut verdict = None;
+    let (mut verdict, effort) = (None, Effort::default());
     for signer in &signed_data.signers {
-        match judge_signer(&module, &signed_data, signer, trusted, digest) {
+        match judge_signer(&module, &signed_data, signer, trusted, digest, &effort) {
             Err(unknown @ Refusal::UnknownSigner(_)) => verdict = verdict.or(Some(Err(unknown))),
             Ok(signature) if !matches!(verdict, Some(Ok(_))) => verdict = Some(Ok(signature)),
             Ok(_) => {}
@@ -207,13 +207,14 @@ fn judge_signer<'c>(
     signer: &SignerInfo<'_>,
     trusted: &'c [Certificate],
     digest: &dyn Fn(HashAlgorithm, &[u8]) -> Digest,
+    effort: &Effort,
 ) -> Result<Signature<'c>, Refusal> {
     let enclosed = signed_data
         .certificates
         .iter()
         .find(|certificate| signer.names_exactly(certificate));
     let named = trusted.iter().find(|certificate| signer.names_exactly(certificate));
-    let above = || chain::anchor(enclosed?, &signed_data.certificates, trusted);
+    let above = || chain::anchor(enclosed?, &signed_data.certificates, trusted, effort);
     let anchor = named.or_else(above);
     let unknown = || Refusal::UnknownSigner(describe(signer));
     if enclosed.is_none() && named.is_none() {
@@ -231,7 +232,7 @@ fn judge_signer<'c>(
             verified.map_err(|mismatch| Refusal::Signature(mismatch.into()))?;
         } else {
             let key = certificate.public_key()?;
-            if !RSA_SIZES.contains(&key.bits()) {
+            if !RSA_SIZES.contains(&key.bits().next_multiple_of(8)) {
                 return Err(Refusal::KeySize(key.bits()));
             }
             signer
@@ -314,7 +315,7 @@ mod tests {
 
     #[test]
     fn keys_of_sizes_that_the_kernel_does_not_take_are_refused() {
-        for (bits, taken) in [(1536, true), (2048, true), (2560, false)] {
+        for (bits, taken) in [(1536, true), (2041, true), (2048, true), (2056, false), (2560, false)] {
             let signer = with_bits("module", bits);
             let digest = HashAlgorithm::Sha512.digest(&[b"module"]);
             let file = append(b"module", &signer.sign_cms(Shape::Module, digest).unwrap()).unwrap();

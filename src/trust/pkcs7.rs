@@ -8,7 +8,7 @@ use crate::formats::crypto::cms::{Refusal as CmsRefusal, SignedData, SignerInfo}
 use crate::formats::crypto::rsa_public_key::RsaPublicKeyError;
 use crate::formats::crypto::signed_hash::SignedHash;
 
-use super::chain::{self, PathRefusal};
+use super::chain::{self, Effort, PathRefusal};
 
 /// The reason for which a signer's signature does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +25,9 @@ pub enum Refusal {
     /// A hash that the signer names and the SignedData does not announce.
     #[error("the signer's digest algorithm is not announced")]
     NotAnnounced,
+    /// More than is done for one file.
+    #[error("to verify the signatures of the file is more work than is done for one")]
+    Effort,
     /// The signature does not hold.
     #[error(transparent)]
     Signature(#[from] CmsRefusal),
@@ -32,7 +35,11 @@ pub enum Refusal {
 
 /// The certificate of each signer, whose signatures all hold over this content, which is given in parts. There is at least
 /// one.
-pub fn signers<'s>(cms: &'s SignedData<'_>, content: &[&[u8]]) -> Result<Vec<&'s Certificate>, Refusal> {
+pub fn signers<'s>(
+    cms: &'s SignedData<'_>,
+    content: &[&[u8]],
+    effort: &Effort,
+) -> Result<Vec<&'s Certificate>, Refusal> {
     if let Some(short) = short_date(cms) {
         return Err(Refusal::ShortDate(short.common_name()));
     }
@@ -52,25 +59,27 @@ pub fn signers<'s>(cms: &'s SignedData<'_>, content: &[&[u8]]) -> Result<Vec<&'s
         if !cms.digest_algorithms.contains(&algorithm) {
             return Err(Refusal::NotAnnounced);
         }
-        verify(info, certificate, hash, content)?;
+        verify(info, certificate, hash, content, effort)?;
     }
     Ok(named)
 }
 
 /// The certificate of each signer whose own signature holds by the rules of any firmware, whatever the others do.
-pub fn proven_signers<'s>(cms: &'s SignedData<'_>, content: &[&[u8]]) -> Vec<&'s Certificate> {
+pub fn proven_signers<'s>(cms: &'s SignedData<'_>, content: &[&[u8]], effort: &Effort) -> Vec<&'s Certificate> {
+    let mut announced: Vec<SignedHash> = Vec::new();
+    for kind in &cms.digest_algorithms {
+        let hash = SignedHash::from_oid(kind.as_bytes());
+        announced.extend(hash.filter(|hash| !announced.contains(hash)));
+    }
     let signers = cms.signers.iter().filter_map(|info| {
         let certificate = named(cms, info).ok()?;
         let algorithm = info.digest_algorithm.as_bytes();
         // Some firmware also takes the name of a whole signature for that of its hash, and OpenSSL 3 takes one that is
         // announced where it does not know the signer's.
-        let announced = cms
-            .digest_algorithms
-            .iter()
-            .map(|kind| SignedHash::from_oid(kind.as_bytes()));
+        let announced = announced.iter().copied().map(Some);
         let named = [SignedHash::from_oid(algorithm), SignedHash::of_rsa_signature(algorithm)];
         let mut hashes = named.into_iter().chain(announced).flatten();
-        hashes.find(|hash| verify(info, certificate, *hash, content).is_ok())?;
+        hashes.find(|hash| verify(info, certificate, *hash, content, effort).is_ok())?;
         Some(certificate)
     });
     signers.collect()
@@ -87,10 +96,15 @@ pub fn short_date<'s>(cms: &'s SignedData<'_>) -> Option<&'s Certificate> {
 }
 
 /// Checks that each signer's chain leads to this one trusted certificate.
-pub fn verify_chains(signers: &[&Certificate], pool: &[Certificate], anchor: &Certificate) -> Result<(), PathRefusal> {
+pub fn verify_chains(
+    signers: &[&Certificate],
+    pool: &[Certificate],
+    anchor: &Certificate,
+    effort: &Effort,
+) -> Result<(), PathRefusal> {
     signers
         .iter()
-        .try_for_each(|signer| chain::verify(signer, pool, anchor))
+        .try_for_each(|signer| chain::verify(signer, pool, anchor, effort))
 }
 
 fn unknown_digest(cms: &SignedData<'_>) -> Option<der::asn1::ObjectIdentifier> {
@@ -109,8 +123,12 @@ fn verify(
     certificate: &Certificate,
     hash: SignedHash,
     content: &[&[u8]],
+    effort: &Effort,
 ) -> Result<(), Refusal> {
     let key = certificate.public_key()?;
+    if !effort.verify(&key) {
+        return Err(Refusal::Effort);
+    }
     let mut signed = hash.digest(content);
     if let Some(attributes) = info
         .signed_attributes

@@ -8,7 +8,8 @@ use bootseal::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::support::{succeed, tool};
 
 /// Bits, and public exponents: the usual ones, and the largest that is taken.
-const KEYS: [(u32, u64); 6] = [
+const KEYS: [(u32, u64); 7] = [
+    (1024, 65_537),
     (2048, 65_537),
     (2048, 3),
     (2048, 0x1_ffff_ffff),

@@ -11,10 +11,10 @@ use crate::formats::crypto::asn1::{Asn1Error, Reader, tag};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::crypto::x509::read_public_key;
 
-/// Largest RSA modulus that is worked on, in bits; the kernel and firmware stop at 4096, Microsoft's roots too.
-const MAX_BITS: usize = 8192;
-/// Smallest RSA modulus that is worked on, in bits.
-const MIN_BITS: usize = 1024;
+/// Largest RSA modulus that is worked on, in bits: the one of OpenSSL (`OPENSSL_RSA_MAX_MODULUS_BITS`), and so of firmware.
+const MAX_BITS: usize = 16_384;
+/// Smallest RSA modulus that is worked on, in bits: the least that the kernel takes. A shorter one has no room for SHA-256.
+const MIN_BITS: usize = 512;
 
 /// Why a public key cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +62,8 @@ impl RsaPublicKey {
     pub fn from_parts(modulus: &[u8], exponent: &[u8]) -> Result<Self, RsaPublicKeyError> {
         let unacceptable = |reason: &dyn std::fmt::Display| RsaPublicKeyError::Unacceptable(reason.to_string());
         let number = |bytes: &[u8]| {
+            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+            let bytes = bytes.get(zeros..).unwrap_or_default();
             let bits = bytes.len() * 8;
             if bits > MAX_BITS {
                 return Err(unacceptable(&format_args!("{bits} bits are more than {MAX_BITS}")));
@@ -182,6 +184,23 @@ pub fn pkcs1v15(hash: HashAlgorithm) -> Pkcs1v15Sign {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn moduli_are_of_the_sizes_of_openssl_and_the_kernel_whatever_zeros_stand_before() {
+        for (bytes, taken) in [
+            (63, false),
+            (64, true),
+            (512, true),
+            (1025, true),
+            (2048, true),
+            (2049, false),
+        ] {
+            let modulus = vec![0xff; bytes];
+            for modulus in [&modulus, &[&[0; 9], modulus.as_slice()].concat()] {
+                assert_eq!(RsaPublicKey::from_parts(modulus, &[1, 0, 1]).is_ok(), taken, "{bytes}");
+            }
+        }
+    }
 
     proptest! {
         #[test]

@@ -1,6 +1,8 @@
 //! Menus: the entries that scripts make, and the one that GRUB starts when nobody chooses (GRUB manual, "menuentry",
 //! "submenu", "default").
 
+use std::collections::BTreeMap;
+
 use super::environment_block::EnvironmentBlock;
 use super::script::{Command, Part, Script, Variables, Word};
 
@@ -34,27 +36,39 @@ pub struct MenuEntry {
 /// The entries of scripts, in their order: the main one first, and those that it runs.
 #[must_use]
 pub fn menu(scripts: &[&Script], variables: &Variables) -> Vec<MenuEntry> {
-    let tops = scripts
-        .iter()
-        .enumerate()
-        .flat_map(|(index, script)| entries(index, script, None, false, variables));
+    let tops = scripts.iter().enumerate().flat_map(|(index, script)| {
+        let mut children = Children::new();
+        for (index, command) in script.commands.iter().enumerate() {
+            let name = command.words.first().and_then(Word::literal).unwrap_or_default();
+            if name == "submenu" || name == "menuentry" {
+                children
+                    .entry(command.parent)
+                    .or_default()
+                    .push((index, name == "submenu"));
+            }
+        }
+        entries(index, script, &children, None, false, variables)
+    });
     tops.collect()
 }
 
+/// The entries that stand in the braces of a command, and whether each is a submenu; in those of none, on top.
+type Children = BTreeMap<Option<usize>, Vec<(usize, bool)>>;
+
+/// The entries on one level; as deep as the parser lets blocks be nested.
 fn entries(
     number: usize,
     script: &Script,
+    children: &Children,
     within: Option<usize>,
     is_locked: bool,
     variables: &Variables,
 ) -> Vec<MenuEntry> {
     let mut found = Vec::new();
-    for (index, command) in script.commands.iter().enumerate() {
-        let name = command.words.first().and_then(Word::literal).unwrap_or_default();
-        let is_submenu = name == "submenu";
-        if command.parent != within || !(is_submenu || name == "menuentry") {
+    for (index, is_submenu) in children.get(&within).into_iter().flatten().copied() {
+        let Some(command) = script.commands.get(index) else {
             continue;
-        }
+        };
         let known = |word: &Word| variables.expand(word).into_iter().next().unwrap_or_default();
         // The title, or any other text that is only said, may have these letters in it.
         let is_option = |word: &Word| match word.literal() {
@@ -74,7 +88,7 @@ fn entries(
             title: words.next().map(known).unwrap_or_default(),
             is_locked,
             id: id(command, variables),
-            entries: is_submenu.then(|| entries(number, script, Some(index), is_locked, variables)),
+            entries: is_submenu.then(|| entries(number, script, children, Some(index), is_locked, variables)),
         });
     }
     found

@@ -7,18 +7,24 @@ use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::signed_hash::SignedHash;
 use crate::formats::crypto::x509::extensions::KEY_CERT_SIGN;
 
+use super::effort::Effort;
 use super::name_constraints;
 use super::refusal::PathRefusal;
 use super::traits::{Authority, authority, is_likely_issuer, is_self_signed};
 
 /// Checks that OpenSSL takes `signer` for vouched for by `anchor`, through certificates of `pool` or without.
-pub fn verify(signer: &Certificate, pool: &[Certificate], anchor: &Certificate) -> Result<(), PathRefusal> {
-    let chain = build(signer, pool, anchor).ok_or(PathRefusal::NoPath)?;
+pub fn verify(
+    signer: &Certificate,
+    pool: &[Certificate],
+    anchor: &Certificate,
+    effort: &Effort,
+) -> Result<(), PathRefusal> {
+    let chain = build(signer, pool, anchor, effort).ok_or(PathRefusal::NoPath)?;
     if anchor.has_short_date() {
         return Err(PathRefusal::ShortDate(anchor.common_name()));
     }
     check_extensions(&chain)?;
-    check_signatures(&chain)?;
+    check_signatures(&chain, effort)?;
     name_constraints::check(&chain)
 }
 
@@ -28,6 +34,7 @@ fn build<'c>(
     signer: &'c Certificate,
     pool: &'c [Certificate],
     anchor: &'c Certificate,
+    effort: &Effort,
 ) -> Option<Vec<&'c Certificate>> {
     let mut unused: Vec<&Certificate> = pool.iter().collect();
     let mut chain = vec![signer];
@@ -44,7 +51,9 @@ fn build<'c>(
         }
         let is_alone = chain.len() == 1;
         let may_follow = |candidate: &&Certificate| {
-            is_likely_issuer(candidate, top) && (top.is_self_issued() && is_alone || !chain.contains(candidate))
+            effort.compare()
+                && is_likely_issuer(candidate, top)
+                && (top.is_self_issued() && is_alone || !chain.contains(candidate))
         };
         let next = if is_self_signed(top) && top.fields().decisive.broken.is_none() {
             None
@@ -92,17 +101,18 @@ fn check_extensions(chain: &[&Certificate]) -> Result<(), PathRefusal> {
 }
 
 /// Checks each signature but that of the last certificate, which is trusted.
-fn check_signatures(chain: &[&Certificate]) -> Result<(), PathRefusal> {
+fn check_signatures(chain: &[&Certificate], effort: &Effort) -> Result<(), PathRefusal> {
     for (certificate, issuer) in chain.iter().zip(chain.iter().skip(1)).rev() {
         if !issuer.fields().decisive.allows(KEY_CERT_SIGN) {
             return Err(PathRefusal::KeyUsage(issuer.common_name()));
         }
         let name = || certificate.common_name();
         let key = issuer.public_key().map_err(|_| PathRefusal::Signature(name()))?;
-        match certificate.verify_signed_with(&key) {
-            Ok(SignedHash::Md5) => return Err(PathRefusal::Hash(name())),
-            Ok(_) => {}
-            Err(_) => return Err(PathRefusal::Signature(name())),
+        match effort.signed_with(certificate, &key) {
+            None => return Err(PathRefusal::Effort),
+            Some(Ok(SignedHash::Md5)) => return Err(PathRefusal::Hash(name())),
+            Some(Ok(_)) => {}
+            Some(Err(_)) => return Err(PathRefusal::Signature(name())),
         }
     }
     Ok(())

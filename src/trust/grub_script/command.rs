@@ -2,6 +2,9 @@
 //! protects: set variables, run scripts, change keys, unload modules, write to memory. What they open is in
 //! `formats::grub::opened_files`.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// The effect of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
@@ -189,11 +192,16 @@ const OTHERS: &[&str] = &[
 
 /// The effect of a command; none if GRUB has no command of this name.
 pub(super) fn effect(name: &str) -> Option<Effect> {
-    let acting = ACTING.iter().find(|(_, names)| names.contains(&name));
-    let is_other = || OTHERS.iter().any(|line| line.split(' ').any(|other| other == name));
-    acting
-        .map(|(effect, _)| *effect)
-        .or_else(|| is_other().then_some(Effect::None))
+    static ALL: LazyLock<HashMap<&str, Effect>> = LazyLock::new(|| {
+        let others = OTHERS.iter().flat_map(|line| line.split(' '));
+        let mut all: HashMap<&str, Effect> = others.map(|name| (name, Effect::None)).collect();
+        // The first line that has a name counts.
+        for (effect, names) in ACTING.iter().rev() {
+            all.extend(names.iter().map(|name| (*name, *effect)));
+        }
+        all
+    });
+    ALL.get(name).copied()
 }
 
 /// True if a name that begins like this may be that of a command which acts.

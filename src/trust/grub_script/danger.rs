@@ -10,7 +10,7 @@ pub(super) const SUPERUSERS: &str = "superusers";
 pub(super) const PROTECTED: [&str; 2] = [CHECK_SIGNATURES, SUPERUSERS];
 
 /// The effect of a command on that which protects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Act {
     /// Signatures may not be looked at from then on.
     SignaturesOff,
@@ -33,7 +33,7 @@ pub enum Act {
 }
 
 /// Something that a command does to that which protects, or may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Danger {
     /// The effect.
     pub act: Act,

@@ -9,7 +9,7 @@ use super::danger::{Act, CHECK_SIGNATURES, PROTECTED, SUPERUSERS};
 use super::options::{load_env, may_hold_option, named};
 use super::state::Body;
 use super::text::{UNKNOWN, WORDS, is_open, known_beginning, may_be};
-use super::walk::{Entry, Walker, known};
+use super::walk::{Entry, MAX_ENTRIES, Walker, known};
 
 /// Modules without which nothing is checked.
 const CHECKING: [&str; 4] = ["pgp", "verifiers", "crypto", "gcry_"];
@@ -93,7 +93,7 @@ impl Walker<'_> {
                 if is_open(&text) {
                     self.danger(TEXT);
                     self.state.forget();
-                } else {
+                } else if self.spend(0, text.len()) {
                     let script = Rc::new(Script::parse(&text));
                     self.run_text(script);
                 }
@@ -236,7 +236,7 @@ impl Walker<'_> {
         if block.is_none() && (arguments.iter().any(|argument| may_be_source(argument)) || source.is_some_and(is_open))
         {
             self.danger(TEXT);
-        } else if let Some(source) = source {
+        } else if let Some(source) = source.filter(|source| self.spend(0, source.len())) {
             let script = Rc::new(Script::parse(source));
             let body = Body {
                 steps: 0..script.steps.len(),
@@ -256,7 +256,9 @@ impl Walker<'_> {
     }
 
     fn add_entry(&mut self, entry: Entry) {
-        if !self.entries.contains(&entry) {
+        // That there are too many is said as they are followed.
+        let has_room = self.entries.len() <= MAX_ENTRIES && self.spend(0, self.entries.len() / 64);
+        if has_room && !self.entries.contains(&entry) {
             self.entries.push(entry);
         }
     }
@@ -286,6 +288,9 @@ impl Walker<'_> {
                 continue;
             };
             is_known = true;
+            if !self.spend(0, content.len()) {
+                break;
+            }
             let outer = self.within.replace(path.clone());
             let is_fixed = std::mem::take(&mut self.is_fixed);
             let script = Rc::new(Script::parse_bytes(&content));

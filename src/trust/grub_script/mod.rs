@@ -5,6 +5,7 @@
 //! after them nothing is known of variables; only files of the memory disk, which GRUB opens without signatures, are followed.
 //! Nothing that may reach what protects, and is known only as GRUB runs, is taken for harmless.
 
+mod budget;
 mod command;
 mod danger;
 mod effects;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
 
-use crate::formats::grub::script::Script;
+use crate::formats::grub::script::{Script, StepKind};
 
 use super::text::{Values, add, anything, known_beginning, may_be, only};
 
@@ -39,6 +39,9 @@ const OWN: [(&str, &[&str]); 9] = [
         &["x86_64", "i386", "arm64", "riscv64", "arm", "loongarch64"],
     ),
 ];
+
+/// Most variables whose values are known; beyond these, all can be anything.
+const MAX_VARIABLES: usize = 1024;
 
 /// The values that GRUB may have.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -77,7 +80,20 @@ impl State {
 
     /// Gives a variable this value and no other.
     pub(super) fn set(&mut self, name: &str, value: &str) {
+        if self.variables.len() >= MAX_VARIABLES {
+            self.forget();
+        }
         self.variables.insert(name.to_owned(), only(value));
+    }
+
+    /// The number of variables and bodies, by which the work of joining is counted.
+    pub(super) fn size(&self) -> usize {
+        // Each body is compared with each.
+        let bodies = self
+            .functions
+            .values()
+            .map(|bodies| bodies.len().saturating_mul(bodies.len()));
+        bodies.fold(self.variables.len(), usize::saturating_add)
     }
 
     /// Lets all variables that may have this name have this value besides theirs.
@@ -107,17 +123,36 @@ impl State {
         self.parameters.clone_from(&before.parameters);
     }
 
+    /// Adds a script's functions to those that may be called.
+    pub(super) fn define_all(&mut self, script: &Rc<Script>) {
+        for (at, step) in script.steps.iter().enumerate() {
+            if let StepKind::Function(name) = &step.kind {
+                let body = Body {
+                    script: Rc::clone(script),
+                    steps: at.saturating_add(1)..step.next,
+                };
+                self.functions.entry(name.clone()).or_default().push(body);
+            }
+        }
+    }
+
     /// Adds what another way to the same point may leave.
     pub(super) fn join(&mut self, other: &Self) {
-        let names: BTreeSet<&String> = self.variables.keys().chain(other.variables.keys()).collect();
-        let joined = names.into_iter().map(|name| {
-            let mut values = self.get(name);
-            for value in other.get(name) {
-                add(&mut values, &value);
+        let missing = other
+            .variables
+            .iter()
+            .filter(|(name, _)| !self.variables.contains_key(*name));
+        let missing: Vec<(String, Values)> = missing
+            .map(|(name, others)| (name.clone(), both(self.get(name), others)))
+            .collect();
+        for (name, values) in &mut self.variables {
+            match other.variables.get(name) {
+                Some(others) if others == values => {}
+                Some(others) => *values = both(std::mem::take(values), others),
+                None => *values = both(std::mem::take(values), &other.get(name)),
             }
-            (name.clone(), values)
-        });
-        self.variables = joined.collect();
+        }
+        self.variables.extend(missing);
         for (name, bodies) in &other.functions {
             let own = self.functions.entry(name.clone()).or_default();
             for body in bodies {
@@ -144,6 +179,27 @@ impl State {
             self.parameters = None;
         }
     }
+}
+
+/// The names of a script's functions, each once.
+pub(super) fn function_names(script: &Script) -> impl Iterator<Item = String> {
+    let names: BTreeSet<String> = script
+        .steps
+        .iter()
+        .filter_map(|step| match &step.kind {
+            StepKind::Function(name) => Some(name.clone()),
+            _ => None,
+        })
+        .collect();
+    names.into_iter()
+}
+
+/// The values of two ways.
+fn both(mut values: Values, others: &Values) -> Values {
+    for value in others {
+        add(&mut values, value);
+    }
+    values
 }
 
 /// True for variables that GRUB sets by itself, without a script.

@@ -257,3 +257,63 @@ fn what_does_not_end_is_not_followed_for_ever() {
     let variables = variables.concat();
     assert_eq!(sign(&format!("{variables}echo $v0 $v1 $v2 $v3 $v4 $v5 $v6\n")), '+');
 }
+
+/// Scripts whose work grows faster than they do, each in another way: without a limit, hours or all memory.
+#[test]
+fn the_work_is_limited_however_a_script_multiplies_it() {
+    let lines = |count: usize, line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<Vec<_>>().concat();
+    let scripts = [
+        ("parameters double", "function f { f $* $* ; }\nf a\n".to_owned()),
+        ("variables", lines(30_000, &|n| format!("v{n}=$v\n"))),
+        ("ways", lines(20_000, &|n| format!("if a; then v{n}=1; fi\n"))),
+        (
+            "one chain",
+            format!(
+                "if a; then b{}; fi",
+                lines(20_000, &|n| format!("\nelif a; then v{n}=1"))
+            ),
+        ),
+        (
+            "bodies",
+            lines(3_000, &|n| format!("if a; then function f {{ v={n}\n }}\n fi\n")),
+        ),
+        ("functions", lines(20_000, &|n| format!("function f{n} {{ v=1\n }}\n"))),
+        ("entries", lines(20_000, &|n| format!("menuentry {n} {{ v={n}\n }}\n"))),
+        ("dangers", lines(30_000, &|n| format!("x{n} y\n"))),
+        (
+            "values",
+            format!("for x in {}; do v=$x; done\n", lines(50_000, &|n| format!("a{n} "))),
+        ),
+        (
+            "a long text in a loop",
+            format!(
+                "for x in {}; do for y in {}; do eval '{}'; done; done",
+                "1 ".repeat(99),
+                lines(99, &|n| format!("{n} ")),
+                "a=1 ".repeat(50_000)
+            ),
+        ),
+        (
+            "a long word",
+            format!("a={}\necho {}\n", "x".repeat(4000), "$a".repeat(20_000)),
+        ),
+    ];
+    for (name, text) in scripts {
+        let start = std::time::Instant::now();
+        let _ = judged(&text);
+        let taken = start.elapsed();
+        assert!(taken.as_secs() < 20, "{name}: {taken:?} for {} bytes", text.len());
+    }
+}
+
+#[test]
+fn what_is_left_unknown_by_a_limit_may_still_be_all() {
+    let many = |count: usize| (0..count).map(|n| format!("v{n}=a\n")).collect::<Vec<_>>().concat();
+    assert_eq!(sign(&format!("n=lang\n{}set $n=no\n", many(1000))), '+');
+    assert_eq!(sign(&format!("n=lang\n{}set $n=no\n", many(3000))), '?');
+    // The name of a variable comes of a parameter behind those that are known.
+    let all = "x ".repeat(1500);
+    assert_eq!(sign(&format!("function f {{ set $1500=no\n }}\nf {all}\n")), '?');
+    let long = format!("a={}\nset $a$a$a$a$a$a=no\n", "c".repeat(1000));
+    assert_ne!(sign(&long), '-');
+}

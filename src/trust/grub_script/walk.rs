@@ -1,24 +1,25 @@
 //! All ways through a script.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 
 use crate::formats::grub::script::{Script, StepKind, Word};
 
+use super::budget::{Budget, of_text, of_words};
 use super::danger::{Act, Danger, Scene};
-use super::state::{Body, State};
+use super::state::{Body, State, function_names};
 use super::text::WORDS;
 use super::words::expand;
 
-/// Most commands that are followed, each time that one runs.
-const MAX_COMMANDS: usize = 100_000;
+/// Most parameters of a function that are known.
+const MAX_PARAMETERS: usize = 1024;
 /// Deepest nesting of blocks, functions and scripts; GRUB itself gives up at 64.
 const MAX_DEPTH: usize = 48;
 /// Rounds of a loop after which its variables may be anything.
 const ROUNDS: usize = 4;
 /// Most entries whose bodies are followed.
-const MAX_ENTRIES: usize = 4096;
+pub(super) const MAX_ENTRIES: usize = 4096;
 
 /// An entry of a menu.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +35,8 @@ pub(super) struct Walker<'a> {
     pub entries: Vec<Entry>,
     called: BTreeSet<String>,
     dangers: Vec<Danger>,
-    commands: usize,
+    noted: HashSet<Danger>,
+    pub(super) budget: Budget,
     depth: usize,
     /// The command that is running: its line and text.
     line: usize,
@@ -56,7 +58,8 @@ impl<'a> Walker<'a> {
             entries: Vec::new(),
             called: BTreeSet::new(),
             dangers: Vec::new(),
-            commands: 0,
+            noted: HashSet::new(),
+            budget: Budget::default(),
             depth: 0,
             line: 0,
             text: String::new(),
@@ -64,7 +67,7 @@ impl<'a> Walker<'a> {
             within: None,
         };
         for other in scene.others {
-            walker.define_all(&Rc::new((*other).clone()));
+            walker.state.define_all(&Rc::new((*other).clone()));
         }
         // Those of other scripts are judged where they are.
         walker.called.extend(walker.state.functions.keys().cloned());
@@ -86,6 +89,9 @@ impl<'a> Walker<'a> {
         for name in own {
             if self.called.contains(&name) {
                 continue;
+            }
+            if !self.spend(0, self.state.size()) {
+                break;
             }
             let before = self.state.clone();
             self.state.forget();
@@ -129,8 +135,35 @@ impl<'a> Walker<'a> {
             command: text.to_owned(),
             within: self.within.clone(),
         };
-        if !self.dangers.contains(&danger) {
+        if self.noted.insert(danger.clone()) {
             self.dangers.push(danger);
+        }
+    }
+
+    /// Counts a command, or work on its behalf. False where there has been too much.
+    pub(super) fn spend(&mut self, commands: usize, work: usize) -> bool {
+        if self.budget.spend(commands, work) {
+            self.danger(Act::Unproven("it runs longer than is followed"));
+        }
+        !self.budget.is_spent()
+    }
+
+    /// Adds what one of several ways to the same point leaves to that of the others.
+    fn merge(&mut self, ends: &mut Option<State>, end: State) {
+        match ends {
+            None => *ends = Some(end),
+            Some(ends) => {
+                if self.spend(0, ends.size().saturating_add(end.size())) {
+                    ends.join(&end);
+                }
+            }
+        }
+    }
+
+    /// Adds what another way to the same point may leave.
+    fn join(&mut self, other: &State) {
+        if self.spend(0, self.state.size().saturating_add(other.size())) {
+            self.state.join(other);
         }
     }
 
@@ -142,7 +175,7 @@ impl<'a> Walker<'a> {
         }
         self.depth += 1;
         let (mut at, mut is_well) = (body.steps.start, true);
-        while at < body.steps.end {
+        while at < body.steps.end && !self.budget.is_spent() {
             let Some(step) = body.script.steps.get(at) else { break };
             let inner = at.saturating_add(1)..step.next.min(body.steps.end);
             let part = |steps: Range<usize>| Body {
@@ -195,7 +228,7 @@ impl<'a> Walker<'a> {
             script: Rc::clone(&body.script),
             steps: at.saturating_add(1)..next(at),
         };
-        let mut ends: Vec<State> = Vec::new();
+        let mut ends = None;
         let (mut at, mut is_decided) = (at, false);
         loop {
             match kind(at) {
@@ -204,13 +237,15 @@ impl<'a> Walker<'a> {
                     at = next(at);
                     let without = self.state.clone();
                     self.run(&part(at));
-                    ends.push(std::mem::replace(&mut self.state, without));
+                    let end = std::mem::replace(&mut self.state, without);
+                    self.merge(&mut ends, end);
                     is_decided = holds;
                     at = next(at);
                 }
                 Some(StepKind::Else) if !is_decided => {
                     self.run(&part(at));
-                    ends.push(self.state.clone());
+                    let end = self.state.clone();
+                    self.merge(&mut ends, end);
                     is_decided = true;
                     at = next(at);
                 }
@@ -218,12 +253,10 @@ impl<'a> Walker<'a> {
                 _ => break,
             }
         }
-        let mut ends = ends.into_iter();
-        if is_decided && let Some(first) = ends.next() {
-            self.state = first;
-        }
-        for end in ends {
-            self.state.join(&end);
+        match ends {
+            Some(ends) if is_decided => self.state = ends,
+            Some(ends) => self.join(&ends),
+            None => {}
         }
         at
     }
@@ -240,7 +273,7 @@ impl<'a> Walker<'a> {
             let before = self.state.clone();
             self.run(&part(at));
             self.run(&part(inner));
-            self.state.join(&before);
+            self.join(&before);
             if self.state == before {
                 break;
             }
@@ -256,13 +289,13 @@ impl<'a> Walker<'a> {
             return;
         };
         let Some(name) = &command.loop_variable else { return };
-        let mut values: Vec<String> = Vec::new();
-        for value in expand(&self.state, &command.words).into_iter().flatten() {
-            if !values.contains(&value) {
-                values.push(value);
-            }
-        }
+        let mut seen = HashSet::new();
+        let mut values: Vec<String> = expand(&self.state, &command.words).into_iter().flatten().collect();
+        values.retain(|value| seen.insert(value.clone()));
         for value in values {
+            if !self.spend(0, of_words(&command.words)) {
+                break;
+            }
             if !self.is_fixed {
                 self.line = command.line;
                 self.text = command.to_string();
@@ -273,31 +306,32 @@ impl<'a> Walker<'a> {
                 self.assign(name, &value);
                 self.run(body);
             }
-            self.state.join(&before);
+            self.join(&before);
         }
     }
 
     /// Follows a command with every text that its words may become.
     fn command(&mut self, script: &Rc<Script>, words: &[Word], block: Option<&Body>) -> bool {
-        self.commands = self.commands.saturating_add(1);
-        if self.commands >= MAX_COMMANDS {
-            if self.commands == MAX_COMMANDS {
-                self.danger(Act::Unproven("it runs longer than is followed"));
-            }
+        if !self.spend(1, of_words(words)) {
             return false;
         }
         debug_assert!(block.is_none_or(|block| Rc::ptr_eq(&block.script, script)));
         let mut lists = expand(&self.state, words);
         let Some(last) = lists.pop() else { return false };
-        let before = self.state.clone();
-        let (mut ends, mut is_well) = (Vec::new(), true);
-        for list in lists {
-            is_well &= self.call(&list, block);
-            ends.push(std::mem::replace(&mut self.state, before.clone()));
+        let made = lists.iter().flatten().map(|text| of_text(text)).sum();
+        if !self.spend(0, made) {
+            return false;
+        }
+        let before = (!lists.is_empty()).then(|| self.state.clone());
+        let (mut ends, mut is_well) = (None, true);
+        for (list, before) in lists.iter().zip(before.iter().cycle()) {
+            is_well &= self.call(list, block);
+            let end = std::mem::replace(&mut self.state, before.clone());
+            self.merge(&mut ends, end);
         }
         is_well &= self.call(&last, block);
-        for end in ends {
-            self.state.join(&end);
+        if let Some(ends) = ends {
+            self.join(&ends);
         }
         is_well
     }
@@ -308,21 +342,21 @@ impl<'a> Walker<'a> {
             return false;
         };
         self.called.insert(name.to_owned());
+        if !self.spend(0, self.state.size()) {
+            return true;
+        }
         let outer = std::mem::take(&mut self.state.parameters);
         let before = self.state.clone();
         let (line, text) = (self.line, self.text.clone());
-        let mut ends = Vec::new();
+        let mut ends = None;
         for body in bodies {
             self.state = before.clone();
             self.state.parameters = known(arguments);
             self.run(&body);
-            ends.push(self.state.clone());
+            let end = self.state.clone();
+            self.merge(&mut ends, end);
         }
-        let mut ends = ends.into_iter();
-        self.state = ends.next().unwrap_or(before);
-        for end in ends {
-            self.state.join(&end);
-        }
+        self.state = ends.unwrap_or(before);
         self.state.parameters = outer;
         (self.line, self.text) = (line, text);
         true
@@ -344,7 +378,7 @@ impl<'a> Walker<'a> {
                 self.state.parameters = entry.parameters;
                 self.run(&entry.body);
                 self.state.parameters = None;
-                self.state.join(&start);
+                self.join(&start);
             }
             if self.state == before {
                 break;
@@ -354,34 +388,10 @@ impl<'a> Walker<'a> {
         }
         self.entries.clear();
     }
-
-    fn define_all(&mut self, script: &Rc<Script>) {
-        for (at, step) in script.steps.iter().enumerate() {
-            if let StepKind::Function(name) = &step.kind {
-                let body = Body {
-                    script: Rc::clone(script),
-                    steps: at.saturating_add(1)..step.next,
-                };
-                self.state.functions.entry(name.clone()).or_default().push(body);
-            }
-        }
-    }
 }
 
 /// The parameters that arguments become.
 pub(super) fn known(arguments: &[String]) -> Option<Vec<String>> {
-    let is_counted = !arguments.iter().any(|argument| argument.contains(WORDS));
+    let is_counted = arguments.len() <= MAX_PARAMETERS && !arguments.iter().any(|argument| argument.contains(WORDS));
     is_counted.then(|| arguments.to_vec())
-}
-
-fn function_names(script: &Script) -> impl Iterator<Item = String> {
-    let names: BTreeSet<String> = script
-        .steps
-        .iter()
-        .filter_map(|step| match &step.kind {
-            StepKind::Function(name) => Some(name.clone()),
-            _ => None,
-        })
-        .collect();
-    names.into_iter()
 }

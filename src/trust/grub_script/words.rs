@@ -10,6 +10,11 @@ use super::text::{UNKNOWN, Values, WORDS, anything, known_beginning};
 /// Most combinations of values of the variables in one command; beyond these their values are unknown.
 const MAX_COMBINATIONS: usize = 32;
 
+/// Most words of one command that variables and parameters become; beyond these it is any number.
+const MAX_WORDS: usize = 1024;
+/// Longest word that variables make, in bytes; what comes after is unknown.
+const MAX_LENGTH: usize = 4096;
+
 /// Every list of texts that the words may become. A variable that occurs twice has one value in each list.
 pub(super) fn expand(state: &State, words: &[Word]) -> Vec<Vec<String>> {
     let names: BTreeSet<&str> = words
@@ -58,6 +63,8 @@ fn is_parameter(name: &str) -> bool {
 #[derive(Default)]
 struct List {
     done: Vec<String>,
+    /// Words and parts of words that were values.
+    made: usize,
 }
 
 impl List {
@@ -75,7 +82,7 @@ impl List {
                         None => of_parameters(name, parameters),
                     };
                     for (index, text) in texts.iter().enumerate() {
-                        if index > 0 {
+                        if index > 0 && self.made <= MAX_WORDS {
                             self.done.extend(current.take());
                         }
                         self.value(text, is_quoted, &mut current);
@@ -88,6 +95,15 @@ impl List {
 
     /// Appends a value: between quotes as it is, else each of its words as one.
     fn value(&mut self, value: &str, is_quoted: bool, current: &mut Option<String>) {
+        let length = current.as_ref().map_or(0, String::len);
+        self.made = self.made.saturating_add(1);
+        if self.made > MAX_WORDS || length.saturating_add(value.len()) > MAX_LENGTH {
+            let current = current.get_or_insert_default();
+            if !current.ends_with(WORDS) {
+                current.push(WORDS);
+            }
+            return;
+        }
         if is_quoted {
             current.get_or_insert_default().push_str(value);
             return;
@@ -99,6 +115,7 @@ impl List {
         for (index, word) in value.split_ascii_whitespace().enumerate() {
             if index > 0 {
                 self.done.extend(current.take());
+                self.made = self.made.saturating_add(1);
             }
             current.get_or_insert_default().push_str(word);
         }

@@ -11,8 +11,9 @@ use crate::formats::firmware::authenticated_variable::{EfiTime, VariableName};
 use crate::formats::firmware::authenticode::{Image, Signature, SignatureError, WinCertificate, announced_hash};
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 
+use super::chain::{self, Effort};
 use super::microsoft::SecurityVersion;
-use super::{chain, pkcs7};
+use super::pkcs7;
 
 pub use reason::{Acceptance, Place, Refusal, Revocation};
 
@@ -53,10 +54,11 @@ impl Policy {
     /// Judges an image.
     pub fn judge(&self, image: &Image<'_>) -> Result<Acceptance, Refusal> {
         self.forbidden_hash(image)?;
+        let effort = Effort::default();
         let judged: Vec<Result<Acceptance, Refusal>> = image
             .signatures()
             .iter()
-            .map(|entry| self.judge_entry(image, entry))
+            .map(|entry| self.judge_entry(image, entry, &effort))
             .collect();
         if let Some(Err(forbidden)) = judged.iter().find(|judged| self.is_fatal(judged)) {
             let other = judged.iter().find_map(|judged| judged.as_ref().ok());
@@ -114,7 +116,7 @@ impl Policy {
     /// a signature whose signers it cannot read; what it does not read at all it passes over.
     fn is_fatal(&self, judged: &Result<Acceptance, Refusal>) -> bool {
         match judged {
-            Err(Refusal::ForbiddenCertificate(_)) => true,
+            Err(Refusal::ForbiddenCertificate(_) | Refusal::Effort) => true,
             Err(
                 Refusal::Signature(SignatureError::Cms(_))
                 | Refusal::Signer(pkcs7::Refusal::NoSigner | pkcs7::Refusal::ShortDate(_)),
@@ -123,7 +125,12 @@ impl Policy {
         }
     }
 
-    fn judge_entry(&self, image: &Image<'_>, entry: &WinCertificate<'_>) -> Result<Acceptance, Refusal> {
+    fn judge_entry(
+        &self,
+        image: &Image<'_>,
+        entry: &WinCertificate<'_>,
+        effort: &Effort,
+    ) -> Result<Acceptance, Refusal> {
         // Before anything else, and whatever was signed: EDK2 asks dbx for the hashes of the certificates alone.
         self.forbidden_certificate_hash(entry)?;
         let signature = entry.signature()?;
@@ -132,8 +139,8 @@ impl Policy {
             return Err(pkcs7::Refusal::NoSigner.into());
         }
         signature.verify_integrity(image)?;
-        for signer in pkcs7::proven_signers(&signature.cms, &[signature.content]) {
-            if let Some(revoked) = chain::forbidden_issuer(signer, pool, &self.revoked) {
+        for signer in pkcs7::proven_signers(&signature.cms, &[signature.content], effort) {
+            if let Some(revoked) = chain::forbidden_issuer(signer, pool, &self.revoked, effort) {
                 let found = Place::find(VariableName::Dbx, &self.forbidden, is_certificate(revoked));
                 let (place, _) = found.ok_or(pkcs7::Refusal::NoSigner)?;
                 return Err(Refusal::ForbiddenCertificate(Box::new(Revocation {
@@ -144,8 +151,11 @@ impl Policy {
                 })));
             }
         }
-        let signers = pkcs7::signers(&signature.cms, &[signature.content])?;
-        let anchor = self.anchor(&signers, pool)?;
+        if effort.is_spent() {
+            return Err(Refusal::Effort);
+        }
+        let signers = pkcs7::signers(&signature.cms, &[signature.content], effort)?;
+        let anchor = self.anchor(&signers, pool, effort)?;
         if let Some(revocation) = self.revocation(anchor) {
             return Err(Refusal::ForbiddenCertificate(Box::new(revocation)));
         }
@@ -176,10 +186,10 @@ impl Policy {
     }
 
     /// The certificate of db that vouches for every signer.
-    fn anchor(&self, signers: &[&Certificate], pool: &[Certificate]) -> Result<&Certificate, Refusal> {
+    fn anchor(&self, signers: &[&Certificate], pool: &[Certificate], effort: &Effort) -> Result<&Certificate, Refusal> {
         let mut nearest = None;
         for trusted in &self.trusted {
-            match pkcs7::verify_chains(signers, pool, trusted) {
+            match pkcs7::verify_chains(signers, pool, trusted, effort) {
                 Ok(()) => return Ok(trusted),
                 Err(chain::PathRefusal::NoPath) => {}
                 Err(reason) => nearest = nearest.or(Some((trusted.common_name(), reason))),
@@ -242,7 +252,7 @@ pub fn is_unreadable(entry: &WinCertificate<'_>) -> bool {
 /// [`Signature::verify_integrity`]. OpenSSL, which EDK2 verifies with, wants every signer's signature to hold; the first
 /// one counts as the signer.
 pub fn signer<'s>(signature: &'s Signature<'_>) -> Result<&'s Certificate, Refusal> {
-    let signers = pkcs7::signers(&signature.cms, &[signature.content])?;
+    let signers = pkcs7::signers(&signature.cms, &[signature.content], &Effort::default())?;
     signers
         .first()
         .copied()

@@ -118,6 +118,11 @@ pub enum Refusal {
     /// A signature leads to a forbidden certificate; one such signature kills an image with several.
     #[error("{0}")]
     ForbiddenCertificate(Box<Revocation>),
+    /// More signatures and certificates than are looked at for one image; one of them may be forbidden.
+    #[error(
+        "to judge its signatures is more work than is done for one image: so many, or so large, are its certificates"
+    )]
+    Effort,
     /// A signature is malformed or that of another image.
     #[error(transparent)]
     Signature(#[from] SignatureError),

@@ -78,3 +78,17 @@ fn verdicts_name_the_entry() {
         "{refused}"
     );
 }
+
+#[test]
+fn an_image_that_is_too_much_work_is_refused_whatever_else_signed_it() {
+    let file = signed();
+    let image = Image::parse(&file).unwrap();
+    let policy = Policy::new(&database(&[&DB]), &SignatureDatabase::default());
+    let entry = &image.signatures()[0];
+    let effort = Effort::default();
+    assert!(policy.judge_entry(&image, entry, &effort).is_ok());
+    while effort.verify(&DB.certificate.public_key().unwrap()) {}
+    let judged = policy.judge_entry(&image, entry, &effort);
+    assert_eq!(judged, Err(Refusal::Effort));
+    assert!(policy.is_fatal(&judged));
+}

@@ -6,7 +6,7 @@ use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, Va
 use crate::formats::firmware::signature_list::SignatureDatabase;
 
 use super::refusal::Refusal;
-use crate::trust::chain::PathRefusal;
+use crate::trust::chain::{Effort, PathRefusal};
 use crate::trust::{edk2, pkcs7};
 
 /// The signers of a write, whose signatures hold, and the certificates that came along.
@@ -15,6 +15,7 @@ pub(super) struct Signed {
     pub first: Certificate,
     others: Vec<Certificate>,
     pool: Vec<Certificate>,
+    effort: Effort,
 }
 
 impl Signed {
@@ -34,8 +35,9 @@ impl Signed {
                 "is no PKCS#7 that announces SHA-256 where firmware looks for it",
             ));
         }
+        let effort = Effort::default();
         let head = signed_bytes(variable.name(), &variable.vendor(), attributes, &auth.time);
-        let signers = pkcs7::signers(&cms, &[&head, &auth.payload]).map_err(|reason| match reason {
+        let signers = pkcs7::signers(&cms, &[&head, &auth.payload], &effort).map_err(|reason| match reason {
             pkcs7::Refusal::NoSigner => Refusal::NoCertificate,
             reason => {
                 let named = cms
@@ -53,6 +55,7 @@ impl Signed {
             first: (*first).clone(),
             others: others.iter().map(|signer| (*signer).clone()).collect(),
             pool: cms.certificates.clone(),
+            effort,
         })
     }
 
@@ -88,6 +91,6 @@ impl Signed {
 
     fn verify_chain(&self, trusted: &Certificate) -> Result<(), PathRefusal> {
         let signers: Vec<&Certificate> = std::iter::once(&self.first).chain(&self.others).collect();
-        pkcs7::verify_chains(&signers, &self.pool, trusted)
+        pkcs7::verify_chains(&signers, &self.pool, trusted, &self.effort)
     }
 }

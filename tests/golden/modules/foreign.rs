@@ -242,3 +242,37 @@ fn a_curve_that_is_not_known_is_said_to_be_so() {
     assert!(matches!(refusal, Refusal::EcdsaKey(_)), "{refusal}");
     assert!(refusal.to_string().contains("neither P-256 nor P-384"), "{refusal}");
 }
+
+/// The sizes of `rsa_check_key_length`, by keys of OpenSSL and signatures of sign-file. The kernel counts bytes; a key of 512 bits
+/// has no room for more than SHA-256.
+#[test]
+fn rsa_keys_are_taken_of_the_sizes_that_the_kernel_takes() {
+    let directory = tempfile::tempdir().unwrap();
+    let [key, certificate] = ["stranger.key", "stranger.pem"].map(|name| directory.path().join(name));
+    for (bits, taken) in [
+        (512, true),
+        (768, false),
+        (1024, true),
+        (1536, true),
+        (1544, false),
+        (2047, true),
+        (3072, true),
+        (3080, false),
+        (4096, true),
+        (4104, false),
+    ] {
+        stranger(
+            directory.path(),
+            &["rsa", "-pkeyopt", &format!("rsa_keygen_bits:{bits}")],
+        );
+        let path = module(directory.path(), "sizes.ko");
+        by_sign_file(&path, "sha256", &key, &certificate);
+        let trusted = [Certificate::from_pem(&fs::read(&certificate).unwrap()).unwrap()];
+        let mut file = fs::read(&path).unwrap();
+        let judged = judge(&file, &trusted).map(drop);
+        let expected = if taken { Ok(()) } else { Err(Refusal::KeySize(bits)) };
+        assert_eq!(judged, expected, "{bits}");
+        file[0x30] ^= 1;
+        assert!(judge(&file, &trusted).is_err(), "{bits}");
+    }
+}

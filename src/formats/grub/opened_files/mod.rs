@@ -2,6 +2,8 @@
 
 mod openers;
 
+use std::collections::BTreeSet;
+
 pub use openers::Use;
 
 use crate::formats::grub::script::{Command, Script, Variables, Word};
@@ -107,15 +109,23 @@ pub fn opened_files(script: &Script, variables: &Variables) -> Vec<Opened> {
 /// The files that the commands in the braces of one command may open. `entry` is its place in [`Script::commands`].
 #[must_use]
 pub fn opened_within(script: &Script, variables: &Variables, entry: usize) -> Vec<Opened> {
-    let entry = script.commands.get(entry);
-    let is_entry = |parent: &Command| entry.is_some_and(|entry| std::ptr::eq(parent, entry));
-    opened_where(script, variables, |command| script.parents(command).any(is_entry))
+    let is_within = script.within(|index, _| index == entry);
+    opened_where(script, variables, |index| {
+        index != entry && is_within.get(index) == Some(&true)
+    })
 }
 
-fn opened_where(script: &Script, variables: &Variables, is_wanted: impl Fn(&Command) -> bool) -> Vec<Opened> {
+fn opened_where(script: &Script, variables: &Variables, is_wanted: impl Fn(usize) -> bool) -> Vec<Opened> {
     let mut all = Vec::new();
-    for command in script.commands.iter().filter(|command| is_wanted(command)) {
-        let from_os_prober = is_from_os_prober(script, command);
+    let is_its = |word: &Word| word.literal().is_some_and(|text| text.starts_with(OS_PROBER));
+    let are_its = script.within(|_, command| command.words.iter().any(is_its));
+    for (_, command) in script
+        .commands
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| is_wanted(*index))
+    {
+        let from_os_prober = command.parent.and_then(|parent| are_its.get(parent)) == Some(&true);
         let mut add = |name: &str, usage, word: &Word, short| {
             all.extend(variables.expand(word).iter().filter_map(|text| {
                 Some(Opened {
@@ -145,11 +155,6 @@ fn opened_where(script: &Script, variables: &Variables, is_wanted: impl Fn(&Comm
         }
     }
     all
-}
-
-fn is_from_os_prober(script: &Script, command: &Command) -> bool {
-    let is_its = |word: &Word| word.literal().is_some_and(|text| text.starts_with(OS_PROBER));
-    script.parents(command).any(|entry| entry.words.iter().any(is_its))
 }
 
 fn file_words(files: Files, arguments: &[Word]) -> Vec<Word> {
@@ -263,15 +268,14 @@ fn place(text: &str, word: &Word, short: Short) -> Option<Place> {
 pub fn images_for_firmware(text: &str) -> Vec<String> {
     let script = Script::parse(text);
     let variables = variables(std::iter::once(&script));
-    let mut images: Vec<String> = Vec::new();
+    let (mut images, mut seen) = (Vec::new(), BTreeSet::new());
     for opened in opened_files(&script, &variables) {
         let Place::File { device, path } = opened.place else {
             continue;
         };
-        let is_new = !images.contains(&path);
         if GRUB_WORDS.contains(&opened.command.as_str())
             && device.is_none_or(|device| !is_no_local_disk(&device))
-            && is_new
+            && seen.insert(path.clone())
         {
             images.push(path);
         }

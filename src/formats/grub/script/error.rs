@@ -33,6 +33,9 @@ pub enum SyntaxReason {
     /// Something that cannot stand here.
     #[error("\"{0}\" cannot stand here")]
     Unexpected(String),
+    /// More blocks within each other than GRUB's own parser has room for.
+    #[error("more than {0} blocks are nested here")]
+    Nesting(usize),
     /// A body, condition or loop that does not end.
     #[error("the file ends within \"{0}\"")]
     End(&'static str),

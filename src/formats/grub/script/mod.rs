@@ -43,6 +43,19 @@ impl Script {
         Self::parse(&String::from_utf8_lossy(bytes))
     }
 
+    /// The commands for which `holds` is true, or that stand in the braces of one: a flag for each of the commands.
+    ///
+    /// In one pass, however deep they are nested: a command comes after the one in whose braces it stands.
+    #[must_use]
+    pub fn within(&self, holds: impl Fn(usize, &Command) -> bool) -> Vec<bool> {
+        let mut flags: Vec<bool> = Vec::with_capacity(self.commands.len());
+        for (index, command) in self.commands.iter().enumerate() {
+            let parent = command.parent.and_then(|parent| flags.get(parent));
+            flags.push(parent.is_some_and(|flag| *flag) || holds(index, command));
+        }
+        flags
+    }
+
     /// The commands in whose braces `command` stands, from the inside out.
     pub fn parents<'a>(&'a self, command: &'a Command) -> impl Iterator<Item = &'a Command> {
         let parent = |command: &Command| command.parent.and_then(|index| self.commands.get(index));

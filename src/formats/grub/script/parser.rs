@@ -6,12 +6,16 @@ use super::lexer::{Lexer, Located, Token};
 use super::step::{Kind, Step, Steps};
 use super::word::{KEYWORDS, Word};
 
+/// Most blocks within each other. The stack of GRUB's own parser, 10,000 symbols (`YYMAXDEPTH`), is full after 1,000 to 3,330 of
+/// them, by their kinds: "memory exhausted".
+const MAX_NESTING: usize = 1000;
+
 /// The block to which the commands belong that are being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Block {
     Top,
-    /// In the braces of the command with this index.
-    Braces(usize),
+    /// In the braces of a command.
+    Braces,
     Function,
     /// The condition after `if` or `elif`.
     If,
@@ -28,7 +32,7 @@ impl Block {
     const fn name(self) -> &'static str {
         match self {
             Self::Top => "",
-            Self::Braces(_) => "{",
+            Self::Braces => "{",
             Self::Function => "function",
             Self::If => "if",
             Self::Then => "then",
@@ -55,6 +59,8 @@ enum Before {
 struct Frame {
     block: Block,
     before: Before,
+    /// The innermost command in whose braces it is.
+    parent: Option<usize>,
 }
 
 struct Parser<'a> {
@@ -73,7 +79,11 @@ pub(super) fn parse(text: &str) -> (Vec<Command>, Vec<Step>, Option<SyntaxError>
     let mut parser = Parser {
         lexer: Lexer::new(text),
         ahead: None,
-        current: frame(Block::Top, Before::Nothing),
+        current: Frame {
+            block: Block::Top,
+            before: Before::Nothing,
+            parent: None,
+        },
         outer: Vec::new(),
         function: None,
         commands: Vec::new(),
@@ -81,10 +91,6 @@ pub(super) fn parse(text: &str) -> (Vec<Command>, Vec<Step>, Option<SyntaxError>
     };
     let error = parser.run().err();
     (parser.commands, parser.steps.finish(), error)
-}
-
-const fn frame(block: Block, before: Before) -> Frame {
-    Frame { block, before }
 }
 
 impl Parser<'_> {
@@ -103,7 +109,7 @@ impl Parser<'_> {
                 (Token::Semicolon, _) => return Err(unexpected(";")),
                 (Token::Open, _) => return Err(unexpected("{")),
                 (Token::Close, before) => match (self.current.block, before) {
-                    (Block::Braces(_), Before::Command | Before::End) => self.close(),
+                    (Block::Braces, Before::Command | Before::End) => self.close(),
                     (Block::Function, Before::End) => {
                         self.function = None;
                         self.close();
@@ -149,18 +155,33 @@ impl Parser<'_> {
         Ok(next)
     }
 
-    fn open(&mut self, block: Block, before: Before) {
+    fn open(&mut self, kind: Kind, block: Block, before: Before) -> Result<(), SyntaxError> {
+        if self.outer.len() >= MAX_NESTING {
+            return Err(self.lexer.error(SyntaxReason::Nesting(MAX_NESTING)));
+        }
+        let parent = match kind {
+            Kind::Braces(index) => Some(index),
+            _ => self.current.parent,
+        };
+        self.steps.open(kind);
         self.outer.push(self.current);
-        self.current = frame(block, before);
+        self.current = Frame { block, before, parent };
+        Ok(())
+    }
+
+    /// Begins another part of the same block.
+    const fn part(&mut self, block: Block) {
+        self.current.block = block;
+        self.current.before = Before::Nothing;
     }
 
     /// Ends the innermost block, whose compound has become a command.
     fn close(&mut self) {
         self.steps.close();
-        self.current = frame(
-            self.outer.pop().map_or(Block::Top, |outer| outer.block),
-            Before::Command,
-        );
+        if let Some(outer) = self.outer.pop() {
+            self.current = outer;
+        }
+        self.current.before = Before::Command;
     }
 
     fn keyword(
@@ -174,16 +195,14 @@ impl Parser<'_> {
                 if block == Block::While {
                     self.steps.divide(Kind::Do);
                 }
-                self.current = frame(Block::Do, Before::Nothing);
+                self.part(Block::Do);
             }
             (_, Block::For, _) => return Err(unexpected(keyword)),
             ("if", ..) => {
-                self.steps.open(Kind::If);
-                self.open(Block::If, Before::Nothing);
+                self.open(Kind::If, Block::If, Before::Nothing)?;
             }
             ("while" | "until", ..) => {
-                self.steps.open(Kind::While);
-                self.open(Block::While, Before::Nothing);
+                self.open(Kind::While, Block::While, Before::Nothing)?;
             }
             ("for", ..) => self.for_loop(line, unexpected)?,
             ("function", Block::Top, _) => self.function(unexpected)?,
@@ -198,7 +217,7 @@ impl Parser<'_> {
 
     fn divide(&mut self, kind: Kind, block: Block) {
         self.steps.divide(kind);
-        self.current = frame(block, Before::Nothing);
+        self.part(block);
     }
 
     /// `for NAME in WORD…`, up to the end of the words.
@@ -210,9 +229,7 @@ impl Parser<'_> {
         }
         let words = self.words()?;
         let index = self.push(line, words, Some(name));
-        self.steps.open(Kind::For(index));
-        self.open(Block::For, Before::Command);
-        Ok(())
+        self.open(Kind::For(index), Block::For, Before::Command)
     }
 
     /// `function NAME {`, with ends of lines before the brace.
@@ -225,10 +242,8 @@ impl Parser<'_> {
                 _ => return Err(unexpected("function")),
             }
         }
-        self.steps.open(Kind::Function(name.clone()));
-        self.function = Some(name);
-        self.open(Block::Function, Before::Nothing);
-        Ok(())
+        self.function = Some(name.clone());
+        self.open(Kind::Function(name), Block::Function, Before::Nothing)
     }
 
     /// The name of a function or of the variable of a loop.
@@ -256,8 +271,7 @@ impl Parser<'_> {
         self.current.before = Before::Command;
         match self.next()? {
             Some(Located { token: Token::Open, .. }) => {
-                self.steps.open(Kind::Braces(index));
-                self.open(Block::Braces(index), Before::Nothing);
+                self.open(Kind::Braces(index), Block::Braces, Before::Nothing)?;
             }
             other => {
                 self.steps.command(index);
@@ -284,18 +298,13 @@ impl Parser<'_> {
     }
 
     fn push(&mut self, line: usize, mut words: Vec<Word>, loop_variable: Option<String>) -> usize {
-        let mut blocks = std::iter::once(&self.current).chain(self.outer.iter().rev());
-        let parent = blocks.find_map(|frame| match frame.block {
-            Block::Braces(index) => Some(index),
-            _ => None,
-        });
         words.retain(|word| !word.parts.is_empty());
         let index = self.commands.len();
         self.commands.push(Command {
             line,
             words,
             loop_variable,
-            parent,
+            parent: self.current.parent,
             function: self.function.clone(),
         });
         index

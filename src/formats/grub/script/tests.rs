@@ -87,13 +87,6 @@ fn an_error_names_its_place_and_keeps_what_stands_before() {
 }
 
 #[test]
-fn depth_does_not_exhaust_the_stack() {
-    let deep = format!("{}true\n{}", "menuentry x {\n".repeat(100_000), "}\n".repeat(100_000));
-    let script = Script::parse(&deep);
-    assert_eq!((script.error, script.commands.len()), (None, 100_001));
-}
-
-#[test]
 fn every_assignment_counts() {
     let script = Script::parse(
         "set a=1\nif x; then b=$a/x; set a='2'; fi\nfor c in $b y; do echo; done\nd=$d$d/\nset e\nset 'f=g h'\n",
@@ -105,4 +98,31 @@ fn every_assignment_counts() {
     assert_eq!(expand("\"$c\""), ["1/x", "2/x", "y"]);
     assert_eq!(expand("'$a'$f"), ["$ag h"]);
     assert!(expand("$none").contains(&"\0".to_owned()) && expand("$d").iter().any(|text| text.contains('\0')));
+}
+
+#[test]
+fn deep_nesting_costs_no_more_than_its_bytes_and_ends_where_grubs_own_parser_has_no_room() {
+    for (open, close) in [
+        ("if a; then\n", "fi\n"),
+        ("menuentry a {\n", "}\n"),
+        ("while a; do\n", "done\n"),
+    ] {
+        let nested = |depth: usize| format!("{}b\n{}", open.repeat(depth), close.repeat(depth));
+        assert_eq!(Script::parse(&nested(1000)).error, None, "{open}");
+        let script = Script::parse(&nested(200_000));
+        let error = script.error.unwrap();
+        assert_eq!(
+            (error.reason, error.line),
+            (SyntaxReason::Nesting(1000), 1001),
+            "{open}"
+        );
+        assert!(script.commands.len() <= 1002);
+    }
+}
+
+#[test]
+fn commands_within_others_are_told_in_one_pass() {
+    let script = Script::parse("submenu a {\nmenuentry b {\nlinux x\n}\n}\necho c\n");
+    assert_eq!(script.within(|index, _| index == 1), [false, true, true, false]);
+    assert_eq!(script.within(|index, _| index == 0), [true, true, true, false]);
 }

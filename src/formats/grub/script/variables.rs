@@ -53,7 +53,7 @@ impl Variables {
         for part in &word.parts {
             match part {
                 Part::Text(text) | Part::Translated(text) => {
-                    for expanded in &mut texts {
+                    for expanded in texts.iter_mut().filter(|text| text.len() <= MAX_LENGTH) {
                         expanded.push_str(text);
                     }
                 }
@@ -72,7 +72,7 @@ impl Variables {
         let values = self.values.get(name).unwrap_or(&unknown);
         let all = texts
             .iter()
-            .flat_map(|text| values.iter().map(move |value| format!("{text}{value}")));
+            .flat_map(|text| values.iter().map(move |value| joined(text, value)));
         let mut texts: Vec<String> = all.take(MAX_VALUES + 1).collect();
         if texts.len() > MAX_VALUES {
             texts.pop();
@@ -80,6 +80,12 @@ impl Variables {
         }
         texts
     }
+}
+
+/// Both texts; of one that is too long already, nothing more is wanted.
+fn joined(text: &str, value: &str) -> String {
+    let value = if text.len() > MAX_LENGTH { "" } else { value };
+    format!("{text}{value}")
 }
 
 /// The assignments of a command; of a loop, each of its words.
