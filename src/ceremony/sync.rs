@@ -60,8 +60,8 @@ pub fn sync(context: &Context, one: &Path, other: &Path) -> Result<Synced> {
 fn forward(context: &Context, from: &Path, signed: &Signed, to: &Path, known: &Transcript) -> Result<Synced> {
     context.guard(to);
     end_change(context, to, known)?;
-    let knows = &signed.transcript;
-    let public = read_public(from, knows)?;
+    let newest = &signed.transcript;
+    let public = read_public(from, newest)?;
     for variable in VariableName::ALL {
         check_lists(from, variable, &signed.keys, |name| {
             let file = public.iter().find(|(own, _)| own == name);
@@ -74,18 +74,18 @@ fn forward(context: &Context, from: &Path, signed: &Signed, to: &Path, known: &T
             changed.push((name.as_str(), bytes.as_slice()));
         }
     }
-    let lines = knows.entries().len().saturating_sub(known.entries().len());
+    let lines = newest.entries().len().saturating_sub(known.entries().len());
     let synced = Synced {
         updated: (lines > 0 || !changed.is_empty()).then(|| to.shown()),
         lines,
         files: changed.iter().map(|(name, _)| (*name).to_owned()).collect(),
-        end: End::new(from, knows)?,
+        end: End::new(from, newest)?,
         dry_run: context.dry_run(),
     };
     if !context.dry_run() && synced.updated.is_some() {
         stage(context, to, changed)?;
-        system::replace_durably(context, &to.join(TRANSCRIPT), knows.as_bytes(), PUBLIC)?;
-        end_change(context, to, knows)?;
+        system::replace_durably(context, &to.join(TRANSCRIPT), newest.as_bytes(), PUBLIC)?;
+        end_change(context, to, newest)?;
     }
     Ok(synced)
 }

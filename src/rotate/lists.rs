@@ -3,6 +3,7 @@
 //! The new files are signed before the firmware is written to, and staged afterwards.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use crate::ceremony::transcript::{End, Event, FileRecord};
@@ -78,8 +79,8 @@ impl NewLists {
         let mut identities: BTreeMap<KeyName, Identity> = BTreeMap::new();
         for change in changes {
             let name = signer(change.variable);
-            if !identities.contains_key(&name) {
-                identities.insert(name, keys.identity(name, ask)?);
+            if let Entry::Vacant(entry) = identities.entry(name) {
+                entry.insert(keys.identity(name, ask)?);
             }
         }
         let mut directories = Vec::new();

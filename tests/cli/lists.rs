@@ -1,7 +1,7 @@
 //! Lists of a ceremony's directories after a change of the firmware, and the record of it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::support::backup::Whole;
@@ -224,8 +224,7 @@ fn a_drill_is_known_wherever_the_ceremony_is() {
     }
     assert_eq!(transcript(&whole, "node"), transcript(&whole, "offline"));
     // One of them has gone its own way, and that of another ceremony is none of ours.
-    let note = |place: &Path| succeed(bootseal(["ceremony", "note"]).arg(place).arg("a remark"));
-    note(&whole.path("node"));
+    succeed(bootseal(["ceremony", "note"]).arg(whole.path("node")).arg("a remark"));
     let other = enrolled();
     let kept = whole.path("kept.tar");
     fs::copy(whole.path("backup/bootseal-backup.tar"), &kept).unwrap();
@@ -242,11 +241,8 @@ fn a_drill_is_known_wherever_the_ceremony_is() {
     assert!(!said.contains("/backup:"), "{said}");
     assert_eq!(transcript(&whole, "backup"), foreign);
     assert_ne!(transcript(&whole, "node"), transcript(&whole, "offline"));
-    let (offline, node) = (
-        String::from_utf8(transcript(&whole, "offline")),
-        String::from_utf8(transcript(&whole, "node")),
-    );
-    for transcript in [offline.unwrap(), node.unwrap()] {
+    for place in ["offline", "node"] {
+        let transcript = String::from_utf8(transcript(&whole, place)).unwrap();
         assert_eq!(transcript.matches("\"drilled\"").count(), 2, "{transcript}");
     }
     verified(&whole);

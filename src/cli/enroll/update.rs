@@ -118,9 +118,9 @@ impl Common {
             return self.write_down(session, directory, &keys, make);
         }
         let updater = Updater::open(&session.context, &self.target.store, &keys)?;
-        let made = make(&updater, &keys, &self.unlock)?;
-        let lists = self.new_lists(session, &keys, &made.changes)?;
-        let request = self.target.request(Source::Updates(made.writes));
+        let Made { writes, changes } = make(&updater, &keys, &self.unlock)?;
+        let lists = self.new_lists(session, &keys, &changes)?;
+        let request = self.target.request(Source::Updates(writes));
         let applied = apply(session, &enroll::plan(&session.context, &request)?, &self.consent)?;
         let lists = lists.map(|lists| lists.publish(&session.context)).transpose()?;
         Ok(Box::new(Changed { applied, lists }))
