@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BootTree, EfiPartition, Kind, LOADER_ADDONS, entries, files_below, no_efi_partition};
+use crate::disk::{
+    BootTree, EfiPartition, Kind, LOADER_ADDONS, UnmountedPartition, entries, files_below, no_efi_partition,
+};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::sbat::{Sbat, SbatError};
@@ -19,9 +21,9 @@ use super::reason::reason;
 use super::unified::Unified;
 
 /// Largest image that is read, in bytes.
-const MAX_IMAGE: u64 = 512 << 20;
+pub(super) const MAX_IMAGE: u64 = 512 << 20;
 /// The first bytes of a PE image.
-const MAGIC: &[u8] = b"MZ";
+pub(super) const MAGIC: &[u8] = b"MZ";
 /// Directories below a boot directory with the files that boot loaders start: unified images and their addons.
 const BELOW: [&str; 2] = ["EFI", LOADER_ADDONS];
 /// Ending of the names of images.
@@ -65,7 +67,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    const ESP: Self = Self {
+    pub(super) const ESP: Self = Self {
         on_esp: true,
         is_kernel: false,
     };
@@ -91,11 +93,11 @@ impl Places {
 /// All images, in the order of their paths.
 #[derive(Debug, Default)]
 pub(super) struct Images {
-    found: Vec<Found>,
+    pub(super) found: Vec<Found>,
     none: Vec<NoImage>,
-    not_run: Vec<(Places, String)>,
+    pub(super) not_run: Vec<(Places, String)>,
     /// The reason why no EFI system partition was looked at, if none was.
-    no_esp: Option<String>,
+    pub(super) no_esp: Option<String>,
 }
 
 /// The images in one place.
@@ -182,6 +184,8 @@ impl Part<'_> {
 pub(super) struct Found {
     /// The path.
     pub(super) path: PathBuf,
+    /// The partition that it lies on, and its path there, if that is not mounted.
+    pub(super) unmounted: Option<(UnmountedPartition, String)>,
     /// The places that it lies in.
     pub(super) places: Places,
     /// The path for a person.
@@ -215,14 +219,25 @@ impl Found {
 
 /// A file that may be an image.
 #[derive(Debug, Default)]
-struct Candidate {
+pub(super) struct Candidate {
     places: Places,
     /// True if its name says that it is an image or a kernel.
-    is_named_so: bool,
+    pub(super) is_named_so: bool,
     /// True if nobody would take it for anything but a kernel, by its name.
     is_certainly_kernel: bool,
     /// True if a loader other than a kernel may have such a name as well.
     may_be_loader: bool,
+}
+
+impl Candidate {
+    /// A file on an EFI system partition.
+    pub(super) fn on_esp(path: &str) -> Self {
+        Self {
+            places: Places::ESP,
+            is_named_so: is_image_name(Path::new(path)),
+            ..Self::default()
+        }
+    }
 }
 
 /// Finds and reads all. Fails if it is interrupted.
@@ -304,25 +319,38 @@ fn is_image_name(path: &Path) -> bool {
 
 /// Reads and judges one. Firmware starts a file of any name, so an image is one by its content.
 fn look_at(path: PathBuf, candidate: &Candidate, sources: &Sources<'_>, anchors: &Anchors, images: &mut Images) {
-    let mut places = candidate.places;
-    let shown = path.shown();
+    let places = candidate.places;
     let bytes = match system::read_prefix(&path, Some(MAGIC.len() as u64)) {
         Ok(start) if start != MAGIC && !candidate.is_named_so => return,
         Ok(_) => system::read_prefix(&path, Some(MAX_IMAGE)),
         Err(error) => Err(error),
     };
     let bytes = match bytes {
-        Ok(bytes) if bytes.len() as u64 == MAX_IMAGE => {
-            let why = format!("{shown}: files of {MAX_IMAGE} bytes or more are not read");
-            return images.not_run.push((places, why));
-        }
         Ok(bytes) => bytes,
         Err(error) => return images.not_run.push((places, reason(&error))),
     };
-    let image = match Image::parse(&bytes) {
+    judge(path, &bytes, candidate, sources, anchors, images);
+}
+
+/// Judges one by its content.
+pub(super) fn judge(
+    path: PathBuf,
+    bytes: &[u8],
+    candidate: &Candidate,
+    sources: &Sources<'_>,
+    anchors: &Anchors,
+    images: &mut Images,
+) {
+    let mut places = candidate.places;
+    let shown = path.shown();
+    if bytes.len() as u64 == MAX_IMAGE {
+        let why = format!("{shown}: files of {MAX_IMAGE} bytes or more are not read");
+        return images.not_run.push((places, why));
+    }
+    let image = match Image::parse(bytes) {
         Ok(image) => image,
         Err(error) => {
-            let why = if loader::lacks_efi_stub(&bytes) {
+            let why = if loader::lacks_efi_stub(bytes) {
                 "it is a kernel without an EFI stub (CONFIG_EFI_STUB), which no firmware starts".to_owned()
             } else {
                 printable(&error.to_string())
@@ -332,16 +360,16 @@ fn look_at(path: PathBuf, candidate: &Candidate, sources: &Sources<'_>, anchors:
                 places,
                 shown,
                 why,
-                release: loader::kernel_release(&bytes),
-                holds_kernel: loader::is_kernel(&bytes) || loader::is_packed_kernel(&bytes),
+                release: loader::kernel_release(bytes),
+                holds_kernel: loader::is_kernel(bytes) || loader::is_packed_kernel(bytes),
                 is_certainly_kernel: candidate.is_certainly_kernel
                     || bytes.starts_with(MAGIC)
-                    || loader::is_kernel(&bytes),
-                is_packed: Compression::from_magic(&bytes) != Compression::None,
+                    || loader::is_kernel(bytes),
+                is_packed: Compression::from_magic(bytes) != Compression::None,
             });
         }
     };
-    let loader = Loader::recognise(&image, &bytes, anchors);
+    let loader = Loader::recognise(&image, bytes, anchors);
     // Loaders have versions in their names as well, and are judged on the EFI system partitions.
     let is_loader = matches!(
         loader,
@@ -356,11 +384,12 @@ fn look_at(path: PathBuf, candidate: &Candidate, sources: &Sources<'_>, anchors:
         .map(|bank| both.map(|image| image.unpadded_digest(bank)).collect());
     images.found.push(Found {
         shown,
+        unmounted: None,
         measured: measured.unwrap_or_default(),
         sha256: image.unpadded_digest(HashAlgorithm::Sha256),
         inner_sha256: inner.map(|kernel| kernel.unpadded_digest(HashAlgorithm::Sha256)),
-        release: loader::kernel_release(kernel.unwrap_or(&bytes)),
-        is_kernel: loader::is_kernel(kernel.unwrap_or(&bytes)),
+        release: loader::kernel_release(kernel.unwrap_or(bytes)),
+        is_kernel: loader::is_kernel(kernel.unwrap_or(bytes)),
         sbat: image.section(".sbat").map(Sbat::parse),
         unified: Unified::recognise(&image),
         places,

@@ -22,6 +22,7 @@ use super::images::{self, Images, Part, Place, Sources};
 use super::installed::Installed;
 use super::load_options::{self, StartOption};
 use super::reason::reason;
+use super::unmounted;
 
 /// Longest file below `/proc` and `/sys` that is read, in bytes.
 const MAX_PROC: u64 = 4 << 20;
@@ -242,11 +243,12 @@ impl<'a> Machine<'a> {
     /// The images in a place.
     pub(super) fn images(&self, place: Place) -> Result<Part<'_>, String> {
         let read = || {
-            images::read(&Sources {
+            let unmounted = self.unmounted();
+            let sources = Sources {
                 context: self.context,
                 esps: self.esps().map(Vec::as_slice),
                 directories: self.boot_directories().map(Vec::as_slice),
-                unmounted: &self.unmounted(),
+                unmounted: &unmounted,
                 tree: self.boot_tree(),
                 policy: self.policy().ok(),
                 bank: self
@@ -255,7 +257,10 @@ impl<'a> Machine<'a> {
                     .and_then(EventLog::algorithm)
                     .filter(|hash| *hash != HashAlgorithm::Sha256),
                 anchors: self.anchors().ok(),
-            })
+            };
+            let mut images = images::read(&sources)?;
+            unmounted::read(&sources, &mut images)?;
+            Ok(images)
         };
         self.images
             .get_or_init(read)

@@ -14,6 +14,7 @@ mod machine;
 mod overview;
 mod reason;
 mod unified;
+mod unmounted;
 
 pub use baseline::{Acceptance, Baseline};
 pub use check::{Check, Group};

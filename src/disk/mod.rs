@@ -14,6 +14,7 @@ mod grub_path;
 mod packages;
 mod partitions;
 mod shell_file;
+mod unmounted;
 mod walk;
 
 pub use architecture::Architecture;
@@ -30,7 +31,6 @@ pub use packages::{
     LOADERS_WITH_COPIES, Owner, Packages, merged_files, reinstall_image, reinstall_kernel, reinstall_loader,
     reinstall_newest,
 };
-pub use partitions::{
-    EfiPartition, efi_partitions, fat_partitions, no_efi_partition, only_efi_partition, unmounted_efi_partitions,
-};
+pub use partitions::{EfiPartition, efi_partitions, fat_partitions, no_efi_partition, only_efi_partition};
+pub use unmounted::{UnmountedPartition, unmounted_efi_partitions};
 pub use walk::{Tree, check_readable, entries, files_below};

@@ -5,20 +5,12 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, quoted};
 use crate::formats::firmware::guid::Guid;
-use crate::formats::text::{Shown, printable};
-use crate::system::{
-    Context, FatMount, automounts, fat_mounts, list_directory, list_directory_if_there, not_mounted, read_if_there,
-};
+use crate::formats::text::Shown;
+use crate::system::{Context, FatMount, automounts, fat_mounts, list_directory, not_mounted};
 
 use super::boot_directories::BOOT_DIRECTORIES;
 use super::walk::check_readable;
 
-/// The records of udev, one for each device (`b` and its numbers for one of blocks).
-const UDEV: &str = "/run/udev/data";
-/// The type of an EFI system partition in a GUID partition table, and in the records.
-const EFI_SYSTEM_PARTITION: &str = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
-/// Longest record that is read, in bytes.
-const MAX_RECORD: u64 = 64 << 10;
 /// The directory by which a file system is known to be an EFI system partition.
 const EFI: &str = "EFI";
 
@@ -50,50 +42,6 @@ pub fn efi_partitions(context: &Context) -> Result<Vec<EfiPartition>> {
     }
     partitions.retain(|partition| entry(&partition.directory, EFI).is_some_and(|path| path.is_dir()));
     Ok(partitions)
-}
-
-/// The EFI system partitions of all disks, by the table of partitions, that are not mounted: firmware starts from them all the same.
-/// Each for a person. None where udev keeps no record of disks.
-pub fn unmounted_efi_partitions(context: &Context) -> Result<Vec<String>> {
-    let mounted = fat_mounts(context)?;
-    let mut missing = Vec::new();
-    for entry in list_directory_if_there(&context.path(UDEV))? {
-        let Some(number) = entry.path.file_name().and_then(|name| name.to_str()?.strip_prefix('b')) else {
-            continue;
-        };
-        // A record that went away is of a disk that did.
-        let Some(record) = read_if_there(&entry.path, MAX_RECORD)? else {
-            continue;
-        };
-        let record = String::from_utf8_lossy(&record);
-        let value = |name: &str| {
-            record
-                .lines()
-                .find_map(|line| line.strip_prefix("E:")?.strip_prefix(name)?.strip_prefix('='))
-        };
-        if !value("ID_PART_ENTRY_TYPE").is_some_and(|kind| kind.eq_ignore_ascii_case(EFI_SYSTEM_PARTITION)) {
-            continue;
-        }
-        let described = read_if_there(&context.path(format!("/sys/dev/block/{number}/uevent")), MAX_RECORD)?;
-        let described = String::from_utf8_lossy(&described.unwrap_or_default()).into_owned();
-        let name = described.lines().find_map(|line| line.strip_prefix("DEVNAME="));
-        let uuid = value("ID_PART_ENTRY_UUID").and_then(|uuid| uuid.parse::<Guid>().ok());
-        let is_mounted = mounted
-            .iter()
-            .any(|mount| name.is_some_and(|name| mount.device == name) || (uuid.is_some() && mount.partition == uuid));
-        if !is_mounted {
-            let device = name.map_or_else(
-                || format!("the device {number}"),
-                |name| format!("/dev/{}", printable(name)),
-            );
-            let uuid = uuid.map_or_else(String::new, |uuid| format!(" ({uuid})"));
-            missing.push(format!(
-                "{device}{uuid} is an EFI system partition that is not mounted, and firmware may start what lies on it: mount it, \
-                 for reading only, and ask again"
-            ));
-        }
-    }
-    Ok(missing)
 }
 
 /// The reason why there is no EFI system partition, with the command that brings one where that is known.

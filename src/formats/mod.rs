@@ -6,6 +6,7 @@ pub mod backup;
 pub mod bytes;
 pub mod chain;
 pub mod crypto;
+pub mod fat;
 pub mod firmware;
 pub mod grub;
 pub mod kernel;

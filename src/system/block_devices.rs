@@ -1,15 +1,56 @@
-//! Block devices of this machine that are encrypted with a key that its TPM holds.
+//! Block devices of this machine: read where nothing is mounted, and those that are encrypted with a key that its TPM holds.
 
 use crate::formats::text::Shown;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::Read;
-use std::path::Path;
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde::Serialize;
+
+use crate::error::{Error, Explain, Result as Outcome};
 
 use crate::formats::kernel::luks2::{self, Luks2Error, Token};
 
 use super::context::Context;
+
+/// A block device that is open for reading, or a file that stands for one.
+#[derive(Debug)]
+pub struct BlockDevice {
+    file: File,
+    path: PathBuf,
+}
+
+impl BlockDevice {
+    /// Opens it. An error (exit code 3) for anything but a block device or a regular file.
+    pub fn open(path: &Path) -> Outcome<Self> {
+        let cannot = || format!("cannot read {}", path.shown());
+        let careful = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        let mut options = OpenOptions::new();
+        let file = options
+            .read(true)
+            .custom_flags(careful)
+            .open(path)
+            .or_could_not_run(cannot)?;
+        let kind = file.metadata().or_could_not_run(cannot)?.file_type();
+        if !(kind.is_block_device() || kind.is_file()) {
+            return Err(Error::could_not_run(format!("{} is no block device", path.shown())));
+        }
+        Ok(Self {
+            file,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// Reads so many bytes from this offset.
+    pub fn read(&self, offset: u64, length: usize) -> Outcome<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        let cannot = || format!("cannot read {} at offset {offset:#x}", self.path.shown());
+        self.file.read_exact_at(&mut bytes, offset).or_could_not_run(cannot)?;
+        Ok(bytes)
+    }
+}
 
 /// The directory in which the kernel lists block devices.
 const DEVICES: &str = "/sys/class/block";

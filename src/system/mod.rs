@@ -28,7 +28,7 @@ pub mod variables;
 mod workspace;
 
 pub use beneath::{NoPlace, follow, follow_if_there};
-pub use block_devices::{Sealed, sealed_to};
+pub use block_devices::{BlockDevice, Sealed, sealed_to};
 pub use confinement::{Confinement, Powers, Writes, confine};
 pub use context::{Clock, Context, moment};
 pub use entries::{

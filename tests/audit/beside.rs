@@ -2,7 +2,11 @@
 
 use std::fs;
 
+use bootseal::formats::firmware::authenticode::minimal_image;
+
 use super::{GLOBAL, KERNEL, Machine, says};
+use crate::golden::fat::image;
+use crate::support::judges::shim;
 
 /// An active load option that leads to a file by its path alone.
 fn load_option(description: &str, file: &str, optional_data: &str) -> Vec<u8> {
@@ -143,6 +147,72 @@ fn an_efi_partition_that_is_not_mounted_is_no_pass() {
     let said = machine.check("boot.images");
     assert_eq!(said["status"], "could_not_run", "{said:#}");
     says(&said, "not_run", "/dev/sdb1 (", "is not mounted");
+    machine.write("dev/sdb1", vec![0; 4096]);
+    let said = machine.check("boot.images");
+    assert_eq!(said["status"], "could_not_run", "{said:#}");
+    says(&said, "not_run", "/dev/sdb1 (", "it is no FAT file system");
+}
+
+/// All that firmware may start from it is judged as if it were mounted.
+#[test]
+fn an_efi_partition_that_is_not_mounted_is_read() {
+    let machine = Machine::new();
+    let tree = tempfile::tempdir().unwrap();
+    let ours = fs::read(machine.path("efi/EFI/BOOT/BOOTX64.EFI")).unwrap();
+    for (path, content) in [
+        ("EFI/debian/shimx64.efi", shim()),
+        ("EFI/Linux/a kernel that is signed.efi", ours),
+        ("EFI/Linux/unsigned.efi", minimal_image()),
+        ("EFI/Linux/broken.efi", b"MZ".to_vec()),
+        ("notes.txt", b"MZ?".to_vec()),
+    ] {
+        let path = tree.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    let record =
+        format!("E:ID_PART_ENTRY_TYPE=c12a7328-f81f-11d2-ba4b-00a0c93ec93b\nE:ID_PART_ENTRY_UUID={PARTITION}\n");
+    machine.write("run/udev/data/b8:17", record);
+    machine.write("sys/dev/block/8:17/uevent", b"MAJOR=8\nMINOR=17\nDEVNAME=sdb1\n");
+    for (kind, kibibytes) in [("12", 2880), ("16", 16 * 1024), ("32", 40 * 1024)] {
+        machine.write("dev/sdb1", image(kind, kibibytes, tree.path()));
+        let said = machine.check("boot.images");
+        assert_eq!(said["status"], "warn", "{said:#}");
+        says(&said, "findings", "/dev/sdb1:/EFI/debian/shimx64.efi", "is a shim");
+        says(&said, "findings", "/dev/sdb1:/EFI/Linux/broken.efi", "is no image");
+        says(
+            &said,
+            "evidence",
+            "/dev/sdb1:/EFI/Linux/a kernel that is signed.efi",
+            "signed by",
+        );
+        says(&said, "evidence", "/dev/sdb1:/EFI/Linux/unsigned.efi: not let in", "");
+        assert_eq!(said["not_run"], serde_json::json!([]), "{said:#}");
+    }
+    // A program before the loader, and a boot option.
+    machine.set_variable(
+        "SysPrep0001",
+        GLOBAL,
+        7,
+        &load_option("x", "\\efi\\linux\\A KERNEL THAT IS SIGNED.EFI", ""),
+    );
+    let said = machine.check("boot.early");
+    says(&said, "findings", "SysPrep0001", "db lets it in");
+    machine.set_variable(
+        "Boot0009",
+        GLOBAL,
+        7,
+        &load_option("other", "\\EFI\\LINUX\\UNSIGNED.EFI", ""),
+    );
+    machine.set_variable("BootOrder", GLOBAL, 7, &[9, 0]);
+    let said = machine.check("boot.entries");
+    assert_eq!(said["status"], "fail", "{said:#}");
+    says(
+        &said,
+        "findings",
+        "/dev/sdb1:/EFI/Linux/unsigned.efi (Boot0009",
+        "would not start",
+    );
 }
 
 const PARTITION: &str = "aa5c8f1e-4c5b-4b7e-9d1a-0123456789ab";

@@ -4,6 +4,7 @@ mod authenticode;
 mod ceremony;
 mod efi;
 mod exports;
+pub mod fat;
 mod grub;
 mod grub_image;
 mod grub_menus;

@@ -4,6 +4,7 @@ mod authenticode;
 mod boot_files;
 mod cms;
 mod event_log;
+mod fat;
 mod grub_script;
 mod initramfs;
 mod openpgp;

@@ -38,6 +38,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("lz4", "lz4"),
     ("make", "make"),
     ("mcopy", "mtools"),
+    ("mdir", "mtools"),
     ("mkfifo", "coreutils"),
     ("mkfs.vfat", "dosfstools"),
     ("mmd", "mtools"),

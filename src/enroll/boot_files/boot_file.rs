@@ -28,7 +28,7 @@ pub struct BootFile {
     /// True if the firmware itself starts it, rather than a boot loader.
     #[serde(skip)]
     pub(super) is_first: bool,
-    /// True if it may be on a partition that is not mounted.
+    /// True if it is, or may be, on a partition that is not mounted.
     #[serde(skip)]
     pub(super) is_elsewhere: bool,
     /// The entry of db that is measured when it is let in.
@@ -80,6 +80,12 @@ impl BootFile {
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// True if it is, or may be, on a partition that is not mounted.
+    #[must_use]
+    pub const fn is_elsewhere(&self) -> bool {
+        self.is_elsewhere
     }
 
     /// The command line that the boot option hands to it, should it be a kernel.

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BOOT, EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, fat_partitions, grub_configurations};
+use crate::disk::{
+    BOOT, EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, UnmountedPartition, fat_partitions, grub_configurations,
+    unmounted_efi_partitions,
+};
 use crate::error::Result;
 use crate::formats::grub::opened_files::images_for_firmware;
 use crate::formats::text::{Shown, loader_entry};
@@ -52,6 +55,13 @@ pub(super) fn partitions(context: &Context, request: &Request) -> Result<Vec<Efi
         .iter()
         .map(|directory| EfiPartition::named(directory))
         .collect()
+}
+
+/// The EFI system partitions of the machine's own firmware that are not mounted. Without udev's records there are none.
+pub(super) fn unmounted(context: &Context, request: &Request) -> Vec<UnmountedPartition> {
+    let is_own = request.esp.is_empty() && request.store == StoreChoice::Live;
+    let found = is_own.then(|| unmounted_efi_partitions(context).unwrap_or_default());
+    found.unwrap_or_default()
 }
 
 /// The files that systemd-boot's entries, unified images and GRUB's configurations lead to.

@@ -9,7 +9,7 @@ mod warnings;
 
 use std::path::Path;
 
-use crate::disk::{Architecture, BootOptions, EfiPartition};
+use crate::disk::{Architecture, BootOptions, EfiPartition, UnmountedPartition};
 use crate::error::Result;
 use crate::finding::{Finding, Kind};
 use crate::formats::firmware::authenticode::Image;
@@ -24,7 +24,7 @@ use super::lists::Lists;
 use super::request::Request;
 use super::store::{Store, StoreChoice};
 use boot_file::{missing, not_judged};
-use loaders::{LoaderFile, NotFound, loaders_files, partitions};
+use loaders::{LoaderFile, NotFound, loaders_files, partitions, unmounted};
 use warnings::warnings;
 
 pub use boot_file::{BootFile, Remedy, Verdict};
@@ -32,6 +32,9 @@ pub use next_entry::{LoaderKind, NextEntry};
 
 /// The files that start could not be judged.
 const BOOT_FILES_NOT_JUDGED: Kind = Kind::note("boot_files_not_judged");
+/// Largest file of a partition that is not mounted, in bytes.
+const MAX_IMAGE: u64 = 512 << 20;
+
 /// Finds and judges every file, and returns them with the findings that stop the plan or warn.
 pub(super) fn check(
     context: &Context,
@@ -50,6 +53,7 @@ pub(super) fn check(
     }
     let judge = Judge {
         policy: Policy::new(&after.db, &after.dbx),
+        unmounted: unmounted(context, request),
         partitions,
     };
     let mut files: Vec<BootFile> = judge.entries(store)?.chain(judge.fallback()).collect();
@@ -76,6 +80,7 @@ pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>
     let judge = Judge {
         policy: Policy::new(&lists.db, &lists.dbx),
         partitions: partitions(context, &request)?,
+        unmounted: unmounted(context, &request),
     };
     let mut files = Vec::new();
     for mut file in judge.entries(store)?.chain(judge.fallback()) {
@@ -94,6 +99,8 @@ pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>
 struct Judge {
     policy: Policy,
     partitions: Vec<EfiPartition>,
+    /// Those that are not mounted, which are opened where an option leads to nothing that is.
+    unmounted: Vec<UnmountedPartition>,
 }
 
 impl Judge {
@@ -125,11 +132,31 @@ impl Judge {
                 command_line: option.command_line(),
                 ..self.judge(source, &found)
             },
-            None => BootFile {
+            None => self.elsewhere(&source, &file, partition).unwrap_or_else(|| BootFile {
                 is_elsewhere: !self.partitions.iter().any(|esp| esp.may_be(partition)),
-                ..not_judged(source, path, "there is no such file on a mounted EFI system partition")
-            },
+                ..not_judged(
+                    source,
+                    path,
+                    "there is no such file on an EFI system partition that can be read",
+                )
+            }),
         }
+    }
+
+    /// The file of an option on a partition that is not mounted.
+    fn elsewhere(&self, source: &str, file: &str, wanted: Option<Guid>) -> Option<BootFile> {
+        let file = file.replace('\\', "/");
+        let mut meant = self.unmounted.iter().filter(|partition| partition.may_be(wanted));
+        meant.find_map(|partition| {
+            let fat = partition.open().ok()?;
+            let (path, entry) = fat.find_file(&file)?;
+            let bytes = fat.read(entry, MAX_IMAGE).ok()?;
+            Some(BootFile {
+                is_first: true,
+                is_elsewhere: true,
+                ..self.judge_bytes(source.to_owned(), partition.shown(&path), &bytes)
+            })
+        })
     }
 
     fn fallback(&self) -> impl Iterator<Item = BootFile> {
@@ -223,7 +250,14 @@ impl Judge {
                 };
             }
         };
-        let judged = Image::parse(&bytes)
+        BootFile {
+            file: Some(file.to_path_buf()),
+            ..self.judge_bytes(source, path, &bytes)
+        }
+    }
+
+    fn judge_bytes(&self, source: String, path: String, bytes: &[u8]) -> BootFile {
+        let judged = Image::parse(bytes)
             .map_err(|error| (error.to_string(), None))
             .and_then(|image| {
                 let judged = self.policy.judge(&image);
@@ -237,7 +271,7 @@ impl Judge {
             _ => Remedy::Sign,
         };
         let is_signed = matches!(remedy, Remedy::Sign | Remedy::Replace);
-        let remedy = if is_signed && is_open_grub(&bytes) {
+        let remedy = if is_signed && is_open_grub(bytes) {
             Remedy::Enforce
         } else {
             remedy
@@ -253,7 +287,7 @@ impl Judge {
             source,
             path,
             verdict,
-            file: Some(file.to_path_buf()),
+            file: None,
             command_line: String::new(),
             is_next: false,
             is_first: false,

@@ -54,8 +54,8 @@ fn look_at(machine: &Machine<'_>, option: &StartOption, images: &[&Found], outco
     if is_early && !loaded.is_active() {
         return outcome.evidence.push(format!("{place}: not active"));
     }
-    let Some(path) = find(machine, loaded) else {
-        let text = format!("{place}: there is no such file on a mounted EFI system partition");
+    let Some(path) = find(machine, loaded, images) else {
+        let text = format!("{place}: there is no such file on an EFI system partition");
         // A recovery option of the firmware itself leads where it will.
         return if is_early {
             &mut outcome.not_run
@@ -91,13 +91,20 @@ fn look_at(machine: &Machine<'_>, option: &StartOption, images: &[&Found], outco
 }
 
 /// The file that an option leads to, without symbolic links.
-fn find(machine: &Machine<'_>, option: &LoadOption) -> Option<PathBuf> {
+fn find(machine: &Machine<'_>, option: &LoadOption, images: &[&Found]) -> Option<PathBuf> {
     let file = option.device_path.file()?.replace('\\', "/");
     let partition = option.device_path.partition();
     let esps = machine.esps().ok()?;
-    let path = esps
+    let mounted = esps
         .iter()
         .filter(|esp| esp.may_be(partition))
-        .find_map(|esp| esp.find(&file))?;
-    resolve(machine.context().root(), &path).ok()
+        .find_map(|esp| esp.find(&file));
+    if let Some(path) = mounted {
+        return resolve(machine.context().root(), &path).ok();
+    }
+    let is_meant = |found: &&&Found| {
+        let unmounted = found.unmounted.as_ref();
+        unmounted.is_some_and(|(device, path)| device.may_be(partition) && path.to_lowercase() == file.to_lowercase())
+    };
+    images.iter().find(is_meant).map(|found| found.path.clone())
 }

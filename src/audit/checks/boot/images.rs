@@ -1,6 +1,5 @@
 //! The images on the EFI system partitions: which ones db lets in, and which of these lead around the chain.
 
-use crate::disk::unmounted_efi_partitions;
 use crate::error::quoted;
 use crate::finding::{Finding, Kind, Level, Outcome};
 use crate::formats::firmware::authenticated_variable::VariableName;
@@ -38,10 +37,6 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         not_run: images.not_run,
         ..Outcome::default()
     };
-    match unmounted_efi_partitions(machine.context()) {
-        Ok(missing) => outcome.not_run.extend(missing),
-        Err(error) => outcome.not_run.push(reason(&error)),
-    }
     // What starts nowhere harms nobody, unless it is to start; and other firmware may read it otherwise than is done here.
     for none in &images.none {
         let text = format!("{} is no image that can be judged: {}", none.shown, none.why);
@@ -114,9 +109,10 @@ fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Ou
         ),
         (_, None) => return outcome.evidence.push(format!("{shown}: {because}")),
     };
-    let remedy = match kind.level() {
-        Level::Error => format!("remove it, and: bootseal enroll add dbx {}", quoted(&found.path)),
-        Level::Note | Level::Warning => format!(
+    let remedy = match (kind.level(), &found.unmounted) {
+        (_, Some((partition, _))) => format!("mount {}, and remove it, or have its hash forbidden", partition.device),
+        (Level::Error, None) => format!("remove it, and: bootseal enroll add dbx {}", quoted(&found.path)),
+        (Level::Note | Level::Warning, None) => format!(
             "if it is not wanted, remove it, and: bootseal enroll add dbx {}",
             quoted(&found.path)
         ),
@@ -177,6 +173,7 @@ mod tests {
             let found = Found {
                 path: "/efi/EFI/Microsoft/Boot/bootmgfw.efi".into(),
                 shown: "/efi/EFI/Microsoft/Boot/bootmgfw.efi".to_owned(),
+                unmounted: None,
                 sha256: HashAlgorithm::Sha256.digest(&[]),
                 inner_sha256: None,
                 measured: Vec::new(),

@@ -161,6 +161,7 @@ fn look_at(file: &BootFile, outcome: &mut Outcome) {
                 format!("{place} would not start: {reason}"),
             )
             .remedy(match file.remedy() {
+                _ if file.is_elsewhere() => "mount its partition, and: bootseal sign efi FILE".to_owned(),
                 Remedy::Enforce => "bootseal grub install".to_owned(),
                 _ => format!("bootseal sign efi {}", crate::error::quoted(Path::new(&file.path))),
             }),

@@ -81,7 +81,7 @@ impl Search<'_> {
             if self.index.by_digest(Signed::Efi, &found.sha256.to_hex()).is_some() {
                 continue;
             }
-            match system::read(&found.path) {
+            match found.read() {
                 Ok(bytes) => {
                     if let Some(digest) = own_digest(&bytes, &certificate) {
                         self.unrecorded(Signed::Efi, &found.path, &bytes, &digest.to_hex());

@@ -57,7 +57,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Programs of the last start, compared with the files on the disk",
         kind: loaders::UNKNOWN_IMAGE,
         proves: "Each EFI application that the firmware measured into PCR 4 at the last start has the Authenticode SHA-256 of a \
-                 file on a mounted EFI system partition or of a kernel in /boot, or is part of the firmware.",
+                 file on an EFI system partition or of a kernel in /boot, or is part of the firmware.",
         remedy: "Mount every EFI system partition. If the file was updated or removed since, restart; else find out what was \
                  started, and from where",
         run: loaders::check,
