@@ -184,22 +184,23 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -l json -d 'Print one JSON object'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -s q -l quiet -d 'Print errors only'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -l dry-run -d 'Show what would be done; change nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "show" -d 'All facts of one key'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show export rotate passphrase help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "show" -d 'All facts of one key'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from list" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from list" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -222,6 +223,17 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from show" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -l format -d 'The form' -r -f -a "pem\t'The certificate, PEM'
 der\t'The certificate, DER'
 esl\t'Signature lists: for PK, KEK and db the whole content of the variable'
@@ -286,6 +298,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "show" -d 'All facts of one key'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
@@ -354,6 +367,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l reason -d 'Why, for the transcript of the ceremony' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l keys -d 'Directory with the keys that the firmware trusts [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
@@ -377,6 +391,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l reason -d 'Why, for the transcript of the ceremony' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l keys -d 'Directory with the keys that the firmware trusts [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
@@ -854,6 +869,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "show" -d 'All facts of one key'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'

@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
-use crate::error::{Explain, Result};
+use crate::error::Result;
 use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyName, Signer};
@@ -34,29 +32,12 @@ pub(crate) struct Others {
     pub failures: Vec<String>,
 }
 
-/// The directories that the files of a place were planned for; of all places if none is named.
-pub(super) fn planned_directories(transcript: &Transcript, place: Option<&str>) -> Result<Vec<PathBuf>> {
-    let Some(Event::Began { specification, .. }) = transcript.events().next() else {
-        return Ok(Vec::new());
-    };
-    let plan: Value = serde_json::from_str(specification).or_refuse(|| "the transcript holds no plan".to_owned())?;
-    let files = plan.get("files").and_then(Value::as_array).into_iter().flatten();
-    let text = |file: &'_ Value, field: &str| file.get(field).and_then(Value::as_str).map(str::to_owned);
-    let mut directories: Vec<PathBuf> = files
-        .filter(|file| place.is_none_or(|place| text(file, "place").as_deref() == Some(place)))
-        .filter_map(|file| Some(Path::new(&text(file, "path")?).parent()?.to_owned()))
-        .collect();
-    directories.sort();
-    directories.dedup();
-    Ok(directories)
-}
-
 /// The other directories that have the transcript of this ceremony: where it put files, as far as these places are there now, and
 /// `more`. One whose transcript does not hold is none.
 pub(crate) fn other_copies(own: &Path, transcript: &Transcript, more: &[PathBuf]) -> Result<Vec<Copy>> {
     let mut known = vec![system::canonical(own)?];
     let mut copies = Vec::new();
-    let planned = planned_directories(transcript, None)?;
+    let planned = transcript.planned_directories(None)?;
     for directory in more.iter().chain(&planned) {
         if !system::is_there(&directory.join(TRANSCRIPT)).unwrap_or(false) {
             continue;

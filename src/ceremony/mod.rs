@@ -25,8 +25,11 @@ mod publish;
 mod report;
 mod run;
 mod shares_left;
+mod signed_lists;
 mod spec;
+mod staged;
 mod step;
+mod sync;
 #[cfg(test)]
 mod tests;
 pub mod transcript;
@@ -43,8 +46,11 @@ pub use observer::{Observer, Unobserved};
 pub use plan::{Contents, Plan, PlannedKey, PlannedShares};
 pub use report::{KeyReport, Report};
 pub use run::{rehearse, run};
+pub(crate) use signed_lists::{check_lists, signer};
 pub(crate) use spec::purpose;
 pub use spec::{
     Answers, Backup, CertificateCheck, DEFAULT_YEARS, KeySpec, MachineCheck, Place, Revocations, Shares, Spec,
     TokenPlace, Waiver,
 };
+pub(crate) use staged::{end_change, put, recorded, stage};
+pub use sync::{Synced, carry, sync};

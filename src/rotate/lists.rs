@@ -1,13 +1,14 @@
 //! Lists of a ceremony that follow a change of the firmware: another board gets what was added here, and lacks what was removed.
 //!
-//! The new files are signed before the firmware is written to, and staged in `lists.new/` afterwards. Then the transcript has
-//! them, and they come into their places: what a power cut leaves staged is ended, or taken away, by what the transcript says.
+//! The new files are signed before the firmware is written to, and staged afterwards.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::ceremony::transcript::{End, Event, FileRecord, Transcript};
-use crate::ceremony::{Copy, PUBLIC, append_to_all, other_copies, verify};
+use crate::ceremony::transcript::{End, Event, FileRecord};
+use crate::ceremony::{
+    Copy, PUBLIC, append_to_all, check_lists, end_change, other_copies, put, recorded, signer, stage, verify,
+};
 use crate::enroll::Update;
 use crate::error::{Error, Result, quoted};
 use crate::formats::crypto::certificate::Certificate;
@@ -22,8 +23,6 @@ use crate::system::{self, Context};
 use super::new_key::exceeded;
 use super::place::{Files, MAX_FILE, Place};
 
-/// Directory of the new files in a key directory, until they are in their places.
-const STAGED: &str = "lists.new";
 /// Most entries of a change that a transcript names; the files themselves have all.
 const MAX_NAMED: usize = 16;
 
@@ -102,7 +101,7 @@ impl NewLists {
             for change in changes {
                 if let Some(signed) = &new.transcript {
                     end_change(context, &new.directory, &signed.transcript)?;
-                    check_recorded(&opened, change.variable, &signed.transcript)?;
+                    check_recorded(&opened, change.variable, signed)?;
                 }
                 if let Some(identity) = identities.get(&signer(change.variable)) {
                     let files = place.changed(change, identity, &mut known)?;
@@ -132,7 +131,11 @@ impl NewLists {
         let mut staged = Vec::new();
         for new in self.directories {
             context.guard(&new.directory);
-            stage(context, &new.directory, &new.files)?;
+            let files = new
+                .files
+                .iter()
+                .map(|(name, (bytes, _))| (name.as_str(), bytes.as_slice()));
+            stage(context, &new.directory, files)?;
             staged.push(new.directory.clone());
             if let Some(signed) = new.transcript {
                 events.insert(signed.transcript.head().to_owned(), new.events);
@@ -161,14 +164,6 @@ impl NewLists {
             }
         }
         Ok(changed)
-    }
-}
-
-/// The key that signs the writes of a variable.
-fn signer(variable: VariableName) -> KeyName {
-    match variable {
-        VariableName::Pk | VariableName::Kek => KeyName::Pk,
-        VariableName::Db | VariableName::Dbx => KeyName::Kek,
     }
 }
 
@@ -289,70 +284,20 @@ fn name(kind: SignatureType, entry: &Signature) -> String {
     }
 }
 
-/// The digest of a public file of key directories, as a transcript has it.
-fn recorded<'t>(transcript: &'t Transcript, name: &str) -> Option<&'t str> {
-    let records = transcript.events().flat_map(Event::files);
-    records
-        .filter(|record| record.place == "keys" && record.name == name)
-        .map(|record| record.sha256.as_str())
-        .last()
-}
-
 /// Refuses lists that somebody has changed: what is in them would be signed.
-fn check_recorded(keys: &KeyDirectory, variable: VariableName, transcript: &Transcript) -> Result<()> {
+fn check_recorded(keys: &KeyDirectory, variable: VariableName, signed: &verify::Signed) -> Result<()> {
     for path in [keys.lists_path(variable), keys.update_path(variable)] {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let present = system::read_ours_if_there(&path, MAX_FILE)?;
         let digest = present.map(|bytes| HashAlgorithm::Sha256.digest(&[&bytes]).to_hex());
-        if digest.as_deref() != recorded(transcript, &name) {
+        if digest.as_deref() != recorded(&signed.transcript, &name) {
             return Err(
                 Error::refused(format!("{} is not the file that is recorded", path.shown()))
                     .hint(format!("bootseal ceremony verify {}", quoted(keys.path()))),
             );
         }
     }
-    Ok(())
-}
-
-fn stage(context: &Context, directory: &Path, files: &Files) -> Result<()> {
-    let target = directory.join(STAGED);
-    if system::is_there(&target)? {
-        system::remove_tree(context, &target)?;
-    }
-    let staged = system::NewDirectory::stage(context, &target)?;
-    for (name, (bytes, mode)) in files {
-        let path = &staged.path().join(name);
-        let mode = *mode;
-        system::NewFile { path, bytes, mode }.create(context)?;
-    }
-    staged.publish()
-}
-
-/// Ends a change whose lines are in the transcript, and takes away one that never came there.
-fn end_change(context: &Context, directory: &Path, transcript: &Transcript) -> Result<()> {
-    put(context, directory, |name, bytes| {
-        let digest = HashAlgorithm::Sha256.digest(&[bytes]).to_hex();
-        recorded(transcript, name) == Some(&digest)
+    check_lists(keys.path(), variable, &signed.keys, |name| {
+        system::read_ours_if_there(&keys.file_path(name), MAX_FILE)
     })
-}
-
-/// Puts those of the staged files that are wanted into their places, and removes the others.
-fn put(context: &Context, directory: &Path, is_wanted: impl Fn(&str, &[u8]) -> bool) -> Result<()> {
-    let staged = directory.join(STAGED);
-    if context.dry_run() || !system::is_there(&staged)? {
-        return Ok(());
-    }
-    for entry in system::list_directory(&staged)? {
-        let name = entry
-            .path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if is_wanted(&name, &system::read_ours(&entry.path, MAX_FILE)?) {
-            system::rename_over(context, &entry.path, &directory.join(&name))?;
-        }
-    }
-    system::sync_directory(directory)?;
-    system::remove_tree(context, &staged)
 }

@@ -16,6 +16,9 @@ pub enum Refusal {
     /// The certificate of the signer is not inside.
     #[error("the signature does not contain its signer's certificate")]
     NoSigner,
+    /// A certificate inside that OpenSSL reads up to 3.2, and the signature with it.
+    #[error("{}", PathRefusal::ShortDate(.0.clone()))]
+    ShortDate(String),
     /// The key of the signer cannot be used.
     #[error("the signer's certificate: {0}")]
     Key(#[from] RsaPublicKeyError),
@@ -37,6 +40,9 @@ pub fn signers<'s>(
     content: &[&[u8]],
     effort: &Effort,
 ) -> Result<Vec<&'s Certificate>, Refusal> {
+    if let Some(short) = short_date(cms) {
+        return Err(Refusal::ShortDate(short.common_name()));
+    }
     if let Some(unknown) = unknown_digest(cms) {
         return Err(CmsRefusal::DigestAlgorithm(unknown).into());
     }
@@ -82,6 +88,11 @@ pub fn proven_signers<'s>(cms: &'s SignedData<'_>, content: &[&[u8]], effort: &E
 /// True if every signer is named by a certificate inside.
 pub fn has_all_signers(cms: &SignedData<'_>) -> bool {
     cms.signers.iter().all(|info| named(cms, info).is_ok())
+}
+
+/// A certificate inside for which OpenSSL from 3.3 on reads nothing of the signature.
+pub fn short_date<'s>(cms: &'s SignedData<'_>) -> Option<&'s Certificate> {
+    cms.certificates.iter().find(|certificate| certificate.has_short_date())
 }
 
 /// Checks that each signer's chain leads to this one trusted certificate.

@@ -1,4 +1,4 @@
-//! What the directories of a ceremony enroll after a change of the firmware, and what they record of it.
+//! Lists of a ceremony's directories after a change of the firmware, and the record of it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

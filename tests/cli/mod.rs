@@ -9,6 +9,7 @@ mod grub_tree;
 mod lists;
 mod nothing;
 mod sign_all;
+mod sync;
 mod updates;
 
 #[test]

@@ -15,6 +15,8 @@ fn fleet() -> Whole {
     );
     succeed(&mut whole.run());
     fs::create_dir(whole.path("board")).unwrap();
+    // On another machine than the one of the ceremony.
+    fs::rename(whole.path("node"), whole.path("carried")).unwrap();
     succeed(&mut on_node(&whole, &["apply", "--yes"], None));
     whole
 }
@@ -26,7 +28,7 @@ fn on_node(whole: &Whole, arguments: &[&str], update: Option<&Path>) -> Command 
         .args(arguments)
         .args(update)
         .arg("--keys")
-        .arg(whole.path("node"));
+        .arg(whole.path("carried"));
     command.arg("--store").arg(whole.path("board"));
     command
 }
@@ -65,7 +67,7 @@ fn a_write_is_signed_away_from_the_board_and_taken_there() {
         "{said}"
     );
     assert!(said.contains("delete it once it is applied"), "{said}");
-    assert_eq!(files(&update), ["1-db.auth", "PLAN.txt"]);
+    assert_eq!(files(&update), ["1-db.auth", "PLAN.txt", "keys"]);
     let plan = fs::read_to_string(update.join("PLAN.txt")).unwrap();
     assert!(plan.contains("Windows UEFI CA 2023"), "{plan}");
     // Nothing is left beside it, and what is there is not replaced.
@@ -74,8 +76,15 @@ fn a_write_is_signed_away_from_the_board_and_taken_there() {
     let before = db(&whole);
     let plan = succeed(&mut on_node(&whole, &["plan"], Some(&update)));
     assert!(plan.contains("Windows UEFI CA 2023") && db(&whole) == before, "{plan}");
-    succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update)));
+    // The stick knows of it since it was signed there; the node learns it with the write.
+    let transcript = |place: &str| fs::read(whole.path(place).join("ceremony.jsonl")).unwrap();
+    assert_ne!(transcript("carried"), transcript("offline"));
+    let said = succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update)));
     assert_ne!(db(&whole), before);
+    assert!(said.contains("carried enrolls it from now on"), "{said}");
+    assert_eq!(transcript("carried"), transcript("offline"));
+    succeed(bootseal(["ceremony", "verify"]).arg(whole.path("carried")));
+    assert_eq!(db(&whole)[4..], fs::read(whole.path("carried/db.esl")).unwrap());
     let verified = succeed(&mut on_node(&whole, &["plan"], Some(&update.join("1-db.auth"))));
     assert!(verified.contains("Windows UEFI CA 2023"), "{verified}");
 
@@ -132,7 +141,7 @@ fn an_older_write_is_refused_and_all_kinds_can_be_written_down() {
     succeed(rotation.arg("--output").arg(update("rotation")));
     assert_eq!(
         files(&update("rotation")),
-        ["1-db.auth", "2-KEK.auth", "3-PK.auth", "PLAN.txt"]
+        ["1-db.auth", "2-KEK.auth", "3-PK.auth", "PLAN.txt", "keys"]
     );
     // The node has no key that takes the platform key out, and no write that does.
     let refused = on_node(&whole, &["reset", "--yes"], None).output().unwrap();

@@ -17,11 +17,16 @@ pub struct Chain {
 }
 
 pub fn random(random: &mut Random) -> Chain {
+    named(random, "Test")
+}
+
+/// The same with names that begin with this word.
+pub fn named(random: &mut Random, word: &str) -> Chain {
     let length = 1 + random.below(4);
     let first_key = random.below(8);
     let mut drafts: Vec<Draft> = Vec::new();
     for depth in 0..length {
-        let spelt = format!("{} {depth}", random.pick(&["Test", "test"]));
+        let spelt = format!("{} {depth}", random.pick(&[word.to_owned(), word.to_lowercase()]));
         let key = if random.once_in(20) {
             first_key
         } else {
@@ -29,7 +34,7 @@ pub fn random(random: &mut Random) -> Chain {
         };
         let mut draft = plain(&spelt, key % 8, depth > 0);
         for _ in 0..random.below(3) {
-            spoil(random, &mut draft, depth);
+            spoil(random, &mut draft, word, depth);
         }
         drafts.push(draft);
     }
@@ -37,7 +42,7 @@ pub fn random(random: &mut Random) -> Chain {
     for (depth, draft) in drafts.iter().enumerate() {
         let issuer = drafts.get(depth + 1).unwrap_or(draft);
         let issuer_name = match random.below(6) {
-            0 => respelt(random, depth + usize::from(depth + 1 < length)),
+            0 => respelt(random, word, depth + usize::from(depth + 1 < length)),
             _ => issuer.subject.clone(),
         };
         let mut draft = draft.clone();
@@ -58,13 +63,13 @@ pub fn random(random: &mut Random) -> Chain {
 }
 
 /// The name of a depth in another spelling; some are the same name to OpenSSL, some are not.
-fn respelt(random: &mut Random, depth: usize) -> Vec<u8> {
+fn respelt(random: &mut Random, word: &str, depth: usize) -> Vec<u8> {
     let text = random.pick(&[
-        format!("Test {depth}"),
-        format!("TEST  {depth} "),
-        format!(" test\t{depth}"),
-        format!("Test{depth}"),
-        format!("Test {}", depth + 1),
+        format!("{word} {depth}"),
+        format!("{}  {depth} ", word.to_uppercase()),
+        format!(" {}\t{depth}", word.to_lowercase()),
+        format!("{word}{depth}"),
+        format!("{word} {}", depth + 1),
     ]);
     let kind = random.pick(&[
         tag::UTF8_STRING,
@@ -94,7 +99,7 @@ fn authority_key_id(random: &mut Random, issuer: &Draft) -> Vec<u8> {
 }
 
 /// Makes one thing of a certificate odd or wrong.
-fn spoil(random: &mut Random, draft: &mut Draft, depth: usize) {
+fn spoil(random: &mut Random, draft: &mut Draft, word: &str, depth: usize) {
     match random.below(22) {
         0 => draft.version = 0,
         1 => {
@@ -157,7 +162,7 @@ fn spoil(random: &mut Random, draft: &mut Draft, depth: usize) {
                 .extensions
                 .push(extension(kind, random.once_in(2), &sequence(&[])));
         }
-        15 | 16 => draft.extensions.push(name_constraints(random, depth)),
+        15 | 16 => draft.extensions.push(name_constraints(random, word, depth)),
         17 => {
             let host = encode(0x82, &[random.pick(&[&b"a.example"[..], b"b.test", b""])]);
             let mail = encode(0x81, &[random.pick(&[&b"me@a.example"[..], b"me@b.test", b"nobody"])]);
@@ -204,16 +209,16 @@ fn dates(random: &mut Random) -> Vec<u8> {
     sequence(&[&from, &until])
 }
 
-fn name_constraints(random: &mut Random, depth: usize) -> Vec<u8> {
+fn name_constraints(random: &mut Random, word: &str, depth: usize) -> Vec<u8> {
     let below = depth.saturating_sub(1);
     let directory = |text: &str| encode(0xa4, &[&name(&[(tag::PRINTABLE_STRING, text)])]);
     let base = match random.below(7) {
-        0 | 1 => directory(&format!("TEST {below}")),
+        0 | 1 => directory(&format!("{} {below}", word.to_uppercase())),
         2 => directory("somebody"),
         3 => encode(0xa4, &[&sequence(&[])]),
         4 => encode(0x82, &[random.pick(&[&b"example"[..], b"test", b".example", b""])]),
         5 => encode(0x81, &[random.pick(&[&b"a.example"[..], b"me@a.example", b".test"])]),
-        _ => directory("Test 0"),
+        _ => directory(&format!("{word} 0")),
     };
     let bounded: &[u8] = if random.once_in(10) { &[0x80, 1, 1] } else { &[] };
     let subtree = sequence(&[&base, bounded]);

@@ -1,19 +1,22 @@
-//! The judge: OpenSSL, in a program that calls it as EDK2 does.
+//! The judges: OpenSSL, old and new, in a program that calls it as EDK2 does.
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use bootseal::formats::crypto::hash::HashAlgorithm;
 use bootseal::formats::firmware::authenticode::Image;
 
-use crate::support::programs::tool;
+use crate::support::programs::{judge, tool};
 use crate::support::succeed;
 
 /// Offset at which EDK2 looks for the digest algorithm of an image's signature.
 const ANNOUNCED: usize = 32;
 
-pub struct Judge {
+/// OpenSSL of Debian 12 and of Debian 13: firmware has both, and they differ. Each signature and image has to please both.
+pub struct Judge([OpenSsl; 2]);
+
+struct OpenSsl {
     child: Child,
     questions: ChildStdin,
     answers: ChildStdout,
@@ -30,17 +33,40 @@ impl Judge {
             .arg(source)
             .arg("-lcrypto");
         succeed(&mut gcc);
-        let mut child = std::process::Command::new(&program)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        // The libraries that kmod came with.
+        let libraries = judge("kmod/usr/lib/x86_64-linux-gnu");
+        let mut newer = Command::new(libraries.join("ld-linux-x86-64.so.2"));
+        newer.arg("--library-path").arg(libraries).arg(&program);
+        Self([OpenSsl::start(Command::new(&program)), OpenSsl::start(newer)])
+    }
+
+    /// `Pkcs7Verify`.
+    pub fn pkcs7(&mut self, pkcs7: &[u8], trusted: &[u8], data: &[u8]) -> bool {
+        self.all(|one| one.ask(b'v', [pkcs7, trusted, data]))
+    }
+
+    /// `DxeImageVerificationHandler` with certificates alone in db and dbx.
+    pub fn image(&mut self, image: &Image<'_>, db: &[Vec<u8>], dbx: &[Vec<u8>]) -> bool {
+        self.all(|one| one.image(image, db, dbx))
+    }
+
+    fn all(&mut self, says: impl Fn(&mut OpenSsl) -> bool) -> bool {
+        self.0.iter_mut().all(says)
+    }
+}
+
+impl OpenSsl {
+    fn start(mut program: Command) -> Self {
+        let mut child = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (questions, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        Self {
+        let mut openssl = Self {
             child,
             questions,
             answers,
-        }
+        };
+        // An answer, so that it has been loaded before its file goes.
+        assert!(!openssl.has_signers(&[]));
+        openssl
     }
 
     fn ask(&mut self, letter: u8, parts: [&[u8]; 3]) -> bool {
@@ -57,23 +83,16 @@ impl Judge {
         answer == *b"1"
     }
 
-    /// `AuthenticodeVerify`.
-    pub fn authenticode(&mut self, pkcs7: &[u8], trusted: &[u8], digest: &[u8]) -> bool {
+    fn authenticode(&mut self, pkcs7: &[u8], trusted: &[u8], digest: &[u8]) -> bool {
         self.ask(b'a', [pkcs7, trusted, digest])
     }
 
-    /// `Pkcs7Verify`.
-    pub fn pkcs7(&mut self, pkcs7: &[u8], trusted: &[u8], data: &[u8]) -> bool {
-        self.ask(b'v', [pkcs7, trusted, data])
-    }
-
     /// `Pkcs7GetSigners`.
-    pub fn has_signers(&mut self, pkcs7: &[u8]) -> bool {
+    fn has_signers(&mut self, pkcs7: &[u8]) -> bool {
         self.ask(b's', [pkcs7, &[], &[]])
     }
 
-    /// `DxeImageVerificationHandler` with certificates alone in db and dbx.
-    pub fn image(&mut self, image: &Image<'_>, db: &[Vec<u8>], dbx: &[Vec<u8>]) -> bool {
+    fn image(&mut self, image: &Image<'_>, db: &[Vec<u8>], dbx: &[Vec<u8>]) -> bool {
         let mut verified = false;
         for entry in image.signatures() {
             let Some(pkcs7) = entry.pkcs7() else { continue };
@@ -92,7 +111,7 @@ impl Judge {
     }
 }
 
-impl Drop for Judge {
+impl Drop for OpenSsl {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

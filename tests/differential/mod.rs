@@ -1,14 +1,14 @@
 //! The judges of chains and signatures against OpenSSL, called as EDK2 calls it: no difference without a written reason.
 
 mod beside;
-mod certificates;
-mod chains;
+pub mod certificates;
+pub mod chains;
 mod generated;
 pub mod judge;
-mod named;
-mod random;
+pub mod named;
+pub mod random;
 mod real;
-mod signatures;
+pub mod signatures;
 mod variables;
 
 /// The reasons for which bootseal refuses what OpenSSL takes, by a part of its refusal.
@@ -21,7 +21,7 @@ const STRICTER: &[(&str, &str)] = &[
 ];
 
 /// The written reason for a refusal that OpenSSL does not share.
-fn reason(refusal: &str) -> Option<&'static str> {
+pub fn reason(refusal: &str) -> Option<&'static str> {
     let mut known = STRICTER.iter().filter(|(part, _)| refusal.contains(part));
     known.next().map(|(_, reason)| *reason)
 }

@@ -11,29 +11,34 @@ use bootseal::trust::image::{Policy, Refusal};
 use super::certificates::{Draft, How, extension, key_id, name, oid, plain, sequence, sign};
 use super::judge::Judge;
 
-pub(super) const SHA_256: SignedHash = SignedHash::Sound(HashAlgorithm::Sha256);
+pub const SHA_256: SignedHash = SignedHash::Sound(HashAlgorithm::Sha256);
 
 /// A signer and its authority, and how the first is issued by the second.
-pub(super) struct Pair {
-    pub(super) leaf: Draft,
-    pub(super) authority: Draft,
+pub struct Pair {
+    pub leaf: Draft,
+    pub authority: Draft,
     /// The issuer's name, as the signer's certificate has it.
-    pub(super) issuer: Vec<u8>,
+    pub issuer: Vec<u8>,
     how: How,
 }
 
 impl Pair {
-    pub(super) fn new() -> Self {
-        let authority = plain("Test CA", 1, true);
+    pub fn new() -> Self {
+        Self::named("Test")
+    }
+
+    /// The same with names that begin with this word.
+    pub fn named(word: &str) -> Self {
+        let authority = plain(&format!("{word} CA"), 1, true);
         Self {
-            leaf: plain("Test leaf", 0, false),
+            leaf: plain(&format!("{word} leaf"), 0, false),
             issuer: authority.subject.clone(),
             authority,
             how: How::plain(),
         }
     }
 
-    pub(super) fn certificates(&self) -> [Vec<u8>; 2] {
+    pub fn certificates(&self) -> [Vec<u8>; 2] {
         let own = self.authority.subject.clone();
         [
             self.leaf.issue(&self.issuer, self.authority.key, self.how),
@@ -41,26 +46,26 @@ impl Pair {
         ]
     }
 
-    fn with(change: impl FnOnce(&mut Self)) -> Self {
-        let mut pair = Self::new();
+    fn with(word: &str, change: impl FnOnce(&mut Self)) -> Self {
+        let mut pair = Self::named(word);
         change(&mut pair);
         pair
     }
 }
 
 /// The parts of a signature that differ from case to case.
-pub(super) struct Shape<'a> {
+pub struct Shape<'a> {
     /// The identifier in the content that nobody reads.
-    pub(super) content: &'a str,
+    pub content: &'a str,
     /// The digest algorithms that are announced, and the one that the signer names, with its hash.
-    pub(super) announced: &'a [&'a str],
-    pub(super) named: (&'a str, SignedHash),
+    pub announced: &'a [&'a str],
+    pub named: (&'a str, SignedHash),
     /// The digest that is signed, if not the image's.
-    pub(super) digest: Option<&'a [u8]>,
+    pub digest: Option<&'a [u8]>,
 }
 
-pub(super) const SHA_256_ID: &str = "2.16.840.1.101.3.4.2.1";
-pub(super) const PLAIN: Shape<'_> = Shape {
+pub const SHA_256_ID: &str = "2.16.840.1.101.3.4.2.1";
+pub const PLAIN: Shape<'_> = Shape {
     content: "1.3.6.1.4.1.311.2.1.15",
     announced: &[SHA_256_ID],
     named: (SHA_256_ID, SHA_256),
@@ -72,12 +77,7 @@ fn algorithm(kind: &str) -> Vec<u8> {
 }
 
 /// The signature of an image by the key of `signer`.
-pub(super) fn signature(
-    signer: (&Draft, &[u8]),
-    certificates: &[Vec<u8>],
-    shape: &Shape<'_>,
-    digest: &[u8],
-) -> Vec<u8> {
+pub fn signature(signer: (&Draft, &[u8]), certificates: &[Vec<u8>], shape: &Shape<'_>, digest: &[u8]) -> Vec<u8> {
     let digest = encode(tag::OCTET_STRING, &[shape.digest.unwrap_or(digest)]);
     let info = sequence(&[&algorithm(SHA_256_ID), &digest]);
     let content = [sequence(&[&oid(shape.content)]), info].concat();
@@ -103,7 +103,7 @@ pub(super) fn signature(
     sequence(&[&oid("1.2.840.113549.1.7.2"), &encode(0xa0, &[&data])])
 }
 
-pub(super) fn database(certificates: &[Vec<u8>]) -> SignatureDatabase {
+pub fn database(certificates: &[Vec<u8>]) -> SignatureDatabase {
     let mut database = SignatureDatabase::default();
     for certificate in certificates {
         database.add_certificate(Guid::MICROSOFT, certificate);
@@ -112,7 +112,7 @@ pub(super) fn database(certificates: &[Vec<u8>]) -> SignatureDatabase {
 }
 
 /// An image with these signatures.
-pub(super) fn image(signatures: impl Fn(&[u8]) -> Vec<Vec<u8>>) -> Vec<u8> {
+pub fn image(signatures: impl Fn(&[u8]) -> Vec<Vec<u8>>) -> Vec<u8> {
     let mut file = minimal_image();
     let digest = Image::parse(&file).unwrap().digest(HashAlgorithm::Sha256);
     for signature in signatures(digest.as_bytes()) {
@@ -122,7 +122,7 @@ pub(super) fn image(signatures: impl Fn(&[u8]) -> Vec<Vec<u8>>) -> Vec<u8> {
 }
 
 /// Our own certificate, and the signature by it.
-pub(super) fn ours(digest: &[u8]) -> (Vec<u8>, Vec<u8>) {
+pub fn ours(digest: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let draft = plain("ours", 7, false);
     let certificate = draft.issue(&draft.subject, 7, How::plain());
     let signature = signature(
@@ -139,53 +139,60 @@ fn validity(from: (u8, &[u8]), until: (u8, &[u8])) -> Vec<u8> {
 }
 
 /// Dates and names as certificates of the field have them.
-fn dates_and_names() -> Vec<(&'static str, bool, Pair)> {
+fn dates_and_names(word: &str) -> Vec<(&'static str, bool, Pair)> {
     let utc = |from: &'static [u8]| {
         move |pair: &mut Pair| {
             pair.leaf.dates = validity((tag::UTC_TIME, from), (tag::UTC_TIME, b"340101000000Z"));
         }
     };
     vec![
-        ("plain", true, Pair::new()),
+        ("plain", true, Pair::named(word)),
         (
             "year 1",
             true,
-            Pair::with(|pair| {
+            Pair::with(word, |pair| {
                 let first = (tag::GENERALIZED_TIME, &b"00010101000000Z"[..]);
                 pair.leaf.dates = validity(first, first);
             }),
         ),
-        ("before 1970", true, Pair::with(utc(b"690101000000Z"))),
-        ("no seconds", true, Pair::with(utc(b"2401010000Z"))),
-        ("offset", true, Pair::with(utc(b"240101000000+0200"))),
+        ("before 1970", true, Pair::with(word, utc(b"690101000000Z"))),
+        ("no seconds", false, Pair::with(word, utc(b"2401010000Z"))),
+        ("offset", true, Pair::with(word, utc(b"240101000000+0200"))),
         (
             "serial of 25 bytes",
             true,
-            Pair::with(|pair| pair.leaf.serial = vec![0x51; 25]),
+            Pair::with(word, |pair| pair.leaf.serial = vec![0x51; 25]),
         ),
         (
             "parts of a name out of order",
             true,
-            Pair::with(|pair| {
-                pair.authority.subject = name(&[(tag::UTF8_STRING, "zz"), (tag::UTF8_STRING, "aa")]);
-                pair.issuer = name(&[(tag::UTF8_STRING, "aa"), (tag::UTF8_STRING, "zz")]);
+            Pair::with(word, |pair| {
+                let (first, last) = (format!("a {word}"), format!("z {word}"));
+                let [first, last] = [&first, &last].map(|text| (tag::UTF8_STRING, text.as_str()));
+                pair.authority.subject = name(&[last, first]);
+                pair.issuer = name(&[first, last]);
             }),
         ),
         (
             "another string type",
             true,
-            Pair::with(|pair| pair.issuer = name(&[(tag::PRINTABLE_STRING, "TEST  ca")])),
+            Pair::with(word, |pair| {
+                let other = format!("{}  ca", word.to_uppercase());
+                pair.issuer = name(&[(tag::PRINTABLE_STRING, &other)]);
+            }),
         ),
         (
             "another name",
             false,
-            Pair::with(|pair| pair.issuer = name(&[(tag::PRINTABLE_STRING, "TestCA")])),
+            Pair::with(word, |pair| {
+                pair.issuer = name(&[(tag::PRINTABLE_STRING, &format!("{word}CA"))]);
+            }),
         ),
     ]
 }
 
-/// Pairs whose authority is in db.
-fn in_db() -> Vec<(&'static str, bool, Pair)> {
+/// Pairs whose authority is in db, with names that begin with this word.
+pub fn in_db(word: &str) -> Vec<(&'static str, bool, Pair)> {
     let extend = |kind: &'static str, critical, value: Vec<u8>| {
         move |pair: &mut Pair| pair.authority.extensions.push(extension(kind, critical, &value))
     };
@@ -193,12 +200,12 @@ fn in_db() -> Vec<(&'static str, bool, Pair)> {
         let base = encode(0xa4, &[&name(&[(tag::PRINTABLE_STRING, text)])]);
         sequence(&[&encode(0xa0, &[&sequence(&[&base])])])
     };
-    let mut pairs = dates_and_names();
+    let mut pairs = dates_and_names(word);
     pairs.extend([
         (
             "authority of version 1",
             true,
-            Pair::with(|pair| {
+            Pair::with(word, |pair| {
                 pair.authority.version = 0;
                 pair.authority.extensions.clear();
             }),
@@ -206,54 +213,61 @@ fn in_db() -> Vec<(&'static str, bool, Pair)> {
         (
             "authority of version 3 without extensions",
             false,
-            Pair::with(|pair| pair.authority.extensions.clear()),
+            Pair::with(word, |pair| pair.authority.extensions.clear()),
         ),
         (
             "authority by key usage alone",
             true,
-            Pair::with(|pair| drop(pair.authority.extensions.remove(0))),
+            Pair::with(word, |pair| drop(pair.authority.extensions.remove(0))),
         ),
         (
             "no authority",
             false,
-            Pair::with(|pair| pair.authority = plain("Test CA", 1, false)),
+            Pair::with(word, |pair| pair.authority = plain(&format!("{word} CA"), 1, false)),
         ),
         (
             "authority without keyCertSign",
             false,
-            Pair::with(|pair| {
+            Pair::with(word, |pair| {
                 pair.authority.extensions[1] = extension("2.5.29.15", true, &[3, 2, 7, 0x80]);
             }),
         ),
         (
             "unknown critical extension",
             false,
-            Pair::with(extend("1.2.3.4", true, vec![5, 0])),
+            Pair::with(word, extend("1.2.3.4", true, vec![5, 0])),
         ),
         (
             "unknown extension",
             true,
-            Pair::with(extend("1.2.3.4", false, vec![5, 0])),
+            Pair::with(word, extend("1.2.3.4", false, vec![5, 0])),
         ),
         (
             "names allowed",
             true,
-            Pair::with(extend("2.5.29.30", true, constraint("TEST leaf"))),
+            Pair::with(
+                word,
+                extend("2.5.29.30", true, constraint(&format!("{} leaf", word.to_uppercase()))),
+            ),
         ),
         (
             "names not allowed",
             false,
-            Pair::with(extend("2.5.29.30", true, constraint("others"))),
+            Pair::with(word, extend("2.5.29.30", true, constraint("others"))),
         ),
         (
             "another authority key identifier",
             false,
-            Pair::with(|pair| {
+            Pair::with(word, |pair| {
                 let id = sequence(&[&encode(0x80, &[&key_id(5)])]);
                 pair.leaf.extensions.push(extension("2.5.29.35", false, &id));
             }),
         ),
-        ("signed over SHA-1", true, Pair::with(|pair| pair.how = How::sha1())),
+        (
+            "signed over SHA-1",
+            true,
+            Pair::with(word, |pair| pair.how = How::sha1()),
+        ),
     ]);
     pairs
 }
@@ -261,7 +275,7 @@ fn in_db() -> Vec<(&'static str, bool, Pair)> {
 #[test]
 fn a_certificate_in_db_vouches_where_edk2_says_so() {
     let mut judge = Judge::start();
-    for (what, expected, pair) in in_db() {
+    for (what, expected, pair) in in_db("Test") {
         let [leaf, authority] = pair.certificates();
         let file = image(|digest| {
             vec![signature(
@@ -303,7 +317,7 @@ fn path_lengths_count() {
 #[test]
 fn a_forbidden_authority_is_found_however_it_is_written() {
     let mut judge = Judge::start();
-    for (what, vouches, pair) in in_db() {
+    for (what, vouches, pair) in in_db("Test") {
         let [leaf, authority] = pair.certificates();
         for shape in [
             &PLAIN,

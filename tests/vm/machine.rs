@@ -2,7 +2,7 @@
 
 use super::{disk, grub, guest};
 use crate::support::PATIENCE;
-use crate::support::programs::{FIRMWARE_CODE, FIRMWARE_VARS, tool};
+use crate::support::programs::{FIRMWARE_CODE, FIRMWARE_VARS, judge, tool};
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -30,8 +30,30 @@ const HARDWARE: &str = "\
 
 const CARD: &str = "-device virtio-net-pci,romfile=efi-virtio.rom";
 
+/// A build of firmware that enforces Secure Boot.
+#[derive(Clone)]
+pub struct Firmware {
+    code: PathBuf,
+    /// Variables of a machine in Setup Mode.
+    variables: PathBuf,
+}
+
+impl Firmware {
+    pub fn debian_12() -> Self {
+        let [code, variables] = [FIRMWARE_CODE, FIRMWARE_VARS].map(PathBuf::from);
+        Self { code, variables }
+    }
+
+    /// That of the newest Debian.
+    pub fn newest() -> Self {
+        let [code, variables] = [FIRMWARE_CODE, FIRMWARE_VARS].map(|path| judge(format!("ovmf{path}")));
+        Self { code, variables }
+    }
+}
+
 /// The part of a machine that outlives a boot: the firmware's variables.
 pub struct Machine {
+    firmware: Firmware,
     variables: PathBuf,
     /// The TPM's memory, if there is one.
     tpm: Option<PathBuf>,
@@ -44,12 +66,18 @@ pub struct Machine {
 impl Machine {
     /// As it leaves the shop: no keys, Setup Mode.
     pub fn in_setup_mode() -> Self {
-        Self::with_variables(Path::new(FIRMWARE_VARS))
+        Self::with_firmware(Firmware::debian_12())
+    }
+
+    /// The same with another build of the firmware.
+    pub fn with_firmware(firmware: Firmware) -> Self {
+        let variables = firmware.variables.clone();
+        Self::with_variables(firmware, &variables)
     }
 
     /// A machine with the same variables, to be booted without changing this one's.
     pub fn twin(&self) -> Self {
-        Self::with_variables(&self.variables)
+        Self::with_variables(self.firmware.clone(), &self.variables)
     }
 
     /// A twin with a new TPM.
@@ -73,11 +101,12 @@ impl Machine {
         &self.variables
     }
 
-    fn with_variables(original: &Path) -> Self {
+    fn with_variables(firmware: Firmware, original: &Path) -> Self {
         let directory = tempfile::tempdir().expect("a temporary folder");
         let variables = directory.path().join("variables.fd");
         fs::copy(original, &variables).expect("the firmware's variables can be copied");
         Self {
+            firmware,
             variables,
             tpm: None,
             card: false,
@@ -155,7 +184,10 @@ impl Machine {
             .arg(tool("qemu-system-x86_64").get_program())
             .args(HARDWARE.split_whitespace())
             .arg("-drive")
-            .arg(format!("if=pflash,unit=0,format=raw,readonly=on,file={FIRMWARE_CODE}"))
+            .arg(format!(
+                "if=pflash,unit=0,format=raw,readonly=on,file={}",
+                self.firmware.code.display()
+            ))
             .arg("-drive")
             .arg(format!("if=pflash,unit=1,format=raw,file={}", self.variables.display()))
             .arg("-drive")

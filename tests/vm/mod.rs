@@ -16,6 +16,7 @@ mod node;
 pub mod packages;
 mod rebuild;
 mod trial;
+mod verdicts;
 mod ways;
 
 use crate::support::programs;

@@ -18,13 +18,11 @@ use super::super::amend;
 use super::super::layout::{PUBLIC, SHARES};
 use super::super::shares_left::shares_left;
 use super::super::spec::Shares;
+use super::super::staged::{MAX_FILE, public_records};
 use super::super::transcript::{End, Event, FileRecord, ShareSet, Transcript};
 use super::super::verify::{self, Signed};
 use super::assemble::{Backup, Wrap, assemble};
 use super::contents::Subject;
-
-/// Largest public file of a key directory, in bytes.
-const MAX_FILE: u64 = 16 << 20;
 
 /// A backup that is asked for.
 pub struct Request<'a> {
@@ -226,13 +224,8 @@ fn beginning(transcript: &Transcript) -> Result<(String, bool)> {
 
 /// The public files that every key directory has, each as the last line that names it records it.
 fn public_files(directories: &[&KeyDirectory], transcript: &Transcript) -> Result<BTreeMap<String, Vec<u8>>> {
-    let records = transcript.events().flat_map(Event::files);
-    let latest: BTreeMap<&str, &FileRecord> = records
-        .filter(|record| record.place == "keys")
-        .map(|record| (record.name.as_str(), record))
-        .collect();
     let mut files = BTreeMap::new();
-    for (name, record) in latest {
+    for (name, record) in public_records(transcript) {
         let mut found = None;
         for directory in directories {
             let bytes = system::read_ours_if_there(&directory.path().join(name), MAX_FILE)?;

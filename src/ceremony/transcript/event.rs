@@ -142,7 +142,7 @@ pub enum Event {
         /// By the old key: RSASSA-PKCS1-v1_5 over SHA-256 of the new DER `SubjectPublicKeyInfo`, lower-case hex.
         successor: String,
     },
-    /// What a board is meant to hold changed: entries were added to a variable, or removed.
+    /// The content that boards are meant to have changed: entries were added to a variable, or removed.
     Changed {
         /// KEK, db or dbx.
         variable: String,

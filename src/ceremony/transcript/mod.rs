@@ -8,6 +8,7 @@
 
 mod end;
 mod event;
+mod planned;
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,6 @@ use crate::keys::directory::{REMOVE_PK, TRANSCRIPT};
 use crate::system;
 use serde::Serialize;
 
-use super::super::copies::planned_directories;
 use super::super::layout::{ARCHIVE, SHARES, WORK_ONLY};
 use super::super::shares_left::shares_left;
 use super::super::transcript::{End, Event, FileRecord, Transcript};
@@ -121,7 +120,7 @@ fn recorded(transcript: &Transcript) -> BTreeMap<(&str, &str), &FileRecord> {
 /// True if the ceremony put the files of this place into this very directory.
 fn is_at_home(transcript: &Transcript, place: &str, directory: &Path) -> Result<bool> {
     let directory = system::canonical(directory)?;
-    for planned in planned_directories(transcript, Some(place))? {
+    for planned in transcript.planned_directories(Some(place))? {
         // The planned place is often on another machine, or on a stick that is not there.
         if planned.is_dir() && system::canonical(&planned)? == directory {
             return Ok(true);

@@ -135,7 +135,14 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             }
             Ok(Box::new(plan))
         }
-        Command::Apply { arguments, consent } => apply(session, &plan(session, &arguments)?, &consent),
+        Command::Apply { arguments, consent } => {
+            let plan = plan(session, &arguments)?;
+            let keys = session.keys(arguments.keys.as_ref())?;
+            match &arguments.update {
+                Some(update) => update::apply_update(session, &plan, &consent, (update, &keys)),
+                None => apply(session, &plan, &consent),
+            }
+        }
         Command::Add(arguments) => arguments.run(session),
         Command::Remove(arguments) => arguments.run(session),
         Command::Reset(arguments) => arguments.run(session),

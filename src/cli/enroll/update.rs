@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::ceremony;
+use crate::ceremony::transcript::End;
 use crate::cli::session::Session;
 use crate::cli::transcript_end::{write_end, write_not_recorded};
 use crate::cli::unlock::Unlock;
@@ -15,11 +17,16 @@ use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::{Shown, printable};
 use crate::keys::KeyDirectory;
+use crate::keys::directory::TRANSCRIPT;
 use crate::rotate::{ListChange, ListsChanged, NewLists};
+use crate::system;
 use crate::ui::{Report, Style, to_json};
 
 use super::apply::{Consent, apply};
 use super::target::Target;
+
+/// Directory of an update with what the ceremony knows: the transcript, and the public files.
+const CARRIED: &str = "keys";
 
 /// The keys that sign the write, the firmware, and how the user agrees.
 #[derive(Debug, Args)]
@@ -119,7 +126,7 @@ impl Common {
         Ok(Box::new(Changed { applied, lists }))
     }
 
-    /// What the ceremony's directories enroll from now on, signed.
+    /// The lists that the ceremony's directories enroll from now on, signed.
     fn new_lists(&self, session: &Session, keys: &KeyDirectory, changes: &[ListChange]) -> Result<Option<NewLists>> {
         if changes.is_empty() {
             return Ok(None);
@@ -143,6 +150,34 @@ impl Made {
         let changes = Vec::new();
         Self { writes, changes }
     }
+}
+
+/// Carries the plan of an update out, and brings the key directory to what the update knows.
+pub(super) fn apply_update(
+    session: &Session,
+    plan: &Plan,
+    consent: &Consent,
+    (update, keys): (&Path, &Path),
+) -> Result<Box<dyn Report>> {
+    let applied = apply(session, plan, consent)?;
+    let carried = update.join(CARRIED);
+    if session.context.dry_run() || !system::is_there(&carried.join(TRANSCRIPT))? {
+        return Ok(applied);
+    }
+    let mut lists = ListsChanged::default();
+    match ceremony::sync(&session.context, keys, &carried) {
+        Ok(synced) if synced.updated.is_some() => lists.ends.push(End {
+            directory: keys.shown(),
+            ..synced.end
+        }),
+        Ok(_) => {}
+        // The firmware has it; what the node knows is another matter.
+        Err(error) => lists
+            .failures
+            .push(format!("{}: {}", keys.shown(), error.in_one_line())),
+    }
+    let lists = Some(lists);
+    Ok(Box::new(Changed { applied, lists }))
 }
 
 /// A change of the firmware, and of what the directories of the ceremony enroll.
@@ -224,11 +259,15 @@ impl Common {
         plan.human(&mut text, Style::plain())
             .or_bug(|| "cannot write a plan down".to_owned())?;
         let files = enroll::write_updates(&session.context, directory, &writes, &text)?;
+        let lists = lists.map(|lists| lists.publish(&session.context)).transpose()?;
+        if system::is_there(&keys.file_path(TRANSCRIPT))? {
+            ceremony::carry(&session.context, keys.path(), &directory.join(CARRIED))?;
+        }
         Ok(Box::new(Written {
             directory: directory.to_owned(),
             files,
             plan,
-            lists: lists.map(|lists| lists.publish(&session.context)).transpose()?,
+            lists,
         }))
     }
 }

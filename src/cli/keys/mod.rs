@@ -9,6 +9,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use crate::ceremony::life::{self, Exported, Format, Listed, Rewrapped};
+use crate::ceremony::{self, Synced};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
@@ -39,6 +40,16 @@ pub(super) enum Command {
         /// PK, KEK, db, module or grub
         #[arg(value_name = "KEY")]
         name: KeyName,
+        #[command(flatten)]
+        directory: Directory,
+    },
+    /// Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns
+    #[command(after_help = "Example: bootseal keys sync /mnt/usb/keys\n\n\
+        Transcript and public files of the one that knows less are brought to those of the other; private keys stay where they are.")]
+    Sync {
+        /// The other directory of the ceremony
+        #[arg(value_name = "DIR")]
+        other: PathBuf,
         #[command(flatten)]
         directory: Directory,
     },
@@ -140,6 +151,9 @@ impl Command {
             Self::List { directory } | Self::Show { directory, .. } => session.looking(directory.keys.as_ref()),
             Self::Export { output, .. } => Ok(session.writing_files([output])),
             Self::Rotate(_) => Ok(Powers::writing(Writes::Files).and_variables().starting([])),
+            Self::Sync { other, directory } => {
+                Ok(session.writing_files([other, &session.keys(directory.keys.as_ref())?]))
+            }
             Self::Passphrase { directory, .. } => Ok(session.writing_files([&session.keys(directory.keys.as_ref())?])),
         }
     }
@@ -147,6 +161,10 @@ impl Command {
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     match command {
+        Command::Sync { other, directory } => {
+            let keys = session.keys(directory.keys.as_ref())?;
+            Ok(Box::new(ceremony::sync(&session.context, &keys, &other)?))
+        }
         Command::List { directory } => {
             let keys = directory.open(session)?;
             Ok(Box::new(List {
@@ -346,6 +364,40 @@ impl Report for Rewrapped {
         match &self.end {
             Some(end) if !self.dry_run => write_end(out, end),
             _ => Ok(()),
+        }
+    }
+}
+
+impl Report for Synced {
+    fn schema(&self) -> &'static str {
+        "bootseal.keys.sync/1"
+    }
+
+    fn json(&self) -> Result<Value> {
+        to_json(self)
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let Some(directory) = &self.updated else {
+            return writeln!(out, "{} both know the same", style.tick());
+        };
+        let would = if self.dry_run { "would learn" } else { "learnt" };
+        let files = if self.files.is_empty() {
+            String::new()
+        } else {
+            format!(", and has new files: {}", self.files.join(", "))
+        };
+        let directory = printable(directory);
+        writeln!(
+            out,
+            "{} {directory} {would} {} lines of the transcript{files}",
+            style.tick(),
+            self.lines
+        )?;
+        if self.dry_run {
+            Ok(())
+        } else {
+            write_end(out, &self.end)
         }
     }
 }

@@ -130,6 +130,12 @@ impl Certificate {
         &self.fields
     }
 
+    /// True if a date of it is so short that OpenSSL reads the certificate up to 3.2, and neither it nor what holds it from 3.3 on.
+    #[must_use]
+    pub fn has_short_date(&self) -> bool {
+        self.fields.not_before.is_short() || self.fields.not_after.is_short()
+    }
+
     /// The certificate by a reader that takes nothing but DER and RFC 5280.
     pub fn strict(&self) -> Result<x509_cert::Certificate, CertificateError> {
         x509_cert::Certificate::from_der(&self.der).map_err(CertificateError::Loose)

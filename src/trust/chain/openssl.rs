@@ -20,6 +20,9 @@ pub fn verify(
     effort: &Effort,
 ) -> Result<(), PathRefusal> {
     let chain = build(signer, pool, anchor, effort).ok_or(PathRefusal::NoPath)?;
+    if anchor.has_short_date() {
+        return Err(PathRefusal::ShortDate(anchor.common_name()));
+    }
     check_extensions(&chain)?;
     check_signatures(&chain, effort)?;
     name_constraints::check(&chain)

@@ -37,6 +37,9 @@ pub enum PathRefusal {
         /// Common name of the authority.
         authority: String,
     },
+    /// A date without seconds, which OpenSSL reads up to 3.2.
+    #[error("\"{0}\" has a date without seconds, which newer firmware does not read (EDK2 with OpenSSL 3.3 or later)")]
+    ShortDate(String),
     /// More than is done for one file.
     #[error("to connect the certificates of the file is more work than is done for one")]
     Effort,

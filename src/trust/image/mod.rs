@@ -117,9 +117,10 @@ impl Policy {
     fn is_fatal(&self, judged: &Result<Acceptance, Refusal>) -> bool {
         match judged {
             Err(Refusal::ForbiddenCertificate(_) | Refusal::Effort) => true,
-            Err(Refusal::Signature(SignatureError::Cms(_)) | Refusal::Signer(pkcs7::Refusal::NoSigner)) => {
-                !self.forbidden.is_empty()
-            }
+            Err(
+                Refusal::Signature(SignatureError::Cms(_))
+                | Refusal::Signer(pkcs7::Refusal::NoSigner | pkcs7::Refusal::ShortDate(_)),
+            ) => !self.forbidden.is_empty(),
             _ => false,
         }
     }
@@ -242,7 +243,7 @@ fn place(variable: VariableName, database: &SignatureDatabase, kind: SignatureTy
 #[must_use]
 pub fn is_unreadable(entry: &WinCertificate<'_>) -> bool {
     match entry.signature() {
-        Ok(signature) => !pkcs7::has_all_signers(&signature.cms),
+        Ok(signature) => !pkcs7::has_all_signers(&signature.cms) || pkcs7::short_date(&signature.cms).is_some(),
         Err(error) => matches!(error, SignatureError::Cms(_)),
     }
 }

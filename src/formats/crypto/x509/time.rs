@@ -9,7 +9,11 @@ use crate::formats::crypto::asn1::{Asn1Error, Element, Reader, tag};
 pub struct Time {
     text: String,
     moment: Option<Moment>,
+    is_short: bool,
 }
+
+/// Octets of `MMDDHHMMSSZ`.
+const SHORTEST_AFTER_YEAR: usize = 11;
 
 /// Year, month, day, hour, minute, second, UTC.
 type Moment = [i64; 6];
@@ -30,7 +34,14 @@ impl Time {
         Self {
             text: String::from_utf8_lossy(octets).into_owned(),
             moment: moment(octets, year_digits),
+            is_short: octets.len() < year_digits + SHORTEST_AFTER_YEAR,
         }
+    }
+
+    /// True if it has fewer octets than a date with seconds and `Z`: OpenSSL reads it up to 3.2, and no more.
+    #[must_use]
+    pub const fn is_short(&self) -> bool {
+        self.is_short
     }
 
     /// The year; `None` if the text is no date.
@@ -149,6 +160,7 @@ mod tests {
         ] {
             let time = Time::from_text(text.as_bytes(), digits);
             assert_eq!((time.to_string().as_str(), time.seconds()), (told, seconds));
+            assert_eq!(time.is_short(), ["2601020304Z", "soon"].contains(&text));
         }
     }
 
