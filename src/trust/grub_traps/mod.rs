@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::finding::{Finding, Kind};
 use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::opened_files::{Opened, Place, Use, command_names, is_no_local_disk, opened_files};
-use crate::formats::grub::script::{Command, Part, Script, Variables, Word};
+use crate::formats::grub::script::{Command, Part, Script, SyntaxReason, Variables, Word};
 use crate::formats::text::Shown;
 
 use super::grub_script::{self, Act, Danger, Scene};
@@ -55,6 +55,11 @@ const MALFORMED: Rule = error(
     "malformed",
     "GRUB stops reading here, and what follows is neither run nor judged",
     "mend it; grub-script-check judges the same",
+);
+const TOO_LONG: Rule = error(
+    "too_long",
+    "GRUB reads on, and what follows here is not judged",
+    "take out what no menu needs, or divide it into files that the menu runs by source",
 );
 const CHECK_SIGNATURES: Rule = error(
     "check_signatures",
@@ -199,7 +204,11 @@ pub fn traps(file: &Path, script: &Script, others: &[&Script], variables: &Varia
         }
     }
     if let Some(error) = &script.error {
-        traps.push(MALFORMED.at(file, error.line, error.reason.to_string()));
+        let rule = match error.reason {
+            SyntaxReason::Length(_) => TOO_LONG,
+            _ => MALFORMED,
+        };
+        traps.push(rule.at(file, error.line, error.reason.to_string()));
     }
     traps.sort_by_key(|trap| trap.line.as_ref().map(|line| line.number));
     // One command may stand for several files.

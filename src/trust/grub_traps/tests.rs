@@ -116,3 +116,13 @@ fn defaults_are_read_as_a_shell_would() {
         .is_empty()
     );
 }
+
+#[test]
+fn a_script_that_is_not_read_to_its_end_is_told_apart_from_one_that_grub_does_not_read() {
+    assert!(
+        found(&"true\n".repeat(300_000))
+            .iter()
+            .any(|(name, _)| *name == "too_long")
+    );
+    assert_eq!(found("true\n}\n"), [("malformed", 2)]);
+}

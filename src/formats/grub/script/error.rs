@@ -36,6 +36,9 @@ pub enum SyntaxReason {
     /// More blocks within each other than GRUB's own parser has room for.
     #[error("more than {0} blocks are nested here")]
     Nesting(usize),
+    /// More words and ends of commands than are read here, though GRUB reads on.
+    #[error("it has more than {0} words, and what follows is not looked at")]
+    Length(usize),
     /// A body, condition or loop that does not end.
     #[error("the file ends within \"{0}\"")]
     End(&'static str),

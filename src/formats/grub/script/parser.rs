@@ -10,6 +10,9 @@ use super::word::{KEYWORDS, Word};
 /// them, by their kinds: "memory exhausted".
 const MAX_NESTING: usize = 1000;
 
+/// Most words and ends of commands of a script. Real ones have some thousands; each is held with its parts, fifty times what it takes in the file.
+const MAX_WORDS: usize = 1 << 19;
+
 /// The block to which the commands belong that are being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Block {
@@ -72,6 +75,7 @@ struct Parser<'a> {
     function: Option<String>,
     commands: Vec<Command>,
     steps: Steps,
+    words: usize,
 }
 
 /// The commands of a script, their order and conditions, and where GRUB stops reading it.
@@ -88,6 +92,7 @@ pub(super) fn parse(text: &str) -> (Vec<Command>, Vec<Step>, Option<SyntaxError>
         function: None,
         commands: Vec::new(),
         steps: Steps::default(),
+        words: 0,
     };
     let error = parser.run().err();
     (parser.commands, parser.steps.finish(), error)
@@ -139,6 +144,10 @@ impl Parser<'_> {
             return Ok(Some(ahead));
         }
         let next = self.lexer.next()?;
+        self.words = self.words.saturating_add(usize::from(next.is_some()));
+        if self.words > MAX_WORDS {
+            return Err(self.lexer.error(SyntaxReason::Length(MAX_WORDS)));
+        }
         if let Some(Located {
             token: Token::Word(word),
             line,

@@ -126,3 +126,12 @@ fn commands_within_others_are_told_in_one_pass() {
     assert_eq!(script.within(|index, _| index == 1), [false, true, true, false]);
     assert_eq!(script.within(|index, _| index == 0), [true, true, true, false]);
 }
+
+#[test]
+fn a_script_is_read_up_to_so_many_words() {
+    let script = |count: usize| Script::parse(&"a\n".repeat(count));
+    assert_eq!(script(1 << 18).error, None);
+    let long = script((1 << 18) + 1);
+    assert_eq!(long.error.unwrap().reason, SyntaxReason::Length(1 << 19));
+    assert_eq!(long.commands.len(), 1 << 18);
+}
