@@ -1,5 +1,6 @@
 //! The entries of a variable, for people and for JSON.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -124,16 +125,16 @@ impl Owners<'_> {
 
 /// The entries of both databases: the added ones, then the kept, then the removed.
 pub(super) fn changes(before: &SignatureDatabase, after: &SignatureDatabase, owners: &Owners<'_>) -> Vec<EntryChange> {
+    let (had, has) = (before.index(), after.index());
     let part = |all: &SignatureDatabase, wanted: &dyn Fn(SignatureType, &[u8]) -> bool| {
-        let mut part = SignatureDatabase::default();
-        for (kind, entry) in all.entries().filter(|(kind, entry)| wanted(*kind, &entry.data)) {
-            part.add(kind, entry.owner, &entry.data);
-        }
+        let mut seen = HashSet::new();
+        let mut part = all.clone();
+        part.retain(|kind, entry| wanted(kind, &entry.data) && seen.insert((kind, entry.data.clone())));
         describe(&part, owners)
     };
-    let added = part(after, &|kind, data| !before.contains(kind, data));
-    let kept = part(after, &|kind, data| before.contains(kind, data));
-    let removed = part(before, &|kind, data| !after.contains(kind, data));
+    let added = part(after, &|kind, data| !had.contains(&(kind, data)));
+    let kept = part(after, &|kind, data| had.contains(&(kind, data)));
+    let removed = part(before, &|kind, data| !has.contains(&(kind, data)));
     [(Change::Added, added), (Change::Kept, kept), (Change::Removed, removed)]
         .into_iter()
         .flat_map(|(change, entries)| entries.into_iter().map(move |entry| EntryChange { change, entry }))

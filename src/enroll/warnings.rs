@@ -164,7 +164,8 @@ fn own_certificate(db: &SignatureDatabase) -> Option<Finding> {
 
 /// Warnings of new revocations that Microsoft itself does not roll out to every machine yet.
 fn new_revocations(before: &SignatureDatabase, after: &SignatureDatabase) -> Vec<Finding> {
-    let is_new = |kind: SignatureType, data: &[u8]| !before.contains(kind, data);
+    let present = before.index();
+    let is_new = |kind: SignatureType, data: &[u8]| !present.contains(&(kind, data));
     let revokes_windows = after.certificates().any(|(_, der)| {
         is_new(SignatureType::X509, der) && microsoft::find(der).is_some_and(|known| known.name == "windows-2011")
     });

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::node::{DATABASE, GLOBAL};
+use crate::support::post_quantum::post_quantum;
 use crate::support::{bootseal, keys, succeed, text, tool};
 
 fn enroll(root: &Path, what: &str, keys: &Path, store: &Path) -> Command {
@@ -144,4 +145,42 @@ fn entries_come_and_go_and_a_backup_leads_back() {
     assert_ne!(content(), before);
     succeed(&mut on(root, &["reset", "--yes"]));
     assert_eq!(plan()["mode"]["setup_mode"], true);
+}
+
+/// Some firmware takes such certificates, and fails at the next image; other refuses the write.
+#[test]
+fn a_certificate_whose_key_no_firmware_knows_comes_into_no_variable() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    fs::create_dir_all(root.join("firmware")).unwrap();
+    succeed(tool("cp").arg("-a").arg(keys()).arg(root.join("keys")));
+    succeed(&mut on(root, &["apply", "--yes"]));
+    let (elliptic, post) = (root.join("elliptic.pem"), root.join("post-quantum.der"));
+    let mut openssl = tool("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+    ]);
+    openssl
+        .args(["-subj", "/CN=elliptic", "-keyout"])
+        .arg(root.join("elliptic.key"));
+    succeed(openssl.arg("-out").arg(&elliptic));
+    fs::write(&post, &post_quantum("65", &[])[0]).unwrap();
+    for (file, name) in [(&elliptic, "elliptic"), (&post, "post-quantum")] {
+        let file = file.to_str().unwrap();
+        for variable in ["db", "KEK", "dbx"] {
+            let before = fs::read(root.join("keys").join(format!("{variable}.auth"))).unwrap();
+            let output = on(root, &["add", variable, file, "--yes"]).output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+            let expected = format!("the certificate of {name} has a key that firmware does not take");
+            assert!(text(&output).contains(&expected), "{}", text(&output));
+            let after = fs::read(root.join("keys").join(format!("{variable}.auth"))).unwrap();
+            assert_eq!(after, before);
+        }
+    }
 }

@@ -151,7 +151,8 @@ impl Reader<'_> {
             "mod" if self.token(2) == "{" => {
                 self.inline.push((self.token(1).to_owned(), self.depth));
             }
-            "use" => {
+            // `impl Trait + use<'a>` names what a type captures.
+            "use" if self.token(1) != "<" => {
                 let passed_on = self.at > 0 && ["pub", ")"].contains(&self.tokens[self.at - 1].as_str());
                 self.at += 1;
                 self.tree(&Path::new(), passed_on);
@@ -324,6 +325,7 @@ mod tests {
             ["crate::a", "crate::a::B", "crate::d", "super::X", "child::g", "self::h"]
         );
         assert_eq!(paths("use std::{fs, io};"), ["std::fs", "std::io"]);
+        assert_eq!(paths("fn f() -> impl X + use<> { crate::a::b() }"), ["crate::a::b"]);
         assert_eq!(paths("pub(in crate::a) fn f() {}"), [""; 0]);
     }
 

@@ -8,6 +8,7 @@ pub mod image;
 pub mod judges;
 pub mod kernel;
 pub mod node;
+pub mod post_quantum;
 pub mod programs;
 pub mod token;
 

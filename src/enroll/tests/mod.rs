@@ -19,6 +19,7 @@ use crate::trust::microsoft;
 mod faults;
 mod key_directory;
 mod updates;
+mod warnings;
 
 fn carry_out(context: &Context, plan: &Plan) -> crate::error::Result<Applied> {
     apply(context, plan, || unreachable!("nobody else has the lock"))

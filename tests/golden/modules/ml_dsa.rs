@@ -6,23 +6,7 @@ use bootseal::formats::crypto::hash::HashAlgorithm;
 use bootseal::formats::kernel::module_signature::append;
 use bootseal::trust::module::{Refusal, Scheme, judge};
 
-use crate::support::programs::{judge as unpacked, tool};
-use crate::support::succeed;
-
-/// Makes a key and its certificate, and signs what is named: hexadecimal lines out.
-const SIGNER: &str = "
-import datetime, sys
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import mldsa
-key = getattr(mldsa, f'MLDSA{sys.argv[1]}PrivateKey').generate()
-name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, 'post-quantum')])
-day = datetime.datetime(2026, 1, 1)
-made = x509.CertificateBuilder(name, name, key.public_key(), 77, day, day.replace(year=2036)).sign(key, None)
-from cryptography.hazmat.primitives.serialization import Encoding
-print(made.public_bytes(Encoding.DER).hex())
-for content in sys.argv[2:]:
-    print(key.sign(bytes.fromhex(content)).hex())
-";
+use crate::support::post_quantum::post_quantum;
 
 fn oid(text: &str) -> Vec<u8> {
     encode(
@@ -77,10 +61,7 @@ fn ml_dsa_signatures_of_openssl_are_verified() {
     ] {
         let attributes = attributes();
         let as_set = encode(tag::SET, &[&attributes]);
-        let mut python = tool("python3");
-        python.env("PYTHONPATH", unpacked("")).args(["-c", SIGNER, name]);
-        let made = succeed(python.args([hex::encode(CONTENT), hex::encode(as_set)]));
-        let lines: Vec<Vec<u8>> = made.lines().map(|line| hex::decode(line).unwrap()).collect();
+        let lines = post_quantum(name, &[CONTENT, &as_set]);
         let certificate = Certificate::from_der(&lines[0]).unwrap();
         assert_eq!(certificate.common_name(), "post-quantum");
         let trusted = [certificate.clone()];

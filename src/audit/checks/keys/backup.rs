@@ -2,7 +2,8 @@
 
 use crate::ceremony::life::{Listed, list};
 use crate::finding::{Finding, Kind, Outcome};
-use crate::keys::Protection;
+use crate::keys::{KeyDirectory, KeyName, Protection};
+use crate::system::is_there;
 
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
@@ -44,6 +45,16 @@ pub(super) fn backed_up(machine: &Machine<'_>) -> Outcome {
     })
 }
 
+/// The way to a drill: shares open PK and KEK, so that they are not typed on a machine that has neither.
+fn drill_remedy(directory: &KeyDirectory) -> Result<&'static str, String> {
+    let has_pk = is_there(&directory.private_key_path(KeyName::Pk)).map_err(|error| reason(&error))?;
+    Ok(if has_pk {
+        "bootseal ceremony drill BACKUP"
+    } else {
+        "where the keys of PK and KEK are: bootseal ceremony drill --keys STICK BACKUP; then here: bootseal keys sync STICK"
+    })
+}
+
 pub(super) fn drill(machine: &Machine<'_>) -> Outcome {
     let now = match machine.context().now() {
         Ok(now) => now,
@@ -54,10 +65,8 @@ pub(super) fn drill(machine: &Machine<'_>) -> Outcome {
         if keys.iter().all(|key| key.backed_up.is_none()) {
             return Ok(Outcome::could_not_run(NO_TRANSCRIPT));
         }
-        let never = |text: String| {
-            let finding = Finding::new(NEVER_RESTORED, "drill", text);
-            Outcome::found(finding.remedy("bootseal ceremony drill BACKUP"))
-        };
+        let remedy = drill_remedy(directory)?;
+        let never = |text: String| Outcome::found(Finding::new(NEVER_RESTORED, "drill", text).remedy(remedy));
         let Some(last) = keys.iter().find_map(|key| key.last_drill.clone()) else {
             return Ok(never(
                 "no backup was ever restored: a backup that was not is none".to_owned(),
@@ -80,7 +89,7 @@ pub(super) fn drill(machine: &Machine<'_>) -> Outcome {
                     "drill",
                     format!("the backup was last restored on {last}"),
                 )
-                .remedy("bootseal ceremony drill BACKUP"),
+                .remedy(remedy),
             ),
         })
     })

@@ -4,6 +4,8 @@ mod kind;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use crate::formats::bytes::{Reader, Truncated, index};
 use crate::formats::firmware::guid::Guid;
 
@@ -293,7 +295,7 @@ impl SignatureDatabase {
     }
 
     /// Keeps the entries for which `wanted` says so; a list without any goes.
-    pub fn retain(&mut self, wanted: impl Fn(SignatureType, &Signature) -> bool) {
+    pub fn retain(&mut self, mut wanted: impl FnMut(SignatureType, &Signature) -> bool) {
         for list in &mut self.lists {
             let kind = list.signature_type();
             list.entries.retain(|entry| wanted(kind, entry));
@@ -301,31 +303,45 @@ impl SignatureDatabase {
         self.lists.retain(|list| !list.entries.is_empty());
     }
 
+    /// Types and data of all entries, in which many are looked up without a walk through all for each.
+    #[must_use]
+    pub fn index(&self) -> HashSet<(SignatureType, &[u8])> {
+        self.entries()
+            .map(|(kind, entry)| (kind, entry.data.as_slice()))
+            .collect()
+    }
+
     /// Adds every entry of `other` that is not there yet, as an append write does. Returns how many were added.
     pub fn merge(&mut self, other: &Self) -> usize {
-        let mut added = 0;
+        let mut present = self.index();
+        let mut lists = Vec::new();
         for list in &other.lists {
-            let mut fresh = list.clone();
-            fresh
-                .entries
-                .retain(|entry| !self.contains(list.signature_type, &entry.data));
-            remove_repeated(&mut fresh.entries);
-            added += fresh.entries.len();
-            if !fresh.entries.is_empty() {
-                self.lists.push(fresh);
+            let mut entries = Vec::new();
+            for entry in &list.entries {
+                if present.insert((list.signature_type, entry.data.as_slice())) {
+                    entries.push(entry.clone());
+                }
+            }
+            if !entries.is_empty() {
+                lists.push(SignatureList {
+                    signature_type: list.signature_type,
+                    header: list.header.clone(),
+                    data_size: list.data_size,
+                    entries,
+                });
             }
         }
+        let added = lists.iter().map(|list| list.entries.len()).sum();
+        self.lists.extend(lists);
         added
     }
 
     /// True if every entry of `other` is here, whoever owns it.
     #[must_use]
     pub fn contains_all(&self, other: &Self) -> bool {
-        other.entries().all(|(kind, entry)| self.contains(kind, &entry.data))
+        let present = self.index();
+        other
+            .entries()
+            .all(|(kind, entry)| present.contains(&(kind, entry.data.as_slice())))
     }
-}
-
-fn remove_repeated(entries: &mut Vec<Signature>) {
-    let mut seen = std::collections::HashSet::new();
-    entries.retain(|entry| seen.insert(entry.data.clone()));
 }
