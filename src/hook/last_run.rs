@@ -28,6 +28,9 @@ pub struct LastRun {
     pub removes: bool,
     /// The time of its end, in seconds since 1970-01-01 UTC.
     pub time: u64,
+    /// Its place among the runs of all slots, from 1: two may end in one second, and clocks are set. 0 in records of before.
+    #[serde(default)]
+    pub number: u64,
     /// The error; none if everything that belongs into the slot was signed.
     pub error: Option<String>,
     /// The command that makes up for the failure.
@@ -37,11 +40,15 @@ pub struct LastRun {
 /// Records a run. A record that cannot be written must not fail the run: it is for the caller to tell.
 pub(super) fn record(context: &Context, request: &Request, done: &Result<Done>, again: String) -> Result<()> {
     let error = failure(done);
+    // One that cannot be read is told by who shows the runs.
+    let before = last_runs(context).unwrap_or_default();
+    let last = before.iter().map(|run| run.number).max().unwrap_or_default();
     let run = LastRun {
         slot: request.slot.name().to_owned(),
         subject: request.subject.clone(),
         removes: request.removes,
         time: context.now()?,
+        number: last.saturating_add(1),
         again: error.is_some().then_some(again),
         error,
     };
@@ -98,11 +105,15 @@ impl LastRun {
     /// True if it failed, and no later run has made up for it.
     #[must_use]
     pub fn is_open(&self, runs: &[Self]) -> bool {
+        let is_later = |other: &Self| {
+            if other.number > 0 && self.number > 0 {
+                other.number > self.number
+            } else {
+                other.time >= self.time
+            }
+        };
         let makes_up = |other: &Self| {
-            other.slot == Slot::All.name()
-                && other.error.is_none()
-                && other.subject == self.subject
-                && other.time >= self.time
+            other.slot == Slot::All.name() && other.error.is_none() && other.subject == self.subject && is_later(other)
         };
         self.error.is_some() && !runs.iter().any(makes_up)
     }
@@ -159,6 +170,12 @@ mod tests {
             MAX_ERROR
         );
         run(&context(13), Slot::Modules, None);
+        assert_eq!(open(), <[&str; 0]>::default());
+        // In the second of the last one, and by a clock that was set back.
+        run(&context(13), Slot::All, None);
+        run(&context(13), Slot::Grub, Some("no"));
+        assert_eq!(open(), ["grub"]);
+        run(&context(5), Slot::All, None);
         assert_eq!(open(), <[&str; 0]>::default());
     }
 

@@ -220,7 +220,8 @@ impl Place<'_> {
         let variable = change.variable;
         let present = self.keys.database(variable)?;
         let mut lists = present.clone();
-        lists.retain(|kind, entry| !change.removed.contains(kind, &entry.data));
+        let removed = change.removed.index();
+        lists.retain(|kind, entry| !removed.contains(&(kind, entry.data.as_slice())));
         lists.merge(&change.added);
         let mut files = Files::new();
         let made = self.keys.update_if_there(variable)?.map(|update| update.time);
