@@ -1,6 +1,6 @@
 //! The entries of a variable, for people and for JSON.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -144,6 +144,8 @@ pub(super) fn changes(before: &SignatureDatabase, after: &SignatureDatabase, own
 /// The entries of a database: each certificate alone, other entries together by type and owner.
 pub(super) fn describe(database: &SignatureDatabase, owners: &Owners<'_>) -> Vec<Entry> {
     let mut entries = Vec::new();
+    // The places of those that stand together.
+    let mut others = HashMap::new();
     for (kind, entry) in database.entries() {
         if kind == SignatureType::X509 {
             entries.push(certificate(entry.owner, &entry.data, owners));
@@ -158,31 +160,19 @@ pub(super) fn describe(database: &SignatureDatabase, owners: &Owners<'_>) -> Vec
             });
             continue;
         }
-        let whose = owners.whose(kind, entry.owner, &entry.data);
-        let (wanted_type, wanted_owner) = (kind.to_string(), entry.owner.to_string());
-        let same = entries.iter_mut().find_map(|entry| match entry {
-            Entry::Others {
-                signature_type,
-                count,
-                owner,
-                data,
-                ..
-            } if *signature_type == wanted_type && *owner == wanted_owner => Some((count, data)),
-            _ => None,
-        });
         let text = hex::encode(&entry.data);
-        match same {
-            Some((count, data)) => {
-                data.push(text);
-                *count = data.len();
-            }
-            None => entries.push(Entry::Others {
-                signature_type: wanted_type,
+        let place = *others.entry((kind, entry.owner)).or_insert(entries.len());
+        if let Some(Entry::Others { count, data, .. }) = entries.get_mut(place) {
+            data.push(text);
+            *count = data.len();
+        } else {
+            entries.push(Entry::Others {
+                signature_type: kind.to_string(),
                 count: 1,
-                owner: wanted_owner,
-                whose,
+                owner: entry.owner.to_string(),
+                whose: owners.whose(kind, entry.owner, &entry.data),
                 data: vec![text],
-            }),
+            });
         }
     }
     entries
