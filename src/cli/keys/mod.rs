@@ -1,6 +1,7 @@
 //! `bootseal keys`: the list of keys, other forms of them, rotation, another passphrase.
 
 mod rotate;
+mod sync;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,8 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::ceremony;
 use crate::ceremony::life::{self, Exported, Format, Listed, Rewrapped};
-use crate::ceremony::{self, Synced};
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::finding::{Finding, Kind};
 use crate::formats::text::printable;
@@ -364,40 +365,6 @@ impl Report for Rewrapped {
         match &self.end {
             Some(end) if !self.dry_run => write_end(out, end),
             _ => Ok(()),
-        }
-    }
-}
-
-impl Report for Synced {
-    fn schema(&self) -> &'static str {
-        "bootseal.keys.sync/1"
-    }
-
-    fn json(&self) -> Result<Value> {
-        to_json(self)
-    }
-
-    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        let Some(directory) = &self.updated else {
-            return writeln!(out, "{} both know the same", style.tick());
-        };
-        let would = if self.dry_run { "would learn" } else { "learnt" };
-        let files = if self.files.is_empty() {
-            String::new()
-        } else {
-            format!(", and has new files: {}", self.files.join(", "))
-        };
-        let directory = printable(directory);
-        writeln!(
-            out,
-            "{} {directory} {would} {} lines of the transcript{files}",
-            style.tick(),
-            self.lines
-        )?;
-        if self.dry_run {
-            Ok(())
-        } else {
-            write_end(out, &self.end)
         }
     }
 }
