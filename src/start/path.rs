@@ -192,10 +192,13 @@ impl<'a> Path<'a> {
             self.fails(&menu, text, [make_menu(context, &menu), sign]);
             return Ok(());
         };
-        let is_enforcing = !grub.keys.is_empty();
-        let entry = NextEntry::of_grub(context, esp, is_enforcing)?;
+        let entry = NextEntry::of_grub(context, esp, &grub.keys)?;
         let menu = entry.as_ref().and_then(|entry| entry.menu.as_deref()).unwrap_or(first);
-        let refusal = if is_enforcing { refusal(menu, &grub.keys)? } else { None };
+        let refusal = if grub.keys.is_empty() {
+            None
+        } else {
+            refusal(menu, &grub.keys)?
+        };
         let Some(refusal) = refusal else {
             return match entry {
                 Some(entry) => self.grub_entry(&entry, grub),
@@ -213,7 +216,7 @@ impl<'a> Path<'a> {
         let text = format!("{text}; it reads {}, the last one that was signed", kept.shown());
         let finding = Finding::new(NEXT_START_FALLS_BACK, menu.shown(), text);
         self.outcome.findings.push(finding.remedy(remedy));
-        match NextEntry::of_menu(context, &kept, is_enforcing)? {
+        match NextEntry::of_menu(context, &kept, &grub.keys)? {
             Some(entry) => self.grub_entry(&entry, grub),
             None => self.nothing_known(&kept),
         }

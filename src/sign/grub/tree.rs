@@ -10,7 +10,7 @@ use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::opened_files::{Opened, Place, Use, is_no_local_disk, opened_files, variables};
 use crate::formats::grub::script::{Command, Script, Variables};
 use crate::formats::grub::theme;
-use crate::formats::text::Shown;
+use crate::formats::text::{Shown, by_version};
 use crate::sign::discover::Found;
 use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context, resolve};
@@ -226,7 +226,7 @@ impl<'a> View<'a> {
                 if let Some(form) = Form::listed(file.usage) {
                     match self.listed(&candidates, form) {
                         Ok(listed) => {
-                            tree.menus.open_all(script_path, &listed);
+                            tree.menus.open_all(script_path, &file, &listed);
                             let outside = listed.iter().filter(|path| !path.starts_with(&self.directory));
                             tree.outside.extend(outside.cloned());
                             more.extend(listed.into_iter().map(|path| Reference::new(path, form)));
@@ -331,7 +331,7 @@ impl<'a> View<'a> {
 
     /// The entries in the directories among these that exist, or the entries that these are themselves.
     fn listed(&self, candidates: &[PathBuf], form: Form) -> Result<Vec<PathBuf>> {
-        let mut listed: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut listed = Vec::new();
         for candidate in candidates {
             if form.is_of(candidate) {
                 listed.extend(self.existing(candidate, false)?);
@@ -343,8 +343,11 @@ impl<'a> View<'a> {
                 }
             }
         }
-        // The menu has the last name first.
-        Ok(listed.into_iter().rev().collect())
+        // The menu has the newest version first (`filevercmp`, as GRUB has it from gnulib).
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        listed.sort_by(|one, other| by_version(&name(other), &name(one)).then_with(|| other.cmp(one)));
+        listed.dedup();
+        Ok(listed)
     }
 
     /// A file with the further files that it names.
