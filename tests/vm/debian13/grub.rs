@@ -44,6 +44,74 @@ const WAYS: &[Way] = &[
         "sed -i 's/GRUB_TIMEOUT=0/GRUB_TIMEOUT=1/' etc/default/grub; update-grub; sed -i 's/TIMEOUT=1/TIMEOUT=0/' etc/default/grub",
         "/boot/grub/grub.cfg",
     ),
+    // The menu.
+    Way::new(
+        "a menu without an entry",
+        "echo 'set timeout=0' >boot/grub/grub.cfg; ! bootseal hook run grub $new boot/vmlinuz-$new",
+        "/boot/grub/grub.cfg",
+    ),
+    Way::new(
+        "a truncated menu",
+        "truncate -s 60 boot/grub/grub.cfg",
+        "/boot/grub/grub.cfg",
+    ),
+    Way::new(
+        "no menu",
+        "rm boot/grub/grub.cfg boot/grub/grub.cfg.sig",
+        "/boot/grub/grub.cfg",
+    ),
+    // The kernel.
+    Way::new(
+        "a kernel with a changed byte",
+        "flip boot/vmlinuz-$new",
+        "/boot/vmlinuz",
+    ),
+    Way::new(
+        "a kernel without GRUB's signature",
+        "rm boot/vmlinuz-$new.sig",
+        "/boot/vmlinuz",
+    ),
+    Way::new(
+        "no kernel",
+        "rm boot/vmlinuz-$new boot/vmlinuz-$new.sig",
+        "/boot/vmlinuz",
+    ),
+    // The initramfs.
+    Way::new(
+        "no initramfs",
+        "rm boot/initrd.img-$new boot/initrd.img-$new.sig",
+        "/boot/initrd.img-",
+    ),
+    Way::new(
+        "a truncated initramfs, signed",
+        "truncate -s 100K boot/initrd.img-$new; sign_grub boot/initrd.img-$new",
+        "/boot/initrd.img-",
+    ),
+    Way::new(
+        "the initramfs of another kernel",
+        "cp boot/initrd.img-$old boot/initrd.img-$new; sign_grub boot/initrd.img-$new",
+        "/boot/initrd.img-",
+    ),
+    // The loader.
+    Way::new("Debian's GRUB", "loaders $grub", "BOOTX64.EFI"),
+    Way::new(
+        "a truncated GRUB",
+        "truncate -s 100K $esp/EFI/BOOT/BOOTX64.EFI",
+        "BOOTX64.EFI",
+    ),
+    Way::new(
+        "a GRUB with another key",
+        "cp $foreign/grub.gpg etc/bootseal/keys; bootseal grub install || true; cp /root/keys/grub.gpg etc/bootseal/keys",
+        "BOOTX64.EFI",
+    ),
+    Way::new("no loader", "rm -r $esp/EFI/BOOT $esp/EFI/bootseal", "loader"),
+    // The keys.
+    Way::new(
+        "a db key of another certificate",
+        "cat $foreign/db.key >etc/bootseal/keys/db.key",
+        "db.key is not",
+    )
+    .advised(&[("from the same ceremony", "cp /root/keys/db.key etc/bootseal/keys")]),
 ];
 
 #[test]
@@ -73,4 +141,9 @@ fn grub_starts_a_debian_whose_kernel_was_updated() {
     let log = debian.starts(LOOK, &[]);
     log.expect_line(&format!("{UP}{new}"));
     log.expect_line("guest: a module loads");
+
+    debian.does("menu_waits; flip boot/vmlinuz-$new");
+    let former = format!("with Linux {old}");
+    let log = debian.starts("", &[("Advanced options", "\x0e\r"), (&former, "\x0e\x0e\r")]);
+    log.expect_line(&format!("{UP}{old}"));
 }

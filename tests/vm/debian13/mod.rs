@@ -69,7 +69,10 @@ impl Debian {
     /// Starts the machine, has it run commands once it is up, and returns what was said until it switched itself off.
     pub fn starts(&self, commands: &str, conversation: &[(&str, &str)]) -> Serial {
         // systemd's words to the terminal end without a new line.
-        let script = format!("echo; echo \"{UP}$(uname -r)\"\n{commands}\n{}", include_str!("tell.sh"));
+        let script = format!(
+            "echo; echo \"{UP}$(uname -r)\"\n{commands}\n{}",
+            include_str!("tell.sh")
+        );
         self.does(&format!("cat >/guest/run.sh <<'END'\n{script}\nEND\n"));
         self.put_partition();
         let log = self.machine.talk_disk(&self.disk, conversation, &[]);
