@@ -7,12 +7,14 @@ use crate::error::Result;
 use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::menu::{MenuEntry, default_entry as chosen, menu};
 use crate::formats::grub::opened_files::{Opened, Place, Use, opened_within, variables};
+use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::grub::script::{Script, Variables};
 use crate::formats::grub::superusers::Superusers;
 use crate::sign::discover::Search;
-use crate::sign::signature_file::{interest, signature_path};
+use crate::sign::signature_file::{existing_signature, interest};
 use crate::system::config::Exclusions;
 use crate::system::{self, Context};
+use crate::trust;
 use crate::trust::grub_traps::loads_unchecked;
 
 use super::tree::{Tree, View};
@@ -59,9 +61,9 @@ impl EntryFile {
 }
 
 /// Finds the entry of a menu. `configuration` is the one that GRUB reads, in the directory of its `$prefix`; none if nothing
-/// is known of its entries. A GRUB that is enforcing takes no variables from an environment block without a signature,
-/// unless it is told to.
-pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool) -> Result<Option<DefaultEntry>> {
+/// is known of its entries. A GRUB that asks for signatures by `keys` takes no variables from an environment block without one that
+/// holds, unless it is told to.
+pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) -> Result<Option<DefaultEntry>> {
     let directory = configuration.parent().unwrap_or(configuration);
     let found = Search::new(context, &Exclusions::default(), interest).below(&[directory.to_path_buf()]);
     let view = View::new(context, directory, &found)?;
@@ -83,7 +85,7 @@ pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool
     let others = tree.scripts.iter().filter(|(path, _)| is_run(path));
     let scripts: Vec<&(PathBuf, Script)> = std::iter::once(first).chain(others).collect();
     let texts: Vec<&Script> = scripts.iter().map(|(_, script)| script).collect();
-    let block = environment(&view.prefix, &texts, is_enforcing)?;
+    let block = environment(&view.prefix, &texts, keys)?;
     let variables = variables(texts.iter().copied());
     let entries = menu(&texts, &variables);
     let Some(entry) = chosen(&entries, &texts, &variables, &block) else {
@@ -104,16 +106,14 @@ pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool
 }
 
 /// The variables that GRUB loads.
-fn environment(prefix: &Path, scripts: &[&Script], is_enforcing: bool) -> Result<EnvironmentBlock> {
+fn environment(prefix: &Path, scripts: &[&Script], keys: &[GrubKey]) -> Result<EnvironmentBlock> {
     let path = prefix.join(ENVIRONMENT);
+    let block = system::read_if_there(&path, MAX_ENVIRONMENT)?.unwrap_or_default();
     let mut commands = scripts.iter().flat_map(|script| &script.commands);
-    let is_read = !is_enforcing || system::is_there(&signature_path(&path))? || commands.any(loads_unchecked);
-    let block = if is_read {
-        system::read_if_there(&path, MAX_ENVIRONMENT)?
-    } else {
-        None
-    };
-    Ok(EnvironmentBlock::parse(&block.unwrap_or_default()))
+    let is_read = keys.is_empty()
+        || commands.any(loads_unchecked)
+        || trust::grub::judge(&block, existing_signature(&path)?.as_deref(), keys).is_ok();
+    Ok(EnvironmentBlock::parse(if is_read { &block } else { &[] }))
 }
 
 fn files(view: &View<'_>, variables: &Variables, script: &Script, entry: &MenuEntry) -> Result<Vec<EntryFile>> {

@@ -26,6 +26,10 @@ echo debian13 >etc/hostname
 # The drivers of this machine alone, so that an emulator starts it in little time.
 echo MODULES=list >etc/initramfs-tools/conf.d/guest
 printf "%s\n" virtio_pci virtio_blk ext4 >>etc/initramfs-tools/modules
+# It says which kernel has found the root file system.
+printf "%s\n" "#!/bin/sh" "[ \"\$1\" = prereqs ] || echo \"guest: Linux \$(uname -r) has its root\" >/dev/console" \
+    >etc/initramfs-tools/scripts/local-bottom/guest
+chmod +x etc/initramfs-tools/scripts/local-bottom/guest
 # It would take the serial line from the unit.
 ln -s /dev/null etc/systemd/system/serial-getty@.service
 printf "%s\n" "[Unit]" DefaultDependencies=no Requires=sysinit.target After=sysinit.target "[Service]" Type=oneshot \

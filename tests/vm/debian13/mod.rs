@@ -3,11 +3,12 @@
 //! their own root; what firmware, loader and kernel say of it is what the machine says once it is on.
 
 mod grub;
+mod systemd_boot;
 
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
@@ -20,6 +21,21 @@ use crate::support::text;
 
 /// Said when the system is up, before what it is to do.
 const UP: &str = "guest: up with ";
+/// Said by the initramfs, after the kernel's release, once its modules have brought it the root file system.
+const HAS_ROOT: &str = " has its root";
+
+/// All keys are plain files: nobody is here to type a passphrase.
+const CEREMONY: &str = "cd /root
+bootseal ceremony run --name debian13 --microsoft none --plain PK,KEK,db,module,grub --out /root/keys
+bootseal ceremony run --name foreign --microsoft none --plain PK,KEK,db,module,grub --out /root/foreign
+install -d -m 700 /etc/bootseal/keys
+cp keys/*.auth keys/*.esl keys/*.der keys/*.pem keys/db.key keys/module.key keys/grub.key keys/grub.gpg keys/owner.guid \
+    /etc/bootseal/keys
+rm -f /etc/bootseal/keys/noPK.auth";
+
+/// Said by a system in which Secure Boot is on, as far as the kernel is concerned.
+const LOOK: &str = "modprobe dummy && echo 'guest: a module loads'
+cat /sys/kernel/security/lockdown";
 
 /// The machine.
 pub struct Debian {
@@ -66,8 +82,18 @@ impl Debian {
         text(&output)
     }
 
+    /// Enrolls the keys of the ceremony into the firmware of the machine, while that is off.
+    pub fn enrolls(&self) {
+        let keys = self.esp.join("keys");
+        self.does("cp -r /root/keys boot/efi/keys");
+        let mut bootseal = Command::new(env!("CARGO_BIN_EXE_bootseal"));
+        bootseal.args(["enroll", "apply", "--yes", "--keys"]).arg(&keys);
+        run(bootseal.arg("--store").arg(self.machine.variables()));
+        fs::remove_dir_all(keys).expect("removed");
+    }
+
     /// Starts the machine, has it run commands once it is up, and returns what was said until it switched itself off.
-    pub fn starts(&self, commands: &str, conversation: &[(&str, &str)]) -> Serial {
+    pub fn starts(&self, commands: &str) -> Serial {
         // systemd's words to the terminal end without a new line.
         let script = format!(
             "echo; echo \"{UP}$(uname -r)\"\n{commands}\n{}",
@@ -75,11 +101,20 @@ impl Debian {
         );
         self.does(&format!("cat >/guest/run.sh <<'END'\n{script}\nEND\n"));
         self.put_partition();
-        let log = self.machine.talk_disk(&self.disk, conversation, &[]);
+        let log = self.machine.talk_disk(&self.disk, &[], &[]);
         fs::remove_dir_all(&self.esp).expect("removed");
         fs::create_dir(&self.esp).expect("a folder");
         disk::read_from_partition(&self.disk, "", &self.esp);
         log
+    }
+
+    /// Starts the machine, with somebody at the keyboard, until its initramfs has found the root file system: the rest takes an
+    /// emulator a minute, and is the same each time.
+    #[track_caller]
+    pub fn finds_root(&self, release: &str, conversation: &[(&str, &str)]) {
+        self.put_partition();
+        let log = self.machine.talk_disk(&self.disk, conversation, &[HAS_ROOT]);
+        log.expect_line(&format!("guest: Linux {release}{HAS_ROOT}"));
     }
 
     /// The EFI system partition as it is to be when the machine starts.

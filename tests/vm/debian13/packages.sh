@@ -5,7 +5,8 @@ set -eu
 kernels=$(chroot "$1" apt-cache search --names-only '^linux-image-6\.12\.[0-9.]+\+deb13(\.[0-9]+)?-cloud-amd64$' |
     cut -d' ' -f1 | sort -V | tail -n 2)
 # shellcheck disable=SC2086 # They are two words.
-chroot "$1" apt-get install -y -qq --no-install-recommends --download-only grub-efi-amd64 systemd-boot systemd-ukify $kernels
+chroot "$1" apt-get install -y -qq --no-install-recommends --download-only grub-efi-amd64 systemd-boot \
+    systemd-boot-efi systemd-ukify $kernels
 mkdir "$1/debs"
 mv "$1"/var/cache/apt/archives/*.deb "$1/debs"
 (cd "$1/debs" && dpkg-scanpackages --multiversion . >Packages)
