@@ -21,6 +21,7 @@ pub mod measured_boot;
 pub mod microsoft;
 pub mod module;
 mod pkcs7;
+pub mod running_keys;
 pub mod variable;
 
 pub use anchors::Anchors;
