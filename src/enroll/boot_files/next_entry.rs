@@ -72,11 +72,10 @@ impl LoaderKind {
 }
 
 impl NextEntry {
-    /// The entry that GRUB starts: of the first configuration on a partition, or else below the root, of which one is known. A GRUB
-    /// with `keys` reads what they signed, one without any reads all.
-    pub fn of_grub(context: &Context, esp: Option<&EfiPartition>, keys: &[GrubKey]) -> Result<Option<Self>> {
+    /// The entry that GRUB starts: of the first configuration on a partition, or else below the root, of which one is known.
+    pub fn of_grub(context: &Context, esp: Option<&EfiPartition>) -> Result<Option<Self>> {
         for configuration in Self::menus(context, esp) {
-            if let Some(entry) = Self::of_menu(context, &configuration, keys)? {
+            if let Some(entry) = Self::of_menu(context, &configuration, &[])? {
                 return Ok(Some(entry));
             }
         }
@@ -94,7 +93,7 @@ impl NextEntry {
         on_partition.chain(below_root.filter(|path| path.is_file())).collect()
     }
 
-    /// The entry that GRUB starts by this configuration.
+    /// The entry that GRUB starts by this configuration, if it asks for signatures by these keys.
     pub fn of_menu(context: &Context, configuration: &Path, keys: &[GrubKey]) -> Result<Option<Self>> {
         let entry = default_entry(context, configuration, keys)?;
         Ok(entry.map(|entry| Self {
