@@ -49,24 +49,25 @@ complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "completions" -d '
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "kernel-config" -d 'Print the options that the chain needs of a kernel, or check a kernel\'s configuration'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "demo" -d 'Walk the whole chain in a temporary directory'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l json -d 'Print one JSON object'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -s q -l quiet -d 'Print errors only'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l dry-run -d 'Show what would be done; change nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "restore" -d 'Put keys back from their backup into a new directory'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l out -d 'Directory to make; it must not exist yet, or be empty' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l name -d 'Whose keys they are: begins every certificate\'s subject' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l owner -d 'Owner GUID of the entries [default: a random one]' -r
@@ -152,6 +153,22 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l only -d 'Keys to put back: of PK, KEK, db, module, grub [default: all, if the ceremony kept them in one place]' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l with -d 'Another directory of the ceremony that is left, which may know more than the archive; may be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l shares -d 'Read the shares from FILE, one a line, in place of asking for them' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l new-passphrase-file -d 'Read the passphrase of the keys that were encrypted from the first line of FILE, where the backup is under shares' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -181,6 +198,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put keys back from their backup into a new directory'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
@@ -229,6 +247,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l follow -d 'Where each has lines that the other lacks, DIR is right and the key directory follows it'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l json -d 'Print one JSON object'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -s q -l quiet -d 'Print errors only'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -s v -l verbose -d 'Say more: also what needed nothing to be done'
@@ -865,6 +884,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "backup" -d 'Make another backup, of the keys as they are now'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "restore" -d 'Put keys back from their backup into a new directory'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'

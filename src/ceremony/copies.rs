@@ -35,7 +35,11 @@ pub(crate) struct Others {
 /// The other directories that have the transcript of this ceremony: where it put files, as far as these places are there now, and
 /// `more`. One whose transcript does not hold is none.
 pub(crate) fn other_copies(own: &Path, transcript: &Transcript, more: &[PathBuf]) -> Result<Vec<Copy>> {
-    let mut known = vec![system::canonical(own)?];
+    copies_among(transcript, more, vec![system::canonical(own)?])
+}
+
+/// The directories with the transcript of this ceremony, apart from those that are known already.
+pub(super) fn copies_among(transcript: &Transcript, more: &[PathBuf], mut known: Vec<PathBuf>) -> Result<Vec<Copy>> {
     let mut copies = Vec::new();
     let planned = transcript.planned_directories(None)?;
     for directory in more.iter().chain(&planned) {

@@ -8,13 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::text::Shown;
+use crate::keys::directory::RETIRED;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, Context, NewDirectory, NewFile};
 
 /// File with the record of a rotation under way, in [`KeyDirectory::rotation`].
 pub(super) const STATE: &str = "rotation.json";
-/// Directory of the old keys.
-pub(super) const RETIRED: &str = "retired";
 /// Hexadecimal digits of a fingerprint that tell the directories of retired keys apart.
 const RETIRED_DIGITS: usize = 16;
 /// Largest file of a rotation that is read, in bytes.

@@ -7,12 +7,12 @@ use crate::ceremony::transcript::{End, Event, FileRecord};
 use crate::ceremony::{PUBLIC, SECRET, append_to_transcript, verify};
 use crate::error::Result;
 use crate::formats::crypto::hash::HashAlgorithm;
-use crate::keys::directory::{Ask, REMOVE_PK, TRANSCRIPT};
+use crate::keys::directory::{Ask, REMOVE_PK, RETIRED, TRANSCRIPT};
 use crate::keys::{KeyName, Protection, Signer, SoftwareKey};
 use crate::system::{self, create_dir};
 
 use super::new_key::successor_digest;
-use super::place::{MAX_FILE, Place, RETIRED, Rotation};
+use super::place::{MAX_FILE, Place, Rotation};
 
 impl Place<'_> {
     /// Puts the new files in the places of the old ones, which are kept in `retired/`; both keys sign that.

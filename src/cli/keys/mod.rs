@@ -46,11 +46,15 @@ pub(super) enum Command {
     },
     /// Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns
     #[command(after_help = "Example: bootseal keys sync /mnt/usb/keys\n\n\
-        Transcript and public files of the one that knows less are brought to those of the other; private keys stay where they are.")]
+        Transcript and public files of the one that knows less are brought to those of the other; private keys stay where they are. \
+        Two that have parted are refused, unless --follow says that DIR is right; what is given up is kept below retired/.")]
     Sync {
         /// The other directory of the ceremony
         #[arg(value_name = "DIR")]
         other: PathBuf,
+        /// Where each has lines that the other lacks, DIR is right and the key directory follows it
+        #[arg(long)]
+        follow: bool,
         #[command(flatten)]
         directory: Directory,
     },
@@ -152,7 +156,7 @@ impl Command {
             Self::List { directory } | Self::Show { directory, .. } => session.looking(directory.keys.as_ref()),
             Self::Export { output, .. } => Ok(session.writing_files([output])),
             Self::Rotate(_) => Ok(Powers::writing(Writes::Files).and_variables().starting([])),
-            Self::Sync { other, directory } => {
+            Self::Sync { other, directory, .. } => {
                 Ok(session.writing_files([other, &session.keys(directory.keys.as_ref())?]))
             }
             Self::Passphrase { directory, .. } => Ok(session.writing_files([&session.keys(directory.keys.as_ref())?])),
@@ -162,9 +166,13 @@ impl Command {
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     match command {
-        Command::Sync { other, directory } => {
+        Command::Sync {
+            other,
+            follow,
+            directory,
+        } => {
             let keys = session.keys(directory.keys.as_ref())?;
-            Ok(Box::new(ceremony::sync(&session.context, &keys, &other)?))
+            Ok(Box::new(ceremony::sync(&session.context, &keys, &other, follow)?))
         }
         Command::List { directory } => {
             let keys = directory.open(session)?;
