@@ -120,6 +120,26 @@ pub(super) fn parted((one, a): (&Path, &Transcript), (other, b): (&Path, &Transc
         .hint(format!("if {first} is right: {}", follow(other, one)))
 }
 
+/// Brings each of these directories whose transcript is the beginning of another's to what that one knows, so that a line which is added to
+/// all does not part them. Those that have parted stay as they are.
+pub(super) fn level(context: &Context, directories: &[&Path]) -> Result<()> {
+    let mut known = Vec::new();
+    for directory in directories {
+        known.push((*directory, verify::read(directory)?));
+    }
+    let Some((newest, signed)) = known.iter().max_by_key(|(_, signed)| signed.transcript.entries().len()) else {
+        return Ok(());
+    };
+    let bytes = signed.transcript.as_bytes();
+    for (directory, older) in &known {
+        let older = &older.transcript;
+        if older.as_bytes() != bytes && bytes.starts_with(older.as_bytes()) {
+            forward(context, newest, signed, directory, older)?;
+        }
+    }
+    Ok(())
+}
+
 fn forward(context: &Context, from: &Path, signed: &Signed, to: &Path, known: &Transcript) -> Result<Synced> {
     context.guard(to);
     end_change(context, to, known)?;

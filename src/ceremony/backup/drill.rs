@@ -14,8 +14,9 @@ use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{self, Context};
 
-use super::super::copies::{Copy, Others, append_to_all, other_copies};
+use super::super::copies::{Copy, Others, append_to_all, has_lists, other_copies};
 use super::super::shares_left::shares_left;
+use super::super::sync::level;
 use super::super::transcript::{End, Event, ShareSet, Transcript};
 use super::super::verify::{self, Signed};
 use super::contents::{RECORD, Record, SUMS};
@@ -166,7 +167,7 @@ pub(super) fn check_sums(files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
 /// Restores every key of the backup in memory, compares them with those of the key directory, and writes that down,
 /// signed by the restored keys themselves: there, in the directories of the ceremony that are there too, and in `more`.
 pub fn drill(context: &Context, keys: &Path, more: &[PathBuf], source: &Path, opener: &Opener) -> Result<Drilled> {
-    let signed = verify::read(keys)?;
+    let signed = levelled(context, keys, more)?;
     let read = read_source(source)?;
     let Held {
         keys: names,
@@ -268,6 +269,26 @@ pub fn drill(context: &Context, keys: &Path, more: &[PathBuf], source: &Path, op
     };
     let (transcript, others) = append_to_all(context, own, others, event, &restored)?;
     report(&transcript, others)
+}
+
+/// The transcript of a key directory, after it has learnt what the others of the ceremony know, and they from it: the line of the drill comes
+/// after the same lines everywhere.
+fn levelled(context: &Context, keys: &Path, more: &[PathBuf]) -> Result<Signed> {
+    let signed = verify::read(keys)?;
+    if context.dry_run() {
+        return Ok(signed);
+    }
+    let others = other_copies(keys, &signed.transcript, more)?;
+    let learnt = others.iter().filter(|other| has_lists(&other.directory));
+    // One whose lists are not what they should be learns nothing; that is no matter of the drill, and told by the audit.
+    if learnt
+        .filter(|other| level(context, &[keys, &other.directory]).is_ok())
+        .count()
+        == 0
+    {
+        return Ok(signed);
+    }
+    verify::read(keys)
 }
 
 /// True if the transcript has this public half of a key, which may have given way to another since.

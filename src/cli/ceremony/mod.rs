@@ -53,7 +53,7 @@ pub(super) enum Command {
         after_help = "Example: bootseal ceremony backup --authority /mnt/stick/keys /mnt/stick/backup-2027\n\n\
         After a rotation, or when the archive, shares or the passphrase of the last backup were lost. The new archive is under a new \
         secret, divided as that of the last backup. It is restored from in memory before it is put in its place, and recorded in \
-        the transcripts of both directories. Then comes bootseal ceremony drill; the old archive and its shares can go after that."
+        the transcripts of both directories. Then comes bootseal ceremony drill BACKUP; the old archive and its shares can go after that."
     )]
     Backup(backup::Backup),
     /// Put keys back from their backup into a new directory
