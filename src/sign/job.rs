@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
+use crate::formats::crypto::certificate::Certificate;
 use crate::keys::directory::Ask;
 use crate::keys::{Identity, KeyDirectory, KeyName};
 use crate::system::Context;
@@ -89,6 +90,8 @@ pub struct Watch<'a> {
     pub vouchers: Vouchers<'a>,
     /// The kernel that is being installed, if one is.
     pub new_kernel: Option<NewKernel<'a>>,
+    /// A certificate whose signatures are taken out of EFI images.
+    pub without: Option<&'a Certificate>,
     /// Sees how the run gets on.
     pub observer: &'a dyn Observer,
 }
@@ -159,7 +162,11 @@ impl<'a> Job<'a> {
         if let Some(identity) = keys.db.as_ref().filter(|_| !self.efi.is_empty()) {
             let mut paths = self.efi.paths.clone();
             paths.extend(run.expand(self.efi.entries).0);
-            efi::sign(&mut run, &paths, identity, &EfiOptions::default())?;
+            let options = EfiOptions {
+                without: watch.without.cloned(),
+                ..EfiOptions::default()
+            };
+            efi::sign(&mut run, &paths, identity, &options)?;
         }
         if let Some(identity) = &keys.db {
             for (image, copy) in &self.copies {
@@ -198,6 +205,7 @@ mod tests {
             recheck: false,
             vouchers: Vouchers::default(),
             new_kernel: None,
+            without: None,
             observer: &Unobserved,
         }
     }

@@ -205,6 +205,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
                         ..Vouchers::default()
                     },
                     new_kernel: None,
+                    without: None,
                     observer: &progress,
                 };
                 job.sign(&session.context, &keys, &config, watch)
