@@ -6,6 +6,7 @@ mod chain;
 pub mod command_line;
 mod edk2;
 mod examine;
+mod examine_large;
 pub mod firmware;
 pub mod grub;
 pub mod grub_image;
@@ -20,8 +21,10 @@ pub mod loader;
 pub mod measured_boot;
 pub mod microsoft;
 pub mod module;
+pub mod module_read;
 mod pkcs7;
 pub mod variable;
 
 pub use anchors::Anchors;
 pub use examine::{Judgement, Kind, examine, read_database};
+pub use examine_large::examine_large;
