@@ -2,6 +2,12 @@
 
 use std::process::ExitCode;
 
+use bootseal::system::Wiping;
+
+/// No secret stays in memory that was freed.
+#[global_allocator]
+static ALLOCATOR: Wiping = Wiping;
+
 fn main() -> ExitCode {
     ExitCode::from(bootseal::cli::main())
 }

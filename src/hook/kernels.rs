@@ -74,5 +74,5 @@ fn maker(trust: &KernelTrust, directory: &Path) -> Option<String> {
         .find(|path| is_module(path))?;
     let file = system::read(&first).ok()?;
     let module = Compression::from_magic(&file).unpack(&file).ok()?;
-    Some(printable(&trust.judge(&module).ok()?.common_name()))
+    Some(printable(&trust.judge(&*module).ok()?.common_name()))
 }

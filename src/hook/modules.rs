@@ -5,24 +5,22 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::disk::files_below;
-use crate::error::{Error, Result};
+use crate::error::{Error, Explain, Result};
 use crate::finding::{Finding, Kind};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::HashAlgorithm;
-use crate::formats::kernel::compression::Compression;
+use crate::formats::kernel::compression::MAX_MODULE;
 use crate::formats::text::{Shown, printable};
 use crate::ledger::{Index, Kind as Signed};
 use crate::sign::modules::is_module;
-use crate::system::{self, Context};
-use crate::trust;
+use crate::system::{self, Context, MAX_PACKED, Passes};
 use crate::trust::kernel::{KernelTrust, Takes};
+use crate::trust::module_read::ReadModule;
 
 /// A module of a kernel that is installed bears no signature that the kernel takes.
 const MODULE_UNSIGNED: Kind = Kind::warning("module_unsigned");
 /// The directory of the modules that a kernel is built with.
 const OWN: &str = "kernel";
-/// Largest module that is read, in bytes.
-const MAX_MODULE: u64 = 1 << 30;
 
 /// The finding of modules that one kernel would refuse. Those that the ledger has with these bytes are not judged again, nor are
 /// those that were built with a kernel which does not take our key.
@@ -72,19 +70,28 @@ fn is_refused(
     ledger: Option<&Index>,
     path: &Path,
 ) -> Result<bool> {
-    let Some(file) = system::read_if_there(path, MAX_MODULE)? else {
-        return Ok(false);
-    };
-    let name = context.below_root(path).to_string_lossy().into_owned();
-    if let Some(recorded) = ledger.and_then(|ledger| ledger.by_path(Signed::Modules, &name))
-        && recorded.file.sha256 == HashAlgorithm::Sha256.digest(&[&file]).to_hex()
-    {
+    let cannot = || format!("cannot read {}", path.shown());
+    if system::info_of_name(path)?.is_none() {
         return Ok(false);
     }
+    let file = Passes::new(system::open(path)?).or_could_not_run(cannot)?;
+    let file = file.ok_or_else(|| {
+        let shown = path.shown();
+        Error::could_not_run(format!("{shown}: it is packed, and has more than {MAX_PACKED} bytes"))
+    })?;
+    let name = context.below_root(path).to_string_lossy().into_owned();
+    if let Some(recorded) = ledger.and_then(|ledger| ledger.by_path(Signed::Modules, &name)) {
+        let digest = file
+            .open_packed()
+            .and_then(|bytes| HashAlgorithm::Sha256.digest_of(bytes));
+        if recorded.file.sha256 == digest.or_could_not_run(cannot)?.to_hex() {
+            return Ok(false);
+        }
+    }
     // One that cannot be unpacked is no module that would load.
-    let Ok(module) = Compression::from_magic(&file).unpack(&file) else {
+    let Ok(Some(module)) = ReadModule::read(&|| file.open(), MAX_MODULE) else {
         return Ok(true);
     };
-    let is_ours = trust::module::judge(&module, std::slice::from_ref(own)).is_ok();
+    let is_ours = module.judge(std::slice::from_ref(own)).is_ok();
     Ok(!is_ours && trust.judge(&module).is_err())
 }

@@ -1,18 +1,24 @@
 //! The judgement of a path by everyone who reads it: a file by firmware, kernel and GRUB, and as a script of GRUB; a
 //! directory as one of GRUB.
 
+use std::io::Read;
 use std::path::Path;
 
-use crate::error::{Result, quoted};
+use crate::error::{Explain, Result, quoted};
 use crate::finding::{Finding, Level, worst};
 use crate::formats::grub::opened_files::variables;
 use crate::formats::grub::script::Script;
+use crate::formats::kernel::compression::{Compression, MAX_HELD};
+use crate::formats::text::Shown;
 use crate::system::config::{Exclusions, GrubEnvironment};
-use crate::system::{self, Context};
+use crate::system::{self, Context, MAX_PACKED, Passes};
 use crate::trust::grub_traps::{default_traps, traps};
-use crate::trust::{Anchors, Judgement, examine};
+use crate::trust::{Anchors, Judgement, examine, examine_large};
 
 use super::grub::{self, Audit, existing_signature, signed_file};
+
+/// Bytes at the beginning of an image for firmware.
+const IMAGE: &[u8] = b"MZ";
 
 /// The verdicts on a path.
 #[derive(Debug)]
@@ -66,6 +72,11 @@ pub fn judge(
         return Ok(Judged::Directory(audit));
     }
     let path = signed_file(path).unwrap_or_else(|| path.to_path_buf());
+    if let Some(large) = large(&path)? {
+        let judgements = examine_large(&large, existing_signature(&path)?.as_deref(), anchors);
+        let traps = Vec::new();
+        return Ok(Judged::File { judgements, traps });
+    }
     let file = system::read(&path)?;
     let judgements = if is_defaults(&path) {
         Vec::new()
@@ -74,6 +85,35 @@ pub fn judge(
     };
     let traps = traps_of_file(&path, &file);
     Ok(Judged::File { judgements, traps })
+}
+
+/// A file that is not held: it is larger, or unpacks to more. Firmware's images are held, since their parts are judged as well.
+fn large(path: &Path) -> Result<Option<Passes>> {
+    let cannot = || format!("cannot read {}", path.shown());
+    let (file, metadata) = system::open(path)?;
+    if metadata.len() > MAX_HELD {
+        let start = system::read_prefix(path, Some(IMAGE.len() as u64))?;
+        let is_image = start == IMAGE;
+        if is_image {
+            return Ok(None);
+        }
+        // What is packed and larger than any packed module is looked at as it is.
+        let as_it_is = metadata.len() > MAX_PACKED;
+        let passes = if as_it_is {
+            Ok(Some(Passes::as_it_is(file)))
+        } else {
+            Passes::new((file, metadata))
+        };
+        return passes.or_could_not_run(cannot);
+    }
+    let passes = Passes::new((file, metadata)).or_could_not_run(cannot)?;
+    let Some(passes) = passes.filter(|passes| passes.compression() != Compression::None) else {
+        return Ok(None);
+    };
+    let is_large = passes
+        .open()
+        .and_then(|content| std::io::copy(&mut content.take(MAX_HELD + 1), &mut std::io::sink()));
+    Ok(is_large.is_ok_and(|length| length > MAX_HELD).then_some(passes))
 }
 
 /// True for the file that `grub-mkconfig` follows, which GRUB itself never opens.

@@ -12,6 +12,7 @@ use crate::formats::text::printable;
 use crate::system::Context;
 use crate::trust::kernel::{KernelTrust, Takes, release_of_module};
 use crate::trust::module::Obstacle;
+use crate::trust::module_read::Subject;
 
 use super::discover::Target;
 use super::hash::Hash;
@@ -74,7 +75,7 @@ impl<'a> Kernels<'a> {
 
     /// True if a module stays as it is: its kernel refuses our signature, or is not known to take it and takes the module as it
     /// is.
-    pub(super) fn leaves(&self, release: &str, module: &[u8], own: &Certificate, hash: HashAlgorithm) -> bool {
+    pub(super) fn leaves(&self, release: &str, module: Subject<'_>, own: &Certificate, hash: HashAlgorithm) -> bool {
         let trust = self.trust(release);
         let (obstacle, why) = match trust.takes(own, hash) {
             Takes::Yes => return false,

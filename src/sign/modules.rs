@@ -4,23 +4,24 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use goblin::elf;
-
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::cms::Shape;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::formats::kernel::compression::{Compression, KernelRefusal, MAX_MODULE};
+use crate::formats::kernel::compression::Compression;
 use crate::formats::kernel::module_signature::{self, Module};
 use crate::formats::text::Shown;
 use crate::keys::Identity;
 use crate::ledger::{Kind, Origin};
 use crate::system::Transaction;
-use crate::system::config::{ForeignModules, ModuleHash};
-use crate::trust::{self, module::Refusal};
+use crate::system::config::ModuleHash;
+use crate::trust::module_read::Subject;
 
 use super::discover::{Found, Interest, Target};
 use super::hash::Hash;
 use super::kernels::{Kernels, NewKernel};
+use super::large_module;
+pub use super::module_state::Foreign;
+use super::module_state::{State, Way, check_elf, judge};
 use super::outcome::{Change, Done, Outcome};
 use super::run::Run;
 use super::signing::Signing;
@@ -28,28 +29,6 @@ use super::vouching::Notary;
 
 /// The endings of the names of modules.
 const ENDINGS: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
-
-/// The treatment of a module that another key has signed. A signature that cannot be read counts as one by another key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Foreign {
-    /// The signature is replaced by one of this key.
-    #[default]
-    Replace,
-    /// The signature stays.
-    Keep,
-    /// The module is refused.
-    Refuse,
-}
-
-impl From<ForeignModules> for Foreign {
-    fn from(configured: ForeignModules) -> Self {
-        match configured {
-            ForeignModules::Replace => Self::Replace,
-            ForeignModules::Keep => Self::Keep,
-            ForeignModules::Refuse => Self::Refuse,
-        }
-    }
-}
 
 /// The way in which modules are signed.
 #[derive(Clone, Copy)]
@@ -60,15 +39,6 @@ pub struct Policy<'a> {
     pub foreign: Foreign,
     /// The kernel that is being installed, if one is.
     pub new_kernel: Option<NewKernel<'a>>,
-}
-
-/// The way in which the modules of one batch are signed.
-#[derive(Clone, Copy)]
-struct Way<'a> {
-    identity: &'a Identity,
-    hash: HashAlgorithm,
-    foreign: Foreign,
-    kernels: &'a Kernels<'a>,
 }
 
 /// Signs the modules among `paths`, and below those that are directories. A directory among `required` that holds no
@@ -151,10 +121,10 @@ fn interest(path: &Path) -> Interest {
     }
 }
 
-/// Bytes of unpacked modules that a batch holds side by side. A larger one is signed while no other is in memory.
-const SIDE_BY_SIDE: u64 = 64 << 20;
+/// Bytes of unpacked modules that a batch holds side by side. A larger one is not held at all.
+const SIDE_BY_SIDE: u64 = 32 << 20;
 
-/// Held by who has a module of more than [`SIDE_BY_SIDE`] in memory.
+/// Held by who has a module of more than [`SIDE_BY_SIDE`] in work.
 static ALONE: Mutex<()> = Mutex::new(());
 
 /// A module in memory.
@@ -168,23 +138,11 @@ struct Loaded<'a> {
     state: State,
 }
 
-/// The work that a module needs.
-enum State {
-    /// None: this digest is signed.
-    Signed(Digest),
-    /// None: the module stays as it is, with the signature of another key, or because its kernel refuses ours.
-    Kept,
-    /// Compression anew: this digest is signed, but the kernel refuses the present compression.
-    BadlyPacked(Digest, KernelRefusal),
-    /// A signature over this number of bytes from the start.
-    Unsigned(usize),
-}
-
 impl Loaded<'_> {
     /// The bytes to be signed; none if the module needs no signature.
     fn content(&self) -> Option<&[u8]> {
         match self.state {
-            State::Unsigned(length) => self.module.get(..length),
+            State::Unsigned(length) => self.module.get(..usize::try_from(length).ok()?),
             State::Signed(_) | State::Kept | State::BadlyPacked(..) => None,
         }
     }
@@ -202,15 +160,13 @@ fn sign_batch(
     let mut together = Vec::new();
     let mut held = 0_u64;
     while let Some(target) = rest.next() {
-        match load(target, transaction, notary, way, SIDE_BY_SIDE) {
+        match load(target, transaction, notary, way) {
             Ok(None) => {
                 done.extend(sign_together(std::mem::take(&mut together), transaction, way));
                 held = 0;
                 // One of this size at a time in all of the process.
                 let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-                let loaded = load(target, transaction, notary, way, MAX_MODULE);
-                let loaded = loaded.and_then(|loaded| loaded.ok_or_else(|| too_large(target)));
-                done.extend(sign_together(vec![loaded], transaction, way));
+                done.push(large_module::sign(target, transaction, notary, way));
             }
             Ok(Some(loaded)) => {
                 held = held.saturating_add(loaded.module.len() as u64);
@@ -224,13 +180,6 @@ fn sign_batch(
         }
     }
     done
-}
-
-fn too_large(target: &Target) -> Error {
-    let shown = target.path.shown();
-    Error::refused(format!(
-        "cannot unpack {shown}: it has more than {MAX_MODULE} bytes then"
-    ))
 }
 
 /// Signs modules that are hashed side by side: several times as fast as one after the other.
@@ -254,7 +203,7 @@ fn sign_together(loaded: Vec<Result<Loaded<'_>>>, transaction: &Transaction<'_>,
         State::Unsigned(length) => {
             let digest = digests.next().ok_or_else(|| Error::bug("a module was not hashed"))?;
             let mut content = loaded.module;
-            content.truncate(length);
+            content.truncate(usize::try_from(length).unwrap_or(usize::MAX));
             sign_content(
                 loaded.target,
                 content,
@@ -273,18 +222,21 @@ fn load<'a>(
     transaction: &Transaction<'_>,
     notary: &Notary<'_>,
     way: Way<'_>,
-    most: u64,
 ) -> Result<Option<Loaded<'a>>> {
     let path = &target.path;
+    if transaction.open(&target.file)?.1.len() > SIDE_BY_SIDE {
+        return Ok(None);
+    }
     let file = transaction.read(&target.file)?;
     let compression = Compression::from_magic(&file);
     let unpacked = compression
-        .unpack_at_most(&file, most)
+        .unpack_at_most(&file, SIDE_BY_SIDE)
         .or_refuse(|| format!("cannot unpack {}", path.shown()))?;
     let Some(unpacked) = unpacked else { return Ok(None) };
     check_elf(path, &unpacked)?;
     let release = way.kernels.release(target);
-    let state = match judge(path, &unpacked, release.as_deref(), way)? {
+    let stripped = || Module::stripped(&unpacked).map(|content| content.len() as u64);
+    let state = match judge(path, Subject::Held(&unpacked), stripped, release.as_deref(), way)? {
         State::Signed(digest) => match compression.kernel_unpacks(&file) {
             Ok(()) => State::Signed(digest),
             Err(refusal) => State::BadlyPacked(digest, refusal),
@@ -304,38 +256,6 @@ fn load<'a>(
         sha256,
         state,
     }))
-}
-
-/// The work that a module needs, by its kernel and its last signature, which is the one that the kernel checks.
-fn judge(path: &Path, module: &[u8], release: Option<&str>, way: Way<'_>) -> Result<State> {
-    let own = &way.identity.certificate;
-    if release.is_some_and(|release| way.kernels.leaves(release, module, own, way.hash)) {
-        return Ok(State::Kept);
-    }
-    let refusal = match trust::module::judge(module, std::slice::from_ref(own)) {
-        Ok(signature) if signature.hash == way.hash => return Ok(State::Signed(signature.digest)),
-        Ok(_) | Err(Refusal::Unsigned) => None,
-        // A signature by this key from before the module was changed.
-        Err(_) if trust::module::names_signer(module, own) => None,
-        Err(refusal) => Some(refusal),
-    };
-    match (refusal, way.foreign) {
-        (Some(_), Foreign::Keep) => return Ok(State::Kept),
-        (Some(refusal), Foreign::Refuse) => {
-            let file = path.shown();
-            return Err(Error::refused(format!("{file} is signed by another key"))
-                .caused_by(refusal)
-                .hint(format!("bootseal sign modules --foreign replace {file}")));
-        }
-        (Some(_), Foreign::Replace) => {
-            if let Some(release) = release {
-                way.kernels.replaces(release, own, way.hash);
-            }
-        }
-        (None, _) => {}
-    }
-    let content = Module::stripped(module).or_refuse(|| format!("cannot sign {}", path.shown()))?;
-    Ok(State::Unsigned(content.len()))
 }
 
 fn sign_content(
@@ -372,23 +292,4 @@ fn pack(target: &Target, module: Vec<u8>, compression: Compression, transaction:
         .or_could_not_run(|| format!("cannot compress {}", target.path.shown()))?;
     transaction.stage_named(&target.path, &target.file, &[&packed])?;
     Ok(sha256(&[&packed]))
-}
-
-/// Refuses a file that is no relocatable ELF object, as every module is.
-fn check_elf(path: &Path, module: &[u8]) -> Result<()> {
-    let kind = module
-        .get(..elf::header::header64::SIZEOF_EHDR.min(module.len()))
-        .and_then(|header| elf::Elf::parse_header(header).ok())
-        .map(|header| header.e_type);
-    match kind {
-        Some(elf::header::ET_REL) => Ok(()),
-        Some(other) => Err(Error::refused(format!(
-            "{} is no kernel module: its ELF type at offset 0x10 is {other}, not 1 (relocatable)",
-            path.shown()
-        ))),
-        None => Err(Error::refused(format!(
-            "{} is no kernel module: no ELF header at offset 0x0",
-            path.shown()
-        ))),
-    }
 }

@@ -58,6 +58,11 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
+    /// Waits for the end of another run that is active.
+    pub fn wait(context: &Context, observer: &dyn Observer) -> Result<()> {
+        Lock::take(context, || observer.waiting()).map(drop)
+    }
+
     /// Begins a run, after the end of another that is active.
     pub fn begin(context: &'a Context, options: &'a Options<'a>, observer: &'a dyn Observer) -> Result<Self> {
         let lock = Lock::take(context, || observer.waiting())?;

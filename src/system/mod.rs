@@ -15,6 +15,7 @@ mod lock;
 mod measurements;
 mod mounts;
 mod ownership;
+mod passes;
 mod portage;
 pub mod process;
 mod resolve;
@@ -26,6 +27,7 @@ mod syslog;
 mod terminal;
 mod transaction;
 pub mod variables;
+mod wipe;
 mod workspace;
 
 pub use beneath::{NoPlace, follow, follow_if_there};
@@ -37,8 +39,9 @@ pub use entries::{
     list_directory, list_directory_if_there,
 };
 pub use files::{
-    NewFile, create_dir, create_public_dir, read, read_at, read_at_if_there, read_if_there, read_named, read_prefix,
-    remove_empty_dir, remove_file, remove_leftover, remove_tree, rename_over, replace_cache, replace_durably,
+    NewFile, create_dir, create_public_dir, open, read, read_at, read_at_if_there, read_if_there, read_named,
+    read_prefix, remove_empty_dir, remove_file, remove_leftover, remove_tree, rename_over, replace_cache,
+    replace_durably,
 };
 pub use journal::{Journal, sync_directory};
 pub use kernel::{ConfigFile, boot_id, configured_release, release_in_path, running_release, source_trees};
@@ -47,6 +50,7 @@ pub use lock::Lock;
 pub use measurements::event_log;
 pub use mounts::{FatMount, Mount, automounts, esp_partition, fat_mounts, is_shared, mounts, not_mounted};
 pub use ownership::{check_directory_is_ours, check_ours, keep_others_from_writing, read_ours, read_ours_if_there};
+pub use passes::{MAX_PACKED, Passes};
 pub use portage::PortageSettings;
 pub use resolve::resolve;
 pub use secrets::{check_private, is_private, is_public, read_secret, read_secret_file};
@@ -56,4 +60,5 @@ pub use state::FileState;
 pub use syslog::Syslog;
 pub use terminal::open_terminal;
 pub use transaction::{NotReplaced, Transaction, is_directory_on_fat, is_staged};
+pub use wipe::Wiping;
 pub use workspace::Workspace;

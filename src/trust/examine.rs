@@ -7,7 +7,8 @@ use crate::formats::firmware::authenticated_variable::{APPEND, AuthenticatedVari
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureListError, SignatureType};
 use crate::formats::grub::core_image::CoreImage;
-use crate::formats::kernel::compression::Compression;
+use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::kernel::compression::{Compression, KernelRefusal};
 use crate::formats::kernel::module_signature::MAGIC;
 
 use super::anchors::Anchors;
@@ -80,7 +81,7 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    const fn new(kind: Kind, signers: Vec<String>, verdict: Result<String, String>) -> Self {
+    pub(super) const fn new(kind: Kind, signers: Vec<String>, verdict: Result<String, String>) -> Self {
         Self {
             kind,
             signers,
@@ -205,7 +206,15 @@ fn examine_module(file: &[u8], anchors: &Anchors) -> Judgement {
         Ok(signature) => Ok((signature.certificate.common_name(), signature.hash.name())),
         Err(refusal) => Err(refusal.to_string()),
     });
-    let judged = judged.and_then(|(signer, hash)| match compression.kernel_unpacks(file) {
+    module_judgement(judged, compression.kernel_unpacks(file))
+}
+
+/// The judgement on a module, from its signer and the hash, and from whether a kernel gets it out of its packing.
+pub(super) fn module_judgement(
+    judged: Result<(String, &'static str), String>,
+    unpacks: Result<(), KernelRefusal>,
+) -> Judgement {
+    let judged = judged.and_then(|(signer, hash)| match unpacks {
         Ok(()) => Ok((signer, hash)),
         Err(refusal) => Err(format!(
             "signed by \"{signer}\" over {hash}, but a kernel that unpacks modules itself refuses it: {refusal}"
@@ -221,12 +230,17 @@ fn examine_module(file: &[u8], anchors: &Anchors) -> Judgement {
 }
 
 fn examine_grub(file: &[u8], signature: Option<&[u8]>, anchors: &Anchors) -> Judgement {
-    let (signers, verdict) = match grub::judge(file, signature, &anchors.grub) {
+    grub_judgement(grub::judge(file, signature, &anchors.grub).map_err(|refusal| refusal.to_string()))
+}
+
+/// The judgement on a file that GRUB opens, from the key that vouches for it.
+pub(super) fn grub_judgement(judged: Result<&GrubKey, String>) -> Judgement {
+    let (signers, verdict) = match judged {
         Ok(key) => (
             vec![key.fingerprint()],
             Ok(format!("signed by OpenPGP key {}", key.fingerprint())),
         ),
-        Err(refusal) => (Vec::new(), Err(refusal.to_string())),
+        Err(refusal) => (Vec::new(), Err(refusal)),
     };
     Judgement::new(Kind::GrubFile, signers, verdict)
 }

@@ -1,5 +1,7 @@
 //! The verdict of a GRUB with embedded keys and `check_signatures=enforce` on a file.
 
+use std::io::Read;
+
 use crate::finding::Kind;
 use crate::formats::grub::openpgp::{DetachedSignature, GrubKey, SignatureError};
 
@@ -47,9 +49,18 @@ impl Refusal {
 
 /// Judges a file by the content of its `.sig`; returns the key that vouches for it.
 pub fn judge<'k>(data: &[u8], signature: Option<&[u8]>, trusted: &'k [GrubKey]) -> Result<&'k GrubKey, Refusal> {
+    judge_read(&mut &*data, signature, trusted)
+}
+
+/// Judges a file as [`judge`] does, without holding it. A file that cannot be read is refused with the reason.
+pub fn judge_read<'k>(
+    data: &mut dyn Read,
+    signature: Option<&[u8]>,
+    trusted: &'k [GrubKey],
+) -> Result<&'k GrubKey, Refusal> {
     let signature = DetachedSignature::parse(signature.ok_or(Refusal::Unsigned)?)?;
     let named = trusted.iter().find(|key| key.key_id() == signature.issuer());
     let key = named.or(trusted.first()).ok_or(Refusal::NoKey)?;
-    signature.verify(key, data)?;
+    signature.verify_read(key, data)?;
     Ok(key)
 }

@@ -13,7 +13,8 @@ use crate::formats::text::{Shown, printable};
 use crate::system::{self, ConfigFile, Context};
 
 use super::firmware;
-use super::module::{self, Obstacle, Refusal, Scheme};
+use super::module::{Obstacle, Refusal, Scheme};
+use super::module_read::Subject;
 
 /// Directory of modules, in which each kernel has one of its own.
 const MODULES: &str = "/lib/modules";
@@ -122,9 +123,9 @@ impl KernelTrust {
     }
 
     /// Judges an uncompressed module as this kernel does by the certificates and hashes that it is known to have.
-    pub fn judge(&self, module: &[u8]) -> Result<Certificate, Refusal> {
+    pub fn judge<'m>(&self, module: impl Into<Subject<'m>>) -> Result<Certificate, Refusal> {
         let certificates: Vec<Certificate> = self.certificates().cloned().collect();
-        let signature = module::judge(module, &certificates)?;
+        let signature = module.into().judge(&certificates)?;
         match self
             .obstacle(signature.hash)
             .or_else(|| self.obstacle_of(signature.scheme))

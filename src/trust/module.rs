@@ -73,6 +73,9 @@ pub enum Refusal {
     /// A kernel that refuses all signatures of this kind.
     #[error(transparent)]
     Obstacle(#[from] Obstacle),
+    /// A signature by ML-DSA over the module itself, which is too large to be held.
+    #[error("it is signed with ML-DSA over the module itself, which is too large for that to be verified here")]
+    NotHeld,
     /// The signature does not hold.
     #[error("{0} (EKEYREJECTED)")]
     Signature(CmsRefusal),
@@ -146,11 +149,23 @@ pub fn judge_hashed<'c>(
     digest: &dyn Fn(HashAlgorithm, &[u8]) -> Digest,
 ) -> Result<Signature<'c>, Refusal> {
     let module = Module::parse(file)?;
+    judge_parts(&module, Some(module.content), trusted, &|hash| {
+        digest(hash, module.content)
+    })
+}
+
+/// Judges a module by its signature; `content` is what it signs, if that is held.
+pub(super) fn judge_parts<'c>(
+    module: &Module<'_>,
+    content: Option<&[u8]>,
+    trusted: &'c [Certificate],
+    digest: &dyn Fn(HashAlgorithm) -> Digest,
+) -> Result<Signature<'c>, Refusal> {
     let signed_data = module.signed_data()?.ok_or(Refusal::Unsigned)?;
     kernel_rules(&signed_data)?;
     let (mut verdict, effort) = (None, Effort::default());
     for signer in &signed_data.signers {
-        match judge_signer(&module, &signed_data, signer, trusted, digest, &effort) {
+        match judge_signer(content, &signed_data, signer, trusted, digest, &effort) {
             Err(unknown @ Refusal::UnknownSigner(_)) => verdict = verdict.or(Some(Err(unknown))),
             Ok(signature) if !matches!(verdict, Some(Ok(_))) => verdict = Some(Ok(signature)),
             Ok(_) => {}
@@ -163,8 +178,12 @@ pub fn judge_hashed<'c>(
 /// True if the module carries a signature, valid or not, that names the key of this certificate.
 #[must_use]
 pub fn names_signer(file: &[u8], certificate: &Certificate) -> bool {
-    let signed_data = Module::parse(file).and_then(|module| module.signed_data());
-    signed_data
+    Module::parse(file).is_ok_and(|module| names(&module, certificate))
+}
+
+pub(super) fn names(module: &Module<'_>, certificate: &Certificate) -> bool {
+    module
+        .signed_data()
         .is_ok_and(|data| data.is_some_and(|data| data.signers.iter().any(|signer| signer.names_exactly(certificate))))
 }
 
@@ -202,11 +221,11 @@ fn kernel_rules(signed_data: &SignedData<'_>) -> Result<(), Refusal> {
 /// `pkcs7_verify_one` and `pkcs7_validate_trust_one`: certificates inside the signature lead to a trusted one, but the
 /// signer may as well be trusted itself.
 fn judge_signer<'c>(
-    module: &Module<'_>,
+    content: Option<&[u8]>,
     signed_data: &SignedData<'_>,
     signer: &SignerInfo<'_>,
     trusted: &'c [Certificate],
-    digest: &dyn Fn(HashAlgorithm, &[u8]) -> Digest,
+    digest: &dyn Fn(HashAlgorithm) -> Digest,
     effort: &Effort,
 ) -> Result<Signature<'c>, Refusal> {
     let enclosed = signed_data
@@ -221,11 +240,11 @@ fn judge_signer<'c>(
         return Err(unknown());
     }
     let hash = hash_of(signer)?;
-    let digest = digest(hash, module.content);
+    let digest = digest(hash);
     // The kernel tries the one inside first, and then the one that it trusts by the same name.
     for certificate in enclosed.into_iter().chain(named) {
         if ml_dsa(signer).is_some() {
-            verify_ml_dsa(certificate, signer, module.content, &digest)?;
+            verify_ml_dsa(certificate, signer, content, &digest)?;
         } else if is_ecdsa(signer) {
             // Signed attributes were refused before, so the signature is over the module itself.
             let verified = certificate.ecdsa_key()?.verify(&digest, &signer.signature);
@@ -257,7 +276,7 @@ fn judge_signer<'c>(
 fn verify_ml_dsa(
     certificate: &Certificate,
     signer: &SignerInfo<'_>,
-    content: &[u8],
+    content: Option<&[u8]>,
     digest: &Digest,
 ) -> Result<(), Refusal> {
     let key = MlDsaKey::from_spki_der(&certificate.fields().spki)?;
@@ -265,7 +284,7 @@ fn verify_ml_dsa(
         return Err(MlDsaKeyError::NotMlDsa.into());
     }
     let message = match &signer.signed_attributes {
-        None => content,
+        None => content.ok_or(Refusal::NotHeld)?,
         Some(attributes) if attributes.message_digest().as_deref() != Some(digest.as_bytes()) => {
             return Err(Refusal::Signature(CmsRefusal::MessageDigest));
         }
@@ -275,7 +294,7 @@ fn verify_ml_dsa(
     verified.map_err(|mismatch| Refusal::Signature(mismatch.into()))
 }
 
-fn hash_of(signer: &SignerInfo<'_>) -> Result<HashAlgorithm, Refusal> {
+pub(super) fn hash_of(signer: &SignerInfo<'_>) -> Result<HashAlgorithm, Refusal> {
     signer.hash().map_err(|_| {
         let algorithm = signer.digest_algorithm;
         let weak = WEAK_DIGESTS.iter().find(|(weak, _)| *weak == algorithm);

@@ -1,7 +1,14 @@
 //! Signed files with every kind of change: none is accepted but where only what its format leaves unsigned has changed, and none makes
 //! a judge panic. `cargo test` makes a share of all changes; `tests/hostile/run` makes all, and draws more of them.
 
+pub mod flat;
+mod judges;
+mod memory;
 mod mutate;
+mod originals;
+mod parsers;
+mod replay;
+mod secrets;
 mod targets;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use targets::{Target, Verdict};
+use judges::Verdict;
+use targets::Target;
 
 /// Changes of each kind of file in a test that is not told how many.
 const SHARE: usize = 4000;

@@ -24,6 +24,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("find", "findutils"),
     ("fish", "fish"),
     ("gcc", "gcc"),
+    ("gdb", "gdb"),
     ("gpg", "gpg"),
     ("gpg-agent", "gpg-agent"),
     ("gpgv", "gpgv"),

@@ -21,8 +21,8 @@ use crate::ui::{Progress, Report};
 use crate::cli::next_start::with_next_start;
 use crate::cli::session::Session;
 
-use one_run::signed;
 pub(super) use one_run::with_consent;
+use one_run::{signed, wait_for_turn};
 
 pub(super) use key::KeyArguments;
 pub(super) use report::SignReport;
@@ -156,6 +156,7 @@ impl Command {
 }
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
+    wait_for_turn(session)?;
     let (keys, summary) = match command {
         Command::Efi(arguments) => return arguments.run(session),
         Command::Modules {

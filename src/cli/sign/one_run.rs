@@ -9,6 +9,11 @@ use crate::formats::text::printable;
 use crate::sign::{Options, Run, Summary, Vouchers, acceptance};
 use crate::ui::{Progress, prompt};
 
+/// Waits for the end of a run that is active, before a key is opened: none is to lie in memory meanwhile.
+pub(super) fn wait_for_turn(session: &Session) -> Result<()> {
+    Run::wait(&session.context, &Progress::new("signing", session.quiet))
+}
+
 /// One run, and a second one for changed files that a person accepts; its keys are open already.
 pub(super) fn signed(
     session: &Session,

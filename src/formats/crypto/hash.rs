@@ -1,7 +1,12 @@
 //! Hash algorithms of the chain: their names, object identifiers and digests.
 
+use std::io::{self, Read};
+
 use const_oid::ObjectIdentifier;
 use sha2::digest::DynDigest;
+
+/// Bytes that are read at once.
+const CHUNK: usize = 1 << 16;
 
 /// A hash algorithm that bootseal signs with or verifies. MD5 and SHA-1 are not among them on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +127,24 @@ impl HashAlgorithm {
             algorithm: self,
             bytes: hasher.finalize().into_vec(),
         }
+    }
+
+    /// Hashes all that a reader gives, without holding it.
+    pub fn digest_of(self, mut reader: impl Read) -> io::Result<Digest> {
+        let mut hasher = self.hasher();
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            match reader.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(count) => hasher.update(chunk.get(..count).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Digest {
+            algorithm: self,
+            bytes: hasher.finalize().into_vec(),
+        })
     }
 
     fn hasher(self) -> Box<dyn DynDigest> {

@@ -47,6 +47,9 @@ pub enum ModuleError {
         /// Bytes that could hold the signature.
         available: usize,
     },
+    /// A signature that is longer than what is looked at of a module that is not held.
+    #[error("a signature of {0} bytes is longer than any")]
+    Long(usize),
     /// The signature is not CMS.
     #[error("the signature at offset {offset:#x} cannot be read")]
     Cms {

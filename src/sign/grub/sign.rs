@@ -1,6 +1,7 @@
 //! Detached signatures beside the files that GRUB opens, made and removed.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Explain, Result, quoted};
 use crate::finding::Level;
@@ -24,6 +25,11 @@ use super::tree::Tree;
 
 /// The hash of the digests in the manifest.
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
+
+/// Largest file that is in memory beside those of other cores, in bytes.
+const BESIDE: u64 = 32 << 20;
+/// Held by who has a larger one in memory.
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// The key that GRUB embeds, with its private half.
 pub struct GrubIdentity {
@@ -185,6 +191,8 @@ fn sign_file(
     created: u32,
 ) -> Result<Done> {
     let path = &target.path;
+    let is_large = transaction.open(&target.file)?.1.len() > BESIDE;
+    let _alone = is_large.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
     let data = transaction.read(&target.file)?;
     let digest = HASH.digest(&[&data]);
     // What is there in another form than a file, as a link, is replaced.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::disk::GrubPaths;
 use crate::error::{Error, Result, quoted};
 use crate::finding::{Finding, Kind, Level, worst};
-use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::grub::openpgp::{GrubKey, SignatureError};
 use crate::formats::text::Shown;
 use crate::sign::discover::{Found, Search, Target};
 use crate::sign::signature_file::{existing_signature, interest, is_by, signature_path};
@@ -172,17 +172,22 @@ fn problems_of_names(found: &Found, keys: &[GrubKey]) -> Vec<Finding> {
 
 fn judge(target: &Target, keys: &[GrubKey]) -> Option<Finding> {
     let path = &target.path;
-    let read = system::read(&target.file).and_then(|data| Ok((data, existing_signature(path)?)));
-    let (data, signature) = match read {
-        Ok(read) => read,
+    let opened = system::open(&target.file).and_then(|(file, _)| Ok((file, existing_signature(path)?)));
+    let (mut file, signature) = match opened {
+        Ok(opened) => opened,
         Err(error) => return Some(not_judged(path, &error)),
     };
-    let refusal = trust::grub::judge(&data, signature.as_deref(), keys).err()?;
+    // The largest are images of hundreds of MB: none is held.
+    let refusal = trust::grub::judge_read(&mut file, signature.as_deref(), keys).err()?;
     let is_link = match system::info_of_name(path) {
         Ok(info) => info.is_some_and(|info| info.is_link()),
         Err(error) => return Some(not_judged(path, &error)),
     };
     let (kind, reason) = match refusal {
+        trust::grub::Refusal::Signature(SignatureError::Unread(reason)) => {
+            let error = Error::could_not_run(format!("cannot read {}: {reason}", path.shown()));
+            return Some(not_judged(path, &error));
+        }
         trust::grub::Refusal::Unsigned if is_link => (
             LINK_MISSING,
             format!(

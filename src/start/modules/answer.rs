@@ -3,10 +3,13 @@
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::formats::kernel::compression::{Compression, MAX_MODULE};
-use crate::formats::kernel::module_signature::Module;
+use crate::formats::kernel::compression::{Compression, MAX_HELD, MAX_MODULE};
+use crate::formats::kernel::module_info::ModuleInfo;
+use crate::formats::kernel::module_signature;
 use crate::formats::text::printable;
+use crate::system::{MAX_PACKED, Passes};
 use crate::trust::module::{self, Signature};
+use crate::trust::module_read::{ReadModule, Subject};
 
 /// The hash that most modules are signed over: that of many is computed side by side.
 pub const HASH: HashAlgorithm = HashAlgorithm::Sha3_512;
@@ -39,24 +42,86 @@ pub enum Answer {
 
 /// A module out of its packing.
 pub struct Unpacked {
-    /// The module.
-    pub module: Vec<u8>,
-    /// Length of the signed content, in bytes; 0 without a signature that could be verified.
-    content: usize,
+    module: Module,
     kernel_unpacks: bool,
+}
+
+enum Module {
+    Held {
+        module: Vec<u8>,
+        /// Length of the signed content, in bytes; 0 without a signature that could be verified.
+        content: usize,
+    },
+    Read(ReadModule),
+}
+
+impl Unpacked {
+    /// The module as its judges get it.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        match &self.module {
+            Module::Held { module, .. } => Subject::Held(module),
+            Module::Read(read) => Subject::Read(read),
+        }
+    }
+
+    /// True if it notes that it was built with its kernel.
+    #[must_use]
+    pub fn is_in_tree(&self) -> bool {
+        match &self.module {
+            Module::Held { module, .. } => ModuleInfo::parse(module).is_ok_and(|info| info.is_in_tree()),
+            Module::Read(read) => read.outline.is_in_tree(),
+        }
+    }
+
+    /// All of the module, if it is held.
+    #[must_use]
+    pub fn held(&self) -> Option<&[u8]> {
+        match &self.module {
+            Module::Held { module, .. } => Some(module),
+            Module::Read(_) => None,
+        }
+    }
+
+    /// The bytes that it takes in memory.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.held().map_or(0, |module| module.len() as u64)
+    }
 }
 
 /// The bytes that are hashed.
 impl AsRef<[u8]> for Unpacked {
     fn as_ref(&self) -> &[u8] {
-        self.module.get(..self.content).unwrap_or_default()
+        match &self.module {
+            Module::Held { module, content } => module.get(..*content).unwrap_or_default(),
+            Module::Read(_) => &[],
+        }
     }
 }
 
-/// Unpacks a module's file.
+/// Unpacks a module's file that is in memory.
 pub fn unpack(file: Vec<u8>) -> Result<Unpacked, Answer> {
-    let unpacked = unpack_at_most(file, MAX_MODULE)?;
-    unpacked.ok_or_else(|| Answer::Unread(format!("it has more than {MAX_MODULE} bytes when it is unpacked")))
+    let unpacked = unpack_at_most(file, MAX_HELD)?;
+    unpacked.ok_or_else(|| Answer::Unread(format!("it has more than {MAX_HELD} bytes when it is unpacked")))
+}
+
+/// Reads a module of any size through, without holding it.
+pub fn read_through(file: &Passes) -> Result<Unpacked, Answer> {
+    let kernel_unpacks = file.kernel_unpacks().is_ok();
+    let read = ReadModule::read(&|| file.open(), MAX_MODULE);
+    let read = read.map_err(|error| Answer::Refused(format!("it cannot be unpacked: {error}")))?;
+    let too_large = || Answer::Unread(format!("it has more than {MAX_MODULE} bytes when it is unpacked"));
+    Ok(Unpacked {
+        module: Module::Read(read.ok_or_else(too_large)?),
+        kernel_unpacks,
+    })
+}
+
+/// The answer to a packed file that is too large to be held.
+#[must_use]
+pub fn too_large_packed(shown: &str) -> Answer {
+    Answer::Unread(format!("{shown}: it is packed, and has more than {MAX_PACKED} bytes"))
 }
 
 /// Unpacks a module's file; `None` if it has more than so many bytes then.
@@ -69,13 +134,12 @@ pub fn unpack_at_most(file: Vec<u8>, most: u64) -> Result<Option<Unpacked>, Answ
         Ok(None) => return Ok(None),
         Err(error) => return Err(Answer::Refused(format!("it cannot be unpacked: {error}"))),
     };
-    let content = Module::parse(&module)
+    let content = module_signature::Module::parse(&module)
         .ok()
         .filter(|module| module.signature.is_some())
         .map_or(0, |module| module.content.len());
     Ok(Some(Unpacked {
-        module,
-        content,
+        module: Module::Held { module, content },
         kernel_unpacks,
     }))
 }
@@ -86,12 +150,21 @@ pub(super) fn signature<'c>(
     trusted: &'c [Certificate],
     digest: Option<&Digest>,
 ) -> Result<Signature<'c>, Answer> {
-    let hashed = |hash: HashAlgorithm, content: &[u8]| {
-        // Where there was nothing to be verified, less was hashed.
-        let known = digest.filter(|digest| digest.algorithm() == hash && content.len() == file.content);
-        known.cloned().unwrap_or_else(|| hash.digest(&[content]))
+    let judged = match &file.module {
+        Module::Held {
+            module,
+            content: hashed,
+        } => {
+            let digest = |hash: HashAlgorithm, content: &[u8]| {
+                // Where there was nothing to be verified, less was hashed.
+                let known = digest.filter(|digest| digest.algorithm() == hash && content.len() == *hashed);
+                known.cloned().unwrap_or_else(|| hash.digest(&[content]))
+            };
+            module::judge_hashed(module, trusted, &digest)
+        }
+        Module::Read(read) => read.judge(trusted),
     };
-    match module::judge_hashed(&file.module, trusted, &hashed) {
+    match judged {
         Err(refusal) => Err(Answer::Refused(refusal.to_string())),
         Ok(_) if !file.kernel_unpacks => Err(Answer::Refused(
             "it is signed, but packed so that the kernel refuses it".to_owned(),

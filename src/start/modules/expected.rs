@@ -11,7 +11,7 @@ use crate::formats::text::printable;
 use crate::system::Context;
 use crate::system::config::Config;
 use crate::trust::kernel::{KernelTrust, Takes};
-use crate::trust::module::{Obstacle, names_signer};
+use crate::trust::module::Obstacle;
 
 use super::answer::{Answer, Unpacked, signature};
 
@@ -80,7 +80,7 @@ impl Expected {
     /// Judges a module. `digest` is that of the hashed bytes, if it is known already.
     #[must_use]
     pub fn judge(&self, module: &Unpacked, digest: Option<&Digest>) -> Answer {
-        let names_us = || self.ours.iter().any(|own| names_signer(&module.module, own));
+        let names_us = || self.ours.iter().any(|own| module.subject().names_signer(own));
         if self.obstacle.is_some() && names_us() {
             return Answer::OursRefused;
         }

@@ -27,6 +27,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Reads a regular file, or no more than its first `limit` bytes.
 pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
+    let (file, metadata) = open(path)?;
+    read_opened(path, file, &metadata, limit)
+}
+
+/// Opens a regular file for reading.
+pub fn open(path: &Path) -> Result<(File, Metadata)> {
     // Opening a device may set it going. A pipe must not block, nor a terminal become ours, if it comes there just now.
     let seen = fs::metadata(path).map_err(|error| explain_open(path, error))?;
     check_regular(path, &seen)?;
@@ -40,7 +46,7 @@ pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
         .metadata()
         .or_could_not_run(|| format!("cannot read {}", path.shown()))?;
     check_regular(path, &metadata)?;
-    read_opened(path, file, &metadata, limit)
+    Ok((file, metadata))
 }
 
 fn check_regular(path: &Path, metadata: &Metadata) -> Result<()> {

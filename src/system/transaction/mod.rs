@@ -5,6 +5,7 @@ mod likeness;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, Metadata};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -97,6 +98,17 @@ impl<'a> Transaction<'a> {
         self.stage_at(place, (None, Times::Kept), named, parts)
     }
 
+    /// As [`Self::stage_named`], for content that is written as it is made.
+    pub fn stage_written(
+        &self,
+        named: &Path,
+        file: &Path,
+        write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    ) -> Result<()> {
+        let place = locate(Place::of_name(self.context, file), named)?;
+        self.stage_by(place, (None, Times::Kept), named, write)
+    }
+
     /// As [`Self::stage`], for content that belongs to that of `required`: if `required` was staged before and cannot
     /// be replaced, `target` is left alone. It has a new time: its size stays as a rule, and who mirrors a directory by
     /// sizes and times must see that it changed.
@@ -115,11 +127,23 @@ impl<'a> Transaction<'a> {
         named: &Path,
         parts: &[&[u8]],
     ) -> Result<()> {
+        self.stage_by(place, (requires, times), named, |file| {
+            parts.iter().try_for_each(|part| file.write_all(part))
+        })
+    }
+
+    fn stage_by(
+        &self,
+        place: Place,
+        (requires, times): (Option<PathBuf>, Times),
+        named: &Path,
+        write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    ) -> Result<()> {
         self.context.check_interrupted()?;
         let change = if self.context.dry_run() {
             Change::DryRun
         } else {
-            let written = write_beside(&place, parts, times);
+            let written = write_beside(&place, write, times);
             Change::Replace(written.or_could_not_run(|| format!("cannot write beside {}", named.shown()))?)
         };
         self.insert(place, requires, named, change)
@@ -147,15 +171,26 @@ impl<'a> Transaction<'a> {
 
     /// Reads `target` as it will be after the commit; in a dry run, as it is.
     pub fn read(&self, target: &Path) -> Result<Vec<u8>> {
+        read_place(&self.place_of(target)?, None)
+    }
+
+    /// Opens `target` as [`Self::read`] reads it.
+    pub fn open(&self, target: &Path) -> Result<(File, Metadata)> {
+        let opened = self.place_of(target)?.open();
+        opened.or_could_not_run(|| format!("cannot read {}", target.shown()))
+    }
+
+    /// The place at which the content of `target` is now.
+    fn place_of(&self, target: &Path) -> Result<Place> {
         let place = locate(Place::of_file_or_name(self.context, target), target)?;
         if let Some(Staged {
             change: Change::Replace(temporary),
             ..
         }) = self.staged()?.get(place.path())
         {
-            return read_place(temporary.place(), None);
+            return Ok(temporary.place().clone());
         }
-        read_place(&place, None)
+        Ok(place)
     }
 
     /// Reads the regular file that has this name itself; `None` if it names nothing, or anything else, as a link. What is
@@ -243,16 +278,18 @@ fn locate(place: std::result::Result<Place, NoPlace>, target: &Path) -> Result<P
     place.map_err(|error| error.explain(format!("cannot find {}", target.shown())))
 }
 
-fn write_beside(target: &Place, parts: &[&[u8]], times: Times) -> std::io::Result<Temporary> {
+fn write_beside(
+    target: &Place,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    times: Times,
+) -> std::io::Result<Temporary> {
     // Only a regular file hands anything down: what else has the name is replaced.
     let existing = match target.look()? {
         Some(metadata) if metadata.is_file() => Some(target.open()?),
         _ => None,
     };
     let (temporary, mut file) = Temporary::beside(target)?;
-    for part in parts {
-        file.write_all(part)?;
-    }
+    write(&mut file)?;
     likeness::take_over(&file, existing.as_ref().map(|(file, metadata)| (file, metadata)), times)?;
     Ok(temporary)
 }

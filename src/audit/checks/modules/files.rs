@@ -6,13 +6,15 @@ use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
+use crate::error::{Error, Explain};
 use crate::formats::crypto::hash::Digest;
 use crate::formats::crypto::sha3_lanes::Source;
-use crate::formats::kernel::module_info::ModuleInfo;
 use crate::formats::text::{Shown, printable};
 use crate::sign::Observer;
-use crate::start::modules::{Answer, Expected, HASH, Together, Unpacked, note, unpack, unpack_at_most};
-use crate::system;
+use crate::start::modules::{
+    Answer, Expected, HASH, Together, Unpacked, note, read_through, too_large_packed, unpack_at_most,
+};
+use crate::system::{self, Passes};
 
 use super::tree::{Tree, of_running_kernel};
 use crate::audit::images::Place;
@@ -26,7 +28,7 @@ const PACKING: u64 = 6;
 const BESIDE: u64 = 8 << 20;
 /// The largest module that is in memory beside those of other cores, unpacked, in bytes. Larger ones are judged at the end, one
 /// after the other.
-const LARGE: u64 = 64 << 20;
+const LARGE: u64 = 32 << 20;
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     let anchors = match machine.anchors() {
@@ -178,10 +180,13 @@ fn judge_all(kernels: &[Kernel], observer: &dyn Observer) -> Vec<Judged> {
     judged
 }
 
-/// Judges a module while no other is in memory.
+/// Judges a module that is too large to be held beside others: it is read through.
 fn judge_alone(kernels: &[Kernel], path: PathBuf) -> Judged {
-    let read = system::read(&path).map_err(|error| Answer::Unread(reason(&error)));
-    match read.and_then(unpack) {
+    let unread = |error: Error| Answer::Unread(reason(&error));
+    let opened = system::open(&path).and_then(|file| Passes::new(file).or_could_not_run(|| cannot_read(&path)));
+    let opened = opened.map_err(unread);
+    let file = opened.and_then(|file| file.ok_or_else(|| too_large_packed(&path.shown())));
+    match file.and_then(|file| read_through(&file)) {
         Ok(unpacked) => judge(kernels, path, &unpacked, None),
         Err(answer) => Judged {
             path,
@@ -191,12 +196,16 @@ fn judge_alone(kernels: &[Kernel], path: PathBuf) -> Judged {
     }
 }
 
+fn cannot_read(path: &Path) -> String {
+    format!("cannot read {}", path.shown())
+}
+
 /// The answer to a module by the kernel whose directory it is in. `digest` is that of its content, if it is known.
 fn judge(kernels: &[Kernel], path: PathBuf, unpacked: &Unpacked, digest: Option<&Digest>) -> Judged {
     let kernel = kernels.iter().find(|kernel| kernel.tree.has(&path));
     let unread = || Answer::Unread(format!("{}: it is no kernel's", path.shown()));
     let answer = kernel.map_or_else(unread, |kernel| kernel.expected.judge(unpacked, digest));
-    let in_tree = ModuleInfo::parse(&unpacked.module).is_ok_and(|info| info.is_in_tree());
+    let in_tree = unpacked.is_in_tree();
     Judged { path, answer, in_tree }
 }
 
@@ -246,14 +255,22 @@ impl Source for Worker<'_> {
     fn next(&mut self, lane: usize) -> Option<Loaded> {
         loop {
             let file = self.take(lane)?;
-            let read = system::read(&file.0).map_err(|error| Answer::Unread(reason(&error)));
-            match read.and_then(|bytes| unpack_at_most(bytes, self.most(lane))) {
+            // A larger file is not even read.
+            let read = if file.1 > LARGE {
+                Ok(None)
+            } else {
+                system::read(&file.0).map(Some)
+            };
+            let read = read.map_err(|error| Answer::Unread(reason(&error)));
+            let unpacked =
+                read.and_then(|bytes| bytes.map_or(Ok(None), |bytes| unpack_at_most(bytes, self.most(lane))));
+            match unpacked {
                 Ok(None) => {
                     let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
                     large.push(file);
                 }
                 Ok(Some(unpacked)) => {
-                    let beside = if lane == 0 { 0 } else { unpacked.module.len() as u64 };
+                    let beside = if lane == 0 { 0 } else { unpacked.size() };
                     self.beside = self.beside.saturating_add(beside);
                     return Some(Loaded { file, unpacked, beside });
                 }

@@ -152,7 +152,7 @@ impl Telltale {
         let Ok(unpacked) = unpack(file) else {
             return Ok(false);
         };
-        let Ok(info) = ModuleInfo::parse(&unpacked.module) else {
+        let Some(Ok(info)) = unpacked.held().map(ModuleInfo::parse) else {
             return Ok(false);
         };
         let same = |shown: Option<&[u8]>, own: Option<&[u8]>| match (shown, own) {

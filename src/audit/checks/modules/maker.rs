@@ -14,7 +14,7 @@ pub(in crate::audit::checks) fn maker_of_modules(machine: &Machine<'_>) -> Optio
     let Tree { release, paths, .. } = of_running_kernel(machine).ok()?;
     let module = unpack(system::read(paths.first()?).ok()?).ok()?;
     let maker = KernelTrust::read(machine.context(), &release, None)
-        .judge(&module.module)
+        .judge(module.subject())
         .ok()?;
     Some(printable(&maker.common_name()))
 }

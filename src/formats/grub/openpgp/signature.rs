@@ -1,5 +1,7 @@
 //! Detached signatures, judged by GRUB's rules.
 
+use std::io::{self, Read};
+
 use sequoia_openpgp::Packet;
 use sequoia_openpgp::crypto::hash::Hash;
 use sequoia_openpgp::crypto::mpi;
@@ -60,6 +62,9 @@ pub enum SignatureError {
     /// The file or the signature was changed.
     #[error(transparent)]
     Mismatch(#[from] SignatureMismatch),
+    /// The file could not be read to its end.
+    #[error("it could not be read: {0}")]
+    Unread(String),
     /// The packet's content is not a signature.
     #[error("the signature packet is malformed: {0}")]
     Malformed(String),
@@ -128,6 +133,11 @@ impl DetachedSignature {
 
     /// Checks that `key` made this signature over `data`.
     pub fn verify(&self, key: &GrubKey, data: &[u8]) -> Result<(), SignatureError> {
+        self.verify_read(key, &mut &*data)
+    }
+
+    /// Checks that `key` made this signature over all that a reader gives.
+    pub fn verify_read(&self, key: &GrubKey, data: &mut dyn Read) -> Result<(), SignatureError> {
         if self.issuer != key.key_id() {
             return Err(SignatureError::OtherKey {
                 found: self.issuer.clone(),
@@ -140,7 +150,7 @@ impl DetachedSignature {
             .context()
             .map_err(malformed)?
             .for_signature(4);
-        context.update(data);
+        io::copy(data, &mut context).map_err(|error| SignatureError::Unread(error.to_string()))?;
         self.signature.hash(&mut context).map_err(malformed)?;
         let digest = context.into_digest().map_err(malformed)?;
         let digest = Digest::new(self.hash, digest).ok_or(SignatureMismatch)?;

@@ -1,9 +1,9 @@
 //! The formats, told by the first bytes of a file.
 
 /// Largest module that is unpacked, in bytes. Real ones have up to 20 MB, and hundreds with debugging information.
-pub const MAX_MODULE: u64 = 1 << MAX_MODULE_LOG;
-/// The same, as zstd takes it.
-pub(super) const MAX_MODULE_LOG: u32 = 30;
+pub const MAX_MODULE: u64 = 1 << 30;
+/// Largest module that is held in memory, unpacked, in bytes: one at a time in all of the process. A larger one is read through.
+pub const MAX_HELD: u64 = 96 << 20;
 
 /// How a file is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,14 +17,17 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Check, Filters, LzmaOptions, Stream};
 use liblzma::write::XzEncoder;
 
-use format::MAX_MODULE_LOG;
-
-pub use format::{Compression, MAX_MODULE};
+pub use format::{Compression, MAX_HELD, MAX_MODULE};
 pub use kernel::KernelRefusal;
 pub use unpacker::{Unpacker, UnpackerError};
 
 /// Most memory that an xz header can ask for, in bytes; the largest preset of `xz` needs 65 MiB.
-const XZ_MEMORY: u64 = 1 << 29;
+const XZ_MEMORY: u64 = 130 << 20;
+/// Largest window that a zstd header can ask for, as a power of two: that of `zstd --ultra --long=27`, and the kernel's own limit.
+const ZSTD_WINDOW_LOG: u32 = 27;
+/// The same where the content is bounded, and with it what of the window is used: `zstd` makes such files for some, and they are
+/// packed anew.
+const ZSTD_WIDE_LOG: u32 = 30;
 /// Dictionary of the kernel's xz modules, in bytes: the size that `XZ_DEC_DYNALLOC` in the kernel is made for.
 const XZ_DICTIONARY: u32 = 1 << 20;
 /// `xz` without a level.
@@ -35,11 +38,11 @@ const ZSTD_LEVEL: i32 = 3;
 const GZIP_UNIX: u8 = 3;
 
 impl Compression {
-    /// Unpacks all that the tools unpack. A file that would grow past 1 GiB is an error, and memory is taken as the
+    /// Unpacks all that the tools unpack. A file that would grow past [`MAX_HELD`] is an error, and memory is taken as the
     /// content comes, whatever a header promises.
     pub fn unpack(self, bytes: &[u8]) -> io::Result<Cow<'_, [u8]>> {
-        let unpacked = self.unpack_at_most(bytes, MAX_MODULE)?;
-        unpacked.ok_or_else(|| io::Error::other(format!("it unpacks to more than {MAX_MODULE} bytes")))
+        let unpacked = self.unpack_at_most(bytes, MAX_HELD)?;
+        unpacked.ok_or_else(|| io::Error::other(format!("it unpacks to more than {MAX_HELD} bytes")))
     }
 
     /// Unpacks as [`Self::unpack`] does, but nothing that has more than so many bytes: `None`. What lies beside others in memory
@@ -49,7 +52,7 @@ impl Compression {
             return Ok(Some(Cow::Borrowed(bytes)).filter(|bytes| bytes.len() as u64 <= most));
         }
         let mut unpacked = Vec::new();
-        let mut reader = self.reader(bytes)?.take(most.saturating_add(1));
+        let mut reader = self.reader_within(bytes, ZSTD_WIDE_LOG)?.take(most.saturating_add(1));
         if reader.read_to_end(&mut unpacked)? as u64 > most {
             return Ok(None);
         }
@@ -69,7 +72,12 @@ impl Compression {
         start
     }
 
-    fn reader(self, bytes: &[u8]) -> io::Result<Box<dyn Read + '_>> {
+    /// The content, unpacked as it is read.
+    pub fn reader(self, bytes: &[u8]) -> io::Result<Box<dyn Read + '_>> {
+        self.reader_within(bytes, ZSTD_WINDOW_LOG)
+    }
+
+    fn reader_within(self, bytes: &[u8], window_log: u32) -> io::Result<Box<dyn Read + '_>> {
         Ok(match self {
             Self::None => Box::new(bytes),
             Self::Gzip => Box::new(MultiGzDecoder::new(bytes)),
@@ -79,7 +87,7 @@ impl Compression {
             }
             Self::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(bytes)?;
-                decoder.window_log_max(MAX_MODULE_LOG)?;
+                decoder.window_log_max(window_log)?;
                 Box::new(decoder)
             }
         })
@@ -87,13 +95,24 @@ impl Compression {
 
     /// Packs with the settings of the kernel's build, which its own decompressors take.
     pub fn pack(self, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+        if self == Self::None {
+            return Ok(bytes);
+        }
+        self.pack_into(&mut &*bytes, bytes.len() as u64, Vec::new())
+    }
+
+    /// As [`Self::pack`], for so many bytes that a reader gives; returns what they were written to.
+    pub fn pack_into<W: Write>(self, content: &mut dyn Read, size: u64, mut packed: W) -> io::Result<W> {
         match self {
-            Self::None => Ok(bytes),
+            Self::None => {
+                io::copy(content, &mut packed)?;
+                Ok(packed)
+            }
             Self::Gzip => {
                 let mut encoder = GzBuilder::new()
                     .operating_system(GZIP_UNIX)
-                    .write(Vec::new(), flate2::Compression::default());
-                encoder.write_all(&bytes)?;
+                    .write(packed, flate2::Compression::default());
+                io::copy(content, &mut encoder)?;
                 encoder.finish()
             }
             Self::Xz => {
@@ -102,15 +121,15 @@ impl Compression {
                 let mut filters = Filters::new();
                 filters.lzma2(&options);
                 let stream = Stream::new_stream_encoder(&filters, Check::Crc32)?;
-                let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
-                encoder.write_all(&bytes)?;
+                let mut encoder = XzEncoder::new_stream(packed, stream);
+                io::copy(content, &mut encoder)?;
                 encoder.finish()
             }
             Self::Zstd => {
-                let mut encoder = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
+                let mut encoder = zstd::Encoder::new(packed, ZSTD_LEVEL)?;
                 encoder.include_checksum(true)?;
-                encoder.set_pledged_src_size(Some(bytes.len() as u64))?;
-                encoder.write_all(&bytes)?;
+                encoder.set_pledged_src_size(Some(size))?;
+                io::copy(content, &mut encoder)?;
                 encoder.finish()
             }
         }

@@ -7,12 +7,10 @@ use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::Stream;
 
-use super::XZ_MEMORY;
 use super::format::Compression;
 use super::lz4;
+use super::{XZ_MEMORY, ZSTD_WINDOW_LOG};
 
-/// Largest window that a zstd header can ask for, as a power of two: `zstd --ultra --long=27`.
-const ZSTD_WINDOW_LOG: u32 = 27;
 /// First bytes of a file of `xz --format=lzma`, as it is usually set.
 const LZMA: &[u8] = &[0x5d, 0];
 /// First bytes of LZ4 in frames, which `lz4` makes without `-l`.
@@ -50,7 +48,7 @@ pub enum Unpacker<'a> {
 }
 
 impl<'a> Unpacker<'a> {
-    /// Starts at the first byte. xz and lzma get 512 MiB of memory at most, zstd a window of 128 MiB.
+    /// Starts at the first byte. xz and lzma get 130 MiB of memory at most, zstd a window of 128 MiB.
     pub fn open(packed: &'a [u8]) -> Result<Self, UnpackerError> {
         match Compression::from_magic(packed) {
             Compression::Gzip => Ok(Self::Gzip(GzDecoder::new(packed))),

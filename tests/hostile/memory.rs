@@ -1,0 +1,110 @@
+//! The peak memory of commands on files that are large, or unpack to much.
+
+use std::fs::{self, File};
+use std::io::{Read, repeat};
+use std::path::Path;
+use std::process::Command;
+
+use bootseal::formats::kernel::compression::Compression;
+
+use crate::support::{module as compiled, refuse, sign, succeed, text, tool, verify};
+
+/// Most memory that a command may take, in bytes.
+const MOST: u64 = 256 << 20;
+
+/// The peak memory of a command, in bytes, with what it printed. It must exit with this code.
+fn peak(command: &Command, code: i32) -> (u64, String) {
+    let measure = "import resource, subprocess, sys\n\
+        code = subprocess.run(sys.argv[1:]).returncode\n\
+        print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n\
+        sys.exit(code)";
+    let mut measured = tool("python3");
+    measured
+        .args(["-c", measure])
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (name, value) in command.get_envs() {
+        measured.env(name, value.unwrap());
+    }
+    let output = measured.output().unwrap();
+    let printed = text(&output);
+    assert_eq!(output.status.code(), Some(code), "{printed}");
+    let kib = printed.lines().find_map(|line| line.strip_prefix("peak ")).unwrap();
+    let bytes = kib.trim().parse::<u64>().unwrap() << 10;
+    eprintln!("{} MiB: {command:?}", bytes >> 20);
+    (bytes, printed)
+}
+
+#[track_caller]
+fn is_bounded(command: &Command, code: i32) -> String {
+    let (bytes, printed) = peak(command, code);
+    assert!(bytes < MOST, "{} MiB: {command:?}", bytes >> 20);
+    printed
+}
+
+/// Signs over SHA-512, which is fast in every profile.
+fn signed(path: &Path) -> Command {
+    let mut command = sign("modules", &[path]);
+    command.args(["--hash", "sha512"]);
+    command
+}
+
+/// A real module with so many zeros behind it.
+fn padded(directory: &Path, zeros: u64) -> impl Read + use<> {
+    let module = fs::read(compiled(directory, "small.ko")).unwrap();
+    std::io::Cursor::new(module).chain(repeat(0).take(zeros))
+}
+
+#[test]
+fn a_module_that_is_larger_than_memory_is_signed_and_judged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("large.ko");
+    let mut module = File::create(&path).unwrap();
+    std::io::copy(&mut padded(directory.path(), 0), &mut module).unwrap();
+    module.set_len(400 << 20).unwrap();
+    drop(module);
+    is_bounded(&verify(&[&path]), 1);
+    is_bounded(&signed(&path), 0);
+    assert!(fs::metadata(&path).unwrap().len() > 400 << 20);
+    is_bounded(&verify(&[&path]), 0);
+    assert!(is_bounded(&signed(&path), 0).contains("unchanged 1"));
+    // A bit far from both ends.
+    let file = File::options().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"x", 200 << 20).unwrap();
+    is_bounded(&verify(&[&path]), 1);
+}
+
+#[test]
+fn a_module_that_unpacks_to_more_than_memory_is_signed_and_judged() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("large.ko.zst");
+    let (size, more) = (300 << 20, 2_u64 << 30);
+    let small = fs::metadata(compiled(directory.path(), "small.ko")).unwrap().len();
+    let pack = |zeros: u64| {
+        let file = File::create(&path).unwrap();
+        let mut content = padded(directory.path(), zeros);
+        Compression::Zstd.pack_into(&mut content, small + zeros, file).unwrap();
+    };
+    pack(size);
+    is_bounded(&signed(&path), 0);
+    is_bounded(&verify(&[&path]), 0);
+    pack(more);
+    let said = is_bounded(&signed(&path), 1);
+    assert!(said.contains("more than 1073741824 bytes"), "{said}");
+    is_bounded(&verify(&[&path]), 1);
+}
+
+#[test]
+fn files_for_grub_are_not_held_to_be_verified() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("initramfs.img");
+    let file = File::create(&path).unwrap();
+    file.set_len(400 << 20).unwrap();
+    succeed(&mut sign("grub", &[&path]));
+    is_bounded(&verify(&[&path]), 0);
+    is_bounded(&verify(&[directory.path()]), 0);
+    std::os::unix::fs::FileExt::write_all_at(&file, b"x", 200 << 20).unwrap();
+    is_bounded(&verify(&[&path]), 1);
+    let said = refuse(&mut verify(&[directory.path()]));
+    assert!(said.contains("initramfs.img"), "{said}");
+}

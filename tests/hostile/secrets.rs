@@ -1,0 +1,155 @@
+//! Memory as it is when a command ends, and while it waits for another: no key, passphrase or share is in it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use bootseal::formats::firmware::authenticode::minimal_image;
+
+use crate::support::backup::{SHARED, Whole};
+use crate::support::ceremony::{PASSPHRASE, encrypted, private};
+use crate::support::{bootseal, succeed, tool};
+
+/// The end of a process.
+const END: &str = "exit_group";
+/// The commit of what was signed: the key is still in use.
+const COMMIT: &str = "rename renameat renameat2";
+/// The wait for another run to end.
+const WAIT: &str = "flock";
+/// Bytes of a number that are looked for: as many as nothing else has by chance.
+const PIECE: usize = 24;
+
+/// Bytes that must not be found, with a name.
+type Secret = (String, Vec<u8>);
+
+/// The memory of a command when it first makes one of these system calls.
+fn memory(command: &Command, calls: &str) -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
+    let core = directory.path().join("core");
+    let mut gdb = tool("gdb");
+    gdb.args(["-batch", "-nx", "-ex", "set startup-with-shell off"]);
+    gdb.args(["-ex", &format!("catch syscall {calls}"), "-ex", "run"]);
+    gdb.args(["-ex", &format!("gcore {}", core.display()), "-ex", "kill", "--args"]);
+    gdb.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        gdb.env(name, value.unwrap());
+    }
+    let output = gdb.stdin(Stdio::null()).output().unwrap();
+    fs::read(&core).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// The names of the secrets that are in memory, as they are or with their bytes turned round, as numbers are held.
+fn found(memory: &[u8], secrets: &[Secret]) -> Vec<String> {
+    let is_found = |(_, secret): &&Secret| {
+        let middle = secret.len() / 2;
+        let piece = &secret[middle.saturating_sub(PIECE / 2)..secret.len().min(middle + PIECE / 2)];
+        let turned: Vec<u8> = piece.iter().rev().copied().collect();
+        [piece, turned.as_slice()]
+            .iter()
+            .any(|piece| memchr::memmem::find(memory, piece).is_some())
+    };
+    secrets.iter().filter(is_found).map(|(name, _)| name.clone()).collect()
+}
+
+/// The private numbers of a key, by OpenSSL.
+fn numbers(key: &Path) -> Vec<Secret> {
+    let mut show = tool("openssl");
+    show.args([
+        "rsa",
+        "-noout",
+        "-text",
+        "-passin",
+        &format!("pass:{PASSPHRASE}"),
+        "-in",
+    ]);
+    let text = succeed(show.arg(key));
+    let mut numbers: Vec<Secret> = Vec::new();
+    for line in text.lines() {
+        match (line.strip_prefix("    "), numbers.last_mut()) {
+            (Some(digits), Some((_, bytes))) => bytes.extend(hex::decode(digits.replace(':', "")).unwrap()),
+            _ => numbers.push((format!("{}, {}", key.display(), line.trim_end_matches(':')), Vec::new())),
+        }
+    }
+    let private = [
+        "privateExponent",
+        "prime1",
+        "prime2",
+        "exponent1",
+        "exponent2",
+        "coefficient",
+    ];
+    numbers.retain(|(name, _)| private.iter().any(|private| name.ends_with(private)));
+    assert_eq!(numbers.len(), private.len());
+    numbers
+}
+
+fn passphrase() -> Secret {
+    ("passphrase".to_owned(), PASSPHRASE.as_bytes().to_vec())
+}
+
+#[test]
+fn a_key_is_in_memory_only_while_it_signs() {
+    let directory = tempfile::tempdir().unwrap();
+    let (passphrase_file, file) = (directory.path().join("passphrase"), directory.path().join("grub.cfg"));
+    private(&passphrase_file, format!("{PASSPHRASE}\n").as_bytes());
+    let keys = encrypted();
+    let mut secrets = numbers(&keys.file("grub.key"));
+    secrets.push(passphrase());
+    let mut sign = bootseal(["sign", "grub", "--keys"]);
+    sign.arg(keys.keys())
+        .arg("--passphrase-file")
+        .arg(&passphrase_file)
+        .arg(&file);
+    let at = |calls| {
+        fs::write(&file, "set timeout=5\n").unwrap();
+        found(&memory(&sign, calls), &secrets)
+    };
+    assert!(!at(COMMIT).is_empty(), "what the key signs with is not found at all");
+    assert_eq!(at(WAIT), Vec::<String>::new());
+    assert_eq!(at(END), Vec::<String>::new());
+    assert!(directory.path().join("grub.cfg.sig").exists());
+}
+
+#[test]
+fn a_plain_key_is_gone_at_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let image = directory.path().join("image.efi");
+    fs::write(&image, minimal_image()).unwrap();
+    let keys = encrypted();
+    let mut sign = bootseal(["sign", "efi", "--keys"]);
+    sign.arg(keys.keys()).arg(&image);
+    let secrets = numbers(&keys.file("db.key"));
+    assert_eq!(found(&memory(&sign, END), &secrets), Vec::<String>::new());
+}
+
+/// Keys that are made, and a secret that is divided; then the shares of it.
+#[test]
+fn nothing_of_a_ceremony_stays_in_memory() {
+    let whole = Whole::planned(SHARED);
+    let end = memory(&whole.run(), END);
+    let mut secrets = vec![passphrase()];
+    for key in [
+        "node/db.key",
+        "node/module.key",
+        "node/grub.key",
+        "offline/PK.key",
+        "offline/KEK.key",
+    ] {
+        secrets.extend(numbers(&whole.path(key)));
+    }
+    let shares = [1, 2, 3].map(|number| whole.share(number));
+    secrets.extend(
+        shares
+            .iter()
+            .map(|share| (format!("share {share}"), share.as_bytes().to_vec())),
+    );
+    assert_eq!(found(&end, &secrets), Vec::<String>::new());
+    private(
+        &whole.path("shares.txt"),
+        format!("{}\n{}\n", shares[0], shares[2]).as_bytes(),
+    );
+    let mut drill = whole.drill(&whole.path("backup/bootseal-backup.tar"));
+    let end = memory(&drill, END);
+    assert_eq!(found(&end, &secrets), Vec::<String>::new());
+    succeed(&mut drill);
+}
