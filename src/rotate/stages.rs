@@ -253,7 +253,7 @@ impl Request<'_> {
             ))
             .hint("list them under [sign] in /etc/bootseal/config.toml, or sign them and add --signed"));
         }
-        let job = Job::configured(config)?;
+        let job = Job::configured(self.context(), config)?;
         let doomed =
             (self.revokes && self.name == KeyName::Db).then(|| self.place.old_certificate(self.name, rotation));
         let doomed = doomed.transpose()?;
