@@ -28,7 +28,7 @@ pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_nu
 pub use boot_tree::{BootFile, BootTree, Place};
 pub use grub_path::{GrubPaths, path_below};
 pub use packages::{
-    LOADERS_WITH_COPIES, Owner, Packages, merged_files, reinstall_image, reinstall_kernel, reinstall_loader,
+    LOADERS_WITH_COPIES, Owner, Packages, make_menu, merged_files, reinstall_image, reinstall_kernel, reinstall_loader,
     reinstall_newest,
 };
 pub use partitions::{EfiPartition, efi_partitions, fat_partitions, no_efi_partition, only_efi_partition};

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
+use crate::system::Context;
+
 use super::mode::Mode;
 use super::phase::Phase;
 use super::request::Slot;
@@ -48,6 +50,12 @@ impl Entry {
                 Cow::Owned(text.replace("ExecStart=", &format!("ExecStart={directory}/")))
             }
         }
+    }
+
+    /// True if there is somebody on this machine who reads it.
+    #[must_use]
+    pub fn has_reader(&self, context: &Context) -> bool {
+        self.reader.is_none_or(|directory| context.path(directory).is_dir())
     }
 
     /// Permission bits.
@@ -102,7 +110,7 @@ const SYSTEMD: [Entry; 4] = [
     ),
 ];
 
-const TRADITIONAL: [Entry; 5] = [
+const TRADITIONAL: [Entry; 8] = [
     script!(
         Phase::Preinst,
         "/etc/kernel/preinst.d",
@@ -138,7 +146,45 @@ const TRADITIONAL: [Entry; 5] = [
         "zz_bootseal-grub",
         Slot::Grub
     ),
+    read_in(
+        "/etc/kernel/postrm.d",
+        script!(
+            Phase::Postrm,
+            "/etc/kernel/postrm.d",
+            "postrm.d",
+            "45-bootseal-modules",
+            Slot::Modules
+        ),
+    ),
+    read_in(
+        "/etc/kernel/postrm.d",
+        script!(
+            Phase::Postrm,
+            "/etc/kernel/postrm.d",
+            "postrm.d",
+            "zz_bootseal-grub",
+            Slot::Grub
+        ),
+    ),
+    read_in(
+        "/etc/initramfs-tools",
+        script!(
+            Phase::PostUpdate,
+            "/etc/initramfs/post-update.d",
+            "post-update.d",
+            "zz_bootseal-initramfs",
+            Slot::Initramfs
+        ),
+    ),
 ];
+
+/// The entry, for machines alone that have this directory.
+const fn read_in(directory: &'static str, entry: Entry) -> Entry {
+    Entry {
+        reader: Some(directory),
+        ..entry
+    }
+}
 
 /// The check that Portage makes after each package, outside of what the package or the user can define.
 const PORTAGE: Entry = Entry {

@@ -188,7 +188,7 @@ impl<'a> Files<'a> {
             Slot::Image => true,
             Slot::Modules if self.environment.is_before_unpacking => false,
             Slot::Modules => self.request.image.as_ref().is_some_and(is_in_place),
-            Slot::Uki | Slot::Grub | Slot::Portage | Slot::All => false,
+            Slot::Uki | Slot::Grub | Slot::Initramfs | Slot::Portage | Slot::All => false,
         }
     }
 

@@ -168,7 +168,8 @@ pub fn without_kept_menu(image: &Path) -> Finding {
 /// The findings of scripts of ours that are missing, masked, or not as this bootseal installs them.
 fn scripts(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for entry in scene.modes.iter().flat_map(|mode| scripts_of(*mode)) {
+    let ours = scene.modes.iter().flat_map(|mode| scripts_of(*mode));
+    for entry in ours.filter(|entry| entry.has_reader(scene.context)) {
         let Some(phase) = entry.phase else { continue };
         let is_it = |plugin: &&Plugin| plugin.phase == phase && plugin.name == entry.name;
         let finding = match scene.plugins.iter().find(is_it) {
@@ -217,8 +218,7 @@ fn bypassed(scene: &Scene<'_>) -> Vec<Finding> {
         let text = format!("KERNEL_INSTALL_BYPASS=1 in {place}: kernel-install does nothing at all");
         findings.push(Finding::new(BYPASSED, "KERNEL_INSTALL_BYPASS", text).remedy("unset it"));
     }
-    for phase in phases(scene) {
-        let variable = phase.variable();
+    for (phase, variable) in phases(scene).filter_map(|phase| Some((phase, phase.variable()?))) {
         let Some((plugins, place)) = scene.settings.get(variable) else {
             continue;
         };

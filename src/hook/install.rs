@@ -185,7 +185,7 @@ pub fn install(context: &Context, wanted: Wanted<'_>) -> Result<Vec<Changed>> {
     let wanted: Vec<Entry> = entries(wanted.modes)
         .into_iter()
         .chain(audits.chain(boot_checks).copied())
-        .filter(|entry| entry.reader.is_none_or(|directory| context.path(directory).is_dir()))
+        .filter(|entry| entry.has_reader(context))
         .collect();
     let mut changes = Vec::new();
     for entry in &wanted {

@@ -12,6 +12,7 @@ mod key;
 mod last_run;
 mod loaders;
 mod log;
+mod menu;
 mod merged;
 mod mode;
 mod modules;

@@ -9,6 +9,7 @@ use crate::trust::Anchors;
 use super::done::Done;
 use super::request::{Request, Slot};
 use super::run::Hook;
+use super::stock::Stock;
 
 impl Hook<'_> {
     /// Checks that the GRUB which starts next knows the key that files are signed with.
@@ -20,7 +21,8 @@ impl Hook<'_> {
     /// Walks the next start after the last slot, in which all files of an installation have come out. What others put in
     /// disorder later, `status` tells of.
     pub(super) fn to_the_end(&self, request: &Request, keys: &KeyDirectory, mut done: Done) -> Result<Done> {
-        let is_last = [Slot::Grub, Slot::Portage, Slot::All].contains(&request.slot);
+        let is_alone = request.slot == Slot::Initramfs && Stock::load(self.context, &request.subject)?.is_none();
+        let is_last = is_alone || [Slot::Grub, Slot::Portage, Slot::All].contains(&request.slot);
         let is_done = done.summary.outcomes.iter().all(|outcome| outcome.result.is_ok());
         // By hand, a person is asked to accept these first.
         let is_open = request.slot == Slot::All && unvouched(&done.summary.outcomes).next().is_some();

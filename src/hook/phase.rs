@@ -11,6 +11,10 @@ pub enum Phase {
     Preinst,
     /// After it has copied.
     Postinst,
+    /// After dpkg has removed a kernel.
+    Postrm,
+    /// After update-initramfs has made an initramfs.
+    PostUpdate,
 }
 
 impl Phase {
@@ -21,15 +25,18 @@ impl Phase {
             Self::Plugins => "install.d",
             Self::Preinst => "preinst.d",
             Self::Postinst => "postinst.d",
+            Self::Postrm => "postrm.d",
+            Self::PostUpdate => "post-update.d",
         }
     }
 
-    /// The variable of the environment that replaces the list of its plugins.
-    pub(super) const fn variable(self) -> &'static str {
+    /// The variable of the environment that replaces the list of its plugins; none where nothing does.
+    pub(super) const fn variable(self) -> Option<&'static str> {
         match self {
-            Self::Plugins => "KERNEL_INSTALL_PLUGINS",
-            Self::Preinst => "INSTALLKERNEL_PREINST_PLUGINS",
-            Self::Postinst => "INSTALLKERNEL_POSTINST_PLUGINS",
+            Self::Plugins => Some("KERNEL_INSTALL_PLUGINS"),
+            Self::Preinst => Some("INSTALLKERNEL_PREINST_PLUGINS"),
+            Self::Postinst => Some("INSTALLKERNEL_POSTINST_PLUGINS"),
+            Self::Postrm | Self::PostUpdate => None,
         }
     }
 
@@ -38,7 +45,7 @@ impl Phase {
     pub const fn of_mode(mode: Mode) -> &'static [Self] {
         match mode {
             Mode::Systemd => &[Self::Plugins],
-            Mode::Traditional => &[Self::Preinst, Self::Postinst],
+            Mode::Traditional => &[Self::Preinst, Self::Postinst, Self::Postrm, Self::PostUpdate],
         }
     }
 
@@ -47,8 +54,19 @@ impl Phase {
         match self {
             // kernel-install(8) names /run/kernel/install.d as well; the programs of 257 and 262 do not read it.
             Self::Plugins => &["/etc/kernel/install.d", "/usr/lib/kernel/install.d"],
-            Self::Preinst => &["/etc/kernel/preinst.d", "/usr/lib/kernel/preinst.d"],
-            Self::Postinst => &["/etc/kernel/postinst.d", "/usr/lib/kernel/postinst.d"],
+            // The last ones are Debian's.
+            Self::Preinst => &[
+                "/etc/kernel/preinst.d",
+                "/usr/lib/kernel/preinst.d",
+                "/usr/share/kernel/preinst.d",
+            ],
+            Self::Postinst => &[
+                "/etc/kernel/postinst.d",
+                "/usr/lib/kernel/postinst.d",
+                "/usr/share/kernel/postinst.d",
+            ],
+            Self::Postrm => &["/etc/kernel/postrm.d", "/usr/share/kernel/postrm.d"],
+            Self::PostUpdate => &["/etc/initramfs/post-update.d"],
         }
     }
 }

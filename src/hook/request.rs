@@ -20,6 +20,8 @@ pub enum Slot {
     Image,
     /// grub.cfg was written anew.
     Grub,
+    /// An initramfs was made anew, without a kernel's installation.
+    Initramfs,
     /// Portage has installed a package.
     Portage,
     /// By hand: all that belongs to a kernel that is installed.
@@ -27,11 +29,12 @@ pub enum Slot {
 }
 
 impl Slot {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Modules,
         Self::Uki,
         Self::Image,
         Self::Grub,
+        Self::Initramfs,
         Self::Portage,
         Self::All,
     ];
@@ -44,6 +47,7 @@ impl Slot {
             Self::Uki => "uki",
             Self::Image => "image",
             Self::Grub => "grub",
+            Self::Initramfs => "initramfs",
             Self::Portage => "portage",
             Self::All => "all",
         }
@@ -62,6 +66,10 @@ impl FromStr for Slot {
 const DPKG: &str = "DEB_MAINT_PARAMS";
 /// The first of them before the package is unpacked.
 const BEFORE_UNPACKING: [&str; 2] = ["install", "upgrade"];
+/// The first of them once the package is removed.
+const REMOVED: &str = "remove";
+/// The word by which the hooks of a removal that are not kernel-install's begin.
+const REMOVED_KERNEL: &str = "removed";
 
 /// The variables of the environment by which the two modes inform their hooks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -78,6 +86,8 @@ pub struct Environment {
     pub grub_config: Option<PathBuf>,
     /// True if dpkg has not unpacked the kernel yet, though its scripts name the path that the image will have.
     pub is_before_unpacking: bool,
+    /// True if dpkg calls the hooks of a removal for something else, such as an upgrade in the midst of which it is.
+    pub is_no_removal: bool,
     /// True if more is to be said.
     pub verbose: bool,
 }
@@ -90,16 +100,19 @@ impl Environment {
         let either =
             |name: &str| set(&format!("KERNEL_INSTALL_{name}")).or_else(|| set(&format!("INSTALLKERNEL_{name}")));
         let text = |value: OsString| value.to_string_lossy().into_owned();
+        let dpkg = set(DPKG).map(text);
+        let does = |actions: &[&str]| {
+            let action = dpkg.as_ref()?.trim_start_matches('\'');
+            Some(actions.iter().any(|known| action.starts_with(known)))
+        };
         Self {
             layout: either("LAYOUT").map(text),
             boot_root: set("KERNEL_INSTALL_BOOT_ROOT").map(PathBuf::from),
             entry_token: set("KERNEL_INSTALL_ENTRY_TOKEN").map(text),
             staging: either("STAGING_AREA").map(PathBuf::from),
             grub_config: set("GRUB_CFG").map(PathBuf::from),
-            is_before_unpacking: set(DPKG).map(text).is_some_and(|parameters| {
-                let action = parameters.trim_start_matches('\'');
-                BEFORE_UNPACKING.iter().any(|before| action.starts_with(before))
-            }),
+            is_before_unpacking: does(&BEFORE_UNPACKING).unwrap_or_default(),
+            is_no_removal: does(&[REMOVED]) == Some(false),
             verbose: either("VERBOSE").is_some_and(|value| value == "1"),
         }
     }
@@ -118,13 +131,14 @@ pub struct Request {
     pub subject: String,
     /// Directory of the kernel in the boot loader's file system, in systemd mode.
     pub entry_directory: Option<PathBuf>,
-    /// The image: to be installed, or in `postinst.d` as it was installed.
+    /// The image: to be installed, or in `postinst.d` as it was installed; the initramfs for [`Slot::Initramfs`].
     pub image: Option<PathBuf>,
 }
 
 impl Request {
     /// Understands the arguments that follow the slot: `add VER ENTRY_DIR IMAGE [INITRD…]` or `remove VER ENTRY_DIR` of
-    /// kernel-install(8), `VER IMAGE` of installkernel, `VER [IMAGE]` by hand, a package of Portage.
+    /// kernel-install(8), `VER IMAGE` of installkernel, `removed VER IMAGE` of dpkg, `VER INITRAMFS` of update-initramfs(8),
+    /// `VER [IMAGE]` by hand, a package of Portage.
     pub fn parse(slot: Slot, arguments: &[OsString]) -> Result<Self> {
         let mut rest = arguments.iter().map(OsString::as_os_str);
         let mut next = || rest.next();
@@ -145,7 +159,8 @@ impl Request {
             (_, true) => Some(Mode::Systemd),
             (_, false) => Some(Mode::Traditional),
         };
-        let number = if is_systemd {
+        let is_removed = slot != Slot::All && first == REMOVED_KERNEL;
+        let number = if is_systemd || is_removed {
             next().ok_or_else(|| too_few(slot))?
         } else {
             first
@@ -158,7 +173,7 @@ impl Request {
         Ok(Self {
             slot,
             mode,
-            removes: is_systemd && first == "remove",
+            removes: is_removed || is_systemd && first == "remove",
             subject: version(number)?,
             entry_directory,
             image: next().map(PathBuf::from),

@@ -1,16 +1,14 @@
 //! One slot of a kernel's installation: the files to sign, in one run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::disk::{BOOT_DIRECTORIES, BootTree};
 use crate::error::{Error, Result, quoted};
 use crate::finding::Level;
-use crate::formats::grub::opened_files::images_for_firmware;
 use crate::formats::text::Shown;
-use crate::grub::KEPT_MENU;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::sign::grub::{self, UNUSED_MENUS};
+use crate::sign::grub::UNUSED_MENUS;
 use crate::sign::{Job, NewKernel, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
 use crate::system::config::Config;
 use crate::system::{self, Context, NewFile, Syslog, not_mounted};
@@ -22,7 +20,7 @@ use super::loaders::stale_copies;
 use super::mode::Mode;
 use super::request::{Environment, Request, Slot};
 use super::under_way::{self, UnderWay};
-use super::{last_run, log, preflight, recovery, rotation};
+use super::{last_run, log, menu, preflight, recovery, rotation};
 
 /// The file that GRUB itself writes: a signature would not hold.
 const ENVIRONMENT: &str = "grubenv";
@@ -57,6 +55,9 @@ impl Hook<'_> {
     /// Does the work of the slot. A file that cannot be signed is the failure of the result; with an error nothing was
     /// replaced.
     pub fn run(&self, request: &Request, ask: &mut Ask<'_>) -> Result<Done> {
+        if request.removes && self.environment.is_no_removal {
+            return Ok(self.nothing_signed(request, Vec::new(), true));
+        }
         let files = Files::new(self.context, self.environment, request)?;
         self.check_version(&files)?;
         let mut log = Syslog::open(self.context);
@@ -147,7 +148,10 @@ impl Hook<'_> {
             let usual = self.context.place(&self.config.keys);
             let place = acceptance::Place::new(self.context, Some(self.keys).filter(|keys| **keys != usual));
             let left = |outcome| left(&place, outcome);
-            plan.notes.extend(acceptance::unvouched(&summary.outcomes).map(left));
+            let left: Vec<String> = acceptance::unvouched(&summary.outcomes).map(left).collect();
+            plan.notes
+                .extend(under_way.without_stock(request).filter(|_| !left.is_empty()));
+            plan.notes.extend(left);
         }
         if request.slot == Slot::Grub {
             under_way::end(self.context)?;
@@ -216,12 +220,17 @@ impl Hook<'_> {
         for note in &notes {
             log.say(Level::Warning, note);
         }
-        Ok(Done {
+        Ok(self.nothing_signed(request, notes, false))
+    }
+
+    /// The result of a slot in which there is nothing to do.
+    fn nothing_signed(&self, request: &Request, notes: Vec<String>, has_keys: bool) -> Done {
+        Done {
             summary: Summary::default(),
             notes,
-            has_keys: false,
+            has_keys,
             again: self.again(request, false),
-        })
+        }
     }
 
     fn uses_grub(&self, files: &Files<'_>, tree: &BootTree) -> bool {
@@ -238,6 +247,15 @@ impl Hook<'_> {
             ..Plan::default()
         };
         let is = |slots: &[Slot]| slots.contains(&slot) && !request.removes;
+        if is(&[Slot::Initramfs]) {
+            if self.uses_grub(files, &tree) && has(keys, KeyName::Grub) {
+                plan.job
+                    .grub
+                    .paths
+                    .extend(files.installed().filter(|file| file.is_file()));
+            }
+            return Ok(plan);
+        }
         plan.job.modules.paths.clone_from(&files.merged.modules);
         if files.merged.is_modules_alone {
             return Ok(plan);
@@ -275,30 +293,13 @@ impl Hook<'_> {
             if slot != Slot::Image {
                 plan.job.grub.entries = &self.config.sign.grub;
                 let configs = files.grub_configs(&tree);
-                refuse_empty(&configs)?;
-                self.refuse_idle(request, &tree, &configs)?;
+                menu::refuse_empty(self.context, &configs)?;
+                menu::refuse_idle(self.context, request, &tree, &configs)?;
                 let directories = configs.iter().filter_map(|config| config.parent());
                 plan.job.grub.paths.extend(directories.map(Path::to_path_buf));
             }
         }
         Ok(plan)
-    }
-
-    /// A menu that starts nothing, as grub-mkconfig makes it where it finds no kernel, is not signed and does not replace the
-    /// one that is kept. A package's own hook has no kernel to start, and the last kernel may go: they only must not lose one.
-    fn refuse_idle(&self, request: &Request, tree: &BootTree, configs: &[PathBuf]) -> Result<()> {
-        for config in configs {
-            let directory = config.parent().unwrap_or(config);
-            let is_loss = match request.slot {
-                Slot::Portage => starts_kernel(self.context, &config.with_file_name(KEPT_MENU))?,
-                _ => !request.removes || tree.kernels().next().is_some(),
-            };
-            if let Some(idle) = grub::idle_menu(self.context, directory)?.filter(|_| is_loss) {
-                let error = Error::refused(format!("{}: {}; it is not signed", config.shown(), idle.text));
-                return Err(idle.remedies.into_iter().fold(error, Error::hint));
-            }
-        }
-        Ok(())
     }
 
     fn sign(
@@ -341,6 +342,7 @@ impl Hook<'_> {
         let image = request.image.as_deref().map_or_else(|| "IMAGE".to_owned(), quoted);
         let is_not_installed = is_undone || [Slot::Modules, Slot::Uki].contains(&request.slot);
         match request.mode {
+            _ if request.removes => format!("before the next reboot: bootseal{root} sign all"),
             Some(Mode::Systemd) if is_not_installed => {
                 format!("nothing was installed; when that is put right: kernel-install add {subject} {image}")
             }
@@ -376,20 +378,4 @@ fn missing_keys(job: &Job<'_>, open: &SigningKeys) -> Vec<String> {
         notes.push("there is no db key: the image stays as it is".to_owned());
     }
     notes
-}
-
-/// An empty configuration is what a failed grub-mkconfig leaves: signed, it would start nothing.
-fn refuse_empty(configs: &[PathBuf]) -> Result<()> {
-    let is_empty = |path: &&PathBuf| path.metadata().is_ok_and(|metadata| metadata.len() == 0);
-    match configs.iter().find(is_empty) {
-        Some(config) => Err(Error::refused(format!("{} is empty and is not signed", config.shown()))
-            .hint(format!("grub-mkconfig -o {} says what is wrong", quoted(config)))),
-        None => Ok(()),
-    }
-}
-
-/// True if a menu has a command that starts a kernel; false if there is no such file.
-fn starts_kernel(context: &Context, menu: &Path) -> Result<bool> {
-    let text = system::read_named(context, menu)?.unwrap_or_default();
-    Ok(!images_for_firmware(&String::from_utf8_lossy(&text)).is_empty())
 }

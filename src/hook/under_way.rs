@@ -16,11 +16,15 @@ use crate::sign::{Installation, Offered, may_be_script};
 use crate::system::{self, Context};
 
 use super::files::Files;
-use super::request::Slot;
+use super::request::{Request, Slot};
 use super::stock::Stock;
 
 /// Largest file that is looked at as a source, in bytes.
 const MAX_SOURCE: u64 = 1 << 30;
+
+/// The reason why there is no stock on such a machine, as below chroot(8).
+const NO_BOOT_ID: &str = "the kernel's boot ID is not there (mount -t proc proc /proc); only files that packages or the ledger know \
+    are signed";
 
 /// Characters that end a word of GRUB's scripts, or begin something else than one: grub-mkconfig writes names of kernels into
 /// `grub.cfg` as they are.
@@ -62,7 +66,11 @@ impl UnderWay {
         if is_first && !stock.as_ref().is_some_and(|stock| stock.is_of(staging.as_deref())) {
             // A medium that cannot be read whole is no reason to stop, but no file on it passes as new.
             stock = match Stock::take(context, &media, &request.subject, staging.as_deref(), &given) {
-                Ok(stock) => stock,
+                Ok(stock @ Some(_)) => stock,
+                Ok(None) => {
+                    notes.push(format!("no stock of the boot media was taken: {NO_BOOT_ID}"));
+                    None
+                }
                 Err(error) => {
                     notes.push(format!(
                         "no stock of the boot media was taken: {}; only files that packages or the ledger know are signed",
@@ -79,6 +87,11 @@ impl UnderWay {
             for installed in files.installed().into_iter().chain(files.kernel_of_entry()) {
                 sources.extend(digests(&installed)?.iter().map(Digest::to_hex));
             }
+        }
+        // update-initramfs calls its hooks for the file that it has just made.
+        if request.slot == Slot::Initramfs {
+            let made = files.installed().as_deref().map(digests).transpose()?;
+            sources.extend(made.into_iter().flatten().map(|digest| digest.to_hex()));
         }
         if let Some(staging) = staging {
             for entry in system::list_directory_if_there(&staging)? {
@@ -101,6 +114,15 @@ impl UnderWay {
             version: request.subject.clone(),
             naming: files.naming().clone(),
             notes,
+        })
+    }
+
+    /// The note that this slot knows nothing of what was there before the installation; none if it does, or need not.
+    pub(super) fn without_stock(&self, request: &Request) -> Option<String> {
+        let needs = [Slot::Uki, Slot::Image, Slot::Grub].contains(&request.slot);
+        (needs && self.stock.is_none()).then(|| {
+            "no stock of the boot media was taken in the first slot, so that nothing on them passes as made by this installation"
+                .to_owned()
         })
     }
 

@@ -5,23 +5,18 @@ use std::path::PathBuf;
 
 use crate::ceremony::transcript::End;
 use crate::enroll::{self, Source, Update, Updater};
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Result};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
-use crate::formats::kernel::running_kernel::{find_key, key_list};
 use crate::formats::text::Shown;
 use crate::grub;
 use crate::keys::{KeyName, Passphrase};
 use crate::sign::{self, Change, Job, SigningKeys, Summary, Vouchers, Watch, acceptance};
+use crate::system::Context;
 use crate::system::config::Config;
-use crate::system::{self, Context};
+use crate::trust::running_keys::{RunningKeys, Signer};
 
 use super::place::{Place, Rotation};
-
-/// File in which the kernel lists the keys that it trusts.
-const KERNEL_KEYS: &str = "/proc/keys";
-/// Most of it that is read, in bytes.
-const MAX_KERNEL_KEYS: u64 = 1 << 20;
 
 /// The rest of a rotation of the module key, which is not ours to do.
 const INITRAMFS: &str = "each initramfs, and each unified image, still holds the modules that the old key signed: before a kernel \
@@ -210,19 +205,17 @@ impl Request<'_> {
 
     fn check_kernel(&self) -> Result<String> {
         let certificate = self.place.new_certificate(self.name)?;
-        let path = self.context().path(KERNEL_KEYS);
         // Below another root there is none: whose kernel will run there, nobody here knows.
-        let listed = system::read_if_there(&path, MAX_KERNEL_KEYS)?.unwrap_or_default();
-        let listed =
-            key_list(&String::from_utf8_lossy(&listed)).or_could_not_run(|| format!("cannot read {}", path.shown()))?;
-        let wanted = certificate
-            .kernel_key_id()
-            .or_refuse(|| "the new module certificate has no readable key identifier".to_owned())?;
-        if find_key(&listed, &wanted).is_some() {
-            return Ok("the running kernel trusts it".to_owned());
-        }
+        let keys = RunningKeys::read(self.context())?;
+        let said = match keys.map(|keys| keys.signer(&certificate)).transpose()? {
+            Some(Signer::Trusted(..)) => return Ok("the running kernel trusts it".to_owned()),
+            Some(Signer::Elsewhere(why) | Signer::Unknown(why)) => why,
+            Some(Signer::Missing) | None => {
+                "the running kernel does not know the new module key, so it would refuse its modules".to_owned()
+            }
+        };
         Err(
-            Error::refused("the running kernel does not know the new module key, so it would refuse its modules").hint(
+            Error::refused(said).hint(
                 format!(
                     "build a kernel whose CONFIG_SYSTEM_TRUSTED_KEYS names a file with both certificates, {} and {}, and start it; \
                      or add --trusted",

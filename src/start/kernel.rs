@@ -38,17 +38,31 @@ struct Kernel<'a> {
     /// As `uname -r` prints it; none if the image cannot be read.
     release: Option<String>,
     remedies: Vec<String>,
+    /// True if the loader refuses the image.
+    is_refused: bool,
 }
 
-/// Judges a kernel by its image, which may be a unified one, and the initramfs images that a loader hands to it.
-/// `is_signed` has the latter signed for GRUB.
-pub(super) fn judge(
-    scene: Scene<'_>,
-    image: &Path,
-    initramfs: &[&Path],
-    is_signed: bool,
-    outcome: &mut Outcome,
-) -> Result<()> {
+/// The files that a loader reads for a kernel.
+#[derive(Clone, Copy)]
+pub(super) struct Loaded<'a> {
+    /// The image, which may be a unified one.
+    pub image: &'a Path,
+    /// The initramfs images that the loader hands to it.
+    pub initramfs: &'a [&'a Path],
+    /// True if these are to be signed for GRUB.
+    pub is_signed: bool,
+    /// True if the loader refuses the image.
+    pub is_refused: bool,
+}
+
+/// Judges a kernel by the files that a loader reads for it.
+pub(super) fn judge(scene: Scene<'_>, loaded: Loaded<'_>, outcome: &mut Outcome) -> Result<()> {
+    let Loaded {
+        image,
+        initramfs,
+        is_signed,
+        is_refused,
+    } = loaded;
     let bytes = system::read(image)?;
     let unified = Image::parse(&bytes).ok().filter(|image| image.section(LINUX).is_some());
     let linux = unified
@@ -92,6 +106,7 @@ pub(super) fn judge(
         image,
         release,
         remedies,
+        is_refused,
     };
     kernel.judge(&parts, outcome);
     Ok(())
@@ -119,7 +134,10 @@ impl Kernel<'_> {
             }
             entries = entries.saturating_add(contents.entries);
             releases.extend(contents.releases);
-            self.refused(name, &judged.findings, outcome);
+            // What such a kernel takes shows once it is whole.
+            if !(self.is_refused && kernels.known.iter().any(Expected::is_unknown)) {
+                self.refused(name, &judged.findings, outcome);
+            }
             outcome.not_run.extend(judged.not_run);
         }
         let Some(Part { name, .. }) = parts.last() else { return };

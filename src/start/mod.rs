@@ -4,6 +4,7 @@
 //! Hooks end with it, and so do commands that change what starts; `status` and the audit ask it again, since others change
 //! the same files.
 
+mod grub;
 mod kernel;
 pub mod modules;
 mod path;

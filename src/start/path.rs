@@ -3,24 +3,23 @@
 use std::path::Path as FilePath;
 
 use crate::disk::{
-    BOOT, EfiPartition, GRUB_CONFIGURATION, UNIFIED_IMAGES, fat_partitions, reinstall_image, reinstall_newest,
+    BOOT, EfiPartition, GRUB_CONFIGURATION, UNIFIED_IMAGES, fat_partitions, make_menu, reinstall_image,
+    reinstall_newest,
 };
 use crate::enroll::{BootFile, LoaderKind, NextEntry};
-use crate::error::{Error, Result, quoted};
+use crate::error::{Result, quoted};
 use crate::finding::{Finding, Level, Outcome};
 use crate::formats::firmware::authenticode::Image;
-use crate::formats::grub::core_image::{CoreImage, Switch};
 use crate::formats::grub::openpgp::GrubKey;
-use crate::formats::grub::script::Script;
-use crate::formats::grub::superusers::Superusers;
 use crate::formats::text::{Shown, printable};
 use crate::grub::{KEPT_MENU, UNRESTRICT};
 use crate::sign::grub::{EntryFile, existing_signature, idle_menu};
 use crate::system;
-use crate::trust::{grub, grub_image};
+use crate::trust::grub;
 
+use super::grub::Grub;
 use super::kernel;
-use super::remedy::{make_menu, sign_for_grub};
+use super::remedy::sign_for_grub;
 use super::scene::{NEXT_START_FAILS, NEXT_START_FALLS_BACK, Scene};
 
 /// The loader that systemd-boot finds by itself.
@@ -34,19 +33,6 @@ pub(super) struct Path<'a> {
     /// True if the firmware is known to start the loader.
     is_known: bool,
     pub(super) outcome: Outcome,
-}
-
-/// GRUB as a reader of files.
-#[derive(Default)]
-struct Grub {
-    /// The keys by which it judges them; none if it looks at no signature.
-    keys: Vec<GrubKey>,
-    /// True if it reads the last menu that was signed where the present one is not.
-    falls_back: bool,
-    /// The superusers of its own script.
-    superusers: Superusers,
-    /// True if nobody gets a command line, and so is asked for a password.
-    asks_nobody: bool,
 }
 
 impl<'a> Path<'a> {
@@ -150,38 +136,20 @@ impl<'a> Path<'a> {
     fn grub(&mut self, loader: &FilePath, bytes: &[u8]) -> Result<Grub> {
         let is_shim = Image::parse(bytes).is_ok_and(|image| image.section(".vendor_cert").is_some());
         if !is_shim {
-            return self.embedded(loader, bytes);
+            return Grub::read(self.scene, loader, bytes);
         }
         let mut names = BESIDE_SHIM.iter().map(|name| loader.with_file_name(name));
         if let Some(path) = names.find(|path| path.is_file()) {
-            return self.embedded(&path, &system::read(&path)?);
+            return Grub::read(self.scene, &path, &system::read(&path)?);
         }
         let text = format!("{}: there is no GRUB beside this shim", loader.shown());
         self.fails(loader, text, [self.scene.context.own_command("grub install")]);
         Ok(Grub::default())
     }
 
-    fn embedded(&self, path: &FilePath, bytes: &[u8]) -> Result<Grub> {
-        let unreadable =
-            |error: &dyn std::error::Error| Error::could_not_run(format!("cannot judge {}: {error}", path.shown()));
-        let image = Image::parse(bytes).map_err(|error| unreadable(&error))?;
-        let Some(core) = CoreImage::parse(&image).map_err(|error| unreadable(&error))? else {
-            return Ok(Grub::default());
-        };
-        let configuration = String::from_utf8_lossy(core.configuration.unwrap_or_default()).into_owned();
-        let judged = grub_image::judge(&core, &[], self.scene.config.grub.shim);
-        // One that enforces nothing is a finding of the audit; it starts what is there.
-        Ok(Grub {
-            keys: judged.verdict().map(|_| judged.keys).unwrap_or_default(),
-            falls_back: configuration.contains(KEPT_MENU),
-            superusers: Superusers::from_scripts([&Script::parse(&configuration)]),
-            asks_nobody: core.cli_disabled == Switch::Set,
-        })
-    }
-
     fn walk_grub(&mut self, esp: Option<&EfiPartition>, grub: &Grub) -> Result<()> {
         let context = self.scene.context;
-        let menus = NextEntry::menus(context, esp);
+        let menus = grub.menus(context, esp, &mut self.outcome)?;
         let Some(first) = menus.first() else {
             let menu = context.path(BOOT).join("grub").join(GRUB_CONFIGURATION);
             let text = format!(
@@ -192,10 +160,24 @@ impl<'a> Path<'a> {
             self.fails(&menu, text, [make_menu(context, &menu), sign]);
             return Ok(());
         };
-        let is_enforcing = !grub.keys.is_empty();
-        let entry = NextEntry::of_grub(context, esp, is_enforcing)?;
+        let mut entry = None;
+        for menu in &menus {
+            entry = NextEntry::of_menu(context, menu, &grub.keys)?;
+            if entry.is_some() {
+                break;
+            }
+        }
         let menu = entry.as_ref().and_then(|entry| entry.menu.as_deref()).unwrap_or(first);
-        let refusal = if is_enforcing { refusal(menu, &grub.keys)? } else { None };
+        if menu != first {
+            let (first, menu) = (first.shown(), menu.shown());
+            let text = format!("which menu this GRUB reads is not known: {first}, whose entry is not known, or {menu}");
+            self.outcome.not_run.push(text);
+        }
+        let refusal = if grub.keys.is_empty() {
+            None
+        } else {
+            refusal(menu, &grub.keys)?
+        };
         let Some(refusal) = refusal else {
             return match entry {
                 Some(entry) => self.grub_entry(&entry, grub),
@@ -213,7 +195,7 @@ impl<'a> Path<'a> {
         let text = format!("{text}; it reads {}, the last one that was signed", kept.shown());
         let finding = Finding::new(NEXT_START_FALLS_BACK, menu.shown(), text);
         self.outcome.findings.push(finding.remedy(remedy));
-        match NextEntry::of_menu(context, &kept, is_enforcing)? {
+        match NextEntry::of_menu(context, &kept, &grub.keys)? {
             Some(entry) => self.grub_entry(&entry, grub),
             None => self.nothing_known(&kept),
         }
@@ -279,6 +261,8 @@ impl<'a> Path<'a> {
     fn entry(&mut self, entry: &NextEntry, keys: &[GrubKey]) -> Result<()> {
         let source = printable(&entry.source);
         let mut is_whole = true;
+        // A kernel that is not what its maker built says nothing of its keys.
+        let mut is_refused = false;
         for file in &entry.files {
             let Some(path) = &file.path else {
                 let name = printable(&file.name);
@@ -291,6 +275,7 @@ impl<'a> Path<'a> {
             if let Some(refusal) = refusal {
                 let text = format!("{}: GRUB refuses it: {refusal}", path.shown());
                 // A signature does not mend it.
+                is_refused |= !file.is_initramfs();
                 let remedy = if !file.is_initramfs() && is_damaged_image(path)? {
                     reinstall_image(self.scene.context, path)
                 } else {
@@ -312,7 +297,13 @@ impl<'a> Path<'a> {
         if is_whole {
             self.outcome.evidence.push(format!("{source} starts {}", image.shown()));
         }
-        kernel::judge(self.scene, image, &initramfs, !keys.is_empty(), &mut self.outcome)
+        let loaded = kernel::Loaded {
+            image,
+            initramfs: &initramfs,
+            is_signed: !keys.is_empty(),
+            is_refused,
+        };
+        kernel::judge(self.scene, loaded, &mut self.outcome)
     }
 
     /// The commands after which an entry names what is there.
@@ -355,10 +346,14 @@ fn refusal(path: &FilePath, keys: &[GrubKey]) -> Result<Option<grub::Refusal>> {
     Ok(grub::judge(&data, signature.as_deref(), keys).err())
 }
 
-/// True if this begins as an EFI program does, and is none.
+/// True if this begins as an EFI program does, and is none, or was changed after it was signed for firmware.
 fn is_damaged_image(path: &FilePath) -> Result<bool> {
     let bytes = system::read(path)?;
-    Ok(bytes.starts_with(b"MZ") && Image::parse(&bytes).is_err())
+    let Ok(image) = Image::parse(&bytes) else {
+        return Ok(bytes.starts_with(b"MZ"));
+    };
+    let mut signatures = image.signatures().iter().filter_map(|entry| entry.signature().ok());
+    Ok(signatures.any(|signature| signature.verify_integrity(&image).is_err()))
 }
 
 /// True if this image brings its command line and initramfs with it.

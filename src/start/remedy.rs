@@ -85,8 +85,3 @@ pub(super) fn sign_modules(context: &Context, release: &str) -> String {
     let directory = context.path("/lib/modules").join(release);
     context.own_command(&format!("sign modules {}", quoted(&directory)))
 }
-
-/// The command that has GRUB's menu made anew.
-pub(super) fn make_menu(context: &Context, menu: &Path) -> String {
-    context.command_inside(&format!("grub-mkconfig -o {}", quoted(&context.below_root(menu))))
-}

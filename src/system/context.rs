@@ -119,6 +119,12 @@ impl Context {
         &self.root
     }
 
+    /// True if the root is that of the running system, whose kernel can be asked.
+    #[must_use]
+    pub fn is_running_system(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
     /// A command line of this program for this machine, as a person types it.
     #[must_use]
     pub fn own_command(&self, words: &str) -> String {

@@ -10,6 +10,7 @@ mod files;
 mod guards;
 mod journal;
 mod kernel;
+mod keyrings;
 mod lock;
 mod measurements;
 mod mounts;
@@ -44,6 +45,7 @@ pub use files::{
 };
 pub use journal::{Journal, sync_directory};
 pub use kernel::{ConfigFile, boot_id, configured_release, release_in_path, running_release, source_trees};
+pub use keyrings::keyring_links;
 pub use lock::Lock;
 pub use measurements::event_log;
 pub use mounts::{FatMount, Mount, automounts, esp_partition, fat_mounts, is_shared, mounts, not_mounted};

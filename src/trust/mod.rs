@@ -23,6 +23,7 @@ pub mod microsoft;
 pub mod module;
 pub mod module_read;
 mod pkcs7;
+pub mod running_keys;
 pub mod variable;
 
 pub use anchors::Anchors;

@@ -165,6 +165,10 @@ fn an_efi_partition_that_is_not_mounted_is_read() {
         ("EFI/Linux/unsigned.efi", minimal_image()),
         ("EFI/Linux/broken.efi", b"MZ".to_vec()),
         ("notes.txt", b"MZ?".to_vec()),
+        ("loader/loader.conf", b"editor yes\n".to_vec()),
+        ("loader/credentials/root.cred", b"x".to_vec()),
+        ("EFI/Linux/unsigned.efi.extra.d/more.raw", b"x".to_vec()),
+        ("EFI/Linux/elsewhere/more.raw", b"x".to_vec()),
     ] {
         let path = tree.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -188,6 +192,21 @@ fn an_efi_partition_that_is_not_mounted_is_read() {
         );
         says(&said, "evidence", "/dev/sdb1:/EFI/Linux/unsigned.efi: not let in", "");
         assert_eq!(said["not_run"], serde_json::json!([]), "{said:#}");
+        let said = machine.check("boot.beside");
+        says(&said, "findings", "/dev/sdb1:/loader/loader.conf", "editor yes");
+        says(
+            &said,
+            "findings",
+            "/dev/sdb1:/loader/credentials/root.cred",
+            "systemd-stub",
+        );
+        says(
+            &said,
+            "findings",
+            "/dev/sdb1:/EFI/Linux/unsigned.efi.extra.d/more.raw",
+            "",
+        );
+        assert_eq!(said["findings"].as_array().unwrap().len(), 3, "{said:#}");
     }
     // A program before the loader, and a boot option.
     machine.set_variable(

@@ -2,6 +2,7 @@
 //! installkernel, and by Debian's run-parts. The results are judged by other people's tools.
 
 mod completions;
+mod debian;
 mod faults;
 mod initramfs;
 mod ledger;

@@ -244,7 +244,7 @@ fn partition(bytes: &[u8]) {
 fn grub_script(bytes: &[u8]) {
     let script = Script::parse_bytes(bytes);
     opened_files(&script, &Variables::default());
-    let menu = menu::menu(&[&script], &Variables::default());
+    let menu = menu::menu(&[(0, &script)], &Variables::default());
     menu::default_entry(
         &menu,
         &[&script],

@@ -13,7 +13,7 @@ pub const DISK_UUID: &str = "B007-5EA1";
 /// The identity of a disk's one partition.
 pub const PARTITION: &str = "b0075ea1-0000-4000-8000-000000000001";
 /// Where it begins, in bytes.
-const PARTITION_START: u64 = 1 << 20;
+pub const PARTITION_START: u64 = 1 << 20;
 
 /// A small FAT file system that holds the tree `files`.
 pub fn make_floppy(image: &Path, files: &Path) {

@@ -140,7 +140,8 @@ impl Machine {
         self.talk_disk(disk, &[], &[])
     }
 
-    fn talk_disk(&self, disk: &Path, conversation: &[(&str, &str)], last_words: &[&str]) -> Serial {
+    /// The same from a disk, with somebody at the keyboard.
+    pub fn talk_disk(&self, disk: &Path, conversation: &[(&str, &str)], last_words: &[&str]) -> Serial {
         // Two at once would take each other's time.
         static THE_ONLY_ONE: Mutex<()> = Mutex::new(());
         let _only = THE_ONLY_ONE.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,6 +5,7 @@
 
 mod audited;
 mod bootseal;
+mod debian13;
 mod disk;
 mod enrolment;
 mod grub;

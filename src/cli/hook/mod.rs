@@ -49,8 +49,8 @@ pub(super) enum Command {
     /// Sign the files of one moment in the installation of a kernel; the scripts call this
     #[command(after_help = "Example: bootseal hook run all 6.12.58-gentoo\n\n\
         Slots: modules, uki, image and grub take the arguments of the hook that calls them: add VERSION DIR IMAGE or \
-        remove VERSION DIR of kernel-install, VERSION IMAGE of installkernel. portage takes CATEGORY/PACKAGE. all takes \
-        VERSION, and is for people: after genkernel, after a hook that failed, or with --root for a machine whose root \
+        remove VERSION DIR of kernel-install, VERSION IMAGE of installkernel, removed VERSION IMAGE of dpkg. initramfs \
+        takes VERSION FILE of update-initramfs, portage CATEGORY/PACKAGE. all takes VERSION, and is for people: after genkernel, after a hook that failed, or with --root for a machine whose root \
         is mounted here.\n\n\
         Passphrase or PIN come from the options, from [hook] passphrase_file of the configuration, from the systemd \
         credential bootseal.passphrase, or from the terminal.")]
@@ -62,7 +62,7 @@ pub(super) enum Command {
         /// Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file
         #[arg(long, value_name = "FILE")]
         accept_changed: Vec<String>,
-        /// When: modules, uki, image, grub, portage or all
+        /// When: modules, uki, image, grub, initramfs, portage or all
         #[arg(value_name = "SLOT")]
         slot: Slot,
         /// The arguments that the hook was called with

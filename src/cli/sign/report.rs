@@ -13,6 +13,9 @@ use crate::sign::acceptance::{self, Place};
 use crate::sign::{self, Change, Outcome, Summary};
 use crate::ui::{Report, Style, error_json};
 
+/// Said of files that stay as they are.
+const KEPT: &str = "kept, signed by another key";
+
 /// The outcomes of the files of a run.
 pub(in crate::cli) struct SignReport {
     summary: Summary,
@@ -62,8 +65,9 @@ impl SignReport {
                 Ok(_) if is_brief => {}
                 Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
                 Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
-                Ok(Change::Unchanged) => {}
-                Ok(Change::Kept) => writeln!(out, "{} {path}: kept, signed by another key", style.note("-"))?,
+                Ok(Change::Kept) if self.verbose => writeln!(out, "{} {path}: {KEPT}", style.note("-"))?,
+                // A kernel of a distribution has thousands of modules that are kept: they are counted below.
+                Ok(Change::Unchanged | Change::Kept) => {}
                 Ok(Change::Removed) => writeln!(
                     out,
                     "{} {path}: removed, since the file that it signed is gone",
@@ -79,6 +83,21 @@ impl SignReport {
                     writeln!(out, "{} {path}: not signed: {}", style.cross(), printable(reason))?;
                 }
                 Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
+            }
+        }
+        let kept = |outcome: &&Outcome| matches!(outcome.result, Ok(Change::Kept));
+        if !is_brief
+            && !self.verbose
+            && let Some(first) = self.summary.outcomes.iter().find(kept)
+        {
+            let first = name(&first.path);
+            let dash = style.note("-");
+            match self.summary.count(Change::Kept) {
+                1 => writeln!(out, "{dash} {first}: {KEPT}")?,
+                count => writeln!(
+                    out,
+                    "{dash} {count} files, the first of which is {first}: {KEPT} (-v names each)"
+                )?,
             }
         }
         for warning in &self.summary.warnings {

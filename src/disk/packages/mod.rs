@@ -23,7 +23,7 @@ use places::Places;
 pub use lists::merged_files;
 pub use owner::Owner;
 pub use places::LOADERS_WITH_COPIES;
-pub use reinstall::{reinstall_image, reinstall_kernel, reinstall_loader, reinstall_newest};
+pub use reinstall::{make_menu, reinstall_image, reinstall_kernel, reinstall_loader, reinstall_newest};
 
 /// The files of the root file system that vouch for equal ones on boot media. Nothing is read before the first question.
 #[derive(Debug)]

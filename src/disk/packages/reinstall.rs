@@ -111,6 +111,12 @@ pub fn reinstall_newest(context: &Context) -> String {
     )
 }
 
+/// The command that has GRUB's menu made anew.
+#[must_use]
+pub fn make_menu(context: &Context, menu: &Path) -> String {
+    context.command_inside(&format!("grub-mkconfig -o {}", quoted(&context.below_root(menu))))
+}
+
 fn releases(context: &Context) -> Vec<String> {
     let entries = system::list_directory_if_there(&context.path(MODULES)).unwrap_or_default();
     let names = entries.iter().filter_map(|entry| entry.path.file_name()?.to_str());

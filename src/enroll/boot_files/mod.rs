@@ -201,7 +201,7 @@ impl Judge {
     fn next_kernel(&self, context: &Context, loader: &Path) -> Option<BootFile> {
         let esp = self.partitions.iter().find(|esp| loader.starts_with(&esp.directory))?;
         let entry = match LoaderKind::recognise(&system::read(loader).ok()?) {
-            LoaderKind::Grub => NextEntry::of_grub(context, Some(esp), false),
+            LoaderKind::Grub => NextEntry::of_grub(context, Some(esp)),
             LoaderKind::SystemdBoot => NextEntry::of_systemd_boot(esp),
             LoaderKind::Kernel | LoaderKind::Other => return None,
         };

@@ -6,6 +6,7 @@ use crate::disk::{EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, grub_configurati
 use crate::error::Result;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
+use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::grub::superusers::Superusers;
 use crate::formats::text::{Shown, by_version, loader_entry};
 use crate::sign::grub::{EntryFile, default_entry};
@@ -72,9 +73,9 @@ impl LoaderKind {
 
 impl NextEntry {
     /// The entry that GRUB starts: of the first configuration on a partition, or else below the root, of which one is known.
-    pub fn of_grub(context: &Context, esp: Option<&EfiPartition>, is_enforcing: bool) -> Result<Option<Self>> {
+    pub fn of_grub(context: &Context, esp: Option<&EfiPartition>) -> Result<Option<Self>> {
         for configuration in Self::menus(context, esp) {
-            if let Some(entry) = Self::of_menu(context, &configuration, is_enforcing)? {
+            if let Some(entry) = Self::of_menu(context, &configuration, &[])? {
                 return Ok(Some(entry));
             }
         }
@@ -92,9 +93,9 @@ impl NextEntry {
         on_partition.chain(below_root.filter(|path| path.is_file())).collect()
     }
 
-    /// The entry that GRUB starts by this configuration.
-    pub fn of_menu(context: &Context, configuration: &Path, is_enforcing: bool) -> Result<Option<Self>> {
-        let entry = default_entry(context, configuration, is_enforcing)?;
+    /// The entry that GRUB starts by this configuration, if it asks for signatures by these keys.
+    pub fn of_menu(context: &Context, configuration: &Path, keys: &[GrubKey]) -> Result<Option<Self>> {
+        let entry = default_entry(context, configuration, keys)?;
         Ok(entry.map(|entry| Self {
             source: format!("{}:{} \"{}\"", entry.configuration.shown(), entry.line, entry.title),
             menu: Some(configuration.to_path_buf()),

@@ -33,10 +33,11 @@ pub struct MenuEntry {
     pub entries: Option<Vec<MenuEntry>>,
 }
 
-/// The entries of scripts, in their order: the main one first, and those that it runs.
+/// The entries of scripts, in their order: of the main one, which is first, and of those that it runs, each with the line of the
+/// main one at which that happens.
 #[must_use]
-pub fn menu(scripts: &[&Script], variables: &Variables) -> Vec<MenuEntry> {
-    let tops = scripts.iter().enumerate().flat_map(|(index, script)| {
+pub fn menu(scripts: &[(usize, &Script)], variables: &Variables) -> Vec<MenuEntry> {
+    let tops = scripts.iter().enumerate().flat_map(|(index, (_, script))| {
         let mut children = Children::new();
         for (index, command) in script.commands.iter().enumerate() {
             let name = command.words.first().and_then(Word::literal).unwrap_or_default();
@@ -49,7 +50,12 @@ pub fn menu(scripts: &[&Script], variables: &Variables) -> Vec<MenuEntry> {
         }
         entries(index, script, &children, None, false, variables)
     });
-    tops.collect()
+    let mut tops: Vec<MenuEntry> = tops.collect();
+    tops.sort_by_key(|entry| match scripts.get(entry.script) {
+        Some((line, _)) if entry.script > 0 => *line,
+        _ => entry.line,
+    });
+    tops
 }
 
 /// The entries that stand in the braces of a command, and whether each is a submenu; in those of none, on top.
@@ -180,7 +186,7 @@ mod tests {
         let mut variables = Variables::default();
         variables.gather(&script.commands.iter());
         let environment = EnvironmentBlock::parse(format!("# GRUB Environment Block\n{environment}\n").as_bytes());
-        let menu = menu(&[&script], &variables);
+        let menu = menu(&[(0, &script)], &variables);
         default_entry(&menu, &[&script], &variables, &environment).map(|entry| entry.line)
     }
 

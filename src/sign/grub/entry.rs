@@ -7,12 +7,14 @@ use crate::error::Result;
 use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::menu::{MenuEntry, default_entry as chosen, menu};
 use crate::formats::grub::opened_files::{Opened, Place, Use, opened_within, variables};
+use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::grub::script::{Script, Variables};
 use crate::formats::grub::superusers::Superusers;
 use crate::sign::discover::Search;
-use crate::sign::signature_file::{interest, signature_path};
+use crate::sign::signature_file::{existing_signature, interest};
 use crate::system::config::Exclusions;
 use crate::system::{self, Context};
+use crate::trust::grub;
 use crate::trust::grub_traps::loads_unchecked;
 
 use super::tree::{Tree, View};
@@ -59,9 +61,9 @@ impl EntryFile {
 }
 
 /// Finds the entry of a menu. `configuration` is the one that GRUB reads, in the directory of its `$prefix`; none if nothing
-/// is known of its entries. A GRUB that is enforcing takes no variables from an environment block without a signature,
-/// unless it is told to.
-pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool) -> Result<Option<DefaultEntry>> {
+/// is known of its entries. A GRUB with `keys` passes over what the configuration runs, and variables of an environment block, unless
+/// one of them has signed it; one without any reads all.
+pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) -> Result<Option<DefaultEntry>> {
     let directory = configuration.parent().unwrap_or(configuration);
     let found = Search::new(context, &Exclusions::default(), interest).below(&[directory.to_path_buf()]);
     let view = View::new(context, directory, &found)?;
@@ -78,18 +80,28 @@ pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool
         }
         None => return Ok(None),
     };
-    let run = tree.menus.run_by(&main);
-    let is_run = |path: &Path| path != main && run.contains(path);
-    let others = tree.scripts.iter().filter(|(path, _)| is_run(path));
-    let scripts: Vec<&(PathBuf, Script)> = std::iter::once(first).chain(others).collect();
-    let texts: Vec<&Script> = scripts.iter().map(|(_, script)| script).collect();
-    let block = environment(&view.prefix, &texts, is_enforcing)?;
+    let mut making = Vec::new();
+    for (line, path) in tree.menus.making(&main) {
+        if opens(keys, path)? {
+            making.push((line, path));
+        }
+    }
+    let scripted = |(line, path): (usize, &Path)| {
+        let found = tree.scripts.iter().find(|(other, _)| other == path);
+        found.map(|found| (line, found))
+    };
+    let scripts: Vec<(usize, &(PathBuf, Script))> = std::iter::once((0, first))
+        .chain(making.into_iter().filter_map(scripted))
+        .collect();
+    let places: Vec<(usize, &Script)> = scripts.iter().map(|(line, (_, script))| (*line, script)).collect();
+    let texts: Vec<&Script> = places.iter().map(|(_, script)| *script).collect();
+    let block = environment(&view.prefix, &texts, keys)?;
     let variables = variables(texts.iter().copied());
-    let entries = menu(&texts, &variables);
+    let entries = menu(&places, &variables);
     let Some(entry) = chosen(&entries, &texts, &variables, &block) else {
         return Ok(None);
     };
-    let Some((path, script)) = scripts.get(entry.script) else {
+    let Some((_, (path, script))) = scripts.get(entry.script) else {
         return Ok(None);
     };
     let files = files(&view, &variables, script, entry)?;
@@ -104,16 +116,27 @@ pub fn default_entry(context: &Context, configuration: &Path, is_enforcing: bool
 }
 
 /// The variables that GRUB loads.
-fn environment(prefix: &Path, scripts: &[&Script], is_enforcing: bool) -> Result<EnvironmentBlock> {
+fn environment(prefix: &Path, scripts: &[&Script], keys: &[GrubKey]) -> Result<EnvironmentBlock> {
     let path = prefix.join(ENVIRONMENT);
     let mut commands = scripts.iter().flat_map(|script| &script.commands);
-    let is_read = !is_enforcing || system::is_there(&signature_path(&path))? || commands.any(loads_unchecked);
+    let is_read = commands.any(loads_unchecked) || opens(keys, &path)?;
     let block = if is_read {
         system::read_if_there(&path, MAX_ENVIRONMENT)?
     } else {
         None
     };
     Ok(EnvironmentBlock::parse(&block.unwrap_or_default()))
+}
+
+/// True if a GRUB with these keys opens a file.
+fn opens(keys: &[GrubKey], path: &Path) -> Result<bool> {
+    if keys.is_empty() {
+        return Ok(true);
+    }
+    let Some(signature) = existing_signature(path)? else {
+        return Ok(false);
+    };
+    Ok(system::is_there(path)? && grub::judge(&system::read(path)?, Some(&signature), keys).is_ok())
 }
 
 fn files(view: &View<'_>, variables: &Variables, script: &Script, entry: &MenuEntry) -> Result<Vec<EntryFile>> {
@@ -137,4 +160,94 @@ fn files(view: &View<'_>, variables: &Variables, script: &Script, entry: &MenuEn
         files.push(EntryFile { command, name, path });
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    use crate::formats::grub::openpgp::UnsignedSignature;
+    use crate::sign::signature_file::signature_path;
+    use crate::trust::identities::DB;
+
+    /// The title of the entry that starts by a menu, among files of the Boot Loader Specification, of which GRUB opens those of `signed`
+    /// where it has a key.
+    fn started(menu: &str, keys: &[GrubKey], signed: &[&str]) -> String {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        for (path, text) in [
+            ("boot/grub/grub.cfg", menu.to_owned()),
+            (
+                "boot/grub/more.cfg",
+                "menuentry More {\n linux /vmlinuz-9\n}\n".to_owned(),
+            ),
+            (
+                "boot/loader/entries/x-6.9.1.conf",
+                "title Nine\nlinux /vmlinuz-9\n".to_owned(),
+            ),
+            (
+                "boot/loader/entries/x-6.10.2.conf",
+                "title Ten\nlinux /vmlinuz-10\n".to_owned(),
+            ),
+            (
+                "boot/loader/entries/x-6.2.conf",
+                "title Two\nlinux /vmlinuz-9\n".to_owned(),
+            ),
+            ("boot/vmlinuz-9", String::new()),
+            ("boot/vmlinuz-10", String::new()),
+            // What /boot is on is not told otherwise.
+            (
+                "proc/self/mountinfo",
+                "30 22 8:1 / /boot rw - ext4 /dev/sda1 rw\n".to_owned(),
+            ),
+        ] {
+            let is_signed = signed.iter().any(|name| path.ends_with(name));
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if is_signed {
+                fs::write(signature_path(&path), signature(&keys[0], text.as_bytes())).unwrap();
+            }
+            fs::write(path, text).unwrap();
+        }
+        let entry = default_entry(&context, &context.path("/boot/grub/grub.cfg"), keys);
+        entry.unwrap().unwrap().title
+    }
+
+    fn signature(key: &GrubKey, text: &[u8]) -> Vec<u8> {
+        let unsigned = UnsignedSignature::detached(key, text, 1).unwrap();
+        let raw = DB.signer.sign(unsigned.to_be_signed()).unwrap();
+        unsigned.finish(&raw).unwrap()
+    }
+
+    #[test]
+    fn what_a_grub_with_keys_does_not_open_makes_no_entry() {
+        let key = GrubKey::new(DB.signer.public_key(), 1).unwrap();
+        let all = ["grub.cfg", "x-6.9.1.conf", "x-6.10.2.conf"];
+        assert_eq!(started("blscfg\n", std::slice::from_ref(&key), &all), "Ten");
+        assert_eq!(started("blscfg\n", std::slice::from_ref(&key), &all[..2]), "Nine");
+        assert_eq!(started("blscfg\n", &[], &[]), "Ten");
+    }
+
+    #[test]
+    fn entries_of_the_specification_stand_where_the_menu_makes_them_and_the_newest_first() {
+        let own = "menuentry Own {\n linux /vmlinuz-9\n}\n";
+        for (menu, title) in [
+            ("blscfg\n".to_owned(), "Ten"),
+            (format!("set default=1\nblscfg\n{own}"), "Nine"),
+            (format!("set default=3\nblscfg\n{own}"), "Own"),
+            (format!("{own}blscfg\n"), "Own"),
+            (format!("set default=1\n{own}blscfg\n"), "Ten"),
+            ("set default=x-6.2\nblscfg\n".to_owned(), "Two"),
+            (format!("source $prefix/more.cfg\nblscfg\n{own}"), "More"),
+            (format!("set default=2\nsource $prefix/more.cfg\nblscfg\n{own}"), "Nine"),
+            // Nobody chooses what would make more.
+            (
+                "menuentry Choose {\n configfile $prefix/more.cfg\n}\nset default=1\nblscfg\n".to_owned(),
+                "Ten",
+            ),
+        ] {
+            assert_eq!(started(&menu, &[], &[]), title, "{menu}");
+        }
+    }
 }

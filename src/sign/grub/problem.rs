@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use crate::error::{Error, quoted};
+use crate::disk::make_menu;
+use crate::error::Error;
 use crate::finding::{Finding, Kind};
 use crate::formats::grub::opened_files::Opened;
 use crate::formats::text::Shown;
+use crate::system::Context;
 
 /// A file that could not be judged.
 pub const NOT_JUDGED: Kind = Kind::warning("not_judged");
@@ -32,8 +34,7 @@ pub(super) fn not_found(script: &Path, file: &Opened, name: &str) -> Finding {
 }
 
 /// The problem of a menu without an entry that starts anything that is there.
-pub(super) fn nothing_starts(menu: &Path) -> Finding {
+pub(super) fn nothing_starts(context: &Context, menu: &Path) -> Finding {
     let text = "no entry starts a kernel or a loader that is there, so that GRUB would end at its prompt";
-    Finding::new(NOTHING_STARTS, menu.shown(), text)
-        .remedy(format!("grub-mkconfig -o {} says which kernels it finds", quoted(menu)))
+    Finding::new(NOTHING_STARTS, menu.shown(), text).remedy(make_menu(context, menu))
 }

@@ -123,13 +123,8 @@ fn add_files_of_configurations(
         if let Some(outcome) = remove_own(&signature_path(&path), Change::Withdrawn, run.transaction(), identity) {
             run.add_outcome(outcome);
         }
-        if let Some((script, command)) = tree.writer() {
-            run.warn(format!(
-                "{} is left unsigned, since GRUB writes to it ({}:{}: {command})",
-                path.shown(),
-                script.shown(),
-                command.line
-            ));
+        if let Some(writer) = tree.writer() {
+            run.warn(format!("{} is left unsigned, since {writer}", path.shown()));
         }
     }
     Ok(())

@@ -42,7 +42,15 @@ const MAKERS: [&str; 9] = [
 pub(super) struct Menus {
     /// Those that start something, or may do so as far as can be told.
     starting: BTreeSet<PathBuf>,
-    leads: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+    leads: BTreeMap<PathBuf, Vec<Lead>>,
+}
+
+/// A configuration that another one runs.
+#[derive(Debug, PartialEq, Eq)]
+struct Lead {
+    path: PathBuf,
+    /// The line from which it is run as the menu is made; none if only an entry that was chosen runs it.
+    line: Option<usize>,
 }
 
 impl Menus {
@@ -62,10 +70,7 @@ impl Menus {
         let starts = matches!(file.usage, Use::Boot | Use::Chainload) && STARTERS.contains(&file.command.as_str());
         let leads = file.usage == Use::Configuration;
         match opened {
-            Some(opened) if leads => {
-                let leads = self.leads.entry(path.to_path_buf()).or_default();
-                leads.insert(opened.to_path_buf());
-            }
+            Some(opened) if leads => self.add(path, file, opened),
             None if is_known => {}
             _ if starts || leads => {
                 self.starting.insert(path.to_path_buf());
@@ -74,10 +79,40 @@ impl Menus {
         }
     }
 
-    /// Notes files of entries that a configuration makes.
-    pub(super) fn open_all(&mut self, path: &Path, entries: &[PathBuf]) {
+    /// Notes files of entries that a command of a configuration makes, in their order in the menu.
+    pub(super) fn open_all(&mut self, path: &Path, file: &Opened, entries: &[PathBuf]) {
+        for entry in entries {
+            self.add(path, file, entry);
+        }
+    }
+
+    fn add(&mut self, path: &Path, file: &Opened, opened: &Path) {
+        let lead = Lead {
+            path: opened.to_path_buf(),
+            line: (!file.in_entry).then_some(file.line),
+        };
         let leads = self.leads.entry(path.to_path_buf()).or_default();
-        leads.extend(entries.iter().cloned());
+        if !leads.contains(&lead) {
+            leads.push(lead);
+        }
+    }
+
+    /// The configurations that one runs as its menu is made, each with the line of that one at which its entries come.
+    pub(super) fn making(&self, configuration: &Path) -> Vec<(usize, &Path)> {
+        let mut found: Vec<(usize, &Path)> = Vec::new();
+        for lead in self.leads.get(configuration).into_iter().flatten() {
+            let Some(line) = lead.line else { continue };
+            let mut waiting = vec![lead.path.as_path()];
+            while let Some(path) = waiting.pop() {
+                if path == configuration || found.iter().any(|(_, other)| *other == path) {
+                    continue;
+                }
+                found.push((line, path));
+                let leads = self.leads.get(path).into_iter().flatten().rev();
+                waiting.extend(leads.filter(|lead| lead.line.is_some()).map(|lead| lead.path.as_path()));
+            }
+        }
+        found
     }
 
     /// True if a configuration, or one that it runs, starts something.
@@ -92,7 +127,13 @@ impl Menus {
         let mut waiting = vec![configuration];
         while let Some(path) = waiting.pop() {
             if seen.insert(path) {
-                waiting.extend(self.leads.get(path).into_iter().flatten().map(PathBuf::as_path));
+                waiting.extend(
+                    self.leads
+                        .get(path)
+                        .into_iter()
+                        .flatten()
+                        .map(|lead| lead.path.as_path()),
+                );
             }
         }
         seen

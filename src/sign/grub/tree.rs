@@ -8,9 +8,9 @@ use crate::error::{Explain, Result};
 use crate::finding::Finding;
 use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::opened_files::{Opened, Place, Use, is_no_local_disk, opened_files, variables};
-use crate::formats::grub::script::{Command, Script, Variables};
+use crate::formats::grub::script::{Script, Variables};
 use crate::formats::grub::theme;
-use crate::formats::text::Shown;
+use crate::formats::text::{Shown, by_version};
 use crate::sign::discover::Found;
 use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context, resolve};
@@ -19,6 +19,7 @@ use crate::trust::grub_traps;
 use super::found::{Form, Reference, needed};
 use super::problem::{not_found, not_judged, nothing_starts};
 use super::starts::Menus;
+use super::writer::{Writer, writing_unit};
 
 /// The settings that `grub-mkconfig` of a distribution reads.
 const DEFAULTS: &str = "/etc/default/grub";
@@ -36,6 +37,8 @@ pub(super) struct Tree {
     /// The problems of files that the configurations lead to: missing ones without which an entry does not boot, and those
     /// that cannot be looked at.
     pub problems: Vec<Finding>,
+    /// The unit of this machine that writes the environment block, if the directory is this machine's.
+    writing_unit: Option<PathBuf>,
     /// The traps in the configurations, and in `/etc/default/grub` if the directory is this machine's.
     pub traps: Vec<Finding>,
 }
@@ -87,7 +90,7 @@ impl Tree {
         };
         let main = view.prefix.join(GRUB_CONFIGURATION);
         if view.is_own && scripts.iter().any(|(path, _)| *path == main) && !tree.menus.start_something(&main) {
-            tree.problems.push(nothing_starts(&main));
+            tree.problems.push(nothing_starts(context, &main));
         }
         for (path, script) in &scripts {
             let others = scripts.iter().filter(|(other, _)| other != path);
@@ -108,15 +111,20 @@ impl Tree {
             let traps = grub_traps::default_traps(&defaults, &String::from_utf8_lossy(&text));
             tree.traps.extend(traps);
         }
+        if view.is_own {
+            tree.writing_unit = writing_unit(context)?;
+        }
         tree.scripts = scripts;
         Ok(tree)
     }
 
-    /// The command, with its configuration, by which GRUB writes its environment block at an ordinary boot.
-    pub(super) fn writer(&self) -> Option<(&Path, &Command)> {
+    /// Who writes GRUB's environment block at an ordinary start: GRUB itself, or the running system.
+    pub(super) fn writer(&self) -> Option<Writer<'_>> {
         let scripts: Vec<&Script> = self.scripts.iter().map(|(_, script)| script).collect();
-        let (index, command) = grub_traps::writer(&scripts, &self.variables)?;
-        Some((self.scripts.get(index)?.0.as_path(), command))
+        let command = grub_traps::writer(&scripts, &self.variables);
+        let by_command =
+            command.and_then(|(index, command)| Some(Writer::Command(&self.scripts.get(index)?.0, command)));
+        by_command.or(self.writing_unit.as_deref().map(Writer::Unit))
     }
 
     /// True if GRUB's environment block is to stay unsigned.
@@ -130,10 +138,9 @@ impl Tree {
 
     /// The environment blocks among the files that GRUB opens by the configurations of `directory`.
     pub(super) fn environments(&self, directory: &Path, found: &Found) -> Vec<PathBuf> {
-        let is_environment = |path: &&PathBuf| {
-            grub_traps::is_environment(path) && (path.starts_with(directory) || self.outside.contains(*path))
-        };
-        found.targets.keys().filter(is_environment).cloned().collect()
+        let is_its = |path: &&PathBuf| path.starts_with(directory) || self.outside.contains(*path);
+        let environments = found.targets.keys().filter(|path| grub_traps::is_environment(path));
+        environments.filter(is_its).cloned().collect()
     }
 }
 
@@ -204,6 +211,7 @@ impl<'a> View<'a> {
             menus: Menus::default(),
             outside: BTreeSet::new(),
             problems: Vec::new(),
+            writing_unit: None,
             traps: Vec::new(),
         };
         let mut more = Vec::new();
@@ -226,7 +234,7 @@ impl<'a> View<'a> {
                 if let Some(form) = Form::listed(file.usage) {
                     match self.listed(&candidates, form) {
                         Ok(listed) => {
-                            tree.menus.open_all(script_path, &listed);
+                            tree.menus.open_all(script_path, &file, &listed);
                             let outside = listed.iter().filter(|path| !path.starts_with(&self.directory));
                             tree.outside.extend(outside.cloned());
                             more.extend(listed.into_iter().map(|path| Reference::new(path, form)));
@@ -331,7 +339,7 @@ impl<'a> View<'a> {
 
     /// The entries in the directories among these that exist, or the entries that these are themselves.
     fn listed(&self, candidates: &[PathBuf], form: Form) -> Result<Vec<PathBuf>> {
-        let mut listed: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut listed = Vec::new();
         for candidate in candidates {
             if form.is_of(candidate) {
                 listed.extend(self.existing(candidate, false)?);
@@ -343,8 +351,11 @@ impl<'a> View<'a> {
                 }
             }
         }
-        // The menu has the last name first.
-        Ok(listed.into_iter().rev().collect())
+        // The menu has the newest version first (`filevercmp`, as GRUB has it from gnulib).
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        listed.sort_by(|one, other| by_version(&name(other), &name(one)).then_with(|| other.cmp(one)));
+        listed.dedup();
+        Ok(listed)
     }
 
     /// A file with the further files that it names.

@@ -14,7 +14,6 @@ use crate::sign::signature_file::{existing_signature, interest, is_by, signature
 use crate::system::config::{Exclusions, GrubEnvironment};
 use crate::system::{self, Context};
 use crate::trust;
-use crate::trust::grub_traps;
 
 use super::problem::{LINK_MISSING, NOT_FOUND, NOT_JUDGED, NOTHING_STARTS, ORPHAN, not_judged};
 use super::tree::Tree;
@@ -110,8 +109,8 @@ pub fn verify(
     let mut traps = tree.traps.clone();
     for path in tree.environments(directory, &found) {
         let is_signed = system::is_there(&signature_path(&path))?;
-        if is_signed && let Some((script, command)) = tree.writer() {
-            traps.push(grub_traps::signed_environment(script, command));
+        if is_signed && let Some(writer) = tree.writer() {
+            traps.push(writer.trap());
         }
         if tree.leaves_environment(environment) && (!is_signed || tree.writer().is_some()) {
             found.targets.remove(&path);

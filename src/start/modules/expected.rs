@@ -71,6 +71,12 @@ impl Expected {
         expected
     }
 
+    /// True if it cannot be told whether the kernel takes ours, as where its image is damaged.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        self.unknown.is_some()
+    }
+
     /// Judges a module. `digest` is that of the hashed bytes, if it is known already.
     #[must_use]
     pub fn judge(&self, module: &Unpacked, digest: Option<&Digest>) -> Answer {

@@ -159,6 +159,12 @@ const SAVEDEFAULT_SIGNED: Rule = error(
     "this writes into grubenv, whose signature does not hold from then on: the next boot reads none of it",
     "take it out, or leave grubenv unsigned: grubenv = \"auto\" or \"leave\" under [sign]",
 );
+/// For a grubenv that is signed, and that the running system writes.
+const SIGNED_UNDER_UNIT: Rule = error(
+    "unit_writes_signed_grubenv",
+    "at each start it writes into grubenv, whose signature does not hold from then on: the next boot reads none of it",
+    "bootseal sign all",
+);
 /// For a block of variables that is signed along.
 const PROTECTED_IN_ENVIRONMENT: Rule = error(
     "environment_sets_protected",
@@ -331,6 +337,14 @@ fn unsigned_variables(script: &Script, variables: &Variables) -> Vec<String> {
 #[must_use]
 pub fn signed_environment(file: &Path, command: &Command) -> Finding {
     SAVEDEFAULT_SIGNED.at(file, command.line, command.to_string())
+}
+
+/// The trap of a unit of systemd that writes into a grubenv that is signed. Signing takes the signature away; with
+/// `systemctl mask` on the unit it would hold.
+#[must_use]
+pub fn environment_signed_under_unit(unit: &Path) -> Finding {
+    let rule = SIGNED_UNDER_UNIT;
+    Finding::new(rule.kind, unit.shown(), rule.reason).remedy(rule.remedy)
 }
 
 /// The traps in a block of variables: those that protect have no place in it.

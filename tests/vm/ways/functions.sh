@@ -37,7 +37,7 @@ install_kernel() {
 
 # All loaders on the EFI system partition are this one from now on.
 loaders() {
-    for loader in boot/EFI/BOOT/* boot/EFI/bootseal/* boot/EFI/systemd/*; do
+    for loader in "${esp:-boot}"/EFI/BOOT/* "${esp:-boot}"/EFI/bootseal/* "${esp:-boot}"/EFI/systemd/*; do
         [ ! -f "$loader" ] || cat "$1" >"$loader"
     done
 }

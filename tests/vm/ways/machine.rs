@@ -14,6 +14,7 @@ use super::super::guest::{Archive, COMMAND_LINE, unified_image};
 use super::super::machine::{Machine, Serial};
 use super::super::node::{MODULES, Root, put_modules};
 use super::super::packages::{Kernel, run};
+use super::Place;
 use crate::support::node::{DATABASE, GLOBAL, Node};
 use crate::support::programs::{BUSYBOX, SYSTEMD_BOOT, host_file, judge, tool};
 use crate::support::text;
@@ -261,31 +262,6 @@ impl Scratch {
         unified_image(kernel, &initrd, image);
     }
 
-    /// Runs commands on the machine.
-    pub fn script(&self, commands: &str) -> Output {
-        let [new, old] = &self.kernels;
-        let path = std::env::var("PATH").expect("a path of programs");
-        let mut shell = tool("sh");
-        shell
-            .args(["-euc", &format!(". \"$parts/functions.sh\"\n{commands}")])
-            .current_dir(self.node.root())
-            .env("PATH", format!("{}:{path}", self.work.path().join("bin").display()))
-            .env("parts", self.work.path().join("parts"))
-            .env("program", &self.bootseal.program)
-            .env("foreign", &self.foreign.keys)
-            .env("image", new.image())
-            .env("uki", format!("boot/EFI/Linux/linux-{}.efi", new.release()))
-            .env("disk", format!("kernel/{}", MODULES[0]))
-            .env("grub", host_file(GRUB))
-            .env("debians_grub", judge(DEBIANS_GRUB))
-            .env("systemd_boot", host_file(SYSTEMD_BOOT))
-            .env("keys", &self.bootseal.keys)
-            .env("new", new.release())
-            .env("old", old.release())
-            .stdin(Stdio::null());
-        shell.output().expect("the shell can be started")
-    }
-
     /// Starts the machine, with somebody at the keyboard, until it is off or these words are said.
     pub fn start(&self, conversation: &[(&str, &str)], last_words: Option<&str>) -> Serial {
         let last_words: Vec<&str> = last_words.into_iter().collect();
@@ -314,6 +290,32 @@ impl Scratch {
     pub fn bring_back(&self, kept: &TempDir) {
         fs::remove_dir_all(self.node.root()).expect("removed");
         run(tool("cp").arg("-a").arg(kept.path().join("root")).arg(self.node.root()));
+    }
+}
+
+impl Place for Scratch {
+    fn script(&self, commands: &str) -> Output {
+        let [new, old] = &self.kernels;
+        let path = std::env::var("PATH").expect("a path of programs");
+        let mut shell = tool("sh");
+        shell
+            .args(["-euc", &format!(". \"$parts/functions.sh\"\n{commands}")])
+            .current_dir(self.node.root())
+            .env("PATH", format!("{}:{path}", self.work.path().join("bin").display()))
+            .env("parts", self.work.path().join("parts"))
+            .env("program", &self.bootseal.program)
+            .env("foreign", &self.foreign.keys)
+            .env("image", new.image())
+            .env("uki", format!("boot/EFI/Linux/linux-{}.efi", new.release()))
+            .env("disk", format!("kernel/{}", MODULES[0]))
+            .env("grub", host_file(GRUB))
+            .env("debians_grub", judge(DEBIANS_GRUB))
+            .env("systemd_boot", host_file(SYSTEMD_BOOT))
+            .env("keys", &self.bootseal.keys)
+            .env("new", new.release())
+            .env("old", old.release())
+            .stdin(Stdio::null());
+        shell.output().expect("the shell can be started")
     }
 }
 

@@ -6,6 +6,7 @@ mod machine;
 mod systemd_boot;
 
 use std::fmt::Write;
+use std::process::Output;
 
 use super::packages;
 use crate::support::text;
@@ -15,6 +16,12 @@ use machine::Scratch;
 const STARTED: &str = "vm: the disk is mounted";
 /// Most times that what a remedy says leads to another.
 const ROUNDS: usize = 4;
+
+/// A machine that commands are run on.
+pub trait Place {
+    /// Runs commands, with the words of `functions.sh`.
+    fn script(&self, commands: &str) -> Output;
+}
 
 /// A way.
 pub struct Way {
@@ -44,7 +51,7 @@ enum Start {
 const FORMER: &str = "FORMER";
 
 impl Way {
-    const fn new(name: &'static str, breaks: &'static str, told: &'static str) -> Self {
+    pub const fn new(name: &'static str, breaks: &'static str, told: &'static str) -> Self {
         Self {
             name,
             breaks,
@@ -55,11 +62,11 @@ impl Way {
         }
     }
 
-    const fn advised(self, advice: &'static [(&'static str, &'static str)]) -> Self {
+    pub const fn advised(self, advice: &'static [(&'static str, &'static str)]) -> Self {
         Self { advice, ..self }
     }
 
-    const fn only_told(self) -> Self {
+    pub const fn only_told(self) -> Self {
         Self {
             is_only_told: true,
             ..self
@@ -87,13 +94,18 @@ impl Way {
         }
     }
 
+    /// The name of the way.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
     /// Breaks the machine, looks, and mends it; all that is wrong with that.
-    fn told_and_mended(&self, scratch: &Scratch) -> Result<(), String> {
-        let broken = scratch.script(self.breaks);
+    pub fn told_and_mended(&self, machine: &impl Place) -> Result<(), String> {
+        let broken = machine.script(self.breaks);
         if !broken.status.success() {
             return Err(format!("cannot be brought about: {}", text(&broken)));
         }
-        let mut status = scratch.script("bootseal status");
+        let mut status = machine.script("bootseal status");
         let mut said = text(&status);
         if status.status.success() || !said.contains(self.told) {
             return Err(format!("is not told as {:?}\n{said}", self.told));
@@ -104,9 +116,9 @@ impl Way {
         let mut log = said.clone();
         for _ in 0..ROUNDS {
             for remedy in remedies(&said, "fix: ") {
-                self.follow(scratch, remedy, &mut log);
+                self.follow(machine, remedy, &mut log);
             }
-            status = scratch.script("bootseal status");
+            status = machine.script("bootseal status");
             said = text(&status);
             log += &said;
             if status.status.success() {
@@ -117,20 +129,20 @@ impl Way {
     }
 
     /// Runs a remedy, and where it is refused what it says instead.
-    fn follow(&self, scratch: &Scratch, remedy: &str, log: &mut String) {
+    fn follow(&self, machine: &impl Place, remedy: &str, log: &mut String) {
         let advice = self.advice.iter().find(|(advice, _)| remedy.contains(advice));
         // Behind words for a person, such as `before the next reboot:`.
         let of_person = [": bootseal ", ": rm "].iter().find_map(|words| remedy.find(words));
         let command = of_person.map_or(remedy, |at| &remedy[at + 2..]);
         let commands = advice.map_or(command, |(_, commands)| commands);
-        let output = scratch.script(commands);
+        let output = machine.script(commands);
         let said = text(&output);
         write!(log, "$ {commands}\n{said}").expect("a string takes all");
         if output.status.success() {
             return;
         }
         for hint in remedies(&said, "hint: bootseal ") {
-            let output = scratch.script(&format!("bootseal {hint}"));
+            let output = machine.script(&format!("bootseal {hint}"));
             write!(log, "$ bootseal {hint}\n{}", text(&output)).expect("a string takes all");
         }
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{entries, files_below, no_efi_partition};
+use crate::disk::{UnmountedPartition, entries, files_below, no_efi_partition, unmounted_efi_partitions};
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::{Shown, loader_entry, printable};
 use crate::system::{self, resolve};
@@ -44,8 +44,14 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
     let mut outcome = Outcome::default();
+    let unmounted = unmounted_efi_partitions(machine.context()).unwrap_or_else(|error| {
+        outcome.not_run.push(reason(&error));
+        Vec::new()
+    });
     match machine.esps() {
-        Ok(esps) if esps.is_empty() => outcome.not_run.push(no_efi_partition(machine.context())),
+        Ok(esps) if esps.is_empty() && unmounted.is_empty() => {
+            outcome.not_run.push(no_efi_partition(machine.context()));
+        }
         Ok(_) => {}
         Err(missing) => outcome.not_run.push(missing.clone()),
     }
@@ -53,7 +59,10 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     let real: BTreeSet<PathBuf> = directories.iter().filter_map(|path| resolve(root, path).ok()).collect();
     for directory in &real {
         if let Some(settings) = file(machine.context(), &directory.join(LOADER_CONF)) {
-            judge_settings(&settings, &mut outcome);
+            match system::read_prefix(&settings, Some(MAX_SETTINGS)) {
+                Ok(bytes) => judge_settings(&settings.shown(), &bytes, &mut outcome),
+                Err(error) => outcome.not_run.push(reason(&error)),
+            }
         }
         let mut files: Vec<PathBuf> = Vec::new();
         for global in GLOBAL {
@@ -62,13 +71,39 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         let of_images = files_below(&directory.join(IMAGES), &mut outcome.not_run);
         files.extend(of_images.into_iter().filter(|path| path.parent().is_some_and(is_extra)));
         for path in files {
-            judge(&path, &mut outcome);
+            judge(&path.shown(), &path, &mut outcome);
+        }
+    }
+    for partition in &unmounted {
+        if let Err(why) = look_into(partition, &mut outcome) {
+            outcome.not_run.push(why);
         }
     }
     if outcome.findings.is_empty() && outcome.not_run.is_empty() && outcome.evidence.is_empty() {
         return Outcome::pass("there are no settings of systemd-boot, and nothing lies beside unified images");
     }
     outcome
+}
+
+/// Judges those on a partition that is not mounted.
+fn look_into(partition: &UnmountedPartition, outcome: &mut Outcome) -> Result<(), String> {
+    let fat = partition.open().map_err(|error| reason(&error))?;
+    if let Some((path, settings)) = fat.find_file(LOADER_CONF) {
+        let shown = partition.shown(&path);
+        let bytes = fat
+            .read(settings, MAX_SETTINGS)
+            .map_err(|error| format!("{shown}: {error}"))?;
+        judge_settings(&shown, &bytes, outcome);
+    }
+    for (path, _) in fat.files() {
+        let lower = path.trim_start_matches('/').to_lowercase();
+        let directory = Path::new(&lower).parent().unwrap_or(Path::new(""));
+        let is_global = GLOBAL.iter().any(|global| directory == Path::new(global));
+        if is_global || (directory.starts_with(IMAGES.to_lowercase()) && is_extra(directory)) {
+            judge(&partition.shown(&path), Path::new(&path), outcome);
+        }
+    }
+    Ok(())
 }
 
 fn is_extra(directory: &Path) -> bool {
@@ -80,12 +115,8 @@ fn is_extra(directory: &Path) -> bool {
     name.ends_with(&format!(".{EXTRA}"))
 }
 
-fn judge_settings(path: &Path, outcome: &mut Outcome) {
-    let text = match system::read_prefix(path, Some(MAX_SETTINGS)) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) => return outcome.not_run.push(reason(&error)),
-    };
-    let shown = path.shown();
+fn judge_settings(shown: &str, bytes: &[u8], outcome: &mut Outcome) {
+    let text = String::from_utf8_lossy(bytes);
     let setting = |name: &str| {
         loader_entry::values(&text, name)
             .last()
@@ -101,7 +132,7 @@ fn judge_settings(path: &Path, outcome: &mut Outcome) {
                 "editor no, in that file; of unified images systemd-boot takes no other command line under Secure Boot";
             outcome
                 .findings
-                .push(Finding::new(EDITOR_OPEN, &shown, text).remedy(remedy));
+                .push(Finding::new(EDITOR_OPEN, shown, text).remedy(remedy));
         }
         Some(value) => outcome.evidence.push(format!("{shown}: editor {}", printable(&value))),
         None => outcome
@@ -114,13 +145,12 @@ fn judge_settings(path: &Path, outcome: &mut Outcome) {
         let remedy = "secure-boot-enroll manual, in that file: keys of yours are enrolled by bootseal enroll apply";
         outcome
             .findings
-            .push(Finding::new(ENROLLS_KEYS, &shown, text).remedy(remedy));
+            .push(Finding::new(ENROLLS_KEYS, shown, text).remedy(remedy));
     }
 }
 
 /// Judges a file by what its reader does with it.
-fn judge(path: &Path, outcome: &mut Outcome) {
-    let shown = path.shown();
+fn judge(shown: &str, path: &Path, outcome: &mut Outcome) {
     let effect = if has_ending(path, "cred") {
         "systemd-stub hands this credential to the system, which takes it if it is encrypted for this machine; one that is not \
          encrypted only where Secure Boot is off"
@@ -141,5 +171,5 @@ fn judge(path: &Path, outcome: &mut Outcome) {
         "if it is not yours, remove it; if it is, accept it in the baseline, and seal secrets to these registers too";
     outcome
         .findings
-        .push(Finding::new(UNVERIFIED_COMPANION, &shown, text).remedy(remedy));
+        .push(Finding::new(UNVERIFIED_COMPANION, shown, text).remedy(remedy));
 }

@@ -57,6 +57,8 @@ pub struct Opened {
     pub place: Place,
     /// True if the command stands in an entry that os-prober made for another system.
     pub from_os_prober: bool,
+    /// True if the command stands in an entry or a menu of further ones, so that GRUB runs it when somebody chooses that.
+    pub in_entry: bool,
 }
 
 /// The values that variables may hold that some scripts assign to, one of which runs the others.
@@ -119,13 +121,19 @@ fn opened_where(script: &Script, variables: &Variables, is_wanted: impl Fn(usize
     let mut all = Vec::new();
     let is_its = |word: &Word| word.literal().is_some_and(|text| text.starts_with(OS_PROBER));
     let are_its = script.within(|_, command| command.words.iter().any(is_its));
+    let makes_entry = |word: &Word| {
+        word.literal()
+            .is_some_and(|name| ["menuentry", "submenu"].contains(&name.as_str()))
+    };
+    let are_chosen = script.within(|_, command| command.words.first().is_some_and(makes_entry));
     for (_, command) in script
         .commands
         .iter()
         .enumerate()
         .filter(|(index, _)| is_wanted(*index))
     {
-        let from_os_prober = command.parent.and_then(|parent| are_its.get(parent)) == Some(&true);
+        let is_in = |within: &[bool]| command.parent.and_then(|parent| within.get(parent)) == Some(&true);
+        let (from_os_prober, in_entry) = (is_in(&are_its), is_in(&are_chosen));
         let mut add = |name: &str, usage, word: &Word, short| {
             all.extend(variables.expand(word).iter().filter_map(|text| {
                 Some(Opened {
@@ -134,6 +142,7 @@ fn opened_where(script: &Script, variables: &Variables, is_wanted: impl Fn(usize
                     usage,
                     place: place(text, word, short)?,
                     from_os_prober,
+                    in_entry,
                 })
             }));
         };

@@ -73,15 +73,13 @@ impl KernelKey {
     }
 }
 
-/// The key in use that is that of a certificate with this subject key identifier: one that the kernel loaded, if there is one.
-#[must_use]
-pub fn find_key<'k>(keys: &'k [KernelKey], id: &[u8]) -> Option<&'k KernelKey> {
+/// The keys in use that are that of a certificate with this subject key identifier.
+pub fn find_keys<'k>(keys: &'k [KernelKey], id: &'k [u8]) -> impl Iterator<Item = &'k KernelKey> {
     // Old kernels left out a first byte of zero (`x509_key_preparse`).
     let shortened = id.strip_prefix(&[0]).filter(|rest| !rest.is_empty());
-    let is_shown = |shown: &[u8]| shown == id || Some(shown) == shortened;
-    let is_it = |key: &&KernelKey| key.is_valid && key.asymmetric().is_some_and(|key| is_shown(&key.id));
-    let found = || keys.iter().filter(|_| !id.is_empty()).filter(is_it);
-    found().find(|key| key.is_kernels()).or_else(|| found().next())
+    let is_shown = move |shown: &[u8]| shown == id || Some(shown) == shortened;
+    let is_it = move |key: &&KernelKey| key.is_valid && key.asymmetric().is_some_and(|key| is_shown(&key.id));
+    keys.iter().filter(move |_| !id.is_empty()).filter(is_it)
 }
 
 /// Reads the list.
@@ -148,15 +146,15 @@ mod tests {
     fn a_certificates_key_is_found_by_all_of_its_identifier() {
         let keys = key_list(LIST).unwrap();
         let id = hex::decode("6ccece7e4c6c0d1f6149f3dd27dfcc5cbb419ea1").unwrap();
-        assert_eq!(find_key(&keys, &id), Some(&keys[0]));
+        assert_eq!(find_keys(&keys, &id).next(), Some(&keys[0]));
         let with_zero = [&[0], id.as_slice()].concat();
-        assert_eq!(find_key(&keys, &with_zero), Some(&keys[0]));
+        assert_eq!(find_keys(&keys, &with_zero).next(), Some(&keys[0]));
         let all_of_it = key_list(&LIST.replace(&hex::encode(&id), &hex::encode(&with_zero))).unwrap();
-        assert_eq!(find_key(&all_of_it, &with_zero), Some(&all_of_it[0]));
-        assert_eq!(find_key(&all_of_it, &id), None);
+        assert_eq!(find_keys(&all_of_it, &with_zero).next(), Some(&all_of_it[0]));
+        assert_eq!(find_keys(&all_of_it, &id).next(), None);
         // The end of another's, one that was revoked, none.
         for other in [&id[16..], &[1], &[]] {
-            assert_eq!(find_key(&keys, other), None, "{other:x?}");
+            assert_eq!(find_keys(&keys, other).next(), None, "{other:x?}");
         }
     }
 

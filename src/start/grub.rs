@@ -1,0 +1,85 @@
+//! GRUB as a reader of files: what its image says of its keys and its menu.
+
+use std::path::{Path, PathBuf};
+
+use crate::disk::{EfiPartition, GRUB_CONFIGURATION, GrubPaths};
+use crate::enroll::NextEntry;
+use crate::error::{Error, Result};
+use crate::finding::Outcome;
+use crate::formats::firmware::authenticode::Image;
+use crate::formats::grub::core_image::{CoreImage, Switch};
+use crate::formats::grub::openpgp::GrubKey;
+use crate::formats::grub::script::Script;
+use crate::formats::grub::superusers::Superusers;
+use crate::formats::text::{Shown, printable};
+use crate::grub::KEPT_MENU;
+use crate::system::Context;
+use crate::trust::grub_image;
+
+use super::scene::Scene;
+
+/// The beginning of the line by which an image of ours finds its menu.
+const SET_DIRECTORY: &str = "set prefix=($root)";
+
+/// GRUB as a reader of files.
+#[derive(Default)]
+pub(super) struct Grub {
+    /// The keys by which it judges them; none if it looks at no signature.
+    pub keys: Vec<GrubKey>,
+    /// True if it reads the last menu that was signed where the present one is not.
+    pub falls_back: bool,
+    /// The directory of its menu, as its own script has it: from the root of a file system.
+    pub directory: Option<String>,
+    /// The superusers of its own script.
+    pub superusers: Superusers,
+    /// True if nobody gets a command line, and so is asked for a password.
+    pub asks_nobody: bool,
+}
+
+impl Grub {
+    /// The GRUB of an image.
+    pub(super) fn read(scene: Scene<'_>, path: &Path, bytes: &[u8]) -> Result<Self> {
+        let unreadable =
+            |error: &dyn std::error::Error| Error::could_not_run(format!("cannot judge {}: {error}", path.shown()));
+        let image = Image::parse(bytes).map_err(|error| unreadable(&error))?;
+        let Some(core) = CoreImage::parse(&image).map_err(|error| unreadable(&error))? else {
+            return Ok(Self::default());
+        };
+        let configuration = String::from_utf8_lossy(core.configuration.unwrap_or_default()).into_owned();
+        let judged = grub_image::judge(&core, &[], scene.config.grub.shim);
+        // One that enforces nothing is a finding of the audit; it starts what is there.
+        Ok(Self {
+            keys: judged.verdict().map(|_| judged.keys).unwrap_or_default(),
+            falls_back: configuration.contains(KEPT_MENU),
+            directory: configuration
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(SET_DIRECTORY))
+                .map(str::to_owned),
+            superusers: Superusers::from_scripts([&Script::parse(&configuration)]),
+            asks_nobody: core.cli_disabled == Switch::Set,
+        })
+    }
+
+    /// The menus that this GRUB may read, the likeliest first: the one that its own script names, if that can be told.
+    pub(super) fn menus(
+        &self,
+        context: &Context,
+        esp: Option<&EfiPartition>,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<PathBuf>> {
+        let menus = NextEntry::menus(context, esp);
+        let Some(directory) = &self.directory else {
+            return Ok(menus);
+        };
+        let named = format!("{directory}/{GRUB_CONFIGURATION}");
+        let below = GrubPaths::read(context)?.candidates(&named);
+        let is_named = |menu: &&PathBuf| menu.ends_with(named.trim_start_matches('/')) || below.contains(menu);
+        let of_image: Vec<PathBuf> = menus.iter().filter(is_named).cloned().collect();
+        if of_image.is_empty() && !menus.is_empty() {
+            let text = format!("the menu {} that this GRUB reads is not found here", printable(&named));
+            outcome.not_run.push(text);
+            return Ok(menus);
+        }
+        Ok(of_image)
+    }
+}
