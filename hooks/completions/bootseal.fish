@@ -49,24 +49,25 @@ complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "completions" -d '
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "kernel-config" -d 'Print the options that the chain needs of a kernel, or check a kernel\'s configuration'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "demo" -d 'Walk the whole chain in a temporary directory'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l json -d 'Print one JSON object'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -s q -l quiet -d 'Print errors only'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -l dry-run -d 'Show what would be done; change nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup note abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "restore" -d 'Put keys back from their backup into a new directory'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l out -d 'Directory to make; it must not exist yet, or be empty' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l name -d 'Whose keys they are: begins every certificate\'s subject' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l owner -d 'Owner GUID of the entries [default: a random one]' -r
@@ -152,6 +153,22 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l only -d 'Keys to put back: of PK, KEK, db, module, grub [default: all, if the ceremony kept them in one place]' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l with -d 'Another directory of the ceremony that is left, which may know more than the archive; may be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l shares -d 'Read the shares from FILE, one a line, in place of asking for them' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l new-passphrase-file -d 'Read the passphrase of the keys that were encrypted from the first line of FILE, where the backup is under shares' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -181,26 +198,28 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put keys back from their backup into a new directory'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -l json -d 'Print one JSON object'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -s q -l quiet -d 'Print errors only'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -l dry-run -d 'Show what would be done; change nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "show" -d 'All facts of one key'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate passphrase help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "show" -d 'All facts of one key'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "revoke" -d 'Put another key in the place of one that fell into other hands, and have it refused'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from list" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from list" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -229,6 +248,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l follow -d 'Where each has lines that the other lacks, DIR is right and the key directory follows it'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l json -d 'Print one JSON object'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -s q -l quiet -d 'Print errors only'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -s v -l verbose -d 'Say more: also what needed nothing to be done'
@@ -269,18 +289,44 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 always\t'Always'
 never\t'Never'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l recheck -d 'Verify every file, also those that were seen to be signed and have not changed since'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l abort -d 'Give up the rotation of KEY that is under way; the present key stays'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l trusted -d 'The kernel, or GRUB\'s image, knows the new key already'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l signed -d 'All files are signed again, by other means than `sign all`'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -s y -l yes -d 'Write to the firmware without asking'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l i-know-option-roms-may-stop-working -d 'Go on although Option ROMs, such as that of the graphics card, may be refused'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l i-know-this-machine-may-not-boot -d 'Go on although the firmware would refuse what it starts next'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l i-know-this-firmware-misbehaves -d 'Go on although this firmware is known to misbehave'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l abort -d 'Give up the rotation of KEY that is under way; the present key stays'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l json -d 'Print one JSON object'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -s q -l quiet -d 'Print errors only'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l authority -d 'Directory with the PK and KEK keys, which sign the change [default: the key directory]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l esp -d 'Mount point of an EFI system partition, whose files are judged [default: those that are mounted]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l event-log -d 'The event log of the machine\'s last start [default: the kernel\'s]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l reason -d 'Why, for the transcript of the ceremony' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l recheck -d 'Verify every file, also those that were seen to be signed and have not changed since'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l trusted -d 'The kernel, or GRUB\'s image, knows the new key already'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l signed -d 'All files are signed again, by other means than `sign all`'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -s y -l yes -d 'Write to the firmware without asking'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l i-know-option-roms-may-stop-working -d 'Go on although Option ROMs, such as that of the graphics card, may be refused'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l i-know-this-machine-may-not-boot -d 'Go on although the firmware would refuse what it starts next'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l i-know-this-firmware-misbehaves -d 'Go on although this firmware is known to misbehave'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l new-passphrase-file -d 'Read the new passphrase from the first line of FILE, in place of asking for it' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
@@ -301,6 +347,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'Put another key in the place of one that fell into other hands, and have it refused'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -865,6 +912,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "backup" -d 'Make another backup, of the keys as they are now'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "restore" -d 'Put keys back from their backup into a new directory'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
@@ -872,6 +920,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "revoke" -d 'Put another key in the place of one that fell into other hands, and have it refused'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "plan" -d 'Show what would change in the firmware, entry by entry'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "apply" -d 'Write dbx, db, KEK and PK, in this order'

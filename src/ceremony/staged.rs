@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::formats::crypto::hash::HashAlgorithm;
+use crate::keys::directory::REMOVE_PK;
 use crate::system::{self, Context};
 
 use super::layout::PUBLIC;
@@ -16,11 +17,12 @@ const STAGED: &str = "lists.new";
 /// Largest public file of a key directory, in bytes.
 pub(super) const MAX_FILE: u64 = 16 << 20;
 
-/// The public files of every key directory, each as the last line that names it records it.
+/// The public files of every key directory, each as the last line that names it records it. The removal of PK, which early ceremonies put
+/// into every one, is none of them.
 pub(super) fn public_records(transcript: &Transcript) -> BTreeMap<&str, &FileRecord> {
     let records = transcript.events().flat_map(Event::files);
     records
-        .filter(|record| record.place == "keys")
+        .filter(|record| record.place == "keys" && record.name != REMOVE_PK)
         .map(|record| (record.name.as_str(), record))
         .collect()
 }

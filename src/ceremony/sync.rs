@@ -8,14 +8,18 @@ use crate::error::{Error, Result, quoted};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::text::Shown;
-use crate::keys::directory::TRANSCRIPT;
-use crate::system::{self, Context, NewFile, create_dir};
+use crate::keys::KeyName;
+use crate::keys::directory::{RETIRED, TRANSCRIPT};
+use crate::system::{self, Context, NewDirectory, NewFile, create_dir};
 
 use super::layout::PUBLIC;
 use super::signed_lists::check_lists;
 use super::staged::{MAX_FILE, end_change, public_records, stage};
 use super::transcript::{End, Transcript};
 use super::verify::{self, Signed};
+
+/// Hexadecimal digits of a transcript's head that tell what was given up apart.
+const DIGITS: usize = 16;
 
 /// The result of an exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,8 +38,8 @@ pub struct Synced {
 }
 
 /// Brings the one of two directories whose transcript is the beginning of the other's to what that one knows. Refused if they are of two
-/// ceremonies, or if each has lines that the other lacks: the one that is older cannot be told.
-pub fn sync(context: &Context, one: &Path, other: &Path) -> Result<Synced> {
+/// ceremonies, or if each has lines that the other lacks, unless `follow` says that the other is right.
+pub fn sync(context: &Context, one: &Path, other: &Path, follow: bool) -> Result<Synced> {
     let [first, second] = [verify::read(one)?, verify::read(other)?];
     let [a, b] = [&first.transcript, &second.transcript];
     if b.as_bytes().starts_with(a.as_bytes()) {
@@ -44,17 +48,96 @@ pub fn sync(context: &Context, one: &Path, other: &Path) -> Result<Synced> {
     if a.as_bytes().starts_with(b.as_bytes()) {
         return forward(context, one, &first, other, b);
     }
-    let (one, other) = (one.shown(), other.shown());
+    let refused = parted((one, a), (other, b));
+    if !follow || a.entries().first() != b.entries().first() {
+        return Err(refused);
+    }
+    check_private_keys(one, &first, (other, &second))?;
+    if !context.dry_run() {
+        keep(context, one, a)?;
+    }
+    forward(context, other, &second, one, a)
+}
+
+/// Refuses to follow a transcript that does not know the private keys which are here: they would sign nothing that is accepted.
+fn check_private_keys(one: &Path, own: &Signed, (other, right): (&Path, &Signed)) -> Result<()> {
+    for name in KeyName::ALL {
+        let known = [own, right].map(|signed| signed.keys.get(name.name()));
+        let path = one.join(format!("{name}.key"));
+        if known[0] != known[1] && system::is_there(&path)? {
+            let text = format!(
+                "{} is another key than the one that {} knows",
+                path.shown(),
+                other.shown()
+            );
+            let kept = one.join(RETIRED);
+            return Err(Error::refused(text).hint(format!(
+                "let {} follow; or, if that key is known to nobody yet, put back the one that is kept in {}",
+                other.shown(),
+                kept.shown()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Keeps the transcript and the public files that are given up, beside the keys that have retired.
+fn keep(context: &Context, directory: &Path, transcript: &Transcript) -> Result<()> {
+    context.guard(directory);
+    create_dir(context, &directory.join(RETIRED))?;
+    let digits: String = transcript.head().chars().take(DIGITS).collect();
+    let target = directory.join(RETIRED).join(format!("parted-{digits}"));
+    if system::is_there(&target)? {
+        return Ok(());
+    }
+    let new = NewDirectory::stage(context, &target)?;
+    let mode = PUBLIC;
+    for name in public_records(transcript).into_keys().chain([TRANSCRIPT]) {
+        if let Some(bytes) = system::read_ours_if_there(&directory.join(name), MAX_FILE)? {
+            let path = &new.path().join(name);
+            let bytes = &bytes;
+            NewFile { path, bytes, mode }.create(context)?;
+        }
+    }
+    new.publish()
+}
+
+/// The refusal of two transcripts that are no longer one, or never were.
+pub(super) fn parted((one, a): (&Path, &Transcript), (other, b): (&Path, &Transcript)) -> Error {
+    let (first, second) = (one.shown(), other.shown());
     if a.entries().first() != b.entries().first() {
-        return Err(Error::refused(format!("{one} and {other} are of two ceremonies")));
+        return Error::refused(format!("{first} and {second} are of two ceremonies"));
     }
     let parts = a.entries().iter().zip(b.entries()).take_while(|(a, b)| a == b).count();
-    Err(Error::refused(format!(
-        "the transcripts of {one} and {other} part after line {parts}: each has lines that the other lacks"
-    ))
-    .hint(format!(
-        "bootseal ceremony verify {one} and {other} shows the changes that each has"
-    )))
+    let text =
+        format!("the transcripts of {first} and {second} part after line {parts}: each has lines that the other lacks");
+    let follow =
+        |keys: &Path, right: &Path| format!("bootseal keys sync --keys {} {} --follow", quoted(keys), quoted(right));
+    Error::refused(text)
+        .hint(format!("bootseal ceremony verify {}", quoted(one)))
+        .hint(format!("bootseal ceremony verify {}", quoted(other)))
+        .hint(format!("if {second} is right: {}", follow(one, other)))
+        .hint(format!("if {first} is right: {}", follow(other, one)))
+}
+
+/// Brings each of these directories whose transcript is the beginning of another's to what that one knows, so that a line which is added to
+/// all does not part them. Those that have parted stay as they are.
+pub(super) fn level(context: &Context, directories: &[&Path]) -> Result<()> {
+    let mut known = Vec::new();
+    for directory in directories {
+        known.push((*directory, verify::read(directory)?));
+    }
+    let Some((newest, signed)) = known.iter().max_by_key(|(_, signed)| signed.transcript.entries().len()) else {
+        return Ok(());
+    };
+    let bytes = signed.transcript.as_bytes();
+    for (directory, older) in &known {
+        let older = &older.transcript;
+        if older.as_bytes() != bytes && bytes.starts_with(older.as_bytes()) {
+            forward(context, newest, signed, directory, older)?;
+        }
+    }
+    Ok(())
 }
 
 fn forward(context: &Context, from: &Path, signed: &Signed, to: &Path, known: &Transcript) -> Result<Synced> {
@@ -74,7 +157,9 @@ fn forward(context: &Context, from: &Path, signed: &Signed, to: &Path, known: &T
             changed.push((name.as_str(), bytes.as_slice()));
         }
     }
-    let lines = newest.entries().len().saturating_sub(known.entries().len());
+    let (old, new) = (known.entries().iter(), newest.entries());
+    let common = old.zip(new).take_while(|(a, b)| a == b).count();
+    let lines = new.len().saturating_sub(common);
     let synced = Synced {
         updated: (lines > 0 || !changed.is_empty()).then(|| to.shown()),
         lines,

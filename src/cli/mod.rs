@@ -11,6 +11,8 @@ mod kernel_config;
 mod keys;
 mod ledger;
 mod next_start;
+#[cfg(test)]
+mod remedies;
 mod session;
 mod sign;
 mod status;

@@ -164,6 +164,7 @@ fn sign_all(context: &Context, keys: &KeyDirectory, files: &Files) -> Result<()>
         recheck: false,
         vouchers: sign::Vouchers::default(),
         new_kernel: None,
+        without: None,
         observer: &sign::Unobserved,
     };
     let summary = job.sign(context, &keys, &SignConfig::default(), watch)?;

@@ -30,24 +30,31 @@ impl Place {
     }
 }
 
-/// Checks that the image in its place embeds a key and has started this machine; returns the path of the image.
+/// Checks that GRUB's image embeds this key, and has started this machine.
 pub fn check_embeds(context: &Context, config: &GrubConfig, key: &GrubKey) -> Result<PathBuf> {
     let refused = || "GRUB's image has to know the new key before files are signed with it".to_owned();
-    let path = Place::configured(context, config).or_refuse(refused)?.current();
-    let bytes = system::read(&path).or_refuse(refused)?;
-    let image = Image::parse(&bytes).or_refuse(refused)?;
+    let (path, embedded) = embedded(context, config).or_refuse(refused)?;
     let shown = path.shown();
-    let Some(core) = CoreImage::parse(&image).or_refuse(refused)? else {
-        return Err(Error::refused(refused()).caused_by(format!("{shown} is no GRUB")));
-    };
-    let embedded = trust::grub_image::judge(&core, &[], config.shim).keys;
     if !embedded.iter().any(|known| known.fingerprint() == key.fingerprint()) {
         return Err(Error::refused(refused()).caused_by(format!("{shown} does not embed it")));
     }
-    if is_unproven(context, &bytes)? {
+    if is_unproven(context, &system::read(&path).or_refuse(refused)?)? {
         return Err(Error::refused(refused()).caused_by(format!(
             "{shown} embeds it, and has not been confirmed to start this machine"
         )));
     }
     Ok(path)
+}
+
+/// The keys that GRUB's image embeds.
+pub fn embedded(context: &Context, config: &GrubConfig) -> Result<(PathBuf, Vec<GrubKey>)> {
+    let path = Place::configured(context, config)?.current();
+    let refused = || format!("cannot read {}", path.shown());
+    let bytes = system::read(&path)?;
+    let image = Image::parse(&bytes).or_refuse(refused)?;
+    let core = CoreImage::parse(&image)
+        .or_refuse(refused)?
+        .ok_or_else(|| Error::refused(format!("{} is no GRUB", path.shown())))?;
+    let keys = trust::grub_image::judge(&core, &[], config.shim).keys;
+    Ok((path, keys))
 }

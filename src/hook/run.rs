@@ -326,6 +326,7 @@ impl Hook<'_> {
                 is_unattended: request.slot != Slot::All,
             },
             new_kernel,
+            without: None,
             observer: self.observer,
         };
         job.sign(self.context, keys, &config, watch)

@@ -40,6 +40,8 @@ pub const GRUB_PUBLIC_KEY: &str = "grub.gpg";
 pub const REMOVE_PK: &str = "noPK.auth";
 /// Directory of the files that `keys rotate` has made and not yet put in their places, one for each key below it.
 const ROTATION: &str = "rotation";
+/// Directory of keys that gave way to others.
+pub const RETIRED: &str = "retired";
 /// File with the transcript of the ceremony.
 pub const TRANSCRIPT: &str = "ceremony.jsonl";
 /// Longest URI of a key that is read, in bytes.

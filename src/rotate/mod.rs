@@ -8,6 +8,7 @@ mod abort;
 mod lists;
 mod new_key;
 mod place;
+mod revoke;
 mod stages;
 mod switch;
 #[cfg(test)]
@@ -16,4 +17,5 @@ mod tests;
 pub use abort::{Aborted, abort};
 pub use lists::{ListChange, ListsChanged, NewLists};
 pub use place::{Place, Rotation};
+pub use revoke::{Revoked, revoke};
 pub use stages::{Attendant, Request, Rotated, rotate};

@@ -8,13 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::text::Shown;
+use crate::keys::directory::RETIRED;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, Context, NewDirectory, NewFile};
 
 /// File with the record of a rotation under way, in [`KeyDirectory::rotation`].
 pub(super) const STATE: &str = "rotation.json";
-/// Directory of the old keys.
-pub(super) const RETIRED: &str = "retired";
 /// Hexadecimal digits of a fingerprint that tell the directories of retired keys apart.
 const RETIRED_DIGITS: usize = 16;
 /// Largest file of a rotation that is read, in bytes.
@@ -83,11 +82,8 @@ impl Place<'_> {
     /// The directory that keeps the old key.
     #[must_use]
     pub fn retired(&self, rotation: &Rotation) -> PathBuf {
-        let digits: String = rotation.old.chars().take(RETIRED_DIGITS).collect();
-        self.keys
-            .path()
-            .join(RETIRED)
-            .join(format!("{}-{digits}", rotation.key))
+        let name = format!("{}-{}", rotation.key, retired_digits(&rotation.old));
+        self.keys.path().join(RETIRED).join(name)
     }
 
     /// Path of a file of the new key: still staged, or in its place already.
@@ -120,6 +116,15 @@ impl Place<'_> {
         }
         folder.publish()
     }
+}
+
+/// Name of the directory that keeps an old key, below [`RETIRED`].
+pub(super) fn retired_name(name: KeyName, fingerprint: &str) -> String {
+    format!("{name}-{}", retired_digits(fingerprint))
+}
+
+fn retired_digits(fingerprint: &str) -> String {
+    fingerprint.chars().take(RETIRED_DIGITS).collect()
 }
 
 fn first_that_exists(preferred: PathBuf, other: PathBuf) -> PathBuf {

@@ -34,6 +34,7 @@ pub trait Attendant {
 }
 
 /// A rotation that is asked for.
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own on the command line
 pub struct Request<'a> {
     /// The key.
     pub name: KeyName,
@@ -47,6 +48,8 @@ pub struct Request<'a> {
     pub is_trusted: bool,
     /// True if somebody says that all files are signed again.
     pub is_signed: bool,
+    /// True if the old key is to be worth nothing afterwards: its signatures are taken out.
+    pub revokes: bool,
     /// True if every file is verified, also those that the manifest knows to be signed.
     pub recheck: bool,
     /// Sees how the signing gets on.
@@ -85,8 +88,13 @@ pub fn rotate(request: &Request<'_>) -> Result<Rotated> {
         return Ok(rotated);
     }
     request.stages(&mut rotated).map_err(|error| {
-        let error = error.hint(format!("bootseal keys rotate {} goes on from here", request.name));
-        if rotated.retired.exists() {
+        let name = request.name;
+        let error = error.hint(if request.revokes {
+            format!("bootseal keys revoke {name} goes on from here")
+        } else {
+            format!("bootseal keys rotate {name} goes on from here")
+        });
+        if rotated.retired.exists() || request.revokes {
             return error;
         }
         error.hint(format!("bootseal keys rotate {} --abort gives it up", request.name))
@@ -111,7 +119,7 @@ impl Request<'_> {
             "put it in its place; the old key is kept in {}",
             rotated.retired.shown()
         ));
-        rotated.steps.extend(self.sign_again()?);
+        rotated.steps.extend(self.sign_again(rotation)?);
         if self.name == KeyName::Module {
             rotated.steps.push(INITRAMFS.to_owned());
         }
@@ -227,7 +235,7 @@ impl Request<'_> {
     }
 
     /// The files that the configuration names are signed with the new key, and seen to be. PK and KEK sign none.
-    fn sign_again(&self) -> Result<Option<String>> {
+    fn sign_again(&self, rotation: &Rotation) -> Result<Option<String>> {
         let config = &self.config.sign;
         let entries = match self.name {
             KeyName::Pk | KeyName::Kek => return Ok(None),
@@ -245,7 +253,10 @@ impl Request<'_> {
             ))
             .hint("list them under [sign] in /etc/bootseal/config.toml, or sign them and add --signed"));
         }
-        let job = Job::configured(config)?;
+        let job = Job::configured(self.context(), config)?;
+        let doomed =
+            (self.revokes && self.name == KeyName::Db).then(|| self.place.old_certificate(self.name, rotation));
+        let doomed = doomed.transpose()?;
         let ask = &mut |name: &str| self.attendant.secret(name);
         let keys = SigningKeys::open(self.place.keys, &job.keys(), ask)?;
         self.context().heed_signals()?;
@@ -255,6 +266,7 @@ impl Request<'_> {
             recheck: self.recheck,
             vouchers: Vouchers::default(),
             new_kernel: None,
+            without: doomed.as_ref(),
             observer: self.observer,
         };
         let summary = job.sign(self.context(), &keys, config, watch)?;

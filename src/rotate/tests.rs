@@ -99,6 +99,7 @@ impl Node {
             config: &self.config,
             firmware: &self.firmware,
             is_trusted: false,
+            revokes: false,
             is_signed: false,
             recheck: false,
             observer: &Unobserved,

@@ -34,6 +34,8 @@ pub struct EfiOptions {
     /// Write the signed copy of the only image here, and leave the image unchanged. An existing file is replaced; it
     /// cannot be the image itself.
     pub output: Option<PathBuf>,
+    /// A certificate whose signatures are taken out: it is about to be forbidden, and some firmware refuses an image for one of them.
+    pub without: Option<Certificate>,
 }
 
 /// Signs the images. A stale signature by the same certificate is removed.
@@ -234,7 +236,7 @@ fn signing<'k>(certificate: &Certificate, signer: Option<&'k dyn Signer>, option
         signer: signer.filter(|_| options.output.is_none()),
         hash: HASH,
         companion: None,
-        recheck: options.replace,
+        recheck: options.replace || options.without.is_some(),
     }
 }
 
@@ -271,12 +273,17 @@ fn sign_file(
         .iter()
         .flatten()
         .any(|signature| is_own(signature, &digest, certificate));
+    let is_doomed = |signature: &Signature<'_>| {
+        let without = options.without.as_ref();
+        without.is_some_and(|without| signature.cms.signers.iter().any(|signer| signer.names(without)))
+    };
+    let has_doomed = signatures.iter().flatten().any(is_doomed);
     let entries = image.signatures();
     let unreadable = entries
         .iter()
         .filter(|entry| trust::image::is_unreadable(entry))
         .count();
-    if is_signed && unreadable == 0 && (!options.replace || signatures.len() == 1) {
+    if is_signed && unreadable == 0 && !has_doomed && (!options.replace || signatures.len() == 1) {
         if options.output.is_some() {
             stage(&[&file])?;
         }
@@ -299,7 +306,9 @@ fn sign_file(
     let keep = |index: usize| {
         let signature = signatures.get(index).and_then(Option::as_ref);
         let is_unreadable = entries.get(index).is_some_and(trust::image::is_unreadable);
-        !options.replace && !is_unreadable && !signature.is_some_and(names)
+        !options.replace
+            && !is_unreadable
+            && !signature.is_some_and(|signature| names(signature) || is_doomed(signature))
     };
     let signed = image.rewritten(keep, Some(&cms)).or_refuse(refused)?;
     stage(&signed.parts())?;

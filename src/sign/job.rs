@@ -1,13 +1,15 @@
 //! One run over files of every kind, in the one order that holds: modules, then EFI images, then GRUB's files, whose
 //! signatures cover the final bytes of the others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::disk::BOOT_DIRECTORIES;
 use crate::error::{Error, Result};
+use crate::formats::crypto::certificate::Certificate;
 use crate::keys::directory::Ask;
 use crate::keys::{Identity, KeyDirectory, KeyName};
-use crate::system::Context;
 use crate::system::config::{self, Entry, Exclusions, SignConfig};
+use crate::system::{Context, not_mounted};
 
 use super::efi::{self, EfiOptions};
 use super::grub::{self, GrubIdentity};
@@ -89,13 +91,24 @@ pub struct Watch<'a> {
     pub vouchers: Vouchers<'a>,
     /// The kernel that is being installed, if one is.
     pub new_kernel: Option<NewKernel<'a>>,
+    /// A certificate whose signatures are taken out of EFI images.
+    pub without: Option<&'a Certificate>,
     /// Sees how the run gets on.
     pub observer: &'a dyn Observer,
 }
 
 impl<'a> Job<'a> {
-    /// All files that the configuration names; fails if it names none.
-    pub fn configured(config: &'a SignConfig) -> Result<Self> {
+    /// All files that the configuration names; fails if it names none, or some on a boot partition that is not mounted: what lies
+    /// under its mount point does not start.
+    pub fn configured(context: &Context, config: &'a SignConfig) -> Result<Self> {
+        let entries = || config.modules.iter().chain(&config.efi).chain(&config.grub);
+        let is_below = |directory: &str| entries().any(|entry| Path::new(entry.pattern()).starts_with(directory));
+        let missing = not_mounted(context, &BOOT_DIRECTORIES)?;
+        if let Some(directory) = missing.into_iter().find(|directory| is_below(directory)) {
+            let text =
+                format!("{directory} is listed in /etc/fstab and is not mounted, and files there are to be signed");
+            return Err(Error::refused(text).hint(format!("mount {directory}")));
+        }
         let named = |entries: &'a [Entry]| Sources {
             paths: Vec::new(),
             entries,
@@ -159,7 +172,11 @@ impl<'a> Job<'a> {
         if let Some(identity) = keys.db.as_ref().filter(|_| !self.efi.is_empty()) {
             let mut paths = self.efi.paths.clone();
             paths.extend(run.expand(self.efi.entries).0);
-            efi::sign(&mut run, &paths, identity, &EfiOptions::default())?;
+            let options = EfiOptions {
+                without: watch.without.cloned(),
+                ..EfiOptions::default()
+            };
+            efi::sign(&mut run, &paths, identity, &options)?;
         }
         if let Some(identity) = &keys.db {
             for (image, copy) in &self.copies {
@@ -198,6 +215,7 @@ mod tests {
             recheck: false,
             vouchers: Vouchers::default(),
             new_kernel: None,
+            without: None,
             observer: &Unobserved,
         }
     }
@@ -237,7 +255,7 @@ mod tests {
             grub: named(),
             ..SignConfig::default()
         };
-        let job = Job::configured(&config).unwrap();
+        let job = Job::configured(&context, &config).unwrap();
         assert_eq!(job.keys(), [KeyName::Db, KeyName::Grub]);
         let keys = SigningKeys {
             db: Some(identity(&context, KeyName::Db)),
@@ -267,6 +285,40 @@ mod tests {
         let summary = job.sign(&context, &SigningKeys::default(), &config, watch()).unwrap();
         assert!(summary.outcomes.is_empty());
         assert_eq!(fs::read(&kernel).unwrap(), minimal_image());
-        assert_eq!(Job::configured(&config).unwrap_err().kind().exit_code(), 2);
+        assert_eq!(Job::configured(&context, &config).unwrap_err().kind().exit_code(), 2);
+    }
+
+    #[test]
+    fn nothing_is_signed_under_a_mount_point_that_nothing_is_mounted_on() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        for (path, text) in [
+            (
+                "etc/fstab",
+                "LABEL=boot /boot ext4 noauto 0 2\nLABEL=esp /efi vfat noauto 0 2\n",
+            ),
+            (
+                "proc/self/mountinfo",
+                "25 1 8:2 / / rw - ext4 /dev/sda2 rw\n30 25 8:1 / /efi rw - vfat /dev/sda1 rw\n",
+            ),
+        ] {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let names = |pattern: &str| SignConfig {
+            efi: vec![Entry::Required(pattern.to_owned())],
+            ..SignConfig::default()
+        };
+        let config = names("/boot/vmlinuz-*");
+        let refused = Job::configured(&context, &config).unwrap_err();
+        assert!(
+            refused
+                .in_one_line()
+                .contains("/boot is listed in /etc/fstab and is not mounted")
+        );
+        for elsewhere in ["/efi/EFI/Linux/*.efi", "/usr/lib/x.efi", "/bootloader/x.efi"] {
+            assert!(Job::configured(&context, &names(elsewhere)).is_ok(), "{elsewhere}");
+        }
     }
 }

@@ -197,7 +197,7 @@ fn sign_over_sha512(context: &Context, release: &str, hash: Hash<'_>) -> String 
     let config = context.place("/etc/bootseal/config.toml");
     let config = quoted(&config);
     match hash {
-        Hash::Fixed(_) => "bootseal sign modules --hash sha512".to_owned(),
+        Hash::Fixed(_) => "bootseal sign modules --hash sha512 /lib/modules/VERSION".to_owned(),
         Hash::Configured(sign) if sign.module_hash.is_empty() => {
             format!("printf '\\n[sign.module_hash]\\n\"{release}\" = \"sha512\"\\n' >>{config}")
         }

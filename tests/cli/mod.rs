@@ -8,6 +8,7 @@ mod grub_places;
 mod grub_tree;
 mod lists;
 mod nothing;
+mod restore;
 mod sign_all;
 mod sync;
 mod updates;

@@ -9,5 +9,6 @@ mod firmware;
 mod immutable;
 mod interrupted;
 mod node;
+mod revocation;
 mod rotation;
 mod tracer;

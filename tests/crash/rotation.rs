@@ -14,16 +14,16 @@ use crate::support::node::Node;
 use crate::support::{bootseal, refuse, succeed, text, tool};
 
 /// PK and KEK on a stick, the others on the node, which has files to sign, and a firmware that holds the keys.
-struct Machine {
-    whole: Whole,
+pub(super) struct Machine {
+    pub whole: Whole,
 }
 
-const SPECIFICATION: &str = "microsoft = [\"none\"]\ndbx = \"none\"\n[keys.PK]\nencrypted = false\n[keys.KEK]\nencrypted = false\n\
+pub(super) const SPECIFICATION: &str = "microsoft = [\"none\"]\ndbx = \"none\"\n[keys.PK]\nencrypted = false\n[keys.KEK]\nencrypted = false\n\
     [keys.db]\nencrypted = false\n[keys.module]\nbits = 2048\nencrypted = false\n[keys.grub]\nbits = 3072\n\
     encrypted = false\n";
 
 impl Machine {
-    fn new(specification: &str) -> Self {
+    pub fn new(specification: &str) -> Self {
         let whole = Whole::planned(specification);
         succeed(&mut whole.run());
         fs::create_dir(whole.path("firmware")).unwrap();
@@ -46,7 +46,7 @@ impl Machine {
     }
 
     /// A copy, with keys and all.
-    fn duplicate(&self) -> Self {
+    pub fn duplicate(&self) -> Self {
         let whole = Whole::planned("");
         let mut copy = tool("cp");
         copy.arg("-a")
@@ -57,7 +57,7 @@ impl Machine {
         Self { whole }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = bootseal(["--root"]);
         command.arg(self.whole.path("root")).args(&arguments[..2]);
         command.arg("--keys").arg(self.whole.path("node")).args(&arguments[2..]);
@@ -65,10 +65,15 @@ impl Machine {
     }
 
     fn rotate(&self, key: &str, keys: &str) -> Command {
+        self.change("rotate", key, keys)
+    }
+
+    /// `keys rotate` or `keys revoke`.
+    pub fn change(&self, verb: &str, key: &str, keys: &str) -> Command {
         let mut command = bootseal(["--root"]);
         command
             .arg(self.whole.path("root"))
-            .args(["keys", "rotate", key, "--yes", "--keys"]);
+            .args(["keys", verb, key, "--yes", "--keys"]);
         command
             .arg(self.whole.path(keys))
             .arg("--authority")
@@ -78,11 +83,11 @@ impl Machine {
         command
     }
 
-    fn file(&self, path: &str) -> PathBuf {
+    pub fn file(&self, path: &str) -> PathBuf {
         self.whole.path(path)
     }
 
-    fn fingerprint(&self, path: &str) -> String {
+    pub fn fingerprint(&self, path: &str) -> String {
         let mut openssl = tool("openssl");
         let printed = succeed(
             openssl
@@ -99,7 +104,7 @@ impl Machine {
     }
 
     /// Certificates in a variable of the firmware.
-    fn held(&self, variable: &str) -> String {
+    pub fn held(&self, variable: &str) -> String {
         let directory = fs::read_dir(self.file("firmware")).unwrap();
         let mut paths = directory.map(|entry| entry.unwrap().path());
         let name = |path: &PathBuf| {
@@ -109,7 +114,10 @@ impl Machine {
                 .unwrap()
                 .starts_with(&format!("{variable}-"))
         };
-        let bytes = fs::read(paths.find(name).unwrap()).unwrap();
+        let Some(path) = paths.find(name) else {
+            return String::new();
+        };
+        let bytes = fs::read(path).unwrap();
         let lists = bootseal::formats::firmware::signature_list::SignatureDatabase::parse(&bytes[4..]).unwrap();
         let fingerprint = |der: &[u8]| {
             bootseal::formats::crypto::certificate::Certificate::from_der(der)

@@ -118,7 +118,8 @@ pub fn inject<'a>(template: &'a Template, round: &Round, processor: Option<usize
     Faulted { node, output, injected }
 }
 
-fn on_one_processor(index: usize) -> Command {
+/// A command that runs another on one processor alone, so that the calls of one thread are all calls.
+pub fn on_one_processor(index: usize) -> Command {
     drop(tool("strace"));
     let mut command = tool("taskset");
     command.args(["-c", &processors()[index]]);

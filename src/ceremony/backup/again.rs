@@ -19,6 +19,7 @@ use super::super::layout::{PUBLIC, SHARES};
 use super::super::shares_left::shares_left;
 use super::super::spec::Shares;
 use super::super::staged::{MAX_FILE, public_records};
+use super::super::sync::level;
 use super::super::transcript::{End, Event, FileRecord, ShareSet, Transcript};
 use super::super::verify::{self, Signed};
 use super::assemble::{Backup, Wrap, assemble};
@@ -66,6 +67,10 @@ pub fn backup(request: &Request<'_>, wrap: impl FnOnce() -> Result<Passphrase>, 
     let directories = request.directories();
     for directory in &directories {
         context.guard(directory.path());
+    }
+    if !context.dry_run() {
+        let paths: Vec<&Path> = directories.iter().map(|directory| directory.path()).collect();
+        level(context, &paths)?;
     }
     let signed: Vec<Signed> = directories
         .iter()
@@ -134,20 +139,27 @@ pub fn backup(request: &Request<'_>, wrap: impl FnOnce() -> Result<Passphrase>, 
         shares: backup.shares.clone(),
         files: records(&backup),
     };
-    made.files = publish(request, &backup, &event, base, &keys)?;
+    let recorded = amend::extended(
+        context,
+        base.transcript.clone(),
+        vec![event.clone()],
+        &amend::borrowed(&signers(&keys, base)),
+    )?;
+    made.files = publish(request, &backup, &recorded)?;
     made.shares = backup.shares;
     made.shares_left = shares_left(target)?;
     for (directory, signed) in directories.iter().zip(&signed) {
-        let signers = signers(&keys, signed);
-        let event = event_for(&event, &signers);
-        let transcript = amend::append(
-            context,
-            directory.path(),
-            signed.transcript.clone(),
-            vec![event],
-            &signers,
-        )?;
-        made.transcripts.push(End::new(directory.path(), &transcript)?);
+        let directory = directory.path();
+        // Those that are one stay one.
+        let transcript = if signed.transcript == base.transcript {
+            system::replace_durably(context, &directory.join(TRANSCRIPT), recorded.as_bytes(), PUBLIC)?;
+            recorded.clone()
+        } else {
+            let signers = signers(&keys, signed);
+            let event = event_for(&event, &signers);
+            amend::append(context, directory, signed.transcript.clone(), vec![event], &signers)?
+        };
+        made.transcripts.push(End::new(directory, &transcript)?);
     }
     Ok(made)
 }
@@ -271,13 +283,7 @@ fn signers(keys: &BTreeMap<KeyName, Arc<SoftwareKey>>, signed: &Signed) -> BTree
 }
 
 /// Puts the directory of the backup in its place, complete. It comes before the transcripts of the keys: what they record is there.
-fn publish(
-    request: &Request<'_>,
-    backup: &Backup,
-    event: &Event,
-    base: &Signed,
-    keys: &BTreeMap<KeyName, Arc<SoftwareKey>>,
-) -> Result<Vec<String>> {
+fn publish(request: &Request<'_>, backup: &Backup, recorded: &Transcript) -> Result<Vec<String>> {
     let context = request.context;
     let new = NewDirectory::stage(context, request.target)?;
     let mut names = Vec::new();
@@ -298,13 +304,6 @@ fn publish(
         .create(context)?;
         names.push(relative.shown());
     }
-    let transcript = base.transcript.clone();
-    let recorded = amend::extended(
-        context,
-        transcript,
-        vec![event.clone()],
-        &amend::borrowed(&signers(keys, base)),
-    )?;
     NewFile {
         path: &new.path().join(TRANSCRIPT),
         bytes: recorded.as_bytes(),

@@ -10,11 +10,13 @@ use crate::formats::backup::share::Share;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::formats::text::Shown;
+use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{self, Context};
 
-use super::super::copies::{Copy, Others, append_to_all, other_copies};
+use super::super::copies::{Copy, Others, append_to_all, has_lists, other_copies};
 use super::super::shares_left::shares_left;
+use super::super::sync::level;
 use super::super::transcript::{End, Event, ShareSet, Transcript};
 use super::super::verify::{self, Signed};
 use super::contents::{RECORD, Record, SUMS};
@@ -78,17 +80,32 @@ pub fn recorded_shares(keys: &Path, source: &Path) -> Result<Option<ShareSet>> {
     Ok(Held::new(&signed.transcript, &read_source(source)?)?.shares)
 }
 
+/// True if a directory has the transcript of the ceremony that an archive, or one of these directories, is of.
+#[must_use]
+pub fn is_of_same(directory: &Path, source: &Path, others: &[PathBuf]) -> bool {
+    let Ok(own) = verify::read(directory) else { return false };
+    let archived = read_source(source).ok().and_then(|read| {
+        let bytes = read.files.get(TRANSCRIPT)?;
+        Transcript::parse(bytes).ok()
+    });
+    let others = others
+        .iter()
+        .filter_map(|other| Some(verify::read(other).ok()?.transcript));
+    let mut known = archived.into_iter().chain(others);
+    known.any(|other| other.entries().first() == own.transcript.entries().first())
+}
+
 /// The content of a backup.
-struct Held {
-    keys: Vec<String>,
-    without: Vec<String>,
-    shares: Option<ShareSet>,
+pub(super) struct Held {
+    pub keys: Vec<String>,
+    pub without: Vec<String>,
+    pub shares: Option<ShareSet>,
 }
 
 impl Held {
     /// The content as the archive itself records it, if it is whole; a sheet has what the last backup has. Refuses an archive that
     /// is not as it was made: one that lacks a public file gives keys back that nobody knows.
-    fn new(transcript: &Transcript, source: &Source) -> Result<Self> {
+    pub fn new(transcript: &Transcript, source: &Source) -> Result<Self> {
         let mut last = None;
         let mut made = None;
         for event in transcript.events() {
@@ -129,7 +146,7 @@ impl Held {
 }
 
 /// Holds the files of an archive against their digests.
-fn check_sums(files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
+pub(super) fn check_sums(files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
     let sums = files.get(SUMS).ok_or_else(|| {
         Error::refused(format!(
             "the archive is not the one that the transcript records, and has no {SUMS}"
@@ -150,7 +167,7 @@ fn check_sums(files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
 /// Restores every key of the backup in memory, compares them with those of the key directory, and writes that down,
 /// signed by the restored keys themselves: there, in the directories of the ceremony that are there too, and in `more`.
 pub fn drill(context: &Context, keys: &Path, more: &[PathBuf], source: &Path, opener: &Opener) -> Result<Drilled> {
-    let signed = verify::read(keys)?;
+    let signed = levelled(context, keys, more)?;
     let read = read_source(source)?;
     let Held {
         keys: names,
@@ -254,8 +271,28 @@ pub fn drill(context: &Context, keys: &Path, more: &[PathBuf], source: &Path, op
     report(&transcript, others)
 }
 
+/// The transcript of a key directory, after it has learnt what the others of the ceremony know, and they from it: the line of the drill comes
+/// after the same lines everywhere.
+fn levelled(context: &Context, keys: &Path, more: &[PathBuf]) -> Result<Signed> {
+    let signed = verify::read(keys)?;
+    if context.dry_run() {
+        return Ok(signed);
+    }
+    let others = other_copies(keys, &signed.transcript, more)?;
+    let learnt = others.iter().filter(|other| has_lists(&other.directory));
+    // One whose lists are not what they should be learns nothing; that is no matter of the drill, and told by the audit.
+    if learnt
+        .filter(|other| level(context, &[keys, &other.directory]).is_ok())
+        .count()
+        == 0
+    {
+        return Ok(signed);
+    }
+    verify::read(keys)
+}
+
 /// True if the transcript has this public half of a key, which may have given way to another since.
-fn is_known(transcript: &Transcript, name: &str, public: &RsaPublicKey) -> bool {
+pub(super) fn is_known(transcript: &Transcript, name: &str, public: &RsaPublicKey) -> bool {
     let spki = hex::encode(public.spki_der());
     let is_made =
         |event: &Event| matches!(event, Event::KeyMade { key, public_key, .. } if key == name && *public_key == spki);
@@ -263,7 +300,7 @@ fn is_known(transcript: &Transcript, name: &str, public: &RsaPublicKey) -> bool 
 }
 
 /// The passphrase, and the name of the secret that gave it.
-fn open(opener: &Opener, set: Option<&ShareSet>) -> Result<(Passphrase, String)> {
+pub(super) fn open(opener: &Opener, set: Option<&ShareSet>) -> Result<(Passphrase, String)> {
     match opener {
         Opener::Passphrase(passphrase) => Ok((passphrase.duplicate(), "passphrase".to_owned())),
         Opener::Shares(shares) => {

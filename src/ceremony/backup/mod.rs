@@ -6,8 +6,10 @@ mod assemble;
 mod contents;
 pub mod drill;
 mod make;
+mod restore;
 mod sheet;
 mod source;
 
 pub use again::{BackedUp, Request, backup};
 pub(super) use make::make;
+pub use restore::{Restore, Restored, needed_shares, restore};

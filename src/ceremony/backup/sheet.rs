@@ -131,7 +131,7 @@ pub(super) fn share(contents: &Contents<'_>, share: &Share) -> Result<Zeroizing<
         "<p>This is share {number} of {of} of the set {set}. Any {needed} of them open the backup of the keys of \"{name}\"; \
          fewer say nothing about it. Keep it to yourself, apart from the backup and from the other shares. Made on {date}.</p>\n\
          <p class=\"share\">{share}</p>\n<div class=\"big\">{picture}</div>\n\
-         <p>Case, spaces and hyphens do not matter; the end is a checksum. To use it: <code>bootseal ceremony drill</code>, or the \
+         <p>Case, spaces and hyphens do not matter; the end is a checksum. To use it: <code>bootseal ceremony drill {ARCHIVE}</code>, or the \
          program recover-shares.py in {ARCHIVE}, beside which lies {SHEET}.</p>\n",
         number = share.number,
         of = share.of,

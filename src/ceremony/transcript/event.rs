@@ -124,6 +124,19 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         retired: Vec<String>,
     },
+    /// Private keys were put back from their backup, into a new directory.
+    Restored {
+        /// The form of the backup: "archive" or "sheet".
+        from: String,
+        /// SHA-256 of the file.
+        sha256: String,
+        /// The secret that opened it: "passphrase", or the numbers of the shares.
+        opened_by: String,
+        /// The keys, all of which are in use.
+        keys: Vec<String>,
+        /// Their files, and those that go with them.
+        files: Vec<FileRecord>,
+    },
     /// A key was encrypted anew, or is no longer.
     Rewrapped {
         /// The key.
@@ -242,6 +255,7 @@ impl Event {
             | Self::Certified { files, .. }
             | Self::Made { files, .. }
             | Self::BackedUp { files, .. }
+            | Self::Restored { files, .. }
             | Self::Rewrapped { files, .. }
             | Self::Changed { files, .. } => files,
             _ => &[],

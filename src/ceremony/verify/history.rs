@@ -8,7 +8,7 @@ use super::super::transcript::{Event, RecordedFinding, Transcript};
 /// The time of the last restore drill, RFC 3339 UTC; `None` if there was none.
 #[must_use]
 pub fn last_drill(transcript: &Transcript) -> Option<String> {
-    let drilled = |event: &Event| matches!(event, Event::Drilled { .. });
+    let drilled = |event: &Event| matches!(event, Event::Drilled { .. } | Event::Restored { .. });
     let entries = transcript.entries().iter().rev();
     entries
         .filter(|entry| drilled(&entry.event))
@@ -22,7 +22,9 @@ pub fn is_drilled(transcript: &Transcript, name: KeyName) -> bool {
     let mut is_drilled = false;
     for event in transcript.events() {
         match event {
-            Event::Drilled { keys, .. } => is_drilled |= keys.iter().any(|key| key == name.name()),
+            Event::Drilled { keys, .. } | Event::Restored { keys, .. } => {
+                is_drilled |= keys.iter().any(|key| key == name.name());
+            }
             Event::KeyMade { key, .. } if key == name.name() => is_drilled = false,
             Event::BackedUp { .. } => is_drilled = false,
             _ => {}
@@ -34,6 +36,7 @@ pub fn is_drilled(transcript: &Transcript, name: KeyName) -> bool {
 /// The notes, waivers and findings on imported certificates, each with its time.
 pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
     let remarks_of = |event: &Event| match event {
+        Event::Restored { from, keys, .. } => vec![format!("restored from the {from}: {}", keys.join(", "))],
         Event::Note { text } => vec![text.clone()],
         Event::Changed {
             variable,
@@ -69,7 +72,7 @@ pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
 /// True if a restore was tried, or somebody waived that.
 pub(super) fn is_complete(transcript: &Transcript) -> bool {
     let is_enough = |event: &Event| match event {
-        Event::Drilled { .. } => true,
+        Event::Drilled { .. } | Event::Restored { .. } => true,
         Event::Waived { what, .. } => what == RESTORE_DRILL,
         _ => false,
     };
@@ -82,7 +85,10 @@ pub fn is_backed_up(transcript: &Transcript, name: KeyName) -> bool {
     let mut is_backed_up = false;
     for event in transcript.events() {
         match event {
-            Event::BackedUp { keys, .. } => is_backed_up |= keys.iter().any(|key| key == name.name()),
+            // An archive has the transcript before its own line, which is lost with all other copies.
+            Event::BackedUp { keys, .. } | Event::Restored { keys, .. } => {
+                is_backed_up |= keys.iter().any(|key| key == name.name());
+            }
             // Another key than the one of the backup.
             Event::KeyMade { key, .. } if key == name.name() => is_backed_up = false,
             _ => {}

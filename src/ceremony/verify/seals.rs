@@ -23,6 +23,16 @@ pub struct Signed {
     pub keys: BTreeMap<String, RsaPublicKey>,
 }
 
+impl Signed {
+    /// The same once more.
+    pub(in crate::ceremony) fn duplicate(&self) -> Self {
+        Self {
+            transcript: self.transcript.clone(),
+            keys: self.keys.clone(),
+        }
+    }
+}
+
 /// Reads the transcript of a directory, and checks chain and signatures.
 pub fn read(directory: &Path) -> Result<Signed> {
     let path = directory.join(TRANSCRIPT);

@@ -1,17 +1,17 @@
 //! `bootseal ceremony backup`: the keys as they are, once more on paper and in an archive.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::Value;
 
-use crate::ceremony::Shares;
 use crate::ceremony::backup::{self, BackedUp, Request};
+use crate::ceremony::{self, Shares};
 use crate::cli::session::Session;
 use crate::cli::transcript_end::write_end;
 use crate::cli::unlock::{Unlock, typed_or_made};
-use crate::error::Result;
+use crate::error::{Result, quoted};
 use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, Passphrase};
 use crate::ui::{Report, Style, prompt, to_json};
@@ -89,9 +89,12 @@ impl Report for BackedUp {
         if let Some(directory) = &self.shares_left {
             write_shares(out, style, directory)?;
         }
+        let archive = quoted(&Path::new(&self.directory).join(ceremony::ARCHIVE));
+        let keys = self.transcripts.first().map(|end| quoted(Path::new(&end.directory)));
+        let keys = keys.unwrap_or_else(|| "KEYS".to_owned());
         writeln!(
             out,
-            "Next: restore from it once, with bootseal ceremony drill; then the backup before it can go"
+            "Next: restore from it once: bootseal ceremony drill --keys {keys} {archive}; then the backup before it can go"
         )
     }
 }

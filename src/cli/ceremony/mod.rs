@@ -3,6 +3,7 @@
 mod backup;
 mod life;
 mod report;
+mod restore;
 mod wizard;
 
 use std::io::{self, IsTerminal};
@@ -52,9 +53,18 @@ pub(super) enum Command {
         after_help = "Example: bootseal ceremony backup --authority /mnt/stick/keys /mnt/stick/backup-2027\n\n\
         After a rotation, or when the archive, shares or the passphrase of the last backup were lost. The new archive is under a new \
         secret, divided as that of the last backup. It is restored from in memory before it is put in its place, and recorded in \
-        the transcripts of both directories. Then comes bootseal ceremony drill; the old archive and its shares can go after that."
+        the transcripts of both directories. Then comes bootseal ceremony drill BACKUP; the old archive and its shares can go after that."
     )]
     Backup(backup::Backup),
+    /// Put keys back from their backup into a new directory
+    #[command(
+        after_help = "Example: bootseal ceremony restore /mnt/usb/backup/bootseal-backup.tar /mnt/stick/keys --only PK,KEK\n\n\
+        Needs nothing but the archive and what opens it. Each file of the archive is held against its digest, each key against the \
+        newest transcript that is there: a key that gave way to another since is not put back. Keys are encrypted again if they were, \
+        and in clear if they were that. SOURCE may also be a file with the lines of the printed sheet; then --with names a directory of \
+        the ceremony, which has the certificates."
+    )]
+    Restore(restore::Restore),
     /// Add a line to the transcript: who was there, what was seen
     #[command(after_help = "Example: bootseal ceremony note /root/ceremony \"Ada and Charles were present\"")]
     Note(life::Note),
@@ -68,7 +78,7 @@ impl Command {
     pub(super) fn powers(&self) -> Powers {
         match self {
             Self::Plan(_) | Self::Verify(_) => Powers::writing(Writes::Nothing),
-            Self::Run(_) | Self::Backup(_) | Self::Drill(_) | Self::Note(_) | Self::Abort(_) => {
+            Self::Run(_) | Self::Backup(_) | Self::Drill(_) | Self::Restore(_) | Self::Note(_) | Self::Abort(_) => {
                 Powers::writing(Writes::Files)
             }
         }
@@ -181,6 +191,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         Command::Verify(arguments) => arguments.run(),
         Command::Drill(arguments) => arguments.run(session),
         Command::Backup(arguments) => arguments.run(session),
+        Command::Restore(arguments) => arguments.run(session),
         Command::Note(arguments) => arguments.run(session),
         Command::Abort(arguments) => arguments.run(session),
     }

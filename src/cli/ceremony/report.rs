@@ -261,7 +261,7 @@ impl Report for Drilled {
             };
             writeln!(
                 out,
-                "{} {key}: the one in use is not in this backup, which has {held}; bootseal ceremony backup makes one that has it",
+                "{} {key}: the one in use is not in this backup, which has {held}; bootseal ceremony backup DIR makes one that has it",
                 style.warn("!")
             )?;
         }

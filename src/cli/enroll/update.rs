@@ -165,7 +165,7 @@ pub(super) fn apply_update(
         return Ok(applied);
     }
     let mut lists = ListsChanged::default();
-    match ceremony::sync(&session.context, keys, &carried) {
+    match ceremony::sync(&session.context, keys, &carried, false) {
         Ok(synced) if synced.updated.is_some() => lists.ends.push(End {
             directory: keys.shown(),
             ..synced.end

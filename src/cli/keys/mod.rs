@@ -46,11 +46,15 @@ pub(super) enum Command {
     },
     /// Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns
     #[command(after_help = "Example: bootseal keys sync /mnt/usb/keys\n\n\
-        Transcript and public files of the one that knows less are brought to those of the other; private keys stay where they are.")]
+        Transcript and public files of the one that knows less are brought to those of the other; private keys stay where they are. \
+        Two that have parted are refused, unless --follow says that DIR is right; what is given up is kept below retired/.")]
     Sync {
         /// The other directory of the ceremony
         #[arg(value_name = "DIR")]
         other: PathBuf,
+        /// Where each has lines that the other lacks, DIR is right and the key directory follows it
+        #[arg(long)]
+        follow: bool,
         #[command(flatten)]
         directory: Directory,
     },
@@ -81,6 +85,14 @@ pub(super) enum Command {
         configuration are signed again and verified; firmware forgets the old certificate. Run it again wherever it was \
         cut short. The old key is kept in the key directory, below retired/.")]
     Rotate(rotate::Rotate),
+    /// Put another key in the place of one that fell into other hands, and have it refused
+    #[command(
+        after_help = "Example: bootseal keys revoke db --authority /mnt/stick/keys --reason \"the laptop was stolen\"\n\n\
+        All that keys rotate does; signatures by the old key are taken out of EFI images, and GRUB's signatures follow. Once the next start \
+        is seen to hold without the old key, its certificate goes into dbx (db), or firmware, kernel or GRUB are seen to have forgotten it \
+        (PK, KEK, module, grub). Run it again wherever it was cut short; the machine starts all along."
+    )]
+    Revoke(rotate::Revoke),
     /// Encrypt private keys with another passphrase, or leave them in clear
     #[command(after_help = "Example: bootseal keys passphrase --keys /mnt/stick/keys PK KEK")]
     Passphrase {
@@ -151,8 +163,8 @@ impl Command {
         match self {
             Self::List { directory } | Self::Show { directory, .. } => session.looking(directory.keys.as_ref()),
             Self::Export { output, .. } => Ok(session.writing_files([output])),
-            Self::Rotate(_) => Ok(Powers::writing(Writes::Files).and_variables().starting([])),
-            Self::Sync { other, directory } => {
+            Self::Rotate(_) | Self::Revoke(_) => Ok(Powers::writing(Writes::Files).and_variables().starting([])),
+            Self::Sync { other, directory, .. } => {
                 Ok(session.writing_files([other, &session.keys(directory.keys.as_ref())?]))
             }
             Self::Passphrase { directory, .. } => Ok(session.writing_files([&session.keys(directory.keys.as_ref())?])),
@@ -162,9 +174,13 @@ impl Command {
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     match command {
-        Command::Sync { other, directory } => {
+        Command::Sync {
+            other,
+            follow,
+            directory,
+        } => {
             let keys = session.keys(directory.keys.as_ref())?;
-            Ok(Box::new(ceremony::sync(&session.context, &keys, &other)?))
+            Ok(Box::new(ceremony::sync(&session.context, &keys, &other, follow)?))
         }
         Command::List { directory } => {
             let keys = directory.open(session)?;
@@ -187,6 +203,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             Ok(Box::new(exported))
         }
         Command::Rotate(arguments) => arguments.run(session),
+        Command::Revoke(arguments) => arguments.run(session),
         Command::Passphrase {
             names,
             plain,

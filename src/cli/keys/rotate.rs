@@ -1,4 +1,4 @@
-//! `bootseal keys rotate`: another key in the place of one.
+//! `bootseal keys rotate` and `revoke`: another key in the place of one.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::next_start::with_next_start;
 use crate::cli::session::Session;
-use crate::cli::transcript_end::write_end;
+use crate::cli::transcript_end::{write_end, write_not_recorded};
 use crate::cli::unlock::Unlock;
 use crate::cli::{enroll, sign};
 use crate::enroll::{Plan, Source};
@@ -16,12 +16,12 @@ use crate::error::Result;
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
-use crate::rotate::{self, Aborted, Attendant, Place, Request, Rotated};
+use crate::rotate::{self, Aborted, Attendant, Place, Request, Revoked, Rotated};
 use crate::ui::{Progress, Report, Style};
 
+/// The key, and what a change of it needs.
 #[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools)] // each is a flag of its own on the command line
-pub(in crate::cli) struct Rotate {
+pub(in crate::cli) struct Change {
     /// PK, KEK, db, module or grub
     #[arg(value_name = "KEY")]
     name: KeyName,
@@ -30,9 +30,6 @@ pub(in crate::cli) struct Rotate {
     /// Directory with the PK and KEK keys, which sign the change [default: the key directory]
     #[arg(long, value_name = "DIR")]
     authority: Option<PathBuf>,
-    /// Give up the rotation of KEY that is under way; the present key stays
-    #[arg(long, conflicts_with_all = ["trusted", "signed"])]
-    abort: bool,
     /// The kernel, or GRUB's image, knows the new key already
     #[arg(long)]
     trusted: bool,
@@ -46,15 +43,39 @@ pub(in crate::cli) struct Rotate {
     target: enroll::Target,
 }
 
-impl Rotate {
-    pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Rotate {
+    #[command(flatten)]
+    change: Change,
+    /// Give up the rotation of KEY that is under way; the present key stays
+    #[arg(long, conflicts_with_all = ["trusted", "signed"])]
+    abort: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Revoke {
+    #[command(flatten)]
+    change: Change,
+    /// Why, for the transcript of the ceremony
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+}
+
+impl Change {
+    /// Carries a change out.
+    fn carry_out<T>(
+        &self,
+        session: &Session,
+        revokes: bool,
+        change: impl FnOnce(&Request<'_>) -> Result<T>,
+    ) -> Result<T> {
         let keys = self.key.directory(session)?;
         let authority = match &self.authority {
             Some(path) => KeyDirectory::open(path)?,
             None => keys.clone(),
         };
         let config = session.config()?;
-        let request = Request {
+        change(&Request {
             name: self.name,
             place: Place {
                 context: &session.context,
@@ -65,6 +86,7 @@ impl Rotate {
             firmware: &self.target.request(Source::Updates(Vec::new())),
             is_trusted: self.trusted,
             is_signed: self.signed,
+            revokes,
             recheck: self.key.recheck,
             observer: &Progress::new("signing", session.quiet),
             attendant: &Asked {
@@ -72,19 +94,40 @@ impl Rotate {
                 session,
                 yes: self.yes,
             },
-        };
+        })
+    }
+}
+
+impl Rotate {
+    pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        let dry_run = session.context.dry_run();
         if self.abort {
-            return Ok(Box::new(AbortReport {
-                aborted: rotate::abort(&request)?,
-                dry_run: session.context.dry_run(),
-            }));
+            let aborted = self.change.carry_out(session, false, rotate::abort)?;
+            return Ok(Box::new(AbortReport { aborted, dry_run }));
         }
-        let rotated = rotate::rotate(&request)?;
-        let report = RotationReport {
-            rotated,
-            dry_run: session.context.dry_run(),
-        };
-        Ok(with_next_start(session, self.key.keys.as_ref(), Box::new(report)))
+        let rotated = self.change.carry_out(session, false, rotate::rotate)?;
+        let report = RotationReport { rotated, dry_run };
+        Ok(with_next_start(
+            session,
+            self.change.key.keys.as_ref(),
+            Box::new(report),
+        ))
+    }
+}
+
+impl Revoke {
+    pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        // The node's own directory, where the keys are on a stick.
+        let more = [session.keys(None)?];
+        let revoke = |request: &Request<'_>| rotate::revoke(request, self.reason.as_deref(), &more);
+        let revoked = self.change.carry_out(session, true, revoke)?;
+        let dry_run = session.context.dry_run();
+        let report = RevocationReport { revoked, dry_run };
+        Ok(with_next_start(
+            session,
+            self.change.key.keys.as_ref(),
+            Box::new(report),
+        ))
     }
 }
 
@@ -162,7 +205,7 @@ impl Report for RotationReport {
         writeln!(out, "    {}\n    {words}", rotation.new)?;
         writeln!(
             out,
-            "{} the new key is in no backup yet; bootseal ceremony backup makes one that has it",
+            "{} the new key is in no backup yet; bootseal ceremony backup DIR makes one that has it",
             style.warn("!")
         )?;
         for end in ends {
@@ -173,6 +216,71 @@ impl Report for RotationReport {
             "When all machines know the new key, the old one can go: {}",
             retired.shown()
         )
+    }
+}
+
+/// The stages that a revocation went through.
+struct RevocationReport {
+    revoked: Revoked,
+    dry_run: bool,
+}
+
+impl Report for RevocationReport {
+    fn schema(&self) -> &'static str {
+        "bootseal.keys.revoke/1"
+    }
+
+    fn json(&self) -> Result<Value> {
+        let Revoked {
+            name,
+            old,
+            rotated,
+            steps,
+            lists,
+        } = &self.revoked;
+        let rotation = rotated.as_ref().map(|rotated| &rotated.rotation);
+        Ok(json!({
+            "key": name.name(),
+            "revoked": old,
+            "fingerprint": rotation.map(|rotation| &rotation.new),
+            "steps": rotated.iter().flat_map(|rotated| &rotated.steps).chain(steps).collect::<Vec<_>>(),
+            "transcripts": lists.ends,
+            "not_recorded": lists.failures,
+            "dry_run": self.dry_run,
+        }))
+    }
+
+    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
+        let Revoked {
+            name,
+            old,
+            rotated,
+            steps,
+            lists,
+        } = &self.revoked;
+        if self.dry_run {
+            return writeln!(out, "{name} would be replaced, and {old} revoked");
+        }
+        let stages = rotated.iter().flat_map(|rotated| &rotated.steps).chain(steps);
+        for step in stages {
+            writeln!(out, "{} {}", style.tick(), printable(step))?;
+        }
+        writeln!(out, "{} {name}: {old} is worth nothing here any more", style.tick())?;
+        writeln!(
+            out,
+            "{} the new key is in no backup yet; bootseal ceremony backup DIR makes one that has it",
+            style.warn("!")
+        )?;
+        let ends = rotated.iter().flat_map(|rotated| &rotated.ends);
+        let ends: Vec<_> = if lists.ends.is_empty() {
+            ends.collect()
+        } else {
+            lists.ends.iter().collect()
+        };
+        for end in ends {
+            write_end(out, end)?;
+        }
+        write_not_recorded(out, style, &lists.failures)
     }
 }
 

@@ -61,6 +61,7 @@ impl Arguments {
         let options = EfiOptions {
             replace: self.replace,
             output: self.output.clone(),
+            without: None,
         };
         if options.output.is_some() {
             self.only_image("--output")?;

@@ -192,7 +192,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         }
         Command::All { key } => {
             let config = session.config()?.sign;
-            let job = Job::configured(&config)?;
+            let job = Job::configured(&session.context, &config)?;
             let ask = &mut |what: &str| key.unlock.existing(what);
             let keys = SigningKeys::open(&key.directory(session)?, &job.keys(), ask)?;
             let progress = Progress::new("signing", session.quiet);
@@ -206,6 +206,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
                         ..Vouchers::default()
                     },
                     new_kernel: None,
+                    without: None,
                     observer: &progress,
                 };
                 job.sign(&session.context, &keys, &config, watch)

@@ -12,8 +12,7 @@ use super::expected::{Expected, Together};
 /// The directory of modules in an initramfs, in which each kernel has one of its own.
 const MODULES: &str = "lib/modules/";
 /// The remedy for modules that are not as they should be.
-const REMEDY: &str =
-    "bootseal sign modules, build this initramfs anew (dracut --force, mkinitramfs), and: bootseal sign all";
+const REMEDY: &str = "bootseal sign modules /lib/modules/VERSION, build this initramfs anew (dracut --force, mkinitramfs), and: bootseal sign all";
 
 /// The kernels whose modules may be in an initramfs.
 pub struct Kernels {

@@ -151,7 +151,7 @@ const SAVEDEFAULT: Rule = error(
 const SAVED_ENTRY: Rule = note(
     "saved_entry",
     "the default is read from grubenv, which needs a new signature after each grub-set-default or grub-reboot",
-    "run bootseal sign grub after them, or set GRUB_DEFAULT=NUMBER or ID",
+    "run bootseal sign grub DIRECTORY after them, or set GRUB_DEFAULT=NUMBER or ID",
 );
 /// For a tree whose grubenv is signed and written.
 const SAVEDEFAULT_SIGNED: Rule = error(

@@ -89,7 +89,7 @@ impl ModuleKey {
                 line(
                     "SYSTEM_TRUSTED_KEYS",
                     Value::Text(path.clone()),
-                    "the kernel trusts the module key: its certificate, as bootseal keys export module --format pem writes it",
+                    "the kernel trusts the module key: its certificate, as bootseal keys export module --format pem --output FILE writes it",
                 ),
                 line(
                     "MODULE_SIG_KEY",
@@ -99,7 +99,7 @@ impl ModuleKey {
                 line(
                     "MODULE_SIG_ALL",
                     Value::No,
-                    "bootseal signs the modules: bootseal sign modules, before an initramfs copies them",
+                    "bootseal signs the modules: bootseal sign modules DIRECTORY, before an initramfs copies them",
                 ),
             ],
             Self::SigningKey(place) => vec![
@@ -107,7 +107,7 @@ impl ModuleKey {
                     "MODULE_SIG_KEY",
                     Value::Text(place.clone()),
                     "the build signs with the module key, and the kernel trusts it: bootseal keys export module --format \
-                     signing-key, or the URI of a key on a token",
+                     signing-key --output FILE, or the URI of a key on a token",
                 ),
                 line("MODULE_SIG_ALL", Value::Yes, "modules_install signs every module"),
             ],

@@ -42,7 +42,7 @@ pub const REQUIREMENTS: &[Requirement] = &[
     required(
         MODULES,
         "MODULE_SIG_SHA512",
-        "kernels before 6.7 know no SHA-3 for modules: sign with bootseal sign modules --hash sha512",
+        "kernels before 6.7 know no SHA-3 for modules: sign with bootseal sign modules --hash sha512 /lib/modules/VERSION",
     )
     .only_if(&["MODULES"])
     .until(SHA3),

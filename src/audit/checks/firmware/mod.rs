@@ -47,7 +47,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "Content of PK, KEK, db and dbx, compared with what the ceremony made",
         kind: variables::ENTRY_MISSING,
         proves: "The firmware trusts what the key directory says, entry by entry, and nothing else; dbx may hold more.",
-        remedy: "bootseal enroll plan shows the difference; bootseal enroll remove and add change single entries",
+        remedy: "bootseal enroll plan shows the difference; bootseal enroll remove VARIABLE ENTRY and bootseal enroll add VARIABLE WHAT change single entries",
         run: variables::variables,
     },
     Check {
@@ -67,7 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
         proves: "None has expired or will within 90 days, and each of Microsoft's of 2011 has its successor beside it. \
                  The evidence tells what the board takes of that which Microsoft signs since June 2026, and which of its \
                  certificates vouch for the present images. Firmware itself looks at no dates.",
-        remedy: "bootseal keys rotate for your own; bootseal enroll add db uefi-2023 and the like for Microsoft's",
+        remedy: "bootseal keys rotate KEY for your own; bootseal enroll add db uefi-2023 and the like for Microsoft's",
         run: variables::certificates,
     },
     Check {

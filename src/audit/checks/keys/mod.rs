@@ -88,7 +88,7 @@ pub(super) const CHECKS: &[Check] = &[
         kind: KEY_ON_SHARED,
         proves: "Those of the key directory are neither on FAT nor on a network file system, and no file of an EFI system \
                  partition, which has no owners, holds any.",
-        remedy: "Move them to /etc/bootseal/keys; who could read them there may have a copy: bootseal keys rotate",
+        remedy: "Move them to /etc/bootseal/keys; who could read them there may have a copy: bootseal keys rotate KEY",
         run: place,
     },
     Check {

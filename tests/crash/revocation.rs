@@ -1,0 +1,212 @@
+//! A key is revoked, killed at every place where that can matter, and goes on: the machine starts all along, and in the end nothing that the
+//! old key signed does.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Output;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::prelude::*;
+
+use crate::support::judges::subject_key_id;
+use crate::support::{bootseal, refuse, succeed, text, tool};
+
+use super::rotation::{Machine, SPECIFICATION};
+use super::tracer::on_one_processor;
+
+/// The certificates of a machine, past and present, that verify a signature of its kernel.
+fn signers(machine: &Machine) -> Vec<String> {
+    let mut directories = vec![machine.file("node"), machine.file("node/rotation/db")];
+    let retired = fs::read_dir(machine.file("node/retired")).into_iter().flatten();
+    directories.extend(retired.map(|entry| entry.unwrap().path()));
+    let mut found = Vec::new();
+    for certificate in directories.iter().map(|directory| directory.join("db.pem")) {
+        if !certificate.exists() {
+            continue;
+        }
+        let mut sbverify = tool("sbverify");
+        sbverify
+            .arg("--cert")
+            .arg(&certificate)
+            .arg(machine.file("root/boot/vmlinuz"));
+        if sbverify.output().unwrap().status.success() {
+            found.push(machine.fingerprint(certificate.to_str().unwrap()));
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The firmware starts the kernel, also one that refuses an image for any signature that dbx forbids.
+fn starts(machine: &Machine, round: &str) {
+    let (db, dbx) = (machine.held("db"), machine.held("dbx"));
+    let signers = signers(machine);
+    assert!(
+        signers.iter().any(|signer| db.contains(signer)),
+        "{round}: {signers:?}: {db}"
+    );
+    assert!(
+        !signers.iter().any(|signer| dbx.contains(signer)),
+        "{round}: {signers:?}: {dbx}"
+    );
+}
+
+/// GRUB takes the kernel.
+fn grub_takes(machine: &Machine) -> bool {
+    let mut gpgv = tool("gpgv");
+    gpgv.arg("--keyring").arg(machine.file("node/grub.gpg"));
+    gpgv.arg(machine.file("root/boot/vmlinuz.sig"));
+    let output: Output = gpgv.arg(machine.file("root/boot/vmlinuz")).output().unwrap();
+    output.status.success()
+}
+
+fn revoked(machine: &Machine, old: &str, round: &str) {
+    let new = machine.fingerprint("node/db.pem");
+    assert_ne!(new, old, "{round}");
+    assert_eq!(
+        (machine.held("db"), machine.held("dbx")),
+        (new.clone(), old.to_owned()),
+        "{round}"
+    );
+    assert_eq!(signers(machine), [new], "{round}");
+    starts(machine, round);
+    assert!(grub_takes(machine), "{round}");
+    for place in ["node", "offline"] {
+        succeed(bootseal(["ceremony", "verify"]).arg(machine.file(place)));
+    }
+    let transcripts = ["node", "offline"].map(|place| fs::read(machine.file(place).join("ceremony.jsonl")).unwrap());
+    assert!(transcripts[0] == transcripts[1], "{round}: the transcripts have parted");
+    for left in ["node/rotation", "node/revocation-db.json"] {
+        assert!(!machine.file(left).exists(), "{round}: {left}");
+    }
+}
+
+/// A machine that is not where its ceremony was held: else each of its copies would find the places of the first.
+fn machine() -> Machine {
+    Machine::new(SPECIFICATION).duplicate()
+}
+
+#[test]
+fn killed_at_any_place_a_revocation_goes_on_and_the_machine_starts_all_along() {
+    let machine = machine();
+    let old = machine.fingerprint("node/db.pem");
+    let reference = machine.duplicate();
+    let trace = reference.file("trace");
+    let traced = |machine: &Machine, options: &[&str]| {
+        let mut revoke = machine.change("revoke", "db", "node");
+        revoke.args(["--reason", "the laptop was stolen"]);
+        // strace counts the calls of each thread apart.
+        let mut command = on_one_processor(0);
+        command
+            .arg("strace")
+            .args(options)
+            .arg(revoke.get_program())
+            .args(revoke.get_args());
+        command.env("STATE_DIRECTORY", machine.file("state"));
+        command.output().unwrap()
+    };
+    let output = traced(
+        &reference,
+        &["-f", "-e", "trace=fsync,renameat", "-o", trace.to_str().unwrap()],
+    );
+    assert!(output.status.success(), "{}", text(&output));
+    revoked(&reference, &old, "undisturbed");
+    let said = succeed(bootseal(["ceremony", "verify"]).arg(reference.file("node")));
+    assert!(
+        said.contains("dbx gains") && said.contains("the laptop was stolen"),
+        "{said}"
+    );
+    // Another board that is enrolled from here forbids it too.
+    fs::create_dir(reference.file("board")).unwrap();
+    succeed(
+        reference
+            .command(&["enroll", "apply", "--yes", "--store"])
+            .arg(reference.file("board")),
+    );
+    let plan = succeed(
+        reference
+            .command(&["enroll", "plan", "--store"])
+            .arg(reference.file("board")),
+    );
+    assert!(plan.contains(&old[..16]), "{plan}");
+
+    let calls = fs::read_to_string(&trace).unwrap();
+    let count = |name: &str| calls.lines().filter(|line| line.contains(&format!(" {name}("))).count();
+    let rounds: Vec<(&str, usize)> = ["fsync", "renameat"]
+        .into_iter()
+        .flat_map(|call| (1..=count(call)).map(move |nth| (call, nth)))
+        .collect();
+    assert!(rounds.len() > 40, "{rounds:?}");
+    // The one moment that no file system can make one: between the renames of a kernel and of its signature for GRUB.
+    let stale = AtomicUsize::new(0);
+    rounds.into_par_iter().for_each(|(call, nth)| {
+        let round = format!("{call} {nth}");
+        let machine = machine.duplicate();
+        let (trace, inject) = (machine.file("trace"), format!("inject={call}:signal=KILL:when={nth}"));
+        let trace = trace.to_str().unwrap();
+        let output = traced(
+            &machine,
+            &["-f", "-e", &format!("trace={call}"), "-e", &inject, "-o", trace],
+        );
+        assert_eq!(output.status.signal(), Some(9), "{round}: {}", text(&output));
+        starts(&machine, &round);
+        if !grub_takes(&machine) {
+            stale.fetch_add(1, Ordering::Relaxed);
+        }
+        succeed(&mut machine.change("revoke", "db", "node"));
+        revoked(&machine, &old, &round);
+    });
+    assert!(stale.into_inner() <= 1, "more than the moment between two renames");
+}
+
+#[test]
+fn a_key_that_somebody_still_trusts_is_not_revoked_yet() {
+    let machine = machine();
+    for key in ["KEK", "PK"] {
+        let old = machine.fingerprint(&format!("offline/{key}.pem"));
+        let said = succeed(&mut machine.change("revoke", key, "offline"));
+        assert!(
+            said.contains("is worth nothing here any more") && !machine.held(key).contains(&old),
+            "{said}"
+        );
+        assert!(!machine.held("dbx").contains(&old));
+    }
+    let listed = machine.file("root/proc/keys");
+    fs::create_dir_all(listed.parent().unwrap()).unwrap();
+    let list = |certificates: &[&str]| {
+        let line = |certificate: &&str| {
+            let id = subject_key_id(&machine.file(certificate));
+            format!("2f3ab2bb I------     1 perm 1f030000     0     0 asymmetri key: {id}: X509.rsa 44556677 []\n")
+        };
+        fs::write(&listed, certificates.iter().map(line).collect::<String>()).unwrap();
+    };
+    fs::copy(machine.file("node/module.pem"), machine.file("old-module.pem")).unwrap();
+    list(&["old-module.pem"]);
+    let refused = refuse(&mut machine.change("revoke", "module", "node"));
+    assert!(
+        refused.contains("does not know the new module key") && refused.contains("bootseal keys revoke module goes on"),
+        "{refused}"
+    );
+    list(&["old-module.pem", "node/rotation/module/module.pem"]);
+    let refused = refuse(&mut machine.change("revoke", "module", "node"));
+    assert!(
+        refused.contains("the running kernel still trusts the old module key"),
+        "{refused}"
+    );
+    let new = fs::read(machine.file("node/module.pem")).unwrap();
+    list(&["node/module.pem"]);
+    let said = succeed(&mut machine.change("revoke", "module", "node"));
+    assert!(said.contains("the running kernel does not know the old key"), "{said}");
+    // It went on where it was: there is no third key.
+    assert_eq!(fs::read(machine.file("node/module.pem")).unwrap(), new);
+    let said = succeed(machine.change("revoke", "grub", "node").arg("--trusted"));
+    assert!(said.contains("by your word"), "{said}");
+    for place in ["node", "offline"] {
+        let verified = bootseal(["ceremony", "verify"])
+            .arg(machine.file(place))
+            .output()
+            .unwrap();
+        assert!(verified.status.success(), "{place}: {}", text(&verified));
+    }
+}
