@@ -8,6 +8,7 @@ mod faults;
 mod firmware;
 mod immutable;
 mod interrupted;
+mod life;
 mod node;
 mod revocation;
 mod rotation;

@@ -215,6 +215,10 @@ fn killed_at_any_place_a_rotation_goes_on_and_the_machine_starts_all_along() {
     });
 }
 
+/// A key of the kernel's maker, without which nothing would be known of the others.
+const OTHERS: &str =
+    "1f3ab2bb I------     1 perm 1f030000     0     0 asymmetri maker: 00112233445566778899: X509.rsa 99887766 []\n";
+
 #[test]
 fn each_key_gives_way_and_the_transcript_says_to_which() {
     let encrypted = SPECIFICATION.replacen("[keys.PK]\nencrypted = false", "[keys.PK]\nencrypted = true", 1);
@@ -261,11 +265,11 @@ fn each_key_gives_way_and_the_transcript_says_to_which() {
             fs::create_dir_all(listed.parent().unwrap()).unwrap();
             let list = |kind: &str| {
                 let line = format!(
-                    "2f3ab2bb I------     1 perm 1f030000     0     0 {kind} new: {id}: X509.rsa 44556677 []\n"
+                    "{OTHERS}2f3ab2bb I------     1 perm 1f030000     0     0 {kind} new: {id}: X509.rsa 44556677 []\n"
                 );
                 fs::write(&listed, line).unwrap();
             };
-            // Anybody may describe a key of his so.
+            // Anybody may describe a key of his so, beside those of the kernel.
             list("user     ");
             assert!(refuse(&mut machine.rotate(key, "node")).contains(expected));
             list("asymmetri");

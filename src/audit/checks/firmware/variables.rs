@@ -1,10 +1,14 @@
 //! The content of PK, KEK, db and dbx, compared with the key directory.
 
+use crate::ceremony::signer;
+use crate::error::Result;
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::formats::text::{Shown, printable};
+use crate::keys::KeyDirectory;
+use crate::system::is_there;
 use crate::trust::image::Acceptance;
 use crate::trust::microsoft::{self, Since2026};
 
@@ -32,6 +36,12 @@ pub(super) const EXPIRES_SOON: Kind = Kind::warning("enrolled_certificate_expire
 pub(super) const VARIABLES: [VariableName; 4] =
     [VariableName::Pk, VariableName::Kek, VariableName::Db, VariableName::Dbx];
 
+/// True if the private key that signs changes of a variable is in the key directory, or on a token.
+fn signs_here(directory: &KeyDirectory, variable: VariableName) -> Result<bool> {
+    let name = signer(variable);
+    Ok(is_there(&directory.private_key_path(name))? || directory.token_uri(name)?.is_some())
+}
+
 pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
     let directory = match machine.directory() {
         Ok(directory) => directory,
@@ -50,30 +60,34 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
             let meant = directory.database(variable)?;
             let found = store.database(variable)?;
             let (missing, foreign) = (without(&meant, &found), without(&found, &meant));
+            // Where both differ, it may be the key directory that is old: the stick that signed the one knows.
+            let may_be_old = variable != VariableName::Dbx && !foreign.is_empty() && !signs_here(directory, variable)?;
             for entry in &missing {
-                outcome.findings.push(
-                    Finding::new(
-                        ENTRY_MISSING,
-                        format!("{variable}: {}", entry.name),
-                        format!("{variable} lacks {}", entry.text),
-                    )
-                    .remedy("bootseal enroll plan"),
-                );
+                let text = format!("{variable} lacks {}", entry.text);
+                let mut finding = Finding::new(ENTRY_MISSING, format!("{variable}: {}", entry.name), text);
+                if may_be_old {
+                    finding = finding.remedy("if the keys here are older than the firmware: bootseal keys sync STICK");
+                }
+                let finding = finding.remedy("bootseal enroll plan shows the writes; then: bootseal enroll apply");
+                outcome.findings.push(finding);
             }
             // Revocations come in from others, which is what they are for.
             if variable != VariableName::Dbx {
                 for entry in &foreign {
-                    outcome.findings.push(
-                        Finding::new(
-                            ENTRY_FOREIGN,
-                            format!("{variable}: {}", entry.name),
-                            format!("{variable} holds {}, which the ceremony did not put there", entry.text),
-                        )
-                        .remedy(format!(
-                            "if it is not meant to be there: bootseal enroll remove {variable} {}",
-                            entry.name
-                        )),
+                    let text = format!("{variable} holds {}, which the ceremony did not put there", entry.text);
+                    let finding = Finding::new(ENTRY_FOREIGN, format!("{variable}: {}", entry.name), text);
+                    let remove = format!(
+                        "if it is not meant to be there: bootseal enroll remove {variable} {}",
+                        entry.name
                     );
+                    // The stick may know of it, and the lists of the node be older than they should.
+                    outcome.findings.push(if signs_here(directory, variable)? {
+                        finding.remedy(remove)
+                    } else {
+                        finding
+                            .remedy("if it was put there from the stick with PK and KEK: bootseal keys sync STICK")
+                            .remedy(format!("{remove} --keys STICK"))
+                    });
                 }
             }
             if missing.is_empty() {

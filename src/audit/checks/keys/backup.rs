@@ -37,7 +37,7 @@ pub(super) fn backed_up(machine: &Machine<'_>) -> Outcome {
                 Some(false) => {
                     let text = format!("the {} key in use is in no backup", key.name);
                     let finding = Finding::new(NOT_BACKED_UP, &key.name, text);
-                    outcome.findings.push(finding.remedy("bootseal ceremony backup DIR"));
+                    outcome.findings.push(finding.remedy(backup_remedy(directory)?));
                 }
             }
         }
@@ -45,10 +45,22 @@ pub(super) fn backed_up(machine: &Machine<'_>) -> Outcome {
     })
 }
 
+/// The way to a backup, which has the keys of the stick too.
+fn backup_remedy(directory: &KeyDirectory) -> Result<&'static str, String> {
+    Ok(if has_pk(directory)? {
+        "bootseal ceremony backup DIR"
+    } else {
+        "bootseal ceremony backup --authority STICK DIR"
+    })
+}
+
+fn has_pk(directory: &KeyDirectory) -> Result<bool, String> {
+    is_there(&directory.private_key_path(KeyName::Pk)).map_err(|error| reason(&error))
+}
+
 /// The way to a drill: shares open PK and KEK, so that they are not typed on a machine that has neither.
 fn drill_remedy(directory: &KeyDirectory) -> Result<&'static str, String> {
-    let has_pk = is_there(&directory.private_key_path(KeyName::Pk)).map_err(|error| reason(&error))?;
-    Ok(if has_pk {
+    Ok(if has_pk(directory)? {
         "bootseal ceremony drill BACKUP"
     } else {
         "where the keys of PK and KEK are: bootseal ceremony drill --keys STICK BACKUP; then here: bootseal keys sync STICK"
