@@ -10,7 +10,7 @@ use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, Va
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
-use crate::formats::text::Shown;
+use crate::formats::text::{Shown, printable};
 use crate::system;
 use crate::trust::variable::recognise;
 use crate::trust::{microsoft, read_database};
@@ -63,6 +63,7 @@ pub fn material(variable: VariableName, named: &str, owner: Guid, hashes: bool) 
         Certificate::from_der(&bytes).ok()
     };
     if let Some(certificate) = certificate {
+        check_dates(variable, &certificate, path)?;
         let is_microsofts = microsoft::find(certificate.as_der()).is_some();
         let owner = if is_microsofts { Guid::MICROSOFT } else { owner };
         entries.add_certificate(owner, certificate.as_der());
@@ -79,6 +80,12 @@ pub fn material(variable: VariableName, named: &str, owner: Guid, hashes: bool) 
     if lists.is_empty() {
         return Err(Error::refused(format!("{} holds no entry", path.shown())));
     }
+    for certificate in lists
+        .certificates()
+        .filter_map(|(_, der)| Certificate::from_der(der).ok())
+    {
+        check_dates(variable, &certificate, path)?;
+    }
     if let Ok(update) = AuthenticatedVariable::parse(&bytes) {
         check_purpose(variable, &update, path)?;
     }
@@ -91,6 +98,20 @@ pub fn material(variable: VariableName, named: &str, owner: Guid, hashes: bool) 
         .hint("if that is meant, add --hash; revocations go into dbx"));
     }
     Ok(lists)
+}
+
+/// Refuses what is to be trusted and only older firmware reads. What is revoked may be anything.
+fn check_dates(variable: VariableName, certificate: &Certificate, path: &Path) -> Result<()> {
+    if variable == VariableName::Dbx || !certificate.has_short_date() {
+        return Ok(());
+    }
+    let name = printable(&certificate.common_name());
+    Err(Error::refused(format!(
+        "{}: \"{name}\" has a date without seconds, which newer firmware does not read (EDK2 with OpenSSL 3.3 or later): it would \
+         refuse all that this certificate signed",
+        path.shown()
+    ))
+    .hint("have it issued again, with dates as RFC 5280 has them (YYMMDDHHMMSSZ)"))
 }
 
 /// Refuses a signed update for another variable: revocations in db would admit the very images that they revoke.
@@ -116,4 +137,48 @@ fn choices(variable: VariableName) -> String {
             .collect(),
     };
     format!("name a file, or one of: {}", words.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trust::identities::{DB, OWNER};
+
+    /// A certificate whose first date has no seconds.
+    fn with_short_date() -> Vec<u8> {
+        let mut der = DB.certificate.as_der().to_vec();
+        // SEQUENCE of two UTCTimes of 13 octets.
+        let validity = der
+            .windows(4)
+            .position(|bytes| bytes == [0x30, 0x1e, 0x17, 13])
+            .unwrap();
+        der.drain(validity + 14..validity + 16);
+        der[validity + 3] -= 2;
+        der[validity + 1] -= 2;
+        for length in [2, 6] {
+            let shorter = u16::from_be_bytes([der[length], der[length + 1]]) - 2;
+            der[length..length + 2].copy_from_slice(&shorter.to_be_bytes());
+        }
+        assert!(Certificate::from_der(&der).unwrap().has_short_date());
+        der
+    }
+
+    #[test]
+    fn a_certificate_that_newer_firmware_does_not_read_is_only_revoked() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("short.der");
+        std::fs::write(&path, with_short_date()).unwrap();
+        let named = path.to_str().unwrap();
+        for variable in [VariableName::Db, VariableName::Kek] {
+            let refused = material(variable, named, OWNER, false).unwrap_err();
+            assert!(refused.in_one_line().contains("date without seconds"), "{refused:?}");
+        }
+        assert!(material(VariableName::Dbx, named, OWNER, false).is_ok());
+        let mut list = SignatureDatabase::default();
+        list.add_certificate(OWNER, &with_short_date());
+        std::fs::write(&path, list.to_bytes()).unwrap();
+        assert!(material(VariableName::Db, named, OWNER, false).is_err());
+        std::fs::write(&path, DB.certificate.as_der()).unwrap();
+        assert!(material(VariableName::Db, named, OWNER, false).is_ok());
+    }
 }

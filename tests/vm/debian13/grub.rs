@@ -107,6 +107,7 @@ const ENFORCES: &str =
     "printf '\\006\\000\\000\\000\\001' >/guest/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
 #[test]
+#[ignore = "it has not been seen to its end yet (issue 20)"]
 fn grub_starts_a_debian_whose_kernel_was_updated() {
     let debian = Debian::new();
     let [new, old] = [0, 1].map(|number| debian.release(number));
@@ -118,17 +119,15 @@ fn grub_starts_a_debian_whose_kernel_was_updated() {
     log.expect_line(&format!("{UP}{old}"));
     log.expect_line("guest: enroll ended with 0");
     debian.does(ENFORCES);
-    debian.does("bootseal status");
-    assert_eq!(debian.findings(), FINDINGS);
 
     let said = debian.does(&format!("apt-get install -y -qq linux-image-{new}"));
     assert!(!said.contains("stays unsigned"), "{said}");
-    debian.does("bootseal status");
     let log = debian.starts(LOOK);
     log.expect_line(&format!("{UP}{new}"));
     log.expect_line("guest: a module loads");
     log.expect_line("none [integrity] confidentiality");
     debian.does("bootseal status");
+    assert_eq!(debian.findings(), FINDINGS);
 
     // A package brings something that belongs into the initramfs, without a kernel.
     debian.does("dpkg-trigger --no-await update-initramfs; dpkg --configure --pending; bootseal status");

@@ -33,6 +33,7 @@ const WAYS: &[Way] = &[
 ];
 
 #[test]
+#[ignore = "it has not been seen to its end yet (issue 20)"]
 fn systemd_boot_starts_a_debian_whose_kernel_was_updated() {
     let debian = Debian::new();
     let [new, old] = [0, 1].map(|number| debian.release(number));
