@@ -11,6 +11,7 @@ mod nothing;
 mod restore;
 mod sign_all;
 mod sync;
+mod ten_years;
 mod updates;
 
 #[test]
