@@ -334,7 +334,7 @@ fn sharing_round_trip(bytes: &[u8]) {
     let Ok(shares) = secret_sharing::split(secret, *needed, *count, random) else {
         return;
     };
-    let numbered: Vec<(u8, &[u8])> = (1..).zip(shares.iter().map(|share| share.as_slice())).collect();
+    let numbered: Vec<(u8, &[u8])> = (1..=u8::MAX).zip(shares.iter().map(|share| share.as_slice())).collect();
     let (first, last) = (usize::from(*needed), numbered.len() - usize::from(*needed));
     for shares in [&numbered[..first], &numbered[last..]] {
         assert_eq!(secret_sharing::combine(shares).unwrap().as_slice(), secret);
