@@ -119,10 +119,13 @@ fn authenticode_round_trip(bytes: &[u8]) {
     assert_eq!(again.signatures().len(), 1);
     assert_eq!(again.rewritten(|_| false, None).unwrap().to_vec(), plain);
     let before = Image::parse(&plain).unwrap();
-    assert_eq!(
-        again.digest(HashAlgorithm::Sha256),
-        before.digest(HashAlgorithm::Sha256)
-    );
+    // Of an image that is refused, firmware hashes one thing or another.
+    if before.check_signable().is_ok() {
+        assert_eq!(
+            again.digest(HashAlgorithm::Sha256),
+            before.digest(HashAlgorithm::Sha256)
+        );
+    }
 }
 
 fn authenticated_variable(bytes: &[u8]) {
