@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 
-use bootseal::system::Wiping;
+use bootseal::system::{Wiping, wipe_stack};
 
 /// No secret stays in memory that was freed.
 #[global_allocator]
 static ALLOCATOR: Wiping = Wiping;
 
 fn main() -> ExitCode {
-    ExitCode::from(bootseal::cli::main())
+    let code = bootseal::cli::main();
+    wipe_stack();
+    ExitCode::from(code)
 }

@@ -60,7 +60,12 @@ pub struct Run<'a> {
 impl<'a> Run<'a> {
     /// Waits for the end of another run that is active.
     pub fn wait(context: &Context, observer: &dyn Observer) -> Result<()> {
-        Lock::take(context, || observer.waiting()).map(drop)
+        let mut heeded = Ok(());
+        let lock = Lock::take(context, || {
+            heeded = context.heed_signals();
+            observer.waiting();
+        });
+        heeded.and(lock.map(drop))
     }
 
     /// Begins a run, after the end of another that is active.

@@ -56,6 +56,16 @@ unsafe impl GlobalAlloc for Wiping {
     }
 }
 
+/// Bytes of the stack that are wiped at the end; the deepest calls of a ceremony need less.
+const STACK: usize = 512 << 10;
+
+/// Wipes what calls that have returned left on this thread's stack: numbers that were copied to it, and buffers of parsers.
+#[inline(never)]
+pub fn wipe_stack() {
+    let mut unused = [0_u8; STACK];
+    std::hint::black_box(&mut unused);
+}
+
 /// Writes zeros that the compiler may not leave out.
 ///
 /// # Safety

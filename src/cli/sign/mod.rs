@@ -156,7 +156,10 @@ impl Command {
 }
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
-    wait_for_turn(session)?;
+    // That the configuration is wrong needs no wait.
+    if !matches!(command, Command::All { .. }) {
+        wait_for_turn(session)?;
+    }
     let (keys, summary) = match command {
         Command::Efi(arguments) => return arguments.run(session),
         Command::Modules {
@@ -193,6 +196,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         Command::All { key } => {
             let config = session.config()?.sign;
             let job = Job::configured(&session.context, &config)?;
+            wait_for_turn(session)?;
             let ask = &mut |what: &str| key.unlock.existing(what);
             let keys = SigningKeys::open(&key.directory(session)?, &job.keys(), ask)?;
             let progress = Progress::new("signing", session.quiet);
