@@ -60,6 +60,7 @@ unsafe impl GlobalAlloc for Wiping {
 const STACK: usize = 512 << 10;
 
 /// Wipes what calls that have returned left on this thread's stack: numbers that were copied to it, and buffers of parsers.
+#[allow(clippy::large_stack_arrays)] // the stack is what is to be wiped
 #[inline(never)]
 pub fn wipe_stack() {
     let mut unused = [0_u8; STACK];
