@@ -11,7 +11,7 @@ use crate::formats::firmware::authenticode::{Image, Severity, Signature};
 use crate::formats::text::Shown;
 use crate::keys::{Identity, Signer};
 use crate::ledger::Kind;
-use crate::system::{self, Context, NewFile, Transaction, resolve};
+use crate::system::{self, Context, Transaction, resolve};
 use crate::trust;
 
 use super::discover::{Found, Interest, Target};
@@ -22,10 +22,7 @@ use super::takeover::{self, Adopted};
 use super::vouching::Notary;
 
 /// The hash that all firmware verifies.
-const HASH: HashAlgorithm = HashAlgorithm::Sha256;
-/// Permission bits of a file that holds the bytes to sign: nothing secret.
-const PUBLIC_MODE: u32 = 0o644;
-
+pub(super) const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 /// The way in which images are signed.
 #[derive(Debug, Clone, Default)]
 pub struct EfiOptions {
@@ -76,77 +73,8 @@ pub fn signed_image(file: &[u8], identity: &Identity) -> Result<Vec<u8>> {
         .concat())
 }
 
-/// Writes the bytes that the key of `certificate` has to sign for this image, with SHA-256 and PKCS#1 v1.5 padding, to a
-/// new file: the DER of the signed attributes. [`attach`] takes the signature.
-pub fn prepare(context: &Context, image: &Path, certificate: &Certificate, to_be_signed: &Path) -> Result<()> {
-    if image.is_dir() {
-        return Err(is_directory(image));
-    }
-    let file = system::read(image)?;
-    let refused = || format!("cannot sign {}", image.shown());
-    // No signature could be attached for a key that is not RSA.
-    certificate.public_key().or_refuse(refused)?;
-    let parsed = parse(&file, false, refused)?;
-    let unsigned = parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?;
-    let bytes = unsigned.signed_attributes_der().or_bug(refused)?;
-    NewFile {
-        path: to_be_signed,
-        bytes: &bytes.ok_or_else(|| Error::bug("an Authenticode signature without signed attributes"))?,
-        mode: PUBLIC_MODE,
-    }
-    .create(context)
-}
-
-/// Puts a signature that was made elsewhere into the image: the bare RSA signature over what [`prepare`] wrote, or a whole
-/// PKCS#7 signature (DER). It has to hold for this image and this certificate.
-pub fn attach(
-    run: &mut Run<'_>,
-    image: &Path,
-    signature: &Path,
-    certificate: &Certificate,
-    options: &EfiOptions,
-) -> Result<()> {
-    let bytes = system::read(signature)?;
-    let found = discover(run, &[image.to_path_buf()], options)?;
-    let notary = run.notary();
-    let signing = signing(certificate, None, options);
-    take_over(run, &signing, &found, certificate)?;
-    run.process(&signing, found, |targets, transaction| {
-        let offered = |unsigned: &Unsigned<'_>, parsed: &Image<'_>| {
-            foreign_signature(unsigned, parsed, &bytes, certificate).or_refuse(|| {
-                format!(
-                    "{} is no signature of {} by \"{}\"",
-                    signature.shown(),
-                    image.shown(),
-                    certificate.common_name()
-                )
-            })
-        };
-        let attach = |target: &Target| {
-            // A wrong signature is refused also where the image has one already and needs no other.
-            let file = transaction.read(&target.file)?;
-            let refused = || format!("cannot sign {}", image.shown());
-            let parsed = parse(&file, false, refused)?;
-            offered(
-                &parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?,
-                &parsed,
-            )?;
-            let is_signed_before = || Ok(is_signed(&target.file, certificate));
-            sign_file(
-                target,
-                transaction,
-                (&*notary, &is_signed_before),
-                certificate,
-                options,
-                offered,
-            )
-        };
-        targets.iter().map(attach).collect()
-    })
-}
-
 /// The images, each once. With an output, the target has the path of the output and the file of the image.
-fn discover(run: &mut Run<'_>, files: &[PathBuf], options: &EfiOptions) -> Result<Found> {
+pub(super) fn discover(run: &mut Run<'_>, files: &[PathBuf], options: &EfiOptions) -> Result<Found> {
     let (directories, files): (Vec<_>, Vec<_>) = files.iter().cloned().partition(|path| path.is_dir());
     for path in directories {
         let error = is_directory(&path);
@@ -168,7 +96,7 @@ fn discover(run: &mut Run<'_>, files: &[PathBuf], options: &EfiOptions) -> Resul
     Ok(found)
 }
 
-fn is_directory(path: &Path) -> Error {
+pub(super) fn is_directory(path: &Path) -> Error {
     Error::usage(format!("{} is a directory", path.shown())).hint("name the EFI images themselves")
 }
 
@@ -193,12 +121,17 @@ fn check_output(context: &Context, output: &Path, image: &Target) -> Result<()> 
 }
 
 /// True if a file bears a signature of this certificate that holds; one that cannot be read bears none.
-fn is_signed(file: &Path, certificate: &Certificate) -> bool {
+pub(super) fn is_signed(file: &Path, certificate: &Certificate) -> bool {
     system::read(file).is_ok_and(|bytes| own_digest(&bytes, certificate).is_some())
 }
 
 /// Has the ledger enter the images on the boot media that bear our signature, where it has none yet.
-fn take_over(run: &mut Run<'_>, signing: &Signing<'_>, found: &Found, certificate: &Certificate) -> Result<()> {
+pub(super) fn take_over(
+    run: &mut Run<'_>,
+    signing: &Signing<'_>,
+    found: &Found,
+    certificate: &Certificate,
+) -> Result<()> {
     let notary = run.notary();
     if found.targets.is_empty() || !notary.adopts(Kind::Efi)? {
         return Ok(());
@@ -228,7 +161,11 @@ pub fn own_digest(file: &[u8], certificate: &Certificate) -> Option<Digest> {
         .then_some(digest)
 }
 
-fn signing<'k>(certificate: &Certificate, signer: Option<&'k dyn Signer>, options: &EfiOptions) -> Signing<'k> {
+pub(super) fn signing<'k>(
+    certificate: &Certificate,
+    signer: Option<&'k dyn Signer>,
+    options: &EfiOptions,
+) -> Signing<'k> {
     Signing {
         kind: Kind::Efi,
         key: certificate.fingerprint().to_hex(),
@@ -249,7 +186,7 @@ fn interest(path: &Path) -> Interest {
 }
 
 /// Replaces one image by the signed one that `make` makes of it.
-fn sign_file(
+pub(super) fn sign_file(
     target: &Target,
     transaction: &Transaction<'_>,
     (notary, is_signed_before): (&Notary<'_>, &dyn Fn() -> Result<bool>),
@@ -324,7 +261,7 @@ fn sign_file(
 
 /// Reads an image that is to be signed. With `replace` it may have a certificate table that is none any more. A kernel that
 /// firmware never starts is told with the way to have one that it does.
-fn parse(file: &[u8], replace: bool, refused: impl FnOnce() -> String) -> Result<Image<'_>> {
+pub(super) fn parse(file: &[u8], replace: bool, refused: impl FnOnce() -> String) -> Result<Image<'_>> {
     match (Image::parse(file), Image::parse_with_stale_table(file)) {
         (Err(_), Ok(image)) if replace => Ok(image),
         (Err(error), Ok(_)) => Err(error).or_refuse(refused).map_err(|error| {
@@ -346,49 +283,6 @@ fn parse(file: &[u8], replace: bool, refused: impl FnOnce() -> String) -> Result
 /// SHA-256 of a file, in hex.
 fn sha256(parts: &[&[u8]]) -> String {
     HashAlgorithm::Sha256.digest(parts).to_hex()
-}
-
-/// The reason why a signature that was made elsewhere is refused.
-#[derive(Debug, thiserror::Error)]
-enum NotAttached {
-    #[error("its {0} bytes are neither an RSA signature by this key nor PKCS#7")]
-    Neither(usize),
-    #[error(
-        "the RSA signature does not hold for the image: the image or the signature is not the one that was prepared"
-    )]
-    Mismatch,
-    #[error("it is by \"{0}\"")]
-    OtherSigner(String),
-    #[error("it signs a {} digest, which not all firmware verifies", .0.name())]
-    OtherHash(HashAlgorithm),
-}
-
-/// The CMS of a signature that was made elsewhere.
-fn foreign_signature(
-    unsigned: &Unsigned<'_>,
-    image: &Image<'_>,
-    bytes: &[u8],
-    certificate: &Certificate,
-) -> std::result::Result<Vec<u8>, crate::error::Cause> {
-    let key = certificate.public_key()?;
-    if bytes.len() == key.modulus().len() {
-        key.verify(&unsigned.to_be_signed()?, bytes)
-            .map_err(|_| NotAttached::Mismatch)?;
-        return Ok(unsigned.assemble(bytes)?);
-    }
-    if bytes.first() != Some(&0x30) {
-        return Err(NotAttached::Neither(bytes.len()).into());
-    }
-    let signature = Signature::parse(bytes)?;
-    if signature.hash != HASH {
-        return Err(NotAttached::OtherHash(signature.hash).into());
-    }
-    signature.verify_integrity(image)?;
-    let signer = trust::image::signer(&signature)?;
-    if signer != certificate {
-        return Err(NotAttached::OtherSigner(signer.common_name()).into());
-    }
-    Ok(signature.der.to_vec())
 }
 
 /// The oddities of an image on which some firmware may fail.

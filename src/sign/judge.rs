@@ -127,7 +127,7 @@ fn traps_of_file(path: &Path, file: &[u8]) -> Vec<Finding> {
         default_traps(path, &String::from_utf8_lossy(file))
     } else if path.extension().is_some_and(|ending| ending == "cfg") {
         let script = Script::parse_bytes(file);
-        traps(path, &script, &[], &variables(std::iter::once(&script)))
+        traps(path, &script, None, &variables(std::iter::once(&script)))
     } else {
         Vec::new()
     }

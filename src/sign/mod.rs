@@ -4,6 +4,7 @@
 pub mod acceptance;
 mod discover;
 pub mod efi;
+pub mod elsewhere;
 pub mod grub;
 mod hash;
 mod job;

@@ -32,7 +32,7 @@ proptest! {
         let script = Script::parse(&text);
         let values = variables(std::iter::once(&script));
         let lines = text.matches('\n').count() + 1;
-        for trap in traps(Path::new("grub.cfg"), &script, &[], &values) {
+        for trap in traps(Path::new("grub.cfg"), &script, None, &values) {
             prop_assert!((1..=lines).contains(&trap.line.unwrap().number));
         }
         let _ = (opened_files(&script, &values), default_traps(Path::new("/etc/default/grub"), &text), theme::images(&text));

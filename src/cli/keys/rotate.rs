@@ -197,17 +197,11 @@ impl Report for RotationReport {
                 printable(&rotation.subject)
             );
         }
-        for step in steps {
-            writeln!(out, "{} {}", style.tick(), printable(step))?;
-        }
+        write_steps(out, style, steps)?;
         let words = fingerprint_words(&hex::decode(&rotation.new).map_err(io::Error::other)?);
         writeln!(out, "{}: \"{}\"", rotation.key, printable(&rotation.subject))?;
         writeln!(out, "    {}\n    {words}", rotation.new)?;
-        writeln!(
-            out,
-            "{} the new key is in no backup yet; bootseal ceremony backup DIR makes one that has it",
-            style.warn("!")
-        )?;
+        write_no_backup(out, style)?;
         for end in ends {
             write_end(out, end)?;
         }
@@ -261,16 +255,13 @@ impl Report for RevocationReport {
         if self.dry_run {
             return writeln!(out, "{name} would be replaced, and {old} revoked");
         }
-        let stages = rotated.iter().flat_map(|rotated| &rotated.steps).chain(steps);
-        for step in stages {
-            writeln!(out, "{} {}", style.tick(), printable(step))?;
-        }
-        writeln!(out, "{} {name}: {old} is worth nothing here any more", style.tick())?;
-        writeln!(
+        write_steps(
             out,
-            "{} the new key is in no backup yet; bootseal ceremony backup DIR makes one that has it",
-            style.warn("!")
+            style,
+            rotated.iter().flat_map(|rotated| &rotated.steps).chain(steps),
         )?;
+        writeln!(out, "{} {name}: {old} is worth nothing here any more", style.tick())?;
+        write_no_backup(out, style)?;
         let ends = rotated.iter().flat_map(|rotated| &rotated.ends);
         let ends: Vec<_> = if lists.ends.is_empty() {
             ends.collect()
@@ -311,9 +302,21 @@ impl Report for AbortReport {
         if self.dry_run {
             return writeln!(out, "the rotation of {} would be given up", rotation.key);
         }
-        for step in steps {
-            writeln!(out, "{} {}", style.tick(), printable(step))?;
-        }
-        Ok(())
+        write_steps(out, style, steps)
     }
+}
+
+fn write_steps<'s>(out: &mut dyn Write, style: Style, steps: impl IntoIterator<Item = &'s String>) -> io::Result<()> {
+    for step in steps {
+        writeln!(out, "{} {}", style.tick(), printable(step))?;
+    }
+    Ok(())
+}
+
+fn write_no_backup(out: &mut dyn Write, style: Style) -> io::Result<()> {
+    writeln!(
+        out,
+        "{} the new key is in no backup yet; bootseal ceremony backup DIR makes one that has it",
+        style.warn("!")
+    )
 }

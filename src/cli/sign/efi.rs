@@ -13,6 +13,7 @@ use crate::formats::crypto::certificate::Certificate;
 use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::efi::{self, EfiOptions};
+use crate::sign::elsewhere;
 use crate::system::{self, Powers};
 use crate::ui::{Report, Style};
 
@@ -72,7 +73,7 @@ impl Arguments {
             let image = self.only_image("--attach")?;
             let certificate = self.certificate(session)?;
             signed(session, &options_of_run, accepted, |run| {
-                efi::attach(run, image, signature, &certificate, &options)
+                elsewhere::attach(run, image, signature, &certificate, &options)
             })?
         } else if self.certificate.is_some() {
             return Err(Error::usage("--certificate goes with --prepare or --attach"));
@@ -88,7 +89,7 @@ impl Arguments {
     fn prepare(&self, session: &Session, to_be_signed: &Path) -> Result<Box<dyn Report>> {
         let image = self.only_image("--prepare")?;
         let certificate = self.certificate(session)?;
-        efi::prepare(&session.context, image, &certificate, to_be_signed)?;
+        elsewhere::prepare(&session.context, image, &certificate, to_be_signed)?;
         Ok(Box::new(Prepared {
             image: image.to_path_buf(),
             to_be_signed: to_be_signed.to_path_buf(),

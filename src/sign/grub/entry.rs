@@ -1,5 +1,6 @@
 //! The entry that GRUB starts when nobody chooses, and the files that it opens.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::disk::GRUB_CONFIGURATION;
@@ -17,7 +18,8 @@ use crate::system::{self, Context};
 use crate::trust::grub;
 use crate::trust::grub_traps::loads_unchecked;
 
-use super::tree::{Tree, View};
+use super::tree::Tree;
+use super::view::View;
 
 /// Largest environment block that is read, in bytes.
 const MAX_ENVIRONMENT: u64 = 64 << 10;
@@ -86,10 +88,9 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
             making.push((line, path));
         }
     }
-    let scripted = |(line, path): (usize, &Path)| {
-        let found = tree.scripts.iter().find(|(other, _)| other == path);
-        found.map(|found| (line, found))
-    };
+    let by_path: BTreeMap<&Path, &(PathBuf, Script)> =
+        tree.scripts.iter().map(|found| (found.0.as_path(), found)).collect();
+    let scripted = |(line, path): (usize, &Path)| Some((line, *by_path.get(path)?));
     let scripts: Vec<(usize, &(PathBuf, Script))> = std::iter::once((0, first))
         .chain(making.into_iter().filter_map(scripted))
         .collect();

@@ -8,6 +8,7 @@ mod sign;
 mod starts;
 mod tree;
 mod verify;
+mod view;
 mod writer;
 
 pub use super::signature_file::{existing_signature, signature_path, signed_file};

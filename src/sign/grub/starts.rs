@@ -43,10 +43,12 @@ pub(super) struct Menus {
     /// Those that start something, or may do so as far as can be told.
     starting: BTreeSet<PathBuf>,
     leads: BTreeMap<PathBuf, Vec<Lead>>,
+    /// The same, each once.
+    known: BTreeSet<(PathBuf, Lead)>,
 }
 
 /// A configuration that another one runs.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Lead {
     path: PathBuf,
     /// The line from which it is run as the menu is made; none if only an entry that was chosen runs it.
@@ -91,20 +93,19 @@ impl Menus {
             path: opened.to_path_buf(),
             line: (!file.in_entry).then_some(file.line),
         };
-        let leads = self.leads.entry(path.to_path_buf()).or_default();
-        if !leads.contains(&lead) {
-            leads.push(lead);
+        if self.known.insert((path.to_path_buf(), lead.clone())) {
+            self.leads.entry(path.to_path_buf()).or_default().push(lead);
         }
     }
 
     /// The configurations that one runs as its menu is made, each with the line of that one at which its entries come.
     pub(super) fn making(&self, configuration: &Path) -> Vec<(usize, &Path)> {
-        let mut found: Vec<(usize, &Path)> = Vec::new();
+        let (mut found, mut seen) = (Vec::new(), BTreeSet::from([configuration]));
         for lead in self.leads.get(configuration).into_iter().flatten() {
             let Some(line) = lead.line else { continue };
             let mut waiting = vec![lead.path.as_path()];
             while let Some(path) = waiting.pop() {
-                if path == configuration || found.iter().any(|(_, other)| *other == path) {
+                if !seen.insert(path) {
                     continue;
                 }
                 found.push((line, path));

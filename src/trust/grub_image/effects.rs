@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Kind};
 use crate::formats::grub::core_image::CoreImage;
 use crate::formats::grub::script::{Command, Script, StepKind};
-use crate::trust::grub_script::{Act, Danger, Scene, dangers, dangers_of_embedded};
+use crate::trust::grub_script::{Act, Danger, Scene, Scripts, dangers, dangers_of_embedded};
 
 use super::problem::{DISABLED, OPEN_SHELL, TRUST, UNPROVEN, problem};
 
@@ -27,7 +27,7 @@ impl Effects {
             memory_disk: image.memory_disk.is_some().then_some(&read),
             prefix: image.prefix,
             is_first: true,
-            others: &[],
+            others: None,
         };
         if let Some(configuration) = image.configuration {
             let text = String::from_utf8_lossy(configuration);
@@ -54,11 +54,10 @@ impl Effects {
             .into_iter()
             .map(|(path, content)| (path, Script::parse_bytes(&content)))
             .collect();
-        for (path, script) in &scripts {
-            let others = scripts.iter().filter(|(other, _)| other != path);
-            let others: Vec<&Script> = others.map(|(_, script)| script).collect();
+        let shared = Scripts::new(scripts.iter().map(|(_, script)| script));
+        for (number, (path, script)) in scripts.iter().enumerate() {
             let scene = Scene {
-                others: &others,
+                others: Some(shared.beside(number)),
                 is_first: false,
                 ..scene
             };

@@ -1,6 +1,6 @@
 //! The effects of commands on that which protects.
 
-use crate::formats::grub::script::Script;
+use super::shared::Others;
 
 /// The variable that has GRUB check signatures.
 pub(super) const CHECK_SIGNATURES: &str = "check_signatures";
@@ -56,7 +56,7 @@ pub struct Scene<'a> {
     /// The prefix before the script.
     pub prefix: Option<&'a str>,
     /// Other scripts, whose functions it may call.
-    pub others: &'a [&'a Script],
+    pub others: Option<Others<'a>>,
     /// True for a script before which no other ran.
     pub is_first: bool,
 }

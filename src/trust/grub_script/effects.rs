@@ -58,7 +58,8 @@ impl Walker<'_> {
 
     /// Runs a command of whose name only the beginning is known.
     fn call_unknown(&mut self, name: &str, beginning: &str) {
-        let is_function = self.state.functions.keys().any(|own| own.starts_with(beginning));
+        let is_function = self.state.functions.keys().any(|own| own.starts_with(beginning))
+            || self.scene.others.is_some_and(|others| others.any_begins(beginning));
         if may_act(beginning) || is_function || PROTECTED.iter().any(|own| own.starts_with(beginning)) {
             self.danger(COMMAND);
         }

@@ -10,6 +10,7 @@ mod command;
 mod danger;
 mod effects;
 mod options;
+mod shared;
 mod state;
 mod text;
 mod walk;
@@ -20,6 +21,7 @@ use std::ops::ControlFlow;
 use crate::formats::grub::script::Script;
 
 pub use danger::{Act, Danger, MemoryDisk, Scene};
+pub use shared::{Others, Scripts};
 
 /// True for a variable that protects, which no file may set.
 #[must_use]

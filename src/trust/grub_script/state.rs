@@ -123,19 +123,6 @@ impl State {
         self.parameters.clone_from(&before.parameters);
     }
 
-    /// Adds a script's functions to those that may be called.
-    pub(super) fn define_all(&mut self, script: &Rc<Script>) {
-        for (at, step) in script.steps.iter().enumerate() {
-            if let StepKind::Function(name) = &step.kind {
-                let body = Body {
-                    script: Rc::clone(script),
-                    steps: at.saturating_add(1)..step.next,
-                };
-                self.functions.entry(name.clone()).or_default().push(body);
-            }
-        }
-    }
-
     /// Adds what another way to the same point may leave.
     pub(super) fn join(&mut self, other: &Self) {
         let missing = other
@@ -179,6 +166,24 @@ impl State {
             self.parameters = None;
         }
     }
+}
+
+/// The functions of a script, with their names.
+pub(super) fn bodies(script: &Rc<Script>) -> impl Iterator<Item = (String, Body)> {
+    script
+        .steps
+        .iter()
+        .enumerate()
+        .filter_map(|(at, step)| match &step.kind {
+            StepKind::Function(name) => {
+                let body = Body {
+                    script: Rc::clone(script),
+                    steps: at.saturating_add(1)..step.next,
+                };
+                Some((name.clone(), body))
+            }
+            _ => None,
+        })
 }
 
 /// The names of a script's functions, each once.

@@ -317,3 +317,74 @@ fn what_is_left_unknown_by_a_limit_may_still_be_all() {
     let long = format!("a={}\nset $a$a$a$a$a$a=no\n", "c".repeat(1000));
     assert_ne!(sign(&long), '-');
 }
+
+/// The acts of the last of these scripts.
+fn last_of(texts: &[&str]) -> Vec<Act> {
+    let scripts: Vec<Script> = texts.iter().map(|text| Script::parse(text)).collect();
+    let shared = Scripts::new(&scripts);
+    let number = scripts.len() - 1;
+    let scene = Scene {
+        others: Some(shared.beside(number)),
+        ..Scene::default()
+    };
+    dangers(&scripts[number], scene)
+        .iter()
+        .map(|danger| danger.act)
+        .collect()
+}
+
+#[test]
+fn functions_of_other_scripts_are_called_where_no_own_one_is() {
+    let other = "function f { set check_signatures=no\n }\n";
+    for (text, is_off) in [
+        ("f\n", true),
+        ("true\n", false),
+        ("function f { true\n }\nf\n", false),
+        ("if [ \"$y\" ]; then\n eval 'function f { true; }'\nfi\nf\n", true),
+        ("eval 'function f { true; }'\nf\n", true),
+        ("f\nfunction f { true\n }\n", true),
+        ("function g { f\n }\n", true),
+    ] {
+        let acts = last_of(&[other, text]);
+        assert_eq!(acts.contains(&Act::SignaturesOff), is_off, "{text}: {acts:?}");
+    }
+    // A name that only GRUB knows may be that of a function; one's own is judged where it is.
+    assert!(matches!(last_of(&[other, "f$x\n"])[..], [Act::Unproven(_)]));
+    assert_eq!(last_of(&["function f { true\n }\n", other]), [Act::SignaturesOff]);
+}
+
+/// Each script of a tree is judged beside all others, and the tree costs no more than its bytes, or is told as too long.
+#[test]
+fn the_scripts_of_a_tree_cost_no_more_than_their_bytes() {
+    let many = |text: &dyn Fn(usize) -> String, count: usize| (0..count).map(text).collect::<Vec<_>>();
+    let loops = "for x in 1 2 3 4 5 6 7 8 9; do for y in 1 2 3 4 5 6 7 8 9; do for z in 1 2 3 4 5 6 7 8 9; do a=$x; done; done; done\n";
+    for (name, texts, is_proven) in [
+        ("plain", many(&|n| format!("set x={n}\n"), 20_000), true),
+        (
+            "functions",
+            many(&|n| format!("function f{n} {{ v={n}\n }}\n"), 20_000),
+            true,
+        ),
+        (
+            "one name",
+            many(&|n| format!("function f {{ v={n}\n }}\nf\n"), 20_000),
+            false,
+        ),
+        ("loops", many(&|_| loops.repeat(40), 2_000), false),
+    ] {
+        let scripts: Vec<Script> = texts.iter().map(|text| Script::parse(text)).collect();
+        let start = std::time::Instant::now();
+        let shared = Scripts::new(&scripts);
+        let mut is_whole = true;
+        for (number, script) in scripts.iter().enumerate() {
+            let scene = Scene {
+                others: Some(shared.beside(number)),
+                ..Scene::default()
+            };
+            is_whole &= dangers(script, scene).is_empty();
+        }
+        assert_eq!(is_whole, is_proven, "{name}");
+        let taken = start.elapsed();
+        assert!(taken.as_secs() < 20, "{name}: {taken:?}");
+    }
+}

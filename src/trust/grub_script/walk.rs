@@ -21,6 +21,9 @@ const ROUNDS: usize = 4;
 /// Most entries whose bodies are followed.
 pub(super) const MAX_ENTRIES: usize = 4096;
 
+/// The work for a script, or for all of a tree, is used up.
+const TOO_LONG: Act = Act::Unproven("it runs longer than is followed");
+
 /// An entry of a menu.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Entry {
@@ -52,34 +55,33 @@ impl<'a> Walker<'a> {
         if let Some(prefix) = scene.prefix {
             state.set("prefix", prefix);
         }
-        let mut walker = Self {
+        Self {
             scene,
             state,
             entries: Vec::new(),
             called: BTreeSet::new(),
             dangers: Vec::new(),
             noted: HashSet::new(),
-            budget: Budget::default(),
+            budget: scene.others.map_or_else(Budget::default, |others| others.budget()),
             depth: 0,
             line: 0,
             text: String::new(),
             is_fixed: false,
             within: None,
-        };
-        for other in scene.others {
-            walker.state.define_all(&Rc::new((*other).clone()));
         }
-        // Those of other scripts are judged where they are.
-        walker.called.extend(walker.state.functions.keys().cloned());
-        walker
     }
 
     /// Follows a script to its end, then the entries that it makes, and then the functions that it does not call.
     pub(super) fn walk(&mut self, script: &Script) {
         let script = Rc::new(script.clone());
         let own: Vec<String> = function_names(&script).collect();
+        self.line = 1;
+        if self.budget.is_spent() && !script.commands.is_empty() {
+            self.danger(TOO_LONG);
+        }
+        // Where a way does not come by one's own, another script's may have the name.
         for name in &own {
-            self.called.remove(name);
+            self.inherit(name);
         }
         self.run(&Body {
             steps: 0..script.steps.len(),
@@ -118,6 +120,9 @@ impl<'a> Walker<'a> {
 
     /// The dangers, each once, in the order of their lines.
     pub(super) fn finish(mut self) -> Vec<Danger> {
+        if let Some(others) = self.scene.others {
+            others.spent(&self.budget);
+        }
         self.dangers.sort_by_key(|danger| danger.line);
         self.dangers
     }
@@ -143,7 +148,7 @@ impl<'a> Walker<'a> {
     /// Counts a command, or work on its behalf. False where there has been too much.
     pub(super) fn spend(&mut self, commands: usize, work: usize) -> bool {
         if self.budget.spend(commands, work) {
-            self.danger(Act::Unproven("it runs longer than is followed"));
+            self.danger(TOO_LONG);
         }
         !self.budget.is_spent()
     }
@@ -186,9 +191,7 @@ impl<'a> Walker<'a> {
             match &step.kind {
                 StepKind::Command(index) => is_well = self.numbered(&body.script, *index, None),
                 StepKind::Braces(index) => is_well = self.numbered(&body.script, *index, Some(&part(inner))),
-                StepKind::Function(name) => {
-                    self.state.functions.insert(name.clone(), vec![part(inner)]);
-                }
+                StepKind::Function(name) => self.define(name, part(inner)),
                 StepKind::If | StepKind::Elif => {
                     next = self.condition(body, at);
                     is_well = false;
@@ -336,8 +339,35 @@ impl<'a> Walker<'a> {
         is_well
     }
 
+    /// Lets a function have the bodies of other scripts, unless it has one.
+    fn inherit(&mut self, name: &str) {
+        let Some(others) = self.scene.others else { return };
+        let count = others.count(name);
+        if count == 0 || self.state.functions.contains_key(name) {
+            return;
+        }
+        // Each body is compared with each where ways meet.
+        if self.spend(0, count.saturating_mul(count)) {
+            let bodies = others.bodies(name);
+            if !bodies.is_empty() {
+                self.state.functions.insert(name.to_owned(), bodies);
+            }
+        }
+    }
+
+    /// Gives a function this body. It may keep those of other scripts on ways that do not come by here.
+    fn define(&mut self, name: &str, body: Body) {
+        if self.state.functions.contains_key(name) {
+            self.state.functions.insert(name.to_owned(), vec![body]);
+        } else {
+            self.inherit(name);
+            self.state.functions.entry(name.to_owned()).or_default().push(body);
+        }
+    }
+
     /// Runs the bodies that a function of this name may have; false if there is none.
     pub(super) fn call_function(&mut self, name: &str, arguments: &[String]) -> bool {
+        self.inherit(name);
         let Some(bodies) = self.state.functions.get(name).cloned() else {
             return false;
         };

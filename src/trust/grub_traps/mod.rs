@@ -12,7 +12,7 @@ use crate::formats::grub::opened_files::{Opened, Place, Use, command_names, is_n
 use crate::formats::grub::script::{Command, Part, Script, SyntaxReason, Variables, Word};
 use crate::formats::text::Shown;
 
-use super::grub_script::{self, Act, Danger, Scene};
+use super::grub_script::{self, Act, Danger, Others, Scene};
 
 pub use environment::{is_environment, writer};
 
@@ -182,7 +182,7 @@ const INSMOD: Rule = note(
 /// an error if it undoes the purpose of signatures or cannot work under them, else as a note. It may call the functions of
 /// `others`.
 #[must_use]
-pub fn traps(file: &Path, script: &Script, others: &[&Script], variables: &Variables) -> Vec<Finding> {
+pub fn traps(file: &Path, script: &Script, others: Option<Others<'_>>, variables: &Variables) -> Vec<Finding> {
     let scene = Scene {
         others,
         ..Scene::default()

@@ -6,7 +6,7 @@ use crate::formats::grub::opened_files::variables;
 fn found(text: &str) -> Vec<(&'static str, usize)> {
     let script = Script::parse(text);
     let variables = variables(std::iter::once(&script));
-    traps(Path::new("grub.cfg"), &script, &[], &variables)
+    traps(Path::new("grub.cfg"), &script, None, &variables)
         .iter()
         .map(name_and_line)
         .collect()
