@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Result;
+use crate::formats::grub::menu::menu;
 use crate::formats::grub::opened_files::{command_names, variables};
-use crate::formats::grub::script::{Command, Script, Word};
+use crate::formats::grub::script::Script;
 use crate::system;
 
 use super::toolchain::Toolchain;
@@ -50,16 +51,21 @@ impl Menu {
         Ok(modules)
     }
 
-    /// The titles of entries that ask for a password before they start, where there are superusers.
+    /// The titles of entries that ask for a password before they start, where there are superusers, or that are in a menu which asks.
     #[must_use]
     pub fn locked(&self) -> Vec<String> {
-        let is_locked = |command: &&Command| {
-            let mut words = command.words.iter().filter_map(Word::literal);
-            let is_entry = words.next().is_some_and(|name| name == "menuentry");
-            is_entry && !words.any(|word| word == "--unrestricted")
-        };
-        let title = |command: &Command| command.words.get(1).and_then(Word::literal).unwrap_or_default();
-        self.0.commands.iter().filter(is_locked).map(title).collect()
+        let variables = variables([&self.0].into_iter());
+        let mut waiting = menu(&[(0, &self.0)], &variables);
+        waiting.reverse();
+        let mut locked = Vec::new();
+        while let Some(entry) = waiting.pop() {
+            match entry.entries {
+                Some(below) => waiting.extend(below.into_iter().rev()),
+                None if entry.is_locked => locked.push(entry.title),
+                None => {}
+            }
+        }
+        locked
     }
 }
 

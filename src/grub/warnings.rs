@@ -24,8 +24,9 @@ const MENU_REFUSED: Kind = Kind::warning("menu_refused");
 const ENTRIES_LOCKED: Kind = Kind::warning("entries_locked");
 
 /// The remedy for entries that want a superuser.
-pub const UNRESTRICT: &str =
-    "to let anybody start them, put --unrestricted into CLASS in /etc/grub.d/10_linux, make grub.cfg anew, and sign it";
+pub const UNRESTRICT: &str = "to let anybody start them, put --unrestricted into CLASS in /etc/grub.d/10_linux, and \
+                              GRUB_DISABLE_SUBMENU=true into /etc/default/grub, since no class opens a submenu; make grub.cfg anew, and \
+                              sign it";
 
 /// The warning that shim, which is to start the image, is not in its place; none if it is.
 pub fn missing_shim(place: &Place) -> Result<Option<Finding>> {
@@ -131,5 +132,21 @@ mod tests {
             );
             assert!(finding.remedies[0].contains("--unrestricted"));
         }
+        // As grub-mkconfig makes it: whoever may not open the submenu never comes to the former kernels.
+        let nested = |submenu: &str| {
+            let text = format!(
+                "c='--class x --unrestricted'\nmenuentry 'Linux' $c {{\nlinux /a\n}}\n\
+                 submenu 'Advanced options' {submenu} {{\nmenuentry 'Linux 6' $c {{\nlinux /b\n}}\n}}\n"
+            );
+            locked_entries("/grub.cfg", &Menu::parse(text.as_bytes()), Switch::Set)
+        };
+        assert_eq!(nested("--unrestricted"), None);
+        let finding = nested("").unwrap();
+        assert!(
+            finding.text.starts_with("1 entries of /grub.cfg, \"Linux 6\""),
+            "{}",
+            finding.text
+        );
+        assert!(finding.remedies[0].contains("GRUB_DISABLE_SUBMENU=true"));
     }
 }

@@ -56,5 +56,7 @@ fn systemd_boot_starts_a_debian_whose_kernel_was_updated() {
     debian.finds_root(&new, &[]);
 
     debian.does("flip $uki; echo timeout 9 >boot/efi/loader/loader.conf");
-    debian.finds_root(&old, &[(&new, "j"), (&old, "\r")]);
+    // The menu cuts titles.
+    let [first, second] = [&new, &old].map(|release| release.trim_end_matches("-cloud-amd64"));
+    debian.finds_root(&old, &[(first, "j"), (second, "\r")]);
 }
