@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::node::{DATABASE, GLOBAL};
 use crate::support::post_quantum::post_quantum;
-use crate::support::{bootseal, keys, succeed, text, tool};
+use crate::support::{bootseal, keys, self_signed, succeed, text, tool};
 
 fn enroll(root: &Path, what: &str, keys: &Path, store: &Path) -> Command {
     let mut command = bootseal(["enroll", what, "--root"]);
@@ -155,21 +155,8 @@ fn a_certificate_whose_key_no_firmware_knows_comes_into_no_variable() {
     fs::create_dir_all(root.join("firmware")).unwrap();
     succeed(tool("cp").arg("-a").arg(keys()).arg(root.join("keys")));
     succeed(&mut on(root, &["apply", "--yes"]));
-    let (elliptic, post) = (root.join("elliptic.pem"), root.join("post-quantum.der"));
-    let mut openssl = tool("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-    ]);
-    openssl
-        .args(["-subj", "/CN=elliptic", "-keyout"])
-        .arg(root.join("elliptic.key"));
-    succeed(openssl.arg("-out").arg(&elliptic));
+    let elliptic = self_signed(root, "elliptic", &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    let post = root.join("post-quantum.der");
     fs::write(&post, &post_quantum("65", &[])[0]).unwrap();
     for (file, name) in [(&elliptic, "elliptic"), (&post, "post-quantum")] {
         let file = file.to_str().unwrap();

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::backup::Whole;
 use crate::support::ceremony::private;
 use crate::support::node::DATABASE;
-use crate::support::{bootseal, refuse, succeed, tool};
+use crate::support::{bootseal, refuse, self_signed, succeed, tool};
 
 /// A certificate of Microsoft's that no ceremony brings without being asked.
 const WINDOWS: &[u8] = include_bytes!("../../src/trust/microsoft/DB/windows-uefi-ca-2023.der");
@@ -63,23 +63,8 @@ fn verified(whole: &Whole) -> String {
 
 /// The certificate of another machine's db key.
 fn stolen(whole: &Whole) -> (PathBuf, Vec<u8>) {
-    let (key, pem, der) = (
-        whole.path("stolen.key"),
-        whole.path("stolen.pem"),
-        whole.path("stolen.der"),
-    );
-    let mut openssl = tool("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-subj",
-        "/CN=stolen",
-        "-keyout",
-    ]);
-    succeed(openssl.arg(&key).arg("-out").arg(&pem));
+    let pem = self_signed(whole.directory.path(), "stolen", &["rsa:2048"]);
+    let der = whole.path("stolen.der");
     succeed(
         tool("openssl")
             .args(["x509", "-outform", "DER", "-in"])

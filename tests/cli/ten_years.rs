@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::backup::Whole;
 use crate::support::ceremony::private;
 use crate::support::node::{DATABASE, GLOBAL, Node};
-use crate::support::{bootseal, succeed, text, tool};
+use crate::support::{bootseal, self_signed, succeed, text, tool};
 
 const KEYS: &str = "root/etc/bootseal/keys";
 /// All that is asked of the keys and of the firmware.
@@ -320,19 +320,7 @@ fn whatever_happens_in_ten_years_the_machine_starts_and_the_audit_knows_what_to_
         fs::write(&image, bytes).unwrap();
         add("dbx", &[image.to_str().unwrap()]);
     }
-    let vendor = life.path("vendor.pem");
-    let mut openssl = tool("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-subj",
-        "/CN=vendor",
-        "-keyout",
-    ]);
-    succeed(openssl.arg(life.path("vendor.key")).arg("-out").arg(&vendor));
+    let vendor = self_signed(&life.path(""), "vendor", &["rsa:2048"]);
     add("db", &[vendor.to_str().unwrap()]);
 
     life.change(&[

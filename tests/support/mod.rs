@@ -23,6 +23,28 @@ use tempfile::TempDir;
 
 pub use programs::tool;
 
+/// Makes a key and a certificate of its own, `NAME.key` and `NAME.pem`, by `openssl req -newkey ALGORITHM`.
+pub fn self_signed(directory: &Path, name: &str, algorithm: &[&str]) -> PathBuf {
+    let certificate = directory.join(name).with_extension("pem");
+    let mut openssl = tool("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-nodes",
+        "-days",
+        "9",
+        "-subj",
+        &format!("/CN={name}"),
+        "-newkey",
+    ]);
+    openssl
+        .args(algorithm)
+        .arg("-keyout")
+        .arg(certificate.with_extension("key"));
+    succeed(openssl.arg("-out").arg(&certificate));
+    certificate
+}
+
 /// The kernel's `sign-file`.
 pub fn sign_file() -> Command {
     kbuild("sign-file")

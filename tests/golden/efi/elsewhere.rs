@@ -8,7 +8,7 @@ use bootseal::formats::firmware::authenticode::minimal_image;
 use super::{Bench, FILES, firmware_accepts, sbverify, sign_with, signed_data};
 use crate::support::programs::osslsigncode;
 use crate::support::signer::TestKey;
-use crate::support::{keys, refuse, sign, succeed, text, tool};
+use crate::support::{keys, refuse, self_signed, sign, succeed, text, tool};
 
 impl Bench {
     /// The signature by OpenSSL, with this key, over the content that is to be signed for an image.
@@ -170,11 +170,12 @@ fn the_printed_commands_work_as_they_are() {
 fn nothing_is_prepared_that_could_not_be_attached() {
     let bench = Bench::new();
     let image = bench.write("image.efi", &minimal_image());
-    let [key, certificate, tbs] = ["ec.key", "ec.pem", "image.tbs"].map(|name| bench.path(name));
-    let mut openssl = tool("openssl");
-    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
-    openssl.args(["-nodes", "-subj", "/CN=ec", "-keyout"]).arg(&key);
-    succeed(openssl.arg("-out").arg(&certificate));
+    let tbs = bench.path("image.tbs");
+    let certificate = self_signed(
+        bench.directory.path(),
+        "ec",
+        &["ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    );
     let mut prepare = sign_with("--prepare", &tbs, &image);
     let said = refuse(prepare.arg("--certificate").arg(&certificate));
     assert!(said.contains("is not RSA"), "{said}");

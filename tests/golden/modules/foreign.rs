@@ -7,7 +7,7 @@ use bootseal::formats::crypto::certificate::Certificate;
 use bootseal::formats::kernel::module_signature::{Module, append};
 use bootseal::trust::module::{Refusal, judge};
 
-use crate::support::{bootseal, keys, module, refuse, sign, sign_file, succeed, text, tool, verify};
+use crate::support::{bootseal, keys, module, refuse, self_signed, sign, sign_file, succeed, text, tool, verify};
 
 fn foreign(what: &str, path: &Path) -> std::process::Command {
     let mut command = bootseal(["--json", "sign", "modules", "--foreign", what, "--keys"]);
@@ -98,30 +98,10 @@ fn by_openssl(path: &Path, signers: &[(&str, &Path)], options: &[&str]) {
     fs::write(path, append(&content, &fs::read(&cms).unwrap()).unwrap()).unwrap();
 }
 
-/// A key and certificate of its own, for `openssl req -newkey ALGORITHM`.
-fn stranger(directory: &Path, algorithm: &[&str]) {
-    let mut openssl = tool("openssl");
-    openssl.args([
-        "req",
-        "-x509",
-        "-nodes",
-        "-days",
-        "9",
-        "-subj",
-        "/CN=stranger",
-        "-newkey",
-    ]);
-    openssl
-        .args(algorithm)
-        .arg("-keyout")
-        .arg(directory.join("stranger.key"));
-    succeed(openssl.arg("-out").arg(directory.join("stranger.pem")));
-}
-
 #[test]
 fn one_trusted_signer_of_two_is_enough() {
     let directory = tempfile::tempdir().unwrap();
-    stranger(directory.path(), &["rsa:2048"]);
+    self_signed(directory.path(), "stranger", &["rsa:2048"]);
     let (ours, theirs) = (("module", keys()), ("stranger", directory.path()));
     for options in [&["-nocerts"][..], &[]] {
         for signers in [[ours, theirs], [theirs, ours]] {
@@ -146,7 +126,7 @@ fn one_trusted_signer_of_two_is_enough() {
 #[test]
 fn a_stranger_whose_enclosed_certificate_refutes_him_spoils_the_rest() {
     let directory = tempfile::tempdir().unwrap();
-    stranger(directory.path(), &["rsa:2048"]);
+    self_signed(directory.path(), "stranger", &["rsa:2048"]);
     let path = module(directory.path(), "two.ko");
     by_openssl(&path, &[("module", keys()), ("stranger", directory.path())], &[]);
     let mut file = fs::read(&path).unwrap();
@@ -171,7 +151,11 @@ fn what_cannot_be_judged_is_called_by_its_name() {
     by_sign_file(&path, "sha1", &keys().join("module.key"), &keys().join("module.pem"));
     let said = refuse(&mut verify(&[&path]));
     assert!(said.contains("SHA-1"), "{said}");
-    stranger(directory.path(), &["ec", "-pkeyopt", "ec_paramgen_curve:P-384"]);
+    self_signed(
+        directory.path(),
+        "stranger",
+        &["ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
+    );
     let path = module(directory.path(), "ecdsa.ko");
     let [key, certificate] = ["stranger.key", "stranger.pem"].map(|name| directory.path().join(name));
     by_sign_file(&path, "sha384", &key, &certificate);
@@ -188,7 +172,11 @@ fn what_cannot_be_judged_is_called_by_its_name() {
 
 /// A module that a key on this curve has signed over `hash`, and the certificate of the key.
 fn signed_on(directory: &Path, curve: &str, hash: &str) -> (Vec<u8>, Certificate) {
-    stranger(directory, &["ec", "-pkeyopt", &format!("ec_paramgen_curve:{curve}")]);
+    self_signed(
+        directory,
+        "stranger",
+        &["ec", "-pkeyopt", &format!("ec_paramgen_curve:{curve}")],
+    );
     let path = module(directory, "ecdsa.ko");
     let [key, certificate] = ["stranger.key", "stranger.pem"].map(|name| directory.join(name));
     by_sign_file(&path, hash, &key, &certificate);
@@ -261,8 +249,9 @@ fn rsa_keys_are_taken_of_the_sizes_that_the_kernel_takes() {
         (4096, true),
         (4104, false),
     ] {
-        stranger(
+        self_signed(
             directory.path(),
+            "stranger",
             &["rsa", "-pkeyopt", &format!("rsa_keygen_bits:{bits}")],
         );
         let path = module(directory.path(), "sizes.ko");
