@@ -107,7 +107,7 @@ const ENFORCES: &str =
     "printf '\\006\\000\\000\\000\\001' >/guest/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
 #[test]
-#[ignore = "tests/vm/debian13/run: not seen to its end yet"]
+#[ignore = "tests/vm/debian13/run, since it takes minutes"]
 fn grub_starts_a_debian_whose_kernel_was_updated() {
     let debian = Debian::new();
     let [new, old] = [0, 1].map(|number| debian.release(number));

@@ -33,7 +33,7 @@ const WAYS: &[Way] = &[
 ];
 
 #[test]
-#[ignore = "tests/vm/debian13/run: not seen to its end yet"]
+#[ignore = "tests/vm/debian13/run, since it takes minutes"]
 fn systemd_boot_starts_a_debian_whose_kernel_was_updated() {
     let debian = Debian::new();
     let [new, old] = [0, 1].map(|number| debian.release(number));
