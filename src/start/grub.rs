@@ -13,7 +13,7 @@ use crate::formats::grub::script::Script;
 use crate::formats::grub::superusers::Superusers;
 use crate::formats::text::{Shown, printable};
 use crate::grub::KEPT_MENU;
-use crate::system::Context;
+use crate::system::{self, Context};
 use crate::trust::grub_image;
 
 use super::scene::Scene;
@@ -80,6 +80,62 @@ impl Grub {
             outcome.not_run.push(text);
             return Ok(menus);
         }
+        if let [first, others @ ..] = of_image.as_slice() {
+            let bytes = system::read(first)?;
+            for other in others {
+                if system::read(other)? != bytes {
+                    let (first, other) = (first.shown(), other.shown());
+                    let text =
+                        format!("which menu this GRUB reads is not known, on which file system: {first} or {other}");
+                    outcome.not_run.push(text);
+                }
+            }
+        }
         Ok(of_image)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// The menus of a GRUB with this directory in its image, below the root, and the number of doubts.
+    fn menus(directory: Option<&str>, files: &[(&str, &str)]) -> (Vec<String>, usize) {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let esp = root.path().join("efi");
+        fs::create_dir_all(&esp).unwrap();
+        let esp = EfiPartition::named(&esp).unwrap();
+        let grub = Grub {
+            directory: directory.map(str::to_owned),
+            ..Grub::default()
+        };
+        let mut outcome = Outcome::default();
+        let found = grub.menus(&context, Some(&esp), &mut outcome).unwrap();
+        let below = |path: &PathBuf| path.strip_prefix(root.path()).unwrap().display().to_string();
+        (found.iter().map(below).collect(), outcome.not_run.len())
+    }
+
+    #[test]
+    fn the_menu_is_the_one_that_the_image_names_and_a_doubt_is_told() {
+        let (ours, other) = ("boot/grub/grub.cfg", "boot/grub2/grub.cfg");
+        let files = [(ours, "a"), (other, "b")];
+        let of = |path: &str| (vec![path.to_owned()], 0);
+        assert_eq!(menus(Some("/grub"), &files), of(ours));
+        assert_eq!(menus(Some("/boot/grub2"), &files), of(other));
+        // Of an image that says nothing all are looked at; one that names another place is a doubt.
+        assert_eq!(menus(None, &files), (vec![ours.to_owned(), other.to_owned()], 0));
+        assert_eq!(menus(Some("/elsewhere"), &files).1, 1);
+        // The same name on two file systems.
+        let on_esp = "efi/grub/grub.cfg";
+        let (found, doubts) = menus(Some("/grub"), &[(ours, "a"), (on_esp, "b")]);
+        assert_eq!((found.len(), doubts), (2, 1), "{found:?}");
+        assert_eq!(menus(Some("/grub"), &[(ours, "a"), (on_esp, "a")]).1, 0);
     }
 }
