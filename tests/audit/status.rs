@@ -197,7 +197,9 @@ fn the_initramfs_of_a_kernel_that_the_firmware_starts_is_looked_at() {
     let said = refuse(&mut machine.bootseal(["status"]));
     let told = "once the trial is over, Boot0001 \"Gentoo\" starts: ";
     assert!(
-        said.contains("! Next boot  Boot0002 \"Trial\"") && said.contains(told) && said.contains("there is no such file"),
+        said.contains("! Next boot  Boot0002 \"Trial\"")
+            && said.contains(told)
+            && said.contains("there is no such file"),
         "{said}"
     );
     machine.set_variable("BootNext", GLOBAL, 7, &[1, 0]);
