@@ -11,6 +11,7 @@ mod nothing;
 mod restore;
 mod sign_all;
 mod sync;
+mod templates;
 mod ten_years;
 mod updates;
 

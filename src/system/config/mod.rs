@@ -20,7 +20,7 @@ pub use grub::GrubConfig;
 pub use sign::{ForeignModules, GrubEnvironment, ModuleHash, SignConfig};
 
 /// The usual path of the configuration.
-const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";
+pub const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";
 /// The usual path of the key directory.
 const DEFAULT_KEYS: &str = "/etc/bootseal/keys";
 /// Largest configuration that is read, in bytes.
@@ -127,6 +127,11 @@ mod tests {
         let config = Config::load(&Context::host(), Some(&example)).unwrap();
         assert_eq!(config.keys, Path::new(DEFAULT_KEYS));
         assert!(!config.sign.grub.is_empty());
+        // What is commented out is right, too.
+        let all = std::fs::read_to_string(example).unwrap().replace("#= ", "");
+        let all: Config = toml::from_str(&all).unwrap();
+        assert!(all.hook.passphrase_file.is_some() && all.audit.textfile.is_some());
+        assert!(all.grub.password.is_some());
     }
 
     #[test]
