@@ -31,6 +31,7 @@ struct File {
     work: Option<PathBuf>,
     owner: Option<String>,
     import: Option<PathBuf>,
+    grub_key: Option<PathBuf>,
     years: Option<u16>,
     microsoft: Option<Vec<String>>,
     dbx: Option<Dbx>,
@@ -108,6 +109,7 @@ const KNOWN: [(&str, &[&str]); 6] = [
             "work",
             "owner",
             "import",
+            "grub_key",
             "years",
             "microsoft",
             "dbx",
@@ -207,6 +209,7 @@ fn build(file: File, base: &Path) -> Result<Spec> {
     spec.offline = file.offline.map(|path| base.join(path));
     spec.work = file.work.map(|path| base.join(path));
     spec.import = file.import.map(|path| base.join(path));
+    spec.grub_key = file.grub_key.map(|path| base.join(path));
     spec.owner = file
         .owner
         .map(|text| text.parse::<Guid>())
