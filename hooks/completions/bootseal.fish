@@ -89,6 +89,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 none\t'None'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l plain -d 'Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l import -d 'Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l grub-key -d 'Take GRUB\'s key from FILE, a secret key as gpg --export-secret-keys writes it: what it signed goes on to be trusted' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l years -d 'Validity of the certificates, in years [default: 10]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -108,6 +109,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 none\t'None'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l plain -d 'Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l import -d 'Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l grub-key -d 'Take GRUB\'s key from FILE, a secret key as gpg --export-secret-keys writes it: what it signed goes on to be trusted' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l years -d 'Validity of the certificates, in years [default: 10]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l plan -d 'Hold the ceremony only if its plan has this digest, as `plan` prints it, in hex or words' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F

@@ -28,6 +28,7 @@ struct File {
     work: Option<PathBuf>,
     owner: Option<String>,
     import: Option<PathBuf>,
+    grub_key: Option<PathBuf>,
     years: Option<u16>,
     microsoft: Option<Vec<String>>,
     dbx: Option<Dbx>,
@@ -118,6 +119,7 @@ fn build(file: File, base: &Path) -> Result<Spec> {
     spec.offline = file.offline.map(|path| base.join(path));
     spec.work = file.work.map(|path| base.join(path));
     spec.import = file.import.map(|path| base.join(path));
+    spec.grub_key = file.grub_key.map(|path| base.join(path));
     spec.owner = file
         .owner
         .map(|text| text.parse::<Guid>())

@@ -93,7 +93,7 @@ impl Command {
 #[derive(Debug, Args)]
 pub(super) struct What {
     /// Specification, as `bootseal ceremony template` prints one
-    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "import", "years"])]
+    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "import", "grub_key", "years"])]
     specification: Option<PathBuf>,
     /// Directory to make; it must not exist yet, or be empty
     #[arg(long, value_name = "DIR", requires = "name")]
@@ -116,6 +116,9 @@ pub(super) struct What {
     /// Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others
     #[arg(long, value_name = "DIR", requires = "name")]
     import: Option<PathBuf>,
+    /// Take GRUB's key from FILE, a secret key as gpg --export-secret-keys writes it: what it signed goes on to be trusted
+    #[arg(long, value_name = "FILE", requires = "name")]
+    grub_key: Option<PathBuf>,
     /// Validity of the certificates, in years [default: 10]
     #[arg(long, value_name = "YEARS", requires = "name")]
     years: Option<u16>,
@@ -168,6 +171,7 @@ impl What {
             .with_years(self.years.unwrap_or(DEFAULT_YEARS));
         spec.owner = self.owner;
         spec.import.clone_from(&self.import);
+        spec.grub_key.clone_from(&self.grub_key);
         if let Some(list) = &self.microsoft {
             spec.microsoft = Selection::parse(list)?;
         }

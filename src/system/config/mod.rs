@@ -3,6 +3,7 @@
 
 mod entries;
 mod grub;
+mod hook;
 mod sign;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use super::ownership::{read_ours, read_ours_if_there};
 
 pub use entries::{Entry, Exclusions, Expanded, expand, literal_paths};
 pub use grub::GrubConfig;
+pub use hook::{HookConfig, PassphraseCommand};
 pub use sign::{ForeignModules, GrubEnvironment, ModuleHash, SignConfig};
 
 /// The usual path of the configuration.
@@ -55,14 +57,6 @@ pub struct AuditConfig {
     pub dbx: Option<PathBuf>,
     /// File of the textfile collector of Prometheus' node exporter, which every audit of the whole machine replaces.
     pub textfile: Option<PathBuf>,
-}
-
-/// The settings of the hooks, which sign while nobody is there to type a passphrase.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HookConfig {
-    /// File whose first line is the passphrase of the keys, or the PIN of the token.
-    pub passphrase_file: Option<PathBuf>,
 }
 
 fn default_keys() -> PathBuf {
@@ -126,7 +120,7 @@ mod tests {
         // What is commented out is right, too.
         let all = std::fs::read_to_string(example).unwrap().replace("#= ", "");
         let all: Config = toml::from_str(&all).unwrap();
-        assert!(all.hook.passphrase_file.is_some() && all.audit.textfile.is_some());
+        assert!(all.hook.is_unattended() && all.audit.textfile.is_some());
         assert!(all.grub.password.is_some());
     }
 
