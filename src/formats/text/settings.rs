@@ -85,7 +85,7 @@ mod tests {
             ),
             ("[sign]\nwhatever = []\n", 2, None),
             ("[sign]\nmodules = 1\n", 2, None),
-            ("sign = [\n\n", 3, None),
+            ("sign = [\n\n", 1, None),
             ("\u{20ac} = 1", 1, None),
         ] {
             let error = parse::<Outer>(text).unwrap_err();
