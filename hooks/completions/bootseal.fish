@@ -45,29 +45,42 @@ complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "audit" -d 'Prove 
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "verify" -d 'Say who signed a file, and whether firmware, kernel or GRUB would accept it'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "hook" -d 'Have every kernel signed as it is installed'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "ledger" -d 'Show every signature that was made on this machine, or prove that the record of them holds'
+complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "config" -d 'Print a configuration to be edited, or check the one that is there'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "completions" -d 'Print the completions for a shell'
+complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "man" -d 'Write the manual pages'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "kernel-config" -d 'Print the options that the chain needs of a kernel, or check a kernel\'s configuration'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "demo" -d 'Walk the whole chain in a temporary directory'
 complete -c bootseal -n "__fish_bootseal_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l json -d 'Print one JSON object'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -s q -l quiet -d 'Print errors only'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -l dry-run -d 'Show what would be done; change nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "restore" -d 'Put keys back from their backup into a new directory'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from plan run verify drill backup restore note abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "template" -d 'Print a specification with all that one can say, to be edited'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "restore" -d 'Put keys back from their backup into a new directory'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l out -d 'Directory to make; it must not exist yet, or be empty' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l name -d 'Whose keys they are: begins every certificate\'s subject' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l owner -d 'Owner GUID of the entries [default: a random one]' -r
@@ -76,6 +89,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 none\t'None'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l plain -d 'Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l import -d 'Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l grub-key -d 'Take GRUB\'s key from FILE, a secret key as gpg --export-secret-keys writes it: what it signed goes on to be trusted' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l years -d 'Validity of the certificates, in years [default: 10]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -95,6 +109,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 none\t'None'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l plain -d 'Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l import -d 'Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l grub-key -d 'Take GRUB\'s key from FILE, a secret key as gpg --export-secret-keys writes it: what it signed goes on to be trusted' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l years -d 'Validity of the certificates, in years [default: 10]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l plan -d 'Hold the ceremony only if its plan has this digest, as `plan` prints it, in hex or words' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
@@ -193,6 +208,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from abort" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from abort" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from abort" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "template" -d 'Print a specification with all that one can say, to be edited'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
@@ -857,6 +873,42 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ledger; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand ledger; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ledger; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Replay the ledger: each line has to follow the one before'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ledger; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -f -a "template" -d 'Print a configuration with all that one can say, to be edited'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -f -a "check" -d 'Read the configuration, and say what is wrong with it'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and not __fish_seen_subcommand_from template check help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from template" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from template" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from template" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from template" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from template" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from template" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from template" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from template" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from check" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from check" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from check" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "template" -d 'Print a configuration with all that one can say, to be edited'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "check" -d 'Read the configuration, and say what is wrong with it'
+complete -c bootseal -n "__fish_bootseal_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand completions" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand completions" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand completions" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
@@ -867,6 +919,16 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand completions" -s q -l q
 complete -c bootseal -n "__fish_bootseal_using_subcommand completions" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand completions" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand man" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand man" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand man" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand man" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand man" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand man" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand man" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand kernel-config" -l check -d 'Check a configuration, packed or not [default: that of the running kernel, or of --kernel]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand kernel-config" -l kernel -d 'The kernel, as 6.12 or 6.12.58-gentoo-dist [default: the running one]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand kernel-config" -s o -l output -d 'Write the fragment to FILE, which may be there already if bootseal wrote it' -r -F
@@ -893,20 +955,23 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand demo" -s q -l quiet -d
 complete -c bootseal -n "__fish_bootseal_using_subcommand demo" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand demo" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "ceremony" -d 'Make the keys, once'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "keys" -d 'See the keys, export them, change their passphrase'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "enroll" -d 'Put the keys into the firmware'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "sign" -d 'Sign kernels, modules and GRUB\'s files'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "grub" -d 'Build and install a GRUB that enforces signatures'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "status" -d 'Show the state of firmware, next boot, kernel, keys and hooks on one screen'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "audit" -d 'Prove every link of the chain on this machine, or say which does not hold'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "verify" -d 'Say who signed a file, and whether firmware, kernel or GRUB would accept it'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "hook" -d 'Have every kernel signed as it is installed'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "ledger" -d 'Show every signature that was made on this machine, or prove that the record of them holds'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "completions" -d 'Print the completions for a shell'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "kernel-config" -d 'Print the options that the chain needs of a kernel, or check a kernel\'s configuration'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "demo" -d 'Walk the whole chain in a temporary directory'
-complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger completions kernel-config demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "ceremony" -d 'Make the keys, once'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "keys" -d 'See the keys, export them, change their passphrase'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "enroll" -d 'Put the keys into the firmware'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "sign" -d 'Sign kernels, modules and GRUB\'s files'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "grub" -d 'Build and install a GRUB that enforces signatures'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "status" -d 'Show the state of firmware, next boot, kernel, keys and hooks on one screen'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "audit" -d 'Prove every link of the chain on this machine, or say which does not hold'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "verify" -d 'Say who signed a file, and whether firmware, kernel or GRUB would accept it'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "hook" -d 'Have every kernel signed as it is installed'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "ledger" -d 'Show every signature that was made on this machine, or prove that the record of them holds'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "config" -d 'Print a configuration to be edited, or check the one that is there'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "completions" -d 'Print the completions for a shell'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "man" -d 'Write the manual pages'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "kernel-config" -d 'Print the options that the chain needs of a kernel, or check a kernel\'s configuration'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "demo" -d 'Walk the whole chain in a temporary directory'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and not __fish_seen_subcommand_from ceremony keys enroll sign grub status audit verify hook ledger config completions man kernel-config demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "template" -d 'Print a specification with all that one can say, to be edited'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
@@ -942,3 +1007,5 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from hook" -f -a "status" -d 'Show what runs when the next kernel is installed, and what would keep it unsigned'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from hook" -f -a "run" -d 'Sign the files of one moment in the installation of a kernel; the scripts call this'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ledger" -f -a "verify" -d 'Replay the ledger: each line has to follow the one before'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "template" -d 'Print a configuration with all that one can say, to be edited'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Read the configuration, and say what is wrong with it'

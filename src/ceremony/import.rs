@@ -1,10 +1,13 @@
-//! Keys that were made elsewhere: those of sbctl, or files as openssl makes them.
+//! Keys that were made elsewhere: those of sbctl, or files as openssl and the kernel's build make them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::pem::PemFile;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::text::Shown;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
@@ -12,10 +15,16 @@ use crate::system;
 
 /// Endings of the names of certificates.
 const CERTIFICATES: [&str; 4] = ["pem", "crt", "cer", "der"];
-/// Ending of the names of private keys.
-const KEY: &str = "key";
-/// Endings of the names of files that may hold a private key.
-const PRIVATE: [&str; 5] = [KEY, "priv", "gpg", "p12", "pfx"];
+/// Endings of the names of private keys.
+const KEYS: [&str; 2] = ["key", "priv"];
+/// Ending of a file that may hold key and certificate, one behind the other.
+const PEM: &str = "pem";
+/// Endings of the names of files that may hold a private key as well.
+const OTHERS: [&str; 5] = ["gpg", "asc", "pgp", "p12", "pfx"];
+/// The kernel's build names its key so.
+const KERNEL_KEY: &str = "signing_key";
+/// Largest file that is looked into for a private key, in bytes.
+const MAX_PEM: u64 = 1 << 20;
 /// Files with the owner's GUID; sbctl's stands beside its directory of keys.
 const OWNERS: [&str; 4] = ["owner.guid", "GUID", "../GUID", "myGUID.txt"];
 
@@ -31,7 +40,13 @@ impl Files {
     pub fn certificate(&self) -> Result<Certificate> {
         let path = &self.certificate;
         let bytes = system::read(path)?;
-        let parsed = Certificate::from_pem(&bytes).or_else(|_| Certificate::from_der(&bytes));
+        // Behind a key, or before the certificates above it.
+        let first = PemFile::parse(&bytes).map(|file| file.certificates.into_iter().next());
+        let parsed = match first {
+            Ok(None) => Certificate::from_der(&bytes),
+            Ok(Some(certificate)) => Ok(certificate),
+            Err(error) => Err(error),
+        };
         let certificate = parsed.or_refuse(|| format!("{} holds no certificate", path.shown()))?;
         // The kernel reads what is imported too, and takes less than firmware.
         certificate
@@ -57,7 +72,8 @@ impl Files {
 }
 
 /// The keys of a directory: `PK/PK.key` and `PK/PK.pem` as sbctl has them, `PK.key` and `PK.crt` as openssl makes them, or
-/// `DB.key` and `DB.crt` as mkkeys and many guides do: the case of the letters does not count. An error if a role has two keys.
+/// `DB.key` and `DB.crt` as mkkeys and many guides do: the case of the letters does not count. `db.pem` may be both in one, as
+/// `signing_key.pem` of the kernel's build is. An error if a role has two keys.
 pub(super) fn find_keys(directory: &Path) -> Result<BTreeMap<KeyName, Files>> {
     let mut found = BTreeMap::new();
     let listed = Listing::read(directory)?;
@@ -77,11 +93,15 @@ pub(super) fn find_keys(directory: &Path) -> Result<BTreeMap<KeyName, Files>> {
 }
 
 /// The files of a directory that look like private keys, and are none of those that are taken over.
-pub(super) fn passed_over(directory: &Path, taken: &BTreeMap<KeyName, Files>) -> Result<Vec<PathBuf>> {
+pub(super) fn passed_over(
+    directory: &Path,
+    taken: &BTreeMap<KeyName, Files>,
+    grub: Option<&Path>,
+) -> Result<Vec<PathBuf>> {
     let mut files = Listing::read(directory)?.files;
     files.retain(|file| {
-        let ending = file.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        PRIVATE.contains(&ending.as_str()) && !taken.values().any(|taken| taken.key == *file)
+        let may_be = has_ending(file, &KEYS) || has_ending(file, &OTHERS) || holds_key(file);
+        may_be && grub != Some(file) && !taken.values().any(|taken| taken.key == *file)
     });
     Ok(files)
 }
@@ -118,7 +138,7 @@ impl Listing {
     fn only(&self, name: KeyName) -> Result<Option<PathBuf>> {
         let of_role = |file: &&PathBuf| {
             let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-            is_named(&stem, name) && file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(KEY))
+            is_named(&stem, name) && (has_ending(file, &KEYS) || holds_key(file))
         };
         let is_in_folder = |file: &&PathBuf| {
             let folder = file.parent().and_then(Path::file_name).unwrap_or_default();
@@ -151,8 +171,19 @@ impl Listing {
     }
 }
 
+fn has_ending(file: &Path, endings: &[&str]) -> bool {
+    let ending = file.extension().unwrap_or_default();
+    endings.iter().any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// True for PEM with a private key in it, whatever else there is. What cannot be read holds none that could be taken over.
+fn holds_key(file: &Path) -> bool {
+    let read = |file| system::read_prefix(file, Some(MAX_PEM)).map(Zeroizing::new);
+    has_ending(file, &[PEM]) && read(file).is_ok_and(|text| PemFile::has_key(&text))
+}
+
 fn is_named(stem: &str, role: KeyName) -> bool {
-    stem.eq_ignore_ascii_case(role.name())
+    stem.eq_ignore_ascii_case(role.name()) || role == KeyName::Module && stem == KERNEL_KEY
 }
 
 /// The owner's GUID, if a file of the directory holds it.

@@ -29,6 +29,11 @@ pub(super) fn key(work: &mut Work<'_>, step: KeyStep) -> Result<()> {
     let name = step.name;
     let key = match step.source {
         KeySource::Generated => generated(work, name)?,
+        KeySource::Imported if name == KeyName::Grub => {
+            let file = work.spec.imported_grub_key()?;
+            let file = file.ok_or_else(|| Error::bug("GRUB's key is imported from nowhere"))?;
+            file.open(&mut |secret| work.observer.ask(secret))?
+        }
         KeySource::Imported => {
             let files = work.spec.imported()?;
             let files = files
@@ -217,11 +222,14 @@ pub(super) fn grub_key(work: &mut Work<'_>) -> Result<()> {
     let name = KeyName::Grub;
     let cannot = || "cannot make GRUB's OpenPGP key".to_owned();
     let user_id = work.spec.subject(name, work.began.date_time()?.year());
-    let created = u32::try_from(work.began.now()?)
+    let now = u32::try_from(work.began.now()?)
         .or_could_not_run(|| "the clock stands past 2106, which OpenPGP cannot hold".to_owned())?;
+    // The moment is a part of the fingerprint, by which GRUB looks up who signed: one that was made elsewhere keeps its own.
+    let imported = work.spec.imported_grub_key()?;
+    let created = imported.map_or(now, |imported| imported.public().created());
     let key = work.signer(name)?;
     let grub = GrubKey::new(key.public_key(), created).or_bug(cannot)?;
-    let binding = UnsignedSignature::certification(&grub, &user_id, created).or_bug(cannot)?;
+    let binding = UnsignedSignature::certification(&grub, &user_id, now.max(created)).or_bug(cannot)?;
     let signature = key.sign(binding.to_be_signed())?;
     let exported = grub
         .export(&user_id, &binding.finish(&signature).or_bug(cannot)?)

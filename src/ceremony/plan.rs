@@ -1,6 +1,5 @@
 //! The plan of a ceremony, step by step and file by file, under one digest.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Serialize;
@@ -10,7 +9,7 @@ use crate::finding::Finding;
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::text::Shown;
-use crate::keys::{KeyName, Protection};
+use crate::keys::{KeyName, OpenPgpKey, Protection};
 use crate::system::Context;
 use crate::trust::microsoft;
 
@@ -78,7 +77,8 @@ pub struct PlannedKey {
     pub subject: String,
     /// True if it was made elsewhere, and is taken over with its certificate.
     pub imported: bool,
-    /// SHA-256 of the imported certificate, lower-case hex; null for a key that is made.
+    /// SHA-256 of the imported certificate, lower-case hex, or the fingerprint of GRUB's imported key; null for a key that is
+    /// made.
     pub certificate: Option<String>,
     /// Validity of the certificate, in years; GRUB's key does not expire.
     pub years: Option<u16>,
@@ -114,6 +114,7 @@ impl Plan {
         spec.validate()?;
         let now = context.date_time()?;
         let imported = spec.imported()?;
+        let grub = spec.imported_grub_key()?;
         let examined = imported_certificates::read_and_examine(spec, now)?;
         let keys = KeyName::ALL.into_iter().map(|name| {
             let key = spec.key(name);
@@ -121,12 +122,16 @@ impl Plan {
                 Some(files) => Some(files.certificate()?),
                 None => None,
             };
-            let (bits, subject) = match &certificate {
-                None => (key.bits, spec.subject(name, now.year())),
-                Some(certificate) => {
+            let grub = grub.as_ref().filter(|_| name == KeyName::Grub).map(OpenPgpKey::public);
+            let own = spec.subject(name, now.year());
+            let (bits, subject, fingerprint) = match (&certificate, grub) {
+                (None, None) => (key.bits, own, None),
+                (None, Some(grub)) => (grub.public_key().bits(), own, Some(grub.fingerprint())),
+                (Some(certificate), _) => {
                     let public = certificate.public_key();
                     let public = public.or_refuse(|| format!("the imported {name} certificate is of no use"))?;
-                    (public.bits(), certificate.common_name())
+                    let fingerprint = certificate.fingerprint().to_hex();
+                    (public.bits(), certificate.common_name(), Some(fingerprint))
                 }
             };
             Ok(PlannedKey {
@@ -134,9 +139,9 @@ impl Plan {
                 kind: "rsa",
                 bits,
                 subject,
-                imported: certificate.is_some(),
+                imported: fingerprint.is_some(),
                 years: (name != KeyName::Grub && certificate.is_none()).then_some(key.years),
-                certificate: certificate.map(|certificate| certificate.fingerprint().to_hex()),
+                certificate: fingerprint,
                 place: match &key.place {
                     Place::Node => "node".to_owned(),
                     Place::Offline => "offline".to_owned(),
@@ -214,8 +219,7 @@ fn is_digest(given: &str, digest: &str, words: &str) -> bool {
 
 /// The steps of a ceremony.
 pub(super) fn steps(spec: &Spec) -> Result<Vec<Step>> {
-    let imported: BTreeSet<KeyName> = spec.imported()?.into_keys().collect();
-    Ok(Step::list(spec, &imported))
+    Ok(Step::list(spec, &spec.imported_names()?))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod audit;
 mod ceremony;
 mod completions;
+mod config;
 mod demo;
 mod enroll;
 mod grub;
@@ -10,6 +11,7 @@ mod hook;
 mod kernel_config;
 mod keys;
 mod ledger;
+mod man;
 mod next_start;
 #[cfg(test)]
 mod remedies;
@@ -39,6 +41,7 @@ use session::Session;
 #[command(
     name = "bootseal",
     version,
+    long_version = text::version(),
     arg_required_else_help = true,
     disable_help_subcommand = false
 )]
@@ -105,8 +108,13 @@ enum Command {
     Hook(hook::Command),
     /// Show every signature that was made on this machine, or prove that the record of them holds
     Ledger(ledger::Arguments),
+    /// Print a configuration to be edited, or check the one that is there
+    #[command(subcommand)]
+    Config(config::Command),
     /// Print the completions for a shell
     Completions(completions::Arguments),
+    /// Write the manual pages
+    Man(man::Arguments),
     /// Print the options that the chain needs of a kernel, or check a kernel's configuration
     KernelConfig(kernel_config::Arguments),
     /// Walk the whole chain in a temporary directory
@@ -136,8 +144,9 @@ impl Command {
             Self::Audit(arguments) => arguments.powers(session)?,
             Self::Hook(command) => command.powers(session)?,
             Self::KernelConfig(arguments) => arguments.powers(session),
+            Self::Man(arguments) => arguments.powers(),
             Self::Demo(_) => Powers::writing(Writes::Below(vec![std::env::temp_dir()])),
-            Self::Status(_) | Self::Verify(_) | Self::Ledger(_) | Self::Completions(_) => nothing,
+            Self::Status(_) | Self::Verify(_) | Self::Ledger(_) | Self::Config(_) | Self::Completions(_) => nothing,
         };
         let confinement = confine(&session.context, &powers)?;
         if session.verbose && !session.quiet && !confinement.is_whole() {
@@ -188,7 +197,9 @@ pub fn main() -> u8 {
         Command::Verify(arguments) => verify::run(&session, &arguments),
         Command::Hook(command) => hook::run(&session, command),
         Command::Ledger(arguments) => ledger::run(&session, &arguments),
+        Command::Config(command) => config::run(&session, &command),
         Command::Completions(arguments) => Ok(completions::run(&arguments, Cli::command())),
+        Command::Man(arguments) => man::run(&session, &arguments, Cli::command()),
         Command::KernelConfig(arguments) => kernel_config::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };

@@ -50,6 +50,8 @@ const UNREADABLE_KEYS: Kind = Kind::error("unreadable_keys");
 const KEY_MISSING: Kind = Kind::warning("key_missing");
 /// A key is encrypted, and no file holds its passphrase.
 const NO_PASSPHRASE: Kind = Kind::warning("no_passphrase");
+/// The program that prints the passphrase cannot be started.
+const PASSPHRASE_COMMAND: Kind = Kind::error("passphrase_command");
 /// The private half of a key is missing.
 const NO_PRIVATE_KEY: Kind = Kind::error("no_private_key");
 /// The private half of a key is not taken, since others may read it.
@@ -141,6 +143,7 @@ pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     findings.extend(order(scene));
     findings.extend(program(scene)?);
     findings.extend(keys(scene, uses_grub(scene)?)?);
+    findings.extend(passphrase_command(scene));
     findings.extend(mounts(scene)?);
     findings.extend(sbctl(scene.plugins));
     findings.extend(portage(scene.context, scene.keys)?);
@@ -352,9 +355,9 @@ fn keys(scene: &Scene<'_>, uses_grub: bool) -> Result<Vec<Finding>> {
             continue;
         };
         let is_encrypted = ["scrypt", "pbkdf2"].contains(&key.protection.as_str());
-        if is_encrypted && scene.config.hook.passphrase_file.is_none() {
+        if is_encrypted && !scene.config.hook.is_unattended() {
             let text = format!("the {name} key is encrypted, and nobody may be there to type the passphrase");
-            let remedy = "name a file: [hook] passphrase_file in the configuration";
+            let remedy = "name a file or a program: [hook] passphrase_file or passphrase_command in the configuration";
             findings.push(found(NO_PASSPHRASE, text).remedy(remedy));
         } else if key.private_key.is_none() {
             let text = format!("the private half of the {name} key is not at {place}");
@@ -371,6 +374,26 @@ fn keys(scene: &Scene<'_>, uses_grub: bool) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
+/// The finding of a program for the passphrase that is missing, or that others could change. It is not started to look: that
+/// would have the secret told.
+fn passphrase_command(scene: &Scene<'_>) -> Option<Finding> {
+    let program = &scene.config.hook.passphrase_command.as_ref()?.program;
+    let path = scene.context.path(program);
+    let found = |reason: String| {
+        let text = format!(
+            "[hook] passphrase_command cannot start {}: {}",
+            program.shown(),
+            printable(&reason)
+        );
+        Finding::new(PASSPHRASE_COMMAND, program.shown(), text)
+    };
+    match system::check_ours(&path) {
+        Err(error) => Some(found(error.in_one_line()).remedies(error.hints())),
+        Ok(()) if path.is_file() => None,
+        Ok(()) => Some(found("it is not there".to_owned()).remedy("install it, or name the one that is there")),
+    }
+}
+
 /// The finding of a token whose PIN is nowhere.
 fn pin(name: KeyName, uri: &TokenUri, config: &Config) -> Option<Finding> {
     let found = |kind, text: String| Finding::new(kind, format!("{name} key"), text);
@@ -381,7 +404,7 @@ fn pin(name: KeyName, uri: &TokenUri, config: &Config) -> Option<Finding> {
             let remedy = format!("write it there, with mode 0400, or change {name}.uri");
             Some(found(PIN_FILE_MISSING, text).remedy(remedy))
         }
-        None if config.hook.passphrase_file.is_none() => {
+        None if !config.hook.is_unattended() => {
             let text = format!("the {name} key is on a token, and nobody may be there to type the PIN");
             let remedy = format!("name a file with it: pin-source=file:PATH in {name}.uri");
             Some(found(NO_PIN, text).remedy(remedy))

@@ -71,17 +71,21 @@ pub fn check_firmware(context: &Context, keys: &KeyDirectory) -> Result<()> {
     Err(Error::refused(text).hint(format!("bootseal enroll add db {}", quoted(&path))))
 }
 
-/// Checks, where there are no keys, that this is no machine whose keys are gone: one that has signed files enforces Secure Boot,
-/// and a kernel that nobody signs would not start.
+/// Checks, where there are no keys, that this is no machine whose keys are gone: it enforces Secure Boot and has signed files, or
+/// its platform key is of a ceremony, and a kernel that nobody signs would not start.
 pub(super) fn check_missing_keys(context: &Context, keys: &Path, request: &Request) -> Result<()> {
     let has_signed = Ledger::read(context).map_or(true, |ledger| !ledger.index().recorded().is_empty());
-    if request.removes || !firmware::enforces(context) || !has_signed {
+    if request.removes || !firmware::enforces(context) {
         return Ok(());
     }
+    let why = match enrolled_owner(context) {
+        _ if has_signed => "files of this machine were signed".to_owned(),
+        Some(subject) => format!("its platform key is \"{}\"", printable(&subject)),
+        None => return Ok(()),
+    };
     let shown = context.below_root(keys);
     let text = format!(
-        "the firmware enforces Secure Boot, files of this machine were signed, and there are no keys at {}: the kernel would not \
-         start",
+        "the firmware enforces Secure Boot, {why}, and there are no keys at {}: the kernel would not start",
         shown.shown()
     );
     let back = format!("bring {} back from its backup", quoted(&shown));
@@ -92,6 +96,21 @@ pub(super) fn check_missing_keys(context: &Context, keys: &Path, request: &Reque
     Err(Error::refused(text).hint(back).hint(remove))
 }
 
+/// The subject of the platform key, if it is one as ceremonies make them: NAME, the purpose, and a year.
+fn enrolled_owner(context: &Context) -> Option<String> {
+    let subjects = firmware::pk(context)?.into_iter().map(|pk| pk.common_name());
+    subjects.into_iter().find(|subject| is_of_ceremony(subject))
+}
+
+fn is_of_ceremony(subject: &str) -> bool {
+    let purpose = KeyName::Pk.purpose();
+    let year = subject.split_once(purpose).filter(|(owner, _)| owner.len() > 1);
+    year.is_some_and(|(_, year)| {
+        let digits = year.trim_start().split('.').next().unwrap_or_default();
+        digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
 /// The directories that the image will be in; none for a unified image, which is signed in the staging area.
 fn places(files: &Files<'_>) -> Vec<std::path::PathBuf> {
     if files.environment.layout.as_deref() == Some("uki") {
@@ -100,4 +119,26 @@ fn places(files: &Files<'_>) -> Vec<std::path::PathBuf> {
     let named = files.environment.boot_root.as_ref().map(|path| files.below(path));
     let place = named.unwrap_or_else(|| files.context.path(BOOT));
     Some(place).filter(|place| place.is_dir()).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_ceremony;
+
+    #[test]
+    fn platform_keys_of_vendors_are_not_of_a_ceremony() {
+        for subject in ["home Platform Key 2026", "home Platform Key 2027.2"] {
+            assert!(is_of_ceremony(subject), "{subject}");
+        }
+        for subject in [
+            "Platform Key",
+            "Platform Key 2026",
+            "Dell Inc. Platform Key",
+            "Lenovo Ltd. PK CA 2012",
+            "ASUSTeK MotherBoard PK Certificate",
+            "",
+        ] {
+            assert!(!is_of_ceremony(subject), "{subject}");
+        }
+    }
 }

@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use crate::error::Result;
+use crate::error::{Explain, Result};
+use crate::formats::text::Shown;
 use crate::keys::Passphrase;
-use crate::system::Context;
 use crate::system::config::HookConfig;
+use crate::system::{Context, secret_of};
 
 /// The credential of systemd.exec(5) that opens the keys.
 const CREDENTIAL: &str = "bootseal.passphrase";
 
-/// The passphrase in the file that the configuration names, or in systemd's directory of `credentials`; none if neither
-/// is there.
+/// The passphrase in the file that the configuration names, from the program that it names, or in systemd's directory of
+/// `credentials`; none if neither is there. For another root the program is not started: it is of another machine.
 pub fn unattended_passphrase(
     context: &Context,
     config: &HookConfig,
@@ -20,11 +21,21 @@ pub fn unattended_passphrase(
     if let Some(path) = &config.passphrase_file {
         return Passphrase::from_file(&context.path(path)).map(Some);
     }
+    if let Some(command) = config.passphrase_command.as_ref().filter(|_| is_here(context)) {
+        let printed = secret_of(context, &command.program, &command.arguments)?;
+        let cannot = || format!("{} printed no passphrase", command.program.shown());
+        return Passphrase::first_line(&printed).or_could_not_run(cannot).map(Some);
+    }
     let credential = credentials.map(|directory| directory.join(CREDENTIAL));
     match credential.filter(|path| path.exists()) {
         Some(path) => Passphrase::from_file(&path).map(Some),
         None => Ok(None),
     }
+}
+
+/// True if the root is this machine's own.
+fn is_here(context: &Context) -> bool {
+    context.root() == Path::new("/")
 }
 
 #[cfg(test)]
@@ -33,6 +44,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+    use crate::system::config::PassphraseCommand;
 
     #[test]
     fn the_configured_file_counts_before_the_credential() {
@@ -54,5 +66,34 @@ mod tests {
         write("file", "by the configuration\n");
         config.passphrase_file = Some("/file".into());
         assert_eq!(given(&config).as_deref(), Some("by the configuration"));
+    }
+
+    #[test]
+    fn a_program_is_asked_on_its_own_machine_only() {
+        let command = |script: &str| HookConfig {
+            passphrase_command: Some(PassphraseCommand {
+                program: "/bin/sh".into(),
+                arguments: vec!["-c".to_owned(), script.to_owned()],
+            }),
+            ..HookConfig::default()
+        };
+        let given = |context: &Context, script| unattended_passphrase(context, &command(script), None);
+        let here = Context::host();
+        let printed = given(&here, "echo hunter2; echo second").unwrap().unwrap();
+        assert_eq!(printed.danger_reveal(), "hunter2");
+        for script in [
+            ":",
+            "echo; echo hunter2",
+            "printf 'hunter2\\377'",
+            "echo hunter2; exit 1",
+        ] {
+            let error = given(&here, script).err().unwrap();
+            assert_eq!(error.kind().exit_code(), 3);
+            let all = format!("{error:?} {error} {:?} {:?}", error.causes(), error.hints());
+            assert!(!all.contains("hunter2"), "{all}");
+        }
+        let root = tempfile::tempdir().unwrap();
+        let other = Context::host().with_root(root.path());
+        assert!(given(&other, "echo hunter2").unwrap().is_none());
     }
 }

@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod directory;
 mod generate;
 mod name;
+mod openpgp;
 mod passphrase;
 pub mod pkcs11;
 mod pkcs8;
@@ -15,6 +16,7 @@ mod software;
 
 pub use directory::KeyDirectory;
 pub use name::KeyName;
+pub use openpgp::OpenPgpKey;
 pub use passphrase::Passphrase;
 pub use pkcs8::{KeyFileError, Protection};
 pub use signer::{Identity, Signer};

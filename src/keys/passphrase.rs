@@ -33,12 +33,17 @@ impl Passphrase {
     /// The first line of a file that only its owner can read, without the line break.
     pub fn from_file(path: &Path) -> Result<Self> {
         let bytes = system::read_secret(path)?;
-        let first = bytes.split(|byte| *byte == b'\n').next();
-        let first = first.ok_or_else(|| Error::bug("a file without a first line"))?;
-        let cannot = || format!("cannot take a passphrase from the first line of {}", path.shown());
+        Self::first_line(&bytes)
+            .or_usage(|| format!("cannot take a passphrase from the first line of {}", path.shown()))
+    }
+
+    /// The first line of text, without the line break. The error quotes nothing of it.
+    pub fn first_line(text: &[u8]) -> Result<Self> {
+        let first = text.split(|byte| *byte == b'\n').next();
+        let first = first.ok_or_else(|| Error::bug("a text without a first line"))?;
         // The cause would quote nothing but a position; the bytes stay out of the error.
-        let line = std::str::from_utf8(first).or_usage(cannot)?;
-        Self::new(line.strip_suffix('\r').unwrap_or(line)).or_usage(cannot)
+        let line = std::str::from_utf8(first).or_usage(|| "the passphrase is not UTF-8".to_owned())?;
+        Self::new(line.strip_suffix('\r').unwrap_or(line))
     }
 
     /// The first line behind this open file descriptor: of a pipe, or a file that only its owner can read.

@@ -43,7 +43,7 @@ pub enum KeyFileError {
     /// Not a key at all.
     #[error("it holds no private key")]
     NotAKey,
-    /// The older format of RSA keys.
+    /// The older format of RSA keys, in clear or encrypted in a way of its own (`DEK-Info`).
     #[error("it is a PKCS#1 key (\"RSA PRIVATE KEY\"), not PKCS#8")]
     Pkcs1,
     /// A PEM text with something else.
@@ -116,9 +116,9 @@ pub(super) struct KeyFile {
 }
 
 impl KeyFile {
-    /// Recognises PEM or DER; text before and after the first PEM block is skipped.
+    /// Recognises PEM or DER; text before and after the first private key in PEM is skipped, as certificates are.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, KeyFileError> {
-        match std::str::from_utf8(bytes).ok().and_then(first_pem_block) {
+        match std::str::from_utf8(bytes).ok().and_then(key_block) {
             Some((label, block)) => Self::from_pem(label, block),
             None => Self::from_der(bytes),
         }
@@ -254,6 +254,19 @@ fn check_cost(scheme: &Pkcs5Scheme) -> Result<(), KeyFileError> {
     if bearable { Ok(()) } else { Err(KeyFileError::Cost) }
 }
 
+/// The label and the text of the first PEM block with a private key; of the first one if there is none.
+fn key_block(text: &str) -> Option<(&str, &str)> {
+    let mut rest = text;
+    while let Some((label, block)) = first_pem_block(rest) {
+        if label.ends_with(PLAIN) {
+            return Some((label, block));
+        }
+        let (_, after) = rest.split_once(block)?;
+        rest = after;
+    }
+    first_pem_block(text)
+}
+
 /// The label and the text of the first PEM block.
 fn first_pem_block(text: &str) -> Option<(&str, &str)> {
     const BEGIN: &str = "-----BEGIN ";
@@ -382,6 +395,9 @@ mod tests {
             first_pem_block(text),
             Some(("A", "-----BEGIN A-----\nx\n-----END A-----"))
         );
+        let combined = "-----BEGIN A-----\nx\n-----END A-----\n-----BEGIN RSA PRIVATE KEY-----\ny\n";
+        assert_eq!(key_block(combined).unwrap().0, "RSA PRIVATE KEY");
+        assert_eq!(key_block(text), first_pem_block(text));
         assert_eq!(first_pem_block("-----BEGIN A"), None);
         assert_eq!(
             first_pem_block("-----BEGIN A-----\nx"),

@@ -121,7 +121,7 @@ impl<'a> Job<'a> {
         };
         if job.keys().is_empty() {
             return Err(Error::usage("the configuration names nothing to sign")
-                .hint("list files under [sign] in /etc/bootseal/config.toml; keys.example/config.toml is an example"));
+                .hint("list files under [sign] in /etc/bootseal/config.toml; bootseal config template shows how"));
         }
         Ok(job)
     }

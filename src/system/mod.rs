@@ -20,6 +20,7 @@ mod passes;
 mod portage;
 pub mod process;
 mod resolve;
+mod secret_program;
 mod secrets;
 mod space;
 mod staging;
@@ -55,6 +56,7 @@ pub use ownership::{check_directory_is_ours, check_ours, keep_others_from_writin
 pub use passes::{MAX_PACKED, Passes};
 pub use portage::PortageSettings;
 pub use resolve::resolve;
+pub use secret_program::secret_of;
 pub use secrets::{check_private, is_private, is_public, read_secret, read_secret_file};
 pub use space::Space;
 pub use staging::NewDirectory;

@@ -29,6 +29,12 @@ pub fn db(context: &Context) -> Option<Vec<Certificate>> {
     certificates(context, "db", &Guid::IMAGE_SECURITY_DATABASE)
 }
 
+/// The certificate of PK, as [`db`] has those of db.
+#[must_use]
+pub fn pk(context: &Context) -> Option<Vec<Certificate>> {
+    certificates(context, "PK", &Guid::GLOBAL)
+}
+
 /// The certificates of shim's list of the owner's keys (MOK), as [`db`] has them.
 #[must_use]
 pub fn mok(context: &Context) -> Option<Vec<Certificate>> {

@@ -7,10 +7,12 @@ mod enroll;
 mod grub_places;
 mod grub_tree;
 mod lists;
+mod man;
 mod nothing;
 mod restore;
 mod sign_all;
 mod sync;
+mod templates;
 mod ten_years;
 mod updates;
 

@@ -129,7 +129,108 @@ fn keys_are_found_whatever_the_case_of_their_names_and_what_is_not_taken_is_said
     fs::rename(path("k/KEK.des"), path("k/KEK.key")).unwrap();
     let said = refuse(run("three").arg("--pin-file").arg(path("old")));
     assert!(
-        said.contains("it is encrypted in an old way") && said.contains(" | openssl pkcs8 -topk8 -scrypt -out "),
+        said.contains("it is encrypted in an old way") && said.contains("-topk8 -scrypt -in "),
         "{said}"
     );
+}
+
+/// Types the passphrase wherever the program asks for one.
+const TYPE: &str = r#"set timeout 60
+spawn sh -c $env(COMMAND)
+expect {
+    -re {(?i)(pass ?phrase|password)[^\n]*: ?$} { send "old passphrase\r"; exp_continue }
+    timeout { exit 2 }
+    eof {}
+}
+lassign [wait] pid spawned os status
+exit $status"#;
+
+#[test]
+fn old_encryptions_are_converted_by_the_command_that_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    private(&path("old"), b"old passphrase\nold passphrase\n");
+    let old = format!("file:{}", path("old").display());
+    fs::create_dir(path("k")).unwrap();
+    let key = path("k/db.key");
+    let mut openssl = tool("openssl");
+    openssl.args([
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=old", "-keyout",
+    ]);
+    succeed(openssl.arg(path("clear")).arg("-out").arg(path("k/db.crt")));
+    let legacy = ["-provider", "default", "-provider", "legacy"];
+    let pbes1 = |name| [&["pkcs8", "-topk8", "-v1", name], &legacy[..]].concat();
+    for (number, (options, reason)) in [
+        (vec!["rsa", "-aes128", "-traditional"], "PKCS#1"),
+        (vec!["pkcs8", "-topk8", "-v2", "des3"], "in an old way"),
+        (pbes1("PBE-SHA1-3DES"), "in an old way"),
+        (pbes1("PBE-MD5-DES"), "is not supported"),
+        (pbes1("PBE-SHA1-RC2-40"), "in an old way"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        fs::remove_file(&key).ok();
+        succeed(
+            tool("openssl")
+                .args(&options)
+                .args(["-passout", &old, "-in"])
+                .arg(path("clear"))
+                .arg("-out")
+                .arg(&key),
+        );
+        fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let run = || {
+            let mut run = import(&path("k"), &path(&format!("out{number}")));
+            run.arg("--pin-file").arg(path("old"));
+            run
+        };
+        let said = refuse(&mut run());
+        assert!(said.contains(reason), "{options:?}: {said}");
+        let command = said
+            .lines()
+            .find_map(|line| line.strip_prefix("hint: openssl "))
+            .unwrap();
+        let new = command.rsplit_once("-out ").unwrap().1;
+        succeed(
+            tool("expect")
+                .args(["-c", TYPE])
+                .env("COMMAND", format!("openssl {command}")),
+        );
+        fs::rename(new, &key).unwrap();
+        succeed(&mut run());
+    }
+}
+
+/// Names of the kernel's build and of guides that keep key and certificate in one file.
+#[test]
+fn a_key_and_its_certificate_in_one_file_are_taken_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    fs::create_dir(path("k")).unwrap();
+    let make = |name: &str, key: &str, certificate: &str| {
+        let mut openssl = tool("openssl");
+        openssl.args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj",
+        ]);
+        openssl.arg(format!("/CN=my {name}")).arg("-keyout").arg(path(key));
+        succeed(openssl.arg("-out").arg(path(certificate)));
+    };
+    make("db", "key", "certificate");
+    let both = [fs::read(path("certificate")).unwrap(), fs::read(path("key")).unwrap()].concat();
+    private(&path("k/db.pem"), &both);
+    make("module", "key", "certificate");
+    let both = [fs::read(path("key")).unwrap(), fs::read(path("certificate")).unwrap()].concat();
+    private(&path("k/signing_key.pem"), &both);
+    make("KEK", "k/KEK.priv", "k/KEK.pem");
+    make("MOK", "k/MOK.priv", "k/MOK.pem");
+    fs::write(path("k/grub.asc"), "a key of GnuPG").unwrap();
+    let said = succeed(&mut import(&path("k"), &path("out")));
+    for taken in ["\"my db\"", "\"my module\"", "\"my KEK\""] {
+        assert!(said.contains(taken), "{said}");
+    }
+    for passed_over in ["MOK.priv is not taken over", "grub.asc is not taken over"] {
+        assert!(said.contains(passed_over) && said.contains("--grub-key"), "{said}");
+    }
+    assert!(!said.contains("MOK.pem is not"), "{said}");
 }

@@ -10,6 +10,7 @@ mod grub_image;
 mod grub_menus;
 mod grub_script;
 mod grub_tree;
+mod imported_grub_key;
 mod imported_keys;
 mod kernel_config;
 mod kernel_image;

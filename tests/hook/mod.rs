@@ -11,6 +11,7 @@ mod next_start;
 mod node;
 mod others_kernels;
 mod packages;
+mod passphrase;
 mod places;
 mod shells;
 mod slots;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::kernel::{archive, initramfs, kernel_image};
 use crate::support::node::{GLOBAL, menu};
-use crate::support::{refuse, succeed, text};
+use crate::support::{keys, refuse, succeed, text};
 
 use super::node::{Hooked, VERSION};
 
@@ -183,6 +183,24 @@ fn a_menu_that_never_started_anything_is_told_and_fails_nothing_where_the_loader
     let said = refuse(&mut node.hook(&["run", "portage", "sys-boot/grub-2.12"]));
     assert!(
         said.contains("the next start would fail: ") && said.contains(MENU),
+        "{said}"
+    );
+}
+
+/// A board that was enrolled, and a disk that was set up anew: nothing on it says that it ever signed.
+#[test]
+fn a_platform_key_of_ours_without_keys_ends_an_installation() {
+    let node = Hooked::new();
+    let image = format!("/boot/vmlinuz-{VERSION}");
+    fs::rename(node.path("etc/bootseal/keys"), node.path("etc/bootseal/away")).unwrap();
+    node.set_variable("SecureBoot", GLOBAL, 6, &[1]);
+    let run = || node.hook(&["run", "modules", VERSION, &image]);
+    succeed(&mut run());
+    let platform_key = fs::read(keys().join("PK.esl")).unwrap();
+    node.set_variable("PK", GLOBAL, 39, &platform_key);
+    let said = refuse(&mut run());
+    assert!(
+        said.contains("its platform key is \"") && said.contains("there are no keys at /etc/bootseal/keys"),
         "{said}"
     );
 }

@@ -39,6 +39,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("lsinitramfs", "initramfs-tools-core"),
     ("lz4", "lz4"),
     ("make", "make"),
+    ("mandoc", "mandoc"),
     ("mcopy", "mtools"),
     ("mdir", "mtools"),
     ("mke2fs", "e2fsprogs"),
@@ -81,6 +82,8 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("tar", "tar"),
     ("taskset", "util-linux"),
     ("timeout", "coreutils"),
+    ("tpm2_createprimary", "tpm2-tools"),
+    ("tpm2_unseal", "tpm2-tools"),
     ("unshare", "util-linux"),
     ("weasyprint", "weasyprint"),
     ("xz", "xz-utils"),
@@ -103,6 +106,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     (SOFT_TOKEN, "libsofthsm2"),
     (STRACE, "strace"),
     (SYSTEMD_BOOT, "systemd-boot-efi"),
+    (TPM_SOCKET, "libtss2-tcti-swtpm0"),
     (UNICODE, "grub-common"),
     ("/usr/lib/efitools/x86_64-linux-gnu/HashTool.efi", "efitools"),
     ("/usr/lib/efitools/x86_64-linux-gnu/HelloWorld.efi", "efitools"),
@@ -142,6 +146,8 @@ pub const SOFT_TOKEN: &str = "/usr/lib/softhsm/libsofthsm2.so";
 /// Kills a program in the midst of its work.
 pub const STRACE: &str = "/usr/bin/strace";
 pub const SYSTEMD_BOOT: &str = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
+/// The way from tpm2-tools to a TPM in software.
+pub const TPM_SOCKET: &str = "/usr/lib/x86_64-linux-gnu/libtss2-tcti-swtpm.so.0";
 /// GRUB's font of all characters.
 pub const UNICODE: &str = "/usr/share/grub/unicode.pf2";
 

@@ -8,7 +8,7 @@ use crate::formats::firmware::guid::Guid;
 use crate::formats::text::Shown;
 use crate::keys::certificate::Purpose;
 use crate::keys::pkcs11::TokenUri;
-use crate::keys::{KeyName, Passphrase};
+use crate::keys::{KeyName, OpenPgpKey, Passphrase};
 use crate::system::NewDirectory;
 use crate::trust::microsoft::Selection;
 
@@ -104,6 +104,8 @@ pub struct Spec {
     pub dbx: Revocations,
     /// A directory with keys that were made elsewhere, which are taken over.
     pub import: Option<PathBuf>,
+    /// A file with GRUB's key, as GnuPG exports a secret key, which is taken over.
+    pub grub_key: Option<PathBuf>,
     /// The keys.
     pub keys: BTreeMap<KeyName, KeySpec>,
     /// Their backup, if there is to be one.
@@ -160,6 +162,7 @@ impl Spec {
             microsoft: Selection::default(),
             dbx: Revocations::default(),
             import: None,
+            grub_key: None,
             keys: KeyName::ALL.map(|name| (name, KeySpec::usual(name))).into(),
             backup: None,
             waiver: None,
@@ -205,10 +208,21 @@ impl Spec {
             .map_or_else(|| Ok(BTreeMap::new()), import::find_keys)
     }
 
+    /// GRUB's key, if it is imported.
+    pub(in super::super) fn imported_grub_key(&self) -> Result<Option<OpenPgpKey>> {
+        self.grub_key.as_deref().map(OpenPgpKey::load).transpose()
+    }
+
+    /// The names of all keys that are imported.
+    pub(in super::super) fn imported_names(&self) -> Result<BTreeSet<KeyName>> {
+        let grub = self.grub_key.as_ref().map(|_| KeyName::Grub);
+        Ok(self.imported()?.into_keys().chain(grub).collect())
+    }
+
     /// The files of the directory that is imported that may hold keys, and are not taken over.
     pub(in super::super) fn passed_over(&self) -> Result<Vec<PathBuf>> {
         match &self.import {
-            Some(directory) => import::passed_over(directory, &self.imported()?),
+            Some(directory) => import::passed_over(directory, &self.imported()?, self.grub_key.as_deref()),
             None => Ok(Vec::new()),
         }
     }
@@ -243,6 +257,7 @@ impl Spec {
     pub fn rehearse(mut self, directory: &Path) -> Self {
         self.rehearsal = true;
         self.import = None;
+        self.grub_key = None;
         self.out = directory.join("node");
         self.offline = self.offline.map(|_| directory.join("offline"));
         self.work = Some(directory.join("work"));

@@ -25,7 +25,7 @@ impl Spec {
         for name in KeyName::ALL {
             self.validate_key(name)?;
         }
-        for name in self.imported()?.into_keys() {
+        for name in self.imported_names()? {
             if !self.is_backed_up(name) {
                 return Err(
                     Error::usage(format!("the {name} key is imported, so its token cannot make it"))

@@ -82,5 +82,6 @@ fn the_example_is_a_specification() {
     fs::write(&all, uncommented.join("\n")).unwrap();
     let mut spec = Spec::load(&all).unwrap();
     assert_eq!(spec.import.take().unwrap(), Path::new("/var/lib/sbctl/keys"));
+    assert_eq!(spec.grub_key.take().unwrap(), directory.path().join("grub.asc"));
     spec.validate().unwrap();
 }

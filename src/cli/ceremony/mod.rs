@@ -25,9 +25,13 @@ use crate::cli::unlock::{Pin, Unlock, typed_or_made};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Print a specification with all that one can say, to be edited
+    #[command(after_help = "Example: bootseal ceremony template > ceremony.toml\n\n\
+        Lines with #= show what else can be said.")]
+    Template,
     /// Show every step and file of a ceremony, and its digest; make nothing
     #[command(after_help = "Example: bootseal ceremony plan ceremony.toml\n\n\
-        keys.example/ceremony.toml shows all that a specification can say.")]
+        bootseal ceremony template shows all that a specification can say.")]
     Plan(What),
     /// Make PK, KEK, db, module and GRUB keys, with everything that enrolls them
     #[command(after_help = "Example: bootseal ceremony run ceremony.toml\n\n\
@@ -77,7 +81,7 @@ impl Command {
     /// The powers that a ceremony needs: keys, backups and transcripts are wherever a person wants them.
     pub(super) fn powers(&self) -> Powers {
         match self {
-            Self::Plan(_) | Self::Verify(_) => Powers::writing(Writes::Nothing),
+            Self::Template | Self::Plan(_) | Self::Verify(_) => Powers::writing(Writes::Nothing),
             Self::Run(_) | Self::Backup(_) | Self::Drill(_) | Self::Restore(_) | Self::Note(_) | Self::Abort(_) => {
                 Powers::writing(Writes::Files)
             }
@@ -88,8 +92,8 @@ impl Command {
 /// The ceremony that is asked for: by a file or by options.
 #[derive(Debug, Args)]
 pub(super) struct What {
-    /// Specification, as keys.example/ceremony.toml
-    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "import", "years"])]
+    /// Specification, as `bootseal ceremony template` prints one
+    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "import", "grub_key", "years"])]
     specification: Option<PathBuf>,
     /// Directory to make; it must not exist yet, or be empty
     #[arg(long, value_name = "DIR", requires = "name")]
@@ -112,6 +116,9 @@ pub(super) struct What {
     /// Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others
     #[arg(long, value_name = "DIR", requires = "name")]
     import: Option<PathBuf>,
+    /// Take GRUB's key from FILE, a secret key as gpg --export-secret-keys writes it: what it signed goes on to be trusted
+    #[arg(long, value_name = "FILE", requires = "name")]
+    grub_key: Option<PathBuf>,
     /// Validity of the certificates, in years [default: 10]
     #[arg(long, value_name = "YEARS", requires = "name")]
     years: Option<u16>,
@@ -164,6 +171,7 @@ impl What {
             .with_years(self.years.unwrap_or(DEFAULT_YEARS));
         spec.owner = self.owner;
         spec.import.clone_from(&self.import);
+        spec.grub_key.clone_from(&self.grub_key);
         if let Some(list) = &self.microsoft {
             spec.microsoft = Selection::parse(list)?;
         }
@@ -174,12 +182,13 @@ impl What {
 
 fn nothing_named() -> Error {
     Error::usage("the keys to make are not named")
-        .hint("name a specification: bootseal ceremony run ceremony.toml (keys.example/ceremony.toml shows one)")
+        .hint("name a specification: bootseal ceremony run ceremony.toml (bootseal ceremony template prints one)")
         .hint("or bootseal ceremony run --name NAME --out DIR")
 }
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     match command {
+        Command::Template => Ok(crate::cli::config::specification()),
         Command::Plan(what) => {
             let spec = what.spec()?.ok_or_else(nothing_named)?;
             Ok(Box::new(report::Planned {

@@ -2,12 +2,14 @@
 
 mod report;
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::error::{Error, Result};
+use crate::formats::text::printable;
 use crate::hook::{self, Done, Environment, Hook, Mode, Request, Settings, Slot, Wanted};
 use crate::keys::Passphrase;
 use crate::sign::grub::shared_directories;
@@ -52,8 +54,8 @@ pub(super) enum Command {
         remove VERSION DIR of kernel-install, VERSION IMAGE of installkernel, removed VERSION IMAGE of dpkg. initramfs \
         takes VERSION FILE of update-initramfs, portage CATEGORY/PACKAGE. all takes VERSION, and is for people: after genkernel, after a hook that failed, or with --root for a machine whose root \
         is mounted here.\n\n\
-        Passphrase or PIN come from the options, from [hook] passphrase_file of the configuration, from the systemd \
-        credential bootseal.passphrase, or from the terminal.")]
+        Passphrase or PIN come from the options, from [hook] passphrase_file or passphrase_command of the configuration, from \
+        the systemd credential bootseal.passphrase, or from the terminal.")]
     Run {
         #[command(flatten)]
         keys: KeysArgument,
@@ -125,11 +127,12 @@ impl Command {
                 keys, slot, arguments, ..
             } => {
                 let environment = Environment::read(|name| std::env::var_os(name));
-                let sign = session.config()?.sign;
+                let Config { sign, hook, .. } = session.config()?;
                 let mut places = sign.files(context);
                 places.extend(shared_directories(context, &sign.grub_files(context))?);
                 places.extend(hook::places(context, &environment, &Request::parse(*slot, arguments)?)?);
-                Ok(session.signing(&session.keys(keys.keys.as_ref())?, &places))
+                let powers = session.signing(&session.keys(keys.keys.as_ref())?, &places);
+                Ok(powers.and_secret_program(hook.passphrase_command.map(|command| command.program)))
             }
         }
     }
@@ -196,7 +199,8 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let keys = session.keys(named.as_ref())?;
             let observer = Progress::new("signing", session.quiet);
             context.heed_signals()?;
-            let ask = &|name: &str| secret(session, &config, &unlock, name);
+            let unattended = Unattended::default();
+            let ask = &|name: &str| unattended.secret(session, &config, &unlock, name);
             let mut done = None;
             let files = with_consent(session, &accept_changed, slot == Slot::All, |accepted| {
                 let hook = Hook {
@@ -229,17 +233,35 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
     }
 }
 
-/// The secret that opens a key, by the most deliberate source; only the last one needs a person.
-fn secret(session: &Session, config: &Config, unlock: &Unlock, name: &str) -> Result<Passphrase> {
-    if let Some(given) = unlock.given()? {
-        return Ok(given);
-    }
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let unattended = hook::unattended_passphrase(&session.context, &config.hook, credentials.as_deref())?;
-    match unattended {
-        Some(passphrase) => Ok(passphrase),
-        None => unlock.existing(name).map_err(|error| {
-            error.hint("for hooks with nobody there: [hook] passphrase_file in the configuration, or the systemd credential bootseal.passphrase")
-        }),
+/// The hint where a secret is missing.
+const NOBODY_THERE: &str = "for hooks with nobody there: [hook] passphrase_file or passphrase_command in the configuration, or \
+                            the systemd credential bootseal.passphrase";
+
+/// The secret that opens the keys with nobody there, which is asked for once: a TPM takes its time.
+#[derive(Default)]
+struct Unattended(RefCell<Option<Passphrase>>);
+
+impl Unattended {
+    /// The secret that opens a key, by the most deliberate source; only the last one needs a person.
+    fn secret(&self, session: &Session, config: &Config, unlock: &Unlock, name: &str) -> Result<Passphrase> {
+        if let Some(given) = unlock.given()? {
+            return Ok(given);
+        }
+        if let Some(known) = &*self.0.borrow() {
+            return Ok(known.duplicate());
+        }
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        let passphrase = match hook::unattended_passphrase(&session.context, &config.hook, credentials.as_deref()) {
+            Ok(Some(passphrase)) => passphrase,
+            Ok(None) => unlock.existing(name).map_err(|error| error.hint(NOBODY_THERE))?,
+            // A TPM does not open what was sealed to another state of the machine; a person may be there.
+            Err(error) => {
+                eprintln!("warning: {}", printable(&error.in_one_line()));
+                let or = "or give the passphrase: bootseal hook run with --passphrase-file FILE or --passphrase-fd N";
+                unlock.existing(name).map_err(|_| error.hint(or))?
+            }
+        };
+        self.0.replace(Some(passphrase.duplicate()));
+        Ok(passphrase)
     }
 }

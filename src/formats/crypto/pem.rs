@@ -38,6 +38,16 @@ impl PemFile {
         }
         Ok(found)
     }
+
+    /// True if a text has the beginning of a private key in it.
+    #[must_use]
+    pub fn has_key(text: &[u8]) -> bool {
+        let lines = text.split(|byte| *byte == b'\n');
+        lines.into_iter().any(|line| {
+            let line = line.trim_ascii();
+            line.starts_with(BEGIN.as_bytes()) && line.ends_with(b"PRIVATE KEY-----")
+        })
+    }
 }
 
 #[cfg(test)]
@@ -54,6 +64,7 @@ mod tests {
         let both = PemFile::parse(format!("subject=x\n{pem}{key}# more\n{pem}").as_bytes()).unwrap();
         assert_eq!(both.certificates, [certificate.clone(), certificate]);
         assert!(both.has_private_key);
+        assert!(PemFile::has_key(key.as_bytes()) && !PemFile::has_key(pem.as_bytes()));
         assert_eq!(PemFile::parse(b"no PEM").unwrap(), PemFile::default());
         assert!(PemFile::parse(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").is_err());
     }

@@ -3,6 +3,7 @@
 
 mod entries;
 mod grub;
+mod hook;
 mod sign;
 
 use std::path::{Path, PathBuf};
@@ -10,17 +11,18 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::text::Shown;
+use crate::formats::text::{Shown, parse_settings};
 
 use super::context::Context;
 use super::ownership::{read_ours, read_ours_if_there};
 
 pub use entries::{Entry, Exclusions, Expanded, expand, literal_paths};
 pub use grub::GrubConfig;
+pub use hook::{HookConfig, PassphraseCommand};
 pub use sign::{ForeignModules, GrubEnvironment, ModuleHash, SignConfig};
 
 /// The usual path of the configuration.
-const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";
+pub const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";
 /// The usual path of the key directory.
 const DEFAULT_KEYS: &str = "/etc/bootseal/keys";
 /// Largest configuration that is read, in bytes.
@@ -57,14 +59,6 @@ pub struct AuditConfig {
     pub textfile: Option<PathBuf>,
 }
 
-/// The settings of the hooks, which sign while nobody is there to type a passphrase.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HookConfig {
-    /// File whose first line is the passphrase of the keys, or the PIN of the token.
-    pub passphrase_file: Option<PathBuf>,
-}
-
 fn default_keys() -> PathBuf {
     PathBuf::from(DEFAULT_KEYS)
 }
@@ -94,12 +88,8 @@ impl Config {
             },
         };
         let text = String::from_utf8(bytes).or_usage(|| format!("{} is not UTF-8", path.shown()))?;
-        toml::from_str(&text).map_err(|error: toml::de::Error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
-            let reason = error.message().replace('\n', " ");
-            Error::usage(format!("cannot understand {}", path.shown())).caused_by(format!("line {line}: {reason}"))
-        })
+        let cannot = || format!("cannot understand {}", path.shown());
+        parse_settings(&text).map_err(|error| Error::usage(cannot()).misread(error))
     }
 }
 
@@ -127,6 +117,11 @@ mod tests {
         let config = Config::load(&Context::host(), Some(&example)).unwrap();
         assert_eq!(config.keys, Path::new(DEFAULT_KEYS));
         assert!(!config.sign.grub.is_empty());
+        // What is commented out is right, too.
+        let all = std::fs::read_to_string(example).unwrap().replace("#= ", "");
+        let all: Config = toml::from_str(&all).unwrap();
+        assert!(all.hook.is_unattended() && all.audit.textfile.is_some());
+        assert!(all.grub.password.is_some());
     }
 
     #[test]

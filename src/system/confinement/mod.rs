@@ -31,7 +31,9 @@ const NEWEST: ABI = ABI::V6;
 /// The devices that any command may write to: what a person sees and types, and what takes everything.
 const DEVICES: [&str; 5] = ["/dev/console", "/dev/null", "/dev/pts", "/dev/tty", "/dev/zero"];
 /// The devices that the libraries of tokens talk through, where no daemon does it for them.
-const TOKEN_DEVICES: [&str; 3] = ["/dev/bus/usb", "/dev/tpm0", "/dev/tpmrm0"];
+const TOKEN_DEVICES: [&str; 3] = ["/dev/bus/usb", TPM_DEVICES[0], TPM_DEVICES[1]];
+/// The devices of the TPM.
+const TPM_DEVICES: [&str; 2] = ["/dev/tpm0", "/dev/tpmrm0"];
 /// The devices of the kernel's volume managers, which `grub-probe` asks.
 const VOLUME_DEVICES: [&str; 2] = ["/dev/mapper", "/dev/zfs"];
 /// The directories of the root that hold no files: devices, and the kernel's own file systems.
@@ -66,6 +68,8 @@ pub struct Powers {
     pub programs: Option<Vec<PathBuf>>,
     /// A block device that it may write, as a virtual machine's variables may be on.
     pub device: Option<PathBuf>,
+    /// A program that it may start to be told a passphrase, with the libraries and programs of the system.
+    pub secret_program: Option<PathBuf>,
 }
 
 impl Powers {
@@ -77,6 +81,7 @@ impl Powers {
             variables: false,
             programs: None,
             device: None,
+            secret_program: None,
         }
     }
 
@@ -84,6 +89,12 @@ impl Powers {
     #[must_use]
     pub fn and_device(self, device: Option<PathBuf>) -> Self {
         Self { device, ..self }
+    }
+
+    /// The same with a program that tells a passphrase, which may ask the TPM.
+    #[must_use]
+    pub fn and_secret_program(self, secret_program: Option<PathBuf>) -> Self {
+        Self { secret_program, ..self }
     }
 
     /// The same with [`PROGRAMS`], or with any where these are named in the place of one of them.
@@ -183,6 +194,11 @@ fn restrict_files(context: &Context, powers: &Powers) -> Result<Option<i32>> {
         // `grub-probe` asks block devices for their size and place by ioctl(2), through descriptors that only read.
         allow(PathBuf::from("/dev"), AccessFs::IoctlDev.into());
     }
+    if let Some(program) = &powers.secret_program {
+        for path in LIBRARIES.iter().map(PathBuf::from).chain([program.clone()]) {
+            allow(path, AccessFs::Execute.into());
+        }
+    }
     for (path, access) in allowed {
         // What is not there cannot be written; a directory above stands for it where it may be made.
         let (Ok(file), Ok(metadata)) = (PathFd::new(&path), std::fs::metadata(&path)) else {
@@ -210,6 +226,11 @@ fn restrict_files(context: &Context, powers: &Powers) -> Result<Option<i32>> {
 /// The paths that may be written.
 fn written(context: &Context, powers: &Powers) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = DEVICES.iter().map(PathBuf::from).collect();
+    if powers.secret_program.is_some() {
+        // Whether anything is replaced or not, the TPM is asked, and scripts keep what they are told in a file meanwhile.
+        paths.extend(TPM_DEVICES.iter().map(PathBuf::from));
+        paths.push(std::env::temp_dir());
+    }
     if context.dry_run() {
         // Programs that only look still work in a directory of their own.
         paths.extend(powers.programs.is_some().then(std::env::temp_dir));
