@@ -12,15 +12,13 @@ use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::text::Shown;
 use crate::ledger::Kind;
+use crate::sign::image_source::{image_digest, of_image};
 use crate::sign::{Installation, Offered, may_be_script};
-use crate::system::{self, Context};
+use crate::system::{self, Content, Context};
 
 use super::files::Files;
 use super::request::{Request, Slot};
 use super::stock::Stock;
-
-/// Largest file that is looked at as a source, in bytes.
-const MAX_SOURCE: u64 = 1 << 30;
 
 /// The reason why there is no stock on such a machine, as below chroot(8).
 const NO_BOOT_ID: &str = "the kernel's boot ID is not there (mount -t proc proc /proc); only files that packages or the ledger know \
@@ -127,10 +125,10 @@ impl UnderWay {
     }
 
     /// True if a file's bytes came onto the media after the stock was taken.
-    fn is_new(&self, path: &Path, bytes: &[u8]) -> Result<bool> {
+    fn is_new(&self, path: &Path, content: Content<'_>) -> Result<bool> {
         let Some(stock) = &self.stock else { return Ok(false) };
         let path = system::resolve(&self.root, path).or_could_not_run(|| format!("cannot look at {}", path.shown()))?;
-        stock.is_new(&path, bytes)
+        stock.is_new(&path, content)
     }
 
     /// True if the name of an image has the version that is installed.
@@ -143,10 +141,14 @@ impl UnderWay {
 
 impl Installation for UnderWay {
     fn installs(&self, file: &Offered<'_>) -> Result<bool> {
-        let image = Image::parse(file.bytes).ok();
-        let authenticode = image.map(|image| image.digest(HashAlgorithm::Sha256).to_hex());
+        let cannot = || format!("cannot read {}", file.path.shown());
+        let authenticode = image_digest(file.content, file.path)?.map(|digest| digest.to_hex());
         let as_image = authenticode.as_ref().filter(|_| !may_be_script(file.path));
-        let sha256 = HashAlgorithm::Sha256.digest(&[file.bytes]).to_hex();
+        let sha256 = file
+            .content
+            .digest(HashAlgorithm::Sha256)
+            .or_could_not_run(cannot)?
+            .to_hex();
         if as_image
             .into_iter()
             .chain([&sha256])
@@ -159,8 +161,8 @@ impl Installation for UnderWay {
         }
         // A kernel must be the one that is installed; a unified image is made in the course of it.
         let is_image = authenticode.is_some() || file.kind == Kind::Efi;
-        let may_be_made = !is_image || self.is_of_version(file.path) && is_unified(file.bytes);
-        Ok(may_be_made && self.is_new(file.path, file.bytes)?)
+        let may_be_made = !is_image || self.is_of_version(file.path) && is_unified(file.content, file.path)?;
+        Ok(may_be_made && self.is_new(file.path, file.content)?)
     }
 }
 
@@ -179,8 +181,10 @@ fn names_with_commands(directories: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 /// True if an image has an initramfs in it, as unified kernel images have.
-fn is_unified(bytes: &[u8]) -> bool {
-    Image::parse(bytes).is_ok_and(|image| image.section(".initrd").is_some() && image.section(".linux").is_some())
+fn is_unified(content: Content<'_>, path: &Path) -> Result<bool> {
+    let names = [".initrd", ".linux"];
+    let has = |image: &Image<'_>| names.iter().all(|name| image.section(name).is_some());
+    Ok(of_image(content, path, has)?.unwrap_or(false))
 }
 
 /// SHA-256 of a file, and its Authenticode digest if it is an image; none if it is no file.
@@ -188,11 +192,11 @@ fn digests(path: &Path) -> Result<Vec<Digest>> {
     if !path.is_file() {
         return Ok(Vec::new());
     }
-    let bytes = system::read_prefix(path, Some(MAX_SOURCE))?;
-    let image = Image::parse(&bytes).ok();
-    let authenticode = image.map(|image| image.digest(HashAlgorithm::Sha256));
-    let sha256 = HashAlgorithm::Sha256.digest(&[&bytes]);
-    Ok(authenticode.into_iter().chain([sha256]).collect())
+    let cannot = || format!("cannot read {}", path.shown());
+    let (file, metadata) = system::open(path)?;
+    let content = Content::Opened(&file, metadata.len());
+    let sha256 = content.digest(HashAlgorithm::Sha256).or_could_not_run(cannot)?;
+    Ok(image_digest(content, path)?.into_iter().chain([sha256]).collect())
 }
 
 /// Ends the installation: its stock is of no use any more.

@@ -1,20 +1,21 @@
 //! EFI images: an Authenticode signature by the db key, made here or elsewhere.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::cms::Unsigned;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::formats::firmware::authenticode::{Image, Severity, Signature};
+use crate::formats::firmware::authenticode::{Image, LargeImage, Severity, Signature};
 use crate::formats::text::Shown;
 use crate::keys::{Identity, Signer};
 use crate::ledger::Kind;
-use crate::system::{self, Context, Transaction, resolve};
+use crate::system::{self, Content, Context, Transaction, resolve};
 use crate::trust;
 
 use super::discover::{Found, Interest, Target};
+use super::image_source::{Opened, Source, of_image};
 use super::outcome::{Change, Done, Outcome};
 use super::run::Run;
 use super::signing::Signing;
@@ -122,7 +123,7 @@ fn check_output(context: &Context, output: &Path, image: &Target) -> Result<()> 
 
 /// True if a file bears a signature of this certificate that holds; one that cannot be read bears none.
 pub(super) fn is_signed(file: &Path, certificate: &Certificate) -> bool {
-    system::read(file).is_ok_and(|bytes| own_digest(&bytes, certificate).is_some())
+    own_digest_of_file(file, certificate).is_some()
 }
 
 /// Has the ledger enter the images on the boot media that bear our signature, where it has none yet.
@@ -138,11 +139,11 @@ pub(super) fn take_over(
     }
     let mut adopted = Vec::new();
     for path in takeover::other_files(run.context(), &notary, found)? {
-        let Some(file) = takeover::image(&path) else { continue };
-        if let Some(digest) = own_digest(&file, certificate)
+        if let Some(digest) = own_digest_of_file(&path, certificate)
             && !notary.has_recorded(Kind::Efi, &digest)?
+            && let Ok((sha256, _)) = system::digest(&path, HASH)
         {
-            adopted.push(Adopted::new(path, &file, &digest));
+            adopted.push(Adopted::new(path, &sha256, &digest));
         }
     }
     run.adopt(signing, adopted);
@@ -152,7 +153,18 @@ pub(super) fn take_over(
 /// The digest of an image that bears a signature by this certificate which holds; none of others.
 #[must_use]
 pub fn own_digest(file: &[u8], certificate: &Certificate) -> Option<Digest> {
-    let image = Image::parse(file).ok()?;
+    own_digest_of(&Image::parse(file).ok()?, certificate)
+}
+
+/// As [`own_digest`], of a file at a path.
+#[must_use]
+pub fn own_digest_of_file(path: &Path, certificate: &Certificate) -> Option<Digest> {
+    let (file, metadata) = system::open(path).ok()?;
+    let content = Content::Opened(&file, metadata.len());
+    of_image(content, path, |image| own_digest_of(image, certificate)).ok()??
+}
+
+fn own_digest_of(image: &Image<'_>, certificate: &Certificate) -> Option<Digest> {
     let digest = image.digest(HASH);
     let signatures = image.signatures();
     let mut signatures = signatures.iter().filter_map(|entry| entry.signature().ok());
@@ -195,15 +207,12 @@ pub(super) fn sign_file(
     make: impl FnOnce(&Unsigned<'_>, &Image<'_>) -> Result<Vec<u8>>,
 ) -> Result<Done> {
     let path = &target.path;
-    let file = transaction.read(&target.file)?;
-    let stage = |parts: &[&[u8]]| match &options.output {
-        Some(output) => transaction.stage_file(output, parts),
-        // The file that was read, whatever the link that led to it has become.
-        None => transaction.stage_named(path, &target.file, parts),
-    };
+    let source = Source::read(transaction, &target.file)?;
+    let content = source.content();
     let input = if options.output.is_some() { &target.file } else { path };
     let refused = || format!("cannot sign {}", input.shown());
-    let image = parse(&file, options.replace, refused)?;
+    let opened = source.open(options.replace, refused)?;
+    let image = opened.known();
     let digest = image.digest(HASH);
     let signatures: Vec<_> = image.signatures().iter().map(|entry| entry.signature().ok()).collect();
     let is_signed = signatures
@@ -222,21 +231,22 @@ pub(super) fn sign_file(
         .count();
     if is_signed && unreadable == 0 && !has_doomed && (!options.replace || signatures.len() == 1) {
         if options.output.is_some() {
-            stage(&[&file])?;
+            stage_copy(content, target, transaction, options)?;
         }
         notary.note_image(&digest);
         let origin = match options.output {
             Some(_) => None,
-            None => notary.origin_of_signed((Kind::Efi, &digest), target, &file)?,
+            None => notary.origin_of_signed((Kind::Efi, &digest), target, content)?,
         };
-        return Ok(Done::unchanged(digest, origin.map(|origin| (origin, sha256(&[&file])))));
+        let sha256 = content.digest(HASH).or_could_not_run(refused)?.to_hex();
+        return Ok(Done::unchanged(digest, origin.map(|origin| (origin, sha256))));
     }
-    let origin = match notary.judge((Kind::Efi, &digest), target, &file, is_signed_before)? {
+    let origin = match notary.judge((Kind::Efi, &digest), target, content, is_signed_before)? {
         Ok(origin) => origin,
         Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched))),
     };
     let unsigned = image.unsigned_signature_over(certificate, &digest).or_refuse(refused)?;
-    let cms = make(&unsigned, &image)?;
+    let cms = make(&unsigned, image)?;
     // One of ours that no longer holds is of no use, and some firmware looks at the first one only. One that cannot be read has
     // firmware refuse the image, whoever else signed it.
     let names = |signature: &Signature<'_>| signature.cms.signers.iter().any(|signer| signer.names(certificate));
@@ -247,42 +257,72 @@ pub(super) fn sign_file(
             && !is_unreadable
             && !signature.is_some_and(|signature| names(signature) || is_doomed(signature))
     };
-    let signed = image.rewritten(keep, Some(&cms)).or_refuse(refused)?;
-    stage(&signed.parts())?;
-    let mut warnings = warnings(&image);
+    let sha256 = stage(&opened, keep, &cms, target, (transaction, options))?;
+    let mut warnings = warnings(image);
     if unreadable > 0 {
         warnings.push(format!("signatures that firmware cannot read, taken out: {unreadable}"));
     }
     Ok(Done {
         warnings,
-        ..Done::signed(digest, origin, sha256(&signed.parts()))
+        ..Done::signed(digest, origin, sha256)
     })
 }
 
-/// Reads an image that is to be signed. With `replace` it may have a certificate table that is none any more. A kernel that
-/// firmware never starts is told with the way to have one that it does.
-pub(super) fn parse(file: &[u8], replace: bool, refused: impl FnOnce() -> String) -> Result<Image<'_>> {
-    match (Image::parse(file), Image::parse_with_stale_table(file)) {
-        (Err(_), Ok(image)) if replace => Ok(image),
-        (Err(error), Ok(_)) => Err(error).or_refuse(refused).map_err(|error| {
-            error.hint(
-                "it was built from an image that was signed, and that signature's place is still noted; sign it with \
-                 --replace, which takes the note away, or build it from an image without a signature",
-            )
-        }),
-        (parsed, _) => parsed.or_refuse(refused).map_err(|error| {
-            if crate::trust::loader::lacks_efi_stub(file) {
-                error.hint("it is a kernel without an EFI stub: build it with CONFIG_EFI=y and CONFIG_EFI_STUB=y")
-            } else {
-                error
-            }
-        }),
+/// Stages the image with this signature; returns its SHA-256, lower-case hex.
+fn stage(
+    opened: &Opened<'_>,
+    keep: impl Fn(usize) -> bool,
+    cms: &[u8],
+    target: &Target,
+    (transaction, options): (&Transaction<'_>, &EfiOptions),
+) -> Result<String> {
+    let refused = || format!("cannot sign {}", target.path.shown());
+    match opened {
+        Opened::Held(image) => {
+            let signed = image.rewritten(keep, Some(cms)).or_refuse(refused)?;
+            let parts = signed.parts();
+            stage_written(target, transaction, options, |file| {
+                parts.iter().try_for_each(|part| file.write_all(part))
+            })?;
+            Ok(HASH.digest(&parts).to_hex())
+        }
+        Opened::Large(image, content) => {
+            let signed = image.rewritten(&mut content.open(), keep, Some(cms));
+            let signed = signed.or_could_not_run(refused)?.or_refuse(refused)?;
+            let mut sha256 = None;
+            stage_written(target, transaction, options, |file| {
+                sha256 = Some(LargeImage::write(&signed, &mut content.open(), file)?);
+                Ok(())
+            })?;
+            // A dry run writes nothing, and records nothing.
+            Ok(sha256.map(|digest| digest.to_hex()).unwrap_or_default())
+        }
     }
 }
 
-/// SHA-256 of a file, in hex.
-fn sha256(parts: &[&[u8]]) -> String {
-    HashAlgorithm::Sha256.digest(parts).to_hex()
+/// Stages the image as it is for another name.
+fn stage_copy(
+    content: Content<'_>,
+    target: &Target,
+    transaction: &Transaction<'_>,
+    options: &EfiOptions,
+) -> Result<()> {
+    stage_written(target, transaction, options, |file| {
+        std::io::copy(&mut content.open(), file).map(drop)
+    })
+}
+
+fn stage_written(
+    target: &Target,
+    transaction: &Transaction<'_>,
+    options: &EfiOptions,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
+    match &options.output {
+        Some(output) => transaction.stage_file_written(output, |file| write(file)),
+        // The file that was read, whatever the link that led to it has become.
+        None => transaction.stage_written(&target.path, &target.file, |file| write(file)),
+    }
 }
 
 /// The oddities of an image on which some firmware may fail.

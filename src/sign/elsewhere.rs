@@ -12,7 +12,8 @@ use crate::system::{self, Context, NewFile};
 use crate::trust;
 
 use super::discover::Target;
-use super::efi::{EfiOptions, HASH, discover, is_directory, is_signed, parse, sign_file, signing, take_over};
+use super::efi::{EfiOptions, HASH, discover, is_directory, is_signed, sign_file, signing, take_over};
+use super::image_source::Source;
 use super::run::Run;
 
 /// Permission bits of a file that holds the bytes to sign: nothing secret.
@@ -67,12 +68,15 @@ pub fn prepare(context: &Context, image: &Path, certificate: &Certificate, to_be
     if image.is_dir() {
         return Err(is_directory(image));
     }
-    let file = system::read(image)?;
     let refused = || format!("cannot sign {}", image.shown());
+    let source = Source::of_file(image)?;
+    let opened = source.open(false, refused)?;
     // No signature could be attached for a key that is not RSA.
     certificate.public_key().or_refuse(refused)?;
-    let parsed = parse(&file, false, refused)?;
-    let unsigned = parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?;
+    let unsigned = opened
+        .known()
+        .unsigned_signature(certificate, HASH)
+        .or_refuse(refused)?;
     let bytes = unsigned.signed_attributes_der().or_bug(refused)?;
     NewFile {
         path: to_be_signed,
@@ -109,12 +113,13 @@ pub fn attach(
         };
         let attach = |target: &Target| {
             // A wrong signature is refused also where the image has one already and needs no other.
-            let file = transaction.read(&target.file)?;
             let refused = || format!("cannot sign {}", image.shown());
-            let parsed = parse(&file, false, refused)?;
+            let source = Source::read(transaction, &target.file)?;
+            let opened = source.open(false, refused)?;
+            let parsed = opened.known();
             offered(
                 &parsed.unsigned_signature(certificate, HASH).or_refuse(refused)?,
-                &parsed,
+                parsed,
             )?;
             let is_signed_before = || Ok(is_signed(&target.file, certificate));
             sign_file(

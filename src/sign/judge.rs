@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::error::{Explain, Result, quoted};
 use crate::finding::{Finding, Level, worst};
 use crate::formats::grub::opened_files::variables;
-use crate::formats::grub::script::Script;
+use crate::formats::grub::script::{MAX_BYTES, Script};
 use crate::formats::kernel::compression::{Compression, MAX_HELD};
 use crate::formats::text::Shown;
 use crate::system::config::{Exclusions, GrubEnvironment};
@@ -16,9 +16,6 @@ use crate::trust::grub_traps::{default_traps, traps};
 use crate::trust::{Anchors, Judgement, examine, examine_large};
 
 use super::grub::{self, Audit, existing_signature, signed_file};
-
-/// Bytes at the beginning of an image for firmware.
-const IMAGE: &[u8] = b"MZ";
 
 /// The verdicts on a path.
 #[derive(Debug)]
@@ -74,7 +71,10 @@ pub fn judge(
     let path = signed_file(path).unwrap_or_else(|| path.to_path_buf());
     if let Some(large) = large(&path)? {
         let judgements = examine_large(&large, existing_signature(&path)?.as_deref(), anchors);
-        let traps = Vec::new();
+        let script = is_script(&path).then(|| system::read_prefix(&path, Some(MAX_BYTES as u64 + 1)));
+        let traps = script
+            .transpose()?
+            .map_or_else(Vec::new, |script| traps_of_file(&path, &script));
         return Ok(Judged::File { judgements, traps });
     }
     let file = system::read(&path)?;
@@ -87,16 +87,11 @@ pub fn judge(
     Ok(Judged::File { judgements, traps })
 }
 
-/// A file that is not held: it is larger, or unpacks to more. Firmware's images are held, since their parts are judged as well.
+/// A file that is not held: it is larger, or unpacks to more.
 fn large(path: &Path) -> Result<Option<Passes>> {
     let cannot = || format!("cannot read {}", path.shown());
     let (file, metadata) = system::open(path)?;
     if metadata.len() > MAX_HELD {
-        let start = system::read_prefix(path, Some(IMAGE.len() as u64))?;
-        let is_image = start == IMAGE;
-        if is_image {
-            return Ok(None);
-        }
         // What is packed and larger than any packed module is looked at as it is.
         let as_it_is = metadata.len() > MAX_PACKED;
         let passes = if as_it_is {
@@ -121,11 +116,16 @@ fn is_defaults(path: &Path) -> bool {
     path.ends_with("default/grub")
 }
 
+/// True for the name of a script of GRUB.
+fn is_script(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == "cfg")
+}
+
 /// The traps of a file that by its name is a script of GRUB, or the one that `grub-mkconfig` follows.
 fn traps_of_file(path: &Path, file: &[u8]) -> Vec<Finding> {
     if is_defaults(path) {
         default_traps(path, &String::from_utf8_lossy(file))
-    } else if path.extension().is_some_and(|ending| ending == "cfg") {
+    } else if is_script(path) {
         let script = Script::parse_bytes(file);
         traps(path, &script, None, &variables(std::iter::once(&script)))
     } else {

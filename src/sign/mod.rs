@@ -7,6 +7,7 @@ pub mod efi;
 pub mod elsewhere;
 pub mod grub;
 mod hash;
+pub mod image_source;
 mod job;
 mod judge;
 mod kernels;

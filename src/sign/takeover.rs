@@ -6,14 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::files_below;
 use crate::error::Result;
-use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::crypto::hash::Digest;
 use crate::system::{self, Context, FileInfo};
 
 use super::discover::Found;
 use super::vouching::Notary;
-
-/// The first bytes of an EFI image.
-const MAGIC: &[u8] = b"MZ";
 
 /// A file that bore our signature before there was a ledger.
 pub(super) struct Adopted {
@@ -26,11 +23,11 @@ pub(super) struct Adopted {
 }
 
 impl Adopted {
-    /// A file with these bytes, whose signature is over this digest.
-    pub(super) fn new(path: PathBuf, bytes: &[u8], signed: &Digest) -> Self {
+    /// A file with this SHA-256, whose signature is over this digest.
+    pub(super) fn new(path: PathBuf, sha256: &Digest, signed: &Digest) -> Self {
         Self {
             path,
-            sha256: HashAlgorithm::Sha256.digest(&[bytes]).to_hex(),
+            sha256: sha256.to_hex(),
             signed: signed.to_hex(),
         }
     }
@@ -50,10 +47,4 @@ pub(super) fn other_files(context: &Context, notary: &Notary<'_>, found: &Found)
         info.as_ref().is_some_and(FileInfo::is_file) && !own.contains(path.as_path())
     });
     Ok(files)
-}
-
-/// The content of a file that begins like an EFI image; none if it does not, or cannot be read.
-pub(super) fn image(path: &Path) -> Option<Vec<u8>> {
-    let start = system::read_prefix(path, Some(MAGIC.len() as u64)).ok()?;
-    (start == MAGIC).then(|| system::read(path).ok()).flatten()
 }

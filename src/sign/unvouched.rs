@@ -103,7 +103,7 @@ pub fn planted(context: &Context) -> Result<Vec<(PathBuf, Planted)>> {
     for (path, entry) in read(context)? {
         let path = context.path(&path);
         // A file that is gone or another one by now is for the next run to judge.
-        let digest = system::read(&path).map(|bytes| HashAlgorithm::Sha256.digest(&[&bytes]).to_hex());
+        let digest = system::digest(&path, HashAlgorithm::Sha256).map(|(digest, _)| digest.to_hex());
         if digest.is_ok_and(|digest| digest == entry.sha256) {
             planted.push((path, entry));
         }

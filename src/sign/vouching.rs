@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::disk::{BootMedia, GRUB_CONFIGURATION, GRUB_DIRECTORIES, Packages};
 use crate::error::{Explain, Result};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::formats::firmware::authenticode::Image;
 use crate::formats::text::Shown;
 use crate::ledger::{Kind, Ledger, Origin};
-use crate::system::{self, Context};
+use crate::system::{self, Content, Context};
 
 use super::discover::Target;
+use super::image_source::image_digest;
 
 /// Ending of the name of a ledger that does not hold, and was put aside.
 pub const BROKEN: &str = "broken";
@@ -27,7 +27,7 @@ pub struct Offered<'a> {
     /// The path, as it was named or found.
     pub path: &'a Path,
     /// The content that the signature is for.
-    pub bytes: &'a [u8],
+    pub content: Content<'a>,
     /// The digest that would be signed.
     pub signed: &'a Digest,
 }
@@ -197,7 +197,7 @@ impl<'a> Notary<'a> {
         &self,
         (kind, signed): (Kind, &Digest),
         target: &Target,
-        bytes: &[u8],
+        content: Content<'_>,
     ) -> Result<Option<Origin>> {
         let memory = self.memory()?;
         let index = memory.ledger.index();
@@ -207,7 +207,7 @@ impl<'a> Notary<'a> {
         if index.by_digest(kind, &signed.to_hex()).is_some() {
             return Ok(None);
         }
-        let verdict = self.verdict((kind, signed), target, bytes, &|| Ok(true))?;
+        let verdict = self.verdict((kind, signed), target, content, &|| Ok(true))?;
         Ok(verdict
             .ok()
             .filter(|origin| [Origin::Installed, Origin::Owned, Origin::Accepted].contains(origin)))
@@ -219,10 +219,10 @@ impl<'a> Notary<'a> {
         &self,
         (kind, signed): (Kind, &Digest),
         target: &Target,
-        bytes: &[u8],
+        content: Content<'_>,
         is_signed_before: &dyn Fn() -> Result<bool>,
     ) -> Result<Verdict> {
-        let verdict = self.verdict((kind, signed), target, bytes, is_signed_before)?;
+        let verdict = self.verdict((kind, signed), target, content, is_signed_before)?;
         if kind == Kind::Efi && verdict.is_ok() {
             self.note_image(signed);
         }
@@ -233,14 +233,15 @@ impl<'a> Notary<'a> {
         &self,
         (kind, signed): (Kind, &Digest),
         target: &Target,
-        bytes: &[u8],
+        content: Content<'_>,
         is_signed_before: &dyn Fn() -> Result<bool>,
     ) -> Result<Verdict> {
         let memory = self.memory()?;
         if kind == Kind::Modules || !(memory.media.holds(&target.path) || memory.media.holds(&target.file)) {
             return Ok(Ok(Origin::Root));
         }
-        let sha256 = HashAlgorithm::Sha256.digest(&[bytes]).to_hex();
+        let cannot = || format!("cannot read {}", target.path.shown());
+        let sha256 = content.digest(HashAlgorithm::Sha256).or_could_not_run(cannot)?.to_hex();
         if self.is_accepted(&target.path, &sha256) {
             return Ok(Ok(Origin::Accepted));
         }
@@ -248,7 +249,7 @@ impl<'a> Notary<'a> {
         let offered = Offered {
             kind,
             path,
-            bytes,
+            content,
             signed,
         };
         if let Some(installation) = self.vouchers.installation
@@ -256,14 +257,14 @@ impl<'a> Notary<'a> {
         {
             return Ok(Ok(Origin::Installed));
         }
-        if memory.packages.owner(path, bytes)?.is_some() {
+        if memory.packages.owner(path, content)?.is_some() {
             return Ok(Ok(Origin::Owned));
         }
         let index = memory.ledger.index();
-        if index.by_digest(kind, &signed.to_hex()).is_some() || self.is_our_image(&memory, path, bytes) {
+        if index.by_digest(kind, &signed.to_hex()).is_some() || self.is_our_image(&memory, path, content)? {
             return Ok(Ok(Origin::Known));
         }
-        let is_image = bytes.starts_with(b"MZ");
+        let is_image = content.starts_with(b"MZ").or_could_not_run(cannot)?;
         // A kernel's installation signs kernel and initramfs in one slot, and GRUB's own files in a later one.
         let is_new = !index.has(kind) || is_grubs_own(path) && !index.has_file(kind, GRUB_CONFIGURATION);
         let is_unknown = !index.has(kind);
@@ -297,14 +298,16 @@ impl<'a> Notary<'a> {
     }
 
     /// True if a file for GRUB is an image that bears our signature, or was given one before.
-    fn is_our_image(&self, memory: &Memory, path: &Path, bytes: &[u8]) -> bool {
+    fn is_our_image(&self, memory: &Memory, path: &Path, content: Content<'_>) -> Result<bool> {
         if may_be_script(path) {
-            return false;
+            return Ok(false);
         }
-        let Ok(image) = Image::parse(bytes) else { return false };
-        let digest = image.digest(HashAlgorithm::Sha256).to_hex();
+        let Some(digest) = image_digest(content, path)? else {
+            return Ok(false);
+        };
+        let digest = digest.to_hex();
         let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        images.contains(&digest) || memory.ledger.index().by_digest(Kind::Efi, &digest).is_some()
+        Ok(images.contains(&digest) || memory.ledger.index().by_digest(Kind::Efi, &digest).is_some())
     }
 
     fn is_accepted(&self, path: &Path, sha256: &str) -> bool {

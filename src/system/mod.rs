@@ -4,6 +4,7 @@ mod beneath;
 mod block_devices;
 pub mod config;
 mod confinement;
+mod content;
 mod context;
 mod entries;
 mod files;
@@ -34,6 +35,7 @@ mod workspace;
 pub use beneath::{NoPlace, follow, follow_if_there};
 pub use block_devices::{BlockDevice, Sealed, sealed_to};
 pub use confinement::{Confinement, Powers, Writes, confine};
+pub use content::{Content, ContentReader, OpenedFile, digest};
 pub use context::{Clock, Context, moment};
 pub use entries::{
     Entry, FileInfo, FileKind, canonical, directory_below, file_below, info, info_of_name, is_there, link_target,

@@ -5,6 +5,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use crate::formats::kernel::compression::{Compression, KernelRefusal};
 
+use super::content::Content;
+
 /// Most bytes of a packed file, which is held while what it unpacks to is not.
 pub const MAX_PACKED: u64 = 64 << 20;
 /// Bytes that tell how a file is packed.
@@ -64,6 +66,11 @@ impl Passes {
             return Ok(Box::new(&*self.packed));
         }
         self.open()
+    }
+
+    /// The bytes of the file itself, packed as it is.
+    pub fn content(&self) -> io::Result<Content<'_>> {
+        Content::of_file(&self.file)
     }
 
     /// How it is packed.

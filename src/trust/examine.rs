@@ -5,6 +5,7 @@ use goblin::elf;
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::{APPEND, AuthenticatedVariable};
 use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureListError, SignatureType};
 use crate::formats::grub::core_image::CoreImage;
 use crate::formats::grub::openpgp::GrubKey;
@@ -128,7 +129,12 @@ fn recognise(file: &[u8]) -> Kind {
     if AuthenticatedVariable::parse(file).is_ok() {
         return Kind::AuthenticatedVariable;
     }
-    if lists(file).is_ok_and(|lists| !lists.is_empty()) {
+    let is_lists = match lists(file) {
+        Ok(lists) => !lists.is_empty(),
+        Err(SignatureListError::TooLarge(_)) => begins_as_list(file),
+        Err(_) => false,
+    };
+    if is_lists {
         return Kind::SignatureList;
     }
     let compression = Compression::from_magic(file);
@@ -136,6 +142,15 @@ fn recognise(file: &[u8]) -> Kind {
         return Kind::Module;
     }
     Kind::Unknown
+}
+
+/// True for a file that begins with the type of a signature list, bare or behind the attributes of efivarfs.
+fn begins_as_list(file: &[u8]) -> bool {
+    let begins = |file: &[u8]| {
+        let guid = file.first_chunk().map(|guid| Guid::from_bytes(*guid));
+        guid.is_some_and(|guid| !matches!(SignatureType::from_guid(guid), SignatureType::Unknown(_)))
+    };
+    begins(file) || file.get(EFIVARFS_ATTRIBUTES..).is_some_and(begins)
 }
 
 /// True for a file that is signed as a module, or a relocatable ELF object with a kernel module's section; GRUB's own
@@ -164,6 +179,11 @@ fn examine_image(file: &[u8], anchors: &Anchors) -> Judgement {
             return Judgement::new(Kind::EfiImage, Vec::new(), Err(error.to_string()));
         }
     };
+    image_judgement(&image, &image::Policy::new(&anchors.db, &anchors.dbx))
+}
+
+/// The judgement on an image, by its digests and signatures.
+pub(super) fn image_judgement(image: &Image<'_>, policy: &image::Policy) -> Judgement {
     let signatures = image.signatures().iter().filter_map(|entry| entry.signature().ok());
     let signers = signatures
         .flat_map(|signature| {
@@ -175,8 +195,7 @@ fn examine_image(file: &[u8], anchors: &Anchors) -> Judgement {
             named.map(Certificate::common_name).collect::<Vec<_>>()
         })
         .collect();
-    let verdict = image::Policy::new(&anchors.db, &anchors.dbx).judge(&image);
-    let verdict = match verdict {
+    let verdict = match policy.judge(image) {
         Ok(acceptance) => Ok(acceptance.to_string()),
         Err(refusal) => Err(refusal.to_string()),
     };

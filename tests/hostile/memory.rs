@@ -108,3 +108,76 @@ fn files_for_grub_are_not_held_to_be_verified() {
     let said = refuse(&mut verify(&[directory.path()]));
     assert!(said.contains("initramfs.img"), "{said}");
 }
+
+/// A unified image with an initramfs of so many bytes.
+fn unified(path: &Path, size: usize) {
+    let mut image = bootseal::formats::firmware::authenticode::minimal_image();
+    // The last section becomes the initramfs.
+    let entry = 64 + 24 + 240 + 2 * 40;
+    image[entry..entry + 8].copy_from_slice(b".initrd\0");
+    for field in [entry + 8, entry + 16] {
+        image[field..field + 4].copy_from_slice(&u32::try_from(size).unwrap().to_le_bytes());
+    }
+    fs::write(path, image).unwrap();
+    File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_len(3 * 0x200 + size as u64)
+        .unwrap();
+}
+
+#[test]
+fn images_are_not_held_to_be_signed_and_judged() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, copy) = (directory.path().join("uki.efi"), directory.path().join("copy.efi"));
+    unified(&path, 400 << 20);
+    is_bounded(&verify(&[&path]), 1);
+    is_bounded(&sign("efi", &[&path]), 0);
+    is_bounded(&verify(&[&path]), 0);
+    let mut again = sign("efi", &[&path]);
+    again.arg("--recheck").arg("--output").arg(&copy);
+    assert!(is_bounded(&again, 0).contains("unchanged 1"));
+    assert_eq!(fs::metadata(&path).unwrap().len(), fs::metadata(&copy).unwrap().len());
+    succeed(
+        tool("sbverify")
+            .arg("--cert")
+            .arg(crate::support::keys().join("db.pem"))
+            .arg(&path),
+    );
+    // GRUB reads it too.
+    is_bounded(&sign("grub", &[&path]), 0);
+    is_bounded(&verify(&[&path]), 0);
+    let file = File::options().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"x", 200 << 20).unwrap();
+    let said = is_bounded(&verify(&[&path]), 1);
+    assert!(said.contains("EFI image") && said.contains("GRUB file"), "{said}");
+}
+
+#[test]
+fn lists_and_scripts_of_any_size_are_told_as_too_large() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dbx.esl");
+    let entries = (32 << 20) / 48;
+    let mut list = hex::decode("2616c4c14c509240aca941f936934328").unwrap();
+    for number in [28 + 48 * entries, 0, 48] {
+        list.extend(u32::to_le_bytes(number));
+    }
+    list.resize(list.len() + 48 * entries as usize, 7);
+    fs::write(&path, list).unwrap();
+    let image = directory.path().join("image.efi");
+    unified(&image, 1 << 20);
+    let mut judged = verify(&[&image]);
+    judged.arg("--dbx").arg(&path);
+    for command in [&verify(&[&path]), &judged] {
+        let said = is_bounded(command, 1);
+        assert!(said.contains("larger than 4194304"), "{said}");
+    }
+    let script = directory.path().join("grub.cfg");
+    fs::write(&script, "set a=b; linux /vmlinuz quiet\n".repeat(7_000_000)).unwrap();
+    let said = is_bounded(&verify(&[&script]), 1);
+    assert!(said.contains("it has more than 524288 words"), "{said}");
+    fs::write(&script, format!("#{}\n", "x".repeat(1022)).repeat(200_000)).unwrap();
+    let said = is_bounded(&verify(&[&script]), 1);
+    assert!(said.contains("it has more than 16777216 bytes"), "{said}");
+}

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::error::Result;
-use crate::system;
+use crate::error::{Explain, Result};
+use crate::formats::text::Shown;
+use crate::system::{self, Content};
 
 /// The permission bits that let others than the owner write.
 const OTHERS_WRITE: u32 = 0o022;
@@ -15,11 +16,17 @@ pub(super) fn lower_name(path: &Path) -> String {
 }
 
 /// True if a regular file, which is no link and which nobody but root and its user can write, has these bytes.
-pub(super) fn equal_file(path: &Path, bytes: &[u8]) -> Result<bool> {
-    let size = bytes.len() as u64;
+pub(super) fn equal_file(path: &Path, content: Content<'_>) -> Result<bool> {
+    let size = content.len();
     let user = rustix::process::geteuid().as_raw();
     let fits = system::info_of_name(path)?.is_some_and(|info| {
         info.is_file() && info.size() == size && info.mode & OTHERS_WRITE == 0 && [0, user].contains(&info.owner)
     });
-    Ok(fits && system::read_prefix(path, Some(size + 1))? == bytes)
+    if !fits {
+        return Ok(false);
+    }
+    let (file, _) = system::open(path)?;
+    content
+        .is_equal(file)
+        .or_could_not_run(|| format!("cannot read {}", path.shown()))
 }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -14,9 +15,9 @@ use md5::{Digest, Md5};
 
 use crate::disk::boot_directories::BOOT_DIRECTORIES;
 use crate::disk::boot_media::BootMedia;
-use crate::error::{Error, Result};
+use crate::error::{Error, Explain, Result};
 use crate::formats::text::Shown;
-use crate::system::{self, Context, FileKind};
+use crate::system::{self, Content, Context, FileKind};
 
 use super::equal::equal_file;
 use super::owner::Owner;
@@ -124,12 +125,13 @@ impl Lists {
         context: &Context,
         media: &BootMedia,
         path: &Path,
-        bytes: &[u8],
+        bytes: Content<'_>,
+        is_program: bool,
     ) -> Result<Option<Owner>> {
         if self.packages.is_empty() {
             return Ok(None);
         }
-        let md5: [u8; 16] = Md5::digest(bytes).into();
+        let md5 = md5(bytes).or_could_not_run(|| format!("cannot read {}", path.shown()))?;
         if media.holds(path) {
             for own in own_paths(context, path)? {
                 let same = self.on_media.get(&own).into_iter().flatten();
@@ -141,7 +143,7 @@ impl Lists {
                 }
             }
         }
-        if is_data(path, bytes) {
+        if is_data(path, is_program) {
             return self.same_name(context, media, path, bytes, md5);
         }
         Ok(None)
@@ -152,7 +154,7 @@ impl Lists {
         context: &Context,
         media: &BootMedia,
         path: &Path,
-        bytes: &[u8],
+        bytes: Content<'_>,
         md5: [u8; 16],
     ) -> Result<Option<Owner>> {
         let name = path.file_name().unwrap_or_default().as_bytes();
@@ -187,6 +189,12 @@ impl Lists {
         }
         Ok(None)
     }
+}
+
+fn md5(bytes: Content<'_>) -> io::Result<[u8; 16]> {
+    let mut digest = Md5::new();
+    io::copy(&mut bytes.open(), &mut digest)?;
+    Ok(digest.finalize().into())
 }
 
 /// The files that Portage has merged for a package, `CATEGORY/NAME-VERSION`, without the root; none if it has no such package.

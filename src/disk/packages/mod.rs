@@ -12,13 +12,13 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Explain, Result};
 use crate::formats::text::Shown;
-use crate::system::{self, Context};
+use crate::system::{self, Content, Context};
 
 use super::boot_media::BootMedia;
 use lists::Lists;
-use places::Places;
+use places::{MZ, Places};
 
 pub use lists::merged_files;
 pub use owner::Owner;
@@ -82,13 +82,16 @@ impl Packages {
     /// that enforce nothing: GRUB without signatures, shells. The same holds of `*.cfg`.
     ///
     /// An error if a list or directory cannot be read, or is too long.
-    pub fn owner(&self, path: &Path, bytes: &[u8]) -> Result<Option<Owner>> {
+    pub fn owner<'a>(&self, path: &Path, bytes: impl Into<Content<'a>>) -> Result<Option<Owner>> {
+        let content = bytes.into();
+        let is_program = content.starts_with(MZ);
+        let is_program = is_program.or_could_not_run(|| format!("cannot read {}", path.shown()))?;
         let places = read_once(&self.places, || Places::read(&self.context, &self.media, &self.sources))?;
-        if let Some(owner) = places.owner(&self.context, &self.media, path, bytes)? {
+        if let Some(owner) = places.owner(&self.context, &self.media, path, content, is_program)? {
             return Ok(Some(owner));
         }
         let lists = read_once(&self.lists, || Lists::read(&self.context, &self.media))?;
-        lists.owner(&self.context, &self.media, path, bytes)
+        lists.owner(&self.context, &self.media, path, content, is_program)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::disk::boot_name::is_efi_name;
 use crate::disk::walk::Tree;
 use crate::error::{Error, Result};
 use crate::formats::text::Shown;
-use crate::system::{self, Context, FileKind};
+use crate::system::{self, Content, Context, FileKind};
 
 use super::equal::{equal_file, lower_name};
 use super::owner::Owner;
@@ -29,7 +29,7 @@ const LOCALES: (&str, &str) = ("/usr/share/locale", "LC_MESSAGES/grub.mo");
 /// Most files that are looked at in these directories and the configured ones. GRUB for three platforms has about 1,000.
 const MAX_FILES: usize = 100_000;
 /// The first bytes of a DOS executable, and so of every EFI image.
-const MZ: &[u8] = b"MZ";
+pub(super) const MZ: &[u8] = b"MZ";
 /// Ending of the name of a loader that its distribution has signed, beside the unsigned one.
 const SIGNED: &str = ".signed";
 
@@ -92,16 +92,17 @@ impl Places {
         self.files.entry(size).or_default().push(source);
     }
 
-    /// The file in one of the places that is equal to `bytes`, and vouches for them at `path`.
+    /// The file in one of the places that is equal to `bytes`, and vouches for it at `path`. A program begins like one.
     pub(super) fn owner(
         &self,
         context: &Context,
         media: &BootMedia,
         path: &Path,
-        bytes: &[u8],
+        bytes: Content<'_>,
+        is_program: bool,
     ) -> Result<Option<Owner>> {
-        let candidates = self.files.get(&(bytes.len() as u64)).into_iter().flatten();
-        for source in candidates.filter(|source| source.fits(path, bytes)) {
+        let candidates = self.files.get(&bytes.len()).into_iter().flatten();
+        for source in candidates.filter(|source| source.fits(path, is_program)) {
             if equal_file(&source.path, bytes)? {
                 return Ok(Some(Owner::of_file(&source.path)));
             }
@@ -118,12 +119,12 @@ impl Places {
 }
 
 impl Source {
-    /// True if a file with these bytes, of this size, may be vouched for at `path`.
-    fn fits(&self, path: &Path, bytes: &[u8]) -> bool {
+    /// True if a file of this size may be vouched for at `path`.
+    fn fits(&self, path: &Path, is_program: bool) -> bool {
         match self.kind {
             PlaceKind::Configured => true,
-            PlaceKind::Grub => lower_name(path) == lower_name(&self.path) && is_data(path, bytes),
-            PlaceKind::Loaders => bytes.starts_with(MZ) && self.is_loader(path),
+            PlaceKind::Grub => lower_name(path) == lower_name(&self.path) && is_data(path, is_program),
+            PlaceKind::Loaders => is_program && self.is_loader(path),
         }
     }
 
@@ -146,11 +147,11 @@ impl Source {
 /// True for a file that no firmware or GRUB runs by itself. Distributions install GRUB's images (Debian's `monolithic`), shells
 /// and the like that enforce nothing, and examples of `grub.cfg`: that a package holds these says nothing of a place where
 /// they would be started.
-pub(super) fn is_data(path: &Path, bytes: &[u8]) -> bool {
+pub(super) fn is_data(path: &Path, is_program: bool) -> bool {
     let is_script = path
         .extension()
         .is_some_and(|ending| ending.eq_ignore_ascii_case("cfg"));
-    !bytes.starts_with(MZ) && !is_script
+    !is_program && !is_script
 }
 
 /// The files at and below a path of the root file system.

@@ -123,10 +123,7 @@ impl HashAlgorithm {
         for part in parts {
             hasher.update(part);
         }
-        Digest {
-            algorithm: self,
-            bytes: hasher.finalize().into_vec(),
-        }
+        hasher.finish()
     }
 
     /// Hashes all that a reader gives, without holding it.
@@ -141,20 +138,52 @@ impl HashAlgorithm {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Digest {
-            algorithm: self,
-            bytes: hasher.finalize().into_vec(),
-        })
+        Ok(hasher.finish())
     }
 
-    fn hasher(self) -> Box<dyn DynDigest> {
-        match self {
+    /// A hasher that was given no byte yet.
+    #[must_use]
+    pub fn hasher(self) -> Hasher {
+        let hasher: Box<dyn DynDigest> = match self {
             Self::Sha256 => Box::<sha2::Sha256>::default(),
             Self::Sha384 => Box::<sha2::Sha384>::default(),
             Self::Sha512 => Box::<sha2::Sha512>::default(),
             Self::Sha3_256 => Box::<sha3::Sha3_256>::default(),
             Self::Sha3_384 => Box::<sha3::Sha3_384>::default(),
             Self::Sha3_512 => Box::<sha3::Sha3_512>::default(),
+        };
+        Hasher {
+            algorithm: self,
+            hasher,
+        }
+    }
+}
+
+/// A digest on its way.
+#[derive(Clone)]
+pub struct Hasher {
+    algorithm: HashAlgorithm,
+    hasher: Box<dyn DynDigest>,
+}
+
+impl Hasher {
+    /// The algorithm.
+    #[must_use]
+    pub const fn algorithm(&self) -> HashAlgorithm {
+        self.algorithm
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.hasher.update(bytes);
+    }
+
+    /// The digest of all bytes.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest {
+            algorithm: self.algorithm,
+            bytes: self.hasher.finalize().into_vec(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::disk::{BootMedia, Tree};
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::text::Shown;
-use crate::system::{self, Context, FileKind};
+use crate::system::{self, Content, Context, FileKind};
 
 /// Directory of the record, below the state directory.
 const DIRECTORY: &str = "hooks";
@@ -142,12 +142,11 @@ impl Stock {
     /// True if the bytes of the file at this path (without symbolic links) came onto the media after the stock was taken:
     /// no file had them; or this file alone did and was written since, as where grub-mkconfig or dracut makes again what an
     /// installation that was cut short had made. Of two files with the same bytes, one may be a copy of the other.
-    pub fn is_new(&self, path: &Path, bytes: &[u8]) -> Result<bool> {
-        let sha256 = HashAlgorithm::Sha256.digest(&[bytes]).to_hex();
-        let mut same = self
-            .files
-            .iter()
-            .filter(|file| file.may_be(&sha256, bytes.len() as u64));
+    pub fn is_new<'a>(&self, path: &Path, bytes: impl Into<Content<'a>>) -> Result<bool> {
+        let content = bytes.into();
+        let cannot = || format!("cannot read {}", path.shown());
+        let sha256 = content.digest(HashAlgorithm::Sha256).or_could_not_run(cannot)?.to_hex();
+        let mut same = self.files.iter().filter(|file| file.may_be(&sha256, content.len()));
         let Some(file) = same.next() else { return Ok(true) };
         if same.next().is_some() || file.sha256.is_none() || Path::new(&file.path) != path {
             return Ok(false);
@@ -198,12 +197,12 @@ fn files(media: &BootMedia) -> Result<Vec<StockFile>> {
                 });
                 continue;
             }
-            match system::read(&entry.path) {
-                Ok(bytes) => found.push(StockFile {
+            match system::digest(&entry.path, HashAlgorithm::Sha256) {
+                Ok((digest, size)) => found.push(StockFile {
                     path,
-                    size: bytes.len() as u64,
+                    size,
                     modified,
-                    sha256: Some(HashAlgorithm::Sha256.digest(&[&bytes]).to_hex()),
+                    sha256: Some(digest.to_hex()),
                 }),
                 // Removed in between.
                 Err(error) if error.io_kind() == Some(ErrorKind::NotFound) => {}

@@ -295,7 +295,7 @@ fn missing(context: &Context, batches: &[Batch]) -> Vec<String> {
         if kind == Kind::Grub {
             return !signature_path(&path).is_file();
         }
-        let digest = system::read(&path).map(|bytes| HashAlgorithm::Sha256.digest(&[&bytes]).to_hex());
+        let digest = system::digest(&path, HashAlgorithm::Sha256).map(|(digest, _)| digest.to_hex());
         !digest.is_ok_and(|digest| digest == file.sha256)
     };
     let files = batches

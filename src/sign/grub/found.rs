@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::error::Result;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::boot_entries;
 use crate::formats::grub::opened_files::Use;
-use crate::formats::grub::script::Script;
+use crate::formats::grub::script::{MAX_BYTES, Script};
+use crate::system;
 
 /// The form of a file with commands for GRUB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +52,12 @@ impl Form {
 impl Reference {
     pub(super) const fn new(path: PathBuf, form: Form) -> Self {
         Self { path, form }
+    }
+
+    /// The bytes of the file, of a script as many as are looked at.
+    pub(super) fn read(&self) -> Result<Vec<u8>> {
+        let most = (self.form == Form::Script).then_some(MAX_BYTES as u64 + 1);
+        system::read_prefix(&self.path, most)
     }
 
     /// The commands that GRUB makes of the file.

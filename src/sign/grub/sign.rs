@@ -1,7 +1,6 @@
 //! Detached signatures beside the files that GRUB opens, made and removed.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Explain, Result, quoted};
 use crate::finding::Level;
@@ -10,7 +9,7 @@ use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
 use crate::formats::text::Shown;
 use crate::keys::{KeyName, Signer};
 use crate::ledger::Kind;
-use crate::system::{self, Transaction};
+use crate::system::{self, Content, Transaction};
 use crate::trust;
 
 use crate::sign::discover::{Found, Target};
@@ -26,10 +25,8 @@ use super::tree::Tree;
 /// The hash of the digests in the manifest.
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
 
-/// Largest file that is in memory beside those of other cores, in bytes.
-const BESIDE: u64 = 32 << 20;
-/// Held by who has a larger one in memory.
-static ALONE: Mutex<()> = Mutex::new(());
+/// Largest file that is in memory on each core, in bytes; others are read as often as they are looked at.
+const MAX_HELD: u64 = 8 << 20;
 
 /// The key that GRUB embeds, with its private half.
 pub struct GrubIdentity {
@@ -172,11 +169,17 @@ fn take_over(run: &mut Run<'_>, signing: &Signing<'_>, found: &Found, identity: 
     for signature in takeover::other_files(run.context(), &notary, found)? {
         let Some(path) = signed_file(&signature) else { continue };
         let is_of_run = found.targets.contains_key(&path);
-        let Ok((data, existing)) = system::read(&path).and_then(|data| Ok((data, existing_signature(&path)?))) else {
+        let opened = system::open(&path).and_then(|opened| Ok((opened, existing_signature(&path)?)));
+        let Ok(((file, metadata), existing)) = opened else {
             continue;
         };
-        if !is_of_run && trust::grub::judge(&data, existing.as_deref(), own).is_ok() {
-            adopted.push(Adopted::new(path, &data, &HASH.digest(&[&data])));
+        let content = Content::Opened(&file, metadata.len());
+        let judged = trust::grub::judge_read(&mut content.open(), existing.as_deref(), own);
+        if !is_of_run
+            && judged.is_ok()
+            && let Ok(digest) = content.digest(HASH)
+        {
+            adopted.push(Adopted::new(path, &digest, &digest));
         }
     }
     run.adopt(signing, adopted);
@@ -191,26 +194,38 @@ fn sign_file(
     created: u32,
 ) -> Result<Done> {
     let path = &target.path;
-    let is_large = transaction.open(&target.file)?.1.len() > BESIDE;
-    let _alone = is_large.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
-    let data = transaction.read(&target.file)?;
-    let digest = HASH.digest(&[&data]);
+    let (file, metadata) = transaction.open(&target.file)?;
+    let is_held = metadata.len() <= MAX_HELD;
+    let data = if is_held {
+        transaction.read(&target.file)?
+    } else {
+        Vec::new()
+    };
+    let content = if is_held {
+        Content::Held(&data)
+    } else {
+        Content::Opened(&file, metadata.len())
+    };
+    let digest = content
+        .digest(HASH)
+        .or_could_not_run(|| format!("cannot read {}", path.shown()))?;
     // What is there in another form than a file, as a link, is replaced.
     let existing = transaction.read_named(&signature_path(path))?;
     let own = std::slice::from_ref(&identity.key);
     // In a dry run the data is still the old one.
-    let is_signed = trust::grub::judge(&data, existing.as_deref(), own).is_ok();
+    let is_signed = trust::grub::judge_read(&mut content.open(), existing.as_deref(), own).is_ok();
     if is_signed && !transaction.changes(&target.file)? {
-        let origin = notary.origin_of_signed((Kind::Grub, &digest), target, &data)?;
+        let origin = notary.origin_of_signed((Kind::Grub, &digest), target, content)?;
         let sha256 = digest.to_hex();
         return Ok(Done::unchanged(digest, origin.map(|origin| (origin, sha256))));
     }
-    let origin = match notary.judge((Kind::Grub, &digest), target, &data, is_signed_before)? {
+    let origin = match notary.judge((Kind::Grub, &digest), target, content, is_signed_before)? {
         Ok(origin) => origin,
         Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched))),
     };
     let cannot = || format!("cannot make a signature for {}", path.shown());
-    let unsigned = UnsignedSignature::detached(&identity.key, &data, created).or_bug(cannot)?;
+    let unsigned =
+        UnsignedSignature::detached_read(&identity.key, &mut content.open(), created).or_could_not_run(cannot)?;
     let signature = identity.signer.sign(unsigned.to_be_signed())?;
     let packet = unsigned.finish(&signature).or_bug(cannot)?;
     transaction.stage_after(&target.file, &signature_path(path), &[&packet])?;

@@ -55,7 +55,7 @@ impl Tree {
         let mut tree = loop {
             for reference in std::mem::take(&mut waiting) {
                 // A file that cannot be read becomes a problem where the file itself is judged.
-                if let Ok(bytes) = system::read(&reference.path) {
+                if let Ok(bytes) = reference.read() {
                     let script = reference.script(&bytes);
                     scripts.push((reference.path, script));
                 }

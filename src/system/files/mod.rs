@@ -15,8 +15,9 @@ use crate::system::beneath::{NoPlace, Place};
 use crate::system::context::Context;
 use crate::system::entries::refused;
 
-/// Largest file that is read whole, in bytes; kernels and initramfs images are far below.
-const MAX_FILE: u64 = 2 << 30;
+/// Largest file that is read whole, in bytes; the largest are images whose parts are judged. Others have limits of their own, or
+/// are read piece by piece.
+const MAX_FILE: u64 = 512 << 20;
 /// Permission bits of a file whose loss costs only time.
 const CACHE_MODE: u32 = 0o666;
 

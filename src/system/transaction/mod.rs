@@ -109,6 +109,16 @@ impl<'a> Transaction<'a> {
         self.stage_by(place, (None, Times::Kept), named, write)
     }
 
+    /// As [`Self::stage_file`], for content that is written as it is made.
+    pub fn stage_file_written(
+        &self,
+        target: &Path,
+        write: impl FnOnce(&mut File) -> std::io::Result<()>,
+    ) -> Result<()> {
+        let place = locate(Place::of_file_or_name(self.context, target), target)?;
+        self.stage_by(place, (None, Times::Kept), target, write)
+    }
+
     /// As [`Self::stage`], for content that belongs to that of `required`: if `required` was staged before and cannot
     /// be replaced, `target` is left alone. It has a new time: its size stays as a rule, and who mirrors a directory by
     /// sizes and times must see that it changed.

@@ -51,6 +51,17 @@ impl Policy {
         }
     }
 
+    /// The algorithms of the image hashes that the databases list.
+    #[must_use]
+    pub fn image_hashes(&self) -> Vec<HashAlgorithm> {
+        let is_listed = |kind| {
+            let lists = [&self.allowed, &self.forbidden];
+            lists.iter().any(|list| list.entries_of_type(kind).next().is_some())
+        };
+        let listed = IMAGE_HASHES.into_iter().filter(|(kind, _)| is_listed(*kind));
+        listed.map(|(_, hash)| hash).collect()
+    }
+
     /// Judges an image.
     pub fn judge(&self, image: &Image<'_>) -> Result<Acceptance, Refusal> {
         self.forbidden_hash(image)?;

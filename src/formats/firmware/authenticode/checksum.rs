@@ -8,16 +8,44 @@ pub(super) const SIZE: usize = 4;
 /// modulo 2^32.
 #[must_use]
 pub fn checksum(parts: &[&[u8]], field: usize) -> u32 {
-    let (mut sum, mut offset) = (0, 0);
-    for (number, part) in parts.iter().enumerate() {
-        let place = if number == 0 { field.min(part.len()) } else { part.len() };
-        let (before, rest) = part.split_at(place);
-        let (stated, after) = rest.split_at(rest.len().min(SIZE));
-        sum += words(before, offset) + words(after, offset + before.len() + stated.len());
-        offset += part.len();
+    let mut sum = Sum::default();
+    let (first, others) = parts.split_at(parts.len().min(1));
+    for part in first {
+        sum.add_first(part, field);
     }
-    let [a, b, c, d, ..] = (offset as u64).to_le_bytes();
-    u32::from(folded(sum)).wrapping_add(u32::from_le_bytes([a, b, c, d]))
+    for part in others {
+        sum.add(part);
+    }
+    sum.finish()
+}
+
+/// A checksum over pieces of a file that come one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    sum: u64,
+    offset: usize,
+}
+
+impl Sum {
+    /// Adds the first piece, which has the `CheckSum` field at this offset.
+    pub fn add_first(&mut self, piece: &[u8], field: usize) {
+        let (before, rest) = piece.split_at(field.min(piece.len()));
+        let (stated, after) = rest.split_at(rest.len().min(SIZE));
+        self.sum += words(before, 0) + words(after, before.len() + stated.len());
+        self.offset = piece.len();
+    }
+
+    /// Adds the next piece.
+    pub fn add(&mut self, piece: &[u8]) {
+        self.sum += words(piece, self.offset);
+        self.offset += piece.len();
+    }
+
+    /// The checksum of all pieces.
+    pub fn finish(self) -> u32 {
+        let [a, b, c, d, ..] = (self.offset as u64).to_le_bytes();
+        u32::from(folded(self.sum)).wrapping_add(u32::from_le_bytes([a, b, c, d]))
+    }
 }
 
 /// The one's complement sum of the four 16-bit words of a sum: the carry at the top is added at the bottom.

@@ -5,6 +5,8 @@
 //! byte. (Other tools write a checksum into such files, which removing the signature cannot undo.) Firmware does not
 //! look at it. A `CheckSum` that was wrong becomes right.
 
+use std::ops::Range;
+
 use der::{Any, Tag};
 
 use super::headers::DIRECTORY;
@@ -33,8 +35,10 @@ pub enum CannotSign {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewritten<'a> {
     /// The start of the file, with the fields that change.
-    head: Vec<u8>,
-    /// The rest of the hashed bytes.
+    pub(super) head: Vec<u8>,
+    /// The place of the rest of the hashed bytes.
+    pub(super) place: Range<usize>,
+    /// These bytes, if they are held.
     body: &'a [u8],
     padding: &'static [u8],
     /// Entries that stay.
@@ -51,6 +55,11 @@ impl Rewritten<'_> {
         parts.extend(&self.kept);
         parts.push(&self.added);
         parts
+    }
+
+    /// The parts after the body.
+    pub(super) fn end(&self) -> Vec<&[u8]> {
+        self.parts().split_off(2)
     }
 
     /// The file.
@@ -105,20 +114,35 @@ impl<'a> Image<'a> {
     /// The file with the entries of the certificate table that `keep` takes, by their index in [`Self::signatures`], and
     /// then this signature (DER of a CMS `SignedData`), if any. The caller has made sure that it may be signed.
     pub fn rewritten(&self, keep: impl Fn(usize) -> bool, add: Option<&[u8]>) -> Result<Rewritten<'a>, CannotSign> {
+        let mut rewritten = self.frame(keep, add)?;
+        rewritten.body = self.file.get(rewritten.place.clone()).ok_or(CannotSign::TooLarge)?;
+        let sum = self
+            .has_checksum()
+            .then(|| checksum::checksum(&rewritten.parts(), self.headers.checksum));
+        self.put_checksum(&mut rewritten, sum)?;
+        Ok(rewritten)
+    }
+
+    /// True if the headers state a checksum, which each change makes anew.
+    pub(super) const fn has_checksum(&self) -> bool {
+        self.stated_checksum() != 0
+    }
+
+    /// As [`Self::rewritten`], without the body, and with the old checksum.
+    pub(super) fn frame(&self, keep: impl Fn(usize) -> bool, add: Option<&[u8]>) -> Result<Rewritten<'a>, CannotSign> {
         let added = add.map_or(Ok(Vec::new()), |cms| {
             table::pkcs7_entry(cms).ok_or(CannotSign::TooLarge)
         })?;
         let entries = self.signatures().iter().enumerate();
         let kept = entries.filter(|(index, _)| keep(*index)).map(|(_, entry)| entry.bytes);
         let kept: Vec<&[u8]> = kept.collect();
-        let (head, body) = self
-            .file
-            .get(..self.end)
-            .and_then(|hashed| hashed.split_at_checked(self.headers.directory.checked_add(DIRECTORY)?))
-            .ok_or(CannotSign::TooLarge)?;
+        let after = self.headers.directory.checked_add(DIRECTORY);
+        let after = after.filter(|after| *after <= self.end).ok_or(CannotSign::TooLarge)?;
+        let head = self.file.get(0..after).ok_or(CannotSign::TooLarge)?;
         let mut rewritten = Rewritten {
             head: head.to_vec(),
-            body,
+            place: after..self.end,
+            body: &[],
             padding: self.padding(),
             kept,
             added,
@@ -127,20 +151,23 @@ impl<'a> Image<'a> {
         Ok(rewritten)
     }
 
-    /// Writes the table's place and the checksum into the headers; `None` if a number does not fit 32 bits.
+    /// Writes the table's place into the headers; `None` if a number does not fit 32 bits.
     fn patch(&self, rewritten: &mut Rewritten<'_>) -> Option<()> {
-        let length: usize = rewritten.parts().iter().map(|part| part.len()).sum();
+        let rest: usize = rewritten.parts().iter().map(|part| part.len()).sum();
+        let length = rest.checked_add(rewritten.place.len())?;
         u32::try_from(length).ok()?;
         let start = self.end.checked_add(rewritten.padding.len())?;
         let size = length.checked_sub(start)?;
         let start = if size == 0 { 0 } else { start };
         let place = [u32::try_from(start).ok()?, u32::try_from(size).ok()?].map(u32::to_le_bytes);
         put(&mut rewritten.head, self.headers.directory, &place.concat())?;
-        if self.stated_checksum() != 0 {
-            let sum = checksum::checksum(&rewritten.parts(), self.headers.checksum);
-            put(&mut rewritten.head, self.headers.checksum, &sum.to_le_bytes())?;
-        }
         Some(())
+    }
+
+    /// Writes a new checksum into the headers, if there is one.
+    pub(super) fn put_checksum(&self, rewritten: &mut Rewritten<'_>, sum: Option<u32>) -> Result<(), CannotSign> {
+        let Some(sum) = sum else { return Ok(()) };
+        put(&mut rewritten.head, self.headers.checksum, &sum.to_le_bytes()).ok_or(CannotSign::TooLarge)
     }
 }
 

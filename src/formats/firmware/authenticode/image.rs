@@ -8,31 +8,38 @@ use super::headers::{DIRECTORY, Headers, ImageError};
 use super::layout::{self, LayoutProblem, Section};
 use super::padding::zeros;
 use super::table::{self, WinCertificate};
+use super::view::View;
 use crate::formats::bytes::index;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 
 /// A PE32 or PE32+ image of any machine, checked to be one that firmware would hash and verify.
 #[derive(Debug, Clone)]
 pub struct Image<'a> {
-    pub(super) file: &'a [u8],
+    pub(super) file: View<'a>,
     pub(super) headers: Headers,
     /// Where the hashed part ends: at the certificate table, or at the end of the file.
     pub(super) end: usize,
     /// The parts of the file that are hashed, in order.
-    hashed: Vec<&'a [u8]>,
+    pub(super) hashed: Vec<Range<usize>>,
     sections: Vec<Section<'a>>,
     signatures: Vec<WinCertificate<'a>>,
     /// The image hash by each algorithm, once it was asked for: to judge an image takes it several times.
-    digests: [OnceLock<Digest>; HashAlgorithm::ALL.len()],
+    pub(super) digests: [OnceLock<Digest>; HashAlgorithm::ALL.len()],
+    /// The same without padding, of a file that is not held.
+    pub(super) unpadded: [OnceLock<Digest>; HashAlgorithm::ALL.len()],
 }
 
 impl<'a> Image<'a> {
     /// Reads an image that fills `file`.
     pub fn parse(file: &'a [u8]) -> Result<Self, ImageError> {
-        let headers = Headers::parse(file)?;
-        let table = table::locate(file, headers.directory, headers.table)?;
+        Self::in_view(file.into())
+    }
+
+    pub(super) fn in_view(file: View<'a>) -> Result<Self, ImageError> {
+        let headers = Headers::parse(file.start)?;
+        let table = table::locate(file.len(), headers.directory, headers.table)?;
         let end = table.unwrap_or(file.len());
-        let sections = layout::sections(file, end, &headers)?;
+        let sections = layout::sections(&file, end, &headers)?;
         Self::new(file, headers, end, sections)
     }
 
@@ -40,29 +47,31 @@ impl<'a> Image<'a> {
     /// place, in what are sections now. Signatures are none of it, and the entry is not hashed. An error if the image is not
     /// of this kind.
     pub fn parse_with_stale_table(file: &'a [u8]) -> Result<Self, ImageError> {
+        let view = View::from(file);
         let headers = Headers::parse(file)?;
-        let located = table::locate(file, headers.directory, headers.table);
+        let located = table::locate(file.len(), headers.directory, headers.table);
         let end = file.len();
-        let sections = layout::sections(file, end, &headers)?;
+        let sections = layout::sections(&view, end, &headers)?;
         let sections_end = sections.iter().map(Section::end).max().unwrap_or(0);
         match located {
             Err(_) if (headers.size..sections_end).contains(&index(headers.table.0)) => {
-                Self::new(file, headers, end, sections)
+                Self::new(view, headers, end, sections)
             }
             Err(error) => Err(error.into()),
             Ok(_) => Self::parse(file),
         }
     }
 
-    fn new(file: &'a [u8], headers: Headers, end: usize, sections: Vec<Section<'a>>) -> Result<Self, ImageError> {
+    fn new(file: View<'a>, headers: Headers, end: usize, sections: Vec<Section<'a>>) -> Result<Self, ImageError> {
         Ok(Self {
-            hashed: hashed_parts(file, end, &headers, &sections)?,
+            hashed: hashed_parts(&file, end, &headers, &sections)?,
             file,
             headers,
             end,
             sections,
-            signatures: table::entries(file, end)?,
+            signatures: table::entries(&file, end)?,
             digests: Default::default(),
+            unpadded: Default::default(),
         })
     }
 
@@ -81,7 +90,7 @@ impl<'a> Image<'a> {
     /// The `CheckSum` that would be right.
     #[must_use]
     pub fn checksum(&self) -> u32 {
-        checksum::checksum(&[self.file], self.headers.checksum)
+        checksum::checksum(&[self.file.start], self.headers.checksum)
     }
 
     /// The sections, in the order of the section table.
@@ -106,7 +115,7 @@ impl<'a> Image<'a> {
     /// The oddities of the layout, in the order of the file.
     #[must_use]
     pub fn layout_problems(&self) -> Vec<LayoutProblem> {
-        layout::problems(self.file, self.end, &self.headers, &self.sections)
+        layout::problems(&self.file, self.end, &self.headers, &self.sections)
     }
 
     /// The image hash that a signature covers (Authenticode, "Calculating the PE Image Hash"; EDK2's `HashPeImage`): the
@@ -114,15 +123,14 @@ impl<'a> Image<'a> {
     #[must_use]
     pub fn digest(&self, hash: HashAlgorithm) -> Digest {
         let compute = || {
-            let mut parts = self.hashed.clone();
+            let mut parts = self.held();
             parts.push(self.padding());
             hash.digest(&parts)
         };
-        let known = HashAlgorithm::ALL.into_iter().zip(&self.digests);
-        let mut known = known.filter_map(|(own, digest)| (own == hash).then_some(digest));
-        known
-            .next()
-            .map_or_else(compute, |digest| digest.get_or_init(compute).clone())
+        match place_of(&self.digests, hash) {
+            Some(place) => place.get_or_init(compute).clone(),
+            None => compute(),
+        }
     }
 
     /// The image hash of the file as it lies there, which firmware looks up in db and dbx: EDK2 pads nothing.
@@ -132,7 +140,16 @@ impl<'a> Image<'a> {
         if self.padding().is_empty() {
             return self.digest(hash);
         }
-        hash.digest(&self.hashed)
+        let known = place_of(&self.unpadded, hash).and_then(OnceLock::get);
+        known.cloned().unwrap_or_else(|| hash.digest(&self.held()))
+    }
+
+    /// The parts that are hashed, of a file that is held.
+    fn held(&self) -> Vec<&'a [u8]> {
+        self.hashed
+            .iter()
+            .filter_map(|range| self.file.get(range.clone()))
+            .collect()
     }
 
     /// The zeros that are missing to a multiple of 8 bytes.
@@ -141,14 +158,23 @@ impl<'a> Image<'a> {
     }
 }
 
+/// The place of this algorithm's digest.
+pub(super) fn place_of(
+    digests: &[OnceLock<Digest>; HashAlgorithm::ALL.len()],
+    hash: HashAlgorithm,
+) -> Option<&OnceLock<Digest>> {
+    let mut places = HashAlgorithm::ALL.into_iter().zip(digests);
+    places.find_map(|(own, digest)| (own == hash).then_some(digest))
+}
+
 /// The parts of a file that firmware hashes: the headers without `CheckSum` and the certificate table's directory entry,
 /// the sections by their place in the file, then the rest.
-fn hashed_parts<'a>(
-    file: &'a [u8],
+fn hashed_parts(
+    file: &View<'_>,
     end: usize,
     headers: &Headers,
-    sections: &[Section<'a>],
-) -> Result<Vec<&'a [u8]>, ImageError> {
+    sections: &[Section<'_>],
+) -> Result<Vec<Range<usize>>, ImageError> {
     let after_checksum = headers.checksum + checksum::SIZE;
     let after_directory = headers.directory + DIRECTORY;
     // The specification counts bytes here rather than following the sections: with a gap, this is not their end.
@@ -160,14 +186,18 @@ fn hashed_parts<'a>(
             end: range.end,
             limit: end,
         };
-        file.get(range.clone()).ok_or_else(outside)
+        if file.has(&range) { Ok(range) } else { Err(outside()) }
     };
     let mut parts = vec![
         part(0..headers.checksum)?,
         part(after_checksum..headers.directory)?,
         part(after_directory..headers.size)?,
     ];
-    parts.extend(layout::by_offset(sections).iter().map(|section| section.raw));
+    parts.extend(
+        layout::by_offset(sections)
+            .iter()
+            .map(|section| section.offset..section.end()),
+    );
     parts.push(part(counted..end)?);
     Ok(parts)
 }

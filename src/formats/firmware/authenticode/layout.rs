@@ -6,6 +6,7 @@ use goblin::pe::section_table::SectionTable;
 
 use super::headers::{Headers, ImageError};
 use super::padding::padding;
+use super::view::View;
 use crate::formats::bytes::{Reader, index, until_zero};
 use crate::formats::text::printable;
 
@@ -21,8 +22,10 @@ pub struct Section<'a> {
     pub name: String,
     /// Where its data starts in the file (`PointerToRawData`), in bytes.
     pub offset: usize,
-    /// Its data in the file (`SizeOfRawData` bytes), padding included.
-    pub raw: &'a [u8],
+    /// Size of its data in the file (`SizeOfRawData`), in bytes, padding included.
+    pub size: usize,
+    /// Its data in the file; nothing of a section in the middle of a file that is not held.
+    raw: &'a [u8],
     /// Where it is loaded (`VirtualAddress`).
     pub virtual_address: u32,
     /// Its size in memory (`VirtualSize`), in bytes.
@@ -41,27 +44,29 @@ impl<'a> Section<'a> {
     /// The end of the data in the file, in bytes.
     #[must_use]
     pub const fn end(&self) -> usize {
-        self.offset + self.raw.len()
+        self.offset + self.size
     }
 
-    fn new(file: &'a [u8], end: usize, entry: &SectionTable, symbols: (u32, u32)) -> Result<Self, ImageError> {
+    fn new(file: &View<'a>, end: usize, entry: &SectionTable, symbols: (u32, u32)) -> Result<Self, ImageError> {
         let name = name(file, entry, symbols);
         let size = index(entry.size_of_raw_data);
         // Without data in the file, the pointer means nothing and may be anything.
         let start = if size == 0 { 0 } else { index(entry.pointer_to_raw_data) };
         // Where the sum does not fit, it is outside of the file as well.
         let stop = start.saturating_add(size);
-        let raw = file.get(..end).and_then(|hashed| hashed.get(start..stop));
-        let raw = raw.ok_or_else(|| ImageError::Outside {
-            what: format!("section {name}"),
-            start,
-            end: stop,
-            limit: end,
-        })?;
+        if stop > end || !file.has(&(start..stop)) {
+            return Err(ImageError::Outside {
+                what: format!("section {name}"),
+                start,
+                end: stop,
+                limit: end,
+            });
+        }
         Ok(Self {
             name,
             offset: start,
-            raw,
+            size,
+            raw: file.get(start..stop).unwrap_or_default(),
             virtual_address: entry.virtual_address,
             virtual_size: entry.virtual_size,
             characteristics: entry.characteristics,
@@ -70,7 +75,7 @@ impl<'a> Section<'a> {
 }
 
 /// Reads the sections, in the order of the section table. Their data lies before `end`.
-pub(super) fn sections<'a>(file: &'a [u8], end: usize, headers: &Headers) -> Result<Vec<Section<'a>>, ImageError> {
+pub(super) fn sections<'a>(file: &View<'a>, end: usize, headers: &Headers) -> Result<Vec<Section<'a>>, ImageError> {
     if headers.size > end {
         return Err(ImageError::Outside {
             what: "headers (SizeOfHeaders)".to_owned(),
@@ -95,12 +100,12 @@ pub(super) fn sections<'a>(file: &'a [u8], end: usize, headers: &Headers) -> Res
 pub(super) fn hashed_length(headers: usize, sections: &[Section<'_>]) -> usize {
     sections
         .iter()
-        .fold(headers, |sum, section| sum.saturating_add(section.raw.len()))
+        .fold(headers, |sum, section| sum.saturating_add(section.size))
 }
 
 /// The sections with data in the file, in the order in which firmware hashes them.
 pub(super) fn by_offset<'s, 'a>(sections: &'s [Section<'a>]) -> Vec<&'s Section<'a>> {
-    let mut sorted: Vec<_> = sections.iter().filter(|section| !section.raw.is_empty()).collect();
+    let mut sorted: Vec<_> = sections.iter().filter(|section| section.size > 0).collect();
     sorted.sort_by_key(|section| section.offset);
     sorted
 }
@@ -218,7 +223,7 @@ impl fmt::Display for LayoutProblem {
 }
 
 /// Everything odd about the layout of a file whose hashed part ends at `end`, in the order of the file.
-pub(super) fn problems(file: &[u8], end: usize, headers: &Headers, sections: &[Section<'_>]) -> Vec<LayoutProblem> {
+pub(super) fn problems(file: &View<'_>, end: usize, headers: &Headers, sections: &[Section<'_>]) -> Vec<LayoutProblem> {
     let mut problems = Vec::new();
     let mut position = headers.size;
     for section in by_offset(sections) {
@@ -241,12 +246,15 @@ pub(super) fn problems(file: &[u8], end: usize, headers: &Headers, sections: &[S
         problems.extend(misalignments(section, headers));
     }
     let explained = symbols_end(file, headers.symbols).unwrap_or(position).max(position);
-    let rest = file.get(explained..end).unwrap_or_default();
-    let is_padding = rest.len() == padding(explained) && rest.iter().all(|byte| *byte == 0);
-    if !rest.is_empty() && !is_padding {
+    let length = end.saturating_sub(explained);
+    let is_zero = || {
+        file.get(explained..end)
+            .is_some_and(|rest| rest.iter().all(|byte| *byte == 0))
+    };
+    if length > 0 && !(length == padding(explained) && is_zero()) {
         problems.push(LayoutProblem::TrailingData {
             offset: explained,
-            length: rest.len(),
+            length,
         });
     }
     problems
@@ -269,9 +277,10 @@ fn misalignments(section: &Section<'_>, headers: &Headers) -> impl Iterator<Item
 }
 
 /// End of the COFF symbol table and of the string table after it, which GNU tools leave at the end of images.
-fn symbols_end(file: &[u8], symbols: (u32, u32)) -> Option<usize> {
+fn symbols_end(file: &View<'_>, symbols: (u32, u32)) -> Option<usize> {
     let strings = strings(symbols)?;
-    let length = Reader::new(file.get(strings..)?).u32("string table size").ok()?;
+    let size = file.get(strings..strings.checked_add(size_of::<u32>())?)?;
+    let length = Reader::new(size).u32("string table size").ok()?;
     strings.checked_add(index(length))
 }
 
@@ -282,16 +291,15 @@ fn strings((start, count): (u32, u32)) -> Option<usize> {
 }
 
 /// A section's name, from the string table if it is longer than its field.
-fn name(file: &[u8], entry: &SectionTable, symbols: (u32, u32)) -> String {
+fn name(file: &View<'_>, entry: &SectionTable, symbols: (u32, u32)) -> String {
     let name = long_name(file, entry, symbols).unwrap_or(until_zero(&entry.name));
     printable(&String::from_utf8_lossy(name))
 }
 
-fn long_name<'a>(file: &'a [u8], entry: &SectionTable, symbols: (u32, u32)) -> Option<&'a [u8]> {
+fn long_name<'a>(file: &View<'a>, entry: &SectionTable, symbols: (u32, u32)) -> Option<&'a [u8]> {
     let offset = entry.name_offset().ok()??;
     let start = strings(symbols)?.checked_add(offset)?;
-    let rest = file.get(start..)?;
     // Bounded, so that many sections that share one endless name cannot fill the memory.
-    let name = rest.get(..MAX_NAME).unwrap_or(rest);
+    let name = file.get(start..start.checked_add(MAX_NAME)?.min(file.len()))?;
     name.iter().position(|byte| *byte == 0).and_then(|end| name.get(..end))
 }

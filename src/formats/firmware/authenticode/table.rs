@@ -1,6 +1,7 @@
 //! The attribute certificate table of a PE file and its `WIN_CERTIFICATE` entries (UEFI 2.10, section 32.2.4).
 
 use super::padding::{padding, zeros};
+use super::view::View;
 use crate::formats::bytes::{Reader, Truncated, index};
 
 /// Size of the header of a `WIN_CERTIFICATE`, in bytes.
@@ -22,6 +23,14 @@ pub enum TableError {
     /// The table is not in the file.
     #[error(transparent)]
     Truncated(#[from] Truncated),
+    /// The table of a file that is not held has more bytes than are read of one.
+    #[error("the certificate table at offset {start:#x} has {length} bytes: too large to be looked at")]
+    TooLarge {
+        /// Where the table starts.
+        start: usize,
+        /// Its size, in bytes.
+        length: usize,
+    },
     /// Only one of offset and size is zero.
     #[error(
         "certificate table directory entry at offset {field:#x}: offset {start:#x} and size {size:#x} contradict each other"
@@ -109,7 +118,7 @@ impl<'a> WinCertificate<'a> {
 }
 
 /// Finds the table of a file; returns its start, which is the end of the hashed part, and its bytes.
-pub(super) fn locate(file: &[u8], field: usize, stated: (u32, u32)) -> Result<Option<usize>, TableError> {
+pub(super) fn locate(file: usize, field: usize, stated: (u32, u32)) -> Result<Option<usize>, TableError> {
     let (start, size) = stated;
     if stated == (0, 0) {
         return Ok(None);
@@ -122,7 +131,7 @@ pub(super) fn locate(file: &[u8], field: usize, stated: (u32, u32)) -> Result<Op
             return Err(TableError::Misaligned { field, name, value });
         }
     }
-    let (start, file) = (index(start), file.len());
+    let start = index(start);
     let end = start.saturating_add(index(size));
     match end.cmp(&file) {
         std::cmp::Ordering::Greater => Err(TableError::PastEnd {
@@ -137,11 +146,15 @@ pub(super) fn locate(file: &[u8], field: usize, stated: (u32, u32)) -> Result<Op
 }
 
 /// Reads the entries of the table that starts at `start` and fills the rest of the file.
-pub(super) fn entries(file: &[u8], start: usize) -> Result<Vec<WinCertificate<'_>>, TableError> {
+pub(super) fn entries<'a>(file: &View<'a>, start: usize) -> Result<Vec<WinCertificate<'a>>, TableError> {
     let mut entries = Vec::new();
-    let mut reader = Reader::within(file, start..file.len())?;
+    let length = file.len().saturating_sub(start);
+    let table = file
+        .get(start..file.len())
+        .ok_or(TableError::TooLarge { start, length })?;
+    let mut reader = Reader::new(table);
     while !reader.is_empty() {
-        let (offset, available) = (reader.offset(), reader.remaining());
+        let (offset, available) = (start + reader.offset(), reader.remaining());
         let length = reader.clone().u32("dwLength")?;
         let size = index(length);
         if size <= HEADER || size > available {

@@ -13,6 +13,9 @@ pub use kind::SignatureType;
 
 /// Size of `EFI_SIGNATURE_LIST` up to its header: type, list size, header size, signature size.
 const LIST_HEADER: usize = 28;
+/// Most bytes of signature lists that are read: twenty times what any board has room for. Each entry is held with its owner,
+/// twenty-five times what it takes in the file.
+pub const MAX_SIZE: usize = 4 << 20;
 /// Size of the owner's GUID before the data of a signature.
 const OWNER: usize = 16;
 
@@ -22,6 +25,9 @@ pub enum SignatureListError {
     /// A field or a whole list reaches past the end.
     #[error(transparent)]
     Truncated(#[from] Truncated),
+    /// More bytes than any firmware takes.
+    #[error("signature lists of {0} bytes are not looked at: larger than {MAX_SIZE}")]
+    TooLarge(usize),
     /// A list that states a size smaller than its own fields.
     #[error("signature list at offset {offset:#x} states a size of {size} bytes, less than its fields take")]
     ListSize {
@@ -213,6 +219,9 @@ pub struct SignatureDatabase {
 impl SignatureDatabase {
     /// Reads all lists of a variable's data; no bytes at all are an empty database.
     pub fn parse(bytes: &[u8]) -> Result<Self, SignatureListError> {
+        if bytes.len() > MAX_SIZE {
+            return Err(SignatureListError::TooLarge(bytes.len()));
+        }
         let mut reader = Reader::new(bytes);
         let mut lists = Vec::new();
         while !reader.is_empty() {

@@ -17,7 +17,7 @@ use crate::formats::firmware::sbat::Sbat;
 use objects::{Objects, Scheme};
 
 /// Name of the section that makes a PE image a GRUB core image.
-const SECTION: &str = "mods";
+pub const SECTION: &str = "mods";
 /// Directory of the memory disk, in front of the prefix.
 const MEMDISK: &str = "(memdisk)";
 

@@ -1,5 +1,7 @@
 //! Signatures in GRUB's form that lack only the private operation.
 
+use std::io::Read;
+
 use sequoia_openpgp::crypto::hash::{Context, Hash};
 use sequoia_openpgp::crypto::mpi;
 use sequoia_openpgp::packet::signature::Signature4;
@@ -14,6 +16,9 @@ use super::key::GrubKey;
 use super::packet;
 use super::signature::{SignatureError, malformed};
 
+/// Bytes that are read at once.
+const CHUNK: usize = 1 << 16;
+
 /// A signature that lacks only the private operation. Its digest is always that of the signed content.
 #[derive(Debug)]
 pub struct UnsignedSignature {
@@ -25,10 +30,20 @@ impl UnsignedSignature {
     /// A detached signature over a file, made `created` seconds after 1970-01-01 UTC. SHA-512, no salt: the same file,
     /// key and moment give the same bytes.
     pub fn detached(key: &GrubKey, data: &[u8], created: u32) -> Result<Self, SignatureError> {
+        Self::detached_read(key, &mut &*data, created)
+    }
+
+    /// As [`Self::detached`], without holding the file.
+    pub fn detached_read(key: &GrubKey, data: &mut dyn Read, created: u32) -> Result<Self, SignatureError> {
         let fields = Fields::new(key, SignatureType::Binary, created, None).map_err(malformed)?;
         Self::over(fields, |context| {
-            context.update(data);
-            Ok(())
+            let mut chunk = vec![0; CHUNK];
+            loop {
+                match data.read(&mut chunk)? {
+                    0 => return Ok(()),
+                    count => context.update(chunk.get(..count).unwrap_or_default()),
+                }
+            }
         })
     }
 

@@ -39,6 +39,9 @@ pub enum SyntaxReason {
     /// More words and ends of commands than are read here, though GRUB reads on.
     #[error("it has more than {0} words, and what follows is not looked at")]
     Length(usize),
+    /// More bytes than are read here, though GRUB reads on.
+    #[error("it has more than {0} bytes, and what follows is not looked at")]
+    Size(usize),
     /// A body, condition or loop that does not end.
     #[error("the file ends within \"{0}\"")]
     End(&'static str),

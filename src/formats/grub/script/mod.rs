@@ -18,6 +18,9 @@ pub use step::{Kind as StepKind, Step};
 pub use variables::Variables;
 pub use word::{Part, Word, quote};
 
+/// Most bytes of a script that are read. Real menus have some tens of KB.
+pub const MAX_BYTES: usize = 16 << 20;
+
 /// A script, as far as GRUB gets with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
@@ -37,10 +40,27 @@ impl Script {
         Self { commands, steps, error }
     }
 
-    /// Reads a file; bytes that are not UTF-8 become U+FFFD.
+    /// Reads a file; bytes that are not UTF-8 become U+FFFD. Of one with more than [`MAX_BYTES`], what follows is an error: who
+    /// reads one byte more than these has read enough.
     #[must_use]
     pub fn parse_bytes(bytes: &[u8]) -> Self {
-        Self::parse(&String::from_utf8_lossy(bytes))
+        let Some(read) = bytes.get(..MAX_BYTES).filter(|read| read.len() < bytes.len()) else {
+            return Self::parse(&String::from_utf8_lossy(bytes));
+        };
+        // Up to the end of a line: half a command is none.
+        let end = read.iter().rposition(|byte| *byte == b'\n').unwrap_or_default();
+        let read = read.get(..end).unwrap_or_default();
+        let mut script = Self::parse(&String::from_utf8_lossy(read));
+        let line = memchr::memchr_iter(b'\n', read).count().saturating_add(2);
+        script.error = script
+            .error
+            .filter(|error| !matches!(error.reason, SyntaxReason::End(_)));
+        script.error.get_or_insert(SyntaxError {
+            line,
+            offset: end,
+            reason: SyntaxReason::Size(MAX_BYTES),
+        });
+        script
     }
 
     /// The commands for which `holds` is true, or that stand in the braces of one: a flag for each of the commands.

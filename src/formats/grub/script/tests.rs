@@ -135,3 +135,17 @@ fn a_script_is_read_up_to_so_many_words() {
     assert_eq!(long.error.unwrap().reason, SyntaxReason::Length(1 << 19));
     assert_eq!(long.commands.len(), 1 << 18);
 }
+
+#[test]
+fn a_script_is_read_up_to_so_many_bytes() {
+    let comment = format!("#{}\n", "x".repeat(1022));
+    let whole = comment.repeat(MAX_BYTES / comment.len());
+    assert_eq!(Script::parse_bytes(whole.as_bytes()).error, None);
+    // The command in the middle of which the bytes end is not seen, nor the one after it.
+    for end in ["set check_signatures=no\n", "{ a\n", "'\n"] {
+        let text = format!("if a; then\n#{}{end}", whole.get(13..).unwrap());
+        let long = Script::parse_bytes(text.as_bytes());
+        assert_eq!(long.error.unwrap().reason, SyntaxReason::Size(MAX_BYTES), "{end}");
+        assert_eq!(long.commands, Script::parse("if a; then\n").commands);
+    }
+}
