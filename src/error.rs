@@ -8,7 +8,7 @@ use std::{fmt, io, iter};
 
 use rustix::io::Errno;
 
-use crate::formats::text::is_hidden;
+use crate::formats::text::{SettingsError, is_hidden};
 
 /// A boxed cause, as kept in an [`Error`].
 pub type Cause = Box<dyn StdError + Send + Sync + 'static>;
@@ -97,6 +97,17 @@ impl Error {
     pub fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// Adds what is wrong with a file of settings, and the name that is meant there.
+    #[must_use]
+    pub fn misread(self, error: SettingsError) -> Self {
+        let hint = error.hint.clone();
+        let failed = self.caused_by(error);
+        match hint {
+            Some(hint) => failed.hint(hint),
+            None => failed,
+        }
     }
 
     /// Adds a hint: the exact next command or step.

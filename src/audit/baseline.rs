@@ -5,11 +5,11 @@ use serde::Deserialize;
 
 use crate::error::{Error, Explain, Result};
 use crate::finding::Finding;
-use crate::formats::text::Shown;
+use crate::formats::text::{Shown, parse_settings};
 use crate::system::{self, Context};
 
 use super::check::Check;
-use super::checks::all_checks;
+use super::checks::{all_checks, no_check};
 
 /// The path of the baseline, unless another is named.
 const DEFAULT: &str = "/etc/bootseal/baseline.toml";
@@ -52,7 +52,7 @@ impl Baseline {
         };
         let cannot = || format!("cannot understand {}", path.shown());
         let text = String::from_utf8(bytes).or_usage(cannot)?;
-        let baseline: Self = toml::from_str(&text).or_usage(cannot)?;
+        let baseline: Self = parse_settings(&text).map_err(|error| Error::usage(cannot()).misread(error))?;
         for acceptance in &baseline.accept {
             if acceptance.reason.trim().is_empty() {
                 return Err(
@@ -64,9 +64,7 @@ impl Baseline {
                 return Err(Error::usage(cannot()).caused_by(wrong));
             }
             if !all_checks().any(|check| check.id == acceptance.check) {
-                return Err(Error::usage(cannot())
-                    .caused_by(format!("there is no check \"{}\"", acceptance.check))
-                    .hint("bootseal audit --list"));
+                return Err(Error::usage(cannot()).caused_by(no_check(&acceptance.check, false)));
             }
         }
         Ok(baseline)

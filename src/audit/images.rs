@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::disk::{
-    BootTree, EfiPartition, Kind, LOADER_ADDONS, UnmountedPartition, entries, files_below, no_efi_partition,
-};
+use crate::disk::{BootTree, EfiPartition, Kind, LOADER_ADDONS, UnmountedFile, entries, files_below, no_efi_partition};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::sbat::{Sbat, SbatError};
@@ -184,8 +182,8 @@ impl Part<'_> {
 pub(super) struct Found {
     /// The path.
     pub(super) path: PathBuf,
-    /// The partition that it lies on, and its path there, if that is not mounted.
-    pub(super) unmounted: Option<(UnmountedPartition, String)>,
+    /// Its place, if that is on a partition which is not mounted.
+    pub(super) unmounted: Option<UnmountedFile>,
     /// The places that it lies in.
     pub(super) places: Places,
     /// The path for a person.

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{GRUB_DIRECTORIES, Kind, LOADER_ENTRIES, Naming, entries};
+use crate::disk::{GRUB_DIRECTORIES, Kind, LOADER_ENTRIES, Naming, UnmountedFile, entries};
 use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::opened_files::{Place, Use, command_names, opened_files, variables};
-use crate::formats::grub::script::Script;
+use crate::formats::grub::script::{Script, Variables};
 use crate::formats::text::{Shown, loader_entry};
 use crate::system::{self, Context};
 
@@ -14,9 +14,9 @@ use super::files::{file, has_ending};
 use super::reason::reason;
 
 /// Largest configuration of a boot loader that is read, in bytes.
-const MAX_CONFIGURATION: u64 = 64 << 20;
+pub(super) const MAX_CONFIGURATION: u64 = 64 << 20;
 /// Most configurations of GRUB that are followed from one to the next.
-const MAX_SCRIPTS: usize = 256;
+pub(super) const MAX_SCRIPTS: usize = 256;
 /// The file in a directory of GRUB with variables, which entries name by `$NAME`.
 const ENVIRONMENT: &str = "grubenv";
 /// The variables in it that entries of Fedora name.
@@ -57,6 +57,8 @@ pub(super) struct Line {
 pub(super) struct Installed {
     /// Initramfs images, by their names and as configurations name them, without symbolic links.
     pub initramfs: BTreeSet<PathBuf>,
+    /// Those on EFI system partitions that are not mounted.
+    pub unmounted_initramfs: Vec<UnmountedFile>,
     /// Command lines.
     pub lines: BTreeSet<Line>,
     /// Configurations of installed kernels.
@@ -105,12 +107,7 @@ impl Installed {
                     let named = directory.join(value.replace('\\', "/").trim_start_matches('/'));
                     self.initramfs.extend(file(context, &named));
                 }
-                let options = loader_entry::values(&text, "options").join(" ");
-                self.lines.extend((!options.is_empty()).then(|| Line {
-                    source: path.shown(),
-                    origin: Origin::Entry,
-                    text: options,
-                }));
+                self.lines.extend(line_of_entry(path.shown(), &text));
             }
         }
         for grub in GRUB_DIRECTORIES {
@@ -180,18 +177,7 @@ impl Installed {
                     self.initramfs.extend(found(&opened.place));
                 }
             }
-            for command in &script.commands {
-                let (names, arguments) = command_names(command, &variables);
-                if names.iter().any(|name| name.starts_with("linux")) {
-                    let values = arguments.iter().skip(1).flat_map(|word| variables.expand(word));
-                    let words: Vec<String> = values.map(|word| as_word(&word)).collect();
-                    self.lines.insert(Line {
-                        source: format!("{}:{}", path.shown(), command.line),
-                        origin: Origin::Grub,
-                        text: words.join(" "),
-                    });
-                }
-            }
+            self.lines.extend(lines(&path.shown(), script, &variables));
         }
     }
 
@@ -233,6 +219,34 @@ impl Installed {
             }
         }
     }
+}
+
+/// The command line that an entry of the Boot Loader Specification has, if it has one.
+pub(super) fn line_of_entry(source: String, text: &str) -> Option<Line> {
+    let text = loader_entry::values(text, "options").join(" ");
+    (!text.is_empty()).then_some(Line {
+        source,
+        origin: Origin::Entry,
+        text,
+    })
+}
+
+/// The command lines that a configuration of GRUB has for kernels.
+pub(super) fn lines(shown: &str, script: &Script, variables: &Variables) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for command in &script.commands {
+        let (names, arguments) = command_names(command, variables);
+        if names.iter().any(|name| name.starts_with("linux")) {
+            let values = arguments.iter().skip(1).flat_map(|word| variables.expand(word));
+            let words: Vec<String> = values.map(|word| as_word(&word)).collect();
+            lines.push(Line {
+                source: format!("{shown}:{}", command.line),
+                origin: Origin::Grub,
+                text: words.join(" "),
+            });
+        }
+    }
+    lines
 }
 
 /// An argument as GRUB puts it into the command line: in quotation marks if it has spaces.

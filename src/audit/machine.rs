@@ -285,6 +285,7 @@ impl<'a> Machine<'a> {
             let directories: BTreeSet<PathBuf> = directories.iter().filter_map(real).collect();
             let mut installed = Installed::find(self.context, &directories);
             installed.unread.append(&mut missing);
+            unmounted::find(self.context, &mut installed);
             installed
         };
         self.installed.get_or_init(find)

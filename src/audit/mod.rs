@@ -18,7 +18,7 @@ mod unmounted;
 
 pub use baseline::{Acceptance, Baseline};
 pub use check::{Check, Group};
-pub use checks::all_checks;
+pub use checks::{all_checks, no_check};
 pub use facts::{Facts, Firmware, LedgerFacts, Trusted, Variable};
 pub use last::LastAudit;
 pub use machine::Machine;
@@ -72,10 +72,7 @@ impl Selection {
         for name in self.only.iter().chain(&self.skip) {
             let is_known = |check: &Check| check.id == name || check.group.name() == name;
             if !all_checks().any(is_known) {
-                return Err(
-                    Error::usage(format!("there is no check, nor group of checks, \"{name}\""))
-                        .hint("bootseal audit --list"),
-                );
+                return Err(no_check(name, true));
             }
         }
         Ok(())

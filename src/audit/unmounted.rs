@@ -1,13 +1,18 @@
-//! The images on EFI system partitions that are not mounted.
+//! Images, command lines and initramfs images on EFI system partitions that are not mounted.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::disk::{UnmountedPartition, unmounted_efi_partitions};
-use crate::error::{Error, Result as Outcome};
-use crate::system;
+use crate::disk::{Kind, LOADER_ENTRIES, Naming, UnmountedFile, UnmountedPartition, unmounted_efi_partitions};
+use crate::error::Result as Outcome;
+use crate::formats::grub::opened_files::{Place, opened_files, variables};
+use crate::formats::grub::script::Script;
+use crate::formats::text::loader_entry;
+use crate::system::{self, Context};
 use crate::trust::Anchors;
 
 use super::images::{Candidate, Found, Images, MAGIC, MAX_IMAGE, Places, Sources, judge};
+use super::installed::{Installed, MAX_CONFIGURATION, MAX_SCRIPTS, line_of_entry, lines};
 use super::reason::reason;
 
 /// Reads and judges those of every partition. What cannot be looked at is told. Fails if it is interrupted.
@@ -49,7 +54,10 @@ fn look_into(
                 let before = images.found.len();
                 judge(place, &bytes, &candidate, sources, anchors, images);
                 for found in images.found.iter_mut().skip(before) {
-                    found.unmounted = Some((partition.clone(), path.clone()));
+                    found.unmounted = Some(UnmountedFile {
+                        partition: partition.clone(),
+                        path: path.clone(),
+                    });
                 }
             }
             Err(why) => images.not_run.push((Places::ESP, why)),
@@ -63,13 +71,82 @@ fn look_into(
 impl Found {
     /// Reads it once more.
     pub(super) fn read(&self) -> Outcome<Vec<u8>> {
-        let Some((partition, path)) = &self.unmounted else {
-            return system::read(&self.path);
-        };
-        let fat = partition.open()?;
-        let gone = || Error::could_not_run(format!("{}: it is there no more", self.shown));
-        let (_, file) = fat.find_file(path).ok_or_else(gone)?;
-        fat.read(file, MAX_IMAGE)
-            .map_err(|error| Error::could_not_run(format!("{}: {error}", self.shown)))
+        match &self.unmounted {
+            Some(file) => file.read(MAX_IMAGE),
+            None => system::read(&self.path),
+        }
     }
+}
+
+/// Looks for command lines and initramfs images on all of them. No configuration leads from one to another here: all are read.
+pub(super) fn find(context: &Context, installed: &mut Installed) {
+    let unmounted = unmounted_efi_partitions(context).unwrap_or_else(|error| {
+        installed.unread.push(reason(&error));
+        Vec::new()
+    });
+    for partition in &unmounted {
+        if let Err(why) = find_on(partition, installed) {
+            installed.unread.push(why);
+        }
+    }
+}
+
+fn find_on(partition: &UnmountedPartition, installed: &mut Installed) -> Result<(), String> {
+    let fat = partition.open().map_err(|error| reason(&error))?;
+    let mut scripts = Vec::new();
+    let mut initramfs = BTreeSet::new();
+    for (path, file) in fat.files() {
+        let shown = partition.shown(&path);
+        let lower = path.to_lowercase();
+        let is_entry = lower.ends_with(".conf") && lower.starts_with(&format!("/{LOADER_ENTRIES}/"));
+        if Naming::default()
+            .parse(lower.rsplit('/').next().unwrap_or_default())
+            .is_some_and(|name| name.kind == Kind::Initramfs)
+        {
+            initramfs.insert(path.clone());
+        }
+        if !is_entry && !lower.ends_with(".cfg") {
+            continue;
+        }
+        if scripts.len() >= MAX_SCRIPTS {
+            return Err(format!("{shown}: more configurations than {MAX_SCRIPTS} are before it"));
+        }
+        let bytes = fat.read(file, MAX_CONFIGURATION);
+        let bytes = bytes.map_err(|error| format!("{shown}: {error}"))?;
+        if bytes.len() as u64 == MAX_CONFIGURATION {
+            installed.unread.push(format!(
+                "{shown}: files of {MAX_CONFIGURATION} bytes or more are not read"
+            ));
+            continue;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        if is_entry {
+            let named = loader_entry::values(&text, "initrd").into_iter();
+            initramfs.extend(named.map(|name| name.replace('\\', "/")));
+            installed.lines.extend(line_of_entry(shown, &text));
+        } else {
+            scripts.push((shown, Script::parse(&text)));
+        }
+    }
+    let variables = variables(scripts.iter().map(|(_, script)| script));
+    for (shown, script) in &scripts {
+        installed.lines.extend(lines(shown, script, &variables));
+        for opened in opened_files(script, &variables) {
+            if let Place::File { path, .. } = opened.place
+                && opened.command.starts_with("initrd")
+            {
+                initramfs.insert(path);
+            }
+        }
+    }
+    let there: BTreeSet<String> = initramfs
+        .iter()
+        .filter_map(|path| fat.find_file(path).map(|(path, _)| path))
+        .collect();
+    let found = there.into_iter().map(|path| UnmountedFile {
+        partition: partition.clone(),
+        path,
+    });
+    installed.unmounted_initramfs.extend(found);
+    Ok(())
 }

@@ -13,9 +13,9 @@ use crate::ui::{Report, Style};
 use super::session::Session;
 
 /// The configuration, with all that it can say.
-const CONFIGURATION: &str = include_str!("../../keys.example/config.toml");
+pub(super) const CONFIGURATION: &str = include_str!("../../keys.example/config.toml");
 /// The specification of a ceremony, with all that it can say.
-const SPECIFICATION: &str = include_str!("../../keys.example/ceremony.toml");
+pub(super) const SPECIFICATION: &str = include_str!("../../keys.example/ceremony.toml");
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -11,6 +11,7 @@ mod hook;
 mod kernel_config;
 mod keys;
 mod ledger;
+mod man;
 mod next_start;
 #[cfg(test)]
 mod remedies;
@@ -40,6 +41,7 @@ use session::Session;
 #[command(
     name = "bootseal",
     version,
+    long_version = text::version(),
     arg_required_else_help = true,
     disable_help_subcommand = false
 )]
@@ -111,6 +113,8 @@ enum Command {
     Config(config::Command),
     /// Print the completions for a shell
     Completions(completions::Arguments),
+    /// Write the manual pages
+    Man(man::Arguments),
     /// Print the options that the chain needs of a kernel, or check a kernel's configuration
     KernelConfig(kernel_config::Arguments),
     /// Walk the whole chain in a temporary directory
@@ -140,6 +144,7 @@ impl Command {
             Self::Audit(arguments) => arguments.powers(session)?,
             Self::Hook(command) => command.powers(session)?,
             Self::KernelConfig(arguments) => arguments.powers(session),
+            Self::Man(arguments) => arguments.powers(),
             Self::Demo(_) => Powers::writing(Writes::Below(vec![std::env::temp_dir()])),
             Self::Status(_) | Self::Verify(_) | Self::Ledger(_) | Self::Config(_) | Self::Completions(_) => nothing,
         };
@@ -194,6 +199,7 @@ pub fn main() -> u8 {
         Command::Ledger(arguments) => ledger::run(&session, &arguments),
         Command::Config(command) => config::run(&session, &command),
         Command::Completions(arguments) => Ok(completions::run(&arguments, Cli::command())),
+        Command::Man(arguments) => man::run(&session, &arguments, Cli::command()),
         Command::KernelConfig(arguments) => kernel_config::run(&session, &arguments),
         Command::Demo(arguments) => demo::run(&session, &arguments),
     };

@@ -14,3 +14,15 @@ pub(super) fn name(path: &Path) -> String {
 pub(super) fn with_causes(error: &Error) -> String {
     printable(&error.in_one_line())
 }
+
+/// The version of this program, and what it was built of: commit (where `BOOTSEAL_COMMIT` was set when it was built), target and features.
+pub(super) fn version() -> String {
+    let commit = option_env!("BOOTSEAL_COMMIT").unwrap_or("unknown");
+    let libc = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
+    let (architecture, system) = (std::env::consts::ARCH, std::env::consts::OS);
+    let features = if cfg!(feature = "aws-lc") { "aws-lc" } else { "none" };
+    format!(
+        "{}\ncommit:   {commit}\ntarget:   {architecture}-{system}-{libc}\nfeatures: {features}",
+        env!("CARGO_PKG_VERSION")
+    )
+}

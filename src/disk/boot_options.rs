@@ -55,10 +55,23 @@ impl<R: Fn(&str) -> Result<Option<Vec<u8>>>> BootOptions<R> {
     /// The options that the firmware tries at the next start, in its order. Options that are not active are tried by
     /// `BootNext` only; malformed ones are among them.
     pub fn tried(&self) -> Result<Vec<BootOption>> {
-        let mut tried = Vec::new();
+        let mut tried = self.once()?;
+        tried.extend(self.ordered()?);
+        Ok(tried)
+    }
+
+    /// The option of `BootNext`, which the firmware tries at the next start only, before all others.
+    pub fn once(&self) -> Result<Vec<BootOption>> {
+        let mut once = Vec::new();
         for number in self.numbers(BOOT_NEXT)? {
-            tried.extend(self.option(number)?);
+            once.extend(self.option(number)?);
         }
+        Ok(once)
+    }
+
+    /// The active options of `BootOrder`, which the firmware tries at every start.
+    pub fn ordered(&self) -> Result<Vec<BootOption>> {
+        let mut tried = Vec::new();
         for number in self.order()? {
             let option = self.option(number)?;
             tried.extend(option.filter(|option| option.option.as_ref().is_none_or(LoadOption::is_active)));

@@ -69,6 +69,36 @@ impl fmt::Display for UnmountedPartition {
     }
 }
 
+/// A file on an EFI system partition that is not mounted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnmountedFile {
+    /// The partition.
+    pub partition: UnmountedPartition,
+    /// The path on it, with `/` before each name.
+    pub path: String,
+}
+
+impl UnmountedFile {
+    /// Its name, for a person.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.partition.shown(&self.path)
+    }
+
+    /// Its content. Could not run if that is not smaller than `limit` bytes.
+    pub fn read(&self, limit: u64) -> Result<Vec<u8>> {
+        let fat = self.partition.open()?;
+        let cannot = |reason: String| Error::could_not_run(format!("{}: {reason}", self.shown()));
+        let found = fat.find_file(&self.path);
+        let (_, file) = found.ok_or_else(|| cannot("it is there no more".to_owned()))?;
+        let bytes = fat.read(file, limit).map_err(|error| cannot(error.to_string()))?;
+        if bytes.len() as u64 == limit {
+            return Err(cannot(format!("files of {limit} bytes or more are not read")));
+        }
+        Ok(bytes)
+    }
+}
+
 /// The bytes of a partition.
 pub struct Blocks(BlockDevice);
 

@@ -38,7 +38,9 @@ mod writes;
 
 pub use apply::{Applied, Outcome, Step, apply};
 pub use backup::Backup;
-pub use boot_files::{BootFile, LoaderKind, NextEntry, Remedy, Verdict, next_boot_files, present_boot_files};
+pub use boot_files::{
+    BootFile, LoaderKind, NextEntry, Remedy, Verdict, boot_file_after_trial, next_boot_files, present_boot_files,
+};
 pub use entries::{Change, Entry, EntryChange, Whose};
 pub use export::export;
 pub use material::material;

@@ -9,6 +9,7 @@ use crate::error::{Explain, Result};
 use crate::finding::{Finding, Kind, Level};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::text::{SettingsError, parse_settings};
 use crate::system::{self, Context};
 use crate::trust::microsoft;
 
@@ -123,8 +124,8 @@ fn of_machine(context: &Context) -> Result<Vec<Quirk>> {
 /// Largest table of the machine's owner that is read, in bytes.
 const MAX_LOCAL: u64 = 1 << 20;
 
-fn parse(text: &str) -> std::result::Result<Vec<Quirk>, toml::de::Error> {
-    toml::from_str::<Table>(text).map(|table| table.quirk)
+fn parse(text: &str) -> std::result::Result<Vec<Quirk>, SettingsError> {
+    parse_settings::<Table>(text).map(|table| table.quirk)
 }
 
 /// True if all values of DMI that a fault names are those of this machine.

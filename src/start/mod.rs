@@ -11,7 +11,7 @@ mod path;
 mod remedy;
 mod scene;
 
-use crate::enroll::{BootFile, Store, StoreChoice, Verdict, next_boot_files};
+use crate::enroll::{BootFile, Store, StoreChoice, Verdict, boot_file_after_trial, next_boot_files};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Level, Outcome};
 use crate::system::Context;
@@ -19,6 +19,7 @@ use crate::trust::firmware;
 
 use path::Path as Way;
 
+use scene::AFTER_TRIAL_FAILS;
 pub use scene::{NEXT_START_FAILS, NEXT_START_FALLS_BACK, Scene};
 
 /// Walks the next start from the loader on. `loader` is the file that the firmware starts next; without one, as where the
@@ -47,7 +48,29 @@ pub fn next_start(scene: Scene<'_>) -> Result<Outcome> {
         }
         outcome.findings.splice(0..0, refused);
     }
+    add_after_trial(scene, &store, &mut outcome)?;
     Ok(outcome)
+}
+
+/// Walks the start after the next one too, where the next is a trial by `BootNext`, and adds as warnings what only that one meets.
+pub fn add_after_trial(scene: Scene<'_>, store: &Store, outcome: &mut Outcome) -> Result<()> {
+    let Some(loader) = boot_file_after_trial(scene.context, store)? else {
+        return Ok(());
+    };
+    let mut after = behind_loader(scene, Some(&loader));
+    if firmware::enforces(scene.context) {
+        after.findings.splice(0..0, refused(scene.context, [&loader]));
+    }
+    after.findings.retain(|finding| !outcome.findings.contains(finding));
+    after.not_run.retain(|reason| !outcome.not_run.contains(reason));
+    let told = |text: &str| format!("once the trial is over, {} starts: {text}", loader.source);
+    for finding in after.findings {
+        let level = finding.level.min(Level::Warning);
+        let after = Finding::new(AFTER_TRIAL_FAILS, finding.subject, told(&finding.text)).at(level);
+        outcome.findings.push(after.remedies(finding.remedies));
+    }
+    outcome.not_run.extend(after.not_run.iter().map(|reason| told(reason)));
+    Ok(())
 }
 
 /// Checks that the GRUB which starts next, if it asks for signatures, knows one of our keys, before files are signed for it. An

@@ -9,6 +9,8 @@ use crate::trust::Anchors;
 pub const NEXT_START_FAILS: Kind = Kind::error("next_start_fails");
 /// The next start would go another way than it is meant to.
 pub const NEXT_START_FALLS_BACK: Kind = Kind::warning("next_start_falls_back");
+/// The next start is a trial, and the one after it would not reach its end.
+pub(super) const AFTER_TRIAL_FAILS: Kind = Kind::warning("start_after_trial_fails");
 
 /// The kernel starts, and finds no further modules.
 pub(super) const MODULES_GONE: Kind = Kind::warning("next_start_modules_gone");

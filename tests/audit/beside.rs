@@ -1,12 +1,16 @@
 //! Programs that the firmware starts before loaders, and files beside these which nobody verifies.
 
 use std::fs;
+use std::path::Path;
 
 use bootseal::formats::firmware::authenticode::minimal_image;
 
 use super::{GLOBAL, KERNEL, Machine, says};
 use crate::golden::fat::image;
 use crate::support::judges::shim;
+use crate::support::kernel::archive;
+use crate::support::programs::{EFI_STUB, host_file};
+use crate::support::{succeed, tool};
 
 /// An active load option that leads to a file by its path alone.
 fn load_option(description: &str, file: &str, optional_data: &str) -> Vec<u8> {
@@ -174,10 +178,7 @@ fn an_efi_partition_that_is_not_mounted_is_read() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
-    let record =
-        format!("E:ID_PART_ENTRY_TYPE=c12a7328-f81f-11d2-ba4b-00a0c93ec93b\nE:ID_PART_ENTRY_UUID={PARTITION}\n");
-    machine.write("run/udev/data/b8:17", record);
-    machine.write("sys/dev/block/8:17/uevent", b"MAJOR=8\nMINOR=17\nDEVNAME=sdb1\n");
+    unmounted(&machine, tree.path());
     for (kind, kibibytes) in [("12", 2880), ("16", 16 * 1024), ("32", 40 * 1024)] {
         machine.write("dev/sdb1", image(kind, kibibytes, tree.path()));
         let said = machine.check("boot.images");
@@ -232,6 +233,66 @@ fn an_efi_partition_that_is_not_mounted_is_read() {
         "/dev/sdb1:/EFI/Linux/unsigned.efi (Boot0009",
         "would not start",
     );
+}
+
+/// Its loaders start kernels with them, whoever mounts it.
+#[test]
+fn command_lines_and_modules_on_a_partition_that_is_not_mounted_are_judged() {
+    let machine = Machine::new();
+    let module = fs::read(crate::support::module(machine.root(), "unsigned.ko")).unwrap();
+    let bad = archive(&[("lib/y.ko", &module)]);
+    machine.write("bad", &bad);
+    let mut objcopy = tool("objcopy");
+    for (section, address) in [("linux", "0x2000000"), ("initrd", "0x3000000")] {
+        let file = machine.path(if section == "linux" { "boot/vmlinuz" } else { "bad" });
+        objcopy.arg(format!("--add-section=.{section}={}", file.display()));
+        objcopy.arg(format!("--change-section-vma=.{section}={address}"));
+    }
+    succeed(objcopy.arg(host_file(EFI_STUB)).arg(machine.path("unified")));
+    let tree = tempfile::tempdir().unwrap();
+    for (path, content) in [
+        (
+            "loader/entries/a.conf",
+            b"linux /a\ninitrd \\a\\early\noptions quiet rd.break\n".to_vec(),
+        ),
+        ("a/early", bad.clone()),
+        (
+            "grub/grub.cfg",
+            b"menuentry x { linux /k init=/bin/sh; initrd /i/other }\n".to_vec(),
+        ),
+        ("i/other", bad.clone()),
+        ("initramfs-6.6.img", bad),
+        ("EFI/Linux/x.efi", machine.read("unified")),
+    ] {
+        let path = tree.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    unmounted(&machine, tree.path());
+    let said = machine.check("boot.command_lines");
+    says(
+        &said,
+        "findings",
+        "/dev/sdb1:/loader/entries/a.conf: rd.break",
+        "dracut reads it",
+    );
+    says(&said, "findings", "/dev/sdb1:/grub/grub.cfg:1: init=/bin/sh", "");
+    assert_eq!(said["not_run"], serde_json::json!([]), "{said:#}");
+    let said = machine.check("modules.initramfs");
+    for name in ["a/early", "i/other", "initramfs-6.6.img", "EFI/Linux/x.efi .initrd"] {
+        says(&said, "findings", &format!("/dev/sdb1:/{name}: lib/y.ko"), "not signed");
+    }
+    assert_eq!(said["findings"].as_array().unwrap().len(), 4, "{said:#}");
+    assert_eq!(said["not_run"], serde_json::json!([]), "{said:#}");
+}
+
+/// Has a disk with a partition of these files, which nobody mounts.
+fn unmounted(machine: &Machine, files: &Path) {
+    let record =
+        format!("E:ID_PART_ENTRY_TYPE=c12a7328-f81f-11d2-ba4b-00a0c93ec93b\nE:ID_PART_ENTRY_UUID={PARTITION}\n");
+    machine.write("run/udev/data/b8:17", record);
+    machine.write("sys/dev/block/8:17/uevent", b"MAJOR=8\nMINOR=17\nDEVNAME=sdb1\n");
+    machine.write("dev/sdb1", image("16", 16 * 1024, files));
 }
 
 const PARTITION: &str = "aa5c8f1e-4c5b-4b7e-9d1a-0123456789ab";

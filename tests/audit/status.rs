@@ -165,9 +165,9 @@ fn the_initramfs_of_a_kernel_that_the_firmware_starts_is_looked_at() {
     let (image, initrd) = ("efi/EFI/Gentoo/vmlinuz.efi", "efi/EFI/Gentoo/initramfs.img");
     machine.write(image, kernel_image(KERNEL));
     machine.run(["sign", "efi"], &[image]);
-    let entry = BootEntry {
+    let entry = |name: &str, path: &str, command_line: &str| BootEntry {
         attributes: BootEntryAttributes::LOAD_OPTION_ACTIVE,
-        description: "Gentoo".to_owned(),
+        description: name.to_owned(),
         file_path_list: Some(FilePathList {
             hard_drive: EFIHardDrive {
                 partition_number: 1,
@@ -177,22 +177,33 @@ fn the_initramfs_of_a_kernel_that_the_firmware_starts_is_looked_at() {
                 format: 2,
                 sig_type: EFIHardDriveType::Gpt,
             },
-            file_path: FilePath {
-                path: "\\EFI\\Gentoo\\vmlinuz.efi".to_owned(),
-            },
+            file_path: FilePath { path: path.to_owned() },
         }),
-        optional_data: "root=/dev/vda2 initrd=\\EFI\\Gentoo\\initramfs.img"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect(),
+        optional_data: command_line.encode_utf16().flat_map(u16::to_le_bytes).collect(),
     };
-    machine.set_variable("Boot0001", GLOBAL, 7, &entry.to_bytes());
+    let command_line = "root=/dev/vda2 initrd=\\EFI\\Gentoo\\initramfs.img";
+    let kernel = entry("Gentoo", "\\EFI\\Gentoo\\vmlinuz.efi", command_line);
+    machine.set_variable("Boot0001", GLOBAL, 7, &kernel.to_bytes());
     machine.set_variable("BootOrder", GLOBAL, 7, &[1, 0]);
     let said = refuse(&mut machine.bootseal(["status"]));
     assert!(
         said.contains("initrd \\EFI\\Gentoo\\initramfs.img: there is no such file") && said.contains("fix: "),
         "{said}"
     );
+    // A trial of something else holds, and then this is what starts.
+    let trial = entry("Trial", "\\EFI\\BOOT\\BOOTX64.EFI", "");
+    machine.set_variable("Boot0002", GLOBAL, 7, &trial.to_bytes());
+    machine.set_variable("BootNext", GLOBAL, 7, &[2, 0]);
+    let said = refuse(&mut machine.bootseal(["status"]));
+    let told = "once the trial is over, Boot0001 \"Gentoo\" starts: ";
+    assert!(
+        said.contains("! Next boot  Boot0002 \"Trial\"")
+            && said.contains(told)
+            && said.contains("there is no such file"),
+        "{said}"
+    );
+    machine.set_variable("BootNext", GLOBAL, 7, &[1, 0]);
+    assert!(!refuse(&mut machine.bootseal(["status"])).contains(told));
     machine.write(initrd, b"no archive");
     let said = refuse(&mut machine.bootseal(["status"]));
     assert!(said.contains("neither a cpio archive nor a compressed one"), "{said}");

@@ -7,6 +7,7 @@ mod enroll;
 mod grub_places;
 mod grub_tree;
 mod lists;
+mod man;
 mod nothing;
 mod restore;
 mod sign_all;

@@ -39,6 +39,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("lsinitramfs", "initramfs-tools-core"),
     ("lz4", "lz4"),
     ("make", "make"),
+    ("mandoc", "mandoc"),
     ("mcopy", "mtools"),
     ("mdir", "mtools"),
     ("mke2fs", "e2fsprogs"),

@@ -4,13 +4,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64ct::{Base64, Encoding};
 use tempfile::TempDir;
 
 use super::bootseal::Bootseal;
 use super::guest::{Administered, FIRST_WORDS, unified_image};
 use super::machine::{FIRMWARE_GAVE_UP, Machine, Serial};
 use super::packages::{self, Kernel};
-use crate::support::programs::EFI_STUB;
+use super::pcrlock;
+use crate::support::programs::{EFI_STUB, judge};
 
 #[test]
 fn enrolled_keys_have_a_life() {
@@ -107,6 +109,9 @@ impl Life {
              bootseal --json enroll plan --keys /own --keep-option-roms >/tmp/plan\n\
              echo \"vm: plan ended with $?\"\n\
              digest=$(sed 's/.*\"digest\":\"\\([0-9a-f]*\\)\".*/\\1/' /tmp/plan)\n\
+             mkdir /tmp/pcrlock\n\
+             try bootseal enroll plan --keys /own --keep-option-roms --pcrlock /tmp/pcrlock\n\
+             for file in /tmp/pcrlock/*/*; do echo \"vm: component ${file#/tmp/pcrlock/} $(cat $file)\"; done\n\
              echo \"vm: predicted $(sed 's/.*\"predicted\":\"\\([0-9a-f]*\\)\".*/\\1/' /tmp/plan)\"\n\
              try bootseal enroll apply --keys /own --keep-option-roms --plan 00\n\
              try bootseal enroll apply --keys /own --keep-option-roms --plan $digest\n",
@@ -117,6 +122,12 @@ impl Life {
         log.expect_line("vm: plan ended with 0");
         log.expect_line("vm: ended with 1: bootseal enroll apply --keys /own --keep-option-roms --plan 00");
         assert_eq!(log.after("vm: SetupMode="), ["1", "1", "0"]);
+        for component in log.after("vm: component ") {
+            let (name, text) = component.split_once(' ').expect("a component with its name");
+            let file = self.components().join(name);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("made");
+            fs::write(file, text).expect("written");
+        }
         fs::write(self.work.path().join("predicted"), &log.after("vm: predicted ")[0]).expect("written");
     }
 
@@ -124,7 +135,8 @@ impl Life {
         self.put_stub();
         let log = self.boot(
             &self.own,
-            "try bootseal --json enroll add db /new/db.pem --keys /own --yes\n\
+            "echo \"vm: events $(base64 /sys/kernel/security/tpm0/binary_bios_measurements | tr -d '\\n')\"\n\
+             try bootseal --json enroll add db /new/db.pem --keys /own --yes\n\
              try bootseal --json enroll plan --keys /own --keep-option-roms\n\
              try bootseal enroll add dbx /efi/stub.efi --keys /own --yes\n\
              try bootseal enroll add dbx /efi/EFI/BOOT/BOOTX64.EFI --keys /own --yes\n",
@@ -133,12 +145,47 @@ impl Life {
         let predicted = fs::read_to_string(self.work.path().join("predicted")).expect("a prediction");
         assert_eq!(predicted.len(), 64, "{predicted}");
         assert_eq!(log.after("vm: pcr7 "), [predicted]);
+        self.systemd_pcrlock_knows_the_start(&log.after("vm: events ")[0]);
         log.expect("\"covered_by\":\"hash\"");
         log.expect_line("vm: ended with 0: bootseal --json enroll add db /new/db.pem --keys /own --yes");
         log.expect_line("vm: ended with 0: bootseal enroll add dbx /efi/stub.efi --keys /own --yes");
         // What this very machine starts from.
         log.expect_line("vm: ended with 1: bootseal enroll add dbx /efi/EFI/BOOT/BOOTX64.EFI --keys /own --yes");
         log.expect("would be refused: fallback loader, /efi/EFI/BOOT/BOOTX64.EFI: dbx forbids the image's sha256 hash");
+    }
+
+    /// The components that a plan wrote.
+    fn components(&self) -> PathBuf {
+        self.work.path().join("pcrlock")
+    }
+
+    /// The components from before the write, and systemd's own separators, are all that PCR 7 was extended by in this start.
+    fn systemd_pcrlock_knows_the_start(&self, events: &str) {
+        for separator in ["400-secureboot-separator", "500-separator"] {
+            let name = format!("{separator}.pcrlock.d");
+            let from = judge("pcrlock/usr/lib/pcrlock.d").join(&name);
+            fs::create_dir(self.components().join(&name)).expect("made");
+            for variant in fs::read_dir(from).expect("listed") {
+                let variant = variant.expect("an entry");
+                let to = self.components().join(&name).join(variant.file_name());
+                fs::copy(variant.path(), to).expect("copied");
+            }
+        }
+        let log = self.work.path().join("events");
+        let events = Base64::decode_vec(events).expect("base64");
+        fs::write(&log, events).expect("written");
+        let matched = pcrlock::matched(&self.components(), &log, &self.work.path().join("tpm"));
+        let of_pcr_7 = matched.iter().filter(|(register, _)| *register == 7);
+        let of_pcr_7: Vec<Option<&str>> = of_pcr_7.map(|(_, component)| component.as_deref()).collect();
+        // SecureBoot, PK, KEK, db, dbx; the separator; what let in the card's Option ROM and the loader.
+        let [policy, separator, authority] = [
+            "240-secureboot-policy",
+            "400-secureboot-separator",
+            "620-secureboot-authority",
+        ]
+        .map(Some);
+        let wanted = [policy, policy, policy, policy, policy, separator, authority, authority];
+        assert_eq!(of_pcr_7, wanted, "{matched:?}");
     }
 
     fn a_revoked_image_is_refused_and_an_added_key_lets_in(&self) {

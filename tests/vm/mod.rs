@@ -15,6 +15,7 @@ mod measured;
 pub mod modules;
 mod node;
 pub mod packages;
+mod pcrlock;
 mod rebuild;
 mod trial;
 mod verdicts;

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use toml::{Table, Value};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::guid::Guid;
-use crate::formats::text::Shown;
+use crate::formats::text::{Shown, closest, parse_settings};
 use crate::keys::KeyName;
 use crate::system;
 use crate::trust::microsoft::Selection;
@@ -19,8 +18,6 @@ use super::specification::{Backup, KeySpec, Place, Revocations, Spec, TokenPlace
 
 /// Largest specification that is read, in bytes.
 const MAX_FILE: u64 = 64 << 10;
-/// Likeness from which on a known name is suggested for an unknown one, from 0 to 1.
-const ALIKE: f64 = 0.75;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,34 +95,6 @@ struct Preflight {
     program: Option<String>,
 }
 
-/// The names in each table, to suggest one for a misspelt name. `keys.*` stands for each of the keys.
-const KNOWN: [(&str, &[&str]); 6] = [
-    (
-        "",
-        &[
-            "name",
-            "node",
-            "offline",
-            "work",
-            "owner",
-            "import",
-            "grub_key",
-            "years",
-            "microsoft",
-            "dbx",
-            "keys",
-            "backup",
-            "drill",
-            "preflight",
-        ],
-    ),
-    ("keys.*", &["type", "bits", "years", "place", "encrypted", "token"]),
-    ("backup", &["directory", "shares"]),
-    ("backup.shares", &["needed", "of"]),
-    ("drill", &["waived_by", "reason"]),
-    ("preflight", &["fatal", "program"]),
-];
-
 impl Spec {
     /// Reads a specification file, as `keys.example/ceremony.toml` shows it. Unknown keys are errors.
     pub fn load(path: &Path) -> Result<Self> {
@@ -137,68 +106,9 @@ fn load(path: &Path) -> Result<Spec> {
     let bytes = system::read_ours(path, MAX_FILE)?;
     let cannot = || format!("cannot use the specification {}", path.shown());
     let text = std::str::from_utf8(&bytes).or_usage(cannot)?;
-    let read = |error: toml::de::Error| {
-        let meant = text.parse::<Table>().ok().and_then(|table| misspelt(&table, "", ""));
-        let failed = Error::usage(cannot()).caused_by(error);
-        match meant {
-            Some(hint) => failed.hint(hint),
-            None => failed,
-        }
-    };
-    let file: File = toml::from_str(text).map_err(read)?;
+    let file: File = parse_settings(text).map_err(|error| Error::usage(cannot()).misread(error))?;
     let base = path.parent().unwrap_or(Path::new(""));
     build(file, base).or_usage(cannot)
-}
-
-/// A suggestion for the first unknown name of a table; `None` if all are known.
-fn misspelt(table: &Table, path: &str, pattern: &str) -> Option<String> {
-    let (_, known) = KNOWN.iter().find(|(name, _)| *name == pattern)?;
-    for (key, value) in table {
-        let names: Vec<&str> = if pattern == "keys" {
-            KeyName::ALL.map(KeyName::name).into()
-        } else {
-            known.to_vec()
-        };
-        if !names.contains(&key.as_str()) {
-            let place = if path.is_empty() {
-                String::new()
-            } else {
-                format!(" in [{path}]")
-            };
-            return match closest(key, &names) {
-                Some(name) => Some(format!("did you mean \"{name}\" for \"{key}\"{place}?")),
-                None => Some(format!("\"{key}\"{place} is none of {}", names.join(", "))),
-            };
-        }
-        let below = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
-        let found = match value {
-            Value::Table(inner) if below == "keys" => inner.iter().find_map(|(name, value)| {
-                value
-                    .as_table()
-                    .and_then(|table| misspelt(table, &format!("keys.{name}"), "keys.*"))
-            }),
-            Value::Table(inner) => misspelt(inner, &below, &below),
-            _ => None,
-        };
-        if found.is_some() {
-            return found;
-        }
-    }
-    None
-}
-
-/// The name that a word is most like, if any is like enough.
-fn closest<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
-    let likeness = |name: &str| strsim::jaro_winkler(&word.to_lowercase(), &name.to_lowercase());
-    let best = names
-        .iter()
-        .copied()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
-    (likeness(best) >= ALIKE).then_some(best)
 }
 
 fn build(file: File, base: &Path) -> Result<Spec> {

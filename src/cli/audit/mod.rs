@@ -97,7 +97,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     }
     if let Some(id) = &arguments.explain {
         let check = audit::all_checks().find(|check| check.id == id);
-        let unknown = || Error::usage(format!("there is no check \"{id}\"")).hint("bootseal audit --list");
+        let unknown = || audit::no_check(id, false);
         return Ok(Box::new(Explained(vec![check.ok_or_else(unknown)?], true)));
     }
     let config = session.config()?;

@@ -9,7 +9,7 @@ mod warnings;
 
 use std::path::Path;
 
-use crate::disk::{Architecture, BootOptions, EfiPartition, UnmountedPartition};
+use crate::disk::{Architecture, BootOption, BootOptions, EfiPartition, UnmountedPartition};
 use crate::error::Result;
 use crate::finding::{Finding, Kind};
 use crate::formats::firmware::authenticode::Image;
@@ -75,13 +75,7 @@ pub fn present_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFi
 /// The files that the machine's own firmware starts next: its entries up to the first that leads to a file, or the fallback
 /// loader; and the kernel that this loader starts by itself. Nothing else is read.
 pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>> {
-    let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
-    let lists = Lists::read(store)?;
-    let judge = Judge {
-        policy: Policy::new(&lists.db, &lists.dbx),
-        partitions: partitions(context, &request)?,
-        unmounted: unmounted(context, &request),
-    };
+    let judge = Judge::present(context, store)?;
     let mut files = Vec::new();
     for mut file in judge.entries(store)?.chain(judge.fallback()) {
         file.is_next = file.is_found();
@@ -96,6 +90,24 @@ pub fn next_boot_files(context: &Context, store: &Store) -> Result<Vec<BootFile>
     Ok(files)
 }
 
+/// The file that the firmware starts by `BootOrder` once `BootNext` is used up; none without a `BootNext` that leads to a file,
+/// or if both are one.
+pub fn boot_file_after_trial(context: &Context, store: &Store) -> Result<Option<BootFile>> {
+    let judge = Judge::present(context, store)?;
+    let options = options(store);
+    let trial = judge.found(options.once()?).find(BootFile::is_found);
+    let Some(trial) = trial else {
+        return Ok(None);
+    };
+    let mut after = judge.found(options.ordered()?).chain(judge.fallback());
+    Ok(after.find(BootFile::is_found).filter(|after| after.file != trial.file))
+}
+
+/// The boot options of this firmware.
+fn options(store: &Store) -> BootOptions<impl Fn(&str) -> Result<Option<Vec<u8>>>> {
+    BootOptions::new(|name: &str| Ok(store.read_any(name, &Guid::GLOBAL)?.map(|raw| raw.data)))
+}
+
 struct Judge {
     policy: Policy,
     partitions: Vec<EfiPartition>,
@@ -104,14 +116,28 @@ struct Judge {
 }
 
 impl Judge {
+    /// The judge by the variables that the firmware holds now.
+    fn present(context: &Context, store: &Store) -> Result<Self> {
+        let request = Request::new(std::path::PathBuf::new(), StoreChoice::Live);
+        let lists = Lists::read(store)?;
+        Ok(Self {
+            policy: Policy::new(&lists.db, &lists.dbx),
+            partitions: partitions(context, &request)?,
+            unmounted: unmounted(context, &request),
+        })
+    }
+
     /// The boot options in the firmware's order; files are read as they are asked for.
     fn entries(&self, store: &Store) -> Result<impl Iterator<Item = BootFile>> {
-        let read = |name: &str| Ok(store.read_any(name, &Guid::GLOBAL)?.map(|raw| raw.data));
-        let tried = BootOptions::new(read).tried()?;
-        Ok(tried.into_iter().map(|tried| match &tried.option {
+        Ok(self.found(options(store).tried()?))
+    }
+
+    /// The files that these options lead to; they are read as they are asked for.
+    fn found(&self, tried: Vec<BootOption>) -> impl Iterator<Item = BootFile> {
+        tried.into_iter().map(|tried| match &tried.option {
             Some(option) => self.entry(&tried.name(), option),
             None => not_judged(tried.name(), String::new(), "the entry is malformed"),
-        }))
+        })
     }
 
     fn entry(&self, name: &str, option: &LoadOption) -> BootFile {

@@ -11,6 +11,7 @@ use crate::formats::grub::opened_files::{Opened, Place, Use, opened_within, vari
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::grub::script::{Script, Variables};
 use crate::formats::grub::superusers::Superusers;
+use crate::formats::text::Shown;
 use crate::sign::discover::Search;
 use crate::sign::signature_file::{existing_signature, interest};
 use crate::system::config::Exclusions;
@@ -18,6 +19,7 @@ use crate::system::{self, Context};
 use crate::trust::grub;
 use crate::trust::grub_traps::loads_unchecked;
 
+use super::found::Form;
 use super::tree::Tree;
 use super::view::View;
 
@@ -105,7 +107,15 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
     let Some((_, (path, script))) = scripts.get(entry.script) else {
         return Ok(None);
     };
-    let files = files(&view, &variables, script, entry)?;
+    let files = if Form::Image.is_of(path) {
+        vec![EntryFile {
+            command: "chainloader".to_owned(),
+            name: path.shown(),
+            path: Some(path.clone()),
+        }]
+    } else {
+        files(&view, &variables, script, entry)?
+    };
     Ok(Some(DefaultEntry {
         configuration: path.clone(),
         line: entry.line,
@@ -195,6 +205,8 @@ mod tests {
                 "boot/loader/entries/x-6.2.conf",
                 "title Two\nlinux /vmlinuz-9\n".to_owned(),
             ),
+            ("boot/EFI/Linux/u-7.1.efi", "one image".to_owned()),
+            ("boot/EFI/Linux/u-7.2.efi", "another image".to_owned()),
             ("boot/vmlinuz-9", String::new()),
             ("boot/vmlinuz-10", String::new()),
             // What /boot is on is not told otherwise.
@@ -212,7 +224,12 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let entry = default_entry(&context, &context.path("/boot/grub/grub.cfg"), keys);
-        entry.unwrap().unwrap().title
+        let entry = entry.unwrap().unwrap();
+        let [file] = entry.files.as_slice() else {
+            panic!("{entry:?}")
+        };
+        assert!(file.path.as_deref().is_some_and(Path::is_file), "{file:?}");
+        entry.title
     }
 
     fn signature(key: &GrubKey, text: &[u8]) -> Vec<u8> {
@@ -228,6 +245,9 @@ mod tests {
         assert_eq!(started("blscfg\n", std::slice::from_ref(&key), &all), "Ten");
         assert_eq!(started("blscfg\n", std::slice::from_ref(&key), &all[..2]), "Nine");
         assert_eq!(started("blscfg\n", &[], &[]), "Ten");
+        let images = ["grub.cfg", "u-7.1.efi"];
+        assert_eq!(started("uki\n", std::slice::from_ref(&key), &images), "u-7.1");
+        assert_eq!(started("uki\n", &[], &[]), "u-7.2");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::error::{Error, Explain, Result};
-use crate::formats::text::Shown;
+use crate::formats::text::{Shown, parse_settings};
 
 use super::context::Context;
 use super::ownership::{read_ours, read_ours_if_there};
@@ -88,12 +88,8 @@ impl Config {
             },
         };
         let text = String::from_utf8(bytes).or_usage(|| format!("{} is not UTF-8", path.shown()))?;
-        toml::from_str(&text).map_err(|error: toml::de::Error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
-            let reason = error.message().replace('\n', " ");
-            Error::usage(format!("cannot understand {}", path.shown())).caused_by(format!("line {line}: {reason}"))
-        })
+        let cannot = || format!("cannot understand {}", path.shown());
+        parse_settings(&text).map_err(|error| Error::usage(cannot()).misread(error))
     }
 }
 

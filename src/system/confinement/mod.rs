@@ -38,6 +38,8 @@ const TPM_DEVICES: [&str; 2] = ["/dev/tpm0", "/dev/tpmrm0"];
 const VOLUME_DEVICES: [&str; 2] = ["/dev/mapper", "/dev/zfs"];
 /// The directories of the root that hold no files: devices, and the kernel's own file systems.
 const NO_FILES: [&str; 3] = ["dev", "proc", "sys"];
+/// The directory among the devices that holds files: memory, where a ceremony works and keys leave no trace on a disk.
+const SHARED_MEMORY: &str = "/dev/shm";
 /// The directories of libraries and interpreters, without which no program starts.
 const LIBRARIES: [&str; 7] = ["/bin", "/lib", "/lib32", "/lib64", "/usr/bin", "/usr/lib", "/usr/lib64"];
 /// The families of sockets that stay: of this machine's daemons, and of the kernel's events.
@@ -240,6 +242,7 @@ fn written(context: &Context, powers: &Powers) -> Vec<PathBuf> {
         Writes::Files => {
             paths.extend(TOKEN_DEVICES.iter().map(PathBuf::from));
             paths.extend(directories_of_root());
+            paths.push(PathBuf::from(SHARED_MEMORY));
         }
     }
     if powers.programs.is_some() {

@@ -94,7 +94,7 @@ fn variables_are_written_by_those_alone_that_may() {
     let files = Powers::writing(Writes::Files);
     let paths = written(&Context::host(), &files);
     let holds = |path: &str| paths.iter().any(|own| Path::new(path).starts_with(own));
-    assert!(holds("/etc/bootseal") && holds("/var/lib"));
+    assert!(holds("/etc/bootseal") && holds("/var/lib") && holds("/dev/shm/bootseal-ceremony"));
     for path in [EFIVARFS, "/proc/sys", "/dev/sda", "/dev/mem", "/sys/power"] {
         assert!(!holds(path), "{path}");
     }

@@ -104,7 +104,8 @@ fn find(machine: &Machine<'_>, option: &LoadOption, images: &[&Found]) -> Option
     }
     let is_meant = |found: &&&Found| {
         let unmounted = found.unmounted.as_ref();
-        unmounted.is_some_and(|(device, path)| device.may_be(partition) && path.to_lowercase() == file.to_lowercase())
+        unmounted
+            .is_some_and(|found| found.partition.may_be(partition) && found.path.to_lowercase() == file.to_lowercase())
     };
     images.iter().find(is_meant).map(|found| found.path.clone())
 }

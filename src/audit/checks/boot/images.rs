@@ -110,7 +110,10 @@ fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Ou
         (_, None) => return outcome.evidence.push(format!("{shown}: {because}")),
     };
     let remedy = match (kind.level(), &found.unmounted) {
-        (_, Some((partition, _))) => format!("mount {}, and remove it, or have its hash forbidden", partition.device),
+        (_, Some(file)) => format!(
+            "mount {}, and remove it, or have its hash forbidden",
+            file.partition.device
+        ),
         (Level::Error, None) => format!("remove it, and: bootseal enroll add dbx {}", quoted(&found.path)),
         (Level::Note | Level::Warning, None) => format!(
             "if it is not wanted, remove it, and: bootseal enroll add dbx {}",

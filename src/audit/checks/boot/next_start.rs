@@ -4,7 +4,7 @@ use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 use crate::enroll::next_boot_files;
 use crate::finding::Outcome;
-use crate::start::{Scene, behind_loader};
+use crate::start::{Scene, add_after_trial, behind_loader};
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     let anchors = match machine.anchors() {
@@ -27,6 +27,11 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     };
     let mut outcome = behind_loader(scene, loader);
     outcome.not_run.extend(missing);
+    if let Ok(store) = machine.store()
+        && let Err(error) = add_after_trial(scene, store, &mut outcome)
+    {
+        outcome.not_run.push(reason(&error));
+    }
     if outcome == Outcome::default() {
         return Outcome::could_not_run("no file was found that the firmware could start");
     }

@@ -5,12 +5,13 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use crate::disk::UnmountedFile;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::text::{Shown, printable};
 use crate::start::modules::{Contents, Expected, Kernels};
 use crate::system;
 
-use crate::audit::images::Place;
+use crate::audit::images::{Found, MAX_IMAGE, Place};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 use crate::audit::unified::INITRAMFS;
@@ -30,9 +31,11 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
         let unified = found.unified.as_ref();
         unified.is_some_and(|unified| unified.initramfs.is_some())
     });
-    let alone = installed.initramfs.iter().map(|path| (path.as_path(), false));
-    let all: Vec<(&Path, bool)> = alone
-        .chain(with_initramfs.map(|found| (found.path.as_path(), true)))
+    let alone = installed.initramfs.iter().map(|path| Source::File(path));
+    let unmounted = installed.unmounted_initramfs.iter().map(Source::Unmounted);
+    let all: Vec<Source<'_>> = alone
+        .chain(unmounted)
+        .chain(with_initramfs.map(|found| Source::Unified(found)))
         .collect();
     let releases = unified.releases().into_iter().map(str::to_owned);
     let releases: BTreeSet<String> = releases.chain(machine.release()).collect();
@@ -46,8 +49,8 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     observer.begin("initramfs images", all.len(), 0);
     let looked: Vec<Outcome> = all
         .par_iter()
-        .map(|(path, is_unified)| {
-            let outcome = look_at(path, *is_unified, &kernels);
+        .map(|source| {
+            let outcome = look_at(*source, &kernels);
             observer.advance(0);
             outcome
         })
@@ -72,24 +75,40 @@ pub(super) fn run(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
-/// Judges the modules in one file: an initramfs, or a unified image that holds some.
-fn look_at(path: &Path, is_unified: bool, kernels: &Kernels) -> Outcome {
+/// A place of modules.
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    /// An initramfs.
+    File(&'a Path),
+    /// An initramfs on a partition that is not mounted.
+    Unmounted(&'a UnmountedFile),
+    /// A unified image that holds one.
+    Unified(&'a Found),
+}
+
+/// Judges the modules in one of them.
+fn look_at(source: Source<'_>, kernels: &Kernels) -> Outcome {
     let mut outcome = Outcome::default();
-    let bytes = match system::read(path) {
+    let (shown, bytes) = match source {
+        Source::File(path) => (path.shown(), system::read(path)),
+        Source::Unmounted(file) => (file.shown(), file.read(MAX_IMAGE)),
+        Source::Unified(found) => (found.shown.clone(), found.read()),
+    };
+    let bytes = match bytes {
         Ok(bytes) => bytes,
         Err(error) => return Outcome::could_not_run(reason(&error)),
     };
-    if !is_unified {
-        judge_modules(&mut outcome, &path.shown(), &bytes, kernels);
+    if !matches!(source, Source::Unified(_)) {
+        judge_modules(&mut outcome, &shown, &bytes, kernels);
         return outcome;
     }
     let image = match Image::parse(&bytes) {
         Ok(image) => image,
         // It was one when the images were found.
-        Err(error) => return Outcome::could_not_run(printable(&format!("{}: {error}", path.shown()))),
+        Err(error) => return Outcome::could_not_run(printable(&format!("{shown}: {error}"))),
     };
     for section in image.sections().iter().filter(|section| section.name == INITRAMFS) {
-        let name = format!("{} {INITRAMFS}", path.shown());
+        let name = format!("{shown} {INITRAMFS}");
         judge_modules(&mut outcome, &name, section.data(), kernels);
     }
     outcome
