@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::closest;
+use super::likeness::closest;
 
 /// The reason why a file of settings is not understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
