@@ -1,7 +1,7 @@
 //! Images, command lines and initramfs images on EFI system partitions that are not mounted.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::disk::{Kind, LOADER_ENTRIES, Naming, UnmountedFile, UnmountedPartition, unmounted_efi_partitions};
 use crate::error::Result as Outcome;
@@ -98,14 +98,15 @@ fn find_on(partition: &UnmountedPartition, installed: &mut Installed) -> Result<
     for (path, file) in fat.files() {
         let shown = partition.shown(&path);
         let lower = path.to_lowercase();
-        let is_entry = lower.ends_with(".conf") && lower.starts_with(&format!("/{LOADER_ENTRIES}/"));
+        let has_ending = |ending: &str| Path::new(&lower).extension().is_some_and(|own| own == ending);
+        let is_entry = has_ending("conf") && lower.starts_with(&format!("/{LOADER_ENTRIES}/"));
         if Naming::default()
             .parse(lower.rsplit('/').next().unwrap_or_default())
             .is_some_and(|name| name.kind == Kind::Initramfs)
         {
             initramfs.insert(path.clone());
         }
-        if !is_entry && !lower.ends_with(".cfg") {
+        if !is_entry && !has_ending("cfg") {
             continue;
         }
         if scripts.len() >= MAX_SCRIPTS {

@@ -10,6 +10,7 @@ mod amend;
 pub mod backup;
 mod certificate_lint;
 mod check;
+pub mod clock;
 mod copies;
 mod examination;
 mod import;

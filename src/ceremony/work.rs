@@ -16,6 +16,7 @@ use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{self, Clock, Context, FileKind, Journal, NewFile, create_dir, remove_leftover};
 
+use super::clock;
 use super::layout::FOLDERS;
 use super::observer::Observer;
 use super::plan::{Plan, steps};
@@ -82,6 +83,16 @@ impl<'a> Work<'a> {
                     .hint("go on with the specification that it was begun with")
                     .hint(format!("bootseal ceremony abort {}", quoted(&work.path))));
                 }
+                if !work.transcript.is_sealed() {
+                    let last = work.transcript.entries().last();
+                    let last = last.and_then(|entry| clock::seconds(&entry.time)).unwrap_or_default();
+                    clock::check_same(context.now()?, work.began.now()?, last).map_err(|error| {
+                        error.hint(format!(
+                            "bootseal ceremony abort {}, and begin anew",
+                            quoted(&work.path)
+                        ))
+                    })?;
+                }
                 work.check_passphrase()?;
                 let program = preflight::program()?;
                 let bootseal = env!("CARGO_PKG_VERSION").to_owned();
@@ -100,6 +111,9 @@ impl<'a> Work<'a> {
     fn begin(&mut self) -> Result<()> {
         self.spec.check_targets()?;
         self.checks = Some(self.look_at_machine()?);
+        if let Some(reason) = clock::impossible(self.began.now()?) {
+            return Err(Error::refused(format!("{reason}: the certificates would bear that time")).hint(clock::SET));
+        }
         let plan = Plan::new(&self.began, self.spec)?;
         for finding in &plan.contents.findings {
             self.observer.found(finding);

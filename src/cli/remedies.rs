@@ -9,10 +9,10 @@ use clap::{ArgAction, Command, CommandFactory, Parser};
 use super::Cli;
 
 /// Words after "bootseal" in sentences that speak of the program, not of a command.
-const PROSE: [&str; 30] = [
+const PROSE: [&str; 31] = [
     "is", "at", "on", "of", "and", "in", "to", "has", "keeps", "cannot", "signs", "writes", "brings", "reads",
     "refuses", "manifest", "installs", "makes", "looks", "does", "module", "EFI", "with", "takes", "names", "knows",
-    "finds", "that", "below", "was",
+    "finds", "that", "below", "was", "manual",
 ];
 /// Sentences that name a group of commands on purpose.
 const GROUPS: [&str; 4] = [

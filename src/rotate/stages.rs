@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use crate::ceremony::clock;
 use crate::ceremony::transcript::End;
 use crate::enroll::{self, Source, Update, Updater};
 use crate::error::{Error, Result};
@@ -50,6 +51,8 @@ pub struct Request<'a> {
     pub is_signed: bool,
     /// True if the old key is to be worth nothing afterwards: its signatures are taken out.
     pub revokes: bool,
+    /// True if somebody says that the clock is right, whatever records say.
+    pub is_clock_right: bool,
     /// True if every file is verified, also those that the manifest knows to be signed.
     pub recheck: bool,
     /// Sees how the signing gets on.
@@ -77,6 +80,9 @@ pub struct Rotated {
 /// the same call goes on from there.
 pub fn rotate(request: &Request<'_>) -> Result<Rotated> {
     let place = &request.place;
+    if place.under_way(request.name)?.is_none() {
+        clock::check(place.context, &[place.keys, place.authority], request.is_clock_right)?;
+    }
     let rotation = place.prepare(request.name, &mut |name| request.attendant.secret(name))?;
     let mut rotated = Rotated {
         retired: place.retired(&rotation),

@@ -101,6 +101,7 @@ impl Node {
             is_trusted: false,
             revokes: false,
             is_signed: false,
+            is_clock_right: false,
             recheck: false,
             observer: &Unobserved,
             attendant: self,
@@ -155,7 +156,15 @@ fn a_clock_that_was_ahead_once_locks_nothing() {
     rotate(&node.request(KeyName::Db, &then)).unwrap();
     for name in [KeyName::Kek, KeyName::Db, KeyName::Pk] {
         let old = node.keys.certificate(name).unwrap();
-        node.rotate(name).unwrap();
+        let error = node.rotate(name).unwrap_err();
+        assert!(error.to_string().contains("the newest signed record is of"), "{error}");
+        assert!(error.hints().iter().any(|hint| hint.ends_with("--clock-is-right")));
+        assert_eq!(node.keys.certificate(name).unwrap(), old);
+        let sure = Request {
+            is_clock_right: true,
+            ..node.request(name, &node.context)
+        };
+        rotate(&sure).unwrap();
         assert_ne!(node.keys.certificate(name).unwrap(), old, "{name}");
     }
     // The write that removes PK is later than the one that enrolls it.

@@ -19,6 +19,7 @@ mod ownership;
 mod passes;
 mod portage;
 pub mod process;
+mod program;
 mod resolve;
 mod secret_program;
 mod secrets;
@@ -55,6 +56,7 @@ pub use mounts::{FatMount, Mount, automounts, esp_partition, fat_mounts, is_shar
 pub use ownership::{check_directory_is_ours, check_ours, keep_others_from_writing, read_ours, read_ours_if_there};
 pub use passes::{MAX_PACKED, Passes};
 pub use portage::PortageSettings;
+pub use program::program_date;
 pub use resolve::resolve;
 pub use secret_program::secret_of;
 pub use secrets::{check_private, is_private, is_public, read_secret, read_secret_file};

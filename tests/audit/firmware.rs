@@ -3,11 +3,15 @@
 use std::ffi::OsStr;
 use std::fs;
 
+use bootseal::formats::firmware::guid::Guid;
 use bootseal::formats::firmware::signature_list::SignatureDatabase;
+use bootseal::keys::SoftwareKey;
+use bootseal::keys::certificate::{Purpose, Request, self_signed};
+use bootseal::system::{Clock, Context};
 use bootseal::trust::microsoft;
 
 use super::{DATABASE, Machine, says};
-use crate::support::{refuse, succeed, tool};
+use crate::support::{keys, refuse, succeed, tool};
 
 /// Microsoft's security version numbers, which the ceremony does not put into dbx.
 const UPDATE: &str = concat!(
@@ -215,4 +219,53 @@ fn variables_of_another_machine_are_looked_at_alone() {
     fs::write(&db, &whole[..4]).unwrap();
     let said = refuse(&mut audit(&["--only", "firmware.variables"]));
     assert!(said.contains("db lacks"), "{said}");
+}
+
+/// Made while the clock stood ahead; and now it stands right.
+#[test]
+fn a_certificate_that_is_not_valid_yet_is_told() {
+    let machine = Machine::new();
+    assert_eq!(machine.check("keys.expiry")["status"], "pass");
+    let ahead = Context::host().now().unwrap() + 400 * 24 * 60 * 60;
+    let ahead = Context::host().with_clock(Clock::Fixed(ahead));
+    let request = Request {
+        common_name: "of tomorrow".to_owned(),
+        organization: None,
+        purpose: Purpose::Code,
+        years: 10,
+    };
+    let key = SoftwareKey::load(&keys().join("db.key"), &mut || unreachable!("it is in clear")).unwrap();
+    let certificate = self_signed(&ahead, &key, &request).unwrap();
+    for (ending, bytes) in [
+        ("pem", certificate.to_pem().unwrap().as_bytes()),
+        ("der", certificate.as_der()),
+    ] {
+        let file = format!("etc/bootseal/keys/db.{ending}");
+        fs::remove_file(machine.path(&file)).unwrap();
+        machine.write(&file, bytes);
+    }
+    let said = machine.check("keys.expiry");
+    assert_eq!(said["status"], "warn", "{said:#}");
+    says(
+        &said,
+        "findings",
+        "db: \"of tomorrow\" is valid from ",
+        "ahead of the clock",
+    );
+    let remedy = said["findings"][0]["remedy"].as_str().unwrap();
+    assert!(
+        remedy.contains("date -u -s ") && remedy.contains("bootseal keys rotate db"),
+        "{remedy}"
+    );
+
+    let mut lists = SignatureDatabase::default();
+    lists.add_certificate(Guid::MICROSOFT, certificate.as_der());
+    machine.set_variable("db", DATABASE, 0x27, &lists.to_bytes());
+    let said = machine.check("firmware.certificates");
+    says(
+        &said,
+        "findings",
+        "\"of tomorrow\" in db is valid from ",
+        "ahead of the clock",
+    );
 }

@@ -13,15 +13,12 @@ use crate::formats::firmware::guid::Guid;
 use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
+use super::clock;
 use super::spec::{MachineCheck, Spec};
 use super::transcript::Looked;
 
 /// Largest file of `/proc` or `/sys` that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
-/// 2026-01-01T00:00:00Z: no machine that runs this is older.
-const EARLIEST: u64 = 1_767_225_600;
-/// 2100-01-01T00:00:00Z: OpenPGP's clock ends in 2106.
-const LATEST: u64 = 4_102_444_800;
 /// Carrier state of a network interface that leads somewhere.
 const UP: &str = "up";
 
@@ -74,7 +71,7 @@ fn run(context: &Context, spec: &Spec, id: MachineCheck) -> Check {
         MachineCheck::Swap => swap(context),
         MachineCheck::CoreDumps => Ok(core_dumps()),
         MachineCheck::WorkSpace => spec.work_directory().and_then(|path| work_space(&path)),
-        MachineCheck::Clock => clock(context),
+        MachineCheck::Clock => plausible_clock(context),
         MachineCheck::Randomness => Ok(randomness()),
         MachineCheck::Program => program().map(|digest| program_is(&digest, spec.program.as_deref())),
         MachineCheck::SecureBoot => secure_boot(context),
@@ -216,14 +213,10 @@ fn work_space(work: &Path) -> Result<Seen> {
     )
 }
 
-fn clock(context: &Context) -> Result<Seen> {
-    let now = context.now()?;
-    let date = context.date_time()?;
-    Ok(if (EARLIEST..LATEST).contains(&now) {
-        passed(format!("the clock says {date}"))
-    } else {
-        let reason = format!("the clock says {date}, which cannot be");
-        warning(reason, "set it: date -u -s 'YYYY-MM-DD HH:MM'")
+fn plausible_clock(context: &Context) -> Result<Seen> {
+    Ok(match clock::implausible(context, &[])? {
+        None => passed(format!("the clock says {}", context.date_time()?)),
+        Some(reason) => warning(reason, clock::SET),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::keys::SoftwareKey;
 use crate::keys::certificate::{Request, self_signed};
 
 /// A directory with the keys and certificates of other ceremonies, each valid from this time on.
-fn foreign(directory: &Path, keys: &[(KeyName, &SoftwareKey)], years: u16, time: u64) {
+pub(super) fn foreign(directory: &Path, keys: &[(KeyName, &SoftwareKey)], years: u16, time: u64) {
     let context = Context::host().with_clock(Clock::Fixed(time));
     for (name, key) in keys {
         let request = Request {

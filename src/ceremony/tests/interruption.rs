@@ -6,10 +6,22 @@ use super::*;
 fn an_error_halfway_goes_on_later_or_is_aborted_with_nothing_left() {
     let outside = tempfile::tempdir().unwrap();
     let out = outside.path().join("keys");
-    // OpenPGP's clock ends in 2106, so GRUB's key fails after the others were written.
-    let context = Context::host().with_clock(Clock::Fixed(4_300_000_000));
-    let error = run(&context, &plain("x", &out)).unwrap_err();
-    assert!(error.to_string().contains("2106"), "{error}");
+    // Nobody opens the db key that is imported, after the others were written.
+    let imported = tempfile::tempdir().unwrap();
+    let key = crate::keys::SoftwareKey::generate(&Context::host(), 2048).unwrap();
+    super::imports::foreign(imported.path(), &[(KeyName::Db, &key)], 10, LEAP_DAY);
+    let wrapped = key.to_pem(&Context::host(), Some(&Passphrase::new("nobody knows it").unwrap()));
+    let file = imported.path().join("db.key");
+    fs::write(&file, wrapped.unwrap().as_bytes()).unwrap();
+    let spec = Spec {
+        import: Some(imported.path().to_path_buf()),
+        ..plain("x", &out)
+    };
+    let error = run(&Context::host(), &spec).unwrap_err();
+    assert!(
+        error.hints().iter().any(|hint| hint.contains("goes on where it is")),
+        "{error}"
+    );
     assert_eq!(names(outside.path()), [".keys.ceremony"]);
     let work = outside.path().join(".keys.ceremony");
     assert!(
@@ -27,6 +39,18 @@ fn an_error_halfway_goes_on_later_or_is_aborted_with_nothing_left() {
     assert_eq!(aborted.work, work.display().to_string());
     assert_eq!(names(outside.path()).len(), 0);
     assert!(abort(&Context::host(), &work, no_pin).is_err());
+}
+
+/// By a clock past OpenPGP's end no key of GRUB would be; by one before the program, no certificate would be true.
+#[test]
+fn by_a_clock_that_cannot_be_nothing_is_made() {
+    let outside = tempfile::tempdir().unwrap();
+    for now in [1_000_000_000, 4_300_000_000] {
+        let context = Context::host().with_clock(Clock::Fixed(now));
+        let error = run(&context, &plain("x", &outside.path().join("keys"))).unwrap_err();
+        assert!(error.to_string().contains("which cannot be"), "{error}");
+        assert_eq!(names(outside.path()).len(), 0);
+    }
 }
 
 /// Cuts the ceremony off as `kill -9` does, with files that the next steps may have left half written.

@@ -257,7 +257,7 @@ impl Unattended {
             // A TPM does not open what was sealed to another state of the machine; a person may be there.
             Err(error) => {
                 eprintln!("warning: {}", printable(&error.in_one_line()));
-                let or = "or give the passphrase: bootseal hook run with --passphrase-file FILE or --passphrase-fd N";
+                let or = "or give the passphrase with --passphrase-file FILE or --passphrase-fd N";
                 unlock.existing(name).map_err(|_| error.hint(or))?
             }
         };

@@ -20,6 +20,7 @@ use crate::rotate::{self, Aborted, Attendant, Place, Request, Revoked, Rotated};
 use crate::ui::{Progress, Report, Style};
 
 /// The key, and what a change of it needs.
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Change {
     /// PK, KEK, db, module or grub
@@ -36,6 +37,9 @@ pub(in crate::cli) struct Change {
     /// All files are signed again, by other means than `sign all`
     #[arg(long)]
     signed: bool,
+    /// The clock is right, though a signed record is of a later time, or every certificate has ended
+    #[arg(long)]
+    clock_is_right: bool,
     /// Write to the firmware without asking
     #[arg(long, short)]
     yes: bool,
@@ -86,6 +90,7 @@ impl Change {
             firmware: &self.target.request(Source::Updates(Vec::new())),
             is_trusted: self.trusted,
             is_signed: self.signed,
+            is_clock_right: self.clock_is_right,
             revokes,
             recheck: self.key.recheck,
             observer: &Progress::new("signing", session.quiet),

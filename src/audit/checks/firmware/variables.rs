@@ -30,6 +30,8 @@ pub(super) const WRONG_ATTRIBUTES: Kind = Kind::error("wrong_attributes");
 pub(super) const NO_SUCCESSOR: Kind = Kind::warning("no_successor");
 /// A certificate in a variable has expired.
 pub(super) const EXPIRED: Kind = Kind::warning("enrolled_certificate_expired");
+/// A certificate in a variable begins later than the clock.
+const NOT_YET: Kind = Kind::warning("enrolled_certificate_not_yet_valid");
 /// A certificate in a variable expires soon.
 pub(super) const EXPIRES_SOON: Kind = Kind::warning("enrolled_certificate_expires_soon");
 
@@ -177,6 +179,15 @@ pub(super) fn certificates(machine: &Machine<'_>) -> Outcome {
                 let known = microsoft::CERTIFICATES.iter().find(|known| known.der == der);
                 let end = certificate.end();
                 let subject = format!("{variable}: {}", certificate.fingerprint().to_hex());
+                let begin = certificate.fields().not_before.seconds();
+                if begin.and_then(|begin| u64::try_from(begin).ok()) > Some(now) {
+                    let from = &certificate.fields().not_before;
+                    let text = format!("\"{name}\" in {variable} is valid from {from} on, which is ahead of the clock");
+                    let finding = Finding::new(NOT_YET, subject.clone(), text);
+                    outcome
+                        .findings
+                        .push(finding.remedy("if the clock is behind: date -u -s 'YYYY-MM-DD HH:MM'"));
+                }
                 match known {
                     // Its end changes nothing, and what it has signed is in the field.
                     Some(known) => {

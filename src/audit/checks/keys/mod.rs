@@ -39,6 +39,8 @@ const KEY_ON_SHARED: Kind = Kind::error("key_on_shared_file_system");
 const EXPIRED: Kind = Kind::error("certificate_expired");
 /// A certificate of ours expires soon.
 const EXPIRES_SOON: Kind = Kind::warning("certificate_expires_soon");
+/// A certificate of ours begins later than the clock.
+const NOT_YET: Kind = Kind::warning("certificate_not_yet_valid");
 /// The signed write that removes PK is on a machine without the private key of PK.
 const REMOVAL_PRESENT: Kind = Kind::warning("platform_key_removal_present");
 
@@ -96,7 +98,7 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Keys,
         title: "Validity of our certificates",
         kind: EXPIRES_SOON,
-        proves: "Every certificate of the key directory is valid for another 90 days.",
+        proves: "Every certificate of the key directory is valid by now, and for another 90 days.",
         remedy: "bootseal keys rotate KEY",
         run: expiry,
     },
@@ -302,6 +304,17 @@ fn expiry(machine: &Machine<'_>) -> Outcome {
         };
         let subject = printable(key.subject.as_deref().unwrap_or(&key.name));
         let remedy = format!("bootseal keys rotate {}", key.name);
+        if let Some(begin) = key.not_before.as_ref().filter(|begin| seconds(begin) > Some(now)) {
+            let text = format!(
+                "{}: \"{subject}\" is valid from {begin} on, which is ahead of the clock",
+                key.name
+            );
+            outcome.findings.push(
+                Finding::new(NOT_YET, &key.name, text)
+                    .remedy("if the clock is behind: date -u -s 'YYYY-MM-DD HH:MM'")
+                    .remedy(format!("if it was ahead at the ceremony: {remedy}")),
+            );
+        }
         match seconds(not_after) {
             Some(end) if end <= now => {
                 let text = format!("{}: \"{subject}\" has expired on {not_after}", key.name);
