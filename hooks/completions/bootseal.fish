@@ -368,25 +368,38 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'Put another key in the place of one that fell into other hands, and have it refused'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -l json -d 'Print one JSON object'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -s q -l quiet -d 'Print errors only'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -l dry-run -d 'Show what would be done; change nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "plan" -d 'Show what would change in the firmware, entry by entry'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "apply" -d 'Write dbx, db, KEK and PK, in this order'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "add" -d 'Add entries to KEK, db or dbx; outside Setup Mode too'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "remove" -d 'Take entries out of KEK, db or dbx'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "reset" -d 'Take the platform key out: back to Setup Mode'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "rotate" -d 'Let the keys of another ceremony take over, signed by the present ones'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "revert" -d 'Restore the variables from before `enroll apply`'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "export" -d 'Write the public files for firmware setup screens, `KeyTool` and systemd-boot'
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from plan apply add remove reset rotate revert export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -f -a "list" -d 'Show what the firmware holds, entry by entry; no key is needed'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -f -a "plan" -d 'Show what would change in the firmware, entry by entry'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -f -a "apply" -d 'Write dbx, db, KEK and PK, in this order'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -f -a "add" -d 'Add entries to KEK, db or dbx; outside Setup Mode too'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -f -a "remove" -d 'Take entries out of KEK, db or dbx'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -f -a "reset" -d 'Take the platform key out: back to Setup Mode'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -f -a "rotate" -d 'Let the keys of another ceremony take over, signed by the present ones'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -f -a "revert" -d 'Restore the variables from before `enroll apply`'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -f -a "export" -d 'Write the public files for firmware setup screens, `KeyTool` and systemd-boot'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and not __fish_seen_subcommand_from list plan apply add remove reset rotate revert export help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -l keys -d 'Key directory whose owner\'s entries are marked as own; there may be none [default: /etc/bootseal/keys]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l keys -d 'Directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l keep-vendor -d 'Keep in these variables what they hold now and what the vendor\'s defaults are: KEK, db or both. Signed anew, so the PK key is needed for KEK, and the KEK key for db' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l passphrase-file -d 'Read the passphrase from the first line of FILE' -r -F
@@ -558,6 +571,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from export" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "list" -d 'Show what the firmware holds, entry by entry; no key is needed'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "plan" -d 'Show what would change in the firmware, entry by entry'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "apply" -d 'Write dbx, db, KEK and PK, in this order'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from help" -f -a "add" -d 'Add entries to KEK, db or dbx; outside Setup Mode too'
@@ -989,6 +1003,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "revoke" -d 'Put another key in the place of one that fell into other hands, and have it refused'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "list" -d 'Show what the firmware holds, entry by entry; no key is needed'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "plan" -d 'Show what would change in the firmware, entry by entry'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "apply" -d 'Write dbx, db, KEK and PK, in this order'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from enroll" -f -a "add" -d 'Add entries to KEK, db or dbx; outside Setup Mode too'

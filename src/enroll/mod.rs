@@ -10,6 +10,7 @@ mod boot_files;
 mod entries;
 mod export;
 mod firmware;
+mod held;
 mod json;
 mod judge;
 mod lists;
@@ -43,6 +44,7 @@ pub use boot_files::{
 };
 pub use entries::{Change, Entry, EntryChange, Whose};
 pub use export::export;
+pub use held::{Held, HeldVariable};
 pub use material::material;
 pub use measured::{OptionRom, Pcr7, hashes_to_keep};
 pub use mode::Mode;

@@ -18,6 +18,44 @@ fn enroll(root: &Path, what: &str, keys: &Path, store: &Path) -> Command {
 }
 
 #[test]
+fn the_list_is_what_the_firmware_holds_and_needs_no_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let (root, store) = (directory.path().join("root"), directory.path().join("firmware"));
+    fs::create_dir(&root).unwrap();
+    fs::create_dir_all(&store).unwrap();
+    let list = |keys: &Path| {
+        let mut command = bootseal(["enroll", "list", "--keys"]);
+        command.arg(keys).arg("--store").arg(&store);
+        command
+    };
+    let said = succeed(&mut list(keys()));
+    assert!(said.contains("Setup Mode") && said.contains("PK: 0 entries"), "{said}");
+    succeed(&mut enroll(&root, "apply", keys(), &store));
+    let said = succeed(&mut list(keys()));
+    for wanted in [
+        "PK: 1 entry",
+        "KEK: 2 entries",
+        "dbx: 443 entries",
+        "your own, owner ",
+        "Microsoft's, owner ",
+    ] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+    // Nobody's keys are here: whose the entries are is less clear, and they are the same.
+    let nobody = directory.path().join("nobody");
+    let without = succeed(&mut list(&nobody));
+    assert_eq!(without, said.replace("your own, owner ", "owner "));
+    let whole = succeed(list(&nobody).arg("-v"));
+    let hashes = |said: &str| said.lines().filter(|line| line.trim().len() == 64).count();
+    assert!(hashes(&without) == 0 && hashes(&whole) > 400, "{whole}");
+    let json: serde_json::Value = serde_json::from_str(&succeed(list(&nobody).arg("--json"))).unwrap();
+    assert_eq!(
+        (json["variables"][3]["name"].as_str(), &json["variables"][3]["count"]),
+        (Some("dbx"), &443.into())
+    );
+}
+
+#[test]
 fn apply_writes_once_backs_up_and_refuses_other_keys_afterwards() {
     let directory = tempfile::tempdir().unwrap();
     let (root, store) = (directory.path().join("root"), directory.path().join("firmware"));

@@ -2,6 +2,7 @@
 
 mod apply;
 mod export;
+mod list;
 mod report;
 mod target;
 mod update;
@@ -27,6 +28,12 @@ pub(super) use target::Target;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Show what the firmware holds, entry by entry; no key is needed
+    #[command(
+        after_help = "Example: bootseal enroll list --store /var/lib/libvirt/qemu/nvram/guest_VARS.fd\n\n\
+        Entries that are no certificates are counted; -v shows each. The order is that of authority: PK, KEK, db, dbx."
+    )]
+    List(list::List),
     /// Show what would change in the firmware, entry by entry
     #[command(after_help = "Example: bootseal enroll plan --keys /mnt/usb/keys\n\n\
         --pcrlock writes what PCR 7 is extended by at the next start, as components of systemd-pcrlock(8), beside those of the \
@@ -115,6 +122,7 @@ impl Command {
                 pcrlock: Some(directory),
                 ..
             } => Ok(session.writing_files([directory])),
+            Self::List(_) => Ok(Powers::writing(Writes::Nothing)),
             Self::Export(arguments) => Ok(arguments.powers(session)),
             Self::Apply { arguments, .. } => writing(&arguments.target),
             Self::Add(arguments) => writing(&arguments.common.target),
@@ -143,6 +151,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
                 None => apply(session, &plan, &consent),
             }
         }
+        Command::List(arguments) => arguments.run(session),
         Command::Add(arguments) => arguments.run(session),
         Command::Remove(arguments) => arguments.run(session),
         Command::Reset(arguments) => arguments.run(session),

@@ -185,7 +185,7 @@ fn warnings(out: &mut dyn Write, style: Style, warnings: &[Finding]) -> io::Resu
     Ok(())
 }
 
-fn describe(entry: &Entry) -> String {
+pub(super) fn describe(entry: &Entry) -> String {
     match entry {
         Entry::Certificate {
             subject,
