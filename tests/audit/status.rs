@@ -266,3 +266,23 @@ fn a_hook_that_failed_is_told_of_until_it_is_made_up_for() {
     succeed(&mut machine.bootseal(["status"]));
     succeed(&mut machine.bootseal(only));
 }
+
+#[test]
+fn without_a_file_verify_judges_what_starts_next() {
+    let machine = machine();
+    let verify = || machine.bootseal(["verify"]);
+    let said = succeed(&mut verify());
+    for wanted in ["/efi/EFI/BOOT/BOOTX64.EFI", "/boot/grub"] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+    machine.change_initrd();
+    let said = refuse(&mut verify());
+    assert!(
+        said.contains("/boot/initrd") && said.contains("1 of 2 files are not accepted"),
+        "{said}"
+    );
+    fs::remove_dir_all(machine.path("efi/EFI")).unwrap();
+    fs::remove_dir_all(machine.path("boot/grub")).unwrap();
+    let output = verify().output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+}

@@ -3,12 +3,14 @@
 mod grub_image;
 mod script;
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::enroll::{NextEntry, Store, StoreChoice, next_boot_files};
 use crate::error::{Error, Explain, Kind, Result};
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::{Shown, printable};
@@ -25,6 +27,7 @@ use crate::cli::text::{name, with_causes};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example: bootseal verify /boot/vmlinuz-6.12.58-gentoo /boot/grub\n\n\
+    All that starts next: bootseal verify\n\n\
     A directory is judged as one of GRUB: every file in it and what its configurations lead to needs a signature that \
     holds, and what undoes signatures is named. Notes are told with -v, and never change the exit code.\n\n\
     Accepts signature lists, efivarfs files and .auth files for --db and --dbx; without them, db and dbx are those of \
@@ -39,8 +42,9 @@ pub(super) struct Arguments {
     /// Judge EFI images by this dbx
     #[arg(long, value_name = "FILE")]
     dbx: Option<PathBuf>,
-    /// Files, or directories of GRUB
-    #[arg(required = true, value_name = "FILE")]
+    /// Files, or directories of GRUB [default: the files that the firmware and its loader start next, and GRUB's
+    /// directory]
+    #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
@@ -62,11 +66,36 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
             result.and_then(|judged| refuse_groundless(judged, &anchors, path)),
         )
     };
-    let files = arguments.files.iter().map(judged).collect();
+    let files = if arguments.files.is_empty() {
+        started(session)?
+    } else {
+        arguments.files.clone()
+    };
+    let files = files.iter().map(judged).collect();
     Ok(Box::new(VerifyReport {
         files,
         verbose: session.verbose,
     }))
+}
+
+/// The files that this machine starts next, each once, and the directories of GRUB that it has.
+fn started(session: &Session) -> Result<Vec<PathBuf>> {
+    let context = &session.context;
+    let store = Store::open(context, &StoreChoice::Live)?;
+    let next = next_boot_files(context, &store)?;
+    let mut files: Vec<PathBuf> = next
+        .iter()
+        .filter_map(|next| next.file().map(Path::to_path_buf))
+        .collect();
+    let menus = NextEntry::menus(context, None);
+    files.extend(menus.iter().filter_map(|menu| menu.parent().map(Path::to_path_buf)));
+    let mut seen = HashSet::new();
+    files.retain(|file| seen.insert(file.clone()));
+    if files.is_empty() {
+        let text = "nothing is known that this machine starts";
+        return Err(Error::could_not_run(text).hint("bootseal verify FILE"));
+    }
+    Ok(files)
 }
 
 /// The anchors of the key directory. The machine that watches others has none: with a db and a dbx none is needed, unless it is
