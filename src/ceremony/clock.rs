@@ -16,8 +16,19 @@ const EARLIEST: u64 = 1_767_225_600;
 const LATEST: u64 = 4_102_444_800;
 /// Longest time that a ceremony lies about unfinished: 30 days, in seconds.
 const LONGEST: u64 = 30 * 24 * 60 * 60;
+/// A clock that is behind a record by more than this, one year in seconds, does not lock what it writes: rather it was ahead once.
+const AHEAD_ONCE: u64 = 365 * 24 * 60 * 60;
 /// The command that sets the clock.
 pub(super) const SET: &str = "set it: date -u -s 'YYYY-MM-DD HH:MM'";
+
+/// A reason for which the clock seems not to be right.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    /// The reason, in words.
+    pub reason: String,
+    /// True if no certificate is made by this clock unless somebody says that it is right.
+    locks: bool,
+}
 
 /// The reason for which no clock can say this; none if nothing speaks against it.
 pub(super) fn impossible(now: u64) -> Option<String> {
@@ -31,37 +42,40 @@ pub(super) fn impossible(now: u64) -> Option<String> {
 
 /// The reason for which the clock is not right, as it seems; none if nothing speaks against it. Signed records are the ledger of
 /// this machine and the transcripts of these directories.
-pub(super) fn implausible(context: &Context, directories: &[&KeyDirectory]) -> Result<Option<String>> {
+pub(super) fn implausible(context: &Context, directories: &[&KeyDirectory]) -> Result<Option<Doubt>> {
     let now = context.now()?;
+    let locks = |reason| Doubt { reason, locks: true };
     if let Some(reason) = impossible(now) {
-        return Ok(Some(reason));
+        return Ok(Some(locks(reason)));
     }
     let says = format!("the clock says {}", moment(now));
     if let Some(time) = recorded(context, directories).filter(|time| now < *time) {
-        return Ok(Some(format!(
-            "{says}, and the newest signed record is of {}",
-            moment(time)
-        )));
+        return Ok(Some(Doubt {
+            reason: format!("{says}, and the newest signed record is of {}", moment(time)),
+            locks: time.saturating_sub(now) <= AHEAD_ONCE,
+        }));
     }
     let last = directories.iter().flat_map(|keys| ends(keys)).max();
     let last = last.filter(|last| *last < now);
     Ok(last.map(|last| {
-        format!(
+        locks(format!(
             "{says}, and every certificate of these keys has ended, the last on {}",
             moment(last)
-        )
+        ))
     }))
 }
 
-/// Refuses to go on where the clock cannot be right, unless somebody says that it is.
-pub fn check(context: &Context, directories: &[&KeyDirectory], is_confirmed: bool) -> Result<()> {
+/// Refuses to go on where the clock cannot be right, unless somebody says that it is. A clock that is far behind a record was rather
+/// ahead once, which locks nothing for ever: what is doubtful is returned, to be told.
+pub fn check(context: &Context, directories: &[&KeyDirectory], is_confirmed: bool) -> Result<Option<String>> {
     match implausible(context, directories)? {
-        Some(reason) if !is_confirmed => Err(Error::refused(format!(
-            "{reason}: a new certificate would bear that time"
+        Some(doubt) if doubt.locks && !is_confirmed => Err(Error::refused(format!(
+            "{}: a new certificate would bear that time",
+            doubt.reason
         ))
         .hint(SET)
         .hint("if the clock is right, as it was ahead once: the same command with --clock-is-right")),
-        _ => Ok(()),
+        doubt => Ok(doubt.map(|doubt| format!("went on by a clock that somebody should look at: {}", doubt.reason))),
     }
 }
 
@@ -144,7 +158,10 @@ mod tests {
             let context = Context::host().with_root(root.path()).with_clock(Clock::Fixed(now));
             let said = implausible(&context, &[]).unwrap();
             assert_eq!(said.is_some(), expected.is_some(), "{now}: {said:?}");
-            assert!(said.unwrap_or_default().contains(expected.unwrap_or_default()));
+            assert!(
+                said.map_or_else(String::new, |doubt| doubt.reason)
+                    .contains(expected.unwrap_or_default())
+            );
             assert_eq!(check(&context, &[], false).is_err(), expected.is_some());
             check(&context, &[], true).unwrap();
         }

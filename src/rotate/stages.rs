@@ -80,13 +80,17 @@ pub struct Rotated {
 /// the same call goes on from there.
 pub fn rotate(request: &Request<'_>) -> Result<Rotated> {
     let place = &request.place;
-    if place.under_way(request.name)?.is_none() {
-        clock::check(place.context, &[place.keys, place.authority], request.is_clock_right)?;
-    }
+    let doubt = match place.under_way(request.name)? {
+        Some(_) => None,
+        None => clock::check(place.context, &[place.keys, place.authority], request.is_clock_right)?,
+    };
     let rotation = place.prepare(request.name, &mut |name| request.attendant.secret(name))?;
     let mut rotated = Rotated {
         retired: place.retired(&rotation),
-        steps: vec![format!("made \"{}\", and tried it", rotation.subject)],
+        steps: doubt
+            .into_iter()
+            .chain([format!("made \"{}\", and tried it", rotation.subject)])
+            .collect(),
         rotation,
         ends: Vec::new(),
     };

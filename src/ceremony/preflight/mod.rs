@@ -216,7 +216,7 @@ fn work_space(work: &Path) -> Result<Seen> {
 fn plausible_clock(context: &Context) -> Result<Seen> {
     Ok(match clock::implausible(context, &[])? {
         None => passed(format!("the clock says {}", context.date_time()?)),
-        Some(reason) => warning(reason, clock::SET),
+        Some(doubt) => warning(doubt.reason, clock::SET),
     })
 }
 
