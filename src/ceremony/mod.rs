@@ -54,4 +54,5 @@ pub use spec::{
     TokenPlace, Waiver,
 };
 pub(crate) use staged::{end_change, put, recorded, stage};
+pub(crate) use sync::level;
 pub use sync::{Synced, carry, sync};

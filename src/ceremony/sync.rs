@@ -122,7 +122,7 @@ pub(super) fn parted((one, a): (&Path, &Transcript), (other, b): (&Path, &Transc
 
 /// Brings each of these directories whose transcript is the beginning of another's to what that one knows, so that a line which is added to
 /// all does not part them. Those that have parted stay as they are.
-pub(super) fn level(context: &Context, directories: &[&Path]) -> Result<()> {
+pub(crate) fn level(context: &Context, directories: &[&Path]) -> Result<()> {
     let mut known = Vec::new();
     for directory in directories {
         known.push((*directory, verify::read(directory)?));

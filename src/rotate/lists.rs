@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::ceremony::transcript::{End, Event, FileRecord};
 use crate::ceremony::{
-    Copy, PUBLIC, append_to_all, check_lists, end_change, other_copies, put, recorded, signer, stage, verify,
+    Copy, PUBLIC, append_to_all, check_lists, end_change, level, other_copies, put, recorded, signer, stage, verify,
 };
 use crate::enroll::Update;
 use crate::error::{Error, Result, quoted};
@@ -83,6 +83,7 @@ impl NewLists {
                 entry.insert(keys.identity(name, ask)?);
             }
         }
+        catch_up(context, keys, more)?;
         let mut directories = Vec::new();
         // The same content is signed once, so that transcripts that are one stay one.
         let mut known = BTreeMap::new();
@@ -166,6 +167,22 @@ impl NewLists {
         }
         Ok(changed)
     }
+}
+
+/// Ends what an earlier change began: in the key directory, and in the others of its ceremony that have lists and had not come to it. A
+/// line that was then added to each by itself would part them.
+fn catch_up(context: &Context, keys: &KeyDirectory, more: &[PathBuf]) -> Result<()> {
+    if context.dry_run() || !system::is_there(&keys.file_path(TRANSCRIPT))? {
+        return Ok(());
+    }
+    let known = directories_of(keys, more)?;
+    for (directory, signed) in &known {
+        if let Some(signed) = signed {
+            end_change(context, directory, &signed.transcript)?;
+        }
+    }
+    let directories: Vec<&Path> = known.iter().map(|(directory, _)| directory.as_path()).collect();
+    level(context, &directories)
 }
 
 /// The key directory, and the others of its ceremony that have lists, with their transcripts.

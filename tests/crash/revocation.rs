@@ -76,7 +76,14 @@ fn revoked(machine: &Machine, old: &str, round: &str) {
         succeed(bootseal(["ceremony", "verify"]).arg(machine.file(place)));
     }
     let transcripts = ["node", "offline"].map(|place| fs::read(machine.file(place).join("ceremony.jsonl")).unwrap());
-    assert!(transcripts[0] == transcripts[1], "{round}: the transcripts have parted");
+    let [node, offline] = transcripts
+        .each_ref()
+        .map(|transcript| String::from_utf8_lossy(transcript));
+    let parted = node.lines().zip(offline.lines()).find(|(one, other)| one != other);
+    assert!(
+        transcripts[0] == transcripts[1],
+        "{round}: the transcripts have parted: {parted:#?}"
+    );
     for left in ["node/rotation", "node/revocation-db.json"] {
         assert!(!machine.file(left).exists(), "{round}: {left}");
     }
