@@ -55,10 +55,14 @@ fn start_tpm(memory: &Path, socket: &Path) -> Child {
         .arg(format!("dir={}", memory.display()))
         .arg("--server")
         .arg(format!("type=unixio,path={}", socket.display()))
+        // Its clients look for it there.
+        .arg("--ctrl")
+        .arg(format!("type=unixio,path={}.ctrl", socket.display()))
         .spawn()
         .expect("swtpm can be started");
     let started = Instant::now();
-    while !socket.exists() {
+    let control = socket.with_extension("ctrl");
+    while !(socket.exists() && control.exists()) {
         assert!(started.elapsed() < PATIENCE, "swtpm opens no socket");
         thread::sleep(Duration::from_millis(10));
     }
