@@ -1,20 +1,17 @@
 //! The findings that keep a hook from signing the next kernel (errors), or that may be meant (warnings).
 
-use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::ceremony::life;
 use crate::disk::{BOOT_DIRECTORIES, BootTree, Naming, boot_directories};
-use crate::error::{Error, Result, quoted};
+use crate::error::{Result, quoted};
 use crate::finding::{Finding, Kind};
 use crate::formats::text::{Shown, printable};
 use crate::grub::{KEPT_MENU, falls_back};
-use crate::keys::pkcs11::TokenUri;
-use crate::keys::{KeyDirectory, KeyName};
 use crate::system::config::Config;
-use crate::system::{self, Context, is_private, not_mounted};
+use crate::system::{self, Context, not_mounted};
 
 use super::entries::{Entry, scripts as scripts_of};
+use super::key_findings::{key_findings, passphrase_command};
 use super::loaders::loaders;
 use super::mode::{Detected, Mode};
 use super::phase::Phase;
@@ -42,26 +39,6 @@ const OTHER_WAY: Kind = Kind::warning("other_way");
 const WRONG_ORDER: Kind = Kind::error("wrong_order");
 /// The program bootseal is not where hooks look for it.
 const NO_PROGRAM: Kind = Kind::error("no_program");
-/// There is no key directory.
-const NO_KEYS: Kind = Kind::error("no_keys");
-/// The key directory cannot be read.
-const UNREADABLE_KEYS: Kind = Kind::error("unreadable_keys");
-/// A key that signs is missing.
-const KEY_MISSING: Kind = Kind::warning("key_missing");
-/// A key is encrypted, and no file holds its passphrase.
-const NO_PASSPHRASE: Kind = Kind::warning("no_passphrase");
-/// The program that prints the passphrase cannot be started.
-const PASSPHRASE_COMMAND: Kind = Kind::error("passphrase_command");
-/// The private half of a key is missing.
-const NO_PRIVATE_KEY: Kind = Kind::error("no_private_key");
-/// The private half of a key is not taken, since others may read it.
-const KEY_UNUSABLE: Kind = Kind::error("key_unusable");
-/// The private half of a key is not that of its certificate, or of GRUB's public key.
-pub const KEY_MISMATCH: Kind = Kind::error("key_mismatch");
-/// The file with the PIN of a token is missing.
-const PIN_FILE_MISSING: Kind = Kind::error("pin_file_missing");
-/// A key is on a token, and no file holds its PIN.
-const NO_PIN: Kind = Kind::warning("no_pin");
 /// A file system that kernels go to is not mounted.
 const NOT_MOUNTED: Kind = Kind::error("not_mounted");
 /// An image of GRUB does not fall back to the last signed menu.
@@ -142,8 +119,13 @@ pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     findings.extend(unserved(scene));
     findings.extend(order(scene));
     findings.extend(program(scene)?);
-    findings.extend(keys(scene, uses_grub(scene)?)?);
-    findings.extend(passphrase_command(scene));
+    findings.extend(key_findings(
+        scene.context,
+        scene.config,
+        scene.keys,
+        uses_grub(scene)?,
+    )?);
+    findings.extend(passphrase_command(scene.context, scene.config));
     findings.extend(mounts(scene)?);
     findings.extend(sbctl(scene.plugins));
     findings.extend(portage(scene.context, scene.keys)?);
@@ -310,107 +292,6 @@ fn uses_grub(scene: &Scene<'_>) -> Result<bool> {
     let directories = boot_directories(scene.context, [])?;
     let tree = BootTree::read(scene.context, &directories, &Naming::of_machine(scene.context)?);
     Ok(!tree.grub_configurations.is_empty())
-}
-
-/// The findings about the keys. Could not run if the key directory cannot be looked into: there may be all of them.
-fn keys(scene: &Scene<'_>, uses_grub: bool) -> Result<Vec<Finding>> {
-    let place = scene.keys.shown();
-    let unreadable = |error: Error| {
-        if error.io_kind() == Some(ErrorKind::PermissionDenied) {
-            return Err(error);
-        }
-        let text = format!("the keys at {place} cannot be read: {}", error.in_one_line());
-        Ok(vec![
-            Finding::new(UNREADABLE_KEYS, scene.keys.shown(), text).remedies(error.hints()),
-        ])
-    };
-    let directory = match KeyDirectory::find(scene.keys) {
-        Ok(Some(keys)) => keys.below(scene.context.root()),
-        Ok(None) => {
-            let text = format!("there are no keys at {place}: nothing is signed");
-            return Ok(vec![
-                Finding::new(NO_KEYS, scene.keys.shown(), text).remedy("bootseal ceremony run"),
-            ]);
-        }
-        Err(error) => return unreadable(error),
-    };
-    let listed = match life::list(&directory) {
-        Ok(listed) => listed,
-        Err(error) => return unreadable(error),
-    };
-    let mut findings = Vec::new();
-    for name in [KeyName::Module, KeyName::Db, KeyName::Grub] {
-        let found = |kind, text: String| Finding::new(kind, format!("{name} key"), text);
-        let Some(key) = listed.iter().find(|key| key.name == name.name()) else {
-            if name == KeyName::Grub && !uses_grub {
-                continue;
-            }
-            let unsigned = match name {
-                KeyName::Module => "modules are",
-                KeyName::Grub => "files that GRUB opens are",
-                _ => "the image is",
-            };
-            let text = format!("there is no {name} key at {place}: {unsigned} not signed");
-            findings.push(found(KEY_MISSING, text));
-            continue;
-        };
-        let is_encrypted = ["scrypt", "pbkdf2"].contains(&key.protection.as_str());
-        if is_encrypted && !scene.config.hook.is_unattended() {
-            let text = format!("the {name} key is encrypted, and nobody may be there to type the passphrase");
-            let remedy = "name a file or a program: [hook] passphrase_file or passphrase_command in the configuration";
-            findings.push(found(NO_PASSPHRASE, text).remedy(remedy));
-        } else if key.private_key.is_none() {
-            let text = format!("the private half of the {name} key is not at {place}");
-            let remedy = format!("copy {name}.key there, or name its token in {name}.uri");
-            findings.push(found(NO_PRIVATE_KEY, text).remedy(remedy));
-        } else if let Ok(Some(uri)) = directory.token_uri(name) {
-            findings.extend(pin(name, &uri, scene.config));
-        } else if let Err(error) = directory.check_halves(name) {
-            let is_open = matches!(is_private(&directory.private_key_path(name)), Ok(false));
-            let kind = if is_open { KEY_UNUSABLE } else { KEY_MISMATCH };
-            findings.push(found(kind, printable(&error.in_one_line())).remedies(error.hints()));
-        }
-    }
-    Ok(findings)
-}
-
-/// The finding of a program for the passphrase that is missing, or that others could change. It is not started to look: that
-/// would have the secret told.
-fn passphrase_command(scene: &Scene<'_>) -> Option<Finding> {
-    let program = &scene.config.hook.passphrase_command.as_ref()?.program;
-    let path = scene.context.path(program);
-    let found = |reason: String| {
-        let text = format!(
-            "[hook] passphrase_command cannot start {}: {}",
-            program.shown(),
-            printable(&reason)
-        );
-        Finding::new(PASSPHRASE_COMMAND, program.shown(), text)
-    };
-    match system::check_ours(&path) {
-        Err(error) => Some(found(error.in_one_line()).remedies(error.hints())),
-        Ok(()) if path.is_file() => None,
-        Ok(()) => Some(found("it is not there".to_owned()).remedy("install it, or name the one that is there")),
-    }
-}
-
-/// The finding of a token whose PIN is nowhere.
-fn pin(name: KeyName, uri: &TokenUri, config: &Config) -> Option<Finding> {
-    let found = |kind, text: String| Finding::new(kind, format!("{name} key"), text);
-    match &uri.pin_source {
-        Some(path) if !path.exists() => {
-            let path = path.shown();
-            let text = format!("the PIN of the {name} key's token is to be in {path}, which is not there");
-            let remedy = format!("write it there, with mode 0400, or change {name}.uri");
-            Some(found(PIN_FILE_MISSING, text).remedy(remedy))
-        }
-        None if !config.hook.is_unattended() => {
-            let text = format!("the {name} key is on a token, and nobody may be there to type the PIN");
-            let remedy = format!("name a file with it: pin-source=file:PATH in {name}.uri");
-            Some(found(NO_PIN, text).remedy(remedy))
-        }
-        _ => None,
-    }
 }
 
 fn mounts(scene: &Scene<'_>) -> Result<Vec<Finding>> {

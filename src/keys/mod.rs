@@ -8,6 +8,7 @@ mod generate;
 mod name;
 mod openpgp;
 mod passphrase;
+mod pem_blocks;
 pub mod pkcs11;
 mod pkcs8;
 mod portable;

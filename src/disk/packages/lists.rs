@@ -5,7 +5,6 @@
 //! that runs programs as root on this machine.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -20,6 +19,7 @@ use crate::formats::text::Shown;
 use crate::system::{self, Content, Context, FileKind};
 
 use super::equal::equal_file;
+use super::line::Manager;
 use super::owner::Owner;
 use super::places::is_data;
 
@@ -38,28 +38,12 @@ const MAX_LISTED: usize = 4_000_000;
 /// Most files of one name that are compared. More of them have names (`README`, `Makefile`) that nothing has that boots.
 const MAX_SAME_NAME: usize = 256;
 
-/// The manager that wrote a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Manager {
-    Portage,
-    Dpkg,
-}
-
 /// A package's list.
 #[derive(Debug)]
 struct List {
     path: PathBuf,
     package: String,
     manager: Manager,
-}
-
-/// A file in a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Listed<'a> {
-    /// The path, without the slash at its beginning.
-    path: &'a [u8],
-    /// In hexadecimal.
-    md5: &'a [u8],
 }
 
 /// A line of a list: the hash of the file's name, the number of the list, and the line's first byte.
@@ -239,42 +223,6 @@ impl List {
     }
 }
 
-impl Manager {
-    /// The file of a line: `obj PATH MD5 MTIME` (portage(5)), or `MD5  path` (deb-md5sums(5)). Other lines have none.
-    fn parse(self, line: &[u8]) -> Option<Listed<'_>> {
-        let (path, md5) = match self {
-            Self::Portage => {
-                let mut parts = line.strip_prefix(b"obj /")?.rsplitn(3, |byte| *byte == b' ');
-                let (_, md5, path) = (parts.next()?, parts.next()?, parts.next()?);
-                (path, md5)
-            }
-            Self::Dpkg => {
-                let (md5, rest) = line.split_at_checked(32)?;
-                let path = rest.strip_prefix(b"  ")?;
-                (path.strip_prefix(b"./").unwrap_or(path), md5)
-            }
-        };
-        let is_digest = md5.len() == 32 && md5.iter().all(u8::is_ascii_hexdigit);
-        (is_digest && !path.is_empty()).then_some(Listed { path, md5 })
-    }
-}
-
-impl<'a> Listed<'a> {
-    fn name(&self) -> &'a [u8] {
-        self.path.rsplit(|byte| *byte == b'/').next().unwrap_or(self.path)
-    }
-
-    fn absolute(&self) -> PathBuf {
-        Path::new("/").join(OsStr::from_bytes(self.path))
-    }
-
-    fn digest(&self) -> Option<[u8; 16]> {
-        let mut digest = [0; 16];
-        hex::decode_to_slice(self.md5, &mut digest).ok()?;
-        Some(digest)
-    }
-}
-
 /// The lists of all packages, in the order of their paths.
 fn find(context: &Context) -> Result<Vec<List>> {
     let mut found = Vec::new();
@@ -368,37 +316,6 @@ mod tests {
             "../x11-drivers",
         ] {
             assert_eq!(merged(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn lines_of_both_managers_are_read_and_others_are_not() {
-        let md5 = "d41d8cd98f00b204e9800998ecf8427e";
-        let portage = |line: &str| {
-            let listed = Manager::Portage.parse(line.as_bytes());
-            listed.map(|listed| listed.absolute().display().to_string())
-        };
-        let dpkg = |line: &str| {
-            let listed = Manager::Dpkg.parse(line.as_bytes());
-            listed.map(|listed| listed.absolute().display().to_string())
-        };
-        let spaces = format!("obj /usr/share/a b/c d {md5} 1700000000");
-        assert_eq!(portage(&spaces).as_deref(), Some("/usr/share/a b/c d"));
-        assert_eq!(dpkg(&format!("{md5}  boot/a b.efi")).as_deref(), Some("/boot/a b.efi"));
-        assert_eq!(dpkg(&format!("{md5}  ./boot/x")).as_deref(), Some("/boot/x"));
-        for other in [
-            "dir /usr/share",
-            "sym /boot/x -> y 1700000000",
-            "obj",
-            "obj /a",
-            "",
-            "obj /boot/x 1700000000",
-            &format!("obj /boot/x {}g 1700000000", &md5[..31]),
-        ] {
-            assert_eq!(portage(other), None, "{other}");
-        }
-        for other in ["", md5, &format!("{md5} x"), &format!("{md5}  ")] {
-            assert_eq!(dpkg(other), None, "{other}");
         }
     }
 }

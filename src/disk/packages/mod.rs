@@ -1,6 +1,7 @@
 //! The packages that are installed, as origins: a file on a boot medium that equals one of theirs is vouched for.
 
 mod equal;
+mod line;
 mod lists;
 mod owner;
 mod places;

@@ -9,6 +9,7 @@ mod budget;
 mod command;
 mod danger;
 mod effects;
+mod functions;
 mod options;
 mod shared;
 mod state;
