@@ -63,6 +63,9 @@ const MENUS: [(&str, &str); 5] = [
          if loadfont $font ; then\n  set gfxmode=auto\n  load_video\n  insmod gfxterm\n  set locale_dir=$prefix/locale\n  set lang=en_US\n\
          insmod gettext\nfi\nterminal_output gfxterm\nloadfont ($root)/boot/grub2/themes/openSUSE/DejaVuSans12.pf2\n\
          set theme=($root)/boot/grub2/themes/openSUSE/theme.txt\nexport theme\n\
+         if [ \"${env_block}\" ] ; then\n  save_env -f \"${env_block}\" next_entry\nfi\n\
+         btrfs-mount-subvol ($root) /.snapshots @/.snapshots\n\
+         if [ -f \"/.snapshots/grub-snapshot.cfg\" ]; then\n  source \"/.snapshots/grub-snapshot.cfg\"\nfi\n\
          set extra_cmdline=\"rootflags=subvol=@\"\n",
     ),
     (

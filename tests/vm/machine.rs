@@ -215,34 +215,33 @@ impl Machine {
     }
 }
 
+/// Starts a TPM with its memory in a directory, and waits until it listens at `socket`, which `options` have it make.
+pub fn start_tpm(memory: &Path, options: &[&str], socket: &Path) -> Child {
+    let swtpm = tool("setpriv")
+        .args(["--pdeathsig", "KILL"])
+        .arg(tool("swtpm").get_program())
+        .args(["socket", "--tpm2", "--tpmstate"])
+        .arg(format!("dir={}", memory.display()))
+        .args(options)
+        .spawn()
+        .expect("swtpm can be started");
+    let started = Instant::now();
+    while !socket.exists() {
+        assert!(started.elapsed() < PATIENCE, "swtpm opens no socket");
+        thread::sleep(Duration::from_millis(10));
+    }
+    swtpm
+}
+
 /// A TPM at work. It ends with the machine that it is in.
 struct Tpm(Child);
 
 impl Tpm {
     fn start(memory: &Path) -> Self {
         let socket = Self::socket(memory);
-        let swtpm = tool("setpriv")
-            .args(["--pdeathsig", "KILL"])
-            .arg(tool("swtpm").get_program())
-            .args([
-                "socket",
-                "--tpm2",
-                "--flags",
-                "startup-clear",
-                "--terminate",
-                "--tpmstate",
-            ])
-            .arg(format!("dir={}", memory.display()))
-            .arg("--ctrl")
-            .arg(format!("type=unixio,path={}", socket.display()))
-            .spawn()
-            .expect("swtpm can be started");
-        let started = Instant::now();
-        while !socket.exists() {
-            assert!(started.elapsed() < PATIENCE, "swtpm opens no socket");
-            thread::sleep(Duration::from_millis(10));
-        }
-        Self(swtpm)
+        let ctrl = format!("type=unixio,path={}", socket.display());
+        let options = ["--flags", "startup-clear", "--terminate", "--ctrl", &ctrl];
+        Self(start_tpm(memory, &options, &socket))
     }
 
     fn socket(memory: &Path) -> PathBuf {

@@ -1,21 +1,31 @@
 //! systemd-pcrlock(8) of Debian 13, with a TPM of its own: it reads no log without one.
 
 use std::path::Path;
-use std::process::{Child, Command};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::PATIENCE;
-use crate::support::programs::{judge, tool};
+use super::machine::start_tpm;
+use crate::support::programs::judge;
 
 /// The registers that the events of this log extend, in its order, each with the component that systemd-pcrlock finds it in, among
 /// those in a directory. `memory` is the TPM's.
 pub fn matched(components: &Path, log: &Path, memory: &Path) -> Vec<(u64, Option<String>)> {
     std::fs::create_dir(memory).expect("a folder");
     let socket = memory.join("server");
-    let mut tpm = start_tpm(memory, &socket);
+    // Its clients look for the control socket there; it is made before the other.
+    let control = memory.join("server.ctrl");
+    let at = |socket: &Path| format!("type=unixio,path={}", socket.display());
+    let [server, ctrl] = [at(&socket), at(&control)];
+    let options = [
+        "--flags",
+        "not-need-init,startup-clear",
+        "--server",
+        &server,
+        "--ctrl",
+        &ctrl,
+    ];
+    let mut tpm = start_tpm(memory, &options, &socket);
     let root = judge("pcrlock/usr/lib");
     let libraries = root.join("x86_64-linux-gnu");
     let output = Command::new(libraries.join("ld-linux-x86-64.so.2"))
@@ -39,32 +49,4 @@ pub fn matched(components: &Path, log: &Path, memory: &Path) -> Vec<(u64, Option
         (register, event["component"].as_str().map(str::to_owned))
     };
     events.map(event).collect()
-}
-
-fn start_tpm(memory: &Path, socket: &Path) -> Child {
-    let tpm = tool("setpriv")
-        .args(["--pdeathsig", "KILL"])
-        .arg(tool("swtpm").get_program())
-        .args([
-            "socket",
-            "--tpm2",
-            "--flags",
-            "not-need-init,startup-clear",
-            "--tpmstate",
-        ])
-        .arg(format!("dir={}", memory.display()))
-        .arg("--server")
-        .arg(format!("type=unixio,path={}", socket.display()))
-        // Its clients look for it there.
-        .arg("--ctrl")
-        .arg(format!("type=unixio,path={}.ctrl", socket.display()))
-        .spawn()
-        .expect("swtpm can be started");
-    let started = Instant::now();
-    let control = socket.with_extension("ctrl");
-    while !(socket.exists() && control.exists()) {
-        assert!(started.elapsed() < PATIENCE, "swtpm opens no socket");
-        thread::sleep(Duration::from_millis(10));
-    }
-    tpm
 }
