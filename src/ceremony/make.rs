@@ -13,7 +13,7 @@ use crate::keys::certificate::{Request, self_signed};
 use crate::keys::directory::{GRUB_PUBLIC_KEY, OWNER, REMOVE_PK};
 use crate::keys::pkcs11::{TokenKey, TokenUri};
 use crate::keys::{Identity, KeyName, Passphrase, Signer, SoftwareKey};
-use crate::system::{Clock, Context};
+use crate::system::{Clock, Context, wiping_stack};
 use crate::trust::microsoft;
 
 use super::import::find_owner;
@@ -64,7 +64,10 @@ fn generated(work: &mut Work<'_>, name: KeyName) -> Result<SoftwareKey> {
         }
         work.generated = missing
             .into_par_iter()
-            .map(|key| Ok((key.name, SoftwareKey::generate(&Context::host(), key.bits)?)))
+            .map(|key| {
+                let made = wiping_stack(|| SoftwareKey::generate(&Context::host(), key.bits))?;
+                Ok((key.name, made))
+            })
             .collect::<Result<_>>()?;
     }
     let key = work.generated.remove(&name);

@@ -14,7 +14,7 @@ use crate::system::{self, Context, NewDirectory, NewFile, create_dir};
 
 use super::layout::PUBLIC;
 use super::signed_lists::check_lists;
-use super::staged::{MAX_FILE, end_change, public_records, stage};
+use super::staged::{MAX_FILE, end_change, public_records, recorded, stage};
 use super::transcript::{End, Transcript};
 use super::verify::{self, Signed};
 
@@ -43,10 +43,10 @@ pub fn sync(context: &Context, one: &Path, other: &Path, follow: bool) -> Result
     let [first, second] = [verify::read(one)?, verify::read(other)?];
     let [a, b] = [&first.transcript, &second.transcript];
     if b.as_bytes().starts_with(a.as_bytes()) {
-        return forward(context, other, &second, one, a);
+        return forward(context, (other, &second), (one, a), |_| true);
     }
     if a.as_bytes().starts_with(b.as_bytes()) {
-        return forward(context, one, &first, other, b);
+        return forward(context, (one, &first), (other, b), |_| true);
     }
     let refused = parted((one, a), (other, b));
     if !follow || a.entries().first() != b.entries().first() {
@@ -56,7 +56,7 @@ pub fn sync(context: &Context, one: &Path, other: &Path, follow: bool) -> Result
     if !context.dry_run() {
         keep(context, one, a)?;
     }
-    forward(context, other, &second, one, a)
+    forward(context, (other, &second), (one, a), |_| true)
 }
 
 /// Refuses to follow a transcript that does not know the private keys which are here: they would sign nothing that is accepted.
@@ -134,13 +134,21 @@ pub(crate) fn level(context: &Context, directories: &[&Path]) -> Result<()> {
     for (directory, older) in &known {
         let older = &older.transcript;
         if older.as_bytes() != bytes && bytes.starts_with(older.as_bytes()) {
-            forward(context, newest, signed, directory, older)?;
+            // Nobody asked for this one to be mended: what somebody put there in place of a file that did not change stays.
+            let is_newer = |name: &str| recorded(older, name) != recorded(&signed.transcript, name);
+            forward(context, (newest, signed), (directory, older), is_newer)?;
         }
     }
     Ok(())
 }
 
-fn forward(context: &Context, from: &Path, signed: &Signed, to: &Path, known: &Transcript) -> Result<Synced> {
+/// Brings a directory to what another one knows: the transcript, and those of its public files that are wanted.
+fn forward(
+    context: &Context,
+    (from, signed): (&Path, &Signed),
+    (to, known): (&Path, &Transcript),
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Synced> {
     context.guard(to);
     end_change(context, to, known)?;
     let newest = &signed.transcript;
@@ -153,7 +161,7 @@ fn forward(context: &Context, from: &Path, signed: &Signed, to: &Path, known: &T
     }
     let mut changed = Vec::new();
     for (name, bytes) in &public {
-        if system::read_ours_if_there(&to.join(name), MAX_FILE)?.as_ref() != Some(bytes) {
+        if is_wanted(name) && system::read_ours_if_there(&to.join(name), MAX_FILE)?.as_ref() != Some(bytes) {
             changed.push((name.as_str(), bytes.as_slice()));
         }
     }

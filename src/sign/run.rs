@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::ledger::{Intent, Kind, Ledger, Origin};
 use crate::system::config::{Entry, Exclusions, Expanded, GrubEnvironment, expand};
-use crate::system::{self, Context, Lock, Transaction, remove_leftover};
+use crate::system::{self, Context, Lock, Transaction, remove_leftover, wiping_stack};
 
 use super::discover::{Found, Interest, Search, Target, batches};
 use super::manifest::{self, Manifest};
@@ -237,7 +237,7 @@ impl<'a> Run<'a> {
                 .map(|target| signing.states(target, target.state))
                 .collect();
             let done = match self.context.check_interrupted() {
-                Ok(()) => work(&batch, &self.transaction),
+                Ok(()) => wiping_stack(|| work(&batch, &self.transaction)),
                 // The run ends with this error for all of them.
                 Err(_) => Vec::new(),
             };

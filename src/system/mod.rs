@@ -66,5 +66,5 @@ pub use state::FileState;
 pub use syslog::Syslog;
 pub use terminal::open_terminal;
 pub use transaction::{NotReplaced, Transaction, is_directory_on_fat, is_staged};
-pub use wipe::{Wiping, wipe_stack};
+pub use wipe::{Wiping, wipe_stack, wiping_stack};
 pub use workspace::Workspace;

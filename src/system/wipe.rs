@@ -67,6 +67,18 @@ pub fn wipe_stack() {
     std::hint::black_box(&mut unused);
 }
 
+/// Work with secrets on a thread that is shared, such as one of a pool: what it left on the stack is wiped when it returns.
+pub fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
+    /// Its frames lie below the one that wipes.
+    #[inline(never)]
+    fn below<T>(work: impl FnOnce() -> T) -> T {
+        work()
+    }
+    let result = below(work);
+    wipe_stack();
+    result
+}
+
 /// Writes zeros that the compiler may not leave out.
 ///
 /// # Safety

@@ -77,6 +77,30 @@ fn each_learns_what_the_other_knows() {
     assert!(!whole.path("carried/PK.key").exists() && !stick.join("db.key").exists());
 }
 
+/// Who is behind is brought up to date by the next change; a pair of a key and its certificate that somebody put there is not parted.
+#[test]
+fn who_is_behind_learns_what_changed_and_nothing_else() {
+    let whole = parted();
+    add(&whole, "update");
+    let node = whole.path("node");
+    fs::rename(whole.path("carried"), &node).unwrap();
+    for ending in ["key", "pem"] {
+        let [from, to] = ["db", "module"].map(|name| node.join(name).with_extension(ending));
+        fs::copy(from, to).unwrap();
+    }
+    let mut remove = bootseal(["enroll", "remove", "db", "Windows UEFI CA 2023", "--keys"]);
+    remove
+        .arg(whole.path("offline"))
+        .arg("--passphrase-file")
+        .arg(whole.path("passphrase"));
+    succeed(remove.arg("--output").arg(whole.path("other-update")));
+    assert_eq!(transcript(&whole, "node"), transcript(&whole, "offline"));
+    let [lists, stick] = ["node", "offline"].map(|place| fs::read(whole.path(place).join("db.esl")).unwrap());
+    assert_eq!(lists, stick);
+    let [own, db] = ["module.pem", "db.pem"].map(|name| fs::read(node.join(name)).unwrap());
+    assert_eq!(own, db);
+}
+
 #[test]
 fn what_parted_and_what_is_foreign_is_refused() {
     let whole = parted();
