@@ -96,6 +96,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l same-disk -d 'Let offline keys and backup lie on the disk of the system, or where nothing is mounted'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l json -d 'Print one JSON object'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -s q -l quiet -d 'Print errors only'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -s v -l verbose -d 'Say more: also what needed nothing to be done'
@@ -121,6 +122,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l same-disk -d 'Let offline keys and backup lie on the disk of the system, or where nothing is mounted'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l rehearse -d 'Go through all of it with keys that say TEST, in a directory that is thrown away'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l json -d 'Print one JSON object'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Print errors only'
