@@ -6,6 +6,7 @@
 //! and GRUB will, backed up, sealed, and only then put in its place: nobody ever sees half a ceremony.
 
 mod abort;
+mod afterwards;
 mod amend;
 pub mod backup;
 mod certificate_lint;

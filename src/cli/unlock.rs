@@ -90,12 +90,41 @@ impl Pin {
     }
 }
 
-/// A new passphrase: typed twice, or made and shown once.
+/// A new passphrase: typed twice, or made, shown once, and confirmed by two of its words.
 pub(super) fn typed_or_made(session: &Session) -> Result<Passphrase> {
     if let Some(typed) = prompt::new_passphrase()? {
         return Ok(typed);
     }
     let made = Passphrase::generate(&session.context)?;
     prompt::show_once(&made)?;
+    prompt::confirm_words(
+        &made,
+        two_places(session.context.random()?, made.danger_reveal().split('-').count()),
+    )?;
     Ok(made)
+}
+
+/// Two places among so many words, the first before the second.
+fn two_places(random: [u8; 2], words: usize) -> [usize; 2] {
+    // At random enough: which words are asked for is no secret.
+    let [first, second] = random.map(usize::from);
+    let first = first.checked_rem(words.saturating_sub(1)).unwrap_or_default();
+    let rest = words.saturating_sub(first.saturating_add(1));
+    let second = second.checked_rem(rest).unwrap_or_default();
+    [first, first.saturating_add(1).saturating_add(second)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_different_words_are_asked_for_whatever_the_chance() {
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                let [one, other] = two_places([first, second], 12);
+                assert!(one < other && other < 12, "{one} {other}");
+            }
+        }
+    }
 }
