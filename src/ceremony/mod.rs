@@ -53,7 +53,7 @@ pub use run::{rehearse, run};
 pub(crate) use signed_lists::{check_lists, signer};
 pub(crate) use spec::purpose;
 pub use spec::{
-    Answers, Backup, CertificateCheck, DEFAULT_YEARS, KeySpec, MachineCheck, Place, Revocations, Shares, Spec,
+    Answer, Backup, CertificateCheck, DEFAULT_YEARS, Draft, KeySpec, MachineCheck, Place, Revocations, Shares, Spec,
     TokenPlace, Waiver,
 };
 pub(crate) use staged::{end_change, put, recorded, stage};

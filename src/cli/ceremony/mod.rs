@@ -216,10 +216,18 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 impl Run {
     fn run(self, session: &Session) -> Result<Box<dyn Report>> {
         let asks = io::stdin().is_terminal() && io::stderr().is_terminal() && !session.quiet;
-        let mut spec = match self.what.spec()? {
-            Some(spec) => spec,
-            None if asks => wizard::ask(session)?,
-            None => return Err(nothing_named()),
+        let named = self.what.specification.as_deref();
+        let half = match named.filter(|_| asks) {
+            Some(path) => wizard::unfinished(path)?.map(|draft| (path, draft)),
+            None => None,
+        };
+        let mut spec = match half {
+            Some(half) => wizard::ask(session, Some(half), self.what.same_disk)?,
+            None => match self.what.spec()? {
+                Some(spec) => spec,
+                None if asks => wizard::ask(session, None, self.what.same_disk)?,
+                None => return Err(nothing_named()),
+            },
         };
         spec.validate()?;
         // Before anybody types a passphrase.
