@@ -231,6 +231,11 @@ fn stopped(
     );
     let error =
         Error::new(cause.kind(), message).hint(format!("when the cause is removed, continue with: {}", command(plan)));
+    let size = plan.after.get(failed.name).to_bytes().len();
+    let error = match warnings::without_too_large(failed.name, size) {
+        Some(remedy) => error.hint(remedy),
+        None => error,
+    };
     let error = match backup {
         Some(backup) => error.hint(format!(
             "to go back: bootseal enroll revert {} --store {}",

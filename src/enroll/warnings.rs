@@ -36,6 +36,13 @@ const ODD_TIME: Kind = Kind::note("odd_time");
 /// The firmware has little room left for variables.
 const LOW_SPACE: Kind = Kind::warning("low_space");
 
+/// A variable would be larger than every board takes.
+const LARGE_VARIABLE: Kind = Kind::warning("large_variable");
+
+/// Largest variable that every board takes, in bytes: Windows asks no more of one.
+const LARGE: usize = 32 << 10;
+/// Memory for variables that the kernel leaves alone, in bytes (`EFI_MIN_RESERVE` of arch/x86/platform/efi/quirks.c).
+const RESERVE: u64 = 5 << 10;
 /// Free memory for variables, in bytes, below which firmware is known to fail (fwupd's gates).
 const SPACE: [(VariableName, u64); 4] = [
     (VariableName::Kek, 4 << 10),
@@ -129,10 +136,15 @@ pub(super) fn of_writes(
         warnings.extend(revoked_certificates(db, &after.dbx));
     }
     warnings.extend(new_revocations(&before.dbx, &after.dbx));
+    let mut left = free_space;
     for write in writes.iter().filter(|write| !write.already_there) {
+        let size = after.get(write.name).to_bytes().len();
         warnings.extend(unusual_keys(write));
         warnings.extend(time(write));
-        warnings.extend(space(write, free_space));
+        warnings.extend(large(write, size));
+        warnings.extend(space(write, size as u64, left));
+        // Much firmware gives the room of the old content back at the next start only.
+        left = left.map(|left| left.saturating_sub(size as u64));
     }
     warnings
 }
@@ -244,15 +256,39 @@ fn time(write: &PlannedWrite) -> Option<Finding> {
     ))
 }
 
-fn space(write: &PlannedWrite, free: Option<u64>) -> Option<Finding> {
-    let free = free?;
-    let (_, needed) = SPACE.into_iter().find(|(variable, _)| *variable == write.name)?;
-    (free < needed).then(|| {
+fn large(write: &PlannedWrite, size: usize) -> Option<Finding> {
+    let remedy = without_too_large(write.name, size)?;
+    let text = format!(
+        "{} would have {size} bytes; a board need not take more than {LARGE} in a variable, and one that does not refuses the whole write",
+        write.variable
+    );
+    Some(Finding::new(LARGE_VARIABLE, write.variable, text).remedy(remedy))
+}
+
+/// The way on where a board does not take a variable of so many bytes; none if every board takes it.
+pub(super) fn without_too_large(variable: VariableName, size: usize) -> Option<&'static str> {
+    (size > LARGE).then_some(match variable {
+        VariableName::Dbx => {
+            "if the firmware refuses it for its size, enroll from a copy of the key directory without dbx.auth: the other \
+             variables do not need it, and the firmware keeps the dbx that it has"
+        }
+        VariableName::Pk | VariableName::Kek | VariableName::Db => {
+            "if the firmware refuses it for its size, enroll fewer entries"
+        }
+    })
+}
+
+/// `left` is the room before this write.
+fn space(write: &PlannedWrite, size: u64, left: Option<u64>) -> Option<Finding> {
+    let left = left?;
+    let (_, known) = SPACE.into_iter().find(|(variable, _)| *variable == write.name)?;
+    let needed = known.max(size.saturating_add(RESERVE));
+    (left < needed).then(|| {
         Finding::new(
             LOW_SPACE,
             write.variable,
             format!(
-                "the firmware has {free} bytes left for variables; below {needed} a write of {} may fail. Remove old \
+                "the firmware has {left} bytes left for variables at the write of {}; below {needed} it may fail. Remove old \
                  boot entries and /sys/fs/pstore/*, and reboot",
                 write.variable
             ),

@@ -12,6 +12,8 @@ use rayon::prelude::*;
 use crate::support::backup::{SHARED, Whole};
 use crate::support::{bootseal, refuse, succeed, text, tool};
 
+use super::tracer::injection;
+
 /// Runs the ceremony under strace.
 fn traced(whole: &Whole, options: &[&str]) -> Command {
     let run = whole.run();
@@ -125,7 +127,7 @@ fn killed_at_any_flush_it_completes_with_the_keys_that_it_has() {
         let round = format!("{call} {nth} {}", specification == SMALL);
         let whole = Whole::planned(specification);
         let trace = whole.path("trace");
-        let inject = format!("inject={call}:signal=KILL:when={nth}");
+        let inject = injection(call, &format!("signal=KILL:when={nth}"));
         let options = [
             "-f",
             "-e",
@@ -307,7 +309,7 @@ fn it_leaves_no_core_and_a_signal_leaves_it_to_be_gone_on_with() {
     let whole = Whole::planned(SHARED);
     let trace = whole.path("trace");
     let run = |signal: &str| {
-        let inject = format!("inject=fsync:signal={signal}:when=9");
+        let inject = injection("fsync", &format!("signal={signal}:when=9"));
         let options = ["-f", "-e", "trace=fsync", "-e", &inject, "-o", trace.to_str().unwrap()];
         let traced = traced(&whole, &options);
         // As large a core as the system allows.

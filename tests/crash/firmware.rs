@@ -10,6 +10,8 @@ use std::process::{Command, Output};
 use crate::support::node::{DATABASE, GLOBAL, Node};
 use crate::support::{keys, succeed, text, tool};
 
+use super::tracer::injection;
+
 /// A machine in Setup Mode, and the public files of a ceremony.
 struct Board(Node);
 
@@ -52,7 +54,7 @@ impl Board {
         let apply = self.apply();
         let mut command = tool("strace");
         command.args(["-f", "-o", "/dev/null", "-P"]).arg(path);
-        command.args(["-e", &format!("trace={call}"), "-e", &format!("inject={call}:{fault}")]);
+        command.args(["-e", &format!("trace={call}"), "-e", &injection(call, fault)]);
         command
             .arg(apply.get_program())
             .args(apply.get_args())

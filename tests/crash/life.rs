@@ -12,7 +12,7 @@ use crate::support::ceremony::private;
 use crate::support::{bootseal, succeed, text};
 
 use super::rotation::{Machine, SPECIFICATION};
-use super::tracer::on_one_processor;
+use super::tracer::{injection, on_one_processor};
 
 /// A machine with a backup under shares, and a stick that knows more than the node; its ceremony was held elsewhere.
 fn machine() -> Machine {
@@ -57,7 +57,7 @@ fn killed(
     rounds.into_par_iter().for_each(|(call, nth)| {
         let round = format!("{call} {nth}");
         let machine = machine.duplicate();
-        let inject = format!("inject={call}:signal=KILL:when={nth}");
+        let inject = injection(call, &format!("signal=KILL:when={nth}"));
         let output = traced(&machine, &["-e", &format!("trace={call}"), "-e", &inject]);
         assert_eq!(output.status.signal(), Some(9), "{round}: {}", text(&output));
         for place in ["node", "offline"] {

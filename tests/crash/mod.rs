@@ -11,5 +11,5 @@ mod interrupted;
 mod life;
 mod node;
 mod revocation;
-mod rotation;
+pub mod rotation;
 mod tracer;

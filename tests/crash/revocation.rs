@@ -12,7 +12,7 @@ use crate::support::judges::subject_key_id;
 use crate::support::{bootseal, refuse, succeed, text, tool};
 
 use super::rotation::{Machine, SPECIFICATION};
-use super::tracer::on_one_processor;
+use super::tracer::{injection, on_one_processor};
 
 /// The certificates of a machine, past and present, that verify a signature of its kernel.
 fn signers(machine: &Machine) -> Vec<String> {
@@ -150,7 +150,10 @@ fn killed_at_any_place_a_revocation_goes_on_and_the_machine_starts_all_along() {
     rounds.into_par_iter().for_each(|(call, nth)| {
         let round = format!("{call} {nth}");
         let machine = machine.duplicate();
-        let (trace, inject) = (machine.file("trace"), format!("inject={call}:signal=KILL:when={nth}"));
+        let (trace, inject) = (
+            machine.file("trace"),
+            injection(call, &format!("signal=KILL:when={nth}")),
+        );
         let trace = trace.to_str().unwrap();
         let output = traced(
             &machine,

@@ -13,12 +13,14 @@ use crate::support::judges::subject_key_id;
 use crate::support::node::Node;
 use crate::support::{bootseal, refuse, succeed, text, tool};
 
+use super::tracer::injection;
+
 /// PK and KEK on a stick, the others on the node, which has files to sign, and a firmware that holds the keys.
-pub(super) struct Machine {
+pub struct Machine {
     pub whole: Whole,
 }
 
-pub(super) const SPECIFICATION: &str = "microsoft = [\"none\"]\ndbx = \"none\"\n[keys.PK]\nencrypted = false\n[keys.KEK]\nencrypted = false\n\
+pub const SPECIFICATION: &str = "microsoft = [\"none\"]\ndbx = \"none\"\n[keys.PK]\nencrypted = false\n[keys.KEK]\nencrypted = false\n\
     [keys.db]\nencrypted = false\n[keys.module]\nbits = 2048\nencrypted = false\n[keys.grub]\nbits = 3072\n\
     encrypted = false\n";
 
@@ -64,7 +66,7 @@ impl Machine {
         command
     }
 
-    fn rotate(&self, key: &str, keys: &str) -> Command {
+    pub fn rotate(&self, key: &str, keys: &str) -> Command {
         self.change("rotate", key, keys)
     }
 
@@ -183,7 +185,7 @@ fn killed_at_any_place_a_rotation_goes_on_and_the_machine_starts_all_along() {
     rounds.into_par_iter().for_each(|(call, nth)| {
         let round = format!("{call} {nth}");
         let machine = machine.duplicate();
-        let inject = format!("inject={call}:signal=KILL:when={nth}");
+        let inject = injection(call, &format!("signal=KILL:when={nth}"));
         let trace = machine.file("trace");
         let output = traced(
             &machine,

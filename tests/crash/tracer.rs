@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write as _;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -68,6 +69,18 @@ pub fn calls(template: &Template, names: &[&str]) -> Vec<(String, usize)> {
     calls
 }
 
+/// The file that each fault is counted in, by one byte; `tests/hostile/run` sets it.
+const COUNT: &str = "BOOTSEAL_FAULTS";
+
+/// The option of strace that lets a system call meet this fault.
+pub fn injection(call: &str, fault: &str) -> String {
+    if let Some(path) = std::env::var_os(COUNT) {
+        let file = fs::File::options().append(true).create(true).open(path);
+        file.unwrap().write_all(b".").unwrap();
+    }
+    format!("inject={call}:{fault}")
+}
+
 /// Runs `sign all` once for each round, each on a fresh node, on all processors; `judge` looks at the result.
 pub fn run(template: &Template, rounds: &[Round], judge: impl Fn(&Round, &Faulted<'_>) + Sync) {
     let next = AtomicUsize::new(0);
@@ -107,7 +120,7 @@ pub fn inject<'a>(template: &'a Template, round: &Round, processor: Option<usize
         .arg("-f")
         .args(quickly)
         .args(["-e", &format!("trace={call}")])
-        .args(["-e", &format!("inject={call}:{fault}:when={nth}"), "-o"])
+        .args(["-e", &injection(call, &format!("{fault}:when={nth}")), "-o"])
         .arg(&trace)
         .arg(sign_all.get_program())
         .args(sign_all.get_args());

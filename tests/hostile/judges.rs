@@ -1,6 +1,9 @@
 //! The judges of changed files: what is accepted may differ only where the format leaves it unsigned. The sweep and the fuzzer
 //! (`fuzz/`) share them.
 
+use std::path::Path;
+
+use bootseal::ceremony::backup::whole_files;
 use bootseal::ceremony::transcript::Transcript;
 use bootseal::formats::crypto::certificate::Certificate;
 use bootseal::formats::crypto::hash::HashAlgorithm;
@@ -111,4 +114,11 @@ pub fn transcript(original: &[u8]) -> Judge {
         read.pop();
         Some(signed.starts_with(&read))
     })
+}
+
+/// Between the files of an archive lie names, times and padding; what a restore takes out of it is what was put in.
+pub fn backup(original: &[u8]) -> Judge {
+    let files = |bytes: &[u8]| whole_files(bytes, Path::new("backup.tar")).ok();
+    let saved = files(original).unwrap();
+    judge(move |bytes| Some(files(bytes)? == saved))
 }

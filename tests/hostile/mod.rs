@@ -29,6 +29,7 @@ const COUNT: &str = "BOOTSEAL_CHANGES";
 #[derive(Default)]
 struct Tally {
     executions: u64,
+    mutations: u64,
     harmless: u64,
     worst: Duration,
     violations: Vec<String>,
@@ -37,6 +38,7 @@ struct Tally {
 impl Tally {
     fn and(mut self, other: Self) -> Self {
         self.executions += other.executions;
+        self.mutations += other.mutations;
         self.harmless += other.harmless;
         self.worst = self.worst.max(other.worst);
         self.violations.extend(other.violations);
@@ -44,14 +46,16 @@ impl Tally {
     }
 }
 
-/// Judges one changed file. What is the original again, as after two changes that undo each other, counts as harmless.
-fn execute(target: &Target, what: &str, change: impl FnOnce(&mut Vec<u8>)) -> Tally {
+/// Judges one file after changes, whose number `change` returns. What is the original again, as after two changes that undo each
+/// other, counts as harmless.
+fn execute(target: &Target, what: &str, change: impl FnOnce(&mut Vec<u8>) -> u64) -> Tally {
     let mut bytes = target.original.clone();
-    change(&mut bytes);
+    let mutations = change(&mut bytes);
     let start = Instant::now();
     let verdict = catch_unwind(AssertUnwindSafe(|| (target.judge)(&bytes)));
     let mut tally = Tally {
         executions: 1,
+        mutations,
         worst: start.elapsed(),
         ..Tally::default()
     };
@@ -78,11 +82,12 @@ fn sweep(target: &Target, wanted: usize) -> Tally {
     let each = (0..all).into_par_iter().step_by(step).map(|number| {
         execute(target, &format!("change {number}"), |bytes| {
             mutate::change(bytes, number);
+            1
         })
     });
     let drawn = (all..wanted.max(all)).into_par_iter().map(|number| {
         execute(target, &format!("drawn change {number}"), |bytes| {
-            mutate::drawn(bytes, number as u64);
+            mutate::drawn(bytes, number as u64)
         })
     });
     each.chain(drawn).reduce(Tally::default, Tally::and)
@@ -116,9 +121,10 @@ fn sweep_all(wanted: usize) {
     }
     let total = total.into_inner().unwrap();
     eprintln!(
-        "targets {}, executions {}, peak memory {} KiB, worst time {:?}, violations {}",
+        "targets {}, executions {}, mutations {}, worst peak memory {} KiB, worst time {:?}, violations {}",
         targets.len(),
         total.executions,
+        total.mutations,
         peak(),
         total.worst,
         total.violations.len()

@@ -42,8 +42,8 @@ fn pair(number: usize) -> (usize, usize) {
     (rest, second)
 }
 
-/// Makes a few changes that are drawn by this number.
-pub fn drawn(bytes: &mut Vec<u8>, seed: u64) {
+/// Makes a few changes that are drawn by this number; returns how many.
+pub fn drawn(bytes: &mut Vec<u8>, seed: u64) -> u64 {
     let mut state = seed;
     // SplitMix64: every number leads to another.
     let mut next = |below: usize| {
@@ -53,9 +53,10 @@ pub fn drawn(bytes: &mut Vec<u8>, seed: u64) {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         usize::try_from((mixed ^ (mixed >> 31)) % below as u64).unwrap()
     };
-    for _ in 0..=seed % MAX_AT_ONCE {
+    let changes = seed % MAX_AT_ONCE + 1;
+    for made in 0..changes {
         if bytes.is_empty() {
-            return;
+            return made;
         }
         match next(8) {
             // Lengths and counts are what parsers follow.
@@ -77,6 +78,7 @@ pub fn drawn(bytes: &mut Vec<u8>, seed: u64) {
             }
         }
     }
+    changes
 }
 
 #[test]

@@ -6,29 +6,34 @@ use std::process::{Command, Stdio};
 
 use bootseal::formats::firmware::authenticode::minimal_image;
 
+use crate::crash::rotation::{Machine, SPECIFICATION};
 use crate::support::backup::{SHARED, Whole};
 use crate::support::ceremony::{PASSPHRASE, encrypted, private};
-use crate::support::{bootseal, succeed, tool};
+use crate::support::node::Node;
+use crate::support::token::{PIN, Token};
+use crate::support::{bootseal, keys as shared_keys, succeed, tool};
 
 /// The end of a process.
-const END: &str = "exit_group";
+const END: &str = "catch syscall exit_group";
 /// The commit of what was signed: the key is still in use.
-const COMMIT: &str = "rename renameat renameat2";
+const COMMIT: &str = "catch syscall rename renameat renameat2";
 /// The wait for another run to end.
-const WAIT: &str = "flock";
+const WAIT: &str = "catch syscall flock";
+/// The login to a token.
+const LOGIN: &str = "break C_Login";
 /// Bytes of a number that are looked for: as many as nothing else has by chance.
 const PIECE: usize = 24;
 
 /// Bytes that must not be found, with a name.
 type Secret = (String, Vec<u8>);
 
-/// The memory of a command when it first makes one of these system calls.
-fn memory(command: &Command, calls: &str) -> Vec<u8> {
+/// The memory of a command when it first comes to a place that stops it in gdb.
+fn memory(command: &Command, stop: &str) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     let core = directory.path().join("core");
     let mut gdb = tool("gdb");
     gdb.args(["-batch", "-nx", "-ex", "set startup-with-shell off"]);
-    gdb.args(["-ex", &format!("catch syscall {calls}"), "-ex", "run"]);
+    gdb.args(["-ex", "set breakpoint pending on", "-ex", stop, "-ex", "run"]);
     gdb.args(["-ex", &format!("gcore {}", core.display()), "-ex", "kill", "--args"]);
     gdb.arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
@@ -101,9 +106,9 @@ fn a_key_is_in_memory_only_while_it_signs() {
         .arg("--passphrase-file")
         .arg(&passphrase_file)
         .arg(&file);
-    let at = |calls| {
+    let at = |stop| {
         fs::write(&file, "set timeout=5\n").unwrap();
-        found(&memory(&sign, calls), &secrets)
+        found(&memory(&sign, stop), &secrets)
     };
     assert!(!at(COMMIT).is_empty(), "what the key signs with is not found at all");
     assert_eq!(at(WAIT), Vec::<String>::new());
@@ -169,4 +174,80 @@ fn nothing_of_a_ceremony_stays_in_memory() {
     let end = memory(&drill, END);
     assert_eq!(found(&end, &secrets), Vec::<String>::new());
     succeed(&mut drill);
+}
+
+/// The keys of a node, of its owner and of a rotation, and those that are put back.
+#[test]
+fn nothing_of_a_node_s_keys_stays_in_memory() {
+    let machine = Machine::new(&format!(
+        "{SPECIFICATION}[backup]\ndirectory = \"backup\"\nshares = {{ needed = 2, of = 3 }}\n"
+    ));
+    let keys = [
+        "node/db.key",
+        "node/module.key",
+        "node/grub.key",
+        "offline/PK.key",
+        "offline/KEK.key",
+    ];
+    let known = || -> Vec<Secret> {
+        let numbers = keys.iter().flat_map(|key| numbers(&machine.file(key)));
+        numbers.chain([passphrase()]).collect()
+    };
+    let mut secrets = known();
+    let nothing = |what: &str, command: &Command, secrets: &[Secret]| {
+        assert_eq!(found(&memory(command, END), secrets), Vec::<String>::new(), "{what}");
+    };
+
+    let node = Node::at(machine.file("root"));
+    node.keys(&machine.file("node"), |_| true);
+    node.kernel("boot/vmlinuz");
+    nothing("the hook", &node.bootseal(["hook", "run", "all"]), &secrets);
+    assert!(node.path("boot/vmlinuz.sig").exists());
+
+    nothing("the rotation", &machine.rotate("db", "node"), &secrets);
+    secrets.extend(known());
+    let shares = [1, 2, 3].map(|number| machine.whole.share(number));
+    let shares = shares.map(|share| (format!("share {share}"), share.into_bytes()));
+    secrets.extend(shares.iter().cloned());
+    private(
+        &machine.file("shares.txt"),
+        &[&shares[0].1[..], b"\n", &shares[2].1, b"\n"].concat(),
+    );
+    let mut restore = bootseal(["ceremony", "restore", "--only", "PK,KEK", "--shares"]);
+    restore
+        .arg(machine.file("shares.txt"))
+        .arg("--with")
+        .arg(machine.file("node"));
+    restore
+        .arg(machine.file("backup/bootseal-backup.tar"))
+        .arg(machine.file("restored"));
+    nothing("the restore", &restore, &secrets);
+    assert!(machine.file("restored/PK.key").exists());
+
+    let mut backup = bootseal(["ceremony", "backup", "--keys"]);
+    backup
+        .arg(machine.file("node"))
+        .arg("--authority")
+        .arg(machine.file("offline"));
+    backup.arg(machine.file("second"));
+    nothing("the backup", &backup, &secrets);
+    assert!(machine.file("second/bootseal-backup.tar").exists());
+}
+
+#[test]
+fn the_pin_of_a_token_is_gone_when_it_has_signed() {
+    let token = Token::new(shared_keys());
+    let image = token.path("image.efi");
+    let secrets = [("PIN".to_owned(), PIN.as_bytes().to_vec())];
+    let at = |stop| {
+        fs::write(&image, minimal_image()).unwrap();
+        found(&memory(&token.sign("efi", &[&image]), stop), &secrets)
+    };
+    assert!(
+        !at(LOGIN).is_empty(),
+        "the PIN that the token is given is not found at all"
+    );
+    assert_eq!(at(COMMIT), Vec::<String>::new());
+    assert_eq!(at(END), Vec::<String>::new());
+    assert!(fs::metadata(&image).unwrap().len() > minimal_image().len() as u64);
 }

@@ -2,13 +2,14 @@
 
 use std::fs;
 
+use bootseal::ceremony::ARCHIVE;
 use bootseal::formats::firmware::authenticode::minimal_image;
 use bootseal::formats::firmware::signature_list::SignatureDatabase;
 use bootseal::formats::grub::openpgp::GrubKey;
 
 use super::judges::{self, Judge};
 use crate::support::signer::TestKey;
-use crate::support::{keys, module as compiled, module_certificate, sign, succeed};
+use crate::support::{bootseal, keys, module as compiled, module_certificate, sign, succeed, tool};
 
 /// A kind of file.
 pub struct Target {
@@ -34,6 +35,8 @@ pub fn all() -> Vec<Target> {
     let judge_signature = judges::grub_signature(&file, &signature, grub_key());
     let judge_write = judges::write(&write, lists("PK.esl"), lists("KEK.esl"));
     let judge_transcript = judges::transcript(&transcript);
+    let backup = backup();
+    let judge_backup = judges::backup(&backup);
     vec![
         target("image", image, judge_image),
         target("module", module, judge_module),
@@ -41,6 +44,7 @@ pub fn all() -> Vec<Target> {
         target("GRUB signature", signature, judge_signature),
         target("write", write, judge_write),
         target("transcript", transcript, judge_transcript),
+        target("backup", backup, judge_backup),
     ]
 }
 
@@ -49,6 +53,16 @@ fn module() -> Vec<u8> {
     let path = compiled(directory.path(), "swept.ko");
     succeed(&mut sign("modules", &[&path]));
     fs::read(&path).unwrap()
+}
+
+/// The archive of a backup under two of three shares. It records itself in the key directory, which is a copy.
+fn backup() -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
+    let (copy, made) = (directory.path().join("keys"), directory.path().join("backup"));
+    succeed(tool("cp").arg("-a").arg(keys()).arg(&copy));
+    let mut command = bootseal(["ceremony", "backup", "--shares", "2/3", "--keys"]);
+    succeed(command.arg(&copy).arg(&made));
+    fs::read(made.join(ARCHIVE)).unwrap()
 }
 
 /// A file and its signature.

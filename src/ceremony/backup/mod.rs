@@ -12,4 +12,4 @@ mod source;
 
 pub use again::{BackedUp, Request, backup};
 pub(super) use make::make;
-pub use restore::{Restore, Restored, needed_shares, restore};
+pub use restore::{Restore, Restored, needed_shares, restore, whole_files};

@@ -36,22 +36,26 @@ pub(super) struct Source {
 
 /// Reads an archive, or the lines of a sheet.
 pub(super) fn read_source(path: &Path) -> Result<Source> {
-    let bytes = system::read_secret_file(path)?;
-    let sha256 = HashAlgorithm::Sha256.digest(&[&bytes]).to_hex();
+    parse_source(&system::read_secret_file(path)?, path)
+}
+
+/// Reads the content of an archive, or the lines of a sheet. `path` says in errors where it is from.
+pub(super) fn parse_source(bytes: &[u8], path: &Path) -> Result<Source> {
+    let sha256 = HashAlgorithm::Sha256.digest(&[bytes]).to_hex();
     let cannot = || {
         format!(
             "{} is neither the archive of a backup nor the lines of its sheet",
             path.shown()
         )
     };
-    if let Ok(files) = archive::read(&bytes) {
+    if let Ok(files) = archive::read(bytes) {
         return Ok(Source {
             files,
             kind: ARCHIVE,
             sha256,
         });
     }
-    let text = std::str::from_utf8(&bytes).or_refuse(cannot)?;
+    let text = std::str::from_utf8(bytes).or_refuse(cannot)?;
     let files = paper::files(text).or_refuse(cannot)?;
     Ok(Source {
         files,

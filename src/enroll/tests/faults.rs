@@ -140,7 +140,7 @@ fn enroll(bench: &Bench, fault: Fault, at: usize) -> (Result<Applied>, usize) {
 }
 
 /// Without a platform key nothing is enforced; with one, everything else has to be right.
-fn check_usable(bench: &Bench, what: &str) {
+pub(super) fn check_usable(bench: &Bench, what: &str) {
     let held = |variable: VariableName| bench.store().read(variable).unwrap();
     if held(VariableName::Pk).is_none_or(|raw| raw.data.is_empty()) {
         return;

@@ -18,6 +18,7 @@ use crate::trust::microsoft;
 
 mod faults;
 mod key_directory;
+mod limits;
 mod updates;
 mod warnings;
 

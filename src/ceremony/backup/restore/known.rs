@@ -22,12 +22,9 @@ use super::super::source::Source;
 pub(super) fn newest(path: &Path, with: &[PathBuf], source: &Source) -> Result<Option<(Signed, Vec<Copy>)>> {
     let mut begins: Option<Transcript> = None;
     let mut all: Vec<(PathBuf, Signed)> = Vec::new();
-    if let Some(bytes) = source.files.get(TRANSCRIPT) {
-        let refused = || format!("the transcript in {} does not hold", path.shown());
-        let transcript = Transcript::parse(bytes).or_refuse(refused)?;
-        let keys = verify::check_seals(&transcript).or_refuse(refused)?;
-        begins = Some(transcript.clone());
-        all.push((path.to_owned(), Signed { transcript, keys }));
+    if let Some(signed) = archived(path, source)? {
+        begins = Some(signed.transcript.clone());
+        all.push((path.to_owned(), signed));
     }
     for directory in with {
         let named = verify::read(directory)?.transcript;
@@ -60,6 +57,17 @@ pub(super) fn newest(path: &Path, with: &[PathBuf], source: &Source) -> Result<O
         }
     }
     Ok(Some((longest.duplicate(), copies)))
+}
+
+/// The transcript in an archive; a sheet has none.
+pub(super) fn archived(path: &Path, source: &Source) -> Result<Option<Signed>> {
+    let Some(bytes) = source.files.get(TRANSCRIPT) else {
+        return Ok(None);
+    };
+    let refused = || format!("the transcript in {} does not hold", path.shown());
+    let transcript = Transcript::parse(bytes).or_refuse(refused)?;
+    let keys = verify::check_seals(&transcript).or_refuse(refused)?;
+    Ok(Some(Signed { transcript, keys }))
 }
 
 /// The public files as the transcript records them, from the directories that are there, and from the archive.

@@ -1,6 +1,7 @@
 //! Keys put back from archive or sheet into a new directory, on a machine that may have nothing else of them.
 
 mod known;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use super::contents::{RECORD, Record};
 use super::drill::{Held, Opener, check_sums, is_known, open};
 use super::source::{SHEET, Source, read_source};
 use known::{is_plain, newest, place_of, public_files};
+pub use whole::whole_files;
 
 /// Keys that are to be put back.
 pub struct Restore<'a> {
@@ -80,6 +82,12 @@ pub fn needed_shares(source: &Path, with: &[PathBuf]) -> Result<Option<ShareSet>
         Some((signed, _)) => Ok(Held::new(&signed.transcript, &read)?.shares),
         None => Ok(None),
     }
+}
+
+/// The refusal of a backup that has no such private key.
+fn lacks(source: &Path, file: &str) -> Error {
+    Error::refused(format!("{} holds no {file}", source.shown()))
+        .hint("every key that is put back has to be there: scan or type the remaining lines")
 }
 
 /// Puts keys back. Every file of the archive is held against its digest, and every key against the newest transcript of the ceremony that
@@ -227,10 +235,7 @@ impl Restore<'_> {
         let mut keys = BTreeMap::new();
         for name in names {
             let file = format!("{name}.key");
-            let bytes = source.files.get(&file).ok_or_else(|| {
-                Error::refused(format!("{} holds no {file}", self.source.shown()))
-                    .hint("every key that is put back has to be there: scan or type the remaining lines")
-            })?;
+            let bytes = source.files.get(&file).ok_or_else(|| lacks(self.source, &file))?;
             let key = SoftwareKey::parse(bytes, &self.source.join(&file), &mut || Ok(wrap.duplicate()))?;
             keys.insert(*name, key);
         }
