@@ -16,6 +16,7 @@ mod fresh;
 mod golden;
 mod hook;
 mod hostile;
+mod manual;
 mod packaging;
 mod properties;
 mod support;
