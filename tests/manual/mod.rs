@@ -1,6 +1,6 @@
 //! README and manual: each command in them is one that bootseal takes, each link leads somewhere, and what the README shows is said.
 
-mod pages;
+pub mod pages;
 mod session;
 
 use std::collections::BTreeSet;
