@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BootTree, make_menu};
+use crate::disk::{BootFile, BootTree, make_menu};
 use crate::error::{Error, Result};
 use crate::formats::grub::opened_files::images_for_firmware;
 use crate::formats::text::Shown;
@@ -17,9 +17,12 @@ use super::request::{Request, Slot};
 pub(super) fn refuse_idle(context: &Context, request: &Request, tree: &BootTree, configs: &[PathBuf]) -> Result<()> {
     for config in configs {
         let directory = config.parent().unwrap_or(config);
+        let started = starts_kernel(context, &config.with_file_name(KEPT_MENU))?;
         let is_loss = match request.slot {
-            Slot::Portage => starts_kernel(context, &config.with_file_name(KEPT_MENU))?,
-            _ => !request.removes || tree.kernels().next().is_some(),
+            Slot::Portage => started,
+            _ if request.removes && tree.kernels().next().is_none() => false,
+            // Unified images that firmware starts by itself need no menu, and one that never started any has nothing to lose.
+            _ => started || tree.grub_files().any(BootFile::is_kernel),
         };
         if let Some(idle) = grub::idle_menu(context, directory)?.filter(|_| is_loss) {
             let error = Error::refused(format!("{}: {}; it is not signed", config.shown(), idle.text));

@@ -11,6 +11,7 @@ use super::machine::{Machine, snapshot};
 use super::node::{Hooked, VERSION};
 use crate::support::ceremony::{self, PASSPHRASE, private};
 use crate::support::judges::{check_grub, check_kernel};
+use crate::support::kernel::initramfs;
 use crate::support::node::menu;
 use crate::support::{refuse, succeed, text, tool};
 
@@ -158,7 +159,8 @@ fn the_configuration_that_grub_falls_back_to_is_the_last_one_that_was_signed() {
     succeed(&mut node.run("all", &[VERSION]));
     assert_eq!(fs::read(&kept).unwrap(), menu(VERSION, 5).as_bytes());
     check_grub(&kept);
-    // As long as grub-mkconfig's new one is not signed.
+    // As long as grub-mkconfig's new one is not signed, in the next installation.
+    succeed(&mut node.run("modules", &[VERSION]));
     fs::write(&config, menu(VERSION, 6)).unwrap();
     succeed(&mut node.run("image", &[VERSION, &format!("/boot/vmlinuz-{VERSION}")]));
     assert_eq!(fs::read(&kept).unwrap(), menu(VERSION, 5).as_bytes());
@@ -326,4 +328,29 @@ fn no_room_and_no_right_to_write_are_told_before_a_kernel_is_replaced() {
             "{said}"
         );
     }
+}
+
+/// Firmware starts unified images by itself: beside them, a menu of GRUB that starts nothing and never did keeps nobody from installing
+/// one.
+#[test]
+fn a_menu_that_never_started_anything_is_no_loss_beside_unified_images() {
+    let node = Hooked::new();
+    for name in ["vmlinuz", "initramfs"] {
+        let ending = if name == "vmlinuz" { "" } else { ".img" };
+        fs::remove_file(node.path(&format!("boot/{name}-{VERSION}{ending}"))).unwrap();
+    }
+    let unified = format!("boot/EFI/Linux/gentoo-{VERSION}.efi");
+    node.kernel(&unified);
+    node.write("boot/grub/grub.cfg", "set timeout=5\n");
+    let said = succeed(&mut node.run("grub", &[VERSION, &format!("/{unified}")]));
+    assert!(said.contains("no entry starts a kernel"), "{said}");
+    // One that started a kernel once is not given up for it.
+    node.kernel(&format!("boot/vmlinuz-{VERSION}"));
+    node.write("boot/grub/grub.cfg", menu(VERSION, 5));
+    node.write(&format!("boot/initramfs-{VERSION}.img"), initramfs("#!/bin/sh\n"));
+    let boot = node.path("boot");
+    succeed(&mut node.hook(&["run", "--accept-changed", boot.to_str().unwrap(), "all", VERSION]));
+    fs::remove_file(node.path(&format!("boot/vmlinuz-{VERSION}"))).unwrap();
+    node.write("boot/grub/grub.cfg", "set timeout=6\n");
+    refuse(&mut node.run("grub", &[VERSION, &format!("/{unified}")]));
 }
