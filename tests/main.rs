@@ -16,6 +16,8 @@ mod fresh;
 mod golden;
 mod hook;
 mod hostile;
+mod manual;
+mod packaging;
 mod properties;
 mod support;
 mod tamper;

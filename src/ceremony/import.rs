@@ -56,9 +56,8 @@ impl Files {
     }
 
     /// The private key, which has to be that of the certificate.
-    pub fn key(&self, ask: &mut dyn FnMut(&str) -> Result<Passphrase>) -> Result<SoftwareKey> {
-        let secret = format!("Passphrase of {}", self.key.shown());
-        let key = SoftwareKey::load(&self.key, &mut || ask(&secret))?;
+    pub fn key(&self, ask: &mut dyn FnMut(&Path) -> Result<Passphrase>) -> Result<SoftwareKey> {
+        let key = SoftwareKey::load(&self.key, &mut || ask(&self.key))?;
         let cannot = || format!("cannot use {}", self.certificate.shown());
         if self.certificate()?.public_key().or_refuse(cannot)? == *key.public_key() {
             return Ok(key);

@@ -6,6 +6,7 @@
 //! and GRUB will, backed up, sealed, and only then put in its place: nobody ever sees half a ceremony.
 
 mod abort;
+mod afterwards;
 mod amend;
 pub mod backup;
 mod certificate_lint;
@@ -20,6 +21,7 @@ pub mod life;
 mod make;
 mod observer;
 mod placed;
+mod places;
 mod plan;
 pub mod preflight;
 mod publish;
@@ -44,13 +46,14 @@ pub(crate) use copies::{Copy, append_to_all, other_copies};
 pub use layout::{ARCHIVE, PlannedFile, SHEET, share_name};
 pub(crate) use layout::{PUBLIC, SECRET};
 pub use observer::{Observer, Unobserved};
+pub use places::check_places;
 pub use plan::{Contents, Plan, PlannedKey, PlannedShares};
 pub use report::{KeyReport, Report};
 pub use run::{rehearse, run};
 pub(crate) use signed_lists::{check_lists, signer};
 pub(crate) use spec::purpose;
 pub use spec::{
-    Answers, Backup, CertificateCheck, DEFAULT_YEARS, KeySpec, MachineCheck, Place, Revocations, Shares, Spec,
+    Answer, Backup, CertificateCheck, DEFAULT_YEARS, Draft, KeySpec, MachineCheck, Place, Revocations, Shares, Spec,
     TokenPlace, Waiver,
 };
 pub(crate) use staged::{end_change, put, recorded, stage};

@@ -10,6 +10,7 @@ use crate::keys::directory::GRUB_PUBLIC_KEY;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::Context;
 
+use super::afterwards::after_ceremony;
 use super::layout::ARCHIVE;
 use super::plan::Plan;
 use super::shares_left::shares_left;
@@ -53,6 +54,8 @@ pub struct Report {
     pub words: Option<String>,
     /// The parts that a complete ceremony still needs, for people.
     pub missing: Vec<String>,
+    /// The steps that are left to people: paper, stick, nodes.
+    pub then: Vec<String>,
     /// The command that comes next.
     pub next: String,
 }
@@ -127,6 +130,11 @@ impl Report {
                 Some(backup) if !spec.rehearsal => shares_left(&backup.directory)?,
                 _ => None,
             },
+            then: if spec.rehearsal {
+                Vec::new()
+            } else {
+                after_ceremony(spec)
+            },
             owner: Some(KeyDirectory::open(&spec.out)?.owner()?.to_string()),
             transcript: Some(head.to_owned()),
             words: Some(words_of_hex(head)?),
@@ -168,6 +176,7 @@ impl Report {
             transcript: None,
             words: None,
             missing,
+            then: Vec::new(),
             next,
             directory,
         }

@@ -12,11 +12,12 @@ use super::spec::{Spec, Waiver};
 use super::step::{RESTORE_DRILL, Step};
 use super::transcript::Event;
 use super::work::{self, Work};
-use super::{amend, backup, check, make, preflight, publish, verify};
+use super::{amend, backup, check, make, places, preflight, publish, verify};
 
 /// Holds the ceremony, or goes on with one that was cut short. A dry run makes nothing and reports the same.
 pub fn run(context: &Context, spec: &Spec, observer: &dyn Observer) -> Result<Report> {
     spec.validate()?;
+    places::check_places(context, spec)?;
     if context.dry_run() {
         spec.check_targets()?;
         return Report::planned(context, spec);
@@ -46,8 +47,12 @@ pub fn run(context: &Context, spec: &Spec, observer: &dyn Observer) -> Result<Re
     Err(error)
 }
 
-/// Holds the ceremony with keys that say TEST in a directory that is thrown away.
+/// Holds the ceremony with keys that say TEST in a directory that is thrown away. The places of the real one are tried
+/// before: free, mounted, with room, writable.
 pub fn rehearse(context: &Context, spec: Spec, observer: &dyn Observer) -> Result<Report> {
+    spec.validate()?;
+    places::check_places(context, &spec)?;
+    places::touch(context, &spec)?;
     let directory = tempfile::Builder::new()
         .prefix("bootseal-rehearsal-")
         .tempdir()

@@ -20,9 +20,15 @@ pub(super) fn version() -> String {
     let commit = option_env!("BOOTSEAL_COMMIT").unwrap_or("unknown");
     let libc = if cfg!(target_env = "musl") { "musl" } else { "gnu" };
     let (architecture, system) = (std::env::consts::ARCH, std::env::consts::OS);
-    let features = if cfg!(feature = "aws-lc") { "aws-lc" } else { "none" };
+    let signer = if cfg!(feature = "aws-lc") { "aws-lc" } else { "rsa" };
+    // Libraries of tokens are loaded as they are named, which no static program can.
+    let tokens = if cfg!(target_feature = "crt-static") {
+        "no PKCS#11"
+    } else {
+        "pkcs11"
+    };
     format!(
-        "{}\ncommit:   {commit}\ntarget:   {architecture}-{system}-{libc}\nfeatures: {features}",
+        "{}\ncommit:   {commit}\ntarget:   {architecture}-{system}-{libc}\nfeatures: {signer}, {tokens}",
         env!("CARGO_PKG_VERSION")
     )
 }

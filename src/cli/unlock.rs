@@ -1,27 +1,97 @@
 //! The sources of passphrases: a file, a file descriptor, or the terminal; never argv or the environment.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::PathBuf;
+use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use crate::cli::session::Session;
-use crate::error::Result;
-use crate::keys::Passphrase;
+use crate::error::{Error, Result};
+use crate::formats::text::Shown;
+use crate::keys::{KeyName, Passphrase};
 use crate::ui::prompt;
+
+/// A file with a secret on its first line: of one key, or of all that have none of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct SecretFile {
+    key: Option<KeyName>,
+    path: PathBuf,
+}
+
+/// Reads `KEY=FILE` or `FILE`.
+impl FromStr for SecretFile {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
+        let named = text
+            .split_once('=')
+            .and_then(|(key, path)| Some((key.parse().ok()?, path)));
+        Ok(match named {
+            Some((key, path)) => Self {
+                key: Some(key),
+                path: path.into(),
+            },
+            // The name of a file may have the sign in it.
+            None => Self {
+                key: None,
+                path: text.into(),
+            },
+        })
+    }
+}
+
+/// The secrets that were read: a descriptor, or a pipe, gives one only once.
+#[derive(Default)]
+struct Known(RefCell<BTreeMap<Option<KeyName>, Passphrase>>);
+
+impl Known {
+    /// The secret of this key, or the one of all keys, if files or a descriptor were named for it.
+    fn read(&self, files: &[SecretFile], descriptor: Option<u32>, key: Option<KeyName>) -> Result<Option<Passphrase>> {
+        let of_key = |key: Option<KeyName>| {
+            let mut files = files.iter().filter(move |file| file.key == key);
+            (files.next(), files.next())
+        };
+        let (key, found) = match (of_key(key), of_key(None)) {
+            ((None, _), found) => (None, found),
+            (found, _) => (key, found),
+        };
+        if let Some(known) = self.0.borrow().get(&key) {
+            return Ok(Some(known.duplicate()));
+        }
+        let secret = match (found, descriptor) {
+            ((Some(_), Some(other)), _) => {
+                return Err(Error::usage(format!("{} is one secret too many", other.path.shown()))
+                    .hint("name one file for all keys, and others for single keys, as PK=FILE"));
+            }
+            ((Some(file), None), Some(_)) if file.key.is_none() => {
+                return Err(Error::usage(
+                    "name a file or a descriptor for the secret of all keys, not both",
+                ));
+            }
+            ((Some(file), None), _) => Passphrase::from_file(&file.path)?,
+            ((None, _), Some(descriptor)) => Passphrase::from_fd(descriptor)?,
+            ((None, _), None) => return Ok(None),
+        };
+        self.0.borrow_mut().insert(key, secret.duplicate());
+        Ok(Some(secret))
+    }
+}
 
 /// The passphrase of encrypted private keys.
 #[derive(Args)]
 pub(super) struct Unlock {
-    /// Read the passphrase from the first line of FILE
-    #[arg(long, value_name = "FILE", conflicts_with = "passphrase_fd")]
-    passphrase_file: Option<PathBuf>,
+    /// Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be
+    /// given several times
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    passphrase_file: Vec<SecretFile>,
     /// Read the passphrase from file descriptor N
     #[arg(long, value_name = "N")]
     passphrase_fd: Option<u32>,
-    /// The secret that was read: a descriptor gives it only once.
     #[arg(skip)]
-    known: RefCell<Option<Passphrase>>,
+    known: Known,
 }
 
 impl std::fmt::Debug for Unlock {
@@ -31,23 +101,20 @@ impl std::fmt::Debug for Unlock {
 }
 
 impl Unlock {
-    /// The passphrase from a file or descriptor, if one was named.
+    /// The passphrase of all keys from a file or descriptor, if one was named.
     pub(super) fn given(&self) -> Result<Option<Passphrase>> {
-        if let Some(known) = &*self.known.borrow() {
-            return Ok(Some(known.duplicate()));
-        }
-        let given = match (&self.passphrase_file, self.passphrase_fd) {
-            (Some(path), _) => Passphrase::from_file(path)?,
-            (None, Some(descriptor)) => Passphrase::from_fd(descriptor)?,
-            (None, None) => return Ok(None),
-        };
-        self.known.replace(Some(given.duplicate()));
-        Ok(Some(given))
+        self.known.read(&self.passphrase_file, self.passphrase_fd, None)
+    }
+
+    /// The secret that is asked for so, if a file or descriptor was named for it.
+    pub(super) fn given_for(&self, what: &str) -> Result<Option<Passphrase>> {
+        let key = KeyName::asked_for(what);
+        self.known.read(&self.passphrase_file, self.passphrase_fd, key)
     }
 
     /// The secret that opens an existing key.
     pub(super) fn existing(&self, what: &str) -> Result<Passphrase> {
-        match self.given()? {
+        match self.given_for(what)? {
             Some(passphrase) => Ok(passphrase),
             None => prompt::passphrase(what),
         }
@@ -57,15 +124,15 @@ impl Unlock {
 /// The PIN of tokens.
 #[derive(Args)]
 pub(super) struct Pin {
-    /// Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE
-    #[arg(long = "pin-file", id = "pin_file", value_name = "FILE", conflicts_with = "pin_fd")]
-    file: Option<PathBuf>,
+    /// Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE; that of
+    /// one imported key with PK=, KEK=, db=, module= or grub= before it. May be given several times
+    #[arg(long = "pin-file", id = "pin_file", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    files: Vec<SecretFile>,
     /// Read the PIN from file descriptor N
     #[arg(long = "pin-fd", id = "pin_fd", value_name = "N")]
     descriptor: Option<u32>,
-    /// The secret that was read: a descriptor gives it only once.
     #[arg(skip)]
-    known: RefCell<Option<Passphrase>>,
+    known: Known,
 }
 
 impl std::fmt::Debug for Pin {
@@ -77,25 +144,104 @@ impl std::fmt::Debug for Pin {
 impl Pin {
     /// The PIN from file, descriptor or terminal.
     pub(super) fn ask(&self, what: &str) -> Result<Passphrase> {
-        if let Some(known) = &*self.known.borrow() {
-            return Ok(known.duplicate());
+        match self
+            .known
+            .read(&self.files, self.descriptor, KeyName::asked_for(what))?
+        {
+            Some(secret) => Ok(secret),
+            None => prompt::passphrase(what),
         }
-        let given = match (&self.file, self.descriptor) {
-            (Some(path), _) => Passphrase::from_file(path)?,
-            (None, Some(descriptor)) => Passphrase::from_fd(descriptor)?,
-            (None, None) => return prompt::passphrase(what),
-        };
-        self.known.replace(Some(given.duplicate()));
-        Ok(given)
     }
 }
 
-/// A new passphrase: typed twice, or made and shown once.
+/// A new passphrase: typed twice, or made, shown once, and confirmed by two of its words.
 pub(super) fn typed_or_made(session: &Session) -> Result<Passphrase> {
     if let Some(typed) = prompt::new_passphrase()? {
         return Ok(typed);
     }
     let made = Passphrase::generate(&session.context)?;
     prompt::show_once(&made)?;
+    prompt::confirm_words(
+        &made,
+        two_places(session.context.random()?, made.danger_reveal().split('-').count()),
+    )?;
     Ok(made)
+}
+
+/// Two places among so many words, the first before the second.
+fn two_places(random: [u8; 2], words: usize) -> [usize; 2] {
+    // At random enough: which words are asked for is no secret.
+    let [first, second] = random.map(usize::from);
+    let first = first.checked_rem(words.saturating_sub(1)).unwrap_or_default();
+    let rest = words.saturating_sub(first.saturating_add(1));
+    let second = second.checked_rem(rest).unwrap_or_default();
+    [first, first.saturating_add(1).saturating_add(second)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn unlock(files: &[String]) -> Unlock {
+        Unlock {
+            passphrase_file: files.iter().map(|file| file.parse().unwrap()).collect(),
+            passphrase_fd: None,
+            known: Known::default(),
+        }
+    }
+
+    #[test]
+    fn each_key_has_its_own_secret_and_the_others_have_the_common_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = directory.path().join(name);
+            std::fs::write(&path, format!("secret of {name}\n")).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, mode).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        // One of them has the sign in its name, and is of all keys.
+        let unlock = unlock(&[
+            format!("PK={}", file("pk")),
+            file("all=x"),
+            format!("grub={}", file("g")),
+        ]);
+        let given = |what: &str| unlock.given_for(what).unwrap().unwrap().danger_reveal().to_owned();
+        let path = Path::new("/x/PK.key");
+        for what in [KeyName::Pk.secret(), KeyName::Pk.imported_secret(path)] {
+            assert_eq!(given(&what), "secret of pk");
+        }
+        assert_eq!(given(&KeyName::Grub.secret()), "secret of g");
+        for what in [KeyName::Kek.secret(), "Passphrase of the backup".to_owned()] {
+            assert_eq!(given(&what), "secret of all=x");
+        }
+        // They are read once.
+        directory.close().unwrap();
+        assert_eq!(given(&KeyName::Pk.secret()), "secret of pk");
+        assert_eq!(unlock.given().unwrap().unwrap().danger_reveal(), "secret of all=x");
+    }
+
+    #[test]
+    fn two_secrets_for_the_same_key_are_refused_and_none_for_a_key_is_none() {
+        let twice = unlock(&["a".to_owned(), "b".to_owned()]);
+        assert_eq!(twice.given().err().unwrap().kind().exit_code(), 2);
+        let both = Unlock {
+            passphrase_fd: Some(3),
+            ..unlock(&["a".to_owned()])
+        };
+        assert_eq!(both.given().err().unwrap().kind().exit_code(), 2);
+        let other = unlock(&["PK=a".to_owned()]);
+        assert!(other.given_for(&KeyName::Db.secret()).unwrap().is_none() && other.given().unwrap().is_none());
+    }
+
+    #[test]
+    fn two_different_words_are_asked_for_whatever_the_chance() {
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                let [one, other] = two_places([first, second], 12);
+                assert!(one < other && other < 12, "{one} {other}");
+            }
+        }
+    }
 }

@@ -54,6 +54,10 @@ fn plugins_of_phase(context: &Context, mode: Mode, phase: Phase) -> Result<Vec<P
             let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
                 continue;
             };
+            // No reader of these directories looks at hidden files: Portage's `keepdir` leaves one.
+            if name.starts_with('.') {
+                continue;
+            }
             // A link that leads nowhere hides nothing.
             let is_plugin = (phase != Phase::Plugins || name.ends_with(".install"))
                 && system::resolve(context.root(), &path).is_ok_and(|path| !path.is_dir())

@@ -153,7 +153,8 @@ impl Hook<'_> {
                 .extend(under_way.without_stock(request).filter(|_| !left.is_empty()));
             plan.notes.extend(left);
         }
-        if request.slot == Slot::Grub {
+        let is_whole = request.slot == Slot::All && acceptance::unvouched(&summary.outcomes).next().is_none();
+        if request.slot == Slot::Grub || is_whole {
             under_way::end(self.context)?;
         }
         Ok(Done {

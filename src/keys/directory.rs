@@ -362,7 +362,7 @@ impl KeyDirectory {
 
     /// A private key from its file, which can be encrypted anew.
     pub fn software_key(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<SoftwareKey> {
-        let ask = &mut || ask(&format!("Passphrase of the {name} key"));
+        let ask = &mut || ask(&name.secret());
         SoftwareKey::load(&self.private_key_path(name), ask)
     }
 }

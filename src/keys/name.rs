@@ -1,10 +1,11 @@
 //! The five keys of the chain.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use crate::formats::firmware::authenticated_variable::VariableName;
-use crate::formats::text::{UnknownName, find_by_name};
+use crate::formats::text::{Shown, UnknownName, find_by_name};
 
 /// One of the keys that a ceremony makes. Each is a key of its own, so that one can be replaced without the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +38,27 @@ impl KeyName {
             Self::Module => "module",
             Self::Grub => "grub",
         }
+    }
+
+    /// The passphrase of the key, as it is asked for.
+    #[must_use]
+    pub fn secret(self) -> String {
+        format!("Passphrase of the {} key", self.name())
+    }
+
+    /// The passphrase of such a key that was made elsewhere, as it is asked for.
+    #[must_use]
+    pub fn imported_secret(self, file: &Path) -> String {
+        format!("{} in {}", self.secret(), file.shown())
+    }
+
+    /// The key whose passphrase is asked for so.
+    #[must_use]
+    pub fn asked_for(secret: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|name| {
+            let rest = secret.strip_prefix(&name.secret());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" in "))
+        })
     }
 
     /// The purpose of the key, as subjects of certificates say it.

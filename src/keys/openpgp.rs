@@ -99,6 +99,12 @@ impl OpenPgpKey {
         &self.public
     }
 
+    /// The file that it was read from.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The private key. `ask` is called only if it is encrypted.
     pub fn open(&self, ask: &mut dyn FnMut(&str) -> Result<Passphrase>) -> Result<SoftwareKey> {
         let cannot = |reason: KeyFileError| {

@@ -89,9 +89,10 @@ impl Place<'_> {
         if name.variable().is_none() || rotation.basis == self.basis()? {
             return Ok(rotation.clone());
         }
-        let signer = SoftwareKey::load(&self.new_file(name, &format!("{name}.key")), &mut || {
-            ask(&format!("Passphrase of the {name} key"))
-        })?;
+        let signer = SoftwareKey::load(
+            &self.new_file(name, &format!("{name}.key")),
+            &mut || ask(&name.secret()),
+        )?;
         let new = Identity {
             name: name.name().to_owned(),
             certificate: self.new_certificate(name)?,

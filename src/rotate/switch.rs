@@ -35,9 +35,7 @@ impl Place<'_> {
             self.publish(&retired, &kept)?;
         }
         // Both keys open before the first file moves: an unlocked key is what the record needs at the end.
-        let old = SoftwareKey::load(&retired.join(format!("{name}.key")), &mut || {
-            ask(&format!("Passphrase of the {name} key"))
-        })?;
+        let old = SoftwareKey::load(&retired.join(format!("{name}.key")), &mut || ask(&name.secret()))?;
         let mut records = Vec::new();
         for file in &rotation.files {
             let (from, to) = (folder.join(file), self.keys.path().join(file));
@@ -84,7 +82,7 @@ impl Place<'_> {
             return Ok(());
         }
         let path = self.new_file(name, &format!("{name}.key"));
-        let new = SoftwareKey::load(&path, &mut || ask(&format!("Passphrase of the {name} key")))?;
+        let new = SoftwareKey::load(&path, &mut || ask(&name.secret()))?;
         let place = signed
             .transcript
             .events()

@@ -6,6 +6,7 @@ pub mod config;
 mod confinement;
 mod content;
 mod context;
+mod disks;
 mod entries;
 mod files;
 mod guards;
@@ -38,6 +39,7 @@ pub use block_devices::{BlockDevice, Sealed, sealed_to};
 pub use confinement::{Confinement, Powers, Writes, confine};
 pub use content::{Content, ContentReader, OpenedFile, digest};
 pub use context::{Clock, Context, moment};
+pub use disks::{Home, home, nearest_directory};
 pub use entries::{
     Entry, FileInfo, FileKind, canonical, directory_below, file_below, info, info_of_name, is_there, link_target,
     list_directory, list_directory_if_there,

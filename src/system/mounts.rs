@@ -46,6 +46,8 @@ pub struct Mount {
     pub directory: PathBuf,
     /// The directory of the file system that is mounted there: `/` for all of it, or a subvolume, or what is bound.
     pub root: String,
+    /// The numbers of its device, as `8:1`; file systems on none have numbers of their own.
+    pub device: String,
     /// The kind of file system.
     pub kind: String,
     /// The device, or the dataset of ZFS.
@@ -58,10 +60,11 @@ pub fn mounts(context: &Context) -> Result<Vec<Mount>> {
     let list = String::from_utf8_lossy(&list);
     let mount = |line: &str| {
         let (mount, source) = line.split_once(" - ")?;
-        let mut mount = mount.split(' ').skip(3);
-        let (root, directory) = (mount.next()?, mount.next()?);
+        let mut mount = mount.split(' ').skip(2);
+        let (device, root, directory) = (mount.next()?, mount.next()?, mount.next()?);
         let mut source = source.split(' ');
         Some(Mount {
+            device: device.to_owned(),
             directory: context.path(unescaped(directory)),
             root: unescaped(root),
             kind: source.next()?.to_owned(),

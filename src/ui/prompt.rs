@@ -205,6 +205,31 @@ pub fn show_once(passphrase: &Passphrase) -> Result<()> {
     .or_could_not_run(|| "cannot show the new passphrase on the terminal".to_owned())
 }
 
+/// Asks for two words of a passphrase that was made and shown, by their places from 0: who did not write it down finds that out
+/// while nothing is lost yet.
+pub fn confirm_words(passphrase: &Passphrase, places: [usize; 2]) -> Result<()> {
+    for place in places {
+        let word = passphrase.danger_reveal().split('-').nth(place).unwrap_or_default();
+        let asked = format!("Word {} of it, from what you wrote down: ", place.saturating_add(1));
+        let mut tries = 0;
+        while !is_word(&read(&asked)?, word) {
+            tries += 1;
+            if tries == TRIES {
+                return Err(
+                    Error::refused("the passphrase was not written down, so nothing is put under it")
+                        .hint("run the command again: another one is made, or type one of your own"),
+                );
+            }
+            eprintln!("this is another word; once more");
+        }
+    }
+    Ok(())
+}
+
+fn is_word(typed: &str, word: &str) -> bool {
+    !word.is_empty() && typed.trim().eq_ignore_ascii_case(word)
+}
+
 /// Asks on the terminal for a yes, typed out.
 pub fn confirm(question: &str) -> Result<()> {
     let mut answer = String::new();
@@ -222,6 +247,15 @@ pub fn confirm(question: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_is_taken_as_people_type_it_and_no_other_is() {
+        assert!(is_word("crater", "crater") && is_word(" Crater ", "crater"));
+        for typed in ["", "crate", "craters", "crater crater"] {
+            assert!(!is_word(typed, "crater"), "{typed}");
+        }
+        assert!(!is_word("", ""));
+    }
 
     #[test]
     fn a_line_can_be_corrected_and_given_up() {

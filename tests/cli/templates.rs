@@ -39,6 +39,13 @@ fn a_configuration_is_printed_and_checked() {
 fn a_specification_is_printed_and_planned() {
     let directory = tempfile::tempdir().unwrap();
     let file = keep(directory.path(), "ceremony");
-    let said = succeed(&mut bootseal(["ceremony", "plan", &file]));
+    // No stick is mounted here, so its offline keys would lie on the disk of the system.
+    let said = refuse(&mut bootseal(["ceremony", "plan", &file]));
+    assert!(
+        said.contains("/mnt/stick/keys lies on the disk of this system"),
+        "{said}"
+    );
+    assert!(said.contains("hint: if it is meant so, give --same-disk"), "{said}");
+    let said = succeed(&mut bootseal(["ceremony", "plan", &file, "--same-disk"]));
     assert!(said.contains("/root/ceremony"), "{said}");
 }

@@ -111,7 +111,13 @@ fn a_secret_key_as_gnupg_exports_it_becomes_grubs_key() {
     );
     assert!(said.contains("the passphrase is wrong"), "{said}");
     let out = gnupg.path("armored");
-    let said = succeed(import(&armored, &out).arg("--pin-file").arg(gnupg.path("passphrase")));
+    let of_grub = format!("grub={}", gnupg.path("passphrase").display());
+    let mut command = import(&armored, &out);
+    let said = succeed(
+        command
+            .args(["--pin-file", &of_grub, "--pin-file"])
+            .arg(gnupg.path("wrong")),
+    );
     assert!(
         said.contains("RSA-3072") && said.contains(&own[..8]) || said.contains("imported"),
         "{said}"

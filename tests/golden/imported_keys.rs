@@ -57,14 +57,20 @@ fn keys_of_sbctl_and_of_openssl_are_taken_over() {
             &key,
             &key.with_extension("crt"),
             &format!("own {name}"),
-            Some("old passphrase"),
+            Some(&format!("old passphrase of {name}")),
         );
+        let passphrase = format!("old passphrase of {name}\n");
+        private(&directory.path().join(name), passphrase.as_bytes());
     }
-    private(&directory.path().join("old"), b"old passphrase\n");
+    let of_db = directory.path().join("db");
+    let of_pk = format!("PK={}", directory.path().join("PK").display());
+    let mut command = import(&openssl, &directory.path().join("none"));
+    let said = refuse(command.arg("--pin-file").arg(&of_db));
+    assert!(said.contains("the passphrase is wrong"), "{said}");
     for (from, name, imported) in [(&sbctl, "sbctl", 3), (&openssl, "own", 2)] {
         let out = directory.path().join(format!("{name}-keys"));
         let mut command = import(from, &out);
-        let printed = succeed(command.arg("--pin-file").arg(directory.path().join("old")));
+        let printed = succeed(command.args(["--pin-file", &of_pk, "--pin-file"]).arg(&of_db));
         assert_eq!(printed.matches(&format!("\"{name} ")).count(), imported, "{printed}");
         let image = directory.path().join(format!("{name}.efi"));
         fs::write(&image, bootseal::formats::firmware::authenticode::minimal_image()).unwrap();

@@ -8,7 +8,7 @@ use bootseal::formats::grub::openpgp::UnsignedSignature;
 use bootseal::keys::{KeyDirectory, KeyName, Passphrase};
 
 use crate::support::ceremony::{PASSPHRASE, encrypted, private};
-use crate::support::{succeed, tool};
+use crate::support::{bootseal, refuse, succeed, tool};
 
 const CERTIFIED: [&str; 4] = ["PK", "KEK", "db", "module"];
 
@@ -249,5 +249,40 @@ fn keys_of_stock_openssl_open_in_every_form() {
         let signature = identity.unwrap().signer.sign(&digest).unwrap();
         assert_eq!(asked, usize::from(encrypted), "{form}");
         assert_eq!(signature.len(), 256);
+    }
+}
+
+/// PK and KEK of one person, the others of another: nobody types anything.
+#[test]
+fn keys_under_different_passphrases_are_opened_without_a_terminal() {
+    let scratch = tempfile::tempdir().unwrap();
+    let keys = scratch.path().join("keys");
+    succeed(tool("cp").arg("-a").arg(encrypted().keys()).arg(&keys));
+    let file = |name: &str, text: &str| {
+        let path = scratch.path().join(name);
+        private(&path, format!("{text}\n").as_bytes());
+        path.to_str().unwrap().to_owned()
+    };
+    let first = file("first", PASSPHRASE);
+    let other = file("other", "another correct horse");
+    let last = file("last", "the last correct horse");
+    let rewrap = |names: &[&str], new: &str, given: &[&str]| {
+        let mut command = bootseal(["keys", "passphrase", "--new-passphrase-file", new, "--keys"]);
+        command.arg(&keys).args(names);
+        for given in given {
+            command.args(["--passphrase-file", given]);
+        }
+        command
+    };
+    succeed(&mut rewrap(&["PK"], &other, &[&first]));
+    let said = refuse(&mut rewrap(&["PK", "module"], &last, &[&first]));
+    assert!(said.contains("the passphrase is wrong"), "{said}");
+    let said = refuse(&mut rewrap(&["PK"], &last, &[&first, &other]));
+    assert!(said.contains("is one secret too many"), "{said}");
+    succeed(&mut rewrap(&["PK", "module"], &last, &[&format!("PK={other}"), &first]));
+    for name in ["PK", "module"] {
+        let mut pkey = openssl("pkey -noout");
+        pkey.arg("-passin").arg(format!("file:{last}"));
+        succeed(pkey.arg("-in").arg(keys.join(format!("{name}.key"))));
     }
 }

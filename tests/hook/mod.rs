@@ -4,6 +4,7 @@
 mod completions;
 mod debian;
 mod faults;
+mod first_machine;
 mod initramfs;
 mod ledger;
 mod machine;

@@ -66,6 +66,9 @@ fn shellcheck_finds_nothing() {
         "vm/rebuild/91-grub-mkconfig",
     ];
     assert_eq!(succeed(shellcheck.args(drivers.map(|name| tests.join(name)))), "");
+    let packaging = tests.with_file_name("packaging");
+    let made = ["release", "debian/build", "gentoo/check"].map(|name| packaging.join(name));
+    assert_eq!(succeed(tool("shellcheck").args(made).arg(tests.join("run"))), "");
 }
 
 #[test]

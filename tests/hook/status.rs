@@ -193,6 +193,19 @@ fn finding(expected: &str, code: i32, breaks: impl FnOnce(&Hooked, &mut Command)
     assert_eq!(output.status.code(), Some(code), "{said}");
 }
 
+/// Portage's `keepdir` leaves empty files, which no reader of the directories takes for plugins.
+#[test]
+fn hidden_files_are_no_plugins() {
+    let node = gentoo();
+    for directory in ["preinst.d", "postinst.d", "install.d"] {
+        node.write(&format!("etc/kernel/{directory}/.keep_sys-kernel_installkernel-0"), b"");
+    }
+    succeed(&mut node.hook(&["install", "--mode", "traditional", "--mode", "systemd"]));
+    let said = text(&status(&node).output().unwrap());
+    assert!(said.contains("preinst.d") && said.contains("install.d"), "{said}");
+    assert!(!said.contains(".keep"), "{said}");
+}
+
 #[test]
 fn what_would_defeat_the_hooks_is_told() {
     let hook = "etc/kernel/install.d/90-yy-bootseal-image.install";

@@ -267,6 +267,29 @@ fn live(machine: &Attacked) {
     check_grub(&node.path("boot/grub/x86_64-efi/normal.mod"));
 }
 
+/// genkernel calls no hook: stock is taken before it by hand, and what it made is signed after it.
+#[test]
+fn what_a_program_without_hooks_makes_is_signed_where_stock_was_taken_before() {
+    let machine = Attacked::new(false);
+    let node = &machine.node;
+    machine.restart();
+    succeed(&mut node.run("modules", &[VERSION]));
+    node.write(&format!("boot/vmlinuz-{VERSION}"), image(5));
+    node.write(&format!("boot/initramfs-{VERSION}.img"), initramfs_of("of genkernel"));
+    // A module was built in later, for a kernel that was there before.
+    node.write(&format!("boot/initramfs-{OLD}.img"), initramfs_of("of genkernel too"));
+    node.write("boot/grub/grub.cfg", menu(VERSION, 5));
+    succeed(&mut node.run("all", &[VERSION]));
+    check_kernel(&node.path(&format!("boot/vmlinuz-{VERSION}")));
+    for name in [&format!("initramfs-{VERSION}.img"), "grub/grub.cfg"] {
+        check_grub(&node.path("boot").join(name));
+    }
+    // What is planted later is none of it.
+    node.write(&format!("boot/initramfs-{VERSION}.img"), initramfs_of("planted"));
+    refuse(&mut node.run("all", &[VERSION]));
+    machine.is_refused(&format!("boot/initramfs-{VERSION}.img"));
+}
+
 #[test]
 fn by_hand_a_changed_file_is_signed_only_where_it_is_accepted_and_the_message_says_how() {
     let machine = Attacked::new(false);

@@ -14,6 +14,7 @@ use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{self, Context};
 
+use super::super::afterwards::{after_drill, next_after_drill};
 use super::super::copies::{Copy, Others, append_to_all, has_lists, other_copies};
 use super::super::shares_left::shares_left;
 use super::super::sync::level;
@@ -49,6 +50,10 @@ pub struct Drilled {
     pub without: Vec<String>,
     /// The directory of the shares' pages, if they still lie beside the archive.
     pub shares_left: Option<String>,
+    /// The steps that are left to people: shares, paper, stick.
+    pub then: Vec<String>,
+    /// The command that comes next.
+    pub next: String,
     /// True if nothing was written down.
     pub dry_run: bool,
     /// The new end of the key directory's transcript.
@@ -212,14 +217,7 @@ pub fn drill(context: &Context, keys: &Path, more: &[PathBuf], source: &Path, op
         }
     }
     if restored.is_empty() {
-        return Err(Error::refused(format!(
-            "all keys of {} gave way to others since it was made: it restores none that is in use",
-            source.shown()
-        ))
-        .hint(format!(
-            "bootseal ceremony backup --keys {} DIR makes one of the keys in use",
-            quoted(keys)
-        )));
+        return Err(none_in_use(keys, source));
     }
     let present: Vec<String> = restored.keys().map(|name| name.name().to_owned()).collect();
     let missing = signed
@@ -237,6 +235,8 @@ pub fn drill(context: &Context, keys: &Path, more: &[PathBuf], source: &Path, op
             missing: missing.clone(),
             without: without.clone(),
             shares_left: shares_left(source.parent().unwrap_or(source))?,
+            then: after_drill(source, shares.is_some())?,
+            next: next_after_drill(keys, has_lists(keys)),
             dry_run: context.dry_run(),
             end: End::new(keys, transcript)?,
             others: others.ends,
@@ -269,6 +269,17 @@ pub fn drill(context: &Context, keys: &Path, more: &[PathBuf], source: &Path, op
     };
     let (transcript, others) = append_to_all(context, own, others, event, &restored)?;
     report(&transcript, others)
+}
+
+fn none_in_use(keys: &Path, source: &Path) -> Error {
+    Error::refused(format!(
+        "all keys of {} gave way to others since it was made: it restores none that is in use",
+        source.shown()
+    ))
+    .hint(format!(
+        "bootseal ceremony backup --keys {} DIR makes one of the keys in use",
+        quoted(keys)
+    ))
 }
 
 /// The transcript of a key directory, after it has learnt what the others of the ceremony know, and they from it: the line of the drill comes

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
@@ -14,6 +14,7 @@ use crate::formats::text::Shown;
 use crate::system::{self, Context};
 
 use super::clock;
+use super::places;
 use super::spec::{MachineCheck, Spec};
 use super::transcript::Looked;
 
@@ -73,6 +74,7 @@ fn run(context: &Context, spec: &Spec, id: MachineCheck) -> Check {
         MachineCheck::WorkSpace => spec.work_directory().and_then(|path| work_space(&path)),
         MachineCheck::Clock => plausible_clock(context),
         MachineCheck::Randomness => Ok(randomness()),
+        MachineCheck::Places => apart(context, spec),
         MachineCheck::Program => program().map(|digest| program_is(&digest, spec.program.as_deref())),
         MachineCheck::SecureBoot => secure_boot(context),
     };
@@ -183,16 +185,10 @@ fn core_dumps() -> Seen {
     }
 }
 
-/// The nearest directory above a path that exists.
-fn existing(path: &Path) -> PathBuf {
-    let nearest = path.ancestors().find(|ancestor| ancestor.is_dir());
-    nearest.unwrap_or(Path::new("/")).to_path_buf()
-}
-
 fn work_space(work: &Path) -> Result<Seen> {
     /// `TMPFS_MAGIC` and `RAMFS_MAGIC` of `linux/magic.h`.
     const IN_MEMORY: [u64; 2] = [0x0102_1994, 0x8584_58f6];
-    let directory = existing(work);
+    let directory = system::nearest_directory(work);
     let statfs = rustix::fs::statfs(&directory).or_could_not_run(|| format!("cannot look at {}", directory.shown()))?;
     Ok(
         if IN_MEMORY
@@ -230,6 +226,15 @@ fn randomness() -> Seen {
             "wait a minute, type on the keyboard, and run the command again",
         ),
     }
+}
+
+fn apart(context: &Context, spec: &Spec) -> Result<Seen> {
+    Ok(match places::slip(context, spec)? {
+        Some(slip) => (Status::Warn, slip.reason, Cow::Owned(slip.remedy)),
+        None if places::is_trial(spec) => passed("all of it lies among passing files, as a trial"),
+        None if spec.offline.is_none() && spec.backup.is_none() => passed("nothing is to be kept apart"),
+        None => passed("offline keys and backup are apart from the disk of this system"),
+    })
 }
 
 /// SHA-256 of the running program, lower-case hex.

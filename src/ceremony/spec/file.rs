@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::text::{Shown, closest, parse_settings};
 use crate::keys::KeyName;
@@ -19,9 +19,15 @@ use super::specification::{Backup, KeySpec, Place, Revocations, Spec, TokenPlace
 /// Largest specification that is read, in bytes.
 const MAX_FILE: u64 = 64 << 10;
 
+/// The line that keeps a ceremony from being held with half of the answers.
+pub(super) const UNFINISHED: &str = "unfinished = true";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// True while somebody writes it.
+    #[serde(default)]
+    unfinished: bool,
     name: String,
     node: PathBuf,
     offline: Option<PathBuf>,
@@ -107,8 +113,25 @@ fn load(path: &Path) -> Result<Spec> {
     let cannot = || format!("cannot use the specification {}", path.shown());
     let text = std::str::from_utf8(&bytes).or_usage(cannot)?;
     let file: File = parse_settings(text).map_err(|error| Error::usage(cannot()).misread(error))?;
+    if file.unfinished {
+        let again = format!(
+            "at a terminal, this asks for the rest: bootseal ceremony run {}",
+            quoted(path)
+        );
+        let unfinished = Error::usage(format!("the specification {} is unfinished", path.shown()));
+        return Err(unfinished
+            .hint(again)
+            .hint(format!("or write the rest, and take out the line {UNFINISHED}")));
+    }
     let base = path.parent().unwrap_or(Path::new(""));
     build(file, base).or_usage(cannot)
+}
+
+/// Reads the text of a specification whose paths are relative to `base`.
+pub(super) fn parse(text: &str, base: &Path) -> Result<Spec> {
+    let cannot = "this is no specification";
+    let file: File = parse_settings(text).map_err(|error| Error::usage(cannot).misread(error))?;
+    build(file, base)
 }
 
 fn build(file: File, base: &Path) -> Result<Spec> {

@@ -18,6 +18,8 @@ pub enum MachineCheck {
     Clock,
     /// The kernel's random generator is seeded.
     Randomness,
+    /// Offline keys and backup are apart from the disk of the system.
+    Places,
     /// The program has the expected SHA-256.
     Program,
     /// Secure Boot is on: firmware has verified what runs here.
@@ -26,13 +28,14 @@ pub enum MachineCheck {
 
 impl MachineCheck {
     /// All checks, in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Network,
         Self::Swap,
         Self::CoreDumps,
         Self::WorkSpace,
         Self::Clock,
         Self::Randomness,
+        Self::Places,
         Self::Program,
         Self::SecureBoot,
     ];
@@ -47,6 +50,7 @@ impl MachineCheck {
             Self::WorkSpace => "work_space",
             Self::Clock => "clock",
             Self::Randomness => "randomness",
+            Self::Places => "places",
             Self::Program => "program",
             Self::SecureBoot => "secure_boot",
         }
@@ -62,6 +66,7 @@ impl MachineCheck {
             Self::WorkSpace => "work space",
             Self::Clock => "clock",
             Self::Randomness => "randomness",
+            Self::Places => "places",
             Self::Program => "program",
             Self::SecureBoot => "Secure Boot",
         }

@@ -1,15 +1,15 @@
 //! The specification of a ceremony: the one input that is reviewed.
 
-mod answers;
 mod certificate_check;
+mod draft;
 mod file;
 mod machine_check;
 mod shares;
 mod specification;
 mod validate;
 
-pub use answers::Answers;
 pub use certificate_check::CertificateCheck;
+pub use draft::{Answer, Draft};
 pub use machine_check::MachineCheck;
 pub use shares::Shares;
 pub(crate) use specification::purpose;

@@ -114,6 +114,8 @@ pub struct Spec {
     pub waiver: Option<Waiver>,
     /// Checks of the machine that must pass.
     pub fatal: BTreeSet<MachineCheck>,
+    /// True if it is meant that offline keys or backup lie on the disk of the system.
+    pub same_disk: bool,
     /// SHA-256 that the running program must have, lower-case hex.
     pub program: Option<String>,
     /// True if the keys say TEST, and nobody keeps them.
@@ -167,6 +169,7 @@ impl Spec {
             backup: None,
             waiver: None,
             fatal: BTreeSet::new(),
+            same_disk: false,
             program: None,
             rehearsal: false,
             passphrase: None,

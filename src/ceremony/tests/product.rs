@@ -111,8 +111,9 @@ fn a_rehearsal_says_test_and_leaves_nothing() {
         import: false,
     };
     spec.keys.get_mut(&KeyName::Db).unwrap().place = Place::Token(Box::new(token));
+    let places = spec.directories();
     let report = rehearse(&Context::host(), spec, &Unobserved).unwrap();
-    assert!(report.rehearsal);
+    assert!(report.rehearsal && places.iter().all(|(_, path)| !path.exists()));
     for key in &report.keys {
         assert!(key.subject.starts_with("TEST whole "), "{}", key.subject);
         assert!(!Path::new(&key.private_key).exists());

@@ -122,6 +122,9 @@ pub(super) struct What {
     /// Validity of the certificates, in years [default: 10]
     #[arg(long, value_name = "YEARS", requires = "name")]
     years: Option<u16>,
+    /// Let offline keys and backup lie on the disk of the system, or where nothing is mounted
+    #[arg(long)]
+    same_disk: bool,
 }
 
 #[derive(Debug, Args)]
@@ -161,7 +164,9 @@ impl What {
     /// The specification in the file or in the options; none if neither says anything.
     fn spec(&self) -> Result<Option<Spec>> {
         if let Some(path) = &self.specification {
-            return Spec::load(path).map(Some);
+            let mut spec = Spec::load(path)?;
+            spec.same_disk = self.same_disk;
+            return Ok(Some(spec));
         }
         let (Some(name), Some(out)) = (&self.name, &self.out) else {
             return Ok(None);
@@ -169,6 +174,7 @@ impl What {
         let mut spec = Spec::new(name, out)
             .with_plain(self.plain.iter().copied())
             .with_years(self.years.unwrap_or(DEFAULT_YEARS));
+        spec.same_disk = self.same_disk;
         spec.owner = self.owner;
         spec.import.clone_from(&self.import);
         spec.grub_key.clone_from(&self.grub_key);
@@ -191,6 +197,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         Command::Template => Ok(crate::cli::config::specification()),
         Command::Plan(what) => {
             let spec = what.spec()?.ok_or_else(nothing_named)?;
+            ceremony::check_places(&session.context, &spec)?;
             Ok(Box::new(report::Planned {
                 plan: Plan::new(&session.context, &spec)?,
                 checks: ceremony::preflight::look(&session.context, &spec),
@@ -209,12 +216,22 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 impl Run {
     fn run(self, session: &Session) -> Result<Box<dyn Report>> {
         let asks = io::stdin().is_terminal() && io::stderr().is_terminal() && !session.quiet;
-        let mut spec = match self.what.spec()? {
-            Some(spec) => spec,
-            None if asks => wizard::ask(session)?,
-            None => return Err(nothing_named()),
+        let named = self.what.specification.as_deref();
+        let half = match named.filter(|_| asks) {
+            Some(path) => wizard::unfinished(path)?.map(|draft| (path, draft)),
+            None => None,
+        };
+        let mut spec = match half {
+            Some(half) => wizard::ask(session, Some(half), self.what.same_disk)?,
+            None => match self.what.spec()? {
+                Some(spec) => spec,
+                None if asks => wizard::ask(session, None, self.what.same_disk)?,
+                None => return Err(nothing_named()),
+            },
         };
         spec.validate()?;
+        // Before anybody types a passphrase.
+        ceremony::check_places(&session.context, &spec)?;
         self.check_plan(session, &spec)?;
         if spec.needs_passphrase() && !session.context.dry_run() {
             let going_on = spec.work_directory()?.exists() && !self.rehearse;

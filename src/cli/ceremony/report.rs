@@ -164,6 +164,7 @@ impl Report for CeremonyReport {
         for missing in &self.missing {
             writeln!(out, "{} {missing}", style.warn("Not complete:"))?;
         }
+        write_then(out, &self.then)?;
         writeln!(out, "Next: {}", printable(&self.next))
     }
 }
@@ -277,8 +278,21 @@ impl Report for Drilled {
         for end in &self.others {
             write_end(out, end)?;
         }
-        write_not_recorded(out, style, &self.not_recorded)
+        write_not_recorded(out, style, &self.not_recorded)?;
+        write_then(out, &self.then)?;
+        writeln!(out, "Next: {}", printable(&self.next))
     }
+}
+
+/// The steps that are left to people.
+fn write_then(out: &mut dyn Write, steps: &[String]) -> io::Result<()> {
+    if !steps.is_empty() {
+        writeln!(out, "Left to you:")?;
+    }
+    for step in steps {
+        writeln!(out, "- {}", printable(step))?;
+    }
+    Ok(())
 }
 
 /// The keys that no backup has.

@@ -244,7 +244,7 @@ struct Unattended(RefCell<Option<Passphrase>>);
 impl Unattended {
     /// The secret that opens a key, by the most deliberate source; only the last one needs a person.
     fn secret(&self, session: &Session, config: &Config, unlock: &Unlock, name: &str) -> Result<Passphrase> {
-        if let Some(given) = unlock.given()? {
+        if let Some(given) = unlock.given_for(name)? {
             return Ok(given);
         }
         if let Some(known) = &*self.0.borrow() {

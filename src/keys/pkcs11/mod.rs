@@ -123,6 +123,16 @@ fn pkcs11_tool(library: &Path, arguments: &str) -> String {
 
 fn load(path: &Path) -> Result<Pkcs11> {
     let cannot = || format!("cannot use the PKCS#11 library {}", path.shown());
+    if cfg!(target_feature = "crt-static") {
+        return Err(Error::could_not_run(format!(
+            "this bootseal is linked statically, and loads no library: {} stays closed",
+            path.shown()
+        ))
+        .hint("for keys on tokens, use a bootseal that is linked dynamically, as packages have it")
+        .hint(
+            "or let the machine with the token sign, and carry that over: bootseal sign efi --prepare FILE.tbs FILE",
+        ));
+    }
     // It runs in this process, and sees the PIN.
     check_ours(path)?;
     let library = Pkcs11::new(path)
