@@ -10,16 +10,14 @@ use crate::formats::firmware::sbat::{Sbat, SbatError};
 use crate::formats::kernel::compression::Compression;
 use crate::formats::text::{Shown, printable};
 use crate::system::{self, Context, resolve};
-use crate::trust::Anchors;
 use crate::trust::image::{Acceptance, Policy, Refusal};
 use crate::trust::loader::{self, Loader};
+use crate::trust::{Anchors, OpenedImage};
 
 use super::files::{file, has_ending};
 use super::reason::reason;
 use super::unified::Unified;
 
-/// Largest image that is read, in bytes.
-pub(super) const MAX_IMAGE: u64 = 512 << 20;
 /// The first bytes of a PE image.
 pub(super) const MAGIC: &[u8] = b"MZ";
 /// Directories below a boot directory with the files that boot loaders start: unified images and their addons.
@@ -318,22 +316,21 @@ fn is_image_name(path: &Path) -> bool {
 /// Reads and judges one. Firmware starts a file of any name, so an image is one by its content.
 fn look_at(path: PathBuf, candidate: &Candidate, sources: &Sources<'_>, anchors: &Anchors, images: &mut Images) {
     let places = candidate.places;
-    let bytes = match system::read_prefix(&path, Some(MAGIC.len() as u64)) {
+    let file = match system::read_prefix(&path, Some(MAGIC.len() as u64)) {
         Ok(start) if start != MAGIC && !candidate.is_named_so => return,
-        Ok(_) => system::read_prefix(&path, Some(MAX_IMAGE)),
+        Ok(_) => OpenedImage::open(&path),
         Err(error) => Err(error),
     };
-    let bytes = match bytes {
-        Ok(bytes) => bytes,
-        Err(error) => return images.not_run.push((places, reason(&error))),
-    };
-    judge(path, &bytes, candidate, sources, anchors, images);
+    match file {
+        Ok(file) => judge(path, &file, candidate, sources, anchors, images),
+        Err(error) => images.not_run.push((places, reason(&error))),
+    }
 }
 
 /// Judges one by its content.
 pub(super) fn judge(
     path: PathBuf,
-    bytes: &[u8],
+    file: &OpenedImage,
     candidate: &Candidate,
     sources: &Sources<'_>,
     anchors: &Anchors,
@@ -341,13 +338,16 @@ pub(super) fn judge(
 ) {
     let mut places = candidate.places;
     let shown = path.shown();
-    if bytes.len() as u64 == MAX_IMAGE {
-        let why = format!("{shown}: files of {MAX_IMAGE} bytes or more are not read");
-        return images.not_run.push((places, why));
-    }
-    let image = match Image::parse(bytes) {
-        Ok(image) => image,
+    let bytes = file.start();
+    let listed = sources.policy.as_ref().map(Policy::image_hashes).unwrap_or_default();
+    let hashes: Vec<HashAlgorithm> = listed.into_iter().chain(sources.bank).collect();
+    let image = match file.image(&hashes) {
+        Ok(Ok(image)) => image,
         Err(error) => {
+            let why = format!("{shown}: {}", printable(&error.to_string()));
+            return images.not_run.push((places, why));
+        }
+        Ok(Err(error)) => {
             let why = if loader::lacks_efi_stub(bytes) {
                 "it is a kernel without an EFI stub (CONFIG_EFI_STUB), which no firmware starts".to_owned()
             } else {

@@ -1,9 +1,7 @@
 //! The parts of a unified kernel image, or of an addon to one, that its kernel starts with.
 
-use crate::formats::firmware::authenticode::Image;
-
-/// The sections that become the initramfs.
-pub(super) const INITRAMFS: &str = ".initrd";
+use crate::formats::firmware::authenticode::{Image, Section};
+use crate::trust::INITRAMFS;
 
 /// A command line, with the profile that it is of (UAPI.5, "Multi-Profile UKIs").
 #[derive(Debug)]
@@ -49,7 +47,8 @@ impl Unified {
                 _ => {}
             }
         }
-        let initramfs = image.section(INITRAMFS).map(<[u8]>::len);
+        let initramfs = image.sections().iter().find(|section| section.name == INITRAMFS);
+        let initramfs = initramfs.map(Section::length);
         if is_addon && lines.is_empty() && initramfs.is_none() {
             return None;
         }

@@ -8,12 +8,15 @@ use crate::error::Result as Outcome;
 use crate::formats::grub::opened_files::{Place, opened_files, variables};
 use crate::formats::grub::script::Script;
 use crate::formats::text::loader_entry;
-use crate::system::{self, Context};
-use crate::trust::Anchors;
+use crate::system::Context;
+use crate::trust::{Anchors, OpenedImage};
 
-use super::images::{Candidate, Found, Images, MAGIC, MAX_IMAGE, Places, Sources, judge};
+use super::images::{Candidate, Found, Images, MAGIC, Places, Sources, judge};
 use super::installed::{Installed, MAX_CONFIGURATION, MAX_SCRIPTS, line_of_entry, lines};
 use super::reason::reason;
+
+/// Largest file of such a partition that is read, in bytes; it is held.
+pub(super) const MAX_IMAGE: u64 = 192 << 20;
 
 /// Reads and judges those of every partition. What cannot be looked at is told. Fails if it is interrupted.
 pub(super) fn read(sources: &Sources<'_>, images: &mut Images) -> Result<(), String> {
@@ -51,8 +54,13 @@ fn look_into(
         let place = PathBuf::from(&shown);
         match bytes {
             Ok(bytes) => {
+                if bytes.len() as u64 == MAX_IMAGE {
+                    let why = format!("{shown}: files of {MAX_IMAGE} bytes or more are not read");
+                    images.not_run.push((Places::ESP, why));
+                    continue;
+                }
                 let before = images.found.len();
-                judge(place, &bytes, &candidate, sources, anchors, images);
+                judge(place, &OpenedImage::held(bytes), &candidate, sources, anchors, images);
                 for found in images.found.iter_mut().skip(before) {
                     found.unmounted = Some(UnmountedFile {
                         partition: partition.clone(),
@@ -69,11 +77,11 @@ fn look_into(
 }
 
 impl Found {
-    /// Reads it once more.
-    pub(super) fn read(&self) -> Outcome<Vec<u8>> {
+    /// Opens it once more.
+    pub(super) fn open(&self) -> Outcome<OpenedImage> {
         match &self.unmounted {
-            Some(file) => file.read(MAX_IMAGE),
-            None => system::read(&self.path),
+            Some(file) => file.read(MAX_IMAGE).map(OpenedImage::held),
+            None => OpenedImage::open(&self.path),
         }
     }
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use crate::disk::BOOT;
 use crate::error::{Error, Explain, Result, quoted};
-use crate::formats::firmware::authenticode::Image;
 use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::ledger::Ledger;
-use crate::system::{self, Context, Space};
+use crate::system::{Context, Space};
+use crate::trust::OpenedImage;
 use crate::trust::firmware;
 use crate::trust::loader::is_packed_kernel;
 
@@ -18,10 +18,10 @@ use super::request::Request;
 /// Checks that the image can be signed, and that there is room for that where it will be. A note on an image that firmware does
 /// not start by itself: a kernel that is compressed as a whole, as `Image.gz` of `AArch64`.
 pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<Option<String>> {
-    let bytes = system::read(image)?;
-    let packed = is_packed_kernel(&bytes);
+    let file = OpenedImage::open(image)?;
+    let packed = is_packed_kernel(file.start());
     if !packed {
-        Image::parse(&bytes).or_refuse(|| format!("cannot sign {}", image.shown()))?;
+        file.sections().or_refuse(|| format!("cannot sign {}", image.shown()))?;
     }
     for directory in places(files) {
         let space = Space::at(&directory)?;
@@ -31,7 +31,7 @@ pub(super) fn check(files: &Files<'_>, image: &Path) -> Result<Option<String>> {
             return Err(Error::could_not_run(format!("{shown} is mounted for reading only")).hint(hint));
         }
         // A file is replaced by a new one beside it.
-        let needed = bytes.len() as u64;
+        let needed = file.len();
         if space.available < needed {
             return Err(Error::could_not_run(format!(
                 "{shown} has {} bytes left, and signing the kernel there takes {needed}",

@@ -164,7 +164,9 @@ pub fn own_digest_of_file(path: &Path, certificate: &Certificate) -> Option<Dige
     of_image(content, path, |image| own_digest_of(image, certificate)).ok()??
 }
 
-fn own_digest_of(image: &Image<'_>, certificate: &Certificate) -> Option<Digest> {
+/// As [`own_digest`], of an image that was read.
+#[must_use]
+pub fn own_digest_of(image: &Image<'_>, certificate: &Certificate) -> Option<Digest> {
     let digest = image.digest(HASH);
     let signatures = image.signatures();
     let mut signatures = signatures.iter().filter_map(|entry| entry.signature().ok());

@@ -1,34 +1,34 @@
 //! The kernel of the next start, and its initramfs.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::error::Error as _;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use crate::disk::{reinstall_image, reinstall_kernel};
-use crate::error::Result;
+use crate::error::{Explain, Result};
 use crate::finding::{Finding, Outcome};
-use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::authenticode::Section;
 use crate::formats::kernel::initramfs::InitramfsError;
 use crate::formats::kernel::kernel_image::Embedded;
 use crate::formats::text::{Shown, printable};
 use crate::system;
 use crate::trust::loader::kernel_release;
+use crate::trust::{INITRAMFS, OpenedImage};
 
 use super::modules::{Contents, Expected, KERNEL_REFUSES_OURS, Kernels, MODULE_REFUSED};
 use super::remedy::{build_initramfs, sign_for_grub, sign_modules};
 use super::scene::{MODULES_GONE, NEXT_START_FAILS, Scene};
 
-/// Sections of a unified image.
+/// The section of a unified image with its kernel.
 pub(super) const LINUX: &str = ".linux";
-const INITRAMFS: &str = ".initrd";
 /// The directory of modules, in which each kernel has one of its own.
 const MODULES: &str = "/lib/modules";
 
 /// An initramfs, or a part of one.
 struct Part<'a> {
     name: String,
-    bytes: Cow<'a, [u8]>,
+    content: Box<dyn BufRead + 'a>,
 }
 
 /// A kernel that starts, and the remedies for its initramfs.
@@ -63,12 +63,10 @@ pub(super) fn judge(scene: Scene<'_>, loaded: Loaded<'_>, outcome: &mut Outcome)
         is_signed,
         is_refused,
     } = loaded;
-    let bytes = system::read(image)?;
-    let unified = Image::parse(&bytes).ok().filter(|image| image.section(LINUX).is_some());
-    let linux = unified
-        .as_ref()
-        .and_then(|image| image.section(LINUX))
-        .unwrap_or(&bytes);
+    let file = OpenedImage::open(image)?;
+    let sections = file.sections().unwrap_or_default();
+    let unified = sections.iter().find(|section| section.name == LINUX);
+    let linux = unified.map_or(file.start(), Section::data);
     let release = match kernel_release(linux).map_or_else(|| Embedded::read(linux).map(|read| read.release), Ok) {
         Ok(release) => Some(release),
         Err(error) => {
@@ -77,18 +75,20 @@ pub(super) fn judge(scene: Scene<'_>, loaded: Loaded<'_>, outcome: &mut Outcome)
             None
         }
     };
-    let sections = unified.iter().flat_map(Image::sections);
-    let mut parts: Vec<Part<'_>> = sections
-        .filter(|section| section.name == INITRAMFS)
-        .map(|section| Part {
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    let of_image = sections.iter().filter(|section| section.name == INITRAMFS);
+    for section in of_image.filter(|_| unified.is_some()) {
+        let content = file.section(section);
+        let content = content.or_could_not_run(|| format!("cannot read {}", image.shown()))?;
+        parts.push(Part {
             name: format!("{} {INITRAMFS}", image.shown()),
-            bytes: Cow::Borrowed(section.data()),
-        })
-        .collect();
+            content: Box::new(content),
+        });
+    }
     for path in initramfs {
         parts.push(Part {
             name: path.shown(),
-            bytes: Cow::Owned(system::read(path)?),
+            content: Box::new(BufReader::new(system::open(path)?.0)),
         });
     }
     let last = initramfs.last().filter(|_| unified.is_none());
@@ -108,12 +108,12 @@ pub(super) fn judge(scene: Scene<'_>, loaded: Loaded<'_>, outcome: &mut Outcome)
         remedies,
         is_refused,
     };
-    kernel.judge(&parts, outcome);
+    kernel.judge(parts, outcome);
     Ok(())
 }
 
 impl Kernel<'_> {
-    fn judge(&self, parts: &[Part<'_>], outcome: &mut Outcome) {
+    fn judge(&self, parts: Vec<Part<'_>>, outcome: &mut Outcome) {
         let Scene {
             context,
             config,
@@ -126,9 +126,11 @@ impl Kernel<'_> {
             other: Expected::ours(config, ours),
         };
         let (mut releases, mut entries) = (BTreeSet::new(), 0_usize);
-        for Part { name, bytes } in parts {
+        let last = parts.last().map(|part| part.name.clone());
+        for Part { name, content } in parts {
+            let name = &name;
             let mut judged = Outcome::default();
-            let contents = Contents::read(name, bytes, &kernels, &mut judged);
+            let contents = Contents::read(name, content, &kernels, &mut judged);
             if let Some(error) = contents.error {
                 return self.unread(name, &error, outcome);
             }
@@ -140,7 +142,7 @@ impl Kernel<'_> {
             }
             outcome.not_run.extend(judged.not_run);
         }
-        let Some(Part { name, .. }) = parts.last() else { return };
+        let Some(name) = &last else { return };
         if entries == 0 {
             self.fails(name, &format!("{name}: there is no file in it"), outcome);
         }

@@ -1,5 +1,6 @@
 //! The way from the loader to the kernel.
 
+use std::io::BufReader;
 use std::path::Path as FilePath;
 
 use crate::disk::{
@@ -7,7 +8,7 @@ use crate::disk::{
     reinstall_newest,
 };
 use crate::enroll::{BootFile, LoaderKind, NextEntry};
-use crate::error::{Result, quoted};
+use crate::error::{Explain, Result, quoted};
 use crate::finding::{Finding, Level, Outcome};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::openpgp::GrubKey;
@@ -15,7 +16,7 @@ use crate::formats::text::{Shown, printable};
 use crate::grub::{KEPT_MENU, UNRESTRICT};
 use crate::sign::grub::{EntryFile, existing_signature, idle_menu};
 use crate::system;
-use crate::trust::grub;
+use crate::trust::{OpenedImage, grub};
 
 use super::grub::Grub;
 use super::kernel;
@@ -59,11 +60,11 @@ impl<'a> Path<'a> {
     fn walk_from(&mut self, loader: &FilePath, command_line: &str) -> Result<()> {
         let partitions = fat_partitions(self.scene.context)?;
         let esp = partitions.iter().find(|esp| loader.starts_with(&esp.directory));
-        let bytes = system::read(loader)?;
-        match LoaderKind::recognise(&bytes) {
-            LoaderKind::Kernel if is_unified(&bytes) => self.entry(&NextEntry::unified(loader), &[]),
+        let file = OpenedImage::open(loader)?;
+        match LoaderKind::recognise(&file) {
+            LoaderKind::Kernel if is_unified(&file) => self.entry(&NextEntry::unified(loader), &[]),
             LoaderKind::Kernel => self.entry(&NextEntry::kernel_of_firmware(loader, esp, command_line), &[]),
-            LoaderKind::Grub => match self.own_grub(loader, &bytes)? {
+            LoaderKind::Grub => match self.own_grub(loader, file.start())? {
                 Some(grub) => self.walk_grub(esp, &grub),
                 None => Ok(()),
             },
@@ -81,9 +82,9 @@ impl<'a> Path<'a> {
 
     /// Looks at nothing but the keys of this loader, if it is GRUB.
     pub(super) fn check_keys(&mut self, loader: &FilePath) -> Result<()> {
-        let bytes = system::read(loader)?;
-        if LoaderKind::recognise(&bytes) == LoaderKind::Grub {
-            self.own_grub(loader, &bytes)?;
+        let file = OpenedImage::open(loader)?;
+        if LoaderKind::recognise(&file) == LoaderKind::Grub {
+            self.own_grub(loader, file.start())?;
         }
         Ok(())
     }
@@ -341,22 +342,26 @@ impl<'a> Path<'a> {
 
 /// The reason why GRUB with these keys does not open a file.
 fn refusal(path: &FilePath, keys: &[GrubKey]) -> Result<Option<grub::Refusal>> {
-    let data = system::read(path)?;
+    let (file, _) = system::open(path)?;
     let signature = existing_signature(path)?;
-    Ok(grub::judge(&data, signature.as_deref(), keys).err())
+    Ok(grub::judge_read(&mut BufReader::new(file), signature.as_deref(), keys).err())
 }
 
 /// True if this begins as an EFI program does, and is none, or was changed after it was signed for firmware.
 fn is_damaged_image(path: &FilePath) -> Result<bool> {
-    let bytes = system::read(path)?;
-    let Ok(image) = Image::parse(&bytes) else {
-        return Ok(bytes.starts_with(b"MZ"));
+    let file = OpenedImage::open(path)?;
+    let read = file
+        .image(&[])
+        .or_could_not_run(|| format!("cannot read {}", path.shown()))?;
+    let Ok(image) = read else {
+        return Ok(file.start().starts_with(b"MZ"));
     };
     let mut signatures = image.signatures().iter().filter_map(|entry| entry.signature().ok());
     Ok(signatures.any(|signature| signature.verify_integrity(&image).is_err()))
 }
 
 /// True if this image brings its command line and initramfs with it.
-fn is_unified(bytes: &[u8]) -> bool {
-    Image::parse(bytes).is_ok_and(|image| image.section(kernel::LINUX).is_some())
+fn is_unified(file: &OpenedImage) -> bool {
+    let sections = file.sections().unwrap_or_default();
+    sections.iter().any(|section| section.name == kernel::LINUX)
 }

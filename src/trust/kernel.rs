@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{BootTree, Naming, boot_directories};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::HashAlgorithm;
-use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::authenticode::Section;
 use crate::formats::kernel::kernel_config::{KernelConfig, KernelVersion, Value};
 use crate::formats::kernel::kernel_image::Embedded;
 use crate::formats::text::{Shown, printable};
@@ -15,13 +15,12 @@ use crate::system::{self, ConfigFile, Context};
 use super::firmware;
 use super::module::{Obstacle, Refusal, Scheme};
 use super::module_read::Subject;
+use super::opened_image::OpenedImage;
 
 /// Directory of modules, in which each kernel has one of its own.
 const MODULES: &str = "/lib/modules";
 /// The same, where `/lib` is a link to `/usr/lib`.
 const USR_MODULES: &str = "/usr/lib/modules";
-/// Largest image of a kernel that is read, in bytes: unified ones hold an initramfs.
-const MAX_IMAGE: u64 = 512 << 20;
 /// SHA-3 in signatures of modules.
 const SHA3: KernelVersion = KernelVersion::new(6, 7);
 /// ML-DSA in signatures of modules.
@@ -262,10 +261,10 @@ fn read_image(path: &Path) -> Result<Embedded, String> {
         let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
         printable(&format!("{shown}: {error}{cause}"))
     };
-    let bytes = system::read_prefix(path, Some(MAX_IMAGE)).map_err(|error| failed(&error))?;
-    let unified = Image::parse(&bytes).ok();
-    let kernel = unified.as_ref().and_then(|image| image.section(".linux"));
-    Embedded::read(kernel.unwrap_or(&bytes)).map_err(|error| failed(&error))
+    let file = OpenedImage::open(path).map_err(|error| failed(&error))?;
+    let sections = file.sections().unwrap_or_default();
+    let kernel = sections.iter().find(|section| section.name == ".linux");
+    Embedded::read(kernel.map_or(file.start(), Section::data)).map_err(|error| failed(&error))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use bootseal::formats::kernel::compression::Compression;
 
+use crate::support::node::{DATABASE, GLOBAL, Node};
 use crate::support::{module as compiled, refuse, sign, succeed, text, tool, verify};
 
 /// Most memory that a command may take, in bytes.
@@ -180,4 +181,54 @@ fn lists_and_scripts_of_any_size_are_told_as_too_large() {
     fs::write(&script, format!("#{}\n", "x".repeat(1022)).repeat(200_000)).unwrap();
     let said = is_bounded(&verify(&[&script]), 1);
     assert!(said.contains("it has more than 16777216 bytes"), "{said}");
+}
+
+/// The header of a file of so many bytes in an initramfs.
+fn cpio(name: &str, size: u32) -> Vec<u8> {
+    let mut header = b"070701".to_vec();
+    let length = u32::try_from(name.len() + 1).unwrap();
+    for field in [1, 0o100_644, 0, 0, 1, 0, size, 8, 1, 0, 0, length, 0] {
+        header.extend(format!("{field:08x}").bytes());
+    }
+    header.extend(name.bytes().chain([0]));
+    header.resize(header.len().next_multiple_of(4), 0);
+    header
+}
+
+/// A machine whose firmware starts an image that is larger than memory.
+#[test]
+fn images_are_not_held_to_be_looked_at() {
+    let node = Node::new();
+    node.partition();
+    node.firmware();
+    node.set_variable("SetupMode", GLOBAL, 6, &[0]);
+    node.set_variable("SecureBoot", GLOBAL, 6, &[1]);
+    node.keys(crate::support::keys(), |_| true);
+    for (name, vendor) in [("PK", GLOBAL), ("KEK", GLOBAL), ("db", DATABASE)] {
+        let lists = fs::read(crate::support::keys().join(format!("{name}.esl"))).unwrap();
+        node.set_variable(name, vendor, 0x27, &lists);
+    }
+    let image = node.directory("efi/EFI/BOOT").join("BOOTX64.EFI");
+    unified(&image, 300 << 20);
+    let write = |bytes: &[u8], at: u64| {
+        let file = File::options().write(true).open(&image).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, bytes, at).unwrap();
+    };
+    // The section before the initramfs becomes the kernel.
+    write(b".linux\0\0", 64 + 24 + 240 + 40);
+    let (first, last) = (cpio("data", 200 << 20), cpio("TRAILER!!!", 0));
+    let start = fs::metadata(&image).unwrap().len() - (300 << 20);
+    write(&first, start);
+    write(&last, start + first.len() as u64 + (200 << 20));
+    succeed(&mut sign("efi", &[&image]));
+    let said = |arguments: &[&str], code| is_bounded(&node.bootseal(arguments), code);
+    assert!(said(&["status"], 1).contains("accepted, signed by"));
+    assert!(said(&["enroll", "plan"], 1).contains("BOOTX64.EFI"));
+    let audited = said(&["audit", "-v"], 1);
+    assert!(
+        audited.contains("BOOTX64.EFI .initrd: 0 of 0 modules, in 1 entries"),
+        "{audited}"
+    );
+    write(b"x", 150 << 20);
+    assert!(!said(&["status"], 1).contains("accepted, signed by"));
 }

@@ -12,11 +12,11 @@ use std::path::Path;
 use crate::disk::{Architecture, BootOption, BootOptions, EfiPartition, UnmountedPartition};
 use crate::error::Result;
 use crate::finding::{Finding, Kind};
-use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::load_option::LoadOption;
 use crate::formats::text::{Shown, printable};
-use crate::system::{self, Context};
+use crate::system::Context;
+use crate::trust::OpenedImage;
 use crate::trust::image::{Policy, Refusal};
 use crate::trust::loader::is_open_grub;
 
@@ -33,7 +33,7 @@ pub use next_entry::{LoaderKind, NextEntry};
 /// The files that start could not be judged.
 const BOOT_FILES_NOT_JUDGED: Kind = Kind::note("boot_files_not_judged");
 /// Largest file of a partition that is not mounted, in bytes.
-const MAX_IMAGE: u64 = 512 << 20;
+const MAX_IMAGE: u64 = 192 << 20;
 
 /// Finds and judges every file, and returns them with the findings that stop the plan or warn.
 pub(super) fn check(
@@ -176,11 +176,11 @@ impl Judge {
         meant.find_map(|partition| {
             let fat = partition.open().ok()?;
             let (path, entry) = fat.find_file(&file)?;
-            let bytes = fat.read(entry, MAX_IMAGE).ok()?;
+            let file = OpenedImage::held(fat.read(entry, MAX_IMAGE).ok()?);
             Some(BootFile {
                 is_first: true,
                 is_elsewhere: true,
-                ..self.judge_bytes(source.to_owned(), partition.shown(&path), &bytes)
+                ..self.judge_file(source.to_owned(), partition.shown(&path), &file)
             })
         })
     }
@@ -226,7 +226,7 @@ impl Judge {
     /// starts.
     fn next_kernel(&self, context: &Context, loader: &Path) -> Option<BootFile> {
         let esp = self.partitions.iter().find(|esp| loader.starts_with(&esp.directory))?;
-        let entry = match LoaderKind::recognise(&system::read(loader).ok()?) {
+        let entry = match LoaderKind::recognise(&OpenedImage::open(loader).ok()?) {
             LoaderKind::Grub => NextEntry::of_grub(context, Some(esp)),
             LoaderKind::SystemdBoot => NextEntry::of_systemd_boot(esp),
             LoaderKind::Kernel | LoaderKind::Other => return None,
@@ -265,8 +265,8 @@ impl Judge {
 
     fn judge(&self, source: String, file: &Path) -> BootFile {
         let path = file.shown();
-        let bytes = match system::read(file) {
-            Ok(bytes) => bytes,
+        let opened = match OpenedImage::open(file) {
+            Ok(opened) => opened,
             Err(error) => {
                 let verdict = Verdict::Refused(format!("it cannot be judged: {}", printable(&error.to_string())));
                 return BootFile {
@@ -278,13 +278,16 @@ impl Judge {
         };
         BootFile {
             file: Some(file.to_path_buf()),
-            ..self.judge_bytes(source, path, &bytes)
+            ..self.judge_file(source, path, &opened)
         }
     }
 
-    fn judge_bytes(&self, source: String, path: String, bytes: &[u8]) -> BootFile {
-        let judged = Image::parse(bytes)
-            .map_err(|error| (error.to_string(), None))
+    fn judge_file(&self, source: String, path: String, file: &OpenedImage) -> BootFile {
+        let image = file.image(&self.policy.image_hashes());
+        let image = image.map_err(|error| error.to_string());
+        let judged = image
+            .and_then(|image| image.map_err(|error| error.to_string()))
+            .map_err(|error| (error, None))
             .and_then(|image| {
                 let judged = self.policy.judge(&image);
                 judged.map_err(|refusal| (refusal.to_string(), Some(Box::new(refusal))))
@@ -297,7 +300,7 @@ impl Judge {
             _ => Remedy::Sign,
         };
         let is_signed = matches!(remedy, Remedy::Sign | Remedy::Replace);
-        let remedy = if is_signed && is_open_grub(bytes) {
+        let remedy = if is_signed && is_open_grub(file.start()) {
             Remedy::Enforce
         } else {
             remedy

@@ -11,6 +11,7 @@ use crate::formats::grub::superusers::Superusers;
 use crate::formats::text::{Shown, by_version, loader_entry};
 use crate::sign::grub::{EntryFile, default_entry};
 use crate::system::{self, Context};
+use crate::trust::OpenedImage;
 
 /// The text by which systemd-boot says what it is, in its section `.sdmagic` and elsewhere.
 const SYSTEMD_BOOT: &[u8] = b"#### LoaderInfo: systemd-boot";
@@ -54,17 +55,20 @@ pub struct NextEntry {
 impl LoaderKind {
     /// Recognises a file that the firmware starts.
     #[must_use]
-    pub fn recognise(loader: &[u8]) -> Self {
-        let Ok(image) = Image::parse(loader) else {
+    pub fn recognise(loader: &OpenedImage) -> Self {
+        let Ok(sections) = loader.sections() else {
             return Self::Other;
         };
-        if image.section(".linux").is_some() || crate::trust::loader::is_kernel(loader) {
+        let has = |name| sections.iter().any(|section| section.name == name);
+        let start = loader.start();
+        if has(".linux") || crate::trust::loader::is_kernel(start) {
             return Self::Kernel;
         }
-        if !matches!(CoreImage::parse(&image), Ok(None)) || image.section(".vendor_cert").is_some() {
+        let core = Image::parse(start).map(|image| !matches!(CoreImage::parse(&image), Ok(None)));
+        if core == Ok(true) || has(".vendor_cert") {
             return Self::Grub;
         }
-        if loader.windows(SYSTEMD_BOOT.len()).any(|window| window == SYSTEMD_BOOT) {
+        if start.windows(SYSTEMD_BOOT.len()).any(|window| window == SYSTEMD_BOOT) {
             return Self::SystemdBoot;
         }
         Self::Other

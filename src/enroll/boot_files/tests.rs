@@ -7,6 +7,7 @@ use super::*;
 use crate::enroll::request::Allow;
 use crate::finding::Level;
 use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::firmware::authenticode::Image;
 use crate::formats::firmware::authenticode::minimal_image;
 use crate::formats::firmware::signature_list::SignatureType;
 use crate::system::Context;

@@ -1,6 +1,7 @@
 //! The modules in an initramfs. These are copies: a signature that was made later is not in them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::BufRead;
 
 use crate::finding::Outcome;
 use crate::formats::kernel::initramfs::{self, InitramfsError};
@@ -51,7 +52,7 @@ pub struct Contents {
 
 impl Contents {
     /// Reads an initramfs and judges the modules in it. `name` is what it is called in `outcome`.
-    pub fn read(name: &str, image: &[u8], kernels: &Kernels, outcome: &mut Outcome) -> Self {
+    pub fn read(name: &str, image: impl BufRead, kernels: &Kernels, outcome: &mut Outcome) -> Self {
         let is_module = |path: &[u8]| stem(&String::from_utf8_lossy(path)).is_some();
         let (mut right, mut all) = (0_usize, 0_usize);
         let mut releases = BTreeSet::new();

@@ -3,16 +3,17 @@
 use std::path::Path;
 
 use crate::disk::{BootMedia, Packages, files_below};
-use crate::error::{Result, quoted};
+use crate::error::{Explain, Result, quoted};
 use crate::finding::{Finding, Kind, Level, Outcome};
 use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::text::Shown;
 use crate::keys::KeyName;
 use crate::ledger::{Index, Kind as Signed};
 use crate::sign::acceptance;
-use crate::sign::efi::own_digest;
+use crate::sign::efi::own_digest_of;
 use crate::sign::grub::{existing_signature, signed_file};
-use crate::system;
+use crate::system::{self, Content, OpenedFile};
 use crate::trust::grub;
 
 use crate::audit::files::file;
@@ -81,14 +82,16 @@ impl Search<'_> {
             if self.index.by_digest(Signed::Efi, &found.sha256.to_hex()).is_some() {
                 continue;
             }
-            match found.read() {
-                Ok(bytes) => {
-                    if let Some(digest) = own_digest(&bytes, &certificate) {
-                        self.unrecorded(Signed::Efi, &found.path, &bytes, &digest.to_hex());
-                    }
+            let read = found.open().and_then(|file| {
+                let image = file.image(&[]);
+                let image = image.or_could_not_run(|| format!("cannot read {}", found.shown))?;
+                let digest = image.ok().and_then(|image| own_digest_of(&image, &certificate));
+                if let Some(digest) = digest {
+                    self.unrecorded(Signed::Efi, &found.path, file.content(), &digest.to_hex());
                 }
-                Err(error) => self.outcome.not_run.push(reason(&error)),
-            }
+                Ok(())
+            });
+            self.outcome.not_run.extend(read.err().map(|error| reason(&error)));
         }
     }
 
@@ -109,16 +112,8 @@ impl Search<'_> {
             if let Err(error) = self.machine.context().check_interrupted() {
                 return self.outcome.not_run.push(reason(&error));
             }
-            match self.read_signed(&path) {
-                Ok(None) => {}
-                Ok(Some((data, signature))) => {
-                    compared = compared.saturating_add(1);
-                    let digest = HashAlgorithm::Sha256.digest(&[&data]).to_hex();
-                    let is_recorded = self.index.by_digest(Signed::Grub, &digest).is_some();
-                    if !is_recorded && grub::judge(&data, Some(&signature), &anchors.grub).is_ok() {
-                        self.unrecorded(Signed::Grub, &path, &data, &digest);
-                    }
-                }
+            match self.grub_file(&path, &anchors.grub) {
+                Ok(is_signed) => compared = compared.saturating_add(usize::from(is_signed)),
                 Err(error) => self.outcome.not_run.push(reason(&error)),
             }
         }
@@ -126,17 +121,29 @@ impl Search<'_> {
         self.outcome.evidence.push(text);
     }
 
-    /// The content of a file for GRUB and of its signature; none if one of them is no file.
-    fn read_signed(&self, path: &Path) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+    /// Compares a file for GRUB with the ledger; false if it or its signature is no file.
+    fn grub_file(&mut self, path: &Path, keys: &[GrubKey]) -> Result<bool> {
         let Some(real) = file(self.machine.context(), path) else {
-            return Ok(None);
+            return Ok(false);
         };
-        let data = system::read(&real)?;
-        Ok(existing_signature(path)?.map(|signature| (data, signature)))
+        let Some(signature) = existing_signature(path)? else {
+            return Ok(false);
+        };
+        let opened = OpenedFile::from(system::open(&real)?);
+        let content = opened.content();
+        let digest = content.digest(HashAlgorithm::Sha256);
+        let digest = digest
+            .or_could_not_run(|| format!("cannot read {}", path.shown()))?
+            .to_hex();
+        let is_recorded = self.index.by_digest(Signed::Grub, &digest).is_some();
+        if !is_recorded && grub::judge_read(&mut content.open(), Some(&signature), keys).is_ok() {
+            self.unrecorded(Signed::Grub, path, content, &digest);
+        }
+        Ok(true)
     }
 
     /// Tells of a signature by our key that is in no ledger. A file that a package holds was signed as that was built.
-    fn unrecorded(&mut self, kind: Signed, path: &Path, bytes: &[u8], digest: &str) {
+    fn unrecorded(&mut self, kind: Signed, path: &Path, bytes: Content<'_>, digest: &str) {
         let shown = path.shown();
         match self.owner(path, bytes) {
             Ok(Some(owner)) => {
@@ -168,7 +175,7 @@ impl Search<'_> {
     }
 
     /// The file of the root file system that a file equals.
-    fn owner(&mut self, path: &Path, bytes: &[u8]) -> Result<Option<String>> {
+    fn owner(&mut self, path: &Path, bytes: Content<'_>) -> Result<Option<String>> {
         if self.packages.is_none() {
             let context = self.machine.context();
             let sources = &self.machine.config().sign.sources;

@@ -1,20 +1,21 @@
 //! The check of the modules in initramfs images. These are copies: a signature that was made later is not in them.
 
 use std::collections::BTreeSet;
+use std::io::BufRead;
 use std::path::Path;
 
 use rayon::prelude::*;
 
 use crate::disk::UnmountedFile;
-use crate::formats::firmware::authenticode::Image;
+use crate::error::{Explain, Result};
 use crate::formats::text::{Shown, printable};
 use crate::start::modules::{Contents, Expected, Kernels};
-use crate::system;
+use crate::trust::{INITRAMFS, OpenedImage};
 
-use crate::audit::images::{Found, MAX_IMAGE, Place};
+use crate::audit::images::{Found, Place};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
-use crate::audit::unified::INITRAMFS;
+use crate::audit::unmounted::MAX_IMAGE;
 use crate::finding::Outcome;
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
@@ -88,33 +89,32 @@ enum Source<'a> {
 
 /// Judges the modules in one of them.
 fn look_at(source: Source<'_>, kernels: &Kernels) -> Outcome {
-    let mut outcome = Outcome::default();
-    let (shown, bytes) = match source {
-        Source::File(path) => (path.shown(), system::read(path)),
-        Source::Unmounted(file) => (file.shown(), file.read(MAX_IMAGE)),
-        Source::Unified(found) => (found.shown.clone(), found.read()),
-    };
-    let bytes = match bytes {
-        Ok(bytes) => bytes,
-        Err(error) => return Outcome::could_not_run(reason(&error)),
-    };
-    if !matches!(source, Source::Unified(_)) {
-        judge_modules(&mut outcome, &shown, &bytes, kernels);
-        return outcome;
-    }
-    let image = match Image::parse(&bytes) {
-        Ok(image) => image,
-        // It was one when the images were found.
-        Err(error) => return Outcome::could_not_run(printable(&format!("{shown}: {error}"))),
-    };
-    for section in image.sections().iter().filter(|section| section.name == INITRAMFS) {
-        let name = format!("{shown} {INITRAMFS}");
-        judge_modules(&mut outcome, &name, section.data(), kernels);
-    }
-    outcome
+    looked(source, kernels).unwrap_or_else(|error| Outcome::could_not_run(reason(&error)))
 }
 
-fn judge_modules(outcome: &mut Outcome, name: &str, image: &[u8], kernels: &Kernels) {
+fn looked(source: Source<'_>, kernels: &Kernels) -> Result<Outcome> {
+    let mut outcome = Outcome::default();
+    let (shown, file) = match source {
+        Source::File(path) => (path.shown(), OpenedImage::open(path)?),
+        Source::Unmounted(file) => (file.shown(), OpenedImage::held(file.read(MAX_IMAGE)?)),
+        Source::Unified(found) => (found.shown.clone(), found.open()?),
+    };
+    if !matches!(source, Source::Unified(_)) {
+        judge_modules(&mut outcome, &shown, file.read(), kernels);
+        return Ok(outcome);
+    }
+    let cannot = || printable(&format!("cannot read {shown}"));
+    // It was one when the images were found.
+    let sections = file.sections().or_could_not_run(cannot)?;
+    for section in sections.iter().filter(|section| section.name == INITRAMFS) {
+        let name = format!("{shown} {INITRAMFS}");
+        let data = file.section(section).or_could_not_run(cannot)?;
+        judge_modules(&mut outcome, &name, data, kernels);
+    }
+    Ok(outcome)
+}
+
+fn judge_modules(outcome: &mut Outcome, name: &str, image: impl BufRead, kernels: &Kernels) {
     let Contents {
         modules, right, error, ..
     } = Contents::read(name, image, kernels, outcome);

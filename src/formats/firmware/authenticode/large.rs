@@ -8,6 +8,7 @@ use super::checksum::Sum;
 use super::edit::{CannotSign, Rewritten};
 use super::headers::ImageError;
 use super::image::{Image, place_of};
+use super::layout::Section;
 use super::table::WinCertificate;
 use super::view::View;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm, Hasher};
@@ -24,6 +25,8 @@ const CHUNK: usize = 1 << 16;
 pub struct Ends {
     start: Vec<u8>,
     tail: Vec<u8>,
+    /// Sections between, each with its offset.
+    parts: Vec<(usize, Vec<u8>)>,
     length: usize,
 }
 
@@ -37,7 +40,56 @@ impl Ends {
         file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
         file.take(TAIL).read_to_end(&mut tail)?;
         let length = usize::try_from(length).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        Ok(Self { start, tail, length })
+        let parts = Vec::new();
+        Ok(Self {
+            start,
+            tail,
+            parts,
+            length,
+        })
+    }
+
+    /// Reads the sections that are wanted too, as long as they have no more than so many bytes together.
+    pub fn read_sections(
+        &mut self,
+        file: &mut (impl Read + Seek),
+        wanted: impl Fn(&Section<'_>) -> bool,
+        most: usize,
+    ) -> io::Result<()> {
+        // What is no image has none.
+        let sections = self.sections().unwrap_or_default();
+        let wanted = sections.iter().filter(|section| wanted(section));
+        let ranges: Vec<Range<usize>> = wanted.map(|section| section.offset..section.end()).collect();
+        drop(sections);
+        let mut left = most;
+        for range in ranges {
+            let Some(rest) = left.checked_sub(range.len()) else {
+                continue;
+            };
+            if self.view().get(range.clone()).is_some() {
+                continue;
+            }
+            left = rest;
+            let mut part = Vec::with_capacity(range.len());
+            each_piece(file, range.clone(), |piece| part.extend_from_slice(piece))?;
+            self.parts.push((range.start, part));
+        }
+        Ok(())
+    }
+
+    /// The first bytes, as far as they are held.
+    #[must_use]
+    pub fn start(&self) -> &[u8] {
+        &self.start
+    }
+
+    /// The sections; those that are not held have no data.
+    pub fn sections(&self) -> Result<Vec<Section<'_>>, ImageError> {
+        Ok(Image::in_view(self.view())?.sections().to_vec())
+    }
+
+    fn view(&self) -> View<'_> {
+        View::new(&self.start, &self.tail, &self.parts, self.length)
     }
 
     /// The image, hashed by SHA-256 and what its signatures and `more` name.
@@ -46,7 +98,7 @@ impl Ends {
         file: &mut (impl Read + Seek),
         more: &[HashAlgorithm],
     ) -> io::Result<Result<LargeImage<'a>, ImageError>> {
-        let image = match Image::in_view(View::new(&self.start, &self.tail, self.length)) {
+        let image = match Image::in_view(self.view()) {
             Ok(image) => image,
             Err(error) => return Ok(Err(error)),
         };
@@ -108,6 +160,12 @@ impl<'a> LargeImage<'a> {
     #[must_use]
     pub const fn known(&self) -> &Image<'a> {
         &self.image
+    }
+
+    /// As [`Self::known`].
+    #[must_use]
+    pub fn into_known(self) -> Image<'a> {
+        self.image
     }
 
     /// The algorithms that it was hashed by.

@@ -41,6 +41,12 @@ impl<'a> Section<'a> {
         self.raw.get(..index(self.virtual_size)).unwrap_or(self.raw)
     }
 
+    /// The length of the data without the padding to the file's alignment, in bytes, held or not.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.size.min(index(self.virtual_size))
+    }
+
     /// The end of the data in the file, in bytes.
     #[must_use]
     pub const fn end(&self) -> usize {

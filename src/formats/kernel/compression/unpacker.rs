@@ -1,7 +1,7 @@
 //! The compressions that kernels unpack at their start (`lib/decompress.c`), read as a stream: the first member, stream or
 //! frame, and the bytes behind it.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
@@ -36,57 +36,47 @@ pub enum UnpackerError {
 }
 
 /// The content of compressed bytes, unpacked as it is read.
-pub enum Unpacker<'a> {
+pub enum Unpacker<R> {
     /// One member of gzip.
-    Gzip(GzDecoder<&'a [u8]>),
+    Gzip(GzDecoder<R>),
     /// One stream of xz or lzma.
-    Lzma(Box<XzDecoder<&'a [u8]>>),
+    Lzma(Box<XzDecoder<R>>),
     /// LZ4 as `lz4 -l` writes it.
-    Lz4(lz4::Decoder<'a>),
+    Lz4(lz4::Decoder<R>),
     /// One frame of Zstandard.
-    Zstd(zstd::Decoder<'static, &'a [u8]>),
+    Zstd(zstd::Decoder<'static, R>),
 }
 
-impl<'a> Unpacker<'a> {
-    /// Starts at the first byte. xz and lzma get 130 MiB of memory at most, zstd a window of 128 MiB.
-    pub fn open(packed: &'a [u8]) -> Result<Self, UnpackerError> {
-        match Compression::from_magic(packed) {
+impl<R: BufRead> Unpacker<R> {
+    /// Starts at the first byte; `start` is how `packed` begins, six bytes or more. xz and lzma get 130 MiB of memory at most, zstd a
+    /// window of 128 MiB. What is behind the member, stream or frame is left in `packed`.
+    pub fn open(packed: R, start: &[u8]) -> Result<Self, UnpackerError> {
+        match Compression::from_magic(start) {
             Compression::Gzip => Ok(Self::Gzip(GzDecoder::new(packed))),
             Compression::Xz => {
                 let stream = Stream::new_stream_decoder(XZ_MEMORY, 0).map_err(io::Error::from)?;
                 Ok(Self::Lzma(Box::new(XzDecoder::new_stream(packed, stream))))
             }
-            Compression::None if packed.starts_with(LZMA) => {
+            Compression::None if start.starts_with(LZMA) => {
                 let stream = Stream::new_lzma_decoder(XZ_MEMORY).map_err(io::Error::from)?;
                 Ok(Self::Lzma(Box::new(XzDecoder::new_stream(packed, stream))))
             }
-            Compression::None if packed.starts_with(lz4::MAGIC) => Ok(Self::Lz4(lz4::Decoder::new(packed))),
+            Compression::None if start.starts_with(lz4::MAGIC) => Ok(Self::Lz4(lz4::Decoder::new(packed))),
             Compression::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(packed)?.single_frame();
                 decoder.window_log_max(ZSTD_WINDOW_LOG)?;
                 Ok(Self::Zstd(decoder))
             }
-            Compression::None if packed.starts_with(LZ4_FRAME) => Err(UnpackerError::Lz4Frame),
+            Compression::None if start.starts_with(LZ4_FRAME) => Err(UnpackerError::Lz4Frame),
             Compression::None => {
-                let other = OTHERS.iter().find(|(magic, _)| packed.starts_with(magic));
+                let other = OTHERS.iter().find(|(magic, _)| start.starts_with(magic));
                 Err(other.map_or(UnpackerError::Unknown, |(_, name)| UnpackerError::Unsupported(name)))
             }
         }
     }
-
-    /// The bytes that were not read: those behind the member, stream or frame, once all of it was.
-    #[must_use]
-    pub fn into_rest(self) -> &'a [u8] {
-        match self {
-            Self::Gzip(decoder) => decoder.into_inner(),
-            Self::Lzma(decoder) => decoder.into_inner(),
-            Self::Lz4(decoder) => decoder.into_inner(),
-            Self::Zstd(decoder) => decoder.finish(),
-        }
-    }
 }
 
-impl Read for Unpacker<'_> {
+impl<R: BufRead> Read for Unpacker<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Gzip(decoder) => decoder.read(buffer),

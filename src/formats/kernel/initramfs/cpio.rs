@@ -1,7 +1,7 @@
 //! The "newc" format of cpio: a header of 110 characters, a name, padding to four bytes, the content, padding again.
 
 use std::collections::HashMap;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use super::error::{InitramfsError, MAX_FILE, MAX_NAMES, Offset};
 use crate::formats::bytes::until_zero;
@@ -33,14 +33,13 @@ pub(super) struct Source<R> {
     reader: R,
     part: Option<usize>,
     offset: u64,
-    start: u64,
 }
 
 /// Why the archives of a stream end.
 pub(super) enum Ended {
     /// The stream ends.
     EndOfStream,
-    /// Other data begins after so many bytes.
+    /// Other data begins at this offset, and was not taken.
     OtherData(u64),
 }
 
@@ -51,15 +50,13 @@ enum Filled {
     No,
 }
 
-impl<R: Read> Source<R> {
+impl<R: BufRead> Source<R> {
     /// Starts at this offset of the image, or of a compressed part.
     pub(super) fn new(reader: R, part: Option<usize>, offset: usize) -> Self {
-        let start = offset as u64;
         Self {
             reader,
             part,
-            offset: start,
-            start,
+            offset: offset as u64,
         }
     }
 
@@ -92,6 +89,23 @@ impl<R: Read> Source<R> {
             }
         }
         Ok(Filled::Yes)
+    }
+
+    /// The next byte, which is not taken; none at the end.
+    fn peek(&mut self) -> Result<Option<u8>, InitramfsError> {
+        loop {
+            match self.reader.fill_buf() {
+                Ok(buffer) => return Ok(buffer.first().copied()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.failed(error)),
+            }
+        }
+    }
+
+    /// Takes a byte that was looked at.
+    fn pass(&mut self) {
+        self.reader.consume(1);
+        self.offset += 1;
     }
 
     /// Fills the buffer, or says that the stream is cut short.
@@ -166,23 +180,23 @@ impl<'w> Walk<'w> {
     }
 
     /// Walks all archives up to the end of the stream, or to other data.
-    pub(super) fn archives(&mut self, source: &mut Source<impl Read>) -> Result<Ended, InitramfsError> {
+    pub(super) fn archives(&mut self, source: &mut Source<impl BufRead>) -> Result<Ended, InitramfsError> {
         let mut header = [0; HEADER];
         loop {
             let start = source.offset;
-            let (first, rest) = header.split_at_mut(1);
-            match source.fill(first)? {
-                Filled::No if self.is_open => return Err(InitramfsError::Truncated(source.at(start))),
-                Filled::No => return Ok(Ended::EndOfStream),
-                Filled::Yes => self.count_unpacked(1)?,
-            }
+            let first = match source.peek()? {
+                None if self.is_open => return Err(InitramfsError::Truncated(source.at(start))),
+                None => return Ok(Ended::EndOfStream),
+                Some(first) => first,
+            };
+            self.count_unpacked(1)?;
             match first {
-                [0] => {}
-                [b'0'] => {
-                    source.fill_exactly(rest)?;
+                0 => source.pass(),
+                b'0' => {
+                    source.fill_exactly(&mut header)?;
                     self.entry(source, &header, start)?;
                 }
-                _ => return Ok(Ended::OtherData(start - source.start)),
+                _ => return Ok(Ended::OtherData(start)),
             }
         }
     }
@@ -204,7 +218,7 @@ impl<'w> Walk<'w> {
 
     fn entry(
         &mut self,
-        source: &mut Source<impl Read>,
+        source: &mut Source<impl BufRead>,
         header: &[u8; HEADER],
         start: u64,
     ) -> Result<(), InitramfsError> {

@@ -6,14 +6,16 @@
 
 mod cpio;
 mod error;
+mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 
 use crate::formats::kernel::compression::{Unpacker, UnpackerError};
 use cpio::{Ended, Source};
 use error::MAX_UNPACKED;
+use stream::Stream;
 
 pub use cpio::Entry;
 pub use error::{InitramfsError, Offset};
@@ -21,35 +23,34 @@ pub use error::{InitramfsError, Offset};
 /// Calls `visit` for each regular file whose path is wanted, with its content; one with several names is given by the
 /// first of them that is wanted. Returns how many entries there are. Whatever was visited before an error is in the image.
 pub fn files(
-    image: &[u8],
+    image: impl BufRead,
     wanted: impl Fn(&[u8]) -> bool,
     mut visit: impl FnMut(Entry),
 ) -> Result<usize, InitramfsError> {
     let mut walk = cpio::Walk::new(&wanted, &mut visit, MAX_UNPACKED);
-    let mut offset = 0;
-    while let Some(rest) = image.get(offset..).filter(|rest| !rest.is_empty()) {
-        let mut plain = Source::new(rest, None, offset);
-        let Ended::OtherData(read) = walk.archives(&mut plain)? else {
-            break;
-        };
-        let packed = usize::try_from(read).ok().and_then(|read| rest.get(read..));
-        let packed = packed.ok_or(InitramfsError::Unknown(offset))?;
-        let left = unpack(packed, image.len() - packed.len(), &mut walk)?;
-        offset = image.len() - left;
+    let mut image = Stream::new(image);
+    loop {
+        let offset = image.offset();
+        let mut plain = Source::new(&mut image, None, offset);
+        match walk.archives(&mut plain)? {
+            Ended::EndOfStream => return Ok(walk.entries()),
+            Ended::OtherData(_) => unpack(&mut image, &mut walk)?,
+        }
     }
-    Ok(walk.entries())
 }
 
-/// Walks the content of the first compressed member, stream or frame of `packed`; returns the number of bytes behind it.
-fn unpack(packed: &[u8], offset: usize, walk: &mut cpio::Walk<'_>) -> Result<usize, InitramfsError> {
-    let mut unpacker = Unpacker::open(packed).map_err(|error| match error {
+/// Walks the content of the first compressed member, stream or frame that begins here.
+fn unpack(image: &mut Stream<impl BufRead>, walk: &mut cpio::Walk<'_>) -> Result<(), InitramfsError> {
+    let offset = image.offset();
+    let failed = |error| InitramfsError::Unpack { offset, error };
+    let start = image.peek().map_err(failed)?;
+    let mut unpacker = Unpacker::open(image, &start).map_err(|error| match error {
         UnpackerError::Unsupported(name) => InitramfsError::Unsupported { name, offset },
         UnpackerError::Lz4Frame => InitramfsError::Lz4Frame(offset),
         UnpackerError::Unknown => InitramfsError::Unknown(offset),
-        UnpackerError::Failed(error) => InitramfsError::Unpack { offset, error },
+        UnpackerError::Failed(error) => failed(error),
     })?;
-    walk_unpacked(&mut unpacker, offset, walk)?;
-    Ok(unpacker.into_rest().len())
+    walk_unpacked(&mut unpacker, offset, walk)
 }
 
 fn walk_unpacked(decoder: &mut dyn Read, part: usize, walk: &mut cpio::Walk<'_>) -> Result<(), InitramfsError> {

@@ -23,7 +23,14 @@ fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
 /// Paths and contents.
 type Found = Vec<(String, Vec<u8>)>;
 
+/// The modules in an image that is held, which are the same if it is read in small pieces.
 fn modules(image: &[u8]) -> (Found, Result<usize, String>) {
+    let held = modules_read(image);
+    assert_eq!(modules_read(std::io::BufReader::with_capacity(3, image)), held);
+    held
+}
+
+fn modules_read(image: impl BufRead) -> (Found, Result<usize, String>) {
     let mut found = Vec::new();
     let ended = files(
         image,
@@ -137,7 +144,10 @@ fn a_promise_takes_no_memory_and_a_bomb_ends() {
     let mut visit = |_| ();
     let mut walk = cpio::Walk::new(&|_| false, &mut visit, 1000);
     let packed = Compression::Gzip.pack(zeros).unwrap();
-    assert!(matches!(unpack(&packed, 0, &mut walk), Err(InitramfsError::TooLarge)));
+    assert!(matches!(
+        unpack(&mut Stream::new(&*packed), &mut walk),
+        Err(InitramfsError::TooLarge)
+    ));
 }
 
 proptest! {

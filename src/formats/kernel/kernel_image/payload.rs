@@ -36,9 +36,10 @@ fn has(image: &[u8], offset: usize, mark: &[u8]) -> bool {
 }
 
 /// The kernel in an image, as a stream.
-pub(super) fn open(image: &[u8]) -> Result<Box<dyn Read + '_>, KernelImageError> {
-    let unpack = |offset: usize, packed| {
-        let unpacker = Unpacker::open(packed).map_err(|error| KernelImageError::Compression { offset, error })?;
+pub(super) fn open<'a>(image: &'a [u8]) -> Result<Box<dyn Read + 'a>, KernelImageError> {
+    let unpack = |offset: usize, packed: &'a [u8]| {
+        let unpacker =
+            Unpacker::open(packed, packed).map_err(|error| KernelImageError::Compression { offset, error })?;
         Ok(Box::new(unpacker) as Box<dyn Read>)
     };
     if has(image, X86.0, X86.1) {
