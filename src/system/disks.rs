@@ -9,6 +9,7 @@ use crate::error::{Explain, Result};
 use crate::formats::text::Shown;
 
 use super::context::Context;
+use super::files::read_if_there;
 use super::mounts::{Mount, mounts};
 
 /// The directory in which the kernel lists block devices by their numbers.
@@ -17,6 +18,8 @@ const BY_NUMBER: &str = "/sys/dev/block";
 const BY_NAME: &str = "/sys/class/block";
 /// Deepest pile of devices that is followed: a partition, RAID, encryption, volumes, and room.
 const DEEPEST: u8 = 16;
+/// Longest name of a file that stands for a disk, in bytes.
+const MAX_NAME: u64 = 8 << 10;
 
 /// The home of a path that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +70,7 @@ fn disks(context: &Context, mount: &Mount) -> BTreeSet<String> {
     });
     let mut found = BTreeSet::new();
     match device {
-        Some(device) => whole_disks(&device, DEEPEST, &mut found),
+        Some(device) => whole_disks(context, &device, DEEPEST, &mut found),
         // All data sets of a pool are on the same disks.
         None if mount.kind == "zfs" => {
             let pool = mount.source.split('/').next().unwrap_or_default();
@@ -81,7 +84,16 @@ fn disks(context: &Context, mount: &Mount) -> BTreeSet<String> {
 }
 
 /// Adds the disks that a device, as `/sys` has it, is made of.
-fn whole_disks(device: &Path, deepest: u8, found: &mut BTreeSet<String>) {
+fn whole_disks(context: &Context, device: &Path, deepest: u8, found: &mut BTreeSet<String>) {
+    // A file that stands for a disk, as a home of systemd-homed, is where the file is.
+    let file = read_if_there(&device.join("loop/backing_file"), MAX_NAME)
+        .ok()
+        .flatten();
+    let file = file.and_then(|name| Some(context.path(String::from_utf8(name).ok()?.trim_end())));
+    if let Some(own) = file.and_then(|file| home(context, &file).ok()) {
+        found.extend(own.disks);
+        return;
+    }
     let beneath: Vec<PathBuf> = fs::read_dir(device.join("slaves"))
         .into_iter()
         .flatten()
@@ -89,7 +101,7 @@ fn whole_disks(device: &Path, deepest: u8, found: &mut BTreeSet<String>) {
         .collect();
     if let (false, Some(deepest)) = (beneath.is_empty(), deepest.checked_sub(1)) {
         for device in beneath {
-            whole_disks(&device, deepest, found);
+            whole_disks(context, &device, deepest, found);
         }
         return;
     }
@@ -133,10 +145,15 @@ mod tests {
         symlink(devices.join("dm-0"), context.path(BY_NUMBER).join("254:0")).unwrap();
         symlink(devices.join("sda/sda3"), context.path(BY_NAME).join("sda3")).unwrap();
         symlink(devices.join("sdb/sdb1"), context.path(BY_NUMBER).join("8:17")).unwrap();
+        fs::create_dir_all(devices.join("loop0/loop")).unwrap();
+        fs::write(devices.join("loop0/loop/backing_file"), "/home/me.home\n").unwrap();
+        symlink(devices.join("loop0"), context.path(BY_NUMBER).join("7:0")).unwrap();
+        fs::create_dir_all(context.path("/mnt/file")).unwrap();
         let list = "22 1 254:0 / / rw - ext4 /dev/mapper/root rw\n\
             23 22 0:30 /@home /home rw - btrfs /dev/sda3 rw\n\
             24 22 0:24 / /run rw - tmpfs tmpfs rw\n\
-            25 22 8:17 / /mnt/stick rw - vfat /dev/sdb1 rw\n";
+            25 22 8:17 / /mnt/stick rw - vfat /dev/sdb1 rw\n\
+            26 22 7:0 / /mnt/file rw - ext4 /dev/loop0 rw\n";
         fs::write(context.path("/proc/self/mountinfo"), list).unwrap();
         (directory, context)
     }
@@ -149,6 +166,7 @@ mod tests {
         assert_eq!(on("/root/keys").disks, disk("sda"));
         assert_eq!(on("/home/me/keys").disks, disk("sda"));
         assert_eq!(on("/mnt/stick/keys/deep").disks, disk("sdb"));
+        assert_eq!(on("/mnt/file/keys").disks, disk("sda"));
         assert_eq!(on("/mnt/stickless").disks, disk("sda"));
         assert!(on("/run/keys").is_in_memory && !on("/mnt/stick").is_in_memory);
     }
