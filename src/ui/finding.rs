@@ -1,17 +1,64 @@
 //! Findings and the answers of checks: as a person sees them, and in JSON. Each command keeps the names of keys that its
 //! schema promises.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::finding::{Finding, Level, Status};
+use crate::finding::{Finding, Kind, Level, Status};
 use crate::formats::text::printable;
 
 use super::style::Style;
 
 /// Width of the sign before a finding, with the space after it.
 const SIGN: usize = 2;
+/// Most findings of a kind that are shown one by one.
+const MOST: usize = 5;
+/// The number that is shown of more than that.
+const FEW: usize = 3;
+
+/// A part of what a reader is told: a finding, or how many more there are of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told<'f> {
+    /// A finding.
+    One(&'f Finding),
+    /// The number of those that are not shown.
+    More(usize),
+}
+
+impl Told<'_> {
+    /// The sentence in place of findings that are not shown.
+    #[must_use]
+    pub fn more(count: usize) -> String {
+        format!("and {count} more like these: bootseal audit -v, or --json, shows all")
+    }
+}
+
+/// Findings of a check as a reader takes them in: of many of one kind and weight, which have one cause most of the time, the
+/// first few and the number of the others.
+#[must_use]
+pub fn told(findings: &[Finding], is_verbose: bool) -> Vec<Told<'_>> {
+    let mut totals: HashMap<(Kind, Level), usize> = HashMap::new();
+    for finding in findings {
+        let total = totals.entry((finding.kind, finding.level)).or_default();
+        *total = total.saturating_add(1);
+    }
+    let mut seen: HashMap<(Kind, Level), usize> = HashMap::new();
+    let mut told = Vec::new();
+    for finding in findings {
+        let own = (finding.kind, finding.level);
+        let total = totals.get(&own).copied().unwrap_or_default();
+        let place = seen.entry(own).or_default();
+        if is_verbose || total <= MOST || *place < FEW {
+            told.push(Told::One(finding));
+        } else if *place == FEW {
+            told.push(Told::More(total.saturating_sub(FEW)));
+        }
+        *place = place.saturating_add(1);
+    }
+    told
+}
 
 impl Style {
     /// The sign of a finding of this weight.
@@ -120,7 +167,28 @@ pub fn problem_json(problem: &Finding) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Kind;
+
+    #[test]
+    fn of_many_findings_of_a_kind_a_few_are_told_and_the_others_counted() {
+        let many = |count: usize, kind| (0..count).map(move |n| Finding::new(kind, n.to_string(), "x"));
+        let (old, lost) = (Kind::warning("old"), Kind::error("lost"));
+        let findings: Vec<Finding> = many(MOST, lost)
+            .chain(many(MOST + 1, old))
+            .chain(many(1, lost))
+            .collect();
+        let said = |is_verbose| told(&findings, is_verbose);
+        assert_eq!(said(true).len(), findings.len());
+        // One more of the first kind comes last: it is counted where the fourth would stand.
+        let expected: Vec<Told<'_>> = findings[..FEW]
+            .iter()
+            .map(Told::One)
+            .chain([Told::More(MOST + 1 - FEW)])
+            .chain(findings[MOST..MOST + FEW].iter().map(Told::One))
+            .chain([Told::More(MOST + 1 - FEW)])
+            .collect();
+        assert_eq!(said(false), expected);
+        assert_eq!(told(&findings[..MOST], false).len(), MOST);
+    }
 
     #[test]
     fn a_finding_is_a_sign_and_a_sentence_with_its_remedies_below() {

@@ -6,7 +6,7 @@ use crate::audit::Audit;
 use crate::finding::Status;
 use crate::formats::text::printable;
 use crate::ui::Style;
-use crate::ui::finding::write_remedies;
+use crate::ui::finding::{Told, told, write_remedies};
 
 use super::words::{HOLDS, counted_verdict, verdict};
 
@@ -20,9 +20,14 @@ pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: S
         }
         let sign = style.status(checked.status());
         writeln!(out, "  {sign} {}  [{}]", checked.check.title, checked.check.id)?;
-        for finding in &checked.outcome.findings {
-            writeln!(out, "      {}", printable(&finding.text))?;
-            write_remedies(out, style, 8, finding)?;
+        for part in told(&checked.outcome.findings, verbose) {
+            match part {
+                Told::One(finding) => {
+                    writeln!(out, "      {}", printable(&finding.text))?;
+                    write_remedies(out, style, 8, finding)?;
+                }
+                Told::More(count) => writeln!(out, "      {}", Told::more(count))?,
+            }
         }
         for reason in &checked.outcome.not_run {
             writeln!(out, "      could not look: {}", printable(reason))?;

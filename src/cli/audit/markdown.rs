@@ -8,11 +8,11 @@ use crate::enroll::Verdict;
 use crate::finding::Status;
 use crate::formats::text::printable;
 use crate::system::moment;
-use crate::ui::finding::remedy;
+use crate::ui::finding::{Told, remedy, told};
 
 use super::words::counted_verdict;
 
-pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn render(audit: &Audit, is_verbose: bool, out: &mut dyn Write) -> io::Result<()> {
     let host = escaped(&audit.host);
     writeln!(out, "# Boot chain of {host}\n\n**{}**\n", counted_verdict(audit))?;
     writeln!(out, "Audited by `bootseal audit` at {}.\n", moment(audit.time))?;
@@ -30,7 +30,7 @@ pub(super) fn render(audit: &Audit, out: &mut dyn Write) -> io::Result<()> {
         out,
         "Findings",
         &["check", "level", "finding", "remedy"],
-        findings(audit),
+        findings(audit, is_verbose),
     )?;
     keys(audit, out)?;
     firmware(audit, out)?;
@@ -75,16 +75,20 @@ fn table(out: &mut dyn Write, columns: &[&str], rows: impl IntoIterator<Item = V
     Ok(())
 }
 
-fn findings(audit: &Audit) -> impl Iterator<Item = Vec<String>> {
-    audit.checked.iter().flat_map(|checked| {
-        checked.outcome.findings.iter().map(|finding| {
-            vec![
-                format!("`{}`", checked.check.id),
-                finding.level.name().to_owned(),
-                escaped(&finding.text),
-                escaped(&remedy(finding)),
-            ]
-        })
+fn findings(audit: &Audit, is_verbose: bool) -> impl Iterator<Item = Vec<String>> {
+    audit.checked.iter().flat_map(move |checked| {
+        let check = format!("`{}`", checked.check.id);
+        told(&checked.outcome.findings, is_verbose)
+            .into_iter()
+            .map(move |part| match part {
+                Told::One(finding) => vec![
+                    check.clone(),
+                    finding.level.name().to_owned(),
+                    escaped(&finding.text),
+                    escaped(&remedy(finding)),
+                ],
+                Told::More(count) => vec![check.clone(), String::new(), escaped(&Told::more(count)), String::new()],
+            })
     })
 }
 

@@ -174,7 +174,7 @@ impl AuditReport {
                 writeln!(out, "{}", json_line(&object))
             }
             Format::Prometheus => prometheus::render(&self.audit, out),
-            Format::Markdown => markdown::render(&self.audit, out),
+            Format::Markdown => markdown::render(&self.audit, self.verbose, out),
         }
     }
 }
