@@ -48,9 +48,6 @@ fn a_first_machine_is_prepared_as_the_manual_says() {
     for command in commands(&page, 5) {
         machine.succeed(&command);
     }
-    machine.succeed(
-        "sed -i '/gentoo.grubx64.efi/d; s/^grub = .*/grub = [\"\\/boot\\/grub\", \"\\/boot\\/vmlinuz-*\"]/' /etc/bootseal/config.toml",
-    );
     let said: Vec<String> = commands(&page, 7)
         .iter()
         .map(|command| machine.succeed(command))
