@@ -11,6 +11,7 @@ use crate::formats::text::{Shown, printable};
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, Context};
+use crate::trust::microsoft;
 
 use super::request::Update;
 use super::store::{Store, StoreChoice};
@@ -298,6 +299,10 @@ fn select<'d>(variable: VariableName, present: &'d SignatureDatabase, selector: 
         if kind != SignatureType::X509 {
             return is_hex && hex::encode(&entry.data).starts_with(&digits);
         }
+        // `enroll add` takes Microsoft's by these names.
+        if microsoft::find(&entry.data).is_some_and(|known| known.name == selector) {
+            return true;
+        }
         Certificate::from_der(&entry.data).is_ok_and(|certificate| {
             certificate.common_name() == selector || is_hex && certificate.fingerprint().to_hex().starts_with(&digits)
         })
@@ -315,7 +320,7 @@ fn select<'d>(variable: VariableName, present: &'d SignatureDatabase, selector: 
             certificate_names(present)
         ))
         .hint(format!(
-            "name an entry by its subject, or by at least {MIN_DIGITS} digits of its SHA-256: bootseal enroll plan shows them"
+            "name an entry by its subject, by Microsoft's short name, or by at least {MIN_DIGITS} digits of its SHA-256: bootseal enroll plan shows them"
         ))),
         several => Err(Error::refused(format!(
             "\"{}\" means {} entries of {variable}",

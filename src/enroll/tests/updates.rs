@@ -77,6 +77,17 @@ fn what_is_added_and_removed_again_leaves_what_was_there() {
 }
 
 #[test]
+fn microsofts_certificates_go_by_the_names_that_they_came_by() {
+    let machine = UserMode::new();
+    let before = machine.content(VariableName::Db);
+    let added = material(VariableName::Db, "windows-2011", OWNER, false).unwrap();
+    machine.add(VariableName::Db, &added).unwrap();
+    assert_ne!(machine.content(VariableName::Db), before);
+    machine.remove(VariableName::Db, "windows-2011").unwrap();
+    assert_eq!(machine.content(VariableName::Db), before);
+}
+
+#[test]
 fn entries_are_named_by_their_first_digits_and_one_at_a_time() {
     let machine = UserMode::new();
     machine.add(VariableName::Dbx, &hashes(&[7, 8])).unwrap();
