@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 
+use bootseal::formats::firmware::authenticode::minimal_image;
 use efivar::boot::{BootEntry, BootEntryAttributes, EFIHardDrive, EFIHardDriveType, FilePath, FilePathList};
 use serde_json::Value;
 
@@ -158,14 +159,9 @@ fn the_kernel_that_the_loader_starts_by_itself_is_judged_too() {
     );
 }
 
-/// Gentoo's layout efistub: the firmware starts the kernel, and its boot option names the initramfs.
-#[test]
-fn the_initramfs_of_a_kernel_that_the_firmware_starts_is_looked_at() {
-    let machine = machine();
-    let (image, initrd) = ("efi/EFI/Gentoo/vmlinuz.efi", "efi/EFI/Gentoo/initramfs.img");
-    machine.write(image, kernel_image(KERNEL));
-    machine.run(["sign", "efi"], &[image]);
-    let entry = |name: &str, path: &str, command_line: &str| BootEntry {
+/// A boot option of the firmware's for a file on the EFI system partition.
+fn entry(name: &str, path: &str, command_line: &str) -> BootEntry {
+    BootEntry {
         attributes: BootEntryAttributes::LOAD_OPTION_ACTIVE,
         description: name.to_owned(),
         file_path_list: Some(FilePathList {
@@ -180,7 +176,43 @@ fn the_initramfs_of_a_kernel_that_the_firmware_starts_is_looked_at() {
             file_path: FilePath { path: path.to_owned() },
         }),
         optional_data: command_line.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+    }
+}
+
+/// A distribution's own loader stays in the firmware's list, where nobody signed it for this machine.
+#[test]
+fn a_loader_that_firmware_refuses_is_no_finding_where_another_one_starts() {
+    let machine = machine();
+    machine.write("efi/EFI/debian/grubx64.efi", minimal_image());
+    for (name, option) in [
+        ("Boot0001", entry("Ours", "\\EFI\\BOOT\\BOOTX64.EFI", "")),
+        ("Boot0003", entry("debian", "\\EFI\\debian\\grubx64.efi", "")),
+    ] {
+        machine.set_variable(name, GLOBAL, 7, &option.to_bytes());
+    }
+    let audit = |order: &[u8]| {
+        machine.set_variable("BootOrder", GLOBAL, 7, order);
+        machine.bootseal(["audit", "-v", "--only", "boot.entries"])
     };
+    let said = succeed(&mut audit(&[1, 0, 3, 0]));
+    assert!(
+        said.contains("grubx64.efi (Boot0003 \"debian\") is not what starts, and would not: "),
+        "{said}"
+    );
+    let said = refuse(&mut audit(&[3, 0, 1, 0]));
+    assert!(
+        said.contains("grubx64.efi (Boot0003 \"debian\") would not start: "),
+        "{said}"
+    );
+}
+
+/// Gentoo's layout efistub: the firmware starts the kernel, and its boot option names the initramfs.
+#[test]
+fn the_initramfs_of_a_kernel_that_the_firmware_starts_is_looked_at() {
+    let machine = machine();
+    let (image, initrd) = ("efi/EFI/Gentoo/vmlinuz.efi", "efi/EFI/Gentoo/initramfs.img");
+    machine.write(image, kernel_image(KERNEL));
+    machine.run(["sign", "efi"], &[image]);
     let command_line = "root=/dev/vda2 initrd=\\EFI\\Gentoo\\initramfs.img";
     let kernel = entry("Gentoo", "\\EFI\\Gentoo\\vmlinuz.efi", command_line);
     machine.set_variable("Boot0001", GLOBAL, 7, &kernel.to_bytes());

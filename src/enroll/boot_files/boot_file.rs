@@ -70,6 +70,13 @@ impl BootFile {
         !self.is_first
     }
 
+    /// True if it belongs to an option of the firmware's that comes after the one which the next start begins with. The path that
+    /// firmware falls back to is none.
+    #[must_use]
+    pub fn is_later_option(&self) -> bool {
+        self.is_first && !self.is_next && self.source.starts_with("Boot")
+    }
+
     /// The change that would have it accepted.
     #[must_use]
     pub const fn remedy(&self) -> Remedy {

@@ -138,8 +138,11 @@ fn entries(machine: &Machine<'_>) -> Outcome {
         (Err(missing), _) | (_, Err(missing)) => return Outcome::could_not_run(missing.clone()),
     };
     let mut outcome = Outcome::default();
+    let starts = files
+        .iter()
+        .any(|file| file.is_next && matches!(file.verdict, Verdict::Accepted(_)));
     for file in files {
-        look_at(file, &mut outcome);
+        look_at(file, starts, &mut outcome);
     }
     // What GRUB is told to start may be in /boot; what the firmware itself starts is on an EFI system partition.
     if esps.is_empty() || !files.iter().any(|file| file.is_next) {
@@ -150,10 +153,17 @@ fn entries(machine: &Machine<'_>) -> Outcome {
     outcome
 }
 
-fn look_at(file: &BootFile, outcome: &mut Outcome) {
+/// `starts`: the firmware takes what the next start begins with.
+fn look_at(file: &BootFile, starts: bool, outcome: &mut Outcome) {
     let place = format!("{} ({})", file.path, file.source);
     match &file.verdict {
         Verdict::Accepted(reason) => outcome.evidence.push(format!("{place}: {reason}")),
+        // A distribution's own loader, say, which nobody starts: the firmware would not.
+        Verdict::Refused(reason) if starts && file.is_later_option() => {
+            outcome
+                .evidence
+                .push(format!("{place} is not what starts, and would not: {reason}"));
+        }
         Verdict::Refused(reason) => outcome.findings.push(
             Finding::new(
                 ENTRY_REFUSED,
