@@ -208,4 +208,10 @@ fn what_is_excluded_is_not_judged_and_a_broken_script_or_link_is_named() {
     fs::write(node.path("modules/loop.ko"), "x").unwrap();
     let said = refuse(&mut verify(&[&node.path("modules")]));
     assert!(said.contains("modules is no directory of GRUB"), "{said}");
+    // Others' configurations are none, whatever lies beside them.
+    fs::create_dir(node.path("etc/dpkg")).unwrap();
+    fs::write(node.path("etc/dpkg/dpkg.cfg"), "no-debsig\n").unwrap();
+    std::os::unix::fs::symlink("/nowhere", node.path("etc/dpkg/link")).unwrap();
+    let said = refuse(&mut verify(&[&node.path("etc/dpkg")]));
+    assert!(said.contains("dpkg is no directory of GRUB"), "{said}");
 }

@@ -25,8 +25,9 @@ const NOT_MENDED_BY_SIGNING: [Kind; 4] = [NOT_FOUND, NOTHING_STARTS, NOT_JUDGED,
 /// leave them unsigned, so that GRUB opens none.
 pub const UNUSED_MENUS: [&str; 2] = ["grub.cfg~", "grub.cfg.new"];
 
-/// Endings of the names of files by which a directory is recognised as GRUB's.
-const ENDINGS: [&str; 5] = ["cfg", "mod", "lst", "pf2", "mo"];
+/// Names of files by which a directory is recognised as GRUB's, and endings of names: others' configurations end in .cfg as well.
+const NAMES: [&str; 3] = ["grub.cfg", "custom.cfg", "grubenv"];
+const ENDINGS: [&str; 2] = ["mod", "pf2"];
 
 /// The problems and traps of a directory of GRUB.
 #[derive(Debug)]
@@ -91,11 +92,14 @@ pub fn verify(
     let search = |paths: &[PathBuf]| Search::new(context, exclude, interest).below(paths);
     let mut found = search(&[directory.to_path_buf()]);
     let is_of_grub = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
+        let is_one_of = |name: Option<&std::ffi::OsStr>, known: &[&str]| {
+            name.is_some_and(|name| known.iter().any(|known| name == *known))
+        };
+        is_one_of(path.file_name(), &NAMES) || is_one_of(path.extension(), &ENDINGS)
     };
     // The files of another directory, for example kernel modules, need no signature for GRUB.
-    if found.noted.is_empty() && found.unusable.is_empty() && !found.targets.keys().any(is_of_grub) {
+    let is_readable = found.unusable.is_empty() || !found.targets.is_empty();
+    if found.noted.is_empty() && is_readable && !found.targets.keys().any(is_of_grub) {
         return Err(
             Error::could_not_run(format!("{} is no directory of GRUB", directory.shown()))
                 .hint("name the files, or the directory that grub.cfg is in, such as /boot/grub"),
