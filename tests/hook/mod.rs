@@ -1,10 +1,12 @@
 //! Kernels that are installed with our hooks in place: by Debian's kernel-install, by a driver that follows Gentoo's
 //! installkernel, and by Debian's run-parts. The results are judged by other people's tools.
 
+mod by_hand;
 mod completions;
 mod debian;
 mod faults;
 mod first_machine;
+mod hidden;
 mod initramfs;
 mod ledger;
 mod machine;

@@ -9,7 +9,7 @@ use super::node::{Hooked, VERSION};
 use crate::support::{forget_kept_menu, grub_image, refuse, succeed, text};
 
 /// A machine in systemd mode as Gentoo has it.
-fn gentoo() -> Hooked {
+pub(super) fn gentoo() -> Hooked {
     let node = Hooked::new();
     let program = |name: &str| {
         node.write(name, b"#!/bin/sh\n");
@@ -61,7 +61,7 @@ fn an_image_that_stops_at_an_unsigned_menu_is_told() {
     );
 }
 
-fn status(node: &Hooked) -> Command {
+pub(super) fn status(node: &Hooked) -> Command {
     node.hook(&["status"])
 }
 
@@ -191,19 +191,6 @@ fn finding(expected: &str, code: i32, breaks: impl FnOnce(&Hooked, &mut Command)
     let said = text(&output);
     assert!(said.contains(expected), "{expected}: {said}");
     assert_eq!(output.status.code(), Some(code), "{said}");
-}
-
-/// Portage's `keepdir` leaves empty files, which no reader of the directories takes for plugins.
-#[test]
-fn hidden_files_are_no_plugins() {
-    let node = gentoo();
-    for directory in ["preinst.d", "postinst.d", "install.d"] {
-        node.write(&format!("etc/kernel/{directory}/.keep_sys-kernel_installkernel-0"), b"");
-    }
-    succeed(&mut node.hook(&["install", "--mode", "traditional", "--mode", "systemd"]));
-    let said = text(&status(&node).output().unwrap());
-    assert!(said.contains("preinst.d") && said.contains("install.d"), "{said}");
-    assert!(!said.contains(".keep"), "{said}");
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::process::Command;
 
 use bootseal::formats::firmware::authenticode::minimal_image;
 use bootseal::formats::grub::signature_name::signature_path;
-use serde_json::Value;
 
 use super::node::{Hooked, VERSION};
 use crate::support::judges::{check_grub, check_kernel, sbverify};
@@ -16,27 +15,27 @@ use crate::support::node::{contents, menu};
 use crate::support::{refuse, succeed, text};
 
 /// The kernel that was installed before the attack.
-const OLD: &str = "6.6.1-gentoo";
+pub(super) const OLD: &str = "6.6.1-gentoo";
 
-fn gpgv(file: &Path) -> Command {
+pub(super) fn gpgv(file: &Path) -> Command {
     crate::support::judges::gpgv(&signature_path(file), file)
 }
 
 /// An image that nobody signed, and that differs by this byte.
-fn image(byte: u8) -> Vec<u8> {
+pub(super) fn image(byte: u8) -> Vec<u8> {
     let mut image = minimal_image();
     *image.last_mut().unwrap() = byte;
     image
 }
 
 /// A machine whose old kernel was installed and signed, and whose next kernel has been built.
-struct Attacked {
-    node: Hooked,
+pub(super) struct Attacked {
+    pub node: Hooked,
     is_systemd: bool,
 }
 
 impl Attacked {
-    fn new(is_systemd: bool) -> Self {
+    pub fn new(is_systemd: bool) -> Self {
         let node = Hooked::new();
         for name in [
             format!("boot/vmlinuz-{VERSION}"),
@@ -92,7 +91,7 @@ impl Attacked {
     }
 
     /// The machine is off, and on again.
-    fn restart(&self) {
+    pub fn restart(&self) {
         let state = self.node.path("var/lib/bootseal");
         let stock = state.join("hooks/stock.json");
         assert!(!stock.exists(), "an installation that is over leaves no stock");
@@ -102,7 +101,7 @@ impl Attacked {
         );
     }
 
-    fn is_refused(&self, name: &str) {
+    pub fn is_refused(&self, name: &str) {
         let path = self.node.path(name);
         refuse(&mut gpgv(&path));
         if [".efi", "vmlinuz", "bzImage", "kernel"]
@@ -265,67 +264,6 @@ fn live(machine: &Attacked) {
     check_grub(&initramfs);
     check_grub(&node.path("boot/intel-uc.img"));
     check_grub(&node.path("boot/grub/x86_64-efi/normal.mod"));
-}
-
-/// genkernel calls no hook: stock is taken before it by hand, and what it made is signed after it.
-#[test]
-fn what_a_program_without_hooks_makes_is_signed_where_stock_was_taken_before() {
-    let machine = Attacked::new(false);
-    let node = &machine.node;
-    machine.restart();
-    succeed(&mut node.run("modules", &[VERSION]));
-    node.write(&format!("boot/vmlinuz-{VERSION}"), image(5));
-    node.write(&format!("boot/initramfs-{VERSION}.img"), initramfs_of("of genkernel"));
-    // A module was built in later, for a kernel that was there before.
-    node.write(&format!("boot/initramfs-{OLD}.img"), initramfs_of("of genkernel too"));
-    node.write("boot/grub/grub.cfg", menu(VERSION, 5));
-    succeed(&mut node.run("all", &[VERSION]));
-    check_kernel(&node.path(&format!("boot/vmlinuz-{VERSION}")));
-    for name in [&format!("initramfs-{VERSION}.img"), "grub/grub.cfg"] {
-        check_grub(&node.path("boot").join(name));
-    }
-    // What is planted later is none of it.
-    node.write(&format!("boot/initramfs-{VERSION}.img"), initramfs_of("planted"));
-    refuse(&mut node.run("all", &[VERSION]));
-    machine.is_refused(&format!("boot/initramfs-{VERSION}.img"));
-}
-
-#[test]
-fn by_hand_a_changed_file_is_signed_only_where_it_is_accepted_and_the_message_says_how() {
-    let machine = Attacked::new(false);
-    let node = &machine.node;
-    // dracut and grub-mkconfig by hand.
-    let initramfs = format!("boot/initramfs-{OLD}.img");
-    node.write(&initramfs, initramfs_of("made by dracut"));
-    let output = node.run("all", &[OLD]).output().unwrap();
-    let said = text(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    let hint = said
-        .lines()
-        .find_map(|line| line.strip_prefix("hint: bootseal --root"))
-        .unwrap();
-    refuse(&mut gpgv(&node.path(&initramfs)));
-    let script = format!("\"$0\" --root{hint}");
-    let mut shell = crate::support::tool("sh");
-    shell.args(["-c", &script, env!("CARGO_BIN_EXE_bootseal")]);
-    succeed(&mut shell);
-    check_grub(&node.path(&initramfs));
-    succeed(&mut node.run("all", &[OLD]));
-    // An empty name accepts nothing.
-    node.write(&initramfs, initramfs_of("made by dracut again"));
-    refuse(&mut node.hook(&["run", "--accept-changed", "", "all", OLD]));
-    refuse(&mut gpgv(&node.path(&initramfs)));
-    let boot = node.path("boot");
-    succeed(&mut node.hook(&["run", "--accept-changed", boot.to_str().unwrap(), "all", OLD]));
-    // By the digest.
-    node.write("boot/grub/grub.cfg", menu(OLD, 9));
-    let json = node.hook(&["--json", "run", "all", OLD]).output().unwrap();
-    let report: Value = serde_json::from_slice(&json.stdout).unwrap();
-    let files = report["files"].as_array().unwrap();
-    let left = files.iter().find(|file| file["outcome"] == "unvouched").unwrap();
-    let digest = left["sha256"].as_str().unwrap();
-    succeed(&mut node.hook(&["run", "--accept-changed", digest, "all", OLD]));
-    check_grub(&node.path("boot/grub/grub.cfg"));
 }
 
 #[test]
