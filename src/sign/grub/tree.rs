@@ -130,6 +130,7 @@ impl Tree {
                 if let Some(form) = Form::listed(file.usage) {
                     match view.listed(&candidates, form) {
                         Ok(listed) => {
+                            tree.problems.extend(form.cut_names(script_path, &file, &listed));
                             tree.menus.open_all(script_path, &file, &listed);
                             let outside = listed.iter().filter(|path| !path.starts_with(&view.directory));
                             tree.outside.extend(outside.cloned());
