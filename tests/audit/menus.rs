@@ -71,7 +71,14 @@ fn an_image_may_be_called_like_a_command() {
     machine.run(["sign", "grub"], &["boot/grub"]);
     let said = machine.check("grub.files");
     assert_eq!(said["findings"], serde_json::json!([]), "{said:#}");
+    // GRUB stops at an image that it makes no entry of.
+    machine.write("boot/images/tool.efi", fs::read(host_file(EFI_STUB)).unwrap());
+    machine.run(["sign", "grub"], &["boot/images/tool.efi"]);
+    let said = machine.check("grub.files");
+    assert_eq!(said["status"], "warn", "{said:#}");
+    says(&said, "findings", "/boot/images/tool.efi", "makes no entry of it");
     for ending in ["", ".sig"] {
+        fs::remove_file(machine.path(&format!("boot/images/tool.efi{ending}"))).unwrap();
         let file = machine.read(&format!("boot/images/good.efi{ending}"));
         let name = format!("boot/images/x; unset check_signatures; .efi{ending}");
         machine.write(&name, file);

@@ -12,7 +12,7 @@ use crate::formats::grub::script::{MAX_BYTES, Script, quote};
 use crate::formats::text::Shown;
 use crate::system;
 
-use super::problem::NOT_FOUND;
+use super::problem::{NO_ENTRY, NOT_FOUND};
 
 /// The form of a file with commands for GRUB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +84,15 @@ impl Reference {
     pub(super) fn read(&self) -> Result<Vec<u8>> {
         let most = (self.form == Form::Script).then_some(MAX_BYTES as u64 + 1);
         system::read_prefix(&self.path, most)
+    }
+
+    /// The problem of an image of which GRUB makes no entry: it may not get to those behind it in the directory.
+    pub(super) fn stops(&self, script: &Script) -> Option<Finding> {
+        let is_nothing = self.form == Form::Image && script.commands.is_empty() && script.error.is_none();
+        let text = "GRUB makes no entry of it: it lacks a kernel (.linux) or a system's name (.osrel), or these are too long. GRUB may \
+                    not get to the images behind it in this directory";
+        let problem = || Finding::new(NO_ENTRY, self.path.to_string_lossy(), text);
+        is_nothing.then(|| problem().remedy("move it to another directory"))
     }
 
     /// The commands that GRUB makes of the file.

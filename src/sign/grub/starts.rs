@@ -25,8 +25,9 @@ const STARTERS: [&str; 15] = [
     "ntldr",
 ];
 /// Commands that make entries of files which only GRUB reads.
-const MAKERS: [&str; 9] = [
+const MAKERS: [&str; 10] = [
     "blscfg",
+    "bls_import",
     "legacy_configfile",
     "legacy_source",
     "syslinux_configfile",

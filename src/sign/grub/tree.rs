@@ -52,11 +52,13 @@ impl Tree {
         let own = view.files.iter().filter(is_script);
         let mut waiting: BTreeSet<Reference> = own.map(|path| Reference::new(path.clone(), Form::Script)).collect();
         let mut seen = waiting.clone();
+        let mut stops = Vec::new();
         let mut tree = loop {
             for reference in std::mem::take(&mut waiting) {
                 // A file that cannot be read becomes a problem where the file itself is judged.
                 if let Ok(bytes) = reference.read() {
                     let script = reference.script(&bytes);
+                    stops.extend(reference.stops(&script));
                     scripts.push((reference.path, script));
                 }
             }
@@ -69,6 +71,7 @@ impl Tree {
                 break tree;
             }
         };
+        tree.problems.extend(stops);
         let main = view.prefix.join(GRUB_CONFIGURATION);
         if view.is_own && scripts.iter().any(|(path, _)| *path == main) && !tree.menus.start_something(&main) {
             tree.problems.push(nothing_starts(context, &main));

@@ -73,7 +73,7 @@ const fn opener(names: &'static [&'static str], files: Files, usage: Use, short:
 /// GRUB's commands that open files (GRUB manual, "Commands"; 2.14, and the additions of Debian and Fedora).
 pub(super) const OPENERS: [Opener; 19] = [
     opener(
-        &["blscfg"],
+        &["blscfg", "bls_import"],
         Files::Listed("/loader/entries", Some("blsdir")),
         Use::Entries,
         Short::Nowhere,
