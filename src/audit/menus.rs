@@ -15,7 +15,7 @@ use super::installed::{MAX_CONFIGURATION, MAX_SCRIPTS};
 const FIRST: &str = "/grub.cfg";
 
 /// Most bytes of all of them together, which are held.
-const MAX_HELD: usize = 128 << 20;
+const MAX_HELD: usize = 32 << 20;
 
 /// One of them.
 pub(super) struct Menu {
