@@ -362,8 +362,8 @@ impl KeyDirectory {
 
     /// A private key from its file, which can be encrypted anew.
     pub fn software_key(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<SoftwareKey> {
-        let ask = &mut || ask(&name.secret());
-        SoftwareKey::load(&self.private_key_path(name), ask)
+        let path = self.private_key_path(name);
+        SoftwareKey::load(&path, &mut || ask(&name.secret_in(&path)))
     }
 }
 

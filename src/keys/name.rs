@@ -46,9 +46,9 @@ impl KeyName {
         format!("Passphrase of the {} key", self.name())
     }
 
-    /// The passphrase of such a key that was made elsewhere, as it is asked for.
+    /// The passphrase of the key in this file, as it is asked for: several directories may hold a key of this name.
     #[must_use]
-    pub fn imported_secret(self, file: &Path) -> String {
+    pub fn secret_in(self, file: &Path) -> String {
         format!("{} in {}", self.secret(), file.shown())
     }
 

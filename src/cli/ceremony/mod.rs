@@ -230,6 +230,13 @@ impl Run {
             },
         };
         spec.validate()?;
+        self.unlock.only_for(&[])?;
+        self.pin.only_for(match (&spec.import, &spec.grub_key) {
+            (Some(_), Some(_)) => &KeyName::ALL,
+            (Some(_), None) => &KeyName::CERTIFIED,
+            (None, Some(_)) => &[KeyName::Grub],
+            (None, None) => &[],
+        })?;
         // Before anybody types a passphrase.
         ceremony::check_places(&session.context, &spec)?;
         self.check_plan(session, &spec)?;

@@ -42,6 +42,7 @@ pub(in crate::cli) struct Restore {
 
 impl Restore {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        self.unlock.only_for(&[])?;
         let mut with = self.with.clone();
         // What this machine knows of the ceremony counts, if it is the same one.
         let own = session.keys(None)?;

@@ -197,6 +197,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             directory,
             unlock,
         } => {
+            unlock.only_for(&[name])?;
             let ask = &mut |what: &str| unlock.existing(what);
             let keys = directory.open(session)?;
             let exported = life::export(&session.context, &keys, name, format.into(), &output, ask)?;
@@ -211,6 +212,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             directory,
             unlock,
         } => {
+            unlock.only_for(&names)?;
             let keys = directory.open(session)?;
             let new = match (plain, &new_passphrase_file) {
                 (true, _) => None,

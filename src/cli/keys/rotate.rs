@@ -73,6 +73,11 @@ impl Change {
         revokes: bool,
         change: impl FnOnce(&Request<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.key.unlock.only_for(match self.name {
+            KeyName::Pk | KeyName::Kek => &[KeyName::Pk, KeyName::Kek],
+            // And those that sign its files again.
+            _ => &KeyName::ALL,
+        })?;
         let keys = self.key.directory(session)?;
         let authority = match &self.authority {
             Some(path) => KeyDirectory::open(path)?,
