@@ -103,8 +103,8 @@ fn check_opened(option: &str, files: &[SecretFile], opened: &[KeyName]) -> Resul
 /// The passphrase of encrypted private keys.
 #[derive(Args)]
 pub(super) struct Unlock {
-    /// Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be
-    /// given several times
+    /// Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May
+    /// be given several times
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     passphrase_file: Vec<SecretFile>,
     /// Read the passphrase from file descriptor N
@@ -112,7 +112,7 @@ pub(super) struct Unlock {
     passphrase_fd: Option<u32>,
     #[arg(skip)]
     known: Known,
-    /// What was typed, so that it is asked for once.
+    /// The secrets that were typed: each is asked for once.
     #[arg(skip)]
     typed: RefCell<BTreeMap<String, Passphrase>>,
 }
@@ -158,7 +158,7 @@ impl Unlock {
 #[derive(Args)]
 pub(super) struct Pin {
     /// Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE; that of
-    /// one imported key with PK=, KEK=, db=, module= or grub= before it. May be given several times
+    /// one imported key with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times
     #[arg(long = "pin-file", id = "pin_file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<SecretFile>,
     /// Read the PIN from file descriptor N

@@ -23,7 +23,7 @@ use crate::ui::{Progress, Report, Style};
 #[allow(clippy::struct_excessive_bools)] // each is an option of its own
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Change {
-    /// PK, KEK, db, module or grub
+    /// PK, KEK, db, module, grub or pcr
     #[arg(value_name = "KEY")]
     name: KeyName,
     #[command(flatten)]
