@@ -1,8 +1,9 @@
 //! The short form of an audit: the checks that need no file tree, the file that the firmware starts next, and the last audit.
 
-use crate::enroll::{BootFile, Verdict};
+use crate::enroll::{BootFile, LoaderKind, Verdict};
 use crate::error::{Error, Result};
 use crate::finding::Status;
+use crate::trust::OpenedImage;
 
 use super::baseline::Baseline;
 use super::check::Group;
@@ -58,6 +59,13 @@ impl Overview {
     #[must_use]
     pub fn next_boot(&self) -> Option<&BootFile> {
         self.audit.facts.boot_files.iter().find(|file| file.is_next)
+    }
+
+    /// The kind of that file.
+    #[must_use]
+    pub fn loader(&self) -> Option<LoaderKind> {
+        let file = self.next_boot()?.file()?;
+        Some(LoaderKind::recognise(&OpenedImage::open(file).ok()?))
     }
 
     /// The kernel that this file starts by itself, if it is a loader and that is known.

@@ -16,6 +16,7 @@ mod next_start;
 #[cfg(test)]
 mod remedies;
 mod session;
+mod setup;
 mod sign;
 mod status;
 mod text;
@@ -82,6 +83,8 @@ struct Globals {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Go through a first machine, step by step
+    Setup(setup::Arguments),
     /// Make the keys, once
     #[command(subcommand)]
     Ceremony(ceremony::Command),
@@ -146,6 +149,8 @@ impl Command {
             Self::KernelConfig(arguments) => arguments.powers(session),
             Self::Man(arguments) => arguments.powers(),
             Self::Demo(_) => Powers::writing(Writes::Below(vec![std::env::temp_dir()])),
+            // It reads nothing itself, and a process that it starts has at most its powers.
+            Self::Setup(_) => return Ok(Confinement::default()),
             Self::Status(_) | Self::Verify(_) | Self::Ledger(_) | Self::Config(_) | Self::Completions(_) => nothing,
         };
         let confinement = confine(&session.context, &powers)?;
@@ -187,6 +192,7 @@ pub fn main() -> u8 {
         Err(error) => return output.error(&error),
     };
     let report: Result<Box<dyn Report>> = match cli.command {
+        Command::Setup(arguments) => setup::run(&session, &arguments, globals.json || globals.dry_run),
         Command::Ceremony(command) => ceremony::run(&session, command),
         Command::Keys(command) => keys::run(&session, command),
         Command::Enroll(command) => enroll::run(&session, command),

@@ -49,9 +49,7 @@ pub(super) fn key_findings(context: &Context, config: &Config, keys: &Path, uses
         Ok(Some(found)) => found.below(context.root()),
         Ok(None) => {
             let text = format!("there are no keys at {place}: nothing is signed");
-            return Ok(vec![
-                Finding::new(NO_KEYS, keys.shown(), text).remedy("bootseal ceremony run"),
-            ]);
+            return Ok(vec![Finding::new(NO_KEYS, keys.shown(), text).remedy("bootseal setup")]);
         }
         Err(error) => return unreadable(error),
     };

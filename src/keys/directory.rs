@@ -24,6 +24,7 @@ use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::grub::openpgp::{GrubKey, GrubKeyFile};
 use crate::formats::text::Shown;
 use crate::system;
+use crate::system::config::DEFAULT_KEYS;
 
 use super::name::KeyName;
 use super::passphrase::Passphrase;
@@ -65,7 +66,14 @@ impl KeyDirectory {
     /// The key directory at `path`; nothing in it is read yet. Directory and files must be ours alone: also the public
     /// halves decide what is accepted. A directory without any file of a ceremony is none: nothing would follow from it.
     pub fn open(path: &Path) -> Result<Self> {
-        let make = || format!("bootseal ceremony run --name NAME --out {}", quoted(path));
+        // Where keys usually are the first machine is led there; a place that was named is made.
+        let make = || {
+            if path == Path::new(DEFAULT_KEYS) {
+                "bootseal setup".to_owned()
+            } else {
+                format!("bootseal ceremony run --name NAME --out {}", quoted(path))
+            }
+        };
         match Self::find(path)? {
             Some(keys) => Ok(keys),
             None if path.is_dir() => {

@@ -46,3 +46,44 @@ pub fn output<I: AsRef<OsStr>>(program: &Path, arguments: impl IntoIterator<Item
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
+
+/// The place of what a typed command says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// The terminal, to which it also has access for questions.
+    Terminal,
+    /// The result; of standard output alone.
+    Kept,
+}
+
+/// The end of a typed command.
+#[derive(Debug)]
+pub struct Ended {
+    /// True if it ended with 0.
+    pub success: bool,
+    /// Its standard output, where that is kept.
+    pub text: String,
+}
+
+/// Runs a command as a person types it, by sh(1), in which `bootseal` is the running program. It has all powers of this process.
+pub fn run_typed(command: &str, said: Said) -> Result<Ended> {
+    let cannot = || format!("cannot run {command}");
+    let program = std::env::current_exe().or_could_not_run(cannot)?;
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .arg("-c")
+        .arg(format!("bootseal() {{ \"$0\" \"$@\"; }}\n{command}"))
+        .arg(program);
+    if said == Said::Terminal {
+        let status = shell.status().or_could_not_run(cannot)?;
+        return Ok(Ended {
+            success: status.success(),
+            text: String::new(),
+        });
+    }
+    let output = shell.stdin(Stdio::null()).output().or_could_not_run(cannot)?;
+    Ok(Ended {
+        success: output.status.success(),
+        text: String::from_utf8_lossy(&output.stdout).into_owned(),
+    })
+}

@@ -5,6 +5,7 @@ mod guard;
 mod progress;
 pub mod prompt;
 mod style;
+mod wrap;
 
 use std::io::{self, Write};
 
@@ -14,6 +15,7 @@ use crate::error::{Error, Explain, Result};
 use crate::formats::text::printable;
 
 use guard::{Guard, guarded_json};
+use wrap::{Wrapped, width, wrapped};
 
 pub use progress::{CeremonyProgress, Progress};
 pub use style::{ColorChoice, Style};
@@ -82,7 +84,8 @@ impl Output {
         } else if self.quiet {
             Ok(())
         } else {
-            print_guarded(io::stdout().lock(), report, self.style)
+            let out = Wrapped::new(io::stdout().lock(), width(&io::stdout()));
+            print_guarded(out, report, self.style)
         };
         if let Some(error) = failure.as_ref().filter(|_| !self.json) {
             self.explain(error);
@@ -130,6 +133,9 @@ impl Output {
                 .iter()
                 .map(|hint| format!("{} {}", style.note("hint:"), printable(hint))),
         );
+        if let Some(width) = width(&io::stderr()) {
+            lines = lines.iter().map(|line| wrapped(line, width)).collect();
+        }
         let _ = writeln!(io::stderr().lock(), "{}", lines.join("\n"));
     }
 }

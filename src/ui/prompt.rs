@@ -101,7 +101,7 @@ pub fn question(question: &str, suggestion: &str) -> Result<String> {
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
     if read.or_could_not_run(|| "cannot read the answer".to_owned())? == 0 {
-        return Err(Error::refused("the questions were not answered; nothing was made"));
+        return Err(Error::refused("the questions were not answered to their end"));
     }
     match answer.trim() {
         "" => Ok(suggestion.to_owned()),

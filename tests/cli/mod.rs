@@ -15,6 +15,7 @@ mod sync;
 mod templates;
 mod ten_years;
 mod updates;
+mod width;
 
 #[test]
 fn snapshots() {

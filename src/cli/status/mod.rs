@@ -73,6 +73,7 @@ impl Report for StatusReport {
             "keys": facts.keys,
             "next_boot": self.overview.next_boot(),
             "next_kernel": self.overview.next_kernel(),
+            "loader": self.overview.loader(),
             "ledger": facts.ledger,
             "confinement": {"landlock": self.confinement.landlock, "no_network": self.confinement.no_network},
             "checks": checks_json(audit),

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::disk::{EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, grub_configurations};
 use crate::error::Result;
 use crate::formats::firmware::authenticode::Image;
@@ -23,7 +25,8 @@ const MAX_CONFIGURATION: u64 = 1 << 20;
 const UNIFIED: &str = "uki";
 
 /// A boot loader, by what it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LoaderKind {
     /// None: it is the kernel, or a unified image of one.
     Kernel,

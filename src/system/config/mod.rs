@@ -24,7 +24,7 @@ pub use sign::{ForeignModules, GrubEnvironment, ModuleHash, SignConfig};
 /// The usual path of the configuration.
 pub const DEFAULT_CONFIG: &str = "/etc/bootseal/config.toml";
 /// The usual path of the key directory.
-const DEFAULT_KEYS: &str = "/etc/bootseal/keys";
+pub const DEFAULT_KEYS: &str = "/etc/bootseal/keys";
 /// Largest configuration that is read, in bytes.
 const MAX_CONFIG: u64 = 1 << 20;
 

@@ -116,8 +116,8 @@ impl Powers {
     }
 }
 
-/// The confinement that the kernel gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The confinement that the kernel gave; none by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Confinement {
     /// The version of Landlock's interface; none where the kernel has no Landlock, or it is off.
     pub landlock: Option<i32>,
