@@ -10,6 +10,7 @@ mod kernels;
 mod ledger;
 mod measured;
 mod modules;
+mod pcr_signatures;
 mod schema;
 mod status;
 mod watching;
