@@ -22,8 +22,6 @@ use super::unified::Unified;
 pub(super) const MAGIC: &[u8] = b"MZ";
 /// Directories below a boot directory with the files that boot loaders start: unified images and their addons.
 const BELOW: [&str; 2] = ["EFI", LOADER_ADDONS];
-/// Ending of the names of images.
-const ENDING: &str = "efi";
 
 /// A place in which images are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +43,8 @@ pub(super) struct Sources<'a> {
     pub(super) directories: Result<&'a [PathBuf], &'a String>,
     /// The boot directories that nothing is mounted on although something is meant to be.
     pub(super) unmounted: &'a [String],
+    /// The images that configurations of GRUB name.
+    pub(super) named: &'a BTreeSet<PathBuf>,
     /// The files in them that are booted, or why they are not known.
     pub(super) tree: Result<&'a BootTree, &'a String>,
     /// db and dbx as the firmware holds them, if they can be read.
@@ -252,7 +252,8 @@ pub(super) fn read(sources: &Sources<'_>) -> Result<Images, String> {
 fn find(sources: &Sources<'_>, images: &mut Images) -> BTreeMap<PathBuf, Candidate> {
     let root = sources.context.root();
     let real = |path: &Path| resolve(root, path).unwrap_or_else(|_| path.to_path_buf());
-    let mut candidates: BTreeMap<PathBuf, Candidate> = BTreeMap::new();
+    let named = sources.named.iter().cloned();
+    let mut candidates: BTreeMap<PathBuf, Candidate> = named.map(|path| (path, Candidate::default())).collect();
     let esps = sources.esps.unwrap_or_default();
     let mounted: BTreeSet<PathBuf> = esps.iter().map(|esp| real(&esp.directory)).collect();
     let mut unread = Vec::new();
@@ -310,7 +311,7 @@ fn find(sources: &Sources<'_>, images: &mut Images) -> BTreeMap<PathBuf, Candida
 }
 
 fn is_image_name(path: &Path) -> bool {
-    has_ending(path, ENDING)
+    has_ending(path, "efi")
 }
 
 /// Reads and judges one. Firmware starts a file of any name, so an image is one by its content.

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{GRUB_DIRECTORIES, Kind, LOADER_ENTRIES, Naming, UnmountedFile, entries};
+use crate::disk::{GRUB_DIRECTORIES, Kind, LOADER_ENTRIES, Naming, UnmountedFile, entries, path_below};
+use crate::formats::grub::boot_entries::of_specification;
 use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::opened_files::{Place, Use, command_names, opened_files, variables};
-use crate::formats::grub::script::{Script, Variables};
+use crate::formats::grub::script::{Part, Script, Variables, Word};
 use crate::formats::text::{Shown, loader_entry};
-use crate::system::{self, Context};
+use crate::system::{self, Context, resolve};
 
 use super::files::{file, has_ending};
 use super::reason::reason;
@@ -59,6 +60,8 @@ pub(super) struct Installed {
     pub initramfs: BTreeSet<PathBuf>,
     /// Those on EFI system partitions that are not mounted.
     pub unmounted_initramfs: Vec<UnmountedFile>,
+    /// Images that configurations of GRUB hand to the firmware, wherever they lie.
+    pub images: BTreeSet<PathBuf>,
     /// Command lines.
     pub lines: BTreeSet<Line>,
     /// Configurations of installed kernels.
@@ -139,14 +142,12 @@ impl Installed {
             .map(PathBuf::as_path)
             .chain([root.as_path()])
             .collect();
-        let found = |place: &Place| match place {
-            Place::File { path, .. } => {
-                let mut named = bases.iter().map(|base| base.join(path.trim_start_matches('/')));
-                named.find_map(|path| file(context, &path))
-            }
-            Place::Prefix(path) => file(context, &prefix.join(path.trim_start_matches('/'))),
-            Place::Module(_) | Place::Blocks(_) | Place::Unknown(_) => None,
+        let named = |place: &Place| match place {
+            Place::File { path, .. } => bases.iter().map(|base| path_below(base, path)).collect(),
+            Place::Prefix(path) => vec![path_below(prefix, path)],
+            Place::Module(_) | Place::Blocks(_) | Place::Unknown(_) => Vec::new(),
         };
+        let found = |place: &Place| named(place).iter().find_map(|path| file(context, path));
         let mut scripts: Vec<(PathBuf, Script)> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut waiting = configurations;
@@ -171,14 +172,63 @@ impl Installed {
                 break variables;
             }
         };
+        let mut entries = BTreeSet::new();
         for (path, script) in &scripts {
             for opened in opened_files(script, &variables) {
-                if opened.command.starts_with("initrd") {
-                    self.initramfs.extend(found(&opened.place));
+                match opened.usage {
+                    Use::Entries => entries.extend(self.listed(context, &named(&opened.place), "conf")),
+                    Use::Images => {
+                        let images = self.listed(context, &named(&opened.place), "efi");
+                        self.images.extend(images);
+                    }
+                    _ if opened.command.starts_with("initrd") => self.initramfs.extend(found(&opened.place)),
+                    _ if opened.is_for_firmware() => self.images.extend(found(&opened.place)),
+                    _ => {}
                 }
             }
             self.lines.extend(lines(&path.shown(), script, &variables));
         }
+        for path in entries {
+            let Some(text) = self.text(&path) else { continue };
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            let script = Script::parse(&of_specification(&text, &name));
+            for opened in opened_files(&script, &variables) {
+                if opened.command.starts_with("initrd") {
+                    self.initramfs.extend(found(&opened.place));
+                }
+            }
+            let shown = path.shown();
+            // As it stands, without the values of GRUB's variables.
+            let is_known = |line: &Line| line.source == shown;
+            if text.contains('$') {
+                self.lines.retain(|line| !is_known(line));
+            } else if self.lines.iter().any(is_known) {
+                continue;
+            }
+            let own = lines(&shown, &script, &variables).into_iter();
+            self.lines.extend(own.map(|line| Line {
+                source: shown.clone(),
+                origin: Origin::Entry,
+                ..line
+            }));
+        }
+    }
+
+    /// The files with this ending in the directories among these, and those among them that have it.
+    fn listed(&mut self, context: &Context, named: &[PathBuf], ending: &str) -> Vec<PathBuf> {
+        let mut listed = Vec::new();
+        for path in named {
+            if has_ending(path, ending) {
+                listed.extend(file(context, path));
+            } else if let Ok(directory) = resolve(context.root(), path)
+                && directory.is_dir()
+            {
+                let there = self.entries(&directory);
+                let wanted = there.iter().filter(|path| has_ending(path, ending));
+                listed.extend(wanted.filter_map(|path| file(context, path)));
+            }
+        }
+        listed
     }
 
     /// The variables by which entries get a part of their command lines.
@@ -237,8 +287,8 @@ pub(super) fn lines(shown: &str, script: &Script, variables: &Variables) -> Vec<
     for command in &script.commands {
         let (names, arguments) = command_names(command, variables);
         if names.iter().any(|name| name.starts_with("linux")) {
-            let values = arguments.iter().skip(1).flat_map(|word| variables.expand(word));
-            let words: Vec<String> = values.map(|word| as_word(&word)).collect();
+            let words = arguments.iter().skip(1);
+            let words: Vec<String> = words.flat_map(|word| as_words(word, variables)).collect();
             lines.push(Line {
                 source: format!("{shown}:{}", command.line),
                 origin: Origin::Grub,
@@ -249,11 +299,21 @@ pub(super) fn lines(shown: &str, script: &Script, variables: &Variables) -> Vec<
     lines
 }
 
-/// An argument as GRUB puts it into the command line: in quotation marks if it has spaces.
-fn as_word(argument: &str) -> String {
-    if argument.contains(' ') {
-        format!("\"{argument}\"")
-    } else {
-        argument.to_owned()
+/// An argument as GRUB puts it into the command line: in quotation marks if it has spaces. Those in the value of a variable without
+/// quotes divide arguments.
+fn as_words(argument: &Word, variables: &Variables) -> Vec<String> {
+    let is_divided = |part: &Part| matches!(part, Part::Variable(_));
+    let values = variables.expand(argument).into_iter();
+    if argument.parts.iter().any(is_divided) {
+        let words = values.map(|value| value.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        return words.flatten().filter(|word| !word.is_empty()).collect();
     }
+    let quoted = |value: String| {
+        if value.contains(' ') {
+            format!("\"{value}\"")
+        } else {
+            value
+        }
+    };
+    values.map(quoted).collect()
 }

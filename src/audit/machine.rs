@@ -249,6 +249,7 @@ impl<'a> Machine<'a> {
                 esps: self.esps().map(Vec::as_slice),
                 directories: self.boot_directories().map(Vec::as_slice),
                 unmounted: &unmounted,
+                named: &self.installed().images,
                 tree: self.boot_tree(),
                 policy: self.policy().ok(),
                 bank: self

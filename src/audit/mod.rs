@@ -11,6 +11,7 @@ mod installed;
 mod last;
 mod load_options;
 mod machine;
+mod menus;
 mod overview;
 mod reason;
 mod unified;

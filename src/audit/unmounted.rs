@@ -1,18 +1,18 @@
 //! Images, command lines and initramfs images on EFI system partitions that are not mounted.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::disk::{Kind, LOADER_ENTRIES, Naming, UnmountedFile, UnmountedPartition, unmounted_efi_partitions};
+use crate::disk::{Kind, Naming, UnmountedFile, UnmountedPartition, unmounted_efi_partitions};
 use crate::error::Result as Outcome;
-use crate::formats::grub::opened_files::{Place, opened_files, variables};
-use crate::formats::grub::script::Script;
+use crate::formats::grub::opened_files::{Place, opened_files};
 use crate::formats::text::loader_entry;
 use crate::system::Context;
 use crate::trust::{Anchors, OpenedImage};
 
 use super::images::{Candidate, Found, Images, MAGIC, Places, Sources, judge};
-use super::installed::{Installed, MAX_CONFIGURATION, MAX_SCRIPTS, line_of_entry, lines};
+use super::installed::{Installed, line_of_entry, lines};
+use super::menus::Menus;
 use super::reason::reason;
 
 /// Largest file of such a partition that is read, in bytes; it is held.
@@ -101,46 +101,30 @@ pub(super) fn find(context: &Context, installed: &mut Installed) {
 
 fn find_on(partition: &UnmountedPartition, installed: &mut Installed) -> Result<(), String> {
     let fat = partition.open().map_err(|error| reason(&error))?;
-    let mut scripts = Vec::new();
+    let menus = Menus::read(partition, &fat);
+    installed.unread.extend(menus.unread.iter().cloned());
     let mut initramfs = BTreeSet::new();
-    for (path, file) in fat.files() {
-        let shown = partition.shown(&path);
-        let lower = path.to_lowercase();
-        let has_ending = |ending: &str| Path::new(&lower).extension().is_some_and(|own| own == ending);
-        let is_entry = has_ending("conf") && lower.starts_with(&format!("/{LOADER_ENTRIES}/"));
+    for (path, _) in fat.files() {
+        let name = path.rsplit('/').next().unwrap_or_default().to_lowercase();
         if Naming::default()
-            .parse(lower.rsplit('/').next().unwrap_or_default())
+            .parse(&name)
             .is_some_and(|name| name.kind == Kind::Initramfs)
         {
-            initramfs.insert(path.clone());
+            initramfs.insert(path);
         }
-        if !is_entry && !has_ending("cfg") {
-            continue;
-        }
-        if scripts.len() >= MAX_SCRIPTS {
-            return Err(format!("{shown}: more configurations than {MAX_SCRIPTS} are before it"));
-        }
-        let bytes = fat.read(file, MAX_CONFIGURATION);
-        let bytes = bytes.map_err(|error| format!("{shown}: {error}"))?;
-        if bytes.len() as u64 == MAX_CONFIGURATION {
-            installed.unread.push(format!(
-                "{shown}: files of {MAX_CONFIGURATION} bytes or more are not read"
-            ));
-            continue;
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        if is_entry {
+    }
+    for menu in &menus.found {
+        let shown = partition.shown(&menu.path);
+        if menu.is_entry {
+            // Not only GRUB reads it.
+            let text = String::from_utf8_lossy(&menu.bytes);
             let named = loader_entry::values(&text, "initrd").into_iter();
             initramfs.extend(named.map(|name| name.replace('\\', "/")));
             installed.lines.extend(line_of_entry(shown, &text));
         } else {
-            scripts.push((shown, Script::parse(&text)));
+            installed.lines.extend(lines(&shown, &menu.script, &menus.variables));
         }
-    }
-    let variables = variables(scripts.iter().map(|(_, script)| script));
-    for (shown, script) in &scripts {
-        installed.lines.extend(lines(shown, script, &variables));
-        for opened in opened_files(script, &variables) {
+        for opened in opened_files(&menu.script, &menus.variables) {
             if let Place::File { path, .. } = opened.place
                 && opened.command.starts_with("initrd")
             {

@@ -32,5 +32,5 @@ pub use packages::{
     reinstall_newest,
 };
 pub use partitions::{EfiPartition, efi_partitions, fat_partitions, no_efi_partition, only_efi_partition};
-pub use unmounted::{UnmountedFile, UnmountedPartition, unmounted_efi_partitions};
+pub use unmounted::{Blocks, UnmountedFile, UnmountedPartition, unmounted_efi_partitions};
 pub use walk::{Tree, check_readable, entries, files_below};

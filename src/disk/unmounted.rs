@@ -11,8 +11,8 @@ use crate::system::{BlockDevice, Context, fat_mounts, list_directory_if_there, r
 
 /// The records of udev, one for each device (`b` and its numbers for one of blocks).
 const UDEV: &str = "/run/udev/data";
-/// The type of an EFI system partition in a GUID partition table, and in the records.
-const EFI_SYSTEM_PARTITION: &str = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+/// The types of an EFI system partition in the records: in a GUID partition table, and in the older one.
+const EFI_SYSTEM_PARTITION: [&str; 2] = ["c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "0xef"];
 /// Longest record that is read, in bytes.
 const MAX_RECORD: u64 = 64 << 10;
 
@@ -127,7 +127,12 @@ pub fn unmounted_efi_partitions(context: &Context) -> Result<Vec<UnmountedPartit
                 .lines()
                 .find_map(|line| line.strip_prefix("E:")?.strip_prefix(name)?.strip_prefix('='))
         };
-        if !value("ID_PART_ENTRY_TYPE").is_some_and(|kind| kind.eq_ignore_ascii_case(EFI_SYSTEM_PARTITION)) {
+        let is_meant = |kind: &str| {
+            EFI_SYSTEM_PARTITION
+                .iter()
+                .any(|known| kind.eq_ignore_ascii_case(known))
+        };
+        if !value("ID_PART_ENTRY_TYPE").is_some_and(is_meant) {
             continue;
         }
         let described = read_if_there(&context.path(format!("/sys/dev/block/{number}/uevent")), MAX_RECORD)?;

@@ -287,7 +287,7 @@ fn command_lines_and_modules_on_a_partition_that_is_not_mounted_are_judged() {
 }
 
 /// Has a disk with a partition of these files, which nobody mounts.
-fn unmounted(machine: &Machine, files: &Path) {
+pub fn unmounted(machine: &Machine, files: &Path) {
     let record =
         format!("E:ID_PART_ENTRY_TYPE=c12a7328-f81f-11d2-ba4b-00a0c93ec93b\nE:ID_PART_ENTRY_UUID={PARTITION}\n");
     machine.write("run/udev/data/b8:17", record);

@@ -9,6 +9,7 @@ mod images;
 mod kernels;
 mod ledger;
 mod measured;
+mod menus;
 mod modules;
 mod pcr_signatures;
 mod schema;

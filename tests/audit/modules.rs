@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::measured::unified;
-use super::{ELSEWHERE, KERNEL, Machine, unsigned_module};
+use super::{ELSEWHERE, KERNEL, Machine, says, unsigned_module};
 use crate::support::{refuse, succeed, tool};
 
 const INITRD: &str = "boot/initrd";
@@ -263,4 +263,32 @@ fn modules_of_every_kernel_that_can_be_started_are_judged() {
         said.contains(&ours) && said.contains(&format!("1 of 1 modules of {next}")),
         "{said}"
     );
+}
+
+/// Headers of arm64's and riscv64's images, and of one whose architecture is none of ours.
+#[test]
+fn kernels_of_other_architectures_are_kernels_or_could_not_be_looked_at() {
+    let machine = Machine::new();
+    let next = "6.12.99-next";
+    machine.write(&format!("lib/modules/{next}/kernel/y.ko"), unsigned_module());
+    let kernel = format!("boot/vmlinuz-{next}");
+    for magic in [b"ARM\x64", b"RSC\x05"] {
+        let mut image = vec![0; 0x1000];
+        image[0x38..0x3c].copy_from_slice(magic);
+        // Nobody can tell which modules are its own.
+        machine.write(&kernel, &image);
+        let said = machine.check("modules.files");
+        assert_eq!(said["status"], "could_not_run", "{said:#}");
+        says(&said, "not_run", &format!("/{kernel}"), "does not tell its version");
+        image.extend(format!("Linux version {next} (builder@host) #1\n\0").bytes());
+        machine.write(&kernel, &image);
+        let said = machine.check("modules.files");
+        assert_eq!(said["status"], "fail", "{said:#}");
+        says(
+            &said,
+            "findings",
+            &format!("/lib/modules/{next}/kernel/y.ko"),
+            "not signed",
+        );
+    }
 }

@@ -1,5 +1,7 @@
 //! Where GRUB's paths and entries lead: subvolumes, datasets, bound directories, `blscfg` and `uki`.
 
+use bootseal::formats::firmware::authenticode::minimal_image;
+
 use crate::support::keys;
 use crate::support::node::Node;
 use crate::support::text;
@@ -83,12 +85,16 @@ fn entries_that_grub_makes_itself_are_followed() {
         ("boot/own/a-6.conf", entry),
         ("boot/vmlinuz-6", "x"),
         ("boot/initrd-6", "x"),
-        ("boot/EFI/Linux/b.efi", "x"),
     ];
-    signs(
-        &node(&elsewhere),
-        &["boot/own/a-6.conf", "boot/vmlinuz-6", "boot/EFI/Linux/b.efi"],
-    );
+    let node_of_images = node(&elsewhere);
+    let mut image = minimal_image();
+    for (name, wanted) in [(b".text\0\0\0", b".linux\0\0"), (b".sbat\0\0\0", b".osrel\0\0")] {
+        let place = image.windows(8).position(|window| window == name).unwrap();
+        image[place..place + 8].copy_from_slice(wanted);
+    }
+    node_of_images.write("boot/EFI/Linux/b.efi", image);
+    let signed_there = ["boot/own/a-6.conf", "boot/vmlinuz-6", "boot/EFI/Linux/b.efi"];
+    signs(&node_of_images, &signed_there);
 
     // What stands in an entry is a part of a script.
     let node = node(&files);

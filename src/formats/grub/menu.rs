@@ -138,7 +138,8 @@ pub fn default_entry<'m>(
 }
 
 /// The name that the variable `default` has as the menu is shown.
-fn default_name(scripts: &[&Script], variables: &Variables, environment: &EnvironmentBlock) -> Option<String> {
+#[must_use]
+pub fn default_name(scripts: &[&Script], variables: &Variables, environment: &EnvironmentBlock) -> Option<String> {
     let assigned = scripts.iter().flat_map(|script| &script.commands);
     let assigned = assigned.filter_map(Command::assignment);
     let values: Vec<Word> = assigned

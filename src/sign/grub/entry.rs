@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::disk::GRUB_CONFIGURATION;
 use crate::error::Result;
 use crate::formats::grub::environment_block::EnvironmentBlock;
-use crate::formats::grub::menu::{MenuEntry, default_entry as chosen, menu};
+use crate::formats::grub::menu::{MenuEntry, default_entry as chosen, default_name, menu};
 use crate::formats::grub::opened_files::{Opened, Place, Use, opened_within, variables};
 use crate::formats::grub::openpgp::GrubKey;
-use crate::formats::grub::script::{Script, Variables};
+use crate::formats::grub::script::{Script, Variables, Word};
 use crate::formats::grub::superusers::Superusers;
 use crate::formats::text::Shown;
 use crate::sign::discover::Search;
@@ -19,7 +19,8 @@ use crate::system::{self, Context};
 use crate::trust::grub;
 use crate::trust::grub_traps::loads_unchecked;
 
-use super::found::Form;
+use super::found::{Form, is_one_word};
+use super::starts::Making;
 use super::tree::Tree;
 use super::view::View;
 
@@ -85,21 +86,45 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
         None => return Ok(None),
     };
     let mut making = Vec::new();
-    for (line, path) in tree.menus.making(&main) {
-        if opens(keys, path)? {
-            making.push((line, path));
+    for made in tree.menus.making(&main) {
+        if opens(keys, made.path)? {
+            making.push(made);
         }
     }
     let by_path: BTreeMap<&Path, &(PathBuf, Script)> =
         tree.scripts.iter().map(|found| (found.0.as_path(), found)).collect();
-    let scripted = |(line, path): (usize, &Path)| Some((line, *by_path.get(path)?));
+    let scripted = |made: &Making<'_>| Some(&by_path.get(made.path)?.1);
+    let texts: Vec<&Script> = std::iter::once(&first.1)
+        .chain(making.iter().filter_map(scripted))
+        .collect();
+    let block = environment(&view.prefix, &texts, keys)?;
+    let variables = variables(texts.iter().copied());
+    let wanted = default_name(&texts, &variables, &block).unwrap_or_default();
+    let mut counts: BTreeMap<(&Path, usize), usize> = BTreeMap::new();
+    making.retain(|made| {
+        let Some(script) = scripted(made) else { return false };
+        // Nothing is counted of what makes no entry.
+        if script.commands.is_empty() {
+            return true;
+        }
+        let count = counts.entry(made.by).or_default();
+        let index = *count;
+        *count = index.saturating_add(1);
+        let name = made.path.file_name().unwrap_or_default().to_string_lossy();
+        let title = script.commands.first().and_then(|command| command.words.get(1));
+        let is_title = title.and_then(Word::literal).is_some_and(|title| title == wanted);
+        let is_default = is_title || wanted == name || wanted.parse() == Ok(index);
+        made.choice.shows(&name, is_default)
+    });
     let scripts: Vec<(usize, &(PathBuf, Script))> = std::iter::once((0, first))
-        .chain(making.into_iter().filter_map(scripted))
+        .chain(
+            making
+                .iter()
+                .filter_map(|made| Some((made.line, *by_path.get(made.path)?))),
+        )
         .collect();
     let places: Vec<(usize, &Script)> = scripts.iter().map(|(line, (_, script))| (*line, script)).collect();
     let texts: Vec<&Script> = places.iter().map(|(_, script)| *script).collect();
-    let block = environment(&view.prefix, &texts, keys)?;
-    let variables = variables(texts.iter().copied());
     let entries = menu(&places, &variables);
     let Some(entry) = chosen(&entries, &texts, &variables, &block) else {
         return Ok(None);
@@ -111,7 +136,8 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
         vec![EntryFile {
             command: "chainloader".to_owned(),
             name: path.shown(),
-            path: Some(path.clone()),
+            // A blank, or what divides commands, ends the name.
+            path: is_one_word(path).then(|| path.clone()),
         }]
     } else {
         files(&view, &variables, script, entry)?
@@ -178,6 +204,7 @@ mod tests {
     use super::*;
     use std::fs;
 
+    use crate::formats::firmware::authenticode::minimal_image;
     use crate::formats::grub::openpgp::UnsignedSignature;
     use crate::sign::signature_file::signature_path;
     use crate::trust::identities::DB;
@@ -205,8 +232,6 @@ mod tests {
                 "boot/loader/entries/x-6.2.conf",
                 "title Two\nlinux /vmlinuz-9\n".to_owned(),
             ),
-            ("boot/EFI/Linux/u-7.1.efi", "one image".to_owned()),
-            ("boot/EFI/Linux/u-7.2.efi", "another image".to_owned()),
             ("boot/vmlinuz-9", String::new()),
             ("boot/vmlinuz-10", String::new()),
             // What /boot is on is not told otherwise.
@@ -214,12 +239,20 @@ mod tests {
                 "proc/self/mountinfo",
                 "30 22 8:1 / /boot rw - ext4 /dev/sda1 rw\n".to_owned(),
             ),
-        ] {
+        ]
+        .map(|(path, text)| (path, text.into_bytes()))
+        .into_iter()
+        .chain([
+            ("boot/EFI/Linux/u-7.1.efi", unified()),
+            ("boot/EFI/Linux/u-7.2.efi", unified()),
+            // GRUB makes no entry of what holds no kernel.
+            ("boot/EFI/Linux/u-7.3.efi", minimal_image()),
+        ]) {
             let is_signed = signed.iter().any(|name| path.ends_with(name));
             let path = root.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             if is_signed {
-                fs::write(signature_path(&path), signature(&keys[0], text.as_bytes())).unwrap();
+                fs::write(signature_path(&path), signature(&keys[0], &text)).unwrap();
             }
             fs::write(path, text).unwrap();
         }
@@ -230,6 +263,16 @@ mod tests {
         };
         assert!(file.path.as_deref().is_some_and(Path::is_file), "{file:?}");
         entry.title
+    }
+
+    /// An image with the sections of a unified one.
+    fn unified() -> Vec<u8> {
+        let mut image = minimal_image();
+        for (name, wanted) in [(b".text\0\0\0", b".linux\0\0"), (b".sbat\0\0\0", b".osrel\0\0")] {
+            let place = image.windows(8).position(|window| window == name).unwrap();
+            image[place..place + 8].copy_from_slice(wanted);
+        }
+        image
     }
 
     fn signature(key: &GrubKey, text: &[u8]) -> Vec<u8> {
@@ -246,8 +289,30 @@ mod tests {
         assert_eq!(started("blscfg\n", std::slice::from_ref(&key), &all[..2]), "Nine");
         assert_eq!(started("blscfg\n", &[], &[]), "Ten");
         let images = ["grub.cfg", "u-7.1.efi"];
-        assert_eq!(started("uki\n", std::slice::from_ref(&key), &images), "u-7.1");
-        assert_eq!(started("uki\n", &[], &[]), "u-7.2");
+        assert_eq!(started("uki\n", std::slice::from_ref(&key), &images), "u-7.1.efi");
+        assert_eq!(started("uki\n", &[], &[]), "u-7.2.efi");
+    }
+
+    #[test]
+    fn options_choose_among_the_files_of_a_directory() {
+        for (menu, title) in [
+            ("uki -e u-7.1.efi\n", "u-7.1.efi"),
+            ("set default=u-7.1.efi\nuki --show-default\n", "u-7.1.efi"),
+            ("set default=1\nuki -d\n", "u-7.1.efi"),
+            ("set default=0\nuki -n\n", "u-7.1.efi"),
+            ("set default=1\nuki -d\nuki -n\n", "u-7.2.efi"),
+            ("blscfg -e x-6.9.1.conf\n", "Nine"),
+            (
+                "set default=Nine\nblscfg -d\nmenuentry Own {\n linux /vmlinuz-9\n}\n",
+                "Nine",
+            ),
+            ("set default=0\nblscfg -n\nuki\n", "Nine"),
+            // Nothing is there, and then the usual directory.
+            ("blscfg -p /none -f\n", "Ten"),
+            ("blscfg -fp /none\n", "Ten"),
+        ] {
+            assert_eq!(started(menu, &[], &[]), title, "{menu}");
+        }
     }
 
     #[test]

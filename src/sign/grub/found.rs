@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
+use crate::finding::Finding;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::boot_entries;
-use crate::formats::grub::opened_files::Use;
-use crate::formats::grub::script::{MAX_BYTES, Script};
+use crate::formats::grub::opened_files::{Opened, Use};
+use crate::formats::grub::script::{MAX_BYTES, Script, quote};
+use crate::formats::text::Shown;
 use crate::system;
+
+use super::problem::{NO_ENTRY, NOT_FOUND};
 
 /// The form of a file with commands for GRUB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +42,22 @@ impl Form {
         }
     }
 
+    /// The problems of images whose entries cannot start them: GRUB takes their names into a script as they are.
+    pub(super) fn cut_names(self, script: &Path, file: &Opened, listed: &[PathBuf]) -> Vec<Finding> {
+        let images = listed.iter().filter(|path| self == Self::Image && !is_one_word(path));
+        let problem = |path: &PathBuf| {
+            let text = format!(
+                "{}: {} makes a command of this name, and a blank, or what has a meaning in scripts, ends it there",
+                path.shown(),
+                file.command
+            );
+            Finding::new(NOT_FOUND, script.shown(), text)
+                .remedy("give the image a name of letters, digits, \"-\", \"_\" and \".\" alone")
+                .in_line(file.line, None)
+        };
+        images.map(problem).collect()
+    }
+
     /// True if a file has the name of this form.
     pub(super) fn is_of(self, path: &Path) -> bool {
         let ending = match self {
@@ -47,6 +67,12 @@ impl Form {
         };
         path.extension().is_some_and(|own| own == ending)
     }
+}
+
+/// True if the name of an image is one word in the script that GRUB makes of it.
+pub(super) fn is_one_word(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    quote(&name) == name
 }
 
 impl Reference {
@@ -60,6 +86,15 @@ impl Reference {
         system::read_prefix(&self.path, most)
     }
 
+    /// The problem of an image of which GRUB makes no entry: it may not get to those behind it in the directory.
+    pub(super) fn stops(&self, script: &Script) -> Option<Finding> {
+        let is_nothing = self.form == Form::Image && script.commands.is_empty() && script.error.is_none();
+        let text = "GRUB makes no entry of it: it lacks a kernel (.linux) or a system's name (.osrel), or these are too long. GRUB may \
+                    not get to the images behind it in this directory";
+        let problem = || Finding::new(NO_ENTRY, self.path.to_string_lossy(), text);
+        is_nothing.then(|| problem().remedy("move it to another directory"))
+    }
+
     /// The commands that GRUB makes of the file.
     pub(super) fn script(&self, bytes: &[u8]) -> Script {
         let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
@@ -67,10 +102,9 @@ impl Reference {
             Form::Script => Script::parse_bytes(bytes),
             Form::Entry => Script::parse(&boot_entries::of_specification(&String::from_utf8_lossy(bytes), &name)),
             Form::Image => {
-                let image = Image::parse(bytes);
-                let section = image.as_ref().ok().and_then(|image| image.section(".cmdline"));
-                let options = section.map(String::from_utf8_lossy).unwrap_or_default();
-                Script::parse(&boot_entries::of_unified_image(&name, options.trim_end_matches('\0')))
+                let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+                let entry = |image| boot_entries::of_unified_image(&image, &name);
+                Script::parse(&Image::parse(bytes).map(entry).unwrap_or_default())
             }
         }
     }

@@ -13,6 +13,8 @@ use crate::system::Context;
 pub const NOT_JUDGED: Kind = Kind::warning("not_judged");
 /// A file that a configuration names and that does not exist.
 pub(super) const NOT_FOUND: Kind = Kind::error("not_found");
+/// An image among those that GRUB makes entries of, and of which it makes none.
+pub(super) const NO_ENTRY: Kind = Kind::warning("no_entry");
 /// A menu without an entry that starts anything.
 pub(super) const NOTHING_STARTS: Kind = Kind::error("nothing_starts");
 /// A signature whose file is gone.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::formats::grub::opened_files::{Opened, Use, command_names};
+use crate::formats::grub::opened_files::{Choice, Opened, Use, command_names};
 use crate::formats::grub::script::{Script, Variables};
 
 /// Commands that load a kernel or another loader.
@@ -25,8 +25,9 @@ const STARTERS: [&str; 15] = [
     "ntldr",
 ];
 /// Commands that make entries of files which only GRUB reads.
-const MAKERS: [&str; 9] = [
+const MAKERS: [&str; 10] = [
     "blscfg",
+    "bls_import",
     "legacy_configfile",
     "legacy_source",
     "syslinux_configfile",
@@ -53,6 +54,20 @@ struct Lead {
     path: PathBuf,
     /// The line from which it is run as the menu is made; none if only an entry that was chosen runs it.
     line: Option<usize>,
+    /// The entries that come into the menu, if it is among the files of a directory.
+    choice: Choice,
+}
+
+/// A configuration, or a file of an entry, that is run as a menu is made.
+#[derive(Debug)]
+pub(super) struct Making<'a> {
+    /// The line of the menu at which its entries come.
+    pub line: usize,
+    pub path: &'a Path,
+    /// The configuration that runs it, and the line there.
+    pub by: (&'a Path, usize),
+    /// The entries that come into the menu.
+    pub choice: &'a Choice,
 }
 
 impl Menus {
@@ -92,25 +107,36 @@ impl Menus {
         let lead = Lead {
             path: opened.to_path_buf(),
             line: (!file.in_entry).then_some(file.line),
+            choice: file.choice.clone(),
         };
         if self.known.insert((path.to_path_buf(), lead.clone())) {
             self.leads.entry(path.to_path_buf()).or_default().push(lead);
         }
     }
 
-    /// The configurations that one runs as its menu is made, each with the line of that one at which its entries come.
-    pub(super) fn making(&self, configuration: &Path) -> Vec<(usize, &Path)> {
-        let (mut found, mut seen) = (Vec::new(), BTreeSet::from([configuration]));
-        for lead in self.leads.get(configuration).into_iter().flatten() {
-            let Some(line) = lead.line else { continue };
-            let mut waiting = vec![lead.path.as_path()];
-            while let Some(path) = waiting.pop() {
-                if !seen.insert(path) {
-                    continue;
-                }
-                found.push((line, path));
-                let leads = self.leads.get(path).into_iter().flatten().rev();
-                waiting.extend(leads.filter(|lead| lead.line.is_some()).map(|lead| lead.path.as_path()));
+    /// The configurations that one runs as its menu is made, and the files of entries.
+    pub(super) fn making<'a>(&'a self, configuration: &'a Path) -> Vec<Making<'a>> {
+        let made = |by: &'a Path, top: Option<usize>| {
+            let leads = self.leads.get(by).into_iter().flatten();
+            leads.filter_map(move |lead| {
+                let line = lead.line?;
+                Some(Making {
+                    line: top.unwrap_or(line),
+                    path: &lead.path,
+                    by: (by, line),
+                    choice: &lead.choice,
+                })
+            })
+        };
+        let (mut found, mut seen) = (Vec::new(), BTreeSet::from([(configuration, &Choice::ALL)]));
+        let mut waiting: Vec<Making<'a>> = made(configuration, None).collect();
+        waiting.reverse();
+        while let Some(making) = waiting.pop() {
+            // One that was left out may come by another command.
+            if seen.insert((making.path, making.choice)) {
+                let below: Vec<Making<'a>> = made(making.path, Some(making.line)).collect();
+                waiting.extend(below.into_iter().rev());
+                found.push(making);
             }
         }
         found

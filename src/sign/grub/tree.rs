@@ -52,11 +52,13 @@ impl Tree {
         let own = view.files.iter().filter(is_script);
         let mut waiting: BTreeSet<Reference> = own.map(|path| Reference::new(path.clone(), Form::Script)).collect();
         let mut seen = waiting.clone();
+        let mut stops = Vec::new();
         let mut tree = loop {
             for reference in std::mem::take(&mut waiting) {
                 // A file that cannot be read becomes a problem where the file itself is judged.
                 if let Ok(bytes) = reference.read() {
                     let script = reference.script(&bytes);
+                    stops.extend(reference.stops(&script));
                     scripts.push((reference.path, script));
                 }
             }
@@ -69,6 +71,7 @@ impl Tree {
                 break tree;
             }
         };
+        tree.problems.extend(stops);
         let main = view.prefix.join(GRUB_CONFIGURATION);
         if view.is_own && scripts.iter().any(|(path, _)| *path == main) && !tree.menus.start_something(&main) {
             tree.problems.push(nothing_starts(context, &main));
@@ -130,6 +133,7 @@ impl Tree {
                 if let Some(form) = Form::listed(file.usage) {
                     match view.listed(&candidates, form) {
                         Ok(listed) => {
+                            tree.problems.extend(form.cut_names(script_path, &file, &listed));
                             tree.menus.open_all(script_path, &file, &listed);
                             let outside = listed.iter().filter(|path| !path.starts_with(&view.directory));
                             tree.outside.extend(outside.cloned());

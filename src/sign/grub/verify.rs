@@ -15,11 +15,11 @@ use crate::system::config::{Exclusions, GrubEnvironment};
 use crate::system::{self, Context};
 use crate::trust;
 
-use super::problem::{LINK_MISSING, NOT_FOUND, NOT_JUDGED, NOTHING_STARTS, ORPHAN, not_judged};
+use super::problem::{LINK_MISSING, NO_ENTRY, NOT_FOUND, NOT_JUDGED, NOTHING_STARTS, ORPHAN, not_judged};
 use super::tree::Tree;
 
 /// Problems that signing does not mend.
-const NOT_MENDED_BY_SIGNING: [Kind; 4] = [NOT_FOUND, NOTHING_STARTS, NOT_JUDGED, trust::grub::NO_KEY];
+const NOT_MENDED_BY_SIGNING: [Kind; 5] = [NOT_FOUND, NO_ENTRY, NOTHING_STARTS, NOT_JUDGED, trust::grub::NO_KEY];
 
 /// Names of menus that are not in use: the one that Gentoo's grub-mkconfig hook keeps, and one that could not be signed. Hooks
 /// leave them unsigned, so that GRUB opens none.

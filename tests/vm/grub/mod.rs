@@ -1,6 +1,7 @@
 //! GRUB as this project wants it: it opens nothing that its embedded key did not sign. Every version that there is says
 //! so itself.
 
+mod entries;
 mod forms;
 pub mod image;
 mod packets;

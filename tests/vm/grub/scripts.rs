@@ -11,7 +11,7 @@ use super::super::bootseal::Bootseal;
 use super::super::machine::{Machine, Serial};
 use super::super::packages;
 use super::image::{self, Version};
-use super::tree;
+use super::{entries, tree};
 
 /// The verdict of the judge.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -280,7 +280,10 @@ fn the_judge_of_scripts_is_never_laxer_than_grub() {
         let disk = work.path().join(format!("{version:?}"));
         fill(&disk, version, &own, &trials);
         let log = machine.boot(&disk);
-        let differences = differences(&log, &trials);
+        let mut differences = differences(&log, &trials);
+        if version == Version::V2_14 {
+            differences.extend(entries::differences(&log, &disk));
+        }
         println!("{version:?}: {} scripts", trials.len());
         assert!(differences.is_empty(), "{version:?}: {differences:#?}\n{}", log.tail());
     }
@@ -292,9 +295,18 @@ fn fill(disk: &Path, version: Version, own: &Bootseal, trials: &[Trial]) {
         fs::create_dir_all(folder).expect("a folder");
     }
     tree::install(version, &grub);
-    fs::write(grub.join("grub.cfg"), configuration(trials)).expect("written");
+    let mut script = configuration(trials);
+    if version == Version::V2_14 {
+        entries::put(disk, own);
+        let [before, after] = entries::configuration();
+        script = format!("{before}{script}{after}");
+    }
+    fs::write(grub.join("grub.cfg"), script).expect("written");
     fs::write(grub.join("nothing.cfg"), "true\n").expect("written");
     own.sign_for_grub(&[disk.join("boot")]);
+    if version == Version::V2_14 {
+        entries::unsign(disk);
+    }
     let environment = "# GRUB Environment Block\nother=1\ncheck_signatures=no\n";
     for name in ["env", "saved"] {
         fs::write(disk.join("u").join(name), format!("{environment:#<1024}")).expect("written");

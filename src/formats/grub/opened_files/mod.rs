@@ -1,12 +1,15 @@
 //! The files that a GRUB script has GRUB open.
 
+mod listing;
 mod openers;
 
 use std::collections::BTreeSet;
 
+pub use listing::Choice;
 pub use openers::Use;
 
 use crate::formats::grub::script::{Command, Script, Variables, Word};
+use listing::Listing;
 use openers::{Files, OPENERS, Short};
 
 /// Stands for the device and directory in `$prefix` that GRUB was started with.
@@ -59,6 +62,16 @@ pub struct Opened {
     pub from_os_prober: bool,
     /// True if the command stands in an entry or a menu of further ones, so that GRUB runs it when somebody chooses that.
     pub in_entry: bool,
+    /// The entries that come into the menu, where the command makes entries of files.
+    pub choice: Choice,
+}
+
+impl Opened {
+    /// True if the command hands the file to the firmware as an image.
+    #[must_use]
+    pub fn is_for_firmware(&self) -> bool {
+        GRUB_WORDS.contains(&self.command.as_str())
+    }
 }
 
 /// The values that variables may hold that some scripts assign to, one of which runs the others.
@@ -134,8 +147,15 @@ fn opened_where(script: &Script, variables: &Variables, is_wanted: impl Fn(usize
     {
         let is_in = |within: &[bool]| command.parent.and_then(|parent| within.get(parent)) == Some(&true);
         let (from_os_prober, in_entry) = (is_in(&are_its), is_in(&are_chosen));
-        let mut add = |name: &str, usage, word: &Word, short| {
+        let mut add = |name: &str, usage, word: &Word, short, choice: &Choice| {
             all.extend(variables.expand(word).iter().filter_map(|text| {
+                let is_listed = matches!(usage, Use::Entries | Use::Images);
+                // A device alone is its topmost directory.
+                let text = if is_listed && text.ends_with(')') {
+                    &format!("{text}/")
+                } else {
+                    text
+                };
                 Some(Opened {
                     line: command.line,
                     command: name.to_owned(),
@@ -143,13 +163,14 @@ fn opened_where(script: &Script, variables: &Variables, is_wanted: impl Fn(usize
                     place: place(text, word, short)?,
                     from_os_prober,
                     in_entry,
+                    choice: choice.clone(),
                 })
             }));
         };
         if let Some((name, value)) = command.assignment() {
             match name.as_str() {
-                "theme" => add("theme", Use::Theme, &value, Short::Nowhere),
-                "locale_dir" => add("locale_dir", Use::Locales, &value, Short::Nowhere),
+                "theme" => add("theme", Use::Theme, &value, Short::Nowhere, &Choice::ALL),
+                "locale_dir" => add("locale_dir", Use::Locales, &value, Short::Nowhere, &Choice::ALL),
                 _ => {}
             }
             continue;
@@ -157,8 +178,15 @@ fn opened_where(script: &Script, variables: &Variables, is_wanted: impl Fn(usize
         let (names, arguments) = command_names(command, variables);
         for name in names {
             for opener in OPENERS.iter().filter(|opener| opener.names.contains(&name.as_str())) {
-                for word in file_words(opener.files, arguments) {
-                    add(&name, opener.usage, &word, opener.short);
+                let (words, choice) = match opener.files {
+                    Files::Listed(usual, variable) => {
+                        let listing = Listing::read(arguments, usual, variable, variables);
+                        (listing.places, listing.choice)
+                    }
+                    files => (file_words(files, arguments), Choice::ALL),
+                };
+                for word in words {
+                    add(&name, opener.usage, &word, opener.short, &choice);
                 }
             }
         }
@@ -189,17 +217,6 @@ fn file_words(files: Files, arguments: &[Word]) -> Vec<Word> {
         Files::First => plains().take(1).collect(),
         Files::Second => plains().skip(1).take(1).collect(),
         Files::All => plains().collect(),
-        Files::Listed(default) => {
-            let place = texts
-                .iter()
-                .position(|text| text.ends_with('p') && text.starts_with('-') || text == "--path");
-            let named = place.and_then(|place| arguments.get(place + 1)).cloned();
-            let attached = texts.iter().find_map(|text| text.strip_prefix("--path="));
-            let falls_back = texts.iter().any(|text| text == "--enable-fallback" || text == "-f");
-            let named = named.or_else(|| attached.map(Word::text));
-            let default = (falls_back || named.is_none()).then(|| Word::text(default));
-            named.into_iter().chain(default).collect()
-        }
         Files::Hashed => {
             let is_valued = |text: &&String| ["-h", "--hash", "-p", "--prefix"].contains(&text.as_str());
             let is_value = |index: usize| {
@@ -217,7 +234,8 @@ fn file_words(files: Files, arguments: &[Word]) -> Vec<Word> {
             let names = pairs().filter(|(_, (text, _))| !is_option(text));
             names.map(|(_, (_, word))| word.clone()).collect()
         }
-        Files::Search => Vec::new(),
+        // Its directories are those of its options.
+        Files::Search | Files::Listed(..) => Vec::new(),
         Files::Environment => {
             let named = texts.iter().position(file_option).map(|index| index + 1);
             let attached = texts.iter().find_map(|text| text.strip_prefix("--file="));
@@ -279,13 +297,11 @@ pub fn images_for_firmware(text: &str) -> Vec<String> {
     let variables = variables(std::iter::once(&script));
     let (mut images, mut seen) = (Vec::new(), BTreeSet::new());
     for opened in opened_files(&script, &variables) {
+        let is_for_firmware = opened.is_for_firmware();
         let Place::File { device, path } = opened.place else {
             continue;
         };
-        if GRUB_WORDS.contains(&opened.command.as_str())
-            && device.is_none_or(|device| !is_no_local_disk(&device))
-            && seen.insert(path.clone())
-        {
+        if is_for_firmware && device.is_none_or(|device| !is_no_local_disk(&device)) && seen.insert(path.clone()) {
             images.push(path);
         }
     }

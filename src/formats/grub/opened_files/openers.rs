@@ -36,8 +36,8 @@ pub(super) enum Files {
     All,
     /// The value of `-f` or `--file`, or `$prefix/grubenv`.
     Environment,
-    /// The value of `-p` or `--path`, or this directory.
-    Listed(&'static str),
+    /// The value of `-p` or `--path`, or this directory, or the one that a variable of this name has.
+    Listed(&'static str, Option<&'static str>),
     /// All, and the value of `-c` or `--check`; those of `-h` and `-p` are none.
     Hashed,
     /// All, but only with `-f` or `--file` among the options.
@@ -73,12 +73,12 @@ const fn opener(names: &'static [&'static str], files: Files, usage: Use, short:
 /// GRUB's commands that open files (GRUB manual, "Commands"; 2.14, and the additions of Debian and Fedora).
 pub(super) const OPENERS: [Opener; 19] = [
     opener(
-        &["blscfg"],
-        Files::Listed("/loader/entries"),
+        &["blscfg", "bls_import"],
+        Files::Listed("/loader/entries", Some("blsdir")),
         Use::Entries,
         Short::Nowhere,
     ),
-    opener(&["uki"], Files::Listed("/EFI/Linux"), Use::Images, Short::Nowhere),
+    opener(&["uki"], Files::Listed("/EFI/Linux", None), Use::Images, Short::Nowhere),
     opener(
         &["hashsum", "md5sum", "sha1sum", "sha256sum", "sha512sum", "crc"],
         Files::Hashed,

@@ -33,6 +33,16 @@ impl Variables {
         }
     }
 
+    /// The values of a variable that are known as they are.
+    #[must_use]
+    pub fn known(&self, name: &str) -> Vec<String> {
+        let values = self.values.get(name).into_iter().flatten();
+        values
+            .filter(|value| !value.is_empty() && !value.contains(Self::UNKNOWN))
+            .cloned()
+            .collect()
+    }
+
     /// Adds the values that some commands assign.
     pub fn gather<'a>(&mut self, commands: &(impl Iterator<Item = &'a Command> + Clone)) {
         for _ in 0..ROUNDS {

@@ -1,11 +1,14 @@
 //! Checks of GRUB's own files: their signatures, and the traps in its configurations.
 
+mod place;
+mod unmounted;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BootTree, distinct};
+use crate::disk::{BootTree, distinct, unmounted_efi_partitions};
 use crate::error::{Explain, Result};
-use crate::finding::{Finding, Level, Outcome};
+use crate::finding::{Level, Outcome};
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::text::Shown;
 use crate::grub::falls_back;
@@ -19,6 +22,8 @@ use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 
+use place::with_place;
+
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "grub.files",
@@ -27,7 +32,8 @@ pub(super) const CHECKS: &[Check] = &[
         kind: grub::MISSING,
         proves: "Each file of GRUB's directories, and each that their configurations lead to, is signed by the key that GRUB \
                  embeds, with SHA-256 or better; no configuration switches checking off or reads variables from an \
-                 unsigned file.",
+                 unsigned file. Of EFI system partitions that are not mounted, the configurations that this key has signed are \
+                 judged alike.",
         remedy: "bootseal sign grub DIRECTORY; a trap in a configuration is mended in the line that is named",
         run: files,
     },
@@ -78,7 +84,8 @@ fn files(machine: &Machine<'_>) -> Outcome {
     };
     let mut directories = directories(machine, tree);
     directories.retain(|directory| !missing.iter().any(|missing| directory.starts_with(missing)));
-    if directories.is_empty() && tree.unread.is_empty() {
+    let is_elsewhere = !unmounted_efi_partitions(machine.context()).is_ok_and(|partitions| partitions.is_empty());
+    if directories.is_empty() && tree.unread.is_empty() && !is_elsewhere {
         let configured = machine.context().path(&machine.config().grub.directory);
         return Outcome::not_applicable(format!("there is no {}", configured.shown()));
     }
@@ -98,6 +105,7 @@ fn files(machine: &Machine<'_>) -> Outcome {
         }
     }
     unnamed(machine, tree, &judged, &anchors.grub, &mut outcome);
+    unmounted::judge(machine.context(), &anchors.grub, &mut outcome);
     outcome
 }
 
@@ -157,11 +165,4 @@ fn unnamed(
             Err(error) => outcome.not_run.push(reason(&error)),
         }
     }
-}
-
-/// A finding in a file, with the place as its subject: a baseline accepts one line.
-fn with_place(found: &Finding) -> Finding {
-    Finding::new(found.kind, found.place(), found.describe())
-        .at(found.level)
-        .remedies(&found.remedies)
 }
