@@ -102,7 +102,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l microsoft -d 'Microsoft\'s certificates: "default", "none", names to add, -names to leave out [default: default]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l dbx -d 'Revocations [default: microsoft]' -r -f -a "microsoft\t'Microsoft\'s list for x86-64, signed anew by the new KEK'
 none\t'None'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l plain -d 'Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l plain -d 'Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub, pcr' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l import -d 'Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l grub-key -d 'Take GRUB\'s key from FILE, a secret key as gpg --export-secret-keys writes it: what it signed goes on to be trusted' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l years -d 'Validity of the certificates, in years [default: 10]' -r
@@ -111,6 +111,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l pcr -d 'Make a pcr key as well, which signs the values of PCR 11 that ukify puts into unified images: a disk can be bound to it'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l same-disk -d 'Let offline keys and backup lie on the disk of the system, or where nothing is mounted'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -l json -d 'Print one JSON object'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from plan" -s q -l quiet -d 'Print errors only'
@@ -123,20 +124,21 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l microsoft -d 'Microsoft\'s certificates: "default", "none", names to add, -names to leave out [default: default]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l dbx -d 'Revocations [default: microsoft]' -r -f -a "microsoft\t'Microsoft\'s list for x86-64, signed anew by the new KEK'
 none\t'None'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l plain -d 'Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l plain -d 'Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub, pcr' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l import -d 'Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l grub-key -d 'Take GRUB\'s key from FILE, a secret key as gpg --export-secret-keys writes it: what it signed goes on to be trusted' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l years -d 'Validity of the certificates, in years [default: 10]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l plan -d 'Hold the ceremony only if its plan has this digest, as `plan` prints it, in hex or words' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l pin-file -d 'Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE; that of one imported key with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l pin-file -d 'Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE; that of one imported key with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l pin-fd -d 'Read the PIN from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l pcr -d 'Make a pcr key as well, which signs the values of PCR 11 that ukify puts into unified images: a disk can be bound to it'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l same-disk -d 'Let offline keys and backup lie on the disk of the system, or where nothing is mounted'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l rehearse -d 'Go through all of it with keys that say TEST, in a directory that is thrown away'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l json -d 'Print one JSON object'
@@ -157,7 +159,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l keys -d 'Key directory whose keys they are [default: the one of the configuration]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l shares -d 'Read the shares from FILE, one a line, in place of asking for them' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -173,7 +175,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l authority -d 'Directory with the PK and KEK keys [default: the key directory]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l shares -d 'Shares to divide the new secret into, as 2/3: any two of three [default: as the last backup]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l new-passphrase-file -d 'Read the passphrase of a backup without shares from the first line of FILE [default: that of the keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -185,11 +187,11 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l only -d 'Keys to put back: of PK, KEK, db, module, grub [default: all, if the ceremony kept them in one place]' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l only -d 'Keys to put back: of PK, KEK, db, module, grub, pcr [default: all, if the ceremony kept them in one place]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l with -d 'Another directory of the ceremony that is left, which may know more than the archive; may be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l shares -d 'Read the shares from FILE, one a line, in place of asking for them' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l new-passphrase-file -d 'Read the passphrase of the keys that were encrypted from the first line of FILE, where the backup is under shares' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -201,7 +203,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -213,7 +215,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from abort" -l pin-file -d 'Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE; that of one imported key with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from abort" -l pin-file -d 'Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE; that of one imported key with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from abort" -l pin-fd -d 'Read the PIN from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from abort" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from abort" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -292,11 +294,12 @@ der\t'The certificate, DER'
 esl\t'Signature lists: for PK, KEK and db the whole content of the variable'
 auth\t'The signed write of the variable'
 gpg\t'The OpenPGP public key that GRUB embeds'
-signing-key\t'Private key and certificate for the kernel\'s `CONFIG_MODULE_SIG_KEY`'
+public-key\t'The public key, PEM, for `--pcr-public-key` of ukify and `--tpm2-public-key` of systemd-cryptenroll'
+signing-key\t'Private key and certificate for the kernel\'s `CONFIG_MODULE_SIG_KEY`; of pcr for `--pcr-private-key` of ukify, and for `MEASUREDBOOT_SIGN_KEY` and `MEASUREDBOOT_SIGN_CERT` of Portage'
 portage\t'Private key and certificate for /etc/portage/secureboot.pem'"
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -s o -l output -d 'The file; it must not exist yet' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -309,7 +312,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l authority -d 'Directory with the PK and KEK keys, which sign the change [default: the key directory]' -r -F
@@ -336,7 +339,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from rotate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -l authority -d 'Directory with the PK and KEK keys, which sign the change [default: the key directory]' -r -F
@@ -364,7 +367,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l new-passphrase-file -d 'Read the new passphrase from the first line of FILE, in place of asking for it' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from passphrase" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -419,7 +422,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l keys -d 'Directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l keep-vendor -d 'Keep in these variables what they hold now and what the vendor\'s defaults are: KEK, db or both. Signed anew, so the PK key is needed for KEK, and the KEK key for db' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -l esp -d 'Mount point of an EFI system partition, whose files are judged [default: those that are mounted]' -r -F
@@ -441,7 +444,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -l keys -d 'Directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -l keep-vendor -d 'Keep in these variables what they hold now and what the vendor\'s defaults are: KEK, db or both. Signed anew, so the PK key is needed for KEK, and the KEK key for db' -r
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -l esp -d 'Mount point of an EFI system partition, whose files are judged [default: those that are mounted]' -r -F
@@ -464,7 +467,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l reason -d 'Why, for the transcript of the ceremony' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l keys -d 'Directory with the keys that the firmware trusts [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l output -d 'Write nothing to the firmware, but the signed write and its plan into DIR, which must not exist yet: for another machine, where `bootseal enroll apply DIR` takes it. Without --store it is made from what the key directory enrolls' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
@@ -488,7 +491,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l reason -d 'Why, for the transcript of the ceremony' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l keys -d 'Directory with the keys that the firmware trusts [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l output -d 'Write nothing to the firmware, but the signed write and its plan into DIR, which must not exist yet: for another machine, where `bootseal enroll apply DIR` takes it. Without --store it is made from what the key directory enrolls' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
@@ -511,7 +514,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from reset" -l keys -d 'Directory with the keys that the firmware trusts [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from reset" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from reset" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from reset" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from reset" -l output -d 'Write nothing to the firmware, but the signed write and its plan into DIR, which must not exist yet: for another machine, where `bootseal enroll apply DIR` takes it. Without --store it is made from what the key directory enrolls' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from reset" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
@@ -533,7 +536,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from reset" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from reset" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from rotate" -l keys -d 'Directory with the keys that the firmware trusts [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from rotate" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from rotate" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from rotate" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from rotate" -l output -d 'Write nothing to the firmware, but the signed write and its plan into DIR, which must not exist yet: for another machine, where `bootseal enroll apply DIR` takes it. Without --store it is made from what the key directory enrolls' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from rotate" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
@@ -555,7 +558,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from rotate" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from rotate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from revert" -l keys -d 'Directory with the keys that the firmware trusts [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from revert" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from revert" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from revert" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from revert" -l output -d 'Write nothing to the firmware, but the signed write and its plan into DIR, which must not exist yet: for another machine, where `bootseal enroll apply DIR` takes it. Without --store it is made from what the key directory enrolls' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from revert" -l store -d 'The firmware: "live", the raw image of a virtual machine\'s variables (`OVMF_VARS.fd`), or a directory that serves as a simulated one' -r
@@ -614,7 +617,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_seen_subcommand_from efi modules grub all help" -f -a "all" -d 'All files that the configuration names: modules, then EFI images, then GRUB\'s files'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and not __fish_seen_subcommand_from efi modules grub all help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l output -d 'Write the signed image to FILE, and leave the one image that is named as it is' -r -F
@@ -634,7 +637,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from efi" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l key -d 'Sign with another key of the key directory' -r -f -a "module\t'The module key'
@@ -656,7 +659,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from modules" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -671,7 +674,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from grub" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand sign; and __fish_seen_subcommand_from all" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -707,7 +710,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and not __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l esp -d 'Mount point of the EFI system partition [default: the configuration\'s, or the only one that is mounted]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l name -d 'Directory below EFI, and name in the firmware\'s menu [default: bootseal]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l directory -d 'GRUB\'s directory on this machine [default: /boot/grub]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand grub; and __fish_seen_subcommand_from install" -l fs-uuid -d 'UUID of the file system with GRUB\'s directory, in place of asking grub-probe' -r
@@ -864,7 +867,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from status" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l accept-changed -d 'Sign it though it changed since it was signed: a file, a directory with all in it, or the SHA-256 of a file' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand hook; and __fish_seen_subcommand_from run" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F

@@ -1,6 +1,10 @@
 //! The parts of a unified kernel image, or of an addon to one, that its kernel starts with.
 
+use std::collections::BTreeMap;
+
+use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::formats::firmware::authenticode::{Image, Section};
+use crate::formats::firmware::pcr_signature::{self, PcrSignature, policies};
 use crate::trust::INITRAMFS;
 
 /// A command line, with the profile that it is of (UAPI.5, "Multi-Profile UKIs").
@@ -25,6 +29,41 @@ pub(super) struct Unified {
     pub(super) kernel: Option<String>,
     /// Size of its first initramfs, in bytes; none if it has none.
     pub(super) initramfs: Option<usize>,
+    /// The values that are signed for the TPM; none if none are.
+    pub(super) measured: Option<Measured>,
+}
+
+/// The signed values of PCR 11 that an image has in it.
+#[derive(Debug)]
+pub(super) struct Measured {
+    /// The key that they are by, if the image has it, or the reason why it cannot be used.
+    pub(super) key: Option<Result<RsaPublicKey, String>>,
+    /// The signatures, or the reason why they cannot be read; none if the image has a key alone.
+    pub(super) signatures: Option<Result<Vec<PcrSignature>, String>>,
+    /// The policies that are right for the image, by bank, as far as they can be told.
+    pub(super) policies: BTreeMap<String, Vec<Vec<u8>>>,
+}
+
+impl Measured {
+    fn read(image: &Image<'_>) -> Option<Self> {
+        let key = image.section(pcr_signature::PUBLIC_KEY);
+        let signatures = image.section(pcr_signature::SIGNATURES);
+        key.or(signatures)?;
+        let signatures = signatures.map(|section| PcrSignature::parse(section).map_err(|error| error.to_string()));
+        let mut known = BTreeMap::new();
+        for signature in signatures.iter().flatten().flatten() {
+            if !known.contains_key(&signature.bank)
+                && let Some(policies) = policies(image, &signature.bank)
+            {
+                known.insert(signature.bank.clone(), policies);
+            }
+        }
+        Some(Self {
+            key: key.map(|section| pcr_signature::public_key(section).map_err(|error| error.to_string())),
+            signatures,
+            policies: known,
+        })
+    }
 }
 
 impl Unified {
@@ -63,6 +102,7 @@ impl Unified {
             system: all(".osrel").find_map(name),
             kernel: all(".uname").next(),
             initramfs,
+            measured: Measured::read(image),
         })
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn read_and_examine(spec: &Spec, now: DateTime) -> Result<Examined> {
     for file in spec.passed_over()? {
         let shown = file.shown();
         let text = format!(
-            "{shown} is not taken over: it is named after no role with a certificate (PK, KEK, db, module); a key of GRUB, as \
+            "{shown} is not taken over: it is named after no role with a certificate (PK, KEK, db, module, and pcr where that is made); a key of GRUB, as \
              GnuPG exports it, is named by --grub-key, or grub_key in the specification"
         );
         examined.findings.push(Finding::new(PASSED_OVER, shown, text));

@@ -96,7 +96,7 @@ fn key_files(spec: &Spec, place: &str) -> Vec<(PathBuf, u32)> {
     if place == removal_place(spec) {
         public.push(REMOVE_PK.to_owned());
     }
-    for name in KeyName::CERTIFIED {
+    for name in spec.certified() {
         public.extend(["pem", "der"].map(|ending| format!("{name}.{ending}")));
     }
     for variable in KeyName::CERTIFIED.into_iter().filter_map(KeyName::variable) {
@@ -106,7 +106,7 @@ fn key_files(spec: &Spec, place: &str) -> Vec<(PathBuf, u32)> {
         public.push(format!("{}.auth", VariableName::Dbx));
     }
     let mut files = Vec::new();
-    for name in KeyName::ALL {
+    for name in spec.names() {
         let private = match spec.key(name).place {
             Place::Token(_) => {
                 public.push(format!("{name}.uri"));

@@ -32,14 +32,14 @@ pub(super) fn key(work: &mut Work<'_>, step: KeyStep) -> Result<()> {
         KeySource::Imported if name == KeyName::Grub => {
             let file = work.spec.imported_grub_key()?;
             let file = file.ok_or_else(|| Error::bug("GRUB's key is imported from nowhere"))?;
-            file.open(&mut |_| work.observer.ask(&name.imported_secret(file.path())))?
+            file.open(&mut |_| work.observer.ask(&name.secret_in(file.path())))?
         }
         KeySource::Imported => {
             let files = work.spec.imported()?;
             let files = files
                 .get(&name)
                 .ok_or_else(|| Error::refused(format!("the {name} key that is to be imported is gone")))?;
-            files.key(&mut |path| work.observer.ask(&name.imported_secret(path)))?
+            files.key(&mut |path| work.observer.ask(&name.secret_in(path)))?
         }
         KeySource::Token => return generate_on_token(work, step),
     };

@@ -66,7 +66,7 @@ pub struct Contents {
 /// A key to be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlannedKey {
-    /// PK, KEK, db, module or grub.
+    /// PK, KEK, db, module, grub or pcr.
     pub name: String,
     /// Its type.
     #[serde(rename = "type")]
@@ -116,7 +116,7 @@ impl Plan {
         let imported = spec.imported()?;
         let grub = spec.imported_grub_key()?;
         let examined = imported_certificates::read_and_examine(spec, now)?;
-        let keys = KeyName::ALL.into_iter().map(|name| {
+        let keys = spec.names().map(|name| {
             let key = spec.key(name);
             let certificate = match imported.get(&name) {
                 Some(files) => Some(files.certificate()?),

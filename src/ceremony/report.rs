@@ -63,7 +63,7 @@ pub struct Report {
 /// One key of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeyReport {
-    /// PK, KEK, db, module or grub.
+    /// PK, KEK, db, module, grub or pcr.
     pub name: String,
     /// Size of the RSA modulus, in bits.
     pub bits: u32,
@@ -89,14 +89,16 @@ impl Report {
     pub(super) fn planned(context: &Context, spec: &Spec) -> Result<Self> {
         let plan = Plan::new(context, spec)?;
         let year = context.date_time()?.year();
-        let keys = KeyName::ALL.map(|name| KeyReport::planned(spec, name, spec.subject(name, year)));
-        Ok(Self::new(spec, plan, keys.into()))
+        let keys = spec
+            .names()
+            .map(|name| KeyReport::planned(spec, name, spec.subject(name, year)));
+        Ok(Self::new(spec, plan, keys.collect()))
     }
 
     /// The report of a ceremony that is over.
     pub(super) fn made(work: &Work<'_>) -> Result<Self> {
         let spec = work.spec;
-        let keys = KeyName::ALL.map(|name| {
+        let keys = spec.names().map(|name| {
             let certified = work.transcript.events().find_map(|event| match event {
                 Event::Certified {
                     key,
@@ -122,7 +124,7 @@ impl Report {
                 ..KeyReport::planned(spec, name, subject.clone())
             })
         });
-        let keys = keys.into_iter().collect::<Result<_>>()?;
+        let keys = keys.collect::<Result<_>>()?;
         let head = work.transcript.head();
         Ok(Self {
             dry_run: false,

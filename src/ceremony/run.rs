@@ -2,7 +2,6 @@
 
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::text::Shown;
-use crate::keys::KeyName;
 use crate::keys::directory::TRANSCRIPT;
 use crate::system::{self, Context};
 
@@ -22,7 +21,7 @@ pub fn run(context: &Context, spec: &Spec, observer: &dyn Observer) -> Result<Re
         spec.check_targets()?;
         return Report::planned(context, spec);
     }
-    for name in KeyName::ALL {
+    for name in spec.names() {
         spec.passphrase_of(name)?;
     }
     if spec.needs_passphrase() {

@@ -91,8 +91,9 @@ impl Step {
     pub fn list(spec: &Spec, imported: &BTreeSet<KeyName>) -> Vec<Self> {
         let mut steps = vec![Self::InspectMachine];
         steps.extend(spec.waiver.clone().map(Self::RecordWaiver));
-        steps.extend(KeyName::ALL.map(|name| Self::Key(KeyStep::new(spec, name, imported.contains(&name)))));
-        steps.extend(KeyName::CERTIFIED.map(|name| Self::Certificate {
+        let key = |name| Self::Key(KeyStep::new(spec, name, imported.contains(&name)));
+        steps.extend(spec.names().map(key));
+        steps.extend(spec.certified().map(|name| Self::Certificate {
             name,
             is_imported: imported.contains(&name),
         }));

@@ -158,8 +158,9 @@ impl<'a> Work<'a> {
 
     /// Refuses another passphrase than the one of the keys that are made already: there would be keys under two.
     fn check_passphrase(&self) -> Result<()> {
-        let encrypted = KeyName::ALL
-            .into_iter()
+        let encrypted = self
+            .spec
+            .names()
             .find(|name| self.spec.is_encrypted(*name) && self.transcript.has_key(*name));
         if let Some(name) = encrypted.filter(|_| !self.transcript.is_sealed()) {
             self.signer(name)?;
@@ -269,8 +270,9 @@ impl<'a> Work<'a> {
         if let Some(signers) = self.signers.get() {
             return Ok(signers);
         }
-        let opened = KeyName::ALL
-            .into_iter()
+        let opened = self
+            .spec
+            .names()
             .map(|name| Ok((name, self.signer(name)?)))
             .collect::<Result<_>>()?;
         Ok(self.signers.get_or_init(|| opened))

@@ -23,7 +23,7 @@ const GROUPS: [&str; 4] = [
     "n and let bootseal sign, or name a key",
 ];
 /// Lower-case words that are values in a command: names of keys, variables, forms and events.
-const VALUES: [&str; 20] = [
+const VALUES: [&str; 22] = [
     "bash",
     "zsh",
     "fish",
@@ -39,6 +39,8 @@ const VALUES: [&str; 20] = [
     "portage",
     "pem",
     "signing-key",
+    "public-key",
+    "pcr",
     "sha512",
     "replace",
     "home",

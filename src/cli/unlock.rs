@@ -80,11 +80,31 @@ impl Known {
     }
 }
 
+/// Refuses a file for a key that the command does not open: its secret would be taken for nothing, and another one asked for.
+fn check_opened(option: &str, files: &[SecretFile], opened: &[KeyName]) -> Result<()> {
+    let useless = |file: &&SecretFile| file.key.is_some_and(|key| !opened.contains(&key));
+    let Some((key, path)) = files
+        .iter()
+        .find(useless)
+        .and_then(|file| Some((file.key?, &file.path)))
+    else {
+        return Ok(());
+    };
+    let path = path.shown();
+    let error = Error::usage(format!("{option} {key}={path} is for nothing: this opens no {key} key"));
+    Err(if opened.is_empty() {
+        error.hint("what is asked for here is of no single key: name the file without KEY=, or leave the option out")
+    } else {
+        let names: Vec<&str> = opened.iter().map(|key| key.name()).collect();
+        error.hint(format!("the keys that may be opened here: {}", names.join(", ")))
+    })
+}
+
 /// The passphrase of encrypted private keys.
 #[derive(Args)]
 pub(super) struct Unlock {
-    /// Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module= or grub= before it. May be
-    /// given several times
+    /// Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May
+    /// be given several times
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     passphrase_file: Vec<SecretFile>,
     /// Read the passphrase from file descriptor N
@@ -92,6 +112,9 @@ pub(super) struct Unlock {
     passphrase_fd: Option<u32>,
     #[arg(skip)]
     known: Known,
+    /// The secrets that were typed: each is asked for once.
+    #[arg(skip)]
+    typed: RefCell<BTreeMap<String, Passphrase>>,
 }
 
 impl std::fmt::Debug for Unlock {
@@ -101,6 +124,11 @@ impl std::fmt::Debug for Unlock {
 }
 
 impl Unlock {
+    /// Refuses a secret of a key that is not among those that the command may open.
+    pub(super) fn only_for(&self, opened: &[KeyName]) -> Result<()> {
+        check_opened("--passphrase-file", &self.passphrase_file, opened)
+    }
+
     /// The passphrase of all keys from a file or descriptor, if one was named.
     pub(super) fn given(&self) -> Result<Option<Passphrase>> {
         self.known.read(&self.passphrase_file, self.passphrase_fd, None)
@@ -114,10 +142,15 @@ impl Unlock {
 
     /// The secret that opens an existing key.
     pub(super) fn existing(&self, what: &str) -> Result<Passphrase> {
-        match self.given_for(what)? {
-            Some(passphrase) => Ok(passphrase),
-            None => prompt::passphrase(what),
+        if let Some(passphrase) = self.given_for(what)? {
+            return Ok(passphrase);
         }
+        if let Some(typed) = self.typed.borrow().get(what) {
+            return Ok(typed.duplicate());
+        }
+        let typed = prompt::passphrase(what)?;
+        self.typed.borrow_mut().insert(what.to_owned(), typed.duplicate());
+        Ok(typed)
     }
 }
 
@@ -125,7 +158,7 @@ impl Unlock {
 #[derive(Args)]
 pub(super) struct Pin {
     /// Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE; that of
-    /// one imported key with PK=, KEK=, db=, module= or grub= before it. May be given several times
+    /// one imported key with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times
     #[arg(long = "pin-file", id = "pin_file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<SecretFile>,
     /// Read the PIN from file descriptor N
@@ -142,6 +175,11 @@ impl std::fmt::Debug for Pin {
 }
 
 impl Pin {
+    /// Refuses a secret of a key that is not imported.
+    pub(super) fn only_for(&self, imported: &[KeyName]) -> Result<()> {
+        check_opened("--pin-file", &self.files, imported)
+    }
+
     /// The PIN from file, descriptor or terminal.
     pub(super) fn ask(&self, what: &str) -> Result<Passphrase> {
         match self
@@ -188,6 +226,7 @@ mod tests {
             passphrase_file: files.iter().map(|file| file.parse().unwrap()).collect(),
             passphrase_fd: None,
             known: Known::default(),
+            typed: RefCell::default(),
         }
     }
 
@@ -209,7 +248,7 @@ mod tests {
         ]);
         let given = |what: &str| unlock.given_for(what).unwrap().unwrap().danger_reveal().to_owned();
         let path = Path::new("/x/PK.key");
-        for what in [KeyName::Pk.secret(), KeyName::Pk.imported_secret(path)] {
+        for what in [KeyName::Pk.secret(), KeyName::Pk.secret_in(path)] {
             assert_eq!(given(&what), "secret of pk");
         }
         assert_eq!(given(&KeyName::Grub.secret()), "secret of g");
@@ -233,6 +272,18 @@ mod tests {
         assert_eq!(both.given().err().unwrap().kind().exit_code(), 2);
         let other = unlock(&["PK=a".to_owned()]);
         assert!(other.given_for(&KeyName::Db.secret()).unwrap().is_none() && other.given().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_secret_of_a_key_that_is_not_opened_is_refused() {
+        let given = unlock(&["PK=a".to_owned(), "b".to_owned()]);
+        given.only_for(&[KeyName::Kek, KeyName::Pk]).unwrap();
+        for opened in [&[KeyName::Db][..], &[]] {
+            let refused = given.only_for(opened).unwrap_err();
+            assert_eq!(refused.kind().exit_code(), 2);
+            assert!(refused.to_string().contains("--passphrase-file PK=a"), "{refused}");
+        }
+        unlock(&["b".to_owned()]).only_for(&[]).unwrap();
     }
 
     #[test]

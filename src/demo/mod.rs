@@ -80,7 +80,7 @@ pub fn run() -> Result<Demo> {
     let context = Context::host().with_root(directory.path());
     let mut steps = Vec::new();
 
-    let spec = Spec::new("demo", &keys).with_plain(KeyName::ALL);
+    let spec = Spec::new("demo", &keys).with_plain(KeyName::USUAL);
     let made = ceremony::run(&context, &spec, &ceremony::Unobserved)?;
     steps.push(format!(
         "ceremony: {} keys, {} files",

@@ -37,6 +37,8 @@ pub enum Purpose {
     Variables,
     /// Signing code: db and module.
     Code,
+    /// Signing values of PCRs: pcr.
+    Measurements,
 }
 
 /// The statements of a certificate.

@@ -2,9 +2,9 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `PK.key`, `KEK.key`, `db.key`, `module.key`, `grub.key` | private keys, PKCS#8 PEM, mode 0400 |
+//! | `PK.key`, `KEK.key`, `db.key`, `module.key`, `grub.key`, where asked for `pcr.key` | private keys, PKCS#8 PEM, mode 0400 |
 //! | `NAME.uri` in place of `NAME.key` | a line with the PKCS#11 URI (RFC 7512) of the key on a token |
-//! | `PK.pem`, `KEK.pem`, `db.pem`, `module.pem` and `.der` | certificates |
+//! | `PK.pem`, `KEK.pem`, `db.pem`, `module.pem`, `pcr.pem` and `.der` | certificates |
 //! | `PK.esl`, `KEK.esl`, `db.esl` | signature lists: the data of the variables |
 //! | `PK.auth`, `KEK.auth`, `db.auth` | the same, signed for a write of the variable |
 //! | `dbx.auth` | revocations, signed for a write that appends |
@@ -370,8 +370,8 @@ impl KeyDirectory {
 
     /// A private key from its file, which can be encrypted anew.
     pub fn software_key(&self, name: KeyName, ask: &mut Ask<'_>) -> Result<SoftwareKey> {
-        let ask = &mut || ask(&name.secret());
-        SoftwareKey::load(&self.private_key_path(name), ask)
+        let path = self.private_key_path(name);
+        SoftwareKey::load(&path, &mut || ask(&name.secret_in(&path)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The five keys of the chain.
+//! The keys of the chain.
 
 use std::fmt;
 use std::path::Path;
@@ -20,13 +20,17 @@ pub enum KeyName {
     Module,
     /// Signs the files that GRUB opens: an OpenPGP key.
     Grub,
+    /// Signs the values of PCR 11 to which a disk's key is bound: made only where it is asked for.
+    Pcr,
 }
 
 impl KeyName {
-    /// The five keys, in the order of authority.
-    pub const ALL: [Self; 5] = [Self::Pk, Self::Kek, Self::Db, Self::Module, Self::Grub];
+    /// All of them, in the order of authority.
+    pub const ALL: [Self; 6] = [Self::Pk, Self::Kek, Self::Db, Self::Module, Self::Grub, Self::Pcr];
+    /// The keys that every ceremony makes.
+    pub const USUAL: [Self; 5] = [Self::Pk, Self::Kek, Self::Db, Self::Module, Self::Grub];
     /// The keys with an X.509 certificate: all but GRUB's.
-    pub const CERTIFIED: [Self; 4] = [Self::Pk, Self::Kek, Self::Db, Self::Module];
+    pub const CERTIFIED: [Self; 5] = [Self::Pk, Self::Kek, Self::Db, Self::Module, Self::Pcr];
 
     /// The name, also of its files in the key directory.
     #[must_use]
@@ -37,6 +41,7 @@ impl KeyName {
             Self::Db => "db",
             Self::Module => "module",
             Self::Grub => "grub",
+            Self::Pcr => "pcr",
         }
     }
 
@@ -46,9 +51,9 @@ impl KeyName {
         format!("Passphrase of the {} key", self.name())
     }
 
-    /// The passphrase of such a key that was made elsewhere, as it is asked for.
+    /// The passphrase of the key in this file, as it is asked for: several directories may hold a key of this name.
     #[must_use]
-    pub fn imported_secret(self, file: &Path) -> String {
+    pub fn secret_in(self, file: &Path) -> String {
         format!("{} in {}", self.secret(), file.shown())
     }
 
@@ -70,6 +75,7 @@ impl KeyName {
             Self::Db => "Secure Boot Signing Key",
             Self::Module => "Kernel Module Key",
             Self::Grub => "GRUB Key",
+            Self::Pcr => "PCR Signing Key",
         }
     }
 
@@ -80,7 +86,7 @@ impl KeyName {
             Self::Pk => Some(VariableName::Pk),
             Self::Kek => Some(VariableName::Kek),
             Self::Db => Some(VariableName::Db),
-            Self::Module | Self::Grub => None,
+            Self::Module | Self::Grub | Self::Pcr => None,
         }
     }
 
@@ -89,9 +95,24 @@ impl KeyName {
     #[must_use]
     pub const fn least_bits(self) -> u32 {
         match self {
-            Self::Pk | Self::Kek | Self::Db | Self::Module => 2048,
+            Self::Pk | Self::Kek | Self::Db | Self::Module | Self::Pcr => 2048,
             Self::Grub => 3072,
         }
+    }
+
+    /// The largest modulus of a new key, in bits. Every TPM verifies signatures of RSA-2048, and few those of more.
+    #[must_use]
+    pub const fn most_bits(self) -> u32 {
+        match self {
+            Self::Pcr => 2048,
+            _ => 4096,
+        }
+    }
+
+    /// True if it has an X.509 certificate.
+    #[must_use]
+    pub fn is_certified(self) -> bool {
+        Self::CERTIFIED.contains(&self)
     }
 }
 

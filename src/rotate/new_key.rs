@@ -89,10 +89,8 @@ impl Place<'_> {
         if name.variable().is_none() || rotation.basis == self.basis()? {
             return Ok(rotation.clone());
         }
-        let signer = SoftwareKey::load(
-            &self.new_file(name, &format!("{name}.key")),
-            &mut || ask(&name.secret()),
-        )?;
+        let file = self.new_file(name, &format!("{name}.key"));
+        let signer = SoftwareKey::load(&file, &mut || ask(&name.secret_in(&file)))?;
         let new = Identity {
             name: name.name().to_owned(),
             certificate: self.new_certificate(name)?,

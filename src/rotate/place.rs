@@ -26,7 +26,7 @@ pub(super) type Files = BTreeMap<String, (Vec<u8>, u32)>;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
-    /// Name of the key: PK, KEK, db, module or grub.
+    /// Name of the key: PK, KEK, db, module, grub or pcr.
     pub key: String,
     /// Subject of the new key's certificate, or user ID of the new OpenPGP key.
     pub subject: String,

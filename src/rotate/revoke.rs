@@ -133,6 +133,8 @@ impl Request<'_> {
                 let shown = self.check_grub_forgot(&revocation.old)?;
                 revoked.steps.push(format!("{shown} does not embed the old key"));
             }
+            // No list has it: a TPM knows it by what a disk was bound to.
+            KeyName::Pcr => {}
             KeyName::Kek | KeyName::Pk => {
                 self.check_firmware_forgot(&read(&retired.join(format!("{}.pem", self.name)))?)?;
             }
@@ -148,6 +150,10 @@ impl Request<'_> {
                 "other machines still trust it until their kernels are built with the new certificate alone"
             }
             KeyName::Grub => "other machines still trust it until: bootseal grub install",
+            KeyName::Pcr => {
+                "each disk that is bound to the old key, here and elsewhere, opens for whatever it signs until its slot is wiped: \
+                 systemd-cryptenroll --wipe-slot=tpm2 --tpm2-device=auto --tpm2-public-key=FILE"
+            }
         };
         revoked.steps.push(elsewhere.to_owned());
         Ok(())

@@ -24,6 +24,12 @@ const INITRAMFS: &str = "each initramfs, and each unified image, still holds the
                          starts that knows the new key alone, make them anew: dracut --force --regenerate-all, or emerge --config \
                          the kernel's package; and: bootseal hook run all VERSION";
 
+/// The rest of a rotation of the pcr key: disks are bound to it, and images signed by it, elsewhere.
+const DISKS: &str = "a disk that is bound to the old key opens for images that it signed alone: bind it to the new one as well \
+                     (systemd-cryptenroll --tpm2-public-key, with the file of: bootseal keys export pcr --format public-key --output \
+                     FILE), have ukify and Portage take the new private key (bootseal keys export pcr --format signing-key --output \
+                     FILE), build the unified images anew, and wipe the old slot once one of them has started";
+
 /// The person at the terminal, or the options that speak for one.
 pub trait Attendant {
     /// Answers for a secret; the argument says for which, as "Passphrase of the db key".
@@ -130,9 +136,12 @@ impl Request<'_> {
             rotated.retired.shown()
         ));
         rotated.steps.extend(self.sign_again(rotation)?);
-        if self.name == KeyName::Module {
-            rotated.steps.push(INITRAMFS.to_owned());
-        }
+        let rest = match self.name {
+            KeyName::Module => Some(INITRAMFS),
+            KeyName::Pcr => Some(DISKS),
+            _ => None,
+        };
+        rotated.steps.extend(rest.map(str::to_owned));
         if let Some(variable) = self.name.variable() {
             rotated.steps.push(self.remove_old(variable, rotation)?);
         }
@@ -200,10 +209,10 @@ impl Request<'_> {
         if self.is_trusted {
             return Ok("it is trusted already, by your word".to_owned());
         }
-        if self.name == KeyName::Grub {
-            self.check_grub()
-        } else {
-            self.check_kernel()
+        match self.name {
+            KeyName::Grub => self.check_grub(),
+            KeyName::Pcr => Ok("neither firmware nor kernel nor GRUB has to know it before".to_owned()),
+            _ => self.check_kernel(),
         }
     }
 
@@ -248,7 +257,7 @@ impl Request<'_> {
     fn sign_again(&self, rotation: &Rotation) -> Result<Option<String>> {
         let config = &self.config.sign;
         let entries = match self.name {
-            KeyName::Pk | KeyName::Kek => return Ok(None),
+            KeyName::Pk | KeyName::Kek | KeyName::Pcr => return Ok(None),
             KeyName::Db => &config.efi,
             KeyName::Module => &config.modules,
             KeyName::Grub => &config.grub,

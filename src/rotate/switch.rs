@@ -35,7 +35,8 @@ impl Place<'_> {
             self.publish(&retired, &kept)?;
         }
         // Both keys open before the first file moves: an unlocked key is what the record needs at the end.
-        let old = SoftwareKey::load(&retired.join(format!("{name}.key")), &mut || ask(&name.secret()))?;
+        let path = retired.join(format!("{name}.key"));
+        let old = SoftwareKey::load(&path, &mut || ask(&name.secret_in(&path)))?;
         let mut records = Vec::new();
         for file in &rotation.files {
             let (from, to) = (folder.join(file), self.keys.path().join(file));
@@ -82,7 +83,7 @@ impl Place<'_> {
             return Ok(());
         }
         let path = self.new_file(name, &format!("{name}.key"));
-        let new = SoftwareKey::load(&path, &mut || ask(&name.secret()))?;
+        let new = SoftwareKey::load(&path, &mut || ask(&name.secret_in(&path)))?;
         let place = signed
             .transcript
             .events()

@@ -58,7 +58,7 @@ impl Node {
         }
         fs::write(path("boot/vmlinuz"), minimal_image()).unwrap();
         let context = Context::host().with_root(root.path());
-        let mut spec = Spec::new("node", path("keys")).with_plain(KeyName::ALL);
+        let mut spec = Spec::new("node", path("keys")).with_plain(KeyName::USUAL);
         spec.dbx = Revocations::None;
         for (name, key) in &mut spec.keys {
             key.bits = name.least_bits();

@@ -11,6 +11,7 @@ mod ledger;
 mod measured;
 mod menus;
 mod modules;
+mod pcr_signatures;
 mod schema;
 mod status;
 mod watching;

@@ -55,6 +55,14 @@ fn a_directory_that_is_no_key_directory_is_none() {
     let (code, said) = answer(&["audit", "--root", root, "--keys", keys, "--only", "keys.expiry"]);
     assert_eq!(code, 3, "{said}");
     assert!(said.contains("could not look"), "{said}");
+    // A reason that many checks share is told once, or with -v by each.
+    let audit = ["audit", "--root", root, "--keys", keys, "--only", "keys"];
+    let reason = "holds none of the files of a key directory";
+    let (_, said) = answer(&audit);
+    assert!(said.starts_with("Not looked at\n  ? "), "{said}");
+    assert_eq!(said.matches(reason).count(), 1, "{said}");
+    let (_, said) = answer(&[&audit[..], &["-v"]].concat());
+    assert!(said.matches(reason).count() > 3, "{said}");
 }
 
 #[test]

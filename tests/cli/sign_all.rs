@@ -336,3 +336,31 @@ fn a_configured_directory_without_modules_is_an_error_unless_it_may_be() {
         );
     }
 }
+
+#[test]
+fn many_files_of_a_kind_are_a_line_and_with_v_a_line_each() {
+    let node = Node::new();
+    let grub = node.path("boot/grub");
+    let files: Vec<String> = (0..21)
+        .map(|number| format!("part{}/{number}.mod", number % 2))
+        .collect();
+    for file in &files {
+        node.write(&format!("boot/grub/{file}"), "\x7fELF");
+    }
+    let sign = |option: &[&str]| {
+        let mut command = node.bootseal(["sign", "grub", "--keys"]);
+        succeed(command.arg(keys()).args(option).arg(&grub))
+    };
+    let line = format!("✓ 21 files (grub) below {} (-v names each)", grub.display());
+    let said = sign(&[]);
+    assert!(said.lines().any(|own| own == line) && !said.contains(".mod"), "{said}");
+    // Few are named in any case.
+    fs::remove_file(grub.join("part0/0.mod.sig")).unwrap();
+    let said = sign(&[]);
+    assert!(said.contains("part0/0.mod (for GRUB)\n"), "{said}");
+    for file in &files {
+        fs::remove_file(grub.join(format!("{file}.sig"))).unwrap();
+    }
+    let said = sign(&["-v"]);
+    assert_eq!(said.matches(".mod (for GRUB)\n").count(), 21, "{said}");
+}

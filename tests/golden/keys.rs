@@ -242,7 +242,7 @@ fn keys_of_stock_openssl_open_in_every_form() {
         private(&at("db.key"), &fs::read(at(form)).unwrap());
         let mut asked = 0;
         let identity = directory.identity(KeyName::Db, &mut |what| {
-            assert_eq!(what, "Passphrase of the db key");
+            assert_eq!(what, format!("Passphrase of the db key in {}", at("db.key").display()));
             asked += 1;
             Passphrase::new(PASSPHRASE)
         });
@@ -280,6 +280,16 @@ fn keys_under_different_passphrases_are_opened_without_a_terminal() {
     let said = refuse(&mut rewrap(&["PK"], &last, &[&first, &other]));
     assert!(said.contains("is one secret too many"), "{said}");
     succeed(&mut rewrap(&["PK", "module"], &last, &[&format!("PK={other}"), &first]));
+    // One for a key that is not opened is no secret of those that are.
+    let useless = rewrap(&["PK"], &other, &[&format!("db={first}"), &last])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(useless.stderr).unwrap();
+    assert_eq!(useless.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("this opens no db key") && said.contains("may be opened here: PK"),
+        "{said}"
+    );
     for name in ["PK", "module"] {
         let mut pkey = openssl("pkey -noout");
         pkey.arg("-passin").arg(format!("file:{last}"));

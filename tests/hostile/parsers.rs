@@ -21,6 +21,7 @@ use bootseal::formats::firmware::device_path::DevicePath;
 use bootseal::formats::firmware::event_log::EventLog;
 use bootseal::formats::firmware::gpt;
 use bootseal::formats::firmware::load_option::LoadOption;
+use bootseal::formats::firmware::pcr_signature::{self, PcrSignature};
 use bootseal::formats::firmware::sbat::Sbat;
 use bootseal::formats::firmware::signature_list::SignatureDatabase;
 use bootseal::formats::firmware::variable_image::VariableImage;
@@ -68,6 +69,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("module", module),
     ("module-round-trip", module_round_trip),
     ("openpgp", openpgp),
+    ("pcr-signature", pcr_signatures),
     ("public-key", public_key),
     ("running-kernel", running_kernel),
     ("sbat", sbat),
@@ -98,6 +100,7 @@ fn authenticode(bytes: &[u8]) {
             }
         }
         image.layout_problems();
+        pcr_signature::policies(&image, "sha256");
         image.digest(HashAlgorithm::Sha256);
         image.unpadded_digest(HashAlgorithm::Sha256);
         image.checksum();
@@ -323,6 +326,11 @@ fn running_kernel(bytes: &[u8]) {
     CommandLine::parse(&text);
     let _ = loaded_modules(&text);
     let _ = key_list(&text);
+}
+
+fn pcr_signatures(bytes: &[u8]) {
+    let _ = PcrSignature::parse(bytes);
+    let _ = pcr_signature::public_key(bytes).map(|key| pcr_signature::fingerprint(&key));
 }
 
 fn sbat(bytes: &[u8]) {

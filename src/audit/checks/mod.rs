@@ -10,6 +10,7 @@ mod keys;
 mod ledger;
 mod measured;
 mod modules;
+mod pcr_signatures;
 mod uki;
 
 use crate::error::Error;
@@ -23,6 +24,7 @@ pub fn all_checks() -> impl Iterator<Item = &'static Check> {
         firmware::CHECKS,
         boot::CHECKS,
         uki::CHECKS,
+        pcr_signatures::CHECKS,
         grub::CHECKS,
         kernel::CHECKS,
         kernel_image::CHECKS,

@@ -78,7 +78,8 @@ pub fn backup(request: &Request<'_>, wrap: impl FnOnce() -> Result<Passphrase>, 
         .collect::<Result<_>>()?;
     let mut keys = BTreeMap::new();
     let mut without = Vec::new();
-    for name in KeyName::ALL {
+    let is_known = |name: &KeyName| signed.iter().any(|signed| signed.keys.contains_key(name.name()));
+    for name in KeyName::ALL.into_iter().filter(is_known) {
         match request.holder(&directories, &signed, name)? {
             Holder::Token => without.push(name.name().to_owned()),
             Holder::File(directory, expected) => {

@@ -119,7 +119,8 @@ impl<'a> Contents<'a> {
             needed: share.needed,
             of: share.of,
         });
-        let without = KeyName::ALL.into_iter().filter(|name| !keys.contains_key(name));
+        let is_left_out = |name: &KeyName| subject.transcript.has_key(*name) && !keys.contains_key(name);
+        let without = KeyName::ALL.into_iter().filter(is_left_out);
         Ok(Self {
             subject,
             name: subject.name,

@@ -25,7 +25,7 @@ pub(in super::super) fn make(work: &mut Work<'_>, divided: Option<Shares>) -> Re
         ),
     };
     let (names, without): (Vec<KeyName>, Vec<KeyName>) =
-        KeyName::ALL.into_iter().partition(|name| work.spec.is_backed_up(*name));
+        work.spec.names().partition(|name| work.spec.is_backed_up(*name));
     let mut keys = BTreeMap::new();
     for name in names.iter().copied() {
         let key = software_key(work, name)?;

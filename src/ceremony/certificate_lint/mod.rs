@@ -245,7 +245,9 @@ impl Linted<'_> {
         let signs_code = |usage: &ExtendedKeyUsage| usage.0.contains(&const_oid::db::rfc5280::ID_KP_CODE_SIGNING);
         match (self.extension::<ExtendedKeyUsage>(), self.purpose) {
             (Err(()), _) => (Judgement::Odd, "its extended key usage does not read".to_owned()),
-            (Ok(None), Purpose::Variables) => (Judgement::Sound, "no extended key usage".to_owned()),
+            (Ok(None), Purpose::Variables | Purpose::Measurements) => {
+                (Judgement::Sound, "no extended key usage".to_owned())
+            }
             (Ok(None), Purpose::Code) => self.absent("extended key usage"),
             (Ok(Some(usage)), Purpose::Code) if signs_code(&usage) => {
                 (Judgement::Sound, "extended key usage codeSigning".to_owned())
@@ -254,6 +256,7 @@ impl Linted<'_> {
                 let oids: Vec<String> = usage.0.iter().map(ToString::to_string).collect();
                 let expected = match purpose {
                     Purpose::Code => "codeSigning is what it needs",
+                    Purpose::Measurements => "a key that signs values of PCRs has none",
                     Purpose::Variables => "a key that signs firmware variables has none",
                 };
                 let text = format!("its extended key usage is {}; {expected}", oids.join(", "));

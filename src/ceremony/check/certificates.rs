@@ -17,7 +17,7 @@ use super::product::{Product, Report, expect_bytes};
 /// oddities are findings.
 pub(super) fn examine(product: &Product<'_>, report: &mut Report) -> Result<()> {
     let mut certificates = BTreeMap::new();
-    for name in KeyName::CERTIFIED {
+    for name in product.spec.certified() {
         let certificate = product.directory.certificate(name)?;
         let der = system::read(&product.directory.certificate_path(name).with_extension("der"))?;
         expect_bytes(certificate.as_der(), &der, &format!("{name}.der"))?;

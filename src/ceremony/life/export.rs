@@ -6,6 +6,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain, Result};
+use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::Shown;
 use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY};
@@ -27,7 +28,10 @@ pub enum Format {
     Auth,
     /// The OpenPGP public key that GRUB embeds.
     Gpg,
-    /// Private key and certificate in one PEM file, as the kernel's `CONFIG_MODULE_SIG_KEY` names it: unencrypted.
+    /// The public key, PEM, as ukify and systemd-cryptenroll take it.
+    PublicKey,
+    /// Private key and certificate in one PEM file, unencrypted, as the kernel's `CONFIG_MODULE_SIG_KEY` names it, and of pcr as ukify
+    /// and Portage's `MEASUREDBOOT_SIGN_KEY` do.
     SigningKey,
     /// Private key and certificate in one PEM file, as `/etc/portage/secureboot.pem`: unencrypted.
     Portage,
@@ -97,6 +101,8 @@ fn content(
         (_, KeyName::Grub) => senseless("it is an OpenPGP key, without a certificate"),
         (Format::Pem, _) => read(&keys.certificate_path(name)),
         (Format::Der, _) => Ok(Zeroizing::new(keys.certificate(name)?.as_der().to_vec())),
+        (Format::PublicKey, _) => public_key(&keys.certificate(name)?, name),
+        (Format::Esl, KeyName::Pcr) => senseless("it is in no firmware variable"),
         (Format::Esl, _) => {
             let lists = if let Some(variable) = name.variable() {
                 keys.database(variable)?
@@ -111,12 +117,21 @@ fn content(
             Some(variable) => read(&keys.update_path(variable)),
             None => senseless("it is in no firmware variable"),
         },
-        (Format::SigningKey, KeyName::Module | KeyName::Db) | (Format::Portage, KeyName::Db) => {
+        (Format::SigningKey, KeyName::Module | KeyName::Db | KeyName::Pcr) | (Format::Portage, KeyName::Db) => {
             key_with_certificate(keys, name, context, ask)
         }
-        (Format::SigningKey, _) => senseless("modules are signed with module or db"),
+        (Format::SigningKey, _) => senseless("modules are signed with module or db, values of PCRs with pcr"),
         (Format::Portage, _) => senseless("Portage signs EFI images, with db"),
     }
+}
+
+/// The public key of a certificate, PEM.
+fn public_key(certificate: &Certificate, name: KeyName) -> Result<Zeroizing<Vec<u8>>> {
+    let key = certificate.public_key();
+    let key = key.or_refuse(|| format!("the {name} certificate is of no use"))?;
+    let pem = der::pem::encode_string("PUBLIC KEY", der::pem::LineEnding::LF, key.spki_der());
+    let pem = pem.map_err(|error| Error::bug(format!("cannot encode the {name} key: {error}")))?;
+    Ok(Zeroizing::new(pem.into_bytes()))
 }
 
 /// Private key and certificate, PEM.

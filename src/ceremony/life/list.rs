@@ -15,7 +15,7 @@ use super::super::verify;
 /// A key of a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listed {
-    /// PK, KEK, db, module or grub.
+    /// PK, KEK, db, module, grub or pcr.
     pub name: String,
     /// Common name of the certificate; null for GRUB's key.
     pub subject: Option<String>,

@@ -19,7 +19,7 @@ pub enum CertificateCheck {
     Authority,
     /// The key usage is digitalSignature, without keyCertSign.
     KeyUsage,
-    /// The extended key usage is codeSigning for db and module, and none for PK and KEK.
+    /// The extended key usage is codeSigning for db and module, and none for PK, KEK and pcr.
     ExtendedKeyUsage,
     /// The key identifiers of subject and issuer are the same.
     KeyIdentifiers,

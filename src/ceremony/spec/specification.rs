@@ -128,6 +128,7 @@ pub struct Spec {
 pub(crate) const fn purpose(name: KeyName) -> Purpose {
     match name {
         KeyName::Pk | KeyName::Kek => Purpose::Variables,
+        KeyName::Pcr => Purpose::Measurements,
         KeyName::Db | KeyName::Module | KeyName::Grub => Purpose::Code,
     }
 }
@@ -138,7 +139,7 @@ impl KeySpec {
     #[must_use]
     pub const fn usual(name: KeyName) -> Self {
         let bits = match name {
-            KeyName::Pk | KeyName::Kek | KeyName::Db => 2048,
+            KeyName::Pk | KeyName::Kek | KeyName::Db | KeyName::Pcr => 2048,
             KeyName::Module | KeyName::Grub => 4096,
         };
         Self {
@@ -165,7 +166,7 @@ impl Spec {
             dbx: Revocations::default(),
             import: None,
             grub_key: None,
-            keys: KeyName::ALL.map(|name| (name, KeySpec::usual(name))).into(),
+            keys: KeyName::USUAL.map(|name| (name, KeySpec::usual(name))).into(),
             backup: None,
             waiver: None,
             fatal: BTreeSet::new(),
@@ -198,6 +199,29 @@ impl Spec {
         self.keys.entry(name).or_insert_with(|| KeySpec::usual(name))
     }
 
+    /// The keys that are made, in the order of authority.
+    pub fn names(&self) -> impl Iterator<Item = KeyName> {
+        self.keys.keys().copied()
+    }
+
+    /// The same, as far as they have a certificate.
+    pub(in super::super) fn certified(&self) -> impl Iterator<Item = KeyName> {
+        self.names().filter(|name| name.is_certified())
+    }
+
+    /// True if the key is made: some are only where they are asked for.
+    #[must_use]
+    pub fn makes(&self, name: KeyName) -> bool {
+        self.keys.contains_key(&name)
+    }
+
+    /// The same with this key.
+    #[must_use]
+    pub fn with_key(mut self, name: KeyName) -> Self {
+        self.key_mut(name);
+        self
+    }
+
     /// The specification of this key.
     #[must_use]
     pub fn key(&self, name: KeyName) -> KeySpec {
@@ -206,9 +230,12 @@ impl Spec {
 
     /// The files of the keys that are imported.
     pub(in super::super) fn imported(&self) -> Result<BTreeMap<KeyName, Files>> {
-        self.import
-            .as_deref()
-            .map_or_else(|| Ok(BTreeMap::new()), import::find_keys)
+        let Some(directory) = &self.import else {
+            return Ok(BTreeMap::new());
+        };
+        let mut found = import::find_keys(directory)?;
+        found.retain(|name, _| self.makes(*name));
+        Ok(found)
     }
 
     /// GRUB's key, if it is imported.
@@ -249,10 +276,7 @@ impl Spec {
         let wraps_backup = self.backup.as_ref().is_some_and(|backup| backup.shares.is_none());
         // A key on its way to a token rests in the work directory for a moment.
         let imports = |name| matches!(self.key(name).place, Place::Token(token) if token.import);
-        wraps_backup
-            || KeyName::ALL
-                .into_iter()
-                .any(|name| self.is_encrypted(name) || imports(name))
+        wraps_backup || self.names().any(|name| self.is_encrypted(name) || imports(name))
     }
 
     /// This specification with keys that say TEST, below `directory`, with nothing on tokens and nothing imported.

@@ -22,7 +22,7 @@ impl Spec {
                 "a ceremony's name has at most {MAX_NAME} characters"
             )));
         }
-        for name in KeyName::ALL {
+        for name in self.names() {
             self.validate_key(name)?;
         }
         for name in self.imported_names()? {
@@ -45,8 +45,10 @@ impl Spec {
                 key.years
             )));
         }
-        if !SIZES.contains(&key.bits) || key.bits < name.least_bits() {
+        let range = name.least_bits()..=name.most_bits();
+        if !SIZES.contains(&key.bits) || !range.contains(&key.bits) {
             let readers = match name {
+                KeyName::Pcr => "every TPM verifies 2048, and few of them more",
                 KeyName::Grub => "an image of GRUB embeds keys of 3072 and 4096",
                 _ => "firmware and kernel read 2048, 3072 and 4096",
             };

@@ -35,7 +35,7 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 fn plain(name: &str, out: &Path) -> Spec {
-    Spec::new(name, out).with_plain(KeyName::ALL)
+    Spec::new(name, out).with_plain(KeyName::USUAL)
 }
 
 fn run(context: &Context, spec: &Spec) -> Result<Report> {

@@ -46,7 +46,7 @@ fn a_ceremony_makes_what_its_dry_run_says() {
     };
     directory.identity(KeyName::Pk, &mut ask).unwrap();
     directory.identity(KeyName::Db, &mut ask).unwrap();
-    assert_eq!(asked, ["Passphrase of the PK key"]);
+    assert_eq!(asked, [KeyName::Pk.secret_in(&out.join("PK.key"))]);
 }
 
 #[test]

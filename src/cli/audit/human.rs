@@ -8,9 +8,19 @@ use crate::formats::text::printable;
 use crate::ui::Style;
 use crate::ui::finding::{Told, told, write_remedies};
 
-use super::words::{HOLDS, counted_verdict, verdict};
+use super::words::{HOLDS, counted_verdict, reasons, shared_reasons, verdict};
 
 pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: Style) -> io::Result<()> {
+    let shared = shared_reasons(audit);
+    if !shared.is_empty() {
+        writeln!(out, "Not looked at")?;
+        let sign = style.status(Status::CouldNotRun);
+        for (reason, count) in &shared {
+            writeln!(out, "  {sign} {count} checks: {}", printable(reason))?;
+        }
+        writeln!(out)?;
+    }
+    let is_told = |reason: &&str| !verbose && shared.iter().any(|(told, _)| told == reason);
     let mut group = None;
     for checked in &audit.checked {
         if group != Some(checked.check.group) {
@@ -29,7 +39,7 @@ pub(super) fn render(audit: &Audit, verbose: bool, out: &mut dyn Write, style: S
                 Told::More(count) => writeln!(out, "      {}", Told::more(count))?,
             }
         }
-        for reason in &checked.outcome.not_run {
+        for reason in reasons(checked).into_iter().filter(|reason| !is_told(reason)) {
             writeln!(out, "      could not look: {}", printable(reason))?;
         }
         for (finding, reason) in &checked.accepted {

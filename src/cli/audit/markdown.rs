@@ -10,7 +10,7 @@ use crate::formats::text::printable;
 use crate::system::moment;
 use crate::ui::finding::{Told, remedy, told};
 
-use super::words::counted_verdict;
+use super::words::{counted_verdict, reasons, shared_reasons};
 
 pub(super) fn render(audit: &Audit, is_verbose: bool, out: &mut dyn Write) -> io::Result<()> {
     let host = escaped(&audit.host);
@@ -26,6 +26,13 @@ pub(super) fn render(audit: &Audit, is_verbose: bool, out: &mut dyn Write) -> io
     }
     let counts = Status::ALL.map(|status| vec![word(status).to_owned(), audit.count(status).to_string()]);
     table(out, &["answer", "checks"], counts)?;
+    let shared = shared_reasons(audit);
+    if !shared.is_empty() {
+        let rows = shared
+            .iter()
+            .map(|(reason, count)| vec![count.to_string(), escaped(reason)]);
+        section(out, "Not looked at", &["checks", "why"], rows)?;
+    }
     section(
         out,
         "Findings",
@@ -46,7 +53,12 @@ pub(super) fn render(audit: &Audit, is_verbose: bool, out: &mut dyn Write) -> io
         if group.replace(own) != Some(own) {
             let rows = audit.checked.iter().filter(|checked| checked.check.group == own);
             let title = format!("Checks: {}", own.title());
-            section(out, &title, &["check", "answer", "seen"], rows.map(row))?;
+            section(
+                out,
+                &title,
+                &["check", "answer", "seen"],
+                rows.map(|checked| row(checked, &shared)),
+            )?;
         }
     }
     Ok(())
@@ -166,14 +178,19 @@ fn boot_files(audit: &Audit) -> impl Iterator<Item = Vec<String>> {
     })
 }
 
-fn row(checked: &Checked) -> Vec<String> {
+fn row(checked: &Checked, shared: &[(&str, usize)]) -> Vec<String> {
     let outcome = &checked.outcome;
     let mut seen = Vec::new();
     if !outcome.findings.is_empty() {
         seen.push(format!("findings: {}", outcome.findings.len()));
     }
-    let reasons = outcome.not_run.iter();
-    seen.extend(reasons.map(|reason| format!("could not look: {}", escaped(reason))));
+    seen.extend(reasons(checked).iter().map(|reason| {
+        if shared.iter().any(|(told, _)| told == reason) {
+            "could not look: see above".to_owned()
+        } else {
+            format!("could not look: {}", escaped(reason))
+        }
+    }));
     let accepted = checked.accepted.iter();
     seen.extend(
         accepted.map(|(finding, reason)| format!("accepted: {} ({})", escaped(&finding.text), escaped(reason))),

@@ -46,6 +46,7 @@ pub(in crate::cli) struct Drill {
 
 impl Drill {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        self.unlock.only_for(&[])?;
         let keys = session.keys(self.keys.as_ref())?;
         let set = drill::recorded_shares(&keys, &self.source)?;
         let opener = match (&self.shares, set, self.unlock.given()?) {
@@ -99,6 +100,7 @@ pub(in crate::cli) struct Abort {
 
 impl Abort {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        self.pin.only_for(&[])?;
         let ask = &mut |token: &str| self.pin.ask(&format!("PIN of the token \"{token}\""));
         Ok(Box::new(ceremony::abort(&session.context, &self.directory, ask)?))
     }

@@ -93,7 +93,7 @@ impl Command {
 #[derive(Debug, Args)]
 pub(super) struct What {
     /// Specification, as `bootseal ceremony template` prints one
-    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "import", "grub_key", "years"])]
+    #[arg(value_name = "SPEC", conflicts_with_all = ["out", "name", "owner", "microsoft", "dbx", "plain", "pcr", "import", "grub_key", "years"])]
     specification: Option<PathBuf>,
     /// Directory to make; it must not exist yet, or be empty
     #[arg(long, value_name = "DIR", requires = "name")]
@@ -110,9 +110,12 @@ pub(super) struct What {
     /// Revocations [default: microsoft]
     #[arg(long, value_name = "WHICH", requires = "name")]
     dbx: Option<RevocationChoice>,
-    /// Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub
+    /// Private keys that stay unencrypted, for unattended signing: of PK, KEK, db, module, grub, pcr
     #[arg(long, value_name = "KEYS", value_delimiter = ',', requires = "name")]
     plain: Vec<KeyName>,
+    /// Make a pcr key as well, which signs the values of PCR 11 that ukify puts into unified images: a disk can be bound to it
+    #[arg(long, requires = "name")]
+    pcr: bool,
     /// Take the keys that DIR has, of sbctl (/var/lib/sbctl/keys) or of openssl (PK.key and PK.crt), and make the others
     #[arg(long, value_name = "DIR", requires = "name")]
     import: Option<PathBuf>,
@@ -171,7 +174,13 @@ impl What {
         let (Some(name), Some(out)) = (&self.name, &self.out) else {
             return Ok(None);
         };
-        let mut spec = Spec::new(name, out)
+        if self.plain.contains(&KeyName::Pcr) && !self.pcr {
+            return Err(Error::usage("--plain names the pcr key, which is made only with --pcr"));
+        }
+        let pcr = self.pcr.then_some(KeyName::Pcr);
+        let mut spec = pcr
+            .into_iter()
+            .fold(Spec::new(name, out), Spec::with_key)
             .with_plain(self.plain.iter().copied())
             .with_years(self.years.unwrap_or(DEFAULT_YEARS));
         spec.same_disk = self.same_disk;
@@ -230,6 +239,13 @@ impl Run {
             },
         };
         spec.validate()?;
+        self.unlock.only_for(&[])?;
+        self.pin.only_for(match (&spec.import, &spec.grub_key) {
+            (Some(_), Some(_)) => &KeyName::ALL,
+            (Some(_), None) => &KeyName::CERTIFIED,
+            (None, Some(_)) => &[KeyName::Grub],
+            (None, None) => &[],
+        })?;
         // Before anybody types a passphrase.
         ceremony::check_places(&session.context, &spec)?;
         self.check_plan(session, &spec)?;

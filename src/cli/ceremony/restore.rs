@@ -24,7 +24,7 @@ pub(in crate::cli) struct Restore {
     /// Directory to make; it must not exist yet, or be empty
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// Keys to put back: of PK, KEK, db, module, grub [default: all, if the ceremony kept them in one place]
+    /// Keys to put back: of PK, KEK, db, module, grub, pcr [default: all, if the ceremony kept them in one place]
     #[arg(long, value_name = "KEYS", value_delimiter = ',')]
     only: Vec<KeyName>,
     /// Another directory of the ceremony that is left, which may know more than the archive; may be given several times
@@ -42,6 +42,7 @@ pub(in crate::cli) struct Restore {
 
 impl Restore {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        self.unlock.only_for(&[])?;
         let mut with = self.with.clone();
         // What this machine knows of the ceremony counts, if it is the same one.
         let own = session.keys(None)?;

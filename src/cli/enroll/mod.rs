@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use crate::enroll::{self, Plan, Source, Updater};
 use crate::error::Result;
 use crate::formats::firmware::authenticated_variable::VariableName;
-use crate::keys::KeyDirectory;
+use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{Powers, Writes};
 use crate::ui::Report;
 
@@ -162,6 +162,10 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 }
 
 fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
+    let signs_anew = arguments.keep_option_roms || !arguments.keep_vendor.is_empty();
+    arguments
+        .unlock
+        .only_for(if signs_anew { &[KeyName::Pk, KeyName::Kek] } else { &[] })?;
     let keys = session.keys(arguments.keys.as_ref())?;
     let source = match &arguments.update {
         Some(update) => enroll::read_updates(update)?,
@@ -169,7 +173,7 @@ fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
     };
     let mut request = arguments.target.request(source);
     enroll::check_keepable(&arguments.keep_vendor)?;
-    if arguments.keep_option_roms || !arguments.keep_vendor.is_empty() {
+    if signs_anew {
         let hashes = if arguments.keep_option_roms {
             enroll::hashes_to_keep(&session.context, &request)?
         } else {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::ceremony;
 use crate::ceremony::transcript::End;
+use crate::ceremony::{self, signer};
 use crate::cli::session::Session;
 use crate::cli::transcript_end::{write_end, write_not_recorded};
 use crate::cli::unlock::Unlock;
@@ -16,8 +16,8 @@ use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::{Shown, printable};
-use crate::keys::KeyDirectory;
 use crate::keys::directory::TRANSCRIPT;
+use crate::keys::{KeyDirectory, KeyName};
 use crate::rotate::{ListChange, ListsChanged, NewLists};
 use crate::system;
 use crate::ui::{Report, Style, to_json};
@@ -111,8 +111,10 @@ impl Common {
     fn carry_out(
         &self,
         session: &Session,
+        opened: &[KeyName],
         make: impl FnOnce(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Made>,
     ) -> Result<Box<dyn Report>> {
+        self.unlock.only_for(opened)?;
         let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?.below(session.context.root());
         if let Some(directory) = &self.output {
             return self.write_down(session, directory, &keys, make);
@@ -311,25 +313,26 @@ impl Report for Written {
 
 impl Add {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
-        self.common.carry_out(session, |updater, keys, unlock| {
-            let owner = keys.owner()?;
-            let mut entries = SignatureDatabase::default();
-            for what in &self.what {
-                entries.merge(&material(self.variable, what, owner, self.hash)?);
-            }
-            let update = updater.add(self.variable, &entries, &mut |key| unlock.existing(key))?;
-            let change = ListChange {
-                variable: self.variable,
-                written: None,
-                added: entries,
-                removed: SignatureDatabase::default(),
-                reason: self.reason.clone(),
-            };
-            Ok(Made {
-                writes: vec![update],
-                changes: vec![change],
+        self.common
+            .carry_out(session, &[signer(self.variable)], |updater, keys, unlock| {
+                let owner = keys.owner()?;
+                let mut entries = SignatureDatabase::default();
+                for what in &self.what {
+                    entries.merge(&material(self.variable, what, owner, self.hash)?);
+                }
+                let update = updater.add(self.variable, &entries, &mut |key| unlock.existing(key))?;
+                let change = ListChange {
+                    variable: self.variable,
+                    written: None,
+                    added: entries,
+                    removed: SignatureDatabase::default(),
+                    reason: self.reason.clone(),
+                };
+                Ok(Made {
+                    writes: vec![update],
+                    changes: vec![change],
+                })
             })
-        })
     }
 }
 
@@ -341,27 +344,28 @@ impl Remove {
                     .hint("if that is meant, add --i-know-this-allows-what-was-revoked"),
             );
         }
-        self.common.carry_out(session, |updater, _, unlock| {
-            let ask = &mut |key: &str| unlock.existing(key);
-            let (update, removed) = updater.remove(self.variable, &self.entries, ask)?;
-            let change = ListChange {
-                variable: self.variable,
-                written: update.as_ref().map(Update::time).transpose()?,
-                added: SignatureDatabase::default(),
-                removed,
-                reason: self.reason.clone(),
-            };
-            Ok(Made {
-                writes: update.into_iter().collect(),
-                changes: vec![change],
+        self.common
+            .carry_out(session, &[signer(self.variable)], |updater, _, unlock| {
+                let ask = &mut |key: &str| unlock.existing(key);
+                let (update, removed) = updater.remove(self.variable, &self.entries, ask)?;
+                let change = ListChange {
+                    variable: self.variable,
+                    written: update.as_ref().map(Update::time).transpose()?,
+                    added: SignatureDatabase::default(),
+                    removed,
+                    reason: self.reason.clone(),
+                };
+                Ok(Made {
+                    writes: update.into_iter().collect(),
+                    changes: vec![change],
+                })
             })
-        })
     }
 }
 
 impl Reset {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
-        self.common.carry_out(session, |updater, _, unlock| {
+        self.common.carry_out(session, &[KeyName::Pk], |updater, _, unlock| {
             Ok(Made::writes(vec![updater.reset(&mut |key| unlock.existing(key))?]))
         })
     }
@@ -370,24 +374,26 @@ impl Reset {
 impl Rotate {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let new = KeyDirectory::open(&self.new)?;
-        self.common.carry_out(session, |updater, _, unlock| {
-            updater.rotate(&new, &mut |key| unlock.existing(key)).map(Made::writes)
-        })
+        self.common
+            .carry_out(session, &[KeyName::Pk, KeyName::Kek], |updater, _, unlock| {
+                updater.rotate(&new, &mut |key| unlock.existing(key)).map(Made::writes)
+            })
     }
 }
 
 impl Revert {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
-        self.common.carry_out(session, |updater, _, unlock| {
-            let mut made = Made::writes(updater.revert(&self.backup, &mut |key| unlock.existing(key))?);
-            // What other boards enroll stays, but was signed before this: this one would not take it any more.
-            let is_signed = |write: &&Update| matches!(write.variable, VariableName::Kek | VariableName::Db);
-            if !updater.setup_mode()? {
-                for write in made.writes.iter().filter(is_signed) {
-                    made.changes.push(ListChange::later_than(write)?);
+        self.common
+            .carry_out(session, &[KeyName::Pk, KeyName::Kek], |updater, _, unlock| {
+                let mut made = Made::writes(updater.revert(&self.backup, &mut |key| unlock.existing(key))?);
+                // What other boards enroll stays, but was signed before this: this one would not take it any more.
+                let is_signed = |write: &&Update| matches!(write.variable, VariableName::Kek | VariableName::Db);
+                if !updater.setup_mode()? {
+                    for write in made.writes.iter().filter(is_signed) {
+                        made.changes.push(ListChange::later_than(write)?);
+                    }
                 }
-            }
-            Ok(made)
-        })
+                Ok(made)
+            })
     }
 }

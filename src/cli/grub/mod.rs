@@ -169,6 +169,7 @@ impl Install {
         if self.if_installed && !self.is_installed(session, &config) {
             return Ok(Box::new(NotInstalled));
         }
+        self.unlock.only_for(&[KeyName::Db])?;
         let directory = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?.below(session.context.root());
         let toolchain = Toolchain::new(&session.context, self.mkimage.as_deref(), self.modules_dir.as_deref())?;
         let place = match self.output {

@@ -11,7 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use crate::error::{Error, Result};
 use crate::formats::text::printable;
 use crate::hook::{self, Done, Environment, Hook, Mode, Request, Settings, Slot, Wanted};
-use crate::keys::Passphrase;
+use crate::keys::{KeyName, Passphrase};
 use crate::sign::grub::shared_directories;
 use crate::system::config::Config;
 use crate::system::{Powers, Writes};
@@ -192,6 +192,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             slot,
             arguments,
         } => {
+            unlock.only_for(&[KeyName::Module, KeyName::Db, KeyName::Grub])?;
             let request = Request::parse(slot, &arguments)?;
             let environment = Environment::read(|name| std::env::var_os(name));
             let config = session.config()?;

@@ -38,7 +38,7 @@ pub(super) enum Command {
     /// All facts of one key
     #[command(after_help = "Example: bootseal keys show db")]
     Show {
-        /// PK, KEK, db, module or grub
+        /// PK, KEK, db, module, grub or pcr
         #[arg(value_name = "KEY")]
         name: KeyName,
         #[command(flatten)]
@@ -64,7 +64,7 @@ pub(super) enum Command {
         signing-key and portage hold the private key in clear, for programs that ask nobody; the file has the mode 0400."
     )]
     Export {
-        /// PK, KEK, db, module or grub
+        /// PK, KEK, db, module, grub or pcr
         #[arg(value_name = "KEY")]
         name: KeyName,
         /// The form
@@ -96,7 +96,7 @@ pub(super) enum Command {
     /// Encrypt private keys with another passphrase, or leave them in clear
     #[command(after_help = "Example: bootseal keys passphrase --keys /mnt/stick/keys PK KEK")]
     Passphrase {
-        /// PK, KEK, db, module or grub
+        /// PK, KEK, db, module, grub or pcr
         #[arg(required = true, value_name = "KEY")]
         names: Vec<KeyName>,
         /// Leave them unencrypted, for signing with nobody there
@@ -137,7 +137,10 @@ pub(super) enum FormatChoice {
     Auth,
     /// The OpenPGP public key that GRUB embeds
     Gpg,
-    /// Private key and certificate for the kernel's `CONFIG_MODULE_SIG_KEY`
+    /// The public key, PEM, for `--pcr-public-key` of ukify and `--tpm2-public-key` of systemd-cryptenroll
+    PublicKey,
+    /// Private key and certificate for the kernel's `CONFIG_MODULE_SIG_KEY`; of pcr for `--pcr-private-key` of ukify, and for
+    /// `MEASUREDBOOT_SIGN_KEY` and `MEASUREDBOOT_SIGN_CERT` of Portage
     SigningKey,
     /// Private key and certificate for /etc/portage/secureboot.pem
     Portage,
@@ -151,6 +154,7 @@ impl From<FormatChoice> for Format {
             FormatChoice::Esl => Self::Esl,
             FormatChoice::Auth => Self::Auth,
             FormatChoice::Gpg => Self::Gpg,
+            FormatChoice::PublicKey => Self::PublicKey,
             FormatChoice::SigningKey => Self::SigningKey,
             FormatChoice::Portage => Self::Portage,
         }
@@ -197,6 +201,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             directory,
             unlock,
         } => {
+            unlock.only_for(&[name])?;
             let ask = &mut |what: &str| unlock.existing(what);
             let keys = directory.open(session)?;
             let exported = life::export(&session.context, &keys, name, format.into(), &output, ask)?;
@@ -211,6 +216,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             directory,
             unlock,
         } => {
+            unlock.only_for(&names)?;
             let keys = directory.open(session)?;
             let new = match (plain, &new_passphrase_file) {
                 (true, _) => None,

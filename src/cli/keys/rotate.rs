@@ -23,7 +23,7 @@ use crate::ui::{Progress, Report, Style};
 #[allow(clippy::struct_excessive_bools)] // each is an option of its own
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Change {
-    /// PK, KEK, db, module or grub
+    /// PK, KEK, db, module, grub or pcr
     #[arg(value_name = "KEY")]
     name: KeyName,
     #[command(flatten)]
@@ -73,6 +73,11 @@ impl Change {
         revokes: bool,
         change: impl FnOnce(&Request<'_>) -> Result<T>,
     ) -> Result<T> {
+        self.key.unlock.only_for(match self.name {
+            KeyName::Pk | KeyName::Kek => &[KeyName::Pk, KeyName::Kek],
+            // And those that sign its files again.
+            _ => &KeyName::ALL,
+        })?;
         let keys = self.key.directory(session)?;
         let authority = match &self.authority {
             Some(path) => KeyDirectory::open(path)?,

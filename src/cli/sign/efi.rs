@@ -56,6 +56,9 @@ impl Arguments {
     }
 
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        if self.prepare.is_some() || self.attach.is_some() {
+            self.key.unlock.only_for(&[])?;
+        }
         if let Some(to_be_signed) = &self.prepare {
             return self.prepare(session, to_be_signed);
         }

@@ -41,11 +41,13 @@ impl KeyArguments {
     }
 
     pub(super) fn identity(&self, session: &Session, name: KeyName) -> Result<Identity> {
+        self.unlock.only_for(&[name])?;
         self.directory(session)?
             .identity(name, &mut |key| self.unlock.existing(key))
     }
 
     pub(super) fn grub(&self, session: &Session) -> Result<GrubIdentity> {
+        self.unlock.only_for(&[KeyName::Grub])?;
         let (signer, key) = self
             .directory(session)?
             .grub_key(&mut |key| self.unlock.existing(key))?;

@@ -196,6 +196,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
         Command::All { key } => {
             let config = session.config()?.sign;
             let job = Job::configured(&session.context, &config)?;
+            key.unlock.only_for(&job.keys())?;
             wait_for_turn(session)?;
             let ask = &mut |what: &str| key.unlock.existing(what);
             let keys = SigningKeys::open(&key.directory(session)?, &job.keys(), ask)?;

@@ -1,5 +1,6 @@
 //! The report on files that were to be signed.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -15,6 +16,9 @@ use crate::ui::{Report, Style, error_json};
 
 /// Said of files that stay as they are.
 const KEPT: &str = "kept, signed by another key";
+
+/// Most files of a kind that are named one by one when they were signed.
+const NAMED: usize = 20;
 
 /// The outcomes of the files of a run.
 pub(in crate::cli) struct SignReport {
@@ -52,6 +56,8 @@ impl SignReport {
 
     /// Each file; in brief, only those that are wrong.
     pub(in crate::cli) fn files(&self, out: &mut dyn Write, style: Style, is_brief: bool) -> io::Result<()> {
+        let mut crowds = self.crowds();
+        let many: Vec<_> = crowds.keys().copied().collect();
         for outcome in &self.summary.outcomes {
             let mut path = name(&outcome.path);
             // GRUB's signature is beside the file, which may have been named before as an image.
@@ -63,6 +69,16 @@ impl SignReport {
             }
             match &outcome.result {
                 Ok(_) if is_brief => {}
+                Ok(Change::Signed) if many.contains(&outcome.kind) => {
+                    if let Some((count, place)) = crowds.remove(&outcome.kind) {
+                        let (tick, kind) = (style.tick(), outcome.kind.unwrap_or("other"));
+                        writeln!(
+                            out,
+                            "{tick} {count} files ({kind}) below {} (-v names each)",
+                            name(&place)
+                        )?;
+                    }
+                }
                 Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
                 Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
                 Ok(Change::Kept) if self.verbose => writeln!(out, "{} {path}: {KEPT}", style.note("-"))?,
@@ -104,6 +120,23 @@ impl SignReport {
             writeln!(out, "{} {}", style.warn("warning:"), printable(warning))?;
         }
         Ok(())
+    }
+
+    /// The kinds of which more than [`NAMED`] files were signed, the number of those, and the directory that all of them are below.
+    fn crowds(&self) -> BTreeMap<Option<&'static str>, (usize, PathBuf)> {
+        let mut crowds: BTreeMap<_, (usize, PathBuf)> = BTreeMap::new();
+        if self.verbose {
+            return crowds;
+        }
+        let signed = |outcome: &&Outcome| matches!(outcome.result, Ok(Change::Signed));
+        for outcome in self.summary.outcomes.iter().filter(signed) {
+            let directory = outcome.path.parent().unwrap_or(&outcome.path);
+            let (count, place) = crowds.entry(outcome.kind).or_insert_with(|| (0, directory.to_owned()));
+            *count = count.saturating_add(1);
+            while !directory.starts_with(&*place) && place.pop() {}
+        }
+        crowds.retain(|_, (count, _)| *count > NAMED);
+        crowds
     }
 
     /// The numbers of files, on one line.

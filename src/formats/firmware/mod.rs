@@ -7,6 +7,7 @@ pub mod event_log;
 pub mod gpt;
 pub mod guid;
 pub mod load_option;
+pub mod pcr_signature;
 pub mod sbat;
 pub mod signature_list;
 pub mod variable_image;
