@@ -1,5 +1,6 @@
 //! Disks for virtual machines: file systems and partitions that hold a tree of files.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,20 +51,21 @@ pub fn make_disk(disk: &Path, files: &Path) {
         .arg("::/"));
 }
 
-/// A disk with a GPT whose one partition, an EFI system partition, holds the tree `files`.
-pub fn make_partitioned_disk(disk: &Path, files: &Path) {
+/// A disk with a GPT whose first partition, an EFI system partition, holds the tree `files`; another may be behind it.
+pub fn make_partitioned_disk(disk: &Path, files: &Path, other: Option<&Path>) {
     make_disk(disk, files);
-    let partition = fs::read(disk).expect("a file system");
     let mut image = vec![0; usize::try_from(PARTITION_START).expect("a size")];
-    image.extend(partition);
+    let mut table = "label: gpt\n".to_owned();
+    let uuid = format!(", uuid={PARTITION}");
+    for (file, more) in std::iter::once((disk, uuid.as_str())).chain(other.map(|other| (other, ""))) {
+        let partition = fs::read(file).expect("a file system");
+        let (start, sectors) = (image.len() / 512, partition.len() / 512);
+        writeln!(table, "start={start}, size={sectors}, type=U{more}").expect("a string takes all");
+        image.extend(partition);
+    }
     // For the table at the end.
-    image.resize(image.len() + image.len().min(1 << 20), 0);
+    image.resize(image.len() + (1 << 20), 0);
     fs::write(disk, &image).expect("written");
-    let sectors = (image.len() as u64 - 2 * PARTITION_START) / 512;
-    let table = format!(
-        "label: gpt\nstart={}, size={sectors}, type=U, uuid={PARTITION}\n",
-        PARTITION_START / 512
-    );
     let script = disk.with_extension("sfdisk");
     fs::write(&script, table).expect("written");
     let mut sfdisk = tool("sfdisk");

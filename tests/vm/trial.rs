@@ -20,7 +20,7 @@ fn an_image_that_starts_nothing_leaves_the_present_one_in_its_place() {
     let machine = Machine::in_setup_mode();
     own.enroll_image(machine.variables());
     let disk = work.path().join("disk.img");
-    make_partitioned_disk(&disk, &tree(work.path(), &own));
+    make_partitioned_disk(&disk, &tree(work.path(), &own), None);
     let start = |number: u32| {
         let log = machine.boot_disk(&disk);
         log.expect_line(&format!("vm: start {number}"));

@@ -9,6 +9,7 @@ use super::super::grub::image::{self, Version};
 use super::super::modules::without_signature;
 use super::super::node::write;
 use super::super::packages::Kernel;
+use crate::golden::fat::image as image_of_tree;
 use crate::support::programs::EFI_STUB;
 use crate::support::{sign_file, succeed, tool};
 
@@ -54,13 +55,29 @@ pub const FAULTS: &[Fault] = &[
         found: &[("boot.early", "Driver0001")],
     },
     Fault {
+        name: "partition-that-nobody-mounts",
+        does: "mkdir -p /run/udev/data\n\
+               echo E:ID_PART_ENTRY_TYPE=c12a7328-f81f-11d2-ba4b-00a0c93ec93b >/run/udev/data/b$(cat /sys/class/block/vda2/dev)",
+        undoes: "rm -r /run/udev",
+        found: &[
+            ("boot.beside", "/dev/vda2:/loader/loader.conf"),
+            ("boot.beside", "/dev/vda2:/loader/credentials/more.cred"),
+            ("boot.command_lines", "/dev/vda2:/loader/entries/more.conf: rd.break"),
+            ("boot.images", "/dev/vda2:/EFI/old/old.efi"),
+            ("boot.unrecorded", "/dev/vda2:/EFI/old/old.efi"),
+            ("grub.files", "/dev/vda2:/grub/grub.cfg:1"),
+        ],
+    },
+    Fault {
         name: "settings-and-extensions-beside-loaders",
         does: "mkdir -p /boot/loader/extensions\necho 'editor yes' >/boot/loader/loader.conf\n\
-               echo x >/boot/loader/extensions/more.raw",
+               echo x >/boot/loader/extensions/more.raw\nmkdir /boot/loader/credentials\n\
+               echo x >/boot/loader/credentials/more.cred",
         undoes: "rm -r /boot/loader",
         found: &[
             ("boot.beside", "/boot/loader/loader.conf"),
             ("boot.beside", "/boot/loader/extensions/more.raw"),
+            ("boot.beside", "/boot/loader/credentials/more.cred"),
         ],
     },
     Fault {
@@ -144,10 +161,11 @@ pub const FAULTS: &[Fault] = &[
         found: &[("modules.files", DUMMY)],
     },
     Fault {
-        name: "module-unsigned",
-        does: "keep $dummy\ncp $faults/unsigned.ko $dummy",
-        undoes: "bring_back $dummy",
-        found: &[("modules.files", DUMMY)],
+        name: "modules-unsigned",
+        does: "keep $dummy\ncp $faults/unsigned.ko $dummy\n\
+               mkdir /elsewhere\ncp $faults/unsigned.ko /elsewhere/more.ko\nln -s /elsewhere /lib/modules/$release/extra",
+        undoes: "bring_back $dummy\nrm -r /lib/modules/$release/extra /elsewhere",
+        found: &[("modules.files", DUMMY), ("modules.files", "/elsewhere/more.ko")],
     },
     Fault {
         name: "initramfs-with-unsigned-module",
@@ -175,6 +193,27 @@ pub const FAULTS: &[Fault] = &[
                must bootseal sign grub --accept-changed /boot/grub/grub.cfg /boot/grub",
         undoes: "bring_back /boot/grub",
         found: &[("boot.command_lines", "/boot/grub/grub.cfg:")],
+    },
+    Fault {
+        name: "menu-that-makes-entries-of-files",
+        does: "keep /boot/grub\nmkdir /boot/more /boot/EFI/Linux\n\
+               printf 'title More\\n linux /vmlinuz-%s\\n options systemd.run=/bin/sh\\n' $release >/boot/more/more.conf\n\
+               gunzip -c $faults/plain.gz >'/boot/EFI/Linux/x; unset check_signatures; true .efi'\n\
+               cp $faults/plain.sig '/boot/EFI/Linux/x; unset check_signatures; true .efi.sig'\n\
+               echo 'if false; then blscfg -dfp /more; uki; fi' >>/boot/grub/grub.cfg\n\
+               must bootseal sign grub --accept-changed /boot/grub/grub.cfg --accept-changed /boot/more/more.conf \
+               /boot/grub/grub.cfg /boot/more/more.conf",
+        undoes: "bring_back /boot/grub\nrm -r /boot/more /boot/EFI/Linux",
+        found: &[
+            ("boot.command_lines", "/boot/more/more.conf: systemd.run=/bin/sh"),
+            (
+                "boot.unrecorded",
+                "/boot/EFI/Linux/x; unset check_signatures; true .efi",
+            ),
+            // Its name, and what is left of it for the entry.
+            ("grub.files", "/boot/EFI/Linux/x; unset check_signatures; true .efi:1"),
+            ("grub.files", "/boot/grub/grub.cfg:"),
+        ],
     },
     Fault {
         name: "unified-image-with-another-init",
@@ -303,18 +342,29 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], direc
     image::lacking_pgp(Version::V2_12, &key("grub.gpg"), &no_pgp);
     bootseal.sign_efi(&no_pgp);
 
-    // It is looked at, not started.
-    let (unified, line) = (directory.join("unified"), directory.join("line"));
-    write(&line, b"quiet init=/bin/sh");
-    let mut objcopy = tool("objcopy");
-    for (section, address) in [(".cmdline", 0x1_5000_0000_u64), (".linux", 0x1_5000_1000)] {
-        objcopy.arg(format!("--add-section={section}={}", line.display()));
-        objcopy.arg(format!("--change-section-vma={section}={address:#x}"));
-    }
-    succeed(objcopy.args([EFI_STUB.as_ref(), unified.as_path()]));
-    bootseal.sign_efi(&unified);
+    // They are looked at, not started.
+    let [unified, plain] = [("unified", "quiet init=/bin/sh"), ("plain", "quiet")].map(|(name, line)| {
+        let (image, text) = (directory.join(name), directory.join("line"));
+        write(&text, line.as_bytes());
+        let mut objcopy = tool("objcopy");
+        for (section, address) in [
+            (".cmdline", 0x1_5000_0000_u64),
+            (".linux", 0x1_5000_1000),
+            (".osrel", 0x1_5000_2000),
+        ] {
+            objcopy.arg(format!("--add-section={section}={}", text.display()));
+            objcopy.arg(format!("--change-section-vma={section}={address:#x}"));
+        }
+        succeed(objcopy.args([EFI_STUB.as_ref(), image.as_path()]));
+        bootseal.sign_efi(&image);
+        image
+    });
+    bootseal.sign_for_grub(std::slice::from_ref(&plain));
     // Firmware would start them wherever they lie.
-    succeed(tool("gzip").args([&no_pgp, &unified]));
+    succeed(tool("gzip").args(["-k"]).args([&no_pgp, &unified, &plain]));
+    for image in [&unified, &plain] {
+        fs::remove_file(image).expect("removed");
+    }
 
     fs::copy(foreign.keys.join("db.pem"), directory.join("foreign.pem")).expect("copied");
     write(&directory.join("foreign.id"), foreign.fingerprint("db").as_bytes());
@@ -327,4 +377,19 @@ pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], direc
     let option = boot_option("\\EFI\\BOOT\\BOOTX64.EFI");
     write(&directory.join("Driver0001"), &variable(&option));
     write(&directory.join("DriverOrder"), &variable(&1_u16.to_le_bytes()));
+}
+
+/// The file system of a partition that nobody mounts, made of what was put there; the open GRUB does not stay.
+pub fn partition(bootseal: &Bootseal, directory: &Path) -> Vec<u8> {
+    let tree = tempfile::tempdir().expect("a temporary folder");
+    let place = |path: &str| tree.path().join(path);
+    write(&place("loader/loader.conf"), b"editor yes\n");
+    write(&place("loader/credentials/more.cred"), b"x");
+    write(&place("loader/entries/more.conf"), b"linux /k\noptions rd.break\n");
+    let menu = place("grub/grub.cfg");
+    write(&menu, b"set check_signatures=no\n");
+    bootseal.sign_for_grub(&[menu]);
+    fs::create_dir_all(place("EFI/old")).expect("a folder");
+    fs::rename(directory.join("no-pgp"), place("EFI/old/old.efi")).expect("moved");
+    image_of_tree("16", 16 * 1024, tree.path())
 }

@@ -26,6 +26,9 @@ use faults::{FAULTS, Fault, Found};
 /// Executables of this guest alone, by their places in it.
 const PROGRAMS: [(&str, &str); 1] = [("init", include_str!("init.sh"))];
 
+/// The file with a partition that nobody mounts.
+const OTHER: &str = "other.img";
+
 /// Keys as for a node: without those of 2011, which have expired, and with a backup.
 const CEREMONY: &str = "microsoft = [\"kek-2023\", \"uefi-2023\", \"option-rom-2023\"]\n[keys.PK]\nencrypted = false\n\
     [keys.KEK]\nencrypted = false\n[keys.db]\nencrypted = false\n[keys.module]\nencrypted = false\nbits = 2048\n\
@@ -85,6 +88,8 @@ impl Node {
         let foreign = Bootseal::ceremony(&node.work.path().join("foreign"));
         let faults = node.tree.join("faults");
         faults::put(&node.bootseal, &foreign, [&kernel, &other], &faults);
+        let planted = faults::partition(&node.bootseal, &faults);
+        fs::write(node.work.path().join(OTHER), planted).expect("written");
         grub_image(
             &node.bootseal,
             &node.tree,
@@ -152,7 +157,8 @@ impl Node {
     fn boot(&self, machine: &Machine, script: &str) -> Audits {
         fs::write(self.tree.join("run.sh"), script).expect("written");
         let disk = self.work.path().join("disk.img");
-        disk::make_partitioned_disk(&disk, &self.tree);
+        let other = self.work.path().join(OTHER);
+        disk::make_partitioned_disk(&disk, &self.tree, other.is_file().then_some(&other));
         let log = machine.boot_disk(&disk);
         let directory = tempfile::tempdir().expect("a temporary folder");
         disk::read_from_partition(&disk, "/audits", directory.path());
