@@ -69,6 +69,7 @@ fn settings_and_companions_of_loaders_are_named_with_what_reads_them() {
             b"editor yes\n".as_slice(),
             "/efi/loader/loader.conf",
         ),
+        ("efi/loader/loader.conf", b"\teditor t\n", "/efi/loader/loader.conf"),
         (
             "efi/loader/loader.conf",
             b"secure-boot-enroll force\n",

@@ -3,6 +3,7 @@
 mod authenticode;
 mod ceremony;
 mod efi;
+mod event_logs;
 mod exports;
 pub mod fat;
 mod grub;

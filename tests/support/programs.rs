@@ -83,6 +83,8 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("taskset", "util-linux"),
     ("timeout", "coreutils"),
     ("tpm2_createprimary", "tpm2-tools"),
+    ("tpm2_eventlog", "tpm2-tools"),
+    ("tpm2_pcrextend", "tpm2-tools"),
     ("tpm2_unseal", "tpm2-tools"),
     ("unshare", "util-linux"),
     ("weasyprint", "weasyprint"),

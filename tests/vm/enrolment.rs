@@ -11,7 +11,7 @@ use super::bootseal::Bootseal;
 use super::guest::{Administered, FIRST_WORDS, unified_image};
 use super::machine::{FIRMWARE_GAVE_UP, Machine, Serial};
 use super::packages::{self, Kernel};
-use super::pcrlock;
+use super::pcrlock::PcrLock;
 use crate::support::programs::{EFI_STUB, judge};
 
 #[test]
@@ -144,8 +144,8 @@ impl Life {
         log.expect_line("vm: SecureBoot=1");
         let predicted = fs::read_to_string(self.work.path().join("predicted")).expect("a prediction");
         assert_eq!(predicted.len(), 64, "{predicted}");
-        assert_eq!(log.after("vm: pcr7 "), [predicted]);
-        self.systemd_pcrlock_knows_the_start(&log.after("vm: events ")[0]);
+        assert_eq!(log.after("vm: pcr7 "), [predicted.as_str()]);
+        self.systemd_pcrlock_knows_the_start(&log.after("vm: events ")[0], &predicted);
         log.expect("\"covered_by\":\"hash\"");
         log.expect_line("vm: ended with 0: bootseal --json enroll add db /new/db.pem --keys /own --yes");
         log.expect_line("vm: ended with 0: bootseal enroll add dbx /efi/stub.efi --keys /own --yes");
@@ -159,8 +159,9 @@ impl Life {
         self.work.path().join("pcrlock")
     }
 
-    /// The components from before the write, and systemd's own separators, are all that PCR 7 was extended by in this start.
-    fn systemd_pcrlock_knows_the_start(&self, events: &str) {
+    /// The components from before the write, and systemd's own separators, are all that PCR 7 was extended by in this start, and allow
+    /// the value that it has now.
+    fn systemd_pcrlock_knows_the_start(&self, events: &str, value: &str) {
         for separator in ["400-secureboot-separator", "500-separator"] {
             let name = format!("{separator}.pcrlock.d");
             let from = judge("pcrlock/usr/lib/pcrlock.d").join(&name);
@@ -174,7 +175,9 @@ impl Life {
         let log = self.work.path().join("events");
         let events = Base64::decode_vec(events).expect("base64");
         fs::write(&log, events).expect("written");
-        let matched = pcrlock::matched(&self.components(), &log, &self.work.path().join("tpm"));
+        let (components, memory) = (self.components(), self.work.path().join("tpm"));
+        let lock = PcrLock::start(&components, &log, &memory);
+        let matched = lock.matched();
         let of_pcr_7 = matched.iter().filter(|(register, _)| *register == 7);
         let of_pcr_7: Vec<Option<&str>> = of_pcr_7.map(|(_, component)| component.as_deref()).collect();
         // SecureBoot, PK, KEK, db, dbx; the separator; what let in the loader. A hash that let in the Option ROM is measured nowhere here.
@@ -186,6 +189,12 @@ impl Life {
         .map(Some);
         let wanted = [policy, policy, policy, policy, policy, separator, authority];
         assert_eq!(of_pcr_7, wanted, "{matched:?}");
+        // The other is that of a start that went wrong, by the other separator.
+        let allowed = lock.predicted();
+        assert!(
+            allowed.len() == 2 && allowed.iter().any(|allowed| allowed == value),
+            "{allowed:?}"
+        );
     }
 
     fn a_revoked_image_is_refused_and_an_added_key_lets_in(&self) {

@@ -36,7 +36,7 @@ const EXTRA: &str = "extra.d";
 /// Largest file of settings that is read, in bytes.
 const MAX_SETTINGS: u64 = 1 << 20;
 /// The words by which a setting is on.
-const ON: [&str; 5] = ["1", "yes", "y", "true", "on"];
+const ON: [&str; 6] = ["1", "yes", "y", "true", "t", "on"];
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     let directories = match machine.boot_directories() {
