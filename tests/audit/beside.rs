@@ -236,7 +236,7 @@ fn an_efi_partition_that_is_not_mounted_is_read() {
     );
 }
 
-/// What is mounted does not stand in for what the start goes on with there.
+/// Files on mounted partitions do not stand in for those that the start goes on with there.
 #[test]
 fn a_start_from_a_partition_that_is_not_mounted_is_no_pass() {
     let machine = Machine::new();
