@@ -48,9 +48,18 @@ impl<'a> Path<'a> {
     pub(super) fn walk(&mut self, loader: Option<&BootFile>) {
         let found = loader.and_then(|loader| Some((loader.file()?, loader.command_line())));
         self.is_known = found.is_some();
+        let elsewhere = loader.filter(|loader| loader.is_elsewhere());
+        if let Some(loader) = elsewhere {
+            let text = format!(
+                "{}: the next start begins on a partition that is not mounted, and what it goes on with was not looked at (mount it, \
+                 for reading only, and ask again)",
+                loader.path
+            );
+            self.outcome.not_run.push(text);
+        }
         let walked = match found {
             Some((loader, command_line)) => self.walk_from(loader, command_line),
-            None => self.walk_configurations(),
+            None => self.walk_configurations(elsewhere.is_some()),
         };
         if let Err(error) = walked {
             self.outcome.not_run.push(printable(&error.in_one_line()));
@@ -107,8 +116,9 @@ impl<'a> Path<'a> {
         Ok(Some(grub))
     }
 
-    /// Walks what is there, where the loader is not known. A menu with a signature is taken for that of a GRUB of ours.
-    fn walk_configurations(&mut self) -> Result<()> {
+    /// Walks what is there, where the loader is not known. A menu with a signature is taken for that of a GRUB of ours. A loader that is
+    /// `elsewhere`, on a partition that is not mounted, reads none of systemd-boot's entries that are here.
+    fn walk_configurations(&mut self, elsewhere: bool) -> Result<()> {
         let context = self.scene.context;
         let mut others = Vec::new();
         for esp in fat_partitions(context)? {
@@ -129,6 +139,16 @@ impl<'a> Path<'a> {
                 grub.falls_back = true;
             }
             return self.walk_grub(None, &grub);
+        }
+        if elsewhere {
+            return Ok(());
+        }
+        if let [first, second, ..] = others.as_slice() {
+            let (first, second) = (first.directory.shown(), second.directory.shown());
+            let text = format!(
+                "which loader the firmware starts is not known: systemd-boot has entries on {first} and on {second}"
+            );
+            self.outcome.not_run.push(text);
         }
         others.first().map_or(Ok(()), |esp| self.walk_systemd_boot(esp))
     }

@@ -13,7 +13,9 @@ const BUILDERS: [(&str, Build); 5] = [
     ("/usr/bin/dracut", |path, release| {
         format!("dracut --force {path} {release}")
     }),
-    ("/usr/bin/ugrd", |path, release| format!("ugrd --kver {release} {path}")),
+    ("/usr/bin/ugrd", |path, release| {
+        format!("ugrd --no-rotate --kver {release} {path}")
+    }),
     ("/usr/sbin/update-initramfs", |_, release| {
         format!("update-initramfs -u -k {release}")
     }),

@@ -236,6 +236,23 @@ fn an_efi_partition_that_is_not_mounted_is_read() {
     );
 }
 
+/// Files on mounted partitions do not stand in for those that the start goes on with there.
+#[test]
+fn a_start_from_a_partition_that_is_not_mounted_is_no_pass() {
+    let machine = Machine::new();
+    assert_eq!(machine.check("boot.next_start")["not_run"], serde_json::json!([]));
+    let tree = tempfile::tempdir().unwrap();
+    fs::create_dir_all(tree.path().join("EFI/x")).unwrap();
+    let loader = fs::read(machine.path("efi/EFI/BOOT/BOOTX64.EFI")).unwrap();
+    fs::write(tree.path().join("EFI/x/loader.efi"), loader).unwrap();
+    unmounted(&machine, tree.path());
+    machine.set_variable("Boot0009", GLOBAL, 7, &load_option("x", "\\EFI\\x\\loader.efi", ""));
+    machine.set_variable("BootOrder", GLOBAL, 7, &[9, 0]);
+    let said = machine.check("boot.next_start");
+    assert_eq!(said["status"], "could_not_run", "{said:#}");
+    says(&said, "not_run", "/dev/sdb1:/EFI/x/loader.efi", "is not mounted");
+}
+
 /// Its loaders start kernels with them, whoever mounts it.
 #[test]
 fn command_lines_and_modules_on_a_partition_that_is_not_mounted_are_judged() {

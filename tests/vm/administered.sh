@@ -10,7 +10,8 @@ for module in /modules/*.ko; do
     insmod "$module"
 done
 mount -t efivarfs efivarfs /sys/firmware/efi/efivars
-mount -t vfat /dev/vda /efi
+# Of keys on it everybody else is to read nothing.
+mount -t vfat -o umask=077 /dev/vda /efi
 
 GLOBAL=8be4df61-93ca-11d2-aa0d-00e098032b8c
 
@@ -32,5 +33,6 @@ flag SecureBoot
 echo "vm: pcr7 $(tr A-F a-f </sys/class/tpm/tpm0/pcr-sha256/7)"
 . /efi/run.sh
 flag SetupMode
+sync
 echo "vm: done"
 poweroff -f

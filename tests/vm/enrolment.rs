@@ -46,7 +46,7 @@ impl Life {
         let guest = Administered {
             kernel: &kernel,
             program: &own.program,
-            keys: [("/own", &own.keys), ("/new", &new.keys)],
+            keys: &[("/own", &own.keys), ("/new", &new.keys)],
         };
         fs::write(&initrd, guest.initrd()).expect("written");
         let image = work.path().join("unsigned.efi");

@@ -133,7 +133,7 @@ pub struct Administered<'a> {
     /// The program under test: `/bin/bootseal`.
     pub program: &'a Path,
     /// Key directories with their private keys, and where they go.
-    pub keys: [(&'a str, &'a Path); 2],
+    pub keys: &'a [(&'a str, &'a Path)],
 }
 
 /// The modules that mount a FAT file system from a virtio disk, in the order of loading.
@@ -156,7 +156,7 @@ impl Administered<'_> {
         for directory in ["/dev", "/proc", "/sys", "/tmp", "/var/lib", "/efi"] {
             archive.directory(directory);
         }
-        for (name, directory) in self.keys {
+        for (name, directory) in self.keys.iter().copied() {
             archive.keys(name, directory, |_| true);
         }
         for (number, path) in DISK_MODULES.iter().enumerate() {

@@ -64,7 +64,7 @@ impl Node {
         let guest = Administered {
             kernel: &kernel,
             program: &own.program,
-            keys: [("/own", &own.keys), ("/new", &own.keys)],
+            keys: &[("/own", &own.keys), ("/new", &own.keys)],
         };
         fs::write(&initrd, guest.initrd()).expect("written");
         let disk = work.path().join("disk");

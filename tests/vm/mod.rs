@@ -17,6 +17,7 @@ mod node;
 pub mod packages;
 mod pcrlock;
 mod rebuild;
+mod ten_years;
 mod trial;
 mod verdicts;
 mod ways;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use crate::disk::{Architecture, BootMedia, GRUB_CONFIGURATION, only_efi_partition};
+use crate::disk::{Architecture, BootMedia, GRUB_CONFIGURATION};
 use crate::error::{Error, Result};
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
 use crate::keys::directory::read_grub_keys;
@@ -149,24 +149,43 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 
 impl Where {
     fn place(&self, session: &Session, config: &GrubConfig, architecture: Architecture) -> Result<Place> {
-        let esp = match (&self.esp, &config.esp) {
-            (Some(esp), _) => esp.clone(),
-            (None, Some(esp)) => session.context.path(esp),
-            (None, None) => only_efi_partition(&session.context)?,
+        let name = self.name(config);
+        let esp = match self.named_esp(session, config) {
+            Some(esp) => esp,
+            None => grub::own_partition(&session.context, name, architecture)?,
         };
         Ok(Place {
             esp,
-            name: self.name.clone().unwrap_or_else(|| config.name.clone()),
+            name: name.to_owned(),
             architecture,
             fallback: self.removable || config.removable,
         })
+    }
+
+    fn name<'n>(&'n self, config: &'n GrubConfig) -> &'n str {
+        self.name.as_ref().unwrap_or(&config.name)
+    }
+
+    /// The partition that an option or the configuration names.
+    fn named_esp(&self, session: &Session, config: &GrubConfig) -> Option<PathBuf> {
+        let configured = || config.esp.as_ref().map(|esp| session.context.path(esp));
+        self.esp.clone().or_else(configured)
+    }
+
+    /// True if an image was put in its place before. An error where that cannot be told.
+    fn is_installed(&self, session: &Session, config: &GrubConfig) -> Result<bool> {
+        let Ok(architecture) = Architecture::own() else {
+            return Ok(false);
+        };
+        let esp = self.named_esp(session, config);
+        grub::is_installed(&session.context, esp.as_deref(), self.name(config), architecture)
     }
 }
 
 impl Install {
     fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let config = session.config()?.grub;
-        if self.if_installed && !self.is_installed(session, &config) {
+        if self.if_installed && !self.place.is_installed(session, &config)? {
             return Ok(Box::new(NotInstalled));
         }
         self.unlock.only_for(&[KeyName::Db])?;
@@ -269,12 +288,6 @@ impl Install {
         let mut anchors = Anchors::from_directory(directory)?;
         anchors.grub = keys;
         Ok((built, anchors))
-    }
-
-    /// True if an image was put in its place before. Where the place cannot be told, none was.
-    fn is_installed(&self, session: &Session, config: &GrubConfig) -> bool {
-        let place = Architecture::own().and_then(|own| self.place.place(session, config, own));
-        place.is_ok_and(|place| place.current().exists())
     }
 
     fn directory(&self, session: &Session, config: &GrubConfig) -> PathBuf {

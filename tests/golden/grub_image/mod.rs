@@ -278,6 +278,43 @@ fn without_variables_the_last_image_that_started_the_machine_is_kept() {
     assert!(said.contains("is no GRUB"), "{said}");
 }
 
+/// As the hook after an update of GRUB asks for it: nobody is there to say which partition the image is on.
+#[test]
+fn an_image_on_one_of_several_partitions_is_made_anew_and_one_out_of_reach_is_told() {
+    let machine = Machine::new();
+    machine.config("");
+    machine.directory("second/EFI");
+    let first = "30 22 8:1 / /efi rw - vfat /dev/sda1 rw\n";
+    let second = "31 22 8:17 / /second rw - vfat /dev/sdb1 rw\n";
+    machine.write("proc/self/mountinfo", format!("{first}{second}"));
+    machine.write("etc/fstab", "LABEL=a /efi vfat noauto\nLABEL=b /second vfat noauto\n");
+    let again = |uuid: &str| {
+        let mut command = machine.install(uuid);
+        command.arg("--if-installed");
+        command
+    };
+    let image = || fs::read(machine.path("second/EFI/bootseal/grubx64.efi")).ok();
+    succeed(&mut again(UUID));
+    assert_eq!((image(), machine.image("grubx64.efi")), (None, None));
+    assert!(refuse(&mut machine.install(UUID)).contains("there are several EFI system partitions"));
+    succeed(machine.install(UUID).arg("--esp").arg(machine.path("second")));
+    let made = image().unwrap();
+    succeed(&mut again("1111-1111"));
+    let anew = image().unwrap();
+    assert_ne!(anew, made);
+    assert_eq!(machine.image("grubx64.efi"), None);
+
+    machine.write("proc/self/mountinfo", first);
+    fs::rename(machine.path("second"), machine.path("away")).unwrap();
+    machine.directory("second");
+    let said = refuse(&mut again("2222-2222"));
+    assert!(said.contains("/second is not mounted"), "{said}");
+    assert!(said.contains("hint: mount /second"), "{said}");
+    // The same on a machine that never had one: there is nothing to tell.
+    fs::remove_dir_all(machine.path("var/lib/bootseal")).unwrap();
+    succeed(&mut again("2222-2222"));
+}
+
 #[test]
 fn a_password_is_hashed_as_grub_hashes_it() {
     let machine = Machine::new();
