@@ -11,7 +11,7 @@ use crate::system::config::Config;
 use crate::system::{self, Context, not_mounted};
 
 use super::entries::{Entry, scripts as scripts_of};
-use super::key_findings::{key_findings, passphrase_command};
+use super::key_findings::{copies, key_findings, passphrase_command};
 use super::loaders::loaders;
 use super::mode::{Detected, Mode};
 use super::phase::Phase;
@@ -129,6 +129,9 @@ pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     findings.extend(mounts(scene)?);
     findings.extend(sbctl(scene.plugins));
     findings.extend(portage(scene.context, scene.keys)?);
+    let told: Vec<String> = findings.iter().map(|finding| finding.subject.clone()).collect();
+    let copies = copies(scene.context, scene.keys)?.into_iter();
+    findings.extend(copies.filter(|copy| !told.contains(&copy.subject)));
     findings.extend(loaders(scene.context, scene.keys)?);
     Ok(findings)
 }

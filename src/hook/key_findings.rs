@@ -33,6 +33,25 @@ const PIN_FILE_MISSING: Kind = Kind::error("pin_file_missing");
 /// A key is on a token, and no file holds its PIN.
 const NO_PIN: Kind = Kind::warning("no_pin");
 
+/// A copy that was exported is of a former key.
+const OUTDATED_COPY: Kind = Kind::warning("outdated_copy");
+
+/// The findings about exported copies, for Portage, the kernel's build and others, that are of a former key.
+pub(super) fn copies(context: &Context, keys: &Path) -> Result<Vec<Finding>> {
+    let Ok(Some(keys)) = KeyDirectory::find(keys) else {
+        return Ok(Vec::new());
+    };
+    let outdated = life::outdated_copies(context, &keys.below(context.root()))?;
+    let found = |copy: &life::Copy| {
+        let (path, key) = (copy.path.shown(), printable(&copy.key));
+        let text = format!(
+            "{path} was exported from the {key} key before that was changed; whoever takes it works with the former one"
+        );
+        Finding::new(OUTDATED_COPY, path, text).remedy(copy.remedy())
+    };
+    Ok(outdated.iter().map(found).collect())
+}
+
 /// The findings about the keys. Could not run if the key directory cannot be looked into: there may be all of them.
 pub(super) fn key_findings(context: &Context, config: &Config, keys: &Path, uses_grub: bool) -> Result<Vec<Finding>> {
     let place = keys.shown();

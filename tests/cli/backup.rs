@@ -281,3 +281,46 @@ fn a_backup_without_a_key_in_use_is_not_recorded_as_restored() {
     assert_eq!(fs::read(one.join("ceremony.jsonl")).unwrap(), transcript);
     succeed(bootseal(["ceremony", "verify"]).arg(&one));
 }
+
+#[test]
+fn exported_copies_of_a_rotated_key_are_named_with_the_command_that_makes_them_anew() {
+    let whole = enrolled();
+    let export = |key: &str, format: &str, file: &str| {
+        let mut command = bootseal(["keys", "export", key, "--format", format, "--keys"]);
+        succeed(command.arg(whole.path("node")).arg("--output").arg(whole.path(file)));
+    };
+    export("db", "portage", "portage.pem");
+    export("db", "der", "db der");
+    export("db", "der", "gone.der");
+    export("module", "pem", "module.pem");
+    fs::remove_file(whole.path("gone.der")).unwrap();
+    let told = |said: &str| -> Vec<String> {
+        let lines = said
+            .lines()
+            .filter_map(|line| line.split_once(" was exported from the former db key: "));
+        lines.map(|(_, command)| command.to_owned()).collect()
+    };
+    let said = succeed(&mut rotate(&whole, "db", "node"));
+    let commands = told(&said);
+    assert_eq!(commands.len(), 2, "{said}");
+    let found = || said_by(&mut audit(&whole, "hooks.next_kernel"));
+    assert_eq!(found().matches("before that was changed").count(), 2, "{}", found());
+
+    // Each is run as it is printed, with the key directory of this test.
+    let program = env!("CARGO_BIN_EXE_bootseal");
+    for command in commands {
+        let command = command.replace("bootseal", program) + &format!(" --keys '{}'", whole.path("node").display());
+        // Its state is that of the test's own calls.
+        let own = bootseal(["help"]);
+        let state = own.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        succeed(tool("sh").args(["-c", &command]).envs(state));
+    }
+    assert!(!found().contains("before that was changed"), "{}", found());
+    let pem = fs::read_to_string(whole.path("portage.pem")).unwrap();
+    assert!(pem.ends_with(&fs::read_to_string(whole.path("node/db.pem")).unwrap()));
+}
+
+/// The words of a command, however it ends.
+fn said_by(command: &mut Command) -> String {
+    crate::support::text(&command.output().unwrap())
+}

@@ -362,6 +362,10 @@ impl Report for Exported {
         if self.secret {
             writeln!(out, "{} it holds the private key in clear", style.warn("!"))?;
         }
+        if let Some(reason) = &self.not_remembered {
+            let text = "the copy is not remembered, so that nobody will tell when the key is changed";
+            writeln!(out, "{} {text}: {}", style.warn("!"), printable(reason))?;
+        }
         Ok(())
     }
 }

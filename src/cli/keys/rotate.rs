@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::ceremony::life::{self, Copy};
 use crate::cli::next_start::with_next_start;
 use crate::cli::session::Session;
 use crate::cli::transcript_end::{write_end, write_not_recorded};
@@ -106,6 +107,12 @@ impl Change {
             },
         })
     }
+
+    /// The exported copies that are of a former key now. Without a record of them the change is as good.
+    fn outdated_copies(&self, session: &Session) -> Result<Vec<Copy>> {
+        let keys = self.key.directory(session)?;
+        Ok(life::outdated_copies(&session.context, &keys).unwrap_or_default())
+    }
 }
 
 impl Rotate {
@@ -116,7 +123,12 @@ impl Rotate {
             return Ok(Box::new(AbortReport { aborted, dry_run }));
         }
         let rotated = self.change.carry_out(session, false, rotate::rotate)?;
-        let report = RotationReport { rotated, dry_run };
+        let copies = self.change.outdated_copies(session)?;
+        let report = RotationReport {
+            rotated,
+            copies,
+            dry_run,
+        };
         Ok(with_next_start(
             session,
             self.change.key.keys.as_ref(),
@@ -132,7 +144,12 @@ impl Revoke {
         let revoke = |request: &Request<'_>| rotate::revoke(request, self.reason.as_deref(), &more);
         let revoked = self.change.carry_out(session, true, revoke)?;
         let dry_run = session.context.dry_run();
-        let report = RevocationReport { revoked, dry_run };
+        let copies = self.change.outdated_copies(session)?;
+        let report = RevocationReport {
+            revoked,
+            copies,
+            dry_run,
+        };
         Ok(with_next_start(
             session,
             self.change.key.keys.as_ref(),
@@ -165,6 +182,8 @@ impl Attendant for Asked<'_> {
 /// The stages that a rotation went through.
 struct RotationReport {
     rotated: Rotated,
+    /// Exported copies of former keys.
+    copies: Vec<Copy>,
     dry_run: bool,
 }
 
@@ -188,6 +207,7 @@ impl Report for RotationReport {
             "retired": retired.shown(),
             "steps": steps,
             "transcripts": ends,
+            "outdated_copies": self.copies,
             "dry_run": self.dry_run,
         }))
     }
@@ -212,6 +232,7 @@ impl Report for RotationReport {
         writeln!(out, "{}: \"{}\"", rotation.key, printable(&rotation.subject))?;
         writeln!(out, "    {}\n    {words}", rotation.new)?;
         write_no_backup(out, style)?;
+        write_copies(out, style, &self.copies)?;
         for end in ends {
             write_end(out, end)?;
         }
@@ -226,6 +247,8 @@ impl Report for RotationReport {
 /// The stages that a revocation went through.
 struct RevocationReport {
     revoked: Revoked,
+    /// Exported copies of former keys.
+    copies: Vec<Copy>,
     dry_run: bool,
 }
 
@@ -250,6 +273,7 @@ impl Report for RevocationReport {
             "steps": rotated.iter().flat_map(|rotated| &rotated.steps).chain(steps).collect::<Vec<_>>(),
             "transcripts": lists.ends,
             "not_recorded": lists.failures,
+            "outdated_copies": self.copies,
             "dry_run": self.dry_run,
         }))
     }
@@ -272,6 +296,7 @@ impl Report for RevocationReport {
         )?;
         writeln!(out, "{} {name}: {old} is worth nothing here any more", style.tick())?;
         write_no_backup(out, style)?;
+        write_copies(out, style, &self.copies)?;
         let ends = rotated.iter().flat_map(|rotated| &rotated.ends);
         let ends: Vec<_> = if lists.ends.is_empty() {
             ends.collect()
@@ -319,6 +344,18 @@ impl Report for AbortReport {
 fn write_steps<'s>(out: &mut dyn Write, style: Style, steps: impl IntoIterator<Item = &'s String>) -> io::Result<()> {
     for step in steps {
         writeln!(out, "{} {}", style.tick(), printable(step))?;
+    }
+    Ok(())
+}
+
+fn write_copies(out: &mut dyn Write, style: Style, copies: &[Copy]) -> io::Result<()> {
+    for copy in copies {
+        let (sign, path, key) = (style.warn("!"), copy.path.shown(), printable(&copy.key));
+        writeln!(
+            out,
+            "{sign} {path} was exported from the former {key} key: {}",
+            copy.remedy()
+        )?;
     }
     Ok(())
 }
