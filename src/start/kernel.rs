@@ -158,7 +158,8 @@ impl Kernel<'_> {
             InitramfsError::Unsupported { .. }
             | InitramfsError::TooLarge
             | InitramfsError::LargeFile(_)
-            | InitramfsError::ManyNames => outcome.not_run.push(printable(&text)),
+            | InitramfsError::ManyNames
+            | InitramfsError::ManyLinked => outcome.not_run.push(printable(&text)),
             _ => self.fails(name, &text, outcome),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
 
-use super::error::{InitramfsError, MAX_FILE, MAX_NAMES, Offset};
+use super::error::{InitramfsError, MAX_FILE, MAX_LINKED, MAX_NAMES, Offset};
 use crate::formats::bytes::until_zero;
 
 /// Size of a header, in bytes.
@@ -19,6 +19,11 @@ const NAME_OVERHEAD: usize = 128;
 /// The bits of a mode for the kind of an entry, and their value for a regular file.
 const KIND: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
+/// The beginnings of what modprobe(8) takes for a module: ELF, gzip, xz and Zstandard.
+const MODULES: [&[u8]; 4] = [b"\x7fELF", b"\x1f\x8b", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"];
+/// Bytes of the longest of them.
+const MODULES_BEGIN: usize = 6;
+
 /// A regular file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -160,6 +165,10 @@ pub(super) struct Walk<'w> {
     names: HashMap<Identity, Vec<u8>>,
     /// Bytes that they take.
     kept: usize,
+    /// Content that came with a name that is not wanted, of files that may have further names.
+    contents: HashMap<Identity, Vec<u8>>,
+    /// Bytes that it takes.
+    held: usize,
 }
 
 impl<'w> Walk<'w> {
@@ -172,6 +181,8 @@ impl<'w> Walk<'w> {
             is_open: false,
             names: HashMap::new(),
             kept: 0,
+            contents: HashMap::new(),
+            held: 0,
         }
     }
 
@@ -243,28 +254,18 @@ impl<'w> Walk<'w> {
             // Inode numbers count within an archive.
             self.names.clear();
             self.kept = 0;
+            self.contents.clear();
+            self.held = 0;
             return source.skip(size + padding(size));
         }
         self.entries += 1;
         let is_regular = header.mode & KIND == REGULAR;
-        let mut is_wanted = is_regular && (self.wanted)(&name);
+        let is_wanted = is_regular && (self.wanted)(&name);
         if is_regular && header.links > 1 {
             let identity = (header.major, header.minor, header.inode);
-            if is_wanted && !self.names.contains_key(&identity) {
-                self.keep(identity, &name)?;
-            }
-            let first = self.names.get(&identity);
-            // The content comes with the last name.
-            is_wanted = first.is_some() && size > 0;
-            if let Some(first) = first {
-                name.clone_from(first);
-            }
-        }
-        if is_wanted {
-            if size > MAX_FILE {
-                return Err(InitramfsError::LargeFile(at));
-            }
-            let content = source.take(size)?;
+            self.linked(source, identity, &name, size, is_wanted, at)?;
+        } else if is_wanted {
+            let content = Self::content(source, size, at)?;
             (self.visit)(Entry { path: name, content });
         } else {
             source.skip(size)?;
@@ -272,6 +273,74 @@ impl<'w> Walk<'w> {
         // The last entry of a stream need not be padded: what matters of it is there.
         source.skip_at_most(padding(size))?;
         Ok(())
+    }
+
+    fn content(source: &mut Source<impl BufRead>, size: u64, at: Offset) -> Result<Vec<u8>, InitramfsError> {
+        if size > MAX_FILE {
+            return Err(InitramfsError::LargeFile(at));
+        }
+        source.take(size)
+    }
+
+    /// Takes a name of a file that may have several. The kernel writes whatever content comes with any of them to the one file.
+    fn linked(
+        &mut self,
+        source: &mut Source<impl BufRead>,
+        identity: Identity,
+        name: &[u8],
+        size: u64,
+        is_wanted: bool,
+        at: Offset,
+    ) -> Result<(), InitramfsError> {
+        if is_wanted && !self.names.contains_key(&identity) {
+            self.keep(identity, name)?;
+        }
+        let first = self.names.get(&identity).cloned();
+        match first {
+            Some(path) if size > 0 => {
+                self.forget(identity);
+                let content = Self::content(source, size, at)?;
+                (self.visit)(Entry { path, content });
+            }
+            Some(path) => {
+                if let Some(content) = self.forget(identity) {
+                    (self.visit)(Entry { path, content });
+                }
+            }
+            None if size > 0 => self.hold(source, identity, size, at)?,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Holds content for a wanted name that may come, if it may be a module at all.
+    fn hold(
+        &mut self,
+        source: &mut Source<impl BufRead>,
+        identity: Identity,
+        size: u64,
+        at: Offset,
+    ) -> Result<(), InitramfsError> {
+        self.forget(identity);
+        let beginning = source.take(size.min(MODULES_BEGIN as u64))?;
+        let rest = size.saturating_sub(beginning.len() as u64);
+        if !MODULES.iter().any(|magic| beginning.starts_with(magic)) {
+            return source.skip(rest);
+        }
+        self.held = usize::try_from(size).map_or(usize::MAX, |size| self.held.saturating_add(size));
+        if self.held > MAX_LINKED {
+            return Err(InitramfsError::ManyLinked);
+        }
+        let content = [beginning, Self::content(source, rest, at)?].concat();
+        self.contents.insert(identity, content);
+        Ok(())
+    }
+
+    /// The content that is held of a file, which it no longer is.
+    fn forget(&mut self, identity: Identity) -> Option<Vec<u8>> {
+        let content = self.contents.remove(&identity)?;
+        self.held = self.held.saturating_sub(content.len());
+        Some(content)
     }
 }
 

@@ -11,6 +11,10 @@ pub(super) const MAX_FILE: u64 = 512 << 20;
 /// Most bytes that are kept of the names of files with several names, with what a table takes for each. The kernel has no bound.
 pub(super) const MAX_NAMES: usize = 16 << 20;
 
+/// Most bytes that are held of files with several names whose content came with one that is not wanted. Archivers other than cpio write
+/// it with the first name.
+pub(super) const MAX_LINKED: usize = 64 << 20;
+
 /// Why an image cannot be read to its end. Offsets are in bytes from the start of the image, or of the content of the compressed
 /// part at an offset.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,9 @@ pub enum InitramfsError {
     /// More names of wanted files whose content is still to come than are kept.
     #[error("names of files with several names take more than {MAX_NAMES} bytes in its archive")]
     ManyNames,
+    /// More content that may be that of a wanted name to come than is held.
+    #[error("what may be modules under other names takes more than {MAX_LINKED} bytes in its archive")]
+    ManyLinked,
 }
 
 /// A place in an image.

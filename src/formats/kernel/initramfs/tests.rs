@@ -111,6 +111,47 @@ fn a_file_with_several_names_is_given_once_with_its_content() {
     assert_eq!(modules(&image), (expected, Ok(6)));
 }
 
+/// Other archivers than cpio write it so, and so does whoever has something to hide.
+#[test]
+fn content_that_came_before_the_wanted_name_is_given() {
+    let module = [&b"\x7fELF"[..], &[7; 100]].concat();
+    let image = archive(&[
+        entry("usr/firmware", 7, 2, &module),
+        entry("usr/text", 8, 2, b"no module"),
+        entry("usr/again", 7, 2, b""),
+        entry("usr/a.ko", 7, 2, b""),
+        entry("usr/b.ko", 7, 2, b""),
+        entry("usr/c.ko", 8, 2, b""),
+        // The kernel writes it over what was there.
+        entry("usr/other", 7, 2, b"\x7fELF later"),
+    ]);
+    let expected = vec![
+        ("usr/a.ko".to_owned(), module.clone()),
+        ("usr/a.ko".to_owned(), b"\x7fELF later".to_vec()),
+    ];
+    assert_eq!(modules(&image), (expected, Ok(7)));
+    // In another archive it is another file.
+    let apart = [
+        archive(&[entry("x", 7, 2, &module)]),
+        archive(&[entry("a.ko", 7, 2, b"")]),
+    ]
+    .concat();
+    assert_eq!(modules(&apart), (vec![], Ok(2)));
+    // What is held has a bound.
+    let large = [&b"\x7fELF"[..], &vec![0; 40 << 20]].concat();
+    let (_, ended) = modules(&archive(&[entry("x", 1, 2, &large), entry("y", 2, 2, &large)]));
+    assert!(
+        ended.as_ref().unwrap_err().contains("modules under other names"),
+        "{ended:?}"
+    );
+    let again = archive(&[
+        entry("x", 1, 2, &large),
+        entry("y", 1, 2, &large),
+        entry("a.ko", 1, 2, b""),
+    ]);
+    assert_eq!(modules(&again).0.len(), 1);
+}
+
 #[test]
 fn what_is_no_image_is_named_with_its_offset() {
     let good = archive(&[entry("a.ko", 1, 1, b"content")]);
