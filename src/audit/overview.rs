@@ -3,7 +3,6 @@
 use crate::enroll::{BootFile, LoaderKind, Verdict};
 use crate::error::{Error, Result};
 use crate::finding::Status;
-use crate::trust::OpenedImage;
 
 use super::baseline::Baseline;
 use super::check::Group;
@@ -64,8 +63,7 @@ impl Overview {
     /// The kind of that file.
     #[must_use]
     pub fn loader(&self) -> Option<LoaderKind> {
-        let file = self.next_boot()?.file()?;
-        Some(LoaderKind::recognise(&OpenedImage::open(file).ok()?))
+        self.next_boot()?.kind
     }
 
     /// The kernel that this file starts by itself, if it is a loader and that is known.

@@ -49,7 +49,11 @@ impl<'a> Path<'a> {
         let found = loader.and_then(|loader| Some((loader.file()?, loader.command_line())));
         self.is_known = found.is_some();
         let elsewhere = loader.filter(|loader| loader.is_elsewhere());
-        if let Some(loader) = elsewhere {
+        // GRUB's menu may well be on what is mounted.
+        let has_menu = |loader: &&BootFile| {
+            loader.kind == Some(LoaderKind::Grub) && !NextEntry::menus(self.scene.context, None).is_empty()
+        };
+        if let Some(loader) = elsewhere.filter(|loader| !has_menu(loader)) {
             let text = format!(
                 "{}: the next start begins on a partition that is not mounted, and what it goes on with was not looked at (mount it, \
                  for reading only, and ask again)",

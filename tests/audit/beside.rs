@@ -10,7 +10,7 @@ use crate::golden::fat::image;
 use crate::support::judges::shim;
 use crate::support::kernel::archive;
 use crate::support::programs::{EFI_STUB, host_file};
-use crate::support::{succeed, tool};
+use crate::support::{grub_image, keys, succeed, tool};
 
 /// An active load option that leads to a file by its path alone.
 fn load_option(description: &str, file: &str, optional_data: &str) -> Vec<u8> {
@@ -251,6 +251,12 @@ fn a_start_from_a_partition_that_is_not_mounted_is_no_pass() {
     let said = machine.check("boot.next_start");
     assert_eq!(said["status"], "could_not_run", "{said:#}");
     says(&said, "not_run", "/dev/sdb1:/EFI/x/loader.efi", "is not mounted");
+
+    // The menu of a GRUB there may be on what is mounted.
+    succeed(&mut grub_image(keys(), &tree.path().join("EFI/x/loader.efi")));
+    unmounted(&machine, tree.path());
+    let said = machine.check("boot.next_start");
+    assert_eq!(said["status"], "pass", "{said:#}");
 }
 
 /// Its loaders start kernels with them, whoever mounts it.

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use crate::formats::firmware::signature_list::Signature;
 
+use super::next_entry::LoaderKind;
+
 /// A file that the firmware may start.
 #[derive(Debug, Clone, Serialize)]
 pub struct BootFile {
@@ -18,6 +20,9 @@ pub struct BootFile {
     /// The command line that the boot option hands to it.
     #[serde(skip)]
     pub(super) command_line: String,
+    /// The kind of loader; none where the file could not be read.
+    #[serde(skip)]
+    pub kind: Option<LoaderKind>,
     /// The answer that the firmware will give.
     pub verdict: Verdict,
     /// True if the next start begins with it.
@@ -113,6 +118,7 @@ pub(super) fn not_judged(source: String, path: String, reason: &str) -> BootFile
         verdict: Verdict::NotJudged(reason.to_owned()),
         file: None,
         command_line: String::new(),
+        kind: None,
         is_next: false,
         is_first: false,
         is_elsewhere: false,

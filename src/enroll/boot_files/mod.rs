@@ -318,6 +318,7 @@ impl Judge {
             verdict,
             file: None,
             command_line: String::new(),
+            kind: Some(LoaderKind::recognise(file)),
             is_next: false,
             is_first: false,
             is_elsewhere: false,
