@@ -21,11 +21,12 @@ use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::signature_list::SignatureDatabase;
-use crate::formats::grub::openpgp::{GrubKey, GrubKeyFile};
+use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::text::Shown;
 use crate::system;
 use crate::system::config::DEFAULT_KEYS;
 
+use super::grub_keys::{read_grub_key, read_grub_keys};
 use super::name::KeyName;
 use super::passphrase::Passphrase;
 use super::pkcs8::Protection;
@@ -386,22 +387,4 @@ fn read_uri(path: &Path) -> Result<TokenUri> {
 fn read_update(path: &Path) -> Result<AuthenticatedVariable> {
     AuthenticatedVariable::parse(&system::read_ours(path, MAX_FILE)?)
         .or_refuse(|| format!("{} is no signed write of a variable", path.shown()))
-}
-
-/// Reads the OpenPGP public keys of a file as GRUB does: primary keys and subkeys alike. There is at least one.
-pub fn read_grub_keys(path: &Path) -> Result<Vec<GrubKey>> {
-    let cannot = || format!("cannot use {}", path.shown());
-    let keys = GrubKeyFile::parse(&system::read_ours(path, MAX_FILE)?)
-        .or_refuse(cannot)?
-        .keys;
-    if keys.is_empty() {
-        return Err(Error::refused(cannot()).caused_by("it holds no RSA key, and GRUB would verify nothing by it"));
-    }
-    Ok(keys)
-}
-
-/// Reads the first OpenPGP public key of a file.
-fn read_grub_key(path: &Path) -> Result<GrubKey> {
-    let first = read_grub_keys(path)?.into_iter().next();
-    first.ok_or_else(|| Error::bug("a file of GRUB's keys without one"))
 }

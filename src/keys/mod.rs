@@ -5,6 +5,7 @@ mod aws_lc;
 pub mod certificate;
 pub mod directory;
 mod generate;
+pub mod grub_keys;
 mod name;
 mod openpgp;
 mod passphrase;

@@ -10,7 +10,8 @@ use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType}
 use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
 use crate::formats::text::Shown;
 use crate::keys::certificate::{Request, self_signed};
-use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, TRANSCRIPT, read_grub_keys};
+use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, TRANSCRIPT};
+use crate::keys::grub_keys::read_grub_keys;
 use crate::keys::{Identity, KeyName, Passphrase, Signer, SoftwareKey};
 use crate::system::{self, create_dir};
 

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use crate::disk::{Architecture, BootMedia, GRUB_CONFIGURATION};
 use crate::error::{Error, Result};
 use crate::grub::{self, Built, FileSystem, Menu, Place, Recipe, Step, Superuser, Toolchain, hash_password};
-use crate::keys::directory::read_grub_keys;
+use crate::keys::grub_keys::read_grub_keys;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::system::config::GrubConfig;
 use crate::system::variables::Efivarfs;
