@@ -80,6 +80,18 @@ pub fn is_installed(context: &Context, esp: Option<&Path>, name: &str, architect
     Ok(false)
 }
 
+/// The image that was put in the place that the configuration names; none if that never was. An error where that cannot be told.
+pub fn installed_image(context: &Context, config: &GrubConfig) -> Result<Option<PathBuf>> {
+    let Ok(architecture) = Architecture::own() else {
+        return Ok(None);
+    };
+    let esp = config.esp.as_ref().map(|esp| context.path(esp));
+    if !is_installed(context, esp.as_deref(), &config.name, architecture)? {
+        return Ok(None);
+    }
+    Ok(Some(Place::configured(context, config)?.current()))
+}
+
 /// Checks that GRUB's image embeds this key, and has started this machine.
 pub fn check_embeds(context: &Context, config: &GrubConfig, key: &GrubKey) -> Result<PathBuf> {
     let refused = || "GRUB's image has to know the new key before files are signed with it".to_owned();

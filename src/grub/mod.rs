@@ -16,7 +16,7 @@ mod warnings;
 pub use build::{Built, Recipe, build};
 pub use configuration::{KEPT_MENU, Superuser, hash_password};
 pub use file_system::FileSystem;
-pub use installed::{check_embeds, embedded, is_installed, own_partition};
+pub use installed::{check_embeds, embedded, installed_image, is_installed, own_partition};
 pub use menu::Menu;
 pub use place::{Confirmed, Installed, Place, confirm, confirm_by_word, falls_back, install, is_unproven, write_image};
 pub use step::Step;

@@ -187,7 +187,7 @@ const fn read_in(directory: &'static str, entry: Entry) -> Entry {
 }
 
 /// The check that Portage makes after each package, outside of what the package or the user can define.
-const PORTAGE: Entry = Entry {
+pub const PORTAGE: Entry = Entry {
     phase: None,
     reader: Some("/etc/portage"),
     directory: "/usr/local/lib/postinst-qa-check.d",

@@ -10,7 +10,7 @@ use crate::grub::{KEPT_MENU, falls_back};
 use crate::system::config::Config;
 use crate::system::{self, Context, not_mounted};
 
-use super::entries::{Entry, scripts as scripts_of};
+use super::entries::{Entry, PORTAGE, scripts as scripts_of};
 use super::key_findings::{copies, key_findings, passphrase_command};
 use super::loaders::loaders;
 use super::mode::{Detected, Mode};
@@ -27,6 +27,8 @@ pub const NOT_INSTALLED: Kind = Kind::error("not_installed");
 const MASKED: Kind = Kind::error("masked");
 /// A script of ours is not executable.
 const NOT_EXECUTABLE: Kind = Kind::error("not_executable");
+/// The file by which Portage has packages signed is not as it should be.
+const PACKAGES_UNSIGNED: Kind = Kind::warning("packages_unsigned");
 /// A script of ours has another content than this bootseal gives it.
 const CHANGED: Kind = Kind::warning("changed");
 /// kernel-install is told to do nothing.
@@ -115,6 +117,7 @@ const fn after(part: &'static str, slot: Slot, consequence: &'static str) -> Nei
 pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     findings.extend(scripts(scene));
+    findings.extend(portages(scene)?);
     findings.extend(bypassed(scene));
     findings.extend(unserved(scene));
     findings.extend(order(scene));
@@ -171,6 +174,27 @@ fn scripts(scene: &Scene<'_>) -> Vec<Finding> {
         findings.extend(finding);
     }
     findings
+}
+
+/// The finding of the file that Portage reads after each package.
+fn portages(scene: &Scene<'_>) -> Result<Option<Finding>> {
+    let path = PORTAGE.path();
+    let there = scene.context.path(&path);
+    let is_ours = system::read(&there).is_ok_and(|bytes| bytes == PORTAGE.content(scene.program).as_bytes());
+    if is_ours || !PORTAGE.has_reader(scene.context) {
+        return Ok(None);
+    }
+    let shown = path.shown();
+    let (state, remedy) = if system::info_of_name(&there)?.is_some() {
+        (
+            "not as this bootseal installs it",
+            format!("mv {shown} /root/ && {INSTALL}"),
+        )
+    } else {
+        ("not installed", INSTALL.to_owned())
+    };
+    let text = format!("{shown} is {state}: modules and boot loaders that packages bring stay unsigned");
+    Ok(Some(Finding::new(PACKAGES_UNSIGNED, shown, text).remedy(remedy)))
 }
 
 fn masked(plugin: &Plugin) -> Option<Finding> {

@@ -1,10 +1,12 @@
 //! The kernels that are installed: whether they would take the modules that the hooks sign.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::disk::{BootTree, Naming, boot_directories, files_below};
 use crate::error::Result;
 use crate::finding::{Finding, Kind};
+use crate::formats::crypto::certificate::Certificate;
+use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::kernel::compression::Compression;
 use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, KeyName};
@@ -21,50 +23,90 @@ const KERNEL_REFUSES_OURS: Kind = Kind::error("kernel_refuses_ours");
 /// The modules of a kernel keep the signature of their maker.
 const KERNEL_OF_ITS_MAKER: Kind = Kind::note("kernel_of_its_maker");
 
-/// The findings about the kernels that are installed. The images of all of them are read.
-pub fn kernels(context: &Context, config: &Config, keys: &Path) -> Result<Vec<Finding>> {
-    let Ok(keys) = KeyDirectory::open(keys).map(|keys| keys.below(context.root())) else {
-        return Ok(Vec::new());
-    };
-    if !system::is_there(&keys.certificate_path(KeyName::Module))? {
-        return Ok(Vec::new());
-    }
-    let own = keys.certificate(KeyName::Module)?;
-    let tree = BootTree::read(context, &boot_directories(context, [])?, &Naming::of_machine(context)?);
-    // A ledger that does not hold is a finding of the audit's; here it vouches for nothing.
-    let ledger = Ledger::read(context).ok();
-    let mut findings = Vec::new();
-    for entry in system::list_directory_if_there(&context.path("/lib/modules"))? {
-        let Some(release) = entry.path.file_name().and_then(|name| name.to_str()) else {
-            continue;
+/// The kernels that are installed, each image read once.
+pub struct Installed {
+    /// Our certificate; none without a module key.
+    own: Option<Certificate>,
+    pub(super) kernels: Vec<Kernel>,
+}
+
+/// A kernel that is installed, with modules of its own.
+pub(super) struct Kernel {
+    pub trust: KernelTrust,
+    /// The hash that its modules are signed over.
+    pub hash: HashAlgorithm,
+    /// Its answer to our signature over that hash.
+    pub takes: Takes,
+    /// The directory of its modules.
+    directory: PathBuf,
+}
+
+impl Installed {
+    /// Looks at the kernels for which there are an image and modules; at none without a module key.
+    pub fn read(context: &Context, config: &Config, keys: &Path) -> Result<Self> {
+        let mut installed = Self {
+            own: None,
+            kernels: Vec::new(),
         };
-        if !tree.kernels().any(|kernel| kernel.is_of(release)) {
-            continue;
+        let Ok(keys) = KeyDirectory::open(keys).map(|keys| keys.below(context.root())) else {
+            return Ok(installed);
+        };
+        if !system::is_there(&keys.certificate_path(KeyName::Module))? {
+            return Ok(installed);
         }
-        let trust = KernelTrust::read(context, release, None);
-        let hash = config.sign.hash_for(release);
-        let takes = trust.takes(&own, hash);
-        let index = ledger.as_ref().map(Ledger::index);
-        findings.extend(modules::unsigned(context, &trust, &takes, &own, index)?);
-        if let Takes::No(obstacle) = takes {
-            let shown = printable(release);
-            let text = format!("Linux {shown} would refuse modules with our signature: {obstacle}");
-            findings.push(match maker(&trust, &entry.path) {
-                Some(maker) => {
-                    let text = format!("{text}; its modules keep that of their maker, \"{maker}\"");
-                    Finding::new(KERNEL_OF_ITS_MAKER, shown, text)
-                }
-                None => Finding::new(KERNEL_REFUSES_OURS, shown, text).remedies(ways_out(
-                    context,
-                    &trust,
-                    &obstacle,
-                    &own,
-                    Hash::Configured(&config.sign),
-                )),
+        let own = keys.certificate(KeyName::Module)?;
+        let tree = BootTree::read(context, &boot_directories(context, [])?, &Naming::of_machine(context)?);
+        for entry in system::list_directory_if_there(&context.path("/lib/modules"))? {
+            let Some(release) = entry.path.file_name().and_then(|name| name.to_str()) else {
+                continue;
+            };
+            if !tree.kernels().any(|kernel| kernel.is_of(release)) {
+                continue;
+            }
+            let trust = KernelTrust::read(context, release, None);
+            let hash = config.sign.hash_for(release);
+            installed.kernels.push(Kernel {
+                takes: trust.takes(&own, hash),
+                hash,
+                trust,
+                directory: entry.path,
             });
         }
+        installed.own = Some(own);
+        Ok(installed)
     }
-    Ok(findings)
+
+    /// The findings about them: those that would refuse our signature, and modules without one that they take.
+    pub fn findings(&self, context: &Context, config: &Config) -> Result<Vec<Finding>> {
+        let Some(own) = &self.own else {
+            return Ok(Vec::new());
+        };
+        // A ledger that does not hold is a finding of the audit's; here it vouches for nothing.
+        let ledger = Ledger::read(context).ok();
+        let mut findings = Vec::new();
+        for kernel in &self.kernels {
+            let index = ledger.as_ref().map(Ledger::index);
+            findings.extend(modules::unsigned(context, &kernel.trust, &kernel.takes, own, index)?);
+            findings.extend(kernel.refusal(context, config, own));
+        }
+        Ok(findings)
+    }
+}
+
+impl Kernel {
+    fn refusal(&self, context: &Context, config: &Config, own: &Certificate) -> Option<Finding> {
+        let Takes::No(obstacle) = &self.takes else {
+            return None;
+        };
+        let shown = printable(&self.trust.release);
+        let text = format!("Linux {shown} would refuse modules with our signature: {obstacle}");
+        if let Some(maker) = maker(&self.trust, &self.directory) {
+            let text = format!("{text}; its modules keep that of their maker, \"{maker}\"");
+            return Some(Finding::new(KERNEL_OF_ITS_MAKER, shown, text));
+        }
+        let ways = ways_out(context, &self.trust, obstacle, own, Hash::Configured(&config.sign));
+        Some(Finding::new(KERNEL_REFUSES_OURS, shown, text).remedies(ways))
+    }
 }
 
 /// The common name of the certificate that vouches for the first of a kernel's modules, if the kernel takes it.

@@ -36,14 +36,24 @@ pub(super) fn loaders(context: &Context, keys: &Path) -> Result<Vec<Finding>> {
 /// The loaders whose signed copies are to be made anew, and the paths of these. On a file system that is mounted for reading only
 /// none are: that is no reason for a kernel's installation to fail, and `hook status` tells of them.
 pub(super) fn stale_copies(context: &Context, keys: &KeyDirectory) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let mut stale = Vec::new();
+    let loaders = writable(context, keys)?.into_iter();
+    let stale = loaders.filter(|loader| loader.state != CopyState::Current);
+    Ok(stale.map(|loader| (loader.image, loader.copy)).collect())
+}
+
+/// The signed copies that are made anew whenever their loader changes.
+pub(super) fn copies(context: &Context, keys: &KeyDirectory) -> Result<Vec<PathBuf>> {
+    Ok(writable(context, keys)?.into_iter().map(|loader| loader.copy).collect())
+}
+
+fn writable(context: &Context, keys: &KeyDirectory) -> Result<Vec<PackagedLoader>> {
+    let mut writable = Vec::new();
     for loader in of_key(context, keys)? {
-        let directory = loader.image.parent().unwrap_or(&loader.image);
-        if loader.state != CopyState::Current && !Space::at(directory)?.read_only {
-            stale.push((loader.image, loader.copy));
+        if !Space::at(loader.image.parent().unwrap_or(&loader.image))?.read_only {
+            writable.push(loader);
         }
     }
-    Ok(stale)
+    Ok(writable)
 }
 
 /// The loaders that the machine uses with a signature of the db key; none without a key.

@@ -303,6 +303,12 @@ impl Hook<'_> {
         Ok(plan)
     }
 
+    /// The files that the slot would sign, by its plan.
+    pub(super) fn planned(&self, request: &Request, keys: &KeyDirectory) -> Result<Job<'_>> {
+        let files = Files::new(self.context, self.environment, request)?;
+        Ok(self.plan(&files, keys)?.job)
+    }
+
     fn sign(
         &self,
         request: &Request,

@@ -1,11 +1,14 @@
 //! Packages that Portage merges: modules beside those of a kernel, and boot loaders that `bootctl` installs.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::machine::snapshot;
 use super::node::{Hooked, VERSION};
+use super::status::{gentoo, status};
 use crate::support::judges::{judge_module, sbverify};
-use crate::support::{refuse, succeed, text};
+use crate::support::{grub_image, refuse, succeed, text};
 
 /// The MD5 that nobody looks at here, and a time.
 const REST: &str = "d41d8cd98f00b204e9800998ecf8427e 1700000000";
@@ -123,4 +126,97 @@ fn a_loader_that_bears_no_signature_of_ours_gets_none_unasked() {
     succeed(&mut node.run("all", &[VERSION]));
     assert!(!node.path(&format!("{LOADER}.signed")).exists());
     assert!(!findings(&node).contains("systemd-boot"), "{}", findings(&node));
+}
+
+/// A machine with Portage's check, a kernel and GRUB's image, signed.
+fn ready() -> Hooked {
+    let node = gentoo();
+    succeed(&mut node.hook(&["install"]));
+    node.directory("efi/EFI/bootseal");
+    node.write("etc/bootseal/config.toml", "[grub]\nesp = \"/efi\"\n");
+    let image = node.path("efi/EFI/bootseal/grubx64.efi");
+    succeed(&mut grub_image(&node.path("etc/bootseal/keys"), &image));
+    succeed(&mut node.run("all", &[VERSION]));
+    node
+}
+
+/// Foretold first, and then done: the files that change are those of the forecast.
+#[test]
+fn status_foretells_what_the_next_package_has_signed() {
+    let node = ready();
+    let said = node.without_root(&succeed(&mut status(&node)));
+    for line in [
+        "✓ /usr/local/lib/postinst-qa-check.d/60-bootseal".to_owned(),
+        format!("its modules for Linux {VERSION}: signed over sha3-512"),
+        "its files for firmware and GRUB: signed in /boot, /boot/grub".to_owned(),
+        "sys-boot/grub: /efi/EFI/bootseal/grubx64.efi is made anew as well".to_owned(),
+    ] {
+        assert!(said.contains(&line), "{line}: {said}");
+    }
+    let report = succeed(&mut node.bootseal(["--json", "hook", "status"]));
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let packages = &report["packages"];
+    assert_eq!(packages["modules"][0]["hash"], "sha3-512");
+    let foretold: Vec<&str> = packages["files"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|path| path.as_str().unwrap())
+        .collect();
+
+    let module = format!("lib/modules/{VERSION}/video/nvidia.ko");
+    node.module(&module);
+    let font = "usr/share/grub/unicode.pf2";
+    node.write(font, "PFF2\0");
+    node.write("boot/grub/fonts/unicode.pf2", "PFF2\0");
+    merge(&node, "x11-drivers/nvidia-drivers-580", &[&module]);
+    merge(&node, "sys-boot/grub-2.14", &[font]);
+    let before: BTreeMap<PathBuf, Vec<u8>> = snapshot(node.root()).into_iter().collect();
+    for package in ["x11-drivers/nvidia-drivers-580", "sys-boot/grub-2.14"] {
+        succeed(&mut node.run("portage", &[package]));
+    }
+    succeed(&mut judge_module(&node.path(&module)));
+    let after = snapshot(node.root()).into_iter();
+    let changed = after.filter(|(path, content)| before.get(path) != Some(content));
+    let changed: Vec<String> = changed
+        .map(|(path, _)| node.without_root(&path.display().to_string()))
+        .collect();
+    let is_foretold = |path: &&String| {
+        **path == format!("/{module}")
+            || path.starts_with("/var/lib/bootseal/")
+            || foretold
+                .iter()
+                .any(|known| Path::new(path).starts_with(node.without_root(known)))
+    };
+    let others: Vec<&String> = changed.iter().filter(|path| !is_foretold(path)).collect();
+    assert!(others.is_empty(), "{others:?}");
+    assert!(
+        changed.iter().any(|path| path.ends_with("unicode.pf2.sig")),
+        "{changed:?}"
+    );
+}
+
+/// Portage's file is gone, or somebody else's: told, and mended as the message says.
+#[test]
+fn a_check_of_portage_that_is_not_ours_is_told() {
+    let node = ready();
+    let script = "usr/local/lib/postinst-qa-check.d/60-bootseal";
+    fs::remove_file(node.path(script)).unwrap();
+    let said = text(&status(&node).output().unwrap());
+    assert!(said.contains("nothing that it brings is signed"), "{said}");
+    assert!(
+        said.contains("60-bootseal is not installed") && said.contains("fix: bootseal hook install"),
+        "{said}"
+    );
+    succeed(&mut node.hook(&["install"]));
+    node.write(script, "# mine\n");
+    let said = text(&status(&node).output().unwrap());
+    assert!(
+        said.contains("60-bootseal is not as this bootseal installs it") && said.contains("fix: mv /usr/local"),
+        "{said}"
+    );
+    fs::remove_file(node.path(script)).unwrap();
+    succeed(&mut node.hook(&["install"]));
+    let said = succeed(&mut status(&node));
+    assert!(!said.contains("packages that"), "{said}");
 }

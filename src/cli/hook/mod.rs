@@ -1,5 +1,6 @@
 //! `bootseal hook`: the scripts that sign every kernel as it is installed, and the command that they call.
 
+mod packages;
 mod report;
 
 use std::cell::RefCell;
@@ -182,8 +183,11 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let mut status = hook::status(context, &config, &keys, &mode.named(), variable)?;
             // The audit, which asks for the hooks' status as well, has a check of its own for these.
             status.findings.extend(hook::old_images(context, &config)?);
-            status.findings.extend(hook::kernels(context, &config, &keys)?);
-            Ok(Box::new(report::Outlook(status)))
+            let kernels = hook::Installed::read(context, &config, &keys)?;
+            status.findings.extend(kernels.findings(context, &config)?);
+            let environment = Environment::read(|name| std::env::var_os(name));
+            let packages = hook::packages(context, &config, &keys, &environment, &kernels)?;
+            Ok(Box::new(report::Outlook { status, packages }))
         }
         Command::Run {
             keys,

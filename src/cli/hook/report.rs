@@ -10,10 +10,12 @@ use crate::cli::text::name;
 use crate::error::{Error, Result};
 use crate::finding::Level;
 use crate::formats::text::{Shown, printable};
-use crate::hook::{Change, Changed, Detected, LastRun, Request, Slot, State, Status};
+use crate::hook::{Change, Changed, Detected, LastRun, Packages, Request, Slot, State, Status};
 use crate::system::moment;
 use crate::ui::finding::{hook_finding_json, write_finding};
 use crate::ui::{Report, Style};
+
+use super::packages;
 
 /// The unit and the service that look at the next start.
 const UNIT: &str = "bootseal-status.service";
@@ -97,8 +99,11 @@ fn write_modes(out: &mut dyn Write, detected: &[Detected]) -> io::Result<()> {
     Ok(())
 }
 
-/// The outlook for the next kernel.
-pub(super) struct Outlook(pub Status);
+/// The outlook for the next kernel, and for the next package where Portage brings it.
+pub(super) struct Outlook {
+    pub status: Status,
+    pub packages: Option<Packages>,
+}
 
 impl Report for Outlook {
     fn schema(&self) -> &'static str {
@@ -112,7 +117,7 @@ impl Report for Outlook {
             plugins,
             findings,
             last_runs,
-        } = &self.0;
+        } = &self.status;
         let plugins: Vec<Value> = plugins
             .iter()
             .map(|plugin| {
@@ -131,13 +136,14 @@ impl Report for Outlook {
             "modes": detected.iter().map(|detected| detected.mode.name()).collect::<Vec<_>>(),
             "layout": layout,
             "plugins": plugins,
+            "packages": self.packages.as_ref().map(packages::json),
             "findings": findings,
             "last_runs": last_runs.as_ref().ok().map(|runs| runs.iter().map(|run| last_run(run, runs)).collect::<Vec<_>>()),
         }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        let status = &self.0;
+        let status = &self.status;
         write_modes(out, &status.detected)?;
         if let Some(layout) = &status.layout {
             writeln!(out, "Layout: {}", printable(layout))?;
@@ -160,6 +166,9 @@ impl Report for Outlook {
                 (Some(_), _) => writeln!(out, "  {} {shown}{note}", style.cross())?,
                 (None, _) => writeln!(out, "    {shown}{note}")?,
             }
+        }
+        if let Some(packages) = &self.packages {
+            packages::human(packages, out, style)?;
         }
         match &status.last_runs {
             Ok(runs) if runs.is_empty() => {}
@@ -197,7 +206,11 @@ impl Report for Outlook {
     }
 
     fn failure(&self) -> Option<Error> {
-        let errors = self.0.findings.iter().filter(|finding| finding.level == Level::Error);
+        let errors = self
+            .status
+            .findings
+            .iter()
+            .filter(|finding| finding.level == Level::Error);
         match errors.count() {
             0 => None,
             1 => Some(Error::refused("one thing would keep the next kernel from being signed")),
