@@ -10,7 +10,7 @@ use bootseal::formats::firmware::authenticode::{Image, Severity, minimal_image};
 use tempfile::TempDir;
 
 use crate::support::image::{flat_digest, is_signed_by, without_signature_at, without_signatures};
-use crate::support::programs::{EFI_STUB, SYSTEMD_BOOT, host_file, osslsigncode};
+use crate::support::programs::{EFI_STUB, SYSTEMD_BOOT, host_file, of_later_debian};
 use crate::support::signer::TestKey;
 use crate::support::{refuse, succeed, tool};
 
@@ -85,7 +85,7 @@ fn sbverify(file: &Path, key: &TestKey) -> Command {
 }
 
 fn osslsigncode_verify(file: &Path, key: &TestKey) -> Command {
-    let mut osslsigncode = osslsigncode();
+    let mut osslsigncode = of_later_debian("osslsigncode");
     osslsigncode.args(["verify", "-ignore-timestamp", "-CAfile"]);
     osslsigncode.arg(&key.certificate_path).arg("-in").arg(file);
     osslsigncode
@@ -106,7 +106,7 @@ fn sbsign(directory: &TempDir, file: &[u8], key: &TestKey) -> Vec<u8> {
 fn osslsigncode_sign(directory: &TempDir, file: &[u8], key: &TestKey) -> Vec<u8> {
     let (input, output) = (write(directory, "unsigned", file), directory.path().join("signed"));
     let _ = fs::remove_file(&output);
-    let mut sign = osslsigncode();
+    let mut sign = of_later_debian("osslsigncode");
     sign.args(["sign", "-h", "sha256", "-certs"])
         .arg(&key.certificate_path)
         .arg("-key")

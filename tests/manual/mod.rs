@@ -1,5 +1,6 @@
 //! README and manual: each command in them is one that bootseal takes, each link leads somewhere, and what the README shows is said.
 
+mod book;
 pub mod pages;
 mod session;
 
@@ -72,6 +73,11 @@ fn every_link_leads_somewhere() {
                 wrong.push(format!("{}: {target} is not there", page.name));
             } else if !anchor.is_empty() && !Page::read(&there).anchors().contains(anchor) {
                 wrong.push(format!("{}: {target} has no such heading", page.name));
+            }
+        }
+        for target in page.links_to_repository() {
+            if !repository().join(&target).exists() {
+                wrong.push(format!("{}: the repository has no {target}", page.name));
             }
         }
     }

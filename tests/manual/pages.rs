@@ -72,6 +72,16 @@ impl Page {
             .collect()
     }
 
+    /// The paths, below the repository, that links lead to where it is published: the manual as a website has nothing beside its pages.
+    pub fn links_to_repository(&self) -> Vec<String> {
+        let prose = self.prose();
+        let parts = prose.split("](https://github.com/bootseal/bootseal/").skip(1);
+        let targets = parts.filter_map(|after| after.split(')').next());
+        let paths =
+            targets.filter_map(|target| target.strip_prefix("blob/main/").or(target.strip_prefix("tree/main/")));
+        paths.map(str::to_owned).collect()
+    }
+
     /// The targets of links to files and headings.
     pub fn links(&self) -> Vec<String> {
         let prose = self.prose();

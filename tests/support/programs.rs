@@ -216,16 +216,16 @@ pub fn judge(name: impl AsRef<Path>) -> PathBuf {
     path
 }
 
-/// osslsigncode of a later Debian, with the libraries that it came with.
+/// A program of a later Debian, with the libraries that it came with.
 #[track_caller]
-pub fn osslsigncode() -> Command {
-    let root = judge("osslsigncode/usr");
+pub fn of_later_debian(name: &str) -> Command {
+    let root = judge(name).join("usr");
     let libraries = root.join("lib/x86_64-linux-gnu");
     let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
     command
         .arg("--library-path")
         .arg(&libraries)
-        .arg(root.join("bin/osslsigncode"));
+        .arg(root.join("bin").join(name));
     command
 }
 

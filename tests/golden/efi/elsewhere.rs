@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bootseal::formats::firmware::authenticode::minimal_image;
 
 use super::{Bench, FILES, firmware_accepts, sbverify, sign_with, signed_data};
-use crate::support::programs::osslsigncode;
+use crate::support::programs::of_later_debian;
 use crate::support::signer::TestKey;
 use crate::support::{keys, refuse, self_signed, sign, succeed, text, tool};
 
@@ -191,7 +191,7 @@ fn nothing_is_prepared_that_could_not_be_attached() {
     assert!(!tbs.exists());
     // Firmware need not know SHA-512 in signatures of images.
     let [signed, by_sha512] = ["sha512.efi", "sha512.p7"].map(|name| bench.path(name));
-    let mut osslsigncode = osslsigncode();
+    let mut osslsigncode = of_later_debian("osslsigncode");
     osslsigncode
         .args(["sign", "-h", "sha512", "-certs"])
         .arg(keys().join("db.pem"));

@@ -11,7 +11,7 @@ use bootseal::formats::firmware::authenticode::{Image, minimal_image};
 use tempfile::TempDir;
 
 use super::authenticode::uki;
-use crate::support::programs::{EFI_STUB, SYSTEMD_BOOT, host_file, osslsigncode};
+use crate::support::programs::{EFI_STUB, SYSTEMD_BOOT, host_file, of_later_debian};
 use crate::support::signer::TestKey;
 use crate::support::{bootseal, judges, keys, refuse, sign, succeed, text, tool, verify};
 
@@ -139,7 +139,7 @@ fn one_signature_covers_all_of_a_unified_kernel_image() {
     let image = bench.write("linux.efi", &original);
     succeed(&mut sign("efi", &[&image]));
     sbverify(&image);
-    let mut osslsigncode = osslsigncode();
+    let mut osslsigncode = of_later_debian("osslsigncode");
     osslsigncode.args(["verify", "-ignore-timestamp", "-CAfile"]);
     succeed(osslsigncode.arg(keys().join("db.pem")).arg("-in").arg(&image));
     succeed(&mut verify(&[&image]));
