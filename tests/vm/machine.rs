@@ -5,10 +5,11 @@ use crate::support::PATIENCE;
 use crate::support::programs::{FIRMWARE_CODE, FIRMWARE_VARS, judge, tool};
 use std::fs;
 use std::io::{self, Read, Write};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -142,9 +143,7 @@ impl Machine {
 
     /// The same from a disk, with somebody at the keyboard.
     pub fn talk_disk(&self, disk: &Path, conversation: &[(&str, &str)], last_words: &[&str]) -> Serial {
-        // Two at once would take each other's time.
-        static THE_ONLY_ONE: Mutex<()> = Mutex::new(());
-        let _only = THE_ONLY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let _processor = Processor::take();
         let _tpm = self.tpm.as_ref().map(|memory| Tpm::start(memory));
         let mut running = self.start(disk);
         let started = Instant::now();
@@ -212,6 +211,31 @@ impl Machine {
         });
         let keyboard = qemu.stdin.take().expect("a pipe");
         Running { qemu, keyboard, output }
+    }
+}
+
+/// A processor of this machine for a machine that runs: more of these at once would take each other's time.
+struct Processor;
+
+/// The number of those that are taken.
+static TAKEN: Mutex<usize> = Mutex::new(0);
+static GIVEN_BACK: Condvar = Condvar::new();
+
+impl Processor {
+    /// Waits for one.
+    fn take() -> Self {
+        let all = thread::available_parallelism().map_or(1, NonZero::get);
+        let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = GIVEN_BACK.wait_while(taken, |taken| *taken >= all);
+        *taken.unwrap_or_else(PoisonError::into_inner) += 1;
+        Self
+    }
+}
+
+impl Drop for Processor {
+    fn drop(&mut self) {
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        GIVEN_BACK.notify_one();
     }
 }
 
