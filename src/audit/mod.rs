@@ -95,8 +95,10 @@ fn audit_along(machine: &Machine<'_>, selection: &Selection, baseline: &Baseline
     let began = Instant::now();
     let time = machine.context().now()?;
     let mut checked = Vec::new();
-    for check in all_checks().filter(|check| selection.takes(check)) {
+    let checks: Vec<&'static Check> = all_checks().filter(|check| selection.takes(check)).collect();
+    for (number, check) in (1..).zip(&checks).map(|(number, check)| (number, *check)) {
         machine.context().check_interrupted()?;
+        machine.observer().stage(check.title, number, checks.len());
         let mut outcome = (check.run)(machine);
         let (accepted, found) = baseline.divide(check, std::mem::take(&mut outcome.findings), time);
         outcome.findings = found;
@@ -106,6 +108,7 @@ fn audit_along(machine: &Machine<'_>, selection: &Selection, baseline: &Baseline
             accepted,
         });
     }
+    machine.observer().end();
     Ok(Audit {
         checked,
         time,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -12,24 +13,21 @@ use crate::finding::{Finding, Status};
 use crate::formats::text::printable;
 use crate::sign::Observer;
 
-/// Shortest work that is shown with a bar.
+/// Shortest work that is shown.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The bar's template: how far, how fast, and how long still.
-const TEMPLATE: &str = "{msg} [{bar:30}] {pos}/{len} files, {rate}, {eta} left";
+/// The template of files: how far, how fast, and how long still.
+const FILES: &str = "{msg} [{bar:30}] {pos}/{len} files, {rate}, {eta} left";
+/// The template of the stages of longer work.
+const STAGE: &str = "{msg}";
 
-/// A bar for work over a second; nothing at all where stderr is no terminal.
+/// A line for work over a second; nothing at all where stderr is no terminal.
 #[derive(Debug)]
 pub struct Progress {
     verb: &'static str,
     is_shown: bool,
     says_waiting: bool,
-    bar: Mutex<Option<Bar>>,
-}
-
-#[derive(Debug)]
-struct Bar {
-    bar: ProgressBar,
-    began: Instant,
+    began: OnceLock<Instant>,
+    line: Arc<Mutex<Option<ProgressBar>>>,
 }
 
 impl Progress {
@@ -40,13 +38,61 @@ impl Progress {
             verb,
             is_shown: !is_quiet && io::stderr().is_terminal(),
             says_waiting: !is_quiet,
-            bar: Mutex::new(None),
+            began: OnceLock::new(),
+            line: Arc::default(),
         }
     }
 
-    fn bar(&self, use_it: impl FnOnce(&mut Option<Bar>)) {
-        use_it(&mut self.bar.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Puts a line in the place of the one before: at once if the work takes over a second already, or as soon as it does.
+    fn show(&self, new: impl FnOnce() -> ProgressBar) {
+        if !self.is_shown {
+            return;
+        }
+        let is_first = self.began.get().is_none();
+        let is_long = self.began.get_or_init(Instant::now).elapsed() > PATIENCE;
+        let bar = new();
+        let mut line = locked(&self.line);
+        clear(&mut line);
+        if is_long {
+            draw(&bar);
+        }
+        *line = Some(bar);
+        if is_first {
+            let line = Arc::clone(&self.line);
+            thread::spawn(move || {
+                thread::sleep(PATIENCE);
+                locked(&line).as_ref().map(draw);
+            });
+        }
     }
+}
+
+fn locked(line: &Mutex<Option<ProgressBar>>) -> MutexGuard<'_, Option<ProgressBar>> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn draw(bar: &ProgressBar) {
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    bar.tick();
+}
+
+fn clear(line: &mut Option<ProgressBar>) {
+    if let Some(bar) = line.take() {
+        bar.finish_and_clear();
+    }
+}
+
+/// A line that is not shown yet.
+fn hidden(length: usize, template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::hidden());
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // What does not fit the line is left out.
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        };
+        bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
+    }
+    bar
 }
 
 impl Observer for Progress {
@@ -56,42 +102,24 @@ impl Observer for Progress {
         }
     }
 
+    fn stage(&self, title: &str, number: usize, all: usize) {
+        self.show(|| hidden(all, STAGE).with_message(format!("{} {number} of {all}: {title}", self.verb)));
+    }
+
     fn begin(&self, kind: &'static str, files: usize, _bytes: u64) {
-        if !self.is_shown || files == 0 {
-            return;
+        if files > 0 {
+            self.show(|| hidden(files, FILES).with_message(format!("{} {kind}", self.verb)));
         }
-        let bar = ProgressBar::with_draw_target(Some(files as u64), ProgressDrawTarget::hidden());
-        if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
-            let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
-                // What does not fit the line is left out.
-                let _ = write!(out, "{:.0}/s", state.per_sec());
-            };
-            bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
-        }
-        bar.set_message(format!("{} {kind}", self.verb));
-        let began = Instant::now();
-        self.bar(|slot| *slot = Some(Bar { bar, began }));
     }
 
     fn advance(&self, _bytes: u64) {
-        if !self.is_shown {
-            return;
-        }
-        self.bar(|slot| {
-            let Some(Bar { bar, began }) = slot else { return };
+        if let Some(bar) = locked(&self.line).as_ref() {
             bar.inc(1);
-            if bar.is_hidden() && began.elapsed() > PATIENCE {
-                bar.set_draw_target(ProgressDrawTarget::stderr());
-            }
-        });
+        }
     }
 
     fn end(&self) {
-        self.bar(|slot| {
-            if let Some(Bar { bar, .. }) = slot.take() {
-                bar.finish_and_clear();
-            }
-        });
+        clear(&mut locked(&self.line));
     }
 }
 
