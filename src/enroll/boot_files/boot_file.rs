@@ -88,6 +88,22 @@ impl BootFile {
         self.remedy
     }
 
+    /// The command that puts a GRUB which enforces signatures in its place: the one that firmware falls back to has to be named.
+    #[must_use]
+    pub fn grub_install(&self) -> &'static str {
+        let mut above = Path::new(&self.path).components().rev().skip(1);
+        let mut is_in = |name: &str| {
+            above
+                .next()
+                .is_some_and(|part| part.as_os_str().eq_ignore_ascii_case(name))
+        };
+        if is_in("BOOT") && is_in("EFI") {
+            "bootseal grub install --removable"
+        } else {
+            "bootseal grub install"
+        }
+    }
+
     /// The file, as it can be opened; none if the firmware finds no such file.
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
@@ -133,5 +149,21 @@ pub(super) fn missing(source: String, path: String, reason: &str) -> BootFile {
         verdict: Verdict::Refused(reason.to_owned()),
         remedy: Remedy::Repair,
         ..not_judged(source, path, "")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_firmware_falls_back_to_grub_goes_by_name_alone() {
+        let command = |path: &str| not_judged(String::new(), path.to_owned(), "").grub_install();
+        for path in ["/boot/efi/EFI/BOOT/BOOTX64.EFI", "/efi/efi/boot/bootx64.efi"] {
+            assert_eq!(command(path), "bootseal grub install --removable", "{path}");
+        }
+        for path in ["/boot/efi/EFI/debian/grubx64.efi", "/boot/BOOTX64.EFI", "BOOTX64.EFI"] {
+            assert_eq!(command(path), "bootseal grub install", "{path}");
+        }
     }
 }

@@ -85,7 +85,10 @@ fn remedy(request: &Request, file: &BootFile) -> String {
     let replace = match file.remedy {
         Remedy::Exchange => return format!("put a version of {path} in its place that dbx does not forbid"),
         Remedy::Repair => return format!("have {path} installed again"),
-        Remedy::Enforce => return format!("replace {path} by a GRUB that enforces signatures: bootseal grub install"),
+        Remedy::Enforce => {
+            let command = file.grub_install();
+            return format!("replace {path} by a GRUB that enforces signatures: {command}");
+        }
         Remedy::Replace => " --replace",
         Remedy::Sign => "",
     };

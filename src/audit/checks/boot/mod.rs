@@ -172,7 +172,7 @@ fn look_at(file: &BootFile, starts: bool, outcome: &mut Outcome) {
             )
             .remedy(match file.remedy() {
                 _ if file.is_elsewhere() => "mount its partition, and: bootseal sign efi FILE".to_owned(),
-                Remedy::Enforce => "bootseal grub install".to_owned(),
+                Remedy::Enforce => file.grub_install().to_owned(),
                 _ => format!("bootseal sign efi {}", crate::error::quoted(Path::new(&file.path))),
             }),
         ),
