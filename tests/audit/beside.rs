@@ -319,4 +319,5 @@ pub fn unmounted(machine: &Machine, files: &Path) {
     machine.write("dev/sdb1", image("16", 16 * 1024, files));
 }
 
-const PARTITION: &str = "aa5c8f1e-4c5b-4b7e-9d1a-0123456789ab";
+/// Its GUID.
+pub const PARTITION: &str = "aa5c8f1e-4c5b-4b7e-9d1a-0123456789ab";
