@@ -55,16 +55,17 @@ pub(super) fn efi_devices(context: &Context) -> Result<Vec<EfiDevice>> {
         let shown = format!("/dev/{}", printable(&disk.name));
         match disk.tables(context) {
             Ok(tables) => {
-                let partitions = tables.partitions.iter().filter(|partition| partition.is_efi_system());
-                found.extend(partitions.map(|partition| of_table(context, disk, partition)));
-                let unread = tables.unread.iter().map(|error| {
-                    let why = format!(
-                        "{}; repair it, or remove it from the disk",
-                        printable(&error.to_string())
-                    );
+                let mut partitions = tables.partitions.iter().filter(|partition| partition.is_efi_system());
+                let looked_at = partitions.by_ref().take(MAX_PARTITIONS);
+                found.extend(looked_at.map(|partition| of_table(context, disk, partition)));
+                let mut unread: Vec<String> = tables.unread.iter().map(ToString::to_string).collect();
+                if partitions.next().is_some() {
+                    unread.push(format!("it has more than {MAX_PARTITIONS}"));
+                }
+                found.extend(unread.iter().map(|reason| {
+                    let why = format!("{}; repair its table, or take the disk out", printable(reason));
                     EfiDevice::Unknown(shown.clone(), why)
-                });
-                found.extend(unread);
+                }));
             }
             Err(error) => match of_records(context, disk)? {
                 Some(partitions) => found.extend(partitions),

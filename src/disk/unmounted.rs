@@ -34,7 +34,7 @@ impl UnmountedPartition {
         let (file, start, length) = match &self.found {
             EfiDevice::Unknown(disk, why) => {
                 return Err(Error::could_not_run(format!(
-                    "which EFI system partitions {disk} has is not known, and firmware may start what lies on them: {why}"
+                    "{disk}: firmware may start what lies on its EFI system partitions, and which it has is not known: {why}"
                 )));
             }
             EfiDevice::Partition { bytes, .. } => match bytes {

@@ -153,12 +153,22 @@ fn without_udev_as_much_is_told_as_with_it() {
         &disk("label: dos\nstart=2048, size=16MiB, type=c\n", &file_system),
     );
     assert_eq!(answers(&machine), clean, "a stick with data");
+    // More than disks have, all of one file system.
+    let many: String = (0..33).map(|_| "size=4KiB, type=U\n").collect();
+    plug_in(&machine, &disk(&format!("label: gpt\n{many}"), &file_system));
+    let said = machine.check("boot.images");
+    says(&said, "not_run", "/dev/sdb: firmware", "it has more than 32");
     // A table that nobody can read.
     broken[LENGTH as usize - 512..].fill(0);
     plug_in(&machine, &broken);
     let said = machine.check("boot.images");
     assert_eq!(said["status"], "could_not_run", "{said:#}");
-    says(&said, "not_run", "/dev/sdb ", "its GUID partition table is broken");
+    says(
+        &said,
+        "not_run",
+        "/dev/sdb: firmware",
+        "its GUID partition table is broken",
+    );
 }
 
 /// Firmware reads the disk. udev has read it some time ago, and is asked where nobody else can be.
@@ -188,7 +198,7 @@ fn records_of_udev_count_where_the_disk_cannot_be_opened_and_nowhere_else() {
         forget(&machine, &[&format!("run/udev/data/{record}")]);
         let said = machine.check("boot.images");
         assert_eq!(said["status"], "could_not_run", "{said:#}");
-        says(&said, "not_run", "/dev/sdb has", "ask again as root");
+        says(&said, "not_run", "/dev/sdb: firmware", "ask again as root");
         assert_eq!(machine.check("grub.files")["status"], "could_not_run");
     }
 }
