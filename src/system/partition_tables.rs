@@ -198,3 +198,97 @@ fn attribute(directory: &Path, name: &str) -> Option<String> {
     let bytes = read_if_there(&directory.join(name), MAX_ATTRIBUTE).ok()??;
     Some(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    /// A machine with these devices, by their places in `/sys/devices`, each with its files.
+    fn machine(devices: &[(&str, &[(&str, &str)])]) -> (tempfile::TempDir, Context) {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        let list = context.path(BY_NAME);
+        fs::create_dir_all(&list).unwrap();
+        for (place, files) in devices {
+            let directory = context.path("/sys/devices").join(place);
+            for (name, value) in *files {
+                let file = directory.join(name);
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                fs::write(file, value).unwrap();
+            }
+            let name = place.rsplit('/').next().unwrap();
+            symlink(Path::new("../../devices").join(place), list.join(name)).unwrap();
+        }
+        (root, context)
+    }
+
+    #[test]
+    fn the_kernel_tells_which_device_is_part_of_which() {
+        let (_root, context) = machine(&[
+            (
+                "pci/c0d0",
+                &[("dev", "8:0\n"), ("uevent", "MAJOR=8\nDEVNAME=cciss/c0d0\n")],
+            ),
+            (
+                "pci/c0d0/c0d0p1",
+                &[
+                    ("partition", "1\n"),
+                    ("start", "8\n"),
+                    ("size", "16\n"),
+                    ("dev", "8:1\n"),
+                ],
+            ),
+            ("pci/mmcblk0", &[("dev", "179:0\n")]),
+            ("pci/mmcblk0/mmcblk0boot0", &[("dev", "179:8\n")]),
+            ("pci/mmcblk0/mmcblk0!p1", &[("partition", "1\n")]),
+        ]);
+        let disks = disks(&context).unwrap();
+        let names: Vec<_> = disks
+            .iter()
+            .map(|disk| {
+                let nodes: Vec<_> = disk.nodes.iter().map(|node| node.name.as_str()).collect();
+                (disk.name.as_str(), disk.number.as_deref(), nodes)
+            })
+            .collect();
+        let expected = [
+            ("cciss/c0d0", Some("8:0"), vec!["c0d0p1"]),
+            ("mmcblk0", Some("179:0"), vec!["mmcblk0/p1"]),
+            ("mmcblk0boot0", Some("179:8"), vec![]),
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(disks[0].nodes[0].place, Some((8 * SECTOR, 16 * SECTOR)));
+        // A name that leads nowhere, as of a device that went away.
+        symlink("../../devices/gone", context.path(BY_NAME).join("gone")).unwrap();
+        assert_eq!(super::disks(&context).unwrap(), disks);
+    }
+
+    #[test]
+    fn devices_that_the_kernel_makes_are_no_disks_of_the_firmware() {
+        let (_root, context) = machine(&[
+            ("pci/sda", &[("size", "0\n")]),
+            ("pci/sr0", &[("device/type", "5\n")]),
+            ("pci/nvme0c0n1", &[("hidden", "1\n")]),
+            ("virtual/block/loop0", &[("size", "8\n")]),
+            ("virtual/block/md0", &[("md/metadata_version", "1.2\n")]),
+            ("virtual/block/md126", &[("md/metadata_version", "external:/md127/0\n")]),
+            ("virtual/nvme-subsystem/nvme-subsys0/nvme0n1", &[("hidden", "0\n")]),
+        ]);
+        let disks = disks(&context).unwrap();
+        let seen = disks.iter().filter(|disk| disk.is_seen_by_firmware());
+        let seen: Vec<_> = seen.map(|disk| disk.name.as_str()).collect();
+        assert_eq!(seen, ["sda", "md126", "nvme0n1"]);
+        let disk = |name: &str| disks.iter().find(|disk| disk.name == name).unwrap();
+        // No medium is in it, and no file is opened.
+        assert_eq!(disk("sda").tables(&context).unwrap(), PartitionTables::default());
+        let unknown = disk("md126").tables(&context).unwrap_err();
+        assert!(unknown.to_string().contains("size holds no number"), "{unknown}");
+    }
+
+    #[test]
+    fn another_root_without_a_list_has_no_disks() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(disks(&Context::host().with_root(root.path())).unwrap(), []);
+    }
+}

@@ -4,10 +4,11 @@ use std::fs;
 use std::ops::Range;
 
 use bootseal::formats::firmware::authenticode::minimal_image;
+use bootseal::formats::firmware::guid::Guid;
 use serde_json::Value;
 
-use super::beside::{PARTITION, unmounted};
-use super::{Machine, says};
+use super::beside::{PARTITION, load_option_on, unmounted};
+use super::{GLOBAL, Machine, says};
 use crate::golden::fat::image;
 use crate::golden::partition_table::partitioned;
 use crate::support::{succeed, tool};
@@ -217,6 +218,35 @@ fn a_partition_with_the_guid_of_the_mounted_one_is_looked_at() {
         "/dev/sdb1:/EFI/old/grubx64.efi",
         "",
     );
+}
+
+/// Without udev as well, a boot option leads to the partition whose GUID it names, and not to a file of that path on a mounted one.
+#[test]
+fn the_guid_of_the_mounted_partition_is_that_of_the_table() {
+    let machine = Machine::new();
+    let mounted = disk(&gpt().replace(PARTITION, LINUX), &vec![0; PLACE.len()]);
+    list(&machine, "pci/vda", "8:0", LENGTH);
+    machine.write("dev/vda", &mounted);
+    list_partition(&machine, "pci/vda/vda1", "8:1", &mounted, PLACE);
+    machine.write("stage/EFI/BOOT/BOOTX64.EFI", minimal_image());
+    let file_system = image("16", 16 * 1024, &machine.path("stage"));
+    plug_in(&machine, &disk(&gpt(), &file_system));
+    let leads_to = |guid: &str, subject: &str| {
+        let guid: Guid = guid.parse().unwrap();
+        let node = [&[4, 1, 42, 0][..], &[0; 20], guid.as_bytes(), &[2, 2]].concat();
+        let option = load_option_on(&node, "x", "\\EFI\\BOOT\\BOOTX64.EFI", "");
+        machine.set_variable("Boot0009", GLOBAL, 7, &option);
+        machine.set_variable("BootOrder", GLOBAL, 7, &[9, 0]);
+        let said = machine.check("boot.entries");
+        let list = if subject.starts_with("/dev") {
+            "findings"
+        } else {
+            "evidence"
+        };
+        says(&said, list, &format!("{subject}/EFI/BOOT/BOOTX64.EFI (Boot0009"), "");
+    };
+    leads_to(PARTITION, "/dev/sdb1:");
+    leads_to(LINUX, "/efi");
 }
 
 /// Names say nothing: the kernel tells which device is part of which, and which are its own.
