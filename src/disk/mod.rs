@@ -10,6 +10,7 @@ mod boot_media;
 mod boot_name;
 mod boot_options;
 mod boot_tree;
+mod efi_devices;
 mod grub_path;
 mod packages;
 mod partitions;

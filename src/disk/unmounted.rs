@@ -1,30 +1,24 @@
 //! EFI system partitions that are not mounted: firmware starts from them all the same, so they are read through their file system.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::formats::fat::{Fat, Medium};
+use crate::formats::fat::Fat;
 use crate::formats::firmware::guid::Guid;
+use crate::formats::medium::Medium;
 use crate::formats::text::printable;
-use crate::system::{BlockDevice, Context, fat_mounts, list_directory_if_there, read_if_there};
+use crate::system::{BlockDevice, Context, fat_mounts};
 
-/// The records of udev, one for each device (`b` and its numbers for one of blocks).
-const UDEV: &str = "/run/udev/data";
-/// The types of an EFI system partition in the records: in a GUID partition table, and in the older one.
-const EFI_SYSTEM_PARTITION: [&str; 2] = ["c12a7328-f81f-11d2-ba4b-00a0c93ec93b", "0xef"];
-/// Longest record that is read, in bytes.
-const MAX_RECORD: u64 = 64 << 10;
+use super::efi_devices::{Bytes, EfiDevice, efi_devices};
 
-/// An EFI system partition that is not mounted.
+/// An EFI system partition that is not mounted, or a disk that may have some.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnmountedPartition {
     /// The device, as a person names it.
     pub device: String,
-    /// The file of the device, where its name is known.
-    file: Option<PathBuf>,
     /// The GUID of its GPT partition, if that is known.
     pub partition: Option<Guid>,
+    found: EfiDevice,
 }
 
 impl UnmountedPartition {
@@ -37,11 +31,20 @@ impl UnmountedPartition {
                 printable(&reason)
             ))
         };
-        let Some(file) = &self.file else {
-            return Err(cannot("its device has no name".to_owned()));
+        let (file, start, length) = match &self.found {
+            EfiDevice::Unknown(disk, why) => {
+                return Err(Error::could_not_run(format!(
+                    "{disk}: firmware may start what lies on its EFI system partitions, and which it has is not known: {why}"
+                )));
+            }
+            EfiDevice::Partition { bytes, .. } => match bytes {
+                Bytes::At(file, start, length) => (file, *start, *length),
+                Bytes::Nowhere => return Err(cannot("its device has no name".to_owned())),
+            },
         };
         let device = BlockDevice::open(file).map_err(|error| cannot(error.in_one_line()))?;
-        Fat::open(Blocks(device)).map_err(|error| cannot(error.to_string()))
+        let blocks = Blocks { device, start, length };
+        Fat::open(blocks).map_err(|error| cannot(error.to_string()))
     }
 
     /// True if this may be the partition that a boot option names.
@@ -100,59 +103,42 @@ impl UnmountedFile {
 }
 
 /// The bytes of a partition.
-pub struct Blocks(BlockDevice);
+pub struct Blocks {
+    device: BlockDevice,
+    /// Where it begins on the device, in bytes.
+    start: u64,
+    /// Its length, in bytes.
+    length: u64,
+}
 
 impl Medium for Blocks {
     fn read(&self, offset: u64, length: usize) -> std::result::Result<Vec<u8>, String> {
-        self.0.read(offset, length).map_err(|error| error.in_one_line())
+        let end = offset.checked_add(length as u64);
+        let is_on_it = end.is_some_and(|end| end <= self.length);
+        let place = self.start.checked_add(offset).filter(|_| is_on_it);
+        Medium::read(&self.device, place.ok_or("the partition ends")?, length)
     }
 }
 
-/// The EFI system partitions of all disks, by the table of partitions, that are not mounted. None where udev keeps no record of
-/// disks.
+/// The EFI system partitions of all disks that are not mounted, and the disks that cannot be asked for theirs. An error if the kernel
+/// cannot be asked for the disks.
 pub fn unmounted_efi_partitions(context: &Context) -> Result<Vec<UnmountedPartition>> {
     let mounted = fat_mounts(context)?;
-    let mut missing = Vec::new();
-    for entry in list_directory_if_there(&context.path(UDEV))? {
-        let Some(number) = entry.path.file_name().and_then(|name| name.to_str()?.strip_prefix('b')) else {
-            continue;
+    // By its numbers alone: a name and a GUID are in the hands of who made the partition.
+    let is_mounted = |number: &str| mounted.iter().any(|mount| mount.number == number);
+    let missing = efi_devices(context)?.into_iter().filter_map(|found| {
+        let (device, partition) = match &found {
+            EfiDevice::Partition {
+                number: Some(number), ..
+            } if is_mounted(number) => return None,
+            EfiDevice::Partition { shown, partition, .. } => (shown.clone(), *partition),
+            EfiDevice::Unknown(disk, _) => (disk.clone(), None),
         };
-        // A record that went away is of a disk that did.
-        let Some(record) = read_if_there(&entry.path, MAX_RECORD)? else {
-            continue;
-        };
-        let record = String::from_utf8_lossy(&record);
-        let value = |name: &str| {
-            record
-                .lines()
-                .find_map(|line| line.strip_prefix("E:")?.strip_prefix(name)?.strip_prefix('='))
-        };
-        let is_meant = |kind: &str| {
-            EFI_SYSTEM_PARTITION
-                .iter()
-                .any(|known| kind.eq_ignore_ascii_case(known))
-        };
-        if !value("ID_PART_ENTRY_TYPE").is_some_and(is_meant) {
-            continue;
-        }
-        let described = read_if_there(&context.path(format!("/sys/dev/block/{number}/uevent")), MAX_RECORD)?;
-        let described = String::from_utf8_lossy(&described.unwrap_or_default()).into_owned();
-        let name = described.lines().find_map(|line| line.strip_prefix("DEVNAME="));
-        let partition = value("ID_PART_ENTRY_UUID").and_then(|uuid| uuid.parse::<Guid>().ok());
-        let is_mounted = mounted.iter().any(|mount| {
-            name.is_some_and(|name| mount.device == name) || (partition.is_some() && mount.partition == partition)
-        });
-        if !is_mounted {
-            let device = name.map_or_else(
-                || format!("the device {number}"),
-                |name| format!("/dev/{}", printable(name)),
-            );
-            missing.push(UnmountedPartition {
-                device,
-                file: name.map(|name| context.path(format!("/dev/{name}"))),
-                partition,
-            });
-        }
-    }
-    Ok(missing)
+        Some(UnmountedPartition {
+            device,
+            partition,
+            found,
+        })
+    });
+    Ok(missing.collect())
 }

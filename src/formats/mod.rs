@@ -10,4 +10,5 @@ pub mod fat;
 pub mod firmware;
 pub mod grub;
 pub mod kernel;
+pub mod medium;
 pub mod text;

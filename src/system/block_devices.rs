@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::error::{Error, Explain, Result as Outcome};
 
 use crate::formats::kernel::luks2::{self, Luks2Error, Token};
+use crate::formats::medium::Medium;
 
 use super::context::Context;
 
@@ -49,6 +50,12 @@ impl BlockDevice {
         let cannot = || format!("cannot read {} at offset {offset:#x}", self.path.shown());
         self.file.read_exact_at(&mut bytes, offset).or_could_not_run(cannot)?;
         Ok(bytes)
+    }
+}
+
+impl Medium for BlockDevice {
+    fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, String> {
+        Self::read(self, offset, length).map_err(|error| error.in_one_line())
     }
 }
 

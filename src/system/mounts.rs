@@ -1,17 +1,16 @@
 //! Mounted file systems: FAT ones with their partitions, and those that fstab names and nobody mounted.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::formats::firmware::device_path::GptPartition;
-use crate::formats::firmware::gpt::partition_guid;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::text::Shown;
 
 use super::context::Context;
 use super::files::read_if_there;
+use super::partition_tables::partition_on_disk;
 
 /// The kernel's list of mounts (`proc_pid_mountinfo(5)`).
 const MOUNTS: &str = "/proc/self/mountinfo";
@@ -23,8 +22,6 @@ const BLOCK_DEVICES: &str = "/sys/class/block";
 const SECTOR: u64 = 512;
 /// The table of file systems that are to be mounted (fstab(5)).
 const FSTAB: &str = "/etc/fstab";
-/// The length that is read of a disk for its table, in bytes: 128 entries begin in the third of blocks of 4 KiB.
-const MAX_TABLE: u64 = 64 << 10;
 /// Longest list of mounts that is read, in bytes.
 const MAX_LIST: u64 = 4 << 20;
 
@@ -35,6 +32,8 @@ pub struct FatMount {
     pub directory: PathBuf,
     /// The kernel's name of the device that it is on, such as `sda1`.
     pub device: String,
+    /// The numbers of that device, as `8:1`.
+    pub number: String,
     /// The GUID of its GPT partition, if that is known.
     pub partition: Option<Guid>,
 }
@@ -78,10 +77,12 @@ pub fn mounts(context: &Context) -> Result<Vec<Mount>> {
 pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
     let list = read_if_there(&context.path(MOUNTS), MAX_LIST)?.unwrap_or_default();
     let list = String::from_utf8_lossy(&list);
-    let mut mounts: Vec<(&str, FatMount)> = Vec::new();
+    let mut mounts: Vec<FatMount> = Vec::new();
     for line in list.lines() {
-        let Some((device, directory)) = fat(line) else { continue };
-        if mounts.iter().any(|(known, _)| *known == device) {
+        let Some((number, device, directory)) = fat(line) else {
+            continue;
+        };
+        if mounts.iter().any(|known| known.number == number) {
             continue;
         }
         let path = unescaped(device);
@@ -89,14 +90,14 @@ pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
             continue;
         };
         let name = name.to_string_lossy();
-        let mount = FatMount {
+        mounts.push(FatMount {
             directory: context.path(unescaped(directory)),
-            partition: partition(context, &name),
+            partition: partition(context, number, &name),
             device: name.into_owned(),
-        };
-        mounts.push((device, mount));
+            number: number.to_owned(),
+        });
     }
-    Ok(mounts.into_iter().map(|(_, mount)| mount).collect())
+    Ok(mounts)
 }
 
 /// The directories among these that fstab(5) names as mount points and that nothing is mounted on. Empty if the kernel
@@ -140,14 +141,14 @@ pub fn automounts<'a>(context: &Context, directories: &[&'a str]) -> Result<Vec<
     Ok(directories.iter().filter(is_waiting).copied().collect())
 }
 
-/// Device and mount point of a line, if it is of a whole FAT file system.
-fn fat(line: &str) -> Option<(&str, &str)> {
+/// Numbers and name of the device, and the mount point, of a line, if it is of a whole FAT file system.
+fn fat(line: &str) -> Option<(&str, &str, &str)> {
     let (mount, source) = line.split_once(" - ")?;
-    let mut mount = mount.split(' ').skip(3);
-    let (root, directory) = (mount.next()?, mount.next()?);
+    let mut mount = mount.split(' ').skip(2);
+    let (number, root, directory) = (mount.next()?, mount.next()?, mount.next()?);
     let mut source = source.split(' ');
     let (kind, device) = (source.next()?, source.next()?);
-    (root == "/" && ["vfat", "msdos"].contains(&kind)).then_some((device, directory))
+    (root == "/" && ["vfat", "msdos"].contains(&kind)).then_some((number, device, directory))
 }
 
 /// File systems whose files are not this machine's alone, or have no owners, by `f_type` (linux/magic.h).
@@ -174,12 +175,16 @@ fn unescaped(text: &str) -> String {
         .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
-/// The GUID under which udev names the partition.
-fn partition(context: &Context, device: &str) -> Option<Guid> {
+/// The GUID of a device's partition: in its disk's own table, which firmware reads; else, where only root may read that, the one under
+/// which udev names it.
+fn partition(context: &Context, number: &str, name: &str) -> Option<Guid> {
+    if let Ok(Some(partition)) = partition_on_disk(context, number, name) {
+        return partition.guid();
+    }
     let links = fs::read_dir(context.path(BY_GUID)).into_iter().flatten();
     links.filter_map(std::result::Result::ok).find_map(|link| {
         let target = fs::read_link(link.path()).ok()?;
-        (target.file_name()? == device).then(|| link.file_name().to_str()?.parse().ok())?
+        (target.file_name()? == name).then(|| link.file_name().to_str()?.parse().ok())?
     })
 }
 
@@ -209,10 +214,11 @@ pub fn esp_partition(context: &Context, directory: &Path) -> Result<GptPartition
     let disk = disk.parent().unwrap_or(&disk);
     let block = number(&disk.join("queue/logical_block_size"))?.max(SECTOR);
     let partition = u32::try_from(number(&device.join("partition"))?).map_err(|_| cannot("its number".to_owned()))?;
-    let guid = match mount.partition {
-        Some(guid) => guid,
-        None => on_disk(context, disk, block, partition).map_err(cannot)?,
+    let unknown = || match partition_on_disk(context, &mount.number, &mount.device) {
+        Ok(_) => cannot("its disk has no GUID partition table with it".to_owned()),
+        Err(error) => cannot(error.in_one_line()),
     };
+    let guid = mount.partition.ok_or_else(unknown)?;
     // The kernel counts in 512 bytes, whatever the disk does.
     let factor = block / SECTOR;
     let blocks = |sectors: u64| sectors / factor;
@@ -222,17 +228,6 @@ pub fn esp_partition(context: &Context, directory: &Path) -> Result<GptPartition
         size: blocks(number(&device.join("size"))?),
         guid,
     })
-}
-
-/// The GUID of a partition in the disk's own table, for a machine without udev.
-fn on_disk(context: &Context, disk: &Path, block: u64, number: u32) -> std::result::Result<Guid, String> {
-    let name = disk.file_name();
-    let path = context.path("/dev").join(name.ok_or("its disk has no name")?);
-    let mut bytes = Vec::new();
-    let read = fs::File::open(&path).and_then(|file| file.take(MAX_TABLE).read_to_end(&mut bytes));
-    read.map_err(|error| format!("{}: {error}", path.shown()))?;
-    let block = usize::try_from(block).map_err(|error| format!("its blocks: {error}"))?;
-    partition_guid(&bytes, block, number).map_err(|error| format!("{}: {error}", path.shown()))
 }
 
 #[cfg(test)]
@@ -252,7 +247,7 @@ mod tests {
             "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n\
              30 22 8:1 / /my\\040efi rw,relatime shared:1 - vfat /dev/sda1 rw\n\
              31 22 8:1 / /twice rw - vfat /dev/sda1 rw\n\
-             32 22 8:1 /EFI /bound rw - vfat /dev/sdb1 rw\n\
+             32 22 8:17 /EFI /bound rw - vfat /dev/sdb1 rw\n\
              garbage\n",
         )
         .unwrap();
@@ -262,6 +257,7 @@ mod tests {
         let mount = FatMount {
             directory: context.path("/my efi"),
             device: "sda1".to_owned(),
+            number: "8:1".to_owned(),
             partition: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b".parse().ok(),
         };
         assert!(mount.partition.is_some());

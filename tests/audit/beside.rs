@@ -14,6 +14,11 @@ use crate::support::{grub_image, keys, succeed, tool};
 
 /// An active load option that leads to a file by its path alone.
 fn load_option(description: &str, file: &str, optional_data: &str) -> Vec<u8> {
+    load_option_on(&[], description, file, optional_data)
+}
+
+/// The same on a partition, by its node of a device path.
+pub fn load_option_on(partition: &[u8], description: &str, file: &str, optional_data: &str) -> Vec<u8> {
     let wide = |text: &str| {
         text.encode_utf16()
             .chain([0])
@@ -21,7 +26,7 @@ fn load_option(description: &str, file: &str, optional_data: &str) -> Vec<u8> {
             .collect::<Vec<u8>>()
     };
     let name = wide(file);
-    let mut path = vec![4, 4];
+    let mut path = [partition, &[4, 4]].concat();
     path.extend(u16::try_from(name.len() + 4).unwrap().to_le_bytes());
     path.extend(name);
     path.extend([0x7f, 0xff, 4, 0]);
@@ -319,4 +324,5 @@ pub fn unmounted(machine: &Machine, files: &Path) {
     machine.write("dev/sdb1", image("16", 16 * 1024, files));
 }
 
-const PARTITION: &str = "aa5c8f1e-4c5b-4b7e-9d1a-0123456789ab";
+/// Its GUID.
+pub const PARTITION: &str = "aa5c8f1e-4c5b-4b7e-9d1a-0123456789ab";

@@ -1,6 +1,7 @@
 //! The audit of a machine below another root directory: clean, then with one fault at a time.
 
 mod beside;
+mod disks;
 mod doors;
 mod firmware;
 mod formats;

@@ -19,6 +19,7 @@ mod keys;
 mod luks2;
 mod microsoft_signed;
 mod modules;
+pub mod partition_table;
 mod rsa;
 mod token_ceremony;
 mod tokens;

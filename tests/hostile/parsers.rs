@@ -19,8 +19,8 @@ use bootseal::formats::firmware::authenticated_variable::AuthenticatedVariable;
 use bootseal::formats::firmware::authenticode::Image;
 use bootseal::formats::firmware::device_path::DevicePath;
 use bootseal::formats::firmware::event_log::EventLog;
-use bootseal::formats::firmware::gpt;
 use bootseal::formats::firmware::load_option::LoadOption;
+use bootseal::formats::firmware::partition_table::PartitionTables;
 use bootseal::formats::firmware::pcr_signature::{self, PcrSignature};
 use bootseal::formats::firmware::sbat::Sbat;
 use bootseal::formats::firmware::signature_list::SignatureDatabase;
@@ -59,7 +59,6 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("device-path", device_path),
     ("event-log", event_log),
     ("fat", fat),
-    ("gpt", partition),
     ("grub-script", grub_script),
     ("grub-texts", grub_texts),
     ("initramfs", initramfs_walk),
@@ -69,6 +68,7 @@ pub const PARSERS: &[(&str, Parser)] = &[
     ("module", module),
     ("module-round-trip", module_round_trip),
     ("openpgp", openpgp),
+    ("partition-table", partition_table),
     ("pcr-signature", pcr_signatures),
     ("public-key", public_key),
     ("running-kernel", running_kernel),
@@ -241,9 +241,12 @@ fn fat(bytes: &[u8]) {
     fat.find_file("/EFI/BOOT/BOOTX64.EFI");
 }
 
-fn partition(bytes: &[u8]) {
-    for (block, number) in [(512, 1), (4096, 128)] {
-        let _ = gpt::partition_guid(bytes, block, number);
+fn partition_table(bytes: &[u8]) {
+    let disk = bytes.to_vec();
+    for block in [512, 4096] {
+        for partition in PartitionTables::read(&disk, block, bytes.len() as u64).partitions {
+            assert!(partition.length > 0 && partition.start + partition.length <= bytes.len() as u64);
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("dpkg-deb", "dpkg"),
     ("dpkg-query", "dpkg"),
     ("expect", "expect"),
+    ("fdisk", "fdisk"),
     ("find", "findutils"),
     ("fish", "fish"),
     ("gcc", "gcc"),
@@ -104,6 +105,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     (MARKDOWN, "python3-markdown"),
     (OPENSSL, "libssl-dev"),
     (OPTION_ROM, "ipxe-qemu"),
+    (SFDISK, "fdisk"),
     (SHIM, "shim-unsigned"),
     (SOFT_TOKEN, "libsofthsm2"),
     (STRACE, "strace"),
@@ -142,6 +144,8 @@ pub const OPENSSL: &str = "/usr/include/openssl/pkcs7.h";
 /// The firmware of QEMU's network card.
 pub const OPTION_ROM: &str = "/usr/lib/ipxe/qemu/efi-virtio.rom";
 /// The loader between firmware and GRUB on others' machines, signed by nobody.
+/// It runs in guests as well.
+pub const SFDISK: &str = "/sbin/sfdisk";
 pub const SHIM: &str = "/usr/lib/shim/shimx64.efi";
 /// The library of tokens in software.
 pub const SOFT_TOKEN: &str = "/usr/lib/softhsm/libsofthsm2.so";

@@ -51,16 +51,17 @@ pub fn make_disk(disk: &Path, files: &Path) {
         .arg("::/"));
 }
 
-/// A disk with a GPT whose first partition, an EFI system partition, holds the tree `files`; another may be behind it.
+/// A disk with a GPT whose first partition, an EFI system partition, holds the tree `files`; another, of
+/// another type, may be behind it.
 pub fn make_partitioned_disk(disk: &Path, files: &Path, other: Option<&Path>) {
     make_disk(disk, files);
     let mut image = vec![0; usize::try_from(PARTITION_START).expect("a size")];
     let mut table = "label: gpt\n".to_owned();
-    let uuid = format!(", uuid={PARTITION}");
-    for (file, more) in std::iter::once((disk, uuid.as_str())).chain(other.map(|other| (other, ""))) {
+    let own = format!("U, uuid={PARTITION}");
+    for (file, kind) in std::iter::once((disk, own.as_str())).chain(other.map(|other| (other, "L"))) {
         let partition = fs::read(file).expect("a file system");
         let (start, sectors) = (image.len() / 512, partition.len() / 512);
-        writeln!(table, "start={start}, size={sectors}, type=U{more}").expect("a string takes all");
+        writeln!(table, "start={start}, size={sectors}, type={kind}").expect("a string takes all");
         image.extend(partition);
     }
     // For the table at the end.

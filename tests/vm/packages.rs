@@ -42,6 +42,7 @@ const NEEDED: &[&str] = &[
     programs::KMOD,
     programs::LIBC,
     programs::OPTION_ROM,
+    programs::SFDISK,
     programs::SHIM,
     programs::STRACE,
 ];

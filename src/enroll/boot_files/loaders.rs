@@ -57,7 +57,7 @@ pub(super) fn partitions(context: &Context, request: &Request) -> Result<Vec<Efi
         .collect()
 }
 
-/// The EFI system partitions of the machine's own firmware that are not mounted. Without udev's records there are none.
+/// The EFI system partitions of the machine's own firmware that are not mounted; none if nobody knows the disks.
 pub(super) fn unmounted(context: &Context, request: &Request) -> Vec<UnmountedPartition> {
     let is_own = request.esp.is_empty() && request.store == StoreChoice::Live;
     let found = is_own.then(|| unmounted_efi_partitions(context).unwrap_or_default());

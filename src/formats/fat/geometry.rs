@@ -1,6 +1,6 @@
 //! The places of a FAT file system's parts, by its first sector.
 
-use super::medium::FatError;
+use super::error::FatError;
 
 /// Bytes of the first sector that describe the file system.
 pub(super) const SECTOR: usize = 512;

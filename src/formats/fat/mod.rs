@@ -3,17 +3,18 @@
 //! crate: those that read FAT write it too, and follow chains that lead in circles for ever.
 
 mod directory;
+mod error;
 mod geometry;
-mod medium;
 mod table;
 
 use std::collections::BTreeSet;
 
+use crate::formats::medium::Medium;
 use directory::Directory;
 pub use directory::Entry;
+pub use error::FatError;
+use error::read;
 use geometry::Geometry;
-use medium::read;
-pub use medium::{FatError, Medium};
 use table::{Next, Table};
 
 /// Most entries of all directories that are read.

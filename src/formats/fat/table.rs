@@ -1,7 +1,9 @@
 //! The table that leads from each cluster to the next.
 
+use crate::formats::medium::Medium;
+
+use super::error::{FatError, read};
 use super::geometry::{Geometry, Width};
-use super::medium::{FatError, Medium, read};
 
 /// Bytes that are read at once: chains lead to neighbours as a rule.
 const WINDOW: u64 = 4096;

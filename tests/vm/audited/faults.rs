@@ -56,9 +56,8 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "partition-that-nobody-mounts",
-        does: "mkdir -p /run/udev/data\n\
-               echo E:ID_PART_ENTRY_TYPE=c12a7328-f81f-11d2-ba4b-00a0c93ec93b >/run/udev/data/b$(cat /sys/class/block/vda2/dev)",
-        undoes: "rm -r /run/udev",
+        does: "partition_type 2 U",
+        undoes: "partition_type 2 L",
         found: &[
             ("boot.beside", "/dev/vda2:/loader/loader.conf"),
             ("boot.beside", "/dev/vda2:/loader/credentials/more.cred"),

@@ -34,6 +34,11 @@ audit() {
     echo "vm: audit $1 ended with $?"
 }
 
+# Writes the type of a partition to the disk, whose table the kernel has read already. There is no udev.
+partition_type() {
+    sfdisk --quiet --no-reread --no-tell-kernel --force --part-type /dev/vda "$1" "$2" || echo "vm: failed: sfdisk"
+}
+
 # Keeps files as they are, and brings them back.
 keep() {
     rm -rf /kept/*

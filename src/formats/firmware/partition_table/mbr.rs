@@ -1,0 +1,145 @@
+//! The master boot record (UEFI 2.10, section 5.2), with the logical partitions of an extended one.
+
+use crate::formats::bytes::{Reader, Truncated};
+use crate::formats::medium::Medium;
+
+use super::disk::{Disk, DiskError};
+use super::partition::{Partition, PartitionType};
+
+/// Offset of the four records in a block, in bytes.
+pub(super) const RECORDS: usize = 446;
+/// The mark at the end of the first 512 bytes.
+pub(super) const MARK: u16 = 0xaa55;
+/// The type of the record that covers a disk with a GUID partition table.
+pub(super) const PROTECTIVE: u8 = 0xee;
+/// Types of partitions that hold logical ones.
+pub(super) const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
+/// Most logical partitions that are followed; the kernel follows 100.
+pub(super) const MAX_LOGICAL: usize = 128;
+/// The number of the first of them.
+const FIRST_LOGICAL: u32 = 5;
+
+/// The reason why partitions of a master boot record are not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MbrError {
+    /// The disk gives no bytes.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A block that is smaller than a record.
+    #[error(transparent)]
+    Truncated(#[from] Truncated),
+    /// More logical partitions than are followed.
+    #[error("its extended partition has more than {0} logical ones, or is a circle")]
+    TooMany(usize),
+}
+
+/// A record of a partition.
+#[derive(Debug, Clone, Copy)]
+struct Record {
+    kind: u8,
+    /// The first block, counted from where its kind says.
+    start: u64,
+    /// The number of blocks.
+    count: u64,
+}
+
+impl Record {
+    fn is_extended(&self) -> bool {
+        EXTENDED.contains(&self.kind)
+    }
+}
+
+/// The records of one block that are used, each with its number from 1. No record is refused for its other fields: firmware does not
+/// look at them alike.
+#[derive(Debug, Clone)]
+pub(super) struct BootRecord {
+    records: Vec<(u32, Record)>,
+    has_mark: bool,
+}
+
+impl BootRecord {
+    /// Reads the one in this block.
+    pub(super) fn read<M: Medium>(disk: &Disk<'_, M>, place: u64) -> Result<Self, MbrError> {
+        let block = disk.read(place, disk.block)?;
+        let mut reader = Reader::new(&block);
+        reader.take("boot code", RECORDS)?;
+        let mut records = Vec::new();
+        for number in 1..=4 {
+            reader.take("BootIndicator, StartingCHS", 4)?;
+            let kind = reader.u8("OSType")?;
+            reader.take("EndingCHS", 3)?;
+            let start = reader.u32("StartingLBA")?.into();
+            let count = reader.u32("SizeInLBA")?.into();
+            records.push((number, Record { kind, start, count }));
+        }
+        let has_mark = reader.u16("Signature")? == MARK;
+        Ok(Self { records, has_mark })
+    }
+
+    /// True if the block has the mark of a boot record. Firmware does not ask for it before it takes a GUID partition table.
+    pub(super) const fn has_mark(&self) -> bool {
+        self.has_mark
+    }
+
+    /// True if it says that the disk has a GUID partition table.
+    pub(super) fn is_protective(&self) -> bool {
+        self.records.iter().any(|(_, record)| record.kind == PROTECTIVE)
+    }
+
+    /// The records of partitions with content of their own, and those that lead to others; none without the mark.
+    fn used(&self, is_extended: bool) -> impl Iterator<Item = &(u32, Record)> {
+        let records = self.records.iter().filter(|_| self.has_mark);
+        records.filter(move |(_, record)| {
+            let has_content = ![0, PROTECTIVE].contains(&record.kind) && record.count > 0;
+            record.is_extended() == is_extended && (is_extended || has_content)
+        })
+    }
+}
+
+/// The partitions, and the reason where logical ones could not be followed to their end.
+pub(super) fn partitions<M: Medium>(disk: &Disk<'_, M>, first: &BootRecord) -> (Vec<Partition>, Option<MbrError>) {
+    let own = first.used(false);
+    let mut found: Vec<Partition> = own
+        .filter_map(|(number, record)| partition(disk, *number, 0, *record))
+        .collect();
+    let mut unread = None;
+    for (_, record) in first.used(true) {
+        unread = logical(disk, record.start, &mut found).err().or(unread);
+    }
+    (found, unread)
+}
+
+/// Adds the logical partitions of the extended one that begins at this block: each is in a record of its own, which leads to the next.
+fn logical<M: Medium>(disk: &Disk<'_, M>, extended: u64, found: &mut Vec<Partition>) -> Result<(), MbrError> {
+    let mut place = extended;
+    let mut numbers = FIRST_LOGICAL..;
+    for _ in 0..MAX_LOGICAL {
+        if place >= disk.blocks {
+            return Ok(());
+        }
+        let record = BootRecord::read(disk, place)?;
+        for (_, record) in record.used(false) {
+            found.extend(
+                numbers
+                    .next()
+                    .and_then(|number| partition(disk, number, place, *record)),
+            );
+        }
+        // The way to the next is counted from where all begin.
+        let Some((_, next)) = record.used(true).next() else {
+            return Ok(());
+        };
+        place = extended + next.start;
+    }
+    Err(MbrError::TooMany(MAX_LOGICAL))
+}
+
+fn partition<M: Medium>(disk: &Disk<'_, M>, number: u32, base: u64, record: Record) -> Option<Partition> {
+    let (start, length) = disk.place(base + record.start, record.count)?;
+    Some(Partition {
+        number,
+        start,
+        length,
+        kind: PartitionType::Mbr(record.kind),
+    })
+}

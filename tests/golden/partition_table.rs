@@ -1,0 +1,127 @@
+//! Tables of partitions that fdisk and sfdisk made; sfdisk judges what is in them.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use bootseal::formats::firmware::partition_table::{EFI_SYSTEM, PartitionTables, PartitionType, TableError};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::programs::tool;
+use crate::support::succeed;
+
+/// Makes a disk of so many bytes, whose partitions are as this script of sfdisk says.
+pub fn partitioned(disk: &Path, length: u64, script: &str) {
+    fs::File::create(disk).unwrap().set_len(length).unwrap();
+    type_in(disk, "sfdisk", &["--quiet"], script);
+}
+
+fn type_in(disk: &Path, program: &str, options: &[&str], words: &str) {
+    let mut command = tool(program);
+    command.args(options).arg(disk).env("LC_ALL", "C");
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(words.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// The parts that are compared: first byte, length, type and own GUID of a partition.
+type Told = (u64, u64, String, Option<String>);
+
+fn found(disk: &[u8], block: u64) -> Vec<Told> {
+    let tables = PartitionTables::read(&disk.to_vec(), block, disk.len() as u64);
+    assert_eq!(tables.unread, [], "it is read");
+    let told = |kind: PartitionType| match kind {
+        PartitionType::Gpt { kind, own } => (kind.to_string(), Some(own.to_string())),
+        PartitionType::Mbr(kind) => (format!("{kind:x}"), None),
+    };
+    let partitions = tables.partitions.into_iter();
+    let listed = partitions.map(|partition| {
+        let (kind, own) = told(partition.kind);
+        (partition.start, partition.length, kind, own)
+    });
+    listed.collect()
+}
+
+/// The same as sfdisk has it, which takes blocks of 512 bytes for what it reads of a file.
+fn listed(disk: &Path) -> Vec<Told> {
+    let said = succeed(tool("sfdisk").arg("--json").arg(disk));
+    let said: Value = serde_json::from_str(&said).unwrap();
+    let partitions = said["partitiontable"]["partitions"].as_array().unwrap().iter();
+    let text = |value: &Value| value.as_str().map(str::to_lowercase);
+    let listed = partitions.map(|partition| {
+        let sectors = |name: &str| partition[name].as_u64().unwrap() * 512;
+        let kind = text(&partition["type"]).unwrap();
+        (sectors("start"), sectors("size"), kind, text(&partition["uuid"]))
+    });
+    // Those that hold others have no content of their own.
+    listed
+        .filter(|(_, _, kind, _)| !["5", "f"].contains(&kind.as_str()))
+        .collect()
+}
+
+fn place() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = directory.path().join("disk");
+    (directory, disk)
+}
+
+#[test]
+fn tables_are_read_as_sfdisk_reads_them() {
+    for script in [
+        "label: gpt\nsize=8MiB, type=U\nsize=1MiB, type=L\ntype=U, name=last\n",
+        "label: gpt\ntable-length: 4\n3: size=8MiB, type=U\n",
+        "label: gpt\ntable-length: 400\n399: size=8MiB, type=U\n",
+        "label: dos\nsize=8MiB, type=ef, bootable\nsize=4MiB, type=83\n",
+        "label: dos\nsize=4MiB, type=c\nsize=32MiB, type=5\nsize=4MiB, type=ef\nsize=4MiB, type=83\nsize=5MiB, type=ef\n",
+        "label: dos\nsize=32MiB, type=f\ntype=ef, size=3MiB\n",
+    ] {
+        let (_directory, disk) = place();
+        partitioned(&disk, 64 << 20, script);
+        let bytes = fs::read(&disk).unwrap();
+        let expected = listed(&disk);
+        assert!(!expected.is_empty());
+        assert_eq!(found(&bytes, 512), expected, "{script}");
+    }
+}
+
+/// The table at the end is what firmware takes where the first is broken. sfdisk does, too.
+#[test]
+fn the_second_table_stands_in_for_the_first() {
+    let (_directory, disk) = place();
+    partitioned(&disk, 64 << 20, "label: gpt\nsize=8MiB, type=U\ntype=L\n");
+    let sound = fs::read(&disk).unwrap();
+    let mut broken = sound.clone();
+    broken[512..1024].fill(0);
+    fs::write(&disk, &broken).unwrap();
+    assert_eq!(found(&broken, 512), listed(&disk));
+    assert_eq!(found(&broken, 512), found(&sound, 512));
+    let end = broken.len() - 512;
+    broken[end..].fill(0);
+    let tables = PartitionTables::read(&broken, 512, 64 << 20);
+    assert!(matches!(tables.unread[..], [TableError::Gpt { .. }]), "{tables:?}");
+    // A disk that is larger now has nothing at its end.
+    let mut larger = sound.clone();
+    larger.resize(65 << 20, 0);
+    assert_eq!(found(&larger, 512), found(&sound, 512));
+}
+
+#[test]
+fn blocks_of_4096_bytes_are_read() {
+    let (_directory, disk) = place();
+    fs::File::create(&disk).unwrap().set_len(64 << 20).unwrap();
+    type_in(&disk, "fdisk", &["--sector-size", "4096"], "g\nn\n1\n\n+8M\nt\n1\nw\n");
+    let bytes = fs::read(&disk).unwrap();
+    let found = found(&bytes, 4096);
+    let [(start, length, kind, Some(_))] = &found[..] else {
+        panic!("{found:?}")
+    };
+    // fdisk begins at 1 MiB.
+    assert_eq!((*start, *length, kind), (1 << 20, 8 << 20, &EFI_SYSTEM.to_string()));
+}
