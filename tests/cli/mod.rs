@@ -9,6 +9,7 @@ mod grub_tree;
 mod lists;
 mod man;
 mod nothing;
+mod optional_key;
 mod restore;
 mod sign_all;
 mod sync;
