@@ -12,6 +12,7 @@ mod last;
 mod load_options;
 mod machine;
 mod menus;
+mod offline;
 mod overview;
 mod reason;
 mod unified;

@@ -55,6 +55,11 @@ pub(super) fn extended(
     let mut seal = transcript.next(time, unsealed);
     seal.event = sealed(&seal, signers)?;
     transcript.push(seal)?;
+    // A transcript that others refuse is worse than a line that is missing.
+    verify::check_seals(&transcript).or_refuse(|| {
+        "its transcript knows other keys than those that sign: bring it up to date first (bootseal keys sync DIR)"
+            .to_owned()
+    })?;
     Ok(transcript)
 }
 

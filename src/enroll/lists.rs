@@ -37,8 +37,11 @@ impl Lists {
         }
     }
 
-    /// Takes a write over, as the firmware does.
+    /// Takes a write over, as the firmware does. One whose entries are there already is not made, whatever their order.
     pub(super) fn take(&mut self, write: &PlannedWrite) {
+        if write.already_there {
+            return;
+        }
         let held = match write.name {
             VariableName::Pk => &mut self.pk,
             VariableName::Kek => &mut self.kek,

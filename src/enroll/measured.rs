@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::error::{Error, Explain, Result};
 use crate::finding::{Finding, Kind};
 use crate::formats::crypto::hash::Digest;
+use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::{Bank, EventLog};
 use crate::formats::firmware::signature_list::Signature;
 use crate::system::{self, Context, Sealed};
@@ -277,10 +278,15 @@ fn reproduce(
     change: &Change<'_>,
     held: &dyn Fn(Bank) -> Option<String>,
 ) -> std::result::Result<(), String> {
+    let data = |variable: VariableName| change.before.get(variable).to_bytes();
+    let changed = measured_boot::changed_since(log, &data);
+    if !changed.is_empty() {
+        return Err(Unpredictable::Changed(changed).to_string());
+    }
     let was_on = measured_boot::secure_boot_was_on(log);
     let loader = if was_on { loader(change.files_before)? } else { None };
     let start = Start {
-        data: &|variable| change.before.get(variable).to_bytes(),
+        data: &data,
         db: &change.before.db,
         secure_boot: was_on,
         changes_mode: false,

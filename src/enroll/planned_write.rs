@@ -49,11 +49,12 @@ impl PlannedWrite {
         if present.attributes != ATTRIBUTES {
             return false;
         }
-        if self.append {
-            SignatureDatabase::parse(&present.data).is_ok_and(|held| held.contains_all(&self.content))
-        } else {
-            !self.content.is_empty() && present.data == self.content.to_bytes()
-        }
+        let Ok(held) = SignatureDatabase::parse(&present.data) else {
+            return false;
+        };
+        // The order of entries depends on the way that they came in, and means nothing.
+        let is_enough = self.append || (!self.content.is_empty() && self.content.contains_all(&held));
+        is_enough && held.contains_all(&self.content)
     }
 }
 
@@ -65,4 +66,50 @@ pub(super) const fn appends(attributes: u32) -> bool {
 /// The beginning of the refusal of a write from `origin`.
 pub(super) fn cannot_enroll(origin: &str) -> String {
     format!("{origin} cannot be enrolled")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::firmware::signature_list::SignatureType;
+    use crate::trust::identities::OWNER;
+
+    fn database(digests: &[u8]) -> SignatureDatabase {
+        let mut database = SignatureDatabase::default();
+        for digest in digests {
+            database.add(SignatureType::Sha256, OWNER, &[*digest; 32]);
+        }
+        database
+    }
+
+    #[test]
+    fn the_same_entries_in_another_order_are_there_already() {
+        let write = |append| PlannedWrite {
+            variable: "db",
+            origin: String::new(),
+            sha256: String::new(),
+            bytes: 0,
+            append,
+            time: EfiTime::from_bytes([0; 16]),
+            signed_by: None,
+            already_there: false,
+            name: VariableName::Db,
+            attributes: ATTRIBUTES,
+            auth: Vec::new(),
+            content: database(&[1, 2]),
+        };
+        let present = |digests: &[u8]| RawVariable {
+            attributes: ATTRIBUTES,
+            data: database(digests).to_bytes(),
+        };
+        for (held, replaced, appended) in [
+            (&[1, 2][..], true, true),
+            (&[2, 1], true, true),
+            (&[2], false, false),
+            (&[3, 2, 1], false, true),
+        ] {
+            assert_eq!(write(false).is_held_by(Some(&present(held))), replaced, "{held:?}");
+            assert_eq!(write(true).is_held_by(Some(&present(held))), appended, "{held:?}");
+        }
+    }
 }

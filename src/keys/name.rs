@@ -109,6 +109,12 @@ impl KeyName {
         }
     }
 
+    /// True if a ceremony makes it only where it is asked for.
+    #[must_use]
+    pub fn is_optional(self) -> bool {
+        !Self::USUAL.contains(&self)
+    }
+
     /// True if it has an X.509 certificate.
     #[must_use]
     pub fn is_certified(self) -> bool {

@@ -33,8 +33,11 @@ pub fn abort(request: &Request<'_>) -> Result<Aborted> {
             "bootseal keys rotate {name} ends it; then {name} can be rotated once more"
         ))
     };
-    if place.retired(&rotation).exists() {
-        let text = format!("the new {name} key is in the place of the old one already");
+    if place.has_switched(&rotation)? {
+        let text = match rotation.old {
+            Some(_) => format!("the new {name} key is in the place of the old one already"),
+            None => format!("the first {name} key is in its place already"),
+        };
         return Err(end_it(Error::refused(text)));
     }
     let mut steps = Vec::new();
@@ -58,7 +61,10 @@ pub fn abort(request: &Request<'_>) -> Result<Aborted> {
         }
     }
     place.finish(name)?;
-    steps.push("the new key is removed, and the present one stays".to_owned());
+    steps.push(match rotation.old {
+        Some(_) => "the new key is removed, and the present one stays".to_owned(),
+        None => format!("the new key is removed: there is no {name} key, as before"),
+    });
     steps.extend(leftover(name).map(str::to_owned));
     Ok(Aborted { rotation, steps })
 }

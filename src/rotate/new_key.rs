@@ -8,7 +8,7 @@ use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
-use crate::formats::text::Shown;
+use crate::formats::text::{Shown, printable};
 use crate::keys::certificate::{Request, self_signed};
 use crate::keys::directory::{Ask, GRUB_PUBLIC_KEY, REMOVE_PK, TRANSCRIPT};
 use crate::keys::grub_keys::read_grub_keys;
@@ -30,14 +30,21 @@ impl Place<'_> {
             return Err(Error::refused(format!("the {name} key is on a token"))
                 .hint("hold a ceremony with new keys, and bring them in with: bootseal enroll rotate NEW-KEYS"));
         }
+        let is_first = self.is_first(name)?;
+        let from = if is_first { self.voucher_name()? } else { name };
         let path = self.keys.private_key_path(name);
         let mut passphrase = None;
-        let old = self.keys.software_key(name, &mut |what| {
+        let old = self.keys.software_key(from, &mut |what| {
             let given = ask(what)?;
             passphrase = Some(given.duplicate());
             Ok(given)
         })?;
-        let new = SoftwareKey::generate(self.context, old.public_key().bits().max(name.least_bits()))?;
+        let bits = if is_first {
+            name.least_bits()
+        } else {
+            old.public_key().bits()
+        };
+        let new = SoftwareKey::generate(self.context, bits.max(name.least_bits()))?;
         let wrap = passphrase.as_ref();
         let mut files: Files = Files::new();
         let pem = new.to_pem(self.context, wrap)?;
@@ -47,7 +54,9 @@ impl Place<'_> {
         })?;
         prove(&new, &again)?;
         files.insert(format!("{name}.key"), (pem.as_bytes().to_vec(), SECRET));
-        let rotation = if name == KeyName::Grub {
+        let rotation = if is_first {
+            self.first(name, from, &new, &mut files)?
+        } else if name == KeyName::Grub {
             self.grub(&old, &new, &mut files)?
         } else {
             self.certified(name, new, &mut files, ask)?
@@ -75,7 +84,7 @@ impl Place<'_> {
                 continue;
             };
             let folder = self.folder(other);
-            if self.retired(&rotation).exists() && rotation.files.iter().any(|file| folder.join(file).exists()) {
+            if self.has_switched(&rotation)? && rotation.files.iter().any(|file| folder.join(file).exists()) {
                 let text = format!("the rotation of {other} was cut short while its files were put in their places");
                 return Err(Error::refused(text).hint(format!("bootseal keys rotate {other} ends it")));
             }
@@ -146,7 +155,7 @@ impl Place<'_> {
         Ok(Rotation {
             key: KeyName::Grub.name().to_owned(),
             subject,
-            old: old.fingerprint(),
+            old: Some(old.fingerprint()),
             new: key.fingerprint(),
             files: Vec::new(),
             basis: String::new(),
@@ -166,29 +175,50 @@ impl Place<'_> {
         Ok(user_id.unwrap_or_else(|| "GRUB Key".to_owned()))
     }
 
-    fn certified(&self, name: KeyName, new: SoftwareKey, files: &mut Files, ask: &mut Ask<'_>) -> Result<Rotation> {
-        let old = self.keys.certificate(name)?;
+    /// A certificate of the new key that is valid as long as this one, and its files.
+    pub(super) fn certify(
+        &self,
+        name: KeyName,
+        new: &SoftwareKey,
+        like: &Certificate,
+        common_name: String,
+        files: &mut Files,
+    ) -> Result<Certificate> {
         let cannot = || format!("cannot issue a certificate to {name}");
-        let (from, until) = (&old.fields().not_before, &old.fields().not_after);
+        let (from, until) = (&like.fields().not_before, &like.fields().not_after);
         let years = until.year().zip(from.year()).map(|(until, from)| until - from);
         let years = years.and_then(|years| u16::try_from(years).ok()).ok_or_else(|| {
-            let path = self.keys.certificate_path(name);
-            Error::refused(format!("the validity of {} ends before it begins", path.shown()))
+            let subject = printable(&like.common_name());
+            Error::refused(format!(
+                "the validity of the certificate \"{subject}\" ends before it begins"
+            ))
         })?;
         let request = Request {
-            common_name: successor(&old.common_name(), self.context.date_time()?.year()),
+            common_name,
             organization: None,
             purpose: purpose(name),
             years: years.clamp(1, 100),
         };
-        let certificate = self_signed(self.context, &new, &request)?;
+        let certificate = self_signed(self.context, new, &request)?;
         let pem = certificate.to_pem().or_bug(cannot)?;
         files.insert(format!("{name}.pem"), (pem.into_bytes(), PUBLIC));
         files.insert(format!("{name}.der"), (certificate.as_der().to_vec(), PUBLIC));
+        Ok(certificate)
+    }
+
+    fn certified(&self, name: KeyName, new: SoftwareKey, files: &mut Files, ask: &mut Ask<'_>) -> Result<Rotation> {
+        let old = self.keys.certificate(name)?;
+        let certificate = self.certify(
+            name,
+            &new,
+            &old,
+            successor(&old.common_name(), self.context.date_time()?.year()),
+            files,
+        )?;
         let rotation = Rotation {
             key: name.name().to_owned(),
             subject: certificate.common_name(),
-            old: old.fingerprint().to_hex(),
+            old: Some(old.fingerprint().to_hex()),
             new: certificate.fingerprint().to_hex(),
             files: Vec::new(),
             basis: if name.variable().is_some() {

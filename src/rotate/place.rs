@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::ceremony::transcript::Event;
+use crate::ceremony::verify;
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::text::Shown;
-use crate::keys::directory::RETIRED;
+use crate::keys::directory::{RETIRED, TRANSCRIPT};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, Context, NewDirectory, NewFile};
 
@@ -30,8 +32,8 @@ pub struct Rotation {
     pub key: String,
     /// Subject of the new key's certificate, or user ID of the new OpenPGP key.
     pub subject: String,
-    /// Fingerprint of the old key: SHA-256 of the certificate, or OpenPGP's.
-    pub old: String,
+    /// Fingerprint of the old key: SHA-256 of the certificate, or OpenPGP's; none if the new one is the first of its name.
+    pub old: Option<String>,
     /// Fingerprint of the new key.
     pub new: String,
     /// Names of the new files.
@@ -45,6 +47,11 @@ impl Rotation {
     /// The key that gives way.
     pub(super) fn name(&self) -> Result<KeyName> {
         self.key.parse().or_refuse(|| "the rotation names no key".to_owned())
+    }
+
+    /// True if an event of a transcript is about the new key.
+    pub(super) fn is_told_by(&self, event: &Event) -> bool {
+        matches!(event, Event::Certified { fingerprint, .. } if *fingerprint == self.new)
     }
 }
 
@@ -79,11 +86,30 @@ impl Place<'_> {
         }
     }
 
-    /// The directory that keeps the old key.
+    /// The directory that keeps the old key, if there was one.
     #[must_use]
-    pub fn retired(&self, rotation: &Rotation) -> PathBuf {
-        let name = format!("{}-{}", rotation.key, retired_digits(&rotation.old));
-        self.keys.path().join(RETIRED).join(name)
+    pub fn retired(&self, rotation: &Rotation) -> Option<PathBuf> {
+        let old = rotation.old.as_deref()?;
+        let name = format!("{}-{}", rotation.key, retired_digits(old));
+        Some(self.keys.path().join(RETIRED).join(name))
+    }
+
+    /// True once the new key has begun to take its place: from then on the rotation can only be ended.
+    pub(super) fn has_switched(&self, rotation: &Rotation) -> Result<bool> {
+        if let Some(retired) = self.retired(rotation) {
+            return system::is_there(&retired);
+        }
+        let folder = self.folder(rotation.name()?);
+        Ok(rotation.files.iter().any(|file| !folder.join(file).exists()) || self.is_recorded(rotation)?)
+    }
+
+    /// True if the transcript of the key directory has the new key.
+    fn is_recorded(&self, rotation: &Rotation) -> Result<bool> {
+        if !system::is_there(&self.keys.file_path(TRANSCRIPT))? {
+            return Ok(false);
+        }
+        let signed = verify::read(self.keys.path())?;
+        Ok(signed.transcript.events().any(|event| rotation.is_told_by(event)))
     }
 
     /// Path of a file of the new key: still staged, or in its place already.
@@ -98,8 +124,11 @@ impl Place<'_> {
 
     /// The certificate that gives way: kept already, or still in its place.
     pub fn old_certificate(&self, name: KeyName, rotation: &Rotation) -> Result<Certificate> {
-        let kept = self.retired(rotation).join(format!("{name}.pem"));
-        read_certificate(&first_that_exists(kept, self.keys.certificate_path(name)))
+        let present = self.keys.certificate_path(name);
+        let kept = self
+            .retired(rotation)
+            .map(|retired| retired.join(format!("{name}.pem")));
+        read_certificate(&kept.filter(|kept| kept.exists()).unwrap_or(present))
     }
 
     /// Makes a directory with these files; it comes into being with all of them.

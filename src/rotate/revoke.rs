@@ -92,7 +92,14 @@ impl Request<'_> {
             return serde_json::from_slice(&bytes).or_refuse(|| format!("{} is damaged", path.shown()));
         }
         let under_way = self.place.under_way(self.name)?;
-        let old = under_way.map_or_else(|| self.fingerprint(), |rotation| Ok(rotation.old))?;
+        let old = match under_way {
+            Some(rotation) => rotation.old.ok_or_else(|| {
+                let name = self.name;
+                Error::refused(format!("the first {name} key is being made: there is none to revoke"))
+                    .hint(format!("bootseal keys rotate {name} ends it"))
+            })?,
+            None => self.fingerprint()?,
+        };
         let reason = reason.map_or_else(|| format!("the {} key was revoked", self.name), str::to_owned);
         let revocation = Revocation { old, reason };
         if !self.place.context.dry_run() {

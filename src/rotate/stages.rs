@@ -30,6 +30,11 @@ const DISKS: &str = "a disk that is bound to the old key opens for images that i
                      FILE), have ukify and Portage take the new private key (bootseal keys export pcr --format signing-key --output \
                      FILE), build the unified images anew, and wipe the old slot once one of them has started";
 
+/// The rest once there is a first pcr key, which is left to people.
+const FIRST_DISK: &str = "have ukify and Portage take the private key (bootseal keys export pcr --format signing-key --output FILE), build the \
+                          unified images anew, and bind a disk to the key: systemd-cryptenroll --tpm2-public-key, with the file of: bootseal \
+                          keys export pcr --format public-key --output FILE";
+
 /// The person at the terminal, or the options that speak for one.
 pub trait Attendant {
     /// Answers for a secret; the argument says for which, as "Passphrase of the db key".
@@ -72,8 +77,8 @@ pub struct Request<'a> {
 pub struct Rotated {
     /// The old key and the new one.
     pub rotation: Rotation,
-    /// The directory that keeps the old key.
-    pub retired: PathBuf,
+    /// The directory that keeps the old key, if there was one.
+    pub retired: Option<PathBuf>,
     /// The result of each stage, in order.
     pub steps: Vec<String>,
     /// The new ends of the transcripts: that of the key directory and that of the directory of PK and KEK, as far as there are
@@ -110,7 +115,7 @@ pub fn rotate(request: &Request<'_>) -> Result<Rotated> {
         } else {
             format!("bootseal keys rotate {name} goes on from here")
         });
-        if rotated.retired.exists() || request.revokes {
+        if request.revokes || place.has_switched(&rotated.rotation).unwrap_or(true) {
             return error;
         }
         error.hint(format!("bootseal keys rotate {} --abort gives it up", request.name))
@@ -125,19 +130,20 @@ impl Request<'_> {
             None => self.check_known()?,
         });
         let ask = &mut |name: &str| self.attendant.secret(name);
-        if !rotated.retired.exists() {
+        if !self.place.has_switched(&rotated.rotation)? {
             rotated.rotation = self.place.refreshed(&rotated.rotation, ask)?;
         }
         let rotation = &rotated.rotation;
         self.place.switch(rotation, ask)?;
         rotated.ends = self.place.ends()?;
-        rotated.steps.push(format!(
-            "put it in its place; the old key is kept in {}",
-            rotated.retired.shown()
-        ));
+        rotated.steps.push(match &rotated.retired {
+            Some(retired) => format!("put it in its place; the old key is kept in {}", retired.shown()),
+            None => "put it in its place".to_owned(),
+        });
         rotated.steps.extend(self.sign_again(rotation)?);
         let rest = match self.name {
             KeyName::Module => Some(INITRAMFS),
+            KeyName::Pcr if rotation.old.is_none() => Some(FIRST_DISK),
             KeyName::Pcr => Some(DISKS),
             _ => None,
         };
@@ -185,7 +191,7 @@ impl Request<'_> {
             return Ok(format!("the firmware's {variable} does not hold the old one"));
         }
         let ask = &mut |name: &str| self.attendant.secret(name);
-        let (update, _) = updater.remove(variable, std::slice::from_ref(&rotation.old), ask)?;
+        let (update, _) = updater.remove(variable, rotation.old.as_slice(), ask)?;
         update.map_or(Ok(()), |update| self.write(update))?;
         Ok(format!("the firmware's {variable} does not hold the old one any more"))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::ceremony::transcript::{End, Event, FileRecord};
-use crate::ceremony::{PUBLIC, SECRET, append_to_transcript, verify};
+use crate::ceremony::{PUBLIC, SECRET, append_to_transcript, level, verify};
 use crate::error::Result;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::directory::{Ask, REMOVE_PK, RETIRED, TRANSCRIPT};
@@ -23,20 +23,16 @@ impl Place<'_> {
         if !rotation.files.iter().any(waiting) {
             return Ok(());
         }
-        let retired = self.retired(rotation);
-        if !retired.exists() {
-            let mut kept = BTreeMap::new();
-            for file in &rotation.files {
-                let path = self.keys.path().join(file);
-                let mode = if is_private(file) { SECRET } else { PUBLIC };
-                kept.insert(file.clone(), (system::read_ours(&path, MAX_FILE)?, mode));
-            }
-            create_dir(self.context, &self.keys.path().join(RETIRED))?;
-            self.publish(&retired, &kept)?;
-        }
+        self.level_authority()?;
         // Both keys open before the first file moves: an unlocked key is what the record needs at the end.
-        let path = retired.join(format!("{name}.key"));
-        let old = SoftwareKey::load(&path, &mut || ask(&name.secret_in(&path)))?;
+        let voucher = match self.retired(rotation) {
+            Some(retired) => {
+                self.retire(rotation, &retired)?;
+                let path = retired.join(format!("{name}.key"));
+                (name, SoftwareKey::load(&path, &mut || ask(&name.secret_in(&path)))?)
+            }
+            None => self.voucher(ask)?,
+        };
         let mut records = Vec::new();
         for file in &rotation.files {
             let (from, to) = (folder.join(file), self.keys.path().join(file));
@@ -44,8 +40,12 @@ impl Place<'_> {
             let secret = is_private(file);
             // The removal of PK goes where its private key is, and nowhere else.
             let beside_key = secret || file == REMOVE_PK;
-            if !beside_key && self.authority.path() != self.keys.path() && self.authority.path().join(file).exists() {
-                system::replace_durably(self.context, &self.authority.path().join(file), &bytes, PUBLIC)?;
+            let other = self.authority.path().join(file);
+            // Nobody but a ceremony puts what is new into a directory.
+            let is_public_there =
+                other.exists() || (rotation.old.is_none() && other.with_file_name(TRANSCRIPT).exists());
+            if !beside_key && self.authority.path() != self.keys.path() && is_public_there {
+                system::replace_durably(self.context, &other, &bytes, PUBLIC)?;
             }
             records.push(FileRecord {
                 place: if beside_key { "node" } else { "keys" }.to_owned(),
@@ -54,7 +54,7 @@ impl Place<'_> {
                 sha256: HashAlgorithm::Sha256.digest(&[&bytes]).to_hex(),
             });
         }
-        self.record(rotation, name, records, &old, ask)?;
+        self.record(rotation, name, records, voucher, ask)?;
         for file in &rotation.files {
             let (from, to) = (folder.join(file), self.keys.path().join(file));
             if from.exists() {
@@ -64,21 +64,52 @@ impl Place<'_> {
         system::sync_directory(self.keys.path())
     }
 
-    /// Writes the rotation into the transcript, unless that is done.
+    /// Brings the directory of PK and KEK to what the key directory knows: lines about a key that it never heard of would not hold there.
+    fn level_authority(&self) -> Result<()> {
+        let [own, other] = [self.keys, self.authority];
+        if own.path() == other.path() || !own.file_path(TRANSCRIPT).exists() || !other.file_path(TRANSCRIPT).exists() {
+            return Ok(());
+        }
+        let [known, older] = [
+            verify::read(own.path())?.transcript,
+            verify::read(other.path())?.transcript,
+        ];
+        if older != known && known.as_bytes().starts_with(older.as_bytes()) {
+            level(self.context, &[own.path(), other.path()])?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the files of the old key, unless that is done.
+    fn retire(&self, rotation: &Rotation, retired: &Path) -> Result<()> {
+        if retired.exists() {
+            return Ok(());
+        }
+        let mut kept = BTreeMap::new();
+        for file in &rotation.files {
+            let path = self.keys.path().join(file);
+            let mode = if is_private(file) { SECRET } else { PUBLIC };
+            kept.insert(file.clone(), (system::read_ours(&path, MAX_FILE)?, mode));
+        }
+        create_dir(self.context, &self.keys.path().join(RETIRED))?;
+        self.publish(retired, &kept)
+    }
+
+    /// Writes the rotation into the transcript, unless that is done. The old key signs for the new one; a first key is vouched for by
+    /// another, which signs the lines.
     fn record(
         &self,
         rotation: &Rotation,
         name: KeyName,
         records: Vec<FileRecord>,
-        old: &SoftwareKey,
+        (voucher, old): (KeyName, SoftwareKey),
         ask: &mut Ask<'_>,
     ) -> Result<()> {
         if !self.keys.file_path(TRANSCRIPT).exists() {
             return Ok(());
         }
         let signed = verify::read(self.keys.path())?;
-        let is_recorded =
-            |event: &Event| matches!(event, Event::Certified { fingerprint, .. } if *fingerprint == rotation.new);
+        let is_recorded = |event: &Event| rotation.is_told_by(event);
         if signed.transcript.events().any(is_recorded) {
             return Ok(());
         }
@@ -88,7 +119,7 @@ impl Place<'_> {
             .transcript
             .events()
             .flat_map(Event::files)
-            .filter(|record| record.name == format!("{name}.key"))
+            .filter(|record| record.name == format!("{voucher}.key"))
             .map(|record| record.place.clone())
             .next_back();
         let mut records = records;
@@ -101,13 +132,16 @@ impl Place<'_> {
         let certificate = (name != KeyName::Grub)
             .then(|| self.new_certificate(name))
             .transpose()?;
-        let events = vec![
-            Event::Retired {
+        let retired = rotation.old.as_ref().map(|fingerprint| -> Result<Event> {
+            Ok(Event::Retired {
                 key: rotation.key.clone(),
-                fingerprint: rotation.old.clone(),
+                fingerprint: fingerprint.clone(),
                 // By the old key, over the new one: who trusted the one may trust the other.
                 successor: hex::encode(old.sign(&successor_digest(&new))?),
-            },
+            })
+        });
+        let mut events: Vec<Event> = retired.transpose()?.into_iter().collect();
+        events.extend([
             Event::KeyMade {
                 key: rotation.key.clone(),
                 bits: new.public_key().bits(),
@@ -122,8 +156,12 @@ impl Place<'_> {
                 not_after: certificate.map(|certificate| certificate.not_after()),
                 files: public,
             },
-        ];
-        let signers: BTreeMap<KeyName, Box<dyn Signer>> = [(name, Box::new(new) as Box<dyn Signer>)].into();
+        ]);
+        let mut signers: BTreeMap<KeyName, Box<dyn Signer>> = BTreeMap::new();
+        if voucher != name {
+            signers.insert(voucher, Box::new(old));
+        }
+        signers.insert(name, Box::new(new));
         if self.authority.path() != self.keys.path() && self.authority.file_path(TRANSCRIPT).exists() {
             let directory = self.authority.path();
             let other = verify::read(directory)?.transcript;

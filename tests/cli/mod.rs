@@ -10,6 +10,7 @@ mod lists;
 mod man;
 mod nothing;
 mod progress;
+mod optional_key;
 mod restore;
 mod sign_all;
 mod sync;

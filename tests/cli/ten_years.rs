@@ -35,7 +35,7 @@ impl Life {
         fs::write(
             whole.path("ceremony.toml"),
             format!(
-                "name = \"life\"\nnode = \"{KEYS}\"\noffline = \"stick\"\nmicrosoft = [\"none\"]\n[keys.PK]\n{plain}[keys.KEK]\n{plain}\
+                "name = \"life\"\nnode = \"{KEYS}\"\noffline = \"stick\"\nmicrosoft = [\"kek-2011\", \"uefi-2011\"]\n[keys.PK]\n{plain}[keys.KEK]\n{plain}\
                  [keys.db]\n{plain}[keys.module]\nbits = 2048\n{plain}[keys.grub]\nbits = 3072\n{plain}[backup]\ndirectory = \"first\"\n\
                  shares = {{ needed = 2, of = 3 }}\n"
             ),

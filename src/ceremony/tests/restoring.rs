@@ -1,6 +1,9 @@
 //! Backup, drill and transcript.
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::keys::{Signer, SoftwareKey};
 
 #[test]
 fn keys_go_to_their_places_and_come_back_from_their_backup() {
@@ -191,4 +194,34 @@ fn another_passphrase_is_recorded_and_the_old_one_is_of_no_use() {
     assert_eq!(life::show(&keys, KeyName::Db).unwrap(), listed[2]);
     fs::remove_file(keys.public_path(KeyName::Db)).unwrap();
     assert_eq!(life::show(&keys, KeyName::Db).unwrap_err().kind().exit_code(), 3);
+}
+
+#[test]
+fn a_key_that_comes_later_is_vouched_for_by_one_that_is_known() {
+    let outside = tempfile::tempdir().unwrap();
+    let (context, directory) = (Context::host(), outside.path().join("keys"));
+    run(&context, &plain("x", &directory)).unwrap();
+    let keys = KeyDirectory::open(&directory).unwrap();
+    let append = |is_vouched_for: bool| {
+        let key = SoftwareKey::generate(&context, 2048).unwrap();
+        let made = Event::KeyMade {
+            key: "pcr".to_owned(),
+            bits: 2048,
+            protection: "plain".to_owned(),
+            public_key: hex::encode(key.public_key().spki_der()),
+            files: Vec::new(),
+        };
+        let mut signers: BTreeMap<KeyName, Box<dyn Signer>> = BTreeMap::new();
+        signers.insert(KeyName::Pcr, Box::new(key));
+        if is_vouched_for {
+            let db = keys.software_key(KeyName::Db, &mut |_| unreachable!("a plain key"));
+            signers.insert(KeyName::Db, Box::new(db.unwrap()));
+        }
+        let transcript = verify::read(&directory).unwrap().transcript;
+        append_to_transcript(&context, &directory, transcript, vec![made], &signers)
+    };
+    let refused = append(false).unwrap_err().in_one_line();
+    assert!(refused.contains("is not signed for by any key before it"), "{refused}");
+    append(true).unwrap();
+    verify::read(&directory).unwrap();
 }

@@ -84,6 +84,14 @@ pub enum SealError {
         /// The line, from 1.
         line: u64,
     },
+    /// The first key of its name, after the ceremony, which no key before it signed for.
+    #[error("the {key} key of line {line}, the first of its name, is not signed for by any key before it")]
+    Stranger {
+        /// The key.
+        key: String,
+        /// The line, from 1.
+        line: u64,
+    },
     /// Lines after the last seal, or none at all.
     #[error("its end is not signed: lines were removed or added")]
     Open,
@@ -95,6 +103,8 @@ pub fn check_seals(transcript: &Transcript) -> std::result::Result<BTreeMap<Stri
     let mut is_first = true;
     let mut is_open = true;
     let mut successor: Option<(String, Vec<u8>)> = None;
+    // Keys that the next seal has to vouch for, each with its line.
+    let mut strangers: BTreeMap<String, u64> = BTreeMap::new();
     for entry in transcript.entries() {
         let line = entry.number.saturating_add(1);
         is_open = true;
@@ -109,6 +119,8 @@ pub fn check_seals(transcript: &Transcript) -> std::result::Result<BTreeMap<Stri
                     if name != *key || old.verify(&digest, &signature).is_err() {
                         return Err(unnamed);
                     }
+                } else if !is_first {
+                    strangers.insert(key.clone(), line);
                 }
                 keys.insert(key.clone(), public);
             }
@@ -137,6 +149,11 @@ pub fn check_seals(transcript: &Transcript) -> std::result::Result<BTreeMap<Stri
                 if let Some(key) = required.into_iter().find(|key| !signatures.contains_key(*key)) {
                     return Err(SealError::Missing { key: key.clone(), line });
                 }
+                let is_vouched_for = signatures.keys().any(|key| !strangers.contains_key(key));
+                if let Some((key, line)) = strangers.pop_first().filter(|_| !is_vouched_for) {
+                    return Err(SealError::Stranger { key, line });
+                }
+                strangers.clear();
                 if signatures.is_empty() {
                     let key = "any key".to_owned();
                     return Err(SealError::Missing { key, line });

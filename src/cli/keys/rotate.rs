@@ -204,7 +204,7 @@ impl Report for RotationReport {
             "subject": rotation.subject,
             "old_fingerprint": rotation.old,
             "fingerprint": rotation.new,
-            "retired": retired.shown(),
+            "retired": retired.as_ref().map(|retired| retired.shown()),
             "steps": steps,
             "transcripts": ends,
             "outdated_copies": self.copies,
@@ -220,12 +220,11 @@ impl Report for RotationReport {
             ends,
         } = &self.rotated;
         if self.dry_run {
-            return writeln!(
-                out,
-                "{} would be replaced by \"{}\"",
-                rotation.key,
-                printable(&rotation.subject)
-            );
+            let (key, subject) = (&rotation.key, printable(&rotation.subject));
+            return match rotation.old {
+                Some(_) => writeln!(out, "{key} would be replaced by \"{subject}\""),
+                None => writeln!(out, "there is no {key} key; the first would be \"{subject}\""),
+            };
         }
         write_steps(out, style, steps)?;
         let words = fingerprint_words(&hex::decode(&rotation.new).map_err(io::Error::other)?);
@@ -236,6 +235,7 @@ impl Report for RotationReport {
         for end in ends {
             write_end(out, end)?;
         }
+        let Some(retired) = retired else { return Ok(()) };
         writeln!(
             out,
             "When all machines know the new key, the old one can go: {}",

@@ -5,6 +5,8 @@ mod option_roms;
 mod predict;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 pub use option_roms::{Coverage, OptionRom, authorities, coverage, name, option_roms, secure_boot_was_on};
 pub use predict::{Measurement, PCR, Start, Unpredictable, measurements, value};
+pub use variables::{changed_since, measured_variables};

@@ -62,12 +62,29 @@ pub enum Unpredictable {
     /// Nobody knows who lets Option ROMs in.
     #[error("Secure Boot was off at the last start, so the log does not say which entries of db let Option ROMs in")]
     OptionRoms,
+    /// Variables were written to since the last start, which is what the rules are tried on.
+    #[error(
+        "it is worked out from the measurements of the last start, and {} changed since then",
+        names(.0)
+    )]
+    Changed(Vec<VariableName>),
     /// The same rules do not give the present value.
     #[error(
-        "the variables, and the file that starts, as they are now do not give the value of the last start: something was changed \
-         since, or this firmware measures more than the log says. Restart, and ask again"
+        "the variables, which are those of the last start, and the file that starts do not give its value: another file started, or this \
+         firmware measures more than the log says"
     )]
     NotReproduced,
+}
+
+/// "PK", "PK and db", "PK, KEK and db", with the verb.
+fn names(variables: &[VariableName]) -> String {
+    let mut names: Vec<&str> = variables.iter().map(|variable| variable.name()).collect();
+    let last = names.pop().unwrap_or_default();
+    if names.is_empty() {
+        format!("{last} was")
+    } else {
+        format!("{} and {last} were", names.join(", "))
+    }
 }
 
 impl Measurement<'_> {

@@ -85,6 +85,28 @@ fn every_variable_counts() {
     assert!(matches!(refused, Err(Unpredictable::Bank(_))), "{refused:?}");
 }
 
+#[test]
+fn variables_that_changed_since_the_start_are_named() {
+    let log = log();
+    let now = |changed: &'static [VariableName]| {
+        move |name: VariableName| {
+            let mut data = data(name.name());
+            data.extend(changed.contains(&name).then_some(1));
+            data
+        }
+    };
+    assert_eq!(changed_since(&log, &now(&[])), []);
+    for (changed, words) in [
+        (&[VariableName::Pk][..], "and PK was changed since then"),
+        (&VariableName::ALL, "and PK, KEK, db and dbx were changed since then"),
+    ] {
+        let found = changed_since(&log, &now(changed));
+        assert_eq!(found, changed);
+        let text = Unpredictable::Changed(found).to_string();
+        assert!(text.ends_with(words), "{text}");
+    }
+}
+
 /// An event of the SHA-256 bank alone.
 fn event(pcr: u32, kind: EventType, data: &[u8], digest: &[u8]) -> Vec<u8> {
     let mut event = Vec::new();

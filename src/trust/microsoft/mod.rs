@@ -25,12 +25,6 @@ pub const DBX_UPDATE_X64: &[u8] = include_bytes!("updates/DBXUpdate-x64.bin");
 /// itself states the same time in every version.
 pub const REVOCATIONS_DATE: &str = "2026-04-09";
 
-/// The name of Microsoft's present list for x86-64, and the directory of its repository (`secureboot_objects`) with one file for
-/// each architecture.
-pub const DBX_FILE: &str = "dbx_x64.efiauth2";
-/// See [`DBX_FILE`].
-pub const DBX_DIRECTORY: &str = "PostSignedObjects/SignedByKEK2023";
-
 /// The security version numbers among the entries.
 pub fn security_versions(lists: &SignatureDatabase) -> impl Iterator<Item = SecurityVersion> {
     lists

@@ -77,8 +77,8 @@ pub(super) const CHECKS: &[Check] = &[
         kind: revocations::REVOCATIONS_MISSING,
         proves: "Every required entry of the revocation list that bootseal brings along is in dbx, and of the one that [audit] of \
                  the configuration or --dbx names. Entries that Microsoft marks as optional are only told.",
-        remedy: "bootseal enroll add dbx FILE, with Microsoft's dbx_x64.efiauth2 (secureboot_objects, \
-                 PostSignedObjects/SignedByKEK2023)",
+        remedy: "bootseal enroll add dbx microsoft; a newer list: bootseal enroll add dbx FILE, with Microsoft's dbx_x64.efiauth2 \
+                 (secureboot_objects, PostSignedObjects/SignedByKEK2023)",
         run: revocations::check,
     },
     Check {

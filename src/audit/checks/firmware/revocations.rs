@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Explain, quoted};
+use crate::error::{Explain, Result, quoted};
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::{AuthenticatedVariable, VariableName};
@@ -14,6 +14,7 @@ use crate::trust::{read_database, variable};
 
 use super::store::with_store;
 use crate::audit::machine::Machine;
+use crate::audit::offline::signed_by;
 use crate::audit::reason::reason;
 
 /// dbx lacks entries of a list of revocations.
@@ -36,9 +37,9 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     with_store(machine, |store| {
         let present = store.database(VariableName::Dbx)?;
         let mut outcome = Outcome::default();
-        compare(&present, &brought_along()?, &mut outcome);
+        compare(&present, &brought_along(machine)?, &mut outcome);
         if let Some(path) = machine.given_dbx() {
-            match given(&path) {
+            match given(machine, &path) {
                 Ok(list) => compare(&present, &list, &mut outcome),
                 Err(error) => outcome.not_run.push(reason(&error)),
             }
@@ -52,7 +53,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
 }
 
 /// The list of Microsoft's revocations that is part of this program.
-fn brought_along() -> crate::error::Result<List> {
+fn brought_along(machine: &Machine<'_>) -> Result<List> {
     let entries = microsoft::revocations()?;
     Ok(List {
         subject: "dbx".to_owned(),
@@ -62,16 +63,12 @@ fn brought_along() -> crate::error::Result<List> {
             digest(&entries)
         ),
         entries,
-        remedy: format!(
-            "fetch {} of {} from Microsoft's repository secureboot_objects, and add it to dbx by: bootseal enroll add dbx FILE",
-            microsoft::DBX_FILE,
-            microsoft::DBX_DIRECTORY
-        ),
+        remedy: signed_by(machine, VariableName::Dbx, "bootseal enroll add dbx microsoft")?,
     })
 }
 
 /// A list from a file. Its content tells its version: Microsoft's lists carry the same time in every version.
-fn given(path: &Path) -> crate::error::Result<List> {
+fn given(machine: &Machine<'_>, path: &Path) -> Result<List> {
     let shown = path.shown();
     let bytes = system::read_prefix(path, Some(MAX_LIST))?;
     let entries = read_database(&bytes).or_could_not_run(|| format!("{shown} is no list of revocations"))?;
@@ -86,7 +83,11 @@ fn given(path: &Path) -> crate::error::Result<List> {
         subject: format!("dbx: {shown}"),
         name: format!("{shown} ({}SHA-256 {})", signed.unwrap_or_default(), digest(&entries)),
         entries,
-        remedy: format!("bootseal enroll add dbx {}", quoted(path)),
+        remedy: signed_by(
+            machine,
+            VariableName::Dbx,
+            &format!("bootseal enroll add dbx {}", quoted(path)),
+        )?,
     })
 }
 

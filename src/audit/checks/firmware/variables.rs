@@ -1,20 +1,19 @@
 //! The content of PK, KEK, db and dbx, compared with the key directory.
 
-use crate::ceremony::signer;
 use crate::error::Result;
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::formats::text::{Shown, printable};
-use crate::keys::KeyDirectory;
-use crate::system::is_there;
+use crate::keys::KeyName;
 use crate::trust::image::Acceptance;
 use crate::trust::microsoft::{self, Since2026};
 
 use super::store::with_store;
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;
+use crate::audit::offline::{rotate, signed_by, signs_here};
 
 /// Non-volatile, boot services, runtime, time-based authentication (UEFI 2.10, section 8.2.1).
 const ATTRIBUTES: u32 = 0x27;
@@ -38,12 +37,6 @@ pub(super) const EXPIRES_SOON: Kind = Kind::warning("enrolled_certificate_expire
 pub(super) const VARIABLES: [VariableName; 4] =
     [VariableName::Pk, VariableName::Kek, VariableName::Db, VariableName::Dbx];
 
-/// True if the private key that signs changes of a variable is in the key directory, or on a token.
-fn signs_here(directory: &KeyDirectory, variable: VariableName) -> Result<bool> {
-    let name = signer(variable);
-    Ok(is_there(&directory.private_key_path(name))? || directory.token_uri(name)?.is_some())
-}
-
 pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
     let directory = match machine.directory() {
         Ok(directory) => directory,
@@ -53,7 +46,8 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
         let mut outcome = Outcome::default();
         for variable in VARIABLES {
             let is_there = directory.lists_path(variable).exists() || directory.update_path(variable).exists();
-            if !is_there {
+            // A ceremony without revocations has no file of them.
+            if !is_there && variable != VariableName::Dbx {
                 outcome
                     .not_run
                     .push(format!("{} says nothing of {variable}", directory.path().shown()));
@@ -63,7 +57,7 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
             let found = store.database(variable)?;
             let (missing, foreign) = (without(&meant, &found), without(&found, &meant));
             // Where both differ, it may be the key directory that is old: the stick that signed the one knows.
-            let may_be_old = variable != VariableName::Dbx && !foreign.is_empty() && !signs_here(directory, variable)?;
+            let may_be_old = variable != VariableName::Dbx && !foreign.is_empty() && !signs_here(machine, variable)?;
             for entry in &missing {
                 let text = format!("{variable} lacks {}", entry.text);
                 let mut finding = Finding::new(ENTRY_MISSING, format!("{variable}: {}", entry.name), text);
@@ -78,18 +72,19 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
                 for entry in &foreign {
                     let text = format!("{variable} holds {}, which the ceremony did not put there", entry.text);
                     let finding = Finding::new(ENTRY_FOREIGN, format!("{variable}: {}", entry.name), text);
-                    let remove = format!(
-                        "if it is not meant to be there: bootseal enroll remove {variable} {}",
-                        entry.name
-                    );
+                    let remove = signed_by(
+                        machine,
+                        variable,
+                        &format!("bootseal enroll remove {variable} {}", entry.name),
+                    )?;
+                    let remove = format!("if it is not meant to be there: {remove}");
                     // The stick may know of it, and the lists of the node be older than they should.
-                    outcome.findings.push(if signs_here(directory, variable)? {
-                        finding.remedy(remove)
-                    } else {
+                    let finding = if signs_here(machine, variable)? {
                         finding
-                            .remedy("if it was put there from the stick with PK and KEK: bootseal keys sync STICK")
-                            .remedy(format!("{remove} --keys STICK"))
-                    });
+                    } else {
+                        finding.remedy("if it was put there from the stick with PK and KEK: bootseal keys sync STICK")
+                    };
+                    outcome.findings.push(finding.remedy(remove));
                 }
             }
             if missing.is_empty() {
@@ -165,11 +160,42 @@ fn signed_by_microsoft(machine: &Machine<'_>) -> Vec<String> {
     told.collect()
 }
 
+/// A finding about the end of a certificate with the way to the next one: our own key is rotated, of another's there is a newer
+/// certificate, or none.
+fn with_successor(
+    machine: &Machine<'_>,
+    key: KeyName,
+    variable: VariableName,
+    certificate: &Certificate,
+    finding: Finding,
+) -> Result<Finding> {
+    let own = machine
+        .directory()
+        .ok()
+        .and_then(|directory| directory.certificate(key).ok());
+    if own.is_none_or(|own| own == *certificate) {
+        return Ok(finding.remedy(rotate(machine, key)?));
+    }
+    let add = signed_by(machine, variable, &format!("bootseal enroll add {variable} FILE"))?;
+    let fingerprint = certificate.fingerprint().to_hex();
+    let remove = signed_by(
+        machine,
+        variable,
+        &format!("bootseal enroll remove {variable} {fingerprint}"),
+    )?;
+    Ok(finding
+        .remedy(format!("if its owner has a newer one: {add}"))
+        .remedy(format!("if nothing that it signed is in use: {remove}")))
+}
+
 pub(super) fn certificates(machine: &Machine<'_>) -> Outcome {
     with_store(machine, |store| {
         let now = machine.context().now()?;
         let mut outcome = Outcome::default();
-        for variable in [VariableName::Pk, VariableName::Kek, VariableName::Db] {
+        for (variable, key) in [KeyName::Pk, KeyName::Kek, KeyName::Db]
+            .into_iter()
+            .filter_map(|key| Some((key.variable()?, key)))
+        {
             let database = store.database(variable)?;
             for (_, der) in database.certificates() {
                 let Ok(certificate) = Certificate::from_der(der) else {
@@ -193,31 +219,33 @@ pub(super) fn certificates(machine: &Machine<'_>) -> Outcome {
                     Some(known) => {
                         let successor = microsoft::successor(known);
                         let lacks = successor.filter(|new| !database.contains(SignatureType::X509, new.der));
-                        outcome.findings.extend(lacks.map(|new| {
+                        if let Some(new) = lacks {
                             let text = format!(
                                 "{variable} holds \"{name}\" and not its successor \"{}\"",
                                 new.common_name
                             );
-                            Finding::new(NO_SUCCESSOR, subject, text)
-                                .remedy(format!("bootseal enroll add {variable} {}", new.name))
-                        }));
+                            let add = signed_by(
+                                machine,
+                                variable,
+                                &format!("bootseal enroll add {variable} {}", new.name),
+                            )?;
+                            outcome
+                                .findings
+                                .push(Finding::new(NO_SUCCESSOR, subject, text).remedy(add));
+                        }
                     }
-                    None if end <= now => outcome.findings.push(
-                        Finding::new(
-                            EXPIRED,
-                            subject,
-                            format!("\"{name}\" in {variable} has expired on {}", certificate.not_after()),
-                        )
-                        .remedy(format!("bootseal keys rotate {variable}")),
-                    ),
-                    None if end.saturating_sub(now) < SOON => outcome.findings.push(
-                        Finding::new(
-                            EXPIRES_SOON,
-                            subject,
-                            format!("\"{name}\" in {variable} expires on {}", certificate.not_after()),
-                        )
-                        .remedy(format!("bootseal keys rotate {variable}")),
-                    ),
+                    None if end.saturating_sub(now) < SOON => {
+                        let (kind, word) = if end <= now {
+                            (EXPIRED, "has expired")
+                        } else {
+                            (EXPIRES_SOON, "expires")
+                        };
+                        let text = format!("\"{name}\" in {variable} {word} on {}", certificate.not_after());
+                        let finding = Finding::new(kind, subject, text);
+                        outcome
+                            .findings
+                            .push(with_successor(machine, key, variable, &certificate, finding)?);
+                    }
                     None => outcome
                         .evidence
                         .push(format!("{variable}: \"{name}\" until {}", certificate.not_after())),

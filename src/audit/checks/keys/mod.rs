@@ -17,6 +17,7 @@ use crate::system::{self, is_private, is_shared};
 
 use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
+use crate::audit::offline::rotate;
 use crate::audit::reason::reason;
 
 use backup::{NEVER_RESTORED, NOT_BACKED_UP, backed_up, drill};
@@ -303,7 +304,11 @@ fn expiry(machine: &Machine<'_>) -> Outcome {
             return outcome.evidence.push(format!("{}: does not expire", key.name));
         };
         let subject = printable(key.subject.as_deref().unwrap_or(&key.name));
-        let remedy = format!("bootseal keys rotate {}", key.name);
+        let remedy = match key.name.parse().map(|name| rotate(machine, name)) {
+            Ok(Ok(remedy)) => remedy,
+            Ok(Err(error)) => return outcome.not_run.push(reason(&error)),
+            Err(_) => format!("bootseal keys rotate {}", key.name),
+        };
         if let Some(begin) = key.not_before.as_ref().filter(|begin| seconds(begin) > Some(now)) {
             let text = format!(
                 "{}: \"{subject}\" is valid from {begin} on, which is ahead of the clock",

@@ -4,13 +4,12 @@ mod event_log;
 mod loaders;
 mod option_roms;
 
-use std::collections::BTreeMap;
-
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
-use crate::formats::firmware::event_log::{Bank, EventLog, EventType};
+use crate::formats::firmware::event_log::{Bank, EventLog};
 use crate::formats::firmware::guid::Guid;
+use crate::trust::measured_boot::measured_variables;
 
 use crate::audit::check::{Check, Group};
 use crate::audit::machine::Machine;
@@ -134,20 +133,7 @@ fn variables(machine: &Machine<'_>) -> Outcome {
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
     with_log(machine, |log| {
-        let mut measured: BTreeMap<(String, Guid), Vec<u8>> = BTreeMap::new();
-        for event in log
-            .events()
-            .iter()
-            .filter(|event| event.kind == EventType::VARIABLE_DRIVER_CONFIG && event.pcr == 7)
-        {
-            let Some(variable) = event.variable() else { continue };
-            // What the log says was measured is only what was measured if its digest is the event's.
-            let Some(algorithm) = log.algorithm() else { continue };
-            let told = algorithm.digest(&[&event.data]);
-            if event.digest(algorithm).is_some_and(|digest| *digest == told) {
-                measured.insert((variable.name(), variable.vendor), variable.data);
-            }
-        }
+        let measured = measured_variables(log);
         let mut outcome = Outcome::default();
         for variable in [VariableName::Pk, VariableName::Kek, VariableName::Db, VariableName::Dbx] {
             let held = match store.read(variable) {
