@@ -52,8 +52,12 @@ fn as_printed(node: &Hooked) {
 #[test]
 fn the_printed_configuration_serves_a_machine_without_grub() {
     let node = gentoo();
-    for name in ["boot/grub/grub.cfg", &format!("boot/vmlinuz-{VERSION}")] {
-        node.remove(name);
+    for name in [
+        "grub/grub.cfg",
+        &format!("vmlinuz-{VERSION}"),
+        &format!("initramfs-{VERSION}.img"),
+    ] {
+        node.remove(&format!("boot/{name}"));
     }
     std::fs::remove_dir(node.path("boot/grub")).unwrap();
     node.write("etc/kernel/install.conf", "layout=bls\n");

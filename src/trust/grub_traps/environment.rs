@@ -48,7 +48,7 @@ pub fn writer<'s>(scripts: &[&'s Script], variables: &Variables) -> Option<(usiz
         let is_outside = command.parent.is_none() && command.function.is_none();
         names.iter().any(|name| name == "save_env")
             && runs(command, &called)
-            && !(is_outside && variables_of(&arguments).into_iter().all(is_once))
+            && !(is_outside && variables_of(arguments).into_iter().all(is_once))
     })
 }
 
