@@ -1,4 +1,4 @@
-//! What the configuration names, beside what hooks find themselves.
+//! Entries of the configuration, beside the files that hooks find themselves.
 
 use std::path::Path;
 
