@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::enroll::{NextEntry, Store, StoreChoice, next_boot_files};
+use crate::enroll::{BootFile, NextEntry, Store, StoreChoice, next_boot_files};
 use crate::error::{Error, Explain, Kind, Result};
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::{Shown, printable};
@@ -99,7 +99,9 @@ fn started(session: &Session) -> Result<(Vec<PathBuf>, Option<PathBuf>)> {
     files.extend(menus.iter().filter_map(|menu| menu.parent().map(Path::to_path_buf)));
     let mut seen = HashSet::new();
     files.retain(|file| seen.insert(file.clone()));
-    let elsewhere = next.iter().find(|next| next.is_next && next.file().is_none());
+    // One that was read, and not from a directory.
+    let is_elsewhere = |next: &&BootFile| next.is_next && next.kind.is_some() && next.file().is_none();
+    let elsewhere = next.iter().find(is_elsewhere);
     let elsewhere = elsewhere.map(|next| PathBuf::from(&next.path));
     if files.is_empty() && elsewhere.is_none() {
         let text = "nothing is known that this machine starts";
