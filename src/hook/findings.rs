@@ -14,6 +14,7 @@ use super::entries::{Entry, PORTAGE, scripts as scripts_of};
 use super::key_findings::{copies, key_findings, passphrase_command};
 use super::loaders::loaders;
 use super::mode::{Detected, Mode};
+use super::named_files::named_files;
 use super::phase::Phase;
 use super::plugins::{Plugin, State};
 use super::portage::portage;
@@ -130,6 +131,7 @@ pub(super) fn all_findings(scene: &Scene<'_>) -> Result<Vec<Finding>> {
     )?);
     findings.extend(passphrase_command(scene.context, scene.config));
     findings.extend(mounts(scene)?);
+    findings.extend(named_files(scene.context, scene.config));
     findings.extend(sbctl(scene.plugins));
     findings.extend(portage(scene.context, scene.keys)?);
     let told: Vec<String> = findings.iter().map(|finding| finding.subject.clone()).collect();
@@ -313,7 +315,7 @@ fn uses_grub(scene: &Scene<'_>) -> Result<bool> {
         .settings
         .get("KERNEL_INSTALL_LAYOUT")
         .or(scene.settings.get("layout"));
-    if !scene.config.sign.grub.is_empty() || layout.is_some_and(|(layout, _)| layout == "grub") {
+    if scene.config.sign.names_grub(scene.context) || layout.is_some_and(|(layout, _)| layout == "grub") {
         return Ok(true);
     }
     let directories = boot_directories(scene.context, [])?;

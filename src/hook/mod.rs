@@ -17,6 +17,7 @@ mod menu;
 mod merged;
 mod mode;
 mod modules;
+mod named_files;
 mod next_start;
 mod packages;
 mod phase;

@@ -235,7 +235,7 @@ impl Hook<'_> {
     }
 
     fn uses_grub(&self, files: &Files<'_>, tree: &BootTree) -> bool {
-        !self.config.sign.grub.is_empty() || !files.grub_configs(tree).is_empty()
+        self.config.sign.names_grub(self.context) || !files.grub_configs(tree).is_empty()
     }
 
     fn plan(&self, files: &Files<'_>, keys: &KeyDirectory) -> Result<Plan<'_>> {

@@ -10,7 +10,7 @@ use crate::golden::fat::image;
 use crate::support::judges::shim;
 use crate::support::kernel::archive;
 use crate::support::programs::{EFI_STUB, host_file};
-use crate::support::{grub_image, keys, succeed, tool};
+use crate::support::{grub_image, keys, succeed, text, tool};
 
 /// An active load option that leads to a file by its path alone.
 fn load_option(description: &str, file: &str, optional_data: &str) -> Vec<u8> {
@@ -256,6 +256,16 @@ fn a_start_from_a_partition_that_is_not_mounted_is_no_pass() {
     let said = machine.check("boot.next_start");
     assert_eq!(said["status"], "could_not_run", "{said:#}");
     says(&said, "not_run", "/dev/sdb1:/EFI/x/loader.efi", "is not mounted");
+    // verify judges the rest, and does not pass over the loader.
+    let output = machine.bootseal(["verify"]).output().unwrap();
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    for wanted in [
+        "/dev/sdb1:/EFI/x/loader.efi: the next start begins with it",
+        "/boot/grub",
+    ] {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
 
     // The menu of a GRUB there may be on what is mounted.
     succeed(&mut grub_image(keys(), &tree.path().join("EFI/x/loader.efi")));

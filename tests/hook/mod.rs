@@ -3,6 +3,7 @@
 
 mod by_hand;
 mod completions;
+mod configured;
 mod debian;
 mod faults;
 mod first_machine;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::enroll::{NextEntry, Store, StoreChoice, next_boot_files};
+use crate::enroll::{BootFile, NextEntry, Store, StoreChoice, next_boot_files};
 use crate::error::{Error, Explain, Kind, Result};
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::{Shown, printable};
@@ -66,20 +66,28 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
             result.and_then(|judged| refuse_groundless(judged, &anchors, path)),
         )
     };
-    let files = if arguments.files.is_empty() {
+    let (files, elsewhere) = if arguments.files.is_empty() {
         started(session)?
     } else {
-        arguments.files.clone()
+        (arguments.files.clone(), None)
     };
-    let files = files.iter().map(judged).collect();
+    let elsewhere = elsewhere.map(|path| {
+        let text = format!(
+            "{}: the next start begins with it, on a partition that is not mounted; bootseal status judges it there",
+            path.shown()
+        );
+        (path, Err(Error::could_not_run(text)))
+    });
+    let files = elsewhere.into_iter().chain(files.iter().map(judged)).collect();
     Ok(Box::new(VerifyReport {
         files,
         verbose: session.verbose,
     }))
 }
 
-/// The files that this machine starts next, each once, and the directories of GRUB that it has.
-fn started(session: &Session) -> Result<Vec<PathBuf>> {
+/// The files that this machine starts next, each once, and the directories of GRUB that it has; and the first of them if it lies
+/// on a partition that is not mounted.
+fn started(session: &Session) -> Result<(Vec<PathBuf>, Option<PathBuf>)> {
     let context = &session.context;
     let store = Store::open(context, &StoreChoice::Live)?;
     let next = next_boot_files(context, &store)?;
@@ -91,11 +99,15 @@ fn started(session: &Session) -> Result<Vec<PathBuf>> {
     files.extend(menus.iter().filter_map(|menu| menu.parent().map(Path::to_path_buf)));
     let mut seen = HashSet::new();
     files.retain(|file| seen.insert(file.clone()));
-    if files.is_empty() {
+    // One that was read, and not from a directory.
+    let is_elsewhere = |next: &&BootFile| next.is_next && next.kind.is_some() && next.file().is_none();
+    let elsewhere = next.iter().find(is_elsewhere);
+    let elsewhere = elsewhere.map(|next| PathBuf::from(&next.path));
+    if files.is_empty() && elsewhere.is_none() {
         let text = "nothing is known that this machine starts";
         return Err(Error::could_not_run(text).hint("bootseal verify FILE"));
     }
-    Ok(files)
+    Ok((files, elsewhere))
 }
 
 /// The anchors of the key directory. The machine that watches others has none: with a db and a dbx none is needed, unless it is

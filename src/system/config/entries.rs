@@ -115,7 +115,7 @@ pub fn expand(context: &Context, entries: &[Entry]) -> Expanded {
                 } else if paths.is_empty() {
                     let error = Error::could_not_run(format!("nothing matches \"{pattern}\" of the configuration"))
                         .hint(format!(
-                            "if that is fine, write {{ path = \"{pattern}\", optional = true }}"
+                            "if that is fine, put {{ path = \"{pattern}\", optional = true }} in its place, under [sign]"
                         ));
                     expanded.missing.push((PathBuf::from(pattern), error));
                 }

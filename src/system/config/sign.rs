@@ -52,6 +52,13 @@ impl SignConfig {
             .collect()
     }
 
+    /// True if the entries for GRUB are meant for this machine: one of them has to match, or matches.
+    #[must_use]
+    pub fn names_grub(&self, context: &Context) -> bool {
+        let expanded = expand(context, &self.grub);
+        !expanded.paths.is_empty() || !expanded.missing.is_empty()
+    }
+
     /// The files and directories that the entries for GRUB name.
     #[must_use]
     pub fn grub_files(&self, context: &Context) -> Vec<PathBuf> {

@@ -48,6 +48,22 @@ pub fn writer<'s>(scripts: &[&'s Script], variables: &Variables) -> Option<(usiz
         let is_outside = command.parent.is_none() && command.function.is_none();
         names.iter().any(|name| name == "save_env")
             && runs(command, &called)
-            && !(is_outside && arguments.iter().all(is_once))
+            && !(is_outside && variables_of(arguments).into_iter().all(is_once))
     })
+}
+
+/// The arguments that name variables: GRUB 2.14 also has a file named (`-f "${env_block}" next_entry`).
+fn variables_of(arguments: &[Word]) -> Vec<&Word> {
+    let mut variables = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(word) = rest.next() {
+        match word.literal().as_deref() {
+            Some("-f" | "--file") => {
+                rest.next();
+            }
+            Some(text) if text.starts_with("--file=") => {}
+            _ => variables.push(word),
+        }
+    }
+    variables
 }

@@ -157,7 +157,7 @@ const SAVED_ENTRY: Rule = note(
 const SAVEDEFAULT_SIGNED: Rule = error(
     "savedefault_signed_grubenv",
     "this writes into grubenv, whose signature does not hold from then on: the next boot reads none of it",
-    "take it out, or leave grubenv unsigned: grubenv = \"auto\" or \"leave\" under [sign]",
+    "take it out, or have the signature taken away: bootseal sign all, where grubenv is not \"sign\" under [sign]",
 );
 /// For a grubenv that is signed, and that the running system writes.
 const SIGNED_UNDER_UNIT: Rule = error(

@@ -98,7 +98,20 @@ fn only_what_runs_writes_the_environment() {
         writes("if [ \"${next_entry}\" ]; then\n  save_env next_entry\nfi\n"),
         None
     );
-    assert_eq!(writes("save_env recordfail\n"), Some(1));
+    // As GRUB 2.14 has it, whose block of variables may lie elsewhere.
+    assert_eq!(
+        writes(
+            "if [ \"${next_entry}\" ]; then\n  if [ \"${env_block}\" ]; then\n    save_env -f \"${env_block}\" next_entry\n  fi\nfi\n"
+        ),
+        None
+    );
+    assert_eq!(
+        writes("save_env --file=/x/grubenv --file /x/grubenv saved_entry\n"),
+        None
+    );
+    for other in ["save_env recordfail\n", "save_env -f \"${env_block}\" recordfail\n"] {
+        assert_eq!(writes(other), Some(1), "{other}");
+    }
 }
 
 #[test]
