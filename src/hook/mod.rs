@@ -44,7 +44,7 @@ pub use kernels::Installed;
 pub use key_findings::KEY_MISMATCH;
 pub use last_run::{LastRun, last_runs};
 pub use mode::{Detected, Mode, detect};
-pub use packages::{Files, GRUB_PACKAGE, Modules, Packages, packages};
+pub use packages::{GRUB_PACKAGE, Modules, Packages, packages};
 pub use phase::Phase;
 pub use plugins::{Plugin, State, plugins};
 pub use preflight::check_firmware;

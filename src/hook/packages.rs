@@ -8,7 +8,7 @@ use crate::grub;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::sign::Unobserved;
 use crate::system::Context;
-use crate::system::config::Config;
+use crate::system::config::{Config, expand};
 use crate::trust::kernel::Takes;
 
 use super::entries::PORTAGE;
@@ -28,8 +28,8 @@ pub struct Packages {
     pub script: Option<PathBuf>,
     /// The modules of a package, for each kernel that is installed.
     pub modules: Vec<Modules>,
-    /// The files for firmware or GRUB that a package may change, or the reason why none of them would be signed.
-    pub files: std::result::Result<Files, String>,
+    /// The files and directories for firmware or GRUB that are signed where a package has changed them, or the reason why none would be.
+    pub files: std::result::Result<Vec<PathBuf>, String>,
     /// GRUB's image that is made anew; none where none was installed, or the reason why it would stay as it is.
     pub image: std::result::Result<Option<PathBuf>, String>,
 }
@@ -41,15 +41,6 @@ pub struct Modules {
     pub release: String,
     /// The hash that they are signed over, or the reason why they stay as they are.
     pub signed: std::result::Result<HashAlgorithm, String>,
-}
-
-/// The files that are signed where a package has changed them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Files {
-    /// Paths of GRUB's files and directories, and of the signed copies of boot loaders.
-    pub paths: Vec<PathBuf>,
-    /// Patterns of the configuration.
-    pub patterns: Vec<String>,
 }
 
 /// The outlook for the next package; none where no package comes by Portage.
@@ -70,7 +61,7 @@ pub fn packages(
         return Ok(Some(Packages {
             script,
             modules: Vec::new(),
-            files: Ok(Files::default()),
+            files: Ok(Vec::new()),
             image: Ok(None),
         }));
     };
@@ -94,7 +85,7 @@ fn modules(kernel: &Kernel) -> Modules {
 }
 
 /// Those that the slot of Portage signs, by its own plan.
-fn files(context: &Context, config: &Config, keys: &KeyDirectory, environment: &Environment) -> Result<Files> {
+fn files(context: &Context, config: &Config, keys: &KeyDirectory, environment: &Environment) -> Result<Vec<PathBuf>> {
     let hook = Hook {
         context,
         config,
@@ -107,11 +98,12 @@ fn files(context: &Context, config: &Config, keys: &KeyDirectory, environment: &
     let job = hook.planned(&request, keys)?;
     let mut paths = job.grub.paths;
     paths.extend(copies(context, keys)?);
-    let entries = job.efi.entries.iter().chain(job.grub.entries);
-    Ok(Files {
-        paths,
-        patterns: entries.map(|entry| entry.pattern().to_owned()).collect(),
-    })
+    for entries in [job.efi.entries, job.grub.entries] {
+        paths.extend(expand(context, entries).paths);
+    }
+    paths.sort();
+    paths.dedup();
+    Ok(paths)
 }
 
 /// The image that `grub install --if-installed` makes anew.

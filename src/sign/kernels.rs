@@ -147,7 +147,10 @@ impl<'a> Kernels<'a> {
                 ));
                 let directory = self.context.path("/lib/modules").join(&release);
                 let ways = ways_out(self.context, &trust, obstacle, own, hash);
-                outcomes.push(Outcome::failed(directory, ways.into_iter().fold(error, Error::hint)));
+                outcomes.push(Outcome {
+                    tells_of: left.refused,
+                    ..Outcome::failed(directory, ways.into_iter().fold(error, Error::hint))
+                });
             }
         }
         (outcomes, warnings)
@@ -169,7 +172,7 @@ pub fn ways_out(
         Obstacle::Key { .. } => {
             if trust.asks_firmware() {
                 let certificate = context.place("/etc/bootseal/keys/module.pem");
-                ways.push(format!("bootseal enroll add db {}, and restart", quoted(&certificate)));
+                ways.push(format!("bootseal enroll add db {} && reboot", quoted(&certificate)));
             }
             ways.push(format!(
                 "build the kernel with the module certificate: bootseal kernel-config --kernel {}",

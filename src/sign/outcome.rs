@@ -42,6 +42,8 @@ pub struct Outcome {
     pub origin: Option<Origin>,
     /// The reason why nobody vouches for it, if nobody does.
     pub unvouched: Option<Unvouched>,
+    /// The number of other files of the run that this one tells of: those in a directory, each of which has an outcome too.
+    pub tells_of: usize,
 }
 
 impl Outcome {
@@ -55,6 +57,7 @@ impl Outcome {
             warnings: Vec::new(),
             origin: None,
             unvouched: None,
+            tells_of: 0,
         }
     }
 
@@ -68,6 +71,7 @@ impl Outcome {
             warnings: Vec::new(),
             origin: None,
             unvouched: None,
+            tells_of: 0,
         }
     }
 }
@@ -142,7 +146,11 @@ pub fn failure(outcomes: &[Outcome]) -> Option<Error> {
     let mut hints: Vec<&str> = failed.iter().flat_map(|error| error.hints()).collect();
     hints.sort_unstable();
     hints.dedup();
-    let message = format!("{} of {} files could not be signed", failed.len(), outcomes.len());
+    let directories = outcomes.iter().filter(|outcome| outcome.tells_of > 0);
+    let told: usize = directories.clone().map(|outcome| outcome.tells_of).sum();
+    let files = |outcomes: usize| outcomes.saturating_sub(directories.clone().count());
+    let failed = files(failed.len()).saturating_add(told);
+    let message = format!("{failed} of {} files could not be signed", files(outcomes.len()));
     let error = Error::new(kind, message);
     Some(hints.into_iter().take(MAX_HINTS).fold(error, Error::hint))
 }

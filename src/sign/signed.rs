@@ -76,6 +76,7 @@ pub(super) fn outcome_of(
         warnings,
         origin: done.origin,
         unvouched: done.unvouched,
+        tells_of: 0,
     };
     let signed = done.digest.map(|digest| Signed {
         target,

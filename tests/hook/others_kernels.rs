@@ -94,6 +94,7 @@ fn a_module_that_such_a_kernel_takes_from_nobody_ends_the_installation_before_an
             "modules of Linux {release} that are left alone, since it would refuse them with our signature as it does now: 1"
         ),
         "does not hold the certificate".to_owned(),
+        format!("1 of {} files could not be signed", modules(&machine).len()),
         format!("bootseal kernel-config --kernel {release}"),
     ] {
         assert!(said.contains(&expected), "{expected}: {said}");

@@ -149,7 +149,7 @@ fn status_foretells_what_the_next_package_has_signed() {
         "✓ /usr/local/lib/postinst-qa-check.d/60-bootseal".to_owned(),
         format!("its modules for Linux {VERSION}: signed over sha3-512"),
         "its files for firmware and GRUB: signed in /boot, /boot/grub".to_owned(),
-        "sys-boot/grub: /efi/EFI/bootseal/grubx64.efi is made anew as well".to_owned(),
+        "sys-boot/grub: bootseal grub install makes another image for /efi/EFI/bootseal/grubx64.efi".to_owned(),
     ] {
         assert!(said.contains(&line), "{line}: {said}");
     }

@@ -80,7 +80,7 @@ fn image(machine: &Machine<'_>) -> Outcome {
                     printable(&refusal.to_string())
                 ),
             )
-            .remedy(format!("bootseal sign efi {}, and restart", quoted(&kernel.path))),
+            .remedy(format!("bootseal sign efi {} && reboot", quoted(&kernel.path))),
         ),
         None => outcome.not_run.push("db cannot be read".to_owned()),
     }

@@ -1,5 +1,6 @@
 //! The report on the next package.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::text::name;
 use crate::formats::text::{Shown, printable};
-use crate::hook::{Files, GRUB_PACKAGE, Modules, Packages};
+use crate::hook::{GRUB_PACKAGE, Modules, Packages};
 use crate::ui::Style;
 
 /// The forecast as JSON has it.
@@ -23,8 +24,7 @@ pub(super) fn json(packages: &Packages) -> Value {
     json!({
         "script": packages.script.as_ref().map(|path| path.shown()),
         "modules": modules.collect::<Vec<_>>(),
-        "files": packages.files.as_ref().ok().map(|files| shown(&files.paths)),
-        "configured": packages.files.as_ref().ok().map(|files| &files.patterns),
+        "files": packages.files.as_ref().ok().map(|files| shown(files)),
         "files_error": packages.files.as_ref().err(),
         "grub_image": packages.image.as_ref().ok().and_then(Option::as_ref).map(|path| path.shown()),
         "grub_image_error": packages.image.as_ref().err(),
@@ -39,14 +39,19 @@ pub(super) fn human(packages: &Packages, out: &mut dyn Write, style: Style) -> i
     };
     writeln!(out, "  {} {}", style.tick(), style.good(&name(script)))?;
     for Modules { release, signed } in &packages.modules {
-        let fate = match signed {
-            Ok(hash) => format!("signed over {}", hash.name()),
-            Err(reason) => format!("left as they are: {}", printable(reason)),
-        };
-        writeln!(out, "    its modules for Linux {}: {fate}", printable(release))?;
+        let release = printable(release);
+        match signed {
+            Ok(hash) => writeln!(out, "    its modules for Linux {release}: signed over {}", hash.name())?,
+            Err(reason) => writeln!(
+                out,
+                "  {} its modules for Linux {release}: left as they are, since it would refuse our signature: {}",
+                style.cross(),
+                printable(reason)
+            )?,
+        }
     }
     match &packages.files {
-        Ok(files) if is_empty(files) => {}
+        Ok(files) if files.is_empty() => {}
         Ok(files) => writeln!(out, "    its files for firmware and GRUB: signed in {}", places(files))?,
         Err(reason) => writeln!(
             out,
@@ -57,7 +62,11 @@ pub(super) fn human(packages: &Packages, out: &mut dyn Write, style: Style) -> i
     }
     match &packages.image {
         Ok(None) => Ok(()),
-        Ok(Some(image)) => writeln!(out, "    {GRUB_PACKAGE}: {} is made anew as well", name(image)),
+        Ok(Some(image)) => writeln!(
+            out,
+            "    {GRUB_PACKAGE}: bootseal grub install makes another image for {}",
+            name(image)
+        ),
         Err(reason) => writeln!(
             out,
             "  {} {GRUB_PACKAGE}: its image stays as it is: {}",
@@ -67,25 +76,15 @@ pub(super) fn human(packages: &Packages, out: &mut dyn Write, style: Style) -> i
     }
 }
 
-fn is_empty(files: &Files) -> bool {
-    files.paths.is_empty() && files.patterns.is_empty()
-}
-
-/// The directories with files that are signed, each once, and the patterns of the configuration.
-fn places(files: &Files) -> String {
+/// The directories with files that are signed, each once.
+fn places(files: &[PathBuf]) -> String {
     let directory = |path: &PathBuf| {
         if path.is_dir() {
             return path.clone();
         }
         path.parent().map_or_else(|| path.clone(), Path::to_path_buf)
     };
-    let mut places: Vec<String> = Vec::new();
-    for place in files.paths.iter().map(directory).map(|path| name(&path)) {
-        if !places.contains(&place) {
-            places.push(place);
-        }
-    }
-    let patterns = files.patterns.iter().map(|pattern| printable(pattern));
-    places.extend(patterns);
+    let places: BTreeSet<PathBuf> = files.iter().map(directory).collect();
+    let places: Vec<String> = places.iter().map(|path| name(path)).collect();
     places.join(", ")
 }
