@@ -19,6 +19,8 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/r
 mount --rbind /dev "$1/root/dev"
 mount -t proc proc "$1/root/proc"
 mount -t sysfs sysfs "$1/root/sys"
+# It has no disks: those of the host are none of its own, and may not be readable.
+mount -t tmpfs none "$1/root/sys/class/block"
 : >>"$1/root/usr/local/bin/bootseal"
 mount --bind "$2" "$1/root/usr/local/bin/bootseal"
 exec chroot "$1/root" /bin/sh -euc "$3""#;
