@@ -8,6 +8,9 @@ use crate::system::is_there;
 
 use super::machine::Machine;
 
+/// The option that names the directory of the keys which are not here.
+pub(super) const ELSEWHERE: &str = " --keys STICK";
+
 /// True if a private key is in the key directory, or on a token; also where no key directory says otherwise.
 fn is_here(machine: &Machine<'_>, name: KeyName) -> Result<bool> {
     let Ok(directory) = machine.directory() else {
@@ -26,14 +29,14 @@ pub(super) fn signed_by(machine: &Machine<'_>, variable: VariableName, command: 
     Ok(if signs_here(machine, variable)? {
         command.to_owned()
     } else {
-        format!("{command} --keys STICK")
+        format!("{command}{ELSEWHERE}")
     })
 }
 
 /// The rotation of a key, with the directory of the keys that it needs, or is recorded by.
 pub(super) fn rotate(machine: &Machine<'_>, name: KeyName) -> Result<String> {
     let option = if !is_here(machine, name)? {
-        " --keys STICK"
+        ELSEWHERE
     } else if !signs_here(machine, name.variable().unwrap_or(VariableName::Db))? {
         " --authority STICK"
     } else {

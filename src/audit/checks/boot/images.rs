@@ -11,6 +11,7 @@ use crate::trust::microsoft;
 
 use crate::audit::images::{Found, Place};
 use crate::audit::machine::Machine;
+use crate::audit::offline::{ELSEWHERE, signs_here};
 use crate::audit::reason::reason;
 
 /// A GRUB that db lets in opens unsigned files.
@@ -45,9 +46,13 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         outcome.findings.push(finding);
     }
     let has_timestamps = has_timestamps(machine, &mut outcome);
+    let keys = match signs_here(machine, VariableName::Dbx) {
+        Ok(false) => ELSEWHERE,
+        Ok(true) | Err(_) => "",
+    };
     for found in images.found {
         match &found.judged {
-            Some(Ok(let_in)) => look_at(found, let_in, anchors.with_shim, &mut outcome),
+            Some(Ok(let_in)) => look_at(found, let_in, anchors.with_shim, keys, &mut outcome),
             Some(Err(refusal)) => {
                 let text = format!("{}: not let in, {}", found.shown, printable(&refusal.to_string()));
                 if has_timestamps && Refusal::may_be_lifted(refusal) {
@@ -78,7 +83,8 @@ fn has_timestamps(machine: &Machine<'_>, outcome: &mut Outcome) -> bool {
 }
 
 /// Judges an image that db lets in.
-fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Outcome) {
+/// `keys` is the option that names the key which signs dbx, where that is needed.
+fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, keys: &str, outcome: &mut Outcome) {
     let shown = &found.shown;
     let because = printable(&let_in.to_string());
     let (kind, leads) = match (&found.loader, foreign(let_in)) {
@@ -114,11 +120,15 @@ fn look_at(found: &Found, let_in: &Acceptance, with_shim: bool, outcome: &mut Ou
             "mount {}, and remove it, or have its hash forbidden",
             file.partition.device
         ),
-        (Level::Error, None) => format!("remove it, and: bootseal enroll add dbx {}", quoted(&found.path)),
-        (Level::Note | Level::Warning, None) => format!(
-            "if it is not wanted, remove it, and: bootseal enroll add dbx {}",
-            quoted(&found.path)
-        ),
+        (level, None) => {
+            let path = quoted(&found.path);
+            let command = format!("bootseal enroll add dbx {path}{keys} && rm {path}");
+            if level == Level::Error {
+                command
+            } else {
+                format!("if it is not wanted: {command}")
+            }
+        }
     };
     let text = format!("{shown} is {because}, and {leads}");
     outcome
@@ -189,7 +199,7 @@ mod tests {
                 judged: Some(Ok(let_in.clone())),
             };
             let mut outcome = Outcome::default();
-            look_at(&found, &let_in, with_shim, &mut outcome);
+            look_at(&found, &let_in, with_shim, " --keys STICK", &mut outcome);
             outcome
         };
         let windows = microsoft::CERTIFICATES
@@ -203,6 +213,14 @@ mod tests {
             finding.text.contains("\"Windows UEFI CA 2023\" vouches"),
             "{}",
             finding.text
+        );
+        // Once the file is gone there is nothing whose hash could be taken.
+        assert_eq!(
+            finding.remedies,
+            [
+                "if it is not wanted: bootseal enroll add dbx /efi/EFI/Microsoft/Boot/bootmgfw.efi --keys STICK && rm \
+              /efi/EFI/Microsoft/Boot/bootmgfw.efi"
+            ]
         );
         assert_eq!(looked_at(b"ours", Loader::Other, false).findings, []);
         assert_eq!(looked_at(b"ours", Loader::Shell, false).findings[0].level, Level::Error);

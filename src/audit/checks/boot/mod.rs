@@ -77,7 +77,7 @@ pub(super) const CHECKS: &[Check] = &[
         proves: "Of all images on the EFI system partitions, those that db lets in are no GRUB that opens unsigned files, no \
                  UEFI shell, and no loader of somebody else, which starts whatever its maker signed. Whoever can write to the \
                  partition can start any of them.",
-        remedy: "Remove the file, and have its hash forbidden: bootseal enroll add dbx FILE",
+        remedy: "Have its hash forbidden, and remove it: bootseal enroll add dbx FILE && rm FILE",
         run: images::check,
     },
     Check {
