@@ -26,6 +26,7 @@ impl Place<'_> {
         if let Some(rotation) = self.under_way(name)? {
             return Ok(rotation);
         }
+        self.level()?;
         if self.keys.token_uri(name)?.is_some() {
             return Err(Error::refused(format!("the {name} key is on a token"))
                 .hint("hold a ceremony with new keys, and bring them in with: bootseal enroll rotate NEW-KEYS"));

@@ -99,17 +99,22 @@ impl Place<'_> {
         if let Some(retired) = self.retired(rotation) {
             return system::is_there(&retired);
         }
-        let folder = self.folder(rotation.name()?);
-        Ok(rotation.files.iter().any(|file| !folder.join(file).exists()) || self.is_recorded(rotation)?)
+        let (folder, other) = (self.folder(rotation.name()?), self.authority.path());
+        let is_elsewhere = |file: &String| !folder.join(file).exists() || other.join(file).exists();
+        Ok(rotation.files.iter().any(is_elsewhere) || self.is_recorded(rotation)?)
     }
 
-    /// True if the transcript of the key directory has the new key.
+    /// True if a transcript has the new key.
     fn is_recorded(&self, rotation: &Rotation) -> Result<bool> {
-        if !system::is_there(&self.keys.file_path(TRANSCRIPT))? {
-            return Ok(false);
+        for directory in [self.keys, self.authority] {
+            if system::is_there(&directory.file_path(TRANSCRIPT))? {
+                let transcript = verify::read(directory.path())?.transcript;
+                if transcript.events().any(|event| rotation.is_told_by(event)) {
+                    return Ok(true);
+                }
+            }
         }
-        let signed = verify::read(self.keys.path())?;
-        Ok(signed.transcript.events().any(|event| rotation.is_told_by(event)))
+        Ok(false)
     }
 
     /// Path of a file of the new key: still staged, or in its place already.

@@ -130,6 +130,7 @@ impl Request<'_> {
             None => self.check_known()?,
         });
         let ask = &mut |name: &str| self.attendant.secret(name);
+        self.place.level()?;
         if !self.place.has_switched(&rotated.rotation)? {
             rotated.rotation = self.place.refreshed(&rotated.rotation, ask)?;
         }

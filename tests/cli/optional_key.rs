@@ -149,3 +149,33 @@ fn a_stick_that_missed_a_rotation_learns_of_it_before_the_next() {
         }
     }
 }
+
+/// What was signed on the stick and has not come to the node yet is no older state, to be written over.
+#[test]
+fn a_node_that_missed_what_was_added_on_the_stick_learns_of_it_before_a_rotation() {
+    let whole = Whole::made();
+    let (node, away) = (whole.path("node"), whole.path("away"));
+    fs::rename(&node, &away).unwrap();
+    let mut added = bootseal(["enroll", "add", "db", "windows-2023", "--keys"]);
+    added
+        .arg(whole.path("offline"))
+        .arg("--output")
+        .arg(whole.path("update"));
+    succeed(added.arg("--passphrase-file").arg(whole.path("passphrase")));
+    fs::rename(&away, &node).unwrap();
+    let [before, ahead] = transcripts(&whole);
+    assert!(ahead.len() > before.len(), "the stick knows no more than the node");
+
+    fs::create_dir(whole.path("board")).unwrap();
+    let mut rotation = rotate(&whole, "db", "node");
+    rotation.arg("--authority").arg(whole.path("offline"));
+    succeed(rotation.arg("--store").arg(whole.path("board")));
+    verify(&whole);
+    let [node, offline] = transcripts(&whole);
+    assert!(node == offline, "the transcripts have parted");
+    for place in ["node", "offline"] {
+        let list = fs::read(whole.path(place).join("db.esl")).unwrap();
+        let name = b"Windows UEFI CA 2023";
+        assert!(list.windows(name.len()).any(|part| part == name), "{place} has lost it");
+    }
+}
