@@ -84,7 +84,9 @@ fn is_refused(
         let digest = file
             .open_packed()
             .and_then(|bytes| HashAlgorithm::Sha256.digest_of(bytes));
-        if recorded.file.sha256 == digest.or_could_not_run(cannot)?.to_hex() {
+        let is_known = recorded.file.sha256 == digest.or_could_not_run(cannot)?.to_hex();
+        let hash = HashAlgorithm::from_name(&recorded.hash);
+        if is_known && hash.is_some_and(|hash| trust.obstacle(hash).is_none()) {
             return Ok(false);
         }
     }
@@ -92,6 +94,8 @@ fn is_refused(
     let Ok(Some(module)) = ReadModule::read(&|| file.open(), MAX_MODULE) else {
         return Ok(true);
     };
-    let is_ours = module.judge(std::slice::from_ref(own)).is_ok();
-    Ok(!is_ours && trust.judge(&module).is_err())
+    Ok(match module.judge(std::slice::from_ref(own)) {
+        Ok(ours) => trust.obstacle_to(&ours).is_some(),
+        Err(_) => trust.judge(&module).is_err(),
+    })
 }

@@ -36,6 +36,8 @@ impl Hook<'_> {
         }
         done.notes
             .extend(walked.findings.into_iter().map(|finding| finding.text));
+        let unknown = |reason: String| format!("the next start could not be looked at to its end: {reason}");
+        done.notes.extend(walked.not_run.into_iter().map(unknown));
         Ok(done)
     }
 

@@ -13,7 +13,7 @@ use crate::formats::text::{Shown, printable};
 use crate::system::{self, ConfigFile, Context};
 
 use super::firmware;
-use super::module::{Obstacle, Refusal, Scheme};
+use super::module::{Obstacle, Refusal, Scheme, Signature};
 use super::module_read::Subject;
 use super::opened_image::OpenedImage;
 
@@ -125,13 +125,20 @@ impl KernelTrust {
     pub fn judge<'m>(&self, module: impl Into<Subject<'m>>) -> Result<Certificate, Refusal> {
         let certificates: Vec<Certificate> = self.certificates().cloned().collect();
         let signature = module.into().judge(&certificates)?;
-        match self
-            .obstacle(signature.hash)
-            .or_else(|| self.obstacle_of(signature.scheme))
-        {
+        match self.obstacle_to(&signature) {
             Some(obstacle) => Err(Refusal::Obstacle(obstacle)),
             None => Ok(signature.certificate.clone()),
         }
+    }
+
+    /// The reason for which the kernel verifies no such signature, whoever made it, as far as its version and configuration tell.
+    #[must_use]
+    pub fn obstacle_to(&self, signature: &Signature<'_>) -> Option<Obstacle> {
+        if self.looks_at_none() {
+            return None;
+        }
+        self.obstacle(signature.hash)
+            .or_else(|| self.obstacle_of(signature.scheme))
     }
 
     /// True if the kernel looks for this certificate in the firmware's db, and is not known to hold it itself.

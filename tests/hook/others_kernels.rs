@@ -165,6 +165,17 @@ fn a_kernel_without_sha3_is_told_and_gets_sha512_by_what_the_message_says() {
         machine.succeed("mv /etc/bootseal/config.toml /config.toml");
         let (code, said) = machine.refuse(AUDIT);
         assert!(code == 1 && said.contains("which Linux"), "{said}");
+        machine.succeed("mv /config.toml /etc/bootseal/config.toml");
+        machine.succeed(AUDIT);
+        // One of ours that is left from before the line.
+        let stale = signed_again_by_sign_file(plain.path(), "sha3-512");
+        fs::write(&module, xz(&["--check=crc32", "--lzma2=dict=1MiB", "-c"], &stale)).unwrap();
+        let (code, said) = machine.refuse(AUDIT);
+        assert!(code == 1 && said.contains(word), "{said}");
+        let said = machine.succeed("bootseal hook status --mode traditional || true");
+        assert!(said.contains("without a signature that it takes: 1"), "{said}");
+        machine.succeed(&format!("bootseal hook run all {release}"));
+        machine.succeed(AUDIT);
     }
 }
 

@@ -70,6 +70,12 @@ impl HashAlgorithm {
         }
     }
 
+    /// The algorithm with this name, if it is one of ours.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hash| hash.name() == name)
+    }
+
     /// Size of a digest, in bytes.
     #[must_use]
     #[allow(clippy::len_without_is_empty)]

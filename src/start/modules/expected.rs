@@ -25,9 +25,10 @@ pub struct Expected {
     ours: Vec<Certificate>,
     /// The hash that our signatures are to be over.
     hash: HashAlgorithm,
-    /// The kernel, where it is not known to take ours, with the certificates that it holds, and with ours unless it is known to
-    /// refuse them.
-    other: Option<(KernelTrust, Vec<Certificate>)>,
+    /// The kernel, if one is meant.
+    trust: Option<KernelTrust>,
+    /// Where it is not known to take ours: the certificates that it holds, and ours unless it is known to refuse them.
+    others: Option<Vec<Certificate>>,
     /// The reason why it refuses ours.
     obstacle: Option<Obstacle>,
     /// The reason why it is not known whether it takes ours.
@@ -42,7 +43,8 @@ impl Expected {
             release: String::new(),
             ours: ours.to_vec(),
             hash: config.sign.hash_for(""),
-            other: None,
+            trust: None,
+            others: None,
             obstacle: None,
             unknown: None,
         }
@@ -60,14 +62,18 @@ impl Expected {
         let trust = KernelTrust::read(context, release, image);
         let mut trusted: Vec<Certificate> = trust.certificates().cloned().collect();
         match trust.takes(own, expected.hash) {
-            Takes::Yes => return expected,
-            Takes::No(obstacle) => expected.obstacle = Some(obstacle),
+            Takes::Yes => {}
+            Takes::No(obstacle) => {
+                expected.obstacle = Some(obstacle);
+                expected.others = Some(trusted);
+            }
             Takes::Unknown(reason) => {
                 expected.unknown = Some(reason);
                 trusted.extend_from_slice(ours);
+                expected.others = Some(trusted);
             }
         }
-        expected.other = Some((trust, trusted));
+        expected.trust = Some(trust);
         expected
     }
 
@@ -84,16 +90,19 @@ impl Expected {
         if self.obstacle.is_some() && names_us() {
             return Answer::OursRefused;
         }
-        let trusted = self.other.as_ref().map_or(&self.ours, |(_, trusted)| trusted);
+        let trusted = self.others.as_ref().unwrap_or(&self.ours);
         let signature = match signature(module, trusted, digest) {
             Ok(signature) => signature,
             Err(answer) => return answer,
         };
-        match &self.other {
-            Some((trust, _)) if !self.ours.contains(signature.certificate) => match trust.obstacle(signature.hash) {
-                Some(obstacle) => Answer::Refused(obstacle.to_string()),
-                None => Answer::Makers(printable(&signature.certificate.common_name())),
-            },
+        // One of ours may be left from the time when another hash was signed.
+        if let Some(obstacle) = self.trust.as_ref().and_then(|trust| trust.obstacle_to(&signature)) {
+            return Answer::Refused(obstacle.to_string());
+        }
+        match &self.others {
+            Some(_) if !self.ours.contains(signature.certificate) => {
+                Answer::Makers(printable(&signature.certificate.common_name()))
+            }
             _ if signature.hash == self.hash => Answer::Right,
             _ => Answer::OtherHash {
                 found: signature.hash,
