@@ -41,6 +41,7 @@ fn what_ten_years_do_to_keys_is_what_firmware_and_kernel_enforce() {
         (&board, "new-board"),
         (&board, "next-start"),
         (&board, "revoked"),
+        (&board, "last-start"),
         (&other, "other-board"),
         (&other, "other-start"),
     ] {

@@ -14,5 +14,12 @@ look 'its private keys'
 rm -r /etc/bootseal/keys
 run bootseal ceremony restore --only db,module,grub --shares /shares --with /stick "$(archive)" /etc/bootseal/keys
 clean 'the keys of today'
+# A keeper loses a share, and the archive is lost: there are another one, and other shares, when the stick is lost as well.
+rm -r "$(dirname "$(archive)")" /shares
+heed 'bootseal ceremony backup --authority STICK DIR'
+clean 'archive and share are lost'
+rm -r /stick
+run bootseal ceremony restore --only PK,KEK --shares /shares --with /etc/bootseal/keys "$(archive)" /stick
+clean 'the stick is lost'
 run bootseal enroll reset --keys /stick --yes
 clean 'a factory reset'
