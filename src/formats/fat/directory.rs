@@ -81,7 +81,8 @@ impl Iterator for Directory<'_> {
                 let is_label = attributes & LABEL != 0;
                 let is_link = attributes & DIRECTORY != 0 && LINKS.iter().any(|name| raw.starts_with(*name));
                 // Firmware takes the long name, whatever the short one.
-                if !is_label && !(is_link && long.text(checksum(raw)).is_none()) {
+                let is_link = is_link && long.text(checksum(raw)).is_none();
+                if !is_label && !is_link {
                     return Some(entry(raw, &long, self.is_fat32));
                 }
             }
