@@ -112,6 +112,39 @@ fn the_second_table_stands_in_for_the_first() {
     assert_eq!(found(&larger, 512), found(&sound, 512));
 }
 
+/// Firmware reads a partition as it reads a disk. The boot block of a file system has the mark of a table, too.
+#[test]
+fn file_systems_are_no_tables_and_tables_in_partitions_are_told() {
+    let (directory, disk) = place();
+    let (start, length) = (1 << 20, 40 << 20);
+    partitioned(
+        &disk,
+        64 << 20,
+        "label: gpt\nstart=2048, size=40MiB, type=U\nsize=4MiB, type=L\n",
+    );
+    for width in ["12", "16", "32"] {
+        let mut format = tool("mkfs.vfat");
+        format.args(["-F", width, "--offset", "2048"]);
+        succeed(format.arg(&disk).arg((length >> 10).to_string()));
+        let bytes = fs::read(&disk).unwrap();
+        assert_eq!(bytes[start + 510..start + 512], [0x55, 0xaa]);
+        assert_eq!(found(&bytes, 512), listed(&disk), "{width}");
+    }
+    for script in ["label: gpt\nsize=8MiB, type=U\n", "label: dos\nsize=8MiB, type=ef\n"] {
+        let inner = directory.path().join("inner");
+        partitioned(&inner, length, script);
+        let mut bytes = fs::read(&disk).unwrap();
+        bytes[start..][..40 << 20].copy_from_slice(&fs::read(&inner).unwrap());
+        let unread = PartitionTables::read(&bytes, 512, 64 << 20).unread;
+        assert_eq!(unread, [TableError::Nested { number: 1, others: 0 }], "{script}");
+        assert!(
+            unread[0]
+                .to_string()
+                .starts_with("its partition 1 holds a table of partitions of its own")
+        );
+    }
+}
+
 #[test]
 fn blocks_of_4096_bytes_are_read() {
     let (_directory, disk) = place();

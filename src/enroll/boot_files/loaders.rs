@@ -57,11 +57,14 @@ pub(super) fn partitions(context: &Context, request: &Request) -> Result<Vec<Efi
         .collect()
 }
 
-/// The EFI system partitions of the machine's own firmware that are not mounted; none if nobody knows the disks.
-pub(super) fn unmounted(context: &Context, request: &Request) -> Vec<UnmountedPartition> {
+/// The EFI system partitions of the machine's own firmware that are not mounted. An error if nobody knows the disks.
+pub(super) fn unmounted(context: &Context, request: &Request) -> Result<Vec<UnmountedPartition>> {
     let is_own = request.esp.is_empty() && request.store == StoreChoice::Live;
-    let found = is_own.then(|| unmounted_efi_partitions(context).unwrap_or_default());
-    found.unwrap_or_default()
+    if is_own {
+        unmounted_efi_partitions(context)
+    } else {
+        Ok(Vec::new())
+    }
 }
 
 /// The files that systemd-boot's entries, unified images and GRUB's configurations lead to.

@@ -10,7 +10,7 @@ mod warnings;
 use std::path::Path;
 
 use crate::disk::{Architecture, BootOption, BootOptions, EfiPartition, UnmountedPartition};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::finding::{Finding, Kind};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::load_option::LoadOption;
@@ -111,8 +111,8 @@ fn options(store: &Store) -> BootOptions<impl Fn(&str) -> Result<Option<Vec<u8>>
 struct Judge {
     policy: Policy,
     partitions: Vec<EfiPartition>,
-    /// Those that are not mounted, which are opened where an option leads to nothing that is.
-    unmounted: Vec<UnmountedPartition>,
+    /// Those that are not mounted, which are opened where an option leads to nothing that is. An error if nobody knows the disks.
+    unmounted: Result<Vec<UnmountedPartition>>,
 }
 
 impl Judge {
@@ -152,37 +152,57 @@ impl Judge {
             .iter()
             .filter(|esp| esp.may_be(partition))
             .find_map(|esp| esp.find(&file.replace('\\', "/")));
-        match found {
-            Some(found) => BootFile {
+        if let Some(found) = found {
+            return BootFile {
                 is_first: true,
                 command_line: option.command_line(),
                 ..self.judge(source, &found)
-            },
-            None => self.elsewhere(&source, &file, partition).unwrap_or_else(|| BootFile {
-                is_elsewhere: !self.partitions.iter().any(|esp| esp.may_be(partition)),
-                ..not_judged(
-                    source,
-                    path,
-                    "there is no such file on an EFI system partition that can be read",
-                )
-            }),
+            };
+        }
+        let reason = match self.elsewhere(&source, &file, partition) {
+            Ok(Some(found)) => return found,
+            Ok(None) => "there is no such file on an EFI system partition that can be read".to_owned(),
+            Err(reason) => reason,
+        };
+        BootFile {
+            is_elsewhere: !self.partitions.iter().any(|esp| esp.may_be(partition)),
+            ..not_judged(source, path, &reason)
         }
     }
 
-    /// The file of an option on a partition that is not mounted.
-    fn elsewhere(&self, source: &str, file: &str, wanted: Option<Guid>) -> Option<BootFile> {
+    /// The file of an option on a partition that is not mounted; or the reason why it may be on one and cannot be read.
+    fn elsewhere(
+        &self,
+        source: &str,
+        file: &str,
+        wanted: Option<Guid>,
+    ) -> std::result::Result<Option<BootFile>, String> {
         let file = file.replace('\\', "/");
-        let mut meant = self.unmounted.iter().filter(|partition| partition.may_be(wanted));
-        meant.find_map(|partition| {
-            let fat = partition.open().ok()?;
-            let (path, entry) = fat.find_file(&file)?;
-            let file = OpenedImage::held(fat.read(entry, MAX_IMAGE).ok()?);
-            Some(BootFile {
-                is_first: true,
-                is_elsewhere: true,
-                ..self.judge_file(source.to_owned(), partition.shown(&path), &file)
-            })
-        })
+        let reason = |error: &Error| printable(&error.in_one_line());
+        let mut unread = None;
+        let unmounted = self.unmounted.as_ref().map_err(reason)?;
+        for partition in unmounted.iter().filter(|partition| partition.may_be(wanted)) {
+            let fat = match partition.open() {
+                Ok(fat) => fat,
+                Err(error) => {
+                    unread.get_or_insert(reason(&error));
+                    continue;
+                }
+            };
+            let Some((path, entry)) = fat.find_file(&file) else {
+                continue;
+            };
+            let place = partition.shown(&path);
+            return match fat.read(entry, MAX_IMAGE) {
+                Ok(image) => Ok(Some(BootFile {
+                    is_first: true,
+                    is_elsewhere: true,
+                    ..self.judge_file(source.to_owned(), place, &OpenedImage::held(image))
+                })),
+                Err(error) => Err(format!("{place} cannot be read: {}", printable(&error.to_string()))),
+            };
+        }
+        unread.map_or(Ok(None), Err)
     }
 
     fn fallback(&self) -> impl Iterator<Item = BootFile> {

@@ -227,3 +227,37 @@ fn a_signature_that_dbx_forbids_has_to_go_and_an_unreadable_file_is_no_reason_to
     machine.variable("BootOrder", &[1, 0]);
     assert_eq!(machine.warnings(), [("next_boot_refused", Level::Error)]);
 }
+
+/// A disk that nobody can look at may have the file.
+#[test]
+fn disks_that_cannot_be_looked_at_are_told_where_a_file_is_not_found() {
+    let machine = Machine::new();
+    machine.entry(1, "\\a.efi");
+    machine.variable("BootOrder", &[1, 0]);
+    for directory in ["sys/devices/pci/sda", "sys/class/block"] {
+        fs::create_dir_all(machine.root.path().join(directory)).unwrap();
+    }
+    let listed = machine.root.path().join("sys/class/block/sda");
+    symlink("../../devices/pci/sda", listed).unwrap();
+    let live = Request::new("/keys".into(), StoreChoice::Live);
+    let unreadable = unmounted(&machine.context(), &live).unwrap();
+    assert_eq!(unreadable.len(), 1);
+    let store = Store::open(&machine.context(), &machine.request.store).unwrap();
+    let cases = [
+        (Ok(Vec::new()), "no such file"),
+        (Ok(unreadable), "sda: firmware may start"),
+        (Err(Error::could_not_run("/sys is not mounted")), "/sys is not mounted"),
+    ];
+    for (unmounted, expected) in cases {
+        let judge = Judge {
+            policy: Policy::new(&machine.after.db, &machine.after.dbx),
+            partitions: Vec::new(),
+            unmounted,
+        };
+        let file = judge.entries(&store).unwrap().next().unwrap();
+        assert!(
+            matches!(&file.verdict, Verdict::NotJudged(reason) if reason.contains(expected)),
+            "{expected}: {file:?}"
+        );
+    }
+}

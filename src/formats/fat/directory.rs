@@ -6,6 +6,8 @@ const SIZE: usize = 32;
 /// The first byte after the last entry, and of one that was removed.
 const END: u8 = 0;
 const REMOVED: u8 = 0xe5;
+/// The short names of the directory itself and of the one above.
+const LINKS: [&[u8; 11]; 2] = [b".          ", b"..         "];
 /// Attribute bits.
 const DIRECTORY: u8 = 0x10;
 const LABEL: u8 = 0x08;
@@ -77,7 +79,10 @@ impl Iterator for Directory<'_> {
             } else {
                 let long = std::mem::take(&mut self.long);
                 let is_label = attributes & LABEL != 0;
-                if !is_label && first != b'.' {
+                let is_link = attributes & DIRECTORY != 0 && LINKS.iter().any(|name| raw.starts_with(*name));
+                // Firmware takes the long name, whatever the short one.
+                let is_link = is_link && long.text(checksum(raw)).is_none();
+                if !is_label && !is_link {
                     return Some(entry(raw, &long, self.is_fat32));
                 }
             }
@@ -182,5 +187,46 @@ impl LongName {
             })
             .collect();
         (!text.is_empty()).then_some(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An entry with this short name.
+    fn raw(name: &[u8; 11], attributes: u8) -> [u8; SIZE] {
+        let mut raw = [0; SIZE];
+        raw[..11].copy_from_slice(name);
+        raw[11] = attributes;
+        raw
+    }
+
+    /// The part of a long name of up to five characters, before this entry.
+    fn long(name: &str, of: &[u8; SIZE]) -> [u8; SIZE] {
+        let mut raw = [0; SIZE];
+        raw[0] = LAST_PART | 1;
+        raw[11] = LONG_NAME;
+        raw[13] = checksum(of);
+        for (unit, at) in name.encode_utf16().zip((1..11).step_by(2)) {
+            raw[at..at + 2].copy_from_slice(&unit.to_le_bytes());
+        }
+        raw
+    }
+
+    #[test]
+    fn names_that_begin_with_a_dot_are_found_and_only_the_directories_of_that_name_are_not() {
+        let efi = raw(b".FI        ", DIRECTORY);
+        let own = raw(b".          ", DIRECTORY);
+        let above = raw(b"..         ", DIRECTORY);
+        let file = raw(b".          ", 0);
+        // Firmware takes the long name, whatever the short one.
+        let boot = raw(b"..         ", DIRECTORY);
+        let bytes = [own, above, long("EFI", &efi), efi, file, long("BOOT", &boot), boot].concat();
+        let found: Vec<_> = Directory::new(&bytes, true)
+            .map(|entry| (entry.name, entry.short_name))
+            .collect();
+        let names = [("EFI", ".FI"), (".", "."), ("BOOT", "..")];
+        assert_eq!(found, names.map(|(name, short)| (name.to_owned(), short.to_owned())));
     }
 }

@@ -17,10 +17,14 @@ pub(super) const HEADER: usize = 92;
 pub(super) const HEADER_CRC: usize = 16;
 /// Smallest size of an entry, in bytes.
 pub(super) const ENTRY: usize = 128;
+/// The first block of the first table, which the header at the end names.
+pub(super) const FIRST: u64 = 1;
+/// The version of a header, which has not changed.
+const REVISION: u32 = 0x0001_0000;
 /// Largest array of entries that is read, in bytes: 8,192 of them; disks have 128.
 const MAX_ENTRIES: u64 = 1 << 20;
 
-/// The reason why firmware would not take a header, or the entries that it names.
+/// The reason why firmware need not take a header, or the entries that it names.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GptError {
     /// The disk gives no bytes.
@@ -53,12 +57,14 @@ pub enum GptError {
 pub(super) struct Gpt {
     /// The partitions, also of a table with a fault.
     pub(super) partitions: Vec<Partition>,
-    /// The first reason for which firmware would not take it, or for which not all of it is here.
+    /// The first reason for which some firmware does not take it, or for which not all of it is here.
     pub(super) fault: Option<GptError>,
+    /// The reason for which not all entries are here of a table that some firmware takes.
+    pub(super) cut: Option<GptError>,
     /// True if the header begins as one does.
     pub(super) is_there: bool,
-    /// True if the header is sound, and not all of its entries could be read.
-    pub(super) is_cut: bool,
+    /// True if some firmware takes it.
+    pub(super) is_taken: bool,
 }
 
 impl Gpt {
@@ -78,43 +84,83 @@ impl Gpt {
             return Err(GptError::NoHeader(place));
         }
         self.is_there = true;
-        header.u32("Revision")?;
+        let revision = header.u32("Revision")?;
         let size = header.u32("HeaderSize")?;
         let crc_of_it = header.u32("HeaderCRC32")?;
         header.u32("Reserved")?;
         let own_place = number(&mut header, "MyLBA")?;
-        header.take("AlternateLBA, FirstUsableLBA, LastUsableLBA, DiskGUID", 40)?;
+        let other_place = number(&mut header, "AlternateLBA")?;
+        header.take("FirstUsableLBA, LastUsableLBA, DiskGUID", 32)?;
         let array = number(&mut header, "PartitionEntryLBA")?;
         let count = header.u32("NumberOfPartitionEntries")?;
         let entry_size = header.u32("SizeOfPartitionEntry")?;
         let crc_of_entries = header.u32("PartitionEntryArrayCRC32")?;
-        self.fault = match block.get(..index(size)).filter(|bytes| bytes.len() >= HEADER) {
-            None => Some(GptError::HeaderSize(size)),
-            Some(bytes) if header_crc(bytes) != crc_of_it => Some(GptError::Field("HeaderCRC32")),
-            Some(_) if own_place != place => Some(GptError::Field("MyLBA")),
-            Some(_) => None,
+        let bytes = block.get(..index(size)).unwrap_or_default();
+        // All firmware asks for these. It computes the checksum over as many bytes as the header says.
+        let fault = if bytes.is_empty() {
+            Some(GptError::HeaderSize(size))
+        } else {
+            let asked_for = [
+                ("HeaderCRC32", header_crc(bytes) == crc_of_it),
+                ("MyLBA", own_place == place),
+                ("SizeOfPartitionEntry", index(entry_size) >= ENTRY),
+            ];
+            first_fault(&asked_for)
         };
+        self.is_taken = fault.is_none();
+        // Some asks for these as well. The first table is repaired where the second says that it is, and read there.
+        let doubt = || {
+            let is_short = bytes.len() < HEADER;
+            let asked_for = [
+                ("Revision", revision == REVISION),
+                ("NumberOfPartitionEntries", count > 0),
+                ("SizeOfPartitionEntry", entry_size.is_power_of_two()),
+                ("AlternateLBA", place == FIRST || other_place == FIRST),
+            ];
+            let is_short = is_short.then_some(GptError::HeaderSize(size));
+            is_short.or_else(|| first_fault(&asked_for))
+        };
+        self.fault = fault.or_else(doubt);
         if index(entry_size) < ENTRY {
-            return Err(GptError::Field("SizeOfPartitionEntry"));
+            return Ok(());
         }
-        let length = u64::from(count) * u64::from(entry_size);
-        self.is_cut = self.fault.is_none();
+        match self.read_entries(disk, array, count, entry_size) {
+            Ok(crc) if crc != crc_of_entries => {
+                self.is_taken = false;
+                Err(GptError::Field("PartitionEntryArrayCRC32"))
+            }
+            Ok(_) => Ok(()),
+            Err(cut) => {
+                self.cut = self.is_taken.then(|| cut.clone());
+                Err(cut)
+            }
+        }
+    }
+
+    /// Adds the partitions of so many entries of this size, and returns the checksum of the entries.
+    fn read_entries<M: Medium>(
+        &mut self,
+        disk: &Disk<'_, M>,
+        array: u64,
+        count: u32,
+        size: u32,
+    ) -> Result<u32, GptError> {
+        let length = u64::from(count) * u64::from(size);
         let entries = disk.read(array, length.min(MAX_ENTRIES))?;
-        for (entry, number) in entries.chunks_exact(index(entry_size)).zip(1..) {
+        for (entry, number) in entries.chunks_exact(index(size)).zip(1..) {
             self.partitions.extend(partition(disk, entry, number)?);
         }
         if length > MAX_ENTRIES {
-            return Err(GptError::TooMany {
-                count,
-                size: entry_size,
-            });
+            return Err(GptError::TooMany { count, size });
         }
-        self.is_cut = false;
-        if crc(&[&entries]) != crc_of_entries {
-            return Err(GptError::Field("PartitionEntryArrayCRC32"));
-        }
-        Ok(())
+        Ok(crc(&entries))
     }
+}
+
+/// The first of these fields that is not as it has to be.
+fn first_fault(fields: &[(&'static str, bool)]) -> Option<GptError> {
+    let fault = fields.iter().find(|(_, is_sound)| !is_sound);
+    fault.map(|(field, _)| GptError::Field(field))
 }
 
 /// The partition of an entry; none if it is unused, or not on the disk.
@@ -147,15 +193,17 @@ fn number(reader: &mut Reader<'_>, field: &'static str) -> Result<u64, Truncated
 
 /// The checksum of a header: its own field counts as zero.
 pub(super) fn header_crc(header: &[u8]) -> u32 {
-    let (before, rest) = header.split_at_checked(HEADER_CRC).unwrap_or((header, &[]));
-    crc(&[before, &[0; 4], rest.get(4..).unwrap_or_default()])
+    let own = HEADER_CRC..HEADER_CRC + 4;
+    let octets = header.iter().enumerate();
+    let octets: Vec<u8> = octets
+        .map(|(at, octet)| if own.contains(&at) { 0 } else { *octet })
+        .collect();
+    crc(&octets)
 }
 
-/// The CRC32 of these bytes after each other.
-pub(super) fn crc(parts: &[&[u8]]) -> u32 {
+/// The CRC32 of these bytes.
+pub(super) fn crc(bytes: &[u8]) -> u32 {
     let mut crc = Crc::new();
-    for part in parts {
-        crc.update(part);
-    }
+    crc.update(bytes);
     crc.sum()
 }

@@ -4,6 +4,7 @@ use crate::formats::bytes::{Reader, Truncated};
 use crate::formats::medium::Medium;
 
 use super::disk::{Disk, DiskError};
+use super::gpt::FIRST;
 use super::partition::{Partition, PartitionType};
 
 /// Offset of the four records in a block, in bytes.
@@ -14,6 +15,8 @@ pub(super) const MARK: u16 = 0xaa55;
 pub(super) const PROTECTIVE: u8 = 0xee;
 /// Types of partitions that hold logical ones.
 pub(super) const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
+/// Those of them that all firmware follows; to some, the other is like any partition.
+const ALWAYS_EXTENDED: [u8; 2] = [0x05, 0x0f];
 /// Most logical partitions that are followed; the kernel follows 100.
 pub(super) const MAX_LOGICAL: usize = 128;
 /// The number of the first of them.
@@ -29,8 +32,11 @@ pub enum MbrError {
     #[error(transparent)]
     Truncated(#[from] Truncated),
     /// More logical partitions than are followed.
-    #[error("its extended partition has more than {0} logical ones, or is a circle")]
+    #[error("its extended partition has more than {0} logical ones")]
     TooMany(usize),
+    /// A record in an extended partition announces a GUID partition table there, which firmware takes instead of the logical ones.
+    #[error("its extended partition holds a GUID partition table, which firmware follows")]
+    InExtended,
 }
 
 /// A record of a partition.
@@ -46,6 +52,11 @@ struct Record {
 impl Record {
     fn is_extended(&self) -> bool {
         EXTENDED.contains(&self.kind)
+    }
+
+    /// True if some firmware takes it for a partition with content, in the block of a logical one. Some does not look at the type.
+    fn may_have_content(&self) -> bool {
+        !ALWAYS_EXTENDED.contains(&self.kind) && self.count > 0
     }
 }
 
@@ -86,6 +97,29 @@ impl BootRecord {
         self.records.iter().any(|(_, record)| record.kind == PROTECTIVE)
     }
 
+    /// True if firmware that reads a partition as it reads a disk finds a table of partitions in this block, the first of so many: a
+    /// record that announces a GUID partition table; or the mark, with records that are on the partition and do not overlap.
+    pub(super) fn is_table(&self, blocks: u64) -> bool {
+        let used = self.records.iter().map(|(_, record)| record);
+        let used: Vec<(u64, u64)> = used
+            .filter(|record| record.kind != 0 && record.count > 0)
+            // Firmware counts in 32 bits.
+            .map(|record| (record.start, (record.start + record.count - 1) & u64::from(u32::MAX)))
+            .collect();
+        let overlaps = |(number, (start, end)): (usize, &(u64, u64))| {
+            let mut others = used.iter().skip(number + 1);
+            others.any(|other| other.1 >= *start && other.0 <= *end)
+        };
+        let are_on_it = !used.is_empty() && used.iter().all(|(_, end)| *end < blocks);
+        self.announces_gpt() || self.has_mark && are_on_it && !used.iter().enumerate().any(overlaps)
+    }
+
+    /// True if firmware looks for a GUID partition table behind this block.
+    fn announces_gpt(&self) -> bool {
+        let mut records = self.records.iter().map(|(_, record)| record);
+        records.any(|record| record.kind == PROTECTIVE && record.start == FIRST)
+    }
+
     /// The records of partitions with content of their own, and those that lead to others; none without the mark.
     fn used(&self, is_extended: bool) -> impl Iterator<Item = &(u32, Record)> {
         let records = self.records.iter().filter(|_| self.has_mark);
@@ -110,28 +144,46 @@ pub(super) fn partitions<M: Medium>(disk: &Disk<'_, M>, first: &BootRecord) -> (
 }
 
 /// Adds the logical partitions of the extended one that begins at this block: each is in a record of its own, which leads to the next.
+/// Firmware differs in the records that it takes for the one and the other, and in the blocks of which it asks the mark: all ways are
+/// followed, each block once.
 fn logical<M: Medium>(disk: &Disk<'_, M>, extended: u64, found: &mut Vec<Partition>) -> Result<(), MbrError> {
-    let mut place = extended;
+    let mut places = vec![extended];
     let mut numbers = FIRST_LOGICAL..;
-    for _ in 0..MAX_LOGICAL {
+    let mut followed = 0;
+    while let Some(&place) = places.get(followed) {
+        if followed == MAX_LOGICAL {
+            return Err(MbrError::TooMany(MAX_LOGICAL));
+        }
+        followed += 1;
         if place >= disk.blocks {
+            continue;
+        }
+        let block = BootRecord::read(disk, place)?;
+        // One that begins where the disk does has the disk's own table.
+        if place == extended && extended > 0 && block.announces_gpt() {
+            return Err(MbrError::InExtended);
+        }
+        if place == extended && !block.has_mark {
             return Ok(());
         }
-        let record = BootRecord::read(disk, place)?;
-        for (_, record) in record.used(false) {
-            found.extend(
-                numbers
-                    .next()
-                    .and_then(|number| partition(disk, number, place, *record)),
-            );
-        }
+        let records = || block.records.iter().map(|(_, record)| *record);
+        let with_content = records().filter(Record::may_have_content);
+        found.extend(
+            with_content
+                .zip(numbers.by_ref())
+                .filter_map(|(record, number)| partition(disk, number, place, record)),
+        );
         // The way to the next is counted from where all begin.
-        let Some((_, next)) = record.used(true).next() else {
-            return Ok(());
-        };
-        place = extended + next.start;
+        for next in records()
+            .filter(Record::is_extended)
+            .map(|record| extended + record.start)
+        {
+            if !places.contains(&next) {
+                places.push(next);
+            }
+        }
     }
-    Err(MbrError::TooMany(MAX_LOGICAL))
+    Ok(())
 }
 
 fn partition<M: Medium>(disk: &Disk<'_, M>, number: u32, base: u64, record: Record) -> Option<Partition> {

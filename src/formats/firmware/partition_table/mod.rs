@@ -15,8 +15,8 @@ use crate::formats::medium::Medium;
 
 use disk::Disk;
 pub use disk::DiskError;
-use gpt::Gpt;
 pub use gpt::GptError;
+use gpt::{FIRST, Gpt};
 use mbr::BootRecord;
 pub use mbr::MbrError;
 pub use partition::{EFI_SYSTEM, EFI_SYSTEM_BYTE, Partition, PartitionType};
@@ -41,9 +41,17 @@ pub enum TableError {
         /// The reason against that at the end.
         second: GptError,
     },
-    /// The first table is sound, and is not read to its end.
+    /// A table that firmware may take is not read to its end.
     #[error("its GUID partition table: {0}")]
     Incomplete(GptError),
+    /// A partition begins with a table, as a disk does.
+    #[error("{}, which firmware follows", nested(*.number, *.others))]
+    Nested {
+        /// The number of the first one.
+        number: u32,
+        /// The number of others.
+        others: usize,
+    },
 }
 
 /// The partitions of a disk.
@@ -75,22 +83,25 @@ impl PartitionTables {
             }
             Err(error) => tables.unread.push(error.into()),
         }
+        tables.find_nested(&disk);
         tables
     }
 
     /// Adds those of the GUID partition table: of both, also where one is not as it must be, since firmware does not check alike. They
-    /// may be left over from long ago, unless the master boot record says that there is one or the first is sound.
+    /// may be left over from long ago, unless the master boot record says that there is one or firmware may take the first.
     fn read_gpt<M: Medium>(&mut self, disk: &Disk<'_, M>, record: &BootRecord) {
-        let first = Gpt::read(disk, 1);
-        if !record.is_protective() && first.fault.is_some() {
+        let first = Gpt::read(disk, FIRST);
+        if !record.is_protective() && !first.is_taken {
             return;
         }
         let second = Gpt::read(disk, disk.blocks - 1);
         let is_there = record.has_mark() || first.is_there || second.is_there;
         match (first.fault, second.fault) {
             (Some(first), Some(second)) if is_there => self.unread.push(TableError::Gpt { first, second }),
-            (Some(first_fault), _) if first.is_cut => self.unread.push(TableError::Incomplete(first_fault)),
-            _ => {}
+            _ => {
+                let cut = [first.cut, second.cut].into_iter().flatten();
+                self.unread.extend(cut.map(TableError::Incomplete));
+            }
         }
         for partition in first.partitions.into_iter().chain(second.partitions) {
             if !self.partitions.contains(&partition) {
@@ -99,14 +110,40 @@ impl PartitionTables {
         }
     }
 
-    /// Adds those of the master boot record that are not in the other table.
+    /// Adds those of the master boot record that are not in the other table, or not for firmware to start from.
     fn read_mbr<M: Medium>(&mut self, disk: &Disk<'_, M>, record: &BootRecord) {
         let (found, unread) = mbr::partitions(disk, record);
         self.unread.extend(unread.map(TableError::from));
         for partition in found {
-            if !self.partitions.iter().any(|known| known.is_at(&partition)) {
+            let says_more = |known: &Partition| partition.is_efi_system() && !known.is_efi_system();
+            let mut known = self.partitions.iter();
+            if !known.any(|known| known.is_at(&partition) && !says_more(known)) {
                 self.partitions.push(partition);
             }
         }
+    }
+
+    /// Tells of partitions that firmware reads as it reads disks. One that begins where the disk does has the disk's own table.
+    fn find_nested<M: Medium>(&mut self, disk: &Disk<'_, M>) {
+        let is_nested = |partition: &&Partition| {
+            // Some firmware counts in the smallest blocks whatever those of the disk.
+            let blocks = partition.length / BLOCKS.start();
+            BootRecord::read(disk, partition.start / disk.block).is_ok_and(|block| block.is_table(blocks))
+        };
+        let inside = self.partitions.iter().filter(|partition| partition.start > 0);
+        let mut nested = inside.filter(is_nested);
+        if let Some(first) = nested.next() {
+            let others = nested.count();
+            let number = first.number;
+            self.unread.push(TableError::Nested { number, others });
+        }
+    }
+}
+
+/// The words for partitions with tables.
+fn nested(number: u32, others: usize) -> String {
+    match others {
+        0 => format!("its partition {number} holds a table of partitions of its own"),
+        others => format!("its partition {number}, and {others} more, hold tables of partitions of their own"),
     }
 }

@@ -1,5 +1,7 @@
+mod mbr;
+
 use super::gpt::{ENTRY, HEADER, HEADER_CRC, SIGNATURE, crc, header_crc};
-use super::mbr::{EXTENDED, MARK, MAX_LOGICAL, PROTECTIVE, RECORDS};
+use super::mbr::{MARK, PROTECTIVE, RECORDS};
 use super::*;
 use crate::formats::firmware::guid::Guid;
 use proptest::prelude::*;
@@ -65,10 +67,12 @@ fn header(disk: &mut [u8], block: usize, place: u64, array: u64, partitions: &[P
     put(&mut header, 0, SIGNATURE);
     put(&mut header, 8, &[0, 0, 1, 0, u8::try_from(HEADER).unwrap()]);
     put(&mut header, 24, &place.to_le_bytes());
+    let other = if place == 1 { LENGTH as u64 - 1 } else { 1 };
+    put(&mut header, 32, &other.to_le_bytes());
     put(&mut header, 72, &array.to_le_bytes());
     put(&mut header, 80, &u32::try_from(ENTRIES).unwrap().to_le_bytes());
     put(&mut header, 84, &u32::try_from(ENTRY).unwrap().to_le_bytes());
-    put(&mut header, 88, &crc(&[&entries]).to_le_bytes());
+    put(&mut header, 88, &crc(&entries).to_le_bytes());
     put(disk, byte(place), &header);
     seal(disk, block, place);
 }
@@ -172,6 +176,46 @@ fn one_table_hides_nothing_that_the_other_has() {
     assert_eq!(read(&hybrid, 512).partitions, [esp]);
     record(&mut hybrid, RECORDS + RECORD, EFI_SYSTEM_BYTE, 30, 10);
     assert_eq!(read(&hybrid, 512).partitions.len(), 2);
+    // One that the table has with another type.
+    record(&mut hybrid, RECORDS + RECORD, EFI_SYSTEM_BYTE, 20, 1);
+    header(&mut hybrid, 512, 1, 2, &[data]);
+    let found = read(&hybrid, 512).partitions;
+    assert!(
+        found.iter().any(|one| one.is_efi_system() && one.start == data.start),
+        "{found:?}"
+    );
+}
+
+/// Firmware differs in what it asks of a header: with a first table that some of it refuses, the second has to be one that all of it takes.
+#[test]
+fn a_first_table_that_some_firmware_refuses_needs_a_sound_second_one() {
+    let sound = disk(512, &esp(512));
+    let last = LENGTH - 1;
+    let with = |faults: &[(usize, usize, u32)]| {
+        let mut disk = sound.clone();
+        for (block, field, value) in faults {
+            put(&mut disk, block * 512 + field, &value.to_le_bytes());
+            let size = u32::from_le_bytes(disk[block * 512 + 12..][..4].try_into().unwrap());
+            let crc = header_crc(&disk[block * 512..][..size as usize]);
+            put(&mut disk, block * 512 + HEADER_CRC, &crc.to_le_bytes());
+        }
+        read(&disk, 512)
+    };
+    // Revision, HeaderSize, NumberOfPartitionEntries, SizeOfPartitionEntry.
+    let faults = [(8, 0x0002_0000), (12, 40), (80, 0), (84, 384)];
+    for (field, value) in faults {
+        let found = with(&[(1, field, value)]);
+        assert_eq!(found.unread, [], "{field}");
+        assert!(found.partitions.contains(&esp(512)[0]), "{field}");
+        let unread = with(&[(1, field, value), (last, field, value)]).unread;
+        assert!(matches!(unread[..], [TableError::Gpt { .. }]), "{field}: {unread:?}");
+        // Firmware repairs the first at the place that the second names, and reads what is there then.
+        let unread = with(&[(1, field, value), (last, 32, 40)]).unread;
+        assert!(matches!(unread[..], [TableError::Gpt { .. }]), "{field}: {unread:?}");
+    }
+    // The disk was made larger; or the first is taken.
+    assert_eq!(with(&[(1, 32, 40)]).unread, []);
+    assert_eq!(with(&[(last, 32, 40)]).unread, []);
 }
 
 #[test]
@@ -189,41 +233,19 @@ fn what_reaches_past_the_end_ends_there_and_more_than_is_read_is_told() {
     let found = read(&many, 512);
     assert!(matches!(found.unread[..], [TableError::Incomplete(_)]), "{found:?}");
     assert_eq!(found.partitions, [esp]);
-}
-
-#[test]
-fn partitions_of_a_master_boot_record_are_found_logical_ones_too() {
-    let mut disk = vec![0; LENGTH * 512];
-    mark(&mut disk, 0);
-    record(&mut disk, RECORDS, 0x83, 1, 9);
-    record(&mut disk, RECORDS + RECORD, EFI_SYSTEM_BYTE, 10, 10);
-    record(&mut disk, RECORDS + 2 * RECORD, EXTENDED[1], 40, 50);
-    for (place, next) in [(40, 5), (45, 0)] {
-        mark(&mut disk, place * 512);
-        record(&mut disk, place * 512 + RECORDS, EFI_SYSTEM_BYTE, 1, 2);
-        if next > 0 {
-            record(&mut disk, place * 512 + RECORDS + RECORD, EXTENDED[0], next, 5);
-        }
-    }
-    let found = read(&disk, 512);
-    let listed: Vec<_> = found
-        .partitions
-        .iter()
-        .map(|partition| (partition.number, partition.start / 512, partition.length / 512))
-        .collect();
-    assert_eq!(listed, [(1, 1, 9), (2, 10, 10), (5, 41, 2), (6, 46, 2)]);
-    assert!(found.partitions[3].is_efi_system() && found.partitions[3].guid().is_none());
-    assert_eq!(found.unread, []);
-    // A circle.
-    record(&mut disk, 45 * 512 + RECORDS + RECORD, EXTENDED[0], 0, 5);
-    let found = read(&disk, 512);
-    assert_eq!(
-        (found.partitions.len(), found.unread.as_slice()),
-        (4, &[TableError::Mbr(MbrError::TooMany(MAX_LOGICAL))][..])
-    );
-    // Without its mark it is something else.
-    disk[510] = 0;
-    assert_eq!(read(&disk, 512), PartitionTables::default());
+    // The second one, and one with a header that only some firmware takes.
+    let mut many = disk(512, &[esp]);
+    put(&mut many, (LENGTH - 1) * 512 + 80, &u32::MAX.to_le_bytes());
+    seal(&mut many, 512, LENGTH as u64 - 1);
+    let found = read(&many, 512);
+    assert!(matches!(found.unread[..], [TableError::Incomplete(_)]), "{found:?}");
+    let mut many = disk(512, &[esp]);
+    put(&mut many, 512 + 80, &u32::MAX.to_le_bytes());
+    put(&mut many, 512 + 12, &88_u32.to_le_bytes());
+    let crc = header_crc(&many[512..512 + 88]);
+    put(&mut many, 512 + HEADER_CRC, &crc.to_le_bytes());
+    let found = read(&many, 512);
+    assert!(matches!(found.unread[..], [TableError::Incomplete(_)]), "{found:?}");
 }
 
 proptest! {
