@@ -16,6 +16,9 @@ mkdir -p $root/boot/efi $root/guest
 mount --bind "$2" $root/boot/efi
 mount --bind /sys $root/sys
 for directory in run dev proc sys/firmware sys/kernel/security sys/module sys/class/block; do mount -t tmpfs none $root/$directory; done
+for name in "${loop##*/}" "${loop##*/}p1" "${loop##*/}p2"; do
+    ln -s "$(readlink "/sys/class/block/$name")" $root/sys/class/block
+done
 [ ! -d $root/guest/efi ] || { mkdir $root/sys/firmware/efi && mount --bind $root/guest/efi $root/sys/firmware/efi; }
 [ ! -d $root/guest/security ] || cp -a $root/guest/security/. $root/sys/kernel/security
 mkdir -p $root/sys/module/module/parameters
