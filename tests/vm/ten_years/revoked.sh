@@ -19,7 +19,8 @@ rm -r "$(dirname "$(archive)")" /shares
 heed 'bootseal ceremony backup --authority STICK DIR'
 clean 'archive and share are lost'
 rm -r /stick
-run bootseal ceremony restore --only PK,KEK --shares /shares --with /etc/bootseal/keys "$(archive)" /stick
+run bootseal ceremony restore --only PK,KEK --shares /shares --with /etc/bootseal/keys "$(archive)" /opt/stick
+mv /opt/stick /stick
 clean 'the stick is lost'
 run bootseal enroll reset --keys /stick --yes
 clean 'a factory reset'
