@@ -35,7 +35,9 @@ ln -s /usr/local/bin/bootseal $root/proc/self/exe
 mkdir -p $root/proc/sys/kernel/random
 cp /proc/sys/kernel/random/boot_id $root/proc/sys/kernel/random
 cp /proc/filesystems /proc/cpuinfo /proc/meminfo /proc/devices $root/proc
-printf "%s\n" "20 1 259:2 / / rw - ext4 ${loop}p2 rw" "21 20 259:1 / /boot/efi rw - vfat ${loop}p1 rw" >$root/proc/self/mountinfo
+number() { stat -c %Hr:%Lr "${loop}p$1"; }
+printf "%s\n" "20 1 $(number 2) / / rw - ext4 ${loop}p2 rw" "21 20 $(number 1) / /boot/efi rw - vfat ${loop}p1 rw" \
+    >$root/proc/self/mountinfo
 printf "%s\n" "${loop}p2 / ext4 rw 0 0" "${loop}p1 /boot/efi vfat rw 0 0" >$root/proc/mounts
 # bootctl would want a partition, and has no directory for one.
 exec chroot $root env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
