@@ -8,22 +8,6 @@ use crate::manual::pages::{Page, repository};
 use crate::support::judges::{check_grub, check_kernel, judge_module};
 use crate::support::{bootseal, keys, succeed};
 
-/// The commands of a step, which is named by its number.
-fn commands(page: &Page, step: u8) -> Vec<String> {
-    let beginning = page
-        .text
-        .lines()
-        .position(|line| line.starts_with(&format!("## {step}. ")));
-    let lines = page.text.lines().skip(beginning.unwrap() + 1);
-    let typed = lines.take_while(|line| !line.starts_with("## "));
-    let typed: Vec<String> = typed
-        .filter_map(|line| line.strip_prefix("# "))
-        .map(str::to_owned)
-        .collect();
-    assert!(!typed.is_empty(), "step {step} has no commands");
-    typed
-}
-
 #[test]
 fn a_first_machine_is_prepared_as_the_manual_says() {
     let page = Page::read(&repository().join("docs/manual/first-machine.md"));
@@ -36,20 +20,21 @@ fn a_first_machine_is_prepared_as_the_manual_says() {
         let entry = entry.unwrap();
         fs::copy(entry.path(), made.join(entry.file_name())).unwrap();
     }
-    for command in commands(&page, 3) {
+    for command in page.commands("3. ") {
         machine.succeed(&command);
     }
     // The check is for the kernel that was built meanwhile.
     let checks = |command: &String| command.starts_with("bootseal kernel-config --check");
-    for command in commands(&page, 4).into_iter().filter(|command| !checks(command)) {
+    for command in page.commands("4. ").into_iter().filter(|command| !checks(command)) {
         machine.succeed(&command);
     }
     machine.succeed(&add(&machine));
 
-    for command in commands(&page, 5) {
+    for command in page.commands("5. ") {
         machine.succeed(&command);
     }
-    let said: Vec<String> = commands(&page, 7)
+    let said: Vec<String> = page
+        .commands("7. ")
         .iter()
         .map(|command| machine.succeed(command))
         .collect();
@@ -145,7 +130,7 @@ fn the_guide_has_the_commands_of_the_manual() {
     for (number, step) in (1..).zip(steps) {
         let acts = step["acts"].as_array().unwrap();
         let typed: Vec<&str> = acts.iter().filter_map(|act| act["command"].as_str()).collect();
-        assert_eq!(typed, commands(&page, number), "step {number}");
+        assert_eq!(typed, page.commands(&format!("{number}. ")), "step {number}");
         let heading = format!("## {number}. {}", step["title"].as_str().unwrap());
         assert!(page.text.lines().any(|line| line == heading), "{heading}");
     }

@@ -56,6 +56,17 @@ impl Page {
         found
     }
 
+    /// The commands of root's in the part of the page under the heading that begins so.
+    pub fn commands(&self, heading: &str) -> Vec<String> {
+        let is_it = |line: &str| line.strip_prefix("## ").is_some_and(|title| title.starts_with(heading));
+        let lines = self.text.lines().skip_while(|line| !is_it(line)).skip(1);
+        let lines = lines.take_while(|line| !line.starts_with("## "));
+        let typed = lines.filter_map(|line| line.trim_start().strip_prefix("# "));
+        let typed: Vec<String> = typed.map(str::to_owned).collect();
+        assert!(!typed.is_empty(), "{}: no commands under {heading:?}", self.name);
+        typed
+    }
+
     /// The text without its blocks.
     fn prose(&self) -> String {
         let blocks = self.text.split("```");

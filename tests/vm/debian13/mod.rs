@@ -2,12 +2,14 @@
 //! emulator long (packages, images, signatures) is done on the disk of the machine while that is off, by Debian's programs in
 //! their own root; what firmware, loader and kernel say of it is what the machine says once it is on.
 
+mod first_machine;
 mod grub;
 mod systemd_boot;
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
@@ -49,6 +51,11 @@ pub struct Debian {
 impl Debian {
     /// A Debian with one kernel and nothing that starts it, in Setup Mode.
     pub fn new() -> Self {
+        Self::on(Machine::in_setup_mode())
+    }
+
+    /// The same on a machine that is given.
+    pub fn on(machine: Machine) -> Self {
         packages::require_all();
         let work = tempfile::tempdir().expect("a temporary folder");
         let (disk, esp) = (work.path().join("disk.img"), work.path().join("esp"));
@@ -61,7 +68,7 @@ impl Debian {
             .arg(judge("debian13/root.tar"))
             .arg(env!("CARGO_BIN_EXE_bootseal")));
         let debian = Self {
-            machine: Machine::in_setup_mode(),
+            machine,
             disk,
             esp,
             work,
@@ -168,18 +175,25 @@ impl Debian {
             wrong.join("\n")
         );
     }
+
+    /// The arguments of a shell that runs commands on the disk.
+    fn session(&self, commands: &str) -> [OsString; 4] {
+        let session = self.work.path().join("session.sh");
+        fs::write(&session, include_str!("session.sh")).expect("written");
+        let commands = format!("[ ! -f /guest/parts/functions.sh ] || . /guest/parts/functions.sh\ncd /\n{commands}");
+        [
+            session.into(),
+            self.disk.clone().into(),
+            self.esp.clone().into(),
+            commands.into(),
+        ]
+    }
 }
 
 impl Place for Debian {
     fn script(&self, commands: &str) -> Output {
-        let session = self.work.path().join("session.sh");
-        fs::write(&session, include_str!("session.sh")).expect("written");
-        let commands = format!("[ ! -f /guest/parts/functions.sh ] || . /guest/parts/functions.sh\ncd /\n{commands}");
-        tool("sh")
-            .arg(session)
-            .args([&self.disk as &Path, &self.esp])
-            .arg(commands)
-            .output()
-            .expect("the shell can be started")
+        let mut shell = tool("sh");
+        shell.args(self.session(commands));
+        shell.output().expect("the shell can be started")
     }
 }

@@ -1,0 +1,122 @@
+//! A newcomer's Debian, from no keys to a clean audit by the manual's first machine as it stands there, and then a kernel of apt's.
+
+use super::{Debian, LOOK, UP};
+use crate::manual::pages::{Page, repository};
+use crate::support::programs::tool;
+use crate::support::text;
+use crate::vm::machine::Machine;
+
+/// Where the ceremony is held: memory and stick are what they are in a machine that runs.
+const ROOM: &str = "mount -t proc proc /proc
+mount -t devtmpfs dev /dev
+mkdir -p /mnt/stick /dev/shm
+mount -t tmpfs -o mode=1777 memory /dev/shm
+truncate -s 16M /dev/shm/stick.img
+mke2fs -q /dev/shm/stick.img
+mount -o loop /dev/shm/stick.img /mnt/stick
+cd /root";
+
+/// The stick is taken out, and lies beside the machine.
+const OUT: &str = "umount /mnt/stick
+cp --sparse=always /dev/shm/stick.img /root";
+
+/// The shares, as their keepers read them off the sheets.
+const SHARES: &str = "for n in 1 2; do echo \"share $n is $(grep -o 'bs1-[0-9a-z-]*' /mnt/stick/backup/shares/share-$n.html | head -n 1)\"; done";
+
+/// Step 6 in prose.
+const MENU: &str = "sed -i 's/^CLASS=\"/CLASS=\"--unrestricted /' /etc/grub.d/10_linux
+echo GRUB_DISABLE_SUBMENU=true >>/etc/default/grub";
+
+/// The loader of Debian's lies where firmware falls back to, and nobody has signed it: the plan says what mends that.
+const REMEDY: &str = "$(grep -o 'bootseal grub install --removable' /run/plan | head -n 1)
+echo \"guest: $? of the plan's remedy\"";
+
+/// The checks of the audit that find something, or that could not look.
+const AUDIT: &str = "bootseal audit --format prometheus |
+sed -n 's/^bootseal_audit_check_status{check=\"\\([^\"]*\\)\".*status=\"\\(warn\\|fail\\|could_not_run\\)\"} 1/guest: found \\1 \\2/p'";
+
+/// Those of a stock Debian: its entries for recovery end at a shell, and its kernel lacks options.
+const FINDINGS: [&str; 2] = ["boot.command_lines fail", "kernel.configuration fail"];
+
+/// Its owner does without the entries, and accepts the kernel.
+const LEFT_OVER: &str = "echo GRUB_DISABLE_RECOVERY=true >>/etc/default/grub
+printf '%s\\n' '[[accept]]' 'check = \"kernel.configuration\"' 'reason = \"Debian builds it\"' \\
+    \"until = \\\"$(date -d '+90 days' +%F)\\\"\" >/etc/bootseal/baseline.toml";
+
+/// The commands of a step, for a machine that runs, each with its exit code. What GRUB's image would say is left out: nobody is to
+/// take it for GRUB's words.
+fn told(commands: &[String]) -> String {
+    let told = commands.iter().map(|command| {
+        format!("{command} >/run/said 2>&1; code=$?; grep -v '^    |' /run/said; echo \"guest: $code of {command}\"\n")
+    });
+    told.collect()
+}
+
+fn all_of(commands: &[String]) -> String {
+    commands.join("\n")
+}
+
+#[test]
+#[ignore = "tests/vm/debian13/run, since it takes minutes"]
+fn a_newcomer_goes_by_the_manual_to_a_clean_audit() {
+    let page = Page::read(&repository().join("docs/manual/first-machine.md"));
+    let step = |number: u8| page.commands(&format!("{number}. "));
+    let debian = Debian::on(Machine::in_setup_mode().with_tpm());
+    let [new, old] = [0, 1].map(|number| debian.release(number));
+    debian.does(include_str!("newcomer.sh"));
+
+    // Both say what is missing.
+    for command in step(1) {
+        debian.does(&format!("{command} || true"));
+    }
+    let mut ceremony = step(2);
+    let drill = ceremony.pop().expect("a drill");
+    let script = format!("{ROOM}\n{}\n{SHARES}\n{drill}\n{OUT}", all_of(&ceremony));
+    let typed = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vm/debian13/ceremony.exp");
+    let output = tool("expect")
+        .arg(typed)
+        .args(debian.session(&script))
+        .output()
+        .expect("expect can be started");
+    assert!(output.status.success(), "{}", text(&output));
+
+    debian.does(&all_of(&step(3)));
+    // Debian builds and signs its kernel itself.
+    debian.does(&all_of(&step(5)));
+    debian.does(&format!("{MENU}\n{}", all_of(&step(6))));
+    debian.does(&all_of(&step(7)));
+
+    let log = debian.starts(&told(&step(8)[..2]));
+    log.expect_line(&format!("{UP}{old}"));
+    log.expect_line("guest: 0 of bootseal grub install");
+    log.expect_line("guest: 0 of bootseal verify");
+
+    let mut enrolment = step(9);
+    assert_eq!(enrolment.pop().as_deref(), Some("reboot"));
+    let apply = enrolment.pop().expect("the plan is applied");
+    let (apply, _) = apply.rsplit_once(' ').expect("its digest");
+    let log = debian.starts(&format!(
+        "{} | tee /run/plan\nplan=$(grep -o '[0-9a-f]\\{{64\\}}' /run/plan | tail -n 1)\n{REMEDY}\n{}",
+        enrolment[0],
+        told(&[format!("{apply} $plan")])
+    ));
+    log.expect_line(&format!("{UP}{old}"));
+    log.expect_line("guest: 0 of the plan's remedy");
+    log.expect(&format!("guest: 0 of {apply} "));
+
+    let log = debian.starts(&format!("{LOOK}\n{}\n{AUDIT}", told(&step(10))));
+    log.expect_line("guest: a module loads");
+    log.expect_line("none [integrity] confidentiality");
+    log.expect_line("guest: 0 of bootseal hook install --with-boot-check --with-audit");
+    assert_eq!(log.after("guest: found "), FINDINGS, "{}", log.tail());
+
+    debian.does(LEFT_OVER);
+    let said = debian.does(&format!("apt-get install -y -qq linux-image-{new}"));
+    assert!(!said.contains("stays unsigned"), "{said}");
+    let audit = "bootseal audit".to_owned();
+    let log = debian.starts(&format!("{LOOK}\n{}\n{AUDIT}", told(&[audit])));
+    log.expect_line(&format!("{UP}{new}"));
+    log.expect_line("guest: a module loads");
+    assert_eq!(log.after("guest: found "), [""; 0], "{}", log.tail());
+    log.expect_line("guest: 0 of bootseal audit");
+}
