@@ -90,7 +90,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "UPDATE", conflicts_with_all = ["keep_vendor", "keep_option_roms"])]
     update: Option<PathBuf>,
     /// Directory with PK.auth, KEK.auth, db.auth and, if wanted, dbx.auth [default: /etc/bootseal/keys]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", overrides_with = "keys")]
     keys: Option<PathBuf>,
     /// Keep in these variables what they hold now and what the vendor's defaults are: KEK, db or both. Signed anew, so
     /// the PK key is needed for KEK, and the KEK key for db
