@@ -269,6 +269,35 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// A remedy names the stick of whoever reads it, who follows it with the directory that he means: the last one counts.
+#[test]
+fn a_directory_that_a_remedy_leaves_open_may_be_given_after_it() {
+    for (command, option) in [
+        ("enroll add db uefi-2023", "--keys"),
+        ("enroll add dbx microsoft", "--keys"),
+        ("enroll remove db /x.pem", "--keys"),
+        ("enroll apply", "--keys"),
+        ("keys rotate KEK", "--keys"),
+        ("keys rotate db", "--authority"),
+        ("keys revoke db", "--authority"),
+        ("ceremony backup /mnt/later", "--authority"),
+    ] {
+        for directories in [&["STICK"][..], &["STICK", "/mnt/stick"]] {
+            let options = directories.iter().flat_map(|directory| [option, directory]);
+            let words: Vec<&str> = std::iter::once("bootseal")
+                .chain(command.split(' '))
+                .chain(options)
+                .collect();
+            let parsed = Cli::try_parse_from(&words);
+            assert!(
+                parsed.is_ok(),
+                "{words:?}: {}",
+                parsed.err().map_or_else(String::new, |error| error.to_string())
+            );
+        }
+    }
+}
+
 #[test]
 fn a_command_is_found_in_a_sentence_and_a_wrong_one_is_told() {
     let parsed = |text: &str| {

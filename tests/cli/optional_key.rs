@@ -150,7 +150,7 @@ fn a_stick_that_missed_a_rotation_learns_of_it_before_the_next() {
     }
 }
 
-/// What was signed on the stick and has not come to the node yet is no older state, to be written over.
+/// Changes that were signed on the stick and have not come to the node yet are no older state, to be written over.
 #[test]
 fn a_node_that_missed_what_was_added_on_the_stick_learns_of_it_before_a_rotation() {
     let whole = Whole::made();

@@ -24,10 +24,10 @@ pub(in crate::cli) struct Backup {
     #[arg(value_name = "DIR")]
     directory: PathBuf,
     /// Key directory [default: the one of the configuration]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", overrides_with = "keys")]
     keys: Option<PathBuf>,
     /// Directory with the PK and KEK keys [default: the key directory]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", overrides_with = "authority")]
     authority: Option<PathBuf>,
     /// Shares to divide the new secret into, as 2/3: any two of three [default: as the last backup]
     #[arg(long, value_name = "N/M")]

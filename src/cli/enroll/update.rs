@@ -31,7 +31,6 @@ const CARRIED: &str = "keys";
 /// The keys that sign the write, the firmware, and how the user agrees.
 #[derive(Debug, Args)]
 pub(super) struct Common {
-    // The remedies of the audit name one, and who follows them may name another: the last counts.
     /// Directory with the keys that the firmware trusts [default: /etc/bootseal/keys]
     #[arg(long, value_name = "DIR", overrides_with = "keys")]
     keys: Option<PathBuf>,

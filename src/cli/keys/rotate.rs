@@ -30,7 +30,7 @@ pub(in crate::cli) struct Change {
     #[command(flatten)]
     key: sign::KeyArguments,
     /// Directory with the PK and KEK keys, which sign the change [default: the key directory]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", overrides_with = "authority")]
     authority: Option<PathBuf>,
     /// The kernel, or GRUB's image, knows the new key already
     #[arg(long)]

@@ -14,7 +14,7 @@ use crate::sign::grub::GrubIdentity;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct KeyArguments {
     /// Key directory [default: /etc/bootseal/keys]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", overrides_with = "keys")]
     pub(in crate::cli) keys: Option<PathBuf>,
     #[command(flatten)]
     pub(in crate::cli) unlock: Unlock,
