@@ -1,8 +1,8 @@
 //! The EFI system partitions of all disks, mounted or not: by the disks' own tables, which firmware reads; where those cannot be opened,
 //! by udev's records, which may be older than the tables.
 //!
-//! Left out are partitions of other types and disks of one file system without a table, although firmware starts what a boot option
-//! names there, and `\EFI\BOOT` of media that can be removed: sticks with data look the same. So are optical disks.
+//! Left out are partitions of other types, disks of one file system without a table, and ISO 9660 (El Torito), although firmware starts
+//! what a boot option names there, and may fall back to their `\EFI\BOOT` (docs/adr/0028).
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
