@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use base64ct::{Base64, Encoding};
 use tempfile::TempDir;
@@ -40,6 +42,8 @@ impl Life {
     fn begin() -> Self {
         let work = tempfile::tempdir().expect("a temporary folder");
         let own = Bootseal::ceremony(&work.path().join("own"));
+        // Firmware takes a write over one of the same second for an older one.
+        thread::sleep(Duration::from_secs(1));
         let new = Bootseal::ceremony(&work.path().join("new"));
         let kernel = Kernel::newest();
         let initrd = work.path().join("initrd.img");
