@@ -45,6 +45,12 @@ impl Architecture {
         Self::ALL.into_iter().find(|known| known.grub_format == format)
     }
 
+    /// True if EFI has this name for it, as in `x64`, in any case.
+    #[must_use]
+    pub const fn is_named(self, name: &str) -> bool {
+        self.suffix.eq_ignore_ascii_case(name)
+    }
+
     /// GRUB's name of the format of its images.
     #[must_use]
     pub const fn grub_format(self) -> &'static str {

@@ -18,6 +18,8 @@ pub const LOADER_ENTRIES: &str = "loader/entries";
 pub const LOADER_ADDONS: &str = "loader/addons";
 /// The unified kernel images below a boot directory (Boot Loader Specification, type 2).
 pub const UNIFIED_IMAGES: &str = "EFI/Linux";
+/// The loader of Windows, on an EFI system partition.
+pub const WINDOWS: &str = "EFI/Microsoft/Boot/bootmgfw.efi";
 /// GRUB's configuration in its directory.
 pub const GRUB_CONFIGURATION: &str = "grub.cfg";
 /// GRUB's directory in a boot directory: upstream's and Gentoo's name, and Fedora's.

@@ -11,6 +11,7 @@ mod boot_name;
 mod boot_options;
 mod boot_tree;
 mod efi_devices;
+mod extended_boot;
 mod grub_path;
 mod packages;
 mod partitions;
@@ -21,12 +22,13 @@ mod walk;
 pub use architecture::Architecture;
 pub use boot_directories::{
     BOOT, BOOT_DIRECTORIES, GRUB_CONFIGURATION, GRUB_DIRECTORIES, LOADER_ADDONS, LOADER_ENTRIES, UNIFIED_IMAGES,
-    boot_directories, distinct, grub_configurations,
+    WINDOWS, boot_directories, distinct, grub_configurations,
 };
 pub use boot_media::BootMedia;
 pub use boot_name::{BootName, Kind, Naming};
 pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_number};
 pub use boot_tree::{BootFile, BootTree, Place};
+pub use extended_boot::ExtendedBoot;
 pub use grub_path::{GrubPaths, path_below};
 pub use packages::{
     LOADERS_WITH_COPIES, Owner, Packages, make_menu, merged_files, reinstall_image, reinstall_kernel, reinstall_loader,

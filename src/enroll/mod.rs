@@ -40,7 +40,8 @@ mod writes;
 pub use apply::{Applied, Outcome, Step, apply};
 pub use backup::Backup;
 pub use boot_files::{
-    BootFile, LoaderKind, NextEntry, Remedy, Verdict, boot_file_after_trial, next_boot_files, present_boot_files,
+    BootFile, Choice, LoaderKind, NextEntry, Remedy, Verdict, boot_file_after_trial, next_boot_files,
+    present_boot_files, systemd_boot_choice,
 };
 pub use entries::{Change, Entry, EntryChange, Whose};
 pub use export::export;

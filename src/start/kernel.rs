@@ -9,6 +9,7 @@ use crate::disk::{reinstall_image, reinstall_kernel};
 use crate::error::{Explain, Result};
 use crate::finding::{Finding, Outcome};
 use crate::formats::firmware::authenticode::Section;
+use crate::formats::kernel::compression::Packing;
 use crate::formats::kernel::initramfs::InitramfsError;
 use crate::formats::kernel::kernel_image::Embedded;
 use crate::formats::text::{Shown, printable};
@@ -136,6 +137,7 @@ impl Kernel<'_> {
             }
             entries = entries.saturating_add(contents.entries);
             releases.extend(contents.releases);
+            self.packed(name, &contents.packed_by, &kernels, outcome);
             // What such a kernel takes shows once it is whole.
             if !(self.is_refused && kernels.known.iter().any(Expected::is_unknown)) {
                 self.refused(name, &judged.findings, outcome);
@@ -148,6 +150,40 @@ impl Kernel<'_> {
         }
         if let Some(release) = &self.release {
             self.compare(name, release, &releases, outcome);
+        }
+    }
+
+    /// Tells of an initramfs that this kernel is not built to unpack.
+    fn packed(&self, name: &str, packed_by: &BTreeSet<Packing>, kernels: &Kernels, outcome: &mut Outcome) {
+        let mut packings: Vec<Option<Packing>> = packed_by.iter().copied().map(Some).collect();
+        if packings.is_empty() {
+            packings.push(None);
+        }
+        for kernel in kernels.known.iter().filter_map(Expected::kernel) {
+            let lacking = packings
+                .iter()
+                .find_map(|packing| Some((*packing, kernel.lacks_for_initramfs(*packing)?)));
+            let Some((packing, symbol)) = lacking else { continue };
+            let how = packing.map_or_else(String::new, |packing| {
+                format!(", which is packed by {}", packing.name())
+            });
+            let text = format!(
+                "{name}: Linux {} cannot unpack it{how}: CONFIG_{symbol} is not set",
+                kernel.release
+            );
+            let mut others = Packing::ALL
+                .into_iter()
+                .filter(|other| kernel.lacks_for_initramfs(Some(*other)).is_none());
+            let other = others.next().map(|other| {
+                let name = other.name();
+                format!("have it packed by {name} (dracut: compress={name}, in a file of /etc/dracut.conf.d), and build it anew")
+            });
+            let rebuild = format!("or build the kernel with CONFIG_{symbol}=y");
+            let finding = Finding::new(NEXT_START_FAILS, printable(name), printable(&text));
+            let build = other
+                .into_iter()
+                .flat_map(|other| std::iter::once(other).chain(self.remedies.clone()));
+            outcome.findings.push(finding.remedies(build.chain([rebuild])));
         }
     }
 

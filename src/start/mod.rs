@@ -10,6 +10,7 @@ pub mod modules;
 mod path;
 mod remedy;
 mod scene;
+mod systemd_boot;
 
 use crate::enroll::{BootFile, Store, StoreChoice, Verdict, boot_file_after_trial, next_boot_files};
 use crate::error::{Error, Result};

@@ -4,10 +4,9 @@ use std::io::BufReader;
 use std::path::Path as FilePath;
 
 use crate::disk::{
-    BOOT, EfiPartition, GRUB_CONFIGURATION, UNIFIED_IMAGES, fat_partitions, make_menu, reinstall_image,
-    reinstall_newest,
+    BOOT, EfiPartition, ExtendedBoot, GRUB_CONFIGURATION, fat_partitions, make_menu, reinstall_image, reinstall_newest,
 };
-use crate::enroll::{BootFile, LoaderKind, NextEntry};
+use crate::enroll::{BootFile, LoaderKind, NextEntry, systemd_boot_choice};
 use crate::error::{Explain, Result, quoted};
 use crate::finding::{Finding, Level, Outcome};
 use crate::formats::firmware::authenticode::Image;
@@ -23,14 +22,12 @@ use super::kernel;
 use super::remedy::sign_for_grub;
 use super::scene::{NEXT_START_FAILS, NEXT_START_FALLS_BACK, Scene};
 
-/// The loader that systemd-boot finds by itself.
-const WINDOWS: &str = "EFI/Microsoft/Boot/bootmgfw.efi";
 /// Names of GRUB's image beside shim.
 const BESIDE_SHIM: [&str; 3] = ["grubx64.efi", "grubaa64.efi", "grubia32.efi"];
 
 /// A walk, and what it saw.
 pub(super) struct Path<'a> {
-    scene: Scene<'a>,
+    pub(super) scene: Scene<'a>,
     /// True if the firmware is known to start the loader.
     is_known: bool,
     pub(super) outcome: Outcome,
@@ -82,7 +79,7 @@ impl<'a> Path<'a> {
                 None => Ok(()),
             },
             LoaderKind::SystemdBoot => match esp {
-                Some(esp) => self.walk_systemd_boot(esp),
+                Some(esp) => self.walk_systemd_boot(esp, &partitions),
                 None => Ok(()),
             },
             LoaderKind::Other => {
@@ -125,8 +122,9 @@ impl<'a> Path<'a> {
     fn walk_configurations(&mut self, elsewhere: bool) -> Result<()> {
         let context = self.scene.context;
         let mut others = Vec::new();
-        for esp in fat_partitions(context)? {
-            if NextEntry::of_systemd_boot(&esp)?.is_some() {
+        let partitions = fat_partitions(context)?;
+        for esp in &partitions {
+            if systemd_boot_choice(context, esp, &ExtendedBoot::None)?.is_some() {
                 others.push(esp);
             }
         }
@@ -154,7 +152,9 @@ impl<'a> Path<'a> {
             );
             self.outcome.not_run.push(text);
         }
-        others.first().map_or(Ok(()), |esp| self.walk_systemd_boot(esp))
+        others
+            .first()
+            .map_or(Ok(()), |esp| self.walk_systemd_boot(esp, &partitions))
     }
 
     /// The GRUB that starts: this one, or the one that this shim starts.
@@ -264,26 +264,8 @@ impl<'a> Path<'a> {
         Ok(())
     }
 
-    fn walk_systemd_boot(&mut self, esp: &EfiPartition) -> Result<()> {
-        if let Some(entry) = NextEntry::of_systemd_boot(esp)? {
-            return self.entry(&entry, &[]);
-        }
-        if let Some(windows) = esp.find(WINDOWS) {
-            let text = format!("systemd-boot has no entry but {}", windows.shown());
-            self.outcome.evidence.push(text);
-            return Ok(());
-        }
-        let place = esp.directory.join(UNIFIED_IMAGES);
-        let text = format!(
-            "{}: systemd-boot finds neither an entry nor a unified kernel image",
-            esp.directory.shown()
-        );
-        self.fails(&place, text, [reinstall_newest(self.scene.context)]);
-        Ok(())
-    }
-
     /// Judges the files of an entry. GRUB asks for a signature by one of `keys` beside each, unless there is no key.
-    fn entry(&mut self, entry: &NextEntry, keys: &[GrubKey]) -> Result<()> {
+    pub(super) fn entry(&mut self, entry: &NextEntry, keys: &[GrubKey]) -> Result<()> {
         let source = printable(&entry.source);
         let mut is_whole = true;
         // A kernel that is not what its maker built says nothing of its keys.
@@ -332,7 +314,7 @@ impl<'a> Path<'a> {
     }
 
     /// The commands after which an entry names what is there.
-    fn missing(&self, entry: &NextEntry, file: &EntryFile) -> Vec<String> {
+    pub(super) fn missing(&self, entry: &NextEntry, file: &EntryFile) -> Vec<String> {
         let context = self.scene.context;
         let sign = context.own_command("sign all");
         match &entry.menu {
@@ -358,7 +340,7 @@ impl<'a> Path<'a> {
         }
     }
 
-    fn fails(&mut self, subject: &FilePath, text: String, remedies: impl IntoIterator<Item = String>) {
+    pub(super) fn fails(&mut self, subject: &FilePath, text: String, remedies: impl IntoIterator<Item = String>) {
         let finding = Finding::new(NEXT_START_FAILS, subject.shown(), text);
         self.outcome.findings.push(finding.remedies(remedies));
     }

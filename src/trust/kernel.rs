@@ -7,6 +7,7 @@ use crate::disk::{BootTree, Naming, boot_directories};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticode::Section;
+use crate::formats::kernel::compression::Packing;
 use crate::formats::kernel::kernel_config::{KernelConfig, KernelVersion, Value};
 use crate::formats::kernel::kernel_image::Embedded;
 use crate::formats::text::{Shown, printable};
@@ -186,6 +187,14 @@ impl KernelTrust {
         }
     }
 
+    /// The option without which the kernel unpacks no initramfs, or none that is packed so, as far as its configuration tells.
+    #[must_use]
+    pub fn lacks_for_initramfs(&self, packing: Option<Packing>) -> Option<&'static str> {
+        let config = self.config.as_ref().filter(|config| config.version.is_some())?;
+        let mut wanted = std::iter::once("BLK_DEV_INITRD").chain(packing.map(Packing::symbol));
+        wanted.find(|symbol| matches!(config.get(symbol), Some(Value::No)))
+    }
+
     /// The certificates of all keyrings that the kernel asks for modules.
     pub fn certificates(&self) -> impl Iterator<Item = &Certificate> {
         let built_in = self.built_in.as_deref().unwrap_or_default();
@@ -306,5 +315,22 @@ mod tests {
             assert!(said.contains(why), "{said}");
         }
         assert_eq!(said("6.1.0", "", Scheme::Rsa), None);
+    }
+
+    #[test]
+    fn an_initramfs_needs_its_decompressor() {
+        let lacks = |options: &str, packing| {
+            let text = format!("# Linux/x86 6.12.1 Kernel Configuration\n{options}");
+            let config = KernelConfig::parse(text.as_bytes()).unwrap();
+            KernelTrust::of_configuration("6.12.1", config).lacks_for_initramfs(packing)
+        };
+        let gzip_alone = "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\n# CONFIG_RD_ZSTD is not set\n";
+        assert_eq!(lacks(gzip_alone, Some(Packing::Gzip)), None);
+        assert_eq!(lacks(gzip_alone, None), None);
+        assert_eq!(lacks(gzip_alone, Some(Packing::Zstd)), Some("RD_ZSTD"));
+        assert_eq!(
+            lacks("# CONFIG_BLK_DEV_INITRD is not set\n", None),
+            Some("BLK_DEV_INITRD")
+        );
     }
 }

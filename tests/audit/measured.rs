@@ -187,9 +187,17 @@ pub fn unified(machine: &Machine, name: &str, release: &str) {
     kernel[0x300..0x300 + release.len()].copy_from_slice(release.as_bytes());
     machine.write("linux", &kernel);
     fs::create_dir_all(machine.path(name).parent().unwrap()).unwrap();
+    machine.write("osrel", "ID=gentoo\nNAME=Gentoo\n");
     let mut objcopy = tool("objcopy");
-    let section = format!(".linux={}", machine.path("linux").display());
-    objcopy.args(["--add-section", &section, "--change-section-vma", ".linux=0x2000000"]);
+    for (name, place) in [("osrel", "0x1000000"), ("linux", "0x2000000")] {
+        let section = format!(".{name}={}", machine.path(name).display());
+        objcopy.args([
+            "--add-section",
+            &section,
+            "--change-section-vma",
+            &format!(".{name}={place}"),
+        ]);
+    }
     succeed(objcopy.arg(host_file(EFI_STUB)).arg(machine.path(name)));
     machine.run(["sign", "efi"], &[name]);
 }

@@ -155,7 +155,7 @@ fn the_kernel_that_the_loader_starts_by_itself_is_judged_too() {
     machine.write("efi/loader/loader.conf", "default test.conf\n");
     status(
         1,
-        "then /0123/linux (systemd-boot entry test.conf): refused, there is no such file",
+        "/efi/loader/entries/test.conf: systemd-boot does not show it, since /0123/linux is not there; it starts unified kernel image",
     );
 }
 

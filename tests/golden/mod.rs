@@ -21,6 +21,7 @@ mod microsoft_signed;
 mod modules;
 pub mod partition_table;
 mod rsa;
+mod systemd_boot;
 mod token_ceremony;
 mod tokens;
 mod trust;

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::support::kernel::{archive, initramfs, kernel_image};
 use crate::support::node::{GLOBAL, menu};
+use crate::support::programs::tool;
 use crate::support::{keys, refuse, succeed, text};
 
 use super::node::{Hooked, VERSION};
@@ -119,6 +120,40 @@ fn an_entry_that_nobody_may_start_starts_nothing() {
     assert!(said.contains("waits for somebody who types it"), "{said}");
     succeed(&mut locked("set superusers=root\n", "--unrestricted", 10));
     succeed(&mut locked("set superusers=\"\"\n", "", 11));
+}
+
+#[test]
+fn an_initramfs_that_this_kernel_is_not_built_to_unpack_fails_the_run() {
+    let node = installed();
+    let (former, kept) = (node.read(MENU), node.read(KEPT));
+    let config = |options: &str| {
+        let text = format!("# Linux/x86 6.12.58-gentoo Kernel Configuration\n{options}\n");
+        node.write(&format!("lib/modules/{VERSION}/config"), text);
+    };
+    let packed = |program: &str| {
+        node.write("initramfs", initramfs(&format!("#!/bin/sh\n# {program}\n")));
+        let output = tool(program).arg("-c").arg(node.path("initramfs")).output().unwrap();
+        node.write(&format!("boot/initramfs-{VERSION}.img"), output.stdout);
+    };
+    config("CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\n# CONFIG_RD_ZSTD is not set");
+    packed("zstd");
+    node.write(MENU, menu(VERSION, 6));
+    let said = refuse(&mut accepted(&node, "all"));
+    assert!(
+        said.contains("cannot unpack it, which is packed by zstd: CONFIG_RD_ZSTD is not set")
+            && said.contains("hint: have it packed by gzip"),
+        "{said}"
+    );
+    assert_eq!((node.read(MENU), node.read(KEPT)), (former, kept));
+    packed("gzip");
+    node.write(MENU, menu(VERSION, 7));
+    succeed(&mut accepted(&node, "all"));
+    config("# CONFIG_BLK_DEV_INITRD is not set");
+    let said = refuse(&mut accepted(&node, "all"));
+    assert!(
+        said.contains("cannot unpack it, which is packed by gzip: CONFIG_BLK_DEV_INITRD is not set"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -3,13 +3,14 @@
 mod boot_file;
 mod loaders;
 mod next_entry;
+mod systemd_boot;
 #[cfg(test)]
 mod tests;
 mod warnings;
 
 use std::path::Path;
 
-use crate::disk::{Architecture, BootOption, BootOptions, EfiPartition, UnmountedPartition};
+use crate::disk::{Architecture, BootOption, BootOptions, EfiPartition, ExtendedBoot, UnmountedPartition};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Kind};
 use crate::formats::firmware::guid::Guid;
@@ -29,6 +30,7 @@ use warnings::warnings;
 
 pub use boot_file::{BootFile, Remedy, Verdict};
 pub use next_entry::{LoaderKind, NextEntry};
+pub use systemd_boot::{Choice, systemd_boot_choice};
 
 /// The files that start could not be judged.
 const BOOT_FILES_NOT_JUDGED: Kind = Kind::note("boot_files_not_judged");
@@ -248,7 +250,9 @@ impl Judge {
         let esp = self.partitions.iter().find(|esp| loader.starts_with(&esp.directory))?;
         let entry = match LoaderKind::recognise(&OpenedImage::open(loader).ok()?) {
             LoaderKind::Grub => NextEntry::of_grub(context, Some(esp)),
-            LoaderKind::SystemdBoot => NextEntry::of_systemd_boot(esp),
+            LoaderKind::SystemdBoot => ExtendedBoot::beside(context, esp, &self.partitions)
+                .and_then(|extended| systemd_boot_choice(context, esp, &extended))
+                .map(|choice| choice.map(|choice| choice.entry)),
             LoaderKind::Kernel | LoaderKind::Other => return None,
         };
         let entry = match entry {

@@ -4,25 +4,23 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::disk::{EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, grub_configurations};
+use crate::disk::{EfiPartition, grub_configurations};
 use crate::error::Result;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::grub::superusers::Superusers;
-use crate::formats::text::{Shown, by_version, loader_entry};
+use crate::formats::text::Shown;
 use crate::sign::grub::{EntryFile, default_entry};
 use crate::system::{self, Context};
 use crate::trust::OpenedImage;
 
 /// The text by which systemd-boot says what it is, in its section `.sdmagic` and elsewhere.
 const SYSTEMD_BOOT: &[u8] = b"#### LoaderInfo: systemd-boot";
-/// Its configuration.
-const LOADER_CONF: &str = "loader/loader.conf";
 /// Largest configuration that is read, in bytes.
 const MAX_CONFIGURATION: u64 = 1 << 20;
 /// The command of an image that brings its own initramfs.
-const UNIFIED: &str = "uki";
+pub(super) const UNIFIED: &str = "uki";
 
 /// A boot loader, by what it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -113,51 +111,16 @@ impl NextEntry {
         }))
     }
 
-    /// The entry that systemd-boot starts: the first that its configuration names, or else the newest.
-    pub fn of_systemd_boot(esp: &EfiPartition) -> Result<Option<Self>> {
-        let text = |path: &Path| {
-            let bytes = system::read_prefix(path, Some(MAX_CONFIGURATION))?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        let mut entries = esp.list(LOADER_ENTRIES, ".conf");
-        entries.extend(esp.list(UNIFIED_IMAGES, ".efi"));
-        entries.sort_by(|one, other| by_version(&name(other), &name(one)));
-        let configured = esp.find(LOADER_CONF).map(|path| text(&path)).transpose()?;
-        let pattern = loader_entry::values(&configured.unwrap_or_default(), "default")
-            .last()
-            .and_then(|pattern| glob::Pattern::new(pattern).ok());
-        let chosen = entries
-            .iter()
-            .find(|entry| pattern.as_ref().is_some_and(|pattern| pattern.matches(&name(entry))));
-        // Those that were tried in vain go last (the Automatic Boot Assessment's `+0`).
-        let good = || entries.iter().find(|entry| !is_bad(&name(entry)));
-        let Some(entry) = chosen.or_else(good).or(entries.first()) else {
-            return Ok(None);
-        };
-        let is_image = entry
-            .extension()
-            .is_some_and(|ending| ending.eq_ignore_ascii_case("efi"));
-        if is_image {
-            return Ok(Some(Self::unified(entry)));
-        }
-        let text = text(entry)?;
-        let file = |command: &str, name: &str| EntryFile {
-            command: command.to_owned(),
-            name: name.to_owned(),
-            path: esp.find(name),
-        };
-        let images = loader_entry::images(&text);
-        let mut files: Vec<EntryFile> = images.iter().take(1).map(|name| file("linux", name)).collect();
-        let initramfs = loader_entry::values(&text, "initrd");
-        files.extend(initramfs.iter().map(|name| file("initrd", &name.replace('\\', "/"))));
-        Ok(Some(Self {
-            source: format!("systemd-boot entry {}", name(entry)),
+    /// The entry of a loader, in a file that has this entry alone.
+    pub(super) fn of_loader(source: String, file: Option<PathBuf>, files: Vec<EntryFile>) -> Self {
+        Self {
+            source,
             menu: None,
             is_locked: false,
             superusers: Superusers::default(),
-            file: Some(entry.clone()),
+            file,
             files,
-        }))
+        }
     }
 
     /// The entry of an image that is started alone.
@@ -168,14 +131,7 @@ impl NextEntry {
             name: name(image),
             path: Some(image.to_path_buf()),
         };
-        Self {
-            source: "unified kernel image".to_owned(),
-            menu: None,
-            is_locked: false,
-            superusers: Superusers::default(),
-            file: None,
-            files: vec![file],
-        }
+        Self::of_loader("unified kernel image".to_owned(), None, vec![file])
     }
 
     /// The entry of a kernel that the firmware starts, with the `initrd=` of its command line: files of the partition that it is
@@ -194,6 +150,13 @@ impl NextEntry {
         entry
     }
 
+    /// The file that an entry has for itself alone: its text, or its image.
+    #[must_use]
+    pub fn own_file(&self) -> Option<&Path> {
+        let image = self.kernel().and_then(|kernel| kernel.path.as_deref());
+        self.file.as_deref().or(image)
+    }
+
     /// The kernel that it starts.
     #[must_use]
     pub fn kernel(&self) -> Option<&EntryFile> {
@@ -201,14 +164,13 @@ impl NextEntry {
     }
 }
 
-fn name(path: &Path) -> String {
+/// The name of a file.
+pub(super) fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// True if an entry has no tries left: `NAME+0.conf` or `NAME+0-3.efi`.
-fn is_bad(name: &str) -> bool {
-    let stem = PathBuf::from(name);
-    let stem = stem.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let counter = stem.rsplit_once('+').map(|(_, counter)| counter.to_owned());
-    counter.is_some_and(|counter| counter == "0" || counter.starts_with("0-"))
+/// The text of a loader's configuration.
+pub(super) fn text(path: &Path) -> Result<String> {
+    let bytes = system::read_prefix(path, Some(MAX_CONFIGURATION))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -1,7 +1,7 @@
 //! Entries of the Boot Loader Specification (`loader/entries/*.conf`), which systemd-boot starts.
 
 /// Words of a Boot Loader Specification entry that name an EFI image.
-const ENTRY_WORDS: [&str; 3] = ["linux", "efi", "uki"];
+pub const ENTRY_WORDS: [&str; 3] = ["linux", "efi", "uki"];
 
 /// The images that an entry names, with `/` between directories.
 #[must_use]
@@ -17,10 +17,30 @@ pub fn values<'t>(text: &'t str, wanted: &str) -> Vec<&'t str> {
     values.map(|(_, value)| value).collect()
 }
 
-fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
-    let words = lines.filter_map(|line| line.split_once(char::is_whitespace));
-    words.map(|(word, value)| (word, value.trim()))
+/// The words of an entry or of loader.conf, each with its value, as systemd-boot reads them.
+pub fn lines(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    words(text, char::is_whitespace)
+}
+
+/// The names of an os-release file, each with its value.
+pub fn settings(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    words(text, |character| character == '=')
+}
+
+fn words(text: &str, separates: fn(char) -> bool) -> impl Iterator<Item = (&str, &str)> {
+    let lines = text
+        .split(['\n', '\r'])
+        .map(str::trim)
+        .filter(|line| !line.starts_with('#'));
+    let words = lines.filter_map(move |line| line.split_once(separates));
+    let values = words.map(move |(word, value)| (word, value.trim_start_matches(separates)));
+    let values = values.filter(|(_, value)| !value.is_empty());
+    values.map(|(word, value)| (word, unquoted(value)))
+}
+
+fn unquoted(value: &str) -> &str {
+    let quoted = |mark| value.strip_prefix(mark)?.strip_suffix(mark);
+    quoted('"').or_else(|| quoted('\'')).unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -34,5 +54,11 @@ mod tests {
         assert_eq!(images(entry), ["/gentoo/6.12/linux", "/EFI/tools/memtest.efi"]);
         assert_eq!(values(entry, "initrd"), ["/gentoo/6.12/initrd"]);
         assert_eq!(values(entry, "options"), ["linux /x"]);
+        assert_eq!(
+            values("sort-key  \"a b\"\r\nversion '\nsort-key \"\"\n", "sort-key"),
+            ["a b", ""]
+        );
+        let system: Vec<(&str, &str)> = settings("ID=gentoo\n #x=y\nNAME='Gen too'\nVERSION=\n").collect();
+        assert_eq!(system, [("ID", "gentoo"), ("NAME", "Gen too")]);
     }
 }

@@ -47,7 +47,7 @@ pub struct DefaultEntry {
 }
 
 /// A file that an entry opens.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct EntryFile {
     /// The command that opens it.
     pub command: String,

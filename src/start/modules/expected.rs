@@ -83,6 +83,12 @@ impl Expected {
         self.unknown.is_some()
     }
 
+    /// The kernel; none if none is meant.
+    #[must_use]
+    pub const fn kernel(&self) -> Option<&KernelTrust> {
+        self.trust.as_ref()
+    }
+
     /// Judges a module. `digest` is that of the hashed bytes, if it is known already.
     #[must_use]
     pub fn judge(&self, module: &Unpacked, digest: Option<&Digest>) -> Answer {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 
 use crate::finding::Outcome;
+use crate::formats::kernel::compression::Packing;
 use crate::formats::kernel::initramfs::{self, InitramfsError};
 use crate::formats::text::printable;
 
@@ -40,6 +41,8 @@ impl Kernels {
 pub struct Contents {
     /// The kernels for which it has modules.
     pub releases: BTreeSet<String>,
+    /// The compressions of its parts.
+    pub packed_by: BTreeSet<Packing>,
     /// The number of its entries; 0 if it was not read to its end.
     pub entries: usize,
     /// The number of its modules.
@@ -57,7 +60,8 @@ impl Contents {
         let (mut right, mut all) = (0_usize, 0_usize);
         let mut releases = BTreeSet::new();
         let mut together: BTreeMap<&str, (&Expected, Together)> = BTreeMap::new();
-        let read = initramfs::files(image, is_module, |entry| {
+        let mut packed_by = BTreeSet::new();
+        let visit = |entry: initramfs::Entry| {
             all = all.saturating_add(1);
             let path = String::from_utf8_lossy(&entry.path);
             if let Some(release) = release(&path).filter(|release| !releases.contains(*release)) {
@@ -75,6 +79,9 @@ impl Contents {
                 let subject = format!("{name}: {path}");
                 right = right.saturating_add(usize::from(note(outcome, &subject, answer, REMEDY)));
             }
+        };
+        let read = initramfs::files_and_packing(image, is_module, visit, |packing| {
+            packed_by.insert(packing);
         });
         for (kernel, together) in together.into_values() {
             right = right.saturating_add(together.tell(kernel, name, outcome));
@@ -86,6 +93,7 @@ impl Contents {
         }
         Self {
             releases,
+            packed_by,
             entries: read.as_ref().copied().unwrap_or_default(),
             modules: all,
             right,

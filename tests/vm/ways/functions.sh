@@ -91,3 +91,10 @@ entry() {
     printf '%s\n' "title x" "$@" >boot/loader/entries/x.conf
     echo 'default x.conf' >boot/loader/loader.conf
 }
+
+# The entry that systemd-boot starts once, as bootctl set-oneshot has it.
+next_once() {
+    variable=$variables/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
+    # shellcheck disable=SC2059
+    printf "\007\000\000\000$(printf %s "$1" | sed 's/./&\\000/g')\000\000" >"$variable"
+}

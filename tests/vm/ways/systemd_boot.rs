@@ -46,6 +46,17 @@ const WAYS: &[Way] = &[
         "/gone",
     ),
     Way::new(
+        "an unsigned kernel in an entry with a key, which comes before all names",
+        "cp $image boot/linux; entry 'linux /linux' 'sort-key a'; rm boot/loader/loader.conf",
+        "/boot/linux",
+    )
+    .stops("No bootable option or device was found"),
+    Way::new(
+        "an unsigned kernel in an entry that somebody chose for once",
+        "cp $image boot/linux; entry 'linux /linux'; echo 'default *.efi' >boot/loader/loader.conf; next_once x.conf",
+        "/boot/linux",
+    ),
+    Way::new(
         "the distribution's systemd-boot",
         "loaders $systemd_boot",
         "BOOTX64.EFI",

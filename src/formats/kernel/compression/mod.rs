@@ -19,7 +19,7 @@ use liblzma::write::XzEncoder;
 
 pub use format::{Compression, MAX_HELD, MAX_MODULE};
 pub use kernel::KernelRefusal;
-pub use unpacker::{Unpacker, UnpackerError};
+pub use unpacker::{Packing, Unpacker, UnpackerError};
 
 /// Most memory that an xz header can ask for, in bytes; the largest preset of `xz` needs 65 MiB.
 const XZ_MEMORY: u64 = 130 << 20;

@@ -18,6 +18,50 @@ const LZ4_FRAME: &[u8] = &[0x04, 0x22, 0x4d, 0x18];
 /// Compressions that a kernel may unpack and bootseal does not, by their first bytes.
 const OTHERS: [(&[u8], &str); 2] = [(b"BZh", "bzip2"), (&[0x89, b'L', b'Z', b'O'], "lzo")];
 
+/// A compression that kernels may be built to unpack at their start (`usr/Kconfig`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Packing {
+    /// gzip.
+    Gzip,
+    /// xz.
+    Xz,
+    /// lzma, the format before xz.
+    Lzma,
+    /// LZ4 as `lz4 -l` writes it.
+    Lz4,
+    /// Zstandard.
+    Zstd,
+}
+
+impl Packing {
+    /// All of them, by how common they are.
+    pub const ALL: [Self; 5] = [Self::Gzip, Self::Zstd, Self::Xz, Self::Lz4, Self::Lzma];
+
+    /// Its name, as dracut's `compress=` has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Xz => "xz",
+            Self::Lzma => "lzma",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    /// The option that builds it into a kernel, without `CONFIG_`.
+    #[must_use]
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Gzip => "RD_GZIP",
+            Self::Xz => "RD_XZ",
+            Self::Lzma => "RD_LZMA",
+            Self::Lz4 => "RD_LZ4",
+            Self::Zstd => "RD_ZSTD",
+        }
+    }
+}
+
 /// Why compressed bytes cannot be read as a stream.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackerError {
@@ -39,7 +83,9 @@ pub enum UnpackerError {
 pub enum Unpacker<R> {
     /// One member of gzip.
     Gzip(GzDecoder<R>),
-    /// One stream of xz or lzma.
+    /// One stream of xz.
+    Xz(Box<XzDecoder<R>>),
+    /// One stream of lzma.
     Lzma(Box<XzDecoder<R>>),
     /// LZ4 as `lz4 -l` writes it.
     Lz4(lz4::Decoder<R>),
@@ -55,7 +101,7 @@ impl<R: BufRead> Unpacker<R> {
             Compression::Gzip => Ok(Self::Gzip(GzDecoder::new(packed))),
             Compression::Xz => {
                 let stream = Stream::new_stream_decoder(XZ_MEMORY, 0).map_err(io::Error::from)?;
-                Ok(Self::Lzma(Box::new(XzDecoder::new_stream(packed, stream))))
+                Ok(Self::Xz(Box::new(XzDecoder::new_stream(packed, stream))))
             }
             Compression::None if start.starts_with(LZMA) => {
                 let stream = Stream::new_lzma_decoder(XZ_MEMORY).map_err(io::Error::from)?;
@@ -76,11 +122,25 @@ impl<R: BufRead> Unpacker<R> {
     }
 }
 
+impl<R> Unpacker<R> {
+    /// The compression.
+    #[must_use]
+    pub const fn packing(&self) -> Packing {
+        match self {
+            Self::Gzip(_) => Packing::Gzip,
+            Self::Xz(_) => Packing::Xz,
+            Self::Lzma(_) => Packing::Lzma,
+            Self::Lz4(_) => Packing::Lz4,
+            Self::Zstd(_) => Packing::Zstd,
+        }
+    }
+}
+
 impl<R: BufRead> Read for Unpacker<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Gzip(decoder) => decoder.read(buffer),
-            Self::Lzma(decoder) => decoder.read(buffer),
+            Self::Xz(decoder) | Self::Lzma(decoder) => decoder.read(buffer),
             Self::Lz4(decoder) => decoder.read(buffer),
             Self::Zstd(decoder) => decoder.read(buffer),
         }

@@ -12,7 +12,7 @@ mod tests;
 
 use std::io::{BufRead, BufReader, Read};
 
-use crate::formats::kernel::compression::{Unpacker, UnpackerError};
+use crate::formats::kernel::compression::{Packing, Unpacker, UnpackerError};
 use cpio::{Ended, Source};
 use error::MAX_UNPACKED;
 use stream::Stream;
@@ -25,7 +25,17 @@ pub use error::{InitramfsError, Offset};
 pub fn files(
     image: impl BufRead,
     wanted: impl Fn(&[u8]) -> bool,
+    visit: impl FnMut(Entry),
+) -> Result<usize, InitramfsError> {
+    files_and_packing(image, wanted, visit, |_| ())
+}
+
+/// The same, and calls `packed` for each compressed member, stream or frame before its content is read.
+pub fn files_and_packing(
+    image: impl BufRead,
+    wanted: impl Fn(&[u8]) -> bool,
     mut visit: impl FnMut(Entry),
+    mut packed: impl FnMut(Packing),
 ) -> Result<usize, InitramfsError> {
     let mut walk = cpio::Walk::new(&wanted, &mut visit, MAX_UNPACKED);
     let mut image = Stream::new(image);
@@ -34,13 +44,17 @@ pub fn files(
         let mut plain = Source::new(&mut image, None, offset);
         match walk.archives(&mut plain)? {
             Ended::EndOfStream => return Ok(walk.entries()),
-            Ended::OtherData(_) => unpack(&mut image, &mut walk)?,
+            Ended::OtherData(_) => unpack(&mut image, &mut walk, &mut packed)?,
         }
     }
 }
 
 /// Walks the content of the first compressed member, stream or frame that begins here.
-fn unpack(image: &mut Stream<impl BufRead>, walk: &mut cpio::Walk<'_>) -> Result<(), InitramfsError> {
+fn unpack(
+    image: &mut Stream<impl BufRead>,
+    walk: &mut cpio::Walk<'_>,
+    packed: &mut impl FnMut(Packing),
+) -> Result<(), InitramfsError> {
     let offset = image.offset();
     let failed = |error| InitramfsError::Unpack { offset, error };
     let start = image.peek().map_err(failed)?;
@@ -50,6 +64,7 @@ fn unpack(image: &mut Stream<impl BufRead>, walk: &mut cpio::Walk<'_>) -> Result
         UnpackerError::Unknown => InitramfsError::Unknown(offset),
         UnpackerError::Failed(error) => failed(error),
     })?;
+    packed(unpacker.packing());
     walk_unpacked(&mut unpacker, offset, walk)
 }
 

@@ -192,7 +192,7 @@ fn a_promise_takes_no_memory_and_a_bomb_ends() {
     let mut walk = cpio::Walk::new(&|_| false, &mut visit, 1000);
     let packed = Compression::Gzip.pack(zeros).unwrap();
     assert!(matches!(
-        unpack(&mut Stream::new(&*packed), &mut walk),
+        unpack(&mut Stream::new(&*packed), &mut walk, &mut |_| ()),
         Err(InitramfsError::TooLarge)
     ));
 }
