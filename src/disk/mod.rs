@@ -22,7 +22,7 @@ mod walk;
 pub use architecture::Architecture;
 pub use boot_directories::{
     BOOT, BOOT_DIRECTORIES, GRUB_CONFIGURATION, GRUB_DIRECTORIES, LOADER_ADDONS, LOADER_ENTRIES, UNIFIED_IMAGES,
-    WINDOWS, boot_directories, distinct, grub_configurations,
+    WINDOWS, boot_directories, distinct, grub_configurations, named_menu,
 };
 pub use boot_media::BootMedia;
 pub use boot_name::{BootName, Kind, Naming};

@@ -67,12 +67,19 @@ impl Grub {
         esp: Option<&EfiPartition>,
         outcome: &mut Outcome,
     ) -> Result<Vec<PathBuf>> {
-        let menus = NextEntry::menus(context, esp);
+        let mut menus = NextEntry::menus(context, esp);
         let Some(directory) = &self.directory else {
             return Ok(menus);
         };
         let named = format!("{directory}/{GRUB_CONFIGURATION}");
         let below = GrubPaths::read(context)?.candidates(&named);
+        // One at an unusual place, as `EFI/gentoo` on the EFI system partition.
+        let at_place = below.iter().filter(|path| path.is_file()).cloned();
+        for menu in esp.and_then(|esp| esp.find(&named)).into_iter().chain(at_place) {
+            if !menus.contains(&menu) {
+                menus.push(menu);
+            }
+        }
         let is_named = |menu: &&PathBuf| menu.ends_with(named.trim_start_matches('/')) || below.contains(menu);
         let of_image: Vec<PathBuf> = menus.iter().filter(is_named).cloned().collect();
         if of_image.is_empty() && !menus.is_empty() {
@@ -132,6 +139,13 @@ mod tests {
         // Of an image that says nothing all are looked at; one that names another place is a doubt.
         assert_eq!(menus(None, &files), (vec![ours.to_owned(), other.to_owned()], 0));
         assert_eq!(menus(Some("/elsewhere"), &files).1, 1);
+        let unusual = "efi/EFI/gentoo/grub.cfg";
+        assert_eq!(menus(Some("/EFI/gentoo"), &[(unusual, "a")]), of(unusual));
+        let named = [
+            ("etc/env.d/99grub", "GRUB_CFG=/efi/EFI/gentoo/grub.cfg\n"),
+            (unusual, "a"),
+        ];
+        assert_eq!(menus(None, &named), of(unusual));
         // The same name on two file systems.
         let on_esp = "efi/grub/grub.cfg";
         let (found, doubts) = menus(Some("/grub"), &[(ours, "a"), (on_esp, "b")]);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::disk::{EfiPartition, grub_configurations};
+use crate::disk::{EfiPartition, grub_configurations, named_menu};
 use crate::error::Result;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::core_image::CoreImage;
@@ -87,7 +87,7 @@ impl NextEntry {
         Ok(None)
     }
 
-    /// The configurations of GRUB that are there, on a partition and below the root.
+    /// The configurations of GRUB that are there, on a partition, below the root, and where the environment names one.
     #[must_use]
     pub fn menus(context: &Context, esp: Option<&EfiPartition>) -> Vec<PathBuf> {
         let configurations = grub_configurations();
@@ -95,7 +95,14 @@ impl NextEntry {
             .iter()
             .filter_map(|path| esp?.find(&path.to_string_lossy()));
         let below_root = configurations.iter().map(|path| context.path(path));
-        on_partition.chain(below_root.filter(|path| path.is_file())).collect()
+        let named = named_menu(context).ok().flatten();
+        let mut menus: Vec<PathBuf> = on_partition.collect();
+        for menu in below_root.chain(named).filter(|path| path.is_file()) {
+            if !menus.contains(&menu) {
+                menus.push(menu);
+            }
+        }
+        menus
     }
 
     /// The entry that GRUB starts by this configuration, if it asks for signatures by these keys.
