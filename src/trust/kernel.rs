@@ -14,6 +14,7 @@ use crate::formats::text::{Shown, printable};
 use crate::system::{self, ConfigFile, Context};
 
 use super::firmware;
+use super::kernel_parts::Parts;
 use super::module::{Obstacle, Refusal, Scheme, Signature};
 use super::module_read::Subject;
 use super::opened_image::OpenedImage;
@@ -35,6 +36,8 @@ pub struct KernelTrust {
     /// The certificates in its image; or why they are not known.
     built_in: Result<Vec<Certificate>, String>,
     config: Option<KernelConfig>,
+    /// Without a configuration: the parts of the kernel that could be modules, and those that are.
+    parts: Option<Parts>,
     version: Option<KernelVersion>,
     /// The certificates of db, if they can be read.
     db: Option<Vec<Certificate>>,
@@ -70,10 +73,12 @@ impl KernelTrust {
         let of_image = embedded.as_ref().ok().and_then(|embedded| embedded.config.clone());
         let of_file = || Some(ConfigFile::of_release(context, release).ok()?.bytes);
         let config = of_image.or_else(of_file);
+        let config = config.and_then(|bytes| KernelConfig::parse(&bytes).ok());
         Self {
             release: release.to_owned(),
             built_in: embedded.map(|embedded| embedded.certificates),
-            config: config.and_then(|bytes| KernelConfig::parse(&bytes).ok()),
+            parts: config.is_none().then(|| Parts::read(context, release)).flatten(),
+            config,
             version: release.parse().ok(),
             db: firmware::db(context),
             mok: firmware::mok(context).unwrap_or_default(),
@@ -87,6 +92,7 @@ impl KernelTrust {
             release: release.to_owned(),
             built_in: Err("its image was not looked at".to_owned()),
             config: Some(config),
+            parts: None,
             version: release.parse().ok(),
             db: None,
             mok: Vec::new(),
@@ -156,6 +162,9 @@ impl KernelTrust {
         let is_sha3 = symbol == "CRYPTO_SHA3";
         if is_sha3 && self.version.is_some_and(|version| version < SHA3) {
             return Some(Obstacle::TooOld);
+        }
+        if let Some(parts) = &self.parts {
+            return parts.obstacle(name, symbol);
         }
         let config = self.config.as_ref().filter(|config| config.version.is_some())?;
         match config.get(symbol) {

@@ -17,6 +17,7 @@ pub(crate) mod identities;
 pub mod image;
 pub mod kernel;
 pub mod kernel_config;
+mod kernel_parts;
 pub mod loader;
 pub mod measured_boot;
 pub mod microsoft;

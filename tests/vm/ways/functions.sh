@@ -79,6 +79,11 @@ module_by_other_key() {
     "$program" sign modules --keys "$foreign" --key db "$1"
 }
 
+# A signature for GRUB by the same.
+for_grub_by_other_key() {
+    "$program" sign grub --keys "$foreign" --accept-changed "$1" "$1"
+}
+
 # The private keys of the ceremony.
 restore_keys() {
     for name in db grub; do cat "$keys/$name.key" >"etc/bootseal/keys/$name.key"; done

@@ -22,6 +22,7 @@ const WAYS: &[Way] = &[
     Way::new("an empty menu", ": >boot/grub/grub.cfg", "/boot/grub/grub.cfg"),
     Way::new("a menu that was made after our hooks", "grub-mkconfig; echo '# again' >>boot/grub/grub.cfg", "/boot/grub/grub.cfg"),
     Way::new("no menu", "rm boot/grub/grub.cfg boot/grub/grub.cfg.sig", "/boot/grub/grub.cfg"),
+    Way::new("a menu signed by another GRUB key", "for_grub_by_other_key boot/grub/grub.cfg", "/boot/grub/grub.cfg"),
     Way::new("no menu, and none is kept", "rm boot/grub/grub.cfg*", "/boot/grub/grub.cfg").stops(NOTHING_STARTED),
     Way::new(
         "a menu that was made after our hooks, and a broken one that was kept",
@@ -44,9 +45,16 @@ const WAYS: &[Way] = &[
     ),
     Way::new("a truncated kernel", "truncate -s 3M boot/vmlinuz-$new", "/boot/vmlinuz"),
     Way::new("a kernel with a changed byte", "flip boot/vmlinuz-$new", "/boot/vmlinuz"),
+    Way::new(
+        "the kernel of before under the new one's name",
+        "cat boot/vmlinuz-$old >boot/vmlinuz-$new; sign_grub boot/vmlinuz-$new",
+        "/boot/initramfs",
+    ),
+    Way::new("a kernel signed by another GRUB key", "for_grub_by_other_key boot/vmlinuz-$new", "/boot/vmlinuz"),
     Way::new("a kernel without GRUB's signature", "rm boot/vmlinuz-$new.sig", "/boot/vmlinuz"),
     // The initramfs.
     Way::new("an initramfs made after our hooks", "initramfs $new; printf '\\0\\0\\0\\0' >>boot/initramfs-$new.img", "/boot/initramfs").goes_on("error: bad signature"),
+    Way::new("an initramfs signed by another GRUB key", "for_grub_by_other_key boot/initramfs-$new.img", "/boot/initramfs"),
     Way::new("no initramfs", "rm boot/initramfs-$new.img*", "/initramfs").advised(&[("build the initramfs", "initramfs $new")]),
     Way::new("a truncated initramfs", "truncate -s 100K boot/initramfs-$new.img", "/boot/initramfs"),
     Way::new(
