@@ -7,6 +7,7 @@ mod configured;
 mod debian;
 mod faults;
 mod first_machine;
+mod former_menu;
 mod hidden;
 mod initramfs;
 mod ledger;
