@@ -14,6 +14,7 @@ mod key_findings;
 mod last_run;
 mod loaders;
 mod log;
+mod maker;
 mod menu;
 mod merged;
 mod mode;
