@@ -36,6 +36,7 @@ mod settings;
 mod status;
 mod stock;
 mod under_way;
+mod unfit_keys;
 
 pub use done::Done;
 pub use entries::{BOOT_CHECKS, Entry, TREES, audits, entries};
@@ -57,3 +58,4 @@ pub use secret::unattended_passphrase;
 pub use settings::Settings;
 pub use status::{Status, status};
 pub use stock::Stock;
+pub use unfit_keys::unfit_keys;

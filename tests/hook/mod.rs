@@ -24,4 +24,5 @@ mod status;
 mod systemd;
 mod tokens;
 mod traditional;
+mod unfit_keys;
 mod vouching;
