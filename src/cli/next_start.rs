@@ -9,6 +9,7 @@ use crate::cli::session::Session;
 use crate::error::{Error, Result};
 use crate::finding::Outcome;
 use crate::formats::text::printable;
+use crate::hook;
 use crate::keys::KeyDirectory;
 use crate::start::{self, Scene};
 use crate::trust::Anchors;
@@ -19,26 +20,49 @@ use crate::ui::{Report, Style};
 struct WithNextStart {
     report: Box<dyn Report>,
     walked: Outcome,
+    /// Notes about the former menu of GRUB.
+    notes: Vec<String>,
 }
 
-/// Walks the next start, if the command did all its work. `keys` is the key directory that was named, if one was.
+/// Refuses, before a command signs, a menu that starts nothing in the place of one that does, and puts that one back.
+pub(super) fn check_menus(session: &Session, keys: Option<&PathBuf>) -> Result<()> {
+    hook::refuse_idle_menus(&session.context).map_err(|error| {
+        let put_back = in_scene(session, keys, |scene, keys| Ok(hook::put_back_idle(scene, keys)));
+        let notes = put_back.unwrap_or_else(|error| vec![error.in_one_line()]);
+        notes.into_iter().fold(error, Error::hint)
+    })
+}
+
+/// Walks the next start, if the command did all its work; where it does not hold, the former menu of GRUB is put back. `keys` is
+/// the key directory that was named, if one was.
 pub(super) fn with_next_start(session: &Session, keys: Option<&PathBuf>, report: Box<dyn Report>) -> Box<dyn Report> {
     if session.context.dry_run() || report.failure().is_some() {
         return report;
     }
-    let walked = walk(session, keys).unwrap_or_else(|error| Outcome::could_not_run(error.in_one_line()));
-    Box::new(WithNextStart { report, walked })
+    let walked = in_scene(session, keys, |scene, keys| {
+        let walked = start::next_start(scene)?;
+        let notes = hook::conclude(scene, keys, &walked);
+        Ok((walked, notes))
+    });
+    let (walked, notes) = walked.unwrap_or_else(|error| (Outcome::could_not_run(error.in_one_line()), Vec::new()));
+    Box::new(WithNextStart { report, walked, notes })
 }
 
-fn walk(session: &Session, keys: Option<&PathBuf>) -> Result<Outcome> {
+fn in_scene<T>(
+    session: &Session,
+    keys: Option<&PathBuf>,
+    look: impl FnOnce(Scene<'_>, &KeyDirectory) -> Result<T>,
+) -> Result<T> {
     let config = session.config()?;
-    let mut anchors = Anchors::from_directory(&KeyDirectory::open(&session.keys(keys)?)?)?;
+    let keys = KeyDirectory::open(&session.keys(keys)?)?.below(session.context.root());
+    let mut anchors = Anchors::from_directory(&keys)?;
     anchors.with_shim = config.grub.shim;
-    start::next_start(Scene {
+    let scene = Scene {
         context: &session.context,
         config: &config,
         anchors: &anchors,
-    })
+    };
+    look(scene, &keys)
 }
 
 impl Report for WithNextStart {
@@ -50,7 +74,7 @@ impl Report for WithNextStart {
         let mut object = self.report.json()?;
         let findings: Vec<Value> = self.walked.findings.iter().map(finding_json).collect();
         if let Some(object) = object.as_object_mut() {
-            let next = json!({ "findings": findings, "could_not_run": self.walked.not_run });
+            let next = json!({ "findings": findings, "could_not_run": self.walked.not_run, "notes": self.notes });
             object.insert("next_start".to_owned(), next);
         }
         Ok(object)
@@ -62,6 +86,9 @@ impl Report for WithNextStart {
         let failure = start::failure(&self.walked);
         for finding in self.walked.findings.iter().filter(|_| failure.is_none()) {
             write_finding(out, style, 0, finding)?;
+        }
+        for note in self.notes.iter().filter(|_| failure.is_none()) {
+            writeln!(out, "{} {}", style.warn("warning:"), printable(note))?;
         }
         for reason in &self.walked.not_run {
             writeln!(
@@ -79,6 +106,7 @@ impl Report for WithNextStart {
     }
 
     fn failure(&self) -> Option<Error> {
-        start::failure(&self.walked)
+        let failure = start::failure(&self.walked)?;
+        Some(self.notes.iter().fold(failure, Error::hint))
     }
 }

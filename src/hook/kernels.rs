@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BootTree, Naming, boot_directories, files_below};
+use crate::disk::{BootTree, Naming, boot_directories, reinstall_kernel};
 use crate::error::Result;
 use crate::finding::{Finding, Kind};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::HashAlgorithm;
-use crate::formats::kernel::compression::Compression;
-use crate::formats::text::printable;
+use crate::formats::text::{Shown, printable};
 use crate::keys::{KeyDirectory, KeyName};
 use crate::ledger::Ledger;
-use crate::sign::{Hash, modules::is_module, ways_out};
+use crate::sign::{Hash, ways_out};
 use crate::system::config::Config;
 use crate::system::{self, Context};
 use crate::trust::kernel::{KernelTrust, Takes};
 
+use super::maker::Signed;
 use super::modules;
 
 /// A kernel would refuse the modules that the hooks sign.
@@ -91,6 +91,28 @@ impl Installed {
         }
         Ok(findings)
     }
+
+    /// The findings of kernels that would refuse our signature.
+    pub(super) fn refusals(&self, context: &Context, config: &Config) -> Vec<Finding> {
+        let refusal = |own| {
+            let refused = self.kernels.iter();
+            refused.filter_map(move |kernel| kernel.refusal(context, config, own))
+        };
+        self.own.iter().flat_map(refusal).collect()
+    }
+
+    /// The kernels of which it cannot be told, with the reasons.
+    pub(super) fn unknown(&self) -> impl Iterator<Item = String> {
+        self.kernels.iter().filter_map(|kernel| match &kernel.takes {
+            Takes::Unknown(reason) => {
+                let release = printable(&kernel.trust.release);
+                Some(format!(
+                    "whether Linux {release} takes modules with our signature: {reason}"
+                ))
+            }
+            Takes::Yes | Takes::No(_) => None,
+        })
+    }
 }
 
 impl Kernel {
@@ -98,23 +120,30 @@ impl Kernel {
         let Takes::No(obstacle) = &self.takes else {
             return None;
         };
-        let shown = printable(&self.trust.release);
-        let text = format!("Linux {shown} would refuse modules with our signature: {obstacle}");
-        if let Some(maker) = maker(&self.trust, &self.directory) {
-            let text = format!("{text}; its modules keep that of their maker, \"{maker}\"");
-            return Some(Finding::new(KERNEL_OF_ITS_MAKER, shown, text));
-        }
+        let release = printable(&self.trust.release);
+        let text = format!("Linux {release} would refuse modules with our signature: {obstacle}");
+        let mut remedies = Vec::new();
+        let text = match Signed::read(&self.trust, &self.directory) {
+            Signed::ByMaker { name, seen, all } => {
+                let seen = if seen < all {
+                    format!(" (looked at: {seen} of {all}; the audit looks at each)")
+                } else {
+                    String::new()
+                };
+                let text = format!("{text}; its modules keep that of their maker, \"{name}\"{seen}");
+                return Some(Finding::new(KERNEL_OF_ITS_MAKER, release, text));
+            }
+            Signed::Mixed { first, count } => {
+                remedies.push(reinstall_kernel(context, &self.trust.release));
+                let first = first.shown();
+                format!(
+                    "{text}; of its modules {count} or more bear no signature that it takes, the first of which is {first}"
+                )
+            }
+            Signed::ByOthers => text,
+        };
         let ways = ways_out(context, &self.trust, obstacle, own, Hash::Configured(&config.sign));
-        Some(Finding::new(KERNEL_REFUSES_OURS, shown, text).remedies(ways))
+        remedies.extend(ways);
+        Some(Finding::new(KERNEL_REFUSES_OURS, release, text).remedies(remedies))
     }
-}
-
-/// The common name of the certificate that vouches for the first of a kernel's modules, if the kernel takes it.
-fn maker(trust: &KernelTrust, directory: &Path) -> Option<String> {
-    let first = files_below(directory, &mut Vec::new())
-        .into_iter()
-        .find(|path| is_module(path))?;
-    let file = system::read(&first).ok()?;
-    let module = Compression::from_magic(&file).unpack(&file).ok()?;
-    Some(printable(&trust.judge(&*module).ok()?.common_name()))
 }

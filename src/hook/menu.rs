@@ -16,7 +16,6 @@ use super::request::{Request, Slot};
 /// one that is kept. A package's own hook has no kernel to start, and the last kernel may go: they only must not lose one.
 pub(super) fn refuse_idle(context: &Context, request: &Request, tree: &BootTree, configs: &[PathBuf]) -> Result<()> {
     for config in configs {
-        let directory = config.parent().unwrap_or(config);
         let started = starts_kernel(context, &config.with_file_name(KEPT_MENU))?;
         let is_loss = match request.slot {
             Slot::Portage => started,
@@ -24,12 +23,30 @@ pub(super) fn refuse_idle(context: &Context, request: &Request, tree: &BootTree,
             // Unified images that firmware starts by itself need no menu, and one that never started any has nothing to lose.
             _ => started || tree.grub_files().any(BootFile::is_kernel),
         };
-        if let Some(idle) = grub::idle_menu(context, directory)?.filter(|_| is_loss) {
-            let error = Error::refused(format!("{}: {}; it is not signed", config.shown(), idle.text));
-            return Err(idle.remedies.into_iter().fold(error, Error::hint));
+        if is_loss {
+            refuse(context, config)?;
         }
     }
     Ok(())
+}
+
+/// Refuses a menu that starts nothing, where the one that is kept beside it starts a kernel.
+pub(super) fn refuse_loss(context: &Context, configs: &[PathBuf]) -> Result<()> {
+    for config in configs {
+        if starts_kernel(context, &config.with_file_name(KEPT_MENU))? {
+            refuse(context, config)?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a menu that starts nothing.
+fn refuse(context: &Context, config: &Path) -> Result<()> {
+    let Some(idle) = grub::idle_menu(context, config.parent().unwrap_or(config))? else {
+        return Ok(());
+    };
+    let error = Error::refused(format!("{}: {}; it is not signed", config.shown(), idle.text));
+    Err(idle.remedies.into_iter().fold(error, Error::hint))
 }
 
 /// An empty configuration is what a failed grub-mkconfig leaves: signed, it would start nothing.

@@ -20,7 +20,7 @@ use crate::trust::module_read::ReadModule;
 /// A module of a kernel that is installed bears no signature that the kernel takes.
 const MODULE_UNSIGNED: Kind = Kind::warning("module_unsigned");
 /// The directory of the modules that a kernel is built with.
-const OWN: &str = "kernel";
+pub(super) const OWN: &str = "kernel";
 
 /// The finding of modules that one kernel would refuse. Those that the ledger has with these bytes are not judged again, nor are
 /// those that were built with a kernel which does not take our key.

@@ -7,6 +7,7 @@ use crate::start::{self, Scene};
 use crate::trust::Anchors;
 
 use super::done::Done;
+use super::former_menu;
 use super::request::{Request, Slot};
 use super::run::Hook;
 use super::stock::Stock;
@@ -32,7 +33,9 @@ impl Hook<'_> {
         let anchors = self.anchors(keys)?;
         let walked = start::next_start(self.scene(&anchors))?;
         if let Some(failure) = start::failure(&walked) {
-            return Err(done.notes.into_iter().fold(failure, Error::hint));
+            let put_back = former_menu::dead_end(self.scene(&anchors), keys, &walked);
+            let notes = done.notes.into_iter().chain(put_back);
+            return Err(notes.fold(failure, Error::hint));
         }
         done.notes
             .extend(walked.findings.into_iter().map(|finding| finding.text));

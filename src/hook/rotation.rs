@@ -1,23 +1,16 @@
-//! Steps that keep the former kernel bootable, without any private key: signatures that follow their files to new names,
-//! and the configuration of GRUB that its signature still fits.
+//! Steps that keep the former kernel bootable, without any private key: signatures that follow their files to new names.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::openpgp::{DetachedSignature, GrubKey};
 use crate::formats::grub::signature_name::signature_path;
-use crate::formats::text::Shown;
-use crate::grub::KEPT_MENU;
 use crate::system::{self, Context, Lock, Transaction};
 use crate::trust::image::Policy;
 use crate::trust::{self, Anchors};
 
 use super::files::{self, Files};
-
-/// Ending of a configuration that is not in use.
-const UNFINISHED: &str = ".new";
 
 /// Gives a file that was moved aside, as `vmlinuz-VER.old`, the signature that its former name had, if it fits. The
 /// private key may fail later; the file boots as before.
@@ -138,88 +131,20 @@ impl Judge<'_> {
     }
 }
 
-/// Puts the last signed configuration of GRUB back where the present one is not signed, or is a dead end; returns those that
-/// were. The present one is kept beside it, under the name that grub-mkconfig gives to what it does not finish. An image that knows
-/// nothing of [`KEPT_MENU`] starts by it.
-pub(super) fn restore_configs(files: &Files<'_>, keys: &[GrubKey], is_dead_end: bool) -> Result<Vec<PathBuf>> {
-    let mut restored = Vec::new();
-    let mut changes = Vec::new();
-    for config in files.grub_configs(&files.tree()) {
-        let present = system::read_at(files.context, &config)?;
-        let kept = config.with_file_name(KEPT_MENU);
-        let signature = signature_of(files.context, &config)?;
-        let is_signed = signature.is_some_and(|signature| accepted(keys, &present, &signature).is_some());
-        if is_signed && !is_dead_end {
-            continue;
-        }
-        // A link is neither followed nor taken over: the kept file is one that we made.
-        let (Some(former), Some(signature)) = (
-            system::read_named(files.context, &kept)?,
-            signature_of(files.context, &kept)?,
-        ) else {
-            continue;
-        };
-        if former == present && is_signed {
-            continue;
-        }
-        if let Some(signature) = accepted(keys, &former, &signature) {
-            if !present.is_empty() {
-                changes.push((with_ending(&config, UNFINISHED), present));
-            }
-            // A link in the boot directory stays one; it was read through, so it leads to no other place.
-            let file = system::follow(files.context, &config);
-            let file = file.map_err(|error| error.explain(format!("cannot find {}", config.shown())))?;
-            changes.push((file, former));
-            changes.push((signature_path(&config), signature));
-            restored.push(config);
-        }
-    }
-    put(files.context, &changes)?;
-    Ok(restored)
-}
-
-/// Keeps GRUB's configuration, as long as its signature fits, under the name that GRUB falls back to: grub-mkconfig writes
-/// over the present one, and until that is signed, no other would start the machine.
-pub(super) fn keep_configs(files: &Files<'_>, keys: &[GrubKey]) -> Result<()> {
-    let mut changes = Vec::new();
-    for config in files.grub_configs(&files.tree()) {
-        let Some(signature) = signature_of(files.context, &config)? else {
-            continue;
-        };
-        let present = system::read_at(files.context, &config)?;
-        let kept = config.with_file_name(KEPT_MENU);
-        let Some(signature) = accepted(keys, &present, &signature) else {
-            continue;
-        };
-        let is_kept = signature_of(files.context, &kept)?.as_ref() == Some(&signature)
-            && system::read_named(files.context, &kept)?.as_ref() == Some(&present);
-        if !is_kept {
-            changes.push((signature_path(&kept), signature));
-            changes.push((kept, present));
-        }
-    }
-    put(files.context, &changes)
-}
-
 /// The signature file beside a file: none if that is no regular file, as a link out of the boot directory.
-fn signature_of(context: &Context, path: &Path) -> Result<Option<Vec<u8>>> {
+pub(super) fn signature_of(context: &Context, path: &Path) -> Result<Option<Vec<u8>>> {
     system::read_named(context, &signature_path(path))
 }
 
 /// The bytes of a signature file that one of these keys vouches for, if GRUB accepts the file with it: the signature alone,
 /// without anything that somebody put behind it or into the part that no key signs.
-fn accepted(keys: &[GrubKey], data: &[u8], signature: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn accepted(keys: &[GrubKey], data: &[u8], signature: &[u8]) -> Option<Vec<u8>> {
     trust::grub::judge(data, Some(signature), keys).ok()?;
     DetachedSignature::parse(signature).ok()?.to_bytes().ok()
 }
 
-fn with_ending(config: &Path, ending: &str) -> PathBuf {
-    let mut name = OsString::from(config);
-    name.push(ending);
-    PathBuf::from(name)
-}
-
-fn put(context: &Context, files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
+/// Puts files in their places, all or none.
+pub(super) fn put(context: &Context, files: &[(PathBuf, Vec<u8>)]) -> Result<()> {
     if files.is_empty() {
         return Ok(());
     }

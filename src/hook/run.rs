@@ -8,7 +8,6 @@ use crate::finding::Level;
 use crate::formats::text::Shown;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::sign::grub::UNUSED_MENUS;
 use crate::sign::{Job, NewKernel, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
 use crate::system::config::Config;
 use crate::system::{self, Context, NewFile, Syslog, not_mounted};
@@ -66,20 +65,17 @@ impl Hook<'_> {
             return self.without_keys(&files, &mut log);
         };
         let mut again = self.again(request, false);
-        let mut is_dead_end = false;
         let done = self.in_slot(&files, &keys, ask).and_then(|done| {
             // Modules of a package are not what the machine starts with; `status` looks at that.
             if files.merged.is_modules_alone {
                 return Ok(done);
             }
-            let walked = self.to_the_end(request, &keys, done);
-            is_dead_end = walked.is_err();
-            walked
+            self.to_the_end(request, &keys, done)
         });
         let done = match done {
             Ok(mut done) => {
                 if done.summary.outcomes.iter().any(|outcome| outcome.result.is_err()) {
-                    let restored = recovery::restore(&files, &keys, false);
+                    let restored = recovery::restore(&files, &keys);
                     again = self.again(request, restored.kernel);
                     done.notes.extend(restored.notes);
                     done.again.clone_from(&again);
@@ -89,7 +85,7 @@ impl Hook<'_> {
                 Ok(done)
             }
             Err(error) => {
-                let restored = recovery::restore(&files, &keys, is_dead_end);
+                let restored = recovery::restore(&files, &keys);
                 again = self.again(request, restored.kernel);
                 let error = restored.notes.into_iter().fold(error, Error::hint);
                 Err(error.hint(&again))
@@ -321,8 +317,7 @@ impl Hook<'_> {
         for directory in job.grub.paths.iter().filter(|path| path.is_dir()) {
             let below = directory.strip_prefix(self.context.root()).unwrap_or(directory);
             let below = glob::Pattern::escape(&format!("/{}", below.to_string_lossy()));
-            let left = UNUSED_MENUS.iter().chain(&[ENVIRONMENT]);
-            config.exclude.extend(left.map(|name| format!("{below}/{name}")));
+            config.exclude.push(format!("{below}/{ENVIRONMENT}"));
         }
         let watch = Watch {
             command: &format!("hook run {} {}", request.slot.name(), request.subject),

@@ -20,6 +20,7 @@ use crate::trust::firmware;
 
 use path::Path as Way;
 
+pub use path::FormerMenu;
 use scene::AFTER_TRIAL_FAILS;
 pub use scene::{NEXT_START_FAILS, NEXT_START_FALLS_BACK, Scene};
 
@@ -72,6 +73,29 @@ pub fn add_after_trial(scene: Scene<'_>, store: &Store, outcome: &mut Outcome) -
     }
     outcome.not_run.extend(after.not_run.iter().map(|reason| told(reason)));
     Ok(())
+}
+
+/// The menu of GRUB behind which the next start failed, if its kept copy leads at least as far: nothing fails by it but what
+/// failed in `walked`. The signature of the copy is for the caller to judge, by the keys of that GRUB.
+pub fn former_menu(scene: Scene<'_>, walked: &Outcome) -> Result<Option<FormerMenu>> {
+    let mut way = Way::by_kept_menu(scene);
+    match Store::open(scene.context, &StoreChoice::Live) {
+        Ok(store) => {
+            let files = next_boot_files(scene.context, &store)?;
+            way.walk(files.iter().find(|file| file.is_next));
+        }
+        Err(_) => way.walk(None),
+    }
+    let is_known = |fault: &Finding| {
+        let is_it = |known: &Finding| (known.kind, &known.subject) == (fault.kind, &fault.subject);
+        walked.findings.iter().any(is_it)
+    };
+    let mut faults = way
+        .outcome
+        .findings
+        .iter()
+        .filter(|fault| fault.kind == NEXT_START_FAILS);
+    Ok(way.former.filter(|_| faults.all(is_known)))
 }
 
 /// Checks that the GRUB which starts next, if it asks for signatures, knows one of our keys, before files are signed for it. An

@@ -1,25 +1,23 @@
 //! The way from the loader to the kernel.
 
 use std::io::BufReader;
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
 
-use crate::disk::{
-    BOOT, EfiPartition, ExtendedBoot, GRUB_CONFIGURATION, fat_partitions, make_menu, reinstall_image, reinstall_newest,
-};
+use crate::disk::{BOOT, EfiPartition, ExtendedBoot, GRUB_CONFIGURATION, fat_partitions, make_menu, reinstall_image};
 use crate::enroll::{BootFile, LoaderKind, NextEntry, systemd_boot_choice};
-use crate::error::{Explain, Result, quoted};
+use crate::error::{Explain, Result};
 use crate::finding::{Finding, Level, Outcome};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::text::{Shown, printable};
 use crate::grub::{KEPT_MENU, UNRESTRICT};
-use crate::sign::grub::{EntryFile, existing_signature, idle_menu};
+use crate::sign::grub::{existing_signature, idle_menu};
 use crate::system;
 use crate::trust::{OpenedImage, grub};
 
 use super::grub::Grub;
 use super::kernel;
-use super::remedy::sign_for_grub;
+use super::remedy::{missing, sign_for_grub};
 use super::scene::{NEXT_START_FAILS, NEXT_START_FALLS_BACK, Scene};
 
 /// Names of GRUB's image beside shim.
@@ -30,7 +28,20 @@ pub(super) struct Path<'a> {
     pub(super) scene: Scene<'a>,
     /// True if the firmware is known to start the loader.
     is_known: bool,
+    /// True if GRUB is taken to read the menu that is kept in place of its own.
+    takes_kept: bool,
+    /// The menu whose kept copy was read in its place, and has an entry that is known.
+    pub(super) former: Option<FormerMenu>,
     pub(super) outcome: Outcome,
+}
+
+/// A menu, whose kept copy GRUB would go by.
+#[derive(Debug, Clone)]
+pub struct FormerMenu {
+    /// The menu in use.
+    pub menu: PathBuf,
+    /// The keys by which its GRUB judges files; none if it looks at no signature.
+    pub keys: Vec<GrubKey>,
 }
 
 impl<'a> Path<'a> {
@@ -38,7 +49,17 @@ impl<'a> Path<'a> {
         Self {
             scene,
             is_known: false,
+            takes_kept: false,
+            former: None,
             outcome: Outcome::default(),
+        }
+    }
+
+    /// A walk in which GRUB reads the menu that is kept in place of its own.
+    pub(super) fn by_kept_menu(scene: Scene<'a>) -> Self {
+        Self {
+            takes_kept: true,
+            ..Self::new(scene)
         }
     }
 
@@ -198,6 +219,14 @@ impl<'a> Path<'a> {
             let text = format!("which menu this GRUB reads is not known: {first}, whose entry is not known, or {menu}");
             self.outcome.not_run.push(text);
         }
+        let kept = menu.with_file_name(KEPT_MENU);
+        if self.takes_kept && kept.is_file() {
+            self.former = Some(FormerMenu {
+                menu: menu.to_path_buf(),
+                keys: grub.keys.clone(),
+            });
+            return self.walk_kept(&kept, grub);
+        }
         let refusal = if grub.keys.is_empty() {
             None
         } else {
@@ -209,7 +238,6 @@ impl<'a> Path<'a> {
                 None => self.nothing_known(menu),
             };
         };
-        let kept = menu.with_file_name(KEPT_MENU);
         let text = format!("{}: GRUB refuses it: {refusal}", menu.shown());
         let remedy = sign_for_grub(context, menu);
         let is_kept = grub.falls_back && kept.is_file() && self::refusal(&kept, &grub.keys)?.is_none();
@@ -220,10 +248,16 @@ impl<'a> Path<'a> {
         let text = format!("{text}; it reads {}, the last one that was signed", kept.shown());
         let finding = Finding::new(NEXT_START_FALLS_BACK, menu.shown(), text);
         self.outcome.findings.push(finding.remedy(remedy));
-        match NextEntry::of_menu(context, &kept, &grub.keys)? {
-            Some(entry) => self.grub_entry(&entry, grub),
-            None => self.nothing_known(&kept),
+        self.walk_kept(&kept, grub)
+    }
+
+    /// Walks the last menu that was signed.
+    fn walk_kept(&mut self, kept: &FilePath, grub: &Grub) -> Result<()> {
+        if let Some(entry) = NextEntry::of_menu(self.scene.context, kept, &grub.keys)? {
+            return self.grub_entry(&entry, grub);
         }
+        self.former = None;
+        self.nothing_known(kept)
     }
 
     fn grub_entry(&mut self, entry: &NextEntry, grub: &Grub) -> Result<()> {
@@ -274,7 +308,7 @@ impl<'a> Path<'a> {
             let Some(path) = &file.path else {
                 let name = printable(&file.name);
                 let text = format!("{source}: {} {name}: there is no such file", file.command);
-                self.fails(file.name.as_ref(), text, self.missing(entry, file));
+                self.fails(file.name.as_ref(), text, missing(self.scene.context, entry, file));
                 is_whole = false;
                 continue;
             };
@@ -311,33 +345,6 @@ impl<'a> Path<'a> {
             is_refused,
         };
         kernel::judge(self.scene, loaded, &mut self.outcome)
-    }
-
-    /// The commands after which an entry names what is there.
-    pub(super) fn missing(&self, entry: &NextEntry, file: &EntryFile) -> Vec<String> {
-        let context = self.scene.context;
-        let sign = context.own_command("sign all");
-        match &entry.menu {
-            Some(menu) if file.is_initramfs() => {
-                let kernel = entry.kernel().and_then(|kernel| kernel.path.as_deref());
-                let build = kernel.map_or_else(|| reinstall_newest(context), |kernel| reinstall_image(context, kernel));
-                vec![build, make_menu(context, menu), sign]
-            }
-            Some(menu) => vec![make_menu(context, menu), sign],
-            None if file.is_initramfs() && entry.file.is_none() => {
-                let kernel = entry.kernel().and_then(|kernel| kernel.path.as_deref());
-                kernel
-                    .map(|kernel| reinstall_image(context, kernel))
-                    .into_iter()
-                    .collect()
-            }
-            None => {
-                let removed = entry.file.iter();
-                let remove = removed.map(|entry| format!("or have it start no more: rm {}", quoted(entry)));
-                let install = reinstall_image(context, file.name.as_ref());
-                std::iter::once(install).chain(remove).collect()
-            }
-        }
     }
 
     pub(super) fn fails(&mut self, subject: &FilePath, text: String, remedies: impl IntoIterator<Item = String>) {

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use crate::disk::{fat_partitions, reinstall_image, reinstall_loader};
-use crate::enroll::{BootFile, Remedy};
+use crate::disk::{fat_partitions, make_menu, reinstall_image, reinstall_loader, reinstall_newest};
+use crate::enroll::{BootFile, NextEntry, Remedy};
 use crate::error::quoted;
 use crate::sign::acceptance;
+use crate::sign::grub::EntryFile;
 use crate::system::Context;
 
 /// The programs that build an initramfs, the first that is there.
@@ -43,6 +44,32 @@ pub(super) fn build_initramfs(context: &Context, path: &Path, release: &str) -> 
 /// The command that has a file signed for GRUB, whoever changed it: that is for the person to know who types it.
 pub(super) fn sign_for_grub(context: &Context, path: &Path) -> String {
     acceptance::command_for(&acceptance::Place::new(context, None), "grub", path)
+}
+
+/// The commands after which an entry names what is there.
+pub(super) fn missing(context: &Context, entry: &NextEntry, file: &EntryFile) -> Vec<String> {
+    let sign = context.own_command("sign all");
+    match &entry.menu {
+        Some(menu) if file.is_initramfs() => {
+            let kernel = entry.kernel().and_then(|kernel| kernel.path.as_deref());
+            let build = kernel.map_or_else(|| reinstall_newest(context), |kernel| reinstall_image(context, kernel));
+            vec![build, make_menu(context, menu), sign]
+        }
+        Some(menu) => vec![make_menu(context, menu), sign],
+        None if file.is_initramfs() && entry.file.is_none() => {
+            let kernel = entry.kernel().and_then(|kernel| kernel.path.as_deref());
+            kernel
+                .map(|kernel| reinstall_image(context, kernel))
+                .into_iter()
+                .collect()
+        }
+        None => {
+            let removed = entry.file.iter();
+            let remove = removed.map(|entry| format!("or have it start no more: rm {}", quoted(entry)));
+            let install = reinstall_image(context, file.name.as_ref());
+            std::iter::once(install).chain(remove).collect()
+        }
+    }
 }
 
 /// The ways to have the firmware accept a file. A signature would not mend one that was changed after it was signed.

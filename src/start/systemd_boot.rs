@@ -9,6 +9,7 @@ use crate::finding::{Finding, Level};
 use crate::formats::text::{Shown, printable};
 
 use super::path::Path;
+use super::remedy::missing;
 use super::scene::NEXT_START_FALLS_BACK;
 
 impl Path<'_> {
@@ -73,7 +74,7 @@ impl Path<'_> {
         let gone = entry.files.iter().find(|file| file.path.is_none());
         let remedies = gone.map_or_else(
             || vec![reinstall_newest(self.scene.context)],
-            |gone| self.missing(entry, gone),
+            |gone| missing(self.scene.context, entry, gone),
         );
         (
             format!("{file}: systemd-boot does not show it, since {reason}"),

@@ -10,12 +10,13 @@ use crate::formats::firmware::authenticode::Section;
 use crate::formats::kernel::compression::Packing;
 use crate::formats::kernel::kernel_config::{KernelConfig, KernelVersion, Value};
 use crate::formats::kernel::kernel_image::Embedded;
+use crate::formats::kernel::module_signature::Module;
 use crate::formats::text::{Shown, printable};
 use crate::system::{self, ConfigFile, Context};
 
 use super::firmware;
 use super::kernel_parts::Parts;
-use super::module::{Obstacle, Refusal, Scheme, Signature};
+use super::module::{Obstacle, Refusal, Scheme, Signature, hash_of};
 use super::module_read::Subject;
 use super::opened_image::OpenedImage;
 
@@ -136,6 +137,19 @@ impl KernelTrust {
             Some(obstacle) => Err(Refusal::Obstacle(obstacle)),
             None => Ok(signature.certificate.clone()),
         }
+    }
+
+    /// True if the signature at the end of a module names a certificate that the kernel holds, over a hash that it knows; whether it
+    /// holds is not looked at. The end has all of the signature, which the beginning of the module may be missing before.
+    #[must_use]
+    pub fn knows_signer(&self, end: &[u8]) -> bool {
+        let Ok(Some(signed)) = Module::parse(end).and_then(|module| module.signed_data()) else {
+            return false;
+        };
+        signed.signers.iter().any(|signer| {
+            let is_hashed = hash_of(signer).is_ok_and(|hash| self.obstacle(hash).is_none());
+            is_hashed && self.certificates().any(|certificate| signer.names_exactly(certificate))
+        })
     }
 
     /// The reason for which the kernel verifies no such signature, whoever made it, as far as its version and configuration tell.

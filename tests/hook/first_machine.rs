@@ -87,7 +87,7 @@ fn the_guide_runs_what_it_shows_and_goes_on_where_it_was_left() {
     let said = guided(&machine, &[&look[..], &ceremony, &bring, &kernel].concat());
     assert!(said.contains("# cp -r /mnt/offline/keys /etc/bootseal/keys"), "{said}");
     assert!(
-        said.contains("done: bootseal keys list") && said.contains("once more"),
+        said.contains("done: bootseal audit --only keys.private,keys.pairs") && said.contains("once more"),
         "{said}"
     );
     assert!(

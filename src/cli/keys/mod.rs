@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::ceremony;
 use crate::ceremony::life::{self, Exported, Format, Listed, Rewrapped};
-use crate::error::{Error, Kind as ErrorKind, Result};
-use crate::finding::{Finding, Kind};
+use crate::error::{Error, Result};
+use crate::finding::{Finding, Level, Outcome, Status};
 use crate::formats::text::printable;
-use crate::hook::{self, KEY_MISMATCH};
+use crate::hook;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::system::{Powers, Writes};
 use crate::ui::finding::{finding_json, write_finding};
@@ -23,9 +23,6 @@ use crate::ui::{Report, Style, prompt, to_json};
 use crate::cli::session::Session;
 use crate::cli::transcript_end::write_end;
 use crate::cli::unlock::{Unlock, typed_or_made};
-
-/// The firmware enforces Secure Boot and does not hold the certificate of the db key.
-const KEY_NOT_IN_FIRMWARE: Kind = Kind::error("key_not_in_firmware");
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -190,7 +187,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let keys = directory.open(session)?;
             Ok(Box::new(List {
                 keys: life::list(&keys)?,
-                findings: unfit(session, &keys),
+                asked: hook::unfit_keys(&session.context, &session.config()?, &keys),
             }))
         }
         Command::Show { name, directory } => Ok(Box::new(Show(life::show(&directory.open(session)?, name)?))),
@@ -232,20 +229,8 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 
 struct List {
     keys: Vec<Listed>,
-    findings: Vec<Finding>,
-}
-
-/// The keys that do not sign what this machine starts: their halves do not belong together, or the firmware does not hold
-/// the certificate.
-fn unfit(session: &Session, keys: &KeyDirectory) -> Vec<Finding> {
-    let halves = KeyName::ALL.map(|name| (KEY_MISMATCH, name, keys.check_halves(name).map(|_| ())));
-    let firmware = hook::check_firmware(&session.context, keys);
-    let checked = halves.into_iter().chain([(KEY_NOT_IN_FIRMWARE, KeyName::Db, firmware)]);
-    let found = checked.filter_map(|(kind, name, checked)| {
-        let error = checked.err().filter(|error| error.kind() == ErrorKind::Refused)?;
-        Some(Finding::new(kind, name.name(), error.in_one_line()).remedies(error.hints()))
-    });
-    found.collect()
+    /// The answers of those who judge signatures by the keys.
+    asked: Outcome,
 }
 
 impl Report for List {
@@ -254,13 +239,15 @@ impl Report for List {
     }
 
     fn json(&self) -> Result<Value> {
-        let findings: Vec<Value> = self.findings.iter().map(finding_json).collect();
-        Ok(json!({ "keys": self.keys, "findings": findings }))
+        let findings: Vec<Value> = self.asked.findings.iter().map(finding_json).collect();
+        Ok(json!({ "keys": self.keys, "findings": findings, "could_not_run": self.asked.not_run }))
     }
 
     fn failure(&self) -> Option<Error> {
-        let first = self.findings.first()?;
-        let text = format!("keys that sign nothing which starts: {}", self.findings.len());
+        let unfit = |finding: &&Finding| finding.level == Level::Error;
+        let unfit: Vec<&Finding> = self.asked.findings.iter().filter(unfit).collect();
+        let first = unfit.first()?;
+        let text = format!("keys that sign nothing which starts: {}", unfit.len());
         Some(first.remedies.iter().fold(Error::refused(text), Error::hint))
     }
 
@@ -287,8 +274,12 @@ impl Report for List {
                 writeln!(out, "    {}", printable(private))?;
             }
         }
-        for finding in &self.findings {
+        for finding in &self.asked.findings {
             write_finding(out, style, 0, finding)?;
+        }
+        for reason in &self.asked.not_run {
+            let sign = style.status(Status::CouldNotRun);
+            writeln!(out, "{sign} could not look: {}", printable(reason))?;
         }
         let drill = self.keys.iter().find_map(|key| key.last_drill.as_deref());
         let has_transcript = self.keys.iter().any(|key| key.backed_up.is_some());

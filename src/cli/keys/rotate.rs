@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::ceremony::life::{self, Copy};
-use crate::cli::next_start::with_next_start;
+use crate::cli::next_start::{check_menus, with_next_start};
 use crate::cli::session::Session;
 use crate::cli::transcript_end::{write_end, write_not_recorded};
 use crate::cli::unlock::Unlock;
@@ -108,6 +108,15 @@ impl Change {
         })
     }
 
+    /// Refuses to sign a menu anew that starts nothing.
+    fn check_menus(&self, session: &Session) -> Result<()> {
+        let signs = ![KeyName::Pk, KeyName::Kek, KeyName::Pcr].contains(&self.name) && !self.signed;
+        if signs && !session.config()?.sign.grub.is_empty() {
+            check_menus(session, self.key.keys.as_ref())?;
+        }
+        Ok(())
+    }
+
     /// The exported copies that are of a former key now. Without a record of them the change is as good.
     fn outdated_copies(&self, session: &Session) -> Result<Vec<Copy>> {
         let keys = self.key.directory(session)?;
@@ -122,6 +131,7 @@ impl Rotate {
             let aborted = self.change.carry_out(session, false, rotate::abort)?;
             return Ok(Box::new(AbortReport { aborted, dry_run }));
         }
+        self.change.check_menus(session)?;
         let rotated = self.change.carry_out(session, false, rotate::rotate)?;
         let copies = self.change.outdated_copies(session)?;
         let report = RotationReport {
@@ -139,6 +149,7 @@ impl Rotate {
 
 impl Revoke {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
+        self.change.check_menus(session)?;
         // The node's own directory, where the keys are on a stick.
         let more = [session.keys(None)?];
         let revoke = |request: &Request<'_>| rotate::revoke(request, self.reason.as_deref(), &more);

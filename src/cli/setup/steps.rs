@@ -109,7 +109,8 @@ fn before_loader() -> [Step; 5] {
                 Type("chmod 700 /etc/bootseal/keys"),
                 Type("bootseal keys list"),
             ],
-            proof: Some("bootseal keys list"),
+            // Kernel and GRUB come later, and know nothing of these keys yet.
+            proof: Some("bootseal audit --only keys.private,keys.pairs"),
         },
         Step {
             title: "Build the kernel",

@@ -18,7 +18,7 @@ use crate::system::Powers;
 use crate::system::config::ModuleHash;
 use crate::ui::{Progress, Report};
 
-use crate::cli::next_start::with_next_start;
+use crate::cli::next_start::{check_menus, with_next_start};
 use crate::cli::session::Session;
 
 pub(super) use one_run::with_consent;
@@ -198,6 +198,9 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let job = Job::configured(&session.context, &config)?;
             key.unlock.only_for(&job.keys())?;
             wait_for_turn(session)?;
+            if !job.grub.is_empty() {
+                check_menus(session, key.keys.as_ref())?;
+            }
             let ask = &mut |what: &str| key.unlock.existing(what);
             let keys = SigningKeys::open(&key.directory(session)?, &job.keys(), ask)?;
             let progress = Progress::new("signing", session.quiet);

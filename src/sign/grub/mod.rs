@@ -16,4 +16,4 @@ pub use entry::{DefaultEntry, EntryFile, default_entry};
 pub use problem::NOT_JUDGED;
 pub use shared::shared_directories;
 pub use sign::{GrubIdentity, sign};
-pub use verify::{Audit, UNUSED_MENUS, idle_menu, verify};
+pub use verify::{Audit, idle_menu, verify};

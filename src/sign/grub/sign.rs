@@ -21,6 +21,7 @@ use crate::sign::takeover::{self, Adopted};
 use crate::sign::vouching::Notary;
 
 use super::tree::Tree;
+use super::verify::is_unused;
 
 /// The hash of the digests in the manifest.
 const HASH: HashAlgorithm = HashAlgorithm::Sha256;
@@ -112,6 +113,14 @@ fn add_files_of_configurations(
     }
     let outside: Vec<PathBuf> = tree.outside.iter().cloned().collect();
     found.targets.extend(run.discover(&outside, interest)?.targets);
+    let is_left = |path: &&PathBuf| is_unused(path) && path.starts_with(directory) && !paths.contains(path);
+    let unused: Vec<PathBuf> = found.targets.keys().filter(is_left).cloned().collect();
+    for path in unused {
+        found.targets.remove(&path);
+        if let Some(outcome) = remove_own(&signature_path(&path), Change::Withdrawn, run.transaction(), identity) {
+            run.add_outcome(outcome);
+        }
+    }
     for path in tree.environments(directory, found) {
         if paths.contains(&path) || !tree.leaves_environment(run.options().grub_environment) {
             continue;

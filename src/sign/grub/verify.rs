@@ -21,9 +21,9 @@ use super::tree::Tree;
 /// Problems that signing does not mend.
 const NOT_MENDED_BY_SIGNING: [Kind; 5] = [NOT_FOUND, NO_ENTRY, NOTHING_STARTS, NOT_JUDGED, trust::grub::NO_KEY];
 
-/// Names of menus that are not in use: the one that Gentoo's grub-mkconfig hook keeps, and one that could not be signed. Hooks
-/// leave them unsigned, so that GRUB opens none.
-pub const UNUSED_MENUS: [&str; 2] = ["grub.cfg~", "grub.cfg.new"];
+/// Names of menus that are not in use: the one that Gentoo's grub-mkconfig hook keeps, and one that could not be signed. They
+/// stay unsigned, so that GRUB opens none.
+const UNUSED_MENUS: [&str; 2] = ["grub.cfg~", "grub.cfg.new"];
 
 /// Names of files by which a directory is recognised as GRUB's, and endings of names: others' configurations end in .cfg as well.
 const NAMES: [&str; 3] = ["grub.cfg", "custom.cfg", "grubenv"];
@@ -65,6 +65,11 @@ impl Audit {
     fn is_trapped(&self) -> bool {
         worst(&self.traps) > Some(Level::Note)
     }
+}
+
+/// True if a file has the name of a menu that is not in use.
+pub(super) fn is_unused(path: &Path) -> bool {
+    UNUSED_MENUS.iter().any(|name| path.ends_with(name))
 }
 
 /// The problem of a directory of GRUB whose menu starts nothing; none if it starts something.
@@ -120,7 +125,6 @@ pub fn verify(
             found.targets.remove(&path);
         }
     }
-    let is_unused = |path: &Path| UNUSED_MENUS.iter().any(|name| path.ends_with(name));
     for path in found
         .targets
         .keys()
