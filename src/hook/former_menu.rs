@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::{BootTree, Naming, boot_directories, efi_partitions};
 use crate::error::{Error, Result};
-use crate::finding::Outcome;
+use crate::finding::{Finding, Outcome};
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::grub::signature_name::signature_path;
 use crate::formats::text::Shown;
@@ -61,8 +61,9 @@ pub fn conclude(scene: Scene<'_>, keys: &KeyDirectory, walked: &Outcome) -> Vec<
     if let Some(reason) = start::failure(walked) {
         return recorded(scene.context, restore_behind(scene, keys, walked), &reason);
     }
-    // One without an entry may be meant, and is none to fall back to.
-    if walked.findings.iter().any(|finding| finding.kind == NEXT_START_FAILS) {
+    // One without an entry may be meant, and is none to fall back to; nor is one that could not be looked at.
+    let is_doubtful = |finding: &Finding| finding.kind == NEXT_START_FAILS;
+    if !walked.not_run.is_empty() || walked.findings.iter().any(is_doubtful) {
         return Vec::new();
     }
     let configs = configs_of_machine(scene.context);
