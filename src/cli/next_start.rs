@@ -27,7 +27,9 @@ struct WithNextStart {
 /// Refuses, before a command signs, a menu that starts nothing in the place of one that does, and puts that one back.
 pub(super) fn check_menus(session: &Session, keys: Option<&PathBuf>) -> Result<()> {
     hook::refuse_idle_menus(&session.context).map_err(|error| {
-        let put_back = in_scene(session, keys, |scene, keys| Ok(hook::put_back_idle(scene, keys)));
+        let put_back = in_scene(session, keys, |scene, keys| {
+            Ok(hook::put_back_idle(scene, keys, &error))
+        });
         let notes = put_back.unwrap_or_else(|error| vec![error.in_one_line()]);
         notes.into_iter().fold(error, Error::hint)
     })

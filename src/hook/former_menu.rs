@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::{BootTree, Naming, boot_directories, efi_partitions};
 use crate::error::{Error, Result};
-use crate::finding::Outcome;
+use crate::finding::{Finding, Outcome};
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::grub::signature_name::signature_path;
 use crate::formats::text::Shown;
@@ -17,6 +17,7 @@ use crate::system::{self, Context};
 
 use super::key::has;
 use super::menu;
+use super::put_back;
 use super::rotation::{accepted, put, signature_of};
 
 /// Ending of a configuration that is not in use, as grub-mkconfig gives it to one that it does not finish.
@@ -35,9 +36,9 @@ pub fn refuse_idle_menus(context: &Context) -> Result<()> {
     menu::refuse_loss(context, &configs_of_machine(context)?)
 }
 
-/// Puts the former menus back in place of those that start nothing. Notes for a person.
+/// Puts the former menus back in place of those that start nothing, for this reason. Notes for a person.
 #[must_use]
-pub fn put_back_idle(scene: Scene<'_>, keys: &KeyDirectory) -> Vec<String> {
+pub fn put_back_idle(scene: Scene<'_>, keys: &KeyDirectory, reason: &Error) -> Vec<String> {
     let context = scene.context;
     if !has(keys, KeyName::Grub) || context.dry_run() {
         return Vec::new();
@@ -47,7 +48,7 @@ pub fn put_back_idle(scene: Scene<'_>, keys: &KeyDirectory) -> Vec<String> {
         paths.extend(restore_behind(scene, keys, &start::next_start(scene)?)?);
         Ok(paths)
     };
-    notes(put_back())
+    recorded(context, put_back(), reason)
 }
 
 /// Ends a command that signs by hand, once the next start was walked: its menu is kept, or the former one is put back. Notes for
@@ -57,16 +58,27 @@ pub fn conclude(scene: Scene<'_>, keys: &KeyDirectory, walked: &Outcome) -> Vec<
     if !has(keys, KeyName::Grub) || scene.context.dry_run() {
         return Vec::new();
     }
-    if start::failure(walked).is_some() {
-        return dead_end(scene, keys, walked);
+    if let Some(reason) = start::failure(walked) {
+        return recorded(scene.context, restore_behind(scene, keys, walked), &reason);
     }
-    // One without an entry may be meant, and is none to fall back to.
-    if walked.findings.iter().any(|finding| finding.kind == NEXT_START_FAILS) {
+    // One without an entry may be meant, and is none to fall back to; nor is one that could not be looked at.
+    let is_doubtful = |finding: &Finding| finding.kind == NEXT_START_FAILS;
+    if !walked.not_run.is_empty() || walked.findings.iter().any(is_doubtful) {
         return Vec::new();
     }
     let configs = configs_of_machine(scene.context);
     let kept = configs.and_then(|configs| keep(scene.context, &configs, &keys.grub_public_keys()?));
-    kept.err().as_ref().map(not_kept).into_iter().collect()
+    let forgotten = put_back::forget(scene.context).map_err(|error| error.in_one_line());
+    let kept = kept.map_err(|error| not_kept(&error));
+    [kept.err(), forgotten.err()].into_iter().flatten().collect()
+}
+
+/// The notes about menus that were put back, which is recorded: no hook has a last run that would tell of it.
+fn recorded(context: &Context, restored: Result<Vec<PathBuf>>, reason: &Error) -> Vec<String> {
+    let paths = restored.as_deref().unwrap_or_default();
+    let unrecorded = put_back::record(context, paths, &reason.in_one_line()).err();
+    let unrecorded = unrecorded.map(|error| format!("status will not tell of it: {}", error.in_one_line()));
+    notes(restored).into_iter().chain(unrecorded).collect()
 }
 
 /// Puts the former menu back after a walk that failed, if that leads at least as far. Notes for a person.

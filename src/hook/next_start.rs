@@ -8,6 +8,7 @@ use crate::trust::Anchors;
 
 use super::done::Done;
 use super::former_menu;
+use super::put_back;
 use super::request::{Request, Slot};
 use super::run::Hook;
 use super::stock::Stock;
@@ -37,6 +38,8 @@ impl Hook<'_> {
             let notes = done.notes.into_iter().chain(put_back);
             return Err(notes.fold(failure, Error::hint));
         }
+        let forgotten = put_back::forget(self.context);
+        done.notes.extend(forgotten.err().map(|error| error.in_one_line()));
         done.notes
             .extend(walked.findings.into_iter().map(|finding| finding.text));
         let unknown = |reason: String| format!("the next start could not be looked at to its end: {reason}");

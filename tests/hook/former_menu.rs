@@ -94,6 +94,8 @@ fn the_former_menu_comes_back_where_the_next_start_does_not_hold_after_sign_all(
     let node = signed();
     let former = good(&node);
     let name = format!("boot/initramfs-{VERSION}.img");
+    let status = || node.bootseal(["audit", "--only", "boot.next_start"]);
+    succeed(&mut status());
     for (bytes, next, wanted) in [
         (
             initramfs("#!/bin/sh\n"),
@@ -118,6 +120,11 @@ fn the_former_menu_comes_back_where_the_next_start_does_not_hold_after_sign_all(
         assert_eq!(good(&node), former, "{wanted}: {said}");
         // The new one is there for who mends it, and is nothing that GRUB opens.
         assert_eq!(node.read(NEW), next.as_bytes());
+        let said = refuse(&mut status());
+        assert!(
+            said.contains("the former menu is in use") && said.contains(wanted),
+            "{said}"
+        );
         let _ = sign_all(&node).output().unwrap();
         assert!(!node.path(&format!("{NEW}.sig")).exists());
         check_grub(&node.path(MENU));
@@ -126,6 +133,7 @@ fn the_former_menu_comes_back_where_the_next_start_does_not_hold_after_sign_all(
     node.write(MENU, menu(VERSION, 20));
     succeed(&mut sign_all(&node));
     assert_eq!(node.read(KEPT), menu(VERSION, 20).as_bytes());
+    succeed(&mut status());
 }
 
 #[test]
@@ -196,6 +204,23 @@ fn a_rotation_ends_with_the_former_menu_where_the_next_start_does_not_hold() {
         "{said}"
     );
     assert_eq!((node.read(MENU), node.read(KEPT)), (former.clone(), former));
+    let told = || {
+        text(
+            &node
+                .bootseal(["audit", "-v", "--only", "boot.next_start"])
+                .output()
+                .unwrap(),
+        )
+    };
+    assert!(
+        told().contains("the former menu is in use") && !told().contains("next_start_fails"),
+        "{}",
+        told()
+    );
+    // A menu that has come since is another matter, and so is a run that holds.
+    node.write(MENU, menu("6.12.60-gentoo", 8));
+    assert!(!told().contains("the former menu is in use"), "{}", told());
+    succeed(&mut sign_all(&node));
     succeed(&mut node.bootseal(["audit", "--only", "boot.next_start"]));
 }
 
@@ -236,11 +261,11 @@ fn a_menu_by_the_old_key_comes_back_while_the_present_grub_knows_that() {
         "{said}"
     );
     assert_eq!(good(&node), [former.clone(), signature.clone(), former, signature]);
-    succeed(&mut node.bootseal(["audit", "--only", "boot.next_start"]));
     // The next run that holds has it all by the new key.
     succeed(&mut sign_all(&node));
     let [_, menu, _, kept] = good(&node);
     assert_eq!(menu, kept);
+    succeed(&mut node.bootseal(["audit", "--only", "boot.next_start"]));
     succeed(&mut node.bootseal(["verify", node.path(KEPT).to_str().unwrap()]));
 }
 

@@ -65,7 +65,8 @@ pub(super) const CHECKS: &[Check] = &[
         kind: NEXT_START_FAILS,
         proves: "The loader that the firmware starts next finds its configuration and the entry that starts by itself; each file \
                  of this entry is there and, where GRUB asks for signatures, signed by a key that this GRUB embeds; the \
-                 initramfs is one for this kernel, can be unpacked, and the kernel takes each module of its own in it.",
+                 initramfs is one for this kernel, can be unpacked, and the kernel takes each module of its own in it. No \
+                 command had to put the former menu back since.",
         remedy: "What the finding names; then bootseal sign all, which walks the same way",
         run: next_start::check,
     },

@@ -4,6 +4,7 @@ use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 use crate::enroll::next_boot_files;
 use crate::finding::Outcome;
+use crate::hook;
 use crate::start::{Scene, add_after_trial, behind_loader};
 
 pub(super) fn check(machine: &Machine<'_>) -> Outcome {
@@ -31,6 +32,10 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         && let Err(error) = add_after_trial(scene, store, &mut outcome)
     {
         outcome.not_run.push(reason(&error));
+    }
+    match hook::former_menus(machine.context()) {
+        Ok(former) => outcome.findings.extend(former),
+        Err(error) => outcome.not_run.push(reason(&error)),
     }
     if outcome == Outcome::default() {
         return Outcome::could_not_run("no file was found that the firmware could start");
