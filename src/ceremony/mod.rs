@@ -58,4 +58,4 @@ pub use spec::{
 };
 pub(crate) use staged::{end_change, put, recorded, stage};
 pub(crate) use sync::level;
-pub use sync::{Synced, carry, sync};
+pub use sync::{Synced, carry, check_carried, sync};

@@ -76,6 +76,13 @@ impl Plan {
         self.writes.iter().all(|write| write.already_there)
     }
 
+    /// The variables that it writes to, apart from those that hold the content already.
+    #[must_use]
+    pub fn written(&self) -> Vec<VariableName> {
+        let left = self.writes.iter().filter(|write| !write.already_there);
+        left.map(|write| write.name).collect()
+    }
+
     /// Refuses a plan that is not the one that was looked at, whose digest this is.
     pub fn check_reviewed(&self, digest: &str) -> Result<()> {
         if digest.eq_ignore_ascii_case(&self.digest) {

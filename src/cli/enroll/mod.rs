@@ -1,6 +1,8 @@
 //! `bootseal enroll`: the changes in the firmware, shown and made.
 
 mod apply;
+mod carried;
+mod changed;
 mod export;
 mod list;
 mod report;
@@ -147,7 +149,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let plan = plan(session, &arguments)?;
             let keys = session.keys(arguments.keys.as_ref())?;
             match &arguments.update {
-                Some(update) => update::apply_update(session, &plan, &consent, (update, &keys)),
+                Some(update) => carried::apply_update(session, &plan, &consent, (update, &keys)),
                 None => apply(session, &plan, &consent),
             }
         }
@@ -184,5 +186,9 @@ fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
         let ask = &mut |key: &str| arguments.unlock.existing(key);
         request.source = Source::Updates(updater.keep(&arguments.keep_vendor, &hashes, ask)?);
     }
-    enroll::plan(&session.context, &request)
+    let plan = enroll::plan(&session.context, &request)?;
+    if let Some(update) = &arguments.update {
+        carried::check_update(&plan, update, &session.keys(arguments.keys.as_ref())?)?;
+    }
+    Ok(plan)
 }

@@ -6,27 +6,24 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::ceremony::transcript::End;
 use crate::ceremony::{self, signer};
 use crate::cli::session::Session;
-use crate::cli::transcript_end::{write_end, write_not_recorded};
 use crate::cli::unlock::Unlock;
 use crate::enroll::{self, Offline, Plan, Source, StoreChoice, Update, Updater, material};
 use crate::error::{Error, Explain, Result, quoted};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
-use crate::formats::text::{Shown, printable};
+use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::rotate::{ListChange, ListsChanged, NewLists};
 use crate::system;
-use crate::ui::{Report, Style, to_json};
+use crate::ui::{Report, Style};
 
 use super::apply::{Consent, apply};
+use super::carried::CARRIED;
+use super::changed::{Changed, write_lists};
 use super::target::Target;
-
-/// Directory of an update with what the ceremony knows: the transcript, and the public files.
-const CARRIED: &str = "keys";
 
 /// The keys that sign the write, the firmware, and how the user agrees.
 #[derive(Debug, Args)]
@@ -125,7 +122,11 @@ impl Common {
         let request = self.target.request(Source::Updates(writes));
         let applied = apply(session, &enroll::plan(&session.context, &request)?, &self.consent)?;
         let lists = lists.map(|lists| lists.publish(&session.context)).transpose()?;
-        Ok(Box::new(Changed { applied, lists }))
+        Ok(Box::new(Changed {
+            applied,
+            lists,
+            again: None,
+        }))
     }
 
     /// The lists that the ceremony's directories enroll from now on, signed.
@@ -152,77 +153,6 @@ impl Made {
         let changes = Vec::new();
         Self { writes, changes }
     }
-}
-
-/// Carries the plan of an update out, and brings the key directory to what the update knows.
-pub(super) fn apply_update(
-    session: &Session,
-    plan: &Plan,
-    consent: &Consent,
-    (update, keys): (&Path, &Path),
-) -> Result<Box<dyn Report>> {
-    let applied = apply(session, plan, consent)?;
-    let carried = update.join(CARRIED);
-    if session.context.dry_run() || !system::is_there(&carried.join(TRANSCRIPT))? {
-        return Ok(applied);
-    }
-    let mut lists = ListsChanged::default();
-    match ceremony::sync(&session.context, keys, &carried, false) {
-        Ok(synced) if synced.updated.is_some() => lists.ends.push(End {
-            directory: keys.shown(),
-            ..synced.end
-        }),
-        Ok(_) => {}
-        // The firmware has it; what the node knows is another matter.
-        Err(error) => lists
-            .failures
-            .push(format!("{}: {}", keys.shown(), error.in_one_line())),
-    }
-    let lists = Some(lists);
-    Ok(Box::new(Changed { applied, lists }))
-}
-
-/// A change of the firmware, and of what the directories of the ceremony enroll.
-struct Changed {
-    applied: Box<dyn Report>,
-    lists: Option<ListsChanged>,
-}
-
-impl Report for Changed {
-    fn schema(&self) -> &'static str {
-        self.applied.schema()
-    }
-
-    fn json(&self) -> Result<Value> {
-        let mut json = self.applied.json()?;
-        if let (Some(lists), Some(fields)) = (&self.lists, json.as_object_mut()) {
-            fields.insert("transcripts".to_owned(), to_json(&lists.ends)?);
-            fields.insert("not_recorded".to_owned(), to_json(&lists.failures)?);
-        }
-        Ok(json)
-    }
-
-    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        self.applied.human(out, style)?;
-        self.lists.iter().try_for_each(|lists| write_lists(out, style, lists))
-    }
-
-    fn failure(&self) -> Option<Error> {
-        self.applied.failure()
-    }
-}
-
-/// Says where a change is known: another board that is enrolled from there gets it.
-fn write_lists(out: &mut dyn Write, style: Style, lists: &ListsChanged) -> io::Result<()> {
-    for directory in &lists.unrecorded {
-        writeln!(out, "{} {} enrolls it from now on", style.tick(), directory.shown())?;
-    }
-    for end in &lists.ends {
-        let directory = printable(&end.directory);
-        writeln!(out, "{} {directory} enrolls it from now on", style.tick())?;
-        write_end(out, end)?;
-    }
-    write_not_recorded(out, style, &lists.failures)
 }
 
 impl Common {
