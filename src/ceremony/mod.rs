@@ -41,6 +41,7 @@ mod work;
 
 pub use abort::{Aborted, abort};
 pub(crate) use amend::append as append_to_transcript;
+pub(crate) use amend::easiest_key;
 pub use amend::note;
 pub(crate) use copies::{Copy, append_to_all, other_copies};
 pub use layout::{ARCHIVE, PlannedFile, SHEET, share_name};

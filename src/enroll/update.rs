@@ -11,7 +11,7 @@ use crate::formats::text::{Shown, printable};
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, Context};
-use crate::trust::microsoft;
+use crate::trust::{meant, microsoft};
 
 use super::request::Update;
 use super::store::{Store, StoreChoice};
@@ -77,7 +77,7 @@ impl<'a> Updater<'a> {
             return Err(Error::usage("PK is not emptied entry by entry").hint("bootseal enroll reset"));
         }
         let present = self.store.database(variable)?;
-        let meant = self.keys.database(variable)?;
+        let meant = meant(self.keys, variable)?;
         let mut doomed: Vec<&Signature> = Vec::new();
         for selector in selectors {
             doomed.push(select(variable, &present, selector).or_else(|error| {
@@ -156,7 +156,7 @@ impl<'a> Updater<'a> {
         let mut updates = writes::read_key_directory(self.keys.path())?;
         for update in &mut updates {
             let variable = update.variable;
-            if variable == VariableName::Dbx {
+            if update.attributes == APPEND_ATTRIBUTES {
                 continue;
             }
             let own = self.keys.database(variable)?;

@@ -8,6 +8,7 @@
 //! | `PK.esl`, `KEK.esl`, `db.esl` | signature lists: the data of the variables |
 //! | `PK.auth`, `KEK.auth`, `db.auth` | the same, signed for a write of the variable |
 //! | `dbx.auth` | revocations, signed for a write that appends |
+//! | `applied-VARIABLE-DIGEST.auth` | a write that others had signed, and that was applied; empty once our own lists have its entries |
 //! | `noPK.auth` | an empty PK, signed by the present one: back to Setup Mode; beside the private key of PK alone |
 //! | `grub.gpg` | the OpenPGP public keys that GRUB embeds: one, as a ceremony makes it |
 //! | `owner.guid` | the owner GUID of our entries |

@@ -5,6 +5,7 @@
 //! are in their places. Every stage looks at the present state, so it can be run again wherever it was cut short.
 
 mod abort;
+mod applied;
 mod first_key;
 mod lists;
 mod new_key;

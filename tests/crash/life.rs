@@ -202,3 +202,35 @@ fn an_update_that_was_cut_short_is_applied() {
         is_whole(machine, round);
     });
 }
+
+/// Microsoft's revocations, applied and kept: another board, enrolled from the key directory, has them.
+#[test]
+fn an_update_of_others_that_was_cut_short_is_kept_by_the_same_command() {
+    const MICROSOFTS: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/trust/microsoft/updates/DBXUpdateSVN.bin"
+    );
+    let machine = machine();
+    let enroll = |machine: &Machine, words: &[&str], keys: &str, board: &str| {
+        let mut command = bootseal(["enroll"]);
+        command.args(words).arg("--yes").arg("--keys").arg(machine.file(keys));
+        command.arg("--store").arg(machine.file(board));
+        command
+    };
+    succeed(&mut enroll(
+        &machine,
+        &["add", "KEK", "kek-2011"],
+        "offline",
+        "firmware",
+    ));
+    let apply = |machine: &Machine| enroll(machine, &["apply", MICROSOFTS], "node", "firmware");
+    killed(&machine, 5, apply, |machine, round| {
+        succeed(&mut apply(machine));
+        is_whole(machine, round);
+        fs::create_dir(machine.file("second")).unwrap();
+        succeed(&mut enroll(machine, &["apply"], "node", "second"));
+        let name = format!("dbx-{}", crate::support::node::DATABASE);
+        let dbx = |board: &str| fs::read(machine.file(board).join(&name)).unwrap();
+        assert!(dbx("second") == dbx("firmware"), "{round}");
+    });
+}

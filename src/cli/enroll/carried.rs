@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use crate::ceremony;
 use crate::ceremony::transcript::End;
 use crate::cli::session::Session;
+use crate::cli::unlock::Unlock;
 use crate::enroll::Plan;
-use crate::error::{Result, quoted};
+use crate::error::{Error, Result, quoted};
 use crate::formats::text::Shown;
+use crate::keys::KeyDirectory;
 use crate::keys::directory::TRANSCRIPT;
-use crate::rotate::ListsChanged;
+use crate::rotate::{ListsChanged, NewLists};
 use crate::system;
 use crate::ui::Report;
 
@@ -33,17 +35,37 @@ pub(super) fn check_update(plan: &Plan, update: &Path, keys: &Path) -> Result<()
     ceremony::check_carried(keys, &carried, &plan.written())
 }
 
-/// Carries the plan of an update out, and brings the key directory to what the update knows.
+/// Carries the plan of an update out, and has the key directory know of it: by what came with the update, or, if it is somebody else's,
+/// by keeping it.
 pub(super) fn apply_update(
     session: &Session,
     plan: &Plan,
     consent: &Consent,
     (update, keys): (&Path, &Path),
+    unlock: &Unlock,
 ) -> Result<Box<dyn Report>> {
-    let applied = apply(session, plan, consent)?;
-    let Some(carried) = carried(update)?.filter(|_| !session.context.dry_run()) else {
-        return Ok(applied);
+    let carried = carried(update)?;
+    if session.context.dry_run() {
+        return apply(session, plan, consent);
+    }
+    let again = Some(format!("bootseal enroll apply {}", quoted(update)));
+    let Some(carried) = carried else {
+        let (new, reasons) = keep(session, plan, keys, unlock)?;
+        let applied = apply(session, plan, consent)?;
+        let mut lists = ListsChanged::default();
+        let recorded = new.map(|new| new.publish(&session.context)).transpose();
+        let again = recorded.as_ref().err().and(again);
+        match recorded {
+            Ok(recorded) => lists = recorded.unwrap_or_default(),
+            Err(error) => lists.failures.push(not_recorded(keys, &error)),
+        }
+        lists
+            .failures
+            .extend(reasons.iter().map(|reason| not_recorded(keys, reason)));
+        let lists = Some(lists);
+        return Ok(Box::new(Changed { applied, lists, again }));
     };
+    let applied = apply(session, plan, consent)?;
     let mut lists = ListsChanged::default();
     match ceremony::sync(&session.context, keys, &carried, false) {
         Ok(synced) if synced.updated.is_some() => lists.ends.push(End {
@@ -51,13 +73,25 @@ pub(super) fn apply_update(
             ..synced.end
         }),
         Ok(_) => {}
-        Err(error) => lists
-            .failures
-            .push(format!("{}: {}", keys.shown(), error.in_one_line())),
+        Err(error) => lists.failures.push(not_recorded(keys, &error)),
     }
-    Ok(Box::new(Changed {
-        applied,
-        lists: Some(lists),
-        again: Some(format!("bootseal enroll apply {}", quoted(update))),
-    }))
+    let lists = Some(lists);
+    Ok(Box::new(Changed { applied, lists, again }))
+}
+
+/// The writes of others as the key directory is to keep them, and the reasons for which it cannot keep some.
+fn keep(session: &Session, plan: &Plan, keys: &Path, unlock: &Unlock) -> Result<(Option<NewLists>, Vec<Error>)> {
+    let Some(directory) = KeyDirectory::find(keys)? else {
+        return Ok((None, vec![Error::could_not_run("there is no key directory")]));
+    };
+    let directory = directory.below(session.context.root());
+    let ask = &mut |key: &str| unlock.existing(key);
+    let more = [session.keys(None)?];
+    let (new, reasons) = NewLists::of_others(&session.context, &directory, &more, &plan.updates(), ask)?;
+    Ok((Some(new), reasons))
+}
+
+fn not_recorded(keys: &Path, error: &Error) -> String {
+    let hints: Vec<String> = error.hints().iter().map(|hint| format!("; {hint}")).collect();
+    format!("{}: {}{}", keys.shown(), error.in_one_line(), hints.concat())
 }

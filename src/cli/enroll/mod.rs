@@ -149,7 +149,10 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let plan = plan(session, &arguments)?;
             let keys = session.keys(arguments.keys.as_ref())?;
             match &arguments.update {
-                Some(update) => carried::apply_update(session, &plan, &consent, (update, &keys)),
+                Some(update) => {
+                    let unlock = &arguments.unlock;
+                    carried::apply_update(session, &plan, &consent, (update, &keys), unlock)
+                }
                 None => apply(session, &plan, &consent),
             }
         }
@@ -165,9 +168,13 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 
 fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
     let signs_anew = arguments.keep_option_roms || !arguments.keep_vendor.is_empty();
-    arguments
-        .unlock
-        .only_for(if signs_anew { &[KeyName::Pk, KeyName::Kek] } else { &[] })?;
+    let opened: &[KeyName] = match &arguments.update {
+        // One of them signs the record of somebody else's update.
+        Some(_) => &KeyName::ALL,
+        None if signs_anew => &[KeyName::Pk, KeyName::Kek],
+        None => &[],
+    };
+    arguments.unlock.only_for(opened)?;
     let keys = session.keys(arguments.keys.as_ref())?;
     let source = match &arguments.update {
         Some(update) => enroll::read_updates(update)?,

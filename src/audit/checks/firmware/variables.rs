@@ -8,6 +8,7 @@ use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType}
 use crate::formats::text::{Shown, printable};
 use crate::keys::KeyName;
 use crate::trust::image::Acceptance;
+use crate::trust::meant;
 use crate::trust::microsoft::{self, Since2026};
 
 use super::store::with_store;
@@ -53,7 +54,7 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
                     .push(format!("{} says nothing of {variable}", directory.path().shown()));
                 continue;
             }
-            let meant = directory.database(variable)?;
+            let meant = meant(directory, variable)?;
             let found = store.database(variable)?;
             let (missing, foreign) = (without(&meant, &found), without(&found, &meant));
             // Where both differ, it may be the key directory that is old: the stick that signed the one knows.
