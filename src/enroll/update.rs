@@ -64,6 +64,18 @@ impl<'a> Updater<'a> {
         self.sign(variable, APPEND_ATTRIBUTES, entries, ask)
     }
 
+    /// The entry of the firmware's variable that these digits name, as they do for [`Self::remove`]; none if they are no digits, or name
+    /// no entry or several.
+    pub fn held(&self, variable: VariableName, selector: &str) -> Result<Option<SignatureDatabase>> {
+        let mut present = self.store.database(variable)?;
+        let is_hex = selector.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let Some(named) = select(variable, &present, selector).ok().filter(|_| is_hex).cloned() else {
+            return Ok(None);
+        };
+        present.retain(|_, entry| *entry == named);
+        Ok(Some(present))
+    }
+
     /// The write that removes entries from KEK, db or dbx, and the entries: a certificate is named by its SHA-256, another entry by its
     /// data, both in hexadecimal and at least the first 8 digits; a certificate also by its whole subject name. There is no write if
     /// only the key directory has them still.

@@ -217,15 +217,21 @@ fn an_update_of_others_that_was_cut_short_is_kept_by_the_same_command() {
         command.arg("--store").arg(machine.file(board));
         command
     };
+    let sync = |machine: &Machine| {
+        let mut command = bootseal(["keys", "sync", "--keys"]);
+        succeed(command.arg(machine.file("node")).arg(machine.file("offline")));
+    };
     succeed(&mut enroll(
         &machine,
         &["add", "KEK", "kek-2011"],
         "offline",
         "firmware",
     ));
+    sync(&machine);
     let apply = |machine: &Machine| enroll(machine, &["apply", MICROSOFTS], "node", "firmware");
     killed(&machine, 5, apply, |machine, round| {
         succeed(&mut apply(machine));
+        sync(machine);
         is_whole(machine, round);
         fs::create_dir(machine.file("second")).unwrap();
         succeed(&mut enroll(machine, &["apply"], "node", "second"));

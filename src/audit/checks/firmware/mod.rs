@@ -3,6 +3,7 @@
 mod quirks;
 mod revocations;
 mod store;
+mod unrecorded;
 mod variables;
 mod writable;
 

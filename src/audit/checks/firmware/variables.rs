@@ -12,6 +12,7 @@ use crate::trust::meant;
 use crate::trust::microsoft::{self, Since2026};
 
 use super::store::with_store;
+use super::unrecorded::unrecorded;
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;
 use crate::audit::offline::{rotate, signed_by, signs_here};
@@ -88,6 +89,9 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
                     outcome.findings.push(finding.remedy(remove));
                 }
             }
+            if variable == VariableName::Dbx {
+                outcome.findings.extend(unrecorded(machine, directory, store, &meant)?);
+            }
             if missing.is_empty() {
                 outcome
                     .evidence
@@ -99,14 +103,14 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
 }
 
 /// An entry of a variable.
-struct Named {
+pub(super) struct Named {
     /// SHA-256 of a certificate, or the data of a hash, lower-case hexadecimal.
-    name: String,
-    text: String,
+    pub(super) name: String,
+    pub(super) text: String,
 }
 
 /// The entries that are in the first and not in the second, whoever owns them.
-fn without(one: &SignatureDatabase, other: &SignatureDatabase) -> Vec<Named> {
+pub(super) fn without(one: &SignatureDatabase, other: &SignatureDatabase) -> Vec<Named> {
     let entries = one
         .entries()
         .filter(|(kind, entry)| !other.contains(*kind, &entry.data));
