@@ -6,6 +6,7 @@
 
 mod abort;
 mod applied;
+mod carry_over;
 mod first_key;
 mod lists;
 mod new_key;
@@ -17,6 +18,7 @@ mod switch;
 mod tests;
 
 pub use abort::{Aborted, abort};
+pub use carry_over::{carry_over, sign_carried_over};
 pub use lists::{ListChange, ListsChanged, NewLists};
 pub use place::{Place, Rotation};
 pub use revoke::{Revoked, revoke};

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
 use crate::ceremony::{self, signer};
@@ -11,12 +11,13 @@ use crate::cli::session::Session;
 use crate::cli::unlock::Unlock;
 use crate::enroll::{self, Offline, Plan, Source, StoreChoice, Update, Updater, material};
 use crate::error::{Error, Explain, Result, quoted};
+use crate::finding::Finding;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
-use crate::keys::{KeyDirectory, KeyName};
-use crate::rotate::{ListChange, ListsChanged, NewLists};
+use crate::keys::{KeyDirectory, KeyName, Passphrase};
+use crate::rotate::{ListChange, ListsChanged, NewLists, carry_over, sign_carried_over};
 use crate::system;
 use crate::ui::{Report, Style};
 
@@ -49,7 +50,8 @@ pub(in crate::cli) struct Add {
     #[arg(value_name = "VARIABLE")]
     variable: VariableName,
     /// Certificates, signature lists, signed updates such as Microsoft's, EFI images (their hash), or words for what is
-    /// built in: the names of Microsoft's certificates, and `microsoft` for its revocations
+    /// built in: the names of Microsoft's certificates, and `microsoft` for its revocations; or the first 8 or more digits of an
+    /// entry that the firmware holds and the key directory lacks, as for `enroll remove`
     #[arg(required = true, value_name = "WHAT")]
     what: Vec<String>,
     /// Take the hashes of EFI images into db
@@ -91,6 +93,9 @@ pub(in crate::cli) struct Rotate {
     /// Directory of the ceremony whose keys are to take over
     #[arg(value_name = "NEW-KEYS")]
     new: PathBuf,
+    /// Read the passphrase of the new PK and KEK keys from the first line of FILE [default: as that of the present ones]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    new_passphrase_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -117,10 +122,17 @@ impl Common {
             return self.write_down(session, directory, &keys, make);
         }
         let updater = Updater::open(&session.context, &self.target.store, &keys)?;
-        let Made { writes, changes } = make(&updater, &keys, &self.unlock)?;
-        let lists = self.new_lists(session, &keys, &changes)?;
+        let Made {
+            writes,
+            changes,
+            successor,
+            warnings,
+        } = make(&updater, &keys, &self.unlock)?;
+        let lists = self.new_lists(session, &keys, &changes)?.or(successor);
         let request = self.target.request(Source::Updates(writes));
-        let applied = apply(session, &enroll::plan(&session.context, &request)?, &self.consent)?;
+        let mut plan = enroll::plan(&session.context, &request)?;
+        plan.warnings.extend(warnings);
+        let applied = apply(session, &plan, &self.consent)?;
         let lists = lists.map(|lists| lists.publish(&session.context)).transpose()?;
         Ok(Box::new(Changed {
             applied,
@@ -145,13 +157,25 @@ impl Common {
 struct Made {
     writes: Vec<Update>,
     changes: Vec<ListChange>,
+    /// What the directories of a ceremony that takes over are to enroll.
+    successor: Option<NewLists>,
+    warnings: Vec<Finding>,
 }
 
 impl Made {
     /// Writes that are for this board alone.
     fn writes(writes: Vec<Update>) -> Self {
-        let changes = Vec::new();
-        Self { writes, changes }
+        Self::changing(writes, Vec::new())
+    }
+
+    /// Writes whose changes other boards are to have.
+    fn changing(writes: Vec<Update>, changes: Vec<ListChange>) -> Self {
+        Self {
+            writes,
+            changes,
+            successor: None,
+            warnings: Vec::new(),
+        }
     }
 }
 
@@ -178,14 +202,20 @@ impl Common {
             at @ StoreChoice::At(_) => at.clone(),
         };
         let updater = Updater::open(&session.context, &store, keys)?;
-        let Made { writes, changes } = make(&updater, keys, &self.unlock)?;
-        let lists = self.new_lists(session, keys, &changes)?;
+        let Made {
+            writes,
+            changes,
+            successor,
+            warnings,
+        } = make(&updater, keys, &self.unlock)?;
+        let lists = self.new_lists(session, keys, &changes)?.or(successor);
         let request = enroll::Request {
             source: Source::Updates(writes.clone()),
             store,
             ..self.target.request(Source::Updates(Vec::new()))
         };
-        let plan = enroll::plan(&session.context, &request)?;
+        let mut plan = enroll::plan(&session.context, &request)?;
+        plan.warnings.extend(warnings);
         plan.check_stops()?;
         let mut text = Vec::new();
         plan.human(&mut text, Style::plain())
@@ -248,7 +278,16 @@ impl Add {
                 let owner = keys.owner()?;
                 let mut entries = SignatureDatabase::default();
                 for what in &self.what {
-                    entries.merge(&material(self.variable, what, owner, self.hash)?);
+                    // A file of such a name is the file.
+                    let held = if Path::new(what).exists() {
+                        None
+                    } else {
+                        updater.held(self.variable, what)?
+                    };
+                    entries.merge(&match held {
+                        Some(held) => held,
+                        None => material(self.variable, what, owner, self.hash)?,
+                    });
                 }
                 let update = updater.add(self.variable, &entries, &mut |key| unlock.existing(key))?;
                 let change = ListChange {
@@ -258,10 +297,7 @@ impl Add {
                     removed: SignatureDatabase::default(),
                     reason: self.reason.clone(),
                 };
-                Ok(Made {
-                    writes: vec![update],
-                    changes: vec![change],
-                })
+                Ok(Made::changing(vec![update], vec![change]))
             })
     }
 }
@@ -285,10 +321,7 @@ impl Remove {
                     removed,
                     reason: self.reason.clone(),
                 };
-                Ok(Made {
-                    writes: update.into_iter().collect(),
-                    changes: vec![change],
-                })
+                Ok(Made::changing(update.into_iter().collect(), vec![change]))
             })
     }
 }
@@ -304,9 +337,18 @@ impl Reset {
 impl Rotate {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let new = KeyDirectory::open(&self.new)?;
+        let given = self.new_passphrase_file.as_deref().map(Passphrase::from_file);
+        let given = given.transpose()?;
         self.common
-            .carry_out(session, &[KeyName::Pk, KeyName::Kek], |updater, _, unlock| {
-                updater.rotate(&new, &mut |key| unlock.existing(key)).map(Made::writes)
+            .carry_out(session, &[KeyName::Pk, KeyName::Kek], |updater, keys, unlock| {
+                let mut made = Made::writes(updater.rotate(&new, &mut |key| unlock.existing(key))?);
+                let ask = &mut |key: &str| match &given {
+                    Some(given) => Ok(given.duplicate()),
+                    None => unlock.existing(key),
+                };
+                let changes = carry_over(keys, &new)?;
+                (made.successor, made.warnings) = sign_carried_over(&session.context, &new, &changes, ask)?;
+                Ok(made)
             })
     }
 }
