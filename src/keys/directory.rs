@@ -363,7 +363,7 @@ impl KeyDirectory {
                 .hint("remove the one that is not to be used"))
             }
             (false, true) => {
-                let ask = &mut |token: &str| ask(&format!("PIN of the token \"{token}\" with the {name} key"));
+                let ask = &mut |token: &str| ask(&name.pin_of(token));
                 Ok(Box::new(TokenKey::open(&read_uri(&uri)?, ask)?))
             }
             (_, false) => Ok(Box::new(self.software_key(name, ask)?)),

@@ -16,6 +16,7 @@ mod stages;
 mod switch;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use abort::{Aborted, abort};
 pub use carry_over::{carry_over, sign_carried_over};
