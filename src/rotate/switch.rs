@@ -25,15 +25,12 @@ impl Place<'_> {
             return Ok(());
         }
         // Both keys open before the first file moves: an unlocked key is what the record needs at the end.
-        let voucher = match self.retired(rotation) {
-            Some(retired) => {
-                self.retire(rotation, &retired)?;
-                (name, KeyDirectory::unjudged(&retired).private(name, ask)?)
-            }
-            None => {
-                let (voucher, key) = self.voucher(ask)?;
-                (voucher, Box::new(key) as Box<dyn Signer>)
-            }
+        let voucher = if let Some(retired) = self.retired(rotation) {
+            self.retire(rotation, &retired)?;
+            (name, KeyDirectory::unjudged(&retired).private(name, ask)?)
+        } else {
+            let (voucher, key) = self.voucher(ask)?;
+            (voucher, Box::new(key) as Box<dyn Signer>)
         };
         let mut records = Vec::new();
         for file in &rotation.files {

@@ -50,7 +50,8 @@ pub fn applied(keys: &KeyDirectory, variable: VariableName) -> Result<Vec<Applie
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        if !name.starts_with(&prefix) || !name.ends_with(".auth") {
+        let is_write = entry.path.extension().is_some_and(|ending| ending == "auth");
+        if !name.starts_with(&prefix) || !is_write {
             continue;
         }
         let path = keys.file_path(&name);

@@ -192,7 +192,7 @@ fn a_vendors_addition_is_kept_as_long_as_its_key_is_trusted() {
     assert!(kept(&other).is_empty());
 }
 
-/// What a ceremony's own key signed is known where it was made: kept here, the two would part.
+/// The stick knows of it since it was signed there: kept here as well, the two would part.
 #[test]
 fn a_single_write_of_ones_own_is_learnt_from_the_stick() {
     let whole = fleet();

@@ -157,7 +157,7 @@ impl Common {
 struct Made {
     writes: Vec<Update>,
     changes: Vec<ListChange>,
-    /// What the directories of a ceremony that takes over are to enroll.
+    /// The lists of the directories of a ceremony that takes over.
     successor: Option<NewLists>,
     warnings: Vec<Finding>,
 }

@@ -1,5 +1,6 @@
 //! The firmware's variables: its enforcement, and its trusted keys compared with those of the ceremony.
 
+mod named;
 mod quirks;
 mod revocations;
 mod store;

@@ -10,7 +10,7 @@ use crate::formats::text::Shown;
 use crate::keys::KeyDirectory;
 use crate::trust::microsoft::{self, SecurityVersion};
 
-use super::variables::without;
+use super::named::without;
 use crate::audit::machine::Machine;
 use crate::audit::offline::{signed_by, signs_here};
 
