@@ -118,7 +118,7 @@ fn note_under_way(context: &Context, directory: &Path, event: Event) -> Result<E
 }
 
 /// The key of a directory that is the easiest to use: one that is not encrypted, or else the first one.
-fn easiest_key(keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<(KeyName, Box<dyn Signer>)> {
+pub(crate) fn easiest_key(keys: &KeyDirectory, ask: &mut Ask<'_>) -> Result<(KeyName, Box<dyn Signer>)> {
     let present: Vec<KeyName> = KeyName::ALL
         .into_iter()
         .rev()

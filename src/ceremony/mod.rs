@@ -41,6 +41,7 @@ mod work;
 
 pub use abort::{Aborted, abort};
 pub(crate) use amend::append as append_to_transcript;
+pub(crate) use amend::easiest_key;
 pub use amend::note;
 pub(crate) use copies::{Copy, append_to_all, other_copies};
 pub use layout::{ARCHIVE, PlannedFile, SHEET, share_name};
@@ -58,4 +59,4 @@ pub use spec::{
 };
 pub(crate) use staged::{end_change, put, recorded, stage};
 pub(crate) use sync::level;
-pub use sync::{Synced, carry, sync};
+pub use sync::{Synced, carry, check_carried, sync};

@@ -120,6 +120,38 @@ pub(super) fn parted((one, a): (&Path, &Transcript), (other, b): (&Path, &Transc
         .hint(format!("if {first} is right: {}", follow(other, one)))
 }
 
+/// Refuses an update for these variables whose state a directory must not be brought to by it: one of another ceremony, one of a state that
+/// has parted from that of the directory, and one made before the last change of a variable that the directory knows. Nothing is written.
+pub fn check_carried(keys: &Path, carried: &Path, variables: &[VariableName]) -> Result<()> {
+    let own = verify::read(keys)?.transcript;
+    let signed = verify::read(carried)?;
+    let new = &signed.transcript;
+    if new.as_bytes().starts_with(own.as_bytes()) {
+        return checked_public(carried, &signed).map(drop);
+    }
+    if own.as_bytes().starts_with(new.as_bytes()) {
+        let is_older = |variable: &&VariableName| {
+            let write = format!("{variable}.auth");
+            recorded(&own, &write) != recorded(new, &write)
+        };
+        let Some(variable) = variables.iter().find(is_older) else {
+            return Ok(());
+        };
+        let (update, directory) = (carried.parent().unwrap_or(carried).shown(), keys.shown());
+        return Err(Error::refused(format!(
+            "{update} was signed before the last change of {variable} that {directory} knows, and would undo it"
+        ))
+        .hint(format!(
+            "to bring the firmware to what is known here: bootseal enroll apply --keys {}",
+            quoted(keys)
+        ))
+        .hint(
+            "or sign it anew where the keys are, after this machine and they know the same (bootseal keys sync STICK)",
+        ));
+    }
+    Err(parted((keys, &own), (carried, new)))
+}
+
 /// Brings each of these directories whose transcript is the beginning of another's to what that one knows, so that a line which is added to
 /// all does not part them. Those that have parted stay as they are.
 pub(crate) fn level(context: &Context, directories: &[&Path]) -> Result<()> {
@@ -152,13 +184,7 @@ fn forward(
     context.guard(to);
     end_change(context, to, known)?;
     let newest = &signed.transcript;
-    let public = read_public(from, newest)?;
-    for variable in VariableName::ALL {
-        check_lists(from, variable, &signed.keys, |name| {
-            let file = public.iter().find(|(own, _)| own == name);
-            Ok(file.map(|(_, bytes)| bytes.clone()))
-        })?;
-    }
+    let public = checked_public(from, signed)?;
     let mut changed = Vec::new();
     for (name, bytes) in &public {
         if is_wanted(name) && system::read_ours_if_there(&to.join(name), MAX_FILE)?.as_ref() != Some(bytes) {
@@ -181,6 +207,18 @@ fn forward(
         end_change(context, to, newest)?;
     }
     Ok(synced)
+}
+
+/// The public files of a directory, after checking that PK or KEK has signed the lists among them.
+fn checked_public(directory: &Path, signed: &Signed) -> Result<Vec<(String, Vec<u8>)>> {
+    let public = read_public(directory, &signed.transcript)?;
+    for variable in VariableName::ALL {
+        check_lists(directory, variable, &signed.keys, |name| {
+            let file = public.iter().find(|(own, _)| own == name);
+            Ok(file.map(|(_, bytes)| bytes.clone()))
+        })?;
+    }
+    Ok(public)
 }
 
 /// The public files of a directory, each as its transcript records it.

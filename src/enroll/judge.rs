@@ -22,7 +22,8 @@ pub(super) fn in_order(
     before: &Lists,
     mut writes: Vec<PlannedWrite>,
 ) -> Result<(Vec<PlannedWrite>, Lists)> {
-    writes.sort_by_key(|write| ORDER.iter().position(|variable| *variable == write.name));
+    // What is appended comes after what replaces, which would take it out again.
+    writes.sort_by_key(|write| (ORDER.iter().position(|variable| *variable == write.name), write.append));
     let mut after = before.clone();
     let is_done = writes.iter().all(|write| write.already_there);
     if mode.setup_mode || is_done {

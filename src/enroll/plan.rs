@@ -20,7 +20,7 @@ use super::mode::Mode;
 use super::module_key::module_that_needs;
 use super::planned_write::PlannedWrite;
 use super::quirks::{self, Quirk};
-use super::request::{Allow, Request, Source};
+use super::request::{Allow, Request, Source, Update};
 use super::store::{Store, StoreChoice};
 use super::vendor_defaults::{VendorDefault, vendor_defaults};
 use super::warnings;
@@ -74,6 +74,25 @@ impl Plan {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.writes.iter().all(|write| write.already_there)
+    }
+
+    /// The variables that it writes to, apart from those that hold the content already.
+    #[must_use]
+    pub fn written(&self) -> Vec<VariableName> {
+        let left = self.writes.iter().filter(|write| !write.already_there);
+        left.map(|write| write.name).collect()
+    }
+
+    /// The signed writes.
+    #[must_use]
+    pub fn updates(&self) -> Vec<Update> {
+        let update = |write: &PlannedWrite| Update {
+            variable: write.name,
+            attributes: write.attributes,
+            auth: write.auth.clone(),
+            origin: write.origin.clone(),
+        };
+        self.writes.iter().map(update).collect()
     }
 
     /// Refuses a plan that is not the one that was looked at, whose digest this is.

@@ -38,6 +38,9 @@ pub struct PlannedWrite {
     /// The signature lists in the write.
     #[serde(skip)]
     pub(super) content: SignatureDatabase,
+    /// The entries that other writes of the plan append to the same variable.
+    #[serde(skip)]
+    pub(super) appended: SignatureDatabase,
 }
 
 impl PlannedWrite {
@@ -53,7 +56,12 @@ impl PlannedWrite {
             return false;
         };
         // The order of entries depends on the way that they came in, and means nothing.
-        let is_enough = self.append || (!self.content.is_empty() && self.content.contains_all(&held));
+        let is_meant = || {
+            let mut meant = self.content.clone();
+            meant.merge(&self.appended);
+            meant.contains_all(&held)
+        };
+        let is_enough = self.append || (!self.content.is_empty() && is_meant());
         is_enough && held.contains_all(&self.content)
     }
 }
@@ -97,6 +105,7 @@ mod tests {
             attributes: ATTRIBUTES,
             auth: Vec::new(),
             content: database(&[1, 2]),
+            appended: SignatureDatabase::default(),
         };
         let present = |digests: &[u8]| RawVariable {
             attributes: ATTRIBUTES,

@@ -11,7 +11,7 @@ use crate::formats::text::{Shown, printable};
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, Context};
-use crate::trust::microsoft;
+use crate::trust::{meant, microsoft};
 
 use super::request::Update;
 use super::store::{Store, StoreChoice};
@@ -64,6 +64,18 @@ impl<'a> Updater<'a> {
         self.sign(variable, APPEND_ATTRIBUTES, entries, ask)
     }
 
+    /// The entry of the firmware's variable that these digits name, as they do for [`Self::remove`]; none if they are no digits, or name
+    /// no entry or several.
+    pub fn held(&self, variable: VariableName, selector: &str) -> Result<Option<SignatureDatabase>> {
+        let mut present = self.store.database(variable)?;
+        let is_hex = selector.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let Some(named) = select(variable, &present, selector).ok().filter(|_| is_hex).cloned() else {
+            return Ok(None);
+        };
+        present.retain(|_, entry| *entry == named);
+        Ok(Some(present))
+    }
+
     /// The write that removes entries from KEK, db or dbx, and the entries: a certificate is named by its SHA-256, another entry by its
     /// data, both in hexadecimal and at least the first 8 digits; a certificate also by its whole subject name. There is no write if
     /// only the key directory has them still.
@@ -77,7 +89,7 @@ impl<'a> Updater<'a> {
             return Err(Error::usage("PK is not emptied entry by entry").hint("bootseal enroll reset"));
         }
         let present = self.store.database(variable)?;
-        let meant = self.keys.database(variable)?;
+        let meant = meant(self.keys, variable)?;
         let mut doomed: Vec<&Signature> = Vec::new();
         for selector in selectors {
             doomed.push(select(variable, &present, selector).or_else(|error| {
@@ -156,7 +168,7 @@ impl<'a> Updater<'a> {
         let mut updates = writes::read_key_directory(self.keys.path())?;
         for update in &mut updates {
             let variable = update.variable;
-            if variable == VariableName::Dbx {
+            if update.attributes == APPEND_ATTRIBUTES {
                 continue;
             }
             let own = self.keys.database(variable)?;

@@ -9,7 +9,9 @@ use crate::formats::firmware::authenticated_variable::{
 };
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::Shown;
+use crate::keys::KeyDirectory;
 use crate::system;
+use crate::trust::applied;
 use crate::trust::variable::recognise;
 
 use super::planned_write::{PlannedWrite, appends, cannot_enroll};
@@ -21,28 +23,51 @@ const MAX_AUTH: u64 = 4 << 20;
 
 /// The writes of a source, in no particular order.
 pub(super) fn planned_writes(source: &Source, store: &Store) -> Result<Vec<PlannedWrite>> {
+    let mut writes = Vec::new();
     match source {
         Source::Keys(keys) => {
-            let mut writes = Vec::new();
             for update in read_key_directory(keys)? {
-                let write = planned(update, store)?;
+                let write = planned(update)?;
                 check_file(&write)?;
                 // The last revocation of one's own was taken out again: there is nothing to append.
                 if !write.content.is_empty() {
                     writes.push(write);
                 }
             }
-            Ok(writes)
         }
-        Source::Updates(updates) => updates.iter().map(|update| planned(update.clone(), store)).collect(),
+        Source::Updates(updates) => {
+            for update in updates {
+                writes.push(planned(update.clone())?);
+            }
+        }
     }
+    for variable in VariableName::ALL {
+        let mut appended = SignatureDatabase::default();
+        for write in writes.iter().filter(|write| write.append && write.name == variable) {
+            appended.merge(&write.content);
+        }
+        for write in writes.iter_mut().filter(|write| write.name == variable) {
+            write.appended.clone_from(&appended);
+            write.already_there = write.is_held_by(store.read(variable)?.as_ref());
+        }
+    }
+    Ok(writes)
 }
 
-/// The `.auth` files of a key directory.
+/// The `.auth` files of a key directory: our own, and those of others that it keeps.
 pub(super) fn read_key_directory(keys: &Path) -> Result<Vec<Update>> {
     let mut updates = Vec::new();
     for variable in VariableName::ALL {
         updates.extend(read_auth(keys, variable)?);
+    }
+    let directory = KeyDirectory::unjudged(keys);
+    for variable in VariableName::ALL {
+        updates.extend(applied(&directory, variable)?.into_iter().map(|write| Update {
+            variable,
+            attributes: APPEND_ATTRIBUTES,
+            auth: write.bytes,
+            origin: keys.join(write.name).shown(),
+        }));
     }
     Ok(updates)
 }
@@ -74,11 +99,11 @@ fn read_auth(keys: &Path, variable: VariableName) -> Result<Option<Update>> {
     }))
 }
 
-fn planned(update: Update, store: &Store) -> Result<PlannedWrite> {
+fn planned(update: Update) -> Result<PlannedWrite> {
     let cannot = || cannot_enroll(&update.origin);
     let auth = AuthenticatedVariable::parse(&update.auth).or_refuse(cannot)?;
     let content = SignatureDatabase::parse(&auth.payload).or_refuse(cannot)?;
-    let mut write = PlannedWrite {
+    Ok(PlannedWrite {
         variable: update.variable.name(),
         sha256: HashAlgorithm::Sha256.digest(&[&update.auth]).to_hex(),
         bytes: update.auth.len(),
@@ -90,10 +115,9 @@ fn planned(update: Update, store: &Store) -> Result<PlannedWrite> {
         attributes: update.attributes,
         auth: update.auth,
         content,
+        appended: SignatureDatabase::default(),
         origin: update.origin,
-    };
-    write.already_there = write.is_held_by(store.read(write.name)?.as_ref());
-    Ok(write)
+    })
 }
 
 /// Refuses a file of a key directory that is signed for another variable than its name says, or that is empty.

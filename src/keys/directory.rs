@@ -8,6 +8,7 @@
 //! | `PK.esl`, `KEK.esl`, `db.esl` | signature lists: the data of the variables |
 //! | `PK.auth`, `KEK.auth`, `db.auth` | the same, signed for a write of the variable |
 //! | `dbx.auth` | revocations, signed for a write that appends |
+//! | `applied-VARIABLE-DIGEST.auth` | a write that others had signed, and that was applied; empty once our own lists have its entries |
 //! | `noPK.auth` | an empty PK, signed by the present one: back to Setup Mode; beside the private key of PK alone |
 //! | `grub.gpg` | the OpenPGP public keys that GRUB embeds: one, as a ceremony makes it |
 //! | `owner.guid` | the owner GUID of our entries |
@@ -362,7 +363,7 @@ impl KeyDirectory {
                 .hint("remove the one that is not to be used"))
             }
             (false, true) => {
-                let ask = &mut |token: &str| ask(&format!("PIN of the token \"{token}\" with the {name} key"));
+                let ask = &mut |token: &str| ask(&name.pin_of(token));
                 Ok(Box::new(TokenKey::open(&read_uri(&uri)?, ask)?))
             }
             (_, false) => Ok(Box::new(self.software_key(name, ask)?)),

@@ -57,6 +57,12 @@ impl KeyName {
         format!("{} in {}", self.secret(), file.shown())
     }
 
+    /// The PIN of the token with this label that has the key, as it is asked for.
+    #[must_use]
+    pub fn pin_of(self, token: &str) -> String {
+        format!("PIN of the token \"{token}\" with the {self} key")
+    }
+
     /// The key whose passphrase is asked for so.
     #[must_use]
     pub fn asked_for(secret: &str) -> Option<Self> {

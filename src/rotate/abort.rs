@@ -60,6 +60,7 @@ pub fn abort(request: &Request<'_>) -> Result<Aborted> {
             ));
         }
     }
+    place.forget_on_token(name, &mut |name: &str| request.attendant.secret(name))?;
     place.finish(name)?;
     steps.push(match rotation.old {
         Some(_) => "the new key is removed, and the present one stays".to_owned(),

@@ -68,7 +68,7 @@ impl Place<'_> {
         &self,
         name: KeyName,
         voucher: KeyName,
-        new: &SoftwareKey,
+        new: &dyn Signer,
         files: &mut Files,
     ) -> Result<Rotation> {
         let like = self.keys.certificate(voucher)?;

@@ -20,6 +20,7 @@ use crate::formats::text::{Shown, printable};
 use crate::keys::directory::{Ask, TRANSCRIPT};
 use crate::keys::{Identity, KeyDirectory, KeyName, Signer};
 use crate::system::{self, Context};
+use crate::trust::{applied, meant};
 
 use super::new_key::exceeded;
 use super::place::{Files, MAX_FILE, Place};
@@ -55,15 +56,15 @@ pub struct ListsChanged {
 
 /// New lists of the directories of a ceremony, signed, and in no place yet.
 pub struct NewLists {
-    signers: BTreeMap<KeyName, Box<dyn Signer>>,
-    directories: Vec<NewFiles>,
+    pub(super) signers: BTreeMap<KeyName, Box<dyn Signer>>,
+    pub(super) directories: Vec<NewFiles>,
 }
 
-struct NewFiles {
-    directory: PathBuf,
-    files: Files,
-    events: Vec<Event>,
-    transcript: Option<verify::Signed>,
+pub(super) struct NewFiles {
+    pub(super) directory: PathBuf,
+    pub(super) files: Files,
+    pub(super) events: Vec<Event>,
+    pub(super) transcript: Option<verify::Signed>,
 }
 
 impl NewLists {
@@ -171,7 +172,7 @@ impl NewLists {
 
 /// Ends what an earlier change began: in the key directory, and in the others of its ceremony that have lists and had not come to it. A
 /// line that was then added to each by itself would part them.
-fn catch_up(context: &Context, keys: &KeyDirectory, more: &[PathBuf]) -> Result<()> {
+pub(super) fn catch_up(context: &Context, keys: &KeyDirectory, more: &[PathBuf]) -> Result<()> {
     if context.dry_run() || !system::is_there(&keys.file_path(TRANSCRIPT))? {
         return Ok(());
     }
@@ -186,7 +187,7 @@ fn catch_up(context: &Context, keys: &KeyDirectory, more: &[PathBuf]) -> Result<
 }
 
 /// The key directory, and the others of its ceremony that have lists, with their transcripts.
-fn directories_of(keys: &KeyDirectory, more: &[PathBuf]) -> Result<Vec<(PathBuf, Option<verify::Signed>)>> {
+pub(super) fn directories_of(keys: &KeyDirectory, more: &[PathBuf]) -> Result<Vec<(PathBuf, Option<verify::Signed>)>> {
     let own = keys.path().to_owned();
     if !system::is_there(&keys.file_path(TRANSCRIPT))? {
         return Ok(vec![(own, None)]);
@@ -236,7 +237,7 @@ impl Place<'_> {
     ) -> Result<Files> {
         let variable = change.variable;
         let present = self.keys.database(variable)?;
-        let mut lists = present.clone();
+        let mut lists = meant(self.keys, variable)?;
         let removed = change.removed.index();
         lists.retain(|kind, entry| !removed.contains(&(kind, entry.data.as_slice())));
         lists.merge(&change.added);
@@ -269,11 +270,15 @@ impl Place<'_> {
             files.insert(format!("{variable}.esl"), (content, PUBLIC));
         }
         files.insert(format!("{variable}.auth"), (auth, PUBLIC));
+        // The lists have their entries now, and what is removed from them must not come back.
+        for write in applied(self.keys, variable)? {
+            files.insert(write.name, (Vec::new(), PUBLIC));
+        }
         Ok(files)
     }
 }
 
-fn record(name: &str, bytes: &[u8]) -> FileRecord {
+pub(super) fn record(name: &str, bytes: &[u8]) -> FileRecord {
     FileRecord {
         place: "keys".to_owned(),
         name: name.to_owned(),
@@ -283,7 +288,7 @@ fn record(name: &str, bytes: &[u8]) -> FileRecord {
 }
 
 /// The entries of a change, for people.
-fn names(database: &SignatureDatabase) -> Vec<String> {
+pub(super) fn names(database: &SignatureDatabase) -> Vec<String> {
     let mut names: Vec<String> = database.entries().map(|(kind, entry)| name(kind, entry)).collect();
     if names.len() > MAX_NAMED {
         let others = names.len() - MAX_NAMED;

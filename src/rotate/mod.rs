@@ -5,6 +5,8 @@
 //! are in their places. Every stage looks at the present state, so it can be run again wherever it was cut short.
 
 mod abort;
+mod applied;
+mod carry_over;
 mod first_key;
 mod lists;
 mod new_key;
@@ -14,8 +16,10 @@ mod stages;
 mod switch;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use abort::{Aborted, abort};
+pub use carry_over::{carry_over, sign_carried_over};
 pub use lists::{ListChange, ListsChanged, NewLists};
 pub use place::{Place, Rotation};
 pub use revoke::{Revoked, revoke};

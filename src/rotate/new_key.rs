@@ -5,6 +5,7 @@ use crate::ceremony::{PUBLIC, SECRET, purpose, verify};
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::crypto::rsa_public_key::RsaPublicKey;
 use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, ATTRIBUTES, EfiTime, VariableName};
 use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
 use crate::formats::grub::openpgp::{GrubKey, UnsignedSignature};
@@ -27,9 +28,16 @@ impl Place<'_> {
             return Ok(rotation);
         }
         self.level()?;
-        if self.keys.token_uri(name)?.is_some() {
-            return Err(Error::refused(format!("the {name} key is on a token"))
-                .hint("hold a ceremony with new keys, and bring them in with: bootseal enroll rotate NEW-KEYS"));
+        let mut files: Files = Files::new();
+        if let Some(uri) = self.keys.token_uri(name)? {
+            let old = self.keys.private(name, ask)?;
+            let new = self.on_token(name, &uri, old.public_key(), &mut files, ask)?;
+            let rotation = if name == KeyName::Grub {
+                self.grub(old.public_key(), new.as_ref(), &mut files)?
+            } else {
+                self.certified(name, new, &mut files, ask)?
+            };
+            return self.begin(name, rotation, files);
         }
         let is_first = self.is_first(name)?;
         let from = if is_first { self.voucher_name()? } else { name };
@@ -47,7 +55,6 @@ impl Place<'_> {
         };
         let new = SoftwareKey::generate(self.context, bits.max(name.least_bits()))?;
         let wrap = passphrase.as_ref();
-        let mut files: Files = Files::new();
         let pem = new.to_pem(self.context, wrap)?;
         let again = SoftwareKey::parse(pem.as_bytes(), &path, &mut || {
             wrap.map(Passphrase::duplicate)
@@ -58,10 +65,15 @@ impl Place<'_> {
         let rotation = if is_first {
             self.first(name, from, &new, &mut files)?
         } else if name == KeyName::Grub {
-            self.grub(&old, &new, &mut files)?
+            self.grub(old.public_key(), &new, &mut files)?
         } else {
-            self.certified(name, new, &mut files, ask)?
+            self.certified(name, Box::new(new), &mut files, ask)?
         };
+        self.begin(name, rotation, files)
+    }
+
+    /// Lays the new files down, with the record that the rotation is under way.
+    fn begin(&self, name: KeyName, rotation: Rotation, mut files: Files) -> Result<Rotation> {
         let rotation = Rotation {
             files: files.keys().cloned().collect(),
             ..rotation
@@ -100,12 +112,10 @@ impl Place<'_> {
         if name.variable().is_none() || rotation.basis == self.basis()? {
             return Ok(rotation.clone());
         }
-        let file = self.new_file(name, &format!("{name}.key"));
-        let signer = SoftwareKey::load(&file, &mut || ask(&name.secret_in(&file)))?;
         let new = Identity {
             name: name.name().to_owned(),
             certificate: self.new_certificate(name)?,
-            signer: Box::new(signer),
+            signer: self.new_private(name, ask)?,
         };
         let mut files = Files::new();
         self.writes(name, &self.keys.certificate(name)?, &new, &mut files, ask)?;
@@ -139,10 +149,10 @@ impl Place<'_> {
         Ok(HashAlgorithm::Sha256.digest(&[&digests]).to_hex())
     }
 
-    fn grub(&self, old: &SoftwareKey, new: &SoftwareKey, files: &mut Files) -> Result<Rotation> {
+    fn grub(&self, old: &RsaPublicKey, new: &dyn Signer, files: &mut Files) -> Result<Rotation> {
         let cannot = || "cannot make GRUB's OpenPGP key".to_owned();
         let known = read_grub_keys(&self.keys.file_path(GRUB_PUBLIC_KEY))?;
-        let old = known.iter().find(|key| key.public_key() == old.public_key());
+        let old = known.iter().find(|key| key.public_key() == old);
         let old = old.ok_or_else(|| Error::refused("grub.key is not the private key of grub.gpg"))?;
         let subject = successor(&self.grub_user_id()?, self.context.date_time()?.year());
         let created = u32::try_from(self.context.now()?).or_could_not_run(cannot)?;
@@ -180,7 +190,7 @@ impl Place<'_> {
     pub(super) fn certify(
         &self,
         name: KeyName,
-        new: &SoftwareKey,
+        new: &dyn Signer,
         like: &Certificate,
         common_name: String,
         files: &mut Files,
@@ -207,11 +217,11 @@ impl Place<'_> {
         Ok(certificate)
     }
 
-    fn certified(&self, name: KeyName, new: SoftwareKey, files: &mut Files, ask: &mut Ask<'_>) -> Result<Rotation> {
+    fn certified(&self, name: KeyName, new: Box<dyn Signer>, files: &mut Files, ask: &mut Ask<'_>) -> Result<Rotation> {
         let old = self.keys.certificate(name)?;
         let certificate = self.certify(
             name,
-            &new,
+            new.as_ref(),
             &old,
             successor(&old.common_name(), self.context.date_time()?.year()),
             files,
@@ -231,7 +241,7 @@ impl Place<'_> {
         let new = Identity {
             name: name.name().to_owned(),
             certificate,
-            signer: Box::new(new),
+            signer: new,
         };
         self.writes(name, &old, &new, files, ask)?;
         Ok(rotation)
@@ -338,7 +348,7 @@ fn encoded(rotation: &Rotation) -> Result<Vec<u8>> {
 }
 
 /// Proves that a key and its copy are one: the copy signs, and the public half of the key verifies.
-fn prove(new: &SoftwareKey, again: &SoftwareKey) -> Result<()> {
+pub(super) fn prove(new: &dyn Signer, again: &dyn Signer) -> Result<()> {
     let digest = HashAlgorithm::Sha256.digest(&[new.public_key().spki_der(), b"proof"]);
     new.public_key()
         .verify(&digest, &again.sign(&digest)?)

@@ -8,11 +8,12 @@ use crate::ceremony::{PUBLIC, SECRET, append_to_transcript, level, verify};
 use crate::error::Result;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::directory::{Ask, REMOVE_PK, RETIRED, TRANSCRIPT};
-use crate::keys::{KeyName, Protection, Signer, SoftwareKey};
+use crate::keys::{KeyDirectory, KeyName, Protection, Signer, SoftwareKey};
 use crate::system::{self, create_dir};
 
 use super::new_key::successor_digest;
 use super::place::{MAX_FILE, Place, Rotation};
+use super::token::TOKEN;
 
 impl Place<'_> {
     /// Puts the new files in the places of the old ones, which are kept in `retired/`; both keys sign that.
@@ -24,13 +25,12 @@ impl Place<'_> {
             return Ok(());
         }
         // Both keys open before the first file moves: an unlocked key is what the record needs at the end.
-        let voucher = match self.retired(rotation) {
-            Some(retired) => {
-                self.retire(rotation, &retired)?;
-                let path = retired.join(format!("{name}.key"));
-                (name, SoftwareKey::load(&path, &mut || ask(&name.secret_in(&path)))?)
-            }
-            None => self.voucher(ask)?,
+        let voucher = if let Some(retired) = self.retired(rotation) {
+            self.retire(rotation, &retired)?;
+            (name, KeyDirectory::unjudged(&retired).private(name, ask)?)
+        } else {
+            let (voucher, key) = self.voucher(ask)?;
+            (voucher, Box::new(key) as Box<dyn Signer>)
         };
         let mut records = Vec::new();
         for file in &rotation.files {
@@ -96,7 +96,7 @@ impl Place<'_> {
         rotation: &Rotation,
         name: KeyName,
         records: Vec<FileRecord>,
-        (voucher, old): (KeyName, SoftwareKey),
+        (voucher, old): (KeyName, Box<dyn Signer>),
         ask: &mut Ask<'_>,
     ) -> Result<()> {
         if !self.keys.file_path(TRANSCRIPT).exists() {
@@ -108,7 +108,12 @@ impl Place<'_> {
             return Ok(());
         }
         let path = self.new_file(name, &format!("{name}.key"));
-        let new = SoftwareKey::load(&path, &mut || ask(&name.secret_in(&path)))?;
+        let new = self.new_private(name, ask)?;
+        let protection = if system::is_there(&path)? {
+            SoftwareKey::protection(&path).map(Protection::name)?
+        } else {
+            TOKEN
+        };
         let place = signed
             .transcript
             .events()
@@ -131,7 +136,7 @@ impl Place<'_> {
                 key: rotation.key.clone(),
                 fingerprint: fingerprint.clone(),
                 // By the old key, over the new one: who trusted the one may trust the other.
-                successor: hex::encode(old.sign(&successor_digest(&new))?),
+                successor: hex::encode(old.sign(&successor_digest(new.as_ref()))?),
             })
         });
         let mut events: Vec<Event> = retired.transpose()?.into_iter().collect();
@@ -139,7 +144,7 @@ impl Place<'_> {
             Event::KeyMade {
                 key: rotation.key.clone(),
                 bits: new.public_key().bits(),
-                protection: SoftwareKey::protection(&path).map(Protection::name)?.to_owned(),
+                protection: protection.to_owned(),
                 public_key: hex::encode(new.public_key().spki_der()),
                 files: private,
             },
@@ -153,9 +158,9 @@ impl Place<'_> {
         ]);
         let mut signers: BTreeMap<KeyName, Box<dyn Signer>> = BTreeMap::new();
         if voucher != name {
-            signers.insert(voucher, Box::new(old));
+            signers.insert(voucher, old);
         }
-        signers.insert(name, Box::new(new));
+        signers.insert(name, new);
         if self.authority.path() != self.keys.path() && self.authority.file_path(TRANSCRIPT).exists() {
             let directory = self.authority.path();
             let other = verify::read(directory)?.transcript;

@@ -9,6 +9,8 @@ use crate::keys::directory::GRUB_PUBLIC_KEY;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::is_there;
 
+use super::applied::meant;
+
 /// The certificates, databases and keys that firmware, kernel and GRUB of a machine trust.
 #[derive(Debug, Clone, Default)]
 pub struct Anchors {
@@ -34,7 +36,7 @@ impl Anchors {
     pub fn from_directory(keys: &KeyDirectory) -> Result<Self> {
         let database = |variable| {
             if is_there(&keys.lists_path(variable))? || is_there(&keys.update_path(variable))? {
-                keys.database(variable)
+                meant(keys, variable)
             } else {
                 Ok(SignatureDatabase::default())
             }

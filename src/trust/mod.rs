@@ -2,6 +2,7 @@
 //! enrolment and audit all ask here.
 
 mod anchors;
+mod applied;
 mod chain;
 pub mod command_line;
 mod edk2;
@@ -29,6 +30,7 @@ pub mod running_keys;
 pub mod variable;
 
 pub use anchors::Anchors;
+pub use applied::{AppliedWrite, applied, applied_name, meant, trusts};
 pub use examine::{Judgement, Kind, examine, read_database};
 pub use examine_large::examine_large;
 pub use opened_image::{INITRAMFS, OpenedImage};

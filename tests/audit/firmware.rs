@@ -269,3 +269,56 @@ fn a_certificate_that_is_not_valid_yet_is_told() {
         "ahead of the clock",
     );
 }
+
+/// After last week's backup of the key directory was put back.
+#[test]
+fn revocations_that_the_key_directory_does_not_know_are_told() {
+    let machine = Machine::new();
+    let held = fs::read(machine.path(&format!("sys/firmware/efi/efivars/dbx-{DATABASE}"))).unwrap()[4..].to_vec();
+    let own: Guid = fs::read_to_string(keys().join("owner.guid"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let other = Guid::from_fields(1, 2, 3, [4; 8]);
+    let with = |entries: &[(Guid, u8)]| {
+        let mut lists = SignatureDatabase::parse(&held).unwrap();
+        for (owner, digest) in entries {
+            lists.add_sha256(*owner, &[*digest; 32]);
+        }
+        machine.set_variable("dbx", DATABASE, 0x27, &lists.to_bytes());
+        machine.check("firmware.variables")
+    };
+    // What Windows and fwupd put there is Microsoft's; whose another one is, is not known where the vendor's are not shown.
+    assert_eq!(
+        with(&[(Guid::MICROSOFT, 7), (other, 8)])["findings"]
+            .as_array()
+            .unwrap()
+            .len(),
+        0
+    );
+    let said = with(&[(own, 9), (other, 8)]);
+    assert_eq!(said["status"], "warn", "{said:#}");
+    says(
+        &said,
+        "findings",
+        "dbx holds an entry of type sha256, a revocation of yours",
+        "does not know",
+    );
+    let remedy = said["findings"][0]["remedy"].as_str().unwrap();
+    assert!(
+        remedy.contains("bootseal keys sync STICK")
+            && remedy.contains(&format!("bootseal enroll add dbx {} --keys STICK", "09".repeat(32))),
+        "{remedy}"
+    );
+    let default = |digest: u8| {
+        let mut lists = SignatureDatabase::default();
+        lists.add_sha256(other, &[digest; 32]);
+        machine.set_variable("dbxDefault", super::GLOBAL, 6, &lists.to_bytes());
+    };
+    default(8);
+    assert_eq!(with(&[(other, 8)])["findings"].as_array().unwrap().len(), 0);
+    let said = with(&[(other, 8), (other, 10)]);
+    assert_eq!(said["status"], "pass", "{said:#}");
+    says(&said, "findings", "dbx holds an entry that is neither", "");
+}

@@ -233,3 +233,90 @@ fn a_drill_is_known_wherever_the_ceremony_is() {
     }
     verified(&whole);
 }
+
+/// The directories are as they were before: the firmware still has the entry, and its digits bring it back to them.
+#[test]
+fn what_the_firmware_holds_is_recorded_by_its_digits() {
+    let whole = enrolled();
+    let (pem, der) = stolen(&whole);
+    let places = ["node", "offline"];
+    for place in places {
+        succeed(
+            tool("cp")
+                .arg("-a")
+                .arg(whole.path(place))
+                .arg(whole.path(&format!("{place}.old"))),
+        );
+    }
+    succeed(&mut change(&whole, &["add", "dbx", pem.to_str().unwrap()]));
+    let dbx = variable(&whole, "board", "dbx");
+    for place in places {
+        fs::remove_dir_all(whole.path(place)).unwrap();
+        fs::rename(whole.path(&format!("{place}.old")), whole.path(place)).unwrap();
+    }
+    let audit = || {
+        let mut audit = bootseal(["audit", "--only", "firmware.variables", "--keys"]);
+        audit.arg(whole.path("node")).arg("--store").arg(whole.path("board"));
+        crate::support::text(&audit.output().unwrap())
+    };
+    let said = audit();
+    let start = said
+        .find("bootseal enroll add dbx ")
+        .unwrap_or_else(|| panic!("{said}"));
+    let digits = said[start..].split(' ').nth(4).unwrap();
+    let said = succeed(&mut change(&whole, &["add", "dbx", digits]));
+    assert!(said.contains("enrolls it from now on"), "{said}");
+    assert_eq!(variable(&whole, "board", "dbx"), dbx);
+    apply(&whole, "second");
+    assert!(holds(&variable(&whole, "second", "dbx"), &der));
+    assert!(!audit().contains("enroll add dbx"), "{}", audit());
+}
+
+/// The keys of another ceremony take over, and its boards hold what these were meant to.
+#[test]
+fn what_was_added_and_revoked_is_carried_over_to_the_keys_that_take_over() {
+    let (whole, new) = (enrolled(), enrolled());
+    let (pem, der) = stolen(&whole);
+    succeed(&mut change(&whole, &["add", "db", "windows-2023"]));
+    succeed(&mut change(&whole, &["add", "KEK", "kek-2023"]));
+    succeed(&mut change(&whole, &["add", "dbx", pem.to_str().unwrap()]));
+    let other = new.path("offline");
+    let rotate = |place: &str| change(&whole, &["rotate", new.path(place).to_str().unwrap()]);
+    // Without the private keys the plan says what would be lost.
+    let mut dry = rotate("node");
+    let said = succeed(dry.arg("--dry-run"));
+    assert!(
+        said.contains("does not enroll what db is meant to hold now: \"Windows UEFI CA 2023\""),
+        "{said}"
+    );
+    let said = succeed(
+        rotate("offline")
+            .arg("--new-passphrase-file")
+            .arg(new.path("passphrase")),
+    );
+    assert!(
+        said.contains(&format!("{} enrolls it from now on", other.display())),
+        "{said}"
+    );
+    let said = verified(&new);
+    assert!(
+        said.contains("dbx gains \"stolen\"") && said.contains("carried over from"),
+        "{said}"
+    );
+    let mut apply = bootseal(["enroll", "apply", "--yes", "--keys"]);
+    succeed(apply.arg(new.path("node")).arg("--store").arg(whole.path("board")));
+    self::apply(&new, "second");
+    let own = |whole: &Whole, name: &str| {
+        let der = fs::read(whole.path("node").join(format!("{name}.der"))).unwrap();
+        move |content: &[u8]| holds(content, &der)
+    };
+    for (whole, board) in [(&whole, "board"), (&new, "second")] {
+        let db = variable(whole, board, "db");
+        assert!(
+            holds(&db, WINDOWS) && holds(&variable(whole, board, "dbx"), &der),
+            "{board}"
+        );
+        assert!(own(&new, "db")(&db));
+    }
+    assert!(!own(&whole, "db")(&variable(&whole, "board", "db")));
+}

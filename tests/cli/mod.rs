@@ -10,6 +10,7 @@ mod lists;
 mod man;
 mod nothing;
 mod optional_key;
+mod others_updates;
 mod progress;
 mod restore;
 mod sign_all;

@@ -127,7 +127,23 @@ fn an_older_write_is_refused_and_all_kinds_can_be_written_down() {
     std::thread::sleep(std::time::Duration::from_millis(1100));
     removal("new");
     succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update("new"))));
-    succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update("first"))));
+    let present = db(&whole);
+    // An append bears no time that counts: the state that it carries tells that it is older, and would undo the removal.
+    for verb in [&["plan"][..], &["apply", "--yes"]] {
+        let refused = refuse(&mut on_node(&whole, verb, Some(&update("first"))));
+        let older = "first was signed before the last change of db that ";
+        assert!(
+            refused.contains(older) && refused.contains("bootseal enroll apply --keys"),
+            "{refused}"
+        );
+        assert_eq!(db(&whole), present);
+    }
+    // The firmware itself takes no older write that replaces.
+    succeed(&mut on_node(
+        &whole,
+        &["apply", "--yes"],
+        Some(&update("first/1-db.auth")),
+    ));
     let refused = refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&update("old"))));
     assert!(refused.contains("not later"), "{refused}");
 
@@ -154,4 +170,65 @@ fn an_older_write_is_refused_and_all_kinds_can_be_written_down() {
     succeed(&mut offline(&whole, &["reset"], "reset"));
     let said = succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update("reset"))));
     assert!(said.contains("Setup Mode"), "{said}");
+}
+
+/// Before the firmware is written to, the update's state is held against that of the node.
+#[test]
+fn an_update_of_another_state_is_refused_before_anything_is_written() {
+    let whole = fleet();
+    let update = whole.path("update");
+    let present = db(&whole);
+    // The node has a line that the stick lacks, and the stick gets one that the node lacks.
+    succeed(
+        bootseal(["ceremony", "note"])
+            .arg(whole.path("carried"))
+            .arg("a remark"),
+    );
+    succeed(&mut offline(&whole, &["add", "db", "windows-2023"], "update"));
+    let refused = refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&update)));
+    assert!(refused.contains("each has lines that the other lacks"), "{refused}");
+    assert!(refused.contains("--follow"), "{refused}");
+    assert_eq!(db(&whole), present);
+    // The remedy as it is printed.
+    let mut follow = bootseal(["keys", "sync", "--follow", "--keys"]);
+    succeed(follow.arg(whole.path("carried")).arg(update.join("keys")));
+    succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update)));
+    assert_ne!(db(&whole), present);
+
+    // A directory without a transcript knows nothing to hold it against; and public files that were changed are found first.
+    let transcript = whole.path("carried/ceremony.jsonl");
+    let kept = fs::read(&transcript).unwrap();
+    fs::remove_file(&transcript).unwrap();
+    let refused = on_node(&whole, &["apply", "--yes"], Some(&update)).output().unwrap();
+    assert_eq!(refused.status.code(), Some(3));
+    fs::write(&transcript, kept).unwrap();
+    let present = db(&whole);
+    succeed(&mut offline(&whole, &["add", "db", "uefi-2023"], "later"));
+    fs::write(whole.path("later/keys/db.esl"), b"").unwrap();
+    let refused = refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&whole.path("later"))));
+    assert!(refused.contains("db.esl is not the file that is recorded"), "{refused}");
+    assert_eq!(db(&whole), present);
+}
+
+#[test]
+fn an_update_that_cannot_be_recorded_fails_and_the_same_command_records_it() {
+    let whole = fleet();
+    let update = whole.path("update");
+    succeed(&mut offline(&whole, &["add", "db", "windows-2023"], "update"));
+    // Nothing can be laid beside the files of the key directory.
+    let staged = whole.path("carried/lists.new");
+    fs::write(&staged, b"").unwrap();
+    let present = db(&whole);
+    let output = on_node(&whole, &["apply", "--yes"], Some(&update)).output().unwrap();
+    let said = crate::support::text(&output);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("it is not recorded in"), "{said}");
+    assert!(
+        said.contains(&format!("bootseal enroll apply {}", update.display())),
+        "{said}"
+    );
+    assert_ne!(db(&whole), present);
+    fs::remove_file(&staged).unwrap();
+    let said = succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update)));
+    assert!(said.contains("carried enrolls it from now on"), "{said}");
 }

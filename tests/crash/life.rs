@@ -202,3 +202,41 @@ fn an_update_that_was_cut_short_is_applied() {
         is_whole(machine, round);
     });
 }
+
+/// Microsoft's revocations, applied and kept: another board, enrolled from the key directory, has them.
+#[test]
+fn an_update_of_others_that_was_cut_short_is_kept_by_the_same_command() {
+    const MICROSOFTS: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/src/trust/microsoft/updates/DBXUpdateSVN.bin"
+    );
+    let machine = machine();
+    let enroll = |machine: &Machine, words: &[&str], keys: &str, board: &str| {
+        let mut command = bootseal(["enroll"]);
+        command.args(words).arg("--yes").arg("--keys").arg(machine.file(keys));
+        command.arg("--store").arg(machine.file(board));
+        command
+    };
+    let sync = |machine: &Machine| {
+        let mut command = bootseal(["keys", "sync", "--keys"]);
+        succeed(command.arg(machine.file("node")).arg(machine.file("offline")));
+    };
+    succeed(&mut enroll(
+        &machine,
+        &["add", "KEK", "kek-2011"],
+        "offline",
+        "firmware",
+    ));
+    sync(&machine);
+    let apply = |machine: &Machine| enroll(machine, &["apply", MICROSOFTS], "node", "firmware");
+    killed(&machine, 5, apply, |machine, round| {
+        succeed(&mut apply(machine));
+        sync(machine);
+        is_whole(machine, round);
+        fs::create_dir(machine.file("second")).unwrap();
+        succeed(&mut enroll(machine, &["apply"], "node", "second"));
+        let name = format!("dbx-{}", crate::support::node::DATABASE);
+        let dbx = |board: &str| fs::read(machine.file(board).join(&name)).unwrap();
+        assert!(dbx("second") == dbx("firmware"), "{round}");
+    });
+}

@@ -174,3 +174,71 @@ fn imported_keys_are_in_the_backup_and_an_aborted_ceremony_takes_them_off_the_to
         assert!(names.all(|entry| entry.unwrap().path().extension().unwrap_or_default() != "imported"));
     }
 }
+
+/// Each key gives way to another one that its token makes, and that never leaves it either.
+#[test]
+fn keys_on_a_token_rotate() {
+    let token = Token::empty(keys());
+    let spec = specification(&token, true, "microsoft = [\"none\"]\ndbx = \"none\"");
+    succeed(token.bootseal(&["ceremony", "run"]).arg(&spec));
+    let (made, firmware) = (token.path("made"), token.path("firmware"));
+    fs::create_dir(&firmware).unwrap();
+    let at = |words: &[&str]| {
+        let mut command = token.bootseal(words);
+        command.arg("--keys").arg(&made).arg("--store").arg(&firmware);
+        command
+    };
+    succeed(&mut at(&["enroll", "apply", "--yes"]));
+    let private = || token.objects().matches("Private Key Object").count();
+    let name_of = |name: &str| fs::read_to_string(made.join(format!("{name}.uri"))).unwrap();
+
+    // One that is given up leaves nothing on the token, and neither does one that is only tried.
+    let grub = name_of("grub");
+    succeed(&mut at(&["keys", "rotate", "grub", "--dry-run"]));
+    assert_eq!(private(), 5);
+    refuse(&mut at(&["keys", "rotate", "grub"]));
+    assert_eq!(private(), 6);
+    succeed(&mut at(&["keys", "rotate", "grub", "--abort"]));
+    assert_eq!((private(), name_of("grub")), (5, grub));
+
+    for (number, (name, options)) in [
+        ("KEK", &[][..]),
+        ("db", &["--signed"]),
+        ("PK", &[]),
+        ("module", &["--trusted", "--signed"]),
+        ("grub", &["--trusted", "--signed"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let before = name_of(name);
+        let mut rotate = at(&["keys", "rotate", name, "--yes"]);
+        succeed(rotate.args(options));
+        assert_ne!(name_of(name), before, "{name}");
+        assert_eq!(private(), 6 + number, "{name}");
+        assert!(!token.objects().contains("Access:     extractable"));
+        let kept = fs::read_dir(made.join("retired")).unwrap().count();
+        assert_eq!(kept, 1 + number);
+        let verified = succeed(token.bootseal(&["ceremony", "verify"]).arg(&made));
+        assert!(verified.contains("the transcript holds"), "{verified}");
+    }
+    // What the new ones sign is accepted, and the firmware takes changes by them.
+    let plan = succeed(&mut at(&["enroll", "plan"]));
+    for variable in ["PK", "KEK", "db"] {
+        assert!(plan.contains(&format!("\n{variable}: nothing to do")), "{plan}");
+    }
+    succeed(&mut at(&["enroll", "add", "db", "windows-2023", "--yes"]));
+    let image = token.path("image.efi");
+    fs::write(&image, minimal_image()).unwrap();
+    succeed(token.bootseal(&["sign", "efi", "--keys"]).arg(&made).arg(&image));
+    succeed(tool("sbverify").arg("--cert").arg(made.join("db.pem")).arg(&image));
+    let config = token.path("grub.cfg");
+    fs::write(&config, b"set timeout=5\n").unwrap();
+    succeed(token.bootseal(&["sign", "grub", "--keys"]).arg(&made).arg(&config));
+    let mut gpgv = tool("gpgv");
+    gpgv.arg("--keyring").arg(made.join("grub.gpg"));
+    succeed(gpgv.arg(token.path("grub.cfg.sig")).arg(&config));
+    // And once more.
+    succeed(&mut at(&["keys", "rotate", "db", "--signed", "--yes"]));
+    assert_eq!(private(), 11);
+}

@@ -169,6 +169,23 @@ pub enum Event {
         /// The lists, and the write that enrolls them.
         files: Vec<FileRecord>,
     },
+    /// A write that somebody else had signed was applied: revocations of Microsoft's, or a vendor's addition.
+    Applied {
+        /// KEK, db or dbx.
+        variable: String,
+        /// The name that its file had.
+        file: String,
+        /// SHA-256 of it, lower-case hex.
+        sha256: String,
+        /// Common name of the certificate whose key signed it.
+        signed_by: String,
+        /// The number of its entries.
+        entries: usize,
+        /// The entries that were new: subject and SHA-256 of a certificate, or the hash in hex; of many the first.
+        added: Vec<String>,
+        /// The file as it is kept, and those before it whose entries it has.
+        files: Vec<FileRecord>,
+    },
     /// The keys sign this line and all before.
     Sealed {
         /// By key: RSASSA-PKCS1-v1_5 over SHA-256 of this line with no signatures in it, lower-case hex.
@@ -257,7 +274,8 @@ impl Event {
             | Self::BackedUp { files, .. }
             | Self::Restored { files, .. }
             | Self::Rewrapped { files, .. }
-            | Self::Changed { files, .. } => files,
+            | Self::Changed { files, .. }
+            | Self::Applied { files, .. } => files,
             _ => &[],
         }
     }

@@ -50,6 +50,16 @@ pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
             let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
             came.chain(went).map(|change| format!("{change}{why}")).collect()
         }
+        Event::Applied {
+            variable,
+            file,
+            sha256,
+            signed_by,
+            entries,
+            ..
+        } => vec![format!(
+            "{variable}: {file} was applied, signed by \"{signed_by}\", with {entries} entries (SHA-256 {sha256})"
+        )],
         Event::Waived { what, by, reason } => vec![format!("{by} waives the {what}: {reason}")],
         Event::Checked { findings, .. } => {
             let text = |finding: &RecordedFinding| {

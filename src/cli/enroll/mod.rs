@@ -1,6 +1,8 @@
 //! `bootseal enroll`: the changes in the firmware, shown and made.
 
 mod apply;
+mod carried;
+mod changed;
 mod export;
 mod list;
 mod report;
@@ -147,7 +149,10 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let plan = plan(session, &arguments)?;
             let keys = session.keys(arguments.keys.as_ref())?;
             match &arguments.update {
-                Some(update) => update::apply_update(session, &plan, &consent, (update, &keys)),
+                Some(update) => {
+                    let unlock = &arguments.unlock;
+                    carried::apply_update(session, &plan, &consent, (update, &keys), unlock)
+                }
                 None => apply(session, &plan, &consent),
             }
         }
@@ -163,9 +168,13 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 
 fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
     let signs_anew = arguments.keep_option_roms || !arguments.keep_vendor.is_empty();
-    arguments
-        .unlock
-        .only_for(if signs_anew { &[KeyName::Pk, KeyName::Kek] } else { &[] })?;
+    let opened: &[KeyName] = match &arguments.update {
+        // One of them signs the record of somebody else's update.
+        Some(_) => &KeyName::ALL,
+        None if signs_anew => &[KeyName::Pk, KeyName::Kek],
+        None => &[],
+    };
+    arguments.unlock.only_for(opened)?;
     let keys = session.keys(arguments.keys.as_ref())?;
     let source = match &arguments.update {
         Some(update) => enroll::read_updates(update)?,
@@ -184,5 +193,9 @@ fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
         let ask = &mut |key: &str| arguments.unlock.existing(key);
         request.source = Source::Updates(updater.keep(&arguments.keep_vendor, &hashes, ask)?);
     }
-    enroll::plan(&session.context, &request)
+    let plan = enroll::plan(&session.context, &request)?;
+    if let Some(update) = &arguments.update {
+        carried::check_update(&plan, update, &session.keys(arguments.keys.as_ref())?)?;
+    }
+    Ok(plan)
 }

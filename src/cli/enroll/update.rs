@@ -3,30 +3,28 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use serde_json::{Value, json};
 
-use crate::ceremony::transcript::End;
 use crate::ceremony::{self, signer};
 use crate::cli::session::Session;
-use crate::cli::transcript_end::{write_end, write_not_recorded};
 use crate::cli::unlock::Unlock;
 use crate::enroll::{self, Offline, Plan, Source, StoreChoice, Update, Updater, material};
 use crate::error::{Error, Explain, Result, quoted};
+use crate::finding::Finding;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
-use crate::formats::text::{Shown, printable};
+use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
-use crate::keys::{KeyDirectory, KeyName};
-use crate::rotate::{ListChange, ListsChanged, NewLists};
+use crate::keys::{KeyDirectory, KeyName, Passphrase};
+use crate::rotate::{ListChange, ListsChanged, NewLists, carry_over, sign_carried_over};
 use crate::system;
-use crate::ui::{Report, Style, to_json};
+use crate::ui::{Report, Style};
 
 use super::apply::{Consent, apply};
+use super::carried::CARRIED;
+use super::changed::{Changed, write_lists};
 use super::target::Target;
-
-/// Directory of an update with what the ceremony knows: the transcript, and the public files.
-const CARRIED: &str = "keys";
 
 /// The keys that sign the write, the firmware, and how the user agrees.
 #[derive(Debug, Args)]
@@ -52,7 +50,8 @@ pub(in crate::cli) struct Add {
     #[arg(value_name = "VARIABLE")]
     variable: VariableName,
     /// Certificates, signature lists, signed updates such as Microsoft's, EFI images (their hash), or words for what is
-    /// built in: the names of Microsoft's certificates, and `microsoft` for its revocations
+    /// built in: the names of Microsoft's certificates, and `microsoft` for its revocations; or the first 8 or more digits of an
+    /// entry that the firmware holds and the key directory lacks, as for `enroll remove`
     #[arg(required = true, value_name = "WHAT")]
     what: Vec<String>,
     /// Take the hashes of EFI images into db
@@ -94,6 +93,9 @@ pub(in crate::cli) struct Rotate {
     /// Directory of the ceremony whose keys are to take over
     #[arg(value_name = "NEW-KEYS")]
     new: PathBuf,
+    /// Read the passphrase of the new PK and KEK keys from the first line of FILE [default: as that of the present ones]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    new_passphrase_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -120,12 +122,23 @@ impl Common {
             return self.write_down(session, directory, &keys, make);
         }
         let updater = Updater::open(&session.context, &self.target.store, &keys)?;
-        let Made { writes, changes } = make(&updater, &keys, &self.unlock)?;
-        let lists = self.new_lists(session, &keys, &changes)?;
+        let Made {
+            writes,
+            changes,
+            successor,
+            warnings,
+        } = make(&updater, &keys, &self.unlock)?;
+        let lists = self.new_lists(session, &keys, &changes)?.or(successor);
         let request = self.target.request(Source::Updates(writes));
-        let applied = apply(session, &enroll::plan(&session.context, &request)?, &self.consent)?;
+        let mut plan = enroll::plan(&session.context, &request)?;
+        plan.warnings.extend(warnings);
+        let applied = apply(session, &plan, &self.consent)?;
         let lists = lists.map(|lists| lists.publish(&session.context)).transpose()?;
-        Ok(Box::new(Changed { applied, lists }))
+        Ok(Box::new(Changed {
+            applied,
+            lists,
+            again: None,
+        }))
     }
 
     /// The lists that the ceremony's directories enroll from now on, signed.
@@ -144,85 +157,26 @@ impl Common {
 struct Made {
     writes: Vec<Update>,
     changes: Vec<ListChange>,
+    /// The lists of the directories of a ceremony that takes over.
+    successor: Option<NewLists>,
+    warnings: Vec<Finding>,
 }
 
 impl Made {
     /// Writes that are for this board alone.
     fn writes(writes: Vec<Update>) -> Self {
-        let changes = Vec::new();
-        Self { writes, changes }
-    }
-}
-
-/// Carries the plan of an update out, and brings the key directory to what the update knows.
-pub(super) fn apply_update(
-    session: &Session,
-    plan: &Plan,
-    consent: &Consent,
-    (update, keys): (&Path, &Path),
-) -> Result<Box<dyn Report>> {
-    let applied = apply(session, plan, consent)?;
-    let carried = update.join(CARRIED);
-    if session.context.dry_run() || !system::is_there(&carried.join(TRANSCRIPT))? {
-        return Ok(applied);
-    }
-    let mut lists = ListsChanged::default();
-    match ceremony::sync(&session.context, keys, &carried, false) {
-        Ok(synced) if synced.updated.is_some() => lists.ends.push(End {
-            directory: keys.shown(),
-            ..synced.end
-        }),
-        Ok(_) => {}
-        // The firmware has it; what the node knows is another matter.
-        Err(error) => lists
-            .failures
-            .push(format!("{}: {}", keys.shown(), error.in_one_line())),
-    }
-    let lists = Some(lists);
-    Ok(Box::new(Changed { applied, lists }))
-}
-
-/// A change of the firmware, and of what the directories of the ceremony enroll.
-struct Changed {
-    applied: Box<dyn Report>,
-    lists: Option<ListsChanged>,
-}
-
-impl Report for Changed {
-    fn schema(&self) -> &'static str {
-        self.applied.schema()
+        Self::changing(writes, Vec::new())
     }
 
-    fn json(&self) -> Result<Value> {
-        let mut json = self.applied.json()?;
-        if let (Some(lists), Some(fields)) = (&self.lists, json.as_object_mut()) {
-            fields.insert("transcripts".to_owned(), to_json(&lists.ends)?);
-            fields.insert("not_recorded".to_owned(), to_json(&lists.failures)?);
+    /// Writes whose changes other boards are to have.
+    fn changing(writes: Vec<Update>, changes: Vec<ListChange>) -> Self {
+        Self {
+            writes,
+            changes,
+            successor: None,
+            warnings: Vec::new(),
         }
-        Ok(json)
     }
-
-    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        self.applied.human(out, style)?;
-        self.lists.iter().try_for_each(|lists| write_lists(out, style, lists))
-    }
-
-    fn failure(&self) -> Option<Error> {
-        self.applied.failure()
-    }
-}
-
-/// Says where a change is known: another board that is enrolled from there gets it.
-fn write_lists(out: &mut dyn Write, style: Style, lists: &ListsChanged) -> io::Result<()> {
-    for directory in &lists.unrecorded {
-        writeln!(out, "{} {} enrolls it from now on", style.tick(), directory.shown())?;
-    }
-    for end in &lists.ends {
-        let directory = printable(&end.directory);
-        writeln!(out, "{} {directory} enrolls it from now on", style.tick())?;
-        write_end(out, end)?;
-    }
-    write_not_recorded(out, style, &lists.failures)
 }
 
 impl Common {
@@ -248,14 +202,20 @@ impl Common {
             at @ StoreChoice::At(_) => at.clone(),
         };
         let updater = Updater::open(&session.context, &store, keys)?;
-        let Made { writes, changes } = make(&updater, keys, &self.unlock)?;
-        let lists = self.new_lists(session, keys, &changes)?;
+        let Made {
+            writes,
+            changes,
+            successor,
+            warnings,
+        } = make(&updater, keys, &self.unlock)?;
+        let lists = self.new_lists(session, keys, &changes)?.or(successor);
         let request = enroll::Request {
             source: Source::Updates(writes.clone()),
             store,
             ..self.target.request(Source::Updates(Vec::new()))
         };
-        let plan = enroll::plan(&session.context, &request)?;
+        let mut plan = enroll::plan(&session.context, &request)?;
+        plan.warnings.extend(warnings);
         plan.check_stops()?;
         let mut text = Vec::new();
         plan.human(&mut text, Style::plain())
@@ -318,7 +278,16 @@ impl Add {
                 let owner = keys.owner()?;
                 let mut entries = SignatureDatabase::default();
                 for what in &self.what {
-                    entries.merge(&material(self.variable, what, owner, self.hash)?);
+                    // A file of such a name is the file.
+                    let held = if Path::new(what).exists() {
+                        None
+                    } else {
+                        updater.held(self.variable, what)?
+                    };
+                    entries.merge(&match held {
+                        Some(held) => held,
+                        None => material(self.variable, what, owner, self.hash)?,
+                    });
                 }
                 let update = updater.add(self.variable, &entries, &mut |key| unlock.existing(key))?;
                 let change = ListChange {
@@ -328,10 +297,7 @@ impl Add {
                     removed: SignatureDatabase::default(),
                     reason: self.reason.clone(),
                 };
-                Ok(Made {
-                    writes: vec![update],
-                    changes: vec![change],
-                })
+                Ok(Made::changing(vec![update], vec![change]))
             })
     }
 }
@@ -355,10 +321,7 @@ impl Remove {
                     removed,
                     reason: self.reason.clone(),
                 };
-                Ok(Made {
-                    writes: update.into_iter().collect(),
-                    changes: vec![change],
-                })
+                Ok(Made::changing(update.into_iter().collect(), vec![change]))
             })
     }
 }
@@ -374,9 +337,18 @@ impl Reset {
 impl Rotate {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
         let new = KeyDirectory::open(&self.new)?;
+        let given = self.new_passphrase_file.as_deref().map(Passphrase::from_file);
+        let given = given.transpose()?;
         self.common
-            .carry_out(session, &[KeyName::Pk, KeyName::Kek], |updater, _, unlock| {
-                updater.rotate(&new, &mut |key| unlock.existing(key)).map(Made::writes)
+            .carry_out(session, &[KeyName::Pk, KeyName::Kek], |updater, keys, unlock| {
+                let mut made = Made::writes(updater.rotate(&new, &mut |key| unlock.existing(key))?);
+                let ask = &mut |key: &str| match &given {
+                    Some(given) => Ok(given.duplicate()),
+                    None => unlock.existing(key),
+                };
+                let changes = carry_over(keys, &new)?;
+                (made.successor, made.warnings) = sign_carried_over(&session.context, &new, &changes, ask)?;
+                Ok(made)
             })
     }
 }

@@ -1,8 +1,10 @@
 //! The firmware's variables: its enforcement, and its trusted keys compared with those of the ceremony.
 
+mod named;
 mod quirks;
 mod revocations;
 mod store;
+mod unrecorded;
 mod variables;
 mod writable;
 

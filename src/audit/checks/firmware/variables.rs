@@ -4,13 +4,16 @@ use crate::error::Result;
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::crypto::certificate::Certificate;
 use crate::formats::firmware::authenticated_variable::VariableName;
-use crate::formats::firmware::signature_list::{SignatureDatabase, SignatureType};
+use crate::formats::firmware::signature_list::SignatureType;
 use crate::formats::text::{Shown, printable};
 use crate::keys::KeyName;
 use crate::trust::image::Acceptance;
+use crate::trust::meant;
 use crate::trust::microsoft::{self, Since2026};
 
+use super::named::without;
 use super::store::with_store;
+use super::unrecorded::unrecorded;
 use crate::audit::images::Place;
 use crate::audit::machine::Machine;
 use crate::audit::offline::{rotate, signed_by, signs_here};
@@ -53,7 +56,7 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
                     .push(format!("{} says nothing of {variable}", directory.path().shown()));
                 continue;
             }
-            let meant = directory.database(variable)?;
+            let meant = meant(directory, variable)?;
             let found = store.database(variable)?;
             let (missing, foreign) = (without(&meant, &found), without(&found, &meant));
             // Where both differ, it may be the key directory that is old: the stick that signed the one knows.
@@ -87,6 +90,9 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
                     outcome.findings.push(finding.remedy(remove));
                 }
             }
+            if variable == VariableName::Dbx {
+                outcome.findings.extend(unrecorded(machine, directory, store, &meant)?);
+            }
             if missing.is_empty() {
                 outcome
                     .evidence
@@ -95,32 +101,6 @@ pub(super) fn variables(machine: &Machine<'_>) -> Outcome {
         }
         Ok(outcome)
     })
-}
-
-/// An entry of a variable.
-struct Named {
-    /// SHA-256 of a certificate, or the data of a hash, lower-case hexadecimal.
-    name: String,
-    text: String,
-}
-
-/// The entries that are in the first and not in the second, whoever owns them.
-fn without(one: &SignatureDatabase, other: &SignatureDatabase) -> Vec<Named> {
-    let entries = one
-        .entries()
-        .filter(|(kind, entry)| !other.contains(*kind, &entry.data));
-    entries
-        .map(|(kind, entry)| match Certificate::from_der(&entry.data) {
-            Ok(certificate) if kind == SignatureType::X509 => Named {
-                name: certificate.fingerprint().to_hex(),
-                text: format!("the certificate \"{}\"", printable(&certificate.common_name())),
-            },
-            _ => Named {
-                name: hex::encode(&entry.data),
-                text: format!("an entry of type {kind}"),
-            },
-        })
-        .collect()
 }
 
 pub(super) fn attributes(machine: &Machine<'_>) -> Outcome {
