@@ -4,7 +4,10 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BOOT_DIRECTORIES, BootTree, EfiPartition, Naming, boot_directories, check_readable, efi_partitions};
+use crate::disk::{
+    BOOT_DIRECTORIES, BootTargets, BootTree, EfiPartition, Naming, UnmountedPartition, boot_directories,
+    check_readable, efi_partitions, fat_partitions, unmounted_efi_partitions,
+};
 use crate::enroll::{BootFile, Store, StoreChoice, present_boot_files};
 use crate::error::Error;
 use crate::formats::crypto::hash::HashAlgorithm;
@@ -20,7 +23,7 @@ use crate::trust::image::Policy;
 
 use super::images::{self, Images, Part, Place, Sources};
 use super::installed::Installed;
-use super::load_options::{self, StartOption};
+use super::load_options::{self, Family, StartOption};
 use super::reason::reason;
 use super::unmounted;
 
@@ -43,6 +46,7 @@ pub struct Machine<'a> {
     directory: OnceCell<Result<KeyDirectory, String>>,
     log: OnceCell<Result<EventLog, String>>,
     esps: OnceCell<Result<Vec<EfiPartition>, String>>,
+    unmounted_esps: OnceCell<Result<Vec<UnmountedPartition>, String>>,
     boot_directories: OnceCell<Result<Vec<PathBuf>, String>>,
     boot_tree: OnceCell<Result<BootTree, String>>,
     images: OnceCell<Result<Images, String>>,
@@ -68,6 +72,7 @@ impl<'a> Machine<'a> {
             directory: OnceCell::new(),
             log: OnceCell::new(),
             esps: OnceCell::new(),
+            unmounted_esps: OnceCell::new(),
             boot_directories: OnceCell::new(),
             boot_tree: OnceCell::new(),
             images: OnceCell::new(),
@@ -174,10 +179,38 @@ impl<'a> Machine<'a> {
         Ok(Policy::new(&database(VariableName::Db)?, &database(VariableName::Dbx)?))
     }
 
-    /// The EFI system partitions.
+    /// The EFI system partitions, and other mounted FAT file systems that load options lead to.
     pub(super) fn esps(&self) -> Seen<'_, Vec<EfiPartition>> {
-        let read = || efi_partitions(self.context).map_err(|error| reason(&error));
+        let read = || {
+            let mut esps = efi_partitions(self.context).map_err(|error| reason(&error))?;
+            let targets = self.targets();
+            let all = fat_partitions(self.context).map_err(|error| reason(&error))?;
+            let named = all
+                .into_iter()
+                .filter(|fat| !esps.contains(fat) && targets.lead_to(fat));
+            let named: Vec<EfiPartition> = named.collect();
+            esps.extend(named);
+            Ok(esps)
+        };
         self.esps.get_or_init(read).as_ref()
+    }
+
+    /// The partitions that firmware may start from and that are not mounted. Their file systems are read once.
+    pub(super) fn unmounted_esps(&self) -> Seen<'_, Vec<UnmountedPartition>> {
+        let read = || unmounted_efi_partitions(self.context, &self.targets()).map_err(|error| reason(&error));
+        self.unmounted_esps.get_or_init(read).as_ref()
+    }
+
+    /// The places that load options lead to; without those of recovery, which lead to whatever has a fallback loader.
+    fn targets(&self) -> BootTargets {
+        let mut targets = BootTargets::default();
+        // Checks of their own say where the options cannot be read.
+        for option in self.load_options().map(Vec::as_slice).unwrap_or_default() {
+            if let (Family::SysPrep | Family::Driver | Family::Boot, Some(loaded)) = (option.family, &option.option) {
+                targets.add(&option.name, &loaded.device_path);
+            }
+        }
+        targets
     }
 
     /// The boot directories, the EFI system partitions among them.
@@ -260,7 +293,7 @@ impl<'a> Machine<'a> {
                 anchors: self.anchors().ok(),
             };
             let mut images = images::read(&sources)?;
-            unmounted::read(&sources, &mut images)?;
+            unmounted::read(&sources, self.unmounted_esps(), &mut images)?;
             Ok(images)
         };
         self.images
@@ -286,7 +319,7 @@ impl<'a> Machine<'a> {
             let directories: BTreeSet<PathBuf> = directories.iter().filter_map(real).collect();
             let mut installed = Installed::find(self.context, &directories);
             installed.unread.append(&mut missing);
-            unmounted::find(self.context, &mut installed);
+            unmounted::find(self.unmounted_esps(), &mut installed);
             installed
         };
         self.installed.get_or_init(find)

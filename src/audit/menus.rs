@@ -12,7 +12,7 @@ use crate::formats::grub::script::{Script, Variables};
 use super::installed::{MAX_CONFIGURATION, MAX_SCRIPTS};
 
 /// The file that GRUB reads first, in the directory of its `$prefix`.
-const FIRST: &str = "/grub.cfg";
+const FIRST: &str = "grub.cfg";
 
 /// Most bytes of all of them together, which are held.
 const MAX_HELD: usize = 32 << 20;
@@ -49,15 +49,20 @@ impl Menus {
             unread: Vec::new(),
             prefixes: BTreeSet::new(),
         };
-        let mut waiting = BTreeSet::new();
-        for (path, _) in fat.files() {
-            let lower = path.to_lowercase();
-            let is_entry = lower.starts_with(&format!("/{LOADER_ENTRIES}/")) && has_ending(&lower, "conf");
-            if let Some(directory) = lower.strip_suffix(FIRST) {
+        // Whoever lists the directory of entries sees their long names.
+        let entries = fat.files_in(LOADER_ENTRIES, true).map(|(path, _)| path);
+        let entries = entries.filter(|path| has_ending(path, "conf"));
+        let mut waiting: BTreeSet<(String, bool)> = entries.map(|path| (path, true)).collect();
+        for (path, file) in fat.files() {
+            let is_first = [&file.name, &file.short_name]
+                .iter()
+                .any(|name| name.eq_ignore_ascii_case(FIRST));
+            if let Some((directory, _)) = path.rsplit_once('/').filter(|_| is_first) {
                 menus.prefixes.insert(directory.to_owned());
             }
-            if is_entry || has_ending(&lower, "cfg") {
-                waiting.insert((path, is_entry));
+            let is_menu = has_ending(&path, "cfg") || has_ending(&file.short_name, "cfg");
+            if is_menu && !waiting.contains(&(path.clone(), true)) {
+                waiting.insert((path, false));
             }
         }
         let mut seen = waiting.clone();
@@ -131,20 +136,12 @@ impl Menus {
 
     /// The files with this ending in the directories that a command searches, or the file that it names.
     pub(super) fn listed(&self, fat: &Fat<Blocks>, script: &str, opened: &Opened, ending: &str) -> Vec<String> {
-        let named: Vec<String> = self
-            .named(script, &opened.place)
-            .iter()
-            .map(|path| path.to_lowercase())
-            .collect();
-        let is_its = |path: &String| {
-            let lower = path.to_lowercase();
-            let directory = Path::new(&lower).parent().unwrap_or(Path::new("/"));
-            has_ending(&lower, ending)
-                && named
-                    .iter()
-                    .any(|named| *named == lower || directory == Path::new(named.trim_end_matches('/')).join(""))
-        };
-        fat.files().map(|(path, _)| path).filter(is_its).collect()
+        let named = self.named(script, &opened.place);
+        let searched = named.iter().flat_map(|named| fat.files_in(named, false));
+        let alone = named.iter().filter_map(|named| fat.find_file(named));
+        let found = searched.chain(alone).map(|(path, _)| path);
+        let found: BTreeSet<String> = found.filter(|path| has_ending(path, ending)).collect();
+        found.into_iter().collect()
     }
 
     /// The paths that a place may be.
@@ -166,5 +163,7 @@ fn below(directory: &str, path: &str) -> String {
 }
 
 fn has_ending(path: &str, ending: &str) -> bool {
-    Path::new(path).extension().is_some_and(|own| own == ending)
+    Path::new(path)
+        .extension()
+        .is_some_and(|own| own.eq_ignore_ascii_case(ending))
 }

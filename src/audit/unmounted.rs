@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::disk::{Kind, Naming, UnmountedFile, UnmountedPartition, unmounted_efi_partitions};
+use crate::disk::{Kind, Naming, UnmountedFile, UnmountedPartition};
 use crate::error::Result as Outcome;
 use crate::formats::grub::opened_files::{Place, opened_files};
 use crate::formats::text::loader_entry;
-use crate::system::Context;
 use crate::trust::{Anchors, OpenedImage};
 
 use super::images::{Candidate, Found, Images, MAGIC, Places, Sources, judge};
@@ -19,16 +18,23 @@ use super::reason::reason;
 pub(super) const MAX_IMAGE: u64 = 192 << 20;
 
 /// Reads and judges those of every partition. What cannot be looked at is told. Fails if it is interrupted.
-pub(super) fn read(sources: &Sources<'_>, images: &mut Images) -> Result<(), String> {
+pub(super) fn read(
+    sources: &Sources<'_>,
+    unmounted: Result<&Vec<UnmountedPartition>, &String>,
+    images: &mut Images,
+) -> Result<(), String> {
     let nobody = Anchors::default();
     let anchors = sources.anchors.unwrap_or(&nobody);
-    let unmounted = unmounted_efi_partitions(sources.context).unwrap_or_else(|error| {
-        images.not_run.push((Places::ESP, reason(&error)));
-        Vec::new()
-    });
+    let unmounted = unmounted.map_or_else(
+        |missing| {
+            images.not_run.push((Places::ESP, missing.clone()));
+            &[][..]
+        },
+        Vec::as_slice,
+    );
     for partition in unmounted {
         sources.context.check_interrupted().map_err(|error| reason(&error))?;
-        if let Err(why) = look_into(&partition, sources, anchors, images) {
+        if let Err(why) = look_into(partition, sources, anchors, images) {
             images.not_run.push((Places::ESP, why));
         }
     }
@@ -87,12 +93,15 @@ impl Found {
 }
 
 /// Looks for command lines and initramfs images on all of them. No configuration leads from one to another here: all are read.
-pub(super) fn find(context: &Context, installed: &mut Installed) {
-    let unmounted = unmounted_efi_partitions(context).unwrap_or_else(|error| {
-        installed.unread.push(reason(&error));
-        Vec::new()
-    });
-    for partition in &unmounted {
+pub(super) fn find(unmounted: Result<&Vec<UnmountedPartition>, &String>, installed: &mut Installed) {
+    let unmounted = unmounted.map_or_else(
+        |missing| {
+            installed.unread.push(missing.clone());
+            &[][..]
+        },
+        Vec::as_slice,
+    );
+    for partition in unmounted {
         if let Err(why) = find_on(partition, installed) {
             installed.unread.push(why);
         }
@@ -101,7 +110,7 @@ pub(super) fn find(context: &Context, installed: &mut Installed) {
 
 fn find_on(partition: &UnmountedPartition, installed: &mut Installed) -> Result<(), String> {
     let fat = partition.open().map_err(|error| reason(&error))?;
-    let menus = Menus::read(partition, &fat);
+    let menus = Menus::read(partition, fat);
     installed.unread.extend(menus.unread.iter().cloned());
     let mut initramfs = BTreeSet::new();
     for (path, _) in fat.files() {

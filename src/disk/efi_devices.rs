@@ -1,25 +1,29 @@
-//! The EFI system partitions of all disks, mounted or not: by the disks' own tables, which firmware reads; where those cannot be opened,
-//! by udev's records, which may be older than the tables.
+//! The EFI system partitions of all disks, those of other types that boot options name, and disks without a table, mounted or not: by the
+//! disks' own tables, which firmware reads; where those cannot be opened, by udev's records, which may be older than the tables.
 //!
-//! Left out are partitions of other types, disks of one file system without a table, and ISO 9660 (El Torito), although firmware starts
-//! what a boot option names there, and may fall back to their `\EFI\BOOT` (docs/adr/0028).
+//! Left out are partitions of other types that no option names, although firmware may fall back to their `\EFI\BOOT`, and ISO 9660 with El
+//! Torito (docs/adr/0028).
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::formats::firmware::guid::Guid;
-use crate::formats::firmware::partition_table::{EFI_SYSTEM, EFI_SYSTEM_BYTE, Partition};
+use crate::formats::firmware::partition_table::{EFI_SYSTEM, EFI_SYSTEM_BYTE, Identity, Partition};
 use crate::formats::text::printable;
 use crate::system::{Context, Disk, disks, list_directory_if_there, read_if_there};
+
+use super::boot_targets::BootTargets;
 
 /// The records of udev, one for each device (`b` and its numbers for one of blocks).
 const UDEV: &str = "/run/udev/data";
 /// Longest record that is read, in bytes.
 const MAX_RECORD: u64 = 64 << 10;
 
-/// Most EFI system partitions of one disk that are looked at; disks have one or two.
+/// Most EFI system partitions of one disk that are looked at, those that options name among them; disks have one or two.
 const MAX_PARTITIONS: usize = 32;
+/// Most others in which a file is looked for; most disks have room for so many.
+const MAX_OTHERS: usize = 128;
 
 /// The place of a partition's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,38 +34,75 @@ pub(super) enum Bytes {
     Nowhere,
 }
 
+/// The reason why firmware may start from a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// It is an EFI system partition.
+    Type,
+    /// A load option of this name leads to it.
+    Option(String),
+    /// It may have a file that firmware looks for on every file system.
+    File,
+    /// The disk has no table, and may have a file system.
+    Bare,
+}
+
 /// A device that firmware may start from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum EfiDevice {
-    /// An EFI system partition.
+    /// A partition, or a disk without any.
     Partition {
+        reason: Reason,
         /// The device, as a person names it.
         shown: String,
         /// Its numbers, as `8:1`, if the kernel knows it.
         number: Option<String>,
         bytes: Bytes,
-        /// The GUID of its GPT partition, if it has one.
-        partition: Option<Guid>,
+        identity: Identity,
     },
     /// A disk whose partitions are not known, by its name, with the reason and what to do.
     Unknown(String, String),
 }
 
 /// All of them. An error if the kernel cannot be asked for its disks.
-pub(super) fn efi_devices(context: &Context) -> Result<Vec<EfiDevice>> {
+pub(super) fn efi_devices(context: &Context, targets: &BootTargets) -> Result<Vec<EfiDevice>> {
     let disks = disks(context)?;
     let mut found = Vec::new();
     for disk in disks.iter().filter(|disk| disk.is_seen_by_firmware()) {
         let shown = format!("/dev/{}", printable(&disk.name));
         match disk.tables(context) {
             Ok(tables) => {
-                let mut partitions = tables.partitions.iter().filter(|partition| partition.is_efi_system());
-                let looked_at = partitions.by_ref().take(MAX_PARTITIONS);
-                found.extend(looked_at.map(|partition| of_table(context, disk, partition)));
+                let reason = |partition: &Partition| {
+                    let named = || {
+                        targets
+                            .option(partition)
+                            .map(|option| Reason::Option(option.to_owned()))
+                    };
+                    partition.is_efi_system().then_some(Reason::Type).or_else(named)
+                };
+                let (meant, others): (Vec<_>, Vec<_>) = tables
+                    .partitions
+                    .iter()
+                    .map(|partition| (partition, reason(partition)))
+                    .partition(|(_, reason)| reason.is_some());
+                let others = others.into_iter().filter(|_| !targets.files().is_empty());
+                let others: Vec<_> = others.map(|(partition, _)| partition).collect();
                 let mut unread: Vec<String> = tables.unread.iter().map(ToString::to_string).collect();
-                if partitions.next().is_some() {
-                    unread.push(format!("it has more than {MAX_PARTITIONS}"));
+                for (most, is_more) in [
+                    (MAX_PARTITIONS, meant.len() > MAX_PARTITIONS),
+                    (MAX_OTHERS, others.len() > MAX_OTHERS),
+                ] {
+                    unread.extend(is_more.then(|| format!("it has more than {most}")));
                 }
+                let meant = meant.into_iter().take(MAX_PARTITIONS);
+                let meant = meant.filter_map(|(partition, reason)| Some((partition, reason?)));
+                let others = others
+                    .into_iter()
+                    .take(MAX_OTHERS)
+                    .map(|partition| (partition, Reason::File));
+                let looked_at = meant.chain(others);
+                found.extend(looked_at.map(|(partition, reason)| of_table(context, disk, partition, reason)));
+                found.extend(tables.is_bare.then(|| without_table(context, disk, &shown)));
                 found.extend(unread.iter().map(|reason| {
                     let why = format!("{}; repair its table, or take the disk out", printable(reason));
                     EfiDevice::Unknown(shown.clone(), why)
@@ -95,7 +136,7 @@ fn remedied(error: &Error) -> String {
 }
 
 /// A partition of a disk's own table. It is read through its disk if the kernel does not know it so.
-fn of_table(context: &Context, disk: &Disk, partition: &Partition) -> EfiDevice {
+fn of_table(context: &Context, disk: &Disk, partition: &Partition, reason: Reason) -> EfiDevice {
     let node = disk.node(partition);
     let (shown, bytes) = match node {
         Some(node) => {
@@ -111,10 +152,22 @@ fn of_table(context: &Context, disk: &Disk, partition: &Partition) -> EfiDevice 
         ),
     };
     EfiDevice::Partition {
+        reason,
         shown,
         number: node.and_then(|node| node.number.clone()),
         bytes,
-        partition: partition.guid(),
+        identity: (*partition).into(),
+    }
+}
+
+/// A disk without a table.
+fn without_table(context: &Context, disk: &Disk, shown: &str) -> EfiDevice {
+    EfiDevice::Partition {
+        reason: Reason::Bare,
+        shown: shown.to_owned(),
+        number: disk.number.clone(),
+        bytes: Bytes::At(disk.file(context), 0, u64::MAX),
+        identity: Identity::WholeDisk,
     }
 }
 
@@ -158,10 +211,12 @@ fn of_record(context: &Context, number: &str, record: &str) -> Result<Option<Efi
         |name| format!("/dev/{}", printable(name)),
     );
     let file = name.map(|name| context.path(format!("/dev/{name}")));
+    let guid = value("ID_PART_ENTRY_UUID").and_then(|uuid| uuid.parse::<Guid>().ok());
     Ok(Some(EfiDevice::Partition {
+        reason: Reason::Type,
         shown,
         number: Some(number.to_owned()),
         bytes: file.map_or(Bytes::Nowhere, |file| Bytes::At(file, 0, u64::MAX)),
-        partition: value("ID_PART_ENTRY_UUID").and_then(|uuid| uuid.parse::<Guid>().ok()),
+        identity: guid.map_or(Identity::Unknown, Identity::Guid),
     }))
 }

@@ -9,6 +9,7 @@ mod boot_directories;
 mod boot_media;
 mod boot_name;
 mod boot_options;
+mod boot_targets;
 mod boot_tree;
 mod efi_devices;
 mod extended_boot;
@@ -27,6 +28,7 @@ pub use boot_directories::{
 pub use boot_media::BootMedia;
 pub use boot_name::{BootName, Kind, Naming};
 pub use boot_options::{BOOT_NEXT, BOOT_ORDER, BootOption, BootOptions, option_number};
+pub use boot_targets::BootTargets;
 pub use boot_tree::{BootFile, BootTree, Place};
 pub use extended_boot::ExtendedBoot;
 pub use grub_path::{GrubPaths, path_below};

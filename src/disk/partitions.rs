@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, quoted};
-use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::partition_table::Identity;
 use crate::formats::text::Shown;
 use crate::system::{Context, FatMount, automounts, fat_mounts, list_directory, not_mounted};
 
@@ -19,8 +19,8 @@ const EFI: &str = "EFI";
 pub struct EfiPartition {
     /// The directory where it is mounted, below the context's root.
     pub directory: PathBuf,
-    /// The GUID of its GPT partition, if that is known.
-    pub partition: Option<Guid>,
+    /// Its partition, as far as that is known.
+    pub partition: Identity,
 }
 
 /// All partitions that firmware reads: the mounted FAT file systems. A boot option may lead to any of them. An error if one that
@@ -100,7 +100,7 @@ impl EfiPartition {
         }
         Ok(Self {
             directory: directory.to_path_buf(),
-            partition: None,
+            partition: Identity::Unknown,
         })
     }
 
@@ -114,15 +114,6 @@ impl EfiPartition {
     #[must_use]
     pub fn may_hold_loaders(&self, context: &Context) -> bool {
         self.is_in_boot_directory(context) || entry(&self.directory, EFI).is_some_and(|path| path.is_dir())
-    }
-
-    /// True if this may be the partition that a boot option names: either GUID need not be known.
-    #[must_use]
-    pub fn may_be(&self, wanted: Option<Guid>) -> bool {
-        match (self.partition, wanted) {
-            (Some(partition), Some(wanted)) => partition == wanted,
-            _ => true,
-        }
     }
 
     /// The regular file at a path with `/` between directories, whatever the case of its letters.

@@ -1,58 +1,137 @@
 //! EFI system partitions that are not mounted: firmware starts from them all the same, so they are read through their file system.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::error::{Error, Result};
-use crate::formats::fat::Fat;
-use crate::formats::firmware::guid::Guid;
+use crate::error::{Error, Result as Outcome};
+use crate::formats::fat::{Fat, FatError};
+use crate::formats::firmware::partition_table::Identity;
 use crate::formats::medium::Medium;
 use crate::formats::text::printable;
 use crate::system::{BlockDevice, Context, fat_mounts};
 
-use super::efi_devices::{Bytes, EfiDevice, efi_devices};
+use super::boot_targets::BootTargets;
+use super::efi_devices::{Bytes, EfiDevice, Reason, efi_devices};
 
-/// An EFI system partition that is not mounted, or a disk that may have some.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Most files and directories of all of them together, which are held: some 200 bytes each, and 2 KiB if their names are as long as names
+/// can be.
+const MAX_HELD: usize = 100_000;
+/// The directory of loaders, without which firmware falls back to nothing.
+const EFI: &str = "/EFI";
+
+/// An EFI system partition that is not mounted, or another that firmware may start from; or a disk that may have some.
+#[derive(Clone)]
 pub struct UnmountedPartition {
     /// The device, as a person names it.
     pub device: String,
-    /// The GUID of its GPT partition, if that is known.
-    pub partition: Option<Guid>,
+    /// The partition, as far as it is known.
+    pub partition: Identity,
     found: EfiDevice,
+    /// Its file system, or the reason why that cannot be read; read once, for all who have the partition.
+    opened: Arc<OnceLock<Result<Fat<Blocks>, Unreadable>>>,
+    /// The number of files and directories that may still be held, of it and those beside it.
+    room: Arc<Mutex<usize>>,
+}
+
+/// The reason why a file system cannot be read, and whether there is one.
+struct Unreadable {
+    reason: String,
+    is_none: bool,
+}
+
+impl Unreadable {
+    fn device(reason: String) -> Self {
+        Self { reason, is_none: false }
+    }
 }
 
 impl UnmountedPartition {
-    /// Reads its directories. An error says why it cannot be looked at, and what to do.
-    pub fn open(&self) -> Result<Fat<Blocks>> {
-        let cannot = |reason: String| {
-            Error::could_not_run(format!(
-                "{self} is an EFI system partition that is not mounted, and firmware may start what lies on it: it cannot be read ({}); \
-                 mount it, for reading only, and ask again",
-                printable(&reason)
-            ))
+    fn new(found: EfiDevice, room: &Arc<Mutex<usize>>) -> Self {
+        let (device, partition) = match &found {
+            EfiDevice::Partition { shown, identity, .. } => (shown.clone(), identity.clone()),
+            EfiDevice::Unknown(disk, _) => (disk.clone(), Identity::Unknown),
         };
-        let (file, start, length) = match &self.found {
+        Self {
+            device,
+            partition,
+            found,
+            opened: Arc::default(),
+            room: Arc::clone(room),
+        }
+    }
+
+    /// Its file system with all directories, which are read by the first call. An error says why it cannot be looked at, and what to do.
+    pub fn open(&self) -> Outcome<&Fat<Blocks>> {
+        let what = match &self.found {
             EfiDevice::Unknown(disk, why) => {
                 return Err(Error::could_not_run(format!(
                     "{disk}: firmware may start what lies on its EFI system partitions, and which it has is not known: {why}"
                 )));
             }
-            EfiDevice::Partition { bytes, .. } => match bytes {
-                Bytes::At(file, start, length) => (file, *start, *length),
-                Bytes::Nowhere => return Err(cannot("its device has no name".to_owned())),
+            EfiDevice::Partition { reason, .. } => match reason {
+                Reason::Type => "is an EFI system partition that is not mounted",
+                Reason::Option(_) | Reason::File => "is no EFI system partition, and not mounted",
+                Reason::Bare => "is a disk without a table of partitions, and not mounted",
             },
         };
-        let device = BlockDevice::open(file).map_err(|error| cannot(error.in_one_line()))?;
-        let blocks = Blocks { device, start, length };
-        Fat::open(blocks).map_err(|error| cannot(error.to_string()))
+        self.opened().as_ref().map_err(|Unreadable { reason, is_none }| {
+            let reason = printable(reason);
+            Error::could_not_run(match &self.found {
+                EfiDevice::Partition { reason: Reason::Option(option), .. } if *is_none => format!(
+                    "{self} is the partition that {option} names, and holds no FAT file system ({reason}): nobody knows what firmware starts \
+                     there; remove the option if it is not used"
+                ),
+                EfiDevice::Partition { reason: Reason::Option(option), .. } => format!(
+                    "{self} {what}, and {option} has firmware start what lies on it: it cannot be read ({reason}); mount it, for reading \
+                     only, and ask again"
+                ),
+                _ => format!(
+                    "{self} {what}, and firmware may start what lies on it: it cannot be read ({reason}); mount it, for reading only, and \
+                     ask again"
+                ),
+            })
+        })
     }
 
-    /// True if this may be the partition that a boot option names.
-    #[must_use]
-    pub fn may_be(&self, wanted: Option<Guid>) -> bool {
-        match (self.partition, wanted) {
-            (Some(partition), Some(wanted)) => partition == wanted,
-            _ => true,
+    fn opened(&self) -> &Result<Fat<Blocks>, Unreadable> {
+        self.opened.get_or_init(|| {
+            let EfiDevice::Partition {
+                bytes: Bytes::At(file, start, length),
+                ..
+            } = &self.found
+            else {
+                return Err(Unreadable::device("its device has no name".to_owned()));
+            };
+            let device = BlockDevice::open(file).map_err(|error| Unreadable::device(error.in_one_line()))?;
+            let blocks = Blocks {
+                device,
+                start: *start,
+                length: *length,
+            };
+            let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+            let fat = Fat::open_small(blocks, *room).map_err(|error| Unreadable {
+                is_none: matches!(error, FatError::NoFat(_)),
+                reason: error.to_string(),
+            })?;
+            *room = room.saturating_sub(fat.count());
+            Ok(fat)
+        })
+    }
+
+    /// True if there is something on it for firmware to start, as far as can be told.
+    fn is_meant(&self, targets: &BootTargets) -> bool {
+        let EfiDevice::Partition { reason, .. } = &self.found else {
+            return true;
+        };
+        match (reason, self.opened()) {
+            (Reason::Type | Reason::Option(_), _) => true,
+            // Most are other file systems.
+            (Reason::Bare | Reason::File, Err(unreadable)) => !unreadable.is_none,
+            (Reason::File, Ok(fat)) => targets.files().iter().any(|file| fat.find_file(file).is_some()),
+            (Reason::Bare, Ok(fat)) => {
+                let has_named = targets.files().iter().any(|file| fat.find_file(file).is_some());
+                has_named || fat.files_in(EFI, true).next().is_some()
+            }
         }
     }
 
@@ -63,9 +142,15 @@ impl UnmountedPartition {
     }
 }
 
+impl fmt::Debug for UnmountedPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UnmountedPartition").field(&self.found).finish()
+    }
+}
+
 impl fmt::Display for UnmountedPartition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.partition {
+        match self.partition.guid() {
             Some(guid) => write!(f, "{} ({guid})", self.device),
             None => f.write_str(&self.device),
         }
@@ -73,7 +158,7 @@ impl fmt::Display for UnmountedPartition {
 }
 
 /// A file on an EFI system partition that is not mounted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct UnmountedFile {
     /// The partition.
     pub partition: UnmountedPartition,
@@ -88,8 +173,15 @@ impl UnmountedFile {
         self.partition.shown(&self.path)
     }
 
+    /// True if this path leads to it, by names that are long or short.
+    #[must_use]
+    pub fn is_at(&self, path: &str) -> bool {
+        let found = self.partition.open().ok().and_then(|fat| fat.find_file(path));
+        found.is_some_and(|(found, _)| found == self.path)
+    }
+
     /// Its content. Could not run if that is not smaller than `limit` bytes.
-    pub fn read(&self, limit: u64) -> Result<Vec<u8>> {
+    pub fn read(&self, limit: u64) -> Outcome<Vec<u8>> {
         let fat = self.partition.open()?;
         let cannot = |reason: String| Error::could_not_run(format!("{}: {reason}", self.shown()));
         let found = fat.find_file(&self.path);
@@ -112,7 +204,7 @@ pub struct Blocks {
 }
 
 impl Medium for Blocks {
-    fn read(&self, offset: u64, length: usize) -> std::result::Result<Vec<u8>, String> {
+    fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, String> {
         let end = offset.checked_add(length as u64);
         let is_on_it = end.is_some_and(|end| end <= self.length);
         let place = self.start.checked_add(offset).filter(|_| is_on_it);
@@ -120,25 +212,56 @@ impl Medium for Blocks {
     }
 }
 
-/// The EFI system partitions of all disks that are not mounted, and the disks that cannot be asked for theirs. An error if the kernel
-/// cannot be asked for the disks.
-pub fn unmounted_efi_partitions(context: &Context) -> Result<Vec<UnmountedPartition>> {
+/// The partitions of all disks that firmware may start from, by their type or by what load options name, and that are not mounted; disks
+/// without a table that have loaders; and the disks that cannot be asked for theirs. An error if the kernel cannot be asked for the disks.
+pub fn unmounted_efi_partitions(context: &Context, targets: &BootTargets) -> Outcome<Vec<UnmountedPartition>> {
     let mounted = fat_mounts(context)?;
     // By its numbers alone: a name and a GUID are in the hands of who made the partition.
     let is_mounted = |number: &str| mounted.iter().any(|mount| mount.number == number);
-    let missing = efi_devices(context)?.into_iter().filter_map(|found| {
-        let (device, partition) = match &found {
-            EfiDevice::Partition {
-                number: Some(number), ..
-            } if is_mounted(number) => return None,
-            EfiDevice::Partition { shown, partition, .. } => (shown.clone(), *partition),
-            EfiDevice::Unknown(disk, _) => (disk.clone(), None),
+    let room = Arc::new(Mutex::new(MAX_HELD));
+    let mut missing = Vec::new();
+    for found in efi_devices(context, targets)? {
+        let is_seen = matches!(&found, EfiDevice::Partition { number: Some(number), .. } if is_mounted(number));
+        let partition = UnmountedPartition::new(found, &room);
+        if is_seen {
+            continue;
+        }
+        if partition.is_meant(targets) {
+            missing.push(partition);
+        } else if let Ok(fat) = partition.opened() {
+            *room.lock().unwrap_or_else(PoisonError::into_inner) += fat.count();
+        }
+    }
+    Ok(missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// Whoever fills a partition with files does not have it read anew for each.
+    #[test]
+    fn a_file_system_is_read_once_for_all_of_its_files() {
+        let root = tempfile::tempdir().unwrap();
+        let device = root.path().join("sda1");
+        fs::write(&device, b"no file system").unwrap();
+        let found = EfiDevice::Partition {
+            reason: Reason::Type,
+            shown: "/dev/sda1".to_owned(),
+            number: None,
+            bytes: Bytes::At(device.clone(), 0, u64::MAX),
+            identity: Identity::Unknown,
         };
-        Some(UnmountedPartition {
-            device,
-            partition,
-            found,
-        })
-    });
-    Ok(missing.collect())
+        let partition = UnmountedPartition::new(found, &Arc::new(Mutex::new(MAX_HELD)));
+        let file = UnmountedFile {
+            partition: partition.clone(),
+            path: "/x".to_owned(),
+        };
+        let said = partition.open().err().map(|error| error.to_string());
+        assert!(said.as_ref().is_some_and(|said| said.contains("/dev/sda1")), "{said:?}");
+        // The device is not opened again.
+        fs::remove_file(device).unwrap();
+        assert_eq!(file.read(1).err().map(|error| error.to_string()), said);
+    }
 }

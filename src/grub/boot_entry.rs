@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::disk::{BOOT_NEXT, BOOT_ORDER, BootOptions, option_number};
 use crate::error::{Error, Explain, Result};
-use crate::formats::firmware::device_path::GptPartition;
+use crate::formats::firmware::device_path::{GptPartition, Signature};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::load_option::LoadOption;
 use crate::system::Context;
@@ -44,7 +44,8 @@ impl Entries {
         let wanted = entry(label, partition, file)?;
         let entries = self.entries()?;
         let is_same = |option: &LoadOption| {
-            option.device_path.partition() == Some(partition.guid)
+            let named = option.device_path.partition().map(|named| named.signature);
+            named == Some(Signature::Gpt(partition.guid))
                 && option
                     .device_path
                     .file()
@@ -224,7 +225,9 @@ mod tests {
         assert!(read.is_active());
         assert_eq!(read.description, "Gentoo");
         assert_eq!(read.device_path.file().as_deref(), Some(file));
-        assert_eq!(read.device_path.partition(), Some(partition.guid));
+        let named = read.device_path.partition().unwrap();
+        assert_eq!((named.number, named.start, named.size), (1, 2048, 409_600));
+        assert_eq!(named.signature, Signature::Gpt(partition.guid));
         assert!(entry(&"x".repeat(40_000), &partition, file).is_err());
     }
 }

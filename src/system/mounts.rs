@@ -1,16 +1,17 @@
 //! Mounted file systems: FAT ones with their partitions, and those that fstab names and nobody mounted.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::formats::firmware::device_path::GptPartition;
-use crate::formats::firmware::guid::Guid;
+use crate::formats::firmware::partition_table::Identity;
 use crate::formats::text::Shown;
 
 use super::context::Context;
 use super::files::read_if_there;
-use super::partition_tables::partition_on_disk;
+use super::partition_tables::identity_on_disk;
 
 /// The kernel's list of mounts (`proc_pid_mountinfo(5)`).
 const MOUNTS: &str = "/proc/self/mountinfo";
@@ -34,8 +35,8 @@ pub struct FatMount {
     pub device: String,
     /// The numbers of that device, as `8:1`.
     pub number: String,
-    /// The GUID of its GPT partition, if that is known.
-    pub partition: Option<Guid>,
+    /// Its partition, as far as that is known.
+    pub partition: Identity,
 }
 
 /// A mounted file system, or a part of one.
@@ -73,13 +74,15 @@ pub fn mounts(context: &Context) -> Result<Vec<Mount>> {
     Ok(list.lines().filter_map(mount).collect())
 }
 
-/// The FAT file systems that are mounted, each once, in the order of their mounting.
+/// The FAT file systems that are mounted, each once, in the order of their mounting, where they can be seen: one whose mount point
+/// another covers is not among them.
 pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
     let list = read_if_there(&context.path(MOUNTS), MAX_LIST)?.unwrap_or_default();
     let list = String::from_utf8_lossy(&list);
+    let covers = Covers::of(&list);
     let mut mounts: Vec<FatMount> = Vec::new();
     for line in list.lines() {
-        let Some((number, device, directory)) = fat(line) else {
+        let Some((number, device, directory)) = fat(line).filter(|_| !covers.hide(line)) else {
             continue;
         };
         if mounts.iter().any(|known| known.number == number) {
@@ -92,12 +95,57 @@ pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
         let name = name.to_string_lossy();
         mounts.push(FatMount {
             directory: context.path(unescaped(directory)),
-            partition: partition(context, number, &name),
+            partition: identity(context, number, &name),
             device: name.into_owned(),
             number: number.to_owned(),
         });
     }
     Ok(mounts)
+}
+
+/// The mounts of a list, by which others may be covered.
+struct Covers<'l> {
+    /// The number of the mount below, and the mount point, by the mount's own number.
+    by_number: BTreeMap<&'l str, (&'l str, &'l str)>,
+    /// The numbers and mount points of those on it, by the number of the mount below.
+    on: BTreeMap<&'l str, Vec<(&'l str, &'l str)>>,
+}
+
+impl<'l> Covers<'l> {
+    fn of(list: &'l str) -> Self {
+        let (mut by_number, mut on) = (BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
+        for line in list.lines() {
+            let mut fields = line.split(' ');
+            if let (Some(own), Some(below), Some(point)) = (fields.next(), fields.next(), fields.nth(2)) {
+                by_number.insert(own, (below, point));
+                on.entry(below).or_default().push((own, point));
+            }
+        }
+        Self { by_number, on }
+    }
+
+    /// True if another mount covers the mount of this line: one on it with its mount point, or one beside it with a directory above.
+    /// So is one that is on a covered one.
+    fn hide(&self, line: &'l str) -> bool {
+        let mut next = line.split(' ').next();
+        let (mut seen, mut former) = (BTreeSet::new(), None);
+        while let Some(own) = next.filter(|own| seen.insert(*own)) {
+            let Some(&(below, point)) = self.by_number.get(own) else {
+                return false;
+            };
+            let on = |number: &str| self.on.get(number).map(Vec::as_slice).unwrap_or_default();
+            let is_above = |other: &str| other != point && Path::new(point).starts_with(other);
+            if on(own)
+                .iter()
+                .any(|(other, at)| ![Some(own), former].contains(&Some(*other)) && *at == point)
+                || on(below).iter().any(|(other, at)| *other != own && is_above(at))
+            {
+                return true;
+            }
+            (next, former) = (Some(below), Some(own));
+        }
+        false
+    }
 }
 
 /// The directories among these that fstab(5) names as mount points and that nothing is mounted on. Empty if the kernel
@@ -175,17 +223,18 @@ fn unescaped(text: &str) -> String {
         .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
-/// The GUID of a device's partition: in its disk's own table, which firmware reads; else, where only root may read that, the one under
-/// which udev names it.
-fn partition(context: &Context, number: &str, name: &str) -> Option<Guid> {
-    if let Ok(Some(partition)) = partition_on_disk(context, number, name) {
-        return partition.guid();
+/// The identity of a device's partition: that of its disk's own tables, which firmware reads; else, where only root may read those, the
+/// GUID under which udev names it.
+fn identity(context: &Context, number: &str, name: &str) -> Identity {
+    if let Ok(Some(identity)) = identity_on_disk(context, number, name) {
+        return identity;
     }
     let links = fs::read_dir(context.path(BY_GUID)).into_iter().flatten();
-    links.filter_map(std::result::Result::ok).find_map(|link| {
+    let guid = links.filter_map(std::result::Result::ok).find_map(|link| {
         let target = fs::read_link(link.path()).ok()?;
         (target.file_name()? == name).then(|| link.file_name().to_str()?.parse().ok())?
-    })
+    });
+    guid.map_or(Identity::Unknown, Identity::Guid)
 }
 
 /// The GPT partition of a mounted file system, as boot entries name it.
@@ -214,11 +263,11 @@ pub fn esp_partition(context: &Context, directory: &Path) -> Result<GptPartition
     let disk = disk.parent().unwrap_or(&disk);
     let block = number(&disk.join("queue/logical_block_size"))?.max(SECTOR);
     let partition = u32::try_from(number(&device.join("partition"))?).map_err(|_| cannot("its number".to_owned()))?;
-    let unknown = || match partition_on_disk(context, &mount.number, &mount.device) {
+    let unknown = || match identity_on_disk(context, &mount.number, &mount.device) {
         Ok(_) => cannot("its disk has no GUID partition table with it".to_owned()),
         Err(error) => cannot(error.in_one_line()),
     };
-    let guid = mount.partition.ok_or_else(unknown)?;
+    let guid = mount.partition.guid().ok_or_else(unknown)?;
     // The kernel counts in 512 bytes, whatever the disk does.
     let factor = block / SECTOR;
     let blocks = |sectors: u64| sectors / factor;
@@ -258,10 +307,53 @@ mod tests {
             directory: context.path("/my efi"),
             device: "sda1".to_owned(),
             number: "8:1".to_owned(),
-            partition: "c12a7328-f81f-11d2-ba4b-00a0c93ec93b".parse().ok(),
+            partition: Identity::Guid("c12a7328-f81f-11d2-ba4b-00a0c93ec93b".parse().unwrap()),
         };
-        assert!(mount.partition.is_some());
         assert_eq!(fat_mounts(&context).unwrap(), [mount]);
+    }
+
+    /// What firmware reads of a covered file system is not what lies at its mount point.
+    #[test]
+    fn a_file_system_under_another_mount_is_not_seen() {
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        fs::create_dir_all(context.path("/proc/self")).unwrap();
+        let seen = |list: &str| {
+            fs::write(context.path(MOUNTS), list).unwrap();
+            let mounts = fat_mounts(&context).unwrap().into_iter();
+            let below = mounts.map(|mount| mount.directory.strip_prefix(root.path()).unwrap().to_path_buf());
+            below.map(|path| path.display().to_string()).collect::<Vec<_>>()
+        };
+        let lower = "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n30 22 8:1 / /boot/efi rw - vfat /dev/sda1 rw\n";
+        assert_eq!(seen(lower), ["boot/efi"]);
+        for (upper, expected) in [
+            // On the same mount point; on that of a directory above, and what is mounted there then.
+            ("31 30 8:17 / /boot/efi rw - vfat /dev/sdb1 rw\n", &["boot/efi"][..]),
+            ("31 30 0:40 / /boot/efi rw - tmpfs tmpfs rw\n", &[]),
+            ("31 22 8:3 / /boot rw - ext4 /dev/sda3 rw\n", &[]),
+            (
+                "31 22 8:3 / /boot rw - ext4 /dev/sda3 rw\n32 31 8:17 / /boot/efi rw - vfat /dev/sdb1 rw\n",
+                &["boot/efi"],
+            ),
+            ("31 22 8:3 / / rw - ext4 /dev/sda3 rw\n", &[]),
+            // It is mounted elsewhere as well; and what covers nothing of it.
+            (
+                "31 30 8:17 / /boot/efi rw - ext4 /dev/sdb1 rw\n32 22 8:1 / /media rw - vfat /dev/sda1 rw\n",
+                &["media"],
+            ),
+            (
+                "31 22 8:3 / /boot/e rw - ext4 /dev/sda3 rw\n32 30 8:4 / /boot/efi/x rw - ext4 /dev/sda4 rw\n",
+                &["boot/efi"],
+            ),
+        ] {
+            assert_eq!(seen(&format!("{lower}{upper}")), expected, "{upper}");
+        }
+        fs::write(
+            context.path(MOUNTS),
+            format!("{lower}31 30 8:17 / /boot/efi rw - vfat /dev/sdb1 rw\n"),
+        )
+        .unwrap();
+        assert_eq!(fat_mounts(&context).unwrap()[0].number, "8:17");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::formats::firmware::partition_table::{Partition, PartitionTables};
+use crate::formats::firmware::partition_table::{Identity, Partition, PartitionTables};
 use crate::formats::text::Shown;
 
 use super::block_devices::BlockDevice;
@@ -97,20 +97,26 @@ pub fn disks(context: &Context) -> Result<Vec<Disk>> {
     Ok(disks.map(|(directory, nodes)| Disk::new(directory, nodes)).collect())
 }
 
-/// The partition of a device, by its numbers, or else its name, as its disk's own table has it; none if that table has it not, or the
-/// device is no partition. An error if the disk cannot be read.
-pub(super) fn partition_on_disk(context: &Context, device: &str, name: &str) -> Result<Option<Partition>> {
+/// The identity of a device, by its numbers, or else its name, as its disk's own tables have it; none if they have it not, or the device
+/// is none of a disk that firmware sees. An error if the disk cannot be read.
+pub(super) fn identity_on_disk(context: &Context, device: &str, name: &str) -> Result<Option<Identity>> {
     let mut places = [(BY_NUMBER, device), (BY_NAME, name)].into_iter();
     let Some(directory) = places.find_map(|(list, name)| resolve(context.root(), &context.path(list).join(name)).ok())
     else {
         return Ok(None);
     };
     let Some(disk) = disk_of_partition(&directory) else {
-        return Ok(None);
+        let disk = Disk::new(directory, Vec::new());
+        return Ok(disk.is_seen_by_firmware().then_some(Identity::WholeDisk));
     };
     let node = PartitionNode::read(&directory);
     let tables = Disk::new(disk.to_path_buf(), Vec::new()).tables(context)?;
-    Ok(tables.partitions.into_iter().find(|partition| node.is(partition)))
+    let entries: Vec<Partition> = tables
+        .partitions
+        .into_iter()
+        .filter(|partition| node.is(partition))
+        .collect();
+    Ok((!entries.is_empty()).then_some(Identity::Entries(entries)))
 }
 
 /// The directory of the disk that a partition is on; none if the device is no partition. It lies in that of its disk, as others do

@@ -14,15 +14,15 @@ use crate::golden::partition_table::partitioned;
 use crate::support::{succeed, tool};
 
 /// The length of a disk, in bytes.
-const LENGTH: u64 = 24 << 20;
+pub const LENGTH: u64 = 24 << 20;
 /// A table with an EFI system partition, for its file system of 16 MiB.
 const TABLE: &str = "label: gpt\nstart=2048, size=16MiB, type=U, uuid=";
 /// The place of that partition, in bytes.
-const PLACE: Range<usize> = 1 << 20..17 << 20;
+pub const PLACE: Range<usize> = 1 << 20..17 << 20;
 const LINUX: &str = "0fc63daf-8483-4772-8e79-3d69d8477de4";
 
 /// A disk with this table and the file system.
-fn disk(table: &str, file_system: &[u8]) -> Vec<u8> {
+pub fn disk(table: &str, file_system: &[u8]) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("disk");
     partitioned(&path, LENGTH, table);
@@ -31,7 +31,7 @@ fn disk(table: &str, file_system: &[u8]) -> Vec<u8> {
     disk
 }
 
-fn gpt() -> String {
+pub fn gpt() -> String {
     format!("{TABLE}{PARTITION}\n")
 }
 
@@ -42,7 +42,7 @@ fn link(machine: &Machine, place: &str, name: &str) {
 }
 
 /// Has the kernel list a disk, by its place in /sys/devices, which has so many bytes.
-fn list(machine: &Machine, place: &str, number: &str, length: u64) {
+pub fn list(machine: &Machine, place: &str, number: &str, length: u64) {
     let name = place.rsplit('/').next().unwrap();
     let directory = format!("sys/devices/{place}");
     machine.write(&format!("{directory}/dev"), format!("{number}\n"));
@@ -52,7 +52,7 @@ fn list(machine: &Machine, place: &str, number: &str, length: u64) {
 }
 
 /// Has it list a partition of a disk, with its bytes.
-fn list_partition(machine: &Machine, place: &str, number: &str, disk: &[u8], bytes: Range<usize>) {
+pub fn list_partition(machine: &Machine, place: &str, number: &str, disk: &[u8], bytes: Range<usize>) {
     let name = place.rsplit('/').next().unwrap();
     let directory = format!("sys/devices/{place}");
     for (attribute, value) in [
@@ -70,14 +70,14 @@ fn list_partition(machine: &Machine, place: &str, number: &str, disk: &[u8], byt
 }
 
 /// Has it list a disk of this content with its one partition.
-fn plug_in(machine: &Machine, disk: &[u8]) {
+pub fn plug_in(machine: &Machine, disk: &[u8]) {
     list(machine, "pci/sdb", "8:16", LENGTH);
     machine.write("dev/sdb", disk);
     list_partition(machine, "pci/sdb/sdb1", "8:17", disk, PLACE);
 }
 
 /// A GRUB that opens anything and that db lets in, and files of other checks.
-fn planted(machine: &Machine) -> Vec<u8> {
+pub fn planted(machine: &Machine) -> Vec<u8> {
     let name = |path: &str| format!("stage/{path}");
     machine.write(&name("loader/loader.conf"), b"editor yes\n");
     machine.write(&name("loader/entries/a.conf"), b"linux /a\noptions rd.break\n");
@@ -93,7 +93,7 @@ fn planted(machine: &Machine) -> Vec<u8> {
     file_system
 }
 
-fn forget(machine: &Machine, paths: &[&str]) {
+pub fn forget(machine: &Machine, paths: &[&str]) {
     for path in paths {
         let path = machine.path(path);
         let removed = if path.is_dir() {
@@ -106,7 +106,7 @@ fn forget(machine: &Machine, paths: &[&str]) {
 }
 
 /// The answers that such a partition has a say in.
-fn answers(machine: &Machine) -> Vec<Value> {
+pub fn answers(machine: &Machine) -> Vec<Value> {
     [
         "boot.images",
         "boot.beside",

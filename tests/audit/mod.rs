@@ -12,6 +12,7 @@ mod ledger;
 mod measured;
 mod menus;
 mod modules;
+mod named_disks;
 mod pcr_signatures;
 mod schema;
 mod status;

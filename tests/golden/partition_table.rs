@@ -39,7 +39,7 @@ fn found(disk: &[u8], block: u64) -> Vec<Told> {
     assert_eq!(tables.unread, [], "it is read");
     let told = |kind: PartitionType| match kind {
         PartitionType::Gpt { kind, own } => (kind.to_string(), Some(own.to_string())),
-        PartitionType::Mbr(kind) => (format!("{kind:x}"), None),
+        PartitionType::Mbr { kind, .. } => (format!("{kind:x}"), None),
     };
     let partitions = tables.partitions.into_iter();
     let listed = partitions.map(|partition| {

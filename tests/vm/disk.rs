@@ -149,3 +149,10 @@ pub fn boot_option(path: &str) -> Vec<u8> {
     }
     .to_bytes()
 }
+
+/// QEMU's options for a further disk, by its place in the order in which the firmware tries them.
+pub fn device(number: usize, disk: &Path) -> [String; 4] {
+    let drive = format!("if=none,id=disk{number},format=raw,file={}", disk.display());
+    let device = format!("virtio-blk-pci,drive=disk{number},bootindex={number}");
+    ["-drive".to_owned(), drive, "-device".to_owned(), device]
+}

@@ -60,6 +60,8 @@ pub struct Machine {
     tpm: Option<PathBuf>,
     /// True if there is a network card whose Option ROM nobody has signed.
     card: bool,
+    /// Disks beside the one that it is started with.
+    disks: Vec<PathBuf>,
     /// Holds them.
     directory: TempDir,
 }
@@ -97,6 +99,11 @@ impl Machine {
         Self { card: true, ..self }
     }
 
+    /// The same with more disks, which the firmware tries in this order after the first.
+    pub fn with_disks(self, disks: Vec<PathBuf>) -> Self {
+        Self { disks, ..self }
+    }
+
     /// The file with the variables of a machine that is switched off.
     pub fn variables(&self) -> &Path {
         &self.variables
@@ -111,6 +118,7 @@ impl Machine {
             variables,
             tpm: None,
             card: false,
+            disks: Vec::new(),
             directory,
         }
     }
@@ -192,6 +200,11 @@ impl Machine {
             .arg(format!("if=pflash,unit=1,format=raw,file={}", self.variables.display()))
             .arg("-drive")
             .arg(format!("if=none,id=disk,format=raw,file={}", disk.display()))
+            .args(
+                (2..)
+                    .zip(&self.disks)
+                    .flat_map(|(number, disk)| disk::device(number, disk)),
+            )
             .args(self.tpm.iter().flat_map(|memory| Tpm::hardware(memory)))
             .args(self.card.then_some(CARD).into_iter().flat_map(str::split_whitespace))
             .stdin(Stdio::piped())

@@ -7,6 +7,7 @@ mod audited;
 mod bootseal;
 mod debian13;
 mod disk;
+mod disks;
 mod enrolment;
 mod grub;
 mod guest;

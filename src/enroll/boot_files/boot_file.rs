@@ -33,12 +33,23 @@ pub struct BootFile {
     /// True if the firmware itself starts it, rather than a boot loader.
     #[serde(skip)]
     pub(super) is_first: bool,
-    /// True if it is, or may be, on a partition that is not mounted.
+    /// The partition that it is on.
     #[serde(skip)]
-    pub(super) is_elsewhere: bool,
+    pub(super) place: Place,
     /// The entry of db that is measured when it is let in.
     #[serde(skip)]
     pub(in crate::enroll) measured: Option<Signature>,
+}
+
+/// The partition of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// One that is mounted.
+    Mounted,
+    /// It is, or may be, on one that is not mounted.
+    Elsewhere,
+    /// It may be on one that cannot be read.
+    Unread,
 }
 
 /// A change that would have a file accepted.
@@ -112,8 +123,14 @@ impl BootFile {
 
     /// True if it is, or may be, on a partition that is not mounted.
     #[must_use]
-    pub const fn is_elsewhere(&self) -> bool {
-        self.is_elsewhere
+    pub fn is_elsewhere(&self) -> bool {
+        self.place != Place::Mounted
+    }
+
+    /// True if it may be on a partition that cannot be read.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.place == Place::Unread
     }
 
     /// The command line that the boot option hands to it, should it be a kernel.
@@ -137,7 +154,7 @@ pub(super) fn not_judged(source: String, path: String, reason: &str) -> BootFile
         kind: None,
         is_next: false,
         is_first: false,
-        is_elsewhere: false,
+        place: Place::Mounted,
         remedy: Remedy::Sign,
         measured: None,
     }

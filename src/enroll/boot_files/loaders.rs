@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::disk::{
-    BOOT, EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, UnmountedPartition, fat_partitions, grub_configurations,
-    unmounted_efi_partitions,
+    BOOT, BootOption, BootTargets, EfiPartition, LOADER_ENTRIES, UNIFIED_IMAGES, UnmountedPartition, fat_partitions,
+    grub_configurations, unmounted_efi_partitions,
 };
 use crate::error::Result;
 use crate::formats::grub::opened_files::images_for_firmware;
@@ -57,14 +57,23 @@ pub(super) fn partitions(context: &Context, request: &Request) -> Result<Vec<Efi
         .collect()
 }
 
-/// The EFI system partitions of the machine's own firmware that are not mounted. An error if nobody knows the disks.
-pub(super) fn unmounted(context: &Context, request: &Request) -> Result<Vec<UnmountedPartition>> {
+/// The EFI system partitions of the machine's own firmware that are not mounted, and others that these options name. An error if nobody knows the disks.
+pub(super) fn unmounted(
+    context: &Context,
+    request: &Request,
+    options: &[BootOption],
+) -> Result<Vec<UnmountedPartition>> {
     let is_own = request.esp.is_empty() && request.store == StoreChoice::Live;
-    if is_own {
-        unmounted_efi_partitions(context)
-    } else {
-        Ok(Vec::new())
+    if !is_own {
+        return Ok(Vec::new());
     }
+    let mut targets = BootTargets::default();
+    for option in options {
+        if let Some(loaded) = &option.option {
+            targets.add(&option.name(), &loaded.device_path);
+        }
+    }
+    unmounted_efi_partitions(context, &targets)
 }
 
 /// The files that systemd-boot's entries, unified images and GRUB's configurations lead to.

@@ -13,6 +13,7 @@ use std::path::Path;
 use crate::disk::{Architecture, BootOption, BootOptions, EfiPartition, ExtendedBoot, UnmountedPartition};
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Kind};
+use crate::formats::firmware::device_path::HardDrive;
 use crate::formats::firmware::guid::Guid;
 use crate::formats::firmware::load_option::LoadOption;
 use crate::formats::text::{Shown, printable};
@@ -24,7 +25,7 @@ use crate::trust::loader::is_open_grub;
 use super::lists::Lists;
 use super::request::Request;
 use super::store::{Store, StoreChoice};
-use boot_file::{missing, not_judged};
+use boot_file::{Place, missing, not_judged};
 use loaders::{LoaderFile, NotFound, loaders_files, partitions, unmounted};
 use warnings::warnings;
 
@@ -55,7 +56,7 @@ pub(super) fn check(
     }
     let judge = Judge {
         policy: Policy::new(&after.db, &after.dbx),
-        unmounted: unmounted(context, request),
+        unmounted: unmounted(context, request, &options(store).tried()?),
         partitions,
     };
     let mut files: Vec<BootFile> = judge.entries(store)?.chain(judge.fallback()).collect();
@@ -110,6 +111,12 @@ fn options(store: &Store) -> BootOptions<impl Fn(&str) -> Result<Option<Vec<u8>>
     BootOptions::new(|name: &str| Ok(store.read_any(name, &Guid::GLOBAL)?.map(|raw| raw.data)))
 }
 
+/// The loaders that firmware falls back to, that of this machine first.
+fn fallback_loaders() -> impl Iterator<Item = String> {
+    let names = Architecture::removable_loaders().into_iter();
+    names.map(|name| format!("EFI/BOOT/{name}"))
+}
+
 struct Judge {
     policy: Policy,
     partitions: Vec<EfiPartition>,
@@ -125,7 +132,7 @@ impl Judge {
         Ok(Self {
             policy: Policy::new(&lists.db, &lists.dbx),
             partitions: partitions(context, &request)?,
-            unmounted: unmounted(context, &request),
+            unmounted: unmounted(context, &request, &options(store).tried()?),
         })
     }
 
@@ -145,15 +152,20 @@ impl Judge {
     fn entry(&self, name: &str, option: &LoadOption) -> BootFile {
         let source = format!("{name} \"{}\"", printable(&option.description));
         let path = printable(&option.device_path.to_string());
-        let Some(file) = option.device_path.file() else {
-            return not_judged(source, path, "it leads to no file");
-        };
         let partition = option.device_path.partition();
-        let found = self
-            .partitions
-            .iter()
-            .filter(|esp| esp.may_be(partition))
-            .find_map(|esp| esp.find(&file.replace('\\', "/")));
+        let partition = partition.as_ref();
+        let files = match option.device_path.file() {
+            Some(file) => vec![file.replace('\\', "/")],
+            None if option.device_path.is_partition_alone() => fallback_loaders().collect(),
+            None => return not_judged(source, path, "it leads to no file"),
+        };
+        // A mounted one of which nobody knows which it is gives way to the one that is named.
+        let mut unmounted = self.unmounted.iter().flatten();
+        let is_unmounted = unmounted.any(|unmounted| unmounted.partition.is(partition));
+        let may_be =
+            |esp: &&EfiPartition| esp.partition.is(partition) || !is_unmounted && esp.partition.may_be(partition);
+        let mounted = || self.partitions.iter().filter(may_be);
+        let found = mounted().find_map(|esp| files.iter().find_map(|file| esp.find(file)));
         if let Some(found) = found {
             return BootFile {
                 is_first: true,
@@ -161,13 +173,21 @@ impl Judge {
                 ..self.judge(source, &found)
             };
         }
-        let reason = match self.elsewhere(&source, &file, partition) {
+        let is_mounted = mounted().next().is_some();
+        let mut place = if is_mounted { Place::Mounted } else { Place::Elsewhere };
+        let reason = match self.elsewhere(&source, &files, partition) {
             Ok(Some(found)) => return found,
+            Ok(None) if !is_mounted && self.is_nowhere(partition) => {
+                "the partition that it names is on no disk".to_owned()
+            }
             Ok(None) => "there is no such file on an EFI system partition that can be read".to_owned(),
-            Err(reason) => reason,
+            Err(reason) => {
+                place = Place::Unread;
+                reason
+            }
         };
         BootFile {
-            is_elsewhere: !self.partitions.iter().any(|esp| esp.may_be(partition)),
+            place,
             ..not_judged(source, path, &reason)
         }
     }
@@ -176,14 +196,13 @@ impl Judge {
     fn elsewhere(
         &self,
         source: &str,
-        file: &str,
-        wanted: Option<Guid>,
+        files: &[String],
+        wanted: Option<&HardDrive>,
     ) -> std::result::Result<Option<BootFile>, String> {
-        let file = file.replace('\\', "/");
         let reason = |error: &Error| printable(&error.in_one_line());
         let mut unread = None;
         let unmounted = self.unmounted.as_ref().map_err(reason)?;
-        for partition in unmounted.iter().filter(|partition| partition.may_be(wanted)) {
+        for partition in unmounted.iter().filter(|unmounted| unmounted.partition.may_be(wanted)) {
             let fat = match partition.open() {
                 Ok(fat) => fat,
                 Err(error) => {
@@ -191,14 +210,14 @@ impl Judge {
                     continue;
                 }
             };
-            let Some((path, entry)) = fat.find_file(&file) else {
+            let Some((path, entry)) = files.iter().find_map(|file| fat.find_file(file)) else {
                 continue;
             };
             let place = partition.shown(&path);
             return match fat.read(entry, MAX_IMAGE) {
                 Ok(image) => Ok(Some(BootFile {
                     is_first: true,
-                    is_elsewhere: true,
+                    place: Place::Elsewhere,
                     ..self.judge_file(source.to_owned(), place, &OpenedImage::held(image))
                 })),
                 Err(error) => Err(format!("{place} cannot be read: {}", printable(&error.to_string()))),
@@ -207,12 +226,17 @@ impl Judge {
         unread.map_or(Ok(None), Err)
     }
 
+    /// True if no disk has the partition of this name that is not mounted.
+    fn is_nowhere(&self, wanted: Option<&HardDrive>) -> bool {
+        let all = self.unmounted.as_deref();
+        wanted.is_some() && all.is_ok_and(|all| !all.iter().any(|unmounted| unmounted.partition.may_be(wanted)))
+    }
+
     fn fallback(&self) -> impl Iterator<Item = BootFile> {
-        let names = || Architecture::removable_loaders().into_iter();
         let found = self
             .partitions
             .iter()
-            .flat_map(move |esp| names().filter_map(|name| esp.find(&format!("EFI/BOOT/{name}"))));
+            .flat_map(|esp| fallback_loaders().filter_map(|file| esp.find(&file)));
         found.map(|found| BootFile {
             is_first: true,
             ..self.judge("fallback loader".to_owned(), &found)
@@ -273,7 +297,7 @@ impl Judge {
     /// The place where the firmware looks last, if it finds nothing anywhere: all partitions that these options name are mounted.
     fn nothing(&self, context: &Context, options: &[BootFile]) -> Option<BootFile> {
         let esp = self.partitions.iter().find(|esp| esp.may_hold_loaders(context))?;
-        if options.iter().any(|option| option.is_elsewhere) {
+        if options.iter().any(BootFile::is_elsewhere) {
             return None;
         }
         let own = Architecture::removable_loaders().into_iter().next()?;
@@ -345,7 +369,7 @@ impl Judge {
             kind: Some(LoaderKind::recognise(file)),
             is_next: false,
             is_first: false,
-            is_elsewhere: false,
+            place: Place::Mounted,
             remedy,
             measured,
         }

@@ -240,7 +240,7 @@ fn disks_that_cannot_be_looked_at_are_told_where_a_file_is_not_found() {
     let listed = machine.root.path().join("sys/class/block/sda");
     symlink("../../devices/pci/sda", listed).unwrap();
     let live = Request::new("/keys".into(), StoreChoice::Live);
-    let unreadable = unmounted(&machine.context(), &live).unwrap();
+    let unreadable = unmounted(&machine.context(), &live, &[]).unwrap();
     assert_eq!(unreadable.len(), 1);
     let store = Store::open(&machine.context(), &machine.request.store).unwrap();
     let cases = [

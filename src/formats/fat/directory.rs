@@ -35,15 +35,6 @@ pub struct Entry {
     pub(super) cluster: u32,
 }
 
-impl Entry {
-    /// True if this is its name, long or short, in letters of any case.
-    #[must_use]
-    pub fn has_name(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
-        self.name.to_lowercase() == name || self.short_name.to_lowercase() == name
-    }
-}
-
 /// The entries of a directory's bytes, without the directory itself, the one above and labels.
 pub(super) struct Directory<'d> {
     entries: std::slice::Chunks<'d, u8>,

@@ -5,6 +5,7 @@
 mod directory;
 mod error;
 mod geometry;
+mod names;
 mod table;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ pub use directory::Entry;
 pub use error::FatError;
 use error::read;
 use geometry::Geometry;
+use names::Names;
 use table::{Next, Table};
 
 /// Most entries of all directories that are read.
@@ -41,28 +43,42 @@ pub struct Fat<M> {
     medium: M,
     geometry: Geometry,
     nodes: Vec<Node>,
+    names: Names,
 }
 
 impl<M: Medium> Fat<M> {
     /// Reads the description of the file system and every directory.
     pub fn open(medium: M) -> Result<Self, FatError> {
+        Self::open_small(medium, MAX_ENTRIES)
+    }
+
+    /// The same of one with no more than so many files and directories.
+    pub fn open_small(medium: M, most: usize) -> Result<Self, FatError> {
         let geometry = Geometry::parse(&read(&medium, 0, geometry::SECTOR)?)?;
         let mut fat = Self {
             medium,
             geometry,
             nodes: Vec::new(),
+            names: Names::default(),
         };
-        fat.find()?;
+        fat.find(most.min(MAX_ENTRIES))?;
         let files = fat.nodes.iter().filter(|node| !node.entry.is_directory);
         let total: u64 = files.map(|node| u64::from(node.entry.size)).sum();
         // Of honest files no two share a cluster, so that all are read in the time of one reading of the medium.
         if total > fat.geometry.bytes() {
             return Err(FatError::Overlap);
         }
+        fat.names = Names::of(&fat.nodes);
         Ok(fat)
     }
 
-    fn find(&mut self) -> Result<(), FatError> {
+    /// The number of its files and directories.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    fn find(&mut self, most: usize) -> Result<(), FatError> {
         let mut seen = BTreeSet::from([self.geometry.root_cluster().unwrap_or(0)]);
         let mut waiting = vec![(None, 0)];
         let mut looked_into = 0;
@@ -73,7 +89,7 @@ impl<M: Medium> Fat<M> {
                 return Err(FatError::TooMuch("larger directories"));
             }
             for entry in Directory::new(&bytes, self.geometry.is_fat32()) {
-                if self.nodes.len() >= MAX_ENTRIES {
+                if self.nodes.len() >= most {
                     return Err(FatError::TooMuch("more files"));
                 }
                 let (is_directory, cluster) = (entry.is_directory, entry.cluster);
@@ -148,16 +164,33 @@ impl<M: Medium> Fat<M> {
     #[must_use]
     pub fn find_file(&self, path: &str) -> Option<(String, &Entry)> {
         let mut found: Option<usize> = None;
-        for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
-            if found.is_some_and(|number| !self.nodes.get(number).is_some_and(|node| node.entry.is_directory)) {
-                return None;
-            }
-            let mut same = self.nodes.iter().enumerate();
-            let (number, _) = same.find(|(_, node)| node.parent == found && node.entry.has_name(part))?;
-            found = Some(number);
+        for part in parts(path) {
+            found = Some(self.names.find(&self.nodes, found, part).next()?);
         }
         let node = self.nodes.get(found?)?;
         (!node.entry.is_directory).then(|| (self.path(found.unwrap_or_default()), &node.entry))
+    }
+
+    /// The files in the directories at this path, or those anywhere below them: of all directories that have these names, long or short,
+    /// since nobody knows which of them firmware takes.
+    pub fn files_in(&self, directory: &str, also_below: bool) -> impl Iterator<Item = (String, &Entry)> {
+        let mut directories = BTreeSet::from([None]);
+        for part in parts(directory) {
+            let found = directories
+                .iter()
+                .flat_map(|above| self.names.find(&self.nodes, *above, part));
+            directories = found.map(Some).collect();
+        }
+        let is_in = move |node: &Node| {
+            let mut above = std::iter::successors(Some(node.parent), |above| Some(self.nodes.get((*above)?)?.parent));
+            above
+                .by_ref()
+                .take(if also_below { MAX_DEPTH + 1 } else { 1 })
+                .any(|above| directories.contains(&above))
+        };
+        let files = self.nodes.iter().enumerate();
+        let files = files.filter(move |(_, node)| !node.entry.is_directory && is_in(node));
+        files.map(|(number, node)| (self.path(number), &node.entry))
     }
 
     /// The content of a file, or no more than its first `limit` bytes.
@@ -177,5 +210,78 @@ impl<M: Medium> Fat<M> {
         }
         bytes.truncate(usize::try_from(length).unwrap_or(usize::MAX));
         Ok(bytes)
+    }
+}
+
+/// The names of a path.
+fn parts(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/').filter(|part| !part.is_empty() && *part != ".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// A medium that counts how often it is read.
+    struct Counted {
+        bytes: Vec<u8>,
+        reads: Cell<usize>,
+    }
+
+    impl Medium for Counted {
+        fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>, String> {
+            self.reads.set(self.reads.get() + 1);
+            Medium::read(&self.bytes, offset, length)
+        }
+    }
+
+    /// A FAT12 file system of so many files in its root directory, each with a cluster of its own.
+    fn with_files(count: u16) -> Vec<u8> {
+        let (root, data) = (2 * 512, (2 + 128) * 512);
+        let mut bytes = vec![0; data + 4000 * 512];
+        let fields: [(usize, &[u8]); 8] = [
+            (11, &512_u16.to_le_bytes()),
+            (13, &[1]),
+            (14, &1_u16.to_le_bytes()),
+            (16, &[1]),
+            (17, &2048_u16.to_le_bytes()),
+            (19, &4130_u16.to_le_bytes()),
+            (22, &1_u16.to_le_bytes()),
+            (510, &[0x55, 0xaa]),
+        ];
+        for (at, field) in fields {
+            bytes[at..at + field.len()].copy_from_slice(field);
+        }
+        for number in 0..count {
+            let at = root + usize::from(number) * 32;
+            bytes[at..at + 11].copy_from_slice(format!("FILE{number:04}IMG").as_bytes());
+            bytes[at + 26..at + 28].copy_from_slice(&(number + 2).to_le_bytes());
+            bytes[at + 28] = 200;
+        }
+        bytes
+    }
+
+    /// What a file costs is not the more the more files there are.
+    #[test]
+    fn directories_are_read_once() {
+        for count in [3, 1500] {
+            let medium = Counted {
+                bytes: with_files(count),
+                reads: Cell::new(0),
+            };
+            let fat = Fat::open(medium).unwrap();
+            assert_eq!((fat.count(), fat.medium.reads.get()), (usize::from(count), 2));
+            for number in 0..count {
+                let (path, file) = fat.find_file(&format!("file{number:04}.img")).unwrap();
+                assert_eq!(path, format!("/FILE{number:04}.IMG"));
+                assert_eq!(fat.read(file, u64::MAX).unwrap().len(), 200);
+            }
+            assert_eq!(fat.medium.reads.get(), 2 + usize::from(count));
+        }
+        assert_eq!(
+            Fat::open_small(with_files(4), 3).err(),
+            Some(FatError::TooMuch("more files"))
+        );
     }
 }

@@ -11,7 +11,8 @@ const HARDWARE: u8 = 1;
 const ACPI: u8 = 2;
 const MEDIA: u8 = 4;
 const END: u8 = 0x7f;
-/// `SignatureType` of a hard drive node: the signature is a GPT partition's GUID.
+/// `SignatureType` of a hard drive node: the signature is that of a master boot record, or a GPT partition's GUID.
+const MBR: u8 = 1;
 const GPT: u8 = 2;
 /// Size of a node's header, in bytes.
 const HEADER: u16 = 4;
@@ -27,6 +28,30 @@ pub struct GptPartition {
     pub size: u64,
     /// Its own GUID.
     pub guid: Guid,
+}
+
+/// A partition as a hard drive node names it (UEFI 2.10, section 10.3.5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HardDrive {
+    /// Its number in the table, from 1, as firmware counts.
+    pub number: u32,
+    /// Its first logical block.
+    pub start: u64,
+    /// Its size in logical blocks.
+    pub size: u64,
+    /// The signature by which it is found.
+    pub signature: Signature,
+}
+
+/// The signature of a hard drive node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Signature {
+    /// That of the disk, in its master boot record.
+    Mbr(u32),
+    /// The GUID of a GPT partition.
+    Gpt(Guid),
+    /// A node without one, by which firmware finds nothing.
+    Unknown,
 }
 
 /// A device path; unreadable ones have no nodes.
@@ -76,10 +101,22 @@ impl DevicePath {
         (!parts.is_empty()).then(|| parts.join("\\"))
     }
 
-    /// GUID of the GPT partition that it leads through.
+    /// The partition that it leads to, or to a file of: the innermost.
     #[must_use]
-    pub fn partition(&self) -> Option<Guid> {
-        self.nodes.iter().find_map(Node::partition)
+    pub fn partition(&self) -> Option<HardDrive> {
+        self.nodes.iter().rev().find_map(Node::partition)
+    }
+
+    /// True if it ends with a partition, from which firmware falls back to the loader of removable media.
+    #[must_use]
+    pub fn is_partition_alone(&self) -> bool {
+        self.nodes.last().is_some_and(|node| node.partition().is_some())
+    }
+
+    /// True if it is the path of a file alone, which firmware looks for on every file system (UEFI 2.10, section 3.1.2).
+    #[must_use]
+    pub fn is_file_alone(&self) -> bool {
+        !self.nodes.is_empty() && self.nodes.iter().all(|node| node.file().is_some())
     }
 }
 
@@ -103,22 +140,58 @@ impl fmt::Display for DevicePath {
     }
 }
 
+impl fmt::Display for Signature {
+    /// As UEFI writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mbr(signature) => write!(f, "MBR,{signature:#010x}"),
+            Self::Gpt(guid) => write!(f, "GPT,{guid}"),
+            Self::Unknown => f.write_str("0"),
+        }
+    }
+}
+
+impl fmt::Display for HardDrive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.signature {
+            Signature::Gpt(guid) => guid.fmt(f),
+            signature => write!(f, "HD({},{signature})", self.number),
+        }
+    }
+}
+
 impl Node {
     fn file(&self) -> Option<String> {
         ((self.kind, self.sub_kind) == (MEDIA, 4)).then(|| file_name(&self.data))
     }
 
-    fn partition(&self) -> Option<Guid> {
-        let (MEDIA, 1, [fields @ .., _format, GPT]) = (self.kind, self.sub_kind, self.data.as_slice()) else {
+    fn partition(&self) -> Option<HardDrive> {
+        if (self.kind, self.sub_kind) != (MEDIA, 1) {
             return None;
+        }
+        let mut reader = Reader::new(&self.data);
+        let number = reader.u32("PartitionNumber").ok()?;
+        let start = u64::from_le_bytes(reader.array("PartitionStart").ok()?);
+        let size = u64::from_le_bytes(reader.array("PartitionSize").ok()?);
+        let signature: [u8; 16] = reader.array("PartitionSignature").ok()?;
+        reader.u8("PartitionFormat").ok()?;
+        let signature = match reader.u8("SignatureType").ok()? {
+            MBR => Signature::Mbr(u32::from_le_bytes(*signature.first_chunk()?)),
+            GPT => Signature::Gpt(Guid::from_bytes(signature)),
+            _ => Signature::Unknown,
         };
-        Some(Guid::from_bytes(*fields.last_chunk()?))
+        Some(HardDrive {
+            number,
+            start,
+            size,
+            signature,
+        })
     }
 
     fn text(&self) -> String {
         let data = self.data.as_slice();
-        if let (Some(partition), [number, ..]) = (self.partition(), data) {
-            return format!("HD({number},GPT,{partition})");
+        if let Some(HardDrive { number, signature, .. }) = self.partition() {
+            return format!("HD({number},{signature})");
         }
         match (self.kind, self.sub_kind, data) {
             (HARDWARE, 1, [function, device]) => format!("Pci({device:#x},{function:#x})"),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{UnmountedPartition, entries, files_below, no_efi_partition, unmounted_efi_partitions};
+use crate::disk::{UnmountedPartition, entries, files_below, no_efi_partition};
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::{Shown, loader_entry, printable};
 use crate::system::{self, resolve};
@@ -44,10 +44,13 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
         Err(missing) => return Outcome::could_not_run(missing.clone()),
     };
     let mut outcome = Outcome::default();
-    let unmounted = unmounted_efi_partitions(machine.context()).unwrap_or_else(|error| {
-        outcome.not_run.push(reason(&error));
-        Vec::new()
-    });
+    let unmounted = machine.unmounted_esps().map_or_else(
+        |missing| {
+            outcome.not_run.push(missing.clone());
+            &[][..]
+        },
+        Vec::as_slice,
+    );
     match machine.esps() {
         Ok(esps) if esps.is_empty() && unmounted.is_empty() => {
             outcome.not_run.push(no_efi_partition(machine.context()));
@@ -74,7 +77,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             judge(&path.shown(), &path, &mut outcome);
         }
     }
-    for partition in &unmounted {
+    for partition in unmounted {
         if let Err(why) = look_into(partition, &mut outcome) {
             outcome.not_run.push(why);
         }
@@ -95,13 +98,13 @@ fn look_into(partition: &UnmountedPartition, outcome: &mut Outcome) -> Result<()
             .map_err(|error| format!("{shown}: {error}"))?;
         judge_settings(&shown, &bytes, outcome);
     }
-    for (path, _) in fat.files() {
-        let lower = path.trim_start_matches('/').to_lowercase();
-        let directory = Path::new(&lower).parent().unwrap_or(Path::new(""));
-        let is_global = GLOBAL.iter().any(|global| directory == Path::new(global));
-        if is_global || (directory.starts_with(IMAGES.to_lowercase()) && is_extra(directory)) {
-            judge(&partition.shown(&path), Path::new(&path), outcome);
-        }
+    let global = GLOBAL.iter().flat_map(|global| fat.files_in(global, false));
+    // No short name has this ending.
+    let of_images = fat.files_in(IMAGES, true);
+    let of_images = of_images.filter(|(path, _)| Path::new(path).parent().is_some_and(is_extra));
+    let files: BTreeSet<String> = global.chain(of_images).map(|(path, _)| path).collect();
+    for path in files {
+        judge(&partition.shown(&path), Path::new(&path), outcome);
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::disk::fat_partitions;
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::firmware::load_option::LoadOption;
 use crate::formats::text::printable;
@@ -55,6 +56,10 @@ fn look_at(machine: &Machine<'_>, option: &StartOption, images: &[&Found], outco
         return outcome.evidence.push(format!("{place}: not active"));
     }
     let Some(path) = find(machine, loaded, images) else {
+        if is_nowhere(machine, loaded) {
+            let text = format!("{place}: the partition that it names is on no disk, so the firmware passes over it");
+            return outcome.evidence.push(text);
+        }
         let text = format!("{place}: there is no such file on an EFI system partition");
         // A recovery option of the firmware itself leads where it will.
         return if is_early {
@@ -90,22 +95,36 @@ fn look_at(machine: &Machine<'_>, option: &StartOption, images: &[&Found], outco
     }
 }
 
+/// True if no disk has the partition that an option names.
+fn is_nowhere(machine: &Machine<'_>, option: &LoadOption) -> bool {
+    let (Some(wanted), Ok(unmounted)) = (option.device_path.partition(), machine.unmounted_esps()) else {
+        return false;
+    };
+    let mounted = fat_partitions(machine.context());
+    mounted.is_ok_and(|mounted| !mounted.iter().any(|fat| fat.partition.may_be(Some(&wanted))))
+        && !unmounted
+            .iter()
+            .any(|unmounted| unmounted.partition.may_be(Some(&wanted)))
+}
+
 /// The file that an option leads to, without symbolic links.
 fn find(machine: &Machine<'_>, option: &LoadOption, images: &[&Found]) -> Option<PathBuf> {
     let file = option.device_path.file()?.replace('\\', "/");
     let partition = option.device_path.partition();
     let esps = machine.esps().ok()?;
+    let wanted = partition.as_ref();
+    let unmounted = machine.unmounted_esps().map(Vec::as_slice).unwrap_or_default();
+    let is_unmounted = unmounted.iter().any(|unmounted| unmounted.partition.is(wanted));
     let mounted = esps
         .iter()
-        .filter(|esp| esp.may_be(partition))
+        .filter(|esp| esp.partition.is(wanted) || !is_unmounted && esp.partition.may_be(wanted))
         .find_map(|esp| esp.find(&file));
     if let Some(path) = mounted {
         return resolve(machine.context().root(), &path).ok();
     }
     let is_meant = |found: &&&Found| {
         let unmounted = found.unmounted.as_ref();
-        unmounted
-            .is_some_and(|found| found.partition.may_be(partition) && found.path.to_lowercase() == file.to_lowercase())
+        unmounted.is_some_and(|found| found.partition.partition.may_be(wanted) && found.is_at(&file))
     };
     images.iter().find(is_meant).map(|found| found.path.clone())
 }

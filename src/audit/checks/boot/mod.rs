@@ -177,6 +177,7 @@ fn look_at(file: &BootFile, starts: bool, outcome: &mut Outcome) {
                 _ => format!("bootseal sign efi {}", crate::error::quoted(Path::new(&file.path))),
             }),
         ),
+        Verdict::NotJudged(reason) if file.is_unread() => outcome.not_run.push(format!("{place}: {reason}")),
         // An entry of the firmware for a network card, say, leads to no file.
         Verdict::NotJudged(reason) => outcome.evidence.push(format!("{place}: not judged, {reason}")),
     }

@@ -6,7 +6,7 @@ mod unmounted;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{BootTree, distinct, unmounted_efi_partitions};
+use crate::disk::{BootTree, distinct};
 use crate::error::{Explain, Result};
 use crate::finding::{Level, Outcome};
 use crate::formats::grub::openpgp::GrubKey;
@@ -84,7 +84,7 @@ fn files(machine: &Machine<'_>) -> Outcome {
     };
     let mut directories = directories(machine, tree);
     directories.retain(|directory| !missing.iter().any(|missing| directory.starts_with(missing)));
-    let is_elsewhere = !unmounted_efi_partitions(machine.context()).is_ok_and(|partitions| partitions.is_empty());
+    let is_elsewhere = !machine.unmounted_esps().is_ok_and(Vec::is_empty);
     if directories.is_empty() && tree.unread.is_empty() && !is_elsewhere {
         let configured = machine.context().path(&machine.config().grub.directory);
         return Outcome::not_applicable(format!("there is no {}", configured.shown()));
@@ -105,7 +105,7 @@ fn files(machine: &Machine<'_>) -> Outcome {
         }
     }
     unnamed(machine, tree, &judged, &anchors.grub, &mut outcome);
-    unmounted::judge(machine.context(), &anchors.grub, &mut outcome);
+    unmounted::judge(machine.unmounted_esps(), &anchors.grub, &mut outcome);
     outcome
 }
 

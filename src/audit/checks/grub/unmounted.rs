@@ -4,16 +4,15 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::disk::{Blocks, UnmountedPartition, unmounted_efi_partitions};
+use crate::disk::{Blocks, UnmountedPartition};
 use crate::finding::{Level, Outcome};
-use crate::formats::fat::Fat;
+use crate::formats::fat::{Entry, Fat};
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::boot_entries::of_unified_image;
 use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::opened_files::{Use, opened_files};
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::grub::script::Script;
-use crate::system::Context;
 use crate::trust::grub;
 use crate::trust::grub_script::Scripts;
 use crate::trust::grub_traps::{environment_traps, is_environment, traps};
@@ -29,17 +28,20 @@ const MAX_SMALL: u64 = 64 << 10;
 /// A partition that is looked at.
 struct Looked<'a> {
     partition: &'a UnmountedPartition,
-    fat: Fat<Blocks>,
+    fat: &'a Fat<Blocks>,
     keys: &'a [GrubKey],
 }
 
 /// Judges those of every partition.
-pub(super) fn judge(context: &Context, keys: &[GrubKey], outcome: &mut Outcome) {
-    let partitions = unmounted_efi_partitions(context).unwrap_or_else(|error| {
-        outcome.not_run.push(reason(&error));
-        Vec::new()
-    });
-    for partition in &partitions {
+pub(super) fn judge(unmounted: Result<&Vec<UnmountedPartition>, &String>, keys: &[GrubKey], outcome: &mut Outcome) {
+    let unmounted = unmounted.map_or_else(
+        |missing| {
+            outcome.not_run.push(missing.clone());
+            &[][..]
+        },
+        Vec::as_slice,
+    );
+    for partition in unmounted {
         match partition.open() {
             Ok(fat) => Looked { partition, fat, keys }.judge(outcome),
             Err(error) => outcome.not_run.push(reason(&error)),
@@ -49,7 +51,7 @@ pub(super) fn judge(context: &Context, keys: &[GrubKey], outcome: &mut Outcome) 
 
 impl Looked<'_> {
     fn judge(&self, outcome: &mut Outcome) {
-        let menus = Menus::read(self.partition, &self.fat);
+        let menus = Menus::read(self.partition, self.fat);
         outcome.not_run.extend(menus.unread.iter().cloned());
         let mut opened: Vec<(PathBuf, Script)> = Vec::new();
         let mut images = BTreeSet::new();
@@ -58,7 +60,7 @@ impl Looked<'_> {
                 opened.push((self.shown(&menu.path), menu.script.clone()));
                 let files = opened_files(&menu.script, &menus.variables).into_iter();
                 let searched = files.filter(|file| file.usage == Use::Images);
-                images.extend(searched.flat_map(|file| menus.listed(&self.fat, &menu.path, &file, "efi")));
+                images.extend(searched.flat_map(|file| menus.listed(self.fat, &menu.path, &file, "efi")));
             }
         }
         opened.extend(images.iter().filter_map(|path| self.entry_of_image(path, outcome)));
@@ -72,7 +74,11 @@ impl Looked<'_> {
                 }
             }
         }
-        for (path, _) in self.fat.files().filter(|(path, _)| is_environment(Path::new(path))) {
+        let is_named_so = |(_, file): &(String, &Entry)| {
+            let names = [&file.name, &file.short_name];
+            names.iter().any(|name| is_environment(Path::new(&name.to_lowercase())))
+        };
+        for (path, _) in self.fat.files().filter(is_named_so) {
             if let Some(bytes) = self.read(&path, MAX_SMALL, outcome)
                 && self.opens(&path, &bytes, outcome)
             {

@@ -91,7 +91,7 @@ pub(in super::super) fn started<'m>(
 pub(in super::super) fn missing_partition(machine: &Machine<'_>, started: &Started<'_>) -> Option<String> {
     let partition = started.path.as_ref()?.partition()?;
     let esps = machine.esps().ok()?;
-    let is_seen = esps.iter().any(|esp| esp.may_be(Some(partition)));
+    let is_seen = esps.iter().any(|esp| esp.partition.may_be(Some(&partition)));
     (!is_seen).then(|| format!("the partition {partition}, which is not mounted: mount it, and ask again"))
 }
 

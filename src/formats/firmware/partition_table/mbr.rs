@@ -5,10 +5,12 @@ use crate::formats::medium::Medium;
 
 use super::disk::{Disk, DiskError};
 use super::gpt::FIRST;
-use super::partition::{Partition, PartitionType};
+use super::partition::{FIRST_LOGICAL, Partition, PartitionType};
 
 /// Offset of the four records in a block, in bytes.
 pub(super) const RECORDS: usize = 446;
+/// Offset of the disk's signature in a block, in bytes.
+pub(super) const DISK_SIGNATURE: usize = RECORDS - 6;
 /// The mark at the end of the first 512 bytes.
 pub(super) const MARK: u16 = 0xaa55;
 /// The type of the record that covers a disk with a GUID partition table.
@@ -19,8 +21,6 @@ pub(super) const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
 const ALWAYS_EXTENDED: [u8; 2] = [0x05, 0x0f];
 /// Most logical partitions that are followed; the kernel follows 100.
 pub(super) const MAX_LOGICAL: usize = 128;
-/// The number of the first of them.
-const FIRST_LOGICAL: u32 = 5;
 
 /// The reason why partitions of a master boot record are not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +64,7 @@ impl Record {
 /// look at them alike.
 #[derive(Debug, Clone)]
 pub(super) struct BootRecord {
+    signature: u32,
     records: Vec<(u32, Record)>,
     has_mark: bool,
 }
@@ -73,7 +74,9 @@ impl BootRecord {
     pub(super) fn read<M: Medium>(disk: &Disk<'_, M>, place: u64) -> Result<Self, MbrError> {
         let block = disk.read(place, disk.block)?;
         let mut reader = Reader::new(&block);
-        reader.take("boot code", RECORDS)?;
+        reader.take("BootCode", DISK_SIGNATURE)?;
+        let signature = reader.u32("UniqueMBRDiskSignature")?;
+        reader.u16("Unknown")?;
         let mut records = Vec::new();
         for number in 1..=4 {
             reader.take("BootIndicator, StartingCHS", 4)?;
@@ -84,7 +87,11 @@ impl BootRecord {
             records.push((number, Record { kind, start, count }));
         }
         let has_mark = reader.u16("Signature")? == MARK;
-        Ok(Self { records, has_mark })
+        Ok(Self {
+            signature,
+            records,
+            has_mark,
+        })
     }
 
     /// True if the block has the mark of a boot record. Firmware does not ask for it before it takes a GUID partition table.
@@ -132,13 +139,28 @@ impl BootRecord {
 
 /// The partitions, and the reason where logical ones could not be followed to their end.
 pub(super) fn partitions<M: Medium>(disk: &Disk<'_, M>, first: &BootRecord) -> (Vec<Partition>, Option<MbrError>) {
-    let own = first.used(false);
-    let mut found: Vec<Partition> = own
-        .filter_map(|(number, record)| partition(disk, *number, 0, *record))
+    let used = first
+        .records
+        .iter()
+        .filter(|(_, record)| record.kind != 0 && record.count > 0);
+    let counted: Vec<u32> = used
+        .filter(|(_, record)| record.kind != PROTECTIVE)
+        .map(|(number, _)| *number)
         .collect();
+    let own = first.used(false).map(|(number, record)| Numbered {
+        number: *number,
+        counted: (1..)
+            .zip(&counted)
+            .find(|(_, used)| *used == number)
+            .map_or(0, |(counted, _)| counted),
+        record: *record,
+    });
+    let mut found: Vec<Partition> = own.filter_map(|own| own.partition(disk, 0, first.signature)).collect();
     let mut unread = None;
     for (_, record) in first.used(true) {
-        unread = logical(disk, record.start, &mut found).err().or(unread);
+        unread = logical(disk, record.start, first.signature, &mut found)
+            .err()
+            .or(unread);
     }
     (found, unread)
 }
@@ -146,9 +168,15 @@ pub(super) fn partitions<M: Medium>(disk: &Disk<'_, M>, first: &BootRecord) -> (
 /// Adds the logical partitions of the extended one that begins at this block: each is in a record of its own, which leads to the next.
 /// Firmware differs in the records that it takes for the one and the other, and in the blocks of which it asks the mark: all ways are
 /// followed, each block once.
-fn logical<M: Medium>(disk: &Disk<'_, M>, extended: u64, found: &mut Vec<Partition>) -> Result<(), MbrError> {
+fn logical<M: Medium>(
+    disk: &Disk<'_, M>,
+    extended: u64,
+    signature: u32,
+    found: &mut Vec<Partition>,
+) -> Result<(), MbrError> {
     let mut places = vec![extended];
     let mut numbers = FIRST_LOGICAL..;
+    let mut counted = 0;
     let mut followed = 0;
     while let Some(&place) = places.get(followed) {
         if followed == MAX_LOGICAL {
@@ -166,18 +194,21 @@ fn logical<M: Medium>(disk: &Disk<'_, M>, extended: u64, found: &mut Vec<Partiti
         if place == extended && !block.has_mark {
             return Ok(());
         }
-        let records = || block.records.iter().map(|(_, record)| *record);
-        let with_content = records().filter(Record::may_have_content);
-        found.extend(
-            with_content
-                .zip(numbers.by_ref())
-                .filter_map(|(record, number)| partition(disk, number, place, record)),
-        );
+        // EDK2 takes the first record of each block.
+        let has_first = |(number, record): &(u32, Record)| *number == 1 && record.may_have_content();
+        counted += u32::from(block.records.iter().any(has_first));
+        let with_content = block.records.iter().filter(|(_, record)| record.may_have_content());
+        let numbered = with_content
+            .zip(numbers.by_ref())
+            .map(|((own, record), number)| Numbered {
+                number,
+                counted: if *own == 1 { counted } else { 0 },
+                record: *record,
+            });
+        found.extend(numbered.filter_map(|numbered| numbered.partition(disk, place, signature)));
         // The way to the next is counted from where all begin.
-        for next in records()
-            .filter(Record::is_extended)
-            .map(|record| extended + record.start)
-        {
+        for next in block.records.iter().filter(|(_, record)| record.is_extended()) {
+            let next = extended + next.1.start;
             if !places.contains(&next) {
                 places.push(next);
             }
@@ -186,12 +217,26 @@ fn logical<M: Medium>(disk: &Disk<'_, M>, extended: u64, found: &mut Vec<Partiti
     Ok(())
 }
 
-fn partition<M: Medium>(disk: &Disk<'_, M>, number: u32, base: u64, record: Record) -> Option<Partition> {
-    let (start, length) = disk.place(base + record.start, record.count)?;
-    Some(Partition {
-        number,
-        start,
-        length,
-        kind: PartitionType::Mbr(record.kind),
-    })
+/// A record of a partition with content, with its numbers.
+struct Numbered {
+    number: u32,
+    counted: u32,
+    record: Record,
+}
+
+impl Numbered {
+    /// The partition, as far as it is on the disk: its place is counted from this block.
+    fn partition<M: Medium>(&self, disk: &Disk<'_, M>, base: u64, signature: u32) -> Option<Partition> {
+        let (start, length) = disk.place(base + self.record.start, self.record.count)?;
+        Some(Partition {
+            number: self.number,
+            start,
+            length,
+            kind: PartitionType::Mbr {
+                kind: self.record.kind,
+                disk: signature,
+                counted: self.counted,
+            },
+        })
+    }
 }

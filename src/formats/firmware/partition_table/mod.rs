@@ -6,6 +6,7 @@
 
 mod disk;
 mod gpt;
+mod identity;
 mod mbr;
 mod partition;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use disk::Disk;
 pub use disk::DiskError;
 pub use gpt::GptError;
 use gpt::{FIRST, Gpt};
+pub use identity::Identity;
 use mbr::BootRecord;
 pub use mbr::MbrError;
 pub use partition::{EFI_SYSTEM, EFI_SYSTEM_BYTE, Partition, PartitionType};
@@ -57,10 +59,12 @@ pub enum TableError {
 /// The partitions of a disk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartitionTables {
-    /// Those that one of the tables has, each once.
+    /// Those that one of the tables has, each once, those of a table without a fault first.
     pub partitions: Vec<Partition>,
     /// The tables that are there and cannot be read: others may be in them.
     pub unread: Vec<TableError>,
+    /// True if firmware finds no table, and may read a file system from the first block on.
+    pub is_bare: bool,
 }
 
 impl PartitionTables {
@@ -78,7 +82,8 @@ impl PartitionTables {
         let disk = Disk { medium, block, blocks };
         match BootRecord::read(&disk, 0) {
             Ok(record) => {
-                tables.read_gpt(&disk, &record);
+                let is_gpt = tables.read_gpt(&disk, &record);
+                tables.is_bare = !is_gpt && !record.is_table(blocks);
                 tables.read_mbr(&disk, &record);
             }
             Err(error) => tables.unread.push(error.into()),
@@ -88,26 +93,39 @@ impl PartitionTables {
     }
 
     /// Adds those of the GUID partition table: of both, also where one is not as it must be, since firmware does not check alike. They
-    /// may be left over from long ago, unless the master boot record says that there is one or firmware may take the first.
-    fn read_gpt<M: Medium>(&mut self, disk: &Disk<'_, M>, record: &BootRecord) {
-        let first = Gpt::read(disk, FIRST);
-        if !record.is_protective() && !first.is_taken {
-            return;
+    /// may be left over from long ago, unless the master boot record says that there is one or firmware may take the first. True if
+    /// firmware may take it.
+    fn read_gpt<M: Medium>(&mut self, disk: &Disk<'_, M>, record: &BootRecord) -> bool {
+        let mut tables = [Gpt::read(disk, FIRST), Gpt::default()];
+        if !record.is_protective() && !tables[0].is_taken {
+            return false;
         }
-        let second = Gpt::read(disk, disk.blocks - 1);
-        let is_there = record.has_mark() || first.is_there || second.is_there;
-        match (first.fault, second.fault) {
-            (Some(first), Some(second)) if is_there => self.unread.push(TableError::Gpt { first, second }),
-            _ => {
-                let cut = [first.cut, second.cut].into_iter().flatten();
+        tables[1] = Gpt::read(disk, disk.blocks - 1);
+        let is_there = record.has_mark() || tables.iter().any(|table| table.is_there);
+        match &tables {
+            [
+                Gpt { fault: Some(first), .. },
+                Gpt {
+                    fault: Some(second), ..
+                },
+            ] if is_there => {
+                let [first, second] = [first, second].map(Clone::clone);
+                self.unread.push(TableError::Gpt { first, second });
+            }
+            tables => {
+                let cut = tables.iter().filter_map(|table| table.cut.clone());
                 self.unread.extend(cut.map(TableError::Incomplete));
             }
         }
-        for partition in first.partitions.into_iter().chain(second.partitions) {
+        let is_taken = tables.iter().any(|table| table.is_taken);
+        // The identity of a partition is that of a sound table.
+        tables.sort_by_key(|table| table.fault.is_some());
+        for partition in tables.into_iter().flat_map(|table| table.partitions) {
             if !self.partitions.contains(&partition) {
                 self.partitions.push(partition);
             }
         }
+        is_taken
     }
 
     /// Adds those of the master boot record that are not in the other table, or not for firmware to start from.

@@ -1,5 +1,6 @@
 //! A partition of a disk.
 
+use crate::formats::firmware::device_path::{HardDrive, Signature};
 use crate::formats::firmware::guid::Guid;
 
 /// The type of an EFI system partition (UEFI 2.10, table 5.7).
@@ -12,6 +13,9 @@ pub const EFI_SYSTEM: Guid = Guid::from_fields(
 /// The same in a master boot record (UEFI 2.10, section 5.2.1).
 pub const EFI_SYSTEM_BYTE: u8 = 0xef;
 
+/// The number of the first logical partition of a master boot record.
+pub(super) const FIRST_LOGICAL: u32 = 5;
+
 /// The type of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PartitionType {
@@ -22,8 +26,15 @@ pub enum PartitionType {
         /// The partition's own GUID.
         own: Guid,
     },
-    /// `OSType` of a master boot record.
-    Mbr(u8),
+    /// A record of a master boot record.
+    Mbr {
+        /// `OSType`.
+        kind: u8,
+        /// `UniqueMBRDiskSignature`.
+        disk: u32,
+        /// Its number as EDK2 counts logical ones, from 1, and older EDK2 others: those that are used.
+        counted: u32,
+    },
 }
 
 /// A partition.
@@ -45,7 +56,7 @@ impl Partition {
     pub fn is_efi_system(&self) -> bool {
         match self.kind {
             PartitionType::Gpt { kind, .. } => kind == EFI_SYSTEM,
-            PartitionType::Mbr(kind) => kind == EFI_SYSTEM_BYTE,
+            PartitionType::Mbr { kind, .. } => kind == EFI_SYSTEM_BYTE,
         }
     }
 
@@ -54,7 +65,22 @@ impl Partition {
     pub const fn guid(&self) -> Option<Guid> {
         match self.kind {
             PartitionType::Gpt { own, .. } => Some(own),
-            PartitionType::Mbr(_) => None,
+            PartitionType::Mbr { .. } => None,
+        }
+    }
+
+    /// True if firmware may find it by this node of a device path. EDK2 compares number and signature, other firmware of a GUID partition
+    /// table the signature alone; in EDK2 the signature of a logical partition is 0.
+    #[must_use]
+    pub fn is_named_by(&self, node: &HardDrive) -> bool {
+        match (self.kind, node.signature) {
+            (PartitionType::Gpt { own, .. }, Signature::Gpt(named)) => own == named,
+            (PartitionType::Mbr { disk, counted, .. }, Signature::Mbr(named)) => {
+                let is_logical = self.number >= FIRST_LOGICAL;
+                node.number == counted && named == if is_logical { 0 } else { disk }
+                    || node.number == self.number && named == disk
+            }
+            _ => false,
         }
     }
 

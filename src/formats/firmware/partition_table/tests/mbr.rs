@@ -3,7 +3,8 @@
 use super::super::disk::Disk;
 use super::super::mbr::{BootRecord, EXTENDED, MAX_LOGICAL, MbrError, PROTECTIVE, RECORDS};
 use super::super::{EFI_SYSTEM, EFI_SYSTEM_BYTE, PartitionTables, TableError};
-use super::{DATA, LENGTH, RECORD, disk, gpt, mark, put, read, record};
+use super::{DATA, LENGTH, RECORD, bare, disk, gpt, mark, put, read, record};
+use crate::formats::firmware::device_path::{HardDrive, Signature};
 
 #[test]
 fn partitions_of_a_master_boot_record_are_found_logical_ones_too() {
@@ -34,7 +35,47 @@ fn partitions_of_a_master_boot_record_are_found_logical_ones_too() {
     assert_eq!((found.partitions.len(), found.unread.len()), (4, 0));
     // Without its mark it is something else.
     disk[510] = 0;
-    assert_eq!(read(&disk, 512), PartitionTables::default());
+    assert_eq!(read(&disk, 512), bare());
+}
+
+/// As EDK2 numbers them, and as Linux does.
+#[test]
+fn boot_options_find_partitions_by_the_disk_and_either_number() {
+    let mut disk = vec![0; LENGTH * 512];
+    mark(&mut disk, 0);
+    put(&mut disk, RECORDS - 6, &0x1122_3344_u32.to_le_bytes());
+    record(&mut disk, RECORDS + RECORD, 0x0c, 1, 9);
+    record(&mut disk, RECORDS + 2 * RECORD, EXTENDED[1], 40, 50);
+    record(&mut disk, RECORDS + 3 * RECORD, 0x0c, 10, 9);
+    mark(&mut disk, 40 * 512);
+    record(&mut disk, 40 * 512 + RECORDS, 0x0c, 1, 2);
+    let found = read(&disk, 512).partitions;
+    let named = |signature, number| {
+        let node = HardDrive {
+            number,
+            start: 0,
+            size: 0,
+            signature,
+        };
+        let named = found.iter().filter(|partition| partition.is_named_by(&node));
+        named.map(|partition| partition.start / 512).collect::<Vec<_>>()
+    };
+    let own = Signature::Mbr(0x1122_3344);
+    assert_eq!(named(own, 1), [1]);
+    assert_eq!(named(own, 2), [1]);
+    assert_eq!(named(own, 3), [10]);
+    assert_eq!(named(own, 4), [10]);
+    assert_eq!(named(own, 5), [41]);
+    assert_eq!(named(Signature::Mbr(0), 1), [41]);
+    for (signature, number) in [
+        (own, 6),
+        (Signature::Mbr(0x1122_3345), 1),
+        (Signature::Mbr(0), 2),
+        (Signature::Unknown, 1),
+        (Signature::Gpt(EFI_SYSTEM), 1),
+    ] {
+        assert!(named(signature, number).is_empty(), "{signature} {number}");
+    }
 }
 
 /// Firmware asks for the mark of the first alone, and takes 0x85 for a partition with content where Linux takes it for the way to others.

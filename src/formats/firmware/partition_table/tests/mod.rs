@@ -3,6 +3,7 @@ mod mbr;
 use super::gpt::{ENTRY, HEADER, HEADER_CRC, SIGNATURE, crc, header_crc};
 use super::mbr::{MARK, PROTECTIVE, RECORDS};
 use super::*;
+use crate::formats::firmware::device_path::{HardDrive, Signature};
 use crate::formats::firmware::guid::Guid;
 use proptest::prelude::*;
 
@@ -99,6 +100,14 @@ fn read(disk: &Vec<u8>, block: usize) -> PartitionTables {
     PartitionTables::read(disk, block as u64, disk.len() as u64)
 }
 
+/// A disk on which firmware finds no table.
+fn bare() -> PartitionTables {
+    PartitionTables {
+        is_bare: true,
+        ..PartitionTables::default()
+    }
+}
+
 fn esp(block: u64) -> [Partition; 2] {
     [gpt(1, EFI_SYSTEM, 10..20, block), gpt(3, DATA, 20..21, block)]
 }
@@ -128,7 +137,7 @@ fn partitions_of_either_table_are_found_whatever_the_block() {
         // Another size of blocks is another disk.
         assert_eq!(read(&sound, if block == 512 { 4096 } else { 512 }).partitions, []);
     }
-    assert_eq!(read(&vec![0; 1024], 512), PartitionTables::default());
+    assert_eq!(read(&vec![0; 1024], 512), bare());
     assert_eq!(read(&Vec::new(), 512), PartitionTables::default());
     assert_eq!(read(&vec![0; 4096], 513).unread, [TableError::Block(513)]);
 }
@@ -184,6 +193,48 @@ fn one_table_hides_nothing_that_the_other_has() {
         found.iter().any(|one| one.is_efi_system() && one.start == data.start),
         "{found:?}"
     );
+}
+
+/// Who makes the disk may give a partition another GUID in the table that is broken.
+#[test]
+fn the_identity_of_a_partition_is_that_of_the_sound_table() {
+    let [esp, data] = esp(512);
+    let other = gpt(9, EFI_SYSTEM, 10..20, 512);
+    let last = LENGTH as u64 - 1;
+    for (broken, named) in [(1, esp), (last, other)] {
+        let mut disk = disk(512, &[other, data]);
+        header(&mut disk, 512, last, last - 4, &[esp, data]);
+        let at = usize::try_from(broken).unwrap() * 512;
+        disk[at + 88] ^= 1;
+        seal(&mut disk, 512, broken);
+        let here = read(&disk, 512)
+            .partitions
+            .into_iter()
+            .filter(|one| one.start == esp.start);
+        let here = Identity::Entries(here.collect());
+        assert_eq!(here.guid(), named.guid());
+        for guid in [esp, other].map(|one| one.guid().unwrap()) {
+            let node = HardDrive {
+                number: 1,
+                start: 0,
+                size: 0,
+                signature: Signature::Gpt(guid),
+            };
+            assert!(here.may_be(Some(&node)) && here.may_be(None));
+        }
+    }
+}
+
+/// A file system may begin where the disk does, if no firmware finds a table there.
+#[test]
+fn a_disk_without_a_table_is_told() {
+    assert!(!read(&disk(512, &esp(512)), 512).is_bare);
+    let mut text = vec![0xf6; LENGTH * 512];
+    mark(&mut text, 0);
+    assert!(read(&text, 512).is_bare);
+    text[RECORDS..RECORDS + 4 * RECORD].fill(0);
+    record(&mut text, RECORDS, 0x0c, 1, 9);
+    assert!(!read(&text, 512).is_bare);
 }
 
 /// Firmware differs in what it asks of a header: with a first table that some of it refuses, the second has to be one that all of it takes.
