@@ -35,7 +35,7 @@ impl ExtendedBoot {
             let place = context.path(BOOT);
             mounted.iter().find(|other| other.directory == place && *other != esp)
         };
-        let Some(own) = esp.partition else {
+        let Some(own) = esp.partition.guid() else {
             return Ok(Self::mounted(by_place()));
         };
         for disk in disks(context)? {
@@ -45,12 +45,12 @@ impl ExtendedBoot {
             }
             let extended = tables.partitions.iter().find_map(|partition| match partition.kind {
                 PartitionType::Gpt { kind, own } if kind == EXTENDED_BOOT => Some(own),
-                PartitionType::Gpt { .. } | PartitionType::Mbr(_) => None,
+                PartitionType::Gpt { .. } | PartitionType::Mbr { .. } => None,
             });
             let Some(extended) = extended else {
                 return Ok(Self::None);
             };
-            let found = mounted.iter().find(|other| other.partition == Some(extended));
+            let found = mounted.iter().find(|other| other.partition.guid() == Some(extended));
             return Ok(found.cloned().map_or(Self::Unmounted, Self::Mounted));
         }
         Ok(Self::mounted(by_place()))
