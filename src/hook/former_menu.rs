@@ -63,7 +63,8 @@ pub fn conclude(scene: Scene<'_>, keys: &KeyDirectory, walked: &Outcome) -> Vec<
     }
     // One without an entry may be meant, and is none to fall back to; nor is one that could not be looked at.
     let is_doubtful = |finding: &Finding| finding.kind == NEXT_START_FAILS;
-    if !walked.not_run.is_empty() || walked.findings.iter().any(is_doubtful) {
+    let is_seen = walked.not_run.is_empty() && !walked.evidence.is_empty();
+    if !is_seen || walked.findings.iter().any(is_doubtful) {
         return Vec::new();
     }
     let configs = configs_of_machine(scene.context);
