@@ -79,7 +79,7 @@ pub fn mounts(context: &Context) -> Result<Vec<Mount>> {
 pub fn fat_mounts(context: &Context) -> Result<Vec<FatMount>> {
     let list = read_if_there(&context.path(MOUNTS), MAX_LIST)?.unwrap_or_default();
     let list = String::from_utf8_lossy(&list);
-    let covers = Covers::of(&list);
+    let covers = Covers::read(&list);
     let mut mounts: Vec<FatMount> = Vec::new();
     for line in list.lines() {
         let Some((number, device, directory)) = fat(line).filter(|_| !covers.hide(line)) else {
@@ -112,7 +112,7 @@ struct Covers<'l> {
 }
 
 impl<'l> Covers<'l> {
-    fn of(list: &'l str) -> Self {
+    fn read(list: &'l str) -> Self {
         let (mut by_number, mut on) = (BTreeMap::new(), BTreeMap::<_, Vec<_>>::new());
         for line in list.lines() {
             let mut fields = line.split(' ');
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(fat_mounts(&context).unwrap(), [mount]);
     }
 
-    /// What firmware reads of a covered file system is not what lies at its mount point.
+    /// Firmware reads a covered file system, and not that at its mount point.
     #[test]
     fn a_file_system_under_another_mount_is_not_seen() {
         let root = tempfile::tempdir().unwrap();

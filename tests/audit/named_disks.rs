@@ -197,7 +197,7 @@ fn a_disk_that_is_one_file_system_is_looked_at_if_it_has_loaders() {
     says(&said, "not_run", "/dev/sdb is a disk without a table", "cannot be read");
 }
 
-/// What lies at its mount point is another file system's.
+/// Another file system lies at its mount point.
 #[test]
 fn a_partition_that_another_mount_covers_is_read_directly() {
     let machine = Machine::new();

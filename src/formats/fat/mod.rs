@@ -6,6 +6,7 @@ mod directory;
 mod error;
 mod geometry;
 mod names;
+mod node;
 mod table;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ pub use error::FatError;
 use error::read;
 use geometry::Geometry;
 use names::Names;
+use node::Node;
 use table::{Next, Table};
 
 /// Most entries of all directories that are read.
@@ -28,15 +30,6 @@ const MAX_DIRECTORY: u64 = 65_536 * directory::ENTRY;
 
 /// Most bytes of all directories.
 const MAX_DIRECTORIES: usize = 64 << 20;
-
-/// A file or directory of a [`Fat`], found once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Node {
-    /// The name and place.
-    pub entry: Entry,
-    /// The directory that it is in, by its number; none in the root.
-    parent: Option<usize>,
-}
 
 /// A FAT file system with the tree of its names.
 pub struct Fat<M> {
@@ -68,7 +61,7 @@ impl<M: Medium> Fat<M> {
         if total > fat.geometry.bytes() {
             return Err(FatError::Overlap);
         }
-        fat.names = Names::of(&fat.nodes);
+        fat.names = Names::sorted(&fat.nodes);
         Ok(fat)
     }
 
@@ -262,7 +255,7 @@ mod tests {
         bytes
     }
 
-    /// What a file costs is not the more the more files there are.
+    /// The cost of a file is the same however many there are.
     #[test]
     fn directories_are_read_once() {
         for count in [3, 1500] {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::Node;
+use super::node::Node;
 
 /// The names, in the order of their directories and of their letters in lower case.
 #[derive(Default)]
@@ -23,7 +23,7 @@ impl Name {
 }
 
 impl Names {
-    pub(super) fn of(nodes: &[Node]) -> Self {
+    pub(super) fn sorted(nodes: &[Node]) -> Self {
         let mut names = Vec::with_capacity(nodes.len());
         for (node, Node { entry, .. }) in nodes.iter().enumerate() {
             names.push(Name { node, is_short: false });
