@@ -10,7 +10,7 @@ use bootseal::formats::firmware::partition_table::PartitionTables;
 use bootseal::formats::firmware::variable_image::{ImageVariable, VariableImage};
 
 use super::bootseal::Bootseal;
-use super::machine::{Machine, Serial};
+use super::machine::{Firmware, Machine, Serial};
 use super::packages;
 use crate::golden::fat::image;
 use crate::golden::partition_table::partitioned;
@@ -226,15 +226,20 @@ fn firmware_finds_the_partitions_that_are_found_here() {
         .zip(&cases)
         .map(|(number, case)| make(work.path(), number, case, &file_system))
         .collect();
-    let machine = Machine::in_setup_mode();
-    ours.enroll_image(machine.variables());
-    put_options(&machine, &cases);
-    let machine = machine.with_disks(disks[1..].to_vec());
-    let log = machine.boot_disk(&disks[0]);
+    for firmware in [Firmware::debian_12(), Firmware::newest()] {
+        let machine = Machine::with_firmware(firmware);
+        ours.enroll_image(machine.variables());
+        put_options(&machine, &cases);
+        let log = machine.with_disks(disks[1..].to_vec()).boot_disk(&disks[0]);
+        compare(&log, &cases, &disks, &file_system);
+    }
+}
+
+/// Compares what was started with what is found.
+fn compare(log: &Serial, cases: &[Case], disks: &[PathBuf], file_system: &[u8]) {
     let started = log.after("BdsDxe: starting Boot");
-    println!("{}", started.join("\n"));
     let mut differences = Vec::new();
-    for (number, (case, disk)) in cases.iter().zip(&disks).enumerate() {
+    for (number, (case, disk)) in cases.iter().zip(disks).enumerate() {
         let disk = fs::read(disk).expect("a disk");
         let tables = PartitionTables::read(&disk, 512, disk.len() as u64);
         let here = || tables.partitions.iter().filter(|partition| partition.start == PLACE);
@@ -253,7 +258,7 @@ fn firmware_finds_the_partitions_that_are_found_here() {
                 .partition()
                 .expect("a partition");
             let is_named = here().any(|partition| partition.is_named_by(&named));
-            let is_started = has_started(&log, &described(number));
+            let is_started = has_started(log, &described(number));
             if (is_named, is_started) != (case.starts, case.starts) {
                 differences.push(format!("{}: named {is_named}, and started {is_started}", case.what));
             }
