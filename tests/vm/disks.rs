@@ -3,17 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bootseal::formats::firmware::authenticode::minimal_image;
 use bootseal::formats::firmware::device_path::DevicePath;
 use bootseal::formats::firmware::guid::Guid;
 use bootseal::formats::firmware::partition_table::PartitionTables;
 use bootseal::formats::firmware::variable_image::{ImageVariable, VariableImage};
 
 use super::bootseal::Bootseal;
-use super::machine::{Machine, Serial};
+use super::machine::{Firmware, Machine, Serial};
 use super::packages;
 use crate::golden::fat::image;
 use crate::golden::partition_table::partitioned;
-use crate::support::programs::{EFI_STUB, host_file};
 
 /// The length of a disk, in bytes, and of its file system.
 const LENGTH: u64 = 20 << 20;
@@ -194,35 +194,52 @@ fn has_started(log: &Serial, option: &str) -> bool {
     started.iter().any(|line| line.contains(option))
 }
 
+/// An application that returns `EFI_NOT_FOUND` at once, so that the firmware goes on: `mov rax, STATUS; ret`.
+fn program_that_gives_up() -> Vec<u8> {
+    const SECTION: usize = 64 + 24 + 240;
+    const CODE: usize = 0x200;
+    let mut file = minimal_image();
+    let status = 0x8000_0000_0000_000e_u64.to_le_bytes();
+    let code = [&[0x48, 0xb8][..], &status, &[0xc3]].concat();
+    // VirtualSize: firmware loads no more.
+    file[SECTION + 8] = u8::try_from(code.len()).expect("a size");
+    file[CODE..CODE + code.len()].copy_from_slice(&code);
+    file
+}
+
 #[test]
 fn firmware_finds_the_partitions_that_are_found_here() {
     packages::require_all();
     let work = tempfile::tempdir().expect("a temporary folder");
     let ours = Bootseal::ceremony(&work.path().join("keys"));
     let cases = cases();
-    // A stub without a kernel gives up.
-    let stub = work.path().join("stub.efi");
-    fs::copy(host_file(EFI_STUB), &stub).expect("a stub");
-    ours.sign_efi(&stub);
+    let program = work.path().join("program.efi");
+    fs::write(&program, program_that_gives_up()).expect("written");
+    ours.sign_efi(&program);
     let tree = work.path().join("tree");
     fs::create_dir_all(tree.join("EFI/BOOT")).expect("a folder");
     for file in ["EFI/BOOT/BOOTX64.EFI", "EFI/named.efi"] {
-        fs::copy(&stub, tree.join(file)).expect("written");
+        fs::copy(&program, tree.join(file)).expect("written");
     }
     let file_system = image("16", u32::try_from(FILE_SYSTEM / 1024).expect("a size"), &tree);
     let disks: Vec<PathBuf> = (0..)
         .zip(&cases)
         .map(|(number, case)| make(work.path(), number, case, &file_system))
         .collect();
-    let machine = Machine::in_setup_mode();
-    ours.enroll_image(machine.variables());
-    put_options(&machine, &cases);
-    let machine = machine.with_disks(disks[1..].to_vec());
-    let log = machine.boot_disk(&disks[0]);
+    for firmware in [Firmware::debian_12(), Firmware::newest()] {
+        let machine = Machine::with_firmware(firmware);
+        ours.enroll_image(machine.variables());
+        put_options(&machine, &cases);
+        let log = machine.with_disks(disks[1..].to_vec()).boot_disk(&disks[0]);
+        compare(&log, &cases, &disks, &file_system);
+    }
+}
+
+/// Compares what was started with what is found.
+fn compare(log: &Serial, cases: &[Case], disks: &[PathBuf], file_system: &[u8]) {
     let started = log.after("BdsDxe: starting Boot");
-    println!("{}", started.join("\n"));
     let mut differences = Vec::new();
-    for (number, (case, disk)) in cases.iter().zip(&disks).enumerate() {
+    for (number, (case, disk)) in cases.iter().zip(disks).enumerate() {
         let disk = fs::read(disk).expect("a disk");
         let tables = PartitionTables::read(&disk, 512, disk.len() as u64);
         let here = || tables.partitions.iter().filter(|partition| partition.start == PLACE);
@@ -241,7 +258,7 @@ fn firmware_finds_the_partitions_that_are_found_here() {
                 .partition()
                 .expect("a partition");
             let is_named = here().any(|partition| partition.is_named_by(&named));
-            let is_started = has_started(&log, &described(number));
+            let is_started = has_started(log, &described(number));
             if (is_named, is_started) != (case.starts, case.starts) {
                 differences.push(format!("{}: named {is_named}, and started {is_started}", case.what));
             }
