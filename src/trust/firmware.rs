@@ -23,6 +23,11 @@ pub fn enforces(context: &Context) -> bool {
     variables.is_ok_and(|variables| matches!(variables.flag("SecureBoot"), Ok(Some(true))))
 }
 
+/// Directory in which the kernel shows shim's variables that are too large for the firmware, and marks.
+const MOK_VARIABLES: &str = "/sys/firmware/efi/mok-variables";
+/// The mark by which shim has the kernel trust the owner's keys.
+const MOK_TRUSTED: &str = "MokListTrustedRT";
+
 /// The certificates of db; none if it cannot be read. A variable that is missing holds none.
 #[must_use]
 pub fn db(context: &Context) -> Option<Vec<Certificate>> {
@@ -39,6 +44,23 @@ pub fn pk(context: &Context) -> Option<Vec<Certificate>> {
 #[must_use]
 pub fn mok(context: &Context) -> Option<Vec<Certificate>> {
     certificates(context, "MokListRT", &SHIM)
+}
+
+/// True if the kernel takes shim's list of the owner's keys into `.machine` (`mokutil --trust-mok`).
+#[must_use]
+pub fn trusts_mok(context: &Context) -> bool {
+    context.path(MOK_VARIABLES).join(MOK_TRUSTED).exists() || has(context, MOK_TRUSTED)
+}
+
+/// True if the kernel is told to take no certificate of db (`mokutil --ignore-db`).
+#[must_use]
+pub fn ignores_db(context: &Context) -> bool {
+    has(context, "MokIgnoreDB")
+}
+
+fn has(context: &Context, name: &str) -> bool {
+    let variables = Efivarfs::live(context);
+    variables.is_ok_and(|variables| variables.read_raw(name, &SHIM).is_ok_and(|found| found.is_some()))
 }
 
 /// True if firmware that holds this certificate in db takes what the key of `signer` signed.

@@ -44,6 +44,8 @@ pub struct KernelTrust {
     db: Option<Vec<Certificate>>,
     /// The certificates of shim's list of owner's keys (MOK).
     mok: Vec<Certificate>,
+    /// True if those are in `.machine`.
+    trusts_mok: bool,
 }
 
 /// The answer of a kernel to signatures by one key over one hash.
@@ -81,8 +83,9 @@ impl KernelTrust {
             parts: config.is_none().then(|| Parts::read(context, release)).flatten(),
             config,
             version: release.parse().ok(),
-            db: firmware::db(context),
+            db: firmware::db(context).map(|db| if firmware::ignores_db(context) { Vec::new() } else { db }),
             mok: firmware::mok(context).unwrap_or_default(),
+            trusts_mok: firmware::trusts_mok(context),
         }
     }
 
@@ -97,6 +100,7 @@ impl KernelTrust {
             version: release.parse().ok(),
             db: None,
             mok: Vec::new(),
+            trusts_mok: false,
         }
     }
 
@@ -190,7 +194,15 @@ impl KernelTrust {
 
     /// The reason for which the kernel verifies no signature of this kind, as far as its version and configuration tell.
     fn obstacle_of(&self, scheme: Scheme) -> Option<Obstacle> {
-        if !matches!(scheme, Scheme::MlDsa | Scheme::MlDsaOverAttributes) {
+        if scheme == Scheme::Ecdsa {
+            let config = self.config.as_ref().filter(|config| config.version.is_some())?;
+            return match config.get("CRYPTO_ECDSA") {
+                Some(Value::Module) => Some(Obstacle::HashIsModule("ECDSA", "CRYPTO_ECDSA")),
+                Some(Value::No) => Some(Obstacle::NoHash("ECDSA", "CRYPTO_ECDSA")),
+                _ => None,
+            };
+        }
+        if scheme == Scheme::Rsa {
             return None;
         }
         if self.version.is_some_and(|version| version < ML_DSA) {
@@ -249,7 +261,8 @@ impl KernelTrust {
     /// True if MOK counts for modules: they are in `.machine`, which is linked to the secondary keyring.
     fn asks_owner(&self) -> bool {
         let is_on = |symbol| self.config.as_ref().is_some_and(|config| config.is_on(symbol));
-        is_on("INTEGRITY_MACHINE_KEYRING")
+        self.trusts_mok
+            && is_on("INTEGRITY_MACHINE_KEYRING")
             && is_on("SECONDARY_TRUSTED_KEYRING")
             && !is_on("INTEGRITY_CA_MACHINE_KEYRING")
     }
@@ -307,53 +320,4 @@ fn read_image(path: &Path) -> Result<Embedded, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ml_dsa_is_taken_from_7_0_on_where_it_is_built_in() {
-        let kernel = |release: &str, options: &str| {
-            let text = format!("# Linux/x86 {release} Kernel Configuration\nCONFIG_MODULE_SIG=y\n{options}");
-            KernelTrust::of_configuration(release, KernelConfig::parse(text.as_bytes()).unwrap())
-        };
-        let said = |release, options, scheme| kernel(release, options).obstacle_of(scheme).map(|it| it.to_string());
-        let (key, attributes) = (
-            "CONFIG_CRYPTO_MLDSA=y\n",
-            "CONFIG_CRYPTO_MLDSA=y\nCONFIG_PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA=y\n",
-        );
-        assert_eq!(said("7.0.1", key, Scheme::MlDsa), None);
-        assert_eq!(said("7.0.1", attributes, Scheme::MlDsaOverAttributes), None);
-        for (release, options, scheme, why) in [
-            ("6.19.9", attributes, Scheme::MlDsa, "older than 7.0"),
-            ("7.2.0", "", Scheme::MlDsa, "CONFIG_CRYPTO_MLDSA is not set"),
-            (
-                "7.2.0",
-                "CONFIG_CRYPTO_MLDSA=m\n",
-                Scheme::MlDsa,
-                "CONFIG_CRYPTO_MLDSA=m",
-            ),
-            ("7.2.0", key, Scheme::MlDsaOverAttributes, "EKEYREJECTED"),
-        ] {
-            let said = said(release, options, scheme).unwrap();
-            assert!(said.contains(why), "{said}");
-        }
-        assert_eq!(said("6.1.0", "", Scheme::Rsa), None);
-    }
-
-    #[test]
-    fn an_initramfs_needs_its_decompressor() {
-        let lacks = |options: &str, packing| {
-            let text = format!("# Linux/x86 6.12.1 Kernel Configuration\n{options}");
-            let config = KernelConfig::parse(text.as_bytes()).unwrap();
-            KernelTrust::of_configuration("6.12.1", config).lacks_for_initramfs(packing)
-        };
-        let gzip_alone = "CONFIG_BLK_DEV_INITRD=y\nCONFIG_RD_GZIP=y\n# CONFIG_RD_ZSTD is not set\n";
-        assert_eq!(lacks(gzip_alone, Some(Packing::Gzip)), None);
-        assert_eq!(lacks(gzip_alone, None), None);
-        assert_eq!(lacks(gzip_alone, Some(Packing::Zstd)), Some("RD_ZSTD"));
-        assert_eq!(
-            lacks("# CONFIG_BLK_DEV_INITRD is not set\n", None),
-            Some("BLK_DEV_INITRD")
-        );
-    }
-}
+mod tests;
