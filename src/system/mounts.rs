@@ -118,7 +118,10 @@ impl<'l> Covers<'l> {
             let mut fields = line.split(' ');
             if let (Some(own), Some(below), Some(point)) = (fields.next(), fields.next(), fields.nth(2)) {
                 by_number.insert(own, (below, point));
-                on.entry(below).or_default().push((own, point));
+                // The root of an initramfs lies on itself.
+                if own != below {
+                    on.entry(below).or_default().push((own, point));
+                }
             }
         }
         Self { by_number, on }
@@ -324,6 +327,8 @@ mod tests {
             let below = mounts.map(|mount| mount.directory.strip_prefix(root.path()).unwrap().to_path_buf());
             below.map(|path| path.display().to_string()).collect::<Vec<_>>()
         };
+        let initramfs = "1 1 0:2 / / rw - rootfs rootfs rw\n20 1 8:1 / /efi rw - vfat /dev/sda1 rw\n";
+        assert_eq!(seen(initramfs), ["efi"]);
         let lower = "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n30 22 8:1 / /boot/efi rw - vfat /dev/sda1 rw\n";
         assert_eq!(seen(lower), ["boot/efi"]);
         for (upper, expected) in [
