@@ -45,11 +45,6 @@ const WAYS: &[Way] = &[
     ),
     Way::new("a truncated kernel", "truncate -s 3M boot/vmlinuz-$new", "/boot/vmlinuz"),
     Way::new("a kernel with a changed byte", "flip boot/vmlinuz-$new", "/boot/vmlinuz"),
-    Way::new(
-        "the kernel of before under the new one's name",
-        "cat boot/vmlinuz-$old >boot/vmlinuz-$new; sign_grub boot/vmlinuz-$new",
-        "/boot/initramfs",
-    ),
     Way::new("a kernel signed by another GRUB key", "for_grub_by_other_key boot/vmlinuz-$new", "/boot/vmlinuz"),
     Way::new("a kernel without GRUB's signature", "rm boot/vmlinuz-$new.sig", "/boot/vmlinuz"),
     // The initramfs.
