@@ -3,6 +3,7 @@
 mod beside;
 mod disks;
 mod doors;
+mod extended_boot;
 mod firmware;
 mod formats;
 mod honest;
