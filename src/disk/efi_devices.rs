@@ -1,15 +1,13 @@
-//! The EFI system partitions of all disks, those of other types that boot options name, and disks without a table, mounted or not: by the
-//! disks' own tables, which firmware reads; where those cannot be opened, by udev's records, which may be older than the tables.
-//!
-//! Left out are partitions of other types that no option names, although firmware may fall back to their `\EFI\BOOT`, and ISO 9660 with El
-//! Torito (docs/adr/0028).
+//! The EFI system partitions of all disks, their other partitions and boot images, and disks without a table, mounted or not: by the
+//! disks' own tables, which firmware reads; where those cannot be opened, by udev's records, which may be older than the tables
+//! (docs/adr/0028).
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::formats::firmware::guid::Guid;
-use crate::formats::firmware::partition_table::{EFI_SYSTEM, EFI_SYSTEM_BYTE, Identity, Partition};
+use crate::formats::firmware::partition_table::{EFI_SYSTEM, EFI_SYSTEM_BYTE, Identity, Partition, PartitionType};
 use crate::formats::text::printable;
 use crate::system::{Context, Disk, disks, list_directory_if_there, read_if_there};
 
@@ -22,7 +20,7 @@ const MAX_RECORD: u64 = 64 << 10;
 
 /// Most EFI system partitions of one disk that are looked at, those that options name among them; disks have one or two.
 const MAX_PARTITIONS: usize = 32;
-/// Most others in which a file is looked for; most disks have room for so many.
+/// Most others; most disks have room for so many.
 const MAX_OTHERS: usize = 128;
 
 /// The place of a partition's bytes.
@@ -41,8 +39,8 @@ pub(super) enum Reason {
     Type,
     /// A load option of this name leads to it.
     Option(String),
-    /// It may have a file that firmware looks for on every file system.
-    File,
+    /// It may have a file that firmware looks for on every file system: of an option that names no device, or the fallback loader.
+    Other,
     /// The disk has no table, and may have a file system.
     Bare,
 }
@@ -85,8 +83,6 @@ pub(super) fn efi_devices(context: &Context, targets: &BootTargets) -> Result<Ve
                     .iter()
                     .map(|partition| (partition, reason(partition)))
                     .partition(|(_, reason)| reason.is_some());
-                let others = others.into_iter().filter(|_| !targets.files().is_empty());
-                let others: Vec<_> = others.map(|(partition, _)| partition).collect();
                 let mut unread: Vec<String> = tables.unread.iter().map(ToString::to_string).collect();
                 for (most, is_more) in [
                     (MAX_PARTITIONS, meant.len() > MAX_PARTITIONS),
@@ -99,7 +95,7 @@ pub(super) fn efi_devices(context: &Context, targets: &BootTargets) -> Result<Ve
                 let others = others
                     .into_iter()
                     .take(MAX_OTHERS)
-                    .map(|partition| (partition, Reason::File));
+                    .map(|(partition, _)| (partition, Reason::Other));
                 let looked_at = meant.chain(others);
                 found.extend(looked_at.map(|(partition, reason)| of_table(context, disk, partition, reason)));
                 found.extend(tables.is_bare.then(|| without_table(context, disk, &shown)));
@@ -138,18 +134,21 @@ fn remedied(error: &Error) -> String {
 /// A partition of a disk's own table. It is read through its disk if the kernel does not know it so.
 fn of_table(context: &Context, disk: &Disk, partition: &Partition, reason: Reason) -> EfiDevice {
     let node = disk.node(partition);
-    let (shown, bytes) = match node {
-        Some(node) => {
-            let file = context.path(format!("/dev/{}", node.name));
-            (
-                format!("/dev/{}", printable(&node.name)),
-                Bytes::At(file, 0, partition.length),
-            )
-        }
-        None => (
-            format!("partition {} of /dev/{}", partition.number, printable(&disk.name)),
+    let (shown, bytes) = if let Some(node) = node {
+        let file = context.path(format!("/dev/{}", node.name));
+        (
+            format!("/dev/{}", printable(&node.name)),
+            Bytes::At(file, 0, partition.length),
+        )
+    } else {
+        let what = match partition.kind {
+            PartitionType::ElTorito => "boot image",
+            PartitionType::Gpt { .. } | PartitionType::Mbr { .. } => "partition",
+        };
+        (
+            format!("{what} {} of /dev/{}", partition.number, printable(&disk.name)),
             Bytes::At(disk.file(context), partition.start, partition.length),
-        ),
+        )
     };
     EfiDevice::Partition {
         reason,

@@ -45,7 +45,7 @@ impl ExtendedBoot {
             }
             let extended = tables.partitions.iter().find_map(|partition| match partition.kind {
                 PartitionType::Gpt { kind, own } if kind == EXTENDED_BOOT => Some(own),
-                PartitionType::Gpt { .. } | PartitionType::Mbr { .. } => None,
+                _ => None,
             });
             let Some(extended) = extended else {
                 return Ok(Self::None);

@@ -16,8 +16,10 @@ use super::efi_devices::{Bytes, EfiDevice, Reason, efi_devices};
 /// Most files and directories of all of them together, which are held: some 200 bytes each, and 2 KiB if their names are as long as names
 /// can be.
 const MAX_HELD: usize = 100_000;
-/// The directory of loaders, without which firmware falls back to nothing.
-const EFI: &str = "/EFI";
+/// The directory of loaders.
+const EFI: &str = "EFI";
+/// The directory of the loader that firmware falls back to.
+const FALLBACK: &str = "EFI/BOOT";
 
 /// An EFI system partition that is not mounted, or another that firmware may start from; or a disk that may have some.
 #[derive(Clone)]
@@ -42,6 +44,15 @@ struct Unreadable {
 impl Unreadable {
     fn device(reason: String) -> Self {
         Self { reason, is_none: false }
+    }
+}
+
+impl From<FatError> for Unreadable {
+    fn from(error: FatError) -> Self {
+        Self {
+            is_none: matches!(error, FatError::NoFat(_)),
+            reason: error.to_string(),
+        }
     }
 }
 
@@ -70,7 +81,7 @@ impl UnmountedPartition {
             }
             EfiDevice::Partition { reason, .. } => match reason {
                 Reason::Type => "is an EFI system partition that is not mounted",
-                Reason::Option(_) | Reason::File => "is no EFI system partition, and not mounted",
+                Reason::Option(_) | Reason::Other => "is no EFI system partition, and not mounted",
                 Reason::Bare => "is a disk without a table of partitions, and not mounted",
             },
         };
@@ -95,26 +106,27 @@ impl UnmountedPartition {
 
     fn opened(&self) -> &Result<Fat<Blocks>, Unreadable> {
         self.opened.get_or_init(|| {
-            let EfiDevice::Partition {
-                bytes: Bytes::At(file, start, length),
-                ..
-            } = &self.found
-            else {
-                return Err(Unreadable::device("its device has no name".to_owned()));
-            };
-            let device = BlockDevice::open(file).map_err(|error| Unreadable::device(error.in_one_line()))?;
-            let blocks = Blocks {
-                device,
-                start: *start,
-                length: *length,
-            };
+            let blocks = self.blocks()?;
             let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-            let fat = Fat::open_small(blocks, *room).map_err(|error| Unreadable {
-                is_none: matches!(error, FatError::NoFat(_)),
-                reason: error.to_string(),
-            })?;
+            let fat = Fat::open_small(blocks, *room)?;
             *room = room.saturating_sub(fat.count());
             Ok(fat)
+        })
+    }
+
+    fn blocks(&self) -> Result<Blocks, Unreadable> {
+        let EfiDevice::Partition {
+            bytes: Bytes::At(file, start, length),
+            ..
+        } = &self.found
+        else {
+            return Err(Unreadable::device("its device has no name".to_owned()));
+        };
+        let device = BlockDevice::open(file).map_err(|error| Unreadable::device(error.in_one_line()))?;
+        Ok(Blocks {
+            device,
+            start: *start,
+            length: *length,
         })
     }
 
@@ -123,15 +135,29 @@ impl UnmountedPartition {
         let EfiDevice::Partition { reason, .. } = &self.found else {
             return true;
         };
-        match (reason, self.opened()) {
-            (Reason::Type | Reason::Option(_), _) => true,
-            // Most are other file systems.
-            (Reason::Bare | Reason::File, Err(unreadable)) => !unreadable.is_none,
-            (Reason::File, Ok(fat)) => targets.files().iter().any(|file| fat.find_file(file).is_some()),
-            (Reason::Bare, Ok(fat)) => {
-                let has_named = targets.files().iter().any(|file| fat.find_file(file).is_some());
-                has_named || fat.files_in(EFI, true).next().is_some()
+        let loaders = match reason {
+            Reason::Type | Reason::Option(_) => return true,
+            Reason::Bare => EFI,
+            Reason::Other => FALLBACK,
+        };
+        let files = targets.files();
+        let firsts = files
+            .iter()
+            .filter_map(|file| file.split('/').find(|part| !part.is_empty()));
+        let firsts: Vec<&str> = firsts.chain([EFI]).collect();
+        // Most are other file systems, or sticks with more files than are read for nothing.
+        let may_have_some = self.blocks().and_then(|blocks| Ok(Fat::has_in_root(blocks, &firsts)?));
+        let opened = match &may_have_some {
+            Ok(true) => self.opened().as_ref(),
+            Ok(false) => return false,
+            Err(unreadable) => Err(unreadable),
+        };
+        match opened {
+            Ok(fat) => {
+                let has_named = files.iter().any(|file| fat.find_file(file).is_some());
+                has_named || fat.files_in(loaders, true).next().is_some()
             }
+            Err(unreadable) => !unreadable.is_none,
         }
     }
 
@@ -212,8 +238,9 @@ impl Medium for Blocks {
     }
 }
 
-/// The partitions of all disks that firmware may start from, by their type or by what load options name, and that are not mounted; disks
-/// without a table that have loaders; and the disks that cannot be asked for theirs. An error if the kernel cannot be asked for the disks.
+/// The partitions of all disks that firmware may start from, by their type, by what load options name or by what is on them, and that are
+/// not mounted; boot images and disks without a table that have loaders; and the disks that cannot be asked for theirs. An error if the
+/// kernel cannot be asked for the disks.
 pub fn unmounted_efi_partitions(context: &Context, targets: &BootTargets) -> Outcome<Vec<UnmountedPartition>> {
     let mounted = fat_mounts(context)?;
     // By its numbers alone: a name and a GUID are in the hands of who made the partition.
@@ -228,7 +255,7 @@ pub fn unmounted_efi_partitions(context: &Context, targets: &BootTargets) -> Out
         }
         if partition.is_meant(targets) {
             missing.push(partition);
-        } else if let Ok(fat) = partition.opened() {
+        } else if let Some(Ok(fat)) = partition.opened.get() {
             *room.lock().unwrap_or_else(PoisonError::into_inner) += fat.count();
         }
     }

@@ -21,12 +21,14 @@ const BY_NUMBER: &str = "/sys/dev/block";
 const OWN_DEVICES: &str = "devices/virtual/block";
 /// The beginning of the metadata's name of an array that a RAID firmware knows too.
 const FIRMWARE_RAID: &str = "external:";
-/// The type of an optical drive (SCSI), which firmware starts from by another table (El Torito).
+/// The type of an optical drive (SCSI).
 const OPTICAL: &str = "5";
 /// The unit in which the kernel counts sizes of block devices, in bytes.
 const SECTOR: u64 = 512;
 /// A drive of floppy disks without one has this size, in bytes; no loader is so small.
 const NO_MEDIUM: u64 = 4096;
+/// The bytes that are read to know if there is a disc: a sector of it.
+const MIN_READ: usize = 2048;
 /// Longest description of a device, in bytes.
 const MAX_ATTRIBUTE: u64 = 64 << 10;
 
@@ -147,7 +149,7 @@ impl Disk {
         let raid = attribute(&self.directory, "md/metadata_version");
         let is_array_of_firmware = raid.is_some_and(|name| name.starts_with(FIRMWARE_RAID));
         // One of several ways to a disk has no file; the disk itself is listed as well.
-        (!is_own || is_array_of_firmware) && !has("hidden", "1") && !has("device/type", OPTICAL)
+        (!is_own || is_array_of_firmware) && !has("hidden", "1")
     }
 
     /// The file of the device.
@@ -174,6 +176,11 @@ impl Disk {
             return Ok(PartitionTables::default());
         }
         let block = self.number("queue/logical_block_size")?;
+        // The kernel gives a drive without a disc the size of one, and only its bytes are missing.
+        let is_optical = attribute(&self.directory, "device/type").is_some_and(|kind| kind == OPTICAL);
+        if is_optical && device.read(0, MIN_READ).is_err() {
+            return Ok(PartitionTables::default());
+        }
         Ok(PartitionTables::read(&device, block, size))
     }
 
@@ -284,7 +291,7 @@ mod tests {
         let disks = disks(&context).unwrap();
         let seen = disks.iter().filter(|disk| disk.is_seen_by_firmware());
         let seen: Vec<_> = seen.map(|disk| disk.name.as_str()).collect();
-        assert_eq!(seen, ["sda", "md126", "nvme0n1"]);
+        assert_eq!(seen, ["sda", "sr0", "md126", "nvme0n1"]);
         let disk = |name: &str| disks.iter().find(|disk| disk.name == name).unwrap();
         // No medium is in it, and no file is opened.
         assert_eq!(disk("sda").tables(&context).unwrap(), PartitionTables::default());

@@ -1,4 +1,5 @@
-//! Partitions of other types that boot options name, disks without a table, and file systems that others hide.
+//! Partitions of other types that boot options name or that have the fallback loader, boot images of discs, disks without a table, and file
+//! systems that others hide.
 
 use std::fs;
 use std::ops::Range;
@@ -8,9 +9,10 @@ use bootseal::formats::firmware::guid::Guid;
 use serde_json::Value;
 
 use super::beside::{PARTITION, load_option_on, unmounted};
-use super::disks::{LENGTH, PLACE, answers, disk, forget, gpt, list, list_partition, planted, plug_in};
+use super::disks::{LENGTH, PLACE, answers, disk, forget, gpt, list, list_partition, planted, planted_grub, plug_in};
 use super::{GLOBAL, Machine, says};
 use crate::golden::fat::image;
+use crate::golden::partition_table::put_boot_image;
 
 /// The type of a partition with data of Windows.
 const BASIC_DATA: &str = "ebd0a0a2-b9e5-4433-87c0-68b6b72699c7";
@@ -157,6 +159,76 @@ fn an_option_without_a_file_leads_to_the_fallback_loader() {
         "/dev/sdb1:/EFI/BOOT/BOOTX64.EFI (Boot0009",
         "would not start",
     );
+}
+
+/// Firmware falls back to it on each file system of a disk, whatever the type of the partition: OVMF does (`vm::disks`).
+#[test]
+fn partitions_of_any_type_with_the_fallback_loader_are_looked_at() {
+    let machine = Machine::new();
+    let clean = answers(&machine);
+    machine.directory("stage/efi/Boot");
+    let open = machine.path("stage/efi/Boot/bootx64.efi");
+    planted_grub(&machine, &open);
+    let file_system = image("16", 16 * 1024, &machine.path("stage"));
+    let told = |place: &str| {
+        let subject = format!("{place}:/efi/Boot/bootx64.efi");
+        says(&machine.check("boot.images"), "findings", &subject, "");
+    };
+    let old = "label: dos\nlabel-id: 0x11223344\n";
+    for table in [
+        gpt().replace("type=U", &format!("type={BASIC_DATA}")),
+        format!("{old}start=2048, size=16MiB, type=83\n"),
+        format!("{old}start=1000, size=40000, type=5\nstart=2048, size=16MiB, type=c\n"),
+    ] {
+        plug_in(&machine, &disk(&table, &file_system));
+        told("/dev/sdb1");
+    }
+    // The same in the boot image of a disc, in a drive and on a stick.
+    forget(
+        &machine,
+        &["sys/class/block/sdb1", "sys/devices/pci/sdb/sdb1", "dev/sdb1"],
+    );
+    let mut disc = vec![0; usize::try_from(LENGTH).unwrap()];
+    disc[PLACE].copy_from_slice(&file_system);
+    put_boot_image(&mut disc, PLACE.start);
+    machine.write("dev/sdb", &disc);
+    told("boot image 1 of /dev/sdb");
+    forget(&machine, &["sys/class/block/sdb", "sys/devices/pci/sdb", "dev/sdb"]);
+    assert_eq!(answers(&machine), clean);
+    list(&machine, "pci/sr0", "11:0", LENGTH);
+    machine.write("sys/devices/pci/sr0/queue/logical_block_size", "2048\n");
+    machine.write("sys/devices/pci/sr0/device/type", "5\n");
+    machine.write("dev/sr0", &disc);
+    told("boot image 1 of /dev/sr0");
+    // A drive without a disc has a size, and no bytes.
+    machine.write("dev/sr0", []);
+    assert_eq!(answers(&machine), clean);
+}
+
+/// A stick with data is no place to start from, whatever the number of its files.
+#[test]
+fn partitions_of_other_types_without_loaders_cost_nothing() {
+    let machine = Machine::new();
+    let clean = answers(&machine);
+    machine.write("stage/EFI/old/x.efi", minimal_image());
+    machine.write("stage/boot/BOOTX64.EFI", minimal_image());
+    let mut file_system = image("16", 16 * 1024, &machine.path("stage"));
+    fs::remove_dir_all(machine.path("stage")).unwrap();
+    let table = gpt().replace("type=U", &format!("type={BASIC_DATA}"));
+    plug_in(&machine, &disk(&table, &file_system));
+    assert_eq!(answers(&machine), clean);
+    // Without the directory of loaders no other one is read, so that a broken one does not matter.
+    machine.write("stage/data/x/y", b"y");
+    file_system = image("16", 16 * 1024, &machine.path("stage"));
+    let name = file_system.windows(11).position(|name| name == b"DATA       ").unwrap();
+    file_system[name + 26..][..2].copy_from_slice(&[0xf0, 0xff]);
+    plug_in(&machine, &disk(&table, &file_system));
+    assert_eq!(answers(&machine), clean);
+    file_system[name..][..3].copy_from_slice(b"EFI");
+    file_system[name + 3] = b' ';
+    plug_in(&machine, &disk(&table, &file_system));
+    let said = machine.check("boot.images");
+    says(&said, "not_run", "/dev/sdb1", "the chain of clusters of");
 }
 
 #[test]

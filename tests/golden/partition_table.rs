@@ -1,4 +1,4 @@
-//! Tables of partitions that fdisk and sfdisk made; sfdisk judges what is in them.
+//! Tables of partitions that fdisk and sfdisk made, and discs that xorriso did; sfdisk and xorriso judge what is in them.
 
 use std::fs;
 use std::io::Write;
@@ -16,6 +16,26 @@ use crate::support::succeed;
 pub fn partitioned(disk: &Path, length: u64, script: &str) {
     fs::File::create(disk).unwrap().set_len(length).unwrap();
     type_in(disk, "sfdisk", &["--quiet"], script);
+}
+
+/// Makes a disc of a disk: the boot image lies at this place, in bytes, up to the end.
+pub fn put_boot_image(disk: &mut [u8], place: usize) {
+    const SECTOR: usize = 2048;
+    let sectors = |bytes: usize| u32::try_from(bytes / SECTOR).unwrap().to_le_bytes();
+    let (length, image, catalog) = (sectors(disk.len()), sectors(place), 19 * SECTOR);
+    // The primary descriptor with its size, the one with the catalog's place, and the last one.
+    for (number, kind) in [(16, 1), (17, 0), (18, 255)] {
+        disk[number * SECTOR] = kind;
+        disk[number * SECTOR + 1..][..6].copy_from_slice(b"CD001\x01");
+    }
+    disk[16 * SECTOR + 80..][..4].copy_from_slice(&length);
+    disk[17 * SECTOR + 7..][..23].copy_from_slice(b"EL TORITO SPECIFICATION");
+    disk[17 * SECTOR + 71..][..4].copy_from_slice(&sectors(catalog));
+    // Its header, whose words add up to nothing, and an entry for EFI without a length.
+    disk[catalog..][..2].copy_from_slice(&[1, 0xef]);
+    disk[catalog + 28..][..4].copy_from_slice(&[0xaa, 0x66, 0x55, 0xaa]);
+    disk[catalog + 32] = 0x88;
+    disk[catalog + 40..][..4].copy_from_slice(&image);
 }
 
 fn type_in(disk: &Path, program: &str, options: &[&str], words: &str) {
@@ -40,6 +60,7 @@ fn found(disk: &[u8], block: u64) -> Vec<Told> {
     let told = |kind: PartitionType| match kind {
         PartitionType::Gpt { kind, own } => (kind.to_string(), Some(own.to_string())),
         PartitionType::Mbr { kind, .. } => (format!("{kind:x}"), None),
+        PartitionType::ElTorito => ("boot image".to_owned(), None),
     };
     let partitions = tables.partitions.into_iter();
     let listed = partitions.map(|partition| {
@@ -157,4 +178,71 @@ fn blocks_of_4096_bytes_are_read() {
     };
     // fdisk begins at 1 MiB.
     assert_eq!((*start, *length, kind), (1 << 20, 8 << 20, &EFI_SYSTEM.to_string()));
+}
+
+/// The boot images of a disc, by their bytes, as xorriso has them.
+fn boot_images(disc: &Path) -> Vec<u64> {
+    let mut xorriso = tool("xorriso");
+    xorriso.arg("-indev").arg(disc).args(["-report_el_torito", "plain"]);
+    let said = succeed(&mut xorriso);
+    let lines = said.lines().filter(|line| line.starts_with("El Torito boot img"));
+    let sectors = lines.map(|line| line.split_whitespace().last().unwrap().parse::<u64>().unwrap());
+    sectors.map(|sector| sector * 2048).collect()
+}
+
+#[test]
+fn boot_images_of_discs_are_found_as_xorriso_finds_them() {
+    let (directory, disc) = place();
+    let tree = directory.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    for (name, length) in [("bios", 2048), ("efi", 1_474_560)] {
+        fs::write(tree.join(name), vec![7; length]).unwrap();
+    }
+    for (options, count, is_stick) in [
+        (&["-e", "efi", "-no-emul-boot"][..], 1, false),
+        (
+            &[
+                "-b",
+                "bios",
+                "-no-emul-boot",
+                "-eltorito-alt-boot",
+                "-e",
+                "efi",
+                "-no-emul-boot",
+            ],
+            2,
+            false,
+        ),
+        (
+            &["-e", "efi", "-no-emul-boot", "-efi-boot-part", "--efi-boot-image"],
+            1,
+            true,
+        ),
+    ] {
+        let mut xorriso = tool("xorriso");
+        xorriso
+            .args(["-as", "mkisofs", "-o"])
+            .arg(&disc)
+            .args(options)
+            .arg(&tree);
+        succeed(&mut xorriso);
+        let bytes = fs::read(&disc).unwrap();
+        let expected = boot_images(&disc);
+        assert_eq!(expected.len(), count, "{options:?}");
+        let block = if is_stick { 512 } else { 2048 };
+        let tables = PartitionTables::read(&bytes, block, bytes.len() as u64);
+        assert_eq!(tables.unread, [], "{options:?}");
+        let images = tables
+            .partitions
+            .iter()
+            .filter(|partition| partition.kind == PartitionType::ElTorito);
+        let images: Vec<u64> = images.map(|image| image.start).collect();
+        if is_stick {
+            // The table for sticks has the same image.
+            assert_eq!(images, [0; 0], "{options:?}");
+            assert!(tables.partitions.iter().any(|partition| partition.start == expected[0]));
+        } else {
+            assert_eq!(images, expected, "{options:?}");
+        }
+    }
 }

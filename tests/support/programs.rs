@@ -70,6 +70,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("setpriv", "util-linux"),
     ("setsid", "util-linux"),
     ("sfdisk", "fdisk"),
+    ("xorriso", "xorriso"),
     ("sh", "dash"),
     ("sha256sum", "coreutils"),
     ("shellcheck", "shellcheck"),
@@ -94,6 +95,7 @@ pub const NEEDED: &[(&str, &str)] = &[
     ("zsh", "zsh"),
     ("zstd", "zstd"),
     (BUSYBOX, "busybox-static"),
+    (CHATTR, "e2fsprogs"),
     (EFI_STUB, "systemd-boot-efi"),
     (FIRMWARE_CODE, "ovmf"),
     (FIRMWARE_VARS, "ovmf"),
@@ -123,6 +125,8 @@ pub const NEEDED: &[(&str, &str)] = &[
 
 /// Linked statically, so that a guest needs nothing else.
 pub const BUSYBOX: &str = "/bin/busybox";
+/// Lets variables be removed that the kernel keeps, in guests.
+pub const CHATTR: &str = "/usr/bin/chattr";
 /// systemd's loader of unified kernel images.
 pub const EFI_STUB: &str = "/usr/lib/systemd/boot/efi/linuxx64.efi.stub";
 /// Firmware that enforces Secure Boot, which it can only where SMM guards its variables.

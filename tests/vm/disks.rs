@@ -13,7 +13,7 @@ use super::bootseal::Bootseal;
 use super::machine::{Firmware, Machine, Serial};
 use super::packages;
 use crate::golden::fat::image;
-use crate::golden::partition_table::partitioned;
+use crate::golden::partition_table::{partitioned, put_boot_image};
 
 /// The length of a disk, in bytes, and of its file system.
 const LENGTH: u64 = 20 << 20;
@@ -117,6 +117,14 @@ fn cases() -> Vec<Case> {
             },
             node: None,
             ..case("no table", old, Node::Mbr(1))
+        },
+        Case {
+            change: |disk| {
+                disk[..512].fill(0);
+                put_boot_image(disk, usize::try_from(PLACE).expect("a size"));
+            },
+            node: None,
+            ..case("a disc", old, Node::Mbr(1))
         },
     ]
 }

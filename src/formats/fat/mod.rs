@@ -17,7 +17,7 @@ pub use directory::Entry;
 pub use error::FatError;
 use error::read;
 use geometry::Geometry;
-use names::Names;
+use names::{Names, is_same};
 use node::Node;
 use table::{Next, Table};
 
@@ -45,15 +45,31 @@ impl<M: Medium> Fat<M> {
         Self::open_small(medium, MAX_ENTRIES)
     }
 
-    /// The same of one with no more than so many files and directories.
-    pub fn open_small(medium: M, most: usize) -> Result<Self, FatError> {
+    /// Reads its description and nothing else.
+    fn described(medium: M) -> Result<Self, FatError> {
         let geometry = Geometry::parse(&read(&medium, 0, geometry::SECTOR)?)?;
-        let mut fat = Self {
+        Ok(Self {
             medium,
             geometry,
             nodes: Vec::new(),
             names: Names::default(),
+        })
+    }
+
+    /// True if the root directory has one of these names, long or short, in letters of any case; no other directory is read.
+    pub fn has_in_root(medium: M, names: &[&str]) -> Result<bool, FatError> {
+        let fat = Self::described(medium)?;
+        let bytes = fat.directory(None)?;
+        let is_meant = |entry: Entry| {
+            let is = |name: &&str| is_same(name, &entry.name) || is_same(name, &entry.short_name);
+            names.iter().any(is)
         };
+        Ok(Directory::new(&bytes, fat.geometry.is_fat32()).any(is_meant))
+    }
+
+    /// The same as [`Self::open`], of one with no more than so many files and directories.
+    pub fn open_small(medium: M, most: usize) -> Result<Self, FatError> {
+        let mut fat = Self::described(medium)?;
         fat.find(most.min(MAX_ENTRIES))?;
         let files = fat.nodes.iter().filter(|node| !node.entry.is_directory);
         let total: u64 = files.map(|node| u64::from(node.entry.size)).sum();

@@ -58,6 +58,11 @@ fn ordered(one: Option<(Option<usize>, &str)>, other: Option<(Option<usize>, &st
     }
 }
 
+/// True if two names are one to the firmware.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    compare(one, other).is_eq()
+}
+
 fn compare(one: &str, other: &str) -> Ordering {
     let one = one.chars().flat_map(char::to_lowercase);
     one.cmp(other.chars().flat_map(char::to_lowercase))

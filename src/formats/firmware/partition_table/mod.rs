@@ -1,10 +1,11 @@
-//! The partitions of a disk as firmware finds them (UEFI 2.10, chapter 5): by the GUID partition table at either end of the disk, and
-//! by the older master boot record.
+//! The partitions of a disk as firmware finds them (UEFI 2.10, chapter 5): by the GUID partition table at either end of the disk, by the
+//! older master boot record, and by the catalog of El Torito.
 //!
-//! Firmware differs in the table that it takes: the second where the first is broken, or the master boot record beside them. So that
+//! Firmware differs in the table that it takes: the second where the first is broken, or another one beside them. So that
 //! nobody hides a partition in the one that is not looked at, all partitions are told that one of them has.
 
 mod disk;
+mod el_torito;
 mod gpt;
 mod identity;
 mod mbr;
@@ -16,6 +17,7 @@ use crate::formats::medium::Medium;
 
 use disk::Disk;
 pub use disk::DiskError;
+pub use el_torito::ElToritoError;
 pub use gpt::GptError;
 use gpt::{FIRST, Gpt};
 pub use identity::Identity;
@@ -32,6 +34,9 @@ pub enum TableError {
     /// The master boot record, or one that it leads to.
     #[error(transparent)]
     Mbr(#[from] MbrError),
+    /// The catalog of El Torito, or what leads to it.
+    #[error(transparent)]
+    ElTorito(#[from] ElToritoError),
     /// Blocks of a size that no disk has.
     #[error("its logical blocks have {0} bytes, and those of disks with tables of partitions have 512 to 65536")]
     Block(u64),
@@ -88,6 +93,7 @@ impl PartitionTables {
             }
             Err(error) => tables.unread.push(error.into()),
         }
+        tables.read_el_torito(&disk);
         tables.find_nested(&disk);
         tables
     }
@@ -138,6 +144,20 @@ impl PartitionTables {
             if !known.any(|known| known.is_at(&partition) && !says_more(known)) {
                 self.partitions.push(partition);
             }
+        }
+    }
+
+    /// Adds the boot images that no table has: on a disk that is a stick as well, a partition begins where the image does.
+    fn read_el_torito<M: Medium>(&mut self, disk: &Disk<'_, M>) {
+        match el_torito::images(disk) {
+            Ok(images) => {
+                for image in images {
+                    if !self.partitions.iter().any(|known| known.start == image.start) {
+                        self.partitions.push(image);
+                    }
+                }
+            }
+            Err(error) => self.unread.push(error.into()),
         }
     }
 

@@ -35,12 +35,15 @@ pub enum PartitionType {
         /// Its number as EDK2 counts logical ones, from 1, and older EDK2 others: those that are used.
         counted: u32,
     },
+    /// A boot image of the catalog of El Torito.
+    ElTorito,
 }
 
 /// A partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Partition {
-    /// Its number from 1, as the kernel counts: logical partitions of a master boot record from 5.
+    /// Its number from 1, as the kernel counts: logical partitions of a master boot record from 5. That of its entry in the catalog of El
+    /// Torito.
     pub number: u32,
     /// Its first byte, from the start of the disk.
     pub start: u64,
@@ -57,6 +60,7 @@ impl Partition {
         match self.kind {
             PartitionType::Gpt { kind, .. } => kind == EFI_SYSTEM,
             PartitionType::Mbr { kind, .. } => kind == EFI_SYSTEM_BYTE,
+            PartitionType::ElTorito => false,
         }
     }
 
@@ -65,7 +69,7 @@ impl Partition {
     pub const fn guid(&self) -> Option<Guid> {
         match self.kind {
             PartitionType::Gpt { own, .. } => Some(own),
-            PartitionType::Mbr { .. } => None,
+            PartitionType::Mbr { .. } | PartitionType::ElTorito => None,
         }
     }
 

@@ -1,3 +1,4 @@
+mod el_torito;
 mod mbr;
 
 use super::gpt::{ENTRY, HEADER, HEADER_CRC, SIGNATURE, crc, header_crc};
