@@ -275,6 +275,15 @@ impl<'a> Path<'a> {
             let finding = Finding::new(NEXT_START_FAILS, &entry.source, text).at(level);
             self.outcome.findings.push(finding.remedy(UNRESTRICT));
         }
+        if let Some(stop) = &entry.may_stop_at {
+            let text = format!(
+                "{}: GRUB may not get to it, nor know its number: it stops at the first file of a directory of which it makes no entry, \
+                 as {} (sign it, if it is yours and an entry; else move it to another directory)",
+                printable(&entry.source),
+                stop.shown()
+            );
+            self.outcome.not_run.push(text);
+        }
         match &entry.menu {
             // Such as one that leads to the firmware's setup.
             Some(menu) if entry.files.is_empty() => self.nothing_known(menu),

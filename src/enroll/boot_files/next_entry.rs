@@ -51,6 +51,8 @@ pub struct NextEntry {
     pub file: Option<PathBuf>,
     /// The files that it opens, in their order: a kernel, and initramfs images.
     pub files: Vec<EntryFile>,
+    /// A file at which GRUB may stop before it gets to the entry's own.
+    pub may_stop_at: Option<PathBuf>,
 }
 
 impl LoaderKind {
@@ -115,6 +117,7 @@ impl NextEntry {
             superusers: entry.superusers,
             file: None,
             files: entry.files,
+            may_stop_at: entry.may_stop_at,
         }))
     }
 
@@ -127,6 +130,7 @@ impl NextEntry {
             superusers: Superusers::default(),
             file,
             files,
+            may_stop_at: None,
         }
     }
 

@@ -44,6 +44,9 @@ pub struct DefaultEntry {
     pub superusers: Superusers,
     /// The files without which it does not start, in the order in which it opens them.
     pub files: Vec<EntryFile>,
+    /// A file beside its own of which GRUB makes no entry: it takes the files of a directory in the order of the file system, and stops
+    /// at such a one.
+    pub may_stop_at: Option<PathBuf>,
 }
 
 /// A file that an entry opens.
@@ -86,9 +89,12 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
         None => return Ok(None),
     };
     let mut making = Vec::new();
+    let mut stops: BTreeMap<(&Path, usize), &Path> = BTreeMap::new();
     for made in tree.menus.making(&main) {
         if opens(keys, made.path)? {
             making.push(made);
+        } else if made.is_listed {
+            stops.entry(made.by).or_insert(made.path);
         }
     }
     let by_path: BTreeMap<&Path, &(PathBuf, Script)> =
@@ -105,6 +111,9 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
         let Some(script) = scripted(made) else { return false };
         // Nothing is counted of what makes no entry.
         if script.commands.is_empty() {
+            if made.is_listed && Form::Image.is_of(made.path) {
+                stops.entry(made.by).or_insert(made.path);
+            }
             return true;
         }
         let count = counts.entry(made.by).or_default();
@@ -123,6 +132,12 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
                 .filter_map(|made| Some((made.line, *by_path.get(made.path)?))),
         )
         .collect();
+    let own = making.iter().filter(|made| made.is_listed);
+    let may_stop_at = |path: &Path| {
+        own.clone()
+            .find(|made| made.path == path)
+            .and_then(|made| stops.get(&made.by))
+    };
     let places: Vec<(usize, &Script)> = scripts.iter().map(|(line, (_, script))| (*line, script)).collect();
     let texts: Vec<&Script> = places.iter().map(|(_, script)| *script).collect();
     let entries = menu(&places, &variables);
@@ -149,6 +164,7 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
         is_locked: entry.is_locked,
         superusers: Superusers::from_scripts(texts.iter().copied()),
         files,
+        may_stop_at: may_stop_at(path).map(|path| path.to_path_buf()),
     }))
 }
 
@@ -209,9 +225,14 @@ mod tests {
     use crate::sign::signature_file::signature_path;
     use crate::trust::identities::DB;
 
-    /// The title of the entry that starts by a menu, among files of the Boot Loader Specification, of which GRUB opens those of `signed`
-    /// where it has a key.
+    /// The title of the entry that starts by a menu.
     fn started(menu: &str, keys: &[GrubKey], signed: &[&str]) -> String {
+        entry(menu, keys, signed).title
+    }
+
+    /// The entry that starts by a menu, among files of the Boot Loader Specification, of which GRUB opens those of `signed` where it has a
+    /// key.
+    fn entry(menu: &str, keys: &[GrubKey], signed: &[&str]) -> DefaultEntry {
         let root = tempfile::tempdir().unwrap();
         let context = Context::host().with_root(root.path());
         for (path, text) in [
@@ -262,7 +283,7 @@ mod tests {
             panic!("{entry:?}")
         };
         assert!(file.path.as_deref().is_some_and(Path::is_file), "{file:?}");
-        entry.title
+        entry
     }
 
     /// An image with the sections of a unified one.
@@ -291,6 +312,26 @@ mod tests {
         let images = ["grub.cfg", "u-7.1.efi"];
         assert_eq!(started("uki\n", std::slice::from_ref(&key), &images), "u-7.1.efi");
         assert_eq!(started("uki\n", &[], &[]), "u-7.2.efi");
+    }
+
+    /// GRUB stops at the first file that it cannot use, and nobody knows which it comes to first.
+    #[test]
+    fn a_file_that_makes_no_entry_is_a_doubt_about_those_beside_it() {
+        let key = [GrubKey::new(DB.signer.public_key(), 1).unwrap()];
+        let signed = ["grub.cfg", "x-6.9.1.conf", "x-6.10.2.conf", "x-6.2.conf"];
+        let stop = |menu: &str, keys: &[GrubKey], signed: &[&str]| {
+            let stop = entry(menu, keys, signed).may_stop_at?;
+            Some(stop.file_name()?.to_string_lossy().into_owned())
+        };
+        assert_eq!(stop("blscfg\n", &key, &signed), None);
+        assert_eq!(stop("blscfg\n", &key, &signed[..3]).as_deref(), Some("x-6.2.conf"));
+        let images = ["grub.cfg", "u-7.1.efi", "u-7.3.efi"];
+        assert_eq!(stop("uki\n", &key, &images).as_deref(), Some("u-7.2.efi"));
+        assert_eq!(stop("uki\n", &[], &[]).as_deref(), Some("u-7.3.efi"));
+        // What comes from elsewhere does not suffer, nor what a configuration runs by its name.
+        assert_eq!(stop("blscfg\nuki\n", &key, &signed), None);
+        let more = ["grub.cfg", "more.cfg"];
+        assert_eq!(stop("source $prefix/more.cfg\nblscfg\n", &key, &more), None);
     }
 
     #[test]

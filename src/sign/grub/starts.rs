@@ -56,6 +56,8 @@ struct Lead {
     line: Option<usize>,
     /// The entries that come into the menu, if it is among the files of a directory.
     choice: Choice,
+    /// True if it is.
+    is_listed: bool,
 }
 
 /// A configuration, or a file of an entry, that is run as a menu is made.
@@ -68,6 +70,8 @@ pub(super) struct Making<'a> {
     pub by: (&'a Path, usize),
     /// The entries that come into the menu.
     pub choice: &'a Choice,
+    /// True if it is among the files of a directory that the configuration has GRUB read.
+    pub is_listed: bool,
 }
 
 impl Menus {
@@ -87,7 +91,7 @@ impl Menus {
         let starts = matches!(file.usage, Use::Boot | Use::Chainload) && STARTERS.contains(&file.command.as_str());
         let leads = file.usage == Use::Configuration;
         match opened {
-            Some(opened) if leads => self.add(path, file, opened),
+            Some(opened) if leads => self.add(path, file, opened, false),
             None if is_known => {}
             _ if starts || leads => {
                 self.starting.insert(path.to_path_buf());
@@ -99,15 +103,16 @@ impl Menus {
     /// Notes files of entries that a command of a configuration makes, in their order in the menu.
     pub(super) fn open_all(&mut self, path: &Path, file: &Opened, entries: &[PathBuf]) {
         for entry in entries {
-            self.add(path, file, entry);
+            self.add(path, file, entry, true);
         }
     }
 
-    fn add(&mut self, path: &Path, file: &Opened, opened: &Path) {
+    fn add(&mut self, path: &Path, file: &Opened, opened: &Path, is_listed: bool) {
         let lead = Lead {
             path: opened.to_path_buf(),
             line: (!file.in_entry).then_some(file.line),
             choice: file.choice.clone(),
+            is_listed,
         };
         if self.known.insert((path.to_path_buf(), lead.clone())) {
             self.leads.entry(path.to_path_buf()).or_default().push(lead);
@@ -125,6 +130,7 @@ impl Menus {
                     path: &lead.path,
                     by: (by, line),
                     choice: &lead.choice,
+                    is_listed: lead.is_listed,
                 })
             })
         };
