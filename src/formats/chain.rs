@@ -77,7 +77,7 @@ impl End {
     pub fn read<E, R>(
         bytes: &[u8],
         start: Start,
-        mut take: impl FnMut(Link<E>, usize, &[u8]) -> Result<(), R>,
+        mut take: impl FnMut(Link<E>, usize) -> Result<(), R>,
     ) -> Result<Self, R>
     where
         E: Serialize + DeserializeOwned,
@@ -102,7 +102,7 @@ impl End {
                 return Err(ChainError::Form(place).into());
             }
             end.add(&link, text);
-            take(link, place, text)?;
+            take(link, place)?;
         }
         Ok(end)
     }
@@ -178,13 +178,16 @@ impl<E: Serialize + DeserializeOwned> Chain<E> {
 
     /// Reads lines, and checks that each follows the one before. Lines are counted from 1 in errors.
     pub fn parse(bytes: &[u8], start: Start) -> Result<Self, ChainError> {
-        let (mut links, mut lines) = (Vec::new(), Vec::new());
-        let end = End::read(bytes, start, |link, _, text| {
+        let mut links = Vec::new();
+        let end = End::read(bytes, start, |link, _| {
             links.push(link);
-            lines.extend_from_slice(text);
             Ok::<(), ChainError>(())
         })?;
-        Ok(Self { links, lines, end })
+        Ok(Self {
+            links,
+            lines: bytes.to_vec(),
+            end,
+        })
     }
 
     /// The lines.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::event::{Batch, Event, Kind, Origin, SignedFile};
 use crate::formats::chain::Link;
 
-/// What signatures of one batch have in common.
+/// The facts that the signatures of one batch share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lot {
     /// SHA-256 of the certificate, or the OpenPGP fingerprint, lower-case hex.
@@ -27,7 +27,7 @@ pub struct Recorded {
     pub kind: Kind,
     /// The reason why it was signed.
     pub origin: Origin,
-    /// What it has in common with others.
+    /// The facts that it shares with others.
     pub lot: Arc<Lot>,
     /// The file.
     pub file: SignedFile,

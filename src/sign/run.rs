@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::ledger::{Intent, Kind, Ledger, Origin};
 use crate::system::config::{Entry, Exclusions, Expanded, GrubEnvironment, expand};
-use crate::system::{self, Context, Lock, Transaction, remove_leftover, wiping_stack};
+use crate::system::{self, Context, Lock, Transaction, give_memory_back, remove_leftover, wiping_stack};
 
 use super::discover::{Found, Interest, Search, Target, batches};
 use super::manifest::{self, Manifest};
@@ -269,6 +269,7 @@ impl<'a> Run<'a> {
     /// replaced becomes its outcome.
     pub fn finish(mut self) -> Result<Summary> {
         let records = std::mem::take(&mut self.records);
+        give_memory_back();
         let mut pen = self.pen(records)?;
         let mut summary = self.summary;
         summary.note_failures(self.transaction.commit()?);

@@ -94,7 +94,7 @@ impl Ledger {
         if lines.is_empty() {
             return Ok(ledger);
         }
-        ledger.end = End::read(lines, Start::Anywhere, |link: Link<Event>, place, _| {
+        ledger.end = End::read(lines, Start::Anywhere, |link: Link<Event>, place| {
             let is_beginning = match &link.event {
                 Event::Began { format, .. } => format == FORMAT && link.number == 0,
                 Event::Folded { format, .. } => format == FORMAT,
