@@ -38,7 +38,7 @@ pub(super) struct Menus {
     pub unread: Vec<String>,
     /// Directories that may be GRUB's `$prefix`.
     prefixes: BTreeSet<String>,
-    /// What is left for the words of their scripts.
+    /// The words that their scripts may still have.
     room: Room,
 }
 
