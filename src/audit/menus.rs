@@ -7,7 +7,7 @@ use crate::disk::{Blocks, LOADER_ENTRIES, UnmountedPartition, path_below};
 use crate::formats::fat::Fat;
 use crate::formats::grub::boot_entries::of_specification;
 use crate::formats::grub::opened_files::{Opened, Place, Use, opened_files, variables};
-use crate::formats::grub::script::{Script, Variables};
+use crate::formats::grub::script::{Room, Script, SyntaxReason, Variables};
 
 use super::installed::{MAX_CONFIGURATION, MAX_SCRIPTS};
 
@@ -38,6 +38,8 @@ pub(super) struct Menus {
     pub unread: Vec<String>,
     /// Directories that may be GRUB's `$prefix`.
     prefixes: BTreeSet<String>,
+    /// The words that their scripts may still have.
+    room: Room,
 }
 
 impl Menus {
@@ -48,6 +50,7 @@ impl Menus {
             variables: Variables::default(),
             unread: Vec::new(),
             prefixes: BTreeSet::new(),
+            room: Room::default(),
         };
         // Whoever lists the directory of entries sees their long names.
         let entries = fat.files_in(LOADER_ENTRIES, true).map(|(path, _)| path);
@@ -103,10 +106,17 @@ impl Menus {
         };
         let script = if is_entry {
             let name = Path::new(&path).file_stem().unwrap_or_default().to_string_lossy();
-            Script::parse(&of_specification(&String::from_utf8_lossy(&bytes), &name))
+            Script::parse_in(
+                &of_specification(&String::from_utf8_lossy(&bytes), &name),
+                &mut self.room,
+            )
         } else {
-            Script::parse_bytes(&bytes)
+            Script::parse_bytes_in(&bytes, &mut self.room)
         };
+        let cut = script.error.as_ref().map(|error| &error.reason);
+        if let Some(reason @ SyntaxReason::Together(_)) = cut {
+            self.unread.push(format!("{shown}: {reason}"));
+        }
         self.found.push(Menu {
             path,
             bytes,

@@ -82,10 +82,7 @@ pub fn check(context: &Context, directories: &[&KeyDirectory], is_confirmed: boo
 /// The time of the newest line of the ledger and of transcripts. What cannot be read is told by those who need it.
 fn recorded(context: &Context, directories: &[&KeyDirectory]) -> Option<u64> {
     let ledger = Ledger::read(context).ok();
-    let signed = ledger
-        .iter()
-        .flat_map(Ledger::links)
-        .filter_map(|link| seconds(&link.time));
+    let signed = ledger.iter().flat_map(Ledger::times).filter_map(|time| seconds(time));
     let transcripts = directories.iter().filter_map(|keys| verify::read(keys.path()).ok());
     let noted = transcripts.filter_map(|read| {
         read.transcript

@@ -52,72 +52,59 @@ pub enum Start {
     Anywhere,
 }
 
-/// Lines that follow each other.
+/// The end of a chain: all that is needed to go on with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chain<E> {
-    links: Vec<Link<E>>,
-    lines: Vec<u8>,
+pub struct End {
     next: u64,
     head: String,
 }
 
-impl<E: Serialize + DeserializeOwned> Chain<E> {
-    /// A chain without any line.
+impl End {
+    /// The end of a chain without any line.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            links: Vec::new(),
-            lines: Vec::new(),
-            next: 0,
-            head: NONE_BEFORE.to_owned(),
-        }
+        Self::after(0, NONE_BEFORE.to_owned())
     }
 
-    /// A chain that goes on where another ended, without its lines.
+    /// The end before the line with this number, with the SHA-256 of the line before it, lower-case hex.
     #[must_use]
-    pub fn after(next: u64, head: String) -> Self {
-        Self {
-            next,
-            head,
-            ..Self::new()
-        }
+    pub const fn after(next: u64, head: String) -> Self {
+        Self { next, head }
     }
 
-    /// Reads lines, and checks that each follows the one before. Lines are counted from 1 in errors.
-    pub fn parse(bytes: &[u8], start: Start) -> Result<Self, ChainError> {
+    /// Reads lines one by one, checks that each follows the one before, and gives each to `take` with its place, counted from
+    /// 1 as in errors. No line is kept.
+    pub fn read<E, R>(
+        bytes: &[u8],
+        start: Start,
+        mut take: impl FnMut(Link<E>, usize) -> Result<(), R>,
+    ) -> Result<Self, R>
+    where
+        E: Serialize + DeserializeOwned,
+        R: From<ChainError>,
+    {
         if bytes.is_empty() {
-            return Err(ChainError::Empty);
+            return Err(ChainError::Empty.into());
         }
         if bytes.last() != Some(&b'\n') {
-            return Err(ChainError::CutOff);
+            return Err(ChainError::CutOff.into());
         }
-        let mut chain = Self::new();
+        let mut end = Self::new();
         for (text, place) in bytes.split_inclusive(|byte| *byte == b'\n').zip(1..) {
             let link: Link<E> = serde_json::from_slice(text).map_err(|_| ChainError::Form(place))?;
             if place == 1 && start == Start::Anywhere {
-                chain = Self::after(link.number, link.previous.clone());
+                end = Self::after(link.number, link.previous.clone());
             }
-            if link.number != chain.next || link.previous != chain.head {
-                return Err(ChainError::Follows(place));
+            if link.number != end.next || link.previous != end.head {
+                return Err(ChainError::Follows(place).into());
             }
-            if encode(&link).map_err(|_| ChainError::Form(place))? != text {
-                return Err(ChainError::Form(place));
+            if !is_text_of(&link, text) {
+                return Err(ChainError::Form(place).into());
             }
-            chain.add(link, text);
+            end.add(&link, text);
+            take(link, place)?;
         }
-        Ok(chain)
-    }
-
-    /// The lines.
-    #[must_use]
-    pub fn links(&self) -> &[Link<E>] {
-        &self.links
-    }
-
-    /// The text of all lines.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.lines
+        Ok(end)
     }
 
     /// SHA-256 of the last line, lower-case hex.
@@ -134,7 +121,7 @@ impl<E: Serialize + DeserializeOwned> Chain<E> {
 
     /// The next line with this event; it is not added yet.
     #[must_use]
-    pub fn next(&self, time: String, event: E) -> Link<E> {
+    pub fn next<E>(&self, time: String, event: E) -> Link<E> {
         Link {
             number: self.next,
             previous: self.head.clone(),
@@ -143,18 +130,91 @@ impl<E: Serialize + DeserializeOwned> Chain<E> {
         }
     }
 
-    /// Adds a line; returns its text. An error if the event has no form in JSON.
-    pub fn push(&mut self, link: Link<E>) -> Result<Vec<u8>, serde_json::Error> {
-        let text = encode(&link)?;
-        self.add(link, &text);
-        Ok(text)
+    /// Adds a line, and its text to `text`. An error if the event has no form in JSON.
+    pub fn push<E: Serialize>(&mut self, link: &Link<E>, text: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        let start = text.len();
+        serde_json::to_writer(&mut *text, link)?;
+        text.push(b'\n');
+        self.add(link, text.get(start..).unwrap_or_default());
+        Ok(())
     }
 
-    fn add(&mut self, link: Link<E>, text: &[u8]) {
+    fn add<E>(&mut self, link: &Link<E>, text: &[u8]) {
         self.head = HashAlgorithm::Sha256.digest(&[text]).to_hex();
-        self.lines.extend_from_slice(text);
         self.next = link.number.wrapping_add(1);
+    }
+}
+
+impl Default for End {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Lines that follow each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain<E> {
+    links: Vec<Link<E>>,
+    lines: Vec<u8>,
+    end: End,
+}
+
+impl<E: Serialize + DeserializeOwned> Chain<E> {
+    /// A chain without any line.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::after(End::new())
+    }
+
+    /// A chain that goes on where another ended, without its lines.
+    #[must_use]
+    pub const fn after(end: End) -> Self {
+        Self {
+            links: Vec::new(),
+            lines: Vec::new(),
+            end,
+        }
+    }
+
+    /// Reads lines, and checks that each follows the one before. Lines are counted from 1 in errors.
+    pub fn parse(bytes: &[u8], start: Start) -> Result<Self, ChainError> {
+        let mut links = Vec::new();
+        let end = End::read(bytes, start, |link, _| {
+            links.push(link);
+            Ok::<(), ChainError>(())
+        })?;
+        Ok(Self {
+            links,
+            lines: bytes.to_vec(),
+            end,
+        })
+    }
+
+    /// The lines.
+    #[must_use]
+    pub fn links(&self) -> &[Link<E>] {
+        &self.links
+    }
+
+    /// The text of all lines.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.lines
+    }
+
+    /// The end, after which the next line comes.
+    #[must_use]
+    pub const fn end(&self) -> &End {
+        &self.end
+    }
+
+    /// Adds a line; returns its text. An error if the event has no form in JSON.
+    pub fn push(&mut self, link: Link<E>) -> Result<Vec<u8>, serde_json::Error> {
+        let mut text = Vec::new();
+        self.end.push(&link, &mut text)?;
+        self.lines.extend_from_slice(&text);
         self.links.push(link);
+        Ok(text)
     }
 }
 
@@ -162,6 +222,25 @@ impl<E: Serialize + DeserializeOwned> Default for Chain<E> {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// True if a text, with its line break, is the one that a line is written as. Nothing is written beside it: a line may be the text
+/// of a whole ledger.
+fn is_text_of<E: Serialize>(link: &Link<E>, text: &[u8]) -> bool {
+    struct Rest<'a>(&'a [u8]);
+    impl std::io::Write for Rest<'_> {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let rest = self.0.strip_prefix(bytes);
+            self.0 = rest.ok_or_else(|| std::io::Error::other("another text"))?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut rest = Rest(text);
+    serde_json::to_writer(&mut rest, link).is_ok() && rest.0 == b"\n"
 }
 
 /// The text of a line, with its line break.
@@ -180,7 +259,7 @@ mod tests {
         let mut chain = Chain::new();
         for text in texts {
             chain
-                .push(chain.next("2026-01-01T00:00:00Z".to_owned(), text.clone()))
+                .push(chain.end().next("2026-01-01T00:00:00Z".to_owned(), text.clone()))
                 .unwrap();
         }
         chain
@@ -193,14 +272,14 @@ mod tests {
     #[test]
     fn a_chain_goes_on_after_lines_that_are_gone() {
         let whole = sample(&["one".to_owned(), "two".to_owned()]);
-        let mut rest = Chain::after(whole.next_number(), whole.head().to_owned());
-        rest.push(rest.next("2026-01-01T00:00:00Z".to_owned(), "three".to_owned()))
+        let mut rest = Chain::after(whole.end().clone());
+        rest.push(rest.end().next("2026-01-01T00:00:00Z".to_owned(), "three".to_owned()))
             .unwrap();
         assert_eq!(rest.links()[0].number, 2);
         assert_eq!(Chain::parse(rest.as_bytes(), Start::Anywhere), Ok(rest.clone()));
         assert_eq!(parse(rest.as_bytes()), Err(ChainError::Follows(1)));
         let joined = [whole.as_bytes(), rest.as_bytes()].concat();
-        assert_eq!(parse(&joined).unwrap().head(), rest.head());
+        assert_eq!(parse(&joined).unwrap().end(), rest.end());
     }
 
     proptest! {
@@ -227,7 +306,7 @@ mod tests {
             let mut bytes = chain.as_bytes().to_vec();
             let place = place.index(bytes.len());
             bytes[place] ^= 1 << bit;
-            prop_assert!(parse(&bytes).map_or(true, |other| other.head() != chain.head()));
+            prop_assert!(parse(&bytes).map_or(true, |other| other.end().head() != chain.end().head()));
         }
 
         #[test]

@@ -4,6 +4,7 @@
 //! once. An image that starts nothing ends in a reboot, and the present one is started as ever. Only after a start by the
 //! new image does [`confirm`] let it take the place of the present one, which stays as the previous one.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{Architecture, EfiPartition, efi_partitions};
@@ -159,11 +160,9 @@ pub fn install(
                     steps.push(Step::Kept(place.previous()));
                     files.push((place.previous(), present));
                 }
-                system::replace_cache(
-                    context,
-                    &context.state()?.join(UNPROVEN),
-                    digest(&built.bytes).as_bytes(),
-                )?;
+                let digest = digest(&built.bytes);
+                let unproven = context.state()?.join(UNPROVEN);
+                system::replace_cache(context, &unproven, |file| file.write_all(digest.as_bytes()))?;
             }
             files.push((place.current(), built.bytes.clone()));
             steps.push(Step::Written(place.current()));

@@ -85,7 +85,7 @@ fn is_refused(
             .open_packed()
             .and_then(|bytes| HashAlgorithm::Sha256.digest_of(bytes));
         let is_known = recorded.file.sha256 == digest.or_could_not_run(cannot)?.to_hex();
-        let hash = HashAlgorithm::from_name(&recorded.hash);
+        let hash = HashAlgorithm::from_name(&recorded.lot.hash);
         if is_known && hash.is_some_and(|hash| trust.obstacle(hash).is_none()) {
             return Ok(false);
         }

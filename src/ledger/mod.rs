@@ -10,5 +10,5 @@ mod index;
 mod store;
 
 pub use event::{Batch, Event, FORMAT, Kind, Origin, SignedFile};
-pub use index::{Index, Place, Recorded};
+pub use index::{Index, Lot, Place, Recorded};
 pub use store::{Intent, Ledger, LedgerError};

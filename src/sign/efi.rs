@@ -182,7 +182,7 @@ pub(super) fn signing<'k>(
 ) -> Signing<'k> {
     Signing {
         kind: Kind::Efi,
-        key: certificate.fingerprint().to_hex(),
+        key: certificate.fingerprint().to_hex().into(),
         // What an output was made from is another file.
         signer: signer.filter(|_| options.output.is_none()),
         hash: HASH,

@@ -1,5 +1,6 @@
 //! Images that bootseal builds and signs itself: they stand in the ledger like all that it signs.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::error::{Explain, Kind as ErrorKind, Result};
@@ -56,7 +57,7 @@ pub fn record_made<T>(
     }
     let placed = place()?;
     if let Some(intent) = intent {
-        ledger.complete(context, intent, Vec::new())?;
+        ledger.complete(context, intent, &BTreeSet::new())?;
     }
     Ok(placed)
 }

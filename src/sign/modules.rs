@@ -68,7 +68,7 @@ pub fn sign(
         }
         let signing = Signing {
             kind: Kind::Modules,
-            key: identity.certificate.fingerprint().to_hex(),
+            key: identity.certificate.fingerprint().to_hex().into(),
             signer: Some(identity.signer.as_ref()),
             hash,
             companion: None,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::ledger::{Batch, Kind, Origin, SignedFile};
@@ -12,7 +13,7 @@ use super::vouching::path_on_machine;
 /// A signature that the ledger is to have.
 pub(super) struct Record {
     pub kind: Kind,
-    pub key: String,
+    pub key: Arc<str>,
     pub hash: HashAlgorithm,
     pub origin: Origin,
     /// The path of the run's outcome.
@@ -32,20 +33,20 @@ pub(super) fn taken(count: usize, one: &str, many: &str) -> Option<String> {
 }
 
 /// The records by kind, key, hash and origin.
-pub(super) fn batches_of(context: &Context, records: Vec<&Record>) -> Vec<Batch> {
-    let mut batches: BTreeMap<(Kind, &str, HashAlgorithm, Origin), Vec<SignedFile>> = BTreeMap::new();
+pub(super) fn batches_of(context: &Context, records: Vec<Record>) -> Vec<Batch> {
+    let mut batches: BTreeMap<(Kind, Arc<str>, HashAlgorithm, Origin), Vec<SignedFile>> = BTreeMap::new();
     for record in records {
-        let key = (record.kind, record.key.as_str(), record.hash, record.origin);
+        let key = (record.kind, record.key, record.hash, record.origin);
         batches.entry(key).or_default().push(SignedFile {
             path: path_on_machine(context, &record.path),
-            sha256: record.sha256.clone(),
-            signed: record.signed.clone(),
+            sha256: record.sha256,
+            signed: record.signed,
         });
     }
-    let batch = |((kind, key, hash, origin), files)| Batch {
+    let batch = |((kind, key, hash, origin), files): ((Kind, Arc<str>, HashAlgorithm, Origin), _)| Batch {
         kind,
-        key: String::from(key),
-        hash: HashAlgorithm::name(hash).to_owned(),
+        key: key.as_ref().to_owned(),
+        hash: hash.name().to_owned(),
         origin,
         time: None,
         files,

@@ -1,21 +1,21 @@
 //! A run: a lock, a transaction over all kinds of files, and the manifests.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::ledger::{Intent, Kind, Ledger, Origin};
 use crate::system::config::{Entry, Exclusions, Expanded, GrubEnvironment, expand};
-use crate::system::{self, Context, Lock, Transaction, remove_leftover, wiping_stack};
+use crate::system::{self, Context, Lock, Transaction, give_memory_back, remove_leftover, wiping_stack};
 
 use super::discover::{Found, Interest, Search, Target, batches};
 use super::manifest::{self, Manifest};
 use super::observer::Observer;
 use super::outcome::{Change, Done, Outcome};
 use super::records::{Record, batches_of, taken};
-use super::signature_file::signature_path;
 use super::signed::{Signed, outcome_of};
 use super::signing::Signing;
 use super::summary::Summary;
@@ -113,7 +113,7 @@ impl<'a> Run<'a> {
     pub(super) fn adopt(&mut self, signing: &Signing<'_>, adopted: Vec<Adopted>) {
         self.records.extend(adopted.into_iter().map(|file| Record {
             kind: signing.kind,
-            key: signing.key.clone(),
+            key: Arc::clone(&signing.key),
             hash: signing.hash,
             origin: Origin::Adopted,
             path: file.path,
@@ -200,10 +200,11 @@ impl<'a> Run<'a> {
         }
         let bytes = todo.iter().map(|target| target.state.size).sum();
         self.observer.begin(signing.kind.name(), todo.len(), bytes);
-        let (done, signed, records) = self.work(signing, todo, work);
+        let (done, signed, mut records) = self.work(signing, todo, work);
         self.observer.end();
         self.context.check_interrupted()?;
-        self.records.extend(records);
+        records.sort_by(|one, other| one.path.cmp(&other.path));
+        self.records.append(&mut records);
         outcomes.extend(done);
         outcomes.sort_by(|one, other| one.path.cmp(&other.path));
         for outcome in &mut outcomes {
@@ -231,6 +232,7 @@ impl<'a> Run<'a> {
         todo: Vec<Target>,
         work: impl Fn(&[Target], &Transaction<'a>) -> Vec<Result<Done>> + Sync,
     ) -> (Vec<Outcome>, Vec<Signed>, Vec<Record>) {
+        let results = Mutex::new((Vec::new(), Vec::new(), Vec::new()));
         let work_on = |batch: Vec<Target>| {
             let before: Vec<_> = batch
                 .iter()
@@ -242,65 +244,51 @@ impl<'a> Run<'a> {
                 Err(_) => Vec::new(),
             };
             let files = batch.into_iter().zip(before);
-            done.into_iter().zip(files).map(|(done, (target, before))| {
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            for (done, (target, before)) in done.into_iter().zip(files) {
                 self.observer.advance(target.state.size);
-                outcome_of(signing, done, target, before)
-            })
+                let (outcome, signed, record) = outcome_of(signing, done, target, before);
+                results.0.push(outcome);
+                results.1.extend(signed);
+                results.2.extend(record);
+            }
         };
         let batches = batches(todo, |target| (target.state.size, &target.path));
         // A pool of threads for one batch, or on one core, would take longer to start than to use.
         let is_serial = batches.len() <= 1 || std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
-        let results: Vec<(Outcome, Option<Signed>, Option<Record>)> = if is_serial {
-            batches.into_iter().flat_map(work_on).collect()
+        if is_serial {
+            batches.into_iter().for_each(work_on);
         } else {
             // A task for each batch: with several batches in a task, a core could be idle at the end.
-            batches.into_par_iter().with_max_len(1).flat_map_iter(work_on).collect()
-        };
-        let (mut outcomes, mut signed, mut records) = (Vec::new(), Vec::new(), Vec::new());
-        for (outcome, of_manifest, of_ledger) in results {
-            outcomes.push(outcome);
-            signed.extend(of_manifest);
-            records.extend(of_ledger);
+            batches.into_par_iter().with_max_len(1).for_each(work_on);
         }
-        (outcomes, signed, records)
+        results.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Replaces the signed files, records them in the ledger, and saves the manifests. The error of a file that could not be
     /// replaced becomes its outcome.
     pub fn finish(mut self) -> Result<Summary> {
         let records = std::mem::take(&mut self.records);
-        let mut pen = self.pen(&records)?;
+        give_memory_back();
+        let mut pen = self.pen(records)?;
         let mut summary = self.summary;
-        for failed in self.transaction.commit()? {
-            let is_of_file =
-                |outcome: &&mut Outcome| outcome.path == failed.path || signature_path(&outcome.path) == failed.path;
-            match summary.outcomes.iter_mut().find(is_of_file) {
-                Some(outcome) => outcome.result = Err(failed.error),
-                None => summary.outcomes.push(Outcome::failed(failed.path, failed.error)),
-            }
-        }
-        let failed: Vec<PathBuf> = summary
-            .outcomes
-            .iter()
-            .filter(|outcome| outcome.result.is_err())
-            .map(|outcome| outcome.path.clone())
-            .collect();
+        summary.note_failures(self.transaction.commit()?);
+        let failed = summary.outcomes.iter().filter(|outcome| outcome.result.is_err());
+        let failed: BTreeSet<PathBuf> = failed.map(|outcome| outcome.path.clone()).collect();
         if let Some((ledger, intent)) = &mut pen {
             if self.has_no_ledger {
                 // What they say is older than the ledger.
                 manifest::forget(self.context)?;
             }
-            let failed = records.iter().filter(|record| failed.contains(&record.path));
-            let failed = failed
-                .map(|record| path_on_machine(self.context, &record.path))
-                .collect();
+            let failed = failed.iter().map(|path| path_on_machine(self.context, path)).collect();
             // The files are in their places: the next run completes the ledger.
             if let Some(intent) = intent.take()
-                && let Err(error) = ledger.complete(self.context, intent, failed)
+                && let Err(error) = ledger.complete(self.context, intent, &failed)
             {
                 summary.warnings.push(error.to_string());
             }
         }
+        drop(pen);
         for (mut manifest, signed) in self.manifests {
             for signed in signed
                 .into_iter()
@@ -320,15 +308,19 @@ impl<'a> Run<'a> {
     }
 
     /// The ledger with the line that says what is about to be signed; none if there is nothing to record.
-    fn pen(&mut self, records: &[Record]) -> Result<Option<(Ledger, Option<Intent>)>> {
+    fn pen(&mut self, records: Vec<Record>) -> Result<Option<(Ledger, Option<Intent>)>> {
         if records.is_empty() || self.context.dry_run() {
             return Ok(None);
         }
         let memory = self.notary.memory()?;
         self.summary.warnings.extend(memory.warning.clone());
+        let was_taken_over = memory.taken_over;
+        // One ledger is held at a time.
+        drop(memory);
+        self.notary.forget();
         let mut ledger = Ledger::read(self.context)?;
-        let (adopted, signed): (Vec<&Record>, Vec<&Record>) =
-            records.iter().partition(|record| record.origin == Origin::Adopted);
+        let (adopted, signed): (Vec<Record>, Vec<Record>) =
+            records.into_iter().partition(|record| record.origin == Origin::Adopted);
         self.summary.warnings.extend(taken(
             adopted.len(),
             "bears our signature and is entered into the ledger as adopted",
@@ -340,10 +332,9 @@ impl<'a> Run<'a> {
             "is taken as it is found, since the ledger has none of its kind yet",
             "are taken as they are found, since the ledger has none of their kind yet",
         ));
-        let batches = |records: Vec<&Record>| batches_of(self.context, records);
         // Files of other kinds, in the next slots, are not the first ones either.
-        let taken_over = memory.taken_over || !adopted.is_empty();
-        let (adopted, signed) = (batches(adopted), batches(signed));
+        let taken_over = was_taken_over || !adopted.is_empty();
+        let (adopted, signed) = (batches_of(self.context, adopted), batches_of(self.context, signed));
         let intent = ledger.intend(self.context, &self.options.command, adopted, signed, taken_over)?;
         Ok(Some((ledger, intent)))
     }

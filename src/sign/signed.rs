@@ -1,6 +1,7 @@
 //! A file that was signed, on its way into the manifest and the ledger.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::Result;
 use crate::formats::crypto::hash::Digest;
@@ -19,7 +20,7 @@ pub(super) struct Signed {
     digest: Digest,
     change: Change,
     companion: Option<fn(&Path) -> PathBuf>,
-    /// The states from before it was read.
+    /// The states from before it was read, of a file that stays as it is.
     before: Option<Vec<FileState>>,
 }
 
@@ -62,7 +63,7 @@ pub(super) fn outcome_of(
     }
     let record = done.digest.as_ref().zip(done.sha256).map(|(digest, sha256)| Record {
         kind: signing.kind,
-        key: signing.key.clone(),
+        key: Arc::clone(&signing.key),
         hash: signing.hash,
         origin: done.origin.unwrap_or(Origin::Adopted),
         path: target.path.clone(),
@@ -83,7 +84,7 @@ pub(super) fn outcome_of(
         digest,
         change: done.change,
         companion: signing.companion,
-        before,
+        before: before.filter(|_| done.change == Change::Unchanged),
     });
     (outcome, signed, record)
 }

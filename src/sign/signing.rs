@@ -1,6 +1,7 @@
 //! Signing of files of one kind, with one key.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::Signer;
@@ -14,7 +15,7 @@ pub(super) struct Signing<'a> {
     /// The kind of signature.
     pub kind: Kind,
     /// The fingerprint of the key, hexadecimal.
-    pub key: String,
+    pub key: Arc<str>,
     /// The key; none if no manifest is to be kept.
     pub signer: Option<&'a dyn Signer>,
     /// The hash that is signed.

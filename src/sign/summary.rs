@@ -1,6 +1,11 @@
 //! The result of a run.
 
+use std::collections::BTreeMap;
+
+use crate::system::NotReplaced;
+
 use super::outcome::{Change, Outcome};
+use super::signature_file::signature_path;
 
 /// The result of a run.
 #[derive(Debug, Default)]
@@ -12,6 +17,25 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Makes the error of each file that could not be replaced its outcome.
+    pub(super) fn note_failures(&mut self, failures: Vec<NotReplaced>) {
+        if failures.is_empty() {
+            return;
+        }
+        let mut places = BTreeMap::new();
+        for (place, outcome) in self.outcomes.iter().enumerate() {
+            places.entry(outcome.path.clone()).or_insert(place);
+            places.entry(signature_path(&outcome.path)).or_insert(place);
+        }
+        for failed in failures {
+            let outcome = places.get(&failed.path).and_then(|place| self.outcomes.get_mut(*place));
+            match outcome {
+                Some(outcome) => outcome.result = Err(failed.error),
+                None => self.outcomes.push(Outcome::failed(failed.path, failed.error)),
+            }
+        }
+    }
+
     /// Number of files that ended like this.
     #[must_use]
     pub fn count(&self, change: Change) -> usize {

@@ -132,6 +132,11 @@ impl<'a> Notary<'a> {
         Ok(known)
     }
 
+    /// Forgets the memory, with the ledger in it.
+    pub(super) fn forget(&self) {
+        *self.memory.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn ledger(&self) -> Result<(Ledger, Option<String>)> {
         let error = match Ledger::read(self.context) {
             Ok(ledger) => return Ok((ledger, None)),
@@ -285,8 +290,8 @@ impl<'a> Notary<'a> {
         };
         match last {
             Some(last) => unvouched(
-                format!("it was changed after it was signed on {}", last.time),
-                Some(last.time.clone()),
+                format!("it was changed after it was signed on {}", last.lot.time),
+                Some(last.lot.time.clone()),
             ),
             None if self.vouchers.is_unattended => unvouched("nobody knows it".to_owned(), None),
             None if is_taken_over && is_unknown => unvouched(

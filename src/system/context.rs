@@ -153,7 +153,7 @@ impl Context {
     }
 
     /// The guarded directories that exist, without symbolic links.
-    pub(super) fn guards(&self) -> std::io::Result<Vec<PathBuf>> {
+    pub(super) fn guards(&self) -> std::io::Result<Vec<Arc<Path>>> {
         self.guards.real(&self.root)
     }
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::resolve::resolve;
 
@@ -15,7 +15,7 @@ const ALWAYS: [&str; 4] = ["/boot", "/efi", "/lib/modules", "/usr/lib/modules"];
 
 /// The directories, by the paths that they were named with, each with its path without symbolic links once that is known.
 #[derive(Debug)]
-pub(super) struct Guards(Mutex<BTreeMap<PathBuf, Option<PathBuf>>>);
+pub(super) struct Guards(Mutex<BTreeMap<PathBuf, Option<Arc<Path>>>>);
 
 impl Guards {
     /// The directories that are always guarded, below `root`.
@@ -30,19 +30,19 @@ impl Guards {
         let Ok(directory) = std::path::absolute(directory) else {
             return;
         };
-        let real = resolve(root, &directory).ok();
+        let real = resolve(root, &directory).ok().map(Arc::from);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(directory).or_insert(real);
     }
 
     /// The paths of those that exist, without symbolic links.
-    pub fn real(&self, root: &Path) -> io::Result<Vec<PathBuf>> {
+    pub fn real(&self, root: &Path) -> io::Result<Vec<Arc<Path>>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut paths = Vec::new();
         for (named, real) in known.iter_mut() {
             if real.is_none() {
                 *real = match resolve(root, named) {
-                    Ok(found) => Some(found),
+                    Ok(found) => Some(Arc::from(found)),
                     Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => None,
                     Err(error) => return Err(error),
                 };
@@ -54,11 +54,9 @@ impl Guards {
 }
 
 /// The outermost of these directories that holds a path, both without symbolic links.
-pub(super) fn outermost<'g>(guards: &'g [PathBuf], path: &Path) -> Option<&'g Path> {
+pub(super) fn outermost<'g>(guards: &'g [Arc<Path>], path: &Path) -> Option<&'g Arc<Path>> {
     let holding = guards.iter().filter(|guard| path.starts_with(guard));
-    holding
-        .min_by_key(|guard| guard.components().count())
-        .map(PathBuf::as_path)
+    holding.min_by_key(|guard| guard.components().count())
 }
 
 #[cfg(test)]
@@ -76,12 +74,15 @@ mod tests {
         guards.add(&root, &root.join("xboot"));
         let real = guards.real(&root).unwrap();
         let modules = root.join("usr/lib/modules");
-        assert_eq!(outermost(&real, &modules.join("6.12/a.ko")), Some(modules.as_path()));
+        assert_eq!(outermost(&real, &modules.join("6.12/a.ko")), Some(&Arc::from(modules)));
         assert_eq!(outermost(&real, &root.join("xboot/kernel")), None);
         std::fs::create_dir(root.join("xboot")).unwrap();
         let real = guards.real(&root).unwrap();
         let expected = root.join("xboot");
-        assert_eq!(outermost(&real, &expected.join("kernel")), Some(expected.as_path()));
+        assert_eq!(
+            outermost(&real, &expected.join("kernel")),
+            Some(&Arc::from(expected.clone()))
+        );
         assert_eq!(outermost(&real, &root.join("usr/lib")), None);
     }
 }

@@ -183,6 +183,48 @@ fn lists_and_scripts_of_any_size_are_told_as_too_large() {
     assert!(said.contains("it has more than 16777216 bytes"), "{said}");
 }
 
+/// Many scripts in GRUB's directory, each of which is small enough by itself.
+#[test]
+fn scripts_that_are_small_alone_and_large_together_are_told_as_too_large() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("grub.cfg"), "set timeout=5\n").unwrap();
+    for number in 0..8 {
+        let script = "set a=b; linux /vmlinuz quiet\n".repeat(50_000);
+        fs::write(directory.path().join(format!("{number}.cfg")), script).unwrap();
+    }
+    let said = is_bounded(&verify(&[directory.path()]), 1);
+    assert!(
+        said.contains("it and the scripts before it have more than 524288 words"),
+        "{said}"
+    );
+}
+
+/// A run holds little of each file that it signs. In the dev profile, of few files, it is some more than docs/limits.md has.
+#[test]
+fn what_a_run_holds_of_each_file_is_bounded() {
+    let directory = tempfile::tempdir().unwrap();
+    let peak_of = |count: u64| {
+        let files = directory.path().join(format!("{count}"));
+        fs::create_dir(&files).unwrap();
+        for number in 0..count {
+            fs::write(files.join(format!("module-{number}.mod")), number.to_string()).unwrap();
+        }
+        fs::write(files.join("grub.cfg"), "set timeout=5\n").unwrap();
+        let state = directory.path().join(format!("state-{count}"));
+        let mut command = sign("grub", &[&files]);
+        command.env("STATE_DIRECTORY", &state);
+        let (first, _) = peak(&command, 0);
+        let (again, said) = peak(&command, 0);
+        assert!(said.contains(&format!("unchanged {}", count + 1)), "{said}");
+        assert!(state.join("ledger.jsonl").exists());
+        first.max(again)
+    };
+    let (few, many) = (1000, 4000);
+    let each = peak_of(many).saturating_sub(peak_of(few)) / (many - few);
+    eprintln!("{each} bytes for each file");
+    assert!(each < 3500, "{each} bytes for each file");
+}
+
 /// The header of a file of so many bytes in an initramfs.
 fn cpio(name: &str, size: u32) -> Vec<u8> {
     let mut header = b"070701".to_vec();

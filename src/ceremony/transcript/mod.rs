@@ -83,13 +83,13 @@ impl Transcript {
     /// SHA-256 of the last line, lower-case hex: who knows it knows the whole transcript.
     #[must_use]
     pub fn head(&self) -> &str {
-        self.chain.head()
+        self.chain.end().head()
     }
 
     /// The next line with this event; it is not added yet.
     #[must_use]
     pub fn next(&self, time: String, event: Event) -> Entry {
-        self.chain.next(time, event)
+        self.chain.end().next(time, event)
     }
 
     /// Adds a line; returns its text.

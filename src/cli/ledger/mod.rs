@@ -15,7 +15,7 @@ use crate::system::{self, Context};
 use crate::ui::Report;
 
 use crate::cli::session::Session;
-use report::{LedgerReport, VerifyReport};
+use report::{Head, LedgerReport, VerifyReport};
 
 /// Fewest hexadecimal digits of a digest that is looked for.
 const LEAST_DIGITS: usize = 8;
@@ -53,18 +53,13 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     if matches!(arguments.command, Some(Command::Verify)) {
         return Ok(Box::new(VerifyReport::new(&ledger)));
     }
+    let head = Head::new(&ledger);
+    let recorded = ledger.into_index().into_recorded();
     let Some(sought) = &arguments.sought else {
-        let all = ledger.index().recorded().to_vec();
-        return Ok(Box::new(LedgerReport::new(&ledger, all, None, session.verbose)));
+        return Ok(Box::new(LedgerReport::new(head, recorded, None, session.verbose)));
     };
     let search = Search::new(context, sought)?;
-    let found: Vec<Recorded> = ledger
-        .index()
-        .recorded()
-        .iter()
-        .filter(|own| search.takes(own))
-        .cloned()
-        .collect();
+    let found: Vec<Recorded> = recorded.into_iter().filter(|own| search.takes(own)).collect();
     if found.is_empty() {
         let sought = sought.shown();
         return Err(
@@ -72,7 +67,7 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
         );
     }
     let present = search.present(&found);
-    Ok(Box::new(LedgerReport::new(&ledger, found, present, session.verbose)))
+    Ok(Box::new(LedgerReport::new(head, found, present, session.verbose)))
 }
 
 /// The ledger of the machine. An error if it does not hold, or has no line.
@@ -159,17 +154,19 @@ fn digests_of(bytes: &[u8]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{Kind, Origin, SignedFile};
+    use crate::ledger::{Kind, Lot, Origin, SignedFile};
 
     fn recorded(path: &str, bytes: &[u8]) -> Recorded {
         let digest = HashAlgorithm::Sha256.digest(&[bytes]).to_hex();
         Recorded {
             kind: Kind::Grub,
-            key: "ab".repeat(20),
-            hash: "sha256".to_owned(),
             origin: Origin::Owned,
-            time: "2026-01-01T00:00:00Z".to_owned(),
-            run: None,
+            lot: std::sync::Arc::new(Lot {
+                key: "ab".repeat(20),
+                hash: "sha256".to_owned(),
+                time: "2026-01-01T00:00:00Z".to_owned(),
+                run: None,
+            }),
             file: SignedFile {
                 path: path.to_owned(),
                 sha256: digest.clone(),

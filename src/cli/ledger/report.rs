@@ -18,7 +18,7 @@ const SHOWN: usize = 16;
 
 /// The end of a ledger, by which all of it is known.
 #[derive(Debug)]
-struct Head {
+pub(super) struct Head {
     path: PathBuf,
     lines: u64,
     signatures: usize,
@@ -27,7 +27,7 @@ struct Head {
 }
 
 impl Head {
-    fn new(ledger: &Ledger) -> Self {
+    pub(super) fn new(ledger: &Ledger) -> Self {
         let digest = ledger.head().to_owned();
         Self {
             path: ledger.path().to_path_buf(),
@@ -51,9 +51,9 @@ pub(super) struct LedgerReport {
 }
 
 impl LedgerReport {
-    pub(super) fn new(ledger: &Ledger, signatures: Vec<Recorded>, present: Option<bool>, verbose: bool) -> Self {
+    pub(super) const fn new(head: Head, signatures: Vec<Recorded>, present: Option<bool>, verbose: bool) -> Self {
         Self {
-            head: Head::new(ledger),
+            head,
             signatures,
             present,
             verbose,
@@ -72,15 +72,15 @@ impl Report for LedgerReport {
         } = &self.head;
         let signature = |recorded: &Recorded| {
             json!({
-                "time": recorded.time,
+                "time": recorded.lot.time,
                 "kind": recorded.kind.name(),
                 "path": escaped(&recorded.file.path),
                 "origin": recorded.origin.name(),
-                "key": recorded.key,
-                "hash": recorded.hash,
+                "key": recorded.lot.key,
+                "hash": recorded.lot.hash,
                 "sha256": recorded.file.sha256,
                 "signed": recorded.file.signed,
-                "run": recorded.run,
+                "run": recorded.lot.run,
             })
         };
         Ok(json!({
@@ -97,32 +97,24 @@ impl Report for LedgerReport {
         let width = paths.map(|path| path.chars().count()).max().unwrap_or_default();
         for recorded in &self.signatures {
             let Recorded {
-                time,
                 kind,
-                key,
                 origin,
+                lot,
                 file,
-                ..
             } = recorded;
             writeln!(
                 out,
                 "{}  {:7}  {:width$}  {:9}  {}",
-                printable(time),
+                printable(&lot.time),
                 kind.name(),
                 escaped(&file.path),
                 origin.name(),
-                key.get(..SHOWN).unwrap_or(key)
+                lot.key.get(..SHOWN).unwrap_or(&lot.key)
             )?;
             if self.verbose {
-                let run = recorded.run.as_deref().unwrap_or("folded");
+                let run = lot.run.as_deref().unwrap_or("folded");
                 writeln!(out, "    file sha256 {}", file.sha256)?;
-                writeln!(
-                    out,
-                    "    signed {} {}, run {}",
-                    recorded.hash,
-                    file.signed,
-                    printable(run)
-                )?;
+                writeln!(out, "    signed {} {}, run {}", lot.hash, file.signed, printable(run))?;
             }
         }
         if self.present == Some(false) {

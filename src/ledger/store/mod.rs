@@ -1,14 +1,16 @@
 //! The ledger on the disk: read, and written by the run that holds the lock.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Explain, Result, quoted};
-use crate::formats::chain::{Chain, ChainError, Link, Start, encode};
+use crate::formats::chain::{ChainError, End, Link, Start};
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::grub::signature_name::signature_path;
 use crate::formats::text::Shown;
-use crate::ledger::event::{Batch, Event, FORMAT, Kind, SignedFile};
-use crate::ledger::index::Index;
+use crate::ledger::event::{Batch, Event, FORMAT, Kind};
+use crate::ledger::index::{Index, Place, Recorded};
 use crate::system::{self, Context, Journal};
 
 /// File in the state directory.
@@ -16,7 +18,7 @@ const FILE: &str = "ledger.jsonl";
 /// Bytes from which on the lines are folded into one.
 const FOLDED_FROM: usize = if cfg!(test) { 64 << 10 } else { 8 << 20 };
 /// Most EFI images and files of GRUB that a folded line keeps.
-const MOST_FOLDED: usize = 50_000;
+const MOST_FOLDED: usize = 150_000;
 /// Largest ledger that is read, in bytes.
 const MAX_LEDGER: u64 = 64 << 20;
 const SECRET: u32 = 0o600;
@@ -39,10 +41,14 @@ pub enum LedgerError {
 #[derive(Debug)]
 pub struct Ledger {
     path: PathBuf,
-    chain: Chain<Event>,
+    end: End,
+    /// Bytes of all lines.
+    size: usize,
+    /// The times of the lines; of neighbours with the same time, one.
+    times: Vec<String>,
     index: Index,
-    /// The run whose last line is missing, with its files.
-    open: Option<(String, Vec<Batch>)>,
+    /// The run whose last line is missing, with the places of its files.
+    open: Option<(String, Range<Place>)>,
     /// True if the file ends in a line that was cut off in the middle of its write.
     has_torn_line: bool,
 }
@@ -78,7 +84,9 @@ impl Ledger {
         let lines = bytes.get(..whole).unwrap_or_default();
         let mut ledger = Self {
             path: path.to_path_buf(),
-            chain: Chain::new(),
+            end: End::new(),
+            size: lines.len(),
+            times: Vec::new(),
             index: Index::default(),
             open: None,
             has_torn_line,
@@ -86,8 +94,7 @@ impl Ledger {
         if lines.is_empty() {
             return Ok(ledger);
         }
-        let chain: Chain<Event> = Chain::parse(lines, Start::Anywhere)?;
-        for (link, place) in chain.links().iter().zip(1..) {
+        ledger.end = End::read(lines, Start::Anywhere, |link: Link<Event>, place| {
             let is_beginning = match &link.event {
                 Event::Began { format, .. } => format == FORMAT && link.number == 0,
                 Event::Folded { format, .. } => format == FORMAT,
@@ -96,35 +103,38 @@ impl Ledger {
             if is_beginning != (place == 1) {
                 return Err(LedgerError::Beginning);
             }
-            ledger.take(link).map_err(|()| LedgerError::Run(place))?;
-        }
-        ledger.chain = chain;
+            ledger.take(link).map_err(|()| LedgerError::Run(place))
+        })?;
+        ledger.index.sort();
         Ok(ledger)
     }
 
-    /// Takes the meaning of a line.
-    fn take(&mut self, link: &Link<Event>) -> std::result::Result<(), ()> {
-        self.index.add(link);
-        match &link.event {
-            Event::Signing { run, batches, .. } => {
-                if self.open.is_some() {
-                    return Err(());
-                }
-                self.open = Some((run.clone(), batches.clone()));
-            }
+    /// Takes the meaning of a line. Its files are found when the index is sorted.
+    fn take(&mut self, link: Link<Event>) -> std::result::Result<(), ()> {
+        if self.times.last() != Some(&link.time) {
+            self.times.push(link.time.clone());
+        }
+        let begun = match &link.event {
+            Event::Signing { run, .. } if self.open.is_none() => Some(run.clone()),
+            Event::Signing { .. } => return Err(()),
             Event::Signed { run, .. } | Event::CutOff { run, .. } => match self.open.take() {
-                Some((open, _)) if open == *run => {}
+                Some((open, _)) if open == *run => None,
                 _ => return Err(()),
             },
-            Event::Began { .. } | Event::Adopted { .. } | Event::Folded { .. } => {}
-        }
+            Event::Began { .. } | Event::Adopted { .. } | Event::Folded { .. } => None,
+        };
+        let start = self.index.recorded().len();
+        self.index.add(link);
+        self.open = begun
+            .map(|run| (run, start..self.index.recorded().len()))
+            .or(self.open.take());
         Ok(())
     }
 
     /// True if no line was ever written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.chain.links().is_empty()
+        self.size == 0
     }
 
     /// The path of the file.
@@ -133,28 +143,34 @@ impl Ledger {
         &self.path
     }
 
-    /// The lines.
+    /// The times of the lines, RFC 3339 UTC.
     #[must_use]
-    pub fn links(&self) -> &[Link<Event>] {
-        self.chain.links()
+    pub fn times(&self) -> &[String] {
+        &self.times
     }
 
     /// The number of lines that were ever written, with those that were folded.
     #[must_use]
     pub const fn length(&self) -> u64 {
-        self.chain.next_number()
+        self.end.next_number()
     }
 
     /// SHA-256 of the last line, lower-case hex: who keeps it elsewhere sees a ledger that was cut or rewritten.
     #[must_use]
     pub fn head(&self) -> &str {
-        self.chain.head()
+        self.end.head()
     }
 
     /// The signatures.
     #[must_use]
     pub const fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// The signatures, without the ledger.
+    #[must_use]
+    pub fn into_index(self) -> Index {
+        self.index
     }
 
     /// The identifier of a run that was cut off, or is under way.
@@ -184,12 +200,13 @@ impl Ledger {
         system::create_dir(context, &directory)?;
         self.fold(context)?;
         let (mut journal, lines) = Journal::open(context, &self.path)?;
-        if lines != self.chain.as_bytes() {
+        if !self.ends(&lines) {
             return Err(Error::could_not_run(format!(
                 "{} changed while it was in use",
                 self.path.shown()
             )));
         }
+        drop(lines);
         let mut events = Vec::new();
         if self.is_empty() {
             events.push(Event::Began {
@@ -198,10 +215,10 @@ impl Ledger {
                 taken_over,
             });
         }
-        if let Some((run, files)) = self.open.clone() {
+        if let Some((run, files)) = &self.open {
             events.push(Event::CutOff {
-                run,
-                missing: missing(context, &files),
+                run: run.clone(),
+                missing: missing(context, self.index.recorded().get(files.clone()).unwrap_or_default()),
             });
         }
         let run = hex::encode(context.random::<8>()?);
@@ -223,12 +240,22 @@ impl Ledger {
         Ok(has_files.then_some(Intent { run, journal }))
     }
 
-    /// Records that the files are in their places, but for those that `failed`, by their paths on the machine.
-    pub fn complete(&mut self, context: &Context, mut intent: Intent, failed: Vec<String>) -> Result<()> {
+    /// True if these lines end as the ones that were read: the digest of the last line is one of all lines.
+    fn ends(&self, lines: &[u8]) -> bool {
+        let last = lines.split_inclusive(|byte| *byte == b'\n').next_back();
+        let is_last = |last: &[u8]| HashAlgorithm::Sha256.digest(&[last]).to_hex() == self.head();
+        lines.len() == self.size && last.is_none_or(is_last)
+    }
+
+    /// Records that the files of the run are in their places, but for those that `failed`, by their paths on the machine.
+    pub fn complete(&mut self, context: &Context, mut intent: Intent, failed: &BTreeSet<String>) -> Result<()> {
         let directory = context.state()?;
+        let files = self.open.as_ref().map_or(0..0, |(_, files)| files.clone());
+        let files = self.index.recorded().get(files).unwrap_or_default().iter();
+        let failed = files.map(|own| &own.file.path).filter(|path| failed.contains(*path));
         let signed = Event::Signed {
             run: intent.run,
-            failed,
+            failed: failed.cloned().collect(),
         };
         self.append(context, &mut intent.journal, vec![signed], &directory)
     }
@@ -236,40 +263,46 @@ impl Ledger {
     /// Adds lines in one write.
     fn append(&mut self, context: &Context, journal: &mut Journal, events: Vec<Event>, directory: &Path) -> Result<()> {
         let time = context.date_time()?.to_string();
-        let mut more = Chain::after(self.chain.next_number(), self.chain.head().to_owned());
+        let (mut end, mut text, mut links) = (self.end.clone(), Vec::new(), Vec::new());
         for event in events {
-            more.push(more.next(time.clone(), event)).or_bug(cannot_encode)?;
+            let link = end.next(time.clone(), event);
+            end.push(&link, &mut text).or_bug(cannot_encode)?;
+            links.push(link);
         }
-        journal.append(more.as_bytes(), &[directory])?;
+        journal.append(&text, &[directory])?;
         self.has_torn_line = false;
-        for link in more.links() {
+        self.end = end;
+        self.size = self.size.saturating_add(text.len());
+        drop(text);
+        for link in links {
             self.take(link)
                 .map_err(|()| Error::bug("a run of the ledger within another"))?;
-            self.chain.push(link.clone()).or_bug(cannot_encode)?;
         }
+        self.index.sort();
         Ok(())
     }
 
     /// Replaces a ledger that has become too large by one whose first line holds its files in brief.
     fn fold(&mut self, context: &Context) -> Result<()> {
-        if self.chain.as_bytes().len() < FOLDED_FROM || self.open.is_some() {
+        if self.size < FOLDED_FROM || self.open.is_some() {
             return Ok(());
         }
         let is_there = |path: &str| context.path(path).is_file();
+        let taken_over = self.index.taken_over || self.index.has_adopted();
         let event = Event::Folded {
             format: FORMAT.to_owned(),
-            taken_over: self.index.taken_over || self.index.has_adopted(),
-            batches: self.index.folded(is_there, MOST_FOLDED),
+            taken_over,
+            batches: std::mem::take(&mut self.index).folded(is_there, MOST_FOLDED),
         };
-        let mut chain = Chain::after(self.chain.next_number(), self.chain.head().to_owned());
-        let link = chain.next(context.date_time()?.to_string(), event);
-        let text = encode(&link).or_bug(cannot_encode)?;
+        let mut text = Vec::new();
+        let link = self.end.next(context.date_time()?.to_string(), event);
+        self.end.push(&link, &mut text).or_bug(cannot_encode)?;
         system::replace_durably(context, &self.path, &text, SECRET)?;
-        let mut index = Index::default();
-        index.add(&link);
-        chain.push(link).or_bug(cannot_encode)?;
-        self.chain = chain;
-        self.index = index;
+        self.size = text.len();
+        drop(text);
+        self.take(link)
+            .map_err(|()| Error::bug("a folded ledger within a run"))?;
+        self.index.sort();
         Ok(())
     }
 
@@ -289,22 +322,17 @@ fn cannot_encode() -> String {
 }
 
 /// The files that are not as a run was about to leave them.
-fn missing(context: &Context, batches: &[Batch]) -> Vec<String> {
-    let is_missing = |kind: Kind, file: &SignedFile| {
-        let path = context.path(&file.path);
-        if kind == Kind::Grub {
+fn missing(context: &Context, files: &[Recorded]) -> Vec<String> {
+    let is_missing = |own: &&Recorded| {
+        let path = context.path(&own.file.path);
+        if own.kind == Kind::Grub {
             return !signature_path(&path).is_file();
         }
         let digest = system::digest(&path, HashAlgorithm::Sha256).map(|(digest, _)| digest.to_hex());
-        !digest.is_ok_and(|digest| digest == file.sha256)
+        !digest.is_ok_and(|digest| digest == own.file.sha256)
     };
-    let files = batches
-        .iter()
-        .flat_map(|batch| batch.files.iter().map(|file| (batch.kind, file)));
-    files
-        .filter(|(kind, file)| is_missing(*kind, file))
-        .map(|(_, file)| file.path.clone())
-        .collect()
+    let missing = files.iter().filter(is_missing);
+    missing.map(|own| own.file.path.clone()).collect()
 }
 
 #[cfg(test)]

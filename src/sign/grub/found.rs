@@ -8,7 +8,7 @@ use crate::finding::Finding;
 use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::boot_entries;
 use crate::formats::grub::opened_files::{Opened, Use};
-use crate::formats::grub::script::{MAX_BYTES, Script, quote};
+use crate::formats::grub::script::{MAX_BYTES, Room, Script, quote};
 use crate::formats::text::Shown;
 use crate::system;
 
@@ -95,16 +95,19 @@ impl Reference {
         is_nothing.then(|| problem().remedy("move it to another directory"))
     }
 
-    /// The commands that GRUB makes of the file.
-    pub(super) fn script(&self, bytes: &[u8]) -> Script {
+    /// The commands that GRUB makes of the file, as far as there is room for them.
+    pub(super) fn script(&self, bytes: &[u8], room: &mut Room) -> Script {
         let name = self.path.file_stem().unwrap_or_default().to_string_lossy();
         match self.form {
-            Form::Script => Script::parse_bytes(bytes),
-            Form::Entry => Script::parse(&boot_entries::of_specification(&String::from_utf8_lossy(bytes), &name)),
+            Form::Script => Script::parse_bytes_in(bytes, room),
+            Form::Entry => {
+                let text = boot_entries::of_specification(&String::from_utf8_lossy(bytes), &name);
+                Script::parse_in(&text, room)
+            }
             Form::Image => {
                 let name = self.path.file_name().unwrap_or_default().to_string_lossy();
                 let entry = |image| boot_entries::of_unified_image(&image, &name);
-                Script::parse(&Image::parse(bytes).map(entry).unwrap_or_default())
+                Script::parse_in(&Image::parse(bytes).map(entry).unwrap_or_default(), room)
             }
         }
     }

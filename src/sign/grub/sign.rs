@@ -77,11 +77,12 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
             add_files_of_configurations(run, path, paths, &mut found, identity)?;
         }
     }
+    system::give_memory_back();
     let notary = run.notary();
     let paths: Vec<PathBuf> = found.targets.keys().cloned().collect();
     let signing = Signing {
         kind: Kind::Grub,
-        key: identity.key.fingerprint().to_lowercase(),
+        key: identity.key.fingerprint().to_lowercase().into(),
         signer: Some(identity.signer.as_ref()),
         hash: HASH,
         companion: Some(signature_path),

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::finding::Finding;
 use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::opened_files::{Place, Use, opened_files, variables};
-use crate::formats::grub::script::{Script, Variables};
+use crate::formats::grub::script::{Room, Script, Variables};
 use crate::sign::discover::Found;
 use crate::system::config::GrubEnvironment;
 use crate::system::{self, Context};
@@ -52,12 +52,12 @@ impl Tree {
         let own = view.files.iter().filter(is_script);
         let mut waiting: BTreeSet<Reference> = own.map(|path| Reference::new(path.clone(), Form::Script)).collect();
         let mut seen = waiting.clone();
-        let mut stops = Vec::new();
+        let (mut stops, mut room) = (Vec::new(), Room::default());
         let mut tree = loop {
             for reference in std::mem::take(&mut waiting) {
                 // A file that cannot be read becomes a problem where the file itself is judged.
                 if let Ok(bytes) = reference.read() {
-                    let script = reference.script(&bytes);
+                    let script = reference.script(&bytes, &mut room);
                     stops.extend(reference.stops(&script));
                     scripts.push((reference.path, script));
                 }

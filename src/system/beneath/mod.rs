@@ -15,6 +15,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
@@ -84,7 +85,7 @@ pub fn follow(context: &Context, path: &Path) -> Result<PathBuf, NoPlace> {
     }
     for link in links {
         let guard = link.parent().and_then(|directory| outermost(&guards, directory));
-        if let Some(guard) = guard.map(Path::to_path_buf) {
+        if let Some(guard) = guard.map(|guard| guard.to_path_buf()) {
             let target = file;
             return Err(NoPlace::LeadsOut { link, target, guard });
         }
@@ -105,9 +106,7 @@ pub fn follow_if_there(context: &Context, path: &Path) -> crate::error::Result<O
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     /// The outermost guarded directory, without symbolic links; the directory of the name where none is guarded.
-    base: PathBuf,
-    /// The directory of the name, below the base.
-    below: PathBuf,
+    base: Arc<Path>,
     /// The whole path, without symbolic links in its directories.
     path: PathBuf,
 }
@@ -144,20 +143,16 @@ impl Place {
     /// A name in a directory whose path has no links.
     fn in_directory(context: &Context, directory: &Path, name: &OsStr) -> io::Result<Self> {
         let guards = context.guards()?;
-        let base = outermost(&guards, directory).unwrap_or(directory);
-        let below = directory.strip_prefix(base).map_err(io::Error::other)?;
-        Ok(Self {
-            base: base.to_path_buf(),
-            below: below.to_path_buf(),
-            path: directory.join(name),
-        })
+        let base = outermost(&guards, directory).map_or_else(|| Arc::from(directory), Arc::clone);
+        let path = directory.join(name);
+        Ok(Self { base, path })
     }
 
     /// Another name in the same directory.
     pub fn beside(&self, name: &str) -> Self {
         Self {
+            base: Arc::clone(&self.base),
             path: self.path.with_file_name(name),
-            ..self.clone()
         }
     }
 
@@ -175,8 +170,13 @@ impl Place {
         self.path.file_name().unwrap_or_default()
     }
 
+    /// The path of the directory, below the base.
+    fn below(&self) -> io::Result<&Path> {
+        self.directory_path().strip_prefix(&self.base).map_err(io::Error::other)
+    }
+
     fn directory(&self, purpose: For) -> io::Result<OwnedFd> {
-        open::directory(&self.base, &self.below, purpose)
+        open::directory(&self.base, self.below()?, purpose)
     }
 
     /// The metadata of what has this name; a link is not followed, and no device is opened.
@@ -268,7 +268,7 @@ impl Place {
     pub fn flush_content(&self) -> io::Result<()> {
         File::from(open::directory(
             &self.base,
-            &self.below.join(self.name()),
+            &self.below()?.join(self.name()),
             For::Content,
         )?)
         .sync_all()

@@ -262,8 +262,12 @@ fn remove_if_there(
 }
 
 /// Replaces a file whose loss costs only time: a crash of the system may leave it empty or take it away. The caller
-/// holds the lock, so the temporary name is always the same, and the rest of a killed run is replaced.
-pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()> {
+/// holds the lock, so the temporary name is always the same, and the rest of a killed run is replaced. `write` writes the content.
+pub fn replace_cache(
+    context: &Context,
+    path: &Path,
+    write: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> Result<()> {
     if context.dry_run() {
         return Ok(());
     }
@@ -276,7 +280,7 @@ pub fn replace_cache(context: &Context, path: &Path, bytes: &[u8]) -> Result<()>
         place_of_name(context, path, cannot)?,
     );
     let mut file = from.create(CACHE_MODE).or_could_not_run(cannot)?;
-    let written = file.write_all(bytes).and_then(|()| from.rename(&to));
+    let written = write(&mut file).and_then(|()| from.rename(&to));
     if written.is_err() {
         // The write's own error is the one to report.
         let _ = from.remove();

@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Kind};
 use crate::formats::grub::core_image::CoreImage;
-use crate::formats::grub::script::{Command, Script, StepKind};
+use crate::formats::grub::script::{Command, Room, Script, StepKind};
 use crate::trust::grub_script::{Act, Danger, Scene, Scripts, dangers, dangers_of_embedded};
 
 use super::problem::{DISABLED, OPEN_SHELL, TRUST, UNPROVEN, problem};
@@ -49,10 +49,11 @@ impl Effects {
             }
         }
         // GRUB opens these without a signature, whoever names them.
+        let mut room = Room::default();
         let scripts: Vec<(String, Script)> = image
             .memory_disk_scripts()
             .into_iter()
-            .map(|(path, content)| (path, Script::parse_bytes(&content)))
+            .map(|(path, content)| (path, Script::parse_bytes_in(&content, &mut room)))
             .collect();
         let shared = Scripts::new(scripts.iter().map(|(_, script)| script));
         for (number, (path, script)) in scripts.iter().enumerate() {

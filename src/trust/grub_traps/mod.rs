@@ -211,7 +211,7 @@ pub fn traps(file: &Path, script: &Script, others: Option<Others<'_>>, variables
     }
     if let Some(error) = &script.error {
         let rule = match error.reason {
-            SyntaxReason::Length(_) | SyntaxReason::Size(_) => TOO_LONG,
+            SyntaxReason::Length(_) | SyntaxReason::Together(_) | SyntaxReason::Size(_) => TOO_LONG,
             _ => MALFORMED,
         };
         traps.push(rule.at(file, error.line, error.reason.to_string()));

@@ -39,6 +39,9 @@ pub enum SyntaxReason {
     /// More words and ends of commands than are read here, though GRUB reads on.
     #[error("it has more than {0} words, and what follows is not looked at")]
     Length(usize),
+    /// More words in scripts that belong together than are read here, though GRUB reads on.
+    #[error("it and the scripts before it have more than {0} words, and what follows is not looked at")]
+    Together(usize),
     /// More bytes than are read here, though GRUB reads on.
     #[error("it has more than {0} bytes, and what follows is not looked at")]
     Size(usize),

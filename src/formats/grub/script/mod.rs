@@ -21,6 +21,17 @@ pub use word::{Part, Word, quote};
 /// Most bytes of a script that are read. Real menus have some tens of KB.
 pub const MAX_BYTES: usize = 16 << 20;
 
+/// The words that scripts which are held at the same time may have: as many together as one alone, since each is held with its
+/// parts.
+#[derive(Debug)]
+pub struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(parser::MAX_WORDS)
+    }
+}
+
 /// A script, as far as GRUB gets with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Script {
@@ -36,7 +47,13 @@ impl Script {
     /// Reads a script.
     #[must_use]
     pub fn parse(text: &str) -> Self {
-        let (commands, steps, error) = parser::parse(text);
+        Self::parse_in(text, &mut Room::default())
+    }
+
+    /// As [`Self::parse`], one of several that are held: where the room ends, the script does, with an error.
+    #[must_use]
+    pub fn parse_in(text: &str, room: &mut Room) -> Self {
+        let (commands, steps, error) = parser::parse(text, &mut room.0);
         Self { commands, steps, error }
     }
 
@@ -44,13 +61,19 @@ impl Script {
     /// reads one byte more than these has read enough.
     #[must_use]
     pub fn parse_bytes(bytes: &[u8]) -> Self {
+        Self::parse_bytes_in(bytes, &mut Room::default())
+    }
+
+    /// As [`Self::parse_bytes`] and [`Self::parse_in`].
+    #[must_use]
+    pub fn parse_bytes_in(bytes: &[u8], room: &mut Room) -> Self {
         let Some(read) = bytes.get(..MAX_BYTES).filter(|read| read.len() < bytes.len()) else {
-            return Self::parse(&String::from_utf8_lossy(bytes));
+            return Self::parse_in(&String::from_utf8_lossy(bytes), room);
         };
         // Up to the end of a line: half a command is none.
         let end = read.iter().rposition(|byte| *byte == b'\n').unwrap_or_default();
         let read = read.get(..end).unwrap_or_default();
-        let mut script = Self::parse(&String::from_utf8_lossy(read));
+        let mut script = Self::parse_in(&String::from_utf8_lossy(read), room);
         let line = memchr::memchr_iter(b'\n', read).count().saturating_add(2);
         script.error = script
             .error

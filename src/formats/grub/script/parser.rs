@@ -11,7 +11,7 @@ use super::word::{KEYWORDS, Word};
 const MAX_NESTING: usize = 1000;
 
 /// Most words and ends of commands of a script. Real ones have some thousands; each is held with its parts, fifty times what it takes in the file.
-const MAX_WORDS: usize = 1 << 19;
+pub(super) const MAX_WORDS: usize = 1 << 19;
 
 /// The block to which the commands belong that are being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +76,12 @@ struct Parser<'a> {
     commands: Vec<Command>,
     steps: Steps,
     words: usize,
+    /// Words that this script and those after it may have together.
+    room: &'a mut usize,
 }
 
-/// The commands of a script, their order and conditions, and where GRUB stops reading it.
-pub(super) fn parse(text: &str) -> (Vec<Command>, Vec<Step>, Option<SyntaxError>) {
+/// The commands of a script, their order and conditions, and where GRUB stops reading it. Its words are taken from `room`.
+pub(super) fn parse(text: &str, room: &mut usize) -> (Vec<Command>, Vec<Step>, Option<SyntaxError>) {
     let mut parser = Parser {
         lexer: Lexer::new(text),
         ahead: None,
@@ -93,6 +95,7 @@ pub(super) fn parse(text: &str) -> (Vec<Command>, Vec<Step>, Option<SyntaxError>
         commands: Vec::new(),
         steps: Steps::default(),
         words: 0,
+        room,
     };
     let error = parser.run().err();
     (parser.commands, parser.steps.finish(), error)
@@ -147,6 +150,10 @@ impl Parser<'_> {
         self.words = self.words.saturating_add(usize::from(next.is_some()));
         if self.words > MAX_WORDS {
             return Err(self.lexer.error(SyntaxReason::Length(MAX_WORDS)));
+        }
+        if next.is_some() {
+            let left = self.room.checked_sub(1);
+            *self.room = left.ok_or_else(|| self.lexer.error(SyntaxReason::Together(MAX_WORDS)))?;
         }
         if let Some(Located {
             token: Token::Word(word),

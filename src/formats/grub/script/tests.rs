@@ -137,6 +137,21 @@ fn a_script_is_read_up_to_so_many_words() {
 }
 
 #[test]
+fn scripts_that_are_held_together_have_no_more_words_than_one() {
+    let mut room = Room::default();
+    let text = "a\n".repeat(1 << 17);
+    for _ in 0..2 {
+        assert_eq!(Script::parse_in(&text, &mut room).error, None);
+    }
+    let last = Script::parse_in(&"a\n".repeat(3), &mut room);
+    assert_eq!(
+        (last.commands.len(), last.error.map(|error| error.reason)),
+        (0, Some(SyntaxReason::Together(1 << 19)))
+    );
+    assert_eq!(Script::parse_in("# none\n", &mut room).commands.len(), 0);
+}
+
+#[test]
 fn a_script_is_read_up_to_so_many_bytes() {
     let comment = format!("#{}\n", "x".repeat(1022));
     let whole = comment.repeat(MAX_BYTES / comment.len());
