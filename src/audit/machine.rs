@@ -144,6 +144,11 @@ impl<'a> Machine<'a> {
         self.store.get_or_init(open).as_ref()
     }
 
+    /// The firmware by its name and open; none where it cannot be read.
+    pub(super) fn board(&self) -> Option<(&StoreChoice, &Store)> {
+        Some((&self.firmware, self.store().ok()?))
+    }
+
     /// The key directory.
     pub(super) fn directory(&self) -> Seen<'_, KeyDirectory> {
         let open = || {

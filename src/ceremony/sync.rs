@@ -183,6 +183,8 @@ fn forward(
 ) -> Result<Synced> {
     context.guard(to);
     end_change(context, to, known)?;
+    // An exchange towards that one may have been cut short.
+    end_change(context, from, &signed.transcript)?;
     let newest = &signed.transcript;
     let public = checked_public(from, signed)?;
     let mut changed = Vec::new();

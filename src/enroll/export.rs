@@ -8,6 +8,7 @@ use crate::formats::text::Shown;
 use crate::keys::directory::REMOVE_PK;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{Context, NewFile, create_dir};
+use crate::trust::applied;
 
 /// Permission bits of the files: all of them are public.
 const PUBLIC: u32 = 0o644;
@@ -20,6 +21,8 @@ PK.cer KEK.cer db.cer       certificates (DER), for setup screens that enroll si
 PK.esl KEK.esl db.esl       signature lists with the whole content of the variable, Microsoft's certificates too
 PK.auth KEK.auth db.auth    the same, signed: for KeyTool, efi-updatevar and setup screens that take .auth files
 dbx.esl dbx.auth            revocations; dbx.auth is signed to be appended
+applied-*.auth              writes of others (Microsoft, a vendor) that were applied, each signed to be appended to the variable that it
+                            names; KEK has to be there before them, or the firmware in Setup Mode
 
 Enroll in this order: dbx, db, KEK, and PK last, which ends Setup Mode. Copy these files to a FAT file system; setup
 screens look at its top, or let you choose.
@@ -58,6 +61,10 @@ pub fn export(context: &Context, keys: &KeyDirectory, directory: &Path, with_rem
         files.push((format!("{variable}.esl").into(), lists.to_bytes()));
         files.push((format!("loader/keys/bootseal/{variable}.auth").into(), auth.clone()));
         files.push((format!("{variable}.auth").into(), auth));
+    }
+    for variable in VariableName::ALL {
+        let kept = applied(keys, variable)?;
+        files.extend(kept.into_iter().map(|write| (write.name.into(), write.bytes)));
     }
     for name in [KeyName::Pk, KeyName::Kek, KeyName::Db] {
         let certificate = keys.certificate(name)?.as_der().to_vec();

@@ -17,6 +17,7 @@ use crate::system::variables::{Efivarfs, RawVariable, Variables};
 
 use super::firmware::Firmware;
 use super::simulated::Simulated;
+use super::times;
 
 /// The firmware that `--store` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +137,20 @@ impl Store {
     /// The time of the last authenticated write of a variable; none if there was none, or the firmware hides it.
     pub fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
         self.firmware.last_write(variable)
+    }
+
+    /// The same, as far as the firmware or, of the machine's own, bootseal's record of its writes tells; `choice` is this firmware.
+    pub(super) fn known_last_write(
+        &self,
+        context: &Context,
+        choice: &StoreChoice,
+        variable: VariableName,
+    ) -> Result<Option<EfiTime>> {
+        match self.last_write(variable)? {
+            Some(time) => Ok(Some(time)),
+            None if *choice == StoreChoice::Live => times::last(context, variable),
+            None => Ok(None),
+        }
     }
 
     /// Hands an `.auth` file to the firmware.

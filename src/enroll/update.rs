@@ -15,7 +15,6 @@ use crate::trust::{meant, microsoft};
 
 use super::request::Update;
 use super::store::{Store, StoreChoice};
-use super::times;
 use super::vendor_defaults::vendor_defaults;
 use super::writes;
 
@@ -132,9 +131,13 @@ impl<'a> Updater<'a> {
     }
 
     /// The writes that enroll the keys of another ceremony, signed by the present ones: db and KEK get them in addition to
-    /// the present entries, and the new platform key replaces the old.
+    /// the present entries, and the new platform key replaces the old, last of all. There is none if that is done: a run that was cut
+    /// short is ended.
     pub fn rotate(&self, new: &KeyDirectory, ask: &mut Ask<'_>) -> Result<Vec<Update>> {
         let mut updates = Vec::new();
+        if !self.store.setup_mode()? && new.database(VariableName::Pk)? == self.store.database(VariableName::Pk)? {
+            return Ok(updates);
+        }
         for variable in [VariableName::Db, VariableName::Kek] {
             let lists = new.database(variable)?;
             // An append may bear any time. An early one leaves room for the new ceremony's own writes.
@@ -274,11 +277,7 @@ impl<'a> Updater<'a> {
 
     /// The time of the last write of the variable, as far as the firmware or bootseal's record tells.
     fn last_write(&self, variable: VariableName) -> Result<Option<EfiTime>> {
-        match self.store.last_write(variable)? {
-            Some(time) => Ok(Some(time)),
-            None if *self.choice == StoreChoice::Live => times::last(self.context, variable),
-            None => Ok(None),
-        }
+        self.store.known_last_write(self.context, self.choice, variable)
     }
 
     /// The present time, or a second after the latest known write: a clock that is behind must not make a write that the

@@ -69,9 +69,22 @@ pub fn write_updates(context: &Context, directory: &Path, updates: &[Update], pl
     Ok(paths)
 }
 
+/// True for a directory that [`write_updates`] has made.
+#[must_use]
+pub fn is_update(path: &Path) -> bool {
+    path.join(PLAN).is_file() && update_paths(path).is_ok()
+}
+
 /// Reads signed writes: an `.auth` file, or those of a directory in the order of their names. The variable of each is the one that
 /// its signature holds for; whether the firmware takes it is for the plan.
 pub fn read_updates(path: &Path) -> Result<Source> {
+    let files = update_paths(path)?;
+    let updates = files.iter().map(|file| read_update(file)).collect::<Result<_>>()?;
+    Ok(Source::Updates(updates))
+}
+
+/// The signed writes at a path: a file, or those of a directory in the order of their names. Could not run if there is none.
+pub fn update_paths(path: &Path) -> Result<Vec<PathBuf>> {
     let is_directory = system::info(path)?.is_directory();
     let mut files = Vec::new();
     if is_directory {
@@ -91,8 +104,7 @@ pub fn read_updates(path: &Path) -> Result<Source> {
                 .hint("name the directory that --output made, or a single .auth file"),
         );
     }
-    let updates = files.iter().map(|file| read_update(file)).collect::<Result<_>>()?;
-    Ok(Source::Updates(updates))
+    Ok(files)
 }
 
 fn read_update(path: &Path) -> Result<Update> {

@@ -340,14 +340,18 @@ impl KeyDirectory {
         };
         let word = quoted(&path);
         let (key, known) = (path.shown(), known.shown());
-        let hint = if path == file {
-            format!(
-                "copy {key} and {known} from the same ceremony; openssl pkey -in {word} -pubout shows the key's public half"
-            )
-        } else {
-            format!("name the key of {known} in {key}, by object or id")
-        };
-        Error::refused(format!("{key} is not the private key of {known}")).hint(hint)
+        let refused = Error::refused(format!("{key} is not the private key of {known}"));
+        if path != file {
+            return refused.hint(format!("name the key of {known} in {key}, by object or id"));
+        }
+        let keys = quoted(&self.path);
+        refused
+            .hint(format!(
+                "if {known} is the wrong one, from another directory of the ceremony: bootseal keys sync --keys {keys} STICK"
+            ))
+            .hint(format!(
+                "if {key} is: bootseal ceremony restore --only {name} --with {keys} BACKUP NEW && mv -f NEW/{name}.key {word} && rm -r NEW"
+            ))
     }
 
     /// A private key, not compared with its certificate yet. `ask` is called only if the key is encrypted, or on a

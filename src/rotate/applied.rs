@@ -11,7 +11,7 @@ use crate::formats::firmware::authenticated_variable::{APPEND_ATTRIBUTES, Authen
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::keys::directory::{Ask, TRANSCRIPT};
 use crate::keys::{KeyDirectory, KeyName};
-use crate::system::{self, Context};
+use crate::system::{self, Context, operator};
 use crate::trust::variable::recognise;
 use crate::trust::{applied, applied_name, meant, trusts};
 
@@ -151,6 +151,7 @@ impl<'a> Write<'a> {
             signed_by: self.signed_by.clone(),
             entries: self.content.entries().count(),
             added: names(&added),
+            by: Some(operator()),
             files: files.iter().map(|(name, (bytes, _))| record(name, bytes)).collect(),
         });
         new.files.extend(files);

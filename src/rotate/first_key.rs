@@ -1,11 +1,11 @@
 //! The first key of a name that a ceremony makes only where it is asked for. It can be had later: a key that is there vouches for it, and
-//! it is protected as that one is.
+//! it is protected as that one is, and lies in clear if that one is on a token.
 
 use crate::ceremony::verify;
 use crate::error::{Error, Result};
 use crate::formats::text::Shown;
 use crate::keys::directory::{Ask, TRANSCRIPT};
-use crate::keys::{KeyName, Signer, SoftwareKey};
+use crate::keys::{KeyName, Signer};
 use crate::system::is_there;
 
 use super::place::{Files, Place, Rotation};
@@ -36,28 +36,27 @@ impl Place<'_> {
     /// The key that vouches for the first one of a name.
     pub(super) fn voucher_name(&self) -> Result<KeyName> {
         for name in VOUCHERS {
-            if is_there(&self.keys.private_key_path(name))? {
+            if is_there(&self.keys.private_key_path(name))? || self.keys.token_uri(name)?.is_some() {
                 return Ok(name);
             }
         }
         let text = format!(
-            "{} has no private key in a file that could vouch for a new one",
+            "{} has no private key, nor the name of one on a token, that could vouch for a new one",
             self.keys.path().shown()
         );
         Err(Error::refused(text).hint("where such keys are: bootseal keys rotate pcr --keys DIR"))
     }
 
     /// The same, opened. Refused if the transcript has another one of its name.
-    pub(super) fn voucher(&self, ask: &mut Ask<'_>) -> Result<(KeyName, SoftwareKey)> {
+    pub(super) fn voucher(&self, ask: &mut Ask<'_>) -> Result<(KeyName, Box<dyn Signer>)> {
         let name = self.voucher_name()?;
-        let key = self.keys.software_key(name, ask)?;
+        let key = self.keys.private(name, ask)?;
         if is_there(&self.keys.file_path(TRANSCRIPT))?
             && verify::read(self.keys.path())?.keys.get(name.name()) != Some(key.public_key())
         {
-            let shown = self.keys.private_key_path(name);
+            let directory = self.keys.path().shown();
             return Err(Error::refused(format!(
-                "{} is not the key of the transcript",
-                shown.shown()
+                "the {name} key of {directory} is not the key of its transcript"
             )));
         }
         Ok((name, key))

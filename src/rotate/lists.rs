@@ -19,7 +19,7 @@ use crate::formats::firmware::signature_list::{Signature, SignatureDatabase, Sig
 use crate::formats::text::{Shown, printable};
 use crate::keys::directory::{Ask, TRANSCRIPT};
 use crate::keys::{Identity, KeyDirectory, KeyName, Signer};
-use crate::system::{self, Context};
+use crate::system::{self, Context, operator};
 use crate::trust::{applied, meant};
 
 use super::new_key::exceeded;
@@ -222,6 +222,7 @@ impl ListChange {
             added: names(&self.added),
             removed: names(&self.removed),
             reason: self.reason.clone(),
+            by: Some(operator()),
             files: files.iter().map(|(name, (bytes, _))| record(name, bytes)).collect(),
         }
     }

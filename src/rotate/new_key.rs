@@ -28,7 +28,7 @@ impl Place<'_> {
             return Ok(rotation);
         }
         self.level()?;
-        let mut files: Files = Files::new();
+        let mut files = Files::new();
         if let Some(uri) = self.keys.token_uri(name)? {
             let old = self.keys.private(name, ask)?;
             let new = self.on_token(name, &uri, old.public_key(), &mut files, ask)?;
@@ -41,22 +41,21 @@ impl Place<'_> {
         }
         let is_first = self.is_first(name)?;
         let from = if is_first { self.voucher_name()? } else { name };
-        let path = self.keys.private_key_path(name);
         let mut passphrase = None;
-        let old = self.keys.software_key(from, &mut |what| {
-            let given = ask(what)?;
-            passphrase = Some(given.duplicate());
-            Ok(given)
-        })?;
-        let bits = if is_first {
-            name.least_bits()
+        let old: Box<dyn Signer> = if is_first && self.keys.token_uri(from)?.is_some() {
+            self.keys.private(from, ask)?
         } else {
-            old.public_key().bits()
+            Box::new(self.keys.software_key(from, &mut |what| {
+                let given = ask(what)?;
+                passphrase = Some(given.duplicate());
+                Ok(given)
+            })?)
         };
+        let bits = if is_first { 0 } else { old.public_key().bits() };
         let new = SoftwareKey::generate(self.context, bits.max(name.least_bits()))?;
         let wrap = passphrase.as_ref();
         let pem = new.to_pem(self.context, wrap)?;
-        let again = SoftwareKey::parse(pem.as_bytes(), &path, &mut || {
+        let again = SoftwareKey::parse(pem.as_bytes(), &self.keys.private_key_path(name), &mut || {
             wrap.map(Passphrase::duplicate)
                 .ok_or_else(|| Error::bug("a plain key asks for a passphrase"))
         })?;

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::keys::directory::{Ask, REMOVE_PK, RETIRED, TRANSCRIPT};
 use crate::keys::{KeyDirectory, KeyName, Protection, Signer, SoftwareKey};
-use crate::system::{self, create_dir};
+use crate::system::{self, create_dir, operator};
 
 use super::new_key::successor_digest;
 use super::place::{MAX_FILE, Place, Rotation};
@@ -29,8 +29,7 @@ impl Place<'_> {
             self.retire(rotation, &retired)?;
             (name, KeyDirectory::unjudged(&retired).private(name, ask)?)
         } else {
-            let (voucher, key) = self.voucher(ask)?;
-            (voucher, Box::new(key) as Box<dyn Signer>)
+            self.voucher(ask)?
         };
         let mut records = Vec::new();
         for file in &rotation.files {
@@ -137,6 +136,7 @@ impl Place<'_> {
                 fingerprint: fingerprint.clone(),
                 // By the old key, over the new one: who trusted the one may trust the other.
                 successor: hex::encode(old.sign(&successor_digest(new.as_ref()))?),
+                by: Some(operator()),
             })
         });
         let mut events: Vec<Event> = retired.transpose()?.into_iter().collect();

@@ -2,12 +2,14 @@
 //! writes the snapshots anew; read them before you commit.
 
 mod backup;
+mod bearer_writes;
 mod ceremony;
 mod enroll;
 mod grub_places;
 mod grub_tree;
 mod lists;
 mod man;
+mod mismatch;
 mod nothing;
 mod optional_key;
 mod others_updates;

@@ -98,12 +98,18 @@ fn microsofts_revocations_are_applied_and_other_boards_get_them() {
     assert!(!dbx.is_empty());
     let said = verified(&whole, "carried");
     assert!(
-        said.contains("dbx: DBXUpdateSVN.bin was applied, signed by \"Microsoft"),
+        said.contains("dbx: DBXUpdateSVN.bin was applied, by ") && said.contains(", signed by \"Microsoft"),
         "{said}"
     );
     let transcript = fs::read(whole.path("carried/ceremony.jsonl")).unwrap();
     assert!(transcript.len() - before.len() < 4096, "a line, not the list");
     assert_eq!(kept(&whole).len(), 1);
+    let mut export = bootseal(["enroll", "export", "--keys"]);
+    succeed(export.arg(whole.path("carried")).arg(whole.path("exported")));
+    let exported = fs::read(whole.path("exported").join(&kept(&whole)[0].0)).unwrap();
+    assert_eq!(exported, fs::read(MICROSOFTS).unwrap());
+    // Who applied it is recorded.
+    assert!(said.contains("DBXUpdateSVN.bin was applied, by "), "{said}");
     // Once is enough.
     succeed(&mut on_node(&whole, "board", &["apply", "--yes", MICROSOFTS]));
     assert_eq!(fs::read(whole.path("carried/ceremony.jsonl")).unwrap(), transcript);

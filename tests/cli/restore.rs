@@ -12,7 +12,7 @@ use crate::support::{bootseal, refuse, succeed, text, tool};
 const NEW: &str = "another horse battery";
 
 /// A ceremony, its backup and the shares moved to `alone`, and the firmware that it was enrolled into.
-fn enrolled() -> Whole {
+pub(super) fn enrolled() -> Whole {
     let whole = Whole::planned(&format!("microsoft = [\"none\"]\ndbx = \"none\"\n{SHARED}"));
     succeed(&mut whole.run());
     fs::create_dir(whole.path("firmware")).unwrap();

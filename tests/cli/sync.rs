@@ -150,6 +150,7 @@ fn a_node_brings_no_entry_to_the_stick() {
         added: Vec::new(),
         removed: Vec::new(),
         reason: None,
+        by: None,
         files: vec![record],
     };
     transcript.push(transcript.next(time.clone(), event)).unwrap();

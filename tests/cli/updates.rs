@@ -8,7 +8,7 @@ use crate::support::backup::Whole;
 use crate::support::{bootseal, refuse, succeed};
 
 /// PK, KEK and db of a ceremony, and a board that has them.
-fn fleet() -> Whole {
+pub(super) fn fleet() -> Whole {
     let whole = Whole::planned(
         "microsoft = [\"none\"]\ndbx = \"none\"\n[keys.db]\nencrypted = false\n[keys.module]\nbits = 2048\nencrypted = false\n\
          [keys.grub]\nbits = 3072\nencrypted = false\n",
@@ -22,7 +22,7 @@ fn fleet() -> Whole {
 }
 
 /// An enrolment on the node, which has neither PK nor KEK.
-fn on_node(whole: &Whole, arguments: &[&str], update: Option<&Path>) -> Command {
+pub(super) fn on_node(whole: &Whole, arguments: &[&str], update: Option<&Path>) -> Command {
     let mut command = bootseal(["enroll"]);
     command
         .args(arguments)
@@ -34,7 +34,7 @@ fn on_node(whole: &Whole, arguments: &[&str], update: Option<&Path>) -> Command 
 }
 
 /// A signed write, made on the machine with the stick, which has no firmware of the fleet's.
-fn offline(whole: &Whole, arguments: &[&str], output: &str) -> Command {
+pub(super) fn offline(whole: &Whole, arguments: &[&str], output: &str) -> Command {
     let mut command = bootseal(["enroll"]);
     command.args(arguments).arg("--keys").arg(whole.path("offline"));
     command.arg("--passphrase-file").arg(whole.path("passphrase"));

@@ -15,7 +15,7 @@ use super::rotation::{Machine, SPECIFICATION};
 use super::tracer::{injection, on_one_processor};
 
 /// A machine with a backup under shares, and a stick that knows more than the node; its ceremony was held elsewhere.
-fn machine() -> Machine {
+pub fn machine() -> Machine {
     let backup = "[backup]\ndirectory = \"backup\"\nshares = { needed = 2, of = 3 }\n";
     let original = Machine::new(&format!("{SPECIFICATION}{backup}"));
     let shares = format!("{}\n{}\n", original.whole.share(1), original.whole.share(3));
@@ -25,7 +25,7 @@ fn machine() -> Machine {
 }
 
 /// Kills `command` at each of its places, and has `judge` look at the machine and end the matter.
-fn killed(
+pub fn killed(
     machine: &Machine,
     least: usize,
     command: impl Fn(&Machine) -> Command + Sync,
@@ -73,12 +73,12 @@ fn killed(
     });
 }
 
-fn transcripts(machine: &Machine) -> [Vec<u8>; 2] {
+pub fn transcripts(machine: &Machine) -> [Vec<u8>; 2] {
     ["node", "offline"].map(|place| fs::read(machine.file(place).join("ceremony.jsonl")).unwrap())
 }
 
 /// Both directories hold, and know the same.
-fn is_whole(machine: &Machine, round: &str) {
+pub fn is_whole(machine: &Machine, round: &str) {
     for place in ["node", "offline"] {
         let verified = bootseal(["ceremony", "verify"])
             .arg(machine.file(place))
@@ -154,7 +154,7 @@ fn a_restored_directory_is_whole_or_not_there() {
 }
 
 /// The stick knows of an addition to db that the node has not heard of; with the update that carries it.
-fn ahead() -> Machine {
+pub fn ahead() -> Machine {
     let machine = machine();
     fs::rename(machine.file("node"), machine.file("away")).unwrap();
     let mut add = bootseal(["enroll", "add", "db", "windows-2023", "--keys"]);

@@ -12,4 +12,5 @@ mod life;
 mod node;
 mod revocation;
 pub mod rotation;
+mod takeover;
 mod tracer;

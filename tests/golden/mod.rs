@@ -22,7 +22,7 @@ mod modules;
 pub mod partition_table;
 mod rsa;
 mod systemd_boot;
-mod token_ceremony;
+pub mod token_ceremony;
 mod tokens;
 mod trust;
 mod variable_images;

@@ -11,7 +11,7 @@ use crate::support::token::{LIBRARY, PIN, Token};
 use crate::support::{keys, module, refuse, succeed, text, tool};
 
 /// A specification whose keys are all on the token; each with what `rest` says.
-fn specification(token: &Token, pin: bool, rest: &str) -> PathBuf {
+pub fn specification(token: &Token, pin: bool, rest: &str) -> PathBuf {
     let mut text = format!("name = \"token\"\nnode = \"made\"\n{rest}\n");
     for name in ["PK", "KEK", "db", "module", "grub"] {
         let source = format!("&pin-source=file:{}", token.path("pin").display());
@@ -241,4 +241,13 @@ fn keys_on_a_token_rotate() {
     // And once more.
     succeed(&mut at(&["keys", "rotate", "db", "--signed", "--yes"]));
     assert_eq!(private(), 11);
+    // A first pcr key, which a key on the token vouches for: in a file, and in clear as nobody gave a passphrase.
+    succeed(&mut at(&["keys", "rotate", "pcr", "--signed", "--yes"]));
+    assert!(
+        fs::read_to_string(made.join("pcr.key"))
+            .unwrap()
+            .starts_with("-----BEGIN PRIVATE KEY")
+    );
+    let verified = succeed(token.bootseal(&["ceremony", "verify"]).arg(&made));
+    assert!(verified.contains("the transcript holds"), "{verified}");
 }

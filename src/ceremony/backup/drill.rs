@@ -20,6 +20,7 @@ use super::super::shares_left::shares_left;
 use super::super::sync::level;
 use super::super::transcript::{End, Event, ShareSet, Transcript};
 use super::super::verify::{self, Signed};
+use super::accepted::Board;
 use super::contents::{RECORD, Record, SUMS};
 use super::source::{SHEET, Source, passphrase_from_secret, read_source};
 
@@ -42,6 +43,8 @@ pub struct Drilled {
     pub opened_by: String,
     /// The keys that were restored, sign, and are those in use.
     pub restored: Vec<String>,
+    /// Those of them whose signatures a board takes that has the present lists: of PK, KEK and db, where there are lists.
+    pub accepted: Vec<String>,
     /// The keys that were restored and sign, and gave way to others since: those in use are in another backup, or in none.
     pub retired: Vec<String>,
     /// Keys in use that this backup does not have, though they are on no token.
@@ -219,6 +222,7 @@ pub fn drill(context: &Context, keys: &Path, more: &[PathBuf], source: &Path, op
     if restored.is_empty() {
         return Err(none_in_use(keys, source));
     }
+    let accepted = Board::new(context, keys, &files).takes(&restored)?;
     let present: Vec<String> = restored.keys().map(|name| name.name().to_owned()).collect();
     let missing = signed
         .keys
@@ -231,6 +235,7 @@ pub fn drill(context: &Context, keys: &Path, more: &[PathBuf], source: &Path, op
             from: from.to_owned(),
             opened_by: opened_by.clone(),
             restored: present.clone(),
+            accepted: accepted.clone(),
             retired: retired.clone(),
             missing: missing.clone(),
             without: without.clone(),

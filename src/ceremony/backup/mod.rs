@@ -1,5 +1,6 @@
 //! The backup: an archive whose keys stock `openssl` opens, the same on paper, and shares of the secret that opens both.
 
+mod accepted;
 mod again;
 mod archive;
 mod assemble;

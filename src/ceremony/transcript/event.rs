@@ -154,6 +154,9 @@ pub enum Event {
         fingerprint: String,
         /// By the old key: RSASSA-PKCS1-v1_5 over SHA-256 of the new DER `SubjectPublicKeyInfo`, lower-case hex.
         successor: String,
+        /// The person, as `user@host`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// The content that boards are meant to have changed: entries were added to a variable, or removed.
     Changed {
@@ -166,6 +169,9 @@ pub enum Event {
         /// The reason that a person gave.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// The person, as `user@host`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// The lists, and the write that enrolls them.
         files: Vec<FileRecord>,
     },
@@ -183,6 +189,9 @@ pub enum Event {
         entries: usize,
         /// The entries that were new: subject and SHA-256 of a certificate, or the hash in hex; of many the first.
         added: Vec<String>,
+        /// The person who applied it, as `user@host`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// The file as it is kept, and those before it whose entries it has.
         files: Vec<FileRecord>,
     },

@@ -33,7 +33,12 @@ pub fn is_drilled(transcript: &Transcript, name: KeyName) -> bool {
     is_drilled
 }
 
-/// The notes, waivers and findings on imported certificates, each with its time.
+/// The person of a change; earlier versions recorded none.
+fn by_whom(by: Option<&String>) -> String {
+    by.map_or_else(String::new, |by| format!(", by {by}"))
+}
+
+/// The changes, notes, waivers and findings on imported certificates, each with its time.
 pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
     let remarks_of = |event: &Event| match event {
         Event::Restored { from, keys, .. } => vec![format!("restored from the {from}: {}", keys.join(", "))],
@@ -43,12 +48,14 @@ pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
             added,
             removed,
             reason,
+            by,
             ..
         } => {
             let came = added.iter().map(|entry| format!("{variable} gains {entry}"));
             let went = removed.iter().map(|entry| format!("{variable} loses {entry}"));
             let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
-            came.chain(went).map(|change| format!("{change}{why}")).collect()
+            let who = by_whom(by.as_ref());
+            came.chain(went).map(|change| format!("{change}{who}{why}")).collect()
         }
         Event::Applied {
             variable,
@@ -56,10 +63,13 @@ pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
             sha256,
             signed_by,
             entries,
+            by,
             ..
         } => vec![format!(
-            "{variable}: {file} was applied, signed by \"{signed_by}\", with {entries} entries (SHA-256 {sha256})"
+            "{variable}: {file} was applied{}, signed by \"{signed_by}\", with {entries} entries (SHA-256 {sha256})",
+            by_whom(by.as_ref())
         )],
+        Event::Retired { key, by, .. } => vec![format!("the {key} key gave way to another{}", by_whom(by.as_ref()))],
         Event::Waived { what, by, reason } => vec![format!("{by} waives the {what}: {reason}")],
         Event::Checked { findings, .. } => {
             let text = |finding: &RecordedFinding| {

@@ -247,9 +247,14 @@ impl Report for Drilled {
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         for key in &self.restored {
+            let taken = if self.accepted.contains(key) {
+                "; a board with the present lists takes what it signs"
+            } else {
+                ""
+            };
             writeln!(
                 out,
-                "{} {key}: restored from the {}, signs, and is the right one",
+                "{} {key}: restored from the {}, signs, and is the right one{taken}",
                 style.tick(),
                 self.from
             )?;

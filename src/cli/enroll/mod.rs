@@ -26,6 +26,7 @@ use crate::cli::unlock::Unlock;
 use apply::{Consent, apply};
 
 pub(super) use apply::{confirm, waiting};
+pub(super) use report::describe;
 pub(super) use target::Target;
 
 #[derive(Debug, Subcommand)]

@@ -185,7 +185,7 @@ fn warnings(out: &mut dyn Write, style: Style, warnings: &[Finding]) -> io::Resu
     Ok(())
 }
 
-pub(super) fn describe(entry: &Entry) -> String {
+pub(in crate::cli) fn describe(entry: &Entry) -> String {
     match entry {
         Entry::Certificate {
             subject,

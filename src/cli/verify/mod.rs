@@ -2,6 +2,7 @@
 
 mod grub_image;
 mod script;
+mod signed_write;
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::enroll::{BootFile, NextEntry, Store, StoreChoice, next_boot_files};
+use crate::enroll::{BootFile, NextEntry, Reach, Store, StoreChoice, next_boot_files};
 use crate::error::{Error, Explain, Kind, Result};
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::{Shown, printable};
@@ -20,7 +21,7 @@ use crate::system;
 use crate::system::config::Exclusions;
 use crate::trust::{self as examine, Anchors, Judgement, read_database};
 use crate::ui::finding::{problem_json, trap_json};
-use crate::ui::{Report, Style, error_json};
+use crate::ui::{Report, Style, error_json, to_json};
 
 use crate::cli::session::Session;
 use crate::cli::text::{name, with_causes};
@@ -30,6 +31,8 @@ use crate::cli::text::{name, with_causes};
     All that starts next: bootseal verify\n\n\
     A directory is judged as one of GRUB: every file in it and what its configurations lead to needs a signature that \
     holds, and what undoes signatures is named. Notes are told with -v, and never change the exit code.\n\n\
+    Of a signed write (.auth, or the directory that `enroll ... --output` made) it is told which boards take it, until when, and \
+    what it would change on them.\n\n\
     Accepts signature lists, efivarfs files and .auth files for --db and --dbx; without them, db and dbx are those of \
     the key directory. With both no key directory is needed. Exit code 1 means that at least one file is not accepted.")]
 pub(super) struct Arguments {
@@ -61,22 +64,27 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     let exclude = Exclusions::new(&config.sign.exclude)?;
     let judged = |path: &PathBuf| {
         let result = judge(&session.context, &anchors, &exclude, config.sign.grubenv, path);
-        (
-            path.clone(),
-            result.and_then(|judged| refuse_groundless(judged, &anchors, path)),
-        )
+        Verified {
+            path: path.clone(),
+            write: signed_write::reach(session, arguments.keys.as_ref(), path, &result),
+            result: result.and_then(|judged| refuse_groundless(judged, &anchors, path)),
+        }
     };
     let (files, elsewhere) = if arguments.files.is_empty() {
         started(session)?
     } else {
-        (arguments.files.clone(), None)
+        (signed_write::unfolded(&arguments.files)?, None)
     };
     let elsewhere = elsewhere.map(|path| {
         let text = format!(
             "{}: the next start begins with it, on a partition that is not mounted; bootseal status judges it there",
             path.shown()
         );
-        (path, Err(Error::could_not_run(text)))
+        Verified {
+            path,
+            result: Err(Error::could_not_run(text)),
+            write: None,
+        }
     });
     let files = elsewhere.into_iter().chain(files.iter().map(judged)).collect();
     Ok(Box::new(VerifyReport {
@@ -172,9 +180,17 @@ fn judged_json(judged: &Judged, path: &str) -> Value {
     }
 }
 
+/// The verdict on a path.
+struct Verified {
+    path: PathBuf,
+    result: Result<Judged>,
+    /// The reach of a signed write.
+    write: Option<Reach>,
+}
+
 /// The verdicts on each path.
 struct VerifyReport {
-    files: Vec<(PathBuf, Result<Judged>)>,
+    files: Vec<Verified>,
     verbose: bool,
 }
 
@@ -184,19 +200,23 @@ impl Report for VerifyReport {
     }
 
     fn json(&self) -> Result<Value> {
-        let json = |(path, result): &(PathBuf, Result<Judged>)| {
-            let path = path.shown();
-            match result {
+        let json = |file: &Verified| {
+            let path = file.path.shown();
+            let mut json = match &file.result {
                 Ok(judged) => judged_json(judged, &path),
                 Err(error) => json!({ "path": path, "accepted": false, "error": error_json(error) }),
+            };
+            if let (Some(write), Some(object)) = (&file.write, json.as_object_mut()) {
+                object.insert("write".to_owned(), to_json(write)?);
             }
+            Ok(json)
         };
-        let files: Vec<Value> = self.files.iter().map(json).collect();
+        let files = self.files.iter().map(json).collect::<Result<Vec<Value>>>()?;
         Ok(json!({ "files": files }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        for (path, result) in &self.files {
+        for Verified { path, result, write } in &self.files {
             match result {
                 Ok(Judged::File { judgements, traps }) => {
                     for judgement in judgements {
@@ -215,6 +235,9 @@ impl Report for VerifyReport {
                 Ok(Judged::Directory(audit)) => script::write_audit(out, style, path, audit, self.verbose)?,
                 Err(error) => writeln!(out, "{} {}", style.cross(), with_causes(error))?,
             }
+            if let Some(write) = write {
+                signed_write::human(write, out, style)?;
+            }
         }
         Ok(())
     }
@@ -225,11 +248,11 @@ impl Report for VerifyReport {
             Ok(judged) => (!judged.is_accepted()).then_some(Kind::Refused),
             Err(error) => Some(error.kind()),
         };
-        let failed: Vec<Kind> = self.files.iter().filter_map(|(_, result)| refused(result)).collect();
+        let failed: Vec<Kind> = self.files.iter().filter_map(|file| refused(&file.result)).collect();
         // A file that was judged and refused weighs more than one that could not be read: lowest code first.
         let kind = failed.iter().copied().min_by_key(|kind| kind.exit_code())?;
         let message = format!("{} of {} files are not accepted", failed.len(), self.files.len());
-        let remedy = |(path, result): &(PathBuf, Result<Judged>)| result.as_ref().ok()?.remedy(path);
+        let remedy = |file: &Verified| file.result.as_ref().ok()?.remedy(&file.path);
         let remedies = self.files.iter().filter_map(remedy);
         Some(remedies.fold(Error::new(kind, message), Error::hint))
     }

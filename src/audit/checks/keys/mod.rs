@@ -2,6 +2,7 @@
 
 mod backup;
 mod look;
+mod offline;
 mod strays;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,6 @@ use crate::error::{Kind as ErrorKind, quoted};
 use crate::finding::{Finding, Kind, Outcome};
 use crate::formats::text::{Shown, printable};
 use crate::hook::KEY_MISMATCH;
-use crate::keys::directory::REMOVE_PK;
 use crate::keys::{KeyDirectory, KeyName};
 use crate::system::{self, is_private, is_shared};
 
@@ -22,6 +22,7 @@ use crate::audit::reason::reason;
 
 use backup::{NEVER_RESTORED, NOT_BACKED_UP, backed_up, drill};
 use look::{seconds, with_directory};
+use offline::{AUTHORITY_KEY_PRESENT, offline};
 use strays::strays;
 
 /// How long before its end a certificate is told of, in seconds.
@@ -30,8 +31,6 @@ const SOON: u64 = 90 * 24 * 60 * 60;
 const KEY_READABLE: Kind = Kind::error("key_readable");
 /// A private key does not belong to root.
 const KEY_NOT_ROOTS: Kind = Kind::error("key_not_roots");
-/// The private key of PK or KEK is on this machine.
-const AUTHORITY_KEY_PRESENT: Kind = Kind::warning("authority_key_present");
 /// The private key of PK or KEK is not encrypted.
 const AUTHORITY_KEY_PLAIN: Kind = Kind::warning("authority_key_plain");
 /// A private key lies on a file system without owners.
@@ -42,8 +41,6 @@ const EXPIRED: Kind = Kind::error("certificate_expired");
 const EXPIRES_SOON: Kind = Kind::warning("certificate_expires_soon");
 /// A certificate of ours begins later than the clock.
 const NOT_YET: Kind = Kind::warning("certificate_not_yet_valid");
-/// The signed write that removes PK is on a machine without the private key of PK.
-const REMOVAL_PRESENT: Kind = Kind::warning("platform_key_removal_present");
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -60,8 +57,10 @@ pub(super) const CHECKS: &[Check] = &[
         group: Group::Keys,
         title: "Absence of the private keys of PK and KEK, and of what does the same",
         kind: AUTHORITY_KEY_PRESENT,
-        proves: "Whoever takes this machine over cannot change what its firmware, and that of others, trusts.",
-        remedy: "Move PK.key and KEK.key to a medium that is kept elsewhere",
+        proves: "Whoever takes this machine over cannot change what its firmware, and that of others, trusts: neither key is in the key \
+                 directory or below, and no signed write of them that changes a board against what is meant lies there, in \
+                 /var/lib/bootseal, on the EFI system partitions, or in /root, /home, /tmp and /var/tmp (two directories deep).",
+        remedy: "Move PK.key and KEK.key to a medium that is kept elsewhere; rm the signed write",
         run: offline,
     },
     Check {
@@ -184,36 +183,6 @@ fn look_at(path: &Path, mode: u32, outcome: &mut Outcome) {
     } else {
         outcome.evidence.push(format!("{shown}: {found:04o}, root"));
     }
-}
-
-fn offline(machine: &Machine<'_>) -> Outcome {
-    with_directory(machine, |directory| {
-        let mut outcome = Outcome::default();
-        for name in [KeyName::Pk, KeyName::Kek] {
-            let path = directory.private_key_path(name);
-            if path.exists() {
-                let text = format!("the private key of {name} is on this machine, in {}", path.shown());
-                let remedy = format!("move {} to a medium that is kept elsewhere", path.shown());
-                outcome
-                    .findings
-                    .push(Finding::new(AUTHORITY_KEY_PRESENT, name.name(), text).remedy(remedy));
-            } else {
-                outcome.evidence.push(format!("{name}: not here"));
-            }
-        }
-        let removal = directory.file_path(REMOVE_PK);
-        if removal.exists() && !directory.private_key_path(KeyName::Pk).exists() {
-            let text = format!(
-                "{} takes the platform key out of every board that has it, without any key or passphrase; a copy of it is worth \
-                 nothing only after keys rotate PK",
-                removal.shown()
-            );
-            outcome
-                .findings
-                .push(Finding::new(REMOVAL_PRESENT, REMOVE_PK, text).remedy(format!("rm {}", quoted(&removal))));
-        }
-        Ok(outcome)
-    })
 }
 
 fn at_rest(machine: &Machine<'_>) -> Outcome {
