@@ -2,10 +2,11 @@
 
 use der::DateTime;
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::error::{Error, Explain, Result};
 use crate::finding::Finding;
-use crate::formats::text::{Shown, parse_settings};
+use crate::formats::text::{Shown, line_of, parse_settings};
 use crate::system::{self, Context};
 
 use super::check::Check;
@@ -20,9 +21,9 @@ const MAX_BASELINE: u64 = 1 << 20;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
-    /// The entries of the file.
+    /// The entries of the file, with the places where they stand.
     #[serde(default)]
-    accept: Vec<Acceptance>,
+    accept: Vec<Spanned<Acceptance>>,
 }
 
 /// The acceptance of one finding, or of all findings of a check.
@@ -53,7 +54,12 @@ impl Baseline {
         let cannot = || format!("cannot understand {}", path.shown());
         let text = String::from_utf8(bytes).or_usage(cannot)?;
         let baseline: Self = parse_settings(&text).map_err(|error| Error::usage(cannot()).misread(error))?;
-        for acceptance in &baseline.accept {
+        for entry in &baseline.accept {
+            let acceptance = entry.get_ref();
+            let cannot = || {
+                let line = line_of(&text, entry.span().start);
+                format!("cannot understand {}, the entry from line {line} on", path.shown())
+            };
             if acceptance.reason.trim().is_empty() {
                 return Err(
                     Error::usage(cannot()).caused_by(format!("{} is accepted without a reason", acceptance.check))
@@ -79,11 +85,12 @@ impl Baseline {
     ) -> (Vec<(Finding, String)>, Vec<Finding>) {
         let (mut accepted, mut found) = (Vec::new(), Vec::new());
         for mut finding in findings {
-            let is_meant = |acceptance: &&Acceptance| {
+            let is_meant = |acceptance: &&Spanned<Acceptance>| {
+                let acceptance = acceptance.get_ref();
                 let subject = acceptance.subject.as_ref();
                 acceptance.check == check.id && subject.is_none_or(|subject| *subject == finding.subject)
             };
-            match self.accept.iter().find(is_meant) {
+            match self.accept.iter().find(is_meant).map(Spanned::get_ref) {
                 Some(acceptance) if end(&acceptance.until).is_some_and(|end| now < end) => {
                     accepted.push((finding, format!("{}, until {}", acceptance.reason, acceptance.until)));
                 }

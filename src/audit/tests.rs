@@ -82,7 +82,9 @@ fn a_baseline_accepts_with_a_reason_until_a_day() {
         text.replace("2026-11-30", "2026-11-31"),
         text.replace("keys.private", "keys.privat"),
     ] {
-        fs::write(&path, wrong).unwrap();
-        assert_eq!(Baseline::load(&context, Some(&path)).unwrap_err().kind().exit_code(), 2);
+        fs::write(&path, format!("# ours\n\n{wrong}")).unwrap();
+        let error = Baseline::load(&context, Some(&path)).unwrap_err();
+        assert_eq!(error.kind().exit_code(), 2);
+        assert!(error.in_one_line().contains("the entry from line 3 on"), "{error:?}");
     }
 }

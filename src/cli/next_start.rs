@@ -14,7 +14,7 @@ use crate::keys::KeyDirectory;
 use crate::start::{self, Scene};
 use crate::trust::Anchors;
 use crate::ui::finding::{finding_json, write_finding};
-use crate::ui::{Report, Style};
+use crate::ui::{Progress, Report, Style};
 
 /// A report, and the next start after it.
 struct WithNextStart {
@@ -41,12 +41,15 @@ pub(super) fn with_next_start(session: &Session, keys: Option<&PathBuf>, report:
     if session.context.dry_run() || report.failure().is_some() {
         return report;
     }
+    let progress = Progress::new("judging", session.quiet);
+    progress.working("walking to the next start");
     let walked = in_scene(session, keys, |scene, keys| {
         let walked = start::next_start(scene)?;
         let notes = hook::conclude(scene, keys, &walked);
         Ok((walked, notes))
     });
     let (walked, notes) = walked.unwrap_or_else(|error| (Outcome::could_not_run(error.in_one_line()), Vec::new()));
+    progress.done();
     Box::new(WithNextStart { report, walked, notes })
 }
 

@@ -43,6 +43,16 @@ impl Progress {
         }
     }
 
+    /// Shows a part of the work that is a single thing, until it is [done](Self::done).
+    pub fn working(&self, text: &'static str) {
+        self.show(|| hidden(1, STAGE).with_message(text));
+    }
+
+    /// Takes the line away, so that something else can be printed.
+    pub fn done(&self) {
+        clear(&mut locked(&self.line));
+    }
+
     /// Puts a line in the place of the one before: at once if the work takes over a second already, or as soon as it does.
     fn show(&self, new: impl FnOnce() -> ProgressBar) {
         if !self.is_shown {
@@ -119,7 +129,7 @@ impl Observer for Progress {
     }
 
     fn end(&self) {
-        clear(&mut locked(&self.line));
+        self.done();
     }
 }
 

@@ -71,6 +71,10 @@ pub(super) fn wrapped(line: &str, width: usize) -> String {
     let (mut column, mut space) = (0_usize, String::new());
     for part in line.split_inclusive(' ') {
         let word = part.trim_end_matches(' ');
+        if word.is_empty() {
+            space.push_str(part);
+            continue;
+        }
         let wide = columns(word.trim_end());
         let is_first = text.trim_start().is_empty();
         if !is_first && wide > 0 && column.saturating_add(columns(&space)).saturating_add(wide) > width {
@@ -99,8 +103,9 @@ fn hanging(line: &str, width: usize) -> usize {
         let gap = rest.chars().take_while(|letter| *letter == ' ').count();
         before.len().saturating_add(first.chars().count()).saturating_add(gap)
     });
-    let usual = leading.saturating_add(HANGING);
-    second.unwrap_or(usual).min(width / 2)
+    let usual = leading.saturating_add(HANGING).min(width / 2);
+    // Further to the right there is no room for it.
+    second.filter(|column| *column <= width / 2).unwrap_or(usual)
 }
 
 /// True if a person copies the line, or what follows its first word.
@@ -139,6 +144,11 @@ mod tests {
                 40
             ),
             "  \u{1b}[33mwarning:\u{1b}[0m the image is not signed, and\n    db does not list it\n"
+        );
+        // What stands apart at the end is no column, and no space is left at a break.
+        assert_eq!(
+            wrapped("  ✓ Signatures of the modules of each kernel  [modules.files]\n", 46),
+            "  ✓ Signatures of the modules of each kernel\n    [modules.files]\n"
         );
         // Below the second column of a table.
         assert_eq!(

@@ -10,9 +10,9 @@ use crate::support::{keys, text, tool};
 /// The delay of one system call, in microseconds.
 const DELAY: u32 = 2_500_000;
 
-/// An audit of a machine on which opening `slow` takes its time, on a terminal or not.
-fn audit(node: &Node, slow: &Path, on_terminal: bool) -> String {
-    let command = node.bootseal(["audit", "--only", "ledger,grub"]);
+/// A command on a machine on which opening `slow` takes its time, on a terminal or not; what it says.
+fn said(node: &Node, command: &[&str], slow: &Path, on_terminal: bool) -> String {
+    let command = node.bootseal(command);
     let words = command.get_args().map(|word| format!("'{}'", word.to_str().unwrap()));
     let program = command.get_program().to_str().unwrap();
     let script = format!(
@@ -33,13 +33,19 @@ fn audit(node: &Node, slow: &Path, on_terminal: bool) -> String {
 }
 
 #[test]
-fn a_check_that_takes_over_a_second_is_named_on_a_terminal() {
+fn work_that_takes_over_a_second_is_named_on_a_terminal() {
     let node = Node::new();
     node.keys(keys(), |_| true);
     node.write("boot/grub/grub.cfg", "menuentry x { linux /vmlinuz }\n");
     let slow = node.path("boot/grub/grub.cfg");
-    let said = audit(&node, &slow, true);
-    assert!(said.contains("judging ") && said.contains(" of "), "{said}");
-    let said = audit(&node, &slow, false);
-    assert!(!said.contains("judging "), "{said}");
+    for (command, line) in [
+        (&["audit", "--only", "ledger,grub"][..], " of "),
+        (&["status"], " of "),
+        (&["verify", slow.to_str().unwrap()], "judging files "),
+    ] {
+        let text = said(&node, command, &slow, true);
+        assert!(text.contains("judging ") && text.contains(line), "{command:?}: {text}");
+        let text = said(&node, command, &slow, false);
+        assert!(!text.contains("judging "), "{command:?}: {text}");
+    }
 }

@@ -164,13 +164,7 @@ fn build(file: File, base: &Path) -> Result<Spec> {
         spec.key_mut(name).place = Place::Offline;
     }
     for (name, key) in file.keys {
-        let name: KeyName = name.parse().map_err(|error| {
-            let failed = Error::usage("unknown table in [keys]").caused_by(error);
-            match closest(&name, &KeyName::ALL.map(KeyName::name)) {
-                Some(meant) => failed.hint(format!("did you mean [keys.{meant}]?")),
-                None => failed,
-            }
-        })?;
+        let name: KeyName = name.parse().or_usage(|| "unknown table in [keys]".to_owned())?;
         apply(spec.key_mut(name), name, &key)?;
     }
     spec.backup = file.backup.map(|table| Backup {

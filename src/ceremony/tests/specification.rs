@@ -16,7 +16,7 @@ fn a_specification_says_what_is_wrong_with_it() {
     let base = "name = \"x\"\nnode = \"keys\"\noffline = \"stick\"\n";
     for (text, expected) in [
         ("nmae = \"y\"", "did you mean \"name\" for \"nmae\"?"),
-        ("[keys.DB]\nbits = 2048", "did you mean [keys.db]?"),
+        ("[keys.DB]\nbits = 2048", "did you mean \"db\"?"),
         (
             "[keys.db]\nbitz = 2048",
             "did you mean \"bits\" for \"bitz\" in [keys.db]?",

@@ -15,7 +15,7 @@ use crate::formats::text::printable;
 use crate::start;
 use crate::system::{Confinement, moment};
 use crate::ui::finding::{write_finding, write_remedies};
-use crate::ui::{Report, Style};
+use crate::ui::{Progress, Report, Style};
 
 use super::audit::checks_json;
 use crate::cli::session::Session;
@@ -37,7 +37,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(session: &Session, arguments: &Arguments, confinement: Confinement) -> Result<Box<dyn Report>> {
     let config = session.config()?;
+    let progress = Progress::new("judging", session.quiet);
     let machine = Machine::new(&session.context, &config, session.keys(arguments.keys.as_ref())?);
+    let machine = machine.observed_by(&progress);
     let baseline = Baseline::load(&session.context, None)?;
     let overview = Overview::of_machine(&machine, &baseline)?;
     let next = overview.next_boot().into_iter().chain(overview.next_kernel());

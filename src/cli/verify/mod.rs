@@ -16,12 +16,12 @@ use crate::error::{Error, Explain, Kind, Result};
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::{Shown, printable};
 use crate::keys::KeyDirectory;
-use crate::sign::{Judged, judge};
+use crate::sign::{Judged, Observer, judge};
 use crate::system;
 use crate::system::config::Exclusions;
 use crate::trust::{self as examine, Anchors, Judgement, read_database};
 use crate::ui::finding::{problem_json, trap_json};
-use crate::ui::{Report, Style, error_json, to_json};
+use crate::ui::{Progress, Report, Style, error_json, to_json};
 
 use crate::cli::session::Session;
 use crate::cli::text::{name, with_causes};
@@ -62,8 +62,10 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
     let config = session.config()?;
     anchors.with_shim = config.grub.shim;
     let exclude = Exclusions::new(&config.sign.exclude)?;
+    let progress = Progress::new("judging", session.quiet);
     let judged = |path: &PathBuf| {
         let result = judge(&session.context, &anchors, &exclude, config.sign.grubenv, path);
+        progress.advance(0);
         Verified {
             path: path.clone(),
             write: signed_write::reach(session, arguments.keys.as_ref(), path, &result),
@@ -86,7 +88,9 @@ pub(super) fn run(session: &Session, arguments: &Arguments) -> Result<Box<dyn Re
             write: None,
         }
     });
+    progress.begin("files", files.len(), 0);
     let files = elsewhere.into_iter().chain(files.iter().map(judged)).collect();
+    progress.end();
     Ok(Box::new(VerifyReport {
         files,
         verbose: session.verbose,

@@ -12,6 +12,6 @@ mod version;
 pub use known_name::{UnknownName, find_by_name};
 pub use likeness::closest;
 pub use printable::{Shown, escaped, is_hidden, printable};
-pub use settings::{SettingsError, parse as parse_settings};
+pub use settings::{SettingsError, line as line_of, parse as parse_settings};
 pub use uapi_version::by_uapi_version;
 pub use version::by_version;

@@ -32,11 +32,27 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, SettingsError> {
         let before = text.get(..start).unwrap_or_default();
         let reason = error.message().replace('\n', " ");
         SettingsError {
-            line: before.matches('\n').count() + 1,
+            line: line(text, start),
             hint: meant(&reason, before),
-            reason,
+            reason: match field(before).filter(|_| reason.starts_with("invalid ")) {
+                Some(field) => format!("{field}: {reason}"),
+                None => reason,
+            },
         }
     })
+}
+
+/// The line of an offset in bytes, both from their beginning: lines count from 1.
+#[must_use]
+pub fn line(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// The field whose value begins behind this text, on the same line.
+fn field(before: &str) -> Option<&str> {
+    let line = before.lines().last().filter(|_| !before.ends_with('\n'))?;
+    let (name, _) = line.split_once('=')?;
+    Some(name.trim())
 }
 
 /// A suggestion for a name that serde does not know: it lists, in grave accents, that name and then the known ones.
@@ -92,5 +108,7 @@ mod tests {
             assert_eq!((error.line, error.hint.as_deref()), (line, hint), "{error}");
             assert!(!error.to_string().contains('\n'), "{error}");
         }
+        let error = parse::<Outer>("[sign]\nmodules = 1\n").unwrap_err();
+        assert!(error.reason.starts_with("modules: invalid type: "), "{error}");
     }
 }

@@ -46,7 +46,7 @@ impl Entry {
         }
     }
 
-    const fn is_optional(&self) -> bool {
+    pub(super) const fn is_optional(&self) -> bool {
         matches!(self, Self::Detailed(DetailedEntry { optional: true, .. }))
     }
 }

@@ -125,6 +125,22 @@ mod tests {
     }
 
     #[test]
+    fn the_example_is_for_grub_where_grub_is() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys.example/config.toml");
+        let config = Config::load(&Context::host(), Some(&example)).unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let context = Context::host().with_root(root.path());
+        std::fs::create_dir_all(root.path().join("boot/EFI")).unwrap();
+        std::fs::write(root.path().join("boot/vmlinuz-6.12"), b"").unwrap();
+        assert!(!config.sign.names_grub(&context));
+        std::fs::create_dir(root.path().join("boot/grub")).unwrap();
+        assert!(config.sign.names_grub(&context));
+        let required: Config = toml::from_str("[sign]\ngrub = [\"/boot/menus\"]\n").unwrap();
+        assert!(required.sign.names_grub(&context));
+        assert!(!Config::default().sign.names_grub(&context));
+    }
+
+    #[test]
     fn an_entry_has_two_forms() {
         let config = |entry: &str| toml::from_str::<Config>(&format!("[sign]\nefi = [{entry}]\n"));
         assert!(config("\"/boot/vmlinuz\", { path = \"/boot/x\", optional = true }").is_ok());

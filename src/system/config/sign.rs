@@ -52,11 +52,13 @@ impl SignConfig {
             .collect()
     }
 
-    /// True if the entries for GRUB are meant for this machine: one of them has to match, or matches.
+    /// True if the entries for GRUB are meant for this machine: one of them has to match, or leads to a directory or a configuration.
+    /// An optional one for kernels alone matches where there is no GRUB too.
     #[must_use]
     pub fn names_grub(&self, context: &Context) -> bool {
-        let expanded = expand(context, &self.grub);
-        !expanded.paths.is_empty() || !expanded.missing.is_empty()
+        let is_of_grub = |path: &PathBuf| path.is_dir() || path.extension().is_some_and(|ending| ending == "cfg");
+        let is_required = self.grub.iter().any(|entry| !entry.is_optional());
+        is_required || expand(context, &self.grub).paths.iter().any(is_of_grub)
     }
 
     /// The files and directories that the entries for GRUB name.

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::formats::firmware::authenticated_variable::VariableName;
+use crate::formats::text::closest;
 
 use super::certificates::{CERTIFICATES, MicrosoftCertificate};
 
@@ -83,9 +84,16 @@ impl Selection {
 }
 
 fn unknown(name: &str) -> Error {
-    let names = CERTIFICATES.map(|certificate| certificate.name).join(", ");
-    Error::usage(format!("\"{name}\" is none of Microsoft's certificates")).hint(format!(
-        "choose among {names}; or say default, all or none; -NAME leaves one out, as default,-{}",
+    let names = CERTIFICATES.map(|certificate| certificate.name);
+    let failed = Error::usage(format!("\"{name}\" is none of Microsoft's certificates"));
+    let words: Vec<&str> = names.into_iter().chain(["default", "all", "none"]).collect();
+    let failed = match closest(name, &words) {
+        Some(meant) => failed.hint(format!("did you mean \"{meant}\"?")),
+        None => failed,
+    };
+    failed.hint(format!(
+        "choose among {}; or say default, all or none; -NAME leaves one out, as default,-{}",
+        names.join(", "),
         CERTIFICATES.first().map_or("NAME", |certificate| certificate.name)
     ))
 }
@@ -117,7 +125,7 @@ mod tests {
         for text in ["", "windows", "default,-windows", "uefi-2023 windows-2023"] {
             let error = Selection::parse(text).unwrap_err();
             assert_eq!(error.kind().exit_code(), 2);
-            assert!(error.hints()[0].contains("option-rom-2023"), "{text}");
+            assert!(error.hints().last().unwrap().contains("option-rom-2023"), "{text}");
         }
     }
 

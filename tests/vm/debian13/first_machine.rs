@@ -1,4 +1,5 @@
-//! A newcomer's Debian, from no keys to a clean audit by the manual's first machine as it stands there, and then a kernel of apt's.
+//! A newcomer's Debian, from no keys to a clean audit by the manual's first machine as it stands there, with GRUB or with
+//! systemd-boot, and then a kernel of apt's.
 
 use super::{Debian, LOOK, UP};
 use crate::manual::pages::{Page, repository};
@@ -38,9 +39,11 @@ sed -n 's/^bootseal_audit_check_status{check=\"\\([^\"]*\\)\".*status=\"\\(warn\
 /// Those of a stock Debian: its entries for recovery end at a shell, and its kernel lacks options.
 const FINDINGS: [&str; 2] = ["boot.command_lines fail", "kernel.configuration fail"];
 
-/// Its owner does without the entries, and accepts the kernel.
-const LEFT_OVER: &str = "echo GRUB_DISABLE_RECOVERY=true >>/etc/default/grub
-printf '%s\\n' '[[accept]]' 'check = \"kernel.configuration\"' 'reason = \"Debian builds it\"' \\
+/// Its owner does without the entries,
+const NO_RECOVERY: &str = "echo GRUB_DISABLE_RECOVERY=true >>/etc/default/grub";
+
+/// and accepts the kernel.
+const ACCEPTED: &str = "printf '%s\\n' '[[accept]]' 'check = \"kernel.configuration\"' 'reason = \"Debian builds it\"' \\
     \"until = \\\"$(date -d '+90 days' +%F)\\\"\" >/etc/bootseal/baseline.toml";
 
 /// The commands of a step, for a machine that runs, each with its exit code. What GRUB's image would say is left out: nobody is to
@@ -56,15 +59,17 @@ fn all_of(commands: &[String]) -> String {
     commands.join("\n")
 }
 
-#[test]
-#[ignore = "tests/vm/debian13/run, since it takes minutes"]
-fn a_newcomer_goes_by_the_manual_to_a_clean_audit() {
-    let page = Page::read(&repository().join("docs/manual/first-machine.md"));
-    let step = |number: u8| page.commands(&format!("{number}. "));
-    let debian = Debian::on(Machine::in_setup_mode().with_tpm());
-    let [new, old] = [0, 1].map(|number| debian.release(number));
-    debian.does(include_str!("newcomer.sh"));
+/// The commands of a step of the page.
+fn step(number: u8) -> Vec<String> {
+    first_machine().commands(&format!("{number}. "))
+}
 
+fn first_machine() -> Page {
+    Page::read(&repository().join("docs/manual/first-machine.md"))
+}
+
+/// From no keys to those of the node.
+fn has_keys(debian: &Debian) {
     // Both say what is missing.
     for command in step(1) {
         debian.does(&format!("{command} || true"));
@@ -79,8 +84,55 @@ fn a_newcomer_goes_by_the_manual_to_a_clean_audit() {
         .output()
         .expect("expect can be started");
     assert!(output.status.success(), "{}", text(&output));
-
     debian.does(&all_of(&step(3)));
+}
+
+/// Step 9, for a machine that runs: the plan, a remedy of its, and the plan applied; and the words for the last.
+fn enrolment(remedy: &str) -> (String, String) {
+    let mut enrolment = step(9);
+    assert_eq!(enrolment.pop().as_deref(), Some("reboot"));
+    let apply = enrolment.pop().expect("the plan is applied");
+    let (apply, _) = apply.rsplit_once(' ').expect("its digest");
+    let commands = format!(
+        "{} | tee /run/plan\nplan=$(grep -o '[0-9a-f]\\{{64\\}}' /run/plan | tail -n 1)\n{remedy}\n{}",
+        enrolment[0],
+        told(&[format!("{apply} $plan")])
+    );
+    (commands, format!("guest: 0 of {apply} "))
+}
+
+/// Step 10, and its findings.
+fn is_proven(debian: &Debian, findings: &[&str]) {
+    let log = debian.starts(&format!("{LOOK}\n{}\n{AUDIT}", told(&step(10))));
+    log.expect_line("guest: a module loads");
+    log.expect_line("none [integrity] confidentiality");
+    log.expect_line("guest: 0 of bootseal hook install --with-boot-check --with-audit");
+    assert_eq!(log.after("guest: found "), findings, "{}", log.tail());
+}
+
+/// A kernel of apt's, with nobody watching.
+fn is_updated(debian: &Debian) {
+    let said = debian.does(&format!("apt-get install -y -qq linux-image-{}", debian.release(0)));
+    assert!(!said.contains("stays unsigned"), "{said}");
+}
+
+/// A start by the new kernel with a clean audit.
+fn is_clean(debian: &Debian) {
+    let audit = told(&["bootseal audit".to_owned()]);
+    let log = debian.starts(&format!("{LOOK}\n{audit}\n{AUDIT}"));
+    log.expect_line(&format!("{UP}{}", debian.release(0)));
+    log.expect_line("guest: a module loads");
+    assert_eq!(log.after("guest: found "), [""; 0], "{}", log.tail());
+    log.expect_line("guest: 0 of bootseal audit");
+}
+
+#[test]
+#[ignore = "tests/vm/debian13/run, since it takes minutes"]
+fn a_newcomer_goes_by_the_manual_to_a_clean_audit() {
+    let debian = Debian::on(Machine::in_setup_mode().with_tpm());
+    let old = debian.release(1);
+    debian.does(include_str!("newcomer.sh"));
+    has_keys(&debian);
     // Debian builds and signs its kernel itself.
     debian.does(&all_of(&step(5)));
     debian.does(&format!("{MENU}\n{}", all_of(&step(6))));
@@ -91,32 +143,37 @@ fn a_newcomer_goes_by_the_manual_to_a_clean_audit() {
     log.expect_line("guest: 0 of bootseal grub install");
     log.expect_line("guest: 0 of bootseal verify");
 
-    let mut enrolment = step(9);
-    assert_eq!(enrolment.pop().as_deref(), Some("reboot"));
-    let apply = enrolment.pop().expect("the plan is applied");
-    let (apply, _) = apply.rsplit_once(' ').expect("its digest");
-    let log = debian.starts(&format!(
-        "{} | tee /run/plan\nplan=$(grep -o '[0-9a-f]\\{{64\\}}' /run/plan | tail -n 1)\n{REMEDY}\n{}",
-        enrolment[0],
-        told(&[format!("{apply} $plan")])
-    ));
+    let (commands, applied) = enrolment(REMEDY);
+    let log = debian.starts(&commands);
     log.expect_line(&format!("{UP}{old}"));
     log.expect_line("guest: 0 of the plan's remedy");
-    log.expect(&format!("guest: 0 of {apply} "));
+    log.expect(&applied);
+    is_proven(&debian, &FINDINGS);
+    debian.does(&format!("{NO_RECOVERY}\n{ACCEPTED}"));
+    is_updated(&debian);
+    is_clean(&debian);
+}
 
-    let log = debian.starts(&format!("{LOOK}\n{}\n{AUDIT}", told(&step(10))));
-    log.expect_line("guest: a module loads");
-    log.expect_line("none [integrity] confidentiality");
-    log.expect_line("guest: 0 of bootseal hook install --with-boot-check --with-audit");
-    assert_eq!(log.after("guest: found "), FINDINGS, "{}", log.tail());
+#[test]
+#[ignore = "tests/vm/debian13/run, since it takes minutes"]
+fn a_newcomer_with_systemd_boot_goes_by_the_manual_to_a_clean_audit() {
+    let debian = Debian::on(Machine::in_setup_mode().with_tpm());
+    let old = debian.release(1);
+    debian.does(include_str!("systemd_boot.sh"));
+    has_keys(&debian);
+    debian.does(&all_of(&step(5)));
+    debian.does(&all_of(&step(7)));
 
-    debian.does(LEFT_OVER);
-    let said = debian.does(&format!("apt-get install -y -qq linux-image-{new}"));
-    assert!(!said.contains("stays unsigned"), "{said}");
-    let audit = "bootseal audit".to_owned();
-    let log = debian.starts(&format!("{LOOK}\n{}\n{AUDIT}", told(&[audit])));
-    log.expect_line(&format!("{UP}{new}"));
-    log.expect_line("guest: a module loads");
-    assert_eq!(log.after("guest: found "), [""; 0], "{}", log.tail());
-    log.expect_line("guest: 0 of bootseal audit");
+    let mut loader = first_machine().commands("With systemd-boot");
+    assert_eq!(loader.pop().as_deref(), Some("reboot"));
+    let log = debian.starts(&told(&loader));
+    log.expect_line(&format!("{UP}{old}"));
+    for command in &loader {
+        log.expect_line(&format!("guest: 0 of {command}"));
+    }
+    let (commands, applied) = enrolment("");
+    let log = debian.starts(&commands);
+    log.expect_line(&format!("{UP}{old}"));
+    log.expect(&applied);
+    is_proven(&debian, &FINDINGS[1..]);
 }
