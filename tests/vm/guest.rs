@@ -207,11 +207,7 @@ impl Archive {
 
     /// A program from its source, in need of no library.
     fn c_program(&mut self, name: &str, source: &str) {
-        let work = tempfile::tempdir().expect("a temporary folder");
-        let (file, program) = (work.path().join("source.c"), work.path().join("program"));
-        fs::write(&file, source).expect("written");
-        run(tool("gcc").args(["-static", "-s", "-o"]).arg(&program).arg(&file));
-        self.file(name, 0o755, &fs::read(program).expect("the program"));
+        self.file(name, 0o755, &compiled(source));
     }
 
     /// The files of a key directory that are wanted.
@@ -299,4 +295,13 @@ impl Archive {
     fn pad(&mut self) {
         self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
     }
+}
+
+/// The program of this C source, which needs no library.
+pub fn compiled(source: &str) -> Vec<u8> {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let (file, program) = (work.path().join("source.c"), work.path().join("program"));
+    fs::write(&file, source).expect("written");
+    run(tool("gcc").args(["-static", "-s", "-o"]).arg(&program).arg(&file));
+    fs::read(program).expect("the program")
 }

@@ -9,7 +9,7 @@ use super::bootseal::Bootseal;
 use super::guest::Archive;
 use super::modules::without_signature;
 use super::packages::{Kernel, run};
-use crate::support::programs::{BUSYBOX, SFDISK, STRACE};
+use crate::support::programs::{BUSYBOX, CHATTR, SFDISK, STRACE};
 
 /// The modules that mount the disk and the firmware's variables, and one that only loads.
 pub const MODULES: [&str; 7] = [
@@ -71,6 +71,7 @@ impl Root {
         archive.tree(&self.0);
         archive.program("/bin/busybox", Path::new(BUSYBOX));
         archive.program("/bin/bootseal", &bootseal.program);
+        archive.program("/bin/chattr", Path::new(CHATTR));
         archive.program("/bin/strace", Path::new(STRACE));
         archive.program("/bin/sfdisk", Path::new(SFDISK));
         for directory in ["/boot", "/dev", "/proc", "/sys", "/tmp", "/run", "/lib/modules"] {

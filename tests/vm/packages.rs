@@ -34,6 +34,7 @@ const NEEDED: &[&str] = &[
     "xz",
     "zstd",
     programs::BUSYBOX,
+    programs::CHATTR,
     programs::EFI_STUB,
     programs::FIRMWARE_CODE,
     programs::FIRMWARE_VARS,

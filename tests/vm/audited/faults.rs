@@ -1,18 +1,5 @@
 //! The faults, and the findings that each must bring.
 
-use std::fs;
-use std::path::Path;
-
-use super::super::bootseal::Bootseal;
-use super::super::disk::boot_option;
-use super::super::grub::image::{self, Version};
-use super::super::modules::without_signature;
-use super::super::node::write;
-use super::super::packages::Kernel;
-use crate::golden::fat::image as image_of_tree;
-use crate::support::programs::EFI_STUB;
-use crate::support::{sign_file, succeed, tool};
-
 /// Debian's kernel is not configured as ours would be: that is accepted, and nothing else.
 pub const BASELINE: &str = "[[accept]]\ncheck = \"kernel.configuration\"\nreason = \"the distribution's kernel\"\n\
     until = \"2999-12-31\"\n";
@@ -53,6 +40,12 @@ pub const FAULTS: &[Fault] = &[
         does: "variable Driver0001\nvariable DriverOrder",
         undoes: "forget_variable DriverOrder\nforget_variable Driver0001",
         found: &[("boot.early", "Driver0001")],
+    },
+    Fault {
+        name: "program-that-prepares-the-system",
+        does: "variable SysPrep0002\nvariable SysPrepOrder",
+        undoes: "forget_variable SysPrepOrder\nforget_variable SysPrep0002",
+        found: &[("boot.early", "SysPrep0002")],
     },
     Fault {
         name: "partition-that-nobody-mounts",
@@ -173,6 +166,17 @@ pub const FAULTS: &[Fault] = &[
                must bootseal sign grub --accept-changed $initramfs $initramfs",
         undoes: "bring_back $initramfs $initramfs.sig",
         found: &[("modules.initramfs", "/boot/initramfs-VERSION.img: ")],
+    },
+    Fault {
+        name: "modules-of-another-architecture",
+        does: "cp $faults/arm64 /boot/vmlinuz-6.99.0-arm64\nmkdir -p /lib/modules/6.99.0-arm64/kernel\n\
+               cp $faults/unsigned.ko /lib/modules/6.99.0-arm64/kernel/more.ko",
+        undoes: "rm -r /boot/vmlinuz-6.99.0-arm64 /lib/modules/6.99.0-arm64",
+        found: &[
+            // It lies where firmware looks.
+            ("boot.images", "/boot/vmlinuz-6.99.0-arm64"),
+            ("modules.files", "/lib/modules/6.99.0-arm64/kernel/more.ko"),
+        ],
     },
     Fault {
         name: "module-loaded-from-nowhere",
@@ -310,85 +314,14 @@ pub const FAULTS: &[Fault] = &[
 /// With a card whose Option ROM nobody has signed.
 pub const UNSIGNED_CARD: &[Found] = &[("measured.option_roms", "PciRoot(0x0)")];
 
+/// With a measurement that is in no log.
+pub const MEASURED_BESIDE_THE_LOG: &[Found] = &[UNSIGNED_CARD[0], ("measured.log", "PCR 7")];
+
+/// With a module key that only a keyring of root's holds.
+pub const MODULE_KEY_OF_ROOTS: &[Found] = &[("kernel.module_key", "module key")];
+
 /// With what the kernel is told at its start.
 pub const LOCKDOWN_OFF: &[Found] = &[
     ("kernel.command_line", "lockdown=none"),
     ("boot.command_lines", "/boot/grub/grub.cfg:"),
 ];
-
-/// The files that the faults put into their places.
-pub fn put(bootseal: &Bootseal, foreign: &Bootseal, kernels: [&Kernel; 2], directory: &Path) {
-    let key = |name: &str| bootseal.keys.join(name);
-    let [kernel, other] = kernels;
-    let module = without_signature(kernel.module("drivers/net/dummy.ko"));
-    write(&directory.join("unsigned.ko"), &module);
-    let by_sha1 = directory.join("sha1.ko");
-    write(&by_sha1, &module);
-    succeed(
-        sign_file()
-            .arg("sha1")
-            .arg(key("db.key"))
-            .arg(key("db.pem"))
-            .arg(&by_sha1),
-    );
-
-    let of_other = directory.join("other.ko");
-    write(&of_other, &without_signature(other.module("drivers/net/dummy.ko")));
-    bootseal.sign_module(&of_other);
-
-    fs::copy(EFI_STUB, directory.join("unsigned")).expect("copied");
-    let no_pgp = directory.join("no-pgp");
-    image::lacking_pgp(Version::V2_12, &key("grub.gpg"), &no_pgp);
-    bootseal.sign_efi(&no_pgp);
-
-    // They are looked at, not started.
-    let [unified, plain] = [("unified", "quiet init=/bin/sh"), ("plain", "quiet")].map(|(name, line)| {
-        let (image, text) = (directory.join(name), directory.join("line"));
-        write(&text, line.as_bytes());
-        let mut objcopy = tool("objcopy");
-        for (section, address) in [
-            (".cmdline", 0x1_5000_0000_u64),
-            (".linux", 0x1_5000_1000),
-            (".osrel", 0x1_5000_2000),
-        ] {
-            objcopy.arg(format!("--add-section={section}={}", text.display()));
-            objcopy.arg(format!("--change-section-vma={section}={address:#x}"));
-        }
-        succeed(objcopy.args([EFI_STUB.as_ref(), image.as_path()]));
-        bootseal.sign_efi(&image);
-        image
-    });
-    bootseal.sign_for_grub(std::slice::from_ref(&plain));
-    // Firmware would start them wherever they lie.
-    succeed(tool("gzip").args(["-k"]).args([&no_pgp, &unified, &plain]));
-    for image in [&unified, &plain] {
-        fs::remove_file(image).expect("removed");
-    }
-
-    fs::copy(foreign.keys.join("db.pem"), directory.join("foreign.pem")).expect("copied");
-    write(&directory.join("foreign.id"), foreign.fingerprint("db").as_bytes());
-
-    let option = boot_option("\\EFI\\other\\linux.efi");
-    // Non-volatile, boot services, runtime.
-    let variable = |content: &[u8]| [&[7, 0, 0, 0], content].concat();
-    write(&directory.join("Boot0077"), &variable(&option));
-    write(&directory.join("BootOrder"), &variable(&0x77_u16.to_le_bytes()));
-    let option = boot_option("\\EFI\\BOOT\\BOOTX64.EFI");
-    write(&directory.join("Driver0001"), &variable(&option));
-    write(&directory.join("DriverOrder"), &variable(&1_u16.to_le_bytes()));
-}
-
-/// The file system of a partition that nobody mounts, made of what was put there; the open GRUB does not stay.
-pub fn partition(bootseal: &Bootseal, directory: &Path) -> Vec<u8> {
-    let tree = tempfile::tempdir().expect("a temporary folder");
-    let place = |path: &str| tree.path().join(path);
-    write(&place("loader/loader.conf"), b"editor yes\n");
-    write(&place("loader/credentials/more.cred"), b"x");
-    write(&place("loader/entries/more.conf"), b"linux /k\noptions rd.break\n");
-    let menu = place("grub/grub.cfg");
-    write(&menu, b"set check_signatures=no\n");
-    bootseal.sign_for_grub(&[menu]);
-    fs::create_dir_all(place("EFI/old")).expect("a folder");
-    fs::rename(directory.join("no-pgp"), place("EFI/old/old.efi")).expect("moved");
-    image_of_tree("16", 16 * 1024, tree.path())
-}

@@ -28,10 +28,26 @@ mkdir /audits /kept
 # The archive of the initramfs has none of a directory's modes.
 chmod 0700 "$keys"
 
-# What an audit says, kept under a name.
+# What an audit says, kept under a name; more words are options of it.
 audit() {
-    bootseal --json audit >"/audits/$1.json" 2>"/audits/$1.txt"
-    echo "vm: audit $1 ended with $?"
+    name=$1
+    shift
+    bootseal --json audit "$@" >"/audits/$name.json" 2>"/audits/$name.txt"
+    echo "vm: audit $name ended with $?"
+}
+
+# Extends PCR 7 of the bank for SHA-256 by a digest of zeros, which no log has: TPM2_PCR_Extend (TPM 2.0 library, part 3, section 22.2)
+# with an empty password.
+extend_pcr_7() {
+    {
+        printf '\200\002\0\0\0\101\0\0\001\202\0\0\0\007\0\0\0\011\100\0\0\011\0\0\0\0\0\0\0\0\001\0\013'
+        head -c 32 /dev/zero
+    } >/tmp/extend
+    exec 3<>/dev/tpm0
+    dd if=/tmp/extend bs=65 count=1 >&3 2>/dev/null || echo 'vm: failed: PCR 7 is not extended'
+    # The answer is taken, whatever it is: the register tells.
+    dd bs=4096 count=1 <&3 >/dev/null 2>&1
+    exec 3>&-
 }
 
 # Writes the type of a partition to the disk, whose table the kernel has read already. There is no udev.

@@ -2,9 +2,11 @@
 
 mod faults;
 mod maker;
+mod planted;
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -13,7 +15,7 @@ use tempfile::TempDir;
 use super::bootseal::Bootseal;
 use super::disk::{self, DISK_UUID};
 use super::grub::image::Version;
-use super::guest::COMMAND_LINE;
+use super::guest::{COMMAND_LINE, compiled};
 use super::machine::{Machine, Serial};
 use super::node::{Root, write};
 use super::packages::{self, Kernel};
@@ -25,6 +27,12 @@ use faults::{FAULTS, Fault, Found};
 
 /// Executables of this guest alone, by their places in it.
 const PROGRAMS: [(&str, &str); 1] = [("init", include_str!("init.sh"))];
+
+/// Steps that nothing undoes: keys that root has, and a measurement that the log lacks.
+const SINCE_THE_START: &str = "audit unsigned-card\n\
+    must add_key /foreign/module.der\n\
+    audit module-key-of-roots --only kernel.module_key --keys /foreign\n\
+    extend_pcr_7\naudit measured-beside-the-log\n";
 
 /// The file with a partition that nobody mounts.
 const OTHER: &str = "other.img";
@@ -50,15 +58,19 @@ fn a_clean_chain_has_no_finding_and_each_fault_its_own() {
         "modules may be signed by: ",
         "appraised files (IMA) may be signed by: nobody",
     ] {
-        wrong.extend(audits.lacks_evidence("clean", "kernel.module_key", said));
+        wrong.extend(audits.lacks("clean", "kernel.module_key", said));
     }
     for fault in FAULTS {
         wrong.extend(audits.compare(fault.name, fault.found));
     }
     wrong.extend(audits.compare("clean-again", &[]));
 
-    let audits = node.boot(&node.enrolled().with_card(), "audit unsigned-card\n");
+    let audits = node.boot(&node.enrolled().with_card(), SINCE_THE_START);
     wrong.extend(audits.compare("unsigned-card", faults::UNSIGNED_CARD));
+    wrong.extend(audits.compare("module-key-of-roots", faults::MODULE_KEY_OF_ROOTS));
+    let said = "is only in a keyring that a program of this machine made";
+    wrong.extend(audits.lacks("module-key-of-roots", "kernel.module_key", said));
+    wrong.extend(audits.compare("measured-beside-the-log", faults::MEASURED_BESIDE_THE_LOG));
 
     node.starts_with(" lockdown=none");
     let audits = node.boot(&node.enrolled(), "audit lockdown-off\n");
@@ -69,6 +81,8 @@ fn a_clean_chain_has_no_finding_and_each_fault_its_own() {
 /// A node and its keys, all that the faults need, and the machine's variables.
 struct Node {
     bootseal: Bootseal,
+    /// Keys that the machine knows nothing of.
+    foreign: Bootseal,
     machine: Machine,
     /// Its files.
     root: Root,
@@ -85,10 +99,9 @@ impl Node {
         let node = Self::with_keys(kernel.release());
         node.root.install(&node.bootseal, &kernel);
         node.put_kernels_loader(&kernel);
-        let foreign = Bootseal::ceremony(&node.work.path().join("foreign"));
         let faults = node.tree.join("faults");
-        faults::put(&node.bootseal, &foreign, [&kernel, &other], &faults);
-        let planted = faults::partition(&node.bootseal, &faults);
+        planted::put(&node.bootseal, &node.foreign, [&kernel, &other], &faults);
+        let planted = planted::partition(&node.bootseal, &faults);
         fs::write(node.work.path().join(OTHER), planted).expect("written");
         grub_image(
             &node.bootseal,
@@ -116,6 +129,11 @@ impl Node {
         // Somebody comes along with a stick.
         copy_all(&bootseal.keys, &root.0.join("offline"));
         copy_all(&whole.path("offline"), &root.0.join("offline"));
+        let foreign = Bootseal::ceremony(&work.path().join("foreign"));
+        copy_all(&foreign.keys, &root.0.join("foreign"));
+        let add_key = root.0.join("bin/add_key");
+        write(&add_key, &compiled(include_str!("add_key.c")));
+        fs::set_permissions(add_key, fs::Permissions::from_mode(0o755)).expect("a mode");
         write(&root.0.join("etc/bootseal/baseline.toml"), faults::BASELINE.as_bytes());
         let command_line = format!("{COMMAND_LINE} module.sig_enforce=1");
         root.make(&bootseal, &bootseal.keys, &command_line, &PROGRAMS);
@@ -124,6 +142,7 @@ impl Node {
         bootseal.enroll_image(machine.variables());
         Self {
             bootseal,
+            foreign,
             machine,
             tree: root.0.join("boot"),
             root,
@@ -216,17 +235,19 @@ impl Audits {
         })
     }
 
-    /// A difference, if no evidence of this check begins so.
-    fn lacks_evidence(&self, name: &str, id: &str, begins: &str) -> Option<String> {
+    /// A difference, if neither evidence nor a finding of this check says so.
+    fn lacks(&self, name: &str, id: &str, words: &str) -> Option<String> {
         let said = self.read(name);
-        let check = said["checks"]
-            .as_array()
-            .expect("checks")
+        let mut checks = said["checks"].as_array().expect("checks").iter();
+        let check = checks.find(|check| check["id"] == id).expect("the check");
+        let evidence = check["evidence"].as_array().expect("evidence").iter();
+        let findings = check["findings"].as_array().expect("findings").iter();
+        let texts: Vec<&Value> = evidence.chain(findings.map(|finding| &finding["text"])).collect();
+        let is_said = texts
             .iter()
-            .find(|check| check["id"] == id)?;
-        let evidence = check["evidence"].as_array().expect("evidence");
-        let mut lines = evidence.iter().filter_map(Value::as_str);
-        (!lines.any(|line| line.starts_with(begins))).then(|| format!("{name}: {id} lacks \"{begins}…\": {evidence:?}"))
+            .filter_map(|text| text.as_str())
+            .any(|text| text.contains(words));
+        (!is_said).then(|| format!("{name}: {id} lacks \"{words}\": {texts:?}"))
     }
 
     /// The differences from the expected answer: each finding, and the exit code of the audit.
