@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::updates::{fleet, offline, on_node};
 use crate::support::backup::Whole;
-use crate::support::{bootseal, refuse, succeed};
+use crate::support::{bootseal, refuse, succeed, tool};
 
 /// Copies a directory of plain files, with those one level below.
 fn copy(from: &Path, to: &Path) {
@@ -113,13 +113,7 @@ fn a_write_tells_its_boards_and_its_end_and_the_audit_finds_what_needs_no_key() 
     let found = refuse(&mut audit(&whole));
     let remove = printed(&found, "rm ");
     assert!(remove.contains("update/1-db.auth"), "{found}");
-    assert!(
-        std::process::Command::new("sh")
-            .args(["-c", &remove])
-            .status()
-            .unwrap()
-            .success()
-    );
+    succeed(tool("sh").args(["-c", &remove]));
     succeed(&mut audit(&whole));
 
     // An earlier list of the ceremony's own replaces nothing any more.

@@ -1,11 +1,10 @@
 //! A private key beside the certificate of another: what is printed mends it, done to the letter.
 
 use std::fs;
-use std::process::Command;
 
 use super::restore::enrolled;
 use crate::support::backup::Whole;
-use crate::support::{bootseal, refuse, succeed, text};
+use crate::support::{bootseal, refuse, succeed, text, tool};
 
 /// The commands that a finding prints, in their order, with the places that they leave open.
 fn remedies(whole: &Whole) -> Vec<String> {
@@ -40,7 +39,7 @@ fn heed(whole: &Whole, remedy: &str) {
         );
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_bootseal")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-    let mut shell = Command::new("sh");
+    let mut shell = tool("sh");
     succeed(
         shell
             .args(["-euc", &command])

@@ -99,7 +99,7 @@ const WAYS: &[Way] = &[
         "cat $foreign/db.key >etc/bootseal/keys/db.key",
         "db.key is not",
     )
-    .advised(&[("from the same ceremony", "cp /root/keys/db.key etc/bootseal/keys")]),
+    .advised(&[("ceremony restore --only", "cp /root/keys/db.key etc/bootseal/keys")]),
 ];
 
 /// The firmware of a machine that is switched off says what it says once it has started again.
