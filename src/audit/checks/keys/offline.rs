@@ -203,7 +203,7 @@ fn places(machine: &Machine<'_>, directory: &KeyDirectory, not_run: &mut Vec<Str
     );
     let mut paths: Vec<PathBuf> = Vec::new();
     for place in whole.iter().filter(|place| place.is_dir()) {
-        paths.extend(files_below(place, not_run));
+        paths.extend(files_below(place, not_run).into_iter().filter(|path| is_write(path)));
     }
     let mut homes: Vec<PathBuf> = HOMES.iter().map(|home| context.path(home)).collect();
     let users = system::list_directory(&context.path("home")).unwrap_or_default();
@@ -214,22 +214,26 @@ fn places(machine: &Machine<'_>, directory: &KeyDirectory, not_run: &mut Vec<Str
             .map(|entry| entry.path),
     );
     for home in homes {
-        files_near(&home, HOME_DEPTH, &mut paths);
+        writes_near(&home, HOME_DEPTH, &mut paths);
     }
-    paths.retain(|path| path.extension().is_some_and(|ending| ending == ENDING));
     paths.sort();
     paths.dedup();
     paths
 }
 
-/// The files of a directory and of those in it, to a depth. What cannot be looked into is somebody's own.
-fn files_near(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+/// True for a file with the name of a signed write.
+fn is_write(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending == ENDING)
+}
+
+/// The signed writes in a directory and in those below it, to a depth. What cannot be looked into is somebody's own.
+fn writes_near(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     for entry in system::list_directory(directory).unwrap_or_default() {
         match entry.kind {
-            FileKind::File => found.push(entry.path),
+            FileKind::File if is_write(&entry.path) => found.push(entry.path),
             FileKind::Directory => {
                 if let Some(rest) = depth.checked_sub(1) {
-                    files_near(&entry.path, rest, found);
+                    writes_near(&entry.path, rest, found);
                 }
             }
             _ => {}
