@@ -14,7 +14,7 @@ use crate::keys::KeyDirectory;
 use crate::start::{self, Scene};
 use crate::trust::Anchors;
 use crate::ui::finding::{finding_json, write_finding};
-use crate::ui::{Progress, Report, Style};
+use crate::ui::{Progress, Report, Rows, Style};
 
 /// A report, and the next start after it.
 struct WithNextStart {
@@ -83,6 +83,10 @@ impl Report for WithNextStart {
             object.insert("next_start".to_owned(), next);
         }
         Ok(object)
+    }
+
+    fn rows(&self) -> Option<Rows<'_>> {
+        self.report.rows()
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

@@ -20,6 +20,9 @@ use wrap::{Wrapped, width, wrapped};
 pub use progress::{CeremonyProgress, Progress};
 pub use style::{ColorChoice, Style};
 
+/// The key of a long list, and its rows.
+pub type Rows<'r> = (&'static str, Box<dyn Iterator<Item = Value> + 'r>);
+
 /// The result of a command, for people and for scripts.
 pub trait Report {
     /// The schema of the JSON form: `bootseal.COMMAND/1`.
@@ -27,6 +30,12 @@ pub trait Report {
 
     /// The JSON form: an object with stable `snake_case` keys.
     fn json(&self) -> Result<Value>;
+
+    /// A long list that belongs to the JSON form and is not in [`Self::json`]: each row is made as it is written, so that they are never
+    /// held together.
+    fn rows(&self) -> Option<Rows<'_>> {
+        None
+    }
 
     /// The form for a person.
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()>;
@@ -80,7 +89,7 @@ impl Output {
             if let Some(error) = &failure {
                 object.insert("error".to_owned(), error_json(error));
             }
-            print_json(object)
+            print_json(object, report.rows())
         } else if self.quiet {
             Ok(())
         } else {
@@ -111,7 +120,7 @@ impl Output {
     pub fn error(self, error: &Error) -> u8 {
         if self.json {
             let object = object("bootseal.error/1", json!({ "error": error_json(error) }));
-            let printed = print_json(object);
+            let printed = print_json(object, None);
             return error.kind().exit_code().max(self.unprinted(printed));
         }
         self.explain(error);
@@ -168,9 +177,25 @@ pub fn error_json(error: &Error) -> Value {
     })
 }
 
-fn print_json(object: Map<String, Value>) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{}", json_line(&Value::Object(object))).and_then(|()| out.flush())
+fn print_json(object: Map<String, Value>, rows: Option<Rows<'_>>) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    write_json(&mut out, object, rows)?;
+    out.flush()
+}
+
+/// Writes an object in one line, with the rows of a list as its last field.
+fn write_json(out: &mut dyn Write, object: Map<String, Value>, rows: Option<Rows<'_>>) -> io::Result<()> {
+    let text = json_line(&Value::Object(object));
+    let Some((key, rows)) = rows else {
+        return writeln!(out, "{text}");
+    };
+    // Each object has its schema.
+    write!(out, "{},\"{key}\":[", text.strip_suffix('}').unwrap_or(&text))?;
+    for (number, row) in rows.enumerate() {
+        let before = if number == 0 { "" } else { "," };
+        write!(out, "{before}{}", json_line(&row))?;
+    }
+    writeln!(out, "]}}")
 }
 
 /// A value in one line of JSON, in which hidden characters are escaped.
@@ -197,4 +222,28 @@ pub fn render_guarded(render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> 
     render(&mut guard).and_then(|()| guard.flush())?;
     drop(guard);
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_the_last_field_of_the_object() {
+        let object = || object("bootseal.x/1", json!({ "nested": { "a": {} }, "list": [{ "b": "}" }] }));
+        let written = |rows: Option<Rows<'_>>| {
+            let mut out = Vec::new();
+            write_json(&mut out, object(), rows).unwrap();
+            assert_eq!(String::from_utf8_lossy(&out).lines().count(), 1);
+            serde_json::from_slice::<Value>(&out).unwrap()
+        };
+        assert_eq!(written(None), Value::Object(object()));
+        for count in [0, 1, 3] {
+            let row = |number| json!({ "number": number, "hidden": "\u{202e}" });
+            let mut expected = object();
+            expected.insert("files".to_owned(), (0..count).map(row).collect());
+            let rows: Rows<'_> = ("files", Box::new((0..count).map(row)));
+            assert_eq!(written(Some(rows)), Value::Object(expected));
+        }
+    }
 }

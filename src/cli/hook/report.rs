@@ -13,7 +13,7 @@ use crate::formats::text::{Shown, printable};
 use crate::hook::{Change, Changed, Detected, LastRun, Packages, Request, Slot, State, Status};
 use crate::system::moment;
 use crate::ui::finding::{hook_finding_json, write_finding};
-use crate::ui::{Report, Style};
+use crate::ui::{Report, Rows, Style};
 
 use super::packages;
 
@@ -268,6 +268,10 @@ impl Report for Signed {
             report.extend(files);
         }
         Ok(report)
+    }
+
+    fn rows(&self) -> Option<Rows<'_>> {
+        self.files.rows()
     }
 
     /// One line among those of `emerge`, unless more was asked for; a failure is always named.

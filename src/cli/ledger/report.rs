@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::text::{Shown, escaped, printable};
 use crate::ledger::{Ledger, Recorded};
-use crate::ui::{Report, Style};
+use crate::ui::{Report, Rows, Style};
 
 use crate::cli::text::name;
 
@@ -70,26 +70,16 @@ impl Report for LedgerReport {
         let Head {
             path, lines, digest, ..
         } = &self.head;
-        let signature = |recorded: &Recorded| {
-            json!({
-                "time": recorded.lot.time,
-                "kind": recorded.kind.name(),
-                "path": escaped(&recorded.file.path),
-                "origin": recorded.origin.name(),
-                "key": recorded.lot.key,
-                "hash": recorded.lot.hash,
-                "sha256": recorded.file.sha256,
-                "signed": recorded.file.signed,
-                "run": recorded.lot.run,
-            })
-        };
         Ok(json!({
             "ledger": path.shown(),
             "lines": lines,
             "head": digest,
-            "signatures": self.signatures.iter().map(signature).collect::<Vec<_>>(),
             "present_is_signed": self.present,
         }))
+    }
+
+    fn rows(&self) -> Option<Rows<'_>> {
+        Some(("signatures", Box::new(self.signatures.iter().map(signature_json))))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -123,6 +113,20 @@ impl Report for LedgerReport {
         }
         Ok(())
     }
+}
+
+fn signature_json(recorded: &Recorded) -> Value {
+    json!({
+        "time": recorded.lot.time,
+        "kind": recorded.kind.name(),
+        "path": escaped(&recorded.file.path),
+        "origin": recorded.origin.name(),
+        "key": recorded.lot.key,
+        "hash": recorded.lot.hash,
+        "sha256": recorded.file.sha256,
+        "signed": recorded.file.signed,
+        "run": recorded.lot.run,
+    })
 }
 
 /// A ledger that holds.

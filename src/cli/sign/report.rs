@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::formats::text::{Shown, printable};
 use crate::sign::acceptance::{self, Place};
 use crate::sign::{self, Change, Outcome, Summary};
-use crate::ui::{Report, Style, error_json};
+use crate::ui::{Report, Rows, Style, error_json};
 
 /// Said of files that stay as they are.
 const KEPT: &str = "kept, signed by another key";
@@ -164,7 +164,6 @@ impl Report for SignReport {
     }
 
     fn json(&self) -> Result<Value> {
-        let files: Vec<Value> = self.summary.outcomes.iter().map(outcome_json).collect();
         Ok(json!({
             "dry_run": self.dry_run,
             "signed": self.summary.count(Change::Signed),
@@ -176,8 +175,11 @@ impl Report for SignReport {
             "unvouched": self.summary.count(Change::Unvouched),
             "failed": self.summary.failed(),
             "warnings": self.summary.warnings,
-            "files": files,
         }))
+    }
+
+    fn rows(&self) -> Option<Rows<'_>> {
+        Some(("files", Box::new(self.summary.outcomes.iter().map(outcome_json))))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {

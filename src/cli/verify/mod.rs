@@ -21,7 +21,7 @@ use crate::system;
 use crate::system::config::Exclusions;
 use crate::trust::{self as examine, Anchors, Judgement, read_database};
 use crate::ui::finding::{problem_json, trap_json};
-use crate::ui::{Progress, Report, Style, error_json, to_json};
+use crate::ui::{Progress, Report, Rows, Style, error_json};
 
 use crate::cli::session::Session;
 use crate::cli::text::{name, with_causes};
@@ -192,6 +192,21 @@ struct Verified {
     write: Option<Reach>,
 }
 
+impl Verified {
+    fn json(&self) -> Value {
+        let path = self.path.shown();
+        let mut json = match &self.result {
+            Ok(judged) => judged_json(judged, &path),
+            Err(error) => json!({ "path": path, "accepted": false, "error": error_json(error) }),
+        };
+        let write = self.write.as_ref().and_then(|write| serde_json::to_value(write).ok());
+        if let (Some(write), Some(object)) = (write, json.as_object_mut()) {
+            object.insert("write".to_owned(), write);
+        }
+        json
+    }
+}
+
 /// The verdicts on each path.
 struct VerifyReport {
     files: Vec<Verified>,
@@ -204,19 +219,11 @@ impl Report for VerifyReport {
     }
 
     fn json(&self) -> Result<Value> {
-        let json = |file: &Verified| {
-            let path = file.path.shown();
-            let mut json = match &file.result {
-                Ok(judged) => judged_json(judged, &path),
-                Err(error) => json!({ "path": path, "accepted": false, "error": error_json(error) }),
-            };
-            if let (Some(write), Some(object)) = (&file.write, json.as_object_mut()) {
-                object.insert("write".to_owned(), to_json(write)?);
-            }
-            Ok(json)
-        };
-        let files = self.files.iter().map(json).collect::<Result<Vec<Value>>>()?;
-        Ok(json!({ "files": files }))
+        Ok(json!({}))
+    }
+
+    fn rows(&self) -> Option<Rows<'_>> {
+        Some(("files", Box::new(self.files.iter().map(Verified::json))))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
