@@ -157,7 +157,13 @@ impl Judge {
         let files = match option.device_path.file() {
             Some(file) => vec![file.replace('\\', "/")],
             None if option.device_path.is_partition_alone() => fallback_loaders().collect(),
-            None => return not_judged(source, path, "it leads to no file"),
+            None => {
+                return not_judged(
+                    source,
+                    path,
+                    "it names no file: if the device has \\EFI\\BOOT, the firmware starts what lies there, which boot.images judges",
+                );
+            }
         };
         // A mounted one of which nobody knows which it is gives way to the one that is named.
         let mut unmounted = self.unmounted.iter().flatten();

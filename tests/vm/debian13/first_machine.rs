@@ -156,7 +156,7 @@ fn a_newcomer_goes_by_the_manual_to_a_clean_audit() {
 
 #[test]
 #[ignore = "tests/vm/debian13/run, since it takes minutes"]
-fn a_newcomer_with_systemd_boot_goes_by_the_manual_to_a_clean_audit() {
+fn a_newcomer_with_systemd_boot_goes_by_the_manual_to_the_first_audit() {
     let debian = Debian::on(Machine::in_setup_mode().with_tpm());
     let old = debian.release(1);
     debian.does(include_str!("systemd_boot.sh"));
