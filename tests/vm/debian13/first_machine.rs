@@ -1,11 +1,11 @@
-//! A newcomer's Debian, from no keys to a clean audit by the manual's first machine as it stands there, with GRUB or with
-//! systemd-boot, and then a kernel of apt's.
+//! A newcomer's Debian, from no keys to a clean audit by the manual's first machine as it stands there, and then a kernel of apt's,
+//! another db key, and the end by the manual's page.
 
-use super::{Debian, LOOK, UP};
+use super::{Debian, LOOK, UP, later};
 use crate::manual::pages::{Page, repository};
 use crate::support::programs::tool;
 use crate::support::text;
-use crate::vm::machine::Machine;
+use crate::vm::machine::{Machine, Serial};
 
 /// Where the ceremony is held: memory and stick are what they are in a machine that runs.
 const ROOM: &str = "mount -t proc proc /proc
@@ -116,14 +116,15 @@ fn is_updated(debian: &Debian) {
     assert!(!said.contains("stays unsigned"), "{said}");
 }
 
-/// A start by the new kernel with a clean audit.
-fn is_clean(debian: &Debian) {
+/// A start by the new kernel with a clean audit, and what is done after it.
+fn is_clean(debian: &Debian, more: &str) -> Serial {
     let audit = told(&["bootseal audit".to_owned()]);
-    let log = debian.starts(&format!("{LOOK}\n{audit}\n{AUDIT}"));
+    let log = debian.starts(&format!("{LOOK}\n{audit}\n{AUDIT}\n{more}"));
     log.expect_line(&format!("{UP}{}", debian.release(0)));
     log.expect_line("guest: a module loads");
     assert_eq!(log.after("guest: found "), [""; 0], "{}", log.tail());
     log.expect_line("guest: 0 of bootseal audit");
+    log
 }
 
 #[test]
@@ -151,7 +152,7 @@ fn a_newcomer_goes_by_the_manual_to_a_clean_audit() {
     is_proven(&debian, &FINDINGS);
     debian.does(&format!("{NO_RECOVERY}\n{ACCEPTED}"));
     is_updated(&debian);
-    is_clean(&debian);
+    is_clean(&debian, "");
 }
 
 #[test]
@@ -175,5 +176,13 @@ fn a_newcomer_with_systemd_boot_goes_by_the_manual_to_the_first_audit() {
     let log = debian.starts(&commands);
     log.expect_line(&format!("{UP}{old}"));
     log.expect(&applied);
+    let rotation = later::rotation(&loader[..2].join("; "));
     is_proven(&debian, &FINDINGS[1..]);
+    debian.does(ACCEPTED);
+    is_updated(&debian);
+    let log = is_clean(&debian, &rotation);
+    later::after_rotation(&debian, &log);
+    let log = is_clean(&debian, &later::firmware_forgets());
+    let own = "rm /usr/lib/systemd/boot/efi/systemd-bootx64.efi.signed && bootctl install";
+    later::goes(&debian, &log, own);
 }

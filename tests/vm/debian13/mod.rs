@@ -4,6 +4,7 @@
 
 mod first_machine;
 mod grub;
+mod later;
 mod systemd_boot;
 
 use std::ffi::OsString;
