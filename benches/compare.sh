@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # bootseal beside its peers from Debian, in one run, as a Markdown table: medians of RUNS (5) runs each by hyperfine.
-# MODULES=N takes N of the kernel package's modules (some 4,200) and scales the rest down with them.
+# MODULES=N takes N of the kernel package's modules (some 4,200) and scales the rest down with them; PACKED=N of them (400) are packed.
 #
 # Files are on a tmpfs where there is room, so that the disk does not blur what the programs cost. Needs Debian's
-# packages gpg, gpg-agent, grub-efi-amd64-bin, hyperfine, linux-kbuild-6.12.*, openssl, python3, sbsigntool, time and
-# xz-utils, and downloads a kernel.
+# packages gpg, gpg-agent, grub-efi-amd64-bin, gzip, hyperfine, linux-kbuild-6.12.*, openssl, python3, sbsigntool, time,
+# xz-utils and zstd, and downloads a kernel.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${RUNS:-5}
@@ -20,7 +20,7 @@ if ! ls "$cache"/root/boot/vmlinuz-* >/dev/null 2>&1; then
 fi
 sign_file=$(find /usr/lib/linux-kbuild-6.12*/scripts -name sign-file 2>/dev/null | sort -V | tail -n1)
 [ -x "$sign_file" ] || { echo "sign-file is missing: apt-get install linux-kbuild-6.12.*" >&2; exit 3; }
-for program in gpg hyperfine openssl python3 sbsign /usr/bin/time xz; do
+for program in gpg gzip hyperfine openssl python3 sbsign /usr/bin/time xz zstd; do
     command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 3; }
 done
 [ -d /usr/lib/grub/x86_64-efi ] || { echo "apt-get install grub-efi-amd64-bin" >&2; exit 3; }
@@ -43,7 +43,7 @@ chmod 0400 "$work/keys2048/module.key"
 gpg --batch --quiet --passphrase '' --quick-generate-key bench rsa4096 sign never 2>/dev/null
 
 # Modules, in an order that has nothing to do with their names, without debug information and signatures.
-mkdir "$work/original" "$work/xz"
+mkdir "$work/original"
 find "$cache/root" -name '*.ko.xz' | LC_ALL=C sort | shuf --random-source=<(yes) -n "${MODULES:-100000}" >"$work/list"
 count=$(wc -l <"$work/list")
 xargs -P"$cores" -n64 cp -t "$work/original" <"$work/list"
@@ -51,8 +51,6 @@ find "$work/original" -name '*.xz' -print0 | xargs -0 -P"$cores" -n64 xz -d
 find "$work/original" -name '*.ko' -print0 | xargs -0 -P"$cores" -n64 strip --strip-debug
 # The first N of them, as unpacked.
 first() { echo "head -n $1 $work/list | sed 's|.*/||; s|\.xz\$||; s|^|$work/original/|'"; }
-sh -c "$(first 400)" | xargs cp -t "$work/xz"
-find "$work/xz" -name '*.ko' -print0 | xargs -0 -P"$cores" -n16 xz --check=crc32 --lzma2=dict=1MiB
 
 mkdir "$work/kernels"
 kernel=$work/vmlinuz
@@ -87,7 +85,8 @@ done
 openssl speed -multi "$cores" -seconds 3 rsa2048 rsa4096 2>/dev/null >"$work/openssl"
 
 for share in 8 4 2 1; do
-    some=$((4000 / share < count ? 4000 / share : count / share))
+    some=$(((4000 / share < count ? 4000 : count) / share))
+    [ "$some" -gt 0 ] || continue
     select="rm -rf $work/state $work/modules; mkdir $work/modules; $(first $some) | xargs cp -t $work/modules"
     time_of "linear-$some" "$select" "$(ours modules keys "$work/modules")"
     sh -c "$select"
@@ -95,11 +94,24 @@ for share in 8 4 2 1; do
     memory_of "linear-$some" "$bootseal" sign --quiet modules --keys "$work/keys" "$work/modules"
 done
 
-time_of xz "rm -rf $work/state $work/modules; cp -r $work/xz $work/modules" \
-    "find $work/modules -name '*.xz' -print0 | xargs -0 -n1 -P$cores sh -c 'set -e; xz -d \$0; ko=\${0%.xz}
-        $sign_file sha3-512 $work/keys/module.key $work/keys/module.pem \$ko
-        xz --check=crc32 --lzma2=dict=1MiB \$ko'" \
-    "$(ours modules keys "$work/modules")"
+# Packed as the kernel's build does; what people do; and the parts: the same modules unpacked by one process a core, and signed plain.
+packed=$((${PACKED:-400} < count ? ${PACKED:-400} : count))
+plain="rm -rf $work/state $work/modules; mkdir $work/modules; $(first "$packed") | xargs cp -t $work/modules"
+time_of packed-plain "$plain" "$(ours modules keys "$work/modules")"
+for form in "xz xz -q --check=crc32 --lzma2=dict=1MiB" "zst zstd -q --rm" "gz gzip -n"; do
+    read -r ending pack <<<"$form"
+    sh -c "$plain"
+    find "$work/modules" -name '*.ko' -print0 | xargs -0 -P"$cores" -n16 $pack
+    rm -rf "$work/packed"
+    mv "$work/modules" "$work/packed"
+    again="rm -rf $work/state $work/modules; cp -r $work/packed $work/modules"
+    time_of "packed-$ending" "$again" \
+        "find $work/modules -type f -print0 | xargs -0 -n1 -P$cores sh -c 'set -e; ${pack%% *} -q -d \$0; ko=\${0%.*}; rm -f \$0
+            $sign_file sha3-512 $work/keys/module.key $work/keys/module.pem \$ko
+            $pack \$ko'" \
+        "$(ours modules keys "$work/modules")"
+    time_of "unpacked-$ending" "$again" "find $work/modules -type f -print0 | xargs -0 -n64 -P$cores ${pack%% *} -q -d"
+done
 
 sbsign="sbsign --key $work/keys/db.key --cert $work/keys/db.pem --output"
 unsigned="rm -rf $work/state; rm -f $work/kernels/*; for n in \$(seq 20); do cp $kernel $work/kernels/\$n; done"
@@ -121,4 +133,4 @@ time_of grub "rm -rf $work/state; rm -f $work/grub/*.sig" \
     "for file in $work/grub/*; do gpg --batch --quiet --detach-sign \$file; done" \
     "$(ours grub keys "$work/grub")"
 
-python3 benches/table.py "$work" "$count" "$(du -sb "$work/original" | cut -f1)" "$runs" "$place"
+python3 benches/table.py "$work" "$count" "$(du -sb "$work/original" | cut -f1)" "$runs" "$place" "$packed"

@@ -51,7 +51,7 @@ pub use material::material;
 pub use measured::{OptionRom, Pcr7, hashes_to_keep};
 pub use mode::Mode;
 pub use pcrlock::write_pcrlock;
-pub use plan::{Plan, PlannedVariable, plan};
+pub use plan::{Plan, PlannedVariable, left_behind, plan};
 pub use planned_write::PlannedWrite;
 pub use quirks::{Quirk, When, present_quirks};
 pub use reach::{Reach, Until};

@@ -144,6 +144,14 @@ pub fn plan(context: &Context, request: &Request) -> Result<Plan> {
     plan_on(context, &store, request)
 }
 
+/// The files that the firmware and its loaders may start now, and that firmware would refuse once a request is carried out: the path of
+/// each, and the command or advice that has it accepted.
+pub fn left_behind(context: &Context, request: &Request) -> Result<Vec<(String, String)>> {
+    let store = Store::open(context, &request.store)?;
+    let plan = plan_on(context, &store, request)?;
+    boot_files::left_behind(context, &store, request, (&plan.before, &plan.after))
+}
+
 /// The plan for an open firmware.
 pub(super) fn plan_on(context: &Context, store: &Store, request: &Request) -> Result<Plan> {
     let mode = Mode::read(store)?;

@@ -193,8 +193,29 @@ impl Request<'_> {
         }
         let ask = &mut |name: &str| self.attendant.secret(name);
         let (update, _) = updater.remove(variable, rotation.old.as_slice(), ask)?;
-        update.map_or(Ok(()), |update| self.write(update))?;
+        if let Some(update) = update {
+            self.check_left_behind(&update)?;
+            self.write(update)?;
+        }
         Ok(format!("the firmware's {variable} does not hold the old one any more"))
+    }
+
+    /// No file that the firmware and its loaders may start is refused from now on which is accepted now: `[sign]` may not name all.
+    fn check_left_behind(&self, update: &Update) -> Result<()> {
+        let request = enroll::Request {
+            source: Source::Updates(vec![update.clone()]),
+            ..self.firmware.clone()
+        };
+        let left = enroll::left_behind(self.context(), &request)?;
+        if left.is_empty() || self.firmware.allow.boot_files {
+            return Ok(());
+        }
+        let paths: Vec<&str> = left.iter().map(|(path, _)| path.as_str()).collect();
+        let error = Error::refused(format!(
+            "without the old certificate the firmware would refuse what it accepts now, and [sign] does not name: {}",
+            paths.join(", ")
+        ));
+        Err(left.into_iter().fold(error, |error, (_, remedy)| error.hint(remedy)))
     }
 
     pub(super) fn write(&self, update: Update) -> Result<()> {

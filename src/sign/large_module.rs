@@ -1,11 +1,11 @@
 //! A module that is too large to be held: read through for its signature, again to be hashed, and once more to be written.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::cms::Shape;
 use crate::formats::crypto::hash::HashAlgorithm;
-use crate::formats::kernel::compression::MAX_MODULE;
+use crate::formats::kernel::compression::{Compression, Kept, MAX_MODULE};
 use crate::formats::kernel::module_signature;
 use crate::formats::text::Shown;
 use crate::ledger::{Kind, Origin};
@@ -67,11 +67,31 @@ pub(super) fn sign(target: &Target, transaction: &Transaction<'_>, notary: &Nota
             let digest = digest.or_could_not_run(cannot)?;
             let cms = way.identity.sign_cms(Shape::Module, digest.clone())?;
             let end = module_signature::trailer(&[], &cms).or_refuse(|| format!("cannot sign {}", path.shown()))?;
+            let end = [&*cms, &*end].concat();
+            let mut content = file.open().or_could_not_run(cannot)?;
+            let kept = Kept {
+                length: read.outline.length(),
+                keep: length,
+                content: &mut content,
+            };
+            let repacked = match file.compression().append(file.packed(), kept, &end) {
+                Ok(pieces) => {
+                    let sha256 = stage(target, transaction, |staged| {
+                        pieces.iter().try_for_each(|piece| staged.write_all(piece))
+                    })?;
+                    return Ok(Done::signed(digest, Origin::Root, sha256));
+                }
+                Err(_) if file.compression() == Compression::None => None,
+                Err(why) => Some(why.to_string().into_boxed_str()),
+            };
             let content = file.open().or_could_not_run(cannot)?.take(length);
-            let mut signed = content.chain(&*cms).chain(&*end);
-            let size = length.saturating_add((cms.len() + end.len()) as u64);
+            let mut signed = content.chain(&*end);
+            let size = length.saturating_add(end.len() as u64);
             let sha256 = write(target, &file, (&mut signed, size), transaction)?;
-            Ok(Done::signed(digest, Origin::Root, sha256))
+            Ok(Done {
+                repacked,
+                ..Done::signed(digest, Origin::Root, sha256)
+            })
         }
     }
 }
@@ -83,10 +103,19 @@ fn write(
     (content, size): (&mut dyn Read, u64),
     transaction: &Transaction<'_>,
 ) -> Result<String> {
-    transaction.stage_written(&target.path, &target.file, |staged| {
+    stage(target, transaction, |staged| {
         let left = file.compression().pack_into(content, size, staged)?;
-        io::Write::flush(left)
-    })?;
+        left.flush()
+    })
+}
+
+/// Stages what is written; returns its SHA-256.
+fn stage(
+    target: &Target,
+    transaction: &Transaction<'_>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<String> {
+    transaction.stage_written(&target.path, &target.file, |staged| write(staged))?;
     let (staged, _) = transaction.open(&target.file)?;
     let sha256 = HashAlgorithm::Sha256.digest_of(staged);
     Ok(sha256

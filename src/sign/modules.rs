@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::cms::Shape;
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
-use crate::formats::kernel::compression::Compression;
+use crate::formats::kernel::compression::{Compression, Kept};
 use crate::formats::kernel::module_signature::{self, Module};
 use crate::formats::text::Shown;
 use crate::keys::Identity;
@@ -127,10 +127,17 @@ const SIDE_BY_SIDE: u64 = 32 << 20;
 /// Held by who has a module of more than [`SIDE_BY_SIDE`] in work.
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// How a module is packed.
+struct Packing {
+    compression: Compression,
+    /// The file as it is; nothing where it is not packed, since then it is the module.
+    file: Vec<u8>,
+}
+
 /// A module in memory.
 struct Loaded<'a> {
     target: &'a Target,
-    compression: Compression,
+    packing: Packing,
     /// The unpacked file.
     module: Vec<u8>,
     /// SHA-256 of the file, in hex, where the ledger adopts it.
@@ -169,7 +176,7 @@ fn sign_batch(
                 done.push(large_module::sign(target, transaction, notary, way));
             }
             Ok(Some(loaded)) => {
-                held = held.saturating_add(loaded.module.len() as u64);
+                held = held.saturating_add((loaded.module.len() + loaded.packing.file.len()) as u64);
                 together.push(Ok(loaded));
             }
             Err(error) => together.push(Err(error)),
@@ -193,7 +200,9 @@ fn sign_together(loaded: Vec<Result<Loaded<'_>>>, transaction: &Transaction<'_>,
         }
         State::Kept => Ok(Done::left(Change::Kept, None)),
         State::BadlyPacked(digest, refusal) => {
-            let sha256 = pack(loaded.target, loaded.module, loaded.compression, transaction)?;
+            let packed = loaded.packing.compression.pack(loaded.module);
+            let packed = packed.or_could_not_run(|| cannot_compress(loaded.target))?;
+            let sha256 = stage(loaded.target, &[&packed], transaction)?;
             let warning = format!("was signed already, but is compressed anew for the kernel: {refusal}");
             Ok(Done {
                 warnings: vec![warning],
@@ -202,16 +211,7 @@ fn sign_together(loaded: Vec<Result<Loaded<'_>>>, transaction: &Transaction<'_>,
         }
         State::Unsigned(length) => {
             let digest = digests.next().ok_or_else(|| Error::bug("a module was not hashed"))?;
-            let mut content = loaded.module;
-            content.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-            sign_content(
-                loaded.target,
-                content,
-                loaded.compression,
-                digest,
-                transaction,
-                way.identity,
-            )
+            sign_content(&loaded, length, digest, transaction, way.identity)
         }
     };
     loaded.into_iter().map(|loaded| finish(loaded?)).collect()
@@ -245,51 +245,80 @@ fn load<'a>(
     };
     let is_adopted = matches!(state, State::Signed(_)) && notary.adopts(Kind::Modules)?;
     let sha256 = is_adopted.then(|| sha256(&[&file]));
-    let unpacked = match unpacked {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(module) => Some(module),
+    let (module, file) = match unpacked {
+        Cow::Borrowed(_) => (file, Vec::new()),
+        Cow::Owned(module) => (module, file),
     };
     Ok(Some(Loaded {
         target,
-        compression,
-        module: unpacked.unwrap_or(file),
+        packing: Packing { compression, file },
+        module,
         sha256,
         state,
     }))
 }
 
 fn sign_content(
-    target: &Target,
-    mut content: Vec<u8>,
-    compression: Compression,
+    loaded: &Loaded<'_>,
+    length: u64,
     digest: Digest,
     transaction: &Transaction<'_>,
     identity: &Identity,
 ) -> Result<Done> {
+    let target = loaded.target;
     let cms = identity.sign_cms(Shape::Module, digest.clone())?;
-    let end = module_signature::trailer(&content, &cms).or_refuse(|| format!("cannot sign {}", target.path.shown()))?;
-    let sha256 = if compression == Compression::None {
-        let signed = [content.as_slice(), &cms, &end];
-        transaction.stage_named(&target.path, &target.file, &signed)?;
-        sha256(&signed)
-    } else {
-        content.extend_from_slice(&cms);
-        content.extend_from_slice(&end);
-        pack(target, content, compression, transaction)?
+    let trailer = module_signature::trailer(&[], &cms).or_refuse(|| format!("cannot sign {}", target.path.shown()))?;
+    let content = usize::try_from(length)
+        .ok()
+        .and_then(|length| loaded.module.get(..length));
+    let content = content.ok_or_else(|| Error::bug("a module that is longer than its file"))?;
+    if loaded.packing.compression == Compression::None {
+        let sha256 = stage(target, &[content, &cms, &trailer], transaction)?;
+        return Ok(Done::signed(digest, Origin::Root, sha256));
+    }
+    let end = [&*cms, &*trailer].concat();
+    let append = |packed, whole: u64| {
+        let kept = Kept {
+            length: whole,
+            keep: length,
+            content: &mut &*content,
+        };
+        loaded.packing.compression.append(packed, kept, &end)
     };
-    Ok(Done::signed(digest, Origin::Root, sha256))
+    let mut repacked = None;
+    let packed;
+    let pieces = match append(&loaded.packing.file, loaded.module.len() as u64) {
+        Ok(pieces) => pieces,
+        Err(why) => {
+            repacked = Some(why.to_string().into_boxed_str());
+            // The signature is a block of its own from now on.
+            packed = loaded
+                .packing
+                .compression
+                .pack(content.to_vec())
+                .or_could_not_run(|| cannot_compress(target))?;
+            append(&packed, length).or_could_not_run(|| cannot_compress(target))?
+        }
+    };
+    let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
+    let sha256 = stage(target, &pieces, transaction)?;
+    Ok(Done {
+        repacked,
+        ..Done::signed(digest, Origin::Root, sha256)
+    })
+}
+
+fn cannot_compress(target: &Target) -> String {
+    format!("cannot compress {}", target.path.shown())
+}
+
+/// Stages a file; returns its SHA-256.
+fn stage(target: &Target, parts: &[&[u8]], transaction: &Transaction<'_>) -> Result<String> {
+    transaction.stage_named(&target.path, &target.file, parts)?;
+    Ok(sha256(parts))
 }
 
 /// SHA-256 of a file, in hex.
 fn sha256(parts: &[&[u8]]) -> String {
     HashAlgorithm::Sha256.digest(parts).to_hex()
-}
-
-/// Stages the packed module; returns the SHA-256 of the file.
-fn pack(target: &Target, module: Vec<u8>, compression: Compression, transaction: &Transaction<'_>) -> Result<String> {
-    let packed = compression
-        .pack(module)
-        .or_could_not_run(|| format!("cannot compress {}", target.path.shown()))?;
-    transaction.stage_named(&target.path, &target.file, &[&packed])?;
-    Ok(sha256(&[&packed]))
 }

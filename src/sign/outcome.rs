@@ -38,6 +38,8 @@ pub struct Outcome {
     pub kind: Option<&'static str>,
     /// Oddities of the file that did not prevent signing.
     pub warnings: Vec<String>,
+    /// The reason why it was packed anew, if it was: packed files are not, where that can be helped.
+    pub repacked: Option<Box<str>>,
     /// The reason why it was signed, if it was.
     pub origin: Option<Origin>,
     /// The reason why nobody vouches for it, if nobody does.
@@ -55,6 +57,7 @@ impl Outcome {
             result: Ok(change),
             kind: None,
             warnings: Vec::new(),
+            repacked: None,
             origin: None,
             unvouched: None,
             tells_of: 0,
@@ -69,6 +72,7 @@ impl Outcome {
             result: Err(error),
             kind: None,
             warnings: Vec::new(),
+            repacked: None,
             origin: None,
             unvouched: None,
             tells_of: 0,
@@ -82,6 +86,8 @@ pub(super) struct Done {
     /// The digest that the signature by this key covers, if there is one.
     pub(super) digest: Option<Digest>,
     pub(super) warnings: Vec<String>,
+    /// The reason why it was packed anew, if it was.
+    pub(super) repacked: Option<Box<str>>,
     /// The reason why it was signed, if it was.
     pub(super) origin: Option<Origin>,
     /// SHA-256 of the file with its signature, lower-case hex, where the ledger is to have it.
@@ -98,6 +104,7 @@ impl Done {
             change: Change::Unchanged,
             digest: Some(digest),
             warnings: Vec::new(),
+            repacked: None,
             origin,
             sha256,
             unvouched: None,
@@ -110,6 +117,7 @@ impl Done {
             change: Change::Signed,
             digest: Some(digest),
             warnings: Vec::new(),
+            repacked: None,
             origin: Some(origin),
             sha256: Some(sha256),
             unvouched: None,
@@ -122,6 +130,7 @@ impl Done {
             change,
             digest: None,
             warnings: Vec::new(),
+            repacked: None,
             origin: None,
             sha256: None,
             unvouched,

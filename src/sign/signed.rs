@@ -75,6 +75,7 @@ pub(super) fn outcome_of(
         result: Ok(done.change),
         kind: None,
         warnings,
+        repacked: done.repacked,
         origin: done.origin,
         unvouched: done.unvouched,
         tells_of: 0,

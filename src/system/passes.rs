@@ -68,6 +68,15 @@ impl Passes {
         self.open()
     }
 
+    /// A packed file as it is; nothing of one that is not packed.
+    #[must_use]
+    pub fn packed(&self) -> &[u8] {
+        match self.compression {
+            Compression::None => &[],
+            _ => &self.packed,
+        }
+    }
+
     /// The bytes of the file itself, packed as it is.
     pub fn content(&self) -> io::Result<Content<'_>> {
         Content::of_file(&self.file)

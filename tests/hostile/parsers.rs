@@ -32,7 +32,7 @@ use bootseal::formats::grub::opened_files::opened_files;
 use bootseal::formats::grub::openpgp::{DetachedSignature, GrubKey, GrubKeyFile};
 use bootseal::formats::grub::script::{Script, Variables};
 use bootseal::formats::grub::theme;
-use bootseal::formats::kernel::compression::Compression;
+use bootseal::formats::kernel::compression::{Compression, Kept};
 use bootseal::formats::kernel::kernel_config::KernelConfig;
 use bootseal::formats::kernel::kernel_image::Embedded;
 use bootseal::formats::kernel::module_info::ModuleInfo;
@@ -180,9 +180,35 @@ fn cms(bytes: &[u8]) {
 
 fn compression(bytes: &[u8]) {
     let format = Compression::from_magic(bytes);
-    let _ = format.unpack_at_most(bytes, 1 << 20);
     let _ = format.unpack_start(bytes, 100);
     let _ = format.kernel_unpacks(bytes);
+    if let Ok(Some(content)) = format.unpack_at_most(bytes, 1 << 20) {
+        let half = content.len() / 2;
+        for keep in [content.len(), content.len().saturating_sub(3), half] {
+            appended(format, bytes, &content, keep);
+        }
+    }
+}
+
+/// A file that gets another end has that one, and can have another.
+fn appended(format: Compression, packed: &[u8], content: &[u8], keep: usize) -> bool {
+    let append = |packed: &[u8], whole: usize, end: &[u8]| {
+        let kept = Kept {
+            length: whole as u64,
+            keep: keep as u64,
+            content: &mut &content[..keep],
+        };
+        format.append(packed, kept, end).map(|pieces| pieces.concat())
+    };
+    let Ok(one) = append(packed, content.len(), b"end") else {
+        return false;
+    };
+    let two = append(&one, keep + 3, b"another").unwrap();
+    for (packed, end) in [(one, &b"end"[..]), (two, b"another")] {
+        assert!(*format.unpack(&packed).unwrap() == [&content[..keep], end].concat());
+        format.kernel_unpacks(&packed).unwrap();
+    }
+    true
 }
 
 fn compression_round_trip(bytes: &[u8]) {
@@ -196,6 +222,7 @@ fn compression_round_trip(bytes: &[u8]) {
     assert_eq!(Compression::from_magic(&packed), format);
     assert_eq!(format.unpack(&packed).unwrap(), content);
     format.kernel_unpacks(&packed).unwrap();
+    assert!(appended(format, &packed, content, content.len()));
 }
 
 fn core_image(bytes: &[u8]) {

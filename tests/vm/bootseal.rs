@@ -43,6 +43,14 @@ impl Bootseal {
         run(self.command(&["sign", "modules"]).args(["--key", "db"]).arg(file));
     }
 
+    /// As [`Self::sign_module`], over another hash than that of the configuration.
+    pub fn sign_module_over(&self, hash: &str, file: &Path) {
+        run(self
+            .command(&["sign", "modules"])
+            .args(["--key", "db", "--hash", hash])
+            .arg(file));
+    }
+
     /// Writes `FILE.sig` beside each file that GRUB opens.
     pub fn sign_for_grub(&self, files: &[PathBuf]) {
         run(self.command(&["sign", "grub"]).args(files));

@@ -89,6 +89,27 @@ impl Trials {
             assert_eq!(unpack(program, &name, &module), signed, "{name}");
             self.loads(&name, &format!(" ({how})"), module);
         }
+        // Packed by others, signed over another hash first: a block of the signature's own takes the place of one, and the kernel
+        // unpacks as many blocks as there are.
+        for (name, options) in [
+            ("threads", &["--check=crc32", "-T2", "--block-size=4096"][..]),
+            ("unchecked", &["--check=none", "-9e"]),
+            ("fast", &["--check=crc32", "-0"]),
+        ] {
+            let name = format!("{name}.ko.xz");
+            let packed = pack("xz", options, unsigned);
+            let module = signed_twice(bootseal, &name, &packed);
+            assert!(unpack("xz", &name, &module) == signed, "{name}");
+            assert!(module.len() < packed.len() + 900, "{name} is packed anew");
+            // The signature lies there as it is, and the block has a check.
+            let mut damaged = module.clone();
+            let place = damaged.len() - 200;
+            damaged[place] ^= 1;
+            if name != "unchecked.ko.xz" {
+                self.refused(&format!("damaged-{name}"), CANNOT_UNPACK, damaged);
+            }
+            self.loads(&name, " (unpacked by the kernel)", module);
+        }
         for (name, options) in [
             ("crc64", &["--check=crc64"][..]),
             ("delta", &["--check=crc32", "--delta=dist=4", "--lzma2=preset=6"]),
@@ -175,6 +196,16 @@ fn sign(bootseal: &Bootseal, name: &str, content: &[u8]) -> Vec<u8> {
     let work = tempfile::tempdir().expect("a temporary folder");
     let path = work.path().join(name);
     fs::write(&path, content).expect("written");
+    bootseal.sign_module(&path);
+    fs::read(path).expect("the signed module")
+}
+
+/// Signed over another hash, and then as the configuration has it.
+fn signed_twice(bootseal: &Bootseal, name: &str, content: &[u8]) -> Vec<u8> {
+    let work = tempfile::tempdir().expect("a temporary folder");
+    let path = work.path().join(name);
+    fs::write(&path, content).expect("written");
+    bootseal.sign_module_over("sha512", &path);
     bootseal.sign_module(&path);
     fs::read(path).expect("the signed module")
 }

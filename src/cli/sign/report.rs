@@ -79,7 +79,11 @@ impl SignReport {
                         )?;
                     }
                 }
-                Ok(Change::Signed) => writeln!(out, "{} {path}", style.tick())?,
+                Ok(Change::Signed) => {
+                    let repacked = outcome.repacked.as_ref().filter(|_| self.verbose);
+                    let why = repacked.map_or_else(String::new, |why| format!(", packed anew: {}", printable(why)));
+                    writeln!(out, "{} {path}{why}", style.tick())?;
+                }
                 Ok(Change::Unchanged) if self.verbose => writeln!(out, "{} {path}: signed already", style.tick())?,
                 Ok(Change::Kept) if self.verbose => writeln!(out, "{} {path}: {KEPT}", style.note("-"))?,
                 // A kernel of a distribution has thousands of modules that are kept: they are counted below.
@@ -204,6 +208,7 @@ fn outcome_json(outcome: &Outcome) -> Value {
                 }),
                 (None, Some(origin)) => json!({
                     "path": path, "kind": kind, "outcome": name, "warnings": outcome.warnings, "origin": origin.name(),
+                    "packed_anew": outcome.repacked,
                 }),
                 (None, None) => json!({ "path": path, "kind": kind, "outcome": name, "warnings": outcome.warnings }),
             }

@@ -49,19 +49,100 @@ fn packed_modules_stay_packed_as_they_were() {
     }
 }
 
+/// Other ways to pack, which kernels take.
+const OTHERS: [(&str, &[&str]); 11] = [
+    ("gzip", &["-1"]),
+    ("gzip", &["-9"]),
+    ("xz", &["--check=crc32", "-0"]),
+    ("xz", &["--check=none", "-9"]),
+    ("xz", &["--check=crc32", "-T2", "--block-size=4096"]),
+    ("xz", &["--check=crc32", "--lzma2=dict=4KiB,lc=0,pb=0"]),
+    ("zstd", &["-q", "--rm", "-1", "--no-check"]),
+    ("zstd", &["-q", "--rm", "-19", "-T0"]),
+    ("zstd", &["-q", "--rm", "--fast=3"]),
+    ("zstd", &["-q", "--rm", "--no-content-size"]),
+    ("zstd", &["-q", "--rm", "--long=25"]),
+];
+
+/// Nothing is packed anew, neither for the first signature nor for the next ones: over SHA-512, and over SHA3-512 again.
+#[test]
+fn a_signature_is_a_block_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = module(directory.path(), "plain.ko");
+    succeed(&mut sign("modules", &[&plain]));
+    let signed = fs::read(&plain).unwrap();
+    succeed(sign("modules", &[&plain]).args(["--hash", "sha512"]));
+    let over_sha2 = fs::read(&plain).unwrap();
+    for (number, (program, options)) in KERNELS.into_iter().chain(OTHERS).enumerate() {
+        let path = packed(directory.path(), &number.to_string(), program, options);
+        let unsigned = fs::read(&path).unwrap();
+        let mut first = None;
+        for (hash, content) in [("sha3-512", &signed), ("sha512", &over_sha2), ("sha3-512", &signed)] {
+            let said = succeed(sign("modules", &[&path]).args(["-v", "--hash", hash]));
+            assert!(!said.contains("packed anew"), "{program} {options:?}: {said}");
+            assert!(
+                unpack(program, &path) == *content,
+                "{program} {options:?}: the signed module inside"
+            );
+            succeed(&mut verify(&[&path]));
+            let file = fs::read(&path).unwrap();
+            assert!(
+                file.len() < unsigned.len() + 900,
+                "{program} {options:?}: {}",
+                file.len()
+            );
+            let first = first.get_or_insert_with(|| file.clone());
+            if hash == "sha3-512" {
+                assert!(file == *first, "{program} {options:?}: the same file again");
+            }
+        }
+    }
+}
+
+/// That is said, and not necessary again.
+#[test]
+fn a_signature_in_one_block_with_the_module_is_packed_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = module(directory.path(), "plain.ko");
+    succeed(sign("modules", &[&plain]).args(["--hash", "sha512"]));
+    let over_sha2 = fs::read(&plain).unwrap();
+    for (program, options) in KERNELS {
+        let path = directory.path().join(format!("{program}.ko"));
+        fs::write(&path, &over_sha2).unwrap();
+        let path = pack(&path, program, options);
+        let said = succeed(sign("modules", &[&path]).arg("-v"));
+        let expected = ", packed anew: its old signature is in one block with the rest";
+        assert!(said.contains(expected), "{program}: {said}");
+        let said = succeed(sign("modules", &[&path]).args(["-v", "--hash", "sha512"]));
+        assert!(!said.contains("packed anew"), "{program}: {said}");
+        assert!(unpack(program, &path) == over_sha2, "{program}");
+    }
+}
+
 #[test]
 fn the_tools_see_the_kernels_settings() {
     let directory = tempfile::tempdir().unwrap();
-    // Something else in all of them before.
+    // Something that kernels do not take in all of them before.
     let xz = packed(directory.path(), "xz", "xz", &["--check=sha256", "-0"]);
-    let zstd = packed(directory.path(), "zstd", "zstd", &["-q", "--rm", "--no-check", "-1"]);
-    let gzip = packed(directory.path(), "gzip", "gzip", &["-1"]);
-    succeed(&mut sign("modules", &[&xz, &zstd, &gzip]));
+    let [zstd, gzip] =
+        [("zstd", &["-q", "--rm", "--no-check", "-1"][..]), ("gzip", &["-1"])].map(|(program, options)| {
+            let path = packed(directory.path(), program, program, options);
+            let empty = directory.path().join("empty.ko");
+            fs::write(&empty, "").unwrap();
+            let empty = pack(&empty, program, options);
+            fs::write(&path, [fs::read(empty).unwrap(), fs::read(&path).unwrap()].concat()).unwrap();
+            path
+        });
+    let said = succeed(sign("modules", &[&xz, &zstd, &gzip]).arg("-v"));
+    assert_eq!(said.matches(", packed anew: it").count(), 3, "{said}");
     let listed = succeed(tool("xz").arg("-lvv").arg(&xz));
     assert!(listed.contains("CRC32"), "{listed}");
     assert!(listed.contains("--lzma2=dict=1MiB"), "{listed}");
     let streams = succeed(tool("xz").args(["--robot", "--list"]).arg(&xz));
-    assert!(streams.contains("\nfile\t1\t1\t"), "one stream, one block: {streams}");
+    assert!(
+        streams.contains("\nfile\t1\t2\t"),
+        "one stream, and a block for the signature: {streams}"
+    );
     let listed = succeed(tool("zstd").arg("-lv").arg(&zstd));
     assert!(listed.contains("XXH64"), "{listed}");
     assert!(

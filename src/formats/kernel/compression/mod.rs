@@ -1,12 +1,18 @@
 //! The three ways in which the kernel's build compresses modules (`scripts/Makefile.modinst`), and those in which kernels and
 //! initramfs images are.
 
+mod append;
 mod format;
+mod gzip;
+mod kept;
 mod kernel;
 pub mod lz4;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod unpacker;
+mod xz;
+mod zstandard;
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
@@ -18,7 +24,8 @@ use liblzma::stream::{CONCATENATED, Check, Filters, LzmaOptions, Stream};
 use liblzma::write::XzEncoder;
 
 pub use format::{Compression, MAX_HELD, MAX_MODULE};
-pub use kernel::KernelRefusal;
+pub use kept::Kept;
+pub use refusal::{KernelRefusal, Repack};
 pub use unpacker::{Packing, Unpacker, UnpackerError};
 
 /// Most memory that an xz header can ask for, in bytes; the largest preset of `xz` needs 65 MiB.

@@ -1,3 +1,5 @@
+mod append;
+
 use super::*;
 use flate2::Crc;
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! Rotations as library calls, with keys in a temporary directory and a simulated firmware.
 
+mod left_behind;
+
 use std::cell::{Cell, RefCell};
 use std::fs;
 
