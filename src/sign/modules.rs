@@ -133,8 +133,8 @@ struct Loaded<'a> {
     compression: Compression,
     /// The unpacked file.
     module: Vec<u8>,
-    /// SHA-256 of the file, in hex, where the ledger adopts it.
-    sha256: Option<String>,
+    /// SHA-256 of the file, where the ledger adopts it.
+    sha256: Option<Digest>,
     state: State,
 }
 
@@ -280,13 +280,13 @@ fn sign_content(
     Ok(Done::signed(digest, Origin::Root, sha256))
 }
 
-/// SHA-256 of a file, in hex.
-fn sha256(parts: &[&[u8]]) -> String {
-    HashAlgorithm::Sha256.digest(parts).to_hex()
+/// SHA-256 of a file.
+fn sha256(parts: &[&[u8]]) -> Digest {
+    HashAlgorithm::Sha256.digest(parts)
 }
 
 /// Stages the packed module; returns the SHA-256 of the file.
-fn pack(target: &Target, module: Vec<u8>, compression: Compression, transaction: &Transaction<'_>) -> Result<String> {
+fn pack(target: &Target, module: Vec<u8>, compression: Compression, transaction: &Transaction<'_>) -> Result<Digest> {
     let packed = compression
         .pack(module)
         .or_could_not_run(|| format!("cannot compress {}", target.path.shown()))?;
