@@ -274,3 +274,35 @@ fn images_are_not_held_to_be_looked_at() {
     write(b"x", 150 << 20);
     assert!(!said(&["status"], 1).contains("accepted, signed by"));
 }
+
+/// The same image on a partition that nobody has mounted, and of which firmware may start it.
+#[test]
+fn images_on_a_partition_that_is_not_mounted_are_not_held() {
+    let node = Node::new();
+    node.firmware();
+    node.keys(crate::support::keys(), |_| true);
+    node.write("run/udev/data/b8:17", "E:ID_PART_ENTRY_TYPE=c12a7328-f81f-11d2-ba4b-00a0c93ec93b\n");
+    node.write("sys/dev/block/8:17/uevent", "MAJOR=8\nMINOR=17\nDEVNAME=sdb1\n");
+    let image = node.path("BOOTX64.EFI");
+    unified(&image, 300 << 20);
+    succeed(&mut sign("efi", &[&image]));
+    let device = node.directory("dev").join("sdb1");
+    let mtools = |program: &str, words: &[&str]| {
+        let mut command = tool(program);
+        command.env("MTOOLS_SKIP_CHECK", "1").args(words);
+        command
+    };
+    succeed(mtools("mkfs.vfat", &["-F", "32", "-C"]).arg(&device).arg("400000"));
+    succeed(mtools("mmd", &["-i"]).arg(&device).args(["::/EFI", "::/EFI/BOOT"]));
+    succeed(mtools("mcopy", &["-i"]).arg(&device).arg(&image).arg("::/EFI/BOOT/"));
+    fs::remove_file(&image).unwrap();
+    let said = || is_bounded(&node.bootseal(["audit", "-v", "--only", "boot.images,modules.initramfs"]), 1);
+    let told = said();
+    assert!(told.contains("BOOTX64.EFI") && !told.contains("are not read"), "{told}");
+    // A bit in the middle of the file.
+    let (before, file) = (told, File::options().write(true).open(&device).unwrap());
+    std::os::unix::fs::FileExt::write_all_at(&file, b"x", 200 << 20).unwrap();
+    let after = said();
+    assert_ne!(after, before);
+    eprintln!("{before}\n{after}");
+}

@@ -236,7 +236,18 @@ fn fat(bytes: &[u8]) {
     let Ok(fat) = Fat::open(bytes.to_vec()) else { return };
     let files: Vec<_> = fat.files().take(100).collect();
     for (_, entry) in files {
-        let _ = fat.read(entry, 1 << 20);
+        let whole = fat.read(entry, 1 << 20);
+        let extents = fat.extents(entry);
+        if let (Ok(whole), Ok(extents)) = (&whole, &extents) {
+            assert!(extents.len() >= whole.len() as u64);
+            let mut place = 0;
+            while let Some((offset, left)) = extents.at(place).filter(|_| place < whole.len() as u64) {
+                assert!(left > 0);
+                let (offset, at) = (usize::try_from(offset).unwrap(), usize::try_from(place).unwrap());
+                assert_eq!(bytes[offset], whole[at], "{place}");
+                place += left;
+            }
+        }
     }
     fat.find_file("/EFI/BOOT/BOOTX64.EFI");
 }
