@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use bootseal::formats::firmware::authenticode::minimal_image;
 
 use super::secrets::{END, Secret, WAIT, debugger, found, memory, numbers, passphrase};
 use crate::support::ceremony::{PASSPHRASE, encrypted, private};
-use crate::support::node::Node;
+use crate::support::node::{Node, menu};
 use crate::support::{bootseal, succeed, tool};
 
 /// The passphrase that comes after [`PASSPHRASE`].
@@ -73,7 +73,7 @@ fn a_passphrase_that_is_typed_is_gone() {
     let mut change = bootseal(["keys", "passphrase", "grub", "--keys"]);
     change.arg(&keys);
     let before = fs::read(keys.join("grub.key")).unwrap();
-    let end = memory_at_terminal(&change, END, &[PASSPHRASE, NEXT, NEXT]);
+    let end = memory_at_terminal(&change, END, &[NEXT, NEXT, PASSPHRASE]);
     assert_eq!(found(&end, &secrets), Vec::<String>::new());
     assert_ne!(
         fs::read(keys.join("grub.key")).unwrap(),
@@ -82,34 +82,63 @@ fn a_passphrase_that_is_typed_is_gone() {
     );
 }
 
+/// The program is started on its own machine only: this one gets the boot directory for the debugger alone.
 #[test]
 fn a_passphrase_that_a_program_tells_the_hook_is_gone() {
-    let directory = tempfile::tempdir().unwrap();
-    let told = directory.path().join("passphrase");
-    private(&told, PASSPHRASE.as_bytes());
     let node = Node::new();
-    node.keys(&encrypted().keys(), |_| true);
-    node.kernel("boot/vmlinuz");
-    let command = format!("[hook]\npassphrase_command = [\"/bin/cat\", \"{}\"]\n", told.display());
-    node.write("etc/bootseal/config.toml", command);
+    node.kernel("boot/vmlinuz-6.12.1");
+    node.write("boot/grub/grub.cfg", menu("6.12.1", 5));
+    let told = node.path("passphrase");
+    private(&told, PASSPHRASE.as_bytes());
+    let config = node.path("config.toml");
+    let settings = format!("[hook]\npassphrase_command = [\"/bin/cat\", \"{}\"]\n", told.display());
+    private(&config, settings.as_bytes());
     let mut secrets = numbers(&encrypted().file("grub.key"));
     secrets.extend(numbers(&encrypted().file("db.key")));
     secrets.push(passphrase());
-    let hook = node.bootseal(["hook", "run", "all"]);
+    let mut hook = bootseal(["hook", "run", "--config"]);
+    hook.arg(&config).arg("--keys").arg(encrypted().keys());
+    hook.args(["all", "6.12.1"]).env("STATE_DIRECTORY", node.path("state"));
     for stop in [WAIT, END] {
-        assert_eq!(found(&memory(&hook, stop), &secrets), Vec::<String>::new(), "{stop}");
+        let core = node.path("core");
+        let gdb = debugger(&hook, stop, &core);
+        let mut there = tool("unshare");
+        there.args([
+            "--mount",
+            "sh",
+            "-c",
+            "mount --bind \"$1\" /boot && shift && exec \"$@\"",
+            "sh",
+        ]);
+        there.arg(node.path("boot")).arg(gdb.get_program()).args(gdb.get_args());
+        for (name, value) in gdb.get_envs() {
+            there.env(name, value.unwrap());
+        }
+        let output = there.stdin(Stdio::null()).output().unwrap();
+        let memory = fs::read(&core).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        assert_eq!(found(&memory, &secrets), Vec::<String>::new(), "{stop}");
+        fs::remove_file(&core).unwrap();
+        let is_signed = node.path("boot/vmlinuz-6.12.1.sig").exists();
+        assert_eq!(is_signed, stop == END, "{output:?}");
     }
-    assert!(node.path("boot/vmlinuz.sig").exists());
 }
 
 /// Makes an encrypted key with its certificate.
 fn make(key: &Path) {
-    let mut openssl = tool("openssl");
-    openssl.args([
-        "req", "-x509", "-newkey", "rsa:2048", "-days", "3650", "-subj", "/CN=own",
-    ]);
-    openssl.args(["-passout", &format!("pass:{OLD}"), "-keyout"]).arg(key);
-    succeed(openssl.arg("-out").arg(key.with_extension("crt")));
+    let openssl = |words: &[&str]| {
+        let mut openssl = tool("openssl");
+        openssl.args(words);
+        openssl
+    };
+    let passphrase = format!("pass:{OLD}");
+    succeed(
+        openssl(&["genrsa", "-aes256", "-passout", &passphrase, "-out"])
+            .arg(key)
+            .arg("2048"),
+    );
+    let mut request = openssl(&["req", "-x509", "-new", "-days", "3650", "-subj", "/CN=own"]);
+    request.args(["-passin", &passphrase, "-key"]).arg(key);
+    succeed(request.arg("-out").arg(key.with_extension("crt")));
     private(key, &fs::read(key).unwrap());
 }
 
