@@ -24,14 +24,19 @@ fn memory_at_terminal(command: &Command, stop: &str, typed: &[&str]) -> Vec<u8> 
     let (core, script) = (directory.path().join("core"), directory.path().join("script"));
     let gdb = debugger(command, stop, &core);
     let words = std::iter::once(gdb.get_program()).chain(gdb.get_args());
-    let spawn: String = words.map(|word| format!(" {{{}}}", word.to_str().unwrap())).collect();
-    let answers: String = typed
+    let spawn: Vec<String> = words.map(|word| format!(" {{{}}}", word.to_str().unwrap())).collect();
+    let answers: Vec<String> = typed
         .iter()
         .map(|line| format!("expect -re {{[Pp]assphrase[^\\n]*: $|again: $}}\nsend -- {{{line}}}\nsend -- \\r\n"))
         .collect();
     private(
         &script,
-        format!("set timeout 300\nspawn -noecho{spawn}\n{answers}expect eof\n").as_bytes(),
+        format!(
+            "set timeout 300\nspawn -noecho{}\n{}expect eof\n",
+            spawn.concat(),
+            answers.concat()
+        )
+        .as_bytes(),
     );
     let mut expect = tool("expect");
     expect.arg(&script).env("NO_COLOR", "1").env("TERM", "dumb");

@@ -2,9 +2,10 @@
 
 use crate::formats::medium::Medium;
 
+use super::Fat;
+use super::directory::Entry;
 use super::error::FatError;
 use super::table::{Next, Table};
-use super::{Entry, Fat};
 
 /// Most pieces of a file: some MB of them are held. A file of 4 GiB on a file system that was used for years has some hundred.
 const MAX_PIECES: usize = 1 << 16;

@@ -330,9 +330,9 @@ fn put_in_place(staged: BTreeMap<Arc<Path>, Staged>) -> Vec<NotReplaced> {
                 Ok(()) => put(&follower.place, follower.change),
                 Err(_) => Err(std::io::Error::other(format!("it belongs to {}", path.shown()))),
             };
-            failed.extend(not_replaced(follower.path, after));
+            failed.extend(not_replaced(&follower.path, after));
         }
-        failed.extend(not_replaced(path, done));
+        failed.extend(not_replaced(&path, done));
     }
     failed
 }
@@ -345,7 +345,7 @@ fn put(target: &Place, change: Change) -> std::io::Result<()> {
     }
 }
 
-fn not_replaced(path: Arc<Path>, done: std::io::Result<()>) -> Option<NotReplaced> {
+fn not_replaced(path: &Path, done: std::io::Result<()>) -> Option<NotReplaced> {
     let error = done
         .or_could_not_run(|| format!("cannot replace {}", path.shown()))
         .err()?;
