@@ -53,8 +53,13 @@ impl Kind {
 }
 
 /// A failure with its kind, its cause chain and the commands that may remedy it.
+///
+/// It is one pointer wide: a run of signing holds a result for each of its files.
 #[derive(Debug)]
-pub struct Error {
+pub struct Error(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     kind: Kind,
     message: String,
     cause: Option<Cause>,
@@ -64,12 +69,12 @@ pub struct Error {
 impl Error {
     /// An error of `kind`; prefer the constructors named after the kinds.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Parts {
             kind,
             message: message.into(),
             cause: None,
             hints: Vec::new(),
-        }
+        }))
     }
 
     /// A finding or refusal (exit code 1).
@@ -95,7 +100,7 @@ impl Error {
     /// Adds the cause below this error.
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Cause>) -> Self {
-        self.cause = Some(cause.into());
+        self.0.cause = Some(cause.into());
         self
     }
 
@@ -113,14 +118,14 @@ impl Error {
     /// Adds a hint: the exact next command or step.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.0.hints.push(hint.into());
         self
     }
 
     /// The meaning of the error to the caller.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
-        self.kind
+    pub fn kind(&self) -> Kind {
+        self.0.kind
     }
 
     /// The kind of the first failed access to a file or device among the causes; `None` if none of them is one.
@@ -154,7 +159,7 @@ impl Error {
         let below = self.below().filter_map(|cause| cause.downcast_ref::<Self>());
         iter::once(self)
             .chain(below)
-            .flat_map(|error| error.hints.iter().map(String::as_str))
+            .flat_map(|error| error.0.hints.iter().map(String::as_str))
             .collect()
     }
 
@@ -167,13 +172,13 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause.as_deref().map(|cause| cause as _)
+        self.0.cause.as_deref().map(|cause| cause as _)
     }
 }
 

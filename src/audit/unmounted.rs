@@ -4,18 +4,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use crate::disk::{Kind, Naming, UnmountedFile, UnmountedPartition};
-use crate::error::Result as Outcome;
+use crate::error::{Explain, Result as Outcome};
 use crate::formats::grub::opened_files::{Place, opened_files};
 use crate::formats::text::loader_entry;
+use crate::system::OpenedFile;
 use crate::trust::{Anchors, OpenedImage};
 
 use super::images::{Candidate, Found, Images, MAGIC, Places, Sources, judge};
 use super::installed::{Installed, line_of_entry, lines};
 use super::menus::Menus;
 use super::reason::reason;
-
-/// Largest file of such a partition that is read, in bytes; it is held.
-pub(super) const MAX_IMAGE: u64 = 192 << 20;
 
 /// Reads and judges those of every partition. What cannot be looked at is told. Fails if it is interrupted.
 pub(super) fn read(
@@ -51,22 +49,17 @@ fn look_into(
     for (path, file) in fat.files() {
         let shown = partition.shown(&path);
         let candidate = Candidate::on_esp(&path);
-        let read = |limit| fat.read(file, limit).map_err(|error| format!("{shown}: {error}"));
-        let bytes = match read(MAGIC.len() as u64) {
+        let start = fat.read(file, MAGIC.len() as u64);
+        let opened = match start.map_err(|error| format!("{shown}: {error}")) {
             Ok(start) if start != MAGIC && !candidate.is_named_so => continue,
-            Ok(_) => read(MAX_IMAGE),
+            Ok(_) => image(partition.open_file(&path, file), &shown).map_err(|error| reason(&error)),
             Err(why) => Err(why),
         };
         let place = PathBuf::from(&shown);
-        match bytes {
-            Ok(bytes) => {
-                if bytes.len() as u64 == MAX_IMAGE {
-                    let why = format!("{shown}: files of {MAX_IMAGE} bytes or more are not read");
-                    images.not_run.push((Places::ESP, why));
-                    continue;
-                }
+        match opened {
+            Ok(opened) => {
                 let before = images.found.len();
-                judge(place, &OpenedImage::held(bytes), &candidate, sources, anchors, images);
+                judge(place, &opened, &candidate, sources, anchors, images);
                 for found in images.found.iter_mut().skip(before) {
                     found.unmounted = Some(UnmountedFile {
                         partition: partition.clone(),
@@ -82,11 +75,16 @@ fn look_into(
     Ok(())
 }
 
+/// A file of such a partition, held as far as one that is mounted is.
+pub(super) fn image(file: Outcome<OpenedFile>, shown: &str) -> Outcome<OpenedImage> {
+    OpenedImage::read_from(file?).or_could_not_run(|| format!("cannot read {shown}"))
+}
+
 impl Found {
     /// Opens it once more.
     pub(super) fn open(&self) -> Outcome<OpenedImage> {
         match &self.unmounted {
-            Some(file) => file.read(MAX_IMAGE).map(OpenedImage::held),
+            Some(file) => image(file.open(), &file.shown()),
             None => OpenedImage::open(&self.path),
         }
     }

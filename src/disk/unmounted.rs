@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::error::{Error, Result as Outcome};
-use crate::formats::fat::{Fat, FatError};
+use crate::formats::fat::{Entry, Fat, FatError};
 use crate::formats::firmware::partition_table::Identity;
 use crate::formats::medium::Medium;
 use crate::formats::text::printable;
-use crate::system::{BlockDevice, Context, fat_mounts};
+use crate::system::{BlockDevice, Context, OpenedFile, UnmountedContent, fat_mounts};
 
 use super::boot_targets::BootTargets;
 use super::efi_devices::{Bytes, EfiDevice, Reason, efi_devices};
@@ -124,7 +124,7 @@ impl UnmountedPartition {
         };
         let device = BlockDevice::open(file).map_err(|error| Unreadable::device(error.in_one_line()))?;
         Ok(Blocks {
-            device,
+            device: Arc::new(device),
             start: *start,
             length: *length,
         })
@@ -159,6 +159,16 @@ impl UnmountedPartition {
             }
             Err(unreadable) => !unreadable.is_none,
         }
+    }
+
+    /// A file on it. What cannot be read of it is told by who reads it.
+    pub fn open_file(&self, path: &str, file: &Entry) -> Outcome<OpenedFile> {
+        let fat = self.open()?;
+        let cannot =
+            |error: FatError| Error::could_not_run(format!("{}: {}", self.shown(path), printable(&error.to_string())));
+        let extents = fat.extents(file).map_err(cannot)?;
+        let medium = Arc::new(fat.medium().clone());
+        Ok(OpenedFile::Unmounted(UnmountedContent::new(medium, extents)))
     }
 
     /// A path on it, for a person.
@@ -206,23 +216,19 @@ impl UnmountedFile {
         found.is_some_and(|(found, _)| found == self.path)
     }
 
-    /// Its content. Could not run if that is not smaller than `limit` bytes.
-    pub fn read(&self, limit: u64) -> Outcome<Vec<u8>> {
-        let fat = self.partition.open()?;
-        let cannot = |reason: String| Error::could_not_run(format!("{}: {reason}", self.shown()));
-        let found = fat.find_file(&self.path);
-        let (_, file) = found.ok_or_else(|| cannot("it is there no more".to_owned()))?;
-        let bytes = fat.read(file, limit).map_err(|error| cannot(error.to_string()))?;
-        if bytes.len() as u64 == limit {
-            return Err(cannot(format!("files of {limit} bytes or more are not read")));
-        }
-        Ok(bytes)
+    /// Opens it.
+    pub fn open(&self) -> Outcome<OpenedFile> {
+        let found = self.partition.open()?.find_file(&self.path);
+        let gone = || Error::could_not_run(format!("{}: it is there no more", self.shown()));
+        let (path, file) = found.ok_or_else(gone)?;
+        self.partition.open_file(&path, file)
     }
 }
 
 /// The bytes of a partition.
+#[derive(Clone)]
 pub struct Blocks {
-    device: BlockDevice,
+    device: Arc<BlockDevice>,
     /// Where it begins on the device, in bytes.
     start: u64,
     /// Its length, in bytes.
@@ -234,7 +240,7 @@ impl Medium for Blocks {
         let end = offset.checked_add(length as u64);
         let is_on_it = end.is_some_and(|end| end <= self.length);
         let place = self.start.checked_add(offset).filter(|_| is_on_it);
-        Medium::read(&self.device, place.ok_or("the partition ends")?, length)
+        Medium::read(&*self.device, place.ok_or("the partition ends")?, length)
     }
 }
 
@@ -289,6 +295,6 @@ mod tests {
         assert!(said.as_ref().is_some_and(|said| said.contains("/dev/sda1")), "{said:?}");
         // The device is not opened again.
         fs::remove_file(device).unwrap();
-        assert_eq!(file.read(1).err().map(|error| error.to_string()), said);
+        assert_eq!(file.open().err().map(|error| error.to_string()), said);
     }
 }

@@ -8,7 +8,7 @@ use crate::finding::Level;
 use crate::formats::text::Shown;
 use crate::keys::directory::Ask;
 use crate::keys::{KeyDirectory, KeyName};
-use crate::sign::{Job, NewKernel, Observer, Outcome, SigningKeys, Summary, Vouchers, Watch, acceptance};
+use crate::sign::{Job, NewKernel, Observer, Outcome, Run, SigningKeys, Summary, Vouchers, Watch, acceptance};
 use crate::system::config::Config;
 use crate::system::{self, Context, NewFile, Syslog, not_mounted};
 
@@ -110,6 +110,8 @@ impl Hook<'_> {
         let under_way = UnderWay::in_slot(files)?;
         let mut plan = self.plan(files, keys)?;
         plan.notes.extend(under_way.notes.iter().cloned());
+        // No key lies in memory while another run is at work.
+        Run::wait(self.context, self.observer)?;
         let installs = request.slot == Slot::Modules && !request.removes;
         let image = request.image.as_ref().map(|image| files.below(image));
         let open = if let Some(image) = image.filter(|image| installs && image.is_file()) {

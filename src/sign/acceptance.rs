@@ -92,7 +92,7 @@ pub fn with_consent(
     let (mut questions, mut digests) = (Vec::new(), accepted.to_vec());
     for outcome in unvouched(&summary.outcomes) {
         if let Some(unvouched) = &outcome.unvouched {
-            questions.push((outcome.path.clone(), unvouched.reason.clone()));
+            questions.push((outcome.path.to_path_buf(), unvouched.reason.clone()));
             // The bytes that were shown, and no others.
             digests.push(unvouched.sha256.clone());
         }

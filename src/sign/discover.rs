@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::disk::Tree;
 use crate::error::{Error, Result};
@@ -15,9 +16,9 @@ use crate::system::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
     /// Its path, as it was named or found.
-    pub path: PathBuf,
-    /// The file that the path leads to, without symbolic links.
-    pub file: PathBuf,
+    pub path: Arc<Path>,
+    /// The file that the path leads to, without symbolic links; the same text as the path wherever it can be.
+    pub file: Arc<Path>,
     /// Its state before it was read.
     pub state: FileState,
     /// Number of hard links to the file.
@@ -46,7 +47,7 @@ pub(super) enum Interest {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// The files to work on, each path once.
-    pub targets: BTreeMap<PathBuf, Target>,
+    pub targets: BTreeMap<Arc<Path>, Target>,
     /// The paths that could not be read.
     pub unusable: Vec<Unusable>,
     /// The files that are only noted.
@@ -191,13 +192,15 @@ impl<'a> Search<'a> {
 
     /// Adds a file to work on.
     fn add_target(&mut self, path: &Path, file: PathBuf, info: &FileInfo) {
+        let file: Arc<Path> = file.into();
+        let path = if *file == *path { Arc::clone(&file) } else { path.into() };
         let target = Target {
-            path: path.to_path_buf(),
+            path: Arc::clone(&path),
             file,
             state: info.state,
             links: info.links,
         };
-        self.found.targets.insert(path.to_path_buf(), target);
+        self.found.targets.insert(path, target);
     }
 
     /// Adds a path that cannot be worked on.
@@ -312,7 +315,10 @@ mod tests {
         assert_eq!(found.noted, [root.join("notes.txt")]);
         assert_eq!(found.leftovers, [root.join(".bootseal-abcd1234")].into());
         let distinct: Vec<_> = found.distinct().targets.into_keys().collect();
-        assert_eq!(distinct, [root.join("a.ko"), root.join("sub/b.ko")]);
+        assert_eq!(
+            distinct,
+            ["a.ko", "sub/b.ko"].map(|name| Arc::from(root.join(name).as_path()))
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::certificate::Certificate;
@@ -41,7 +42,7 @@ pub fn sign(run: &mut Run<'_>, files: &[PathBuf], identity: &Identity, options: 
     let found = discover(run, files, options)?;
     let signing = signing(&identity.certificate, Some(identity.signer.as_ref()), options);
     let notary = run.notary();
-    let files: Vec<PathBuf> = found.targets.values().map(|target| target.file.clone()).collect();
+    let files: Vec<Arc<Path>> = found.targets.values().map(|target| Arc::clone(&target.file)).collect();
     let is_signed_before = || Ok(files.iter().any(|file| is_signed(file, &identity.certificate)));
     take_over(run, &signing, &found, &identity.certificate)?;
     run.process(&signing, found, |targets, transaction| {
@@ -87,10 +88,10 @@ pub(super) fn discover(run: &mut Run<'_>, files: &[PathBuf], options: &EfiOption
             check_output(run.context(), output, target)?;
         }
         let named = |target: Target| {
-            let path = output.clone();
+            let path: Arc<Path> = output.as_path().into();
             // The image itself stays as it is, under all its names.
             let links = 1;
-            (path.clone(), Target { path, links, ..target })
+            (Arc::clone(&path), Target { path, links, ..target })
         };
         found.targets = found.targets.into_values().map(named).collect();
     }
@@ -143,7 +144,7 @@ pub(super) fn take_over(
             && !notary.has_recorded(Kind::Efi, &digest)?
             && let Ok((sha256, _)) = system::digest(&path, HASH)
         {
-            adopted.push(Adopted::new(path, &sha256, &digest));
+            adopted.push(Adopted::new(path, sha256, digest));
         }
     }
     run.adopt(signing, adopted);
@@ -240,12 +241,12 @@ pub(super) fn sign_file(
             Some(_) => None,
             None => notary.origin_of_signed((Kind::Efi, &digest), target, content)?,
         };
-        let sha256 = content.digest(HASH).or_could_not_run(refused)?.to_hex();
+        let sha256 = content.digest(HASH).or_could_not_run(refused)?;
         return Ok(Done::unchanged(digest, origin.map(|origin| (origin, sha256))));
     }
     let origin = match notary.judge((Kind::Efi, &digest), target, content, is_signed_before)? {
         Ok(origin) => origin,
-        Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched))),
+        Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched.into()))),
     };
     let unsigned = image.unsigned_signature_over(certificate, &digest).or_refuse(refused)?;
     let cms = make(&unsigned, image)?;
@@ -270,14 +271,14 @@ pub(super) fn sign_file(
     })
 }
 
-/// Stages the image with this signature; returns its SHA-256, lower-case hex.
+/// Stages the image with this signature; returns its SHA-256, if it was written.
 fn stage(
     opened: &Opened<'_>,
     keep: impl Fn(usize) -> bool,
     cms: &[u8],
     target: &Target,
     (transaction, options): (&Transaction<'_>, &EfiOptions),
-) -> Result<String> {
+) -> Result<Option<Digest>> {
     let refused = || format!("cannot sign {}", target.path.shown());
     match opened {
         Opened::Held(image) => {
@@ -286,7 +287,7 @@ fn stage(
             stage_written(target, transaction, options, |file| {
                 parts.iter().try_for_each(|part| file.write_all(part))
             })?;
-            Ok(HASH.digest(&parts).to_hex())
+            Ok(Some(HASH.digest(&parts)))
         }
         Opened::Large(image, content) => {
             let signed = image.rewritten(&mut content.open(), keep, Some(cms));
@@ -297,7 +298,7 @@ fn stage(
                 Ok(())
             })?;
             // A dry run writes nothing, and records nothing.
-            Ok(sha256.map(|digest| digest.to_hex()).unwrap_or_default())
+            Ok(sha256)
         }
     }
 }

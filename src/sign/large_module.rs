@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::crypto::cms::Shape;
-use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::formats::kernel::compression::{Compression, Kept, MAX_MODULE};
 use crate::formats::kernel::module_signature;
 use crate::formats::text::Shown;
@@ -46,10 +46,7 @@ pub(super) fn sign(target: &Target, transaction: &Transaction<'_>, notary: &Nota
                 let hash = || HashAlgorithm::Sha256.digest_of(file.open_packed()?);
                 let adopted = notary.adopts(Kind::Modules)?;
                 let adopted = adopted.then(hash).transpose().or_could_not_run(cannot)?;
-                Ok(Done::unchanged(
-                    digest,
-                    adopted.map(|sha256| (Origin::Adopted, sha256.to_hex())),
-                ))
+                Ok(Done::unchanged(digest, adopted.map(|sha256| (Origin::Adopted, sha256))))
             }
             Err(refusal) => {
                 let mut content = file.open().or_could_not_run(cannot)?;
@@ -102,7 +99,7 @@ fn write(
     file: &Passes,
     (content, size): (&mut dyn Read, u64),
     transaction: &Transaction<'_>,
-) -> Result<String> {
+) -> Result<Digest> {
     stage(target, transaction, |staged| {
         let left = file.compression().pack_into(content, size, staged)?;
         left.flush()
@@ -114,11 +111,9 @@ fn stage(
     target: &Target,
     transaction: &Transaction<'_>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<String> {
+) -> Result<Digest> {
     transaction.stage_written(&target.path, &target.file, |staged| write(staged))?;
     let (staged, _) = transaction.open(&target.file)?;
     let sha256 = HashAlgorithm::Sha256.digest_of(staged);
-    Ok(sha256
-        .or_could_not_run(|| format!("cannot read {}", target.path.shown()))?
-        .to_hex())
+    sha256.or_could_not_run(|| format!("cannot read {}", target.path.shown()))
 }

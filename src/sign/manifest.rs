@@ -110,17 +110,24 @@ impl Manifest {
 
     /// Remembers that the signature held when the files had these states. No entry is made if one of them was changed after
     /// `last_sure_change`, in seconds since 1970-01-01 UTC.
-    pub(super) fn remember(&mut self, path: &Path, digest: &Digest, states: Vec<FileState>, last_sure_change: i64) {
+    pub(super) fn remember(
+        &mut self,
+        path: &Path,
+        digest: &Digest,
+        states: impl Into<Box<[FileState]>>,
+        last_sure_change: i64,
+    ) {
         let absolute = std::path::absolute(path).ok().filter(|path| path.to_str().is_some());
         let Some(absolute) = absolute else { return };
         self.is_changed = true;
+        let states = states.into();
         let unsure = |state: &FileState| !state.is_exact() || state.changed_after(last_sure_change);
         if states.iter().any(unsure) {
             self.entries.remove(&absolute);
             return;
         }
         let entry = Entry {
-            states: states.into(),
+            states,
             hash: digest.algorithm().name().into(),
             digest: digest.to_hex().into(),
         };

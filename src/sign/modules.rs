@@ -140,8 +140,8 @@ struct Loaded<'a> {
     packing: Packing,
     /// The unpacked file.
     module: Vec<u8>,
-    /// SHA-256 of the file, in hex, where the ledger adopts it.
-    sha256: Option<String>,
+    /// SHA-256 of the file, where the ledger adopts it.
+    sha256: Option<Digest>,
     state: State,
 }
 
@@ -313,12 +313,12 @@ fn cannot_compress(target: &Target) -> String {
 }
 
 /// Stages a file; returns its SHA-256.
-fn stage(target: &Target, parts: &[&[u8]], transaction: &Transaction<'_>) -> Result<String> {
+fn stage(target: &Target, parts: &[&[u8]], transaction: &Transaction<'_>) -> Result<Digest> {
     transaction.stage_named(&target.path, &target.file, parts)?;
     Ok(sha256(parts))
 }
 
-/// SHA-256 of a file, in hex.
-fn sha256(parts: &[&[u8]]) -> String {
-    HashAlgorithm::Sha256.digest(parts).to_hex()
+/// SHA-256 of a file.
+fn sha256(parts: &[&[u8]]) -> Digest {
+    HashAlgorithm::Sha256.digest(parts)
 }

@@ -1,6 +1,7 @@
 //! The result of a run for each of its files.
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::formats::crypto::hash::Digest;
@@ -31,7 +32,7 @@ pub enum Change {
 #[derive(Debug)]
 pub struct Outcome {
     /// The path as it was found, or a pattern that matches no file.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// The change, or the error because of which there is none.
     pub result: Result<Change, Error>,
     /// The kind of signature: "modules", "efi" or "grub"; none if the file was not worked on.
@@ -43,7 +44,7 @@ pub struct Outcome {
     /// The reason why it was signed, if it was.
     pub origin: Option<Origin>,
     /// The reason why nobody vouches for it, if nobody does.
-    pub unvouched: Option<Unvouched>,
+    pub unvouched: Option<Box<Unvouched>>,
     /// The number of other files of the run that this one tells of: those in a directory, each of which has an outcome too.
     pub tells_of: usize,
 }
@@ -51,9 +52,9 @@ pub struct Outcome {
 impl Outcome {
     /// The outcome of a file that is done.
     #[must_use]
-    pub const fn done(path: PathBuf, change: Change) -> Self {
+    pub fn done(path: impl Into<Arc<Path>>, change: Change) -> Self {
         Self {
-            path,
+            path: path.into(),
             result: Ok(change),
             kind: None,
             warnings: Vec::new(),
@@ -66,9 +67,9 @@ impl Outcome {
 
     /// The outcome of a file that failed.
     #[must_use]
-    pub const fn failed(path: PathBuf, error: Error) -> Self {
+    pub fn failed(path: impl Into<Arc<Path>>, error: Error) -> Self {
         Self {
-            path,
+            path: path.into(),
             result: Err(error),
             kind: None,
             warnings: Vec::new(),
@@ -90,15 +91,15 @@ pub(super) struct Done {
     pub(super) repacked: Option<Box<str>>,
     /// The reason why it was signed, if it was.
     pub(super) origin: Option<Origin>,
-    /// SHA-256 of the file with its signature, lower-case hex, where the ledger is to have it.
-    pub(super) sha256: Option<String>,
+    /// SHA-256 of the file with its signature, where the ledger is to have it.
+    pub(super) sha256: Option<Digest>,
     /// The reason why nobody vouches for it, if nobody does.
-    pub(super) unvouched: Option<Unvouched>,
+    pub(super) unvouched: Option<Box<Unvouched>>,
 }
 
 impl Done {
     /// A file that stays as it is; with its origin and SHA-256 if the ledger is to have it.
-    pub(super) fn unchanged(digest: Digest, recorded: Option<(Origin, String)>) -> Self {
+    pub(super) fn unchanged(digest: Digest, recorded: Option<(Origin, Digest)>) -> Self {
         let (origin, sha256) = recorded.unzip();
         Self {
             change: Change::Unchanged,
@@ -112,20 +113,20 @@ impl Done {
     }
 
     /// A file with a new signature over this digest.
-    pub(super) const fn signed(digest: Digest, origin: Origin, sha256: String) -> Self {
+    pub(super) fn signed(digest: Digest, origin: Origin, sha256: impl Into<Option<Digest>>) -> Self {
         Self {
             change: Change::Signed,
             digest: Some(digest),
             warnings: Vec::new(),
             repacked: None,
             origin: Some(origin),
-            sha256: Some(sha256),
+            sha256: sha256.into(),
             unvouched: None,
         }
     }
 
     /// A file that stays as it is, without a signature by our key that the manifest could remember.
-    pub(super) const fn left(change: Change, unvouched: Option<Unvouched>) -> Self {
+    pub(super) const fn left(change: Change, unvouched: Option<Box<Unvouched>>) -> Self {
         Self {
             change,
             digest: None,

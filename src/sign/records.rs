@@ -1,10 +1,10 @@
 //! Signatures of a run on their way into the ledger.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::formats::crypto::hash::HashAlgorithm;
+use crate::formats::crypto::hash::{Digest, HashAlgorithm};
 use crate::ledger::{Batch, Kind, Origin, SignedFile};
 use crate::system::Context;
 
@@ -17,9 +17,11 @@ pub(super) struct Record {
     pub hash: HashAlgorithm,
     pub origin: Origin,
     /// The path of the run's outcome.
-    pub path: PathBuf,
-    pub sha256: String,
-    pub signed: String,
+    pub path: Arc<Path>,
+    /// SHA-256 of the file with its signature.
+    pub sha256: Digest,
+    /// The digest that was signed.
+    pub signed: Digest,
 }
 
 /// The remark on files that were taken without a further voucher, with the words for one and for many; none if there were
@@ -39,8 +41,8 @@ pub(super) fn batches_of(context: &Context, records: Vec<Record>) -> Vec<Batch> 
         let key = (record.kind, record.key, record.hash, record.origin);
         batches.entry(key).or_default().push(SignedFile {
             path: path_on_machine(context, &record.path),
-            sha256: record.sha256,
-            signed: record.signed,
+            sha256: record.sha256.to_hex(),
+            signed: record.signed.to_hex(),
         });
     }
     let batch = |((kind, key, hash, origin), files): ((Kind, Arc<str>, HashAlgorithm, Origin), _)| Batch {

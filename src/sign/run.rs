@@ -116,7 +116,7 @@ impl<'a> Run<'a> {
             key: Arc::clone(&signing.key),
             hash: signing.hash,
             origin: Origin::Adopted,
-            path: file.path,
+            path: file.path.into(),
             sha256: file.sha256,
             signed: file.signed,
         }));
@@ -204,14 +204,14 @@ impl<'a> Run<'a> {
         self.observer.end();
         self.context.check_interrupted()?;
         records.sort_by(|one, other| one.path.cmp(&other.path));
-        self.records.append(&mut records);
-        outcomes.extend(done);
+        add(&mut self.records, records);
+        add(&mut outcomes, done);
         outcomes.sort_by(|one, other| one.path.cmp(&other.path));
         for outcome in &mut outcomes {
             outcome.kind = Some(signing.kind.name());
         }
-        self.summary.outcomes.extend(outcomes);
-        remembered.extend(signed);
+        add(&mut self.summary.outcomes, outcomes);
+        add(&mut remembered, signed);
         self.manifests.extend(manifest.map(|manifest| (manifest, remembered)));
         Ok(())
     }
@@ -232,7 +232,12 @@ impl<'a> Run<'a> {
         todo: Vec<Target>,
         work: impl Fn(&[Target], &Transaction<'a>) -> Vec<Result<Done>> + Sync,
     ) -> (Vec<Outcome>, Vec<Signed>, Vec<Record>) {
-        let results = Mutex::new((Vec::new(), Vec::new(), Vec::new()));
+        let count = todo.len();
+        let results = Mutex::new((
+            Vec::with_capacity(count),
+            Vec::with_capacity(count),
+            Vec::with_capacity(count),
+        ));
         let work_on = |batch: Vec<Target>| {
             let before: Vec<_> = batch
                 .iter()
@@ -274,7 +279,7 @@ impl<'a> Run<'a> {
         let mut summary = self.summary;
         summary.note_failures(self.transaction.commit()?);
         let failed = summary.outcomes.iter().filter(|outcome| outcome.result.is_err());
-        let failed: BTreeSet<PathBuf> = failed.map(|outcome| outcome.path.clone()).collect();
+        let failed: BTreeSet<Arc<Path>> = failed.map(|outcome| Arc::clone(&outcome.path)).collect();
         if let Some((ledger, intent)) = &mut pen {
             if self.has_no_ledger {
                 // What they say is older than the ledger.
@@ -337,6 +342,15 @@ impl<'a> Run<'a> {
         let (adopted, signed) = (batches_of(self.context, adopted), batches_of(self.context, signed));
         let intent = ledger.intend(self.context, &self.options.command, adopted, signed, taken_over)?;
         Ok(Some((ledger, intent)))
+    }
+}
+
+/// Adds values to others. Where there are none yet, nothing is copied: a run may have 100,000 files.
+fn add<T>(all: &mut Vec<T>, more: Vec<T>) {
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.extend(more);
     }
 }
 

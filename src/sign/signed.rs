@@ -21,7 +21,7 @@ pub(super) struct Signed {
     change: Change,
     companion: Option<fn(&Path) -> PathBuf>,
     /// The states from before it was read, of a file that stays as it is.
-    before: Option<Vec<FileState>>,
+    before: Option<Box<[FileState]>>,
 }
 
 impl Signed {
@@ -66,12 +66,12 @@ pub(super) fn outcome_of(
         key: Arc::clone(&signing.key),
         hash: signing.hash,
         origin: done.origin.unwrap_or(Origin::Adopted),
-        path: target.path.clone(),
+        path: Arc::clone(&target.path),
         sha256,
-        signed: digest.to_hex(),
+        signed: digest.clone(),
     });
     let outcome = Outcome {
-        path: target.path.clone(),
+        path: Arc::clone(&target.path),
         result: Ok(done.change),
         kind: None,
         warnings,
@@ -85,7 +85,9 @@ pub(super) fn outcome_of(
         digest,
         change: done.change,
         companion: signing.companion,
-        before: before.filter(|_| done.change == Change::Unchanged),
+        before: before
+            .filter(|_| done.change == Change::Unchanged)
+            .map(Vec::into_boxed_slice),
     });
     (outcome, signed, record)
 }

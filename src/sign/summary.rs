@@ -1,6 +1,8 @@
 //! The result of a run.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
 use crate::system::NotReplaced;
 
@@ -22,13 +24,15 @@ impl Summary {
         if failures.is_empty() {
             return;
         }
-        let mut places = BTreeMap::new();
+        let mut places: BTreeMap<Arc<Path>, usize> = BTreeMap::new();
         for (place, outcome) in self.outcomes.iter().enumerate() {
-            places.entry(outcome.path.clone()).or_insert(place);
-            places.entry(signature_path(&outcome.path)).or_insert(place);
+            places.entry(Arc::clone(&outcome.path)).or_insert(place);
+            places.entry(signature_path(&outcome.path).into()).or_insert(place);
         }
         for failed in failures {
-            let outcome = places.get(&failed.path).and_then(|place| self.outcomes.get_mut(*place));
+            let outcome = places
+                .get(failed.path.as_path())
+                .and_then(|place| self.outcomes.get_mut(*place));
             match outcome {
                 Some(outcome) => outcome.result = Err(failed.error),
                 None => self.outcomes.push(Outcome::failed(failed.path, failed.error)),

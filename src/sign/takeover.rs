@@ -16,27 +16,23 @@ use super::vouching::Notary;
 pub(super) struct Adopted {
     /// The path.
     pub path: PathBuf,
-    /// SHA-256 of the file, lower-case hex.
-    pub sha256: String,
-    /// The digest that was signed, lower-case hex.
-    pub signed: String,
+    /// SHA-256 of the file.
+    pub sha256: Digest,
+    /// The digest that was signed.
+    pub signed: Digest,
 }
 
 impl Adopted {
     /// A file with this SHA-256, whose signature is over this digest.
-    pub(super) fn new(path: PathBuf, sha256: &Digest, signed: &Digest) -> Self {
-        Self {
-            path,
-            sha256: sha256.to_hex(),
-            signed: signed.to_hex(),
-        }
+    pub(super) fn new(path: PathBuf, sha256: Digest, signed: Digest) -> Self {
+        Self { path, sha256, signed }
     }
 }
 
 /// The regular files on the boot media that are not among those of the run. A directory that cannot be looked into counts
 /// as empty: the files in it are not adopted.
 pub(super) fn other_files(context: &Context, notary: &Notary<'_>, found: &Found) -> Result<Vec<PathBuf>> {
-    let own: BTreeSet<&Path> = found.targets.values().map(|target| target.file.as_path()).collect();
+    let own: BTreeSet<&Path> = found.targets.values().map(|target| &*target.file).collect();
     let mut files = Vec::new();
     for directory in notary.media()? {
         context.check_interrupted()?;

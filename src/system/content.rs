@@ -1,12 +1,16 @@
 //! The bytes of a file: held, or read as often as they are asked for.
 
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{Explain, Result};
 use crate::formats::crypto::hash::{Digest, HashAlgorithm};
+use crate::formats::fat::Extents;
+use crate::formats::medium::Medium;
 use crate::formats::text::Shown;
 
 use super::files::open;
@@ -18,6 +22,8 @@ pub enum Content<'a> {
     Held(&'a [u8]),
     /// An open file of this length, in bytes.
     Opened(&'a File, u64),
+    /// A file of a file system that is not mounted.
+    Unmounted(&'a UnmountedContent),
 }
 
 impl<'a> Content<'a> {
@@ -33,6 +39,7 @@ impl<'a> Content<'a> {
         match self {
             Self::Held(bytes) => bytes.len() as u64,
             Self::Opened(_, length) => *length,
+            Self::Unmounted(file) => file.extents.len(),
         }
     }
 
@@ -56,7 +63,7 @@ impl<'a> Content<'a> {
     pub fn digest(&self, hash: HashAlgorithm) -> io::Result<Digest> {
         match self {
             Self::Held(bytes) => Ok(hash.digest(&[bytes])),
-            Self::Opened(..) => hash.digest_of(self.open()),
+            Self::Opened(..) | Self::Unmounted(_) => hash.digest_of(self.open()),
         }
     }
 
@@ -92,25 +99,59 @@ pub fn digest(path: &Path, hash: HashAlgorithm) -> Result<(Digest, u64)> {
 /// Bytes that are compared at once.
 const CHUNK: usize = 1 << 16;
 
-/// An open file of which the length is known.
+/// A file of a file system that is not mounted, read piece by piece.
+pub struct UnmountedContent {
+    medium: Arc<dyn Medium + Send + Sync>,
+    extents: Extents,
+}
+
+impl UnmountedContent {
+    /// A file that lies at these places of a medium.
+    #[must_use]
+    pub fn new(medium: Arc<dyn Medium + Send + Sync>, extents: Extents) -> Self {
+        Self { medium, extents }
+    }
+
+    /// Reads some bytes from this place on; none at the end.
+    fn read_at(&self, buffer: &mut [u8], place: u64) -> io::Result<usize> {
+        let Some((offset, left)) = self.extents.at(place) else {
+            return Ok(0);
+        };
+        let count = buffer.len().min(CHUNK).min(usize::try_from(left).unwrap_or(usize::MAX));
+        let bytes = self.medium.read(offset, count).map_err(io::Error::other)?;
+        bytes.as_slice().read(buffer)
+    }
+}
+
+impl fmt::Debug for UnmountedContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("UnmountedContent").field(&self.extents).finish()
+    }
+}
+
+/// A file that is read as often as it is asked for, and of which the length is known.
 #[derive(Debug)]
-pub struct OpenedFile {
-    file: File,
-    length: u64,
+pub enum OpenedFile {
+    /// One that is open, with its number of bytes.
+    Opened(File, u64),
+    /// One of a file system that is not mounted.
+    Unmounted(UnmountedContent),
 }
 
 impl OpenedFile {
     /// Its bytes.
     #[must_use]
     pub const fn content(&self) -> Content<'_> {
-        Content::Opened(&self.file, self.length)
+        match self {
+            Self::Opened(file, length) => Content::Opened(file, *length),
+            Self::Unmounted(file) => Content::Unmounted(file),
+        }
     }
 }
 
 impl From<(File, Metadata)> for OpenedFile {
     fn from((file, metadata): (File, Metadata)) -> Self {
-        let length = metadata.len();
-        Self { file, length }
+        Self::Opened(file, metadata.len())
     }
 }
 
@@ -152,6 +193,7 @@ impl Read for ContentReader<'_> {
                 let most = buffer.len().min(left);
                 file.read_at(buffer.get_mut(..most).unwrap_or_default(), self.place)?
             }
+            Content::Unmounted(file) => file.read_at(buffer, self.place)?,
         };
         self.place = self.place.saturating_add(count as u64);
         Ok(count)

@@ -152,17 +152,23 @@ pub fn directory_below(root: &Path, path: &Path) -> Result<Option<PathBuf>> {
 /// The entries of a directory, sorted by name. Fails where one of them cannot be read, and keeps the kind of the failure
 /// ([`Error::io_kind`]).
 pub fn list_directory(path: &Path) -> Result<Vec<Entry>> {
-    let cannot = || format!("cannot list {}", path.shown());
     let mut entries = Vec::new();
+    each_entry(path, |entry| entries.push(entry))?;
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
+}
+
+/// The entries of a directory in the order of the file system, none of which is kept: for directories that anybody may fill.
+pub fn each_entry(path: &Path, mut take: impl FnMut(Entry)) -> Result<()> {
+    let cannot = || format!("cannot list {}", path.shown());
     for entry in fs::read_dir(path).map_err(|error| refused(cannot(), error))? {
         let entry = entry.or_could_not_run(cannot)?;
-        entries.push(Entry {
+        take(Entry {
             kind: entry.file_type().or_could_not_run(cannot)?.into(),
             path: entry.path(),
         });
     }
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(entries)
+    Ok(())
 }
 
 /// The entries of a directory, sorted by name; none if the directory does not exist.

@@ -39,12 +39,12 @@ mod workspace;
 pub use beneath::{NoPlace, follow, follow_if_there};
 pub use block_devices::{BlockDevice, Sealed, sealed_to};
 pub use confinement::{Confinement, Powers, Writes, confine};
-pub use content::{Content, ContentReader, OpenedFile, digest};
+pub use content::{Content, ContentReader, OpenedFile, UnmountedContent, digest};
 pub use context::{Clock, Context, moment};
 pub use disks::{Home, home, nearest_directory};
 pub use entries::{
-    Entry, FileInfo, FileKind, canonical, directory_below, file_below, info, info_of_name, is_there, link_target,
-    list_directory, list_directory_if_there,
+    Entry, FileInfo, FileKind, canonical, directory_below, each_entry, file_below, info, info_of_name, is_there,
+    link_target, list_directory, list_directory_if_there,
 };
 pub use files::{
     NewFile, create_dir, create_public_dir, open, read, read_at, read_at_if_there, read_if_there, read_named,

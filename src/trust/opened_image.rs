@@ -32,10 +32,11 @@ enum Bytes {
 impl OpenedImage {
     /// Opens a file.
     pub fn open(path: &Path) -> Result<Self> {
-        Self::new(system::open(path)?.into()).or_could_not_run(|| format!("cannot read {}", path.shown()))
+        Self::read_from(system::open(path)?.into()).or_could_not_run(|| format!("cannot read {}", path.shown()))
     }
 
-    fn new(file: OpenedFile) -> io::Result<Self> {
+    /// A file that is open, or lies on a file system that is not mounted.
+    pub fn read_from(file: OpenedFile) -> io::Result<Self> {
         let content = file.content();
         let hold = || {
             let mut bytes = Vec::with_capacity(usize::try_from(content.len()).unwrap_or_default());

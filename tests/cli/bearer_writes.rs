@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::updates::{fleet, offline, on_node};
 use crate::support::backup::Whole;
-use crate::support::{bootseal, refuse, succeed, tool};
+use crate::support::{bootseal, refuse, succeed, text, tool};
 
 /// Copies a directory of plain files, with those one level below.
 fn copy(from: &Path, to: &Path) {
@@ -82,8 +82,20 @@ fn a_write_tells_its_boards_and_its_end_and_the_audit_finds_what_needs_no_key() 
     assert_eq!(write["until"], "endless");
     assert_eq!(write["change"][0]["change"], "added");
 
-    // Where it waits to be applied, it is told; what ends that is the one command or the other.
-    let found = refuse(&mut audit(&whole));
+    // Where it waits to be applied, it is told; what ends that is the one command or the other. Another user's files hide nothing.
+    for number in 0..600 {
+        let planted = whole.path(&format!("machine/tmp/{number}.auth"));
+        fs::create_dir_all(planted.parent().unwrap()).unwrap();
+        fs::write(&planted, "planted").unwrap();
+        std::os::unix::fs::chown(&planted, Some(1000), None).unwrap();
+    }
+    let output = audit(&whole).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let found = text(&output);
+    assert!(
+        found.contains("of other users, not looked at for signed writes, since there are too many: 536 files"),
+        "{found}"
+    );
     assert!(
         found.contains("1-db.auth adds to db of each board whose KEK holds"),
         "{found}"

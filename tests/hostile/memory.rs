@@ -237,6 +237,16 @@ fn cpio(name: &str, size: u32) -> Vec<u8> {
     header
 }
 
+/// Makes an archive with one file of 200 MiB of the initramfs of so many bytes, with which an image ends.
+fn fill_initramfs(image: &Path, size: u64) {
+    let file = File::options().write(true).open(image).unwrap();
+    let (first, last) = (cpio("data", 200 << 20), cpio("TRAILER!!!", 0));
+    let start = fs::metadata(image).unwrap().len() - size;
+    for (bytes, place) in [(&first, start), (&last, start + first.len() as u64 + (200 << 20))] {
+        std::os::unix::fs::FileExt::write_all_at(&file, bytes, place).unwrap();
+    }
+}
+
 /// A machine whose firmware starts an image that is larger than memory.
 #[test]
 fn images_are_not_held_to_be_looked_at() {
@@ -258,10 +268,7 @@ fn images_are_not_held_to_be_looked_at() {
     };
     // The section before the initramfs becomes the kernel.
     write(b".linux\0\0", 64 + 24 + 240 + 40);
-    let (first, last) = (cpio("data", 200 << 20), cpio("TRAILER!!!", 0));
-    let start = fs::metadata(&image).unwrap().len() - (300 << 20);
-    write(&first, start);
-    write(&last, start + first.len() as u64 + (200 << 20));
+    fill_initramfs(&image, 300 << 20);
     succeed(&mut sign("efi", &[&image]));
     let said = |arguments: &[&str], code| is_bounded(&node.bootseal(arguments), code);
     assert!(said(&["status"], 1).contains("accepted, signed by"));
@@ -273,4 +280,49 @@ fn images_are_not_held_to_be_looked_at() {
     );
     write(b"x", 150 << 20);
     assert!(!said(&["status"], 1).contains("accepted, signed by"));
+}
+
+/// The same image on a partition that nobody has mounted, and of which firmware may start it.
+#[test]
+fn images_on_a_partition_that_is_not_mounted_are_not_held() {
+    let node = Node::new();
+    node.firmware();
+    node.keys(crate::support::keys(), |_| true);
+    node.write(
+        "run/udev/data/b8:17",
+        "E:ID_PART_ENTRY_TYPE=c12a7328-f81f-11d2-ba4b-00a0c93ec93b\n",
+    );
+    node.write("sys/dev/block/8:17/uevent", "MAJOR=8\nMINOR=17\nDEVNAME=sdb1\n");
+    let image = node.path("BOOTX64.EFI");
+    unified(&image, 300 << 20);
+    fill_initramfs(&image, 300 << 20);
+    succeed(&mut sign("efi", &[&image]));
+    let device = node.directory("dev").join("sdb1");
+    let mtools = |program: &str, words: &[&str]| {
+        let mut command = tool(program);
+        command.env("MTOOLS_SKIP_CHECK", "1").args(words);
+        command
+    };
+    succeed(mtools("mkfs.vfat", &["-F", "32", "-C"]).arg(&device).arg("400000"));
+    succeed(mtools("mmd", &["-i"]).arg(&device).args(["::/EFI", "::/EFI/BOOT"]));
+    succeed(mtools("mcopy", &["-i"]).arg(&device).arg(&image).arg("::/EFI/BOOT/"));
+    fs::remove_file(&image).unwrap();
+    let said = || {
+        is_bounded(
+            &node.bootseal(["audit", "-v", "--only", "boot.images,modules.initramfs"]),
+            0,
+        )
+    };
+    let told = said();
+    for expected in [
+        "BOOTX64.EFI: not let in, signed by test Secure Boot Signing Key",
+        "BOOTX64.EFI .initrd: 0 of 0 modules, in 1 entries",
+    ] {
+        assert!(told.contains(expected), "{told}");
+    }
+    // A bit in the middle of the file.
+    let file = File::options().write(true).open(&device).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"x", 200 << 20).unwrap();
+    let told = said();
+    assert!(!told.contains("signed by test"), "{told}");
 }

@@ -8,6 +8,7 @@ mod mutate;
 mod originals;
 mod parsers;
 mod replay;
+mod secret_ways;
 mod secrets;
 mod targets;
 
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use judges::Verdict;
+use judges::{Judge, Verdict};
 use targets::Target;
 
 /// Changes of each kind of file in a test that is not told how many.
@@ -51,21 +52,25 @@ impl Tally {
 fn execute(target: &Target, what: &str, change: impl FnOnce(&mut Vec<u8>) -> u64) -> Tally {
     let mut bytes = target.original.clone();
     let mutations = change(&mut bytes);
+    let is_another = bytes != target.original;
+    let tally = judged(&target.judge, &bytes, &format!("{}: {what}", target.name), is_another);
+    Tally { mutations, ..tally }
+}
+
+/// Judges one file, which may be accepted if it is not another one.
+fn judged(judge: &Judge, bytes: &[u8], what: &str, is_another: bool) -> Tally {
     let start = Instant::now();
-    let verdict = catch_unwind(AssertUnwindSafe(|| (target.judge)(&bytes)));
+    let verdict = catch_unwind(AssertUnwindSafe(|| judge(bytes)));
     let mut tally = Tally {
         executions: 1,
-        mutations,
         worst: start.elapsed(),
         ..Tally::default()
     };
     match verdict {
         Ok(Verdict::Refused) => {}
-        Ok(Verdict::Wrong) if bytes != target.original => {
-            tally.violations.push(format!("{}: {what} is accepted", target.name));
-        }
+        Ok(Verdict::Wrong) if is_another => tally.violations.push(format!("{what} is accepted")),
         Ok(Verdict::Harmless | Verdict::Wrong) => tally.harmless += 1,
-        Err(_) => tally.violations.push(format!("{}: {what} panics", target.name)),
+        Err(_) => tally.violations.push(format!("{what} panics")),
     }
     tally
 }
@@ -119,10 +124,16 @@ fn sweep_all(wanted: usize) {
         let mut total = total.lock().unwrap();
         *total = std::mem::take(&mut *total).and(tally);
     }
-    let total = total.into_inner().unwrap();
+    // What the fuzzer kept counts as well.
+    let (corpora, replayed) = replay::all();
+    eprintln!(
+        "corpora {corpora}, executions {}, worst {:?}",
+        replayed.executions, replayed.worst
+    );
+    let total = total.into_inner().unwrap().and(replayed);
     eprintln!(
         "targets {}, executions {}, mutations {}, worst peak memory {} KiB, worst time {:?}, violations {}",
-        targets.len(),
+        targets.len() + corpora,
         total.executions,
         total.mutations,
         peak(),

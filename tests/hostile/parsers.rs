@@ -263,7 +263,14 @@ fn fat(bytes: &[u8]) {
     let Ok(fat) = Fat::open(bytes.to_vec()) else { return };
     let files: Vec<_> = fat.files().take(100).collect();
     for (_, entry) in files {
-        let _ = fat.read(entry, 1 << 20);
+        if let (Ok(whole), Ok(extents)) = (fat.read(entry, 1 << 20), fat.extents(entry)) {
+            let mut place = 0;
+            while place < whole.len() {
+                let (offset, left) = extents.at(place as u64).unwrap();
+                assert_eq!(bytes[usize::try_from(offset).unwrap()], whole[place]);
+                place += usize::try_from(left).unwrap();
+            }
+        }
     }
     fat.find_file("/EFI/BOOT/BOOTX64.EFI");
 }

@@ -14,23 +14,21 @@ use crate::support::token::{PIN, Token};
 use crate::support::{bootseal, keys as shared_keys, succeed, tool};
 
 /// The end of a process.
-const END: &str = "catch syscall exit_group";
+pub const END: &str = "catch syscall exit_group";
 /// The commit of what was signed: the key is still in use.
 const COMMIT: &str = "catch syscall rename renameat renameat2";
 /// The wait for another run to end.
-const WAIT: &str = "catch syscall flock";
+pub const WAIT: &str = "catch syscall flock";
 /// The login to a token.
 const LOGIN: &str = "break C_Login";
 /// Bytes of a number that are looked for: as many as nothing else has by chance.
 const PIECE: usize = 24;
 
 /// Bytes that must not be found, with a name.
-type Secret = (String, Vec<u8>);
+pub type Secret = (String, Vec<u8>);
 
-/// The memory of a command when it first comes to a place that stops it in gdb.
-fn memory(command: &Command, stop: &str) -> Vec<u8> {
-    let directory = tempfile::tempdir().unwrap();
-    let core = directory.path().join("core");
+/// A debugger that runs a command, and writes its memory to a file when it first comes to a place that stops it.
+pub fn debugger(command: &Command, stop: &str, core: &Path) -> Command {
     let mut gdb = tool("gdb");
     gdb.args(["-batch", "-nx", "-ex", "set startup-with-shell off"]);
     gdb.args(["-ex", "set breakpoint pending on", "-ex", stop, "-ex", "run"]);
@@ -39,12 +37,19 @@ fn memory(command: &Command, stop: &str) -> Vec<u8> {
     for (name, value) in command.get_envs() {
         gdb.env(name, value.unwrap());
     }
-    let output = gdb.stdin(Stdio::null()).output().unwrap();
+    gdb
+}
+
+/// The memory of a command when it first comes to a place that stops it in gdb.
+pub fn memory(command: &Command, stop: &str) -> Vec<u8> {
+    let directory = tempfile::tempdir().unwrap();
+    let core = directory.path().join("core");
+    let output = debugger(command, stop, &core).stdin(Stdio::null()).output().unwrap();
     fs::read(&core).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
 /// The names of the secrets that are in memory, as they are or with their bytes turned round, as numbers are held.
-fn found(memory: &[u8], secrets: &[Secret]) -> Vec<String> {
+pub fn found(memory: &[u8], secrets: &[Secret]) -> Vec<String> {
     let is_there = |piece: &[u8]| memchr::memmem::find(memory, piece).is_some();
     let is_found = |(_, secret): &&Secret| {
         let length = PIECE.min(secret.len());
@@ -58,7 +63,7 @@ fn found(memory: &[u8], secrets: &[Secret]) -> Vec<String> {
 }
 
 /// The private numbers of a key, by OpenSSL.
-fn numbers(key: &Path) -> Vec<Secret> {
+pub fn numbers(key: &Path) -> Vec<Secret> {
     let mut show = tool("openssl");
     show.args([
         "rsa",
@@ -89,7 +94,7 @@ fn numbers(key: &Path) -> Vec<Secret> {
     numbers
 }
 
-fn passphrase() -> Secret {
+pub fn passphrase() -> Secret {
     ("passphrase".to_owned(), PASSPHRASE.as_bytes().to_vec())
 }
 

@@ -204,7 +204,7 @@ fn signed(context: &Context, layout: &Layout) -> BTreeSet<(PathBuf, &'static str
     let outcomes = done.summary.outcomes.into_iter();
     outcomes
         .filter(|outcome| outcome.path.exists() || outcome.path.is_symlink())
-        .filter_map(|outcome| Some((outcome.path, outcome.kind?)))
+        .filter_map(|outcome| Some((outcome.path.to_path_buf(), outcome.kind?)))
         .collect()
 }
 

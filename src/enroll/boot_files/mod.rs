@@ -34,8 +34,6 @@ pub use systemd_boot::{Choice, systemd_boot_choice};
 
 /// The files that start could not be judged.
 const BOOT_FILES_NOT_JUDGED: Kind = Kind::note("boot_files_not_judged");
-/// Largest file of a partition that is not mounted, in bytes.
-const MAX_IMAGE: u64 = 192 << 20;
 
 /// Finds and judges every file, and returns them with the findings that stop the plan or warn.
 pub(super) fn check(
@@ -246,11 +244,12 @@ impl Judge {
                 continue;
             };
             let place = partition.shown(&path);
-            return match fat.read(entry, MAX_IMAGE) {
+            let file = partition.open_file(&path, entry).map_err(|error| reason(&error))?;
+            return match OpenedImage::read_from(file) {
                 Ok(image) => Ok(Some(BootFile {
                     is_first: true,
                     place: Place::Elsewhere,
-                    ..self.judge_file(source.to_owned(), place, &OpenedImage::held(image))
+                    ..self.judge_file(source.to_owned(), place, &image)
                 })),
                 Err(error) => Err(format!("{place} cannot be read: {}", printable(&error.to_string()))),
             };

@@ -189,7 +189,7 @@ impl Hasher {
     pub fn finish(self) -> Digest {
         Digest {
             algorithm: self.algorithm,
-            bytes: self.hasher.finalize().into_vec(),
+            bytes: self.hasher.finalize(),
         }
     }
 }
@@ -208,13 +208,14 @@ pub fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Digest {
     algorithm: HashAlgorithm,
-    bytes: Vec<u8>,
+    bytes: Box<[u8]>,
 }
 
 impl Digest {
     /// A digest that was computed elsewhere; `None` when its length is not the algorithm's.
     #[must_use]
     pub fn new(algorithm: HashAlgorithm, bytes: Vec<u8>) -> Option<Self> {
+        let bytes = bytes.into_boxed_slice();
         (bytes.len() == algorithm.len()).then_some(Self { algorithm, bytes })
     }
 
@@ -223,7 +224,7 @@ impl Digest {
     pub(super) fn sha3_512(bytes: [u8; 64]) -> Self {
         Self {
             algorithm: HashAlgorithm::Sha3_512,
-            bytes: bytes.to_vec(),
+            bytes: Box::new(bytes),
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod directory;
 mod error;
+mod extents;
 mod geometry;
 mod names;
 mod node;
@@ -16,6 +17,7 @@ use directory::Directory;
 pub use directory::Entry;
 pub use error::FatError;
 use error::read;
+pub use extents::Extents;
 use geometry::Geometry;
 use names::{Names, is_same};
 use node::Node;
@@ -79,6 +81,12 @@ impl<M: Medium> Fat<M> {
         }
         fat.names = Names::sorted(&fat.nodes);
         Ok(fat)
+    }
+
+    /// The bytes that it lies on.
+    #[must_use]
+    pub const fn medium(&self) -> &M {
+        &self.medium
     }
 
     /// The number of its files and directories.
@@ -246,7 +254,7 @@ mod tests {
     }
 
     /// A FAT12 file system of so many files in its root directory, each with a cluster of its own.
-    fn with_files(count: u16) -> Vec<u8> {
+    pub(super) fn with_files(count: u16) -> Vec<u8> {
         let (root, data) = (2 * 512, (2 + 128) * 512);
         let mut bytes = vec![0; data + 4000 * 512];
         let fields: [(usize, &[u8]); 8] = [

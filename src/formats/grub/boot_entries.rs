@@ -2,7 +2,7 @@
 //! unified kernel images: it puts their values, and the name of an image, into a script as they are (`grub-core/commands/blsuki.c`).
 
 use super::script::quote;
-use crate::formats::firmware::authenticode::Image;
+use crate::formats::firmware::authenticode::Section;
 
 /// Most bytes that a section with text has; GRUB makes no entry of an image with a longer one.
 const MAX_SECTION: usize = 5 * 4096;
@@ -55,15 +55,16 @@ pub fn of_specification(text: &str, id: &str) -> String {
 /// The script of the entry of a unified image of this name. None is made of an image without a kernel, or without the text that its
 /// title is in.
 #[must_use]
-pub fn of_unified_image(image: &Image<'_>, name: &str) -> String {
+pub fn of_unified_image(sections: &[Section<'_>], name: &str) -> String {
+    let find = |name: &str| sections.iter().find(|section| section.name == name);
     // A text ends at the first zero.
     let text = |section: &str| {
-        let data = image.section(section).filter(|data| data.len() <= MAX_SECTION)?;
-        let text = data.split(|byte| *byte == 0).next().unwrap_or_default();
+        let section = find(section).filter(|section| section.length() <= MAX_SECTION)?;
+        let text = section.data().split(|byte| *byte == 0).next().unwrap_or_default();
         Some(String::from_utf8_lossy(text).into_owned())
     };
-    let is_short = |section: &str| image.section(section).is_none_or(|data| data.len() <= MAX_SECTION);
-    let (Some(_), Some(system), true) = (image.section(".linux"), text(".osrel"), is_short(".cmdline")) else {
+    let is_short = |section: &str| find(section).is_none_or(|section| section.length() <= MAX_SECTION);
+    let (Some(_), Some(system), true) = (find(".linux"), text(".osrel"), is_short(".cmdline")) else {
         return String::new();
     };
     let title = system

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::disk::GRUB_CONFIGURATION;
 use crate::error::Result;
@@ -80,10 +81,10 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
     let main = view.prefix.join(own);
     // The menu that is kept for GRUB to fall back to has another ending than configurations have.
     let kept;
-    let first = match tree.scripts.iter().find(|(path, _)| *path == main) {
+    let first = match tree.scripts.iter().find(|(path, _)| **path == *main) {
         Some(first) => first,
         None if system::is_there(&main)? => {
-            kept = (main.clone(), Script::parse_bytes(&system::read(&main)?));
+            kept = (main.as_path().into(), Script::parse_bytes(&system::read(&main)?));
             &kept
         }
         None => return Ok(None),
@@ -97,8 +98,7 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
             stops.entry(made.by).or_insert(made.path);
         }
     }
-    let by_path: BTreeMap<&Path, &(PathBuf, Script)> =
-        tree.scripts.iter().map(|found| (found.0.as_path(), found)).collect();
+    let by_path: BTreeMap<&Path, &(Arc<Path>, Script)> = tree.scripts.iter().map(|found| (&*found.0, found)).collect();
     let scripted = |made: &Making<'_>| Some(&by_path.get(made.path)?.1);
     let texts: Vec<&Script> = std::iter::once(&first.1)
         .chain(making.iter().filter_map(scripted))
@@ -125,7 +125,7 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
         let is_default = is_title || wanted == name || wanted.parse() == Ok(index);
         made.choice.shows(&name, is_default)
     });
-    let scripts: Vec<(usize, &(PathBuf, Script))> = std::iter::once((0, first))
+    let scripts: Vec<(usize, &(Arc<Path>, Script))> = std::iter::once((0, first))
         .chain(
             making
                 .iter()
@@ -152,13 +152,13 @@ pub fn default_entry(context: &Context, configuration: &Path, keys: &[GrubKey]) 
             command: "chainloader".to_owned(),
             name: path.shown(),
             // A blank, or what divides commands, ends the name.
-            path: is_one_word(path).then(|| path.clone()),
+            path: is_one_word(path).then(|| path.to_path_buf()),
         }]
     } else {
         files(&view, &variables, script, entry)?
     };
     Ok(Some(DefaultEntry {
-        configuration: path.clone(),
+        configuration: path.to_path_buf(),
         line: entry.line,
         title: entry.title.clone(),
         is_locked: entry.is_locked,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::Result;
 use crate::finding::Finding;
@@ -28,7 +29,7 @@ pub(super) enum Form {
 /// A file with commands that another leads to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Reference {
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     form: Form,
 }
 
@@ -76,7 +77,7 @@ pub(super) fn is_one_word(path: &Path) -> bool {
 }
 
 impl Reference {
-    pub(super) const fn new(path: PathBuf, form: Form) -> Self {
+    pub(super) const fn new(path: Arc<Path>, form: Form) -> Self {
         Self { path, form }
     }
 
@@ -106,7 +107,7 @@ impl Reference {
             }
             Form::Image => {
                 let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-                let entry = |image| boot_entries::of_unified_image(&image, &name);
+                let entry = |image: Image<'_>| boot_entries::of_unified_image(image.sections(), &name);
                 Script::parse_in(&Image::parse(bytes).map(entry).unwrap_or_default(), room)
             }
         }

@@ -1,6 +1,7 @@
 //! Detached signatures beside the files that GRUB opens, made and removed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::{Error, Explain, Result, quoted};
 use crate::finding::Level;
@@ -60,7 +61,7 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
                     run.add_outcome(outcome);
                 }
             }
-            Ok(true) if paths.contains(&signature) && !found.targets.contains_key(&file) => {
+            Ok(true) if paths.contains(&signature) && !found.targets.contains_key(file.as_path()) => {
                 let error = Error::refused(format!("{} is a signature itself", signature.shown()))
                     .hint(format!("bootseal sign grub {}", quoted(&file)));
                 run.add_outcome(Outcome::failed(signature, error));
@@ -79,7 +80,7 @@ pub fn sign(run: &mut Run<'_>, paths: &[PathBuf], identity: &GrubIdentity) -> Re
     }
     system::give_memory_back();
     let notary = run.notary();
-    let paths: Vec<PathBuf> = found.targets.keys().cloned().collect();
+    let paths: Vec<Arc<Path>> = found.targets.keys().cloned().collect();
     let signing = Signing {
         kind: Kind::Grub,
         key: identity.key.fingerprint().to_lowercase().into(),
@@ -114,8 +115,9 @@ fn add_files_of_configurations(
     }
     let outside: Vec<PathBuf> = tree.outside.iter().cloned().collect();
     found.targets.extend(run.discover(&outside, interest)?.targets);
-    let is_left = |path: &&PathBuf| is_unused(path) && path.starts_with(directory) && !paths.contains(path);
-    let unused: Vec<PathBuf> = found.targets.keys().filter(is_left).cloned().collect();
+    let is_named = |path: &Path| paths.iter().any(|named| named == path);
+    let is_left = |path: &&Arc<Path>| is_unused(path) && path.starts_with(directory) && !is_named(path);
+    let unused: Vec<Arc<Path>> = found.targets.keys().filter(is_left).cloned().collect();
     for path in unused {
         found.targets.remove(&path);
         if let Some(outcome) = remove_own(&signature_path(&path), Change::Withdrawn, run.transaction(), identity) {
@@ -123,10 +125,10 @@ fn add_files_of_configurations(
         }
     }
     for path in tree.environments(directory, found) {
-        if paths.contains(&path) || !tree.leaves_environment(run.options().grub_environment) {
+        if is_named(&path) || !tree.leaves_environment(run.options().grub_environment) {
             continue;
         }
-        found.targets.remove(&path);
+        found.targets.remove(&*path);
         if let Some(outcome) = remove_own(&signature_path(&path), Change::Withdrawn, run.transaction(), identity) {
             run.add_outcome(outcome);
         }
@@ -157,7 +159,7 @@ fn remove_own(
 }
 
 /// True if a signature by this key lies beside one of these files.
-fn has_own_signature(paths: &[PathBuf], transaction: &Transaction<'_>, identity: &GrubIdentity) -> Result<bool> {
+fn has_own_signature(paths: &[Arc<Path>], transaction: &Transaction<'_>, identity: &GrubIdentity) -> Result<bool> {
     let own = std::slice::from_ref(&identity.key);
     for path in paths {
         let signature = transaction.read_named(&signature_path(path))?;
@@ -178,7 +180,7 @@ fn take_over(run: &mut Run<'_>, signing: &Signing<'_>, found: &Found, identity: 
     let mut adopted = Vec::new();
     for signature in takeover::other_files(run.context(), &notary, found)? {
         let Some(path) = signed_file(&signature) else { continue };
-        let is_of_run = found.targets.contains_key(&path);
+        let is_of_run = found.targets.contains_key(path.as_path());
         let opened = system::open(&path).and_then(|opened| Ok((opened, existing_signature(&path)?)));
         let Ok(((file, metadata), existing)) = opened else {
             continue;
@@ -189,7 +191,7 @@ fn take_over(run: &mut Run<'_>, signing: &Signing<'_>, found: &Found, identity: 
             && judged.is_ok()
             && let Ok(digest) = content.digest(HASH)
         {
-            adopted.push(Adopted::new(path, &digest, &digest));
+            adopted.push(Adopted::new(path, digest.clone(), digest));
         }
     }
     run.adopt(signing, adopted);
@@ -226,12 +228,12 @@ fn sign_file(
     let is_signed = trust::grub::judge_read(&mut content.open(), existing.as_deref(), own).is_ok();
     if is_signed && !transaction.changes(&target.file)? {
         let origin = notary.origin_of_signed((Kind::Grub, &digest), target, content)?;
-        let sha256 = digest.to_hex();
+        let sha256 = digest.clone();
         return Ok(Done::unchanged(digest, origin.map(|origin| (origin, sha256))));
     }
     let origin = match notary.judge((Kind::Grub, &digest), target, content, is_signed_before)? {
         Ok(origin) => origin,
-        Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched))),
+        Err(unvouched) => return Ok(Done::left(Change::Unvouched, Some(unvouched.into()))),
     };
     let cannot = || format!("cannot make a signature for {}", path.shown());
     let unsigned =
@@ -239,6 +241,6 @@ fn sign_file(
     let signature = identity.signer.sign(unsigned.to_be_signed())?;
     let packet = unsigned.finish(&signature).or_bug(cannot)?;
     transaction.stage_after(&target.file, &signature_path(path), &[&packet])?;
-    let sha256 = digest.to_hex();
+    let sha256 = digest.clone();
     Ok(Done::signed(digest, origin, sha256))
 }

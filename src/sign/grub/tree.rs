@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::disk::GRUB_CONFIGURATION;
 use crate::error::Result;
@@ -28,7 +29,7 @@ const MAX_SCRIPTS: usize = 256;
 
 /// The files that GRUB opens, and the commands that it runs, by the configurations of a directory.
 pub(super) struct Tree {
-    pub scripts: Vec<(PathBuf, Script)>,
+    pub scripts: Vec<(Arc<Path>, Script)>,
     pub variables: Variables,
     /// The configurations by what they start and run.
     pub menus: Menus,
@@ -47,10 +48,10 @@ impl Tree {
     /// Reads the configurations below `directory`, in which a search has found these files.
     pub(super) fn read(context: &Context, directory: &Path, found: &Found) -> Result<Self> {
         let view = View::new(context, directory, found)?;
-        let is_script = |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "cfg");
+        let is_script = |path: &&Arc<Path>| path.extension().is_some_and(|ending| ending == "cfg");
         let mut scripts = Vec::new();
         let own = view.files.iter().filter(is_script);
-        let mut waiting: BTreeSet<Reference> = own.map(|path| Reference::new(path.clone(), Form::Script)).collect();
+        let mut waiting: BTreeSet<Reference> = own.map(|path| Reference::new(Arc::clone(path), Form::Script)).collect();
         let mut seen = waiting.clone();
         let (mut stops, mut room) = (Vec::new(), Room::default());
         let mut tree = loop {
@@ -73,7 +74,7 @@ impl Tree {
         };
         tree.problems.extend(stops);
         let main = view.prefix.join(GRUB_CONFIGURATION);
-        if view.is_own && scripts.iter().any(|(path, _)| *path == main) && !tree.menus.start_something(&main) {
+        if view.is_own && scripts.iter().any(|(path, _)| **path == *main) && !tree.menus.start_something(&main) {
             tree.problems.push(nothing_starts(context, &main));
         }
         let shared = Scripts::new(scripts.iter().map(|(_, script)| script));
@@ -103,7 +104,7 @@ impl Tree {
     }
 
     /// The files that some configurations lead to, and further configurations.
-    fn follow(view: &View<'_>, scripts: &[(PathBuf, Script)], variables: &Variables) -> (Self, Vec<Reference>) {
+    fn follow(view: &View<'_>, scripts: &[(Arc<Path>, Script)], variables: &Variables) -> (Self, Vec<Reference>) {
         let mut tree = Self {
             scripts: Vec::new(),
             variables: Variables::default(),
@@ -137,7 +138,7 @@ impl Tree {
                             tree.menus.open_all(script_path, &file, &listed);
                             let outside = listed.iter().filter(|path| !path.starts_with(&view.directory));
                             tree.outside.extend(outside.cloned());
-                            more.extend(listed.into_iter().map(|path| Reference::new(path, form)));
+                            more.extend(listed.into_iter().map(|path| Reference::new(path.into(), form)));
                         }
                         Err(error) => tree.problems.push(not_judged(script_path, &error)),
                     }
@@ -152,7 +153,11 @@ impl Tree {
                     Err(error) => tree.problems.push(not_judged(script_path, &error)),
                     Ok(Some(opened)) => {
                         if file.usage == Use::Configuration {
-                            more.extend(opened.iter().map(|path| Reference::new(path.clone(), Form::Script)));
+                            more.extend(
+                                opened
+                                    .iter()
+                                    .map(|path| Reference::new(path.as_path().into(), Form::Script)),
+                            );
                         }
                         tree.outside
                             .extend(opened.into_iter().filter(|path| !path.starts_with(&view.directory)));
@@ -192,9 +197,14 @@ impl Tree {
         }
     }
 
+    /// The problems alone: the scripts, which may be many, need not be held any longer.
+    pub(super) fn into_problems(self) -> Vec<Finding> {
+        self.problems
+    }
+
     /// The environment blocks among the files that GRUB opens by the configurations of `directory`.
-    pub(super) fn environments(&self, directory: &Path, found: &Found) -> Vec<PathBuf> {
-        let is_its = |path: &&PathBuf| path.starts_with(directory) || self.outside.contains(*path);
+    pub(super) fn environments(&self, directory: &Path, found: &Found) -> Vec<Arc<Path>> {
+        let is_its = |path: &&Arc<Path>| path.starts_with(directory) || self.outside.contains(&***path);
         let environments = found.targets.keys().filter(|path| grub_traps::is_environment(path));
         environments.filter(is_its).cloned().collect()
     }

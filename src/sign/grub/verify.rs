@@ -1,6 +1,7 @@
 //! The judgement of an enforcing GRUB on the files of its directory and on those that its configurations lead to.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -35,7 +36,7 @@ pub struct Audit {
     /// Number of the judged files, including those that configurations lead to.
     pub judged: usize,
     /// Their paths.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<Arc<Path>>,
     /// Files that are wrong, or could not be judged, in the order of their paths.
     pub problems: Vec<Finding>,
     /// Traps in configurations; one that is only to be known is a note.
@@ -96,7 +97,7 @@ pub fn verify(
     }
     let search = |paths: &[PathBuf]| Search::new(context, exclude, interest).below(paths);
     let mut found = search(&[directory.to_path_buf()]);
-    let is_of_grub = |path: &PathBuf| {
+    let is_of_grub = |path: &Arc<Path>| {
         let is_one_of = |name: Option<&std::ffi::OsStr>, known: &[&str]| {
             name.is_some_and(|name| known.iter().any(|known| name == *known))
         };
@@ -122,7 +123,7 @@ pub fn verify(
             traps.push(writer.trap());
         }
         if tree.leaves_environment(environment) && (!is_signed || tree.writer().is_some()) {
-            found.targets.remove(&path);
+            found.targets.remove(&*path);
         }
     }
     for path in found
@@ -133,16 +134,18 @@ pub fn verify(
         .collect::<Vec<_>>()
     {
         if !system::is_there(&signature_path(&path))? {
-            found.targets.remove(&path);
+            found.targets.remove(&*path);
         }
     }
+    let of_tree = tree.into_problems();
+    system::give_memory_back();
     let judge = |target: &Target| judge(target, keys);
     let mut problems: Vec<Finding> = found
         .targets
         .par_iter()
         .filter_map(|(_, target)| judge(target))
         .collect();
-    problems.extend(tree.problems.iter().cloned());
+    problems.extend(of_tree);
     problems.extend(problems_of_names(&found, keys));
     let number = |problem: &Finding| problem.line.as_ref().map(|line| line.number);
     problems.sort_by(|one, other| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::disk::{BOOT, GRUB_CONFIGURATION, GrubPaths, boot_directories, fat_partitions, path_below};
 use crate::error::{Explain, Result};
@@ -23,7 +24,7 @@ pub(super) struct View<'a> {
     /// The directory that GRUB's `$prefix` leads to.
     pub prefix: PathBuf,
     /// The files of the directory, without symbolic links in their directories.
-    pub files: BTreeSet<PathBuf>,
+    pub files: BTreeSet<Arc<Path>>,
     /// Directories of modules, each with its `moddep.lst`, which lists the modules that a module needs.
     modules: Vec<(PathBuf, String)>,
     /// Directories that may be the root of a file system that GRUB reads, the likeliest first.
@@ -38,11 +39,19 @@ impl<'a> View<'a> {
     pub(super) fn new(context: &'a Context, directory: &Path, found: &Found) -> Result<Self> {
         let real = resolve(context.root(), directory)
             .or_could_not_run(|| format!("cannot read the directory {}", directory.shown()))?;
-        let below = found
+        let files: BTreeSet<Arc<Path>> = found
             .targets
             .keys()
-            .filter_map(|path| path.strip_prefix(directory).ok());
-        let files: BTreeSet<PathBuf> = below.map(|path| real.join(path)).collect();
+            .filter_map(|path| {
+                let below = path.strip_prefix(directory).ok()?;
+                let is_same = real == directory;
+                Some(if is_same {
+                    Arc::clone(path)
+                } else {
+                    real.join(below).into()
+                })
+            })
+            .collect();
         let configurations = files
             .iter()
             .filter(|path| path.file_name().is_some_and(|name| name == GRUB_CONFIGURATION));
@@ -213,7 +222,7 @@ impl<'a> View<'a> {
         for (directory, list) in &self.modules {
             let lacks = needed(list, name)
                 .into_iter()
-                .find(|module| !self.files.contains(&directory.join(format!("{module}.mod"))));
+                .find(|module| !self.files.contains(directory.join(format!("{module}.mod")).as_path()));
             // One directory that has all is enough: each is for another processor or firmware.
             lacking = Some(lacks?);
         }

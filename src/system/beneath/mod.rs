@@ -108,7 +108,7 @@ pub(super) struct Place {
     /// The outermost guarded directory, without symbolic links; the directory of the name where none is guarded.
     base: Arc<Path>,
     /// The whole path, without symbolic links in its directories.
-    path: PathBuf,
+    path: Arc<Path>,
 }
 
 impl Place {
@@ -144,7 +144,7 @@ impl Place {
     fn in_directory(context: &Context, directory: &Path, name: &OsStr) -> io::Result<Self> {
         let guards = context.guards()?;
         let base = outermost(&guards, directory).map_or_else(|| Arc::from(directory), Arc::clone);
-        let path = directory.join(name);
+        let path = directory.join(name).into();
         Ok(Self { base, path })
     }
 
@@ -152,13 +152,18 @@ impl Place {
     pub fn beside(&self, name: &str) -> Self {
         Self {
             base: Arc::clone(&self.base),
-            path: self.path.with_file_name(name),
+            path: self.path.with_file_name(name).into(),
         }
     }
 
     /// The path, without symbolic links in its directories.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// As [`Self::path`], shared with the place.
+    pub fn shared_path(&self) -> Arc<Path> {
+        Arc::clone(&self.path)
     }
 
     /// The path of the directory.

@@ -61,7 +61,7 @@ fn links_inside_are_followed_and_those_that_lead_out_are_refused() {
         let place = Place::of_file(context, &link).unwrap();
         assert_eq!(
             (place.base, place.path),
-            (machine.path("boot").into(), machine.path("boot/kernel"))
+            (machine.path("boot").into(), machine.path("boot/kernel").into())
         );
     }
     for (target, name) in [

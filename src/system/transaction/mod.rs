@@ -9,7 +9,7 @@ use std::fs::{File, Metadata};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::text::Shown;
@@ -44,12 +44,12 @@ pub struct NotReplaced {
 /// The change that is planned for a file.
 #[derive(Debug)]
 struct Staged {
-    /// The file, as it was named.
-    path: PathBuf,
+    /// The file, as it was named; the same text as the place's wherever it can be.
+    path: Arc<Path>,
     place: Place,
     change: Change,
     /// The staged file that must have been replaced before, if any.
-    requires: Option<PathBuf>,
+    requires: Option<Arc<Path>>,
 }
 
 #[derive(Debug)]
@@ -66,7 +66,7 @@ enum Change {
 pub struct Transaction<'a> {
     context: &'a Context,
     /// By the file that is changed.
-    staged: Mutex<BTreeMap<PathBuf, Staged>>,
+    staged: Mutex<BTreeMap<Arc<Path>, Staged>>,
 }
 
 impl<'a> Transaction<'a> {
@@ -124,7 +124,7 @@ impl<'a> Transaction<'a> {
     /// sizes and times must see that it changed.
     pub fn stage_after(&self, required: &Path, target: &Path, parts: &[&[u8]]) -> Result<()> {
         let leader = locate(Place::of_file_or_name(self.context, required), required)?;
-        let leader = leader.path().to_path_buf();
+        let leader = leader.shared_path();
         let leader = self.staged()?.contains_key(&leader).then_some(leader);
         let place = locate(Place::of_name(self.context, target), target)?;
         self.stage_at(place, (leader, Times::New), target, parts)
@@ -133,7 +133,7 @@ impl<'a> Transaction<'a> {
     fn stage_at(
         &self,
         place: Place,
-        (requires, times): (Option<PathBuf>, Times),
+        (requires, times): (Option<Arc<Path>>, Times),
         named: &Path,
         parts: &[&[u8]],
     ) -> Result<()> {
@@ -145,7 +145,7 @@ impl<'a> Transaction<'a> {
     fn stage_by(
         &self,
         place: Place,
-        (requires, times): (Option<PathBuf>, Times),
+        (requires, times): (Option<Arc<Path>>, Times),
         named: &Path,
         write: impl FnOnce(&mut File) -> std::io::Result<()>,
     ) -> Result<()> {
@@ -263,19 +263,20 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    fn insert(&self, place: Place, requires: Option<PathBuf>, named: &Path, change: Change) -> Result<()> {
+    fn insert(&self, place: Place, requires: Option<Arc<Path>>, named: &Path, change: Change) -> Result<()> {
+        let own = place.shared_path();
         let staged = Staged {
-            path: named.to_path_buf(),
+            path: if named == &*own { Arc::clone(&own) } else { named.into() },
             place,
             change,
             requires,
         };
         // Two names may lead to one file, as a link's `.sig` to its target's; what is staged last counts.
-        self.staged()?.insert(staged.place.path().to_path_buf(), staged);
+        self.staged()?.insert(own, staged);
         Ok(())
     }
 
-    fn staged(&self) -> Result<MutexGuard<'_, BTreeMap<PathBuf, Staged>>> {
+    fn staged(&self) -> Result<MutexGuard<'_, BTreeMap<Arc<Path>, Staged>>> {
         self.staged.lock().map_err(|_| poisoned())
     }
 }
@@ -305,10 +306,10 @@ fn write_beside(
 }
 
 /// Renames and removes in the order of the paths; a file that requires another comes right after that one.
-fn put_in_place(staged: BTreeMap<PathBuf, Staged>) -> Vec<NotReplaced> {
+fn put_in_place(staged: BTreeMap<Arc<Path>, Staged>) -> Vec<NotReplaced> {
     let mut failed = Vec::new();
-    let mut followers: BTreeMap<PathBuf, Vec<Staged>> = BTreeMap::new();
-    let mut leaders = Vec::new();
+    let mut followers: BTreeMap<Arc<Path>, Vec<Staged>> = BTreeMap::new();
+    let mut leaders = Vec::with_capacity(staged.len());
     for (target, staged) in staged {
         match staged.requires.clone() {
             Some(required) => followers.entry(required).or_default().push(staged),
@@ -329,9 +330,9 @@ fn put_in_place(staged: BTreeMap<PathBuf, Staged>) -> Vec<NotReplaced> {
                 Ok(()) => put(&follower.place, follower.change),
                 Err(_) => Err(std::io::Error::other(format!("it belongs to {}", path.shown()))),
             };
-            failed.extend(not_replaced(follower.path, after));
+            failed.extend(not_replaced(&follower.path, after));
         }
-        failed.extend(not_replaced(path, done));
+        failed.extend(not_replaced(&path, done));
     }
     failed
 }
@@ -344,10 +345,11 @@ fn put(target: &Place, change: Change) -> std::io::Result<()> {
     }
 }
 
-fn not_replaced(path: PathBuf, done: std::io::Result<()>) -> Option<NotReplaced> {
+fn not_replaced(path: &Path, done: std::io::Result<()>) -> Option<NotReplaced> {
     let error = done
         .or_could_not_run(|| format!("cannot replace {}", path.shown()))
         .err()?;
+    let path = path.to_path_buf();
     Some(NotReplaced { path, error })
 }
 

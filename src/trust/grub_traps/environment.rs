@@ -33,7 +33,7 @@ pub fn writer<'s>(scripts: &[&'s Script], variables: &Variables) -> Option<(usiz
     };
     loop {
         let before = called.len();
-        let names: Vec<String> = all()
+        let names: BTreeSet<String> = all()
             .filter(|(_, command)| runs(command, &called))
             .flat_map(|(_, command)| command_names(command, variables).0)
             .collect();

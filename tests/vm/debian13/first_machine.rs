@@ -165,11 +165,7 @@ fn a_newcomer_goes_by_the_manual_from_the_first_day_to_the_last() {
     log.expect(&applied);
     is_proven(&debian, &FINDINGS);
     debian.does(NO_RECOVERY);
-    lives_and_ends(
-        &debian,
-        "bootseal grub install",
-        "grub-install && grub-install --removable",
-    );
+    lives_and_ends(&debian, HINTS, "grub-install && grub-install --removable");
 }
 
 #[test]

@@ -168,7 +168,9 @@ fn entries(command: &str, disk: &Path) -> Vec<String> {
             let bytes = fs::read(&path).expect("read");
             let text = match opened.usage {
                 Use::Entries if has_ending("conf") => of_specification(&String::from_utf8_lossy(&bytes), &name),
-                Use::Images if has_ending("efi") => of_unified_image(&Image::parse(&bytes).expect("an image"), &name),
+                Use::Images if has_ending("efi") => {
+                    of_unified_image(Image::parse(&bytes).expect("an image").sections(), &name)
+                }
                 _ => continue,
             };
             let script = Script::parse(&text);

@@ -5,6 +5,7 @@ mod unmounted;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::disk::{BootTree, distinct};
 use crate::error::{Explain, Result};
@@ -110,7 +111,12 @@ fn files(machine: &Machine<'_>) -> Outcome {
 }
 
 /// Judges a directory of GRUB with all that its configurations lead to; returns the files.
-fn files_of(machine: &Machine<'_>, directory: &Path, keys: &[GrubKey], outcome: &mut Outcome) -> Result<Vec<PathBuf>> {
+fn files_of(
+    machine: &Machine<'_>,
+    directory: &Path,
+    keys: &[GrubKey],
+    outcome: &mut Outcome,
+) -> Result<Vec<Arc<Path>>> {
     let config = machine.config();
     let exclude = Exclusions::new(&config.sign.exclude)?;
     let judged = verify(machine.context(), &exclude, config.sign.grubenv, directory, keys)?;
@@ -138,7 +144,7 @@ fn files_of(machine: &Machine<'_>, directory: &Path, keys: &[GrubKey], outcome: 
 fn unnamed(
     machine: &Machine<'_>,
     tree: &BootTree,
-    judged: &BTreeSet<PathBuf>,
+    judged: &BTreeSet<Arc<Path>>,
     keys: &[GrubKey],
     outcome: &mut Outcome,
 ) {
@@ -149,8 +155,8 @@ fn unnamed(
         directory.and_then(|directory| Some(directory.join(path.file_name()?)))
     };
     let unnamed = tree.grub_files().map(|file| file.path.as_path());
-    let unnamed =
-        unnamed.filter(|path| !judged.contains(*path) && named(path).is_none_or(|path| !judged.contains(&path)));
+    let unnamed = unnamed
+        .filter(|path| !judged.contains(*path) && named(path).is_none_or(|path| !judged.contains(path.as_path())));
     for path in unnamed {
         let shown = path.shown();
         let answer = resolve(root, path)

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use crate::disk::{Blocks, UnmountedPartition};
 use crate::finding::{Level, Outcome};
 use crate::formats::fat::{Entry, Fat};
-use crate::formats::firmware::authenticode::Image;
 use crate::formats::grub::boot_entries::of_unified_image;
 use crate::formats::grub::environment_block::EnvironmentBlock;
 use crate::formats::grub::opened_files::{Use, opened_files};
 use crate::formats::grub::openpgp::GrubKey;
 use crate::formats::grub::script::Script;
+use crate::system::Content;
 use crate::trust::grub;
 use crate::trust::grub_script::Scripts;
 use crate::trust::grub_traps::{environment_traps, is_environment, traps};
@@ -20,7 +20,7 @@ use crate::trust::grub_traps::{environment_traps, is_environment, traps};
 use super::place::with_place;
 use crate::audit::menus::Menus;
 use crate::audit::reason::reason;
-use crate::audit::unmounted::MAX_IMAGE;
+use crate::audit::unmounted::image;
 
 /// Largest signature, and largest environment block, in bytes.
 const MAX_SMALL: u64 = 64 << 10;
@@ -56,7 +56,7 @@ impl Looked<'_> {
         let mut opened: Vec<(PathBuf, Script)> = Vec::new();
         let mut images = BTreeSet::new();
         for menu in &menus.found {
-            if self.opens(&menu.path, &menu.bytes, outcome) {
+            if self.opens(&menu.path, Content::from(&menu.bytes), outcome) {
                 opened.push((self.shown(&menu.path), menu.script.clone()));
                 let files = opened_files(&menu.script, &menus.variables).into_iter();
                 let searched = files.filter(|file| file.usage == Use::Images);
@@ -80,7 +80,7 @@ impl Looked<'_> {
         };
         for (path, _) in self.fat.files().filter(is_named_so) {
             if let Some(bytes) = self.read(&path, MAX_SMALL, outcome)
-                && self.opens(&path, &bytes, outcome)
+                && self.opens(&path, Content::from(&bytes), outcome)
             {
                 let traps = environment_traps(&self.shown(&path), &EnvironmentBlock::parse(&bytes));
                 outcome.findings.extend(traps.iter().map(with_place));
@@ -90,15 +90,17 @@ impl Looked<'_> {
 
     /// The entry that GRUB makes of a unified image, if it opens that.
     fn entry_of_image(&self, path: &str, outcome: &mut Outcome) -> Option<(PathBuf, Script)> {
-        let bytes = self.read(path, MAX_IMAGE, outcome)?;
-        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
-        let entry = Image::parse(&bytes).map(|image| of_unified_image(&image, &name));
-        let is_opened = self.opens(path, &bytes, outcome);
-        is_opened.then(|| (self.shown(path), Script::parse(&entry.unwrap_or_default())))
+        let (path, file) = self.fat.find_file(path)?;
+        let opened = image(self.partition.open_file(&path, file), &self.partition.shown(&path));
+        let opened = opened.map_err(|error| outcome.not_run.push(reason(&error))).ok()?;
+        let name = Path::new(&path).file_name().unwrap_or_default().to_string_lossy();
+        let entry = opened.sections().map(|sections| of_unified_image(&sections, &name));
+        let is_opened = self.opens(&path, opened.content(), outcome);
+        is_opened.then(|| (self.shown(&path), Script::parse(&entry.unwrap_or_default())))
     }
 
     /// True if a GRUB with our key opens this file. It is told.
-    fn opens(&self, path: &str, bytes: &[u8], outcome: &mut Outcome) -> bool {
+    fn opens(&self, path: &str, content: Content<'_>, outcome: &mut Outcome) -> bool {
         let name = format!("{path}.sig");
         let signature = self
             .fat
@@ -107,7 +109,7 @@ impl Looked<'_> {
             .then(|| self.read(&name, MAX_SMALL, outcome));
         let signature = signature.flatten();
         let shown = self.partition.shown(path);
-        match grub::judge(bytes, signature.as_deref(), self.keys) {
+        match grub::judge_read(&mut content.open(), signature.as_deref(), self.keys) {
             Ok(_) => {
                 outcome
                     .evidence

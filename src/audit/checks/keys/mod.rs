@@ -1,6 +1,7 @@
 //! Checks of the keys on this machine: their permissions, encryption, place and validity, and the backup of them.
 
 mod backup;
+mod laid_down;
 mod look;
 mod offline;
 mod strays;

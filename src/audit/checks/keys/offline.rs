@@ -16,6 +16,7 @@ use crate::system::{self, FileKind, is_there};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
 
+use super::laid_down::LaidDown;
 use super::look::with_directory;
 
 /// The private key of PK or KEK is on this machine.
@@ -25,12 +26,8 @@ const REMOVAL_PRESENT: Kind = Kind::warning("platform_key_removal_present");
 /// A signed write that changes boards against what is meant is on a machine without the private key that signed it.
 const BEARER_WRITE: Kind = Kind::warning("bearer_write");
 
-/// Ending of signed writes.
-const ENDING: &str = "auth";
 /// Largest signed write that is read, in bytes.
 const MAX_AUTH: u64 = 4 << 20;
-/// Most signed writes that are looked at; each costs a few verifications.
-const MAX_WRITES: usize = 512;
 /// Directories where people lay files down, and what of them is looked at: the files of each and of the directories in it.
 const HOMES: [&str; 3] = ["root", "tmp", "var/tmp"];
 /// Depth to which these are looked into.
@@ -95,21 +92,20 @@ fn present(directory: &KeyDirectory, name: KeyName, path: &Path) -> Finding {
 fn writes(machine: &Machine<'_>, directory: &KeyDirectory, outcome: &mut Outcome) -> Result<(), String> {
     let signers = signers(directory)?;
     let board = machine.board();
-    let mut paths = places(machine, directory, &mut outcome.not_run);
-    if paths.len() > MAX_WRITES {
-        let text = format!(
-            "of {} signed writes only the first {MAX_WRITES} were looked at",
-            paths.len()
-        );
-        outcome.not_run.push(text);
-        paths.truncate(MAX_WRITES);
-    }
+    let chosen = places(machine, directory, &mut outcome.not_run).choose();
+    outcome.not_run.extend(chosen.of_root);
+    // Nobody but root decides if the answer is whole.
+    outcome.evidence.extend(chosen.of_others);
     let mut harmless = 0_usize;
-    for path in paths {
+    for (path, is_roots) in chosen.files {
         let bytes = match system::read_prefix(&path, Some(MAX_AUTH)) {
             Ok(bytes) => bytes,
-            Err(error) => {
+            Err(error) if is_roots => {
                 outcome.not_run.push(reason(&error));
+                continue;
+            }
+            Err(error) => {
+                outcome.evidence.push(reason(&error));
                 continue;
             }
         };
@@ -189,7 +185,7 @@ fn signers(directory: &KeyDirectory) -> Result<Vec<String>, String> {
 }
 
 /// Files that may be signed writes: in the key directory and below, in the state, on the boot media, and where people put files down.
-fn places(machine: &Machine<'_>, directory: &KeyDirectory, not_run: &mut Vec<String>) -> Vec<PathBuf> {
+fn places(machine: &Machine<'_>, directory: &KeyDirectory, not_run: &mut Vec<String>) -> LaidDown {
     let context = machine.context();
     let mut whole = vec![directory.path().to_path_buf()];
     whole.extend(context.state().ok());
@@ -201,9 +197,9 @@ fn places(machine: &Machine<'_>, directory: &KeyDirectory, not_run: &mut Vec<Str
             .iter()
             .map(|esp| esp.directory.clone()),
     );
-    let mut paths: Vec<PathBuf> = Vec::new();
+    let mut laid = LaidDown::default();
     for place in whole.iter().filter(|place| place.is_dir()) {
-        paths.extend(files_below(place, not_run).into_iter().filter(|path| is_write(path)));
+        laid.add_roots(files_below(place, not_run));
     }
     let mut homes: Vec<PathBuf> = HOMES.iter().map(|home| context.path(home)).collect();
     let users = system::list_directory(&context.path("home")).unwrap_or_default();
@@ -214,29 +210,7 @@ fn places(machine: &Machine<'_>, directory: &KeyDirectory, not_run: &mut Vec<Str
             .map(|entry| entry.path),
     );
     for home in homes {
-        writes_near(&home, HOME_DEPTH, &mut paths);
+        laid.look_into(&home, HOME_DEPTH);
     }
-    paths.sort();
-    paths.dedup();
-    paths
-}
-
-/// True for a file with the name of a signed write.
-fn is_write(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| ending == ENDING)
-}
-
-/// The signed writes in a directory and in those below it, to a depth. What cannot be looked into is somebody's own.
-fn writes_near(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    for entry in system::list_directory(directory).unwrap_or_default() {
-        match entry.kind {
-            FileKind::File if is_write(&entry.path) => found.push(entry.path),
-            FileKind::Directory => {
-                if let Some(rest) = depth.checked_sub(1) {
-                    writes_near(&entry.path, rest, found);
-                }
-            }
-            _ => {}
-        }
-    }
+    laid
 }

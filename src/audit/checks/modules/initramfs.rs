@@ -15,7 +15,7 @@ use crate::trust::{INITRAMFS, OpenedImage};
 use crate::audit::images::{Found, Place};
 use crate::audit::machine::Machine;
 use crate::audit::reason::reason;
-use crate::audit::unmounted::MAX_IMAGE;
+use crate::audit::unmounted::image;
 use crate::finding::Outcome;
 
 pub(super) fn run(machine: &Machine<'_>) -> Outcome {
@@ -96,7 +96,7 @@ fn looked(source: Source<'_>, kernels: &Kernels) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let (shown, file) = match source {
         Source::File(path) => (path.shown(), OpenedImage::open(path)?),
-        Source::Unmounted(file) => (file.shown(), OpenedImage::held(file.read(MAX_IMAGE)?)),
+        Source::Unmounted(file) => (file.shown(), image(file.open(), &file.shown())?),
         Source::Unified(found) => (found.shown.clone(), found.open()?),
     };
     if !matches!(source, Source::Unified(_)) {

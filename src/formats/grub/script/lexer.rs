@@ -142,6 +142,7 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
+        word.shrink();
         Ok(word)
     }
 

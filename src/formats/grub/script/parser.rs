@@ -98,6 +98,8 @@ pub(super) fn parse(text: &str, room: &mut usize) -> (Vec<Command>, Vec<Step>, O
         room,
     };
     let error = parser.run().err();
+    // Many scripts are held together.
+    parser.commands.shrink_to_fit();
     (parser.commands, parser.steps.finish(), error)
 }
 
@@ -315,6 +317,7 @@ impl Parser<'_> {
 
     fn push(&mut self, line: usize, mut words: Vec<Word>, loop_variable: Option<String>) -> usize {
         words.retain(|word| !word.parts.is_empty());
+        words.shrink_to_fit();
         let index = self.commands.len();
         self.commands.push(Command {
             line,

@@ -72,6 +72,7 @@ impl Steps {
         while !self.open.is_empty() {
             self.end_part();
         }
+        self.steps.shrink_to_fit();
         self.steps
     }
 

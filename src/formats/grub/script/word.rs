@@ -68,6 +68,15 @@ impl Word {
         }
     }
 
+    /// Gives back what it took to grow: many words are held together.
+    pub(super) fn shrink(&mut self) {
+        for part in &mut self.parts {
+            let (Part::Text(text) | Part::Variable(text) | Part::Quoted(text) | Part::Translated(text)) = part;
+            text.shrink_to_fit();
+        }
+        self.parts.shrink_to_fit();
+    }
+
     pub(super) fn push(&mut self, text: &str) {
         if let Some(Part::Text(last)) = self.parts.last_mut() {
             last.push_str(text);
