@@ -94,12 +94,23 @@ pub fn is_update(path: &Path) -> bool {
     path.join(PLAN).is_file() && update_paths(path).is_ok()
 }
 
+/// The directory of an update: the one that is named, or that of the file that is named, if [`write_updates`] has made it.
+pub fn update_directory(update: &Path) -> Result<Option<&Path>> {
+    if system::info(update)?.is_directory() {
+        return Ok(Some(update));
+    }
+    let here = Path::new(".");
+    let parent = update
+        .parent()
+        .map(|parent| if parent == Path::new("") { here } else { parent });
+    Ok(parent.filter(|parent| is_update(parent)))
+}
+
 /// Refuses an update that names another machine than this one; so for each of its files. Firmware knows no names: this keeps a person from
 /// a mistake, and nobody who means it.
 pub fn check_node(context: &Context, update: &Path) -> Result<()> {
-    let directory = match (system::info(update)?.is_directory(), update.parent()) {
-        (false, Some(parent)) => parent,
-        _ => update,
+    let Some(directory) = update_directory(update)? else {
+        return Ok(());
     };
     let path = directory.join(NODE);
     let Some(bytes) = system::read_if_there(&path, MAX_NODE)? else {

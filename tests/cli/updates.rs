@@ -142,6 +142,8 @@ fn an_update_for_one_machine_is_refused_on_another() {
             "{said}"
         );
     }
+    let mut within = on_node(&whole, &["apply", "--yes"], Some(Path::new("1-db.auth")));
+    assert!(refuse(within.current_dir(&foreign)).contains("is for another-machine"));
     assert_eq!(db(&whole), present);
     // What the name was changed to on the way is judged as a name.
     fs::write(foreign.join("NODE"), "a machine\n").unwrap();
@@ -184,12 +186,15 @@ fn an_older_write_is_refused_and_all_kinds_can_be_written_down() {
         );
         assert_eq!(db(&whole), present);
     }
-    // The firmware itself takes no older write that replaces.
-    succeed(&mut on_node(
-        &whole,
-        &["apply", "--yes"],
-        Some(&update("first/1-db.auth")),
-    ));
+    let alone = update("first/1-db.auth");
+    let refused = refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&alone)));
+    assert!(
+        refused.contains("was signed before the last change of db that "),
+        "{refused}"
+    );
+    // Taken out of its update it says nothing of its time, and the firmware itself takes no older write but one that appends.
+    fs::copy(alone, update("alone.auth")).unwrap();
+    succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update("alone.auth"))));
     let refused = refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&update("old"))));
     assert!(refused.contains("not later"), "{refused}");
 
