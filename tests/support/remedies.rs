@@ -123,8 +123,9 @@ pub fn commands(text: &str) -> Vec<Result<Vec<String>, String>> {
     for line in text.lines() {
         let mut rest = line;
         while let Some(at) = rest.find("bootseal ") {
-            let is_word =
-                !rest[..at].ends_with(|character: char| character.is_alphanumeric() || "-/._".contains(character));
+            let is_in_word = |character: char| character.is_alphanumeric() || "-/._".contains(character);
+            // The name of a boot option is no command.
+            let is_word = !rest[..at].ends_with(is_in_word) && !rest[..at].ends_with("--label ");
             rest = &rest[at + "bootseal ".len()..];
             let is_group = GROUPS.iter().any(|group| line.contains(group));
             if is_word && !is_group {
@@ -177,7 +178,7 @@ fn command(line: &str) -> Option<Result<Vec<String>, String>> {
                 }
                 arguments.push(value.clone());
             }
-        } else if is_argument(word) {
+        } else if is_argument(word) || is_last_needed(&level, arguments.last(), words.clone().count()) {
             arguments.push(word.clone());
         } else {
             break;
@@ -185,6 +186,13 @@ fn command(line: &str) -> Option<Result<Vec<String>, String>> {
         ended = words.next().is_none_or(|(_, ends)| *ends);
     }
     Some(Ok(arguments))
+}
+
+/// True for the last word of a line after a command that cannot be without an argument: a name in the working directory.
+fn is_last_needed(level: &Command, before: Option<&String>, left: usize) -> bool {
+    left == 1
+        && before.is_some_and(|word| word == level.get_name())
+        && level.get_positionals().any(clap::Arg::is_required_set)
 }
 
 /// True if the command line takes these arguments, with some name for each placeholder.
@@ -199,7 +207,7 @@ pub fn is_taken(arguments: &[String]) -> Result<(), clap::Error> {
         let mut tried = arguments.to_vec();
         let mut rest = number;
         for place in &open {
-            tried[*place] = STAND_INS[rest % STAND_INS.len()].to_owned();
+            STAND_INS[rest % STAND_INS.len()].clone_into(&mut tried[*place]);
             rest /= STAND_INS.len();
         }
         match Cli::try_parse_from([arguments, &[]].concat())
@@ -226,7 +234,7 @@ pub fn refused(text: &str) -> Vec<String> {
     commands(text).into_iter().filter_map(reason).collect()
 }
 
-/// What the program printed names no command that it would not take.
+/// Fails if the program printed a command that it would not take.
 #[track_caller]
 pub fn printed(output: &Output) {
     written(&output.stdout);
@@ -249,8 +257,8 @@ pub fn written(text: &[u8]) {
         }
     }
     texts.retain(|text| {
-        // A comment of a template speaks of commands.
-        if text.starts_with("# ") {
+        // A comment of a template speaks of commands, and how a command is used is clap's own text.
+        if text.starts_with("# ") || text.starts_with("Usage: ") {
             return false;
         }
         let mut seen = SEEN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
