@@ -26,7 +26,7 @@ const GROUPS: [&str; 4] = [
     "n and let bootseal sign, or name a key",
 ];
 /// Lower-case words that are values in a command: names of keys, variables, forms and events.
-const VALUES: [&str; 22] = [
+const VALUES: [&str; 23] = [
     "bash",
     "zsh",
     "fish",
@@ -35,6 +35,7 @@ const VALUES: [&str; 22] = [
     "PK",
     "KEK",
     "module",
+    "modules",
     "grub",
     "uefi-2023",
     "microsoft",
