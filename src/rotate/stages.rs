@@ -93,7 +93,11 @@ pub fn rotate(request: &Request<'_>) -> Result<Rotated> {
     let place = &request.place;
     let doubt = match place.under_way(request.name)? {
         Some(_) => None,
-        None => clock::check(place.context, &[place.keys, place.authority], request.is_clock_right)?,
+        None => {
+            let doubt = clock::check(place.context, &[place.keys, place.authority], request.is_clock_right)?;
+            place.finish(request.name)?;
+            doubt
+        }
     };
     let rotation = place.prepare(request.name, &mut |name| request.attendant.secret(name))?;
     let mut rotated = Rotated {

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::support::judges::subject_key_id;
 use crate::support::{bootseal, refuse, succeed, text, tool};
 
-use super::life::PERSISTING;
+use super::life::{PERSISTING, is_whole, killed};
 use super::rotation::{Machine, SPECIFICATION};
 use super::tracer::{injection, on_one_processor};
 
@@ -183,6 +183,31 @@ fn killed_at_any_place_a_revocation_goes_on_and_the_machine_starts_all_along() {
         stale.into_inner() <= KERNELS.len(),
         "more than the moment between two renames of each kernel"
     );
+}
+
+/// PK and KEK are revoked where they are, and the node learns it afterwards.
+#[test]
+fn killed_at_any_place_the_revocation_of_an_offline_key_goes_on() {
+    let machine = machine();
+    for key in ["PK", "KEK"] {
+        let certificate = format!("offline/{key}.pem");
+        let old = machine.fingerprint(&certificate);
+        let revoke = |machine: &Machine| machine.change("revoke", key, "offline");
+        killed(&machine, 20, revoke, |machine, round| {
+            if round != "undisturbed" {
+                succeed(&mut revoke(machine));
+            }
+            let new = machine.fingerprint(&certificate);
+            assert_ne!(new, old, "{key}: {round}");
+            assert_eq!(machine.held(key), new, "{key}: {round}");
+            let mut sync = bootseal(["keys", "sync", "--keys"]);
+            succeed(sync.arg(machine.file("node")).arg(machine.file("offline")));
+            is_whole(machine, round);
+            for left in ["rotation".to_owned(), format!("revocation-{key}.json")] {
+                assert!(!machine.file("offline").join(&left).exists(), "{key}: {round}: {left}");
+            }
+        });
+    }
 }
 
 #[test]
