@@ -13,8 +13,6 @@ mod keys;
 mod ledger;
 mod man;
 mod next_start;
-#[cfg(test)]
-mod remedies;
 mod session;
 mod setup;
 mod sign;

@@ -58,5 +58,5 @@ pub use reach::{Reach, Until};
 pub use request::{Allow, Request, Source, Update};
 pub use store::{Store, StoreChoice};
 pub use update::{Updater, check_keepable};
-pub use update_files::{Offline, is_update, read_updates, update_paths, write_updates};
+pub use update_files::{Offline, check_node, is_update, read_updates, update_directory, update_paths, write_updates};
 pub use vendor_defaults::VendorDefault;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::authenticated_variable::AuthenticatedVariable;
 use crate::formats::text::Shown;
-use crate::system::{self, Context, FileKind, NewDirectory, NewFile, create_dir};
+use crate::system::{self, Context, FileKind, NewDirectory, NewFile, NodeName, create_dir};
 use crate::trust::variable::recognise;
 
 use super::apply::apply;
@@ -19,6 +19,10 @@ const ENDING: &str = "auth";
 const FIRMWARE: &str = "firmware";
 /// File with the plan, for people.
 const PLAN: &str = "PLAN.txt";
+/// File with the name of the machine that it is for, in one line; without it, it is for each of the fleet.
+const NODE: &str = "NODE";
+/// Largest such file that is read, in bytes.
+const MAX_NODE: u64 = 4096;
 /// Permission bits of the files: nothing in them is secret.
 const PUBLIC: u32 = 0o644;
 /// Largest signed write that is read, in bytes.
@@ -51,13 +55,28 @@ impl Offline {
     }
 }
 
-/// Writes signed writes into a new directory, in their order, with their plan; returns the paths.
-pub fn write_updates(context: &Context, directory: &Path, updates: &[Update], plan: &[u8]) -> Result<Vec<PathBuf>> {
+/// Writes signed writes into a new directory, in their order, with their plan, and the name of the machine that they are for, if they are
+/// not for each of the fleet; returns the paths.
+pub fn write_updates(
+    context: &Context,
+    directory: &Path,
+    updates: &[Update],
+    (plan, node): (&[u8], Option<&NodeName>),
+) -> Result<Vec<PathBuf>> {
+    let (mut text, mut name) = (Vec::new(), String::new());
+    if let Some(node) = node {
+        name = format!("{}\n", node.as_str());
+        text = format!("For {} alone.\n\n", node.as_str()).into_bytes();
+    }
+    text.extend(plan);
     let mut files: Vec<(String, &[u8])> = Vec::new();
     for (update, number) in updates.iter().zip(1_u32..) {
         files.push((format!("{number}-{}.{ENDING}", update.variable), &update.auth));
     }
-    files.push((PLAN.to_owned(), plan));
+    files.push((PLAN.to_owned(), &text));
+    if !name.is_empty() {
+        files.push((NODE.to_owned(), name.as_bytes()));
+    }
     let paths = files.iter().map(|(name, _)| directory.join(name)).collect();
     let new = NewDirectory::stage(context, directory)?;
     for (name, bytes) in files {
@@ -73,6 +92,43 @@ pub fn write_updates(context: &Context, directory: &Path, updates: &[Update], pl
 #[must_use]
 pub fn is_update(path: &Path) -> bool {
     path.join(PLAN).is_file() && update_paths(path).is_ok()
+}
+
+/// The directory of an update: the one that is named, or that of the file that is named, if [`write_updates`] has made it.
+pub fn update_directory(update: &Path) -> Result<Option<&Path>> {
+    if system::info(update)?.is_directory() {
+        return Ok(Some(update));
+    }
+    let here = Path::new(".");
+    let parent = update
+        .parent()
+        .map(|parent| if parent == Path::new("") { here } else { parent });
+    Ok(parent.filter(|parent| is_update(parent)))
+}
+
+/// Refuses an update that names another machine than this one; so for each of its files. Firmware knows no names: this keeps a person from
+/// a mistake, and nobody who means it.
+pub fn check_node(context: &Context, update: &Path) -> Result<()> {
+    let Some(directory) = update_directory(update)? else {
+        return Ok(());
+    };
+    let path = directory.join(NODE);
+    let Some(bytes) = system::read_if_there(&path, MAX_NODE)? else {
+        return Ok(());
+    };
+    let cannot = || format!("cannot tell from {} which machine this is for", path.shown());
+    let node: NodeName = String::from_utf8_lossy(&bytes).trim().parse().or_refuse(cannot)?;
+    let names = NodeName::of_machine(context)?;
+    if names.iter().any(|name| name.is(&node)) {
+        return Ok(());
+    }
+    let (update, node) = (update.shown(), node.as_str());
+    let hint = format!("apply it on {node}; for this machine have one made with --for and its name, or without --for");
+    let Some(own) = names.first() else {
+        let text = format!("{update} is for {node}, and this machine has neither a host name nor a machine-id");
+        return Err(Error::could_not_run(text).hint(hint));
+    };
+    Err(Error::refused(format!("{update} is for {node}, and this is {}", own.as_str())).hint(hint))
 }
 
 /// Reads signed writes: an `.auth` file, or those of a directory in the order of their names. The variable of each is the one that

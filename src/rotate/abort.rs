@@ -22,12 +22,14 @@ pub struct Aborted {
 pub fn abort(request: &Request<'_>) -> Result<Aborted> {
     let (place, name) = (&request.place, request.name);
     place.context.guard(place.keys.path());
-    let rotation = place.under_way(name)?.ok_or_else(|| {
-        Error::usage(format!(
+    let Some(rotation) = place.under_way(name)? else {
+        // One that was cut short as it took its directory away has left some of it.
+        place.finish(name)?;
+        return Err(Error::usage(format!(
             "no rotation of {name} is under way in {}",
             place.keys.path().shown()
-        ))
-    })?;
+        )));
+    };
     let end_it = |error: Error| {
         error.hint(format!(
             "bootseal keys rotate {name} ends it; then {name} can be rotated once more"

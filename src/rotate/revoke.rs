@@ -75,6 +75,7 @@ pub fn revoke(request: &Request<'_>, reason: Option<&str>, more: &[PathBuf]) -> 
         return Ok(revoked);
     }
     request.distrust(&revocation, more, &mut revoked).map_err(again)?;
+    request.place.finish(name)?;
     system::remove_file(request.place.context, &request.record())?;
     Ok(revoked)
 }

@@ -91,10 +91,11 @@ pub struct Rotated {
 /// the same call goes on from there.
 pub fn rotate(request: &Request<'_>) -> Result<Rotated> {
     let place = &request.place;
-    let doubt = match place.under_way(request.name)? {
-        Some(_) => None,
-        None => clock::check(place.context, &[place.keys, place.authority], request.is_clock_right)?,
-    };
+    let mut doubt = None;
+    if place.under_way(request.name)?.is_none() {
+        doubt = clock::check(place.context, &[place.keys, place.authority], request.is_clock_right)?;
+        place.finish(request.name)?;
+    }
     let rotation = place.prepare(request.name, &mut |name| request.attendant.secret(name))?;
     let mut rotated = Rotated {
         retired: place.retired(&rotation),

@@ -190,7 +190,7 @@ impl Place<'_> {
             .collect()
     }
 
-    /// The rotation is over; the old key stays where it is kept.
+    /// The rotation is over; the old key stays where it is kept. Whatever an earlier end that was cut short has left goes too.
     pub(super) fn finish(&self, name: KeyName) -> Result<()> {
         let folder = self.folder(name);
         system::remove_tree(self.context, &folder)?;

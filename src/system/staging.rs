@@ -28,14 +28,25 @@ pub struct NewDirectory {
 }
 
 impl NewDirectory {
-    /// Checks that a new directory can take this place: nothing is there, or an empty directory that is no mount point.
-    /// Returns the absolute path.
+    /// Checks that a new directory can take this place: nothing is there, or an empty directory that is no mount point, and it is
+    /// further down than `/` itself, in which a confined process makes nothing. Returns the absolute path.
     pub fn check(target: &Path) -> Result<PathBuf> {
         let cannot = || format!("cannot look at {}", target.shown());
+        let is_in_root = |path: &Path| path.parent() == Some(Path::new("/"));
+        let in_root = || {
+            let text = format!("{} would lie in / itself, where bootseal makes nothing", target.shown());
+            let name = target.file_name().unwrap_or_default().to_string_lossy();
+            Error::refused(text).hint(format!("name a directory further down, as /root/{name}"))
+        };
         let absolute = match fs::canonicalize(target) {
             Ok(resolved) => resolved,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return std::path::absolute(target).or_could_not_run(cannot);
+                let absolute = std::path::absolute(target).or_could_not_run(cannot)?;
+                return if is_in_root(&absolute) {
+                    Err(in_root())
+                } else {
+                    Ok(absolute)
+                };
             }
             Err(error) => return Err(Error::could_not_run(cannot()).caused_by(error)),
         };
@@ -52,6 +63,9 @@ impl NewDirectory {
             || device(parent).or_could_not_run(cannot)? != device(&absolute).or_could_not_run(cannot)?
         {
             return Err(Error::refused(format!("{} is a mount point", target.shown())).hint(below()));
+        }
+        if is_in_root(&absolute) {
+            return Err(in_root());
         }
         Ok(absolute)
     }
@@ -173,5 +187,11 @@ mod tests {
         assert_eq!(error.kind().exit_code(), 1);
         assert!(NewDirectory::check(&target.join("came-meanwhile")).is_err());
         assert!(NewDirectory::check(Path::new("/proc")).is_err());
+        // Nothing is made in / itself, and it is said before anything is.
+        let error = NewDirectory::check(Path::new("/no-such-directory")).unwrap_err();
+        assert_eq!(
+            error.hints(),
+            ["name a directory further down, as /root/no-such-directory"]
+        );
     }
 }

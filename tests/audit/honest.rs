@@ -39,6 +39,7 @@ fn what_root_finds_nobody_else_passes() {
     let program = machine.path("bootseal");
     fs::copy(env!("CARGO_BIN_EXE_bootseal"), &program).unwrap();
     let root = machine.bootseal(["audit", "--json"]).output().unwrap();
+    crate::support::remedies::printed(&root);
     let nobody = tool("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&program)
@@ -68,6 +69,7 @@ fn what_root_finds_nobody_else_passes() {
 fn where_there_is_no_uefi_the_reasons_are_told() {
     let machine = Machine(Node::new());
     let output = machine.bootseal(["audit"]).output().unwrap();
+    crate::support::remedies::printed(&output);
     let said = crate::support::text(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(
@@ -76,6 +78,7 @@ fn where_there_is_no_uefi_the_reasons_are_told() {
     );
     // The machine that the tests run on, whatever it is.
     let here = crate::support::bootseal(["audit", "--json"]).output().unwrap();
+    crate::support::remedies::printed(&here);
     assert!(matches!(here.status.code(), Some(0 | 1 | 3)), "{here:?}");
     for (id, _) in answers(&here) {
         let said = succeed(&mut machine.bootseal(["audit", "--explain", &id]));

@@ -25,6 +25,7 @@ impl Machine {
     /// The answer of one check, with paths as they are.
     fn check_as_it_is(&self, id: &str) -> Value {
         let output = self.bootseal(["audit", "--json", "--only", id]).output().unwrap();
+        crate::support::remedies::printed(&output);
         let mut said: Value = serde_json::from_slice(&output.stdout).unwrap();
         said["checks"][0].take()
     }

@@ -29,7 +29,7 @@ use serde_json::Value;
 use crate::support::judges::subject_key_id;
 use crate::support::kernel::kernel_image;
 use crate::support::node::{DATABASE, GLOBAL, Node};
-use crate::support::{forget_kept_menu, keys, module, sign_file, succeed, text, tool};
+use crate::support::{forget_kept_menu, keys, module, remedies, sign_file, succeed, text, tool};
 
 const KERNEL: &str = "6.12.58-gentoo";
 /// Variables are plain files here, there is no configuration of a kernel, no hooks are installed there, and keys that live as long as these tests have no
@@ -119,6 +119,7 @@ impl Machine {
     /// The exit code, and the checks that do not pass with their answers and the subjects of findings.
     fn audit(&self) -> (i32, Vec<(String, String, Vec<String>)>) {
         let output = self.bootseal(["audit", "--json"]).args(ELSEWHERE).output().unwrap();
+        remedies::printed(&output);
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
         let root = self.root().to_str().unwrap();
         let checks = said["checks"].as_array().unwrap();
@@ -141,6 +142,7 @@ impl Machine {
     fn check_with(&self, id: &str, words: &[&OsStr]) -> Value {
         let mut audit = self.bootseal(["audit", "--json", "--only", id]);
         let output = audit.args(words).output().unwrap();
+        remedies::printed(&output);
         let root = self.root().to_str().unwrap();
         let said = String::from_utf8(output.stdout).unwrap().replace(root, "");
         let mut said: Value = serde_json::from_str(&said).unwrap();

@@ -145,6 +145,7 @@ fn what_is_no_initramfs_could_not_be_looked_at() {
     for (image, reason) in loop_free {
         machine.initramfs(&image);
         let output = machine.bootseal(["audit"]).args(ELSEWHERE).output().unwrap();
+        crate::support::remedies::printed(&output);
         let said = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(3), "{said}");
         assert!(said.contains(reason), "{reason}: {said}");

@@ -143,6 +143,7 @@ fn the_kernel_that_the_loader_starts_by_itself_is_judged_too() {
         "then /efi/EFI/Linux/gentoo-6.12.2.efi (unified kernel image): refused",
     );
     let json = machine.bootseal(["--json", "status"]).output().unwrap();
+    crate::support::remedies::printed(&json);
     let report: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(report["next_kernel"]["source"], "unified kernel image", "{report}");
     machine.write("efi/loader/loader.conf", "timeout 3\ndefault gentoo-6.9*\n");
@@ -290,6 +291,7 @@ fn a_hook_that_failed_is_told_of_until_it_is_made_up_for() {
     assert!(said.contains("The last runs:\n  ✗ 20"), "{said}");
     let only = ["audit", "--only", "hooks.last_run", "--json"];
     let output = machine.bootseal(only).output().unwrap();
+    crate::support::remedies::printed(&output);
     let audit: Value = serde_json::from_slice(&output.stdout).unwrap();
     let subject = &audit["checks"][0]["findings"][0]["subject"];
     assert_eq!((output.status.code(), subject), (Some(1), &"all".into()));

@@ -128,6 +128,48 @@ fn a_rotated_key_is_in_no_backup_until_one_is_made() {
     assert!(again.contains("second"), "{again}");
 }
 
+/// A key that the present lists do not have signs for nothing, whatever else holds: each list is broken in turn.
+#[test]
+fn a_key_that_the_present_lists_do_not_have_fails_the_drill() {
+    let whole = enrolled();
+    let archive = whole.path("backup/bootseal-backup.tar");
+    let transcript = fs::read(whole.path("node/ceremony.jsonl")).unwrap();
+    for (key, other) in [("PK", "KEK"), ("KEK", "db"), ("db", "KEK")] {
+        let lists = whole.path(&format!("node/{key}.esl"));
+        let present = fs::read(&lists).unwrap();
+        fs::copy(whole.path(&format!("node/{other}.esl")), &lists).unwrap();
+        let refused = refuse(&mut whole.drill(&archive));
+        assert!(
+            refused.contains(&format!(
+                "the {key} key of the backup signs, but a board with the lists of"
+            )),
+            "{key}: {refused}"
+        );
+        fs::write(&lists, present).unwrap();
+    }
+    // What dbx forbids is accepted by nobody either, and this is a state that commands lead to.
+    let mut forbid = bootseal(["enroll", "add", "dbx"]);
+    forbid.arg(whole.path("node/db.pem")).args(["--yes", "--keys"]);
+    forbid
+        .arg(whole.path("offline"))
+        .arg("--passphrase-file")
+        .arg(whole.path("passphrase"));
+    forbid.arg("--store").arg(whole.path("firmware"));
+    forbid.arg("--i-know-this-machine-may-not-boot");
+    succeed(&mut forbid);
+    let mut sync = bootseal(["keys", "sync", "--keys"]);
+    succeed(sync.arg(whole.path("node")).arg(whole.path("offline")));
+    let forbidden = fs::read(whole.path("node/ceremony.jsonl")).unwrap();
+    assert_ne!(forbidden, transcript);
+    let refused = refuse(&mut whole.drill(&archive));
+    assert!(
+        refused.contains("the db key of the backup signs, but a board with the lists of"),
+        "{refused}"
+    );
+    // No drill is recorded that was none.
+    assert_eq!(fs::read(whole.path("node/ceremony.jsonl")).unwrap(), forbidden);
+}
+
 /// PK and KEK were rotated on the machine with the stick, where the node was not: the backup has the certificates of the keys that are
 /// in it, and the node's transcript does not say of its older ones that they are in a backup.
 #[test]

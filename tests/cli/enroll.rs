@@ -147,6 +147,7 @@ fn entries_come_and_go_and_a_backup_leads_back() {
     };
     let refusal = |words: &[&str], code: i32, said: &str| {
         let output = on(root, words).output().unwrap();
+        crate::support::remedies::printed(&output);
         assert_eq!(output.status.code(), Some(code), "{}", text(&output));
         assert!(text(&output).contains(said), "{}", text(&output));
     };

@@ -10,6 +10,7 @@ use crate::support::{bootseal, refuse, succeed, text, tool};
 fn remedies(whole: &Whole) -> Vec<String> {
     let mut list = bootseal(["--json", "keys", "list", "--keys"]);
     let output = list.arg(whole.path("node")).output().unwrap();
+    crate::support::remedies::printed(&output);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let mut findings = said["findings"].as_array().unwrap().iter();

@@ -14,6 +14,7 @@ mod nothing;
 mod optional_key;
 mod others_updates;
 mod progress;
+mod remedies;
 mod restore;
 mod sign_all;
 mod sync;

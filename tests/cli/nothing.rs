@@ -26,6 +26,7 @@ fn with_keys() -> Node {
 /// The exit code and all that is said.
 fn answer(arguments: &[&str]) -> (i32, String) {
     let output = support::bootseal(arguments).output().unwrap();
+    crate::support::remedies::printed(&output);
     (output.status.code().unwrap(), support::text(&output))
 }
 

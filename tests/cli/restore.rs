@@ -269,11 +269,8 @@ fn who_parted_with_another_key_does_not_follow() {
 #[test]
 fn the_printed_sheet_gives_the_keys_back_and_a_directory_the_rest() {
     let whole = enrolled();
-    let page = fs::read_to_string(whole.path("backup/bootseal-sheet.html")).unwrap();
-    let blocks = page.split("<pre class=\"lines\">").skip(1);
-    let lines: Vec<&str> = blocks.map(|block| block.split('<').next().unwrap()).collect();
     fs::create_dir(whole.path("paper")).unwrap();
-    private(&whole.path("paper/scanned.txt"), lines.join("\n").as_bytes());
+    private(&whole.path("paper/scanned.txt"), whole.sheet().as_bytes());
     fs::remove_dir_all(whole.path("offline")).unwrap();
     let node = whole.path("node").display().to_string();
     let said = succeed(&mut restore(

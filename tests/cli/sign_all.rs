@@ -61,6 +61,7 @@ fn a_whole_node_is_signed_in_the_right_order() {
 
     fs::remove_file(path("boot/initramfs-6.12.58.img")).unwrap();
     let output = sign_all().output().unwrap();
+    crate::support::remedies::printed(&output);
     assert_eq!(output.status.code(), Some(3));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["error"]["kind"], "could_not_run", "{}", text(&output));
@@ -91,6 +92,7 @@ impl Machine {
     fn sign(&self, arguments: &[&str]) -> (i32, Value) {
         let mut command = self.bootseal(["sign", "all", "--json", "--keys"]);
         let output = command.arg(keys()).args(arguments).output().unwrap();
+        crate::support::remedies::printed(&output);
         let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output)));
         (output.status.code().unwrap(), report)
     }

@@ -171,6 +171,7 @@ impl Life {
     fn remedies(&self, step: &str) -> Vec<String> {
         let mut audit = self.on_node(&["--json", "audit", "--only", CHECKS, "--store"]);
         let output: Output = audit.arg(self.board()).output().unwrap();
+        crate::support::remedies::printed(&output);
         let json: Value =
             serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{step}: {}", text(&output)));
         let mut remedies = Vec::new();
@@ -226,6 +227,7 @@ impl Life {
                 _ => {}
             }
             let output = command.output().unwrap();
+            crate::support::remedies::printed(&output);
             // A plan with something to do is a finding.
             let is_look = words[..2] == ["enroll", "plan"];
             assert!(

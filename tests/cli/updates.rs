@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::backup::Whole;
-use crate::support::{bootseal, refuse, succeed};
+use crate::support::{bootseal, refuse, succeed, text};
 
 /// PK, KEK and db of a ceremony, and a board that has them.
 pub(super) fn fleet() -> Whole {
@@ -110,6 +110,54 @@ fn a_write_is_signed_away_from_the_board_and_taken_there() {
     assert_eq!(refused.status.code(), Some(3));
 }
 
+/// One that names a machine is for that machine, whichever of its files is named; and no name leaves its line.
+#[test]
+fn an_update_for_one_machine_is_refused_on_another() {
+    let whole = fleet();
+    let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let present = db(&whole);
+    let make = |node: &str, output: &str| {
+        let mut command = offline(&whole, &["add", "db", "windows-2023", "--for", node], output);
+        succeed(&mut command)
+    };
+    let said = make("another-machine", "foreign");
+    assert!(
+        said.contains("Next, on another-machine: bootseal enroll apply"),
+        "{said}"
+    );
+    let foreign = whole.path("foreign");
+    assert_eq!(files(&foreign), ["1-db.auth", "NODE", "PLAN.txt", "keys"]);
+    let plan = fs::read_to_string(foreign.join("PLAN.txt")).unwrap();
+    assert!(plan.starts_with("For another-machine alone."), "{plan}");
+    for (verb, update) in [
+        (&["plan"][..], &foreign),
+        (&["apply", "--yes"], &foreign),
+        (&["apply", "--yes"], &foreign.join("1-db.auth")),
+    ] {
+        let refused = on_node(&whole, verb, Some(update)).output().unwrap();
+        let said = text(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains(&format!("is for another-machine, and this is {}", own.trim())),
+            "{said}"
+        );
+    }
+    let mut within = on_node(&whole, &["apply", "--yes"], Some(Path::new("1-db.auth")));
+    assert!(refuse(within.current_dir(&foreign)).contains("is for another-machine"));
+    assert_eq!(db(&whole), present);
+    // What the name was changed to on the way is judged as a name.
+    fs::write(foreign.join("NODE"), "a machine\n").unwrap();
+    refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&foreign)));
+    let wrong = offline(&whole, &["add", "db", "windows-2023", "--for", "a machine"], "wrong").output();
+    assert_eq!(wrong.unwrap().status.code(), Some(2));
+    let mut here = bootseal(["enroll", "remove", "db", "x", "--for", "node"]);
+    assert_eq!(here.output().unwrap().status.code(), Some(2));
+
+    make(&own.trim().to_uppercase(), "own");
+    succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&whole.path("own"))));
+    assert_ne!(db(&whole), present);
+}
+
 /// A write that replaces is worth nothing once a later one was taken.
 #[test]
 fn an_older_write_is_refused_and_all_kinds_can_be_written_down() {
@@ -138,12 +186,15 @@ fn an_older_write_is_refused_and_all_kinds_can_be_written_down() {
         );
         assert_eq!(db(&whole), present);
     }
-    // The firmware itself takes no older write that replaces.
-    succeed(&mut on_node(
-        &whole,
-        &["apply", "--yes"],
-        Some(&update("first/1-db.auth")),
-    ));
+    let alone = update("first/1-db.auth");
+    let refused = refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&alone)));
+    assert!(
+        refused.contains("was signed before the last change of db that "),
+        "{refused}"
+    );
+    // Taken out of its update it says nothing of its time, and the firmware itself takes no older write but one that appends.
+    fs::copy(alone, update("alone.auth")).unwrap();
+    succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&update("alone.auth"))));
     let refused = refuse(&mut on_node(&whole, &["apply", "--yes"], Some(&update("old"))));
     assert!(refused.contains("not later"), "{refused}");
 
@@ -162,7 +213,7 @@ fn an_older_write_is_refused_and_all_kinds_can_be_written_down() {
     // The node has no key that takes the platform key out, and no write that does.
     let refused = on_node(&whole, &["reset", "--yes"], None).output().unwrap();
     assert_eq!(refused.status.code(), Some(3));
-    let said = crate::support::text(&refused);
+    let said = text(&refused);
     assert!(
         said.contains("PK.key, which signs changes of PK") && said.contains("--output UPDATE"),
         "{said}"
@@ -220,7 +271,7 @@ fn an_update_that_cannot_be_recorded_fails_and_the_same_command_records_it() {
     fs::write(&staged, b"").unwrap();
     let present = db(&whole);
     let output = on_node(&whole, &["apply", "--yes"], Some(&update)).output().unwrap();
-    let said = crate::support::text(&output);
+    let said = text(&output);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains("it is not recorded in"), "{said}");
     assert!(

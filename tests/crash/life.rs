@@ -1,10 +1,12 @@
 //! The commands of the keys' later life, killed at every place where that can matter: backup, restore, the exchange of node and stick, and
 //! an update that was signed elsewhere. The same command again, or the next one, ends what was begun, and nothing is lost.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use rayon::prelude::*;
 
@@ -14,6 +16,9 @@ use crate::support::{bootseal, succeed, text};
 use super::rotation::{Machine, SPECIFICATION};
 use super::tracer::{injection, on_one_processor};
 
+/// The system calls after which more lies on the disk than before.
+pub const PERSISTING: [&str; 4] = ["fsync", "renameat", "mkdirat", "unlinkat"];
+
 /// A machine with a backup under shares, and a stick that knows more than the node; its ceremony was held elsewhere.
 pub fn machine() -> Machine {
     let backup = "[backup]\ndirectory = \"backup\"\nshares = { needed = 2, of = 3 }\n";
@@ -21,6 +26,7 @@ pub fn machine() -> Machine {
     let shares = format!("{}\n{}\n", original.whole.share(1), original.whole.share(3));
     let machine = original.duplicate();
     private(&machine.file("shares.txt"), shares.as_bytes());
+    private(&machine.file("sheet.txt"), machine.whole.sheet().as_bytes());
     machine
 }
 
@@ -44,12 +50,12 @@ pub fn killed(
         traced.output().unwrap()
     };
     let reference = machine.duplicate();
-    let output = traced(&reference, &["-e", "trace=fsync,renameat"]);
+    let output = traced(&reference, &["-e", &format!("trace={}", PERSISTING.join(","))]);
     assert!(output.status.success(), "{}", text(&output));
     judge(&reference, "undisturbed");
     let calls = fs::read_to_string(reference.file("trace")).unwrap();
     let count = |name: &str| calls.lines().filter(|line| line.contains(&format!(" {name}("))).count();
-    let rounds: Vec<(&str, usize)> = ["fsync", "renameat"]
+    let rounds: Vec<(&str, usize)> = PERSISTING
         .into_iter()
         .flat_map(|call| (1..=count(call)).map(move |nth| (call, nth)))
         .collect();
@@ -124,33 +130,51 @@ fn a_restored_directory_is_whole_or_not_there() {
     let lost = machine();
     let before = fs::read(lost.file("offline/PK.key")).unwrap();
     fs::remove_dir_all(lost.file("offline")).unwrap();
-    let restore = |machine: &Machine| {
-        let mut command = bootseal(["ceremony", "restore", "--only", "PK,KEK", "--shares"]);
-        command
-            .arg(machine.file("shares.txt"))
-            .arg("--with")
-            .arg(machine.file("node"));
-        command
-            .arg(machine.file("backup/bootseal-backup.tar"))
-            .arg(machine.file("offline"));
-        command
-    };
-    killed(&lost, 4, restore, |machine, round| {
-        if !machine.file("offline").exists() {
-            succeed(&mut restore(machine));
-        }
+    let archive = "backup/bootseal-backup.tar";
+    let restore = |machine: &Machine| restore(machine, (archive, "PK,KEK"), "node", "offline");
+    killed(&lost, 10, restore, |machine, round| {
+        is_restored(machine, "offline", &mut restore(machine), round);
         assert_eq!(fs::read(machine.file("offline/PK.key")).unwrap(), before, "{round}");
-        // Nothing of it lies beside.
-        let beside = fs::read_dir(machine.whole.directory.path()).unwrap();
-        let left: Vec<PathBuf> = beside.map(|entry| entry.unwrap().path()).collect();
-        assert!(
-            left.iter().all(|path| !path.to_string_lossy().contains("bootseal-new")),
-            "{round}: {left:?}"
-        );
-        let mut sync = bootseal(["keys", "sync", "--keys"]);
-        succeed(sync.arg(machine.file("node")).arg(machine.file("offline")));
-        is_whole(machine, round);
     });
+}
+
+/// The same by the sheet, for the keys of a node whose disk is lost.
+#[test]
+fn a_node_that_is_restored_by_the_sheet_is_whole_or_not_there() {
+    let lost = machine();
+    let before = fs::read(lost.file("node/db.key")).unwrap();
+    fs::remove_dir_all(lost.file("node")).unwrap();
+    let restore = |machine: &Machine| restore(machine, ("sheet.txt", "db,module,grub"), "offline", "node");
+    killed(&lost, 10, restore, |machine, round| {
+        is_restored(machine, "node", &mut restore(machine), round);
+        assert_eq!(fs::read(machine.file("node/db.key")).unwrap(), before, "{round}");
+    });
+}
+
+fn restore(machine: &Machine, (source, keys): (&str, &str), with: &str, target: &str) -> Command {
+    let mut command = bootseal(["ceremony", "restore", "--only", keys, "--shares"]);
+    command
+        .arg(machine.file("shares.txt"))
+        .arg("--with")
+        .arg(machine.file(with));
+    command.arg(machine.file(source)).arg(machine.file(target));
+    command
+}
+
+/// The directory is there, or the same command makes it; nothing lies beside, and both directories learn the same.
+fn is_restored(machine: &Machine, target: &str, again: &mut Command, round: &str) {
+    if !machine.file(target).exists() {
+        succeed(again);
+    }
+    let beside = fs::read_dir(machine.whole.directory.path()).unwrap();
+    let left: Vec<PathBuf> = beside.map(|entry| entry.unwrap().path()).collect();
+    assert!(
+        left.iter().all(|path| !path.to_string_lossy().contains("bootseal-new")),
+        "{round}: {left:?}"
+    );
+    let mut sync = bootseal(["keys", "sync", "--keys"]);
+    succeed(sync.arg(machine.file("node")).arg(machine.file("offline")));
+    is_whole(machine, round);
 }
 
 /// The stick knows of an addition to db that the node has not heard of; with the update that carries it.
@@ -181,17 +205,19 @@ fn an_exchange_that_was_cut_short_is_ended() {
     });
 }
 
+fn apply(machine: &Machine, update: Option<&str>, board: &str) -> Command {
+    let mut command = bootseal(["enroll", "apply", "--yes", "--keys"]);
+    command
+        .arg(machine.file("node"))
+        .arg("--store")
+        .arg(machine.file(board));
+    command.args(update.map(|update| machine.file(update)));
+    command
+}
+
 #[test]
 fn an_update_that_was_cut_short_is_applied() {
-    let apply = |machine: &Machine| {
-        let mut command = bootseal(["enroll", "apply", "--yes", "--keys"]);
-        command
-            .arg(machine.file("node"))
-            .arg("--store")
-            .arg(machine.file("firmware"));
-        command.arg(machine.file("update"));
-        command
-    };
+    let apply = |machine: &Machine| apply(machine, Some("update"), "firmware");
     killed(&ahead(), 5, apply, |machine, round| {
         succeed(&mut apply(machine));
         assert!(
@@ -200,6 +226,55 @@ fn an_update_that_was_cut_short_is_applied() {
             machine.held("db")
         );
         is_whole(machine, round);
+    });
+}
+
+/// A write that replaces, for this machine alone.
+#[test]
+fn a_removal_that_was_cut_short_is_applied() {
+    let machine = ahead();
+    succeed(&mut apply(&machine, Some("update"), "firmware"));
+    std::thread::sleep(Duration::from_millis(1100));
+    fs::rename(machine.file("node"), machine.file("away")).unwrap();
+    let own = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let mut remove = bootseal(["enroll", "remove", "db", "Windows UEFI CA 2023", "--for", own.trim()]);
+    remove
+        .arg("--keys")
+        .arg(machine.file("offline"))
+        .arg("--store")
+        .arg(machine.file("firmware"));
+    succeed(remove.arg("--output").arg(machine.file("removal")));
+    fs::rename(machine.file("away"), machine.file("node")).unwrap();
+    let apply = |machine: &Machine| apply(machine, Some("removal"), "firmware");
+    killed(&machine, 5, apply, |machine, round| {
+        succeed(&mut apply(machine));
+        assert_eq!(machine.held("db"), machine.fingerprint("node/db.pem"), "{round}");
+        is_whole(machine, round);
+    });
+}
+
+/// A board in Setup Mode, from the key directory: all variables, PK last.
+#[test]
+fn an_enrolment_that_was_cut_short_is_ended() {
+    let machine = machine();
+    fs::create_dir(machine.file("second")).unwrap();
+    // A kill is one of the program, not of a firmware that sets its own mode.
+    let variables = |machine: &Machine, board: &str| {
+        let entries = fs::read_dir(machine.file(board)).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let read = |path: PathBuf| (path.file_name().unwrap().to_owned(), fs::read(&path).unwrap());
+        let mut variables: BTreeMap<_, _> = paths.map(read).collect();
+        variables.retain(|name, _| {
+            ["PK-", "KEK-", "db-", "dbx-"]
+                .iter()
+                .any(|own| name.to_string_lossy().starts_with(own))
+        });
+        variables
+    };
+    let apply = |machine: &Machine| apply(machine, None, "second");
+    killed(&machine, 5, apply, |machine, round| {
+        succeed(&mut apply(machine));
+        assert_eq!(variables(machine, "second"), variables(machine, "firmware"), "{round}");
     });
 }
 

@@ -11,11 +11,15 @@ use rayon::prelude::*;
 use crate::support::judges::subject_key_id;
 use crate::support::{bootseal, refuse, succeed, text, tool};
 
+use super::life::{PERSISTING, is_whole, killed};
 use super::rotation::{Machine, SPECIFICATION};
 use super::tracer::{injection, on_one_processor};
 
-/// The certificates of a machine, past and present, that verify a signature of its kernel.
-fn signers(machine: &Machine) -> Vec<String> {
+/// The kernels of its menu.
+const KERNELS: [&str; 2] = ["root/boot/vmlinuz", "root/boot/vmlinuz-6.1.0"];
+
+/// The certificates of a machine, past and present, that verify a signature of a kernel.
+fn signers(machine: &Machine, kernel: &str) -> Vec<String> {
     let mut directories = vec![machine.file("node"), machine.file("node/rotation/db")];
     let retired = fs::read_dir(machine.file("node/retired")).into_iter().flatten();
     directories.extend(retired.map(|entry| entry.unwrap().path()));
@@ -25,10 +29,7 @@ fn signers(machine: &Machine) -> Vec<String> {
             continue;
         }
         let mut sbverify = tool("sbverify");
-        sbverify
-            .arg("--cert")
-            .arg(&certificate)
-            .arg(machine.file("root/boot/vmlinuz"));
+        sbverify.arg("--cert").arg(&certificate).arg(machine.file(kernel));
         if sbverify.output().unwrap().status.success() {
             found.push(machine.fingerprint(certificate.to_str().unwrap()));
         }
@@ -38,26 +39,28 @@ fn signers(machine: &Machine) -> Vec<String> {
     found
 }
 
-/// The firmware starts the kernel, also one that refuses an image for any signature that dbx forbids.
+/// The firmware starts each kernel, also one that refuses an image for any signature that dbx forbids.
 fn starts(machine: &Machine, round: &str) {
     let (db, dbx) = (machine.held("db"), machine.held("dbx"));
-    let signers = signers(machine);
-    assert!(
-        signers.iter().any(|signer| db.contains(signer)),
-        "{round}: {signers:?}: {db}"
-    );
-    assert!(
-        !signers.iter().any(|signer| dbx.contains(signer)),
-        "{round}: {signers:?}: {dbx}"
-    );
+    for kernel in KERNELS {
+        let signers = signers(machine, kernel);
+        assert!(
+            signers.iter().any(|signer| db.contains(signer)),
+            "{round}: {kernel}: {signers:?}: {db}"
+        );
+        assert!(
+            !signers.iter().any(|signer| dbx.contains(signer)),
+            "{round}: {kernel}: {signers:?}: {dbx}"
+        );
+    }
 }
 
 /// GRUB takes the kernel.
-fn grub_takes(machine: &Machine) -> bool {
+fn grub_takes(machine: &Machine, kernel: &str) -> bool {
     let mut gpgv = tool("gpgv");
     gpgv.arg("--keyring").arg(machine.file("node/grub.gpg"));
-    gpgv.arg(machine.file("root/boot/vmlinuz.sig"));
-    let output: Output = gpgv.arg(machine.file("root/boot/vmlinuz")).output().unwrap();
+    gpgv.arg(machine.file(&format!("{kernel}.sig")));
+    let output: Output = gpgv.arg(machine.file(kernel)).output().unwrap();
     output.status.success()
 }
 
@@ -69,9 +72,11 @@ fn revoked(machine: &Machine, old: &str, round: &str) {
         (new.clone(), old.to_owned()),
         "{round}"
     );
-    assert_eq!(signers(machine), [new], "{round}");
+    for kernel in KERNELS {
+        assert_eq!(signers(machine, kernel), [new.as_str()], "{round}: {kernel}");
+        assert!(grub_takes(machine, kernel), "{round}: {kernel}");
+    }
     starts(machine, round);
-    assert!(grub_takes(machine), "{round}");
     for place in ["node", "offline"] {
         succeed(bootseal(["ceremony", "verify"]).arg(machine.file(place)));
     }
@@ -115,7 +120,13 @@ fn killed_at_any_place_a_revocation_goes_on_and_the_machine_starts_all_along() {
     };
     let output = traced(
         &reference,
-        &["-f", "-e", "trace=fsync,renameat", "-o", trace.to_str().unwrap()],
+        &[
+            "-f",
+            "-e",
+            &format!("trace={}", PERSISTING.join(",")),
+            "-o",
+            trace.to_str().unwrap(),
+        ],
     );
     assert!(output.status.success(), "{}", text(&output));
     revoked(&reference, &old, "undisturbed");
@@ -140,12 +151,13 @@ fn killed_at_any_place_a_revocation_goes_on_and_the_machine_starts_all_along() {
 
     let calls = fs::read_to_string(&trace).unwrap();
     let count = |name: &str| calls.lines().filter(|line| line.contains(&format!(" {name}("))).count();
-    let rounds: Vec<(&str, usize)> = ["fsync", "renameat"]
+    let rounds: Vec<(&str, usize)> = PERSISTING
         .into_iter()
         .flat_map(|call| (1..=count(call)).map(move |nth| (call, nth)))
         .collect();
     assert!(rounds.len() > 40, "{rounds:?}");
-    // The one moment that no file system can make one: between the renames of a kernel and of its signature for GRUB.
+    // The one moment that no file system can make one: between the renames of a kernel and of its signature for GRUB. The other kernel
+    // of the menu starts then.
     let stale = AtomicUsize::new(0);
     rounds.into_par_iter().for_each(|(call, nth)| {
         let round = format!("{call} {nth}");
@@ -161,13 +173,41 @@ fn killed_at_any_place_a_revocation_goes_on_and_the_machine_starts_all_along() {
         );
         assert_eq!(output.status.signal(), Some(9), "{round}: {}", text(&output));
         starts(&machine, &round);
-        if !grub_takes(&machine) {
-            stale.fetch_add(1, Ordering::Relaxed);
-        }
+        let refused = KERNELS.iter().filter(|kernel| !grub_takes(&machine, kernel)).count();
+        assert!(refused < KERNELS.len(), "{round}: GRUB takes no kernel");
+        stale.fetch_add(refused, Ordering::Relaxed);
         succeed(&mut machine.change("revoke", "db", "node"));
         revoked(&machine, &old, &round);
     });
-    assert!(stale.into_inner() <= 1, "more than the moment between two renames");
+    assert!(
+        stale.into_inner() <= KERNELS.len(),
+        "more than the moment between two renames of each kernel"
+    );
+}
+
+/// PK and KEK are revoked where they are, and the node learns it afterwards.
+#[test]
+fn killed_at_any_place_the_revocation_of_an_offline_key_goes_on() {
+    let machine = machine();
+    for key in ["PK", "KEK"] {
+        let certificate = format!("offline/{key}.pem");
+        let old = machine.fingerprint(&certificate);
+        let revoke = |machine: &Machine| machine.change("revoke", key, "offline");
+        killed(&machine, 20, revoke, |machine, round| {
+            if round != "undisturbed" {
+                succeed(&mut revoke(machine));
+            }
+            let new = machine.fingerprint(&certificate);
+            assert_ne!(new, old, "{key}: {round}");
+            assert_eq!(machine.held(key), new, "{key}: {round}");
+            let mut sync = bootseal(["keys", "sync", "--keys"]);
+            succeed(sync.arg(machine.file("node")).arg(machine.file("offline")));
+            is_whole(machine, round);
+            for left in ["rotation".to_owned(), format!("revocation-{key}.json")] {
+                assert!(!machine.file("offline").join(&left).exists(), "{key}: {round}: {left}");
+            }
+        });
+    }
 }
 
 #[test]
@@ -177,7 +217,9 @@ fn a_key_that_somebody_still_trusts_is_not_revoked_yet() {
         let old = machine.fingerprint(&format!("offline/{key}.pem"));
         let said = succeed(&mut machine.change("revoke", key, "offline"));
         assert!(
-            said.contains("is worth nothing here any more") && !machine.held(key).contains(&old),
+            said.contains("is worth nothing here any more")
+                && said.contains("in no backup yet")
+                && !machine.held(key).contains(&old),
             "{said}"
         );
         assert!(!machine.held("dbx").contains(&old));
@@ -205,8 +247,21 @@ fn a_key_that_somebody_still_trusts_is_not_revoked_yet() {
         "{refused}"
     );
     let new = fs::read(machine.file("node/module.pem")).unwrap();
+    // A backup that is made before the end has the new key.
+    let mut backup = bootseal(["ceremony", "backup", "--passphrase-file"]);
+    backup
+        .arg(machine.file("passphrase"))
+        .arg("--keys")
+        .arg(machine.file("node"));
+    succeed(
+        backup
+            .arg("--authority")
+            .arg(machine.file("offline"))
+            .arg(machine.file("second")),
+    );
     list(&["node/module.pem"]);
     let said = succeed(&mut machine.change("revoke", "module", "node"));
+    assert!(!said.contains("in no backup"), "{said}");
     assert!(said.contains("the running kernel does not know the old key"), "{said}");
     // It went on where it was: there is no third key.
     assert_eq!(fs::read(machine.file("node/module.pem")).unwrap(), new);

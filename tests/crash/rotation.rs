@@ -31,11 +31,12 @@ impl Machine {
         fs::create_dir(whole.path("firmware")).unwrap();
         let node = Node::at(whole.path("root"));
         node.kernel("boot/vmlinuz");
+        node.kernel("boot/vmlinuz-6.1.0");
         node.write("boot/grub.cfg", "set timeout=5\n");
         node.module("boot/a.ko");
         node.config(
-            "[sign]\nmodules = [\"/boot/a.ko\"]\nefi = [\"/boot/vmlinuz\"]\n\
-             grub = [\"/boot/vmlinuz\", \"/boot/grub.cfg\"]\n",
+            "[sign]\nmodules = [\"/boot/a.ko\"]\nefi = [\"/boot/vmlinuz\", \"/boot/vmlinuz-6.1.0\"]\n\
+             grub = [\"/boot/vmlinuz\", \"/boot/vmlinuz-6.1.0\", \"/boot/grub.cfg\"]\n",
         );
         let machine = Self { whole };
         succeed(

@@ -62,6 +62,7 @@ fn by_hand_a_changed_file_is_signed_only_where_it_is_accepted_and_the_message_sa
     // By the digest.
     node.write("boot/grub/grub.cfg", menu(OLD, 9));
     let json = node.hook(&["--json", "run", "all", OLD]).output().unwrap();
+    crate::support::remedies::printed(&json);
     let report: Value = serde_json::from_slice(&json.stdout).unwrap();
     let files = report["files"].as_array().unwrap();
     let left = files.iter().find(|file| file["outcome"] == "unvouched").unwrap();

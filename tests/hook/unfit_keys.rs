@@ -82,6 +82,7 @@ fn a_grub_that_does_not_embed_the_key_is_a_finding_of_keys_list() {
         .output()
         .unwrap();
     let output = list().output().unwrap();
+    crate::support::remedies::printed(&output);
     let found = read(&String::from_utf8_lossy(&output.stdout));
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert_eq!(found["findings"][0]["kind"], "key_not_in_grub", "{found}");

@@ -57,6 +57,14 @@ impl Whole {
         page[start..].split('<').next().unwrap().to_owned()
     }
 
+    /// The lines of the printed sheet.
+    pub fn sheet(&self) -> String {
+        let page = fs::read_to_string(self.path("backup/bootseal-sheet.html")).unwrap();
+        let blocks = page.split("<pre class=\"lines\">").skip(1);
+        let lines: Vec<&str> = blocks.map(|block| block.split('<').next().unwrap()).collect();
+        lines.join("\n")
+    }
+
     /// `ceremony drill` with the shares in `shares.txt`.
     pub fn drill(&self, source: &Path) -> Command {
         let mut command = bootseal(["ceremony", "drill", "--keys"]);

@@ -10,6 +10,7 @@ pub mod kernel;
 pub mod node;
 pub mod post_quantum;
 pub mod programs;
+pub mod remedies;
 pub mod token;
 
 use std::ffi::OsStr;
@@ -72,6 +73,9 @@ pub const PATIENCE: Duration = Duration::from_secs(300);
 pub fn succeed(command: &mut Command) -> String {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?} failed:\n{}", text(&output));
+    if command.get_program() == env!("CARGO_BIN_EXE_bootseal") {
+        remedies::printed(&output);
+    }
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -88,6 +92,7 @@ pub fn refuse(command: &mut Command) -> String {
 
 /// Both streams of a command.
 pub fn text(output: &Output) -> String {
+    remedies::printed(output);
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

@@ -99,6 +99,7 @@ impl Bootseal {
             .arg(file)
             .output()
             .expect("bootseal can be started");
+        crate::support::remedies::printed(&output);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         match output.status.code() {
             Some(0) => (true, said),

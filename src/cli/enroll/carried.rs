@@ -6,7 +6,7 @@ use crate::ceremony;
 use crate::ceremony::transcript::End;
 use crate::cli::session::Session;
 use crate::cli::unlock::Unlock;
-use crate::enroll::Plan;
+use crate::enroll::{self, Plan};
 use crate::error::{Error, Result, quoted};
 use crate::formats::text::Shown;
 use crate::keys::KeyDirectory;
@@ -27,9 +27,11 @@ fn carried(update: &Path) -> Result<Option<PathBuf>> {
     Ok(system::is_there(&carried.join(TRANSCRIPT))?.then_some(carried))
 }
 
-/// Refuses an update of the ceremony that is older than what the key directory knows, or of a state that has parted from it.
+/// Refuses an update of the ceremony that is older than what the key directory knows, or of a state that has parted from it; so for each
+/// of its files.
 pub(super) fn check_update(plan: &Plan, update: &Path, keys: &Path) -> Result<()> {
-    let Some(carried) = carried(update)? else {
+    let directory = enroll::update_directory(update)?;
+    let Some(carried) = directory.map(carried).transpose()?.flatten() else {
         return Ok(());
     };
     ceremony::check_carried(keys, &carried, &plan.written())

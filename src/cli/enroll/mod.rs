@@ -178,7 +178,10 @@ fn plan(session: &Session, arguments: &Arguments) -> Result<Plan> {
     arguments.unlock.only_for(opened)?;
     let keys = session.keys(arguments.keys.as_ref())?;
     let source = match &arguments.update {
-        Some(update) => enroll::read_updates(update)?,
+        Some(update) => {
+            enroll::check_node(&session.context, update)?;
+            enroll::read_updates(update)?
+        }
         None => Source::Keys(keys.clone()),
     };
     let mut request = arguments.target.request(source);

@@ -18,7 +18,7 @@ use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
 use crate::rotate::{ListChange, ListsChanged, NewLists, carry_over, sign_carried_over};
-use crate::system;
+use crate::system::{self, NodeName};
 use crate::ui::{Report, Style};
 
 use super::apply::{Consent, apply};
@@ -38,6 +38,10 @@ pub(super) struct Common {
     /// where `bootseal enroll apply DIR` takes it. Without --store it is made from what the key directory enrolls
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Make it for the machine with this host name or machine-id alone: `enroll apply` refuses it elsewhere [default: for each machine of
+    /// the fleet]
+    #[arg(long = "for", value_name = "NODE", requires = "output")]
+    node: Option<NodeName>,
     #[command(flatten)]
     pub(super) target: Target,
     #[command(flatten)]
@@ -220,13 +224,15 @@ impl Common {
         let mut text = Vec::new();
         plan.human(&mut text, Style::plain())
             .or_bug(|| "cannot write a plan down".to_owned())?;
-        let files = enroll::write_updates(&session.context, directory, &writes, &text)?;
+        let node = self.node.as_ref();
+        let files = enroll::write_updates(&session.context, directory, &writes, (&text, node))?;
         let lists = lists.map(|lists| lists.publish(&session.context)).transpose()?;
         if system::is_there(&keys.file_path(TRANSCRIPT))? {
             ceremony::carry(&session.context, keys.path(), &directory.join(CARRIED))?;
         }
         Ok(Box::new(Written {
             directory: directory.to_owned(),
+            node: self.node.clone(),
             files,
             plan,
             lists,
@@ -237,6 +243,7 @@ impl Common {
 /// Signed writes in files.
 struct Written {
     directory: PathBuf,
+    node: Option<NodeName>,
     files: Vec<PathBuf>,
     plan: Plan,
     lists: Option<ListsChanged>,
@@ -249,7 +256,7 @@ impl Report for Written {
 
     fn json(&self) -> Result<Value> {
         let files: Vec<String> = self.files.iter().map(|file| file.shown()).collect();
-        Ok(json!({ "files": files, "plan": self.plan.json()? }))
+        Ok(json!({ "files": files, "node": self.node.as_ref().map(NodeName::as_str), "plan": self.plan.json()? }))
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
@@ -263,11 +270,9 @@ impl Report for Written {
             writeln!(out, "{} {warning}", style.warn("!"))?;
         }
         self.lists.iter().try_for_each(|lists| write_lists(out, style, lists))?;
-        writeln!(
-            out,
-            "Next, on the machine: bootseal enroll apply {}",
-            quoted(&self.directory)
-        )
+        let machine = self.node.as_ref().map_or("the machine", NodeName::as_str);
+        let update = quoted(&self.directory);
+        writeln!(out, "Next, on {machine}: bootseal enroll apply {update}")
     }
 }
 

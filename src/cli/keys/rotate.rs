@@ -16,7 +16,7 @@ use crate::enroll::{Plan, Source};
 use crate::error::Result;
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::text::{Shown, printable};
-use crate::keys::{KeyDirectory, KeyName, Passphrase};
+use crate::keys::{KeyDirectory, KeyName, Passphrase, Protection};
 use crate::rotate::{self, Aborted, Attendant, Place, Request, Revoked, Rotated};
 use crate::ui::{Progress, Report, Style};
 
@@ -122,6 +122,14 @@ impl Change {
         let keys = self.key.directory(session)?;
         Ok(life::outdated_copies(&session.context, &keys).unwrap_or_default())
     }
+
+    /// True if the key in use is in no backup, as far as that can be told, and could be: one on a token never leaves it.
+    fn lacks_backup(&self, session: &Session) -> Result<bool> {
+        let listed = life::show(&self.key.directory(session)?, self.name);
+        Ok(listed.map_or(true, |key| {
+            key.backed_up != Some(true) && key.protection != Protection::TOKEN
+        }))
+    }
 }
 
 impl Rotate {
@@ -135,6 +143,7 @@ impl Rotate {
         let rotated = self.change.carry_out(session, false, rotate::rotate)?;
         let copies = self.change.outdated_copies(session)?;
         let report = RotationReport {
+            lacks_backup: self.change.lacks_backup(session)?,
             rotated,
             copies,
             dry_run,
@@ -157,6 +166,7 @@ impl Revoke {
         let dry_run = session.context.dry_run();
         let copies = self.change.outdated_copies(session)?;
         let report = RevocationReport {
+            lacks_backup: self.change.lacks_backup(session)?,
             revoked,
             copies,
             dry_run,
@@ -193,6 +203,7 @@ impl Attendant for Asked<'_> {
 /// The stages that a rotation went through.
 struct RotationReport {
     rotated: Rotated,
+    lacks_backup: bool,
     /// Exported copies of former keys.
     copies: Vec<Copy>,
     dry_run: bool,
@@ -241,7 +252,7 @@ impl Report for RotationReport {
         let words = fingerprint_words(&hex::decode(&rotation.new).map_err(io::Error::other)?);
         writeln!(out, "{}: \"{}\"", rotation.key, printable(&rotation.subject))?;
         writeln!(out, "    {}\n    {words}", rotation.new)?;
-        write_no_backup(out, style)?;
+        write_no_backup(out, style, self.lacks_backup)?;
         write_copies(out, style, &self.copies)?;
         for end in ends {
             write_end(out, end)?;
@@ -258,6 +269,7 @@ impl Report for RotationReport {
 /// The stages that a revocation went through.
 struct RevocationReport {
     revoked: Revoked,
+    lacks_backup: bool,
     /// Exported copies of former keys.
     copies: Vec<Copy>,
     dry_run: bool,
@@ -306,7 +318,7 @@ impl Report for RevocationReport {
             rotated.iter().flat_map(|rotated| &rotated.steps).chain(steps),
         )?;
         writeln!(out, "{} {name}: {old} is worth nothing here any more", style.tick())?;
-        write_no_backup(out, style)?;
+        write_no_backup(out, style, self.lacks_backup)?;
         write_copies(out, style, &self.copies)?;
         let ends = rotated.iter().flat_map(|rotated| &rotated.ends);
         let ends: Vec<_> = if lists.ends.is_empty() {
@@ -371,7 +383,10 @@ fn write_copies(out: &mut dyn Write, style: Style, copies: &[Copy]) -> io::Resul
     Ok(())
 }
 
-fn write_no_backup(out: &mut dyn Write, style: Style) -> io::Result<()> {
+fn write_no_backup(out: &mut dyn Write, style: Style, lacks_backup: bool) -> io::Result<()> {
+    if !lacks_backup {
+        return Ok(());
+    }
     writeln!(
         out,
         "{} the new key is in no backup yet; bootseal ceremony backup DIR makes one that has it",

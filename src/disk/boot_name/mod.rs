@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::formats::grub::signature_name::is_signature_name;
-use crate::system::Context;
+use crate::system::{Context, MACHINE_ID};
 
 use super::shell_file::{text, value};
 
@@ -36,8 +36,6 @@ const FORMER_EFI: &str = "-old";
 const EFI: &str = ".efi";
 /// kernel-install's name for this machine, its first line.
 const ENTRY_TOKEN: &str = "/etc/kernel/entry-token";
-/// The machine's identifier, which kernel-install takes for a name where there is no other.
-const MACHINE_ID: &str = "/etc/machine-id";
 /// The distribution's name and version, the first that is there.
 const OS_RELEASE: [&str; 2] = ["/etc/os-release", "/usr/lib/os-release"];
 /// The variables in it that kernel-install takes for a name.
@@ -85,6 +83,7 @@ impl Naming {
     /// name, which kernel-install(8) chooses from. An error if one of the files with these cannot be read.
     pub fn of_machine(context: &Context) -> Result<Self> {
         let mut naming = Self::default();
+        // kernel-install takes the identifier for a name where there is no other.
         for file in [ENTRY_TOKEN, MACHINE_ID] {
             let text = text(context, file)?.unwrap_or_default();
             naming.add(text.lines().next().unwrap_or_default().trim());

@@ -149,6 +149,21 @@ fn a_db_key_goes_through_every_stage() {
     assert!(node.place(&node.context).under_way(KeyName::Db).unwrap().is_none());
 }
 
+/// A run that was killed as it took the directory of its rotation away.
+#[test]
+fn a_half_removed_directory_blocks_no_rotation() {
+    let node = Node::new();
+    let left = node.keys.path().join("rotation/db");
+    fs::create_dir_all(&left).unwrap();
+    fs::write(left.join("db.key"), b"a key that was put in its place").unwrap();
+    abort(&node.request(KeyName::Db, &node.context)).unwrap_err();
+    assert!(!node.keys.path().join("rotation").exists());
+    fs::create_dir_all(&left).unwrap();
+    fs::write(left.join("db.key"), b"a key that was given up").unwrap();
+    node.rotate(KeyName::Db).unwrap();
+    assert!(!node.keys.path().join("rotation").exists());
+}
+
 /// Once the clock stood ten years ahead, and a key was rotated.
 #[test]
 fn a_clock_that_was_ahead_once_locks_nothing() {

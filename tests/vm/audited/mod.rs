@@ -229,6 +229,7 @@ impl Audits {
     fn read(&self, name: &str) -> Value {
         let path = self.directory.path().join("audits").join(name).with_extension("json");
         let bytes = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        crate::support::remedies::written(&bytes);
         serde_json::from_slice(&bytes).unwrap_or_else(|error| {
             let said = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
             panic!("{name}: {error}\n{said}")
