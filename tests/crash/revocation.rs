@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::Output;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -57,8 +58,13 @@ fn starts(machine: &Machine, round: &str) {
 
 /// GRUB takes the kernel.
 fn grub_takes(machine: &Machine, kernel: &str) -> bool {
+    takes(machine, kernel, &machine.file("node/grub.gpg"))
+}
+
+/// A GRUB that embeds this key takes the kernel.
+fn takes(machine: &Machine, kernel: &str, key: &Path) -> bool {
     let mut gpgv = tool("gpgv");
-    gpgv.arg("--keyring").arg(machine.file("node/grub.gpg"));
+    gpgv.arg("--keyring").arg(key);
     gpgv.arg(machine.file(&format!("{kernel}.sig")));
     let output: Output = gpgv.arg(machine.file(kernel)).output().unwrap();
     output.status.success()
@@ -205,6 +211,45 @@ fn killed_at_any_place_the_revocation_of_an_offline_key_goes_on() {
             is_whole(machine, round);
             for left in ["rotation".to_owned(), format!("revocation-{key}.json")] {
                 assert!(!machine.file("offline").join(&left).exists(), "{key}: {round}: {left}");
+            }
+        });
+    }
+}
+
+/// GRUB and kernel hold both keys, since one takes the place of the other by their owner's word.
+#[test]
+fn killed_at_any_place_the_revocation_of_a_key_that_no_list_has_goes_on() {
+    let machine = machine();
+    for (key, public) in [("grub", "node/grub.gpg"), ("module", "node/module.pem")] {
+        let before = fs::read(machine.file(public)).unwrap();
+        let old = machine.file("old-grub.gpg");
+        fs::copy(machine.file("node/grub.gpg"), &old).unwrap();
+        let revoke = |machine: &Machine| {
+            let mut revoke = machine.change("revoke", key, "node");
+            revoke.arg("--trusted");
+            revoke
+        };
+        killed(&machine, 20, revoke, |machine, round| {
+            for kernel in KERNELS {
+                let keys = ["node/grub.gpg", "node/rotation/grub/grub.gpg"].map(|key| machine.file(key));
+                let is_taken = keys
+                    .iter()
+                    .chain([&old])
+                    .any(|key| key.exists() && takes(machine, kernel, key));
+                assert!(is_taken, "{key}: {round}: {kernel}");
+            }
+            if round != "undisturbed" {
+                succeed(&mut revoke(machine));
+            }
+            assert_ne!(fs::read(machine.file(public)).unwrap(), before, "{key}: {round}");
+            for kernel in KERNELS {
+                assert!(grub_takes(machine, kernel), "{key}: {round}: {kernel}");
+            }
+            let mut verify = bootseal(["verify", "--keys"]);
+            succeed(verify.arg(machine.file("node")).arg(machine.file("root/boot/a.ko")));
+            is_whole(machine, round);
+            for left in ["rotation".to_owned(), format!("revocation-{key}.json")] {
+                assert!(!machine.file("node").join(&left).exists(), "{key}: {round}: {left}");
             }
         });
     }
