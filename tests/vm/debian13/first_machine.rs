@@ -33,7 +33,7 @@ const REMEDY: &str = "$(grep -o 'bootseal grub install --removable' /run/plan | 
 echo \"guest: $? of the plan's remedy\"";
 
 /// The checks of the audit that find something, or that could not look.
-const AUDIT: &str = "bootseal audit --format prometheus |
+const AUDIT: &str = "bootseal audit --format prometheus 2>/dev/null |
 sed -n 's/^bootseal_audit_check_status{check=\"\\([^\"]*\\)\".*status=\"\\(warn\\|fail\\|could_not_run\\)\"} 1/guest: found \\1 \\2/p'";
 
 /// Those of a stock Debian: its entries for recovery end at a shell, and its kernel lacks options.
