@@ -22,10 +22,10 @@ pub(super) fn version() -> String {
     let (architecture, system) = (std::env::consts::ARCH, std::env::consts::OS);
     let signer = if cfg!(feature = "aws-lc") { "aws-lc" } else { "rsa" };
     // Libraries of tokens are loaded as they are named, which no static program can.
-    let tokens = if cfg!(target_feature = "crt-static") {
-        "no PKCS#11"
-    } else {
+    let tokens = if cfg!(all(feature = "pkcs11", not(target_feature = "crt-static"))) {
         "pkcs11"
+    } else {
+        "no PKCS#11"
     };
     format!(
         "{}\ncommit:   {commit}\ntarget:   {architecture}-{system}-{libc}\nfeatures: {signer}, {tokens}",

@@ -123,12 +123,19 @@ fn pkcs11_tool(library: &Path, arguments: &str) -> String {
 
 fn load(path: &Path) -> Result<Pkcs11> {
     let cannot = || format!("cannot use the PKCS#11 library {}", path.shown());
-    if cfg!(target_feature = "crt-static") {
+    let why = if cfg!(target_feature = "crt-static") {
+        Some("is linked statically")
+    } else if cfg!(not(feature = "pkcs11")) {
+        Some("was built without the feature pkcs11")
+    } else {
+        None
+    };
+    if let Some(why) = why {
         return Err(Error::could_not_run(format!(
-            "this bootseal is linked statically, and loads no library: {} stays closed",
+            "this bootseal {why}, and loads no library: {} stays closed",
             path.shown()
         ))
-        .hint("for keys on tokens, use a bootseal that is linked dynamically, as packages have it")
+        .hint("for keys on tokens, use a bootseal whose --version names pkcs11, as that of packages does")
         .hint(
             "or let the machine with the token sign, and carry that over: bootseal sign efi --prepare FILE.tbs FILE",
         ));

@@ -23,14 +23,14 @@ LICENSE+=" BSD-2-with-patent"
 LICENSE+=" Apache-2.0 BSD Boost-1.0 CC0-1.0 ISC LGPL-2+ MIT Unicode-3.0 ZLIB"
 SLOT="0"
 KEYWORDS="~amd64 ~arm64"
-IUSE="+aws-lc"
+IUSE="+aws-lc +pkcs11"
 
 QA_FLAGS_IGNORED="usr/bin/bootseal"
 
 src_configure() {
 	# What `bootseal --version` says it was built of.
 	export BOOTSEAL_COMMIT=$(<packaging/commit)
-	local myfeatures=( $(usev aws-lc) )
+	local myfeatures=( $(usev aws-lc) $(usev pkcs11) )
 	cargo_src_configure --no-default-features --locked
 }
 
@@ -66,5 +66,5 @@ pkg_postinst() {
 		elog "    bootseal ceremony template > ceremony.toml"
 	fi
 	optfeature "images of GRUB that enforce signatures" sys-boot/grub
-	optfeature "keys on smart cards and other tokens" app-crypt/p11-kit
+	use pkcs11 && optfeature "keys on smart cards and other tokens" app-crypt/p11-kit
 }
