@@ -135,7 +135,7 @@ fn load(path: &Path) -> Result<Pkcs11> {
             "this bootseal {why}, and loads no library: {} stays closed",
             path.shown()
         ))
-        .hint("for keys on tokens, use a bootseal whose --version names pkcs11, as that of packages does")
+        .hint("for keys on tokens, use a build whose --version names pkcs11, as that of packages does")
         .hint(
             "or let the machine with the token sign, and carry that over: bootseal sign efi --prepare FILE.tbs FILE",
         ));
