@@ -11,7 +11,7 @@ use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::system::Context;
 
-use super::boot_files::{self, BootFile};
+use super::boot_files::{self, BootFile, Verdict};
 use super::entries::{self, EntryChange, Owners};
 use super::judge;
 use super::lists::Lists;
@@ -149,7 +149,21 @@ pub fn plan(context: &Context, request: &Request) -> Result<Plan> {
 pub fn left_behind(context: &Context, request: &Request) -> Result<Vec<(String, String)>> {
     let store = Store::open(context, &request.store)?;
     let plan = plan_on(context, &store, request)?;
-    boot_files::left_behind(context, &store, request, (&plan.before, &plan.after))
+    let (now, _) = boot_files::check(context, &store, request, &plan.before)?;
+    let is_accepted = |path: &str| {
+        let accepted = |file: &BootFile| file.path == path && matches!(file.verdict, Verdict::Accepted(_));
+        now.iter().any(accepted)
+    };
+    let mut left: Vec<(String, String)> = Vec::new();
+    for file in &plan.boot_files {
+        if matches!(file.verdict, Verdict::Refused(_))
+            && is_accepted(&file.path)
+            && !left.iter().any(|(path, _)| *path == file.path)
+        {
+            left.push((file.path.clone(), boot_files::remedy(request, file)));
+        }
+    }
+    Ok(left)
 }
 
 /// The plan for an open firmware.

@@ -31,6 +31,7 @@ use loaders::{LoaderFile, NotFound, loaders_files, partitions, unmounted};
 pub use boot_file::{BootFile, Remedy, Verdict};
 pub use next_entry::{LoaderKind, NextEntry};
 pub use systemd_boot::{Choice, systemd_boot_choice};
+pub(super) use warnings::remedy;
 
 /// The files that start could not be judged.
 const BOOT_FILES_NOT_JUDGED: Kind = Kind::note("boot_files_not_judged");
@@ -63,33 +64,6 @@ pub(super) fn check(
     }
     let warnings = warnings::warnings(&files, request);
     Ok((files, warnings))
-}
-
-/// The files that are accepted by the lists `before`, and would be refused by those `after`: the path of each, and the command or
-/// advice that has it accepted.
-pub(super) fn left_behind(
-    context: &Context,
-    store: &Store,
-    request: &Request,
-    (before, after): (&Lists, &Lists),
-) -> Result<Vec<(String, String)>> {
-    let (now, _) = check(context, store, request, before)?;
-    let (then, _) = check(context, store, request, after)?;
-    let is_accepted = |path: &str| {
-        let accepted = |file: &BootFile| file.path == path && matches!(file.verdict, Verdict::Accepted(_));
-        now.iter().any(accepted)
-    };
-    let mut left: Vec<(String, String)> = Vec::new();
-    for file in then {
-        if matches!(file.verdict, Verdict::Refused(_))
-            && is_accepted(&file.path)
-            && !left.iter().any(|(path, _)| *path == file.path)
-        {
-            let remedy = warnings::remedy(request, &file);
-            left.push((file.path, remedy));
-        }
-    }
-    Ok(left)
 }
 
 /// The files that the machine's own firmware and its loaders may start, judged by the variables that it holds now.

@@ -80,7 +80,7 @@ fn list(files: &[&BootFile]) -> String {
 }
 
 /// The command, or advice, that has the file accepted.
-pub(super) fn remedy(request: &Request, file: &BootFile) -> String {
+pub(in crate::enroll) fn remedy(request: &Request, file: &BootFile) -> String {
     let path = quoted(file.path.as_ref());
     let replace = match file.remedy {
         Remedy::Exchange => return format!("put a version of {path} in its place that dbx does not forbid"),
