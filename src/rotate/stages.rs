@@ -216,7 +216,9 @@ impl Request<'_> {
             "without the old certificate the firmware would refuse what it accepts now, and [sign] does not name: {}",
             paths.join(", ")
         ));
-        Err(left.into_iter().fold(error, |error, (_, remedy)| error.hint(remedy)))
+        let error = left.into_iter().fold(error, |error, (_, remedy)| error.hint(remedy));
+        Err(error
+            .hint("or remove what is not to start any more: nobody signs an old kernel for whoever has laid it there"))
     }
 
     pub(super) fn write(&self, update: Update) -> Result<()> {
