@@ -15,7 +15,7 @@ use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::event_log::EventLog;
 use crate::keys::KeyDirectory;
 use crate::ledger::Ledger;
-use crate::sign::{Observer, Unobserved, acceptance};
+use crate::sign::{Observer, Unobserved};
 use crate::system::config::Config;
 use crate::system::{self, Context, not_mounted};
 use crate::trust::Anchors;
@@ -130,12 +130,6 @@ impl<'a> Machine<'a> {
     /// The key directory's path, readable or not.
     pub(super) fn keys_path(&self) -> &Path {
         &self.keys
-    }
-
-    /// The options by which a command that accepts a file is about this machine and these keys.
-    pub(super) fn acceptance_place(&self) -> acceptance::Place {
-        let is_usual = self.keys == self.context.place(&self.config.keys);
-        acceptance::Place::new(self.context, (!is_usual).then_some(self.keys.as_path()))
     }
 
     /// The firmware.

@@ -26,12 +26,12 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result};
 use crate::formats::text::{Shown, is_hidden};
 use crate::system::{Confinement, Context, Powers, Writes, confine, keep_others_from_writing};
-use crate::ui::{ColorChoice, Output, Report, Style, render_guarded};
+use crate::ui::{ColorChoice, Output, Report, SamePlace, Style, render_guarded};
 
 use session::Session;
 
@@ -42,7 +42,8 @@ use session::Session;
     version,
     long_version = text::version(),
     arg_required_else_help = true,
-    disable_help_subcommand = false
+    disable_help_subcommand = false,
+    args_override_self = true
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -165,22 +166,29 @@ pub fn main() -> u8 {
     // Keys and passphrases pass through this process; where the kernel cannot forbid it, `ceremony plan` says so.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     keep_others_from_writing();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let mut tree = Cli::command();
+    let parsed = tree.try_get_matches_from_mut(std::env::args_os()).and_then(|matches| {
+        let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut tree))?;
+        Ok((cli, SamePlace::named(Cli::command(), &matches)))
+    });
+    let (cli, same_place) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return usage(&error),
     };
     let globals = cli.globals;
-    let output = Output {
-        json: globals.json,
-        quiet: globals.quiet,
-        style: Style::choose(globals.color, &io::stdout()),
-        error_style: Style::choose(globals.color, &io::stderr()),
-    };
     let session = Session {
         context: Context::host().with_root(globals.root).with_dry_run(globals.dry_run),
         config_path: globals.config,
         verbose: globals.verbose,
         quiet: globals.quiet || globals.json,
+        same_place,
+    };
+    let output = Output {
+        json: globals.json,
+        quiet: globals.quiet,
+        style: Style::choose(globals.color, &io::stdout()),
+        error_style: Style::choose(globals.color, &io::stderr()),
+        same_place: session.same_place.as_ref(),
     };
     if let Err(error) = cli.command.check_root(&session.context) {
         return output.error(&error);

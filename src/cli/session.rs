@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::keys::KeyDirectory;
 use crate::system::config::Config;
 use crate::system::{self, Context, Powers, Writes};
+use crate::ui::SamePlace;
 
 /// The trees of modules.
 const MODULE_TREES: [&str; 2] = ["/lib/modules", "/usr/lib/modules"];
@@ -23,6 +24,8 @@ pub(super) struct Session {
     pub verbose: bool,
     /// True if stderr is for errors alone.
     pub quiet: bool,
+    /// The place that the command line named, for the commands that are printed.
+    pub same_place: Option<SamePlace>,
 }
 
 impl Session {

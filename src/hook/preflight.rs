@@ -89,11 +89,9 @@ pub(super) fn check_missing_keys(context: &Context, keys: &Path, request: &Reque
         shown.shown()
     );
     let back = format!("bring {} back from its backup", quoted(&shown));
-    let remove = format!(
-        "or, if something else signs here from now on: {}",
-        context.own_command("hook remove")
-    );
-    Err(Error::refused(text).hint(back).hint(remove))
+    Err(Error::refused(text)
+        .hint(back)
+        .hint("or, if something else signs here from now on: bootseal hook remove"))
 }
 
 /// The subject of the platform key, if it is one as ceremonies make them: NAME, the purpose, and a year.

@@ -85,7 +85,7 @@ pub fn former_menus(context: &Context) -> Result<Vec<Finding>> {
                 printable(&record.reason)
             );
             let finding = Finding::new(FORMER_MENU, menu.shown(), text);
-            findings.push(finding.remedies([make_menu(context, &menu), context.own_command("sign all")]));
+            findings.push(finding.remedies([make_menu(context, &menu), "bootseal sign all".to_owned()]));
         }
     }
     Ok(findings)

@@ -55,7 +55,7 @@ impl Hook<'_> {
     /// replaced.
     pub fn run(&self, request: &Request, ask: &mut Ask<'_>) -> Result<Done> {
         if request.removes && self.environment.is_no_removal {
-            return Ok(self.nothing_signed(request, Vec::new(), true));
+            return Ok(Self::nothing_signed(request, Vec::new(), true));
         }
         let files = Files::new(self.context, self.environment, request)?;
         self.check_version(&files)?;
@@ -64,7 +64,7 @@ impl Hook<'_> {
             preflight::check_missing_keys(self.context, self.keys, request)?;
             return self.without_keys(&files, &mut log);
         };
-        let mut again = self.again(request, false);
+        let mut again = Self::again(request, false);
         let done = self.in_slot(&files, &keys, ask).and_then(|done| {
             // Modules of a package are not what the machine starts with; `status` looks at that.
             if files.merged.is_modules_alone {
@@ -76,7 +76,7 @@ impl Hook<'_> {
             Ok(mut done) => {
                 if done.summary.outcomes.iter().any(|outcome| outcome.result.is_err()) {
                     let restored = recovery::restore(&files, &keys);
-                    again = self.again(request, restored.kernel);
+                    again = Self::again(request, restored.kernel);
                     done.notes.extend(restored.notes);
                     done.again.clone_from(&again);
                 } else if has(&keys, KeyName::Grub) && !files.merged.is_modules_alone {
@@ -86,7 +86,7 @@ impl Hook<'_> {
             }
             Err(error) => {
                 let restored = recovery::restore(&files, &keys);
-                again = self.again(request, restored.kernel);
+                again = Self::again(request, restored.kernel);
                 let error = restored.notes.into_iter().fold(error, Error::hint);
                 Err(error.hint(&again))
             }
@@ -143,9 +143,6 @@ impl Hook<'_> {
         });
         let summary = self.sign(request, &plan.job, &open, new_kernel, &under_way)?;
         if request.slot != Slot::All {
-            let usual = self.context.place(&self.config.keys);
-            let place = acceptance::Place::new(self.context, Some(self.keys).filter(|keys| **keys != usual));
-            let left = |outcome| left(&place, outcome);
             let left: Vec<String> = acceptance::unvouched(&summary.outcomes).map(left).collect();
             plan.notes
                 .extend(under_way.without_stock(request).filter(|_| !left.is_empty()));
@@ -159,7 +156,7 @@ impl Hook<'_> {
             summary,
             notes: plan.notes,
             has_keys: true,
-            again: self.again(request, false),
+            again: Self::again(request, false),
         })
     }
 
@@ -219,16 +216,16 @@ impl Hook<'_> {
         for note in &notes {
             log.say(Level::Warning, note);
         }
-        Ok(self.nothing_signed(request, notes, false))
+        Ok(Self::nothing_signed(request, notes, false))
     }
 
     /// The result of a slot in which there is nothing to do.
-    fn nothing_signed(&self, request: &Request, notes: Vec<String>, has_keys: bool) -> Done {
+    fn nothing_signed(request: &Request, notes: Vec<String>, has_keys: bool) -> Done {
         Done {
             summary: Summary::default(),
             notes,
             has_keys,
-            again: self.again(request, false),
+            again: Self::again(request, false),
         }
     }
 
@@ -337,17 +334,12 @@ impl Hook<'_> {
     }
 
     /// The command that makes up for a failure; `is_undone` says that the former kernel is back in its place.
-    fn again(&self, request: &Request, is_undone: bool) -> String {
-        let root = if self.context.root() == Path::new("/") {
-            String::new()
-        } else {
-            format!(" --root {}", quoted(self.context.root()))
-        };
+    fn again(request: &Request, is_undone: bool) -> String {
         let subject = &request.subject;
         let image = request.image.as_deref().map_or_else(|| "IMAGE".to_owned(), quoted);
         let is_not_installed = is_undone || [Slot::Modules, Slot::Uki].contains(&request.slot);
         match request.mode {
-            _ if request.removes => format!("before the next reboot: bootseal{root} sign all"),
+            _ if request.removes => "before the next reboot: bootseal sign all".to_owned(),
             Some(Mode::Systemd) if is_not_installed => {
                 format!("nothing was installed; when that is put right: kernel-install add {subject} {image}")
             }
@@ -355,14 +347,14 @@ impl Hook<'_> {
                 "when that is put right, have the kernel installed again: make install, or emerge --config its package"
                     .to_owned()
             }
-            None if request.slot == Slot::Portage => format!("bootseal{root} hook run portage {subject}"),
-            _ => format!("before the next reboot: bootseal{root} hook run all {subject}"),
+            None if request.slot == Slot::Portage => format!("bootseal hook run portage {subject}"),
+            _ => format!("before the next reboot: bootseal hook run all {subject}"),
         }
     }
 }
 
 /// The note of a file that nobody vouches for.
-fn left(place: &acceptance::Place, outcome: &Outcome) -> String {
+fn left(outcome: &Outcome) -> String {
     let reason = outcome
         .unvouched
         .as_ref()
@@ -370,7 +362,7 @@ fn left(place: &acceptance::Place, outcome: &Outcome) -> String {
     format!(
         "{} stays unsigned: {reason}; if you put it there, sign it by hand: {}",
         outcome.path.shown(),
-        acceptance::command(place, outcome)
+        acceptance::command(outcome)
     )
 }
 

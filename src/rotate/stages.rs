@@ -310,7 +310,6 @@ impl Request<'_> {
         let ask = &mut |name: &str| self.attendant.secret(name);
         let keys = SigningKeys::open(self.place.keys, &job.keys(), ask)?;
         self.context().heed_signals()?;
-        let place = acceptance::Place::new(self.context(), Some(self.place.keys.path()));
         let watch = Watch {
             command: &format!("keys rotate {}", self.name),
             recheck: self.recheck,
@@ -320,14 +319,14 @@ impl Request<'_> {
             observer: self.observer,
         };
         let summary = job.sign(self.context(), &keys, config, watch)?;
-        let (signed, kept) = (complete(&place, &summary)?, summary.count(Change::Kept));
+        let (signed, kept) = (complete(&summary)?, summary.count(Change::Kept));
         // Signs nothing, and tells what it would have signed.
         let trial = self.context().clone().with_dry_run(true);
         let watch = Watch {
             observer: &sign::Unobserved,
             ..watch
         };
-        let left = complete(&place, &job.sign(&trial, &keys, config, watch)?)?;
+        let left = complete(&job.sign(&trial, &keys, config, watch)?)?;
         if left > 0 {
             return Err(Error::refused(format!("{left} files are not signed by the new key")));
         }
@@ -342,8 +341,8 @@ impl Request<'_> {
 }
 
 /// The number of files that were signed, or in a dry run would be; fails if one could not be.
-fn complete(place: &acceptance::Place, summary: &Summary) -> Result<usize> {
-    match sign::failure(&summary.outcomes).or_else(|| acceptance::refusal(place, &summary.outcomes)) {
+fn complete(summary: &Summary) -> Result<usize> {
+    match sign::failure(&summary.outcomes).or_else(|| acceptance::refusal(&summary.outcomes)) {
         Some(error) => Err(error),
         None => Ok(summary.count(Change::Signed)),
     }

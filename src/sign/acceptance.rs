@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result, quoted};
 use crate::formats::text::Shown;
 use crate::ledger::Kind;
-use crate::system::Context;
 
 use super::outcome::{Change, Outcome};
 use super::summary::Summary;
@@ -20,49 +19,26 @@ pub fn unvouched(outcomes: &[Outcome]) -> impl Iterator<Item = &Outcome> {
         .filter(|outcome| matches!(outcome.result, Ok(Change::Unvouched)))
 }
 
-/// The options of a command that lead to the same machine and the same keys again.
-#[derive(Debug, Clone, Default)]
-pub struct Place {
-    /// `--root DIR` and a space before it; empty for this machine.
-    root: String,
-    /// `--keys DIR` and a space after it; empty for the usual key directory.
-    keys: String,
-}
-
-impl Place {
-    /// The place of a machine; `keys` where the key directory is not the configuration's.
-    #[must_use]
-    pub fn new(context: &Context, keys: Option<&Path>) -> Self {
-        let root = context.root();
-        Self {
-            root: if root == Path::new("/") {
-                String::new()
-            } else {
-                format!(" --root {}", quoted(root))
-            },
-            keys: keys.map(|keys| format!("--keys {} ", quoted(keys))).unwrap_or_default(),
-        }
-    }
-}
-
 /// The command by which a person has such a file signed.
 #[must_use]
-pub fn command(place: &Place, outcome: &Outcome) -> String {
-    command_for(place, outcome.kind.unwrap_or_default(), &outcome.path)
+pub fn command(outcome: &Outcome) -> String {
+    command_for(outcome.kind.unwrap_or_default(), &outcome.path)
 }
 
 /// The command by which a person accepts a file of this kind, by the kind's name.
 #[must_use]
-pub fn command_for(place: &Place, kind: &str, path: &Path) -> String {
+pub fn command_for(kind: &str, path: &Path) -> String {
     let path = quoted(path);
-    let kind = if kind == Kind::Efi.name() { "efi" } else { "grub" };
-    let Place { root, keys } = place;
-    format!("bootseal{root} sign {kind} {keys}--accept-changed {path} {path}")
+    if kind == Kind::Efi.name() {
+        format!("bootseal sign efi --accept-changed {path} {path}")
+    } else {
+        format!("bootseal sign grub --accept-changed {path} {path}")
+    }
 }
 
 /// The error of a run by hand that left files unsigned; none if it left none.
 #[must_use]
-pub fn refusal(place: &Place, outcomes: &[Outcome]) -> Option<Error> {
+pub fn refusal(outcomes: &[Outcome]) -> Option<Error> {
     let left: Vec<&Outcome> = unvouched(outcomes).collect();
     let (first, rest) = left.split_first()?;
     let reason = first
@@ -77,7 +53,7 @@ pub fn refusal(place: &Place, outcomes: &[Outcome]) -> Option<Error> {
     Some(
         left.iter()
             .take(MOST)
-            .fold(error, |error, outcome| error.hint(command(place, outcome))),
+            .fold(error, |error, outcome| error.hint(command(outcome))),
     )
 }
 

@@ -95,7 +95,7 @@ pub(super) fn judge(scene: Scene<'_>, loaded: Loaded<'_>, outcome: &mut Outcome)
     let last = initramfs.last().filter(|_| unified.is_none());
     let remedies = match (last, &release) {
         (Some(last), Some(release)) => {
-            let sign = is_signed.then(|| sign_for_grub(scene.context, last));
+            let sign = is_signed.then(|| sign_for_grub(last));
             let build = build_initramfs(scene.context, last, release);
             std::iter::once(build).chain(sign).collect()
         }

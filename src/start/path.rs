@@ -132,7 +132,7 @@ impl<'a> Path<'a> {
                 loader.shown(),
                 keys.join(" or ")
             );
-            self.fails(loader, text, [self.scene.context.own_command("grub install")]);
+            self.fails(loader, text, ["bootseal grub install".to_owned()]);
             return Ok(None);
         }
         Ok(Some(grub))
@@ -189,7 +189,7 @@ impl<'a> Path<'a> {
             return Grub::read(self.scene, &path, &system::read(&path)?);
         }
         let text = format!("{}: there is no GRUB beside this shim", loader.shown());
-        self.fails(loader, text, [self.scene.context.own_command("grub install")]);
+        self.fails(loader, text, ["bootseal grub install".to_owned()]);
         Ok(Grub::default())
     }
 
@@ -202,7 +202,7 @@ impl<'a> Path<'a> {
                 "{}: there is no menu of GRUB, which would end at its prompt",
                 menu.shown()
             );
-            let sign = context.own_command("sign all");
+            let sign = "bootseal sign all".to_owned();
             self.fails(&menu, text, [make_menu(context, &menu), sign]);
             return Ok(());
         };
@@ -239,7 +239,7 @@ impl<'a> Path<'a> {
             };
         };
         let text = format!("{}: GRUB refuses it: {refusal}", menu.shown());
-        let remedy = sign_for_grub(context, menu);
+        let remedy = sign_for_grub(menu);
         let is_kept = grub.falls_back && kept.is_file() && self::refusal(&kept, &grub.keys)?.is_none();
         if !is_kept {
             self.fails(menu, text, [remedy]);
@@ -329,7 +329,7 @@ impl<'a> Path<'a> {
                 let remedy = if !file.is_initramfs() && is_damaged_image(path)? {
                     reinstall_image(self.scene.context, path)
                 } else {
-                    sign_for_grub(self.scene.context, path)
+                    sign_for_grub(path)
                 };
                 self.fails(path, text, [remedy]);
                 is_whole = false;

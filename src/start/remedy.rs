@@ -42,13 +42,13 @@ pub(super) fn build_initramfs(context: &Context, path: &Path, release: &str) -> 
 }
 
 /// The command that has a file signed for GRUB, whoever changed it: that is for the person to know who types it.
-pub(super) fn sign_for_grub(context: &Context, path: &Path) -> String {
-    acceptance::command_for(&acceptance::Place::new(context, None), "grub", path)
+pub(super) fn sign_for_grub(path: &Path) -> String {
+    acceptance::command_for("grub", path)
 }
 
 /// The commands after which an entry names what is there.
 pub(super) fn missing(context: &Context, entry: &NextEntry, file: &EntryFile) -> Vec<String> {
-    let sign = context.own_command("sign all");
+    let sign = "bootseal sign all".to_owned();
     match &entry.menu {
         Some(menu) if file.is_initramfs() => {
             let kernel = entry.kernel().and_then(|kernel| kernel.path.as_deref());
@@ -85,16 +85,13 @@ pub(super) fn have_accepted(context: &Context, file: &BootFile) -> Vec<String> {
             away.into_iter().chain(install).collect()
         }
     };
-    let sign = |options: &str| {
-        let words = format!("sign efi {options}--accept-changed {0} {0}", quoted(path));
-        context.own_command(&words)
-    };
+    let sign = |options: &str| format!("bootseal sign efi {options}--accept-changed {0} {0}", quoted(path));
     match file.remedy() {
         Remedy::Sign => vec![sign("")],
         // A signature would let in what opens anything. Out of the way, it leaves the start to what comes after it.
         Remedy::Enforce => {
             let away = file.file().map(|file| format!("mv {0} {0}.open", quoted(file)));
-            away.into_iter().chain([context.own_command("grub install")]).collect()
+            away.into_iter().chain(["bootseal grub install".to_owned()]).collect()
         }
         Remedy::Replace => {
             let mut ways = install();
@@ -112,5 +109,5 @@ pub(super) fn have_accepted(context: &Context, file: &BootFile) -> Vec<String> {
 /// The command that has the modules of a kernel signed, whose copies are in an initramfs.
 pub(super) fn sign_modules(context: &Context, release: &str) -> String {
     let directory = context.path("/lib/modules").join(release);
-    context.own_command(&format!("sign modules {}", quoted(&directory)))
+    format!("bootseal sign modules {}", quoted(&directory))
 }

@@ -125,16 +125,6 @@ impl Context {
         self.root == Path::new("/")
     }
 
-    /// A command line of this program for this machine, as a person types it.
-    #[must_use]
-    pub fn own_command(&self, words: &str) -> String {
-        if self.root == Path::new("/") {
-            format!("bootseal {words}")
-        } else {
-            format!("bootseal --root {} {words}", quoted(&self.root))
-        }
-    }
-
     /// A command line of another program of this machine, whose paths are those that the machine itself has.
     #[must_use]
     pub fn command_inside(&self, words: &str) -> String {

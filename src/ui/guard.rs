@@ -5,22 +5,26 @@ use std::io::{self, Write};
 
 use crate::formats::text::{escaped, is_hidden, printable};
 
+use super::same_place::SamePlace;
+
 /// The colors that [`super::Style`] writes (ECMA-48, SGR).
 pub(super) const COLORS: [&str; 5] = ["\u{1b}[32m", "\u{1b}[1;31m", "\u{1b}[33m", "\u{1b}[36m", "\u{1b}[0m"];
 
 /// A writer that escapes every hidden character but line breaks and, where there are colors, those. It keeps the last
 /// line until that is whole, or until it is flushed.
-pub(super) struct Guard<W: Write> {
+pub(super) struct Guard<'p, W: Write> {
     inner: W,
     with_color: bool,
+    place: Option<&'p SamePlace>,
     line: Vec<u8>,
 }
 
-impl<W: Write> Guard<W> {
-    pub(super) const fn new(inner: W, with_color: bool) -> Self {
+impl<'p, W: Write> Guard<'p, W> {
+    pub(super) const fn new(inner: W, with_color: bool, place: Option<&'p SamePlace>) -> Self {
         Self {
             inner,
             with_color,
+            place,
             line: Vec::new(),
         }
     }
@@ -39,11 +43,18 @@ impl<W: Write> Guard<W> {
 
     fn write_guarded(&mut self, bytes: &[u8]) -> io::Result<()> {
         let colors: &[&str] = if self.with_color { &COLORS } else { &[] };
-        self.inner.write_all(guarded(bytes, colors).as_bytes())
+        let text = guarded(bytes, colors);
+        let Some(place) = self.place else {
+            return self.inner.write_all(text.as_bytes());
+        };
+        for line in text.split_inclusive('\n') {
+            self.inner.write_all(place.complete(line).as_bytes())?;
+        }
+        Ok(())
     }
 }
 
-impl<W: Write> Write for Guard<W> {
+impl<W: Write> Write for Guard<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.line.extend_from_slice(bytes);
         self.pass_on()?;
@@ -109,7 +120,7 @@ mod tests {
 
     fn through(text: &[u8], with_color: bool, part: usize) -> String {
         let mut out = Vec::new();
-        let mut guard = Guard::new(&mut out, with_color);
+        let mut guard = Guard::new(&mut out, with_color, None);
         for part in text.chunks(part) {
             guard.write_all(part).unwrap();
         }

@@ -4,6 +4,7 @@ pub mod finding;
 mod guard;
 mod progress;
 pub mod prompt;
+mod same_place;
 mod style;
 mod wrap;
 
@@ -18,6 +19,7 @@ use guard::{Guard, guarded_json};
 use wrap::{Wrapped, width, wrapped};
 
 pub use progress::{CeremonyProgress, Progress};
+pub use same_place::SamePlace;
 pub use style::{ColorChoice, Style};
 
 /// The key of a long list, and its rows.
@@ -45,6 +47,11 @@ pub trait Report {
         false
     }
 
+    /// True for a form that is kept and read elsewhere: commands in it stay as they are for the machine itself.
+    fn is_document(&self) -> bool {
+        false
+    }
+
     /// The error to end with, when the command did its work but found or left something wrong.
     fn failure(&self) -> Option<Error> {
         None
@@ -53,7 +60,7 @@ pub trait Report {
 
 /// The form in which the caller is answered.
 #[derive(Debug, Clone, Copy)]
-pub struct Output {
+pub struct Output<'p> {
     /// True for one JSON object in place of text.
     pub json: bool,
     /// No results on stdout; errors are still told.
@@ -62,9 +69,11 @@ pub struct Output {
     pub style: Style,
     /// Colors of stderr.
     pub error_style: Style,
+    /// The place that commands are printed for.
+    pub same_place: Option<&'p SamePlace>,
 }
 
-impl Output {
+impl Output<'_> {
     /// JSON on stdout.
     #[must_use]
     pub const fn json() -> Self {
@@ -73,6 +82,7 @@ impl Output {
             quiet: false,
             style: Style::plain(),
             error_style: Style::plain(),
+            same_place: None,
         }
     }
 
@@ -89,12 +99,12 @@ impl Output {
             if let Some(error) = &failure {
                 object.insert("error".to_owned(), error_json(error));
             }
-            print_json(object, report.rows())
+            self.print_json(object, report.rows())
         } else if self.quiet {
             Ok(())
         } else {
             let out = Wrapped::new(io::stdout().lock(), width(&io::stdout()));
-            print_guarded(out, report, self.style)
+            print_guarded(out, report, self.style, self.same_place)
         };
         if let Some(error) = failure.as_ref().filter(|_| !self.json) {
             self.explain(error);
@@ -120,11 +130,17 @@ impl Output {
     pub fn error(self, error: &Error) -> u8 {
         if self.json {
             let object = object("bootseal.error/1", json!({ "error": error_json(error) }));
-            let printed = print_json(object, None);
+            let printed = self.print_json(object, None);
             return error.kind().exit_code().max(self.unprinted(printed));
         }
         self.explain(error);
         error.kind().exit_code()
+    }
+
+    fn print_json(self, object: Map<String, Value>, rows: Option<Rows<'_>>) -> io::Result<()> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        write_json(&mut out, object, rows, self.same_place)?;
+        out.flush()
     }
 
     fn explain(self, error: &Error) {
@@ -140,7 +156,11 @@ impl Output {
             error
                 .hints()
                 .iter()
-                .map(|hint| format!("{} {}", style.note("hint:"), printable(hint))),
+                .map(|hint| match self.same_place {
+                    Some(place) => place.complete(hint),
+                    None => (*hint).into(),
+                })
+                .map(|hint| format!("{} {}", style.note("hint:"), printable(&hint))),
         );
         if let Some(width) = width(&io::stderr()) {
             lines = lines.iter().map(|line| wrapped(line, width)).collect();
@@ -177,15 +197,20 @@ pub fn error_json(error: &Error) -> Value {
     })
 }
 
-fn print_json(object: Map<String, Value>, rows: Option<Rows<'_>>) -> io::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    write_json(&mut out, object, rows)?;
-    out.flush()
-}
-
 /// Writes an object in one line, with the rows of a list as its last field.
-fn write_json(out: &mut dyn Write, object: Map<String, Value>, rows: Option<Rows<'_>>) -> io::Result<()> {
-    let text = json_line(&Value::Object(object));
+fn write_json(
+    out: &mut dyn Write,
+    object: Map<String, Value>,
+    rows: Option<Rows<'_>>,
+    place: Option<&SamePlace>,
+) -> io::Result<()> {
+    let line = |mut value: Value| {
+        if let Some(place) = place {
+            place.complete_json(&mut value);
+        }
+        json_line(&value)
+    };
+    let text = line(Value::Object(object));
     let Some((key, rows)) = rows else {
         return writeln!(out, "{text}");
     };
@@ -193,7 +218,7 @@ fn write_json(out: &mut dyn Write, object: Map<String, Value>, rows: Option<Rows
     write!(out, "{},\"{key}\":[", text.strip_suffix('}').unwrap_or(&text))?;
     for (number, row) in rows.enumerate() {
         let before = if number == 0 { "" } else { "," };
-        write!(out, "{before}{}", json_line(&row))?;
+        write!(out, "{before}{}", line(row))?;
     }
     writeln!(out, "]}}")
 }
@@ -205,20 +230,21 @@ pub fn json_line(value: &Value) -> String {
 }
 
 /// Prints the form of a report for a person. Whatever names it shows, only line breaks and our own colors act on the
-/// terminal.
-pub fn print_guarded(out: impl Write, report: &dyn Report, style: Style) -> io::Result<()> {
+/// terminal. Commands in it are completed for the place.
+pub fn print_guarded(out: impl Write, report: &dyn Report, style: Style, place: Option<&SamePlace>) -> io::Result<()> {
     if report.is_own_text() {
         let mut out = out;
         return report.human(&mut out, style).and_then(|()| out.flush());
     }
-    let mut out = Guard::new(out, style.has_color());
+    let place = place.filter(|_| !report.is_document());
+    let mut out = Guard::new(out, style.has_color(), place);
     report.human(&mut out, style).and_then(|()| out.flush())
 }
 
 /// Text for a person or a program, rendered into memory, with all but line breaks escaped that is hidden.
 pub fn render_guarded(render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    let mut guard = Guard::new(&mut text, false);
+    let mut guard = Guard::new(&mut text, false, None);
     render(&mut guard).and_then(|()| guard.flush())?;
     drop(guard);
     Ok(text)
@@ -233,7 +259,7 @@ mod tests {
         let object = || object("bootseal.x/1", json!({ "nested": { "a": {} }, "list": [{ "b": "}" }] }));
         let written = |rows: Option<Rows<'_>>| {
             let mut out = Vec::new();
-            write_json(&mut out, object(), rows).unwrap();
+            write_json(&mut out, object(), rows, None).unwrap();
             assert_eq!(String::from_utf8_lossy(&out).lines().count(), 1);
             serde_json::from_slice::<Value>(&out).unwrap()
         };

@@ -27,7 +27,8 @@ fn machine() -> Machine {
 
 /// The screen, without what differs from ceremony to ceremony.
 fn screen(machine: &Machine, said: &str) -> Vec<String> {
-    let said = said.replace(machine.root().to_str().unwrap(), "");
+    let root = machine.root().to_str().unwrap();
+    let said = said.replace(&format!(" --root {root}"), "").replace(root, "");
     let cuts = [" until ", " Key ", " test: ", " head "];
     let end = |line: &str| cuts.iter().filter_map(|cut| line.find(cut)).min();
     let shown = said

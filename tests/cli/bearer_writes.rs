@@ -100,9 +100,10 @@ fn a_write_tells_its_boards_and_its_end_and_the_audit_finds_what_needs_no_key() 
         found.contains("1-db.auth adds to db of each board whose KEK holds"),
         "{found}"
     );
+    let root = whole.path("machine");
     assert_eq!(
         printed(&found, "bootseal enroll apply "),
-        format!("bootseal enroll apply {}", lying.display())
+        format!("bootseal enroll apply {} --root {}", lying.display(), root.display())
     );
     succeed(&mut on_node(&whole, &["apply", "--yes"], Some(&lying)));
     succeed(&mut audit(&whole));

@@ -60,13 +60,6 @@ fn literals(program: &str) -> Vec<String> {
                         other => text.push(other),
                     }
                 }
-                // What `own_command` is given is the end of a command of ours.
-                let start = program.len() - characters.clone().collect::<String>().len();
-                let head = &program[..start];
-                let head = head[..head.rfind('"').unwrap_or(0)].trim_end_matches(|c| c != '(' && c != '=');
-                if head.ends_with("own_command(") || head.ends_with("own_command(&format!(") {
-                    text = format!("bootseal {text}");
-                }
                 found.push(text);
             }
             _ => {}
@@ -151,7 +144,6 @@ fn a_command_is_found_in_a_sentence_and_a_wrong_one_is_told() {
         literals("hint(\"bootseal \\\n   audit\") // \"no\"\nlet c = '\"'; f(\"x\\\"y\")"),
         ["bootseal audit", "x\"y"]
     );
-    assert_eq!(literals("context.own_command(\"sign all\")"), ["bootseal sign all"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::support::backup::Whole;
 use crate::support::ceremony::private;
 use crate::support::node::{DATABASE, GLOBAL, Node};
-use crate::support::{bootseal, self_signed, succeed, text, tool};
+use crate::support::{as_printed, bootseal, self_signed, succeed, text, tool};
 
 const KEYS: &str = "root/etc/bootseal/keys";
 /// All that is asked of the keys and of the firmware.
@@ -204,7 +204,7 @@ impl Life {
             .filter_map(|part| part.split_once("bootseal ").map(|(_, words)| words))
         {
             let mut words: Vec<String> = part.split(' ').map(str::to_owned).collect();
-            let is_backup = words[..2] == ["ceremony", "backup"];
+            let is = |group: &str, verb: &str| part.starts_with(&format!("{group} {verb}"));
             let target = format!("backup-{}", self.backups.get() + 1);
             for word in &mut words {
                 match word.as_str() {
@@ -214,28 +214,23 @@ impl Life {
                     _ => {}
                 }
             }
-            // A look; sentences go on after it.
-            if words[..2] == ["enroll", "plan"] {
-                words.truncate(2);
+            // A look, after which a sentence goes on, and which finds something to do.
+            let is_look = is("enroll", "plan");
+            if is_look {
+                words.retain(|word| word != "shows" && word != "the" && word != "writes");
+            } else if is("enroll", "") {
+                words.push("--yes".to_owned());
+            } else if is("ceremony", "drill") {
+                words.extend(["--shares".to_owned(), self.path("shares.txt").display().to_string()]);
             }
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            let mut command = self.on_node(&words);
-            match words[0] {
-                "enroll" if words[1] == "plan" => drop(command.arg("--store").arg(self.board())),
-                "enroll" => drop(command.arg("--yes").arg("--store").arg(self.board())),
-                "ceremony" if words[1] == "drill" => drop(command.arg("--shares").arg(self.path("shares.txt"))),
-                _ => {}
-            }
-            let output = command.output().unwrap();
-            crate::support::remedies::printed(&output);
-            // A plan with something to do is a finding.
-            let is_look = words[..2] == ["enroll", "plan"];
+            let mut command = as_printed(&format!("bootseal {}", words.join(" ")));
+            let output = command.env("STATE_DIRECTORY", self.path("state")).output().unwrap();
             assert!(
                 output.status.success() || is_look,
                 "{step}: {remedy}: {}",
                 text(&output)
             );
-            if is_backup {
+            if is("ceremony", "backup") {
                 self.backups.set(self.backups.get() + 1);
                 self.archive.replace(self.path(&target).join("bootseal-backup.tar"));
                 self.take_shares(&target);
@@ -281,7 +276,14 @@ fn whatever_happens_in_ten_years_the_machine_starts_and_the_audit_knows_what_to_
     }
 
     let backup = |step: &str| {
-        life.heed(step, "bootseal ceremony backup --authority STICK DIR");
+        let root = life.path("root");
+        life.heed(
+            step,
+            &format!(
+                "bootseal ceremony backup --authority STICK DIR --root {}",
+                root.display()
+            ),
+        );
         life.becomes_clean(step);
     };
     fs::remove_file(life.archive.borrow().parent().unwrap().join("shares/share-2.html")).unwrap();

@@ -122,7 +122,7 @@ fn an_update_for_one_machine_is_refused_on_another() {
     };
     let said = make("another-machine", "foreign");
     assert!(
-        said.contains("Next, on another-machine: bootseal enroll apply"),
+        said.contains("Next, on another-machine, where it is written: bootseal enroll apply"),
         "{said}"
     );
     let foreign = whole.path("foreign");

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::machine::snapshot;
 use super::node::{Hooked, VERSION};
-use crate::support::{forget_kept_menu, grub_image, refuse, succeed, text};
+use crate::support::{as_printed, forget_kept_menu, grub_image, refuse, succeed, text};
 
 /// A machine in systemd mode as Gentoo has it.
 pub(super) fn gentoo() -> Hooked {
@@ -339,10 +339,13 @@ fn both_ways_of_one_machine_are_served_and_a_bare_one_is_told() {
     assert!(said.contains(expected), "{said}");
     let remedy = said
         .lines()
-        .find_map(|line| line.trim().strip_prefix("fix: bootseal hook "));
-    let words: Vec<&str> = remedy.unwrap().split(' ').collect();
-    assert_eq!(words, ["install", "--mode", "systemd", "--mode", "traditional"]);
-    succeed(&mut node.hook(&words));
+        .find_map(|line| line.trim().strip_prefix("fix: ").filter(|fix| fix.contains(" hook ")))
+        .unwrap();
+    assert!(
+        remedy.starts_with("bootseal hook install --mode systemd --mode traditional --root "),
+        "{remedy}"
+    );
+    succeed(&mut as_printed(remedy));
     for hook in ["postinst.d/zz_bootseal-grub", "install.d/96-bootseal-grub.install"] {
         assert!(node.path("etc/kernel").join(hook).exists());
     }

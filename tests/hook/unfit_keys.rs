@@ -88,7 +88,7 @@ fn a_grub_that_does_not_embed_the_key_is_a_finding_of_keys_list() {
     assert_eq!(found["findings"][0]["kind"], "key_not_in_grub", "{found}");
     let said = refuse(&mut node.bootseal(["keys", "list"]));
     assert!(
-        said.contains("this GRUB opens what OpenPGP key") && said.contains("hint: bootseal --root"),
+        said.contains("this GRUB opens what OpenPGP key") && said.contains("hint: bootseal grub install --root "),
         "{said}"
     );
     // A loader that cannot be judged says nothing for the key.

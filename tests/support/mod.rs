@@ -100,6 +100,19 @@ pub fn text(output: &Output) -> String {
     )
 }
 
+/// A command of bootseal as it was printed, for a shell to take apart.
+pub fn as_printed(command: &str) -> Command {
+    let known = bootseal([""; 0]);
+    let words = command
+        .trim()
+        .strip_prefix("bootseal ")
+        .unwrap_or_else(|| panic!("{command}"));
+    let mut shell = tool("sh");
+    shell.args(["-c", &format!("\"$0\" {words}"), env!("CARGO_BIN_EXE_bootseal")]);
+    shell.envs(known.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell
+}
+
 /// bootseal itself.
 pub fn bootseal<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I) -> Command {
     /// The state of all calls: they share a lock, as on a node, and leave no trace on the developer's machine.

@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bootseal::error::quoted;
 use bootseal::formats::firmware::authenticode::minimal_image;
 use md5::{Digest as _, Md5};
 use tempfile::TempDir;
@@ -195,6 +196,8 @@ impl Node {
 
     /// A text with the root taken off every path in it.
     pub fn without_root(&self, text: &str) -> String {
-        text.replace(self.root.to_str().unwrap(), "")
+        let root = quoted(&self.root);
+        text.replace(&format!(" --root {root}"), "")
+            .replace(self.root.to_str().unwrap(), "")
     }
 }

@@ -18,9 +18,7 @@ const PROSE: [&str; 32] = [
     "finds", "that", "below", "was", "manual",
 ];
 /// Sentences that name a group of commands on purpose.
-const GROUPS: [&str; 4] = [
-    // The home of commands for another root, whose words are read where they are given.
-    "bootseal --root {} {words}",
+const GROUPS: [&str; 3] = [
     "bootseal enroll reads and writes the firmware's keys",
     "and let bootseal sign",
     "n and let bootseal sign, or name a key",

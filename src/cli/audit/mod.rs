@@ -199,6 +199,10 @@ impl Report for AuditReport {
         }
     }
 
+    fn is_document(&self) -> bool {
+        !matches!(self.format, Format::Human)
+    }
+
     fn failure(&self) -> Option<Error> {
         let unwritten = self.unwritten.as_ref().map(reason);
         match (self.audit.failure(), unwritten) {

@@ -67,8 +67,13 @@ pub(super) fn ask(session: &Session, half: Option<(&Path, Draft)>, same_disk: bo
         checks: ceremony::preflight::look(&session.context, &spec),
     };
     eprintln!();
-    print_guarded(std::io::stderr().lock(), &planned, Style::plain())
-        .or_could_not_run(|| "cannot show the plan".to_owned())?;
+    print_guarded(
+        std::io::stderr().lock(),
+        &planned,
+        Style::plain(),
+        session.same_place.as_ref(),
+    )
+    .or_could_not_run(|| "cannot show the plan".to_owned())?;
     let again = format!("bootseal ceremony run {}", quoted(&path));
     eprintln!();
     loop {

@@ -27,7 +27,7 @@ pub(super) fn apply(session: &Session, plan: &Plan, consent: &Consent) -> Result
         plan.check_reviewed(digest)?;
     }
     if consent.plan.is_none() && !consent.yes && !plan.is_done() && !session.context.dry_run() {
-        confirm(plan)?;
+        confirm(session, plan)?;
     }
     let applied = enroll::apply(&session.context, plan, || waiting(session))?;
     Ok(Box::new(applied))
@@ -41,11 +41,12 @@ pub(in crate::cli) fn waiting(session: &Session) {
 }
 
 /// Shows the plan on the terminal and waits for a yes.
-pub(in crate::cli) fn confirm(plan: &Plan) -> Result<()> {
+pub(in crate::cli) fn confirm(session: &Session, plan: &Plan) -> Result<()> {
     if !io::stderr().is_terminal() {
         return Err(Error::usage("nobody is there to confirm the plan")
             .hint("look at it with bootseal enroll plan, then add --plan and the digest that it prints"));
     }
-    print_guarded(io::stderr().lock(), plan, Style::plain()).or_could_not_run(|| "cannot show the plan".to_owned())?;
+    print_guarded(io::stderr().lock(), plan, Style::plain(), session.same_place.as_ref())
+        .or_could_not_run(|| "cannot show the plan".to_owned())?;
     prompt::confirm("Write this to the firmware?")
 }

@@ -272,7 +272,10 @@ impl Report for Written {
         self.lists.iter().try_for_each(|lists| write_lists(out, style, lists))?;
         let machine = self.node.as_ref().map_or("the machine", NodeName::as_str);
         let update = quoted(&self.directory);
-        writeln!(out, "Next, on {machine}: bootseal enroll apply {update}")
+        writeln!(
+            out,
+            "Next, on {machine}, where it is written: bootseal enroll apply {update}"
+        )
     }
 }
 

@@ -229,7 +229,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             Ok(Box::new(report::Signed {
                 verbose: session.verbose || environment.verbose,
                 request,
-                files: SignReport::new(session, named.as_ref(), files),
+                files: SignReport::new(session, files),
                 notes,
                 has_keys,
                 again,

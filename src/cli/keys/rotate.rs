@@ -192,7 +192,11 @@ impl Attendant for Asked<'_> {
     }
 
     fn agree(&self, plan: &Plan) -> Result<()> {
-        if self.yes { Ok(()) } else { enroll::confirm(plan) }
+        if self.yes {
+            Ok(())
+        } else {
+            enroll::confirm(self.session, plan)
+        }
     }
 
     fn waiting(&self) {

@@ -86,7 +86,7 @@ impl Arguments {
                 efi::sign(run, &self.files, &identity, &options)
             })?
         };
-        Ok(Box::new(SignReport::new(session, self.key.keys.as_ref(), summary)))
+        Ok(Box::new(SignReport::new(session, summary)))
     }
 
     fn prepare(&self, session: &Session, to_be_signed: &Path) -> Result<Box<dyn Report>> {
@@ -111,11 +111,9 @@ impl Arguments {
 
     /// The option that leads to the same certificate again, and a space.
     fn source(&self) -> String {
-        match (&self.certificate, &self.key.keys) {
-            (Some(file), _) => format!("--certificate {} ", quoted(file)),
-            (None, Some(keys)) => format!("--keys {} ", quoted(keys)),
-            (None, None) => String::new(),
-        }
+        let file = self.certificate.as_deref();
+        file.map(|file| format!("--certificate {} ", quoted(file)))
+            .unwrap_or_default()
     }
 
     fn certificate(&self, session: &Session) -> Result<Certificate> {

@@ -160,7 +160,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
     if !matches!(command, Command::All { .. }) {
         wait_for_turn(session)?;
     }
-    let (keys, summary) = match command {
+    let summary = match command {
         Command::Efi(arguments) => return arguments.run(session),
         Command::Modules {
             key,
@@ -177,10 +177,9 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
                 new_kernel: None,
             };
             let options = key.options(session, "sign modules")?;
-            let summary = signed(session, &options, &key.accept_changed, |run| {
+            signed(session, &options, &key.accept_changed, |run| {
                 sign::modules::sign(run, &paths, &paths, &identity, policy)
-            })?;
-            (key.keys, summary)
+            })?
         }
         Command::Grub { key, paths } => {
             let identity = key.grub(session)?;
@@ -188,10 +187,9 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
                 grub_environment: session.config()?.sign.grubenv,
                 ..key.options(session, "sign grub")?
             };
-            let summary = signed(session, &options, &key.accept_changed, |run| {
+            signed(session, &options, &key.accept_changed, |run| {
                 sign::grub::sign(run, &paths, &identity)
-            })?;
-            (key.keys, summary)
+            })?
         }
         Command::All { key } => {
             let config = session.config()?.sign;
@@ -219,9 +217,9 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
                 };
                 job.sign(&session.context, &keys, &config, watch)
             })?;
-            let report = SignReport::new(session, key.keys.as_ref(), summary);
+            let report = SignReport::new(session, summary);
             return Ok(with_next_start(session, key.keys.as_ref(), Box::new(report)));
         }
     };
-    Ok(Box::new(SignReport::new(session, keys.as_ref(), summary)))
+    Ok(Box::new(SignReport::new(session, summary)))
 }

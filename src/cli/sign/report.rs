@@ -10,7 +10,7 @@ use crate::cli::session::Session;
 use crate::cli::text::{name, with_causes};
 use crate::error::{Error, Result};
 use crate::formats::text::{Shown, printable};
-use crate::sign::acceptance::{self, Place};
+use crate::sign::acceptance;
 use crate::sign::{self, Change, Outcome, Summary};
 use crate::ui::{Report, Rows, Style, error_json};
 
@@ -25,23 +25,21 @@ pub(in crate::cli) struct SignReport {
     summary: Summary,
     verbose: bool,
     dry_run: bool,
-    place: Place,
 }
 
 impl SignReport {
-    /// `keys` is the key directory that was named, if one was.
-    pub(in crate::cli) fn new(session: &Session, keys: Option<&PathBuf>, summary: Summary) -> Self {
+    /// The report of a run.
+    pub(in crate::cli) fn new(session: &Session, summary: Summary) -> Self {
         Self {
             summary,
             verbose: session.verbose,
             dry_run: session.context.dry_run(),
-            place: Place::new(&session.context, keys.map(PathBuf::as_path)),
         }
     }
 
     /// The error of a run by hand; an unattended one leaves unsigned what nobody vouches for.
     pub(in crate::cli) fn refusal(&self) -> Option<Error> {
-        acceptance::refusal(&self.place, &self.summary.outcomes)
+        acceptance::refusal(&self.summary.outcomes)
     }
 
     /// The error because of which files could not be signed.

@@ -90,7 +90,7 @@ pub fn reinstall_loader(context: &Context, partitions: &[EfiPartition]) -> Vec<S
     let is_grub =
         grub_configurations().iter().any(|path| context.path(path).is_file()) || partitions.iter().any(has_menu);
     let is_systemd_boot = partitions.iter().any(|esp| esp.directory.join(LOADER).is_dir());
-    let grub = || context.own_command("grub install");
+    let grub = || "bootseal grub install".to_owned();
     let systemd_boot = || context.command_inside("bootctl install");
     match (is_grub, is_systemd_boot) {
         (true, false) => vec![grub()],

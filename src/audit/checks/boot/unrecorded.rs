@@ -163,7 +163,7 @@ impl Search<'_> {
              was cut{since}",
             kind.key()
         );
-        let accept = acceptance::command_for(&self.machine.acceptance_place(), kind.name(), path);
+        let accept = acceptance::command_for(kind.name(), path);
         let finding = Finding::new(UNRECORDED, path.shown(), text)
             .at(level)
             .remedy(format!("rm {}", quoted(path)))

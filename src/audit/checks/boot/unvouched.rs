@@ -24,7 +24,6 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
     if planted.is_empty() {
         return Outcome::pass("no file that a run left unsigned lies there");
     }
-    let place = machine.acceptance_place();
     let mut outcome = Outcome::default();
     for (path, planted) in planted {
         let text = format!(
@@ -33,7 +32,7 @@ pub(super) fn check(machine: &Machine<'_>) -> Outcome {
             moment(planted.met),
             planted.reason
         );
-        let accept = acceptance::command_for(&place, &planted.kind, &path);
+        let accept = acceptance::command_for(&planted.kind, &path);
         outcome.findings.push(
             Finding::new(UNVOUCHED, path.shown(), printable(&text))
                 .remedy(format!("rm {}", quoted(&path)))
