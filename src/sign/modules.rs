@@ -12,8 +12,8 @@ use crate::formats::kernel::module_signature::{self, Module};
 use crate::formats::text::Shown;
 use crate::keys::Identity;
 use crate::ledger::{Kind, Origin};
-use crate::system::Transaction;
 use crate::system::config::ModuleHash;
+use crate::system::{Opened, Transaction};
 use crate::trust::module_read::Subject;
 
 use super::discover::{Found, Interest, Target};
@@ -137,6 +137,7 @@ struct Packing {
 /// A module in memory.
 struct Loaded<'a> {
     target: &'a Target,
+    opened: Opened,
     packing: Packing,
     /// The unpacked file.
     module: Vec<u8>,
@@ -202,7 +203,7 @@ fn sign_together(loaded: Vec<Result<Loaded<'_>>>, transaction: &Transaction<'_>,
         State::BadlyPacked(digest, refusal) => {
             let packed = loaded.packing.compression.pack(loaded.module);
             let packed = packed.or_could_not_run(|| cannot_compress(loaded.target))?;
-            let sha256 = stage(loaded.target, &[&packed], transaction)?;
+            let sha256 = stage(&loaded.opened, loaded.target, &[&packed], transaction)?;
             let warning = format!("was signed already, but is compressed anew for the kernel: {refusal}");
             Ok(Done {
                 warnings: vec![warning],
@@ -224,10 +225,11 @@ fn load<'a>(
     way: Way<'_>,
 ) -> Result<Option<Loaded<'a>>> {
     let path = &target.path;
-    if transaction.open(&target.file)?.1.len() > SIDE_BY_SIDE {
+    let opened = transaction.open_to_replace(&target.file)?;
+    if opened.size() > SIDE_BY_SIDE {
         return Ok(None);
     }
-    let file = transaction.read(&target.file)?;
+    let file = opened.read()?;
     let compression = Compression::from_magic(&file);
     let unpacked = compression
         .unpack_at_most(&file, SIDE_BY_SIDE)
@@ -251,6 +253,7 @@ fn load<'a>(
     };
     Ok(Some(Loaded {
         target,
+        opened,
         packing: Packing { compression, file },
         module,
         sha256,
@@ -272,11 +275,11 @@ fn sign_content(
         .ok()
         .and_then(|length| loaded.module.get(..length));
     let content = content.ok_or_else(|| Error::bug("a module that is longer than its file"))?;
+    let end = [&*cms, &*trailer].concat();
     if loaded.packing.compression == Compression::None {
-        let sha256 = stage(target, &[content, &cms, &trailer], transaction)?;
+        let sha256 = stage(&loaded.opened, target, &[content, &end], transaction)?;
         return Ok(Done::signed(digest, Origin::Root, sha256));
     }
-    let end = [&*cms, &*trailer].concat();
     let append = |packed, whole: u64| {
         let kept = Kept {
             length: whole,
@@ -301,7 +304,7 @@ fn sign_content(
         }
     };
     let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
-    let sha256 = stage(target, &pieces, transaction)?;
+    let sha256 = stage(&loaded.opened, target, &pieces, transaction)?;
     Ok(Done {
         repacked,
         ..Done::signed(digest, Origin::Root, sha256)
@@ -313,8 +316,8 @@ fn cannot_compress(target: &Target) -> String {
 }
 
 /// Stages a file; returns its SHA-256.
-fn stage(target: &Target, parts: &[&[u8]], transaction: &Transaction<'_>) -> Result<Digest> {
-    transaction.stage_named(&target.path, &target.file, parts)?;
+fn stage(opened: &Opened, target: &Target, parts: &[&[u8]], transaction: &Transaction<'_>) -> Result<Digest> {
+    transaction.stage_opened(&target.path, opened, parts)?;
     Ok(sha256(parts))
 }
 

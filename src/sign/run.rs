@@ -295,6 +295,10 @@ impl<'a> Run<'a> {
         }
         drop(pen);
         for (mut manifest, signed) in self.manifests {
+            if !signed.is_empty() {
+                // Before others are entered, which are there.
+                manifest.forget_the_gone();
+            }
             for signed in signed
                 .into_iter()
                 .filter(|signed| !failed.contains(&signed.target.path))

@@ -73,6 +73,6 @@ pub use staging::NewDirectory;
 pub use state::FileState;
 pub use syslog::Syslog;
 pub use terminal::open_terminal;
-pub use transaction::{NotReplaced, Transaction, is_directory_on_fat, is_staged};
+pub use transaction::{NotReplaced, Opened, Transaction, is_directory_on_fat, is_staged};
 pub use wipe::{Wiping, give_memory_back, wipe_stack, wiping_stack};
 pub use workspace::Workspace;

@@ -83,7 +83,7 @@ impl NewDirectory {
         let place = Place::of_name(context, &target).map_err(|error| error.explain(cannot()))?;
         // Always the same name, so that what a killed run left is found and taken away: a link itself, not what it leads
         // to.
-        let staged = place.beside(&format!(".{}.bootseal-new", name.to_string_lossy()));
+        let staged = place.beside(format!(".{}.bootseal-new", name.to_string_lossy()));
         match staged.remove_tree() {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => Ok(()),

@@ -129,6 +129,25 @@ fn a_run_of_several_threads_that_is_killed_leaves_every_file_old_or_new() {
     assert!(injected >= 4, "only {injected} runs were killed");
 }
 
+#[test]
+fn a_run_that_is_killed_while_several_threads_rename_leaves_every_file_old_or_new() {
+    let template = Template::many();
+    let mut injected = 0;
+    for nth in [1, 2, 7, 20, 45, 64, 80] {
+        let round = Round {
+            call: "renameat".to_owned(),
+            nth,
+            fault: Fault::Kill,
+        };
+        let faulted = inject(template, &round, None);
+        if faulted.injected {
+            injected += 1;
+            killed(&round, &faulted);
+        }
+    }
+    assert!(injected >= 4, "only {injected} runs were killed");
+}
+
 /// A run with an error ends in order: it says what is wrong, leaves nothing behind, and claims no success that is none.
 fn failed(round: &Round, faulted: &Faulted<'_>) {
     let Faulted { node, output, injected } = faulted;

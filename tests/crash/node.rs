@@ -60,6 +60,12 @@ impl Template {
         TEMPLATE.get_or_init(|| Self::new(16))
     }
 
+    /// With so many files that several threads put them in place.
+    pub fn many() -> &'static Self {
+        static TEMPLATE: OnceLock<Template> = OnceLock::new();
+        TEMPLATE.get_or_init(|| Self::new(200))
+    }
+
     /// With `fillers` more files for GRUB.
     fn new(fillers: usize) -> Self {
         // Where flushing costs nothing.
@@ -67,17 +73,23 @@ impl Template {
         let machine = Machine::at(directory.path().join("old"));
         let path = |name: &str| machine.path(name);
         machine.config(CONFIG);
-        for (name, pack) in [("loop.ko", None), ("ext4.ko", Some("xz")), ("tun.ko", Some("zstd"))] {
+        let modules: [(&str, &[&str]); 5] = [
+            ("loop.ko", &[]),
+            ("ext4.ko", &["xz", "--check=crc32"]),
+            ("tun.ko", &["zstd", "-q"]),
+            ("veth.ko", &["gzip", "-n"]),
+            ("bonding.ko", &["xz", "--check=crc32"]),
+        ];
+        for (name, pack) in modules {
             let module = machine.module(&format!("lib/modules/6.12.58/{name}"));
-            if let Some(pack) = pack {
-                let mut pack = tool(pack);
-                if name == "ext4.ko" {
-                    pack.arg("--check=crc32");
-                }
-                succeed(pack.args(["-q"]).arg(&module));
+            if let [program, options @ ..] = pack {
+                succeed(tool(program).args(options).arg(&module));
                 let _ = fs::remove_file(&module);
             }
         }
+        // Its signature is a block of its own, which is replaced.
+        let former = path("lib/modules/6.12.58/bonding.ko.xz");
+        succeed(sign("modules", &[&former]).args(["--hash", "sha512"]));
         machine.kernel(KERNEL[1]);
         machine.link("vmlinuz-6.12.58", KERNEL[0]);
         machine.write("boot/grub/grub.cfg", "set timeout=5\n");

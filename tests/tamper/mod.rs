@@ -8,3 +8,4 @@ mod keys;
 mod links;
 mod names;
 mod ours;
+mod packed;

@@ -17,7 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 use crate::error::{Error, quoted};
@@ -28,7 +28,7 @@ use super::guards::outermost;
 use super::resolve::resolve_noting;
 
 use open::For;
-pub(super) use temporary::{PREFIX, RANDOM, Temporary};
+pub(super) use temporary::{Directory, PREFIX, RANDOM, Temporary};
 
 /// The reason why a path leads to no place.
 #[derive(Debug, thiserror::Error)]
@@ -149,10 +149,10 @@ impl Place {
     }
 
     /// Another name in the same directory.
-    pub fn beside(&self, name: &str) -> Self {
+    pub fn beside(&self, name: impl AsRef<OsStr>) -> Self {
         Self {
             base: Arc::clone(&self.base),
-            path: self.path.with_file_name(name).into(),
+            path: self.path.with_file_name(name.as_ref()).into(),
         }
     }
 
@@ -184,11 +184,11 @@ impl Place {
         open::directory(&self.base, self.below()?, purpose)
     }
 
-    /// The metadata of what has this name; a link is not followed, and no device is opened.
-    pub fn look(&self) -> io::Result<Option<Metadata>> {
+    /// The kind of what has this name; a link is not followed, and no device is opened.
+    pub fn look(&self) -> io::Result<Option<FileType>> {
         match look_at(self.directory(For::Names)?.as_fd(), self.name()) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            found => found.map(Some),
+            found => found.map(|seen| Some(seen.kind)),
         }
     }
 
@@ -196,12 +196,12 @@ impl Place {
     pub fn open(&self) -> io::Result<(File, Metadata)> {
         let directory = self.directory(For::Names)?;
         let seen = look_at(directory.as_fd(), self.name())?;
-        check_regular(&seen)?;
+        check_regular(seen.kind)?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(openat(&directory, self.name(), flags, Mode::empty())?);
         let metadata = file.metadata()?;
-        check_regular(&metadata)?;
-        if identity(&metadata) != identity(&seen) {
+        check_regular(kind(&metadata))?;
+        if identity(&metadata) != seen.identity {
             return Err(io::Error::other("another file has just taken its place"));
         }
         Ok((file, metadata))
@@ -225,12 +225,12 @@ impl Place {
             | OFlags::NOCTTY
             | OFlags::CLOEXEC;
         if let Some(seen) = self.look()? {
-            check_regular(&seen)?;
+            check_regular(seen)?;
         }
         let mode = Mode::from_raw_mode(mode);
         let file = File::from(openat(self.directory(For::Names)?, self.name(), flags, mode)?);
         let metadata = file.metadata()?;
-        check_regular(&metadata)?;
+        check_regular(kind(&metadata))?;
         if metadata.nlink() > 1 {
             return Err(io::Error::other("it has a second name (hard link) somewhere"));
         }
@@ -285,20 +285,30 @@ impl Place {
     }
 }
 
-/// The metadata of a name in a directory, without opening a device or pipe.
-fn look_at(directory: BorrowedFd<'_>, name: &OsStr) -> io::Result<Metadata> {
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    File::from(openat(directory, name, flags, Mode::empty())?).metadata()
+/// The file that has a name, by stat(2).
+struct Seen {
+    kind: FileType,
+    identity: (u64, u64),
 }
 
-fn check_regular(metadata: &Metadata) -> io::Result<()> {
-    if metadata.is_file() {
-        return Ok(());
-    }
-    let kind = if metadata.is_symlink() {
-        "it is a symbolic link"
-    } else {
-        "it is not a regular file"
+/// The file that has a name in a directory, without opening a device or pipe.
+fn look_at(directory: BorrowedFd<'_>, name: &OsStr) -> io::Result<Seen> {
+    let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(Seen {
+        kind: FileType::from_raw_mode(stat.st_mode),
+        identity: (stat.st_dev, stat.st_ino),
+    })
+}
+
+fn kind(metadata: &Metadata) -> FileType {
+    FileType::from_raw_mode(metadata.mode())
+}
+
+fn check_regular(kind: FileType) -> io::Result<()> {
+    let kind = match kind {
+        FileType::RegularFile => return Ok(()),
+        FileType::Symlink => "it is a symbolic link",
+        _ => "it is not a regular file",
     };
     Err(io::Error::new(ErrorKind::InvalidInput, kind))
 }

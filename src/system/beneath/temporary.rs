@@ -1,13 +1,13 @@
 //! A file under a temporary name, which takes the place of another one by a rename.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::renameat;
 
 use super::open::For;
 use super::{Place, identity, look_at};
-use std::os::fd::AsFd;
 
 /// The beginning of the names; [`RANDOM`] letters and digits follow.
 pub(in crate::system) const PREFIX: &str = ".bootseal-";
@@ -30,10 +30,10 @@ pub(in crate::system) struct Temporary {
 }
 
 impl Temporary {
-    /// Makes an empty file beside `target`.
-    pub fn beside(target: &Place) -> io::Result<(Self, File)> {
+    /// Makes an empty file beside `target`; returns it with its metadata.
+    pub fn beside(target: &Place) -> io::Result<(Self, File, Metadata)> {
         for _ in 0..ATTEMPTS {
-            let place = target.beside(&random_name()?);
+            let place = target.beside(random_name()?);
             match place.create(MODE) {
                 // A link or anything else that has the name already is left alone.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -44,8 +44,9 @@ impl Temporary {
                         identity: (0, 0),
                         is_placed: false,
                     };
-                    temporary.identity = identity(&file.metadata()?);
-                    return Ok((temporary, file));
+                    let metadata = file.metadata()?;
+                    temporary.identity = identity(&metadata);
+                    return Ok((temporary, file, metadata));
                 }
             }
         }
@@ -66,12 +67,12 @@ impl Temporary {
     }
 
     /// Takes the place of what has the name of `target`, which is in the same directory.
-    pub fn persist(mut self, target: &Place) -> io::Result<()> {
-        let directory = self.place.directory(For::Names)?;
-        if identity(&look_at(directory.as_fd(), self.place.name())?) != self.identity {
+    pub fn persist(mut self, target: &Place, directory: &mut Directory) -> io::Result<()> {
+        let directory = directory.descriptor(&self.place)?;
+        if look_at(directory.as_fd(), self.place.name())?.identity != self.identity {
             return Err(io::Error::other("somebody else's file has taken the temporary name"));
         }
-        renameat(&directory, self.place.name(), &directory, target.name())?;
+        renameat(directory, self.place.name(), directory, target.name())?;
         self.is_placed = true;
         Ok(())
     }
@@ -83,6 +84,23 @@ impl Drop for Temporary {
             // What cannot be removed now is found and removed by the next run.
             let _ = self.place.remove();
         }
+    }
+}
+
+/// The directory that a file was put into last. Neighbours need not look for it again.
+#[derive(Debug, Default)]
+pub(in crate::system) struct Directory(Option<(Place, OwnedFd)>);
+
+impl Directory {
+    fn descriptor(&mut self, place: &Place) -> io::Result<&OwnedFd> {
+        let is_last = |(last, _): &(Place, OwnedFd)| {
+            last.base == place.base && last.directory_path().as_os_str() == place.directory_path().as_os_str()
+        };
+        let last = match self.0.take().filter(is_last) {
+            Some(last) => last,
+            None => (place.clone(), place.directory(For::Names)?),
+        };
+        Ok(&self.0.insert(last).1)
     }
 }
 

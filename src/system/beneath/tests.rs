@@ -116,13 +116,13 @@ fn a_directory_that_is_exchanged_for_a_link_leads_nowhere() {
     let file = machine.path("boot/grub/kernel");
     fs::write(&file, b"ours").unwrap();
     let place = Place::of_name(&machine.context, &file).unwrap();
-    let (temporary, _) = Temporary::beside(&place).unwrap();
+    let (temporary, ..) = Temporary::beside(&place).unwrap();
     let trap = machine.link("/etc/grub", "boot/trap");
     renameat_with(CWD, machine.path("boot/grub"), CWD, &trap, RenameFlags::EXCHANGE).unwrap();
     assert!(place.open().is_err() && place.create(0o600).is_err() && place.remove().is_err());
     assert!(place.beside("new").make_directory(0o700).is_err() && place.remove_tree().is_err());
     assert!(place.rename(&place.beside("other")).is_err() && place.flush_directory().is_err());
-    temporary.persist(&place).unwrap_err();
+    temporary.persist(&place, &mut Directory::default()).unwrap_err();
     assert_eq!(fs::read(machine.path("etc/grub/kernel")).unwrap(), b"etc/grub/kernel");
     assert_eq!(fs::read_dir(machine.path("etc/grub")).unwrap().count(), 1);
 }
@@ -131,11 +131,11 @@ fn a_directory_that_is_exchanged_for_a_link_leads_nowhere() {
 fn a_file_that_takes_the_temporary_name_does_not_take_the_place() {
     let machine = Machine::new();
     let place = Place::of_name(&machine.context, &machine.path("boot/kernel")).unwrap();
-    let (temporary, _) = Temporary::beside(&place).unwrap();
+    let (temporary, ..) = Temporary::beside(&place).unwrap();
     let name = temporary.place().path().to_path_buf();
     fs::rename(&name, machine.path("boot/kept")).unwrap();
     fs::write(&name, b"theirs").unwrap();
-    assert!(temporary.persist(&place).is_err());
+    assert!(temporary.persist(&place, &mut Directory::default()).is_err());
     assert_eq!(fs::read(machine.path("boot/kernel")).unwrap(), b"boot/kernel");
 }
 

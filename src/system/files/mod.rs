@@ -29,7 +29,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// Reads a regular file, or no more than its first `limit` bytes.
 pub fn read_prefix(path: &Path, limit: Option<u64>) -> Result<Vec<u8>> {
     let (file, metadata) = open(path)?;
-    read_opened(path, file, &metadata, limit)
+    read_opened(path, &file, &metadata, limit)
 }
 
 /// Opens a regular file for reading.
@@ -57,7 +57,8 @@ fn check_regular(path: &Path, metadata: &Metadata) -> Result<()> {
     Err(Error::could_not_run(format!("{} is not a regular file", path.shown())))
 }
 
-fn read_opened(path: &Path, file: File, metadata: &Metadata, limit: Option<u64>) -> Result<Vec<u8>> {
+/// Reads an opened file, or no more than its first `limit` bytes.
+pub(super) fn read_opened(path: &Path, file: &File, metadata: &Metadata, limit: Option<u64>) -> Result<Vec<u8>> {
     if limit.is_none() && metadata.len() > MAX_FILE {
         return Err(Error::could_not_run(format!(
             "{} has {} bytes; files over {MAX_FILE} bytes are not read",
@@ -78,7 +79,7 @@ fn read_opened(path: &Path, file: File, metadata: &Metadata, limit: Option<u64>)
 pub(super) fn read_place(place: &Place, limit: Option<u64>) -> Result<Vec<u8>> {
     let path = place.path();
     let (file, metadata) = place.open().map_err(|error| explain_open(path, error))?;
-    read_opened(path, file, &metadata, limit)
+    read_opened(path, &file, &metadata, limit)
 }
 
 /// Reads the whole regular file that a path leads to. A link in a guarded directory ([`Context::guard`]) that leads out of
@@ -105,7 +106,7 @@ pub fn read_named(context: &Context, path: &Path) -> Result<Option<Vec<u8>>> {
         place => place.map_err(|error| explain_place(path, error))?,
     };
     match place.look().map_err(|error| explain_open(path, error))? {
-        Some(metadata) if metadata.is_file() => read_place(&place, None).map(Some),
+        Some(kind) if kind.is_file() => read_place(&place, None).map(Some),
         _ => Ok(None),
     }
 }

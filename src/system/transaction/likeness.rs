@@ -35,16 +35,19 @@ pub(super) enum Times {
     New,
 }
 
-/// Makes a staged file like the file that it replaces, with this metadata, or like a new one.
-pub(super) fn take_over(file: &File, existing: Option<(&File, &Metadata)>, times: Times) -> io::Result<()> {
-    let own = file.metadata()?;
+/// Makes a staged file, with the metadata that it was made with, like the file that it replaces, or like a new one.
+pub(super) fn take_over(
+    (file, own): (&File, &Metadata),
+    existing: Option<&(File, Metadata)>,
+    times: Times,
+) -> io::Result<()> {
     let Some((replaced, existing)) = existing else {
-        return set_mode(file, &own, NEW_FILE_MODE);
+        return set_mode(file, own, NEW_FILE_MODE);
     };
     if (own.uid(), own.gid()) != (existing.uid(), existing.gid()) {
         fchown(file, Some(existing.uid()), Some(existing.gid()))?;
     }
-    set_mode(file, &own, existing.mode() & 0o7777)?;
+    set_mode(file, own, existing.mode() & 0o7777)?;
     copy_attributes(file, replaced)?;
     if times == Times::New {
         return Ok(());

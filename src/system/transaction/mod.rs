@@ -1,6 +1,8 @@
 //! Replacing files so that a crash at any point leaves each either old or new, never half.
 
 mod likeness;
+mod opened;
+mod placement;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +20,11 @@ use super::beneath::{NoPlace, PREFIX, Place, RANDOM, Temporary};
 use super::context::Context;
 use super::files::{read_named, read_place};
 use likeness::Times;
+use placement::{Change, Staged, put_in_place};
 
 pub use likeness::is_directory_on_fat;
+pub use opened::Opened;
+pub use placement::NotReplaced;
 
 /// The most files that are flushed one by one; for more, their whole file system is flushed, which is faster then.
 const FEW: usize = 16;
@@ -32,34 +37,6 @@ pub fn is_staged(path: &Path) -> bool {
         .is_some_and(|random| random.len() == RANDOM && random.iter().all(u8::is_ascii_alphanumeric))
 }
 
-/// A change that could not be made.
-#[derive(Debug)]
-pub struct NotReplaced {
-    /// The file, as it was named when it was staged.
-    pub path: PathBuf,
-    /// The reason for which it is still the old file.
-    pub error: Error,
-}
-
-/// The change that is planned for a file.
-#[derive(Debug)]
-struct Staged {
-    /// The file, as it was named; the same text as the place's wherever it can be.
-    path: Arc<Path>,
-    place: Place,
-    change: Change,
-    /// The staged file that must have been replaced before, if any.
-    requires: Option<Arc<Path>>,
-}
-
-#[derive(Debug)]
-enum Change {
-    Replace(Temporary),
-    Remove,
-    /// A change that a dry run only announces.
-    DryRun,
-}
-
 /// Files staged beside their targets under temporary names, renamed together by [`Transaction::commit`]. Dropped
 /// without a commit, it leaves the targets as they were. Its methods may be called from several threads.
 #[derive(Debug)]
@@ -67,6 +44,8 @@ pub struct Transaction<'a> {
     context: &'a Context,
     /// By the file that is changed.
     staged: Mutex<BTreeMap<Arc<Path>, Staged>>,
+    /// A file of each directory in which files were opened to be replaced.
+    neighbours: Mutex<BTreeMap<PathBuf, Place>>,
 }
 
 impl<'a> Transaction<'a> {
@@ -76,6 +55,7 @@ impl<'a> Transaction<'a> {
         Self {
             context,
             staged: Mutex::new(BTreeMap::new()),
+            neighbours: Mutex::new(BTreeMap::new()),
         }
     }
 
@@ -92,13 +72,8 @@ impl<'a> Transaction<'a> {
         self.stage_at(place, (None, Times::Kept), target, parts)
     }
 
-    /// As [`Self::stage`], for a file that was named as `named` and is at `file`, a path without links.
-    pub fn stage_named(&self, named: &Path, file: &Path, parts: &[&[u8]]) -> Result<()> {
-        let place = locate(Place::of_name(self.context, file), named)?;
-        self.stage_at(place, (None, Times::Kept), named, parts)
-    }
-
-    /// As [`Self::stage_named`], for content that is written as it is made.
+    /// As [`Self::stage`], for content that is written as it is made, of a file that was named as `named` and is at `file`, a
+    /// path without links.
     pub fn stage_written(
         &self,
         named: &Path,
@@ -137,9 +112,7 @@ impl<'a> Transaction<'a> {
         named: &Path,
         parts: &[&[u8]],
     ) -> Result<()> {
-        self.stage_by(place, (requires, times), named, |file| {
-            parts.iter().try_for_each(|part| file.write_all(part))
-        })
+        self.stage_by(place, (requires, times), named, |file| write_all(file, parts))
     }
 
     fn stage_by(
@@ -149,12 +122,23 @@ impl<'a> Transaction<'a> {
         named: &Path,
         write: impl FnOnce(&mut File) -> std::io::Result<()>,
     ) -> Result<()> {
+        self.insert_written(place, requires, named, |place| {
+            write_beside(place, existing(place)?.as_ref(), write, times)
+        })
+    }
+
+    fn insert_written(
+        &self,
+        place: Place,
+        requires: Option<Arc<Path>>,
+        named: &Path,
+        write: impl FnOnce(&Place) -> std::io::Result<Temporary>,
+    ) -> Result<()> {
         self.context.check_interrupted()?;
         let change = if self.context.dry_run() {
             Change::DryRun
         } else {
-            let written = write_beside(&place, write, times);
-            Change::Replace(written.or_could_not_run(|| format!("cannot write beside {}", named.shown()))?)
+            Change::Replace(write(&place).or_could_not_run(|| format!("cannot write beside {}", named.shown()))?)
         };
         self.insert(place, requires, named, change)
     }
@@ -289,68 +273,28 @@ fn locate(place: std::result::Result<Place, NoPlace>, target: &Path) -> Result<P
     place.map_err(|error| error.explain(format!("cannot find {}", target.shown())))
 }
 
+fn write_all(file: &mut File, parts: &[&[u8]]) -> std::io::Result<()> {
+    parts.iter().try_for_each(|part| file.write_all(part))
+}
+
+/// The file that is replaced, if it hands anything down: only a regular file does. What else has the name is replaced.
+fn existing(target: &Place) -> std::io::Result<Option<(File, Metadata)>> {
+    match target.look()? {
+        Some(kind) if kind.is_file() => target.open().map(Some),
+        _ => Ok(None),
+    }
+}
+
 fn write_beside(
     target: &Place,
+    existing: Option<&(File, Metadata)>,
     write: impl FnOnce(&mut File) -> std::io::Result<()>,
     times: Times,
 ) -> std::io::Result<Temporary> {
-    // Only a regular file hands anything down: what else has the name is replaced.
-    let existing = match target.look()? {
-        Some(metadata) if metadata.is_file() => Some(target.open()?),
-        _ => None,
-    };
-    let (temporary, mut file) = Temporary::beside(target)?;
+    let (temporary, mut file, own) = Temporary::beside(target)?;
     write(&mut file)?;
-    likeness::take_over(&file, existing.as_ref().map(|(file, metadata)| (file, metadata)), times)?;
+    likeness::take_over((&file, &own), existing, times)?;
     Ok(temporary)
-}
-
-/// Renames and removes in the order of the paths; a file that requires another comes right after that one.
-fn put_in_place(staged: BTreeMap<Arc<Path>, Staged>) -> Vec<NotReplaced> {
-    let mut failed = Vec::new();
-    let mut followers: BTreeMap<Arc<Path>, Vec<Staged>> = BTreeMap::new();
-    let mut leaders = Vec::with_capacity(staged.len());
-    for (target, staged) in staged {
-        match staged.requires.clone() {
-            Some(required) => followers.entry(required).or_default().push(staged),
-            None => leaders.push((target, staged)),
-        }
-    }
-    for (
-        target,
-        Staged {
-            path, place, change, ..
-        },
-    ) in leaders
-    {
-        let done = put(&place, change);
-        let followers = followers.remove(&target).unwrap_or_default();
-        for follower in followers {
-            let after = match &done {
-                Ok(()) => put(&follower.place, follower.change),
-                Err(_) => Err(std::io::Error::other(format!("it belongs to {}", path.shown()))),
-            };
-            failed.extend(not_replaced(&follower.path, after));
-        }
-        failed.extend(not_replaced(&path, done));
-    }
-    failed
-}
-
-fn put(target: &Place, change: Change) -> std::io::Result<()> {
-    match change {
-        Change::Replace(temporary) => temporary.persist(target),
-        Change::Remove => target.remove(),
-        Change::DryRun => Ok(()),
-    }
-}
-
-fn not_replaced(path: &Path, done: std::io::Result<()>) -> Option<NotReplaced> {
-    let error = done
-        .or_could_not_run(|| format!("cannot replace {}", path.shown()))
-        .err()?;
-    let path = path.to_path_buf();
-    Some(NotReplaced { path, error })
 }
 
 /// Flushes each file system that holds one of the directories, once.

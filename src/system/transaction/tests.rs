@@ -41,6 +41,72 @@ fn a_file_that_cannot_be_replaced_is_named_and_the_others_are() {
 }
 
 #[test]
+fn many_files_are_put_in_place_by_several_threads_and_what_fails_is_named_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let context = Context::host();
+    let transaction = Transaction::new(&context);
+    let mut paths = Vec::new();
+    for name in ["a", "b"] {
+        let below = directory.path().join(name);
+        fs::create_dir(&below).unwrap();
+        for number in 0..300 {
+            let path = below.join(format!("{number:03}"));
+            fs::write(&path, b"old").unwrap();
+            transaction.stage(&path, &[b"new"]).unwrap();
+            transaction
+                .stage_after(&path, &path.with_extension("sig"), &[b"new"])
+                .unwrap();
+            paths.push(path);
+        }
+    }
+    let blocked: Vec<_> = paths.iter().step_by(97).cloned().collect();
+    for path in &blocked {
+        fs::remove_file(path).unwrap();
+        fs::create_dir(path).unwrap();
+    }
+    let failed: Vec<_> = transaction
+        .commit()
+        .unwrap()
+        .into_iter()
+        .map(|failed| failed.path)
+        .collect();
+    let with_followers = blocked
+        .iter()
+        .flat_map(|path| [path.with_extension("sig"), path.clone()]);
+    assert!(failed.iter().eq(&with_followers.collect::<Vec<_>>()), "{failed:?}");
+    for path in &paths {
+        let is_new = !blocked.contains(path);
+        assert_eq!(path.with_extension("sig").exists(), is_new, "{}", path.display());
+        assert!(!is_new || fs::read(path).unwrap() == b"new", "{}", path.display());
+    }
+    let left = fs::read_dir(directory.path().join("a")).unwrap();
+    assert!(left.map(|entry| entry.unwrap().path()).all(|path| !is_staged(&path)));
+}
+
+#[test]
+fn an_opened_file_hands_down_what_it_is_and_a_link_is_none() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, other) = (directory.path().join("a.ko"), directory.path().join("b.ko"));
+    fs::write(&file, b"old").unwrap();
+    fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+    fs::write(&other, b"other").unwrap();
+    let context = Context::host();
+    let transaction = Transaction::new(&context);
+    let opened = transaction.open_to_replace(&file).unwrap();
+    assert_eq!((opened.size(), opened.read().unwrap()), (3, b"old".to_vec()));
+    transaction.stage_opened(&file, &opened, &[b"ne", b"w"]).unwrap();
+    // As it will be.
+    assert_eq!(transaction.open_to_replace(&file).unwrap().read().unwrap(), b"new");
+    assert_eq!(fs::read(&file).unwrap(), b"old");
+    fs::remove_file(&other).unwrap();
+    std::os::unix::fs::symlink("a.ko", &other).unwrap();
+    assert!(transaction.open_to_replace(&other).is_err());
+    assert!(transaction.commit().unwrap().is_empty());
+    assert_eq!(fs::read(&file).unwrap(), b"new");
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
+}
+
+#[test]
 fn a_dropped_transaction_leaves_nothing_behind() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("vmlinuz");

@@ -1,6 +1,7 @@
 //! The kernel's own `sign-file`, OpenSSL, and the tools that pack judge our modules.
 
 mod foreign;
+mod kmod;
 mod ml_dsa;
 mod packing;
 

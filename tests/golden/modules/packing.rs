@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::unpack;
-use crate::support::{bootseal, keys, module, refuse, sign, succeed, text, tool, verify};
+use crate::support::{bootseal, keys, module, refuse, sign, sign_file, succeed, text, tool, verify};
 
 /// A module packed by one of the tools: its path, and the tool.
 fn packed(directory: &Path, name: &str, program: &'static str, options: &[&str]) -> PathBuf {
@@ -12,8 +12,11 @@ fn packed(directory: &Path, name: &str, program: &'static str, options: &[&str])
     pack(&path, program, options)
 }
 
-fn pack(path: &Path, program: &'static str, options: &[&str]) -> PathBuf {
+/// Packs a file by one of the tools; returns the path of what it made.
+pub fn pack(path: &Path, program: &'static str, options: &[&str]) -> PathBuf {
     succeed(tool(program).args(options).arg(path));
+    // zstd leaves it, if it is not told.
+    let _ = fs::remove_file(path);
     let ending = match program {
         "gzip" => "ko.gz",
         "xz" => "ko.xz",
@@ -23,7 +26,7 @@ fn pack(path: &Path, program: &'static str, options: &[&str]) -> PathBuf {
 }
 
 /// As the kernel's build packs (`scripts/Makefile.modinst`).
-const KERNELS: [(&str, &[&str]); 3] = [
+pub const KERNELS: [(&str, &[&str]); 3] = [
     ("gzip", &["-n"]),
     ("xz", &["--check=crc32", "--lzma2=dict=1MiB"]),
     ("zstd", &["-q", "--rm"]),
@@ -50,7 +53,7 @@ fn packed_modules_stay_packed_as_they_were() {
 }
 
 /// Other ways to pack, which kernels take.
-const OTHERS: [(&str, &[&str]); 11] = [
+pub const OTHERS: [(&str, &[&str]); 11] = [
     ("gzip", &["-1"]),
     ("gzip", &["-9"]),
     ("xz", &["--check=crc32", "-0"]),
@@ -63,6 +66,54 @@ const OTHERS: [(&str, &[&str]); 11] = [
     ("zstd", &["-q", "--rm", "--no-content-size"]),
     ("zstd", &["-q", "--rm", "--long=25"]),
 ];
+
+/// As dkms 3.0 (Debian 12) and 3.2 (Debian 13 and later) pack, with the reason for which that is packed anew.
+pub const DKMS: [(&str, &[&str], Option<&str>); 6] = [
+    ("gzip", &["-9f"], None),
+    ("xz", &["-f"], Some("its xz check has type 4")),
+    ("zstd", &["-q", "-f", "-T0", "-20", "--ultra"], None),
+    ("gzip", &["-f"], None),
+    ("xz", &["--check=crc32", "--lzma2=dict=1MiB", "-f"], None),
+    ("zstd", &["-q", "--rm", "-T0", "-f"], None),
+];
+
+/// dkms signs before it packs, or leaves that to others.
+#[test]
+fn modules_of_dkms_stay_as_it_packed_them_where_kernels_take_that() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = module(directory.path(), "plain.ko");
+    let unsigned = fs::read(&plain).unwrap();
+    let by_dkms = directory.path().join("by-dkms.ko");
+    fs::write(&by_dkms, &unsigned).unwrap();
+    let (key, certificate) = (keys().join("db.key"), keys().join("db.pem"));
+    succeed(sign_file().arg("sha512").args([&key, &certificate]).arg(&by_dkms));
+    succeed(&mut sign("modules", &[&plain]));
+    let signed = fs::read(&plain).unwrap();
+    for (number, (program, options, reason)) in DKMS.into_iter().enumerate() {
+        let bare = directory.path().join(format!("{number}.ko"));
+        fs::write(&bare, &unsigned).unwrap();
+        let bare = pack(&bare, program, options);
+        let said = succeed(sign("modules", &[&bare]).arg("-v"));
+        match reason {
+            None => assert!(!said.contains("packed anew"), "{program} {options:?}: {said}"),
+            Some(reason) => assert!(said.contains(reason), "{program} {options:?}: {said}"),
+        }
+        let theirs = directory.path().join(format!("{number}-signed.ko"));
+        fs::copy(&by_dkms, &theirs).unwrap();
+        let theirs = pack(&theirs, program, options);
+        let said = succeed(sign("modules", &[&theirs]).arg("-v"));
+        assert!(said.contains("packed anew"), "{program} {options:?}: {said}");
+        for path in [bare, theirs] {
+            assert!(
+                unpack(program, &path) == signed,
+                "{program} {options:?}: the signed module"
+            );
+            succeed(&mut verify(&[&path]));
+            let again = succeed(sign("modules", &[&path]).arg("-v"));
+            assert!(again.contains("signed 0, unchanged 1"), "{again}");
+        }
+    }
+}
 
 /// Nothing is packed anew, neither for the first signature nor for the next ones: over SHA-512, and over SHA3-512 again.
 #[test]
