@@ -90,7 +90,7 @@ impl<'a> Search<'a> {
         for parent in parents {
             // No file could be removed from a directory that cannot be listed.
             let entries = list_directory(&parent).into_iter().flatten();
-            let removable = |entry: &Entry| entry.kind != FileKind::Directory && is_staged(&entry.path);
+            let removable = |entry: &Entry| is_staged(&entry.path);
             self.found
                 .leftovers
                 .extend(entries.filter(removable).map(|entry| entry.path));
@@ -98,7 +98,7 @@ impl<'a> Search<'a> {
         self.found
     }
 
-    /// Takes a path that was named; returns the directory of a file.
+    /// Takes a path that was named; returns it if it is a directory, or that of a file.
     fn take_named(&mut self, path: &Path) -> Result<Option<PathBuf>> {
         if (self.interest)(path) == Interest::Note {
             self.found.noted.push(path.to_path_buf());
@@ -110,12 +110,14 @@ impl<'a> Search<'a> {
             // A directory in it may be exchanged for a link while we work.
             self.context.guard(&file);
             self.take_tree(path, &file);
-            return Ok(None);
+            return Ok(Some(file));
         }
         if !info.is_file() {
             return Err(Error::could_not_run(format!("{} is not a regular file", path.shown())));
         }
-        let parent = file.parent().map(Path::to_path_buf);
+        let left = left_by(&file).map(Path::to_path_buf);
+        let parent = left.as_deref().unwrap_or(&file).parent().map(Path::to_path_buf);
+        self.found.leftovers.extend(left);
         self.add_target(path, file, &info);
         Ok(parent)
     }
@@ -146,6 +148,10 @@ impl<'a> Search<'a> {
 
     /// Takes an entry of a directory that is no directory itself.
     fn take_entry(&mut self, shown: &Path, entry: Entry, tree: &Path) -> Result<()> {
+        if let Some(left) = entry.path.strip_prefix(tree).ok().and_then(left_by) {
+            self.found.leftovers.insert(tree.join(left));
+            return Ok(());
+        }
         if is_staged(&entry.path) {
             if [FileKind::File, FileKind::Link].contains(&entry.kind) {
                 self.found.leftovers.insert(entry.path);
@@ -208,6 +214,11 @@ impl<'a> Search<'a> {
         let path = path.to_path_buf();
         self.found.unusable.push(Unusable { path, error });
     }
+}
+
+/// The directory above a file that a run has left which was killed while it exchanged two files.
+fn left_by(file: &Path) -> Option<&Path> {
+    file.ancestors().skip(1).filter(|above| is_staged(above)).last()
 }
 
 /// The error of a link out of the directory that was named.

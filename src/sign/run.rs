@@ -147,12 +147,19 @@ impl<'a> Run<'a> {
 
     /// Looks for files, and removes the staged files of runs that were killed.
     pub(super) fn discover(&mut self, paths: &[PathBuf], interest: fn(&Path) -> Interest) -> Result<Found> {
-        let mut found = Search::new(self.context, &self.options.exclude, interest).below(paths);
+        let search = || Search::new(self.context, &self.options.exclude, interest).below(paths);
+        let mut found = search();
         let own = self.transaction.temporaries()?;
+        let mut has_settled = false;
         for leftover in std::mem::take(&mut found.leftovers).difference(&own).cloned() {
+            has_settled |= leftover.is_dir();
             if let Err(error) = remove_leftover(self.context, &leftover) {
                 self.add_outcome(Outcome::failed(leftover, error));
             }
+        }
+        if has_settled && !self.context.dry_run() {
+            // Files that led through it are where they belong now.
+            found = search();
         }
         for unusable in found.unusable.drain(..) {
             self.summary

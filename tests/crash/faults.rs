@@ -6,7 +6,7 @@ use crate::support::text;
 
 /// System calls that change something on disk, under their names on all architectures. A process that is killed
 /// between two calls leaves the same disk as one that is killed just before the next of these.
-const CHANGES: [&str; 21] = [
+const CHANGES: [&str; 22] = [
     "write",
     "writev",
     "pwrite64",
@@ -17,6 +17,7 @@ const CHANGES: [&str; 21] = [
     "mkdirat",
     "link",
     "linkat",
+    "symlinkat",
     "rename",
     "renameat",
     "renameat2",
@@ -30,11 +31,13 @@ const CHANGES: [&str; 21] = [
     "syncfs",
 ];
 /// Those that find the disk full.
-const SPACE: [&str; 9] = [
+const SPACE: [&str; 11] = [
     "openat",
     "write",
     "mkdir",
     "mkdirat",
+    "linkat",
+    "symlinkat",
     "fsync",
     "syncfs",
     "rename",
@@ -42,13 +45,14 @@ const SPACE: [&str; 9] = [
     "fsetxattr",
 ];
 /// Those that meet a broken disk: all that changes something, and these.
-const READS: [&str; 11] = [
+const READS: [&str; 12] = [
     "openat",
     "read",
     "getdents64",
     "statx",
     "newfstatat",
     "readlink",
+    "readlinkat",
     "flock",
     "listxattr",
     "openat2",

@@ -17,7 +17,7 @@ use super::rotation::{Machine, SPECIFICATION};
 use super::tracer::{injection, on_one_processor};
 
 /// The system calls after which more lies on the disk than before.
-pub const PERSISTING: [&str; 4] = ["fsync", "renameat", "mkdirat", "unlinkat"];
+pub const PERSISTING: [&str; 6] = ["fsync", "renameat", "mkdirat", "unlinkat", "linkat", "symlinkat"];
 
 /// A machine with a backup under shares, and a stick that knows more than the node; its ceremony was held elsewhere.
 pub fn machine() -> Machine {

@@ -4,6 +4,7 @@
 
 mod ceremony;
 mod disk;
+mod exchange;
 mod faults;
 mod firmware;
 mod immutable;

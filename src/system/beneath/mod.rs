@@ -7,12 +7,14 @@
 //! to in place, so a further name (hard link) of it keeps the file of before.
 
 mod open;
+mod pair;
 mod temporary;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use super::guards::outermost;
 use super::resolve::resolve_noting;
 
 use open::For;
+pub(super) use pair::{Pair, settle};
 pub(super) use temporary::{Directory, PREFIX, RANDOM, Temporary};
 
 /// The reason why a path leads to no place.
@@ -319,7 +322,6 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
 }
 
 fn remove_tree_at(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<()> {
-    use std::os::unix::ffi::OsStrExt;
     match unlinkat(directory, name, AtFlags::empty()) {
         // POSIX has `EPERM` for a directory, Linux `EISDIR`.
         Err(Errno::ISDIR | Errno::PERM) => {}
@@ -327,15 +329,22 @@ fn remove_tree_at(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let inner = openat(directory, name, flags, Mode::empty())?;
-    let names = Dir::read_from(&inner)?
-        .map(|entry| entry.map(|entry| entry.file_name().to_owned()))
-        .collect::<rustix::io::Result<Vec<_>>>()?;
-    for name in names.iter().map(|name| OsStr::from_bytes(name.to_bytes())) {
-        if name != "." && name != ".." {
-            remove_tree_at(inner.as_fd(), name)?;
-        }
+    for name in names_in(inner.as_fd())? {
+        remove_tree_at(inner.as_fd(), &name)?;
     }
     unlinkat(directory, name, AtFlags::REMOVEDIR)
+}
+
+/// The names in a directory that is open for its content, but for its own and that of the one above.
+fn names_in(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+        if name != "." && name != ".." {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ impl Directory {
     }
 }
 
-fn random_name() -> io::Result<String> {
+pub(super) fn random_name() -> io::Result<String> {
     let mut bytes = [0_u8; RANDOM];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     let letters = bytes

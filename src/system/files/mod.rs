@@ -5,13 +5,13 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{FileType, FlockOperation, OFlags, flock};
 use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Error, Explain, Result};
 use crate::formats::text::Shown;
 
-use crate::system::beneath::{NoPlace, Place};
+use crate::system::beneath::{NoPlace, Place, settle};
 use crate::system::context::Context;
 use crate::system::entries::refused;
 
@@ -354,9 +354,14 @@ pub fn rename_over(context: &Context, from: &Path, to: &Path) -> Result<()> {
     flush(&to)
 }
 
-/// Removes a staged file that a killed run left. A file that is gone meanwhile is no error.
+/// Removes a staged file that a killed run left, or the directory through which it exchanged two; files that still lead through that are
+/// put in their places. What is gone meanwhile is no error.
 pub fn remove_leftover(context: &Context, path: &Path) -> Result<()> {
-    remove_if_there(context, path, Place::remove, &[ErrorKind::NotFound], || {
+    let remove = |place: &Place| match place.look()? {
+        Some(FileType::Directory) => settle(place),
+        _ => place.remove(),
+    };
+    remove_if_there(context, path, remove, &[ErrorKind::NotFound], || {
         format!("cannot remove {}, which an interrupted run left", path.shown())
     })
 }

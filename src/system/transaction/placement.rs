@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Explain};
 use crate::formats::text::Shown;
-use crate::system::beneath::{Directory, Place, Temporary};
+use crate::system::beneath::{Directory, Pair, Place, Temporary};
 
 /// A change that could not be made.
 #[derive(Debug)]
@@ -71,7 +71,10 @@ fn put_together(directory: &mut Directory, (leader, followers): (Staged, Vec<Sta
     let Staged {
         path, place, change, ..
     } = leader;
-    let done = put(&place, change, directory);
+    let (led, done) = match lead(&place, &change, &followers) {
+        Ok(led) => (led, put(&place, change, directory)),
+        Err(error) => (None, Err(error)),
+    };
     let mut failed = Vec::new();
     for follower in followers {
         let after = match &done {
@@ -80,8 +83,27 @@ fn put_together(directory: &mut Directory, (leader, followers): (Staged, Vec<Sta
         };
         failed.extend(not_replaced(&follower.path, after));
     }
-    failed.extend(not_replaced(&path, done));
+    let settled = led.map_or(Ok(()), |led| led.settle());
+    failed.extend(not_replaced(&path, done.and(settled)));
     failed
+}
+
+/// Has a file and the one that requires it lead to their replacements at one moment, where that can be: GRUB refuses a kernel beside the
+/// signature of another one.
+fn lead(place: &Place, change: &Change, followers: &[Staged]) -> std::io::Result<Option<Pair>> {
+    match (change, followers) {
+        (
+            Change::Replace(leader),
+            [
+                Staged {
+                    place: beside,
+                    change: Change::Replace(follower),
+                    ..
+                },
+            ],
+        ) => Pair::lead([(leader, place), (follower, beside)]),
+        _ => Ok(None),
+    }
 }
 
 fn put(target: &Place, change: Change, directory: &mut Directory) -> std::io::Result<()> {
