@@ -30,7 +30,7 @@ use super::guards::outermost;
 use super::resolve::resolve_noting;
 
 use open::For;
-pub(super) use pair::{Pair, settle};
+pub(super) use pair::{Pair, finish_pair};
 pub(super) use temporary::{Directory, PREFIX, RANDOM, Temporary};
 
 /// The reason why a path leads to no place.

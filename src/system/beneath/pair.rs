@@ -60,7 +60,7 @@ impl Pair {
             return Ok(Some(made));
         }
         // A full disk, or one without links: two renames need neither.
-        made.settle()?;
+        made.finish()?;
         Ok(None)
     }
 
@@ -97,9 +97,9 @@ impl Pair {
     }
 
     /// Has the names that still lead through the directory be files again, and removes it.
-    pub fn settle(&self) -> io::Result<()> {
+    pub fn finish(&self) -> io::Result<()> {
         let above = self.above.as_fd();
-        match self.settle_names(above) {
+        match self.put_back_names(above) {
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             settled => settled?,
         }
@@ -109,7 +109,7 @@ impl Pair {
         }
     }
 
-    fn settle_names(&self, above: BorrowedFd<'_>) -> io::Result<()> {
+    fn put_back_names(&self, above: BorrowedFd<'_>) -> io::Result<()> {
         let inside = directory(above, &self.name)?;
         let part = readlinkat(&inside, NOW, Vec::new())?;
         // Whoever can write here could have it lead anywhere.
@@ -143,7 +143,7 @@ impl Pair {
 }
 
 /// Settles what a run that was killed has left under this name; does nothing where that is no such directory.
-pub(in crate::system) fn settle(left: &Place) -> io::Result<()> {
+pub(in crate::system) fn finish_pair(left: &Place) -> io::Result<()> {
     if left.look()? != Some(FileType::Directory) {
         return Ok(());
     }
@@ -151,7 +151,7 @@ pub(in crate::system) fn settle(left: &Place) -> io::Result<()> {
         above: left.directory(For::Names)?,
         name: left.name().to_owned(),
     };
-    pair.settle()
+    pair.finish()
 }
 
 /// Puts a link, or a further name of a file, in the place of another; where that fails, it goes.
@@ -229,7 +229,7 @@ mod tests {
         kernel.persist(&machine.place("kernel"), &mut directory).unwrap();
         assert_eq!(machine.read(), ["new", "new"]);
         signature.persist(&machine.place("kernel.sig"), &mut directory).unwrap();
-        led.settle().unwrap();
+        led.finish().unwrap();
         assert_eq!(
             (machine.read(), machine.left()),
             (["new", "new"].map(str::to_owned), Vec::new())
@@ -248,7 +248,7 @@ mod tests {
         let (led, staged) = machine.lead();
         let name = led.name.clone();
         drop((led, staged));
-        settle(&machine.place(name.to_str().unwrap())).unwrap();
+        finish_pair(&machine.place(name.to_str().unwrap())).unwrap();
         assert_eq!(
             (machine.read(), machine.left()),
             (["new", "new"].map(str::to_owned), Vec::new())
@@ -260,7 +260,7 @@ mod tests {
         fs::remove_file(inside.join("now")).unwrap();
         symlink("old", inside.join("now")).unwrap();
         drop(staged);
-        led.settle().unwrap();
+        led.finish().unwrap();
         assert_eq!(
             (machine.read(), machine.left().len()),
             (["older".to_owned(), "new".to_owned()], 0)
@@ -277,7 +277,7 @@ mod tests {
         symlink(secret.path(), planted.join("now")).unwrap();
         fs::remove_file(machine.root.path().join("kernel")).unwrap();
         symlink(".bootseal-abcdefgh/now/kernel", machine.root.path().join("kernel")).unwrap();
-        settle(&machine.place(".bootseal-abcdefgh")).unwrap();
+        finish_pair(&machine.place(".bootseal-abcdefgh")).unwrap();
         assert!(!planted.exists() && fs::read_link(machine.root.path().join("kernel")).is_ok());
         assert!(secret.path().join("kernel").exists());
     }

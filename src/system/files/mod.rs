@@ -11,7 +11,7 @@ use rustix::io::{Errno, retry_on_intr};
 use crate::error::{Error, Explain, Result};
 use crate::formats::text::Shown;
 
-use crate::system::beneath::{NoPlace, Place, settle};
+use crate::system::beneath::{NoPlace, Place, finish_pair};
 use crate::system::context::Context;
 use crate::system::entries::refused;
 
@@ -358,7 +358,7 @@ pub fn rename_over(context: &Context, from: &Path, to: &Path) -> Result<()> {
 /// put in their places. What is gone meanwhile is no error.
 pub fn remove_leftover(context: &Context, path: &Path) -> Result<()> {
     let remove = |place: &Place| match place.look()? {
-        Some(FileType::Directory) => settle(place),
+        Some(FileType::Directory) => finish_pair(place),
         _ => place.remove(),
     };
     remove_if_there(context, path, remove, &[ErrorKind::NotFound], || {

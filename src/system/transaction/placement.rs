@@ -83,7 +83,7 @@ fn put_together(directory: &mut Directory, (leader, followers): (Staged, Vec<Sta
         };
         failed.extend(not_replaced(&follower.path, after));
     }
-    let settled = led.map_or(Ok(()), |led| led.settle());
+    let settled = led.map_or(Ok(()), |led| led.finish());
     failed.extend(not_replaced(&path, done.and(settled)));
     failed
 }
