@@ -115,6 +115,12 @@ impl Error {
         }
     }
 
+    /// The error below another message, which says to which end it came; its kind and hints stay.
+    #[must_use]
+    pub fn explained(self, message: impl Into<String>) -> Self {
+        Self::new(self.kind(), message).caused_by(self)
+    }
+
     /// Adds a hint: the exact next command or step.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -10,7 +10,7 @@
 //! | 3 | [`demo`] | operations; each line of this layer uses the lines below it |
 //! | 3 | [`audit`] | |
 //! | 3 | [`hook`] | |
-//! | 3 | [`rotate`] | |
+//! | 3 | [`fleet`], [`rotate`] | |
 //! | 3 | [`start`] | |
 //! | 3 | [`ceremony`], [`grub`] | |
 //! | 3 | [`enroll`], [`kernel_config`], [`sign`] | |
@@ -29,6 +29,7 @@ pub mod disk;
 pub mod enroll;
 pub mod error;
 pub mod finding;
+pub mod fleet;
 pub mod formats;
 pub mod grub;
 pub mod hook;

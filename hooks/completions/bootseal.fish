@@ -66,31 +66,35 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand setup" -s q -l quiet -
 complete -c bootseal -n "__fish_bootseal_using_subcommand setup" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand setup" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -l json -d 'Print one JSON object'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -s q -l quiet -d 'Print errors only'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -l dry-run -d 'Show what would be done; change nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "template" -d 'Print a specification with all that one can say, to be edited'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "restore" -d 'Put keys back from their backup into a new directory'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore note abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "template" -d 'Print a specification with all that one can say, to be edited'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "plan" -d 'Show every step and file of a ceremony, and its digest; make nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "run" -d 'Make PK, KEK, db, module and GRUB keys, with everything that enrolls them'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "verify" -d 'Replay the transcript of a ceremony and compare its files'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "restore" -d 'Put keys back from their backup into a new directory'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "add-node" -d 'Add a node to a fleet: keys of its own, its backup, and its bundle'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "retire-node" -d 'Take a node out of a fleet: stolen, sold, or with another board'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "nodes" -d 'The nodes of a fleet: their keys, and which rotation is known of each'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and not __fish_seen_subcommand_from template plan run verify drill backup restore add-node retire-node nodes note abort help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -l fleet -d 'That of a fleet: several machines, each with keys of its own'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -l json -d 'Print one JSON object'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -s q -l quiet -d 'Print errors only'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from template" -s v -l verbose -d 'Say more: also what needed nothing to be done'
@@ -129,6 +133,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l grub-key -d 'Take GRUB\'s key from FILE, a secret key as gpg --export-secret-keys writes it: what it signed goes on to be trusted' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l years -d 'Validity of the certificates, in years [default: 10]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l plan -d 'Hold the ceremony only if its plan has this digest, as `plan` prints it, in hex or words' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l bundle-passphrases -d 'Read the passphrase of each bundle from the first line of DIR/NODE, in place of asking for it' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from run" -l pin-file -d 'Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE; that of one imported key with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
@@ -159,6 +164,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l keys -d 'Key directory whose keys they are [default: the one of the configuration]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l shares -d 'Read the shares from FILE, one a line, in place of asking for them' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l fleet -d 'Open the archive of a fleet\'s node with the fleet\'s key, which DIR has' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from drill" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -190,7 +196,8 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l only -d 'Keys to put back: of PK, KEK, db, module, grub, pcr [default: all, if the ceremony kept them in one place]' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l with -d 'Another directory of the ceremony that is left, which may know more than the archive; may be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l shares -d 'Read the shares from FILE, one a line, in place of asking for them' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l new-passphrase-file -d 'Read the passphrase of the keys that were encrypted from the first line of FILE, where the backup is under shares' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l fleet -d 'Open the archive of a fleet\'s node with the fleet\'s key, which DIR has' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l new-passphrase-file -d 'Read the passphrase of the keys that were encrypted from the first line of FILE, where the backup is under shares, or under the fleet\'s key' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -203,6 +210,47 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l bundle-passphrases -d 'Read the passphrase of each bundle from the first line of DIR/NODE, in place of asking for it' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l pin-file -d 'Read the PIN of tokens, where their URIs name none, or the passphrase of imported keys, from the first line of FILE; that of one imported key with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l pin-fd -d 'Read the PIN from file descriptor N' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l same-disk -d 'Let offline keys and backup lie on the disk of the system, or where nothing is mounted'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from add-node" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -l keys -d 'Offline directory of the fleet' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -l reason -d 'Why, for the transcript of the fleet' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from retire-node" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from nodes" -l keys -d 'Offline directory of the fleet' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from nodes" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from nodes" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from nodes" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from nodes" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from nodes" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from nodes" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from nodes" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from nodes" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from note" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
@@ -234,27 +282,31 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_s
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "backup" -d 'Make another backup, of the keys as they are now'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put keys back from their backup into a new directory'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "add-node" -d 'Add a node to a fleet: keys of its own, its backup, and its bundle'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "retire-node" -d 'Take a node out of a fleet: stolen, sold, or with another board'
+complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "nodes" -d 'The nodes of a fleet: their keys, and which rotation is known of each'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand ceremony; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
 always\t'Always'
 never\t'Never'"
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -l json -d 'Print one JSON object'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -s q -l quiet -d 'Print errors only'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -l dry-run -d 'Show what would be done; change nothing'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "show" -d 'All facts of one key'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "revoke" -d 'Put another key in the place of one that fell into other hands, and have it refused'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
-complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync export rotate revoke passphrase help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -f -a "show" -d 'All facts of one key'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -f -a "import" -d 'Take the keys of this machine from the bundle that its fleet made for it'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -f -a "revoke" -d 'Put another key in the place of one that fell into other hands, and have it refused'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -f -a "passphrase" -d 'Encrypt private keys with another passphrase, or leave them in clear'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and not __fish_seen_subcommand_from list show sync import export rotate revoke passphrase help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from list" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from list" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
@@ -289,6 +341,20 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -s v -l verbose -d 'Say more: also what needed nothing to be done'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from sync" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -l fleet -d 'Fingerprint of the fleet, in words or hex; a machine that belongs to it knows it already' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -l keys -d 'Key directory [default: /etc/bootseal/keys]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -l config -d 'Configuration file [default: /etc/bootseal/config.toml]' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -l root -d 'Take DIR for / in every path that bootseal or its configuration names' -r -F
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -l color -d 'When to use colors' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Always'
+never\t'Never'"
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -l json -d 'Print one JSON object'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print errors only'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more: also what needed nothing to be done'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -l dry-run -d 'Show what would be done; change nothing'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from export" -l format -d 'The form' -r -f -a "pem\t'The certificate, PEM'
 der\t'The certificate, DER'
 esl\t'Signature lists: for PK, KEK and db the whole content of the variable'
@@ -383,6 +449,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "show" -d 'All facts of one key'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
+complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "import" -d 'Take the keys of this machine from the bundle that its fleet made for it'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
 complete -c bootseal -n "__fish_bootseal_using_subcommand keys; and __fish_seen_subcommand_from help" -f -a "revoke" -d 'Put another key in the place of one that fell into other hands, and have it refused'
@@ -466,6 +533,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l reason -d 'Why, for the transcript of the ceremony' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l nodes -d 'Make a write for each of these nodes of the fleet whose offline directory --keys names, with the keys of each, into DIR/NODE of --output: `all`, or names' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l keys -d 'Directory with the keys that the firmware trusts [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
@@ -491,6 +559,7 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_see
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -l dry-run -d 'Show what would be done; change nothing'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l reason -d 'Why, for the transcript of the ceremony' -r
+complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l nodes -d 'Make a write for each of these nodes of the fleet whose offline directory --keys names, with the keys of each, into DIR/NODE of --output: `all`, or names' -r
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l keys -d 'Directory with the keys that the firmware trusts [default: /etc/bootseal/keys]' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l passphrase-file -d 'Read the passphrase from the first line of FILE; of one key alone with PK=, KEK=, db=, module=, grub= or pcr= before it. May be given several times' -r -F
 complete -c bootseal -n "__fish_bootseal_using_subcommand enroll; and __fish_seen_subcommand_from remove" -l passphrase-fd -d 'Read the passphrase from file descriptor N' -r
@@ -1021,11 +1090,15 @@ complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "drill" -d 'Restore all keys from their backup, to see that it can be done, and record that'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "backup" -d 'Make another backup, of the keys as they are now'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "restore" -d 'Put keys back from their backup into a new directory'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "add-node" -d 'Add a node to a fleet: keys of its own, its backup, and its bundle'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "retire-node" -d 'Take a node out of a fleet: stolen, sold, or with another board'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "nodes" -d 'The nodes of a fleet: their keys, and which rotation is known of each'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "note" -d 'Add a line to the transcript: who was there, what was seen'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from ceremony" -f -a "abort" -d 'End a ceremony that is under way; leave nothing of it behind'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "list" -d 'All keys: role, subject, fingerprint, expiry, place, protection, last restore drill'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "show" -d 'All facts of one key'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "sync" -d 'Bring key directory and stick to the same: what one knows, drills, rotations and lists, the other learns'
+complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "import" -d 'Take the keys of this machine from the bundle that its fleet made for it'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "export" -d 'Write a key to a new file, in the form that another program reads'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "rotate" -d 'Put another key in the place of one: beside it first, files signed again, the old one retired last'
 complete -c bootseal -n "__fish_bootseal_using_subcommand help; and __fish_seen_subcommand_from keys" -f -a "revoke" -d 'Put another key in the place of one that fell into other hands, and have it refused'

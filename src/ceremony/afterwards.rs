@@ -36,7 +36,8 @@ pub(super) fn after_ceremony(spec: &Spec) -> Vec<String> {
         };
         steps.push(format!("{when} what holds {}, and lock it away", apart.join(" and ")));
     }
-    if spec.out != Path::new(HOME) {
+    // A node of a fleet takes its keys from its bundle.
+    if spec.out != Path::new(HOME) && !spec.is_part {
         steps.push(format!(
             "copy {} to {HOME} of each node, as root, with mode 0700",
             spec.out.shown()

@@ -1,6 +1,8 @@
 //! The examinations of the product, in their order: the plan names them, the run holds them, the transcript has their
 //! results.
 
+use super::spec::Spec;
+
 /// A part of the product that is read back from the disk and tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Examination {
@@ -15,8 +17,17 @@ pub(super) enum Examination {
 }
 
 impl Examination {
-    /// All examinations, in their order.
-    pub const ALL: [Self; 4] = [Self::Keys, Self::Certificates, Self::Writes, Self::Enrolment];
+    /// The examinations of what a ceremony makes, in their order.
+    pub fn for_spec(spec: &Spec) -> &'static [Self] {
+        const ALL: [Examination; 4] = [
+            Examination::Keys,
+            Examination::Certificates,
+            Examination::Writes,
+            Examination::Enrolment,
+        ];
+        const OF_FLEET: [Examination; 2] = [Examination::Keys, Examination::Certificates];
+        if spec.makes_chain() { &ALL } else { &OF_FLEET }
+    }
 
     /// The text for plans and for people who watch.
     pub const fn text(self) -> &'static str {

@@ -90,20 +90,29 @@ pub(super) fn removal_place(spec: &Spec) -> &'static str {
     }
 }
 
-/// Names and permission bits in a key directory: all public files, and the private keys of this place.
-fn key_files(spec: &Spec, place: &str) -> Vec<(PathBuf, u32)> {
-    let mut public: Vec<String> = [OWNER, GRUB_PUBLIC_KEY, TRANSCRIPT].map(str::to_owned).into();
+/// Names of the public files that firmware and GRUB are given, or that go with them.
+fn chain_files(spec: &Spec, place: &str) -> Vec<String> {
+    let mut public: Vec<String> = [OWNER, GRUB_PUBLIC_KEY].map(str::to_owned).into();
     if place == removal_place(spec) {
         public.push(REMOVE_PK.to_owned());
-    }
-    for name in spec.certified() {
-        public.extend(["pem", "der"].map(|ending| format!("{name}.{ending}")));
     }
     for variable in KeyName::CERTIFIED.into_iter().filter_map(KeyName::variable) {
         public.extend(["esl", "auth"].map(|ending| format!("{variable}.{ending}")));
     }
     if spec.dbx == Revocations::Microsoft {
         public.push(format!("{}.auth", VariableName::Dbx));
+    }
+    public
+}
+
+/// Names and permission bits in a key directory: all public files, and the private keys of this place.
+fn key_files(spec: &Spec, place: &str) -> Vec<(PathBuf, u32)> {
+    let mut public = vec![TRANSCRIPT.to_owned()];
+    if spec.makes_chain() {
+        public.extend(chain_files(spec, place));
+    }
+    for name in spec.certified() {
+        public.extend(["pem", "der"].map(|ending| format!("{name}.{ending}")));
     }
     let mut files = Vec::new();
     for name in spec.names() {

@@ -47,16 +47,18 @@ pub(crate) use copies::{Copy, append_to_all, other_copies};
 pub use layout::{ARCHIVE, PlannedFile, SHEET, share_name};
 pub(crate) use layout::{PUBLIC, SECRET};
 pub use observer::{Observer, Unobserved};
+pub(crate) use placed::is_held;
 pub use places::check_places;
+pub(crate) use plan::is_digest;
 pub use plan::{Contents, Plan, PlannedKey, PlannedShares};
 pub use report::{KeyReport, Report};
 pub use run::{rehearse, run};
 pub(crate) use signed_lists::{check_lists, signer};
-pub(crate) use spec::purpose;
 pub use spec::{
-    Answer, Backup, CertificateCheck, DEFAULT_YEARS, Draft, KeySpec, MachineCheck, Place, Revocations, Shares, Spec,
-    TokenPlace, Waiver,
+    Answer, Backup, CertificateCheck, DEFAULT_YEARS, Derived, Draft, FleetSpec, KeySpec, MachineCheck, NodeSpec, Place,
+    Revocations, Shares, Spec, TokenPlace, Waiver,
 };
+pub(crate) use spec::{NODES, purpose};
 pub(crate) use staged::{end_change, put, recorded, stage};
 pub(crate) use sync::level;
 pub use sync::{Synced, carry, check_carried, sync};

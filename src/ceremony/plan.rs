@@ -212,7 +212,7 @@ impl Plan {
 }
 
 /// True if a person gave this digest, in hex or in words.
-fn is_digest(given: &str, digest: &str, words: &str) -> bool {
+pub(crate) fn is_digest(given: &str, digest: &str, words: &str) -> bool {
     let given = given.trim().to_lowercase().replace(' ', "-");
     given == digest || given == words
 }

@@ -137,7 +137,11 @@ impl Report {
             } else {
                 after_ceremony(spec)
             },
-            owner: Some(KeyDirectory::open(&spec.out)?.owner()?.to_string()),
+            owner: if spec.makes_chain() {
+                Some(KeyDirectory::open(&spec.out)?.owner()?.to_string())
+            } else {
+                None
+            },
             transcript: Some(head.to_owned()),
             words: Some(words_of_hex(head)?),
             ..Self::new(spec, Plan::new(&work.began, spec)?, keys)

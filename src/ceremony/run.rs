@@ -74,7 +74,7 @@ fn hold(mut work: Work<'_>) -> Result<Report> {
             Step::Certificate { name, .. } => make::certificate(&mut work, name)?,
             Step::GrubKey => make::grub_key(&mut work)?,
             Step::Owner | Step::Lists(_) | Step::Revocations | Step::RemovalOfPk => make::files(&mut work, &step)?,
-            Step::Examine => check::examine(&mut work)?,
+            Step::Examine(examinations) => check::examine(&mut work, examinations)?,
             Step::Backup(shares) => backup::make(&mut work, shares)?,
             Step::Seal => seal(&mut work)?,
             Step::Publish { place, path } => publish::publish(&work, place, &path)?,

@@ -46,7 +46,7 @@ pub(super) enum Step {
     /// The signed write that removes PK.
     RemovalOfPk,
     /// The examinations of the product.
-    Examine,
+    Examine(&'static [Examination]),
     /// The backup, with the shares of its secret.
     Backup(Option<Shares>),
     /// The signatures under the transcript.
@@ -97,13 +97,15 @@ impl Step {
             name,
             is_imported: imported.contains(&name),
         }));
-        steps.extend([Self::GrubKey, Self::Owner]);
-        steps.extend(LISTS.map(Self::Lists));
-        if spec.dbx == Revocations::Microsoft {
-            steps.push(Self::Revocations);
+        if spec.makes_chain() {
+            steps.extend([Self::GrubKey, Self::Owner]);
+            steps.extend(LISTS.map(Self::Lists));
+            if spec.dbx == Revocations::Microsoft {
+                steps.push(Self::Revocations);
+            }
+            steps.push(Self::RemovalOfPk);
         }
-        steps.extend([Self::RemovalOfPk, Self::Examine]);
-        steps.push(Self::Seal);
+        steps.extend([Self::Examine(Examination::for_spec(spec)), Self::Seal]);
         if let Some(backup) = &spec.backup {
             // The archive has a signed transcript in it, which then goes on with the archive's own digest.
             steps.extend([Self::Backup(backup.shares), Self::Seal]);
@@ -133,7 +135,10 @@ impl Step {
             Self::Lists(variable) => format!("make and sign the contents of {variable}"),
             Self::Revocations => "sign the revocations for dbx".to_owned(),
             Self::RemovalOfPk => "sign the removal of PK".to_owned(),
-            Self::Examine => format!("read all back: {}", Examination::ALL.map(Examination::text).join(", ")),
+            Self::Examine(examinations) => {
+                let texts: Vec<&str> = examinations.iter().copied().map(Examination::text).collect();
+                format!("read all back: {}", texts.join(", "))
+            }
             Self::Backup(None) => "make the backup, and restore all keys from it".to_owned(),
             Self::Backup(Some(Shares { needed, of })) => format!(
                 "make the backup, divide its secret into {of} shares, of which {needed} open it, and restore all keys from it"
@@ -169,7 +174,7 @@ impl Step {
                 let product = self.product();
                 has(&|event| matches!(event, Event::Made { what, .. } if Some(what) == product.as_ref()))
             }
-            Self::Examine => has(&|event| matches!(event, Event::Checked { .. })),
+            Self::Examine(_) => has(&|event| matches!(event, Event::Checked { .. })),
             Self::Backup(_) => has(&|event| matches!(event, Event::BackedUp { .. })),
             Self::Seal => Ok(transcript.is_sealed()),
             Self::Publish { path, .. } => is_in_place(transcript, path),

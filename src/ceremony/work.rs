@@ -21,7 +21,7 @@ use super::layout::FOLDERS;
 use super::observer::Observer;
 use super::plan::{Plan, steps};
 use super::preflight::{self, Check};
-use super::spec::Spec;
+use super::spec::{Place, Spec};
 use super::step::Step;
 use super::transcript::{Entry, Event, FORMAT, FileRecord, Transcript};
 
@@ -158,12 +158,16 @@ impl<'a> Work<'a> {
 
     /// Refuses another passphrase than the one of the keys that are made already: there would be keys under two.
     fn check_passphrase(&self) -> Result<()> {
-        let encrypted = self
-            .spec
-            .names()
-            .find(|name| self.spec.is_encrypted(*name) && self.transcript.has_key(*name));
-        if let Some(name) = encrypted.filter(|_| !self.transcript.is_sealed()) {
-            self.signer(name)?;
+        if self.transcript.is_sealed() {
+            return Ok(());
+        }
+        // Those that go to the node may have one of their own.
+        for of_node in [false, true] {
+            let is_of = |name: KeyName| (self.spec.key(name).place == Place::Node) == of_node;
+            let mut encrypted = self.spec.names().filter(|name| self.spec.is_encrypted(*name));
+            if let Some(name) = encrypted.find(|name| is_of(*name) && self.transcript.has_key(*name)) {
+                self.signer(name)?;
+            }
         }
         Ok(())
     }

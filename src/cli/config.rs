@@ -17,6 +17,9 @@ pub(super) const CONFIGURATION: &str = include_str!("../../keys.example/config.t
 /// The specification of a ceremony, with all that it can say.
 pub(super) const SPECIFICATION: &str = include_str!("../../keys.example/ceremony.toml");
 
+/// The specification of a fleet, with what is different there.
+const FLEET: &str = include_str!("../../keys.example/fleet.toml");
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Print a configuration with all that one can say, to be edited
@@ -46,11 +49,11 @@ pub(super) fn run(session: &Session, command: &Command) -> Result<Box<dyn Report
     }
 }
 
-/// The specification of a ceremony, to be edited.
-pub(super) fn specification() -> Box<dyn Report> {
+/// The specification of a ceremony, or of a fleet, to be edited.
+pub(super) fn specification(fleet: bool) -> Box<dyn Report> {
     Box::new(Template {
         schema: "bootseal.ceremony.template/1",
-        text: SPECIFICATION,
+        text: if fleet { FLEET } else { SPECIFICATION },
     })
 }
 

@@ -1,6 +1,6 @@
 //! The sources of passphrases: a file, a file descriptor, or the terminal; never argv or the environment.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -115,6 +115,9 @@ pub(super) struct Unlock {
     /// The secrets that were typed: each is asked for once.
     #[arg(skip)]
     typed: RefCell<BTreeMap<String, Passphrase>>,
+    /// True if all keys are under one passphrase, as those of a fleet that are offline.
+    #[arg(skip)]
+    is_one: Cell<bool>,
 }
 
 impl std::fmt::Debug for Unlock {
@@ -140,11 +143,18 @@ impl Unlock {
         self.known.read(&self.passphrase_file, self.passphrase_fd, key)
     }
 
+    /// Asks once from now on: all keys are under one passphrase.
+    pub(super) fn ask_once(&self) {
+        self.is_one.set(true);
+    }
+
     /// The secret that opens an existing key.
     pub(super) fn existing(&self, what: &str) -> Result<Passphrase> {
+        let fleets = KeyName::Fleet.secret();
         if let Some(passphrase) = self.given_for(what)? {
             return Ok(passphrase);
         }
+        let what = if self.is_one.get() { &fleets } else { what };
         if let Some(typed) = self.typed.borrow().get(what) {
             return Ok(typed.duplicate());
         }
@@ -227,6 +237,7 @@ mod tests {
             passphrase_fd: None,
             known: Known::default(),
             typed: RefCell::default(),
+            is_one: Cell::default(),
         }
     }
 

@@ -33,7 +33,7 @@ const KEY_ID: usize = 20;
 /// The use that a certificate allows its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// Signing changes of firmware variables: PK and KEK.
+    /// Signing changes of firmware variables, or statements to bootseal itself: PK, KEK and fleet.
     Variables,
     /// Signing code: db and module.
     Code,

@@ -22,15 +22,25 @@ pub enum KeyName {
     Grub,
     /// Signs the values of PCR 11 to which a disk's key is bound: made only where it is asked for.
     Pcr,
+    /// Signs a fleet's transcript and the bundles of its nodes: no firmware, kernel or boot loader knows it.
+    Fleet,
 }
 
 impl KeyName {
     /// All of them, in the order of authority.
-    pub const ALL: [Self; 6] = [Self::Pk, Self::Kek, Self::Db, Self::Module, Self::Grub, Self::Pcr];
-    /// The keys that every ceremony makes.
+    pub const ALL: [Self; 7] = [
+        Self::Pk,
+        Self::Kek,
+        Self::Db,
+        Self::Module,
+        Self::Grub,
+        Self::Pcr,
+        Self::Fleet,
+    ];
+    /// The keys that the ceremony of every node makes.
     pub const USUAL: [Self; 5] = [Self::Pk, Self::Kek, Self::Db, Self::Module, Self::Grub];
     /// The keys with an X.509 certificate: all but GRUB's.
-    pub const CERTIFIED: [Self; 5] = [Self::Pk, Self::Kek, Self::Db, Self::Module, Self::Pcr];
+    pub const CERTIFIED: [Self; 6] = [Self::Pk, Self::Kek, Self::Db, Self::Module, Self::Pcr, Self::Fleet];
 
     /// The name, also of its files in the key directory.
     #[must_use]
@@ -42,6 +52,7 @@ impl KeyName {
             Self::Module => "module",
             Self::Grub => "grub",
             Self::Pcr => "pcr",
+            Self::Fleet => "fleet",
         }
     }
 
@@ -82,6 +93,7 @@ impl KeyName {
             Self::Module => "Kernel Module Key",
             Self::Grub => "GRUB Key",
             Self::Pcr => "PCR Signing Key",
+            Self::Fleet => "Fleet Key",
         }
     }
 
@@ -92,7 +104,7 @@ impl KeyName {
             Self::Pk => Some(VariableName::Pk),
             Self::Kek => Some(VariableName::Kek),
             Self::Db => Some(VariableName::Db),
-            Self::Module | Self::Grub | Self::Pcr => None,
+            Self::Module | Self::Grub | Self::Pcr | Self::Fleet => None,
         }
     }
 
@@ -101,7 +113,7 @@ impl KeyName {
     #[must_use]
     pub const fn least_bits(self) -> u32 {
         match self {
-            Self::Pk | Self::Kek | Self::Db | Self::Module | Self::Pcr => 2048,
+            Self::Pk | Self::Kek | Self::Db | Self::Module | Self::Pcr | Self::Fleet => 2048,
             Self::Grub => 3072,
         }
     }

@@ -28,7 +28,7 @@ use crate::trust::running_keys::{RunningKeys, Signer};
 
 use super::lists::{ListChange, ListsChanged, NewLists};
 use super::place::{MAX_FILE, retired_name};
-use super::stages::{Request, Rotated, rotate};
+use super::stages::{Request, Rotated, check_stays, rotate};
 
 /// A key that is being revoked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,7 @@ pub struct Revoked {
 /// a failure the same call goes on from there.
 pub fn revoke(request: &Request<'_>, reason: Option<&str>, more: &[PathBuf]) -> Result<Revoked> {
     let name = request.name;
+    check_stays(name)?;
     let again = |error: Error| error.hint(format!("bootseal keys revoke {name} goes on from here"));
     let revocation = request.begun(reason)?;
     let mut revoked = Revoked {
@@ -143,7 +144,7 @@ impl Request<'_> {
                 revoked.steps.push(format!("{shown} does not embed the old key"));
             }
             // No list has it: a TPM knows it by what a disk was bound to.
-            KeyName::Pcr => {}
+            KeyName::Pcr | KeyName::Fleet => {}
             KeyName::Kek | KeyName::Pk => {
                 self.check_firmware_forgot(&read(&retired.join(format!("{}.pem", self.name)))?)?;
             }
@@ -163,6 +164,7 @@ impl Request<'_> {
                 "each disk that is bound to the old key, here and elsewhere, opens for whatever it signs until its slot is wiped: \
                  systemd-cryptenroll --wipe-slot=tpm2 --tpm2-device=auto --tpm2-public-key=FILE"
             }
+            KeyName::Fleet => "no machine follows a new key of its fleet",
         };
         revoked.steps.push(elsewhere.to_owned());
         Ok(())

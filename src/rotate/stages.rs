@@ -86,10 +86,22 @@ pub struct Rotated {
     pub ends: Vec<End>,
 }
 
+/// Refuses the key of a fleet: its nodes know it by the fingerprint that was typed there.
+pub(super) fn check_stays(name: KeyName) -> Result<()> {
+    if name != KeyName::Fleet {
+        return Ok(());
+    }
+    Err(
+        Error::usage("the key of a fleet stays: each node knows it by the fingerprint that was typed there")
+            .hint("where others have it, hold the ceremony of a new fleet, and bring each node its bundle of that one"),
+    )
+}
+
 /// Puts another key in the place of one: makes it, has firmware, kernel or GRUB know it, puts it in its place, signs
 /// everything again, and has the firmware forget the old one. A dry run ends after the first of these. After a failure
 /// the same call goes on from there.
 pub fn rotate(request: &Request<'_>) -> Result<Rotated> {
+    check_stays(request.name)?;
     let place = &request.place;
     let mut doubt = None;
     if place.under_way(request.name)?.is_none() {
@@ -288,7 +300,7 @@ impl Request<'_> {
     fn sign_again(&self, rotation: &Rotation) -> Result<Option<String>> {
         let config = &self.config.sign;
         let entries = match self.name {
-            KeyName::Pk | KeyName::Kek | KeyName::Pcr => return Ok(None),
+            KeyName::Pk | KeyName::Kek | KeyName::Pcr | KeyName::Fleet => return Ok(None),
             KeyName::Db => &config.efi,
             KeyName::Module => &config.modules,
             KeyName::Grub => &config.grub,

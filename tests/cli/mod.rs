@@ -5,6 +5,7 @@ mod backup;
 mod bearer_writes;
 mod ceremony;
 mod enroll;
+mod fleet;
 mod grub_places;
 mod grub_tree;
 mod lists;

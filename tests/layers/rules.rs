@@ -17,7 +17,7 @@ const ORDER: &[(u8, &[&str])] = &[
     (3, &["enroll", "kernel_config", "sign"]),
     (3, &["ceremony", "grub"]),
     (3, &["start"]),
-    (3, &["rotate"]),
+    (3, &["fleet", "rotate"]),
     (3, &["hook"]),
     (3, &["audit"]),
     (3, &["demo"]),

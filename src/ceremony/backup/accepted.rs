@@ -43,7 +43,7 @@ impl<'a> Board<'a> {
                 KeyName::Pk => Some(VariableName::Kek),
                 KeyName::Kek => Some(VariableName::Db),
                 KeyName::Db => None,
-                KeyName::Module | KeyName::Grub | KeyName::Pcr => continue,
+                KeyName::Module | KeyName::Grub | KeyName::Pcr | KeyName::Fleet => continue,
             };
             let Some(certificate) = self.file(&format!("{name}.pem"))? else {
                 continue;

@@ -132,6 +132,7 @@ pub fn backup(request: &Request<'_>, wrap: impl FnOnce() -> Result<Passphrase>, 
         date: context.date_time()?.to_string(),
         transcript,
         public: public_files(&directories, transcript)?,
+        under: None,
     };
     let backup = assemble(context, &subject, &keys, &wrap)?;
     let event = Event::BackedUp {

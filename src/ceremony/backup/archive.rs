@@ -11,10 +11,10 @@ const MAX_FILE: u64 = 1 << 20;
 const MAX_FILES: usize = 256;
 
 /// The files of an archive by name: content and permission bits.
-pub(super) type Archived = BTreeMap<String, (Vec<u8>, u32)>;
+pub(crate) type Archived = BTreeMap<String, (Vec<u8>, u32)>;
 
 /// The archive, whose files are all of this time, in seconds since 1970-01-01 UTC.
-pub(super) fn write(files: &Archived, time: u64) -> Result<Vec<u8>> {
+pub(crate) fn write(files: &Archived, time: u64) -> Result<Vec<u8>> {
     let cannot = || "cannot make the archive".to_owned();
     let mut archive = tar::Builder::new(Vec::new());
     for (name, (bytes, mode)) in files {
@@ -30,7 +30,7 @@ pub(super) fn write(files: &Archived, time: u64) -> Result<Vec<u8>> {
 }
 
 /// The files of an archive, by name.
-pub(super) fn read(bytes: &[u8]) -> io::Result<BTreeMap<String, Vec<u8>>> {
+pub(crate) fn read(bytes: &[u8]) -> io::Result<BTreeMap<String, Vec<u8>>> {
     let odd = |message: &str| io::Error::new(io::ErrorKind::InvalidData, message.to_owned());
     let mut files = BTreeMap::new();
     for entry in tar::Archive::new(bytes).entries()? {

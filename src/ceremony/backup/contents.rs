@@ -38,6 +38,8 @@ pub(super) struct Subject<'a> {
     pub transcript: &'a Transcript,
     /// The public files of the key directory, by name.
     pub public: BTreeMap<String, Vec<u8>>,
+    /// The text that the fleet's key makes the passphrase from, if it is not that of the ceremony.
+    pub under: Option<String>,
 }
 
 /// The record of a backup, in its archive.
@@ -55,6 +57,9 @@ pub(super) struct Record {
     pub without: Vec<String>,
     /// The shares that open it; null if it is under a passphrase.
     pub shares: Option<ShareSet>,
+    /// The text that the fleet's key makes the passphrase from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<String>,
 }
 
 /// The content of archive and pages.
@@ -137,7 +142,13 @@ impl<'a> Contents<'a> {
     /// The secret that opens the keys, for people.
     pub fn opener(&self) -> String {
         match &self.shares {
-            None => "the passphrase of the ceremony".to_owned(),
+            None => match &self.subject.under {
+                Some(under) => format!(
+                    "a passphrase that the fleet's key gives: printf '%s' '{under}' | openssl dgst -sha256 -sign fleet.key | sha256sum | cut \
+                     -c1-64 > passphrase.txt"
+                ),
+                None => "the passphrase of the ceremony".to_owned(),
+            },
             Some(ShareSet { set, needed, of }) => {
                 format!("the passphrase that any {needed} of the {of} shares of set {set} give")
             }
@@ -179,6 +190,7 @@ impl<'a> Contents<'a> {
             keys: self.keys.keys().map(|name| name.name().to_owned()).collect(),
             without: self.without.clone(),
             shares: self.shares.clone(),
+            under: self.subject.under.clone(),
         }
     }
 

@@ -30,6 +30,8 @@ pub enum Opener {
     Passphrase(Passphrase),
     /// Shares.
     Shares(Vec<Share>),
+    /// The passphrase that the fleet's key gives.
+    Fleet(Passphrase),
 }
 
 /// The result of a drill.
@@ -86,6 +88,17 @@ pub fn read_shares(path: &Path) -> Result<Vec<Share>> {
 pub fn recorded_shares(keys: &Path, source: &Path) -> Result<Option<ShareSet>> {
     let signed = verify::read(keys)?;
     Ok(Held::new(&signed.transcript, &read_source(source)?)?.shares)
+}
+
+/// The text that the fleet's key makes the passphrase of an archive from; `None` if something else opens it.
+pub fn under_fleet(source: &Path) -> Result<Option<String>> {
+    let read = read_source(source)?;
+    let Some(record) = read.files.get(RECORD) else {
+        return Ok(None);
+    };
+    let record: Record =
+        serde_json::from_slice(record).or_refuse(|| format!("{RECORD} of the archive does not read"))?;
+    Ok(record.under)
 }
 
 /// True if a directory has the transcript of the ceremony that an archive, or one of these directories, is of.
@@ -319,6 +332,7 @@ pub(super) fn is_known(transcript: &Transcript, name: &str, public: &RsaPublicKe
 pub(super) fn open(opener: &Opener, set: Option<&ShareSet>) -> Result<(Passphrase, String)> {
     match opener {
         Opener::Passphrase(passphrase) => Ok((passphrase.duplicate(), "passphrase".to_owned())),
+        Opener::Fleet(passphrase) => Ok((passphrase.duplicate(), "the fleet's key".to_owned())),
         Opener::Shares(shares) => {
             let set =
                 set.ok_or_else(|| Error::usage("this backup is under the passphrase of the keys, not under shares"))?;

@@ -18,11 +18,13 @@ use super::contents::Subject;
 pub(in super::super) fn make(work: &mut Work<'_>, divided: Option<Shares>) -> Result<()> {
     let wrap = match divided {
         Some(shares) => Wrap::Divided(shares),
-        None => Wrap::Passphrase(
-            work.spec
+        None => Wrap::Passphrase(match &work.spec.backup_passphrase {
+            Some(derived) => derived.passphrase.duplicate(),
+            None => work
+                .spec
                 .required_passphrase("the backup is under the passphrase of the keys")?
                 .duplicate(),
-        ),
+        }),
     };
     let (names, without): (Vec<KeyName>, Vec<KeyName>) =
         work.spec.names().partition(|name| work.spec.is_backed_up(*name));
@@ -49,6 +51,11 @@ pub(in super::super) fn make(work: &mut Work<'_>, divided: Option<Shares>) -> Re
         date: work.began.date_time()?.to_string(),
         transcript: &work.transcript,
         public,
+        under: work
+            .spec
+            .backup_passphrase
+            .as_ref()
+            .map(|derived| derived.under.clone()),
     };
     let backup = assemble(&work.began, &subject, &keys, &wrap)?;
     let files = backup.files.iter();

@@ -2,7 +2,7 @@
 
 mod accepted;
 mod again;
-mod archive;
+pub(crate) mod archive;
 mod assemble;
 mod contents;
 pub mod drill;

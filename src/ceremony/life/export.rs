@@ -126,7 +126,7 @@ fn public_content(keys: &KeyDirectory, name: KeyName, format: Format) -> Result<
         (Format::Pem, _) => system::read(&keys.certificate_path(name)),
         (Format::Der, _) => Ok(keys.certificate(name)?.as_der().to_vec()),
         (Format::PublicKey, _) => public_key(&keys.certificate(name)?, name),
-        (Format::Esl, KeyName::Pcr) => Err(senseless(name, "it is in no firmware variable")),
+        (Format::Esl, KeyName::Pcr | KeyName::Fleet) => Err(senseless(name, "it is in no firmware variable")),
         (Format::Esl, _) => {
             let lists = if let Some(variable) = name.variable() {
                 keys.database(variable)?

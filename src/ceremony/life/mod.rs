@@ -10,4 +10,5 @@ pub use copies::Copy;
 pub use export::{Exported, export, outdated_copies};
 pub use format::Format;
 pub use list::{Listed, list, show};
+pub(crate) use passphrase::record_plain;
 pub use passphrase::{Rewrapped, rewrap};

@@ -1,6 +1,7 @@
 //! Another passphrase for private keys, or none.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -11,8 +12,8 @@ use crate::keys::{KeyDirectory, KeyName, Passphrase, Protection, Signer, Softwar
 use crate::system::{self, Context};
 
 use super::super::amend;
-use super::super::layout::SECRET;
-use super::super::transcript::{End, Event, FileRecord};
+use super::super::layout::{PUBLIC, SECRET};
+use super::super::transcript::{End, Event, FileRecord, Transcript};
 use super::super::verify;
 
 /// The keys that were encrypted anew.
@@ -74,22 +75,7 @@ pub fn rewrap(
     for (name, path, pem) in &pems {
         system::replace_durably(context, path, pem.as_bytes(), SECRET)?;
         let Some(signed) = &signed else { continue };
-        let file = format!("{name}.key");
-        let mut known = signed.transcript.events().rev().flat_map(Event::files);
-        let place = known
-            .find(|record| record.name == file)
-            .map(|record| record.place.clone());
-        events.push(Event::Rewrapped {
-            key: name.name().to_owned(),
-            protection: protection.to_owned(),
-            files: vec![FileRecord {
-                // A key that was on a token, or elsewhere, when it was recorded is on the node now.
-                place: place.unwrap_or_else(|| "node".to_owned()),
-                name: file,
-                mode: format!("{SECRET:04o}"),
-                sha256: HashAlgorithm::Sha256.digest(&[pem.as_bytes()]).to_hex(),
-            }],
-        });
+        events.push(event(&signed.transcript, *name, protection, pem));
     }
     let transcript = match signed {
         Some(signed) if !context.dry_run() => Some(amend::append(
@@ -109,4 +95,69 @@ pub fn rewrap(
             .transpose()?,
         dry_run: context.dry_run(),
     })
+}
+
+/// The line of a key that rests in another form.
+fn event(transcript: &Transcript, name: KeyName, protection: &str, pem: &str) -> Event {
+    let file = format!("{name}.key");
+    let mut known = transcript.events().rev().flat_map(Event::files);
+    let place = known
+        .find(|record| record.name == file)
+        .map(|record| record.place.clone());
+    Event::Rewrapped {
+        key: name.name().to_owned(),
+        protection: protection.to_owned(),
+        files: vec![FileRecord {
+            // A key that was on a token, or elsewhere, when it was recorded is on the node now.
+            place: place.unwrap_or_else(|| "node".to_owned()),
+            name: file,
+            mode: format!("{SECRET:04o}"),
+            sha256: HashAlgorithm::Sha256.digest(&[pem.as_bytes()]).to_hex(),
+        }],
+    }
+}
+
+/// Records of keys that lie here encrypted that they are in clear where they go, in these directories of the ceremony, after looking
+/// through the first one. Nothing is written in clear. What is recorded as that already is left alone.
+pub(crate) fn record_plain(
+    context: &Context,
+    directories: &[&Path],
+    names: &[KeyName],
+    ask: &mut Ask<'_>,
+) -> Result<()> {
+    let first = directories
+        .first()
+        .ok_or_else(|| Error::bug("no directory of a ceremony"))?;
+    let signed = verify::read(first)?;
+    let is_plain = |name: &KeyName| {
+        let plain = |event: &Event| matches!(event, Event::Rewrapped { key, protection, .. } if key == name.name() && protection == Protection::PLAIN);
+        signed.transcript.events().any(plain)
+    };
+    if names.iter().any(is_plain) {
+        return Ok(());
+    }
+    if let Some(finding) = verify::verify(first, None)?.findings.first() {
+        return Err(Error::refused(format!(
+            "the files are not as they were made: {finding}"
+        )));
+    }
+    let keys = KeyDirectory::open(first)?;
+    let mut events = Vec::new();
+    let mut signers: BTreeMap<KeyName, Box<dyn Signer>> = BTreeMap::new();
+    for name in names {
+        let key = keys.software_key(*name, ask)?;
+        let pem = key.to_pem(context, None)?;
+        events.push(event(&signed.transcript, *name, Protection::PLAIN, &pem));
+        signers.insert(*name, Box::new(key));
+    }
+    if events.is_empty() {
+        return Ok(());
+    }
+    let transcript = amend::extended(context, signed.transcript, events, &amend::borrowed(&signers))?;
+    // The first one comes last: until it has the lines, a run that was cut short writes all of them again.
+    for directory in directories.iter().rev() {
+        context.guard(directory);
+        system::replace_durably(context, &directory.join(TRANSCRIPT), transcript.as_bytes(), PUBLIC)?;
+    }
+    Ok(())
 }

@@ -53,7 +53,7 @@ pub(super) fn is_trial(spec: &Spec) -> bool {
 
 /// The first directory whose place is a slip.
 pub(super) fn slip(context: &Context, spec: &Spec) -> Result<Option<Slip>> {
-    if is_trial(spec) {
+    if spec.is_part || is_trial(spec) {
         return Ok(None);
     }
     for (place, path) in spec.directories() {
@@ -101,11 +101,14 @@ fn misplaced(context: &Context, spec: &Spec, what: &str, path: &Path) -> Result<
             remedy,
         }));
     }
-    let others = [
+    let mut others = vec![
         (context.path("/"), "the disk of this system"),
         (context.path("/home"), "the disk of /home"),
-        (spec.out.clone(), "the disk of the node's keys"),
     ];
+    // The bundles of a fleet are encrypted, and on their way.
+    if spec.fleet.is_none() {
+        others.push((spec.out.clone(), "the disk of the node's keys"));
+    }
     for (other, which) in others {
         let Home { disks, .. } = home(context, &other)?;
         let shared: Vec<&str> = own.disks.intersection(&disks).map(String::as_str).collect();

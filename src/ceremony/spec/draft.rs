@@ -60,7 +60,9 @@ impl Draft {
             table: table(&text)?,
             text,
         };
-        draft.is_unfinished |= !draft.says("name") || !draft.says("node") || draft.asks_for_offline();
+        // No question is of the nodes of a fleet: its specification is written by hand.
+        let asks = !draft.says("name") || !draft.says("node") || draft.asks_for_offline();
+        draft.is_unfinished = (draft.is_unfinished || asks) && !draft.says("fleet");
         Ok(draft)
     }
 

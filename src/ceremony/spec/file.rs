@@ -13,8 +13,9 @@ use crate::system;
 use crate::trust::microsoft::Selection;
 
 use super::machine_check::MachineCheck;
+use super::parts::{Backup, FleetSpec, KeySpec, Place, Revocations, TokenPlace, Waiver};
 use super::shares::Shares;
-use super::specification::{Backup, KeySpec, Place, Revocations, Spec, TokenPlace, Waiver};
+use super::specification::Spec;
 
 /// Largest specification that is read, in bytes.
 const MAX_FILE: u64 = 64 << 10;
@@ -29,7 +30,8 @@ struct File {
     #[serde(default)]
     unfinished: bool,
     name: String,
-    node: PathBuf,
+    node: Option<NodeField>,
+    fleet: Option<FleetTable>,
     offline: Option<PathBuf>,
     work: Option<PathBuf>,
     owner: Option<String>,
@@ -44,6 +46,31 @@ struct File {
     drill: Option<Drill>,
     #[serde(default)]
     preflight: Preflight,
+}
+
+/// The key directory for the nodes, or the nodes of a fleet.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "node is the path of a directory, or in a fleet [[node]] with a name"
+)]
+enum NodeField {
+    Directory(PathBuf),
+    Nodes(Vec<NodeTable>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NodeTable {
+    name: String,
+    #[serde(default)]
+    keys: BTreeMap<String, Key>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FleetTable {
+    bundles: PathBuf,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -135,7 +162,23 @@ pub(super) fn parse(text: &str, base: &Path) -> Result<Spec> {
 }
 
 fn build(file: File, base: &Path) -> Result<Spec> {
-    let mut spec = Spec::new(file.name, base.join(file.node));
+    let (out, nodes) = match (file.node, &file.fleet) {
+        (Some(NodeField::Directory(path)), None) => (path, Vec::new()),
+        (Some(NodeField::Nodes(nodes)), Some(fleet)) => (fleet.bundles.clone(), nodes),
+        (None, Some(fleet)) => (fleet.bundles.clone(), Vec::new()),
+        (None, None) => return Err(Error::usage("missing field `node`")),
+        (Some(NodeField::Directory(_)), Some(_)) => {
+            return Err(
+                Error::usage("node names a directory, and the nodes of a fleet come as bundles")
+                    .hint("take the line out, and name each node: [[node]] with name = \"HOST-NAME\""),
+            );
+        }
+        (Some(NodeField::Nodes(_)), None) => {
+            return Err(Error::usage("[[node]] is for a fleet, and there is no [fleet]")
+                .hint("add [fleet] with bundles = \"/mnt/stick/bundles\""));
+        }
+    };
+    let mut spec = Spec::new(file.name, base.join(out));
     if let Some(years) = file.years {
         spec = spec.with_years(years);
     }
@@ -163,9 +206,16 @@ fn build(file: File, base: &Path) -> Result<Spec> {
     for name in [KeyName::Pk, KeyName::Kek] {
         spec.key_mut(name).place = Place::Offline;
     }
-    for (name, key) in file.keys {
-        let name: KeyName = name.parse().or_usage(|| "unknown table in [keys]".to_owned())?;
-        apply(spec.key_mut(name), name, &key)?;
+    apply_all(&mut spec.keys, file.keys)?;
+    if file.fleet.is_some() {
+        let mut named = Vec::new();
+        for NodeTable { name, keys } in nodes {
+            let mut node = spec.node(name.parse()?);
+            apply_all(&mut node.keys, keys).or_usage(|| format!("node \"{name}\""))?;
+            named.push(node);
+        }
+        let key = spec.keys.remove(&KeyName::Fleet);
+        spec.fleet = Some(FleetSpec::new(spec.out.clone(), key, named));
     }
     spec.backup = file.backup.map(|table| Backup {
         directory: base.join(table.directory),
@@ -200,6 +250,14 @@ fn suggest(error: Error, word: &str, known: &[&str]) -> Error {
         Some(meant) => format!("did you mean \"{meant}\"?"),
         None => format!("choose among {}", known.join(", ")),
     })
+}
+
+fn apply_all(specs: &mut BTreeMap<KeyName, KeySpec>, keys: BTreeMap<String, Key>) -> Result<()> {
+    for (name, key) in keys {
+        let name: KeyName = name.parse().or_usage(|| "unknown table in [keys]".to_owned())?;
+        apply(specs.entry(name).or_insert_with(|| KeySpec::usual(name)), name, &key)?;
+    }
+    Ok(())
 }
 
 fn apply(spec: &mut KeySpec, name: KeyName, key: &Key) -> Result<()> {

@@ -6,85 +6,18 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Explain, Result};
 use crate::formats::firmware::guid::Guid;
 use crate::formats::text::Shown;
-use crate::keys::certificate::Purpose;
-use crate::keys::pkcs11::TokenUri;
 use crate::keys::{KeyName, OpenPgpKey, Passphrase};
 use crate::system::NewDirectory;
 use crate::trust::microsoft::Selection;
 
 use super::super::import::{self, Files};
 use super::machine_check::MachineCheck;
-use super::shares::Shares;
+use super::parts::{Backup, Derived, FleetSpec, KeySpec, Place, Revocations, Waiver};
 
-/// Validity of certificates unless another is asked for, in years.
-pub const DEFAULT_YEARS: u16 = 10;
 /// Sizes of a modulus that firmware, kernel and GRUB read, in bits.
 pub(in super::super) const SIZES: [u32; 3] = [2048, 3072, 4096];
 /// Before the subjects of a rehearsal.
 const REHEARSAL: &str = "TEST";
-
-/// The revocations that go into dbx.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Revocations {
-    /// Microsoft's list for x86-64, signed anew by our own KEK.
-    #[default]
-    Microsoft,
-    /// None.
-    None,
-}
-
-/// The place of a private key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// The node's key directory.
-    Node,
-    /// The offline directory.
-    Offline,
-    /// A token.
-    Token(Box<TokenPlace>),
-}
-
-/// A key on a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenPlace {
-    /// The key, as `NAME.uri` will hold it but for the identifier.
-    pub uri: String,
-    /// The same, read.
-    pub parsed: TokenUri,
-    /// True if the key is made here, so that the backup has it, and then put there; else the token makes it.
-    pub import: bool,
-}
-
-/// One of the keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeySpec {
-    /// Size of the modulus, in bits: 2048, 3072 or 4096.
-    pub bits: u32,
-    /// Validity of its certificate, in years, 1 to 100.
-    pub years: u16,
-    /// The place of the private half.
-    pub place: Place,
-    /// True if the file is encrypted; without effect on a token.
-    pub encrypted: bool,
-}
-
-/// The backup.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Backup {
-    /// A directory that does not exist yet, or is empty.
-    pub directory: PathBuf,
-    /// The numbers of shares of the secret that opens it; undivided it is the passphrase of the keys.
-    pub shares: Option<Shares>,
-}
-
-/// The word of a person who takes it upon himself that no backup has been tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiver {
-    /// The name of the person.
-    pub by: String,
-    /// The reason.
-    pub reason: String,
-}
 
 /// The specification of a ceremony.
 pub struct Spec {
@@ -122,33 +55,14 @@ pub struct Spec {
     pub rehearsal: bool,
     /// The passphrase of the keys that are encrypted.
     pub passphrase: Option<Passphrase>,
-}
-
-/// The purpose that the certificate of a key states.
-pub(crate) const fn purpose(name: KeyName) -> Purpose {
-    match name {
-        KeyName::Pk | KeyName::Kek => Purpose::Variables,
-        KeyName::Pcr => Purpose::Measurements,
-        KeyName::Db | KeyName::Module | KeyName::Grub => Purpose::Code,
-    }
-}
-
-impl KeySpec {
-    /// The usual key of this name: firmware reads RSA-2048 everywhere and more only lately; kernel and GRUB read up to
-    /// 4096.
-    #[must_use]
-    pub const fn usual(name: KeyName) -> Self {
-        let bits = match name {
-            KeyName::Pk | KeyName::Kek | KeyName::Db | KeyName::Pcr => 2048,
-            KeyName::Module | KeyName::Grub => 4096,
-        };
-        Self {
-            bits,
-            years: DEFAULT_YEARS,
-            place: Place::Node,
-            encrypted: true,
-        }
-    }
+    /// The passphrase of those of them that go to the node, if it is another.
+    pub node_passphrase: Option<Passphrase>,
+    /// The passphrase of a backup that is not divided, if it is another.
+    pub backup_passphrase: Option<Derived>,
+    /// The nodes, if it is a fleet's ceremony: then all else is said of each of them.
+    pub fleet: Option<FleetSpec>,
+    /// True if it is a part of a fleet's ceremony, whose places are judged as a whole.
+    pub is_part: bool,
 }
 
 impl Spec {
@@ -174,6 +88,10 @@ impl Spec {
             program: None,
             rehearsal: false,
             passphrase: None,
+            node_passphrase: None,
+            backup_passphrase: None,
+            fleet: None,
+            is_part: false,
         }
     }
 
@@ -213,6 +131,12 @@ impl Spec {
     #[must_use]
     pub fn makes(&self, name: KeyName) -> bool {
         self.keys.contains_key(&name)
+    }
+
+    /// True if it makes what firmware enrolls and what GRUB trusts: all ceremonies do, but that of a fleet's own key.
+    #[must_use]
+    pub fn makes_chain(&self) -> bool {
+        self.makes(KeyName::Pk)
     }
 
     /// The same with this key.
@@ -273,7 +197,8 @@ impl Spec {
     /// True if a passphrase is needed: for a key, or for a backup that is not under shares.
     #[must_use]
     pub fn needs_passphrase(&self) -> bool {
-        let wraps_backup = self.backup.as_ref().is_some_and(|backup| backup.shares.is_none());
+        let undivided = self.backup.as_ref().is_some_and(|backup| backup.shares.is_none());
+        let wraps_backup = undivided && self.backup_passphrase.is_none();
         // A key on its way to a token rests in the work directory for a moment.
         let imports = |name| matches!(self.key(name).place, Place::Token(token) if token.import);
         wraps_backup || self.names().any(|name| self.is_encrypted(name) || imports(name))
@@ -292,10 +217,10 @@ impl Spec {
             backup.directory = directory.join("backup");
         }
         for key in self.keys.values_mut() {
-            if matches!(key.place, Place::Token(_)) {
-                key.place = Place::Node;
-                key.encrypted = false;
-            }
+            key.rehearse();
+        }
+        if let Some(fleet) = &mut self.fleet {
+            fleet.rehearse(&self.out);
         }
         self
     }
@@ -324,14 +249,24 @@ impl Spec {
 
     /// Checks that nothing is where the directories go.
     pub(in super::super) fn check_targets(&self) -> Result<()> {
-        for (_, path) in self.directories() {
-            NewDirectory::check(&path)?;
+        // The ceremonies of a fleet's nodes come to places that have others already, and each looks at its own.
+        if self.fleet.is_none() {
+            for (_, path) in self.directories() {
+                NewDirectory::check(&path)?;
+            }
         }
         Ok(())
     }
 
     /// The passphrase of this key; `None` for a plain one.
     pub(in super::super) fn passphrase_of(&self, name: KeyName) -> Result<Option<&Passphrase>> {
+        let of_node = self
+            .node_passphrase
+            .as_ref()
+            .filter(|_| self.key(name).place == Place::Node);
+        if self.is_encrypted(name) && of_node.is_some() {
+            return Ok(of_node);
+        }
         if self.is_encrypted(name) {
             return self
                 .required_passphrase(&format!("the {name} key is to be encrypted"))

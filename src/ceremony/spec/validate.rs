@@ -4,13 +4,21 @@ use crate::error::{Error, Result};
 use crate::formats::text::Shown;
 use crate::keys::KeyName;
 
-use super::specification::{Place, SIZES, Spec, absolute};
+use super::parts::Place;
+use super::specification::{SIZES, Spec, absolute};
 
 /// Longest name of a ceremony, in characters; with what a certificate's subject adds it has up to 64.
 const MAX_NAME: usize = 30;
 impl Spec {
     /// Checks all that can be checked before anything is made.
     pub fn validate(&self) -> Result<()> {
+        if let Some(fleet) = &self.fleet {
+            return fleet.validate(self);
+        }
+        if self.makes(KeyName::Fleet) && self.keys.len() > 1 {
+            return Err(Error::usage("the fleet key is made by the ceremony of a fleet alone")
+                .hint("bootseal help ceremony run"));
+        }
         let name = self.name.as_str();
         if name.trim().is_empty() || name.trim() != name || name.contains(char::is_control) {
             return Err(Error::usage(

@@ -85,3 +85,30 @@ fn the_example_is_a_specification() {
     assert_eq!(spec.grub_key.take().unwrap(), directory.path().join("grub.asc"));
     spec.validate().unwrap();
 }
+
+#[test]
+fn the_example_of_a_fleet_is_a_specification() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys.example/fleet.toml");
+    let spec = Spec::load(&path).unwrap();
+    spec.validate().unwrap();
+    let whole = fs::read_to_string(path).unwrap().replace("#= ", "");
+    let directory = tempfile::tempdir().unwrap();
+    let all = directory.path().join("all.toml");
+    fs::write(&all, whole).unwrap();
+    let spec = Spec::load(&all).unwrap();
+    spec.validate().unwrap();
+    let fleet = spec.fleet.as_ref().unwrap();
+    assert_eq!(fleet.key.years, 20);
+    let encrypted: Vec<bool> = fleet
+        .nodes
+        .iter()
+        .map(|node| node.keys[&KeyName::Db].encrypted)
+        .collect();
+    assert_eq!(encrypted, [false, true]);
+    let nas = spec.of_node(&fleet.nodes[1]).unwrap();
+    assert_eq!(
+        nas.work_directory().unwrap(),
+        Path::new("/dev/shm/bootseal-ceremony-nas")
+    );
+    assert_eq!(nas.offline.unwrap(), Path::new("/mnt/stick/fleet/nodes/nas"));
+}

@@ -195,6 +195,33 @@ pub enum Event {
         /// The file as it is kept, and those before it whose entries it has.
         files: Vec<FileRecord>,
     },
+    /// A node joined the fleet, whose transcript this is.
+    NodeAdded {
+        /// Its name.
+        node: String,
+        /// The number of the bundle, from 1; no two of a fleet have one.
+        number: u64,
+        /// SHA-256 of the certificate of its PK, lower-case hex.
+        pk: String,
+        /// The end of its own transcript when its bundle was made, lower-case hex.
+        transcript: String,
+        /// SHA-256 of its bundle, lower-case hex.
+        bundle: String,
+        /// The person, as `user@host`.
+        by: String,
+    },
+    /// A node left the fleet, whose transcript this is.
+    NodeRetired {
+        /// Its name.
+        node: String,
+        /// The number of its bundle.
+        number: u64,
+        /// The reason that a person gave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// The person, as `user@host`.
+        by: String,
+    },
     /// The keys sign this line and all before.
     Sealed {
         /// By key: RSASSA-PKCS1-v1_5 over SHA-256 of this line with no signatures in it, lower-case hex.

@@ -70,6 +70,11 @@ pub(super) fn remarks(transcript: &Transcript) -> Vec<String> {
             by_whom(by.as_ref())
         )],
         Event::Retired { key, by, .. } => vec![format!("the {key} key gave way to another{}", by_whom(by.as_ref()))],
+        Event::NodeAdded { node, by, .. } => vec![format!("{node} joined the fleet, by {by}")],
+        Event::NodeRetired { node, reason, by, .. } => {
+            let why = reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+            vec![format!("{node} left the fleet, by {by}{why}")]
+        }
         Event::Waived { what, by, reason } => vec![format!("{by} waives the {what}: {reason}")],
         Event::Checked { findings, .. } => {
             let text = |finding: &RecordedFinding| {

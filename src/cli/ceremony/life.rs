@@ -1,12 +1,14 @@
 //! The commands after a ceremony, and the one that ends it: verify, drill, note, abort.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::ceremony::backup::drill::{self, Opener};
 use crate::ceremony::{self, verify};
 use crate::error::{Error, Result};
+use crate::fleet;
+use crate::keys::KeyName;
 use crate::ui::{Report, prompt};
 
 use super::report::Noted;
@@ -40,28 +42,37 @@ pub(in crate::cli) struct Drill {
     /// Read the shares from FILE, one a line, in place of asking for them
     #[arg(long, value_name = "FILE")]
     shares: Option<PathBuf>,
+    /// Open the archive of a fleet's node with the fleet's key, which DIR has
+    #[arg(long, value_name = "DIR", conflicts_with = "shares")]
+    fleet: Option<PathBuf>,
     #[command(flatten)]
     unlock: Unlock,
 }
 
 impl Drill {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
-        self.unlock.only_for(&[])?;
         let keys = session.keys(self.keys.as_ref())?;
-        let set = drill::recorded_shares(&keys, &self.source)?;
-        let opener = match (&self.shares, set, self.unlock.given()?) {
-            (Some(_), _, Some(_)) => {
-                return Err(Error::usage("name the shares or the passphrase, not both"));
-            }
-            (Some(path), ..) => Opener::Shares(drill::read_shares(path)?),
-            (None, _, Some(passphrase)) => Opener::Passphrase(passphrase),
-            (None, Some(set), None) => Opener::Shares(prompt::shares(set.needed, &set.set)?),
-            (None, None, None) => Opener::Passphrase(self.unlock.existing("Passphrase of the backup")?),
-        };
+        let opener = self.opener(&keys)?;
         // The node's own directory, where the offline keys are drilled on the node.
         let more = [session.keys(None)?];
         let drilled = drill::drill(&session.context, &keys, &more, &self.source, &opener)?;
         Ok(Box::new(drilled))
+    }
+
+    fn opener(&self, keys: &Path) -> Result<Opener> {
+        if let Some(fleet) = &self.fleet {
+            self.unlock.only_for(&[KeyName::Fleet])?;
+            return fleet::opener(fleet, &self.source, &mut |what| self.unlock.existing(what));
+        }
+        self.unlock.only_for(&[])?;
+        let set = drill::recorded_shares(keys, &self.source)?;
+        match (&self.shares, set, self.unlock.given()?) {
+            (Some(_), _, Some(_)) => Err(Error::usage("name the shares or the passphrase, not both")),
+            (Some(path), ..) => Ok(Opener::Shares(drill::read_shares(path)?)),
+            (None, _, Some(passphrase)) => Ok(Opener::Passphrase(passphrase)),
+            (None, Some(set), None) => Ok(Opener::Shares(prompt::shares(set.needed, &set.set)?)),
+            (None, None, None) => Ok(Opener::Passphrase(self.unlock.existing("Passphrase of the backup")?)),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! `bootseal ceremony`: the keys, made once.
 
 mod backup;
+mod fleet;
 mod life;
 mod report;
 mod restore;
+mod watch;
 mod wizard;
 
 use std::io::{self, IsTerminal};
@@ -11,9 +13,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use crate::ceremony::{self, DEFAULT_YEARS, Observer, Plan, Revocations, Spec};
+use crate::ceremony::{self, DEFAULT_YEARS, Plan, Revocations, Spec};
 use crate::error::{Error, Result, quoted};
-use crate::finding::Finding;
+use crate::fleet::FleetPlan;
 use crate::formats::firmware::guid::Guid;
 use crate::keys::{KeyName, Passphrase};
 use crate::system::{Powers, Writes};
@@ -23,12 +25,18 @@ use crate::ui::{CeremonyProgress, Report, prompt};
 use crate::cli::session::Session;
 use crate::cli::unlock::{Pin, Unlock, typed_or_made};
 
+use watch::Watch;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Print a specification with all that one can say, to be edited
     #[command(after_help = "Example: bootseal ceremony template > ceremony.toml\n\n\
         Lines with #= show what else can be said.")]
-    Template,
+    Template {
+        /// That of a fleet: several machines, each with keys of its own
+        #[arg(long)]
+        fleet: bool,
+    },
     /// Show every step and file of a ceremony, and its digest; make nothing
     #[command(after_help = "Example: bootseal ceremony plan ceremony.toml\n\n\
         bootseal ceremony template shows all that a specification can say.")]
@@ -69,6 +77,21 @@ pub(super) enum Command {
         the ceremony, which has the certificates."
     )]
     Restore(restore::Restore),
+    /// Add a node to a fleet: keys of its own, its backup, and its bundle
+    #[command(after_help = "Example: bootseal ceremony add-node fleet.toml nas\n\n\
+        It has a platform key of its own, so that no other board takes a write that was signed for this one. PK and KEK go to the offline \
+        directory, the others into the bundle, under a passphrase of their own; the node takes it by bootseal keys import. One that was cut \
+        short goes on where it was when the same command is run again.")]
+    AddNode(fleet::AddNode),
+    /// Take a node out of a fleet: stolen, sold, or with another board
+    #[command(
+        after_help = "Example: bootseal ceremony retire-node nas --keys /mnt/stick/fleet --reason \"stolen\"\n\n\
+        No other node knows a key of it, so that nothing has to change on them."
+    )]
+    RetireNode(fleet::RetireNode),
+    /// The nodes of a fleet: their keys, and which rotation is known of each
+    #[command(after_help = "Example: bootseal ceremony nodes --keys /mnt/stick/fleet")]
+    Nodes(fleet::Offline),
     /// Add a line to the transcript: who was there, what was seen
     #[command(after_help = "Example: bootseal ceremony note /root/ceremony \"Ada and Charles were present\"")]
     Note(life::Note),
@@ -81,7 +104,10 @@ impl Command {
     /// The powers that a ceremony needs: keys, backups and transcripts are wherever a person wants them.
     pub(super) fn powers(&self) -> Powers {
         match self {
-            Self::Template | Self::Plan(_) | Self::Verify(_) => Powers::writing(Writes::Nothing),
+            Self::Template { .. } | Self::Plan(_) | Self::Verify(_) | Self::Nodes(_) => {
+                Powers::writing(Writes::Nothing)
+            }
+            Self::AddNode(_) | Self::RetireNode(_) => Powers::writing(Writes::Files),
             Self::Run(_) | Self::Backup(_) | Self::Drill(_) | Self::Restore(_) | Self::Note(_) | Self::Abort(_) => {
                 Powers::writing(Writes::Files)
             }
@@ -140,6 +166,8 @@ pub(super) struct Run {
     /// Hold the ceremony only if its plan has this digest, as `plan` prints it, in hex or words
     #[arg(long, value_name = "DIGEST")]
     plan: Option<String>,
+    #[command(flatten)]
+    bundles: fleet::BundlePassphrases,
     #[command(flatten)]
     unlock: Unlock,
     #[command(flatten)]
@@ -203,20 +231,30 @@ fn nothing_named() -> Error {
 
 pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>> {
     match command {
-        Command::Template => Ok(crate::cli::config::specification()),
+        Command::Template { fleet } => Ok(crate::cli::config::specification(fleet)),
         Command::Plan(what) => {
             let spec = what.spec()?.ok_or_else(nothing_named)?;
             ceremony::check_places(&session.context, &spec)?;
-            Ok(Box::new(report::Planned {
-                plan: Plan::new(&session.context, &spec)?,
-                checks: ceremony::preflight::look(&session.context, &spec),
-            }))
+            let checks = ceremony::preflight::look(&session.context, &spec);
+            if spec.fleet.is_none() {
+                let plan = Plan::new(&session.context, &spec)?;
+                return Ok(Box::new(report::Planned { plan, checks }));
+            }
+            let plan = FleetPlan::new(&session.context, &spec)?;
+            let first = report::Planned {
+                plan: plan.fleet.clone(),
+                checks,
+            };
+            Ok(Box::new(fleet::FleetPlanned { plan, first }))
         }
         Command::Run(arguments) => arguments.run(session),
         Command::Verify(arguments) => arguments.run(),
         Command::Drill(arguments) => arguments.run(session),
         Command::Backup(arguments) => arguments.run(session),
         Command::Restore(arguments) => arguments.run(session),
+        Command::AddNode(arguments) => arguments.run(session),
+        Command::RetireNode(arguments) => arguments.run(session),
+        Command::Nodes(offline) => fleet::nodes(&offline),
         Command::Note(arguments) => arguments.run(session),
         Command::Abort(arguments) => arguments.run(session),
     }
@@ -249,6 +287,10 @@ impl Run {
         // Before anybody types a passphrase.
         ceremony::check_places(&session.context, &spec)?;
         self.check_plan(session, &spec)?;
+        if spec.fleet.is_some() {
+            return self.hold_fleet(session, spec);
+        }
+        self.bundles.none()?;
         if spec.needs_passphrase() && !session.context.dry_run() {
             let going_on = spec.work_directory()?.exists() && !self.rehearse;
             spec.passphrase = Some(if self.rehearse {
@@ -272,6 +314,17 @@ impl Run {
         Ok(Box::new(report))
     }
 
+    fn hold_fleet(&self, session: &Session, spec: Spec) -> Result<Box<dyn Report>> {
+        let offline = if self.rehearse || (session.context.dry_run() && !fleet::has_key(&spec)) {
+            Passphrase::generate(&session.context)?
+        } else if fleet::has_key(&spec) || spec.of_fleet()?.work_directory()?.exists() {
+            self.unlock.existing(&KeyName::Fleet.secret())?
+        } else {
+            self.new_passphrase(session)?
+        };
+        fleet::hold(session, spec, self.rehearse, (&offline, &self.bundles, &self.pin))
+    }
+
     /// Fails unless the plan is the one that was reviewed.
     fn check_plan(&self, session: &Session, spec: &Spec) -> Result<()> {
         let Some(expected) = &self.plan else { return Ok(()) };
@@ -279,8 +332,12 @@ impl Run {
             || "bootseal ceremony plan shows it".to_owned(),
             |path| format!("bootseal ceremony plan {}", quoted(path)),
         );
-        let plan = Plan::new(&session.context, spec)?;
-        plan.check_reviewed(expected).map_err(|error| error.hint(review))
+        let checked = if spec.fleet.is_some() {
+            FleetPlan::new(&session.context, spec)?.check_reviewed(expected)
+        } else {
+            Plan::new(&session.context, spec)?.check_reviewed(expected)
+        };
+        checked.map_err(|error| error.hint(review))
     }
 
     /// The passphrase for the new keys: given, typed twice, or made and shown once.
@@ -289,29 +346,5 @@ impl Run {
             return prompt::long_enough(given);
         }
         typed_or_made(session)
-    }
-}
-
-/// Watches a ceremony on the terminal, and answers for PINs.
-struct Watch<'a> {
-    progress: CeremonyProgress,
-    pin: &'a Pin,
-}
-
-impl Observer for Watch<'_> {
-    fn looked(&self, check: &ceremony::preflight::Check) {
-        self.progress.looked(check);
-    }
-
-    fn found(&self, finding: &Finding) {
-        self.progress.found(finding);
-    }
-
-    fn step(&self, text: &str) {
-        self.progress.step(text);
-    }
-
-    fn ask(&self, secret: &str) -> Result<Passphrase> {
-        self.pin.ask(secret)
     }
 }

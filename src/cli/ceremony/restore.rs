@@ -12,6 +12,7 @@ use crate::cli::session::Session;
 use crate::cli::transcript_end::{write_end, write_not_recorded};
 use crate::cli::unlock::{Unlock, typed_or_made};
 use crate::error::{Error, Result, quoted};
+use crate::fleet;
 use crate::formats::text::printable;
 use crate::keys::{KeyName, Passphrase};
 use crate::ui::{Report, Style, prompt, to_json};
@@ -33,7 +34,11 @@ pub(in crate::cli) struct Restore {
     /// Read the shares from FILE, one a line, in place of asking for them
     #[arg(long, value_name = "FILE")]
     shares: Option<PathBuf>,
-    /// Read the passphrase of the keys that were encrypted from the first line of FILE, where the backup is under shares
+    /// Open the archive of a fleet's node with the fleet's key, which DIR has
+    #[arg(long, value_name = "DIR", conflicts_with = "shares")]
+    fleet: Option<PathBuf>,
+    /// Read the passphrase of the keys that were encrypted from the first line of FILE, where the backup is under shares, or under the
+    /// fleet's key
     #[arg(long, value_name = "FILE")]
     new_passphrase_file: Option<PathBuf>,
     #[command(flatten)]
@@ -42,22 +47,17 @@ pub(in crate::cli) struct Restore {
 
 impl Restore {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
-        self.unlock.only_for(&[])?;
+        self.unlock.only_for(match self.fleet {
+            Some(_) => &[KeyName::Fleet],
+            None => &[],
+        })?;
         let mut with = self.with.clone();
         // What this machine knows of the ceremony counts, if it is the same one.
         let own = session.keys(None)?;
         if drill::is_of_same(&own, &self.source, &self.with) && !with.contains(&own) {
             with.push(own);
         }
-        let opener = match (&self.shares, self.unlock.given()?) {
-            (Some(_), Some(_)) => return Err(Error::usage("name the shares or the passphrase, not both")),
-            (Some(path), None) => Opener::Shares(drill::read_shares(path)?),
-            (None, Some(passphrase)) => Opener::Passphrase(passphrase),
-            (None, None) => match backup::needed_shares(&self.source, &with)? {
-                Some(set) => Opener::Shares(prompt::shares(set.needed, &set.set)?),
-                None => Opener::Passphrase(self.unlock.existing("Passphrase of the backup")?),
-            },
-        };
+        let opener = self.opener(&with)?;
         let wrap = || match &self.new_passphrase_file {
             Some(path) => prompt::long_enough(Passphrase::from_file(path)?),
             None => typed_or_made(session),
@@ -71,6 +71,21 @@ impl Restore {
             opener: &opener,
         };
         Ok(Box::new(backup::restore(&request, wrap)?))
+    }
+
+    fn opener(&self, with: &[PathBuf]) -> Result<Opener> {
+        if let Some(fleet) = &self.fleet {
+            return fleet::opener(fleet, &self.source, &mut |what| self.unlock.existing(what));
+        }
+        match (&self.shares, self.unlock.given()?) {
+            (Some(_), Some(_)) => Err(Error::usage("name the shares or the passphrase, not both")),
+            (Some(path), None) => Ok(Opener::Shares(drill::read_shares(path)?)),
+            (None, Some(passphrase)) => Ok(Opener::Passphrase(passphrase)),
+            (None, None) => match backup::needed_shares(&self.source, with)? {
+                Some(set) => Ok(Opener::Shares(prompt::shares(set.needed, &set.set)?)),
+                None => Ok(Opener::Passphrase(self.unlock.existing("Passphrase of the backup")?)),
+            },
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod list;
 mod report;
 mod target;
 mod update;
+mod written;
 
 use std::path::PathBuf;
 

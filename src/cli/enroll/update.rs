@@ -1,30 +1,30 @@
 //! `bootseal enroll add`, `remove`, `reset` and `rotate`: writes made here and now from the firmware's present content.
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
-use serde_json::{Value, json};
 
 use crate::ceremony::{self, signer};
 use crate::cli::session::Session;
 use crate::cli::unlock::Unlock;
-use crate::enroll::{self, Offline, Plan, Source, StoreChoice, Update, Updater, material};
-use crate::error::{Error, Explain, Result, quoted};
+use crate::enroll::{self, Offline, Source, StoreChoice, Update, Updater, material};
+use crate::error::{Error, Explain, Result};
 use crate::finding::Finding;
+use crate::fleet::{FleetDirectory, NodeChoice};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
 use crate::formats::text::Shown;
 use crate::keys::directory::TRANSCRIPT;
 use crate::keys::{KeyDirectory, KeyName, Passphrase};
-use crate::rotate::{ListChange, ListsChanged, NewLists, carry_over, sign_carried_over};
+use crate::rotate::{ListChange, NewLists, carry_over, sign_carried_over};
 use crate::system::{self, NodeName};
 use crate::ui::{Report, Style};
 
 use super::apply::{Consent, apply};
 use super::carried::CARRIED;
-use super::changed::{Changed, write_lists};
+use super::changed::Changed;
 use super::target::Target;
+use super::written::{Written, WrittenAll};
 
 /// The keys that sign the write, the firmware, and how the user agrees.
 #[derive(Debug, Args)]
@@ -65,6 +65,8 @@ pub(in crate::cli) struct Add {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
+    nodes: Nodes,
+    #[command(flatten)]
     pub(super) common: Common,
 }
 
@@ -82,6 +84,8 @@ pub(in crate::cli) struct Remove {
     /// Why, for the transcript of the ceremony
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    #[command(flatten)]
+    nodes: Nodes,
     #[command(flatten)]
     pub(super) common: Common,
 }
@@ -118,12 +122,13 @@ impl Common {
         &self,
         session: &Session,
         opened: &[KeyName],
-        make: impl FnOnce(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Made>,
+        make: impl Fn(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Made>,
     ) -> Result<Box<dyn Report>> {
         self.unlock.only_for(opened)?;
         let keys = KeyDirectory::open(&session.keys(self.keys.as_ref())?)?.below(session.context.root());
         if let Some(directory) = &self.output {
-            return self.write_down(session, directory, &keys, make);
+            let written = self.write_down(session, (directory, self.node.as_ref()), &keys, make)?;
+            return Ok(Box::new(written));
         }
         let updater = Updater::open(&session.context, &self.target.store, &keys)?;
         let Made {
@@ -184,14 +189,53 @@ impl Made {
 }
 
 impl Common {
+    /// The same for nodes of a fleet, each with keys of its own.
+    fn carry_out_for(
+        &self,
+        session: &Session,
+        nodes: &[NodeChoice],
+        make: impl Fn(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Made>,
+    ) -> Result<Box<dyn Report>> {
+        let output = self
+            .output
+            .as_ref()
+            .ok_or_else(|| Error::usage("--nodes goes with --output"))?;
+        let fleet = FleetDirectory::open(&session.keys(self.keys.as_ref())?)?;
+        let mut chosen = Vec::new();
+        for node in fleet.chosen(nodes)? {
+            let keys = KeyDirectory::open(&fleet.keys_of(&node))?;
+            let name: NodeName = node.name.parse()?;
+            let directory = output.join(name.as_str());
+            system::NewDirectory::check(&directory)?;
+            chosen.push((name, keys, directory));
+        }
+        self.unlock.ask_once();
+        let mut updates: Vec<Written> = Vec::new();
+        for (name, keys, directory) in &chosen {
+            let written = self
+                .write_down(session, (directory, Some(name)), keys, &make)
+                .map_err(|error| {
+                    let before: Vec<String> = updates.iter().map(|update| update.directory.shown()).collect();
+                    let known = if before.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        before.join(", ")
+                    };
+                    error.explained(format!("no update for {} was made; before it: {known}", name.as_str()))
+                })?;
+            updates.push(written);
+        }
+        Ok(Box::new(WrittenAll(updates)))
+    }
+
     /// Signs the writes for a machine that is elsewhere.
     fn write_down(
         &self,
         session: &Session,
-        directory: &Path,
+        (directory, node): (&Path, Option<&NodeName>),
         keys: &KeyDirectory,
-        make: impl FnOnce(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Made>,
-    ) -> Result<Box<dyn Report>> {
+        make: impl Fn(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Made>,
+    ) -> Result<Written> {
         if session.context.dry_run() {
             return Err(Error::usage(
                 "--output writes to no firmware: leave --dry-run out, and look at its PLAN.txt",
@@ -224,65 +268,54 @@ impl Common {
         let mut text = Vec::new();
         plan.human(&mut text, Style::plain())
             .or_bug(|| "cannot write a plan down".to_owned())?;
-        let node = self.node.as_ref();
         let files = enroll::write_updates(&session.context, directory, &writes, (&text, node))?;
         let lists = lists.map(|lists| lists.publish(&session.context)).transpose()?;
         if system::is_there(&keys.file_path(TRANSCRIPT))? {
             ceremony::carry(&session.context, keys.path(), &directory.join(CARRIED))?;
         }
-        Ok(Box::new(Written {
+        Ok(Written {
             directory: directory.to_owned(),
-            node: self.node.clone(),
+            node: node.cloned(),
             files,
             plan,
             lists,
-        }))
+        })
     }
 }
 
-/// Signed writes in files.
-struct Written {
-    directory: PathBuf,
-    node: Option<NodeName>,
-    files: Vec<PathBuf>,
-    plan: Plan,
-    lists: Option<ListsChanged>,
+/// The nodes of a fleet that a write is for.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Nodes {
+    /// Make a write for each of these nodes of the fleet whose offline directory --keys names, with the keys of each, into DIR/NODE of
+    /// --output: `all`, or names
+    #[arg(long, value_name = "NODES", value_delimiter = ',', requires = "output", conflicts_with_all = ["node", "store"])]
+    nodes: Vec<NodeChoice>,
 }
 
-impl Report for Written {
-    fn schema(&self) -> &'static str {
-        "bootseal.enroll.update/1"
-    }
-
-    fn json(&self) -> Result<Value> {
-        let files: Vec<String> = self.files.iter().map(|file| file.shown()).collect();
-        Ok(json!({ "files": files, "node": self.node.as_ref().map(NodeName::as_str), "plan": self.plan.json()? }))
-    }
-
-    fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        self.plan.human(out, style)?;
-        for file in &self.files {
-            writeln!(out, "{} written: {}", style.tick(), file.shown())?;
+impl Nodes {
+    /// Makes a write for this machine, for one that is elsewhere, or for these nodes.
+    fn carry_out(
+        &self,
+        common: &Common,
+        session: &Session,
+        opened: &[KeyName],
+        make: impl Fn(&Updater<'_>, &KeyDirectory, &Unlock) -> Result<Made>,
+    ) -> Result<Box<dyn Report>> {
+        if self.nodes.is_empty() {
+            return common.carry_out(session, opened, make);
         }
-        if self.plan.writes.iter().any(|write| write.append) {
-            let warning = "a write that appends bears no time that a firmware asks for: each board with this KEK takes it, also after its \
-                           entries were removed; keep it as you keep keys, or delete it once it is applied";
-            writeln!(out, "{} {warning}", style.warn("!"))?;
-        }
-        self.lists.iter().try_for_each(|lists| write_lists(out, style, lists))?;
-        let machine = self.node.as_ref().map_or("the machine", NodeName::as_str);
-        let update = quoted(&self.directory);
-        writeln!(
-            out,
-            "Next, on {machine}, where it is written: bootseal enroll apply {update}"
-        )
+        common.unlock.only_for(opened)?;
+        common.carry_out_for(session, &self.nodes, make)
     }
 }
 
 impl Add {
     pub(super) fn run(&self, session: &Session) -> Result<Box<dyn Report>> {
-        self.common
-            .carry_out(session, &[signer(self.variable)], |updater, keys, unlock| {
+        self.nodes.carry_out(
+            &self.common,
+            session,
+            &[signer(self.variable)],
+            |updater, keys, unlock| {
                 let owner = keys.owner()?;
                 let mut entries = SignatureDatabase::default();
                 for what in &self.what {
@@ -306,7 +339,8 @@ impl Add {
                     reason: self.reason.clone(),
                 };
                 Ok(Made::changing(vec![update], vec![change]))
-            })
+            },
+        )
     }
 }
 
@@ -318,8 +352,8 @@ impl Remove {
                     .hint("if that is meant, add --i-know-this-allows-what-was-revoked"),
             );
         }
-        self.common
-            .carry_out(session, &[signer(self.variable)], |updater, _, unlock| {
+        self.nodes
+            .carry_out(&self.common, session, &[signer(self.variable)], |updater, _, unlock| {
                 let ask = &mut |key: &str| unlock.existing(key);
                 let (update, removed) = updater.remove(self.variable, &self.entries, ask)?;
                 let change = ListChange {

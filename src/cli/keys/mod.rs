@@ -1,5 +1,6 @@
 //! `bootseal keys`: the list of keys, other forms of them, rotation, another passphrase.
 
+mod import;
 mod rotate;
 mod sync;
 
@@ -55,6 +56,11 @@ pub(super) enum Command {
         #[command(flatten)]
         directory: Directory,
     },
+    /// Take the keys of this machine from the bundle that its fleet made for it
+    #[command(after_help = "Example: bootseal keys import nas.bundle --fleet WORDS\n\n\
+        All of it is put into the key directory, or nothing: not that of another fleet or another node, not one that was altered, and none that \
+        is older than what is there. The fingerprint of the fleet is that of bootseal ceremony nodes.")]
+    Import(import::Import),
     /// Write a key to a new file, in the form that another program reads
     #[command(
         after_help = "Example: bootseal keys export db --format portage --output /etc/portage/secureboot.pem\n\n\
@@ -163,6 +169,7 @@ impl Command {
     pub(super) fn powers(&self, session: &Session) -> Result<Powers> {
         match self {
             Self::List { directory } | Self::Show { directory, .. } => session.looking(directory.keys.as_ref()),
+            Self::Import(arguments) => arguments.powers(session),
             Self::Export { output, .. } => Ok(session.writing_files([output])),
             Self::Rotate(_) | Self::Revoke(_) => Ok(Powers::writing(Writes::Files).and_variables().starting([])),
             Self::Sync { other, directory, .. } => {
@@ -204,6 +211,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let exported = life::export(&session.context, &keys, name, format.into(), &output, ask)?;
             Ok(Box::new(exported))
         }
+        Command::Import(arguments) => arguments.run(session),
         Command::Rotate(arguments) => arguments.run(session),
         Command::Revoke(arguments) => arguments.run(session),
         Command::Passphrase {

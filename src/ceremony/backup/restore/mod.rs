@@ -113,7 +113,7 @@ pub fn restore(request: &Restore<'_>, mut wrap: impl FnMut() -> Result<Passphras
     let public = public_files(&source, &copies, &signed.transcript)?;
     let mut chosen = match request.opener {
         Opener::Passphrase(_) => Some(passphrase),
-        Opener::Shares(_) => None,
+        Opener::Shares(_) | Opener::Fleet(_) => None,
     };
     let mut files: BTreeMap<String, (Zeroizing<Vec<u8>>, FileRecord)> = BTreeMap::new();
     let mut put = |name: String, bytes: Vec<u8>, mode: u32| {
@@ -357,7 +357,7 @@ fn alone(request: &Restore<'_>, source: &Source, mut wrap: impl FnMut() -> Resul
             needed: share.needed,
             of: share.of,
         }),
-        Opener::Passphrase(_) => None,
+        Opener::Passphrase(_) | Opener::Fleet(_) => None,
     };
     let (passphrase, opened_by) = open(request.opener, set.as_ref())?;
     let held: BTreeSet<KeyName> = source
@@ -378,7 +378,7 @@ fn alone(request: &Restore<'_>, source: &Source, mut wrap: impl FnMut() -> Resul
     }
     let passphrase = match request.opener {
         Opener::Passphrase(_) => passphrase,
-        Opener::Shares(_) => wrap()?,
+        Opener::Shares(_) | Opener::Fleet(_) => wrap()?,
     };
     let mut files = Vec::new();
     for (name, key) in &keys {
