@@ -136,13 +136,15 @@ impl Signer for SoftwareKey {
 fn unusable(path: &Path, reason: KeyFileError) -> Error {
     let file = quoted(path);
     let hint = match reason {
-        KeyFileError::Pkcs1 => Some(format!("openssl pkcs8 -topk8 -scrypt -in {file} -out {file}.pkcs8")),
+        KeyFileError::Pkcs1 => Some(format!(
+            "openssl pkcs8 -topk8 -scrypt -in {file} -out {file}.new && mv -f {file}.new {file}"
+        )),
         KeyFileError::WrongPassphrase => Some(format!(
             "openssl pkey -in {file} -noout asks for the passphrase and tells whether it is the right one"
         )),
         // DES, RC2 and MD5 are with OpenSSL 3 in a library of their own.
         KeyFileError::Unsupported(_) | KeyFileError::Encryption | KeyFileError::Cost => Some(format!(
-            "openssl pkcs8 -provider default -provider legacy -topk8 -scrypt -in {file} -out {file}.new"
+            "openssl pkcs8 -provider default -provider legacy -topk8 -scrypt -in {file} -out {file}.new && mv -f {file}.new {file}"
         )),
         KeyFileError::NotRsa(_) | KeyFileError::TooSmall(_) | KeyFileError::Invalid => {
             Some("bootseal ceremony run makes keys that firmware, kernel and GRUB take".to_owned())

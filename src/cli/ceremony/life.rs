@@ -6,8 +6,9 @@ use clap::Args;
 
 use crate::ceremony::backup::drill::{self, Opener};
 use crate::ceremony::{self, verify};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, quoted};
 use crate::fleet;
+use crate::formats::text::Shown;
 use crate::keys::KeyName;
 use crate::ui::{Report, prompt};
 
@@ -27,6 +28,15 @@ pub(in crate::cli) struct Verify {
 
 impl Verify {
     pub(super) fn run(&self) -> Result<Box<dyn Report>> {
+        if self.directory.is_file() {
+            let text = format!(
+                "{} is a file: name the directory of keys or backup that it is in",
+                self.directory.shown()
+            );
+            let above = self.directory.parent().filter(|above| !above.as_os_str().is_empty());
+            let again = format!("bootseal ceremony verify {}", quoted(above.unwrap_or(Path::new("."))));
+            return Err(Error::usage(text).hint(again));
+        }
         Ok(Box::new(verify::verify(&self.directory, self.head.as_deref())?))
     }
 }
