@@ -6,6 +6,7 @@ mod ceremony;
 mod disk;
 mod faults;
 mod firmware;
+mod fleet;
 mod immutable;
 mod interrupted;
 mod life;
