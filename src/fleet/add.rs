@@ -51,9 +51,9 @@ pub struct Added {
     /// SHA-256 of the certificate of its PK, lower-case hex.
     pub pk: String,
     /// The fingerprint of the fleet, lower-case hex.
-    pub fingerprint: String,
+    pub fleet_fingerprint: String,
     /// The fingerprint of the fleet, as it is typed on the node.
-    pub words: String,
+    pub fleet_words: String,
     /// The new end of the fleet's transcript; null in a dry run.
     #[serde(flatten)]
     pub end: Option<End>,
@@ -184,8 +184,8 @@ fn announced(own: &Spec, node: &NodeSpec, number: u64, bundle: &Path, identity: 
         offline: own.offline.as_ref().map(|path| path.shown()).unwrap_or_default(),
         backup: own.backup.as_ref().map(|backup| backup.directory.shown()),
         pk: String::new(),
-        fingerprint: fingerprint.to_hex(),
-        words: fingerprint_words(fingerprint.as_bytes()),
+        fleet_fingerprint: fingerprint.to_hex(),
+        fleet_words: fingerprint_words(fingerprint.as_bytes()),
         end: None,
         not_recorded: Vec::new(),
         dry_run: true,

@@ -12,7 +12,7 @@ use crate::keys::directory::Ask;
 use crate::keys::{Identity, KeyDirectory, KeyName, Passphrase, Signer};
 
 /// The beginning of the text that a passphrase is made from.
-const BACKUP_OF: &str = "bootseal backup of node";
+const BACKUP_OF: &str = "fleet backup of node";
 
 /// The passphrase of the backup of a node.
 pub(super) fn of_node(identity: &Identity, node: &str, number: u64) -> Result<Derived> {

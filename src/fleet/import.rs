@@ -32,8 +32,6 @@ pub struct Imported {
     pub fleet: String,
     /// The number of the bundle.
     pub number: u64,
-    /// The key directory.
-    pub directory: String,
     /// Names of the files that were put there; none if they were there already.
     pub files: Vec<String>,
     /// Names of the private keys that are in clear now.
@@ -68,7 +66,6 @@ pub fn import(
         node: manifest.node.clone(),
         fleet: manifest.fleet.clone(),
         number: manifest.number,
-        directory: keys.shown(),
         files: Vec::new(),
         plain: manifest.plain.iter().cloned().collect(),
         end: End::new(keys, &transcript_of(&bundle)?)?,
@@ -117,7 +114,7 @@ fn check_fleet(
         Error::refused(format!(
             "it is of a foreign fleet, with the fingerprint {words}, and {of}"
         ))
-        .hint("compare the words with those that bootseal ceremony nodes shows where the fleet's offline directory is")
+        .hint("compare the words with those of the fleet, where its offline directory is: bootseal ceremony nodes --keys DIR")
     };
     if let Some(known) = known
         && *known != bundle.certificate

@@ -253,3 +253,27 @@ fn a_specification_of_a_fleet_is_refused_for_each_slip() {
     let said = refuse(bootseal(["ceremony", "plan"]).arg(&path));
     assert!(said.contains("the ceremony of a fleet alone"), "{said}");
 }
+
+/// The specification in the manual is one, and each node in it has its plan.
+#[test]
+fn the_fleet_of_the_manual_is_planned() {
+    let page = include_str!("../../docs/manual/fleet.md");
+    let shown = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("fleet.toml");
+    fs::write(&path, shown).unwrap();
+    for file in [
+        path.as_path(),
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("keys.example/fleet.toml")
+            .as_path(),
+    ] {
+        let said = succeed(bootseal(["ceremony", "plan", "--same-disk"]).arg(file));
+        assert!(
+            said.contains("The node desk") && said.contains("In clear once they are on the node: db, module, grub"),
+            "{said}"
+        );
+    }
+    let printed = succeed(&mut bootseal(["ceremony", "template", "--fleet"]));
+    assert_eq!(printed, include_str!("../../keys.example/fleet.toml"));
+}

@@ -7,6 +7,7 @@ mod disk;
 mod exchange;
 mod faults;
 mod firmware;
+mod fleet;
 mod immutable;
 mod interrupted;
 mod life;

@@ -271,7 +271,7 @@ impl Report for Added {
             out,
             "Next, on {node}: bootseal keys import {} --fleet {}",
             quoted(self.bundle.as_ref()),
-            self.words
+            self.fleet_words
         )
     }
 }

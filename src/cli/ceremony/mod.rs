@@ -78,14 +78,14 @@ pub(super) enum Command {
     )]
     Restore(restore::Restore),
     /// Add a node to a fleet: keys of its own, its backup, and its bundle
-    #[command(after_help = "Example: bootseal ceremony add-node fleet.toml nas\n\n\
+    #[command(after_help = "Example: bootseal ceremony add-node fleet.toml NODE\n\n\
         It has a platform key of its own, so that no other board takes a write that was signed for this one. PK and KEK go to the offline \
-        directory, the others into the bundle, under a passphrase of their own; the node takes it by bootseal keys import. One that was cut \
+        directory, the others into the bundle, under a passphrase of their own; the node takes it by bootseal keys import BUNDLE. One that was cut \
         short goes on where it was when the same command is run again.")]
     AddNode(fleet::AddNode),
     /// Take a node out of a fleet: stolen, sold, or with another board
     #[command(
-        after_help = "Example: bootseal ceremony retire-node nas --keys /mnt/stick/fleet --reason \"stolen\"\n\n\
+        after_help = "Example: bootseal ceremony retire-node NODE --keys /mnt/stick/fleet --reason TEXT\n\n\
         No other node knows a key of it, so that nothing has to change on them."
     )]
     RetireNode(fleet::RetireNode),

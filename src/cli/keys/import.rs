@@ -49,7 +49,7 @@ impl Import {
                     return prompt::question("Fingerprint of the fleet, in words", "");
                 }
                 Err(Error::usage("the fingerprint of the fleet is not named, and this machine does not know it yet")
-                .hint("bootseal ceremony nodes shows it where the fleet's offline directory is; then: --fleet WORDS"))
+                .hint("where the fleet's offline directory is, it is shown by: bootseal ceremony nodes --keys DIR"))
             };
         let ask = &mut |_: &str| self.unlock.existing("Passphrase of the bundle");
         let (bundle, fleet) = (&self.bundle, self.fleet.as_deref());
@@ -68,7 +68,7 @@ impl Report for Imported {
     }
 
     fn human(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        let directory = printable(&self.directory);
+        let directory = printable(&self.end.directory);
         if !self.changed {
             return writeln!(out, "{} {directory} has all of it", style.tick());
         }
@@ -92,10 +92,10 @@ impl Report for Imported {
             return Ok(());
         }
         write_end(out, &self.end)?;
-        let keys = if self.directory == DEFAULT_KEYS {
+        let keys = if self.end.directory == DEFAULT_KEYS {
             String::new()
         } else {
-            format!(" --keys {}", quoted(self.directory.as_ref()))
+            format!(" --keys {}", quoted(self.end.directory.as_ref()))
         };
         writeln!(out, "Next: bootseal enroll plan{keys}")
     }

@@ -59,7 +59,7 @@ pub(super) enum Command {
     /// Take the keys of this machine from the bundle that its fleet made for it
     #[command(after_help = "Example: bootseal keys import nas.bundle --fleet WORDS\n\n\
         All of it is put into the key directory, or nothing: not that of another fleet or another node, not one that was altered, and none that \
-        is older than what is there. The fingerprint of the fleet is that of bootseal ceremony nodes.")]
+        is older than what is there. The fingerprint is shown where the fleet's offline directory is.")]
     Import(import::Import),
     /// Write a key to a new file, in the form that another program reads
     #[command(

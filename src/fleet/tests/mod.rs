@@ -101,7 +101,7 @@ impl Fleet {
     }
 
     fn words(&self) -> &str {
-        &self.held.nodes[0].words
+        &self.held.nodes[0].fleet_words
     }
 }
 
@@ -348,11 +348,11 @@ fn nodes_join_and_leave_and_a_successor_is_another() {
     assert_eq!(added.number, 3);
     let machine = Machine::new("nas");
     machine
-        .import(&target.join("bundles/nas.bundle"), Some(&added.words))
+        .import(&target.join("bundles/nas.bundle"), Some(&added.fleet_words))
         .unwrap();
     assert!(reason(machine.import(&stolen, None)).contains("older"));
     let former = Machine::new("nas");
-    former.import(&stolen, Some(&added.words)).unwrap();
+    former.import(&stolen, Some(&added.fleet_words)).unwrap();
     assert!(reason(former.import(&target.join("bundles/nas.bundle"), None)).contains("other keys"));
 }
 
