@@ -154,7 +154,7 @@ fn a_fleet_is_held_carried_and_changed_and_loses_a_node() {
     fleet.unlock(&mut add);
     let said = succeed(&mut add);
     assert!(
-        said.contains("Next, on desk:") && said.contains("Next, on nas:"),
+        said.contains("Next, on desk, where") && said.contains("Next, on nas, where"),
         "{said}"
     );
     let update = |node: &str| fleet.path("updates").join(node);

@@ -9,7 +9,6 @@ use crate::cli::session::Session;
 use crate::cli::unlock::Unlock;
 use crate::enroll::{self, Offline, Source, StoreChoice, Update, Updater, material};
 use crate::error::{Error, Explain, Result};
-use crate::finding::Finding;
 use crate::fleet::{FleetDirectory, NodeChoice};
 use crate::formats::firmware::authenticated_variable::VariableName;
 use crate::formats::firmware::signature_list::SignatureDatabase;
@@ -24,7 +23,7 @@ use super::apply::{Consent, apply};
 use super::carried::CARRIED;
 use super::changed::Changed;
 use super::target::Target;
-use super::written::{Written, WrittenAll};
+use super::written::{Made, Written, WrittenAll};
 
 /// The keys that sign the write, the firmware, and how the user agrees.
 #[derive(Debug, Args)]
@@ -159,32 +158,6 @@ impl Common {
         // The node's own directory, where the keys of PK and KEK are on a stick.
         let more = [session.keys(None)?];
         NewLists::sign(&session.context, keys, &more, changes, ask).map(Some)
-    }
-}
-
-/// Signed writes, and the changes of variables that they are, as far as other boards are to have them.
-struct Made {
-    writes: Vec<Update>,
-    changes: Vec<ListChange>,
-    /// The lists of the directories of a ceremony that takes over.
-    successor: Option<NewLists>,
-    warnings: Vec<Finding>,
-}
-
-impl Made {
-    /// Writes that are for this board alone.
-    fn writes(writes: Vec<Update>) -> Self {
-        Self::changing(writes, Vec::new())
-    }
-
-    /// Writes whose changes other boards are to have.
-    fn changing(writes: Vec<Update>, changes: Vec<ListChange>) -> Self {
-        Self {
-            writes,
-            changes,
-            successor: None,
-            warnings: Vec::new(),
-        }
     }
 }
 

@@ -1,18 +1,45 @@
-//! Signed writes in files, as `--output` makes them: the reports.
+//! Signed writes, and the reports of those in files, as `--output` makes them.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::enroll::Plan;
+use crate::enroll::{Plan, Update};
 use crate::error::{Result, quoted};
+use crate::finding::Finding;
 use crate::formats::text::Shown;
-use crate::rotate::ListsChanged;
+use crate::rotate::{ListChange, ListsChanged, NewLists};
 use crate::system::NodeName;
 use crate::ui::{Report, Style};
 
 use super::changed::write_lists;
+
+/// Signed writes, and the changes of variables that they are, as far as other boards are to have them.
+pub(super) struct Made {
+    pub writes: Vec<Update>,
+    pub changes: Vec<ListChange>,
+    /// The lists of the directories of a ceremony that takes over.
+    pub successor: Option<NewLists>,
+    pub warnings: Vec<Finding>,
+}
+
+impl Made {
+    /// Writes that are for this board alone.
+    pub fn writes(writes: Vec<Update>) -> Self {
+        Self::changing(writes, Vec::new())
+    }
+
+    /// Writes whose changes other boards are to have.
+    pub fn changing(writes: Vec<Update>, changes: Vec<ListChange>) -> Self {
+        Self {
+            writes,
+            changes,
+            successor: None,
+            warnings: Vec::new(),
+        }
+    }
+}
 
 /// Signed writes in files.
 pub(super) struct Written {
