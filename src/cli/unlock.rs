@@ -202,9 +202,15 @@ impl Pin {
     }
 }
 
-/// A new passphrase: typed twice, or made, shown once, and confirmed by two of its words.
-pub(super) fn typed_or_made(session: &Session) -> Result<Passphrase> {
-    if let Some(typed) = prompt::new_passphrase()? {
+/// The way to give a new passphrase without a terminal, of commands that open keys as well.
+pub(super) const NEW_PASSPHRASE: &str = "give the new one with --new-passphrase-file FILE";
+/// The same where all keys are new.
+pub(super) const PASSPHRASE: &str = "give it with --passphrase-file FILE or --passphrase-fd N";
+
+/// A new passphrase: typed twice, or made, shown once, and confirmed by two of its words. `way` is the hint where there is no
+/// terminal.
+pub(super) fn typed_or_made(session: &Session, way: &str) -> Result<Passphrase> {
+    if let Some(typed) = prompt::new_passphrase(way)? {
         return Ok(typed);
     }
     let made = Passphrase::generate(&session.context)?;

@@ -21,16 +21,22 @@ const LONGEST: usize = 1024;
 /// The number of tries at text that is typed blindly.
 const TRIES: usize = 3;
 
+/// The ways to give what is asked for where there is no terminal.
+const EXISTING: &str =
+    "give it with --passphrase-file FILE or --passphrase-fd N; a PIN also by pin-source in the key's URI";
+const SHARES: &str = "give the shares with --shares FILE, one a line";
+const MADE: &str = "run the command on a terminal, which shows it once";
+
 /// Asks for the passphrase of an existing key.
 pub fn passphrase(what: &str) -> Result<Passphrase> {
-    Passphrase::new(&read(&format!("{what}: "))?)
+    Passphrase::new(&read(&format!("{what}: "), EXISTING)?)
 }
 
 /// Asks for the passphrase of new keys, twice. `None` means that nothing was typed: make one with
-/// [`Passphrase::generate`] and show it once.
-pub fn new_passphrase() -> Result<Option<Passphrase>> {
+/// [`Passphrase::generate`] and show it once. `way` is the hint where there is no terminal.
+pub fn new_passphrase(way: &str) -> Result<Option<Passphrase>> {
     for _ in 1..TRIES {
-        match new_passphrase_once() {
+        match new_passphrase_once(way) {
             Err(error) if error.kind() == Kind::Usage => {
                 eprintln!("{}; once more", printable(&error.to_string()));
                 for hint in error.hints() {
@@ -40,7 +46,7 @@ pub fn new_passphrase() -> Result<Option<Passphrase>> {
             other => return other,
         }
     }
-    new_passphrase_once()
+    new_passphrase_once(way)
 }
 
 /// Refuses a passphrase for new keys that is too short to keep a thief out.
@@ -58,13 +64,13 @@ fn check_length(text: &str) -> Result<()> {
     Ok(())
 }
 
-fn new_passphrase_once() -> Result<Option<Passphrase>> {
-    let first = read("Passphrase for the new keys (empty: one is made for you): ")?;
+fn new_passphrase_once(way: &str) -> Result<Option<Passphrase>> {
+    let first = read("Passphrase for the new keys (empty: one is made for you): ", way)?;
     if first.is_empty() {
         return Ok(None);
     }
     check_length(&first).map_err(|error| error.hint("press Enter at the prompt, and one is made"))?;
-    let second = read("The same passphrase again: ")?;
+    let second = read("The same passphrase again: ", way)?;
     if *first != *second {
         return Err(Error::usage("the two passphrases differ"));
     }
@@ -75,7 +81,7 @@ fn new_passphrase_once() -> Result<Option<Passphrase>> {
 pub fn shares(needed: u8, set: &str) -> Result<Vec<Share>> {
     let mut shares: Vec<Share> = Vec::new();
     while shares.len() < usize::from(needed) {
-        let typed = read(&format!("Share {} of {needed} (bs1-…): ", shares.len() + 1))?;
+        let typed = read(&format!("Share {} of {needed} (bs1-…): ", shares.len() + 1), SHARES)?;
         if typed.is_empty() {
             return Err(Error::refused("no share was typed; nothing was restored"));
         }
@@ -109,15 +115,11 @@ pub fn question(question: &str, suggestion: &str) -> Result<String> {
     }
 }
 
-/// Asks on the terminal for something that is not shown.
-fn read(prompt: &str) -> Result<Zeroizing<String>> {
+/// Asks on the terminal for something that is not shown; `way` is the hint where there is none.
+fn read(prompt: &str, way: &str) -> Result<Zeroizing<String>> {
     let terminal = open_terminal()
         .or_could_not_run(|| "cannot ask for a passphrase or PIN: there is no terminal".to_owned())
-        .map_err(|error| {
-            error.hint(
-                "give it with --passphrase-file FILE or --passphrase-fd N; a PIN also by pin-source in the key's URI",
-            )
-        })?;
+        .map_err(|error| error.hint(way))?;
     let cannot = || "cannot ask on the terminal".to_owned();
     let hidden = Hidden::begin(terminal.as_fd())?;
     let mut shared = &terminal;
@@ -212,7 +214,7 @@ pub fn confirm_words(passphrase: &Passphrase, places: [usize; 2]) -> Result<()> 
         let word = passphrase.danger_reveal().split('-').nth(place).unwrap_or_default();
         let asked = format!("Word {} of it, from what you wrote down: ", place.saturating_add(1));
         let mut tries = 0;
-        while !is_word(&read(&asked)?, word) {
+        while !is_word(&read(&asked, MADE)?, word) {
             tries += 1;
             if tries == TRIES {
                 return Err(

@@ -11,6 +11,7 @@ mod grub_tree;
 mod lists;
 mod man;
 mod mismatch;
+mod no_terminal;
 mod nothing;
 mod optional_key;
 mod others_updates;

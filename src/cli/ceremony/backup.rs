@@ -10,7 +10,7 @@ use crate::ceremony::backup::{self, BackedUp, Request};
 use crate::ceremony::{self, Shares};
 use crate::cli::session::Session;
 use crate::cli::transcript_end::write_end;
-use crate::cli::unlock::{Unlock, typed_or_made};
+use crate::cli::unlock::{NEW_PASSPHRASE, Unlock, typed_or_made};
 use crate::error::{Result, quoted};
 use crate::formats::text::printable;
 use crate::keys::{KeyDirectory, Passphrase};
@@ -52,7 +52,7 @@ impl Backup {
         let wrap = || match (&self.new_passphrase_file, self.unlock.given()?) {
             (Some(path), _) => prompt::long_enough(Passphrase::from_file(path)?),
             (None, Some(given)) => prompt::long_enough(given),
-            (None, None) => typed_or_made(session),
+            (None, None) => typed_or_made(session, NEW_PASSPHRASE),
         };
         let request = Request {
             context: &session.context,

@@ -46,8 +46,10 @@ impl BundlePassphrases {
             return prompt::long_enough(Passphrase::from_file(&directory.join(node.as_str()))?);
         }
         eprintln!("The bundle of {} gets a passphrase of its own:", node.as_str());
-        typed_or_made(session)
-            .map_err(|error| error.hint("or name files with the passphrases of the bundles: --bundle-passphrases DIR"))
+        typed_or_made(
+            session,
+            "name files with the passphrases of the bundles: --bundle-passphrases DIR",
+        )
     }
 }
 

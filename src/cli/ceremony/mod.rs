@@ -23,7 +23,7 @@ use crate::trust::microsoft::Selection;
 use crate::ui::{CeremonyProgress, Report, prompt};
 
 use crate::cli::session::Session;
-use crate::cli::unlock::{Pin, Unlock, typed_or_made};
+use crate::cli::unlock::{PASSPHRASE, Pin, Unlock, typed_or_made};
 
 use watch::Watch;
 
@@ -345,6 +345,6 @@ impl Run {
         if let Some(given) = self.unlock.given()? {
             return prompt::long_enough(given);
         }
-        typed_or_made(session)
+        typed_or_made(session, PASSPHRASE)
     }
 }

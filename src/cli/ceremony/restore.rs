@@ -10,7 +10,7 @@ use crate::ceremony::backup::drill::{self, Opener};
 use crate::ceremony::backup::{self, Restore as Request, Restored};
 use crate::cli::session::Session;
 use crate::cli::transcript_end::{write_end, write_not_recorded};
-use crate::cli::unlock::{Unlock, typed_or_made};
+use crate::cli::unlock::{NEW_PASSPHRASE, Unlock, typed_or_made};
 use crate::error::{Error, Result, quoted};
 use crate::fleet;
 use crate::formats::text::printable;
@@ -60,7 +60,7 @@ impl Restore {
         let opener = self.opener(&with)?;
         let wrap = || match &self.new_passphrase_file {
             Some(path) => prompt::long_enough(Passphrase::from_file(path)?),
-            None => typed_or_made(session),
+            None => typed_or_made(session, NEW_PASSPHRASE),
         };
         let request = Request {
             context: &session.context,
@@ -78,7 +78,8 @@ impl Restore {
             return fleet::opener(fleet, &self.source, &mut |what| self.unlock.existing(what));
         }
         match (&self.shares, self.unlock.given()?) {
-            (Some(_), Some(_)) => Err(Error::usage("name the shares or the passphrase, not both")),
+            (Some(_), Some(_)) => Err(Error::usage("name the shares or the passphrase, not both")
+                .hint("the passphrase of the keys that are put back: --new-passphrase-file FILE")),
             (Some(path), None) => Ok(Opener::Shares(drill::read_shares(path)?)),
             (None, Some(passphrase)) => Ok(Opener::Passphrase(passphrase)),
             (None, None) => match backup::needed_shares(&self.source, with)? {

@@ -324,7 +324,8 @@ fn confirm(session: &Session, place: &Where, by_word: bool) -> Result<Box<dyn Re
 fn password(session: &Session, file: Option<&Path>) -> Result<Box<dyn Report>> {
     let password = match file {
         Some(path) => Passphrase::from_file(path)?,
-        None => prompt::new_passphrase()?.ok_or_else(|| Error::usage("no password was given"))?,
+        None => prompt::new_passphrase("give it with --password-file FILE")?
+            .ok_or_else(|| Error::usage("no password was given"))?,
     };
     let hash = hash_password(&session.context, &password)?;
     Ok(Box::new(PasswordReport { hash }))

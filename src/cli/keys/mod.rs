@@ -23,7 +23,7 @@ use crate::ui::{Report, Style, prompt, to_json};
 
 use crate::cli::session::Session;
 use crate::cli::transcript_end::write_end;
-use crate::cli::unlock::{Unlock, typed_or_made};
+use crate::cli::unlock::{NEW_PASSPHRASE, Unlock, typed_or_made};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -226,7 +226,7 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
             let new = match (plain, &new_passphrase_file) {
                 (true, _) => None,
                 (false, Some(path)) => Some(prompt::long_enough(Passphrase::from_file(path)?)?),
-                (false, None) => Some(typed_or_made(session)?),
+                (false, None) => Some(typed_or_made(session, NEW_PASSPHRASE)?),
             };
             let ask = &mut |what: &str| unlock.existing(what);
             let rewrapped = life::rewrap(&session.context, &keys, &names, new.as_ref(), ask)?;
