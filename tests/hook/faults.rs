@@ -242,6 +242,18 @@ fn an_encrypted_key_opens_by_configuration_or_credential_and_else_nothing_is_wri
     );
     assert_eq!(snapshot(&node.path("lib")), before);
 
+    // A program of that machine is not started here.
+    node.write(
+        "etc/bootseal/config.toml",
+        "[hook]\npassphrase_command = [\"/bin/tell\"]\n",
+    );
+    let said = text(&run().output().unwrap());
+    assert!(
+        said.contains("passphrase_command is not started below another root"),
+        "{said}"
+    );
+    fs::remove_file(node.path("etc/bootseal/config.toml")).unwrap();
+
     let status = text(&node.hook(&["status", "--mode", "traditional"]).output().unwrap());
     assert!(status.contains("the module key is encrypted"), "{status}");
 

@@ -242,6 +242,9 @@ pub(super) fn run(session: &Session, command: Command) -> Result<Box<dyn Report>
 const NOBODY_THERE: &str = "for hooks with nobody there: [hook] passphrase_file or passphrase_command in the configuration, or \
                             the systemd credential bootseal.passphrase";
 
+/// The same where a program is named that is not started.
+const OTHER_ROOT: &str = "[hook] passphrase_command is not started below another root: its program is of that machine";
+
 /// The secret that opens the keys with nobody there, which is asked for once: a TPM takes its time.
 #[derive(Default)]
 struct Unattended(RefCell<Option<Passphrase>>);
@@ -258,7 +261,12 @@ impl Unattended {
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         let passphrase = match hook::unattended_passphrase(&session.context, &config.hook, credentials.as_deref()) {
             Ok(Some(passphrase)) => passphrase,
-            Ok(None) => unlock.existing(name).map_err(|error| error.hint(NOBODY_THERE))?,
+            Ok(None) => unlock.existing(name).map_err(|error| {
+                error.hint(match config.hook.passphrase_command {
+                    Some(_) => OTHER_ROOT,
+                    None => NOBODY_THERE,
+                })
+            })?,
             // A TPM does not open what was sealed to another state of the machine; a person may be there.
             Err(error) => {
                 eprintln!("warning: {}", printable(&error.in_one_line()));
