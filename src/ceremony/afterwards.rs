@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::error::{Result, quoted};
 use crate::formats::text::Shown;
+use crate::keys::directory::REMOVE_PK;
 use crate::system;
 
 use super::layout::SHEET;
@@ -38,8 +39,13 @@ pub(super) fn after_ceremony(spec: &Spec) -> Vec<String> {
     }
     // A node of a fleet takes its keys from its bundle.
     if spec.out != Path::new(HOME) && !spec.is_part {
+        let without = if spec.directories().iter().any(|(place, _)| *place == "offline") {
+            String::new()
+        } else {
+            format!(", without PK.key, KEK.key and {REMOVE_PK}")
+        };
         steps.push(format!(
-            "copy {} to {HOME} of each node, as root, with mode 0700",
+            "copy {} to {HOME} of each node{without}, as root, with mode 0700",
             spec.out.shown()
         ));
     }

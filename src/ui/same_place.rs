@@ -24,6 +24,8 @@ const FIELDS: [&str; 3] = ["remedy", "remedies", "hints"];
 /// Words after which a sentence speaks of another machine or directory, and those after which it is back.
 const AWAY: [&str; 3] = ["where", "other", "others"];
 const BACK: [&str; 2] = ["here", "this"];
+/// What a sentence ends a command with.
+const SIGNS: [char; 7] = [',', ';', ':', ')', '`', '.', '"'];
 /// Words after which the machine has started, so that no other root is needed.
 const RESTARTED: [&str; 2] = ["restart", "reboot"];
 
@@ -160,8 +162,12 @@ fn arguments(text: &str) -> (Vec<String>, usize) {
     let (mut words, mut end) = (Vec::new(), 0_usize);
     let (mut word, mut is_quoted) = (String::new(), false);
     for (at, letter) in text.char_indices() {
-        let ends = !is_quoted && (",;:)`\n".contains(letter) || text.split_at(at).1.starts_with(" && "));
-        if ends {
+        let (_, rest) = text.split_at(at);
+        // Within a word they are part of an argument: "PK,KEK", "pkcs11:…".
+        let behind = rest.trim_start_matches(SIGNS);
+        let is_sign =
+            !word.is_empty() && behind.len() < rest.len() && behind.chars().next().is_none_or(char::is_whitespace);
+        if !is_quoted && (is_sign || letter == '\n' || rest.starts_with(" && ")) {
             break;
         }
         match letter {
@@ -256,6 +262,14 @@ mod tests {
             (
                 "bootseal sign efi --keys other x",
                 "bootseal sign efi --keys other x --root /mnt",
+            ),
+            (
+                "(`bootseal sign efi x`).",
+                "(`bootseal sign efi x --root /mnt --keys k`).",
+            ),
+            (
+                "bootseal keys rotate PK,KEK; and",
+                "bootseal keys rotate PK,KEK --root /mnt --keys k --store s; and",
             ),
             (
                 "before the next reboot: bootseal status",

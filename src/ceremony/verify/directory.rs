@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::formats::backup::words::fingerprint_words;
 use crate::formats::crypto::hash::HashAlgorithm;
 use crate::formats::text::Shown;
-use crate::keys::KeyName;
 use crate::keys::directory::{REMOVE_PK, TRANSCRIPT};
 use crate::system;
 use serde::Serialize;
@@ -21,6 +20,11 @@ use super::seals::read;
 
 /// Endings of files that only a ceremony puts into a key directory.
 const OURS: [&str; 9] = ["key", "uri", "pem", "der", "esl", "auth", "gpg", "guid", "jsonl"];
+
+/// The place of the keys that sign for the firmware, where a ceremony has one.
+const OFFLINE: &str = "offline";
+/// Files that nodes do without, also where a ceremony had one place for all keys, or an earlier one put them into each.
+const OFFLINE_ONLY: [&str; 3] = ["PK.key", "KEK.key", REMOVE_PK];
 
 /// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -135,7 +139,7 @@ fn compare(directory: &Path, transcript: &Transcript, verified: &mut Verified) -
     let places: &[&str] = if is_backup {
         &["backup", SHARES]
     } else {
-        &["keys", "node", "offline"]
+        &["keys", "node", OFFLINE]
     };
     let mut known: BTreeSet<&str> = [TRANSCRIPT].into();
     for place in places {
@@ -161,8 +165,8 @@ fn compare(directory: &Path, transcript: &Transcript, verified: &mut Verified) -
         for ((_, name), record) in of_place {
             known.insert(name);
             let path = folder.join(name);
-            // Earlier ceremonies put it into every key directory, and it may well be removed from one without the private key of PK.
-            let is_removed = *name == REMOVE_PK && !directory.join(format!("{}.key", KeyName::Pk)).exists();
+            // What a node is better off without: it was moved away, or left out of the copy.
+            let is_removed = *place != OFFLINE && OFFLINE_ONLY.contains(name);
             if (!is_here || is_removed) && !path.exists() {
                 if *place != SHARES {
                     verified.elsewhere.push(format!("{name} ({place})"));
