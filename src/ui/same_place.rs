@@ -24,7 +24,7 @@ const FIELDS: [&str; 3] = ["remedy", "remedies", "hints"];
 /// Words after which a sentence speaks of another machine or directory, and those after which it is back.
 const AWAY: [&str; 3] = ["where", "other", "others"];
 const BACK: [&str; 2] = ["here", "this"];
-/// What a sentence ends a command with.
+/// The signs with which a sentence ends a command.
 const SIGNS: [char; 7] = [',', ';', ':', ')', '`', '.', '"'];
 /// Words after which the machine has started, so that no other root is needed.
 const RESTARTED: [&str; 2] = ["restart", "reboot"];
