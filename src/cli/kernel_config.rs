@@ -86,6 +86,10 @@ impl Report for Wanted {
         "bootseal.kernel-config/1"
     }
 
+    fn is_document(&self) -> bool {
+        true
+    }
+
     fn json(&self) -> Result<Value> {
         Ok(json!({
             "kernel": self.fragment.version.to_string(),
