@@ -254,7 +254,7 @@ fn each_key_gives_way_and_the_transcript_says_to_which() {
     ] {
         let refused = refuse(&mut machine.rotate(key, "node"));
         assert!(
-            refused.contains(expected) && refused.contains(&format!("keys rotate {key} goes on")),
+            refused.contains(expected) && refused.contains(&format!(" {key} goes on from here")),
             "{refused}"
         );
         // It waits, and nothing waits for it.

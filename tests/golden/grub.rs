@@ -106,7 +106,7 @@ fn a_small_key_signs_with_a_warning_and_is_embedded_only_while_it_gives_way() {
     let refused = refuse(&mut install());
     assert!(
         refused.contains("has 2048 bits; an image embeds keys of 3072 and more")
-            && refused.contains("keys rotate grub"),
+            && refused.contains(" grub makes a stronger one"),
         "{refused}"
     );
     let strong = keys().join("grub.gpg");
