@@ -177,7 +177,11 @@ fn command(line: &str) -> Option<Result<Vec<String>, String>> {
                 }
                 arguments.push(value.clone());
             }
-        } else if is_argument(word) || is_last_needed(&level, arguments.last(), words.clone().count()) {
+        } else if is_argument(word)
+            || is_last_needed(&level, arguments.last(), words.clone().count())
+            // No sentence goes on with an option.
+            || words.clone().nth(1).is_some_and(|(next, _)| next.starts_with("--"))
+        {
             arguments.push(word.clone());
         } else {
             break;

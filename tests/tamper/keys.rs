@@ -73,7 +73,10 @@ fn a_pkcs1_key_comes_with_the_command_that_converts_it() {
         let error = case.refusal("unused");
         assert!(error.causes()[0].contains("PKCS#1"), "{:?}", error.causes());
         let key = case.key();
-        let hint = format!("openssl pkcs8 -topk8 -scrypt -in {0} -out {0}.pkcs8", key.display());
+        let hint = format!(
+            "openssl pkcs8 -topk8 -scrypt -in {0} -out {0}.new && mv -f {0}.new {0}",
+            key.display()
+        );
         assert_eq!(error.hints(), [hint]);
     }
 }

@@ -5,6 +5,7 @@
 //! become links through `now`, which still lead to the files of before. Then `now` is exchanged, by one rename, and at last the files take
 //! the places of the links. Whoever reads the two names sees either both old or both new, at each moment and after a crash at any.
 
+use std::cell::RefCell;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -12,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, fsync, linkat, mkdirat, openat, readlinkat, renameat, symlinkat, unlinkat,
+    AtFlags, FileType, Mode, OFlags, fstat, fsync, linkat, mkdirat, openat, readlinkat, renameat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -25,6 +26,8 @@ const OLD: &str = "old";
 const NEW: &str = "new";
 const NOW: &str = "now";
 const NEXT: &str = "next";
+/// The number of times that links are looked for which somebody renames meanwhile.
+const ATTEMPTS: usize = 64;
 /// Permission bits of the directories: who may read the files may go on to them.
 const MODE: u32 = 0o755;
 
@@ -36,6 +39,8 @@ type Replaced<'p> = (&'p Temporary, &'p Place);
 pub(in crate::system) struct Pair {
     above: OwnedFd,
     name: OsString,
+    /// The links that this run made.
+    links: RefCell<Vec<OwnedFd>>,
 }
 
 impl Pair {
@@ -55,6 +60,7 @@ impl Pair {
         let made = Self {
             above: first.directory(For::Names)?,
             name: random_name()?.into(),
+            links: RefCell::default(),
         };
         if made.exchange(pair).is_ok() {
             return Ok(Some(made));
@@ -87,6 +93,10 @@ impl Pair {
         for (_, target) in &pair {
             let link = random_name()?;
             symlinkat(self.through(target.name()), above, &link)?;
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            self.links
+                .borrow_mut()
+                .push(openat(above, &link, flags, Mode::empty())?);
             put(above, OsStr::new(&link), target.name())?;
         }
         self.flush()?;
@@ -96,17 +106,33 @@ impl Pair {
         Ok(())
     }
 
-    /// Has the names that still lead through the directory be files again, and removes it.
+    /// Has all names that still lead through the directory be files again, and removes it. It stays if somebody exchanges names so
+    /// fast that a link cannot be told to be gone: the next run tries again.
     pub fn finish(&self) -> io::Result<()> {
         let above = self.above.as_fd();
-        match self.put_back_names(above) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            settled => settled?,
+        for _ in 0..ATTEMPTS {
+            match self.put_back_names(above) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                put_back => put_back?,
+            }
+            if self.are_gone()? {
+                return match remove_tree_at(above, &self.name) {
+                    Err(Errno::NOENT) => Ok(()),
+                    removed => Ok(removed?),
+                };
+            }
         }
-        match remove_tree_at(above, &self.name) {
-            Err(Errno::NOENT) => Ok(()),
-            removed => Ok(removed?),
+        Err(io::Error::other("somebody else renames files there"))
+    }
+
+    /// True if no name is one of the links that were made, wherever somebody has renamed them to.
+    fn are_gone(&self) -> io::Result<bool> {
+        for link in self.links.borrow().iter() {
+            if fstat(link)?.st_nlink > 0 {
+                return Ok(false);
+            }
         }
+        Ok(true)
     }
 
     fn put_back_names(&self, above: BorrowedFd<'_>) -> io::Result<()> {
@@ -117,13 +143,18 @@ impl Pair {
             return Ok(());
         }
         let part = directory(inside.as_fd(), OsStr::from_bytes(part.to_bytes()))?;
-        for name in names_in(part.as_fd())? {
-            let through = self.through(&name);
-            let leads = readlinkat(above, &name, Vec::new());
-            let is_link = leads.is_ok_and(|leads| leads.to_bytes() == through.as_os_str().as_bytes());
-            if is_link && look_at(part.as_fd(), &name)?.kind == FileType::RegularFile {
+        let through = self.through(OsStr::new(""));
+        for name in names_in(self.listed()?.as_fd())? {
+            let Ok(leads) = readlinkat(above, &name, Vec::new()) else {
+                continue;
+            };
+            let leads = Path::new(OsStr::from_bytes(leads.to_bytes()));
+            let Some(file) = leads.strip_prefix(&through).ok().and_then(Path::file_name) else {
+                continue;
+            };
+            if look_at(part.as_fd(), file)?.kind == FileType::RegularFile {
                 let temporary = random_name()?;
-                linkat(&part, &name, above, &temporary, AtFlags::empty())?;
+                linkat(&part, file, above, &temporary, AtFlags::empty())?;
                 put(above, OsStr::new(&temporary), &name)?;
             }
         }
@@ -136,9 +167,13 @@ impl Pair {
     }
 
     fn flush(&self) -> io::Result<()> {
-        // A descriptor for names alone cannot be flushed.
+        Ok(fsync(self.listed()?)?)
+    }
+
+    /// The directory above: a descriptor for names alone cannot be listed or flushed.
+    fn listed(&self) -> rustix::io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(fsync(openat(&self.above, ".", flags, Mode::empty())?)?)
+        openat(&self.above, ".", flags, Mode::empty())
     }
 }
 
@@ -150,6 +185,7 @@ pub(in crate::system) fn finish_pair(left: &Place) -> io::Result<()> {
     let pair = Pair {
         above: left.directory(For::Names)?,
         name: left.name().to_owned(),
+        links: RefCell::default(),
     };
     pair.finish()
 }
