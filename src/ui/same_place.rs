@@ -145,9 +145,13 @@ impl SamePlace {
             let is_same = *name != "keys" || is_firmware || !self.is_firmware;
             has(name) && lacks(name) && is_same
         });
-        // At the end of what is a command; a sentence that goes on has them after its name.
+        // At the end of what is a command; a sentence that goes on, and a command that takes all for its own, have them after the
+        // name.
         let (words, length) = arguments(rest);
-        let is_whole = level.clone().no_binary_name(true).try_get_matches_from(words).is_ok();
+        let takes_all =
+            |argument: &clap::Arg| argument.is_trailing_var_arg_set() || argument.is_allow_hyphen_values_set();
+        let is_whole = !level.get_positionals().any(takes_all)
+            && level.clone().no_binary_name(true).try_get_matches_from(words).is_ok();
         let taken = end.saturating_add(if is_whole { length } else { 0 });
         let mut done = text.split_at_checked(taken)?.0.to_owned();
         for (name, value) in machine.chain(places) {
@@ -232,6 +236,7 @@ mod tests {
         Command::new("bootseal")
             .args(MACHINE.map(|name| option(name).global(true)))
             .subcommand(Command::new("status"))
+            .subcommand(Command::new("hook").arg(file().trailing_var_arg(true).allow_hyphen_values(true)))
             .subcommand(Command::new("sign").subcommand(Command::new("efi").arg(option("keys")).arg(file())))
             .subcommand(Command::new("keys").subcommand(Command::new("rotate").args(PLACES.map(option)).arg(file())))
             .subcommand(Command::new("enroll").subcommand(Command::new("apply").args(PLACES.map(option)).arg(file())))
@@ -263,6 +268,7 @@ mod tests {
                 "bootseal sign efi --keys other x",
                 "bootseal sign efi --keys other x --root /mnt",
             ),
+            ("bootseal hook all 6.12", "bootseal hook --root /mnt all 6.12"),
             (
                 "(`bootseal sign efi x`).",
                 "(`bootseal sign efi x --root /mnt --keys k`).",

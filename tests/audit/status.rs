@@ -287,7 +287,10 @@ fn a_hook_that_failed_is_told_of_until_it_is_made_up_for() {
         said.contains("✗ all of 6.12.58-gentoo at 20") && said.contains(" failed: "),
         "{said}"
     );
-    assert!(said.contains(&format!("hook run all {KERNEL}")), "{said}");
+    assert!(
+        said.contains("bootseal hook run --root ") && said.contains(&format!(" all {KERNEL}")),
+        "{said}"
+    );
     let said = text(&machine.bootseal(["hook", "status"]).output().unwrap());
     assert!(said.contains("The last runs:\n  ✗ 20"), "{said}");
     let only = ["audit", "--only", "hooks.last_run", "--json"];

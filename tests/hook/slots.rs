@@ -93,7 +93,10 @@ fn after_a_package_of_portage_what_the_configuration_lists_is_signed() {
     assert_eq!(output.status.code(), Some(3));
     let said = text(&output);
     assert!(said.contains("*.efi\" of the configuration"), "{said}");
-    assert!(said.contains("hook run portage sys-boot/grub-2.12-r4"), "{said}");
+    assert!(
+        said.contains("hint: bootseal hook run --root ") && said.contains(" portage sys-boot/grub-2.12-r4"),
+        "{said}"
+    );
 }
 
 #[test]
